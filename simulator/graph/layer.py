@@ -1,0 +1,98 @@
+"""A layer: one loop nest over groups, batch, channels, pixels and kernel, or one piece of vector work."""
+
+from dataclasses import dataclass
+
+COMPUTE = frozenset({"conv", "dense", "matmul"})
+"""Kinds that run on the MAC array. Every other kind is vector work (or `input`)."""
+
+VECTOR_OPERATIONS: dict[str, float] = {
+    "input": 0.0,
+    "concat": 1.0,
+    "copy": 1.0,
+    "relu": 1.0,
+    "add": 1.0,
+    "mul": 1.0,
+    "pool": 1.0,  # per kernel element, see `Layer.vector_operations`
+    "resize": 1.0,
+    "embedding": 1.0,
+    "gelu": 4.0,
+    "silu": 4.0,
+    "sigmoid": 4.0,
+    "tanh": 4.0,
+    "softmax": 5.0,  # maximum, subtract, exponential, sum, divide
+    "layer_norm": 5.0,  # mean, variance (two passes), normalise, scale and shift
+    "local_norm": 5.0,
+}
+"""Operations per output element of each vector kind, counted from its definition (max, exp, sum, ... one each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One node of a layer graph, for one item of the batch.
+
+    Extents are per group. `conv` and `dense` share their weights between items; `matmul` multiplies two activations, so
+    each of its `groups` (heads) and each item has operands of its own. A dense layer over a sequence has the sequence as
+    `out_height`. For vector kinds the outputs are groups x out_channels x out_height x out_width elements.
+    """
+
+    name: str
+    kind: str
+    groups: int = 1
+    out_channels: int = 1
+    in_channels: int = 1
+    out_height: int = 1
+    out_width: int = 1
+    kernel_height: int = 1
+    kernel_width: int = 1
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Rows above and below, columns left and right."""
+    in_height: int = 1
+    in_width: int = 1
+    has_bias: bool = False
+    """Biases are counted as parameters; their traffic is far below one part in a thousand and is left out."""
+
+    @property
+    def is_compute(self) -> bool:
+        """Whether the layer runs on the MAC array."""
+        return self.kind in COMPUTE
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one item."""
+        if not self.is_compute:
+            return 0
+        kernel = self.in_channels * self.kernel_height * self.kernel_width
+        return self.groups * self.out_channels * self.out_height * self.out_width * kernel
+
+    @property
+    def weight_elements(self) -> int:
+        """Elements of the weights operand (for `matmul`: of the second activation, for one item)."""
+        if not self.is_compute:
+            return 0
+        return self.groups * self.out_channels * self.in_channels * self.kernel_height * self.kernel_width
+
+    @property
+    def parameters(self) -> int:
+        """Trained weights and biases."""
+        if self.kind == "matmul" or not self.is_compute:
+            return 0
+        return self.weight_elements + (self.groups * self.out_channels if self.has_bias else 0)
+
+    @property
+    def input_elements(self) -> int:
+        """Elements of the inputs operand for one item."""
+        return self.groups * self.in_channels * self.in_height * self.in_width
+
+    @property
+    def output_elements(self) -> int:
+        """Elements of the outputs for one item."""
+        return self.groups * self.out_channels * self.out_height * self.out_width
+
+    @property
+    def vector_operations(self) -> float:
+        """Vector operations for one item: outputs x operations each (x kernel elements for a pool)."""
+        if self.is_compute:
+            return 0.0
+        return VECTOR_OPERATIONS[self.kind] * self.output_elements * self.kernel_height * self.kernel_width

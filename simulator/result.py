@@ -1,0 +1,87 @@
+"""The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+WATERFALL = (
+    "ideal_s",
+    "edges_s",
+    "fill_drain_s",
+    "weight_loading_s",
+    "interconnect_s",
+    "sram_s",
+    "vector_s",
+    "overhead_s",
+    "dram_s",
+    "host_s",
+    "power_s",
+)
+"""Parts of a waterfall in the order in which they are filled; `pipeline_s` follows in `space` placement."""
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer as the chip ran it, for the whole batch."""
+
+    name: str
+    kind: str
+    macs: int
+    """Multiply-accumulates of the network, before Winograd."""
+    cycles: float
+    """On-chip cycles: the larger of array, interconnect, SRAM ports and vector."""
+    latency_s: float
+    """Time this layer adds to the schedule."""
+    utilisation: float
+    dram_bytes: float
+    """Bytes moved to and from the outer memory (DRAM, or the host link of a chip without DRAM)."""
+    sram_bytes: float
+    """SRAM in use while the layer runs: its tiles, the tensors resident and alive, and what is set aside."""
+    bound_by: str
+    tiling: dict[str, Any]
+    fused: tuple[str, ...] = ()
+    waterfall: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One network on one chip at one batch. Totals are for the whole batch and equal the sums over the layers."""
+
+    network: str
+    chip: str
+    batch: int
+    precision: str
+    latency_s: float
+    throughput_per_s: float
+    load_s: float
+    """One-time load of the weights that stay in SRAM for ever."""
+    peak_tops: float
+    utilisation: float
+    """MACs executed / (time x MAC units x clock), in [0, 1]."""
+    effective_utilisation: float
+    """The same with the network's MACs: above `utilisation` where Winograd saves some."""
+    macs: int
+    macs_executed: int
+    dram_bytes: float
+    load_bytes: float
+    sram_bytes: float
+    """Largest SRAM use of any layer."""
+    bound_by: str
+    lower_bound_s: float
+    """No schedule of this chip is faster: the larger of MACs at peak and compulsory bytes at full bandwidth."""
+    waterfall: dict[str, float]
+    waterfall_period: dict[str, float]
+    gain_if_infinite: dict[str, float]
+    layers: tuple[LayerResult, ...]
+    cost: dict[str, Any] | None = None
+    power_w: float | None = None
+    throughput_per_usd: float | None = None
+    throughput_per_tops: float | None = None
+    throughput_per_dram: float | None = None
+    throughput_per_sram_mib: float | None = None
+    throughput_per_w: float | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data in the order of the fields, ready for JSON."""
+        return asdict(self)
