@@ -1,0 +1,50 @@
+"""The one decorator of the kernels: numba's disk cache where it can be written, no cache where it cannot.
+
+numba decides at decoration where a cache file may go and raises RuntimeError when no place is writable
+(read-only site-packages and no home, as in many containers): that must not stop the program.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+def _probe(x):
+    return x
+
+
+@functools.cache
+def _cache_works() -> bool:
+    """Whether numba finds a writable place for this package's cache: beside the file, NUMBA_CACHE_DIR, or the user's."""
+    try:
+        numba.njit(cache=True)(_probe)
+    except RuntimeError:
+        if not numba.config.DISABLE_JIT:
+            sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
+        return False
+    return True
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite)."""
+    return numba.njit(cache=_cache_works(), nogil=True, error_model="numpy")(function)
+
+
+def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
+    """Whether any of the kernels has no entry in numba's disk cache, so that its first call will compile. Cheap."""
+    if numba.config.DISABLE_JIT or os.environ.get("ROOFTILE_QUIET"):
+        return False
+    for dispatcher in dispatchers:
+        stats = getattr(dispatcher, "stats", None)
+        place = getattr(stats, "cache_path", None)
+        if place is None:
+            return True
+        name = f"{dispatcher.py_func.__module__.rsplit('.', 1)[-1]}.{dispatcher.py_func.__qualname__}-"
+        if not Path(place).is_dir() or not any(f.startswith(name) for f in os.listdir(place)):
+            return True
+    return False
