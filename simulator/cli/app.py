@@ -1,0 +1,51 @@
+"""The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
+
+from typing import Annotated
+
+import typer
+
+from simulator import __version__
+from simulator.cli import cache, chips, networks, run
+
+# rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
+app = typer.Typer(
+    name="rooftile",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command("run", short_help="Run a network on a chip.")(run.run)
+app.command("chips")(chips.chips)
+app.command("networks")(networks.networks)
+app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rooftile {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def rooftile(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (the callback acts on it)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Throughput of inference chips before silicon exists, and where the TOPS went."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run_app(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Returns the exit code. Raises whatever the command raises: `main` turns it into a line.
+    """
+    try:
+        outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+    except typer.Abort:  # the parser's word for Ctrl-C
+        raise KeyboardInterrupt from None
+    return outcome if isinstance(outcome, int) else 0

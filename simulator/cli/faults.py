@@ -1,0 +1,66 @@
+"""What a fault looks like on standard error: one line each, and an exit code."""
+
+import os
+import sys
+import traceback
+from typing import Any
+
+from simulator.errors import RooftileError, nearest
+
+DEBUG = "ROOFTILE_DEBUG"
+"""Set to 1, this environment variable shows the traceback of any fault."""
+
+
+def report(error: Exception) -> int:
+    """Print `error` as lines that begin with `rooftile: ` and return the exit code it stands for."""
+    if os.environ.get(DEBUG, "") not in ("", "0"):
+        traceback.print_exception(error)
+    lines, code = explain(error)
+    for line in lines:
+        print(f"rooftile: {printable(line)}", file=sys.stderr)
+    return code
+
+
+def explain(error: Exception) -> tuple[list[str], int]:
+    """Return the lines of an error and its exit code: ours, the command line parser's, the system's, or unexpected."""
+    if isinstance(error, RooftileError):
+        return [line for line in str(error).splitlines() if line.strip()], error.exit_code
+    if hasattr(error, "format_message"):  # typer carries its own copy of click, so its classes cannot be named here
+        return [_usage(error)], 2
+    if isinstance(error, OSError) and error.filename is None:
+        return [f"standard output: cannot be written: {error.strerror or error}"], 2
+    kind = type(error).__name__
+    first = (str(error).splitlines() or ["no message"])[0]
+    return [f"internal error: {kind}: {first} (a defect of rooftile; {DEBUG}=1 shows the traceback)"], 1
+
+
+def printable(text: str) -> str:
+    """`text` with control characters escaped: a name from a stranger's file must not steer the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _usage(error: Any) -> str:
+    """Return one line, where: what, for a fault in the command line; the parser's own words are the last resort."""
+    kind = type(error).__name__
+    context = getattr(error, "ctx", None)
+    parameter = getattr(error, "param", None)
+    if kind == "NoSuchOption":
+        known = sorted({name for p in context.command.params for name in p.opts if name.startswith("--")} | {"--help"})
+        return f"{error.option_name}: unknown option{nearest(error.option_name, known)}"
+    if kind == "MissingParameter" and parameter is not None:
+        where = _where(parameter)
+        return f"{where}: missing; see 'rooftile {context.info_name} --help'"
+    message = str(error.message).rstrip(".")
+    if kind == "BadParameter" and parameter is not None:
+        return f"{_where(parameter)}: {message}"
+    if message.startswith("No such command"):
+        name = message.split("'")[1]
+        return f"{name}: unknown command{nearest(name, context.command.commands)}"
+    return message[:1].lower() + message[1:] + "; see 'rooftile --help'"
+
+
+def _where(parameter: Any) -> str:
+    """Return an option as it is typed, or an argument as the help names it."""
+    if parameter.param_type_name == "option":
+        return str(max(parameter.opts, key=len))
+    return str(parameter.metavar or parameter.name).upper()

@@ -1,0 +1,1 @@
+"""What a person reads: tables now; charts and pages have their place here too."""

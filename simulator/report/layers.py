@@ -1,0 +1,100 @@
+"""The table of the layers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import format as fmt
+from simulator.result import LayerResult, Result
+
+ROOM_FOR_TILING = 105
+"""Characters a page needs before the tilings fit beside the figures."""
+
+
+def layer_table(result: Result, width: int) -> Table:
+    """Return one row a layer for a page `width` characters wide; tilings are shown where there is room for them."""
+    scale, unit = _time_unit(result)
+    tilings = width >= ROOM_FOR_TILING
+    table = Table(
+        caption=None if tilings else Text(f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json"),
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="dim",
+    )
+    table.add_column("layer", overflow="fold", min_width=12)
+    table.add_column("kind", no_wrap=True)
+    for heading in ("MMAC", unit, "share", "util", "MB", "MiB"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("bound by", no_wrap=True)
+    if tilings:
+        table.add_column("tiling", overflow="fold")
+    places = _places(result, scale)
+    for layer in result.layers:
+        table.add_row(*_row(layer, result, scale, places), *([Text(short_tiling(layer.tiling))] if tilings else []))
+    table.add_row(*_total(result, scale, places), style="bold")
+    return table
+
+
+def _time_unit(result: Result) -> tuple[float, str]:
+    """Return the unit of the time column: the one in which the slowest layer stays below ten thousand."""
+    slowest = max((layer.latency_s for layer in result.layers), default=0.0)
+    return next(((scale, unit) for scale, unit in ((1e-6, "us"), (1e-3, "ms")) if slowest < 9999 * scale), (1.0, "s"))
+
+
+def _places(result: Result, scale: float) -> tuple[int, int, int, int]:
+    """Return the decimals of the columns MMAC, time, MB and MiB: four digits for the largest figure."""
+    return (
+        fmt.decimals(max((layer.macs for layer in result.layers), default=0) / 1e6),
+        fmt.decimals(max((layer.latency_s for layer in result.layers), default=0.0) / scale),
+        fmt.decimals(max((layer.dram_bytes for layer in result.layers), default=0.0) / 1e6),
+        fmt.decimals(max((layer.sram_bytes for layer in result.layers), default=0.0) / fmt.MIB, 3),
+    )
+
+
+def _row(layer: LayerResult, result: Result, scale: float, places: tuple[int, int, int, int]) -> list[Text]:
+    """Return the cells of one layer; Text, so that a bracket in a name is not taken for markup."""
+    cells = (
+        layer.name,
+        layer.kind,
+        fmt.fixed(layer.macs / 1e6, places[0]) if layer.macs else "-",
+        fmt.fixed(layer.latency_s / scale, places[1]),
+        fmt.percent(layer.latency_s / result.latency_s if result.latency_s else 0.0),
+        fmt.percent(layer.utilisation) if layer.macs else "-",
+        fmt.fixed(layer.dram_bytes / 1e6, places[2]),
+        fmt.fixed(layer.sram_bytes / fmt.MIB, places[3]),
+        layer.bound_by,
+    )
+    return [Text(cell) for cell in cells]
+
+
+def _total(result: Result, scale: float, places: tuple[int, int, int, int]) -> list[str]:
+    """Return the cells of the last row: sums, and for the SRAM the largest."""
+    return [
+        "total",
+        "",
+        fmt.fixed(result.macs / 1e6, places[0]),
+        fmt.fixed(result.latency_s / scale, places[1]),
+        fmt.percent(1.0),
+        fmt.percent(result.utilisation),
+        fmt.fixed(result.dram_bytes / 1e6, places[2]),
+        fmt.fixed(result.sram_bytes / fmt.MIB, places[3]),
+        result.bound_by,
+    ]
+
+
+def short_tiling(tiling: Mapping[str, Any]) -> str:
+    """Return a tiling in a few words, in the order it gives them; what is empty is left out."""
+    return "; ".join(f"{key} {_words(value)}" for key, value in tiling.items() if value not in (None, "", [], (), {}))
+
+
+def _words(value: Any) -> str:
+    """Return a value of a tiling without Python's brackets and quotes."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={_words(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return "+".join(_words(item) for item in value)
+    return str(value)

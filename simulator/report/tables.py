@@ -1,0 +1,198 @@
+"""The report of one run: the answer first, then where the time goes, then the layers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import format as fmt
+from simulator.report.layers import layer_table
+from simulator.result import Result
+
+CAUSES = {
+    "ideal_s": "multiplying, every unit busy",
+    "edges_s": "idle units at tile edges",
+    "fill_drain_s": "array fill and drain",
+    "weight_loading_s": "loading weights into the array",
+    "interconnect_s": "interconnect",
+    "sram_s": "SRAM ports",
+    "vector_s": "vector unit",
+    "overhead_s": "command overhead",
+    "dram_s": "waiting for DRAM",
+    "host_s": "waiting for the host link",
+    "power_s": "held back by the power limit",
+    "pipeline_s": "waiting for the slowest stage",
+}
+"""What each part of a waterfall means, in the order shown."""
+
+ROOFS = {
+    "array": "MAC array",
+    "interconnect": "interconnect",
+    "sram": "SRAM ports",
+    "dram": "DRAM",
+    "vector": "vector unit",
+    "host": "host link",
+    "overhead": "command overhead",
+    "power": "power limit",
+}
+"""Names of the roofs as a person reads them."""
+
+_SAME = 1e-9  # relative: two times that differ by less are one and the same but for rounding
+
+
+@dataclass(frozen=True)
+class ChipFacts:
+    """What the head line says about a chip; the rates are effective, sustained ones."""
+
+    name: str
+    mac_units: int
+    clock_hz: float
+    sram_bytes: float
+    outer_bytes_per_s: float | None
+    """Of the DRAM, or of the host link of a chip without."""
+    dram_devices: int
+    """0 for a chip without DRAM."""
+
+
+def run_report(
+    result: Result, chip: ChipFacts, *, layers: bool = False, width: int = 80, ascii_only: bool = False
+) -> Group:
+    """Put the report of one run together for a page `width` characters wide.
+
+    `layers` adds one row a layer. `ascii_only` draws bars of `#`.
+    """
+    bars = min(max(width - 60, 10), 40)
+    sections: list[list[RenderableType]] = [[_head(result, chip)], [_answer(result, chip)]]
+    title = f"Where the time goes: {fmt.time(result.latency_s)} from arrival to result"
+    if result.batch > 1:
+        title += f", batch of {result.batch:,}"
+    sections.append([_title(title), _waterfall(result.waterfall, result.peak_tops, bars, ascii_only)])
+    period_s = result.batch / result.throughput_per_s
+    if abs(period_s - result.latency_s) > _SAME * result.latency_s:
+        title = f"The same in steady state: {fmt.time(period_s)} a batch"
+        sections.append([_title(title), _waterfall(result.waterfall_period, result.peak_tops, bars, ascii_only)])
+    gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * result.latency_s}
+    if gains:
+        title = "If one of these had no limit (scheduled anew; the gains do not add up)"
+        sections.append([_title(title), _gains(gains, result.latency_s)])
+    ratios = _ratios(result)
+    if ratios:
+        sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios)])
+    if layers:
+        title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
+        sections.append([_title(title), layer_table(result, width)])
+    if result.notes:
+        sections.append([Text(f"Note: {note}") for note in result.notes])
+    spaced = [part for section in sections for part in (*section, Text(""))]
+    return Group(*spaced[:-1])
+
+
+def _head(result: Result, chip: ChipFacts) -> Text:
+    """Return what ran on what, with the four resources of the chip."""
+    memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
+    if chip.outer_bytes_per_s is not None:
+        memory += f", {fmt.rate(chip.outer_bytes_per_s)}{' host link' if chip.dram_devices == 0 else ''}"
+    text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
+    text.append(
+        f"peak {fmt.significant(result.peak_tops, 3)} TOPS ({chip.mac_units:,} MAC units at "
+        f"{fmt.figure(chip.clock_hz / 1e6)} MHz); SRAM {fmt.mebibytes(chip.sram_bytes)}; {memory}",
+        style="not bold",
+    )
+    return text
+
+
+def _answer(result: Result, chip: ChipFacts) -> Table:
+    """Return the figures a reader came for."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column()
+    outer = "DRAM traffic" if chip.dram_devices else "Host traffic"
+    busy = f"{fmt.share(result.utilisation)} of the peak"
+    if result.effective_utilisation > result.utilisation * (1 + _SAME):
+        busy += f" ({fmt.share(result.effective_utilisation)} with the multiplications that Winograd saves)"
+    rows = [
+        ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
+        ("Latency", fmt.time(result.latency_s)),
+        ("Utilisation", busy),
+        ("Bound by", ROOFS.get(result.bound_by, result.bound_by)),
+        (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
+        ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most, of {fmt.mebibytes(chip.sram_bytes)}"),
+        ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
+    ]
+    if result.load_bytes > 0:
+        rows.append(("Loaded once", f"{fmt.megabytes(result.load_bytes)} in {fmt.time(result.load_s)}"))
+    if result.power_w is not None:
+        rows.append(("Power", f"{fmt.significant(result.power_w, 3)} W"))
+    for name, value in rows:
+        grid.add_row(name, Text(value, style="bold" if name == "Throughput" else ""))
+    return grid
+
+
+def _waterfall(parts: Mapping[str, float], peak_tops: float, bars: int, ascii_only: bool) -> Table:
+    """Return one waterfall: parts that are not zero, with the share of the peak TOPS that each takes."""
+    total = sum(parts.values())
+    scale, unit = fmt.time_unit(total)
+    time_places, tops_places = fmt.decimals(total / scale), fmt.decimals(peak_tops, 3)
+    table = _table("", unit, "share", "TOPS")
+    table.add_column("", no_wrap=True)
+    for key, seconds in parts.items():
+        if seconds > 0:
+            fraction = seconds / total
+            table.add_row(
+                CAUSES.get(key, key.removesuffix("_s")),
+                fmt.fixed(seconds / scale, time_places),
+                fmt.percent(fraction),
+                fmt.fixed(fraction * peak_tops, tops_places),
+                Text(fmt.bar(fraction, bars, ascii_only), style="green" if key == "ideal_s" else "red"),
+            )
+    sums = (fmt.fixed(total / scale, time_places), fmt.percent(1.0), fmt.fixed(peak_tops, tops_places))
+    table.add_row("total", *sums, "", style="bold")
+    return table
+
+
+def _gains(gains: Mapping[str, float], latency_s: float) -> Table:
+    """Return what each roof costs on its own, largest first."""
+    scale, unit = fmt.time_unit(latency_s)
+    places = fmt.decimals(latency_s / scale)
+    table = _table("", f"{unit} saved", "share", f"{unit} left")
+    for roof, seconds in sorted(gains.items(), key=lambda item: -item[1]):
+        left = fmt.fixed((latency_s - seconds) / scale, places)
+        table.add_row(ROOFS.get(roof, roof), fmt.fixed(seconds / scale, places), fmt.percent(seconds / latency_s), left)
+    return table
+
+
+def _ratios(result: Result) -> dict[str, float]:
+    """Return the throughput by what it costs, where that is known."""
+    ratios = {
+        "per US dollar": result.throughput_per_usd,
+        "per peak TOPS": result.throughput_per_tops,
+        "per DRAM device": result.throughput_per_dram,
+        "per MiB of SRAM": result.throughput_per_sram_mib,
+        "per watt": result.throughput_per_w,
+    }
+    return {name: value for name, value in ratios.items() if value is not None}
+
+
+def _efficiency(ratios: Mapping[str, float]) -> Table:
+    """Return the ratios, one a line."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    for name, value in ratios.items():
+        table.add_row(name, fmt.significant(value))
+    return table
+
+
+def _title(text: str) -> Text:
+    """Return the heading of a table; a Text, since a table's own title is folded to the table's width."""
+    return Text(text, style="bold")
+
+
+def _table(*headings: str) -> Table:
+    """Return an empty table in the report's one style: names on the left, figures to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    return table

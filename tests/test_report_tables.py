@@ -1,0 +1,83 @@
+"""The report of a run: what it says, and that it fits the page."""
+
+import io
+
+import pytest
+from report_example import CHIP, example, parts
+from rich.console import Console
+
+from simulator.report.layers import short_tiling
+from simulator.report.tables import run_report
+
+
+def render(result, width=120, **options):
+    file = io.StringIO()
+    console = Console(file=file, width=width, markup=False, highlight=False, emoji=False)
+    console.print(run_report(result, CHIP, width=width, **options))
+    return file.getvalue()
+
+
+def row(text, label):
+    return next(line for line in text.splitlines() if line.startswith(label)).split()
+
+
+def test_head_names_the_resources():
+    head = render(example()).splitlines()[:2]
+    assert head[0].rstrip() == "twolayers on Hand-made [chip]: batch 1, int8"
+    assert head[1].rstrip() == "peak 7.64 TOPS (4,096 MAC units at 933 MHz); SRAM 8 MiB; 1 DRAM, 12.80 GB/s"
+
+
+def test_waterfall_skips_zero_rows_and_adds_up_to_the_peak():
+    text = render(example())
+    assert row(text, "waiting for DRAM")[3:7] == ["4.000", "50.0", "%", "3.82"]
+    assert row(text, "multiplying")[-5:-1] == ["3.000", "37.5", "%", "2.87"]
+    assert row(text, "total")[:5] == ["total", "8.000", "100.0", "%", "7.64"]
+    assert "interconnect" not in text
+
+
+def test_gains_are_sorted_and_zero_gains_left_out():
+    text = render(example())
+    gains = text[text.index("If one of these") :].splitlines()
+    assert gains[1].split() == ["ms", "saved", "share", "ms", "left"]
+    assert gains[2].split() == ["DRAM", "2.500", "31.2", "%", "5.500"]
+    assert gains[3].split() == ["SRAM", "ports", "0.100", "1.2", "%", "7.900"]
+    assert "MAC array" not in text
+
+
+def test_steady_state_has_its_own_waterfall_only_when_it_differs():
+    assert "steady state" not in render(example())
+    pipelined = example(throughput_per_s=250.0, waterfall_period=parts(ideal_s=3e-3, dram_s=1e-3))
+    assert "steady state: 4.000 ms a batch" in render(pipelined)
+
+
+def test_winograd_and_load_are_told_when_there():
+    text = render(example(effective_utilisation=0.6, load_bytes=25.5e6, load_s=1.5e-3, notes=("One thing.",)))
+    assert "60.0 % with the multiplications that Winograd saves" in text
+    assert "25.50 MB in 1.500 ms" in text
+    assert text.rstrip().endswith("Note: One thing.")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_nothing_is_cut(width):
+    text = render(example(), width=width, layers=True)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "layer1.0.conv1" in text
+    assert row(text, "layer1.0.add")[1] == "add"
+
+
+def test_tilings_are_shown_where_there_is_room():
+    assert "out_channels=64" in render(example(), width=120, layers=True)
+    narrow = render(example(), width=80, layers=True)
+    assert "out_channels=64" not in narrow
+    assert "--json" in narrow
+
+
+def test_short_tiling_leaves_out_what_is_empty():
+    tiling = {"order": "NQPKC", "resident": [], "stream": None, "keep": ["inputs", "outputs"], "tile": {"n": 1}}
+    assert short_tiling(tiling) == "order NQPKC; keep inputs+outputs; tile n=1"
+
+
+def test_ascii_bars():
+    assert "█" not in render(example(), ascii_only=True)
+    assert "##########" in render(example(), ascii_only=True)
