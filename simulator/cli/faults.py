@@ -1,5 +1,6 @@
 """What a fault looks like on standard error: one line each, and an exit code."""
 
+import difflib
 import os
 import sys
 import traceback
@@ -45,18 +46,22 @@ def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
     parameter = getattr(error, "param", None)
     if kind == "NoSuchOption":
-        known = sorted({name for p in context.command.params for name in p.opts if name.startswith("--")} | {"--help"})
-        return f"{error.option_name}: unknown option{nearest(error.option_name, known)}"
+        known = {name[2:] for p in context.command.params for name in p.opts if name.startswith("--")} | {"help"}
+        close = difflib.get_close_matches(error.option_name.lstrip("-"), sorted(known), n=1)
+        hint = f"did you mean '--{close[0]}'?" if close else f"known: {', '.join('--' + k for k in sorted(known))}"
+        return f"{error.option_name}: unknown option; {hint}"
     if kind == "MissingParameter" and parameter is not None:
         where = _where(parameter)
         return f"{where}: missing; see 'rooftile {context.info_name} --help'"
-    message = str(error.message).rstrip(".")
+    message = str(error.message)
     if kind == "BadParameter" and parameter is not None:
         return f"{_where(parameter)}: {message}"
     if message.startswith("No such command"):
         name = message.split("'")[1]
         return f"{name}: unknown command{nearest(name, context.command.commands)}"
-    return message[:1].lower() + message[1:] + "; see 'rooftile --help'"
+    if "unexpected extra argument" in message:
+        return f"{message[message.rindex('(') + 1 : -1]}: unexpected; see 'rooftile {context.info_name} --help'"
+    return message[:1].lower() + message[1:].removesuffix(".") + "; see 'rooftile --help'"
 
 
 def _where(parameter: Any) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -34,14 +35,13 @@ def run(
     ] = None,
 ) -> None:
     """Run NETWORK on CHIP: throughput, latency, utilisation, and where the time goes."""
-    # Imported here: --help must not wait for the model.
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.cli.output import check_writable, write  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
     values = parameters(params or [])
     if json is not None and json != "-":
         check_writable("--json", json)
+    # Imported here: --help and a mistyped option must not wait for the model.
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+
     architecture = load_chip(chip, set=settings or [])
     graph = load_network(network, **values)
     _announce_compiling()

@@ -13,21 +13,27 @@ if TYPE_CHECKING:
 LARGEST_COUNT = 2**53
 """Counts above this are no longer exact as floating-point numbers, which the model computes with."""
 
+LONGEST_NUMBER = 40
+"""Characters of a number. Longer ones are no sensible input, and Python refuses integers of thousands of digits."""
+
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?\.?(inf|nan)", re.IGNORECASE)
 
 
 def whole_number(text: str | int) -> int:
     """Read a count of at least 1, written plainly (`4`) or with an exponent (`1e3`); a default comes as a number."""
-    text = str(text)
+    text = str(text).strip()
+    short = text if len(text) <= LONGEST_NUMBER else text[:LONGEST_NUMBER] + "..."
     value = plain_value(text)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if _WHOLE.fullmatch(text) and len(text) > LONGEST_NUMBER and text[0] != "-":
+        value = LARGEST_COUNT + 1
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        got = text if _WHOLE.fullmatch(text) else repr(text)
+        got = short if _WHOLE.fullmatch(text) else repr(short)
         raise typer.BadParameter(f"must be a whole number of at least 1, got {got}")
     if value > LARGEST_COUNT:
-        raise typer.BadParameter(f"must be at most {LARGEST_COUNT} (2**53), got {text[:40]}")
+        raise typer.BadParameter(f"must be at most {LARGEST_COUNT} (2**53), got {short}")
     return value
 
 
@@ -36,7 +42,9 @@ def plain_value(text: str) -> int | float | bool | str:
     text = text.strip()
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if _WHOLE.fullmatch(text) and len(text) <= 300:  # Python refuses to read integers of thousands of digits
+    if len(text) > LONGEST_NUMBER:
+        return text
+    if _WHOLE.fullmatch(text):
         return int(text)
     if _NUMBER.fullmatch(text):
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
