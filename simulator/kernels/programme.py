@@ -1,0 +1,215 @@
+"""Dynamic programmes over the order of the layers: residency, and residency with weights fetched ahead.
+
+A move (see `schedule.states`) has a range lo..hi of the frontier pool (footprint, bytes, cycles); a choice is a point of it
+that fits the SRAM left. Minimised: time, then outer-memory bytes; the first of equals in a fixed order.
+`costs` per move: reserved bytes, bytes beside the tiles, bytes of weights that stay for ever, first-pass weight bytes.
+`steps` per step: least footprint and on-chip cycles of vector work.
+`chip`: [capacity, seconds per cycle, seconds per byte, phi, overhead in seconds].
+"""
+
+import math
+
+from .jit import kernel
+
+RESERVED, BESIDE, KEPT, FIRST_PASS = 0, 1, 2, 3
+CAPACITY, CYCLE_S, BYTE_S, PHI, OVERHEAD_S = 0, 1, 2, 3, 4
+
+
+@kernel
+def best_point(lo, hi, pool, room, beside, vector, chip):
+    """(time, outer-memory bytes, point) of the best tiling of pool rows lo..hi that fits `room` bytes; point -1: none."""
+    best, best_bytes, point = math.inf, math.inf, -1
+    for at in range(lo, hi):
+        if pool[at, 0] > room:
+            break
+        total = max(0.0, pool[at, 1] + beside)
+        on_chip = max(pool[at, 2], vector) * chip[1]
+        outer = total * chip[2]
+        time = max(on_chip, outer) + chip[3] * min(on_chip, outer)
+        if time < best or (time == best and total < best_bytes):
+            best, best_bytes, point = time, total, at
+    return best + chip[4], best_bytes, point
+
+
+@kernel
+def residency(first, source, target, lo, hi, costs, steps, pool, chip, values, choice):
+    """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
+
+    values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
+    """
+    states = values.shape[1]
+    values[0, 0, 0], values[0, 0, 1] = 0.0, 0.0
+    for state in range(1, states):
+        values[0, state, 0], values[0, state, 1] = math.inf, math.inf
+    for step in range(first.shape[0] - 1):
+        for state in range(states):
+            values[step + 1, state, 0], values[step + 1, state, 1] = math.inf, math.inf
+        reached = False
+        for move in range(first[step], first[step + 1]):
+            before = values[step, source[move], 0]
+            if before == math.inf:
+                continue
+            room = chip[0] - costs[move, 0]
+            if room < steps[step, 0]:
+                continue
+            beside = costs[move, 1] - costs[move, 2]
+            if lo[move] < hi[move]:
+                time, total, point = best_point(lo[move], hi[move], pool, room, beside, steps[step, 1], chip)
+                if point < 0:
+                    continue
+            else:
+                on_chip, total, point = steps[step, 1] * chip[1], beside, -1
+                outer = total * chip[2]
+                time = max(on_chip, outer) + chip[3] * min(on_chip, outer) + chip[4]
+            time += before
+            total += values[step, source[move], 1]
+            state = target[move]
+            old = values[step + 1, state, 0]
+            if time < old or (time == old and total < values[step + 1, state, 1]):
+                values[step + 1, state, 0], values[step + 1, state, 1] = time, total
+                choice[step, state, 0], choice[step, state, 1] = move, point
+                reached = True
+        if not reached:
+            return step
+    return -1
+
+
+@kernel
+def walk_back(first, source, choice, last_state, path):
+    """Follow the choices from the last state: path[step] = (move, point)."""
+    state = last_state
+    for step in range(first.shape[0] - 2, -1, -1):
+        path[step, 0], path[step, 1] = choice[step, state, 0], choice[step, state, 1]
+        state = source[choice[step, state, 0]]
+
+
+@kernel
+def stair(lo, hi, pool, room, out):
+    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many."""
+    count = 0
+    for at in range(lo, hi):
+        if pool[at, 0] > room:
+            break
+        total, cycles = pool[at, 1], pool[at, 2]
+        place = count
+        while place > 0 and pool[out[place - 1], 1] > total:
+            place -= 1
+        if place > 0 and pool[out[place - 1], 2] <= cycles:
+            continue
+        last = place
+        while last < count and pool[out[last], 2] >= cycles:
+            last += 1
+        if place > 0 and pool[out[place - 1], 1] == total:
+            place -= 1
+        if last == place:
+            if count == out.shape[0]:
+                continue
+            for j in range(count, place, -1):
+                out[j] = out[j - 1]
+            count += 1
+        else:
+            for j in range(last, count):
+                out[place + 1 + j - last] = out[j]
+            count -= last - place - 1
+        out[place] = at
+    return count
+
+
+@kernel
+def insert(labels, count, time, ahead, total):
+    """Place of a new label among `count` sorted by time with bytes ahead rising, or -1 where another beats it.
+
+    Returns (place, new count); labels that the new one beats are removed.
+    """
+    room = labels.shape[0]
+    place = count
+    while place > 0 and labels[place - 1, 0] > time:
+        place -= 1
+    if place > 0 and labels[place - 1, 1] >= ahead:
+        return -1, count
+    if place > 0 and labels[place - 1, 0] == time:
+        place -= 1
+    last = place
+    while last < count and labels[last, 1] <= ahead:
+        last += 1
+    if last == place:
+        if count == room:
+            return -1, count
+        for j in range(count, place, -1):
+            for column in range(labels.shape[1]):
+                labels[j, column] = labels[j - 1, column]
+        count += 1
+    elif last > place + 1:
+        for j in range(last, count):
+            for column in range(labels.shape[1]):
+                labels[place + 1 + j - last, column] = labels[j, column]
+        count -= last - place - 1
+    labels[place, 0], labels[place, 1], labels[place, 2] = time, ahead, total
+    return place, count
+
+
+@kernel
+def prefetch(first, source, target, lo, hi, costs, steps, pool, chip, ahead, start, to_come, labels, counts, points):
+    """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
+
+    A label is (time, weight bytes on chip for later layers, outer-memory bytes, move, point, label before). With R bytes
+    ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
+    start: bytes ahead at the beginning. to_come[step]: weight bytes of the layers after it (next batch included).
+    labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
+    """
+    states = counts.shape[1]
+    for state in range(states):
+        counts[0, state] = 0
+    counts[0, 0] = 1
+    labels[0, 0, 0, 0], labels[0, 0, 0, 1], labels[0, 0, 0, 2] = 0.0, start, 0.0
+    per_second = 1.0 / chip[2] if chip[2] > 0.0 else math.inf
+    for step in range(first.shape[0] - 1):
+        for state in range(states):
+            counts[step + 1, state] = 0
+        reached = False
+        for move in range(first[step], first[step + 1]):
+            had = counts[step, source[move]]
+            room = chip[0] - ahead - costs[move, 0]
+            if had == 0 or room < steps[step, 0]:
+                continue
+            beside = costs[move, 1] - costs[move, 2]
+            choices = 1
+            if lo[move] < hi[move]:
+                choices = stair(lo[move], hi[move], pool, room, points)
+            for choice in range(choices):
+                point = points[choice] if lo[move] < hi[move] else -1
+                total, cycles = max(0.0, beside), steps[step, 1]
+                if point >= 0:
+                    total, cycles = max(0.0, pool[point, 1] + beside), max(cycles, pool[point, 2])
+                on_chip = cycles * chip[1]
+                for label in range(had):
+                    have = labels[step, source[move], label, 1]
+                    used = min(have, min(costs[move, 3], total))
+                    time = max(on_chip, (total - used) * chip[2])
+                    spare = 0.0 if math.isinf(per_second) else per_second * time - (total - used)
+                    later = ahead if math.isinf(per_second) else have - used + max(0.0, spare)
+                    later = min(later, min(ahead, to_come[step]))
+                    done = labels[step, source[move], label, 0] + time + chip[4]
+                    moved = labels[step, source[move], label, 2] + total
+                    state = target[move]
+                    place, count = insert(labels[step + 1, state], counts[step + 1, state], done, later, moved)
+                    counts[step + 1, state] = count
+                    if place >= 0:
+                        row = labels[step + 1, state, place]
+                        row[3], row[4], row[5] = move, point, label
+                        reached = True
+        if not reached:
+            return step
+    return -1
+
+
+@kernel
+def walk_labels(first, source, labels, last_label, path, times):
+    """Follow the labels back: path[step] = (move, point), times[step] = finish of the step."""
+    state, label = 0, last_label
+    for step in range(first.shape[0] - 2, -1, -1):
+        row = labels[step + 1, state, label]
+        times[step] = row[0]
+        path[step, 0], path[step, 1] = int(row[3]), int(row[4])
+        label = int(row[5])
+        state = source[path[step, 0]]

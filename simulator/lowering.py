@@ -1,0 +1,222 @@
+"""Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
+
+from dataclasses import dataclass
+
+import networkx as nx
+
+from simulator.chip.schema import Architecture
+from simulator.errors import NetworkError, nearest
+from simulator.graph.fuse import Step, Steps, fuse
+from simulator.graph.layer import Layer
+from simulator.tiling import Shape
+from simulator.unrolling import ArraySpec
+
+BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
+"""Storage of one element of inputs, weights and finished outputs. [bit]"""
+
+MOST_MACS = 2**53
+"""Beyond this, float64 no longer counts every MAC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step for the whole batch. Bytes; tensors by number (-1: none)."""
+
+    name: str
+    kind: str
+    fused: tuple[str, ...]
+    shape: Shape | None
+    """None for vector work."""
+    macs: int
+    """Of the network; Winograd executes fewer."""
+    macs_executed: int
+    vector_operations: float
+    inputs: int
+    input_bytes: float
+    weights: int
+    """Tensor number of a second activation; -1 where the weights are constants."""
+    weight_bytes: float
+    """Of constant weights as they are stored, once."""
+    reads: tuple[tuple[int, float], ...]
+    """(tensor, bytes) read beside the tiles: second inputs of fused layers, all inputs of vector work."""
+    fixed_bytes: float
+    """Outer-memory bytes that no choice changes (rows of an embedding table)."""
+    output: int
+    output_bytes: float
+    least_footprint: float
+    """SRAM bytes of vector work: a few vectors of each operand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A network on a chip at one batch and precision."""
+
+    network: str
+    batch: int
+    precision: str
+    rows: tuple[Row, ...]
+    tensor_bytes: tuple[float, ...]
+    tensor_readers: tuple[tuple[int, ...], ...]
+    tensor_producers: tuple[tuple[int, ...], ...]
+    spec: ArraySpec
+
+    @property
+    def macs(self) -> int:
+        """MACs of the network for the batch."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def compulsory_bytes(self) -> float:
+        """Network inputs and outputs and all constant weights, once each. [B]"""
+        io = sum(
+            size
+            for size, producers, readers in zip(self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True)
+            if not producers or not readers
+        )
+        return io + sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+
+    @property
+    def input_output_bytes(self) -> float:
+        """Network inputs and outputs for the batch. [B]"""
+        return sum(
+            size
+            for size, producers, readers in zip(self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True)
+            if not producers or not readers
+        )
+
+
+def array_spec(chip: Architecture, precision: str) -> ArraySpec:
+    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
+    array = chip.array
+    if array is None:
+        raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
+    if precision not in array.rate:
+        known = nearest(precision, array.rate)
+        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    return ArraySpec(
+        count=array.count,
+        rows=array.rows,
+        columns=array.columns,
+        stationary=array.stationary,
+        unroll_rows=tuple(array.unroll.rows),
+        unroll_columns=tuple(array.unroll.columns),
+        unroll_count=tuple(array.unroll.count),
+        rate=float(array.rate[precision]),
+        accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
+        weights_double_buffered=array.weights_double_buffered,
+        systolic=array.systolic,
+        weight_load_cycles=array.load_cycles,
+        multicast=chip.interconnect.multicast,
+        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
+        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        holds=tuple(chip.sram.holds),
+        double_buffered=chip.schedule.overlap != "none",
+    )
+
+
+def check_batch(graph: nx.DiGraph, batch: int) -> None:
+    """Raise NetworkError for a batch that is not a whole number of at least 1, or too large to count."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise NetworkError(f"batch: must be a whole number of at least 1, got {batch!r}")
+    macs = max(1, sum(data["layer"].macs for _, data in graph.nodes(data=True)))
+    if macs * batch > MOST_MACS:
+        largest = MOST_MACS // macs
+        raise NetworkError(f"batch: must be at most {largest} for {graph.graph.get('name', 'this network')}, got {batch}")
+
+
+def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
+    """Fuse, multiply by the batch and give every tensor its bytes."""
+    check_batch(graph, batch)
+    spec = array_spec(chip, precision)
+    width = BITS[precision] / 8.0
+    acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
+    fused = fuse(graph, chip.vector.fuses)
+    winograd = bool(chip.array and chip.array.winograd)
+    rows = tuple(
+        _row(step, fused, batch, width, acc_width, winograd, chip.vector.lanes) for step in fused.steps
+    )
+    return Lowered(
+        network=str(graph.graph.get("name", "network")),
+        batch=batch,
+        precision=precision,
+        rows=rows,
+        tensor_bytes=tuple(tensor.elements * batch * width for tensor in fused.tensors),
+        tensor_readers=tuple(tensor.readers for tensor in fused.tensors),
+        tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
+        spec=spec,
+    )
+
+
+def _row(
+    step: Step, fused: Steps, batch: int, width: float, acc_width: float, winograd: bool, lanes: float
+) -> Row:
+    layer = step.layer
+    bytes_per = batch * width
+    operations = batch * (layer.vector_operations + sum(f.vector_operations for f in step.fused))
+    output_bytes = step.output_elements * bytes_per
+    beside = step.extra if layer.is_compute else (*step.inputs, *step.extra)
+    reads = tuple((read.tensor, read.elements * bytes_per) for read in beside)
+    shape = None
+    executed = 0
+    if layer.is_compute:
+        shape = layer_shape(layer, batch, width, acc_width, output_bytes, winograd)
+        executed = shape.macs
+    table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
+    stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind != "matmul" else 0.0
+    return Row(
+        name=layer.name,
+        kind=layer.kind,
+        fused=tuple(f.name for f in step.fused),
+        shape=shape,
+        macs=layer.macs * batch,
+        macs_executed=executed,
+        vector_operations=operations,
+        inputs=step.inputs[0].tensor if layer.is_compute and step.inputs else -1,
+        input_bytes=step.inputs[0].elements * bytes_per if step.inputs else 0.0,
+        weights=step.weights.tensor if step.weights else -1,
+        weight_bytes=float(stored),
+        reads=reads,
+        fixed_bytes=table_rows,
+        output=step.output,
+        output_bytes=output_bytes,
+        least_footprint=2.0 * lanes * width * (len(reads) + 1) if shape is None else 0.0,
+    )
+
+
+def _weights(shape: Shape) -> int:
+    g, _, k, c, _, _, r, s = shape.extents
+    return g * k * c * r * s
+
+
+def layer_shape(
+    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: bool = False
+) -> Shape:
+    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups.
+
+    Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
+    4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
+    Networks", CVPR 2016).
+    """
+    groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
+    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
+    stride = layer.stride
+    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
+    if winograd and plain and layer.groups == 1:
+        p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
+    outputs = groups * items * layer.out_channels * p * q
+    return Shape(
+        extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
+        stride=stride,
+        dilation=layer.dilation,
+        padding=(layer.padding[0], layer.padding[2]),
+        plane=(layer.in_height, layer.in_width),
+        in_width=width,
+        weight_width=width,
+        out_width=output_bytes / outputs,
+        acc_width=acc_width * (outputs_per(p, layer.out_height) * outputs_per(q, layer.out_width)),
+    )
+
+
+def outputs_per(blocks: int, outputs: int) -> float:
+    """Outputs per block of an axis: 2 in Winograd, else 1."""
+    return 2.0 if blocks < outputs else 1.0

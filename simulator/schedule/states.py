@@ -1,0 +1,155 @@
+"""Residency as a programme: the sets of live resident tensors, and the moves between them at every step.
+
+An activation is resident from its producer until some reader, after which it may be written to outer memory once and read
+there by later readers; or it goes through outer memory from the start. A state is the set of resident tensors between two
+steps; a move says which operands of the step are resident, which bytes of SRAM are taken by whole tensors, and which bytes
+move beside the tiles.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.lowering import Lowered, Row
+from simulator.tiling import INPUTS, OUTPUTS, WEIGHTS
+
+MOST_STATES = 4096
+"""Sets of live resident tensors at one step; beyond it the longest-lived tensors go through outer memory."""
+
+
+@dataclass(frozen=True)
+class Moves:
+    """All moves of a network, grouped by step. Arrays have one entry a move but `first`, which has one a step and one more.
+
+    source, target: state number before and after the step. masks: resident operands of the tiles. reserved: bytes of whole
+    tensors in SRAM during the step. beside: outer-memory bytes beside the tiles. states: most states at any step.
+    """
+
+    first: npt.NDArray[np.int64]
+    source: npt.NDArray[np.int64]
+    target: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.int64]
+    reserved: npt.NDArray[np.float64]
+    beside: npt.NDArray[np.float64]
+    states: int
+    resident: tuple[tuple[int, ...], ...]
+    """Per move, the tensors resident while the step runs."""
+    thinned: int
+    """Tensors that may not be resident because there would be too many states."""
+
+
+Move = tuple[int, int, int, int, float, float, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class _Life:
+    """First producer, last producer and last reader of every tensor (step numbers)."""
+
+    born: tuple[int, ...]
+    done: tuple[int, ...]
+    last: tuple[int, ...]
+
+
+def _life(low: Lowered, start: int, end: int) -> _Life:
+    born = tuple(min(p, default=-1) for p in low.tensor_producers)
+    done = tuple(max(p, default=-1) for p in low.tensor_producers)
+    last = tuple(max(r, default=-1) for r in low.tensor_readers)
+    return _Life(born, done, tuple(min(at, end) if b >= start else at for at, b in zip(last, born, strict=True)))
+
+
+def moves(low: Lowered, optimal: bool = True) -> Moves:
+    """Every move of the network; with `optimal` false all activations go through outer memory (the chip's compiler)."""
+    allowed = {t for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]} if optimal else set()
+    thinned = 0
+    while True:
+        built = _build(low, frozenset(allowed))
+        if built is not None:
+            first, rows, states = built
+            return _pack(first, rows, states, thinned)
+        life = _life(low, 0, len(low.rows))
+        longest = max(allowed, key=lambda t: (life.last[t] - life.born[t], -t))
+        allowed.remove(longest)
+        thinned += 1
+
+
+def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Moves:
+    columns = list(zip(*rows, strict=True))
+    return Moves(
+        first=np.array(first, dtype=np.int64),
+        source=np.array(columns[1], dtype=np.int64),
+        target=np.array(columns[2], dtype=np.int64),
+        masks=np.array(columns[3], dtype=np.int64),
+        reserved=np.array(columns[4], dtype=np.float64),
+        beside=np.array(columns[5], dtype=np.float64),
+        states=states,
+        resident=tuple(columns[6]),
+        thinned=thinned,
+    )
+
+
+def _build(low: Lowered, allowed: frozenset[int]) -> tuple[list[int], list[Move], int] | None:
+    """(first move of each step, moves, most states), or None where there are more than MOST_STATES."""
+    life = _life(low, 0, len(low.rows))
+    before: dict[frozenset[int], int] = {frozenset(): 0}
+    first, rows, most = [0], [], 1
+    for step, row in enumerate(low.rows):
+        after: dict[frozenset[int], int] = {}
+        for state, number in before.items():
+            for held, left, written in _choices(step, row, state, low, life, allowed):
+                target = after.setdefault(left, len(after))
+                mask, beside = _operands(row, held)
+                reserved = sum(low.tensor_bytes[t] for t in held)
+                evicted = sum(low.tensor_bytes[t] for t in written)
+                rows.append((step, number, target, mask, reserved, beside + evicted, tuple(sorted(held))))
+        if len(after) > MOST_STATES:
+            return None
+        most = max(most, len(after))
+        before = after
+        first.append(len(rows))
+    return first, rows, most
+
+
+def _choices(
+    step: int, row: Row, state: frozenset[int], low: Lowered, life: _Life, allowed: frozenset[int]
+) -> Iterator[tuple[frozenset[int], frozenset[int], tuple[int, ...]]]:
+    """(tensors resident while the step runs, resident afterwards, written out after it) for every choice at this step."""
+    fresh = row.output in allowed and life.born[row.output] == step
+    for keep in (False, True) if fresh else (False,):
+        held = state | {row.output} if keep else state
+        finished = frozenset(t for t in held if life.last[t] <= step and life.done[t] <= step)
+        read = [t for t in held - finished if step in low.tensor_readers[t] and life.done[t] <= step and t != row.output]
+        for drops in product((False, True), repeat=len(read)):
+            written = tuple(t for t, drop in zip(sorted(read), drops, strict=True) if drop)
+            yield held, held - finished - frozenset(written), written
+
+
+def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
+    """(mask of resident operands, outer-memory bytes beside the tiles)."""
+    beside = row.fixed_bytes + sum(size for tensor, size in row.reads if tensor not in held)
+    mask = OUTPUTS if row.output in held else 0
+    if row.shape is None:
+        return mask, beside + (0.0 if row.output in held else row.output_bytes)
+    if row.inputs in held:
+        mask |= INPUTS
+    if row.weights in held:
+        mask |= WEIGHTS
+    return mask, beside
+
+
+def cuts(low: Lowered) -> list[int]:
+    """Steps after which exactly one tensor is live: where a segment of sub-batches may end (the last step included)."""
+    life = _life(low, 0, len(low.rows))
+    ends = []
+    for step in range(len(low.rows)):
+        live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
+        if len(live) == 1 and life.done[live[0]] <= step and life.born[live[0]] >= 0:
+            ends.append(step)
+    return [*ends, len(low.rows) - 1]
+
+
+def names(low: Lowered, held: Sequence[int]) -> list[str]:
+    """Names of the steps that produce the tensors in `held`."""
+    return [low.rows[low.tensor_producers[t][0]].name for t in held if low.tensor_producers[t]]
