@@ -1,0 +1,1 @@
+"""Chips: their schema, their files, and the memory parts and host links they name."""

@@ -1,0 +1,134 @@
+"""Chip files to `Architecture`, by short name, alias or path; changes by dotted key; the JSON schema for editors."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from simulator.chip.faults import explain, shown
+from simulator.chip.schema import Architecture
+from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml
+from simulator.errors import ChipError, nearest
+
+Settings = Mapping[str, Any] | Sequence[str]
+"""Changes to a chip: {"sram.capacity_mib": 16}, or ["sram.capacity_mib=16"] as on the command line."""
+
+
+def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architecture:
+    """One chip: bundled under a short name or alias, or a YAML file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Short name (`inferx_x1`), alias, or path of a chip file (anything with a slash or ending in .yaml or .yml).
+    set : mapping or sequence of "key=value", optional
+        Dotted keys to change, as `--set` does; applied to the file's plain data, which is then checked once.
+
+    Raises
+    ------
+    ChipError
+        No such chip, or a fault in the file or the changes: one line a fault.
+    """
+    path = _find(name_or_path)
+    data, places = read_yaml(_text(path), str(path))
+    for key, value, label in _settings(set):
+        override(data, places, key, value, label)
+    return _validated(data, places, str(path))
+
+
+def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = None) -> Architecture:
+    """The chip that a YAML text describes; `file` is the name that messages use. Raises ChipError as `load_chip`."""
+    data, places = read_yaml(text, file)
+    for key, value, label in _settings(set):
+        override(data, places, key, value, label)
+    return _validated(data, places, file)
+
+
+def chip_schema() -> dict[str, Any]:
+    """JSON schema of a chip file, for editors: titles, types, limits, and a description with the unit for every key."""
+    schema = Architecture.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Rooftile chip file"}
+
+
+def chip_digest(chip: Architecture) -> str:
+    """Forty hexadecimal digits that change with anything the model reads (not with names, sources or publications)."""
+    data = chip.model_dump(mode="json", exclude={"name", "aliases", "published", "sources"})
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:40]
+
+
+def _validated(data: dict[str, Any], places: Places, file: str) -> Architecture:
+    """Check plain data once and for all."""
+    try:
+        return Architecture.model_validate(data)
+    except ValidationError as error:
+        raise ChipError(explain(error, Architecture, places, file)) from None
+
+
+def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
+    """(dotted key, value, label for messages) of each change."""
+    if isinstance(changes, str):  # a sequence of one-letter expressions, if it got through
+        raise ChipError(f"set: must be a mapping or a list of key=value texts, got {shown(changes)}")
+    if isinstance(changes, Mapping):
+        for key, value in changes.items():
+            if not isinstance(key, str):
+                raise ChipError(f"set: keys must be text such as 'sram.capacity_mib', got {shown(key)}")
+            yield key, value, f"set {key}={shown(value)}"
+        return
+    for expression in changes or ():
+        if not isinstance(expression, str):
+            raise ChipError(f"set: must be texts such as 'sram.capacity_mib=16', got {shown(expression)}")
+        yield *parse_setting(expression), f"--set {expression}"
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """The file behind a short name, alias or path."""
+    if isinstance(name_or_path, Path):
+        return name_or_path
+    if "/" in name_or_path or "\\" in name_or_path or name_or_path.lower().endswith((".yaml", ".yml")):
+        return Path(name_or_path)
+    chips = _bundled()
+    if name_or_path in chips:
+        return chips[name_or_path]
+    aliases = _aliases()
+    if name_or_path in aliases:
+        return chips[aliases[name_or_path]]
+    if not name_or_path.strip():
+        raise ChipError("chip: must be a bundled name or a path, got ''")
+    raise ChipError(f"unknown chip {shown(name_or_path)}{nearest(name_or_path, [*chips, *aliases])}")
+
+
+def _bundled() -> dict[str, Path]:
+    """Bundled chips by short name; imported here so that a path loads without looking for them."""
+    from simulator import bundled  # noqa: PLC0415
+
+    chips: dict[str, Path] = bundled.chips()
+    return chips
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    """Alias -> short name, from all bundled files; read only when a short name did not match."""
+    return {alias: name for name in _bundled() for alias in load_chip(name).aliases}
+
+
+def _text(path: Path) -> str:
+    """Text of a chip file; what may go wrong on the way is one line."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ChipError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise ChipError(f"{path}: must be a file, got a directory") from None
+    except PermissionError:
+        raise ChipError(f"{path}: may not be read (permission denied)") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ChipError(f"{str(path)!r}: cannot be read: {reason}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ChipError(f"{path}: must be UTF-8 text, got byte 0x{raw[error.start]:02x} at {error.start}") from None

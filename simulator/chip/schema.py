@@ -1,0 +1,422 @@
+"""The schema of a chip file: `Architecture`, frozen, checked in one place, and the numbers that follow from it.
+
+Limits are far beyond any real chip; they keep products of keys inside float64 and int64, so that no formula has to
+check. Units are in the names; GB = 1e9 bytes, KiB and MiB are powers of two.
+"""
+
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator.chip import parts
+from simulator.errors import ChipError, nearest
+from simulator.units import DRAM_STREAMED_EFFICIENCY, GB, KIB, MIB, MICRO, effective_bytes_per_s, peak_tops
+
+Precision = Literal["int4", "int8", "int16", "fp8", "fp16", "bf16", "tf32", "fp32"]
+Operand = Literal["inputs", "weights", "outputs"]
+Dimension = Literal[
+    "groups",
+    "batch",
+    "out_channels",
+    "in_channels",
+    "out_height",
+    "out_width",
+    "kernel_height",
+    "kernel_width",
+    "reduction",
+    "pixels",
+]
+Fused = Literal[
+    "relu",
+    "add",
+    "pool",
+    "mul",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "layer_norm",
+    "local_norm",
+    "concat",
+    "resize",
+]
+
+PRECISION_BITS: dict[str, int] = {
+    "int4": 4, "int8": 8, "int16": 16, "fp8": 8, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32
+}  # fmt: skip
+"""Bits of one element in memory. TF32 is stored as 32 bits; only its multiplier is narrower."""
+
+FLATTENED = {
+    "reduction": ("in_channels", "kernel_height", "kernel_width"),
+    "pixels": ("out_height", "out_width"),
+}
+"""Flattened words of `array.unroll`, and the loop dimensions each of them runs through."""
+
+MAX_UNITS = 2**30
+"""Most MAC units of a chip: a hundred times the largest wafer, and far from the end of int64."""
+
+Side = Annotated[int, Field(ge=1, le=65_536)]  # a side of 65,536 is 256 times that of TPU v1
+Cycles = Annotated[int, Field(ge=0, le=2**20)]  # per pass: a million cycles of overhead is no array any more
+BytesPerCycle = Annotated[float, Field(ge=2**-10, le=2**30)]  # a GiB a cycle feeds 2**30 units
+
+
+def fault(key: str, what: str) -> PydanticCustomError:
+    """An error about `key` below the model being checked, for rules that pydantic's own words do not cover."""
+    return PydanticCustomError("chip_fault", "{key}: {what}", {"key": key, "what": what})
+
+
+class Model(BaseModel):
+    """Frozen and strict: no conversion, no unknown key, no infinity, no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def _words(values: Any) -> Any:
+    """A YAML list as the tuple that a frozen model holds."""
+    return tuple(values) if isinstance(values, list) else values
+
+
+class Unroll(Model):
+    """Loop dimensions that may be spread over each axis of the array in one cycle."""
+
+    rows: tuple[Dimension, ...] = ()
+    """Dimensions on the rows; the product of their factors is at most `array.rows`."""
+    columns: tuple[Dimension, ...] = ()
+    """Dimensions on the columns."""
+    count: tuple[Dimension, ...] = ()
+    """Dimensions spread over the arrays."""
+
+    _tuples = field_validator("rows", "columns", "count", mode="before")(_words)
+
+    @model_validator(mode="after")
+    def _unmixed(self) -> Self:
+        axes = {"rows": self.rows, "columns": self.columns, "count": self.count}
+        used = {word for words in axes.values() for word in words}
+        for flat, inside in FLATTENED.items():
+            clash = [word for word in inside if word in used]
+            if flat in used and clash:
+                raise fault(
+                    next(axis for axis, words in axes.items() if flat in words),
+                    f"{flat!r} already runs through {', '.join(inside)}; must not be unrolled beside {clash[0]!r}",
+                )
+        for axis, words in axes.items():
+            for word in words:
+                if words.count(word) > 1:
+                    raise fault(axis, f"must name each dimension once, got {word!r} twice")
+        return self
+
+
+class Array(Model):
+    """`count` arrays of `rows` x `columns` MAC units."""
+
+    count: Side = 1
+    """Arrays on the chip."""
+    rows: Side
+    """MAC units in a column."""
+    columns: Side
+    """MAC units in a row."""
+    stationary: Literal["weights", "outputs", "inputs", "rows"]
+    """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
+    unroll: Unroll
+    """Loop dimensions that each axis may unroll."""
+    rate: dict[Precision, Annotated[float, Field(ge=2**-10, le=65_536)]] = Field(min_length=1)
+    """MACs per unit and cycle for each precision that the array computes."""
+    accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
+    """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
+    accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
+    """Width of one partial sum [bytes]."""
+    weights_double_buffered: bool = False
+    """The next weights load behind the present ones."""
+    systolic: bool = False
+    """Operands move from unit to unit, so a fold has to be filled and drained; false: broadcast and adder trees."""
+    weight_load_cycles: Cycles | None = None
+    """Cycles to load one set of stationary weights; left out: `rows` when systolic, else 0."""
+    winograd: bool = False
+    """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs, weights 16/9 times larger."""
+    pass_overhead_cycles: Cycles = 0
+    """Cycles lost at the start of every pass over the array."""
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.macs > MAX_UNITS:
+            raise fault("count", f"count x rows x columns must be at most {MAX_UNITS:,}, got {self.macs:,}")
+        return self
+
+    @property
+    def macs(self) -> int:
+        """MAC units of all arrays."""
+        return self.count * self.rows * self.columns
+
+    @property
+    def load_cycles(self) -> int:
+        """Cycles to load one set of stationary weights, the default filled in."""
+        if self.weight_load_cycles is not None:
+            return self.weight_load_cycles
+        return self.rows if self.systolic else 0
+
+    @property
+    def accumulator_capacity_bytes(self) -> int:
+        """Accumulators of all arrays together [bytes]; 0 when there are none."""
+        return int((self.accumulator_kib or 0) * KIB)
+
+
+class Sram(Model):
+    """The on-chip memory that tiles and resident tensors share."""
+
+    capacity_mib: Annotated[float, Field(ge=2**-10, le=2**20)]
+    """Capacity [MiB]."""
+    bytes_per_cycle: BytesPerCycle
+    """All ports, reads and writes together [bytes per cycle of the chip's clock]."""
+    holds: tuple[Operand, ...] = ("inputs", "weights", "outputs")
+    """Operands that share it; one that is missing has a path of its own."""
+    managed: Literal["software", "cache"] = "software"
+    """`cache` offers half its capacity and misses above it."""
+    weight_fifo_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
+    """Buffer of the weights' own path, where `holds` leaves weights out [KiB]; it bounds their prefetch."""
+
+    _tuples = field_validator("holds", mode="before")(_words)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if len(set(self.holds)) != len(self.holds):
+            raise fault("holds", f"must name each operand once, got {list(self.holds)}")
+        if not self.holds:
+            raise fault("holds", "must name at least one of inputs, weights, outputs, got []")
+        if self.weight_fifo_kib is not None and "weights" in self.holds:
+            raise fault("weight_fifo_kib", "must be left out where sram.holds lists weights")
+        return self
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Capacity [bytes], rounded down."""
+        return int(self.capacity_mib * MIB)
+
+    @property
+    def weight_fifo_bytes(self) -> int:
+        """Buffer of the weights' own path [bytes]; 0 when there is none."""
+        return int((self.weight_fifo_kib or 0) * KIB)
+
+
+class Dram(Model):
+    """The outer memory."""
+
+    part: str
+    """A named part (see `docs/chips.md`), or `custom` with `gb_per_s_per_device`."""
+    devices: Annotated[int, Field(ge=1, le=65_536)]
+    """How many of them."""
+    gb_per_s_per_device: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
+    """Nominal bandwidth of one device [GB/s, 1e9], only for `custom`."""
+    port_bytes_per_cycle: BytesPerCycle | None = None
+    """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
+    measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
+    """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
+
+    @field_validator("part")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        known = [*parts.dram_parts(), parts.CUSTOM]
+        if name not in known:
+            raise fault("", f"unknown DRAM part {name!r}{nearest(name, known)}")
+        return name
+
+    @model_validator(mode="after")
+    def _bandwidth_once(self) -> Self:
+        given = self.gb_per_s_per_device is not None
+        if self.part == parts.CUSTOM and not given:
+            raise fault("gb_per_s_per_device", "missing; a custom part must give its bandwidth")
+        if self.part != parts.CUSTOM and given:
+            raise fault("gb_per_s_per_device", f"must be left out, {self.part} has its own; or set part: custom")
+        return self
+
+    @property
+    def peak_bytes_per_s(self) -> float:
+        """Nominal bandwidth of all devices [bytes/s]."""
+        if self.gb_per_s_per_device is not None:
+            return self.devices * self.gb_per_s_per_device * GB
+        return self.devices * parts.dram_part(self.part).bytes_per_s
+
+    @property
+    def efficiency(self) -> float:
+        """Share of the nominal bandwidth that streams reach [-]: measured, else the part's, else the model's."""
+        if self.measured_efficiency is not None:
+            return self.measured_efficiency
+        return DRAM_STREAMED_EFFICIENCY if self.part == parts.CUSTOM else parts.dram_part(self.part).efficiency
+
+    @property
+    def capacity_bytes(self) -> int | None:
+        """Usual capacity of the devices [bytes]; None for a custom part, which gives none."""
+        if self.part == parts.CUSTOM:
+            return None
+        return self.devices * parts.dram_part(self.part).capacity_bytes
+
+
+class Interconnect(Model):
+    """What moves operands between SRAM and arrays."""
+
+    bytes_per_cycle: BytesPerCycle
+    """Bandwidth between SRAM and arrays [bytes per cycle]."""
+    multicast: bool = True
+    """One copy on the interconnect serves every array that needs it."""
+
+
+class Vector(Model):
+    """The unit for everything that is not a MAC."""
+
+    lanes: Annotated[int, Field(ge=1, le=2**24)]
+    """Elements per cycle at int8."""
+    fuses: tuple[Fused, ...] = ()
+    """Operations done on the way out of the array, without a pass of their own."""
+
+    _tuples = field_validator("fuses", mode="before")(_words)
+
+    @field_validator("fuses")
+    @classmethod
+    def _once(cls, words: tuple[Fused, ...]) -> tuple[Fused, ...]:
+        for word in words:
+            if words.count(word) > 1:
+                raise fault("", f"must name each operation once, got {word!r} twice")
+        return words
+
+
+class Host(Model):
+    """The link to the host: the outer memory of a chip without DRAM."""
+
+    link: str
+    """A named link such as pcie3-x4 (see `docs/chips.md`)."""
+
+    @field_validator("link")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in parts.host_links():
+            raise fault("", f"unknown host link {name!r}{nearest(name, parts.host_links())}")
+        return name
+
+
+class Schedule(Model):
+    """What the chip's compiler does."""
+
+    residency: Literal["optimal", "none"] = "optimal"
+    """Whether tensors stay in SRAM between layers (and weights for ever) where that pays."""
+    overlap: Literal["network", "layer", "none"] = "layer"
+    """Transfers overlap compute across layers, inside a layer, or not at all."""
+    placement: Literal["time", "space"] = "time"
+    """Layers run one after another on the whole chip, or side by side on parts of it."""
+    sub_batches: bool = True
+    """Segments of the network may take the batch in parts."""
+
+
+class Architecture(Model):
+    """One chip."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of this form: 1."""
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    """Name for people."""
+    aliases: tuple[str, ...] = ()
+    """Other short names for the command."""
+    process_nm: Annotated[float, Field(ge=0.5, le=10_000)] | None = None
+    """Process node [nm]."""
+    clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5)]
+    """Clock of array, SRAM and interconnect [MHz]."""
+    array: Array | None = None
+    """MAC arrays; a chip without them can be compared, not simulated."""
+    sram: Sram
+    """On-chip memory."""
+    dram: Dram | None = None
+    """Outer memory; without it the host link takes its place."""
+    interconnect: Interconnect
+    """Between SRAM and arrays."""
+    vector: Vector
+    """Vector unit."""
+    host: Host | None = None
+    """Link to the host."""
+    schedule: Schedule = Schedule()
+    """What the compiler does."""
+    overhead_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Fixed time for each layer or kernel [us]."""
+    power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """Power that the chip may draw [W]; no limit when left out."""
+    published: dict[str, Any] | None = None
+    """Facts and results published about the chip, for comparison; the model does not read them."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Dotted key -> where its numbers come from; covers everything below the key, `all` covers the file."""
+
+    _tuples = field_validator("aliases", mode="before")(_words)
+
+    @model_validator(mode="after")
+    def _fed(self) -> Self:
+        if self.array is not None and self.dram is None and self.host is None:
+            raise fault("dram", "missing; a chip without DRAM must have a host link to run anything")
+        return self
+
+    @property
+    def clock_hz(self) -> float:
+        """Clock [Hz]."""
+        return self.clock_mhz * 1e6
+
+    @property
+    def macs(self) -> int:
+        """MAC units of the chip; 0 where no array is described."""
+        return 0 if self.array is None else self.array.macs
+
+    def peak_tops(self, precision: str) -> float:
+        """MACs x rate x clock x 2 / 1e12 [TOPS].
+
+        Raises
+        ------
+        ChipError
+            No array is described, or it has no rate for `precision`.
+        """
+        if self.array is None:
+            raise ChipError(f"{self.name}: array: missing; this chip can be compared, not simulated")
+        rates: dict[str, float] = {str(word): rate for word, rate in self.array.rate.items()}
+        if precision not in rates:
+            raise ChipError(f"{self.name}: array.rate: no {precision}{nearest(precision, rates)}")
+        return peak_tops(self.array.macs, rates[precision], self.clock_hz)
+
+    @property
+    def dram_devices(self) -> int:
+        """DRAM devices; 0 without DRAM."""
+        return 0 if self.dram is None else self.dram.devices
+
+    @property
+    def dram_peak_bytes_per_s(self) -> float | None:
+        """Nominal DRAM bandwidth [bytes/s]; None without DRAM."""
+        return None if self.dram is None else self.dram.peak_bytes_per_s
+
+    @property
+    def dram_bytes_per_s(self) -> float | None:
+        """DRAM bandwidth that a layer sees [bytes/s]: devices x rate x efficiency or the port; None without DRAM."""
+        if self.dram is None:
+            return None
+        port = self.dram.port_bytes_per_cycle
+        port_bytes_per_s = None if port is None else port * self.clock_hz
+        return effective_bytes_per_s(self.dram.peak_bytes_per_s, self.dram.efficiency, port_bytes_per_s)
+
+    @property
+    def dram_capacity_bytes(self) -> int | None:
+        """DRAM capacity [bytes]; 0 without DRAM, None where the part gives none."""
+        return 0 if self.dram is None else self.dram.capacity_bytes
+
+    @property
+    def host_bytes_per_s(self) -> float | None:
+        """Host link, one direction [bytes/s]; None without a link."""
+        return None if self.host is None else parts.host_link(self.host.link).bytes_per_s
+
+    @property
+    def outer_bytes_per_s(self) -> float | None:
+        """Bandwidth of the outer memory [bytes/s]: DRAM, else the host link."""
+        return self.host_bytes_per_s if self.dram is None else self.dram_bytes_per_s
+
+    @property
+    def overhead_s(self) -> float:
+        """Fixed time for each layer or kernel [s]."""
+        return self.overhead_us * MICRO
+
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+"""Words for precisions, in the order of the schema."""

@@ -1,0 +1,168 @@
+"""YAML to plain data that remembers on which line every key stands.
+
+Reads the YAML 1.2 core schema: 1e9 is a number, `no` is text, 010 is ten, 12:30 is text. Anchors, aliases, merge keys
+and tags are refused: a chip file is short, and each of them can surprise its reader.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from simulator.errors import ChipError
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top of the file."""
+
+Places = dict[Path, str]
+"""Key path -> `file:line`, or the option that set it."""
+
+_DEEPEST = 20  # deeper nesting is no chip file, and unbounded recursion would end in a traceback
+_LONGEST = 1_000_000  # characters; the largest bundled file has a hundredth of it
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader with the scalars of YAML 1.2 instead of 1.1."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # pyyaml's own protocol
+
+
+_FLOAT = r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    ("int", r"^[-+]?[0-9]+$", list("-+0123456789")),
+    ("float", _FLOAT, list("-+.0123456789")),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+def _whole(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    """Digits as a decimal number, where pyyaml would read 010 as octal."""
+    return int(str(loader.construct_scalar(node)))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
+
+
+def dotted(path: Path) -> str:
+    """`array.unroll.rows[1]` for a key path; `file` for the top."""
+    out = ""
+    for part in path:
+        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else str(part)
+    return out or "file"
+
+
+def read_yaml(text: str, file: str) -> tuple[dict[str, Any], Places]:
+    """Plain data of a YAML mapping, and where each of its keys stands.
+
+    Raises
+    ------
+    ChipError
+        The text is not one YAML mapping of plain keys, lists, text, numbers, true, false and null.
+    """
+    if not text.strip():
+        raise ChipError(f"{file}: empty; must be a mapping of keys such as 'name:' and 'array:'")
+    if len(text) > _LONGEST:
+        raise ChipError(f"{file}: must be at most {_LONGEST:,} characters, got {len(text):,}")
+    node, loader = _compose(text, file)
+    if not isinstance(node, yaml.MappingNode):
+        line = node.start_mark.line + 1 if node is not None else 1
+        raise ChipError(f"{file}:{line}: must be a mapping of keys such as 'name:' and 'array:'")
+    places: Places = {}
+    data: dict[str, Any] = _plain(node, loader, (), places, file)
+    return data, places
+
+
+def _compose(text: str, file: str) -> tuple[yaml.Node | None, yaml.SafeLoader]:
+    """The node tree of one document without anchors."""
+    try:
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+                mark = event.start_mark
+                line = mark.line + 1 if mark else 1
+                raise ChipError(f"{file}:{line}: anchors and aliases are not allowed")
+        loader = _Loader(text)
+        return loader.get_single_node(), loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ChipError(f"{file}:{line}: not YAML: {error.problem or error.context}") from None
+    except RecursionError:
+        raise ChipError(f"{file}: nested deeper than {_DEEPEST}") from None
+    except yaml.YAMLError as error:
+        raise ChipError(f"{file}: not YAML text: {str(error).splitlines()[0]}") from None
+
+
+def _plain(node: yaml.Node, loader: yaml.SafeLoader, path: Path, places: Places, file: str) -> Any:
+    """Node -> plain data, filling `places`; keys given twice and keys that are not words are refused."""
+    places[path] = f"{file}:{node.start_mark.line + 1}"
+    if len(path) > _DEEPEST:
+        raise ChipError(f"{places[path]}: nested deeper than {_DEEPEST}")
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, loader, path, places, file)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, loader, (*path, i), places, file) for i, item in enumerate(node.value)]
+    try:
+        return loader.construct_object(node)
+    except (yaml.YAMLError, ValueError, TypeError):  # an explicit !!tag, or a number of thousands of digits
+        shown = str(node.value)[:40]
+        raise ChipError(f"{places[path]}: {dotted(path)}: must be plain text or a number, got {shown!r}") from None
+
+
+def _mapping(node: yaml.MappingNode, loader: yaml.SafeLoader, path: Path, places: Places, file: str) -> dict[str, Any]:
+    """Return the data of a mapping whose keys are plain words, each once."""
+    data: dict[str, Any] = {}
+    for key, value in node.value:
+        where = f"{file}:{key.start_mark.line + 1}"
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            raise ChipError(f"{where}: {dotted(path)}: keys must be plain words")
+        inner: Path = (*path, key.value)
+        if key.value in data:
+            first = places[inner].rsplit(":", 1)[1]
+            raise ChipError(f"{where}: {dotted(inner)}: given twice; first on line {first}")
+        data[key.value] = _plain(value, loader, inner, places, file)
+        places[inner] = where
+    return data
+
+
+def parse_setting(expression: str) -> tuple[str, Any]:
+    """`sram.capacity_mib=16` -> key and value; the value is read as YAML."""
+    label = f"--set {expression}"
+    key, equals, text = expression.partition("=")
+    if not equals or not key.strip():
+        raise ChipError(f"{label}: must be KEY=VALUE, such as sram.capacity_mib=16")
+    try:
+        data, _ = read_yaml(f"value: {text}", label)
+    except ChipError:
+        raise ChipError(f"{label}: {text!r} is not a value") from None
+    if data.keys() != {"value"}:
+        raise ChipError(f"{label}: {text!r} is not a value")
+    return key.strip(), data["value"]
+
+
+def override(data: dict[str, Any], places: Places, key: str, value: Any, label: str) -> None:
+    """Set the dotted `key` of plain data to `value`; the place of everything below it becomes `label`.
+
+    Raises
+    ------
+    ChipError
+        The key is not dotted words, or leads through something that is not a mapping.
+    """
+    path: Path = tuple(key.split("."))
+    if not all(path):
+        raise ChipError(f"{label}: must be KEY=VALUE, such as sram.capacity_mib=16")
+    at = data
+    for depth, part in enumerate(path[:-1], 1):
+        name = str(part)
+        if at.get(name) is None:
+            at[name] = {}
+            places[path[:depth]] = label
+        if not isinstance(at[name], dict):
+            raise ChipError(f"{label}: {dotted(path[:depth])}: is not a mapping, so nothing below it can be set")
+        at = at[name]
+    at[str(path[-1])] = dict(value) if isinstance(value, Mapping) else value
+    for below in [p for p in places if p[: len(path)] == path]:
+        places[below] = label
+    places[path] = label

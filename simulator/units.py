@@ -1,0 +1,56 @@
+"""Units and the constants of the model that belong to no single chip.
+
+SI inside; the suffix of a name carries the unit. GB = 1e9 bytes for bandwidth and traffic, KiB and MiB for capacity.
+"""
+
+KIB = 1024
+"""Bytes in a KiB."""
+
+MIB = 1024**2
+"""Bytes in a MiB."""
+
+GIB = 1024**3
+"""Bytes in a GiB."""
+
+GB = 1e9
+"""Bytes in a GB, the unit of bandwidth and traffic."""
+
+MICRO = 1e-6
+"""Seconds in a microsecond."""
+
+OPERATIONS_PER_MAC = 2
+"""A multiply and an add: TOPS count both."""
+
+DRAM_STREAMED_EFFICIENCY = 0.86
+"""Share of the nominal DRAM bandwidth that long streams reach [-], for parts without a figure of their own.
+
+Fitted on MLP0 and LSTM0 of TPU v1 (ISCA 2017): the weight traffic of their measured TOPS over the nominal 34 GB/s of
+its DDR3.
+"""
+
+PORT_EFFICIENCY = 0.75
+"""Share of the cycles in which a chip's port to its memory moves data [-].
+
+Fitted on twelve networks of the Vitis AI model zoo 2.5 on a KV260 board: 7.2 GB/s of the 9.6 GB/s of two 128-bit
+ports at 300 MHz. Global: no chip has its own.
+"""
+
+
+def peak_tops(macs: float, rate: float, clock_hz: float) -> float:
+    """Peak operations per second [TOPS] of `macs` units doing `rate` MACs a cycle each at `clock_hz` [Hz]."""
+    return macs * rate * clock_hz * OPERATIONS_PER_MAC / 1e12
+
+
+def part_bytes_per_s(width_bits: float, rate_mt_per_s: float) -> float:
+    """Nominal bandwidth [bytes/s] of a memory part: data pins [bit] x transfers [MT/s] / 8."""
+    return width_bits / 8 * rate_mt_per_s * 1e6
+
+
+def effective_bytes_per_s(peak_bytes_per_s: float, efficiency: float, port_bytes_per_s: float | None) -> float:
+    """Bandwidth [bytes/s] that a layer sees: the devices' share or the chip's port, whichever is less.
+
+    `peak_bytes_per_s` is devices x nominal rate, `efficiency` [-] the share that streams reach, `port_bytes_per_s` the
+    nominal rate of the chip's port (None where it is no limit). Section "Time" of the model.
+    """
+    devices = peak_bytes_per_s * efficiency
+    return devices if port_bytes_per_s is None else min(devices, PORT_EFFICIENCY * port_bytes_per_s)
