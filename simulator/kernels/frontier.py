@@ -313,8 +313,9 @@ def walk(group, gr, tables, lists, counts, position, order, k1, c1, stream, resi
                 above, below = level_of(cycles, least)
                 if beaten(envelope, below, place, total):
                     continue
-                code = ((((unrolling * 8 + order) * 4 + stream + 1) * 1024 + gr) * 65536 + pr) * 4096 + kr
-                count = offer(place, footprint, total, cycles, code * 4096 + cr, envelope, above, found, codes, count)
+                code = (((unrolling * 5 + order) * 4 + stream + 1) * group.shape[0] + gr) * pixel.shape[0] + pr
+                code = (code * axis_k.shape[0] + kr) * axis_c.shape[0] + cr
+                count = offer(place, footprint, total, cycles, code, envelope, above, found, codes, count)
     return count
 
 

@@ -29,6 +29,23 @@ def stream_cost(steps, load, overhead, hidden, longest):
 
 
 @kernel
+def axis_row(extent, size, inner, outer, units, streams, load, overhead, hidden, table, row):
+    """Fill one row of an axis table; the arguments are those of `axis_table`."""
+    trips = (extent + size - 1) // size
+    ragged = extent - (trips - 1) * size
+    table[row, 0], table[row, 1] = float(size), float(trips)
+    for u in range(units.shape[0]):
+        whole = float((size * inner + units[u] - 1) // units[u]) * outer[u]
+        rest = float((ragged * inner + units[u] - 1) // units[u]) * outer[u]
+        steps = (trips - 1) * whole + rest
+        fold = steps
+        if streams:
+            fold = (trips - 1) * stream_cost(whole, load, overhead, hidden, 0)
+            fold += stream_cost(rest, load, overhead, hidden, 0)
+        table[row, AXIS_FIXED + 2 * u], table[row, AXIS_FIXED + 2 * u + 1] = steps, fold
+
+
+@kernel
 def axis_table(extent, inner, outer, units, streams, load, overhead, hidden, full, table):
     """Fill `table` for K or C; return the number of rows.
 
@@ -37,24 +54,13 @@ def axis_table(extent, inner, outer, units, streams, load, overhead, hidden, ful
     full: every tile at which trips or steps change; else only every tile at which trips change.
     """
     rows, last_trips = 0, 0
-    count = units.shape[0]
     for size in range(extent, 0, -1):
         trips = (extent + size - 1) // size
-        ragged = extent - (trips - 1) * size
         # The smallest size of every trip count is always kept; a larger one only if it saves steps (checked below).
         smallest = size == (extent + trips - 1) // trips
         if not full and not smallest:
             continue
-        for u in range(count):
-            whole = float((size * inner + units[u] - 1) // units[u]) * outer[u]
-            rest = float((ragged * inner + units[u] - 1) // units[u]) * outer[u]
-            table[rows, AXIS_FIXED + 2 * u] = (trips - 1) * whole + rest
-            fold = (trips - 1) * whole + rest
-            if streams:
-                fold = (trips - 1) * stream_cost(whole, load, overhead, hidden, 0)
-                fold += stream_cost(rest, load, overhead, hidden, 0)
-            table[rows, AXIS_FIXED + 2 * u + 1] = fold
-        table[rows, 0], table[rows, 1] = float(size), float(trips)
+        axis_row(extent, size, inner, outer, units, streams, load, overhead, hidden, table, rows)
         # Going down in size: an earlier (larger) row of the same trips survives only where it saves steps.
         first = rows
         while first > 0 and table[first - 1, 1] == table[rows, 1]:
@@ -63,9 +69,8 @@ def axis_table(extent, inner, outer, units, streams, load, overhead, hidden, ful
             kept = first
             for r in range(first, rows):
                 better = False
-                for u in range(count):
-                    better = better or table[r, AXIS_FIXED + 2 * u + 1] < table[rows, AXIS_FIXED + 2 * u + 1]
-                    better = better or table[r, AXIS_FIXED + 2 * u] < table[rows, AXIS_FIXED + 2 * u]
+                for column in range(AXIS_FIXED, table.shape[1]):
+                    better = better or table[r, column] < table[rows, column]
                 if better:
                     for column in range(table.shape[1]):
                         table[kept, column] = table[r, column]
