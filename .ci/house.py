@@ -1,0 +1,123 @@
+"""House rules that no linter knows: sizes, asserts and prints, the form of kernels, floors, references to elsewhere.
+
+Prints one line a fault and exits 1 if there is any. Run from the root of the clone.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeGuard
+
+FILE_LINES = 450
+FUNCTION_LINES = 80
+
+# A path of somebody's machine in a tracked file; the address of a web page has no such beginning.
+MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:home|root|work|opt|Users)/\w")
+# A document that is not in the clone, named as if the reader had it.
+DOCUMENT = re.compile(r"(?<![\w/.:-])([\w-]+(?:/[\w-]+)*\.md)\b")
+CHAPTER = re.compile(r"\bDESIGN\b|\b[A-Z]+_NOTES\b")
+
+
+def main() -> int:
+    """Check all tracked files; return the exit code."""
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split("\n")
+    files = [Path(name) for name in tracked if name and Path(name).is_file()]
+    faults = [fault for path in files if path.suffix == ".py" for fault in python_faults(path)]
+    faults += [fault for path in files for fault in reference_faults(path, files)]
+    faults += floor_faults()
+    for fault in faults:
+        print(fault)
+    print(f"house: {len(files)} files, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def python_faults(path: Path) -> Iterator[str]:
+    """Check one Python file: its size, its functions, and what the package and the kernels may not hold."""
+    text = path.read_text(encoding="utf-8")
+    if (lines := len(text.splitlines())) > FILE_LINES:
+        yield f"{path}: must have at most {FILE_LINES} lines, got {lines}"
+    tree = ast.parse(text)
+    in_package = path.parts[0] in ("simulator", "workloads")
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (lines := body_lines(node)) > FUNCTION_LINES:
+            yield f"{path}:{node.lineno}: {node.name}: must have at most {FUNCTION_LINES} lines, got {lines}"
+        if in_package and isinstance(node, ast.Assert):
+            yield f"{path}:{node.lineno}: assert: raise an exception instead, python -O drops asserts"
+        if in_package and path.parts[1] not in ("cli", "web") and is_call_of(node, "print"):
+            yield f"{path}:{node.lineno}: print: only the command prints"
+    if path.parts[:2] == ("simulator", "kernels") and path.name not in ("jit.py", "__init__.py"):
+        yield from kernel_faults(path, tree)
+
+
+def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count the lines of a function without its docstring."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    if ast.get_docstring(node) is not None:
+        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    return lines
+
+
+def is_call_of(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    """Tell whether a node calls the plain name `name`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def kernel_faults(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Check a file of kernels: one decorator, no threads of numba's own, no loose arithmetic, no calls across files."""
+    for node in ast.walk(tree):
+        if (isinstance(node, ast.Name) and node.id == "prange") or (
+            isinstance(node, ast.Attribute) and node.attr == "prange"
+        ):
+            yield f"{path}:{node.lineno}: prange: run slices of rows on a thread pool instead"
+        if isinstance(node, ast.keyword) and node.arg in ("parallel", "fastmath"):
+            yield f"{path}:{node.value.lineno}: {node.arg}: not allowed, results must be the same everywhere"
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            if any(name.split(".")[0] == "numba" for name in names):
+                yield f"{path}:{node.lineno}: numba: only jit.py imports it, kernels use @kernel"
+            ours = names[0].startswith("simulator.") or (isinstance(node, ast.ImportFrom) and node.level > 0)
+            # numba's disk cache does not notice an edit in another file.
+            if ours and names[0].split(".")[-1] != "jit":
+                yield f"{path}:{node.lineno}: {names[0]}: a kernel calls only its own file"
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if not (isinstance(decorator, ast.Name) and decorator.id == "kernel"):
+                    yield f"{path}:{node.lineno}: {node.name}: must be decorated with @kernel alone"
+
+
+def reference_faults(path: Path, files: list[Path]) -> Iterator[str]:
+    """Check that a text file speaks of nothing outside the clone."""
+    if path == Path(__file__).resolve().relative_to(Path.cwd()):
+        return
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return
+    names = {file.name for file in files}
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in MACHINE_PATH.finditer(line):
+            yield f"{path}:{number}: {match[0]}...: a path of one machine"
+        for match in CHAPTER.finditer(line):
+            yield f"{path}:{number}: {match[0]}: a document that is not here"
+        for match in DOCUMENT.finditer(line):
+            if "://" not in line and Path(match[1]).name not in names:
+                yield f"{path}:{number}: {match[1]}: there is no such document"
+
+
+def floor_faults() -> Iterator[str]:
+    """Check that every room of the package stands on a floor of the import contract."""
+    with open("pyproject.toml", "rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    named = set(re.findall(r"simulator\.(\w+)", " ".join(contracts[0]["layers"])))
+    for path in sorted(Path("simulator").iterdir()):
+        is_room = path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+        if is_room and not path.stem.startswith("__") and path.stem not in named:
+            yield f"pyproject.toml: importlinter: must place simulator.{path.stem} on a floor"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Every command and every Python example of the pages works as written.
+
+A code block marked `bash` or `console` is run line by line in an empty folder; a command that must fail says so in a
+comment, `# exit code 2`. A block of another language whose first line is a comment with a file's name (`# mychip.yaml`) makes
+that file for the commands of its page. Blocks marked `python` are run.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from simulator.cli import main
+
+CLONE = Path(__file__).parents[1]
+PAGES = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# ([\w-]+\.\w+)\n")
+FIRST_RUN = ["run", "resnet50", "--chip", "inferx_x1", "--layers"]  # of ./scripts/run without arguments
+
+
+def blocks(page):
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def commands(page):
+    """(line, exit code) of every command of the project in the page's shell blocks."""
+    for language, text in blocks(page):
+        if language in ("bash", "console", "sh"):
+            lines = text.replace("\\\n", " ").splitlines()
+            for line in (line.removeprefix("$ ").strip() for line in lines):
+                if line.startswith(("rooftile", "./scripts/")):
+                    expected = re.search(r"# exit code (\d+)", line)
+                    yield line, int(expected[1]) if expected else 0
+
+
+def names(pages):
+    return [page.relative_to(CLONE).as_posix() for page in pages]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_examples(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for _, text in blocks(page):
+        if match := FILE.match(text):
+            (tmp_path / match[1]).write_text(text, encoding="utf-8")
+    for line, code in commands(page):
+        words = shlex.split(line, comments=True)
+        if words[0] == "rooftile":
+            arguments = words[1:]
+        elif words[0] == "./scripts/run":
+            arguments = words[1:] or FIRST_RUN
+        else:
+            assert (CLONE / words[0]).stat().st_mode & 0o100, f"{words[0]}: must be executable"
+            continue
+        got = main(arguments)
+        err = capsys.readouterr().err
+        assert got == code, f"{line}\n{err}"
+    for language, text in blocks(page):
+        if language == "python" and not FILE.match(text):
+            exec(compile(text, str(page), "exec"), {"__name__": "__example__"})
+
+
+def test_the_first_run_is_what_the_script_runs():
+    script = (CLONE / "scripts" / "run").read_text(encoding="utf-8")
+    assert f"set -- {' '.join(FIRST_RUN)}\n" in script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_links(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{target}: no such file"
+
+
+def test_the_index_names_every_page():
+    text = (CLONE / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        assert page.name == "index.md" or f"({page.name})" in text, f"{page.name}: must be in the index"

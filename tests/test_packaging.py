@@ -1,0 +1,87 @@
+"""The wheel: the package with its chips and networks, and nothing else."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import simulator
+
+CLONE = Path(__file__).parents[1]
+pytestmark = pytest.mark.packaging
+
+
+def listed(*folders):
+    """Files of the clone that git knows or would add."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *folders]
+    out = subprocess.run(command, cwd=CLONE, capture_output=True, text=True, check=False)
+    if out.returncode != 0:
+        pytest.skip("not a clone of the repository")
+    return {name for name in out.stdout.splitlines() if (CLONE / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built without a network by the build backend itself."""
+    folder = tmp_path_factory.mktemp("wheel")
+    script = f"import hatchling.build; print(hatchling.build.build_wheel({str(folder)!r}))"
+    out = subprocess.run([sys.executable, "-c", script], cwd=CLONE, capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr
+    with zipfile.ZipFile(folder / out.stdout.split()[-1]) as archive:
+        yield archive
+
+
+def test_the_wheel_holds_what_the_clone_holds(wheel):
+    inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    wanted = {re.sub(r"^(workloads|arch_configs)/", r"simulator/\1/", name) for name in listed("simulator")}
+    wanted |= {f"simulator/{name}" for name in listed("workloads", "arch_configs")}
+    assert inside == wanted
+
+
+def test_the_wheel_has_one_top_level_name_and_one_command(wheel):
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert tops == {"simulator", f"rooftile-{simulator.__version__}.dist-info"}
+    entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert wheel.read(entry).decode().split() == ["[console_scripts]", "rooftile", "=", "simulator.cli:main"]
+
+
+def test_versions_agree():
+    citation = (CLONE / "CITATION.cff").read_text(encoding="utf-8")
+    changelog = (CLONE / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", citation, re.MULTILINE)[1].strip('"') == simulator.__version__
+    assert f"## [{simulator.__version__}]" in changelog or "## [Unreleased]" in changelog
+
+
+def test_pyproject_needs_no_more_than_it_says():
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["license"] == "MIT"
+    names = {re.match(r"[\w-]+", text)[0] for text in project["dependencies"]}
+    assert names == {"numpy", "numba", "networkx", "pyyaml", "pydantic", "typer", "rich"}
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_and_the_command_is_light():
+    heavy = "('numba', 'numpy', 'networkx', 'pydantic', 'yaml', 'rich')"
+    code = f"import sys, simulator, simulator.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    assert run(code).strip() == "[]"
+
+
+def test_the_function_is_not_hidden_by_the_file_of_its_name():
+    code = "import simulator.simulate; from simulator import simulate; print(callable(simulate))"
+    assert run(code).strip() == "True"
+    assert run("from simulator.simulate import simulate as a; from simulator import simulate as b; print(a is b)") == (
+        "True\n"
+    )
+
+
+def test_public_names():
+    assert set(simulator.__all__) <= set(dir(simulator))
+    with pytest.raises(AttributeError, match="no attribute 'load_chips'"):
+        simulator.load_chips  # noqa: B018
