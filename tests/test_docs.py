@@ -1,8 +1,8 @@
 """Every command and every Python example of the pages works as written.
 
 A code block marked `bash` or `console` is run line by line in an empty folder; a command that must fail says so in a
-comment, `# exit code 2`. A block of another language whose first line is a comment with a file's name (`# mychip.yaml`) makes
-that file for the commands of its page. Blocks marked `python` are run.
+comment, `# exit code 2`. A block of another language whose first line is a comment with a file's name (`# mychip.yaml`)
+makes that file for the commands of its page. Blocks marked `python` are run.
 """
 
 import re

@@ -24,7 +24,7 @@ def row(text, label):
 def test_head_names_the_resources():
     head = render(example()).splitlines()[:2]
     assert head[0].rstrip() == "twolayers on Hand-made [chip]: batch 1, int8"
-    assert head[1].rstrip() == "peak 7.64 TOPS (4,096 MAC units at 933 MHz); SRAM 8 MiB; 1 DRAM, 12.80 GB/s"
+    assert head[1].rstrip() == "peak 7.64 TOPS (4,096 MAC units at 933 MHz); SRAM 8 MiB; 1 DRAM, 12.8 GB/s sustained"
 
 
 def test_waterfall_skips_zero_rows_and_adds_up_to_the_peak():

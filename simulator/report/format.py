@@ -2,7 +2,7 @@
 
 import math
 
-MIB = 2**20
+from simulator.units import MIB
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
@@ -42,13 +42,14 @@ def fixed(value: float | None, places: int) -> str:
     return "-" if value is None or math.isnan(value) else f"{value:,.{places}f}"
 
 
-def figure(value: float) -> str:
-    """Render a figure of a data sheet: whole numbers without decimals.
+def figure(value: float | None) -> str:
+    """Render a figure of a data sheet: four digits at least, no zeros at the end.
 
-    >>> figure(933.0), figure(17.0656)
-    ('933', '17.07')
+    >>> figure(933.0), figure(17.0656), figure(7.2), figure(1230.4)
+    ('933', '17.07', '7.2', '1,230')
     """
-    return f"{value:,.0f}" if float(value).is_integer() else significant(value)
+    text = significant(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def time(seconds: float | None) -> str:

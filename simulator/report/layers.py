@@ -8,6 +8,7 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.result import LayerResult, Result
+from simulator.units import MIB
 
 ROOM_FOR_TILING = 105
 """Characters a page needs before the tilings fit beside the figures."""
@@ -51,7 +52,7 @@ def _places(result: Result, scale: float) -> tuple[int, int, int, int]:
         fmt.decimals(max((layer.macs for layer in result.layers), default=0) / 1e6),
         fmt.decimals(max((layer.latency_s for layer in result.layers), default=0.0) / scale),
         fmt.decimals(max((layer.dram_bytes for layer in result.layers), default=0.0) / 1e6),
-        fmt.decimals(max((layer.sram_bytes for layer in result.layers), default=0.0) / fmt.MIB, 3),
+        fmt.decimals(max((layer.sram_bytes for layer in result.layers), default=0.0) / MIB, 3),
     )
 
 
@@ -65,7 +66,7 @@ def _row(layer: LayerResult, result: Result, scale: float, places: tuple[int, in
         fmt.percent(layer.latency_s / result.latency_s if result.latency_s else 0.0),
         fmt.percent(layer.utilisation) if layer.macs else "-",
         fmt.fixed(layer.dram_bytes / 1e6, places[2]),
-        fmt.fixed(layer.sram_bytes / fmt.MIB, places[3]),
+        fmt.fixed(layer.sram_bytes / MIB, places[3]),
         layer.bound_by,
     )
     return [Text(cell) for cell in cells]
@@ -81,7 +82,7 @@ def _total(result: Result, scale: float, places: tuple[int, int, int, int]) -> l
         fmt.percent(1.0),
         fmt.percent(result.utilisation),
         fmt.fixed(result.dram_bytes / 1e6, places[2]),
-        fmt.fixed(result.sram_bytes / fmt.MIB, places[3]),
+        fmt.fixed(result.sram_bytes / MIB, places[3]),
         result.bound_by,
     ]
 

@@ -21,7 +21,7 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             Text(row["name"], style="bold"),
             Text(row["title"]),
             *(
-                fmt.significant(row[key], 4)
+                fmt.figure(row[key])
                 for key in ("process_nm", "mac_units", "clock_mhz", "peak_tops", "sram_mib", "dram_gb_per_s")
             ),
         )

@@ -93,7 +93,8 @@ def _head(result: Result, chip: ChipFacts) -> Text:
     """Return what ran on what, with the four resources of the chip."""
     memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
     if chip.outer_bytes_per_s is not None:
-        memory += f", {fmt.rate(chip.outer_bytes_per_s)}{' host link' if chip.dram_devices == 0 else ''}"
+        link = " over the host link" if chip.dram_devices == 0 else " sustained"
+        memory += f", {fmt.rate(chip.outer_bytes_per_s)}{link}"
     text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
     text.append(
         f"peak {fmt.significant(result.peak_tops, 3)} TOPS ({chip.mac_units:,} MAC units at "
