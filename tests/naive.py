@@ -229,6 +229,6 @@ def total_room(held: Sequence[int], stream: int, resident: int, machine: Machine
     return total
 
 
-def total_traffic(traffic: Sequence[int], resident: int) -> int:
+def total_traffic(traffic: Sequence[float], resident: int) -> float:
     """Bytes over the outer memory: nothing of a resident operand."""
     return sum(traffic[operand] for operand in (INPUTS, WEIGHTS, OUTPUTS) if not resident >> operand & 1)

@@ -142,7 +142,7 @@ def tilings(
             if resident & 4 and leaves[row]:
                 continue
             traffic = [streamed[i] if i == stream else held[i][row] for i in range(3)]
-            yield order, stream, footprint, naive.total_traffic(traffic, resident)  # type: ignore[arg-type]
+            yield order, stream, footprint, float(naive.total_traffic(traffic, resident))
 
 
 def brute_frontier(
@@ -153,7 +153,7 @@ def brute_frontier(
     tiles: Iterable[dict[str, int]] | None = None,
     orders: tuple[str, ...] = ORDERS,
 ) -> list[Point]:
-    """Non-dominated (footprint, traffic), or (footprint, traffic, cycles) where a function gives the cycles of a tile."""
+    """Non-dominated (footprint, traffic), and cycles as a third axis where a function gives those of a tile."""
     points: set[Point] = set()
     for tile in every_tile(layer) if tiles is None else tiles:
         last = () if cycles is None else (cycles(tile),)

@@ -1,0 +1,100 @@
+"""Brute force over which tensors of a small graph stay in SRAM and how long: shares no code with simulator/."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Choice = tuple[float, float, float]
+"""(footprint in bytes, outer-memory bytes, on-chip time) of one tiling."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An activation. `producer` is a layer index, or None for what is in memory at the start."""
+
+    size_bytes: int
+    producer: int | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer in the running order: the tensors it reads, by operand, and its tilings for every resident mask.
+
+    Masks: 1 inputs, 2 weights, 4 outputs. `extras` are read beside the tiling (a fused residual): free where resident,
+    else their bytes are added. A mask without choices cannot run.
+    """
+
+    choices: dict[int, list[Choice]]
+    inputs: int | None = None
+    weights: int | None = None
+    extras: tuple[int, ...] = ()
+    overhead: float = 0.0
+
+    def reads(self) -> tuple[int, ...]:
+        """All tensors this layer reads, one entry for each reading."""
+        return tuple(t for t in (self.inputs, self.weights, *self.extras) if t is not None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Layers in running order, their tensors, and the chip: capacity in bytes, bytes per unit of time, overlap rule."""
+
+    tensors: list[Tensor]
+    steps: list[Step]
+    capacity: float
+    bandwidth: float = 1.0
+    phi: float = 0.25
+
+
+def readers(problem: Problem, tensor: int) -> list[int]:
+    """Indices of the layers that read a tensor, in running order, each once."""
+    return [j for j, step in enumerate(problem.steps) if tensor in step.reads()]
+
+
+def stays(problem: Problem, tensor: int) -> list[int | None]:
+    """The reader until whom a tensor may stay in SRAM: each of them; None is memory from the start."""
+    if problem.tensors[tensor].producer is None:
+        return [None]
+    return [None, *readers(problem, tensor)]
+
+
+def decisions(problem: Problem) -> Iterator[tuple[int | None, ...]]:
+    """Every combination of stays of all tensors."""
+    return itertools.product(*(stays(problem, tensor) for tensor in range(len(problem.tensors))))
+
+
+def resident_at(problem: Problem, decision: tuple[int | None, ...], tensor: int, step: int) -> bool:
+    """Whether a tensor is in SRAM, whole, while a layer runs."""
+    producer, until = problem.tensors[tensor].producer, decision[tensor]
+    return producer is not None and until is not None and producer <= step <= until
+
+
+def step_cost(problem: Problem, decision: tuple[int | None, ...], j: int) -> tuple[float, float]:
+    """(time, bytes) of the best tiling of layer j under a decision; infinite where none fits."""
+    step = problem.steps[j]
+    alive = [t for t in range(len(problem.tensors)) if resident_at(problem, decision, t, j)]
+    left = problem.capacity - sum(problem.tensors[t].size_bytes for t in alive)
+    made = [t for t, tensor in enumerate(problem.tensors) if tensor.producer == j]
+    mask = (step.inputs in alive) | (step.weights in alive) << 1 | any(t in alive for t in made) << 2
+    besides = sum(problem.tensors[t].size_bytes for t in step.extras if t not in alive)
+    # A tensor that leaves at this reader while others still come is written once.
+    for t in alive:
+        if decision[t] == j and readers(problem, t)[-1] > j:
+            besides += problem.tensors[t].size_bytes
+    best = (math.inf, math.inf)
+    for footprint, traffic, on_chip in step.choices.get(int(mask), []):
+        if footprint <= left:
+            outer = (traffic + besides) / problem.bandwidth
+            time = max(on_chip, outer) + problem.phi * min(on_chip, outer) + step.overhead
+            best = min(best, (time, traffic + besides))
+    return best
+
+
+def brute_schedule(problem: Problem) -> tuple[float, float]:
+    """(time, bytes) of the best schedule: least time, then least bytes; infinite where nothing fits."""
+    best = (math.inf, math.inf)
+    for decision in decisions(problem):
+        costs = [step_cost(problem, decision, j) for j in range(len(problem.steps))]
+        best = min(best, (sum(c[0] for c in costs), sum(c[1] for c in costs)))
+    return best
