@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator import bundled
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml
@@ -90,7 +91,7 @@ def _find(name_or_path: str | Path) -> Path:
         return name_or_path
     if "/" in name_or_path or "\\" in name_or_path or name_or_path.lower().endswith((".yaml", ".yml")):
         return Path(name_or_path)
-    chips = _bundled()
+    chips = bundled.chips()
     if name_or_path in chips:
         return chips[name_or_path]
     aliases = _aliases()
@@ -101,18 +102,10 @@ def _find(name_or_path: str | Path) -> Path:
     raise ChipError(f"unknown chip {shown(name_or_path)}{nearest(name_or_path, [*chips, *aliases])}")
 
 
-def _bundled() -> dict[str, Path]:
-    """Bundled chips by short name; imported here so that a path loads without looking for them."""
-    from simulator import bundled  # noqa: PLC0415
-
-    chips: dict[str, Path] = bundled.chips()
-    return chips
-
-
 @cache
 def _aliases() -> dict[str, str]:
     """Alias -> short name, from all bundled files; read only when a short name did not match."""
-    return {alias: name for name in _bundled() for alias in load_chip(name).aliases}
+    return {alias: name for name in bundled.chips() for alias in load_chip(name).aliases}
 
 
 def _text(path: Path) -> str:
