@@ -1,0 +1,81 @@
+"""Where the bundled chips and networks lie: inside the wheel, or beside `simulator/` in a clone."""
+
+import functools
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from simulator.errors import RooftileError, nearest
+
+_HERE = Path(__file__).parent
+_PACKAGE = "simulator.workloads"
+
+
+def folder(name: str) -> Path:
+    """Path of `arch_configs` or `workloads`."""
+    inside = _HERE / name
+    return inside if inside.is_dir() else _HERE.parent / name
+
+
+def chips() -> dict[str, Path]:
+    """{short name: path} of the bundled chip files."""
+    return {path.stem: path for path in sorted(folder("arch_configs").glob("*.yaml"))}
+
+
+@functools.cache
+def networks() -> dict[str, tuple[str, str]]:
+    """{name: (module, function)} of the bundled network builders, by name.
+
+    Each module of `workloads` has NETWORKS = {name: function}. Reading them costs the import of networkx.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted(folder("workloads").glob("*.py")):
+        if path.stem.startswith("_"):
+            continue
+        for name, function in _module(path.stem).NETWORKS.items():
+            if name in found:
+                raise RooftileError(f"workloads: network {name!r} is in both {found[name][0]}.py and {path.name}")
+            found[name] = (path.stem, function.__name__)
+    return dict(sorted(found.items()))
+
+
+def builder(name: str) -> Callable[..., Any]:
+    """Return the function that builds the bundled network `name`.
+
+    Raises RooftileError for a name not in `networks()`.
+    """
+    known = networks()
+    if name not in known:
+        raise RooftileError(f"network: there is no bundled network {name!r}{nearest(name, known)}")
+    module, _ = known[name]
+    function: Callable[..., Any] = _module(module).NETWORKS[name]
+    return function
+
+
+def _module(stem: str) -> ModuleType:
+    """Import one module of `workloads`, under the same name in a wheel, an editable install and a bare clone."""
+    if _PACKAGE not in sys.modules and importlib.util.find_spec(_PACKAGE) is None:
+        _adopt_folder()
+    return importlib.import_module(f"{_PACKAGE}.{stem}")
+
+
+def _adopt_folder() -> None:
+    """Make the `workloads` folder of a clone importable as the package that the wheel has."""
+    place = folder("workloads")
+    spec = importlib.util.spec_from_file_location(
+        _PACKAGE, place / "__init__.py", submodule_search_locations=[str(place)]
+    )
+    if spec is None or spec.loader is None or not place.is_dir():
+        raise RooftileError(f"the bundled networks are missing: no folder {place}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_PACKAGE] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        # A half-made package would hide the cause from the next try.
+        del sys.modules[_PACKAGE]
+        raise

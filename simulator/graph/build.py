@@ -1,0 +1,376 @@
+"""Building a layer graph: each method of `NetworkBuilder` adds one node, works out its sizes and returns its output."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+import networkx as nx
+
+from simulator.errors import NetworkError, nearest
+from simulator.graph.layer import COMPUTE, VECTOR_OPERATIONS, Layer
+from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+
+if TYPE_CHECKING:
+    Graph: TypeAlias = nx.DiGraph[str]  # subscripted in the stubs only
+else:
+    Graph: TypeAlias = nx.DiGraph
+
+Size: TypeAlias = int | tuple[int, int]
+"""One number for both axes, or (height, width)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a node of the graph being built gives to the next: channels x height x width elements for one item."""
+
+    name: str
+    channels: int
+    height: int = 1
+    width: int = 1
+
+    def flat(self) -> "Output":
+        """Return the same elements as one long vector. No node: nothing moves."""
+        return Output(self.name, self.channels * self.height * self.width)
+
+
+class NetworkBuilder:
+    """Builds a layer graph node by node; the order of the calls is the run order.
+
+    >>> net = NetworkBuilder("tiny")
+    >>> x = net.input(3, 32, 32)
+    >>> x = net.conv(x, 16, 3, padding=1, activation="relu")
+    >>> x = net.dense(net.global_pool(x), 10)
+    >>> graph = net.build()
+    >>> [graph.nodes[name]["layer"].macs for name in graph]
+    [0, 442368, 0, 0, 160]
+
+    Every fault is a NetworkError that names the network and the layer. An image that is too small is reported by
+    `build()`, together with the smallest that the whole network takes.
+    """
+
+    def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._graph: Graph = nx.DiGraph(name=name, parameters=dict(parameters or {}))
+        self._name = name
+        self._counts: dict[str, int] = {}
+        self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
+        self._windows: list[str] = []
+        self._too_small = ""  # the first layer whose window does not fit
+
+    def input(self, channels: int, height: int = 1, width: int = 1, name: str = "input") -> Output:
+        """Add an input of the network."""
+        self._whole(name, channels=channels, height=height, width=width)
+        layer = Layer(name, "input", out_channels=channels, out_height=height, out_width=width)
+        return self._add(layer, {})
+
+    def conv(
+        self,
+        x: Output,
+        out_channels: int,
+        kernel: Size,
+        *,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = False,
+        activation: str = "",
+        name: str = "",
+    ) -> Output:
+        """Add a convolution (out_channels of all groups together), then `activation` where one is named.
+
+        `bias` counts one trained number a channel. A batch normalisation behind it folds into the convolution: leave
+        `bias` False to count its weights only.
+        """
+        name = self._named(name, "conv")
+        self._whole(name, out_channels=out_channels, groups=groups)
+        if x.channels % groups or out_channels % groups:
+            self._fault(name, "groups", f"must divide the {x.channels} inputs and {out_channels} outputs, got {groups}")
+        window = self._window(name, x, kernel, stride, padding, dilation)
+        layer = Layer(
+            name,
+            "conv",
+            groups=groups,
+            out_channels=out_channels // groups,
+            in_channels=x.channels // groups,
+            has_bias=bias,
+            **window,
+        )
+        return self._activated(self._add(layer, {x.name: "inputs"}), activation)
+
+    def depthwise(
+        self,
+        x: Output,
+        kernel: Size,
+        *,
+        stride: Size = 1,
+        padding: Padding = 0,
+        dilation: Size = 1,
+        bias: bool = False,
+        activation: str = "",
+        name: str = "",
+    ) -> Output:
+        """Add a convolution with one group a channel."""
+        return self.conv(
+            x,
+            x.channels,
+            kernel,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=x.channels,
+            bias=bias,
+            activation=activation,
+            name=name,
+        )
+
+    def dense(self, x: Output, out_channels: int, *, bias: bool = True, activation: str = "", name: str = "") -> Output:
+        """Add a dense layer over the channels, once for each row (a sequence lies along the height).
+
+        Flatten an image first: `dense(x.flat(), ...)`.
+        """
+        name = self._named(name, "dense")
+        self._whole(name, out_channels=out_channels)
+        if x.width != 1:
+            shape = f"{x.channels} x {x.height} x {x.width}"
+            self._fault(name, "inputs", f"must be channels x rows, got {shape} of {x.name!r}; did you mean x.flat()?")
+        layer = Layer(
+            name,
+            "dense",
+            out_channels=out_channels,
+            in_channels=x.channels,
+            out_height=x.height,
+            in_height=x.height,
+            has_bias=bias,
+        )
+        return self._activated(self._add(layer, {x.name: "inputs"}), activation)
+
+    def matmul(self, x: Output, second: Output, *, heads: int = 1, transposed: bool = False, name: str = "") -> Output:
+        """Multiply two activations, head by head: x is M rows x K, `second` K rows x N (`transposed`: N rows x K).
+
+        Attention is `matmul(query, key, heads=h, transposed=True)` and then `matmul(probabilities, value, heads=h)`.
+        """
+        name = self._named(name, "matmul")
+        self._whole(name, heads=heads)
+        for operand in (x, second):
+            if operand.channels % heads or operand.width != 1:
+                shape = f"{operand.channels} x {operand.height} x {operand.width}"
+                self._fault(name, "heads", f"must divide channels x rows of {operand.name!r} ({shape}), got {heads}")
+        reduction = x.channels // heads
+        have, columns = (
+            (second.channels // heads, second.height) if transposed else (second.height, second.channels // heads)
+        )
+        if have != reduction:
+            self._fault(
+                name, "inputs", f"must agree in the reduction, got {reduction} of {x.name!r}, {have} of {second.name!r}"
+            )
+        if x.name == second.name:
+            self._fault(name, "inputs", f"must be two nodes, got {x.name!r} twice; put a 'copy' between")
+        layer = Layer(
+            name,
+            "matmul",
+            groups=heads,
+            out_channels=columns,
+            in_channels=reduction,
+            out_height=x.height,
+            in_height=x.height,
+        )
+        return self._add(layer, {x.name: "inputs", second.name: "weights"})
+
+    def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
+        """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
+
+        Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
+        """
+        name = self._named(name, kind)
+        if kind not in _ELEMENTWISE:
+            self._fault(name, "kind", f"must be elementwise, got {kind!r}{nearest(kind, _ELEMENTWISE)}")
+        wanted = (2, 99) if kind in ("add", "mul") else (1, 1)
+        if not wanted[0] <= len(inputs) <= wanted[1]:
+            self._fault(name, "inputs", f"must be {'two or more' if wanted[0] == 2 else 'one'}, got {len(inputs)}")
+        x = inputs[0]
+        for other in inputs[1:]:
+            spread = other.channels == x.channels and (other.height, other.width) == (1, 1)
+            if not spread and (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
+                self._mismatch(name, x, other)
+        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width)
+
+    def add(self, *inputs: Output, activation: str = "", name: str = "") -> Output:
+        """Add two or more tensors (a residual), then `activation`."""
+        return self._activated(self.vector("add", *inputs, name=name), activation)
+
+    def concat(self, *inputs: Output, name: str = "") -> Output:
+        """Put tensors of one height and width behind each other along the channels."""
+        name = self._named(name, "concat")
+        if len(inputs) < 2:
+            self._fault(name, "inputs", f"must be two or more, got {len(inputs)}")
+        x = inputs[0]
+        for other in inputs[1:]:
+            if (other.height, other.width) != (x.height, x.width):
+                self._mismatch(name, x, other)
+        return self._add_vector(name, "concat", inputs, sum(i.channels for i in inputs), x.height, x.width)
+
+    def pool(
+        self,
+        x: Output,
+        kernel: Size,
+        *,
+        stride: Size | None = None,
+        padding: Padding = 0,
+        ceil: bool = False,
+        name: str = "",
+    ) -> Output:
+        """Add maximum or average pooling; the stride is the kernel unless given. `ceil`: see `output_extent`."""
+        name = self._named(name, "pool")
+        window = self._window(name, x, kernel, kernel if stride is None else stride, padding, 1, ceil)
+        layer = Layer(name, "pool", out_channels=x.channels, in_channels=x.channels, **window)
+        return self._add(layer, {x.name: "inputs"})
+
+    def global_pool(self, x: Output, name: str = "") -> Output:
+        """Average (or maximum) of each channel."""
+        # Not by way of `pool`: the window follows the image, so it asks for no smallest size.
+        layer = Layer(
+            self._named(name, "pool"),
+            "pool",
+            out_channels=x.channels,
+            in_channels=x.channels,
+            in_height=x.height,
+            in_width=x.width,
+            kernel_height=x.height,
+            kernel_width=x.width,
+            stride=(x.height, x.width),
+        )
+        return self._add(layer, {x.name: "inputs"})
+
+    def resize(self, x: Output, factor: int, name: str = "") -> Output:
+        """Enlarge the image `factor` times in both directions."""
+        name = self._named(name, "resize")
+        self._whole(name, factor=factor)
+        out = self._add_vector(name, "resize", (x,), x.channels, x.height * factor, x.width * factor)
+        self._needs[name] = Need(x.name, (lambda n: -(-n // factor), lambda n: -(-n // factor)))
+        return out
+
+    def embedding(self, x: Output, hidden: int, name: str = "") -> Output:
+        """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs."""
+        name = self._named(name, "embedding")
+        self._whole(name, hidden=hidden)
+        layer = Layer(
+            name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height
+        )
+        return self._add(layer, {x.name: "inputs"})
+
+    def build(self) -> Graph:
+        """Return the finished graph. Raises NetworkError where the image is too small or there is no layer."""
+        self._check_image()
+        if not any(data["layer"].kind != "input" for _, data in self._graph.nodes(data=True)):
+            raise NetworkError(f"{self._name}: must have at least one layer, got none")
+        return self._graph
+
+    def _check_image(self) -> None:
+        if not self._too_small:
+            return
+        rows, columns = (max(image_needed(self._needs, name, axis) for name in self._windows) for axis in range(2))
+        self._fault(
+            self._too_small,
+            "image",
+            f"is too small for the window: the network's input must be at least {rows} x {columns} (height x width)",
+        )
+
+    def _window(
+        self, name: str, x: Output, kernel: Size, stride: Size, padding: Padding, dilation: Size, ceil: bool = False
+    ) -> dict[str, Any]:
+        """Fields of a `Layer` with a sliding window; a window that does not fit is noted, and taken as one output."""
+        k, s, d = (self._pair(name, *each) for each in (("kernel", kernel), ("stride", stride), ("dilation", dilation)))
+        extents = (x.height, x.width)
+        pads = pads_of(extents, k, s, d, padding)
+        if pads is None:
+            self._fault(name, "padding", f"must be 1, 2 or 4 whole numbers of at least 0, or 'same', got {padding!r}")
+        outputs = [output_extent(extents[a], k[a], s[a], d[a], pads[2 * a], pads[2 * a + 1], ceil) for a in range(2)]
+
+        def need(a: int) -> Callable[[int], int]:
+            if padding == "same":
+                return lambda n: (n - 1) * s[a] + 1
+            return lambda n: max(1, (n - 1) * s[a] + d[a] * (k[a] - 1) + 1 - pads[2 * a] - pads[2 * a + 1])
+
+        self._needs[name] = Need(x.name, (need(0), need(1)))
+        self._windows.append(name)
+        if min(outputs) < 1:
+            self._too_small = self._too_small or name
+        return {
+            "out_height": max(1, outputs[0]),
+            "out_width": max(1, outputs[1]),
+            "kernel_height": k[0],
+            "kernel_width": k[1],
+            "stride": s,
+            "dilation": d,
+            "padding": pads,
+            "in_height": x.height,
+            "in_width": x.width,
+        }
+
+    def _pair(self, name: str, what: str, value: Size) -> tuple[int, int]:
+        pair = value if isinstance(value, tuple) else (value, value)
+        if len(pair) != 2:
+            self._fault(name, what, f"must be one number or (height, width), got {value!r}")
+        self._whole(name, **{what: pair[0]})
+        self._whole(name, **{what: pair[1]})
+        return pair
+
+    def _add_vector(
+        self, name: str, kind: str, inputs: tuple[Output, ...], channels: int, height: int, width: int
+    ) -> Output:
+        """Add vector work; its `in_` extents are those of the first input, the edges tell of the others."""
+        x = inputs[0]
+        layer = Layer(
+            name,
+            kind,
+            out_channels=channels,
+            out_height=height,
+            out_width=width,
+            in_channels=x.channels,
+            in_height=x.height,
+            in_width=x.width,
+        )
+        if len({i.name for i in inputs}) != len(inputs):
+            self._fault(name, "inputs", "must be different nodes, got one twice; put a 'copy' between")
+        return self._add(layer, dict.fromkeys((i.name for i in inputs), "inputs"))
+
+    def _add(self, layer: Layer, operands: Mapping[str, str]) -> Output:
+        if layer.name in self._graph:
+            self._fault(layer.name, "name", "must be given once, got it twice")
+        for producer in operands:
+            if producer not in self._graph:
+                self._fault(layer.name, "inputs", f"must come from this builder, got {producer!r}")
+        self._graph.add_node(layer.name, layer=layer)
+        for producer, operand in operands.items():
+            self._graph.add_edge(producer, layer.name, operand=operand)
+        if operands and layer.name not in self._needs:
+            # Elementwise work needs as many rows as it gives; of a flattened image nothing asks for more than one.
+            self._needs[layer.name] = Need(next(iter(operands)), (lambda n: n, lambda n: n))
+        return Output(layer.name, layer.groups * layer.out_channels, layer.out_height, layer.out_width)
+
+    def _activated(self, x: Output, activation: str) -> Output:
+        return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
+
+    def _named(self, name: str, kind: str) -> str:
+        """Return `name`, or the kind with a running number."""
+        if name:
+            return name
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        return f"{kind}{self._counts[kind]}"
+
+    def _whole(self, name: str, **values: int) -> None:
+        for what, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                self._fault(name, what, f"must be a whole number of at least 1, got {value!r}")
+
+    def _mismatch(self, name: str, x: Output, other: Output) -> NoReturn:
+        # A window that did not fit was taken as one output: then that is the cause.
+        self._check_image()
+        a, b = (f"{t.channels} x {t.height} x {t.width} of {t.name!r}" for t in (x, other))
+        self._fault(name, "inputs", f"must have one shape, got {a} and {b}")
+
+    def _fault(self, name: str, what: str, text: str) -> NoReturn:
+        raise NetworkError(f"{self._name}: {name}: {what}: {text}")
+
+
+_ELEMENTWISE = frozenset(VECTOR_OPERATIONS) - COMPUTE - {"input", "concat", "pool", "resize", "embedding"}
