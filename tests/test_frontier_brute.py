@@ -83,5 +83,5 @@ def test_brute_force_on_random_layers(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(12):
         layer, machine, resident = random_layer(rng), random_machine(rng), rng.randrange(8)
-        if math.prod(getattr(layer, loop) for loop in "GNKCPQ") <= 300:
+        if math.prod(getattr(layer, loop) for loop in "GNKCPQ") <= 200:
             assert adapter.frontier(layer, resident, machine) == brute_frontier(layer, resident, machine)

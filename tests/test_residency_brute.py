@@ -83,6 +83,18 @@ def test_a_residual_by_hand() -> None:
     assert brute_schedule(residual(8)) == (4 + (0 + 4) + (2 + 4), 14)
 
 
+def test_a_product_of_two_activations_by_hand() -> None:
+    # Layers 0 and 1 make the two operands of layer 2: all resident needs 4 + 2 bytes and the one byte of its tile.
+    tensors = [Tensor(9, None), Tensor(4, 0), Tensor(2, 1), Tensor(1, 2)]
+    maker = Step({0: [(1.0, 20.0, 0.0)], 4: [(1.0, 10.0, 0.0)]}, inputs=0)
+    masks = {0: [(1.0, 30.0, 0.0)], 1: [(1.0, 8.0, 0.0)], 2: [(1.0, 16.0, 0.0)], 3: [(1.0, 1.0, 0.0)]}
+    steps = [maker, maker, Step(masks, inputs=1, weights=2)]
+    assert brute_schedule(Problem(tensors, steps, 7)) == (21, 21)
+    # In 5 bytes only one of them: the inputs save 10 + 22, the weights 10 + 14.
+    assert brute_schedule(Problem(tensors, steps, 5)) == (38, 38)
+    assert brute_schedule(Problem(tensors, steps, 4)) == (46, 46)
+
+
 def test_overlap_and_overhead_by_hand() -> None:
     step = Step({0: [(1.0, 8.0, 3.0), (2.0, 4.0, 5.0)]}, inputs=0, overhead=1.0)
     tensors = [Tensor(4, None), Tensor(4, 0)]

@@ -53,7 +53,7 @@ def random_case(rng: random.Random) -> tuple[NaiveLayer, dict[str, int], str, in
         tile = {}
         for loop in "GNKCPQ":
             extent = getattr(layer, loop)
-            tile[loop.lower()] = rng.choice([extent, extent, rng.randint(1, extent)])
+            tile[loop.lower()] = rng.choice([extent, rng.randint(1, extent), rng.randint(1, extent)])
         if math.prod(math.ceil(getattr(layer, loop) / tile[loop.lower()]) for loop in "GNKCPQ") <= 500:
             break
     resident = rng.randrange(8) if rng.random() < 0.6 else 0
@@ -81,6 +81,16 @@ def test_neighbours_share_the_rows_of_the_kernel() -> None:
     assert walk(layer, tile, "NKCPQ", NONE, 0, Machine()) == (4 + 3 + 2, 5 + 3 + 5)
     # Windows 0-2, 1-4, 3-4 hold 3, 4 and 2 rows; streamed, each comes whole.
     assert walk(layer, tile, "NKCPQ", INPUTS, 0, Machine()) == (1 + 3 + 2, 9 + 3 + 5)
+
+
+def test_columns_are_treated_as_rows() -> None:
+    tall = NaiveLayer(K=2, P=5, Q=2, R=3, sh=2, dh=2, top=1, H=11, W=2)
+    wide = NaiveLayer(K=2, P=2, Q=5, S=3, sw=2, dw=2, left=1, H=2, W=11)
+    tile = {"g": 1, "n": 1, "k": 1, "c": 1}
+    for order, turned in (("NKCPQ", "NKCQP"), ("PQNKC", "QPNKC"), ("QNKCP", "PNKCQ")):
+        for size in range(1, 6):
+            ours = walk(tall, {**tile, "p": size, "q": 1}, order, NONE, 0, Machine(db=2))
+            assert ours == walk(wide, {**tile, "p": 1, "q": size}, turned, NONE, 0, Machine(db=2))
 
 
 def test_a_channel_loop_inside_breaks_the_sharing() -> None:
@@ -126,6 +136,8 @@ def test_groups_bring_operands_of_their_own() -> None:
     layer = NaiveLayer(G=3, P=2, Q=2, R=2, S=2, H=3, W=3)
     tile = {"g": 1, "n": 1, "k": 1, "c": 1, "p": 2, "q": 2}
     assert walk(layer, tile, "NKCPQ", NONE, 0, Machine(db=2)) == (2 * (9 + 4 + 4), 3 * (9 + 4 + 4))
+    # Two groups at a time, the last tile has one.
+    assert walk(layer, {**tile, "g": 2}, "NKCPQ", NONE, 0, Machine(db=2)) == (2 * 2 * (9 + 4 + 4), 3 * (9 + 4 + 4))
 
 
 def test_resident_operands_cost_nothing_but_partial_sums() -> None:
@@ -133,6 +145,8 @@ def test_resident_operands_cost_nothing_but_partial_sums() -> None:
     tile = {"g": 1, "n": 1, "k": 1, "c": 1, "p": 1, "q": 1}
     assert walk(layer, tile, "NKCPQ", NONE, 7, Machine(acc_w=4, db=2)) == (4, 0)
     assert walk(layer, tile, "NKCPQ", NONE, 4, Machine(acc_w=4, db=2)) == (2 * 1 + 2 * 1 + 4, 4 + 4)
+    # Without partial sums resident outputs need no room beside the tensor itself.
+    assert walk(layer, {**tile, "c": 2}, "NKCPQ", NONE, 4, Machine(db=2)) == (2 + 2 * 2, 2 + 4)
     # With C outside K each output tile would have to leave unfinished.
     assert walk(layer, tile, "NCKPQ", NONE, 7, Machine()) == (math.inf, math.inf)
     with pytest.raises(ValueError, match="cannot be streamed"):
