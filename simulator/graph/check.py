@@ -1,0 +1,149 @@
+"""Checks of a layer graph that somebody else built: what the rest of Rooftile relies on, one line a fault."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import networkx as nx
+
+from simulator.errors import NetworkError, nearest
+from simulator.graph.layer import COMPUTE, VECTOR_OPERATIONS, Layer
+from simulator.graph.window import output_extent
+
+MOST_FAULTS = 10
+"""Lines of an error: one mistake in a loop of a builder would else fill the screen."""
+
+MOST_MACS = 2**53
+"""MACs, and elements of a tensor: float64 counts exactly up to here."""
+
+_KINDS = COMPUTE | frozenset(VECTOR_OPERATIONS)
+_EXTENTS = (
+    "groups",
+    "out_channels",
+    "in_channels",
+    "out_height",
+    "out_width",
+    "kernel_height",
+    "kernel_width",
+    "in_height",
+    "in_width",
+)
+
+
+def check_graph(graph: Any, where: str) -> None:
+    """Raise NetworkError unless `graph` is a layer graph; `where` begins each line.
+
+    A layer graph is a directed networkx graph whose nodes carry `layer` (a Layer of the same name), in an order in
+    which every layer comes after what it reads, and whose edges carry `operand` ("inputs" or "weights").
+    """
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise NetworkError(f"{where}: must be a networkx.DiGraph, got {type(graph).__name__}")
+    layers = {name: data.get("layer") for name, data in graph.nodes(data=True)}
+    if not any(isinstance(layer, Layer) and layer.kind != "input" for layer in layers.values()):
+        raise NetworkError(f"{where}: must have at least one layer, got none in {len(layers)} nodes")
+    faults = [f"{where}: {fault}" for name, layer in layers.items() for fault in _node_faults(name, layer)]
+    if not faults:  # edges are judged by the layers at their ends
+        faults = [f"{where}: {fault}" for fault in _edge_faults(graph)]
+    if not faults:
+        faults = [f"{where}: {fault}" for fault in _size_faults(graph)]
+    if faults:
+        left = len(faults) - MOST_FAULTS
+        raise NetworkError("\n".join(faults[:MOST_FAULTS] + ([f"{where}: and {left} more"] if left > 0 else [])))
+
+
+def _node_faults(name: Any, layer: Any) -> Iterator[str]:
+    """Yield the faults of one node: names, kinds, and numbers that are no extents."""
+    if not isinstance(layer, Layer):
+        yield f"{name}: layer: must be a Layer as the node's attribute, got {type(layer).__name__}"
+        return
+    if layer.name != name:
+        yield f"{name}: name: must be the node's, got {layer.name!r}"
+    if layer.kind not in _KINDS:
+        yield f"{name}: kind: must be a known one, got {layer.kind!r}{nearest(str(layer.kind), _KINDS)}"
+        return
+    good = True
+    for what in _EXTENTS:
+        value = getattr(layer, what)
+        if not _whole(value, 1):
+            good = False
+            yield f"{name}: {what}: must be a whole number of at least 1, got {value!r}"
+    for what, length, least in (("stride", 2, 1), ("dilation", 2, 1), ("padding", 4, 0)):
+        values = getattr(layer, what)
+        if not isinstance(values, tuple) or len(values) != length or not all(_whole(each, least) for each in values):
+            good = False
+            yield f"{name}: {what}: must be {length} whole numbers of at least {least}, got {values!r}"
+    if good:
+        yield from _window_faults(layer)
+
+
+def _window_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is wrong between inputs, window and outputs."""
+    if layer.kind not in ("conv", "pool"):
+        if layer.kind in COMPUTE and (layer.in_height, layer.in_width) != (layer.out_height, layer.out_width):
+            sizes = f"{layer.in_height} x {layer.in_width} and {layer.out_height} x {layer.out_width}"
+            yield f"{layer.name}: in_height: inputs and outputs of a {layer.kind} must have the same rows, got {sizes}"
+        return
+    for axis, what in enumerate(("out_height", "out_width")):
+        outputs = (layer.out_height, layer.out_width)[axis]
+        extent = (layer.in_height, layer.in_width)[axis]
+        kernel = (layer.kernel_height, layer.kernel_width)[axis]
+        before, after = layer.padding[2 * axis : 2 * axis + 2]
+        # Pooling is rounded up by some frameworks; convolutions never are.
+        allowed = {
+            output_extent(extent, kernel, layer.stride[axis], layer.dilation[axis], before, after, ceil)
+            for ceil in (False, layer.kind == "pool")
+        }
+        if outputs not in allowed:
+            text = " or ".join(str(each) for each in sorted(allowed))
+            yield f"{layer.name}: {what}: must be {text} for its inputs, kernel, stride and padding, got {outputs}"
+
+
+def _edge_faults(graph: Any) -> Iterator[str]:
+    """Yield the faults of the edges: order, operands, and tensors smaller than what is read of them."""
+    place = {name: number for number, name in enumerate(graph)}
+    for name in graph:
+        layer: Layer = graph.nodes[name]["layer"]
+        counts = {"inputs": 0, "weights": 0}
+        for producer, _, operand in graph.in_edges(name, data="operand"):
+            if place[producer] >= place[name]:
+                yield f"{name}: order: must come after {producer!r}, which it reads"
+            if operand not in counts:
+                yield f"{producer} -> {name}: operand: must be 'inputs' or 'weights', got {operand!r}"
+                continue
+            counts[operand] += 1
+            have: int = graph.nodes[producer]["layer"].output_elements
+            need = layer.weight_elements if operand == "weights" else layer.input_elements
+            if layer.is_compute and need > have:
+                yield f"{producer} -> {name}: {operand}: must be at least {need} elements, got {have}"
+        yield from _count_faults(layer, counts["inputs"], counts["weights"])
+
+
+def _count_faults(layer: Layer, inputs: int, weights: int) -> Iterator[str]:
+    """Yield a wrong number of operands."""
+    wanted = 1 if layer.kind == "matmul" else 0
+    if weights != wanted:
+        yield f"{layer.name}: weights: a {layer.kind} must have {wanted} edges with operand 'weights', got {weights}"
+    if layer.kind == "input" and inputs:
+        yield f"{layer.name}: inputs: an input of the network must have no edge into it, got {inputs}"
+    elif layer.is_compute and inputs != 1:
+        yield f"{layer.name}: inputs: a {layer.kind} must have 1 edge with operand 'inputs', got {inputs}"
+    elif layer.kind != "input" and inputs < 1:
+        yield f"{layer.name}: inputs: a {layer.kind} must have at least 1 edge with operand 'inputs', got 0"
+
+
+def _size_faults(graph: Any) -> Iterator[str]:
+    """Yield tensors and networks too large to be counted exactly."""
+    macs = 0
+    for _, data in graph.nodes(data=True):
+        layer: Layer = data["layer"]
+        macs += layer.macs
+        largest = max(layer.output_elements, layer.input_elements, layer.weight_elements, layer.vector_operations)
+        if largest > MOST_MACS:
+            # One line: what made this layer too large makes its neighbours so too.
+            yield f"{layer.name}: must be at most 2**53 elements or operations, got {largest:.3g}"
+            return
+    if macs > MOST_MACS:
+        yield f"must be at most 2**53 multiply-accumulates for one item, got {macs:.3g}"
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,0 +1,248 @@
+"""Networks by name or from a Python file, with their parameters checked; their digest and their size."""
+
+import dataclasses
+import hashlib
+import inspect
+import json
+import math
+import operator
+import traceback
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from simulator import bundled
+from simulator.errors import NetworkError, nearest
+from simulator.graph.build import Graph
+from simulator.graph.check import check_graph
+from simulator.graph.layer import Layer
+
+LARGEST = 1_000_000
+"""Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
+
+
+def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
+    """One network: bundled under a name, or what `build` of a Python file returns.
+
+    Parameters
+    ----------
+    name_or_path
+        A bundled name (`rooftile networks` lists them; upper case, `-`, `_` and `.` do not matter: "ResNet-50") or the
+        path of a `.py` file that has a function `build`. The file is run.
+    params
+        Keyword arguments of the builder, such as `image_size=320`.
+
+    Returns
+    -------
+    networkx.DiGraph
+        Checked; its `graph["name"]` and `graph["parameters"]` say what was built.
+
+    Raises
+    ------
+    NetworkError
+        An unknown name or parameter, a value of the wrong type or size, or a file that does not give a layer graph.
+    """
+    text = str(name_or_path)
+    if not isinstance(name_or_path, str | Path) or not text.strip():
+        raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
+    if isinstance(name_or_path, Path) or _is_path(text):
+        where, function = text, _user_builder(Path(text))
+    else:
+        where = _bundled_name(text)
+        function = bundled.builder(where)
+    arguments = _arguments(function, params, where)
+    graph: Graph = _call(function, arguments, where)
+    check_graph(graph, where)
+    graph.graph.setdefault("name", Path(text).stem)
+    graph.graph["parameters"] = arguments
+    return graph
+
+
+def network_digest(graph: Graph) -> str:
+    """Digest of the layers, their order and the edges: equal for equal graphs, in every run and on every machine."""
+    place = {name: number for number, name in enumerate(graph)}
+    rows = [
+        [
+            [getattr(data["layer"], field) for field in _FIELDS],
+            sorted((place[producer], edge["operand"]) for producer, edge in graph.pred[name].items()),
+        ]
+        for name, data in graph.nodes(data=True)
+    ]
+    return hashlib.sha256(json.dumps([_FIELDS, rows]).encode()).hexdigest()
+
+
+def summary(graph: Graph) -> dict[str, int]:
+    """Size for one item: `macs`, `parameters` (weights and biases of conv and dense layers), `layers` (not inputs)."""
+    layers = [data["layer"] for _, data in graph.nodes(data=True)]
+    return {
+        "macs": sum(layer.macs for layer in layers),
+        "parameters": sum(layer.parameters for layer in layers),
+        "layers": sum(layer.kind != "input" for layer in layers),
+    }
+
+
+def network_parameters(name: str) -> dict[str, Any]:
+    """{parameter: default} of a bundled network. Raises NetworkError for an unknown name."""
+    signature = inspect.signature(bundled.builder(_bundled_name(name)))
+    return {key: parameter.default for key, parameter in signature.parameters.items()}
+
+
+def _is_path(text: str) -> bool:
+    """Whether the user means a file. A folder that happens to be named as a network does not hide the network."""
+    return text.endswith((".py", ".onnx", ".yaml", ".yml", ".json")) or "/" in text or "\\" in text
+
+
+def _plain(name: str) -> str:
+    """Return a name without what people write differently; v1.5 is what a bare ResNet means."""
+    plain = "".join(each for each in name.lower() if each.isalnum())
+    return plain.removesuffix("v15") if plain.startswith("resnet") else plain
+
+
+def _bundled_name(text: str) -> str:
+    names = bundled.networks()
+    if text in names:
+        return text
+    found = {_plain(name): name for name in names}.get(_plain(text))
+    if found is None:
+        raise NetworkError(f"network: {text!r} is not a bundled name nor a .py file{nearest(text, names)}")
+    return found
+
+
+def _user_builder(path: Path) -> Callable[..., Any]:
+    """Run a user's file and return its `build`."""
+    if path.suffix != ".py":
+        raise NetworkError(f"{path}: must be a bundled name or a .py file with a function build")
+    try:
+        source = path.read_bytes()
+    except FileNotFoundError:
+        near = nearest(path.name, [each.name for each in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
+        raise NetworkError(f"{path}: no such file{near if 'did you mean' in near else ''}") from None
+    except OSError as error:
+        raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # a NUL byte in the path
+        raise NetworkError(f"{str(path)!r}: is not a path: {error}") from None
+    # Compiled here rather than imported, so that no __pycache__ appears beside the user's file.
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise NetworkError(f"{path}:{error.lineno or 1}: not Python: {error.msg}") from None
+    except (Exception, SystemExit) as error:
+        raise NetworkError(_told(error, path, "the file")) from error
+    function = getattr(module, "build", None)
+    if not callable(function):
+        names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
+        near = nearest("build", names) if names else ""
+        raise NetworkError(f"{path}: build: must be a function that returns the graph, got none{near}")
+    return function  # type: ignore[no-any-return]
+
+
+def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Any:
+    """Call a builder; what it raises becomes one line."""
+    try:
+        return function(**arguments)
+    except NetworkError as error:
+        # A bundled builder names itself already.
+        if str(error).startswith(f"{where}:"):
+            raise
+        raise NetworkError(f"{where}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise NetworkError(_told(error, Path(where), "build")) from error
+
+
+def _told(error: BaseException, path: Path, what: str) -> str:
+    """One line for whatever a user's file raised, with the last line of the file that was running."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    place = f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
+    text = " ".join(str(error).split())
+    return f"{place}: {what} raised {type(error).__name__}{': ' + text[:200] if text else ''}"
+
+
+def _arguments(function: Callable[..., Any], params: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """All keyword arguments of the builder: those given, checked, and the defaults. Every fault is a line."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        raise NetworkError(f"{where}: build: must be a Python function, got {type(function).__name__}") from None
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {key: parameter for key, parameter in parameters.items() if parameter.kind in plain}
+    open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for key in params:
+        if key not in known and not open_ended:
+            near = nearest(key, known) if known else "; it takes none"
+            faults.append(f"{where}: {key}: unknown parameter{near}{_list_of(near, known)}")
+    for key, parameter in known.items():
+        if key in params:
+            try:
+                values[key] = _value(params[key], parameter)
+            except ValueError as error:
+                faults.append(f"{where}: {key}: {error}")
+        elif parameter.default is inspect.Parameter.empty:
+            faults.append(f"{where}: {key}: must be given, as in --param {key}=VALUE")
+        else:
+            values[key] = parameter.default
+    if faults:
+        raise NetworkError("\n".join(faults))
+    return values | {key: value for key, value in params.items() if key not in known}
+
+
+def _list_of(near: str, known: Mapping[str, Any]) -> str:
+    """Return the list of parameters where the nearest name alone was shown."""
+    return f" Known: {', '.join(known)}" if "did you mean" in near else ""
+
+
+def _value(value: Any, parameter: inspect.Parameter) -> Any:
+    """One argument in the type of its annotation, else of its default. Raises ValueError saying what it must be."""
+    kind = _kind(parameter)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"must be true or false, got {value!r}")
+        return value
+    if kind is str:
+        if not isinstance(value, str):
+            raise ValueError(f"must be text, got {value!r}")
+        return value
+    if kind in (int, float):
+        # A parameter whose default is zero or less may be so; sizes and widths may not.
+        default = parameter.default
+        signed = isinstance(default, int | float) and default <= 0
+        return _number(value, whole=kind is int, signed=signed)
+    return value
+
+
+def _kind(parameter: inspect.Parameter) -> type | None:
+    """Type that a parameter takes: its annotation (also as text), or that of its default; None for anything else."""
+    names = {"int": int, "float": float, "str": str, "bool": bool}
+    if parameter.annotation is inspect.Parameter.empty:
+        kind: Any = type(parameter.default)
+    else:
+        kind = (
+            names.get(parameter.annotation, parameter.annotation)
+            if isinstance(parameter.annotation, str)
+            else parameter.annotation
+        )
+    return kind if kind in names.values() else None
+
+
+def _number(value: Any, *, whole: bool, signed: bool) -> int | float:
+    """Return a finite number in range; whole ones may come as 224.0."""
+    noun = "a whole number" if whole else "a number"
+    least = f" of at least {-LARGEST}" if signed else " of at least 1" if whole else " above 0"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"must be {noun}{least}, got {value!r}")
+    number = operator.index(value) if isinstance(value, Integral) else float(value)
+    if isinstance(number, float) and not math.isfinite(number):
+        raise ValueError(f"must be a finite number, got {number!r}")
+    if number > LARGEST:
+        raise ValueError(f"must be at most {LARGEST}, got {f'{number:.3g}' if number < 1e300 else 'more than 1e300'}")
+    lowest = -LARGEST if signed else 1 if whole else 0
+    if number < lowest or (whole and number != int(number)) or (number == 0 and lowest == 0):
+        raise ValueError(f"must be {noun}{least}, got {number!r}")
+    return int(number) if whole else float(number)
