@@ -10,10 +10,16 @@ from pydantic import BaseModel, ValidationError
 from simulator.chip.yaml_places import Path, Places, dotted
 from simulator.errors import nearest
 
+
+def _figure(limit: float) -> str:
+    """A limit as a file would say it: 65,536, not 65536.0."""
+    return f"{int(limit):,}" if limit == int(limit) else f"{limit:,}"
+
+
 _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "greater_than": lambda c: f"must be greater than {c['gt']:,}",
-    "greater_than_equal": lambda c: f"must be at least {c['ge']:,}",
-    "less_than_equal": lambda c: f"must be at most {c['le']:,}",
+    "greater_than": lambda c: f"must be greater than {_figure(c['gt'])}",
+    "greater_than_equal": lambda c: f"must be at least {_figure(c['ge'])}",
+    "less_than_equal": lambda c: f"must be at most {_figure(c['le'])}",
     "literal_error": lambda c: f"must be {c['expected']}",
     "finite_number": lambda _: "must be a finite number",
     "int_type": lambda _: "must be a whole number",
@@ -67,7 +73,9 @@ def explain(error: ValidationError, model: type[BaseModel], places: Places, file
 
 def shown(value: Any) -> str:
     """A bad value on one line, cut where it is long."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and value.bit_length() > 200:
         return f"a whole number of {value.bit_length()} bits"
     text = " ".join(repr(value).split())
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

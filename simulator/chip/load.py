@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from simulator import bundled
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
-from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml
+from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 
 Settings = Mapping[str, Any] | Sequence[str]
@@ -82,7 +82,7 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
     for expression in changes or ():
         if not isinstance(expression, str):
             raise ChipError(f"set: must be texts such as 'sram.capacity_mib=16', got {shown(expression)}")
-        yield *parse_setting(expression), f"--set {expression}"
+        yield *parse_setting(expression), set_label(expression)
 
 
 def _find(name_or_path: str | Path) -> Path:

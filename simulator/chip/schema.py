@@ -59,7 +59,7 @@ MAX_UNITS = 2**30
 
 Side = Annotated[int, Field(ge=1, le=65_536)]  # a side of 65,536 is 256 times that of TPU v1
 Cycles = Annotated[int, Field(ge=0, le=2**20)]  # per pass: a million cycles of overhead is no array any more
-BytesPerCycle = Annotated[float, Field(ge=2**-10, le=2**30)]  # a GiB a cycle feeds 2**30 units
+BytesPerCycle = Annotated[float, Field(ge=1e-3, le=2**30)]  # a GiB a cycle feeds 2**30 units
 
 
 def fault(key: str, what: str) -> PydanticCustomError:
@@ -123,7 +123,7 @@ class Array(Model):
     """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
     unroll: Unroll
     """Loop dimensions that each axis may unroll."""
-    rate: dict[Precision, Annotated[float, Field(ge=2**-10, le=65_536)]] = Field(min_length=1)
+    rate: dict[Precision, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
     """MACs per unit and cycle for each precision that the array computes."""
     accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
     """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
@@ -167,7 +167,7 @@ class Array(Model):
 class Sram(Model):
     """The on-chip memory that tiles and resident tensors share."""
 
-    capacity_mib: Annotated[float, Field(ge=2**-10, le=2**20)]
+    capacity_mib: Annotated[float, Field(ge=1e-3, le=2**20)]
     """Capacity [MiB]."""
     bytes_per_cycle: BytesPerCycle
     """All ports, reads and writes together [bytes per cycle of the chip's clock]."""
