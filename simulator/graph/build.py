@@ -131,8 +131,7 @@ class NetworkBuilder:
         name = self._named(name, "dense")
         self._whole(name, out_channels=out_channels)
         if x.width != 1:
-            shape = f"{x.channels} x {x.height} x {x.width}"
-            self._fault(name, "inputs", f"must be channels x rows, got {shape} of {x.name!r}; did you mean x.flat()?")
+            self._fault(name, "inputs", f"must be channels x rows, got {_shape(x)}; did you mean x.flat()?")
         layer = Layer(
             name,
             "dense",
@@ -152,9 +151,12 @@ class NetworkBuilder:
         name = self._named(name, "matmul")
         self._whole(name, heads=heads)
         for operand in (x, second):
-            if operand.channels % heads or operand.width != 1:
-                shape = f"{operand.channels} x {operand.height} x {operand.width}"
-                self._fault(name, "heads", f"must divide channels x rows of {operand.name!r} ({shape}), got {heads}")
+            if operand.width != 1:
+                self._fault(name, "inputs", f"must be channels x rows, got {_shape(operand)}")
+            if operand.channels % heads:
+                self._fault(
+                    name, "heads", f"must divide the {operand.channels} channels of {operand.name!r}, got {heads}"
+                )
         reduction = x.channels // heads
         have, columns = (
             (second.channels // heads, second.height) if transposed else (second.height, second.channels // heads)
@@ -366,11 +368,15 @@ class NetworkBuilder:
     def _mismatch(self, name: str, x: Output, other: Output) -> NoReturn:
         # A window that did not fit was taken as one output: then that is the cause.
         self._check_image()
-        a, b = (f"{t.channels} x {t.height} x {t.width} of {t.name!r}" for t in (x, other))
-        self._fault(name, "inputs", f"must have one shape, got {a} and {b}")
+        self._fault(name, "inputs", f"must have one shape, got {_shape(x)} and {_shape(other)}")
 
     def _fault(self, name: str, what: str, text: str) -> NoReturn:
         raise NetworkError(f"{self._name}: {name}: {what}: {text}")
 
 
 _ELEMENTWISE = frozenset(VECTOR_OPERATIONS) - COMPUTE - {"input", "concat", "pool", "resize", "embedding"}
+
+
+def _shape(x: Output) -> str:
+    """Shape of a tensor and where it comes from, for messages."""
+    return f"{x.channels} x {x.height} x {x.width} of {x.name!r}"
