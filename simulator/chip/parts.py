@@ -71,7 +71,9 @@ class HostLink:
 @cache
 def _read(name: str) -> dict[str, Any]:
     """One data file of the package, read once."""
-    data: dict[str, Any] = yaml.safe_load((_DATA / name).read_text(encoding="utf-8"))
+    # The C loader, where pyyaml was built with it, is ten times faster, and these files are our own.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data: dict[str, Any] = yaml.load((_DATA / name).read_text(encoding="utf-8"), loader)
     return data
 
 

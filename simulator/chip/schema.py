@@ -4,7 +4,7 @@ Limits are far beyond any real chip; they keep products of keys inside float64 a
 check. Units are in the names; GB = 1e9 bytes, KiB and MiB are powers of two.
 """
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,11 +42,6 @@ Fused = Literal[
     "concat",
     "resize",
 ]
-
-PRECISION_BITS: dict[str, int] = {
-    "int4": 4, "int8": 8, "int16": 16, "fp8": 8, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32
-}  # fmt: skip
-"""Bits of one element in memory. TF32 is stored as 32 bits; only its multiplier is narrower."""
 
 FLATTENED = {
     "reduction": ("in_channels", "kernel_height", "kernel_width"),
@@ -416,7 +411,3 @@ class Architecture(Model):
     def overhead_s(self) -> float:
         """Fixed time for each layer or kernel [s]."""
         return self.overhead_us * MICRO
-
-
-PRECISIONS: tuple[str, ...] = get_args(Precision)
-"""Words for precisions, in the order of the schema."""
