@@ -187,7 +187,9 @@ def test_faults_of_the_builder(call, expected):
     assert message(call, net, x) == expected
 
 
-@pytest.mark.parametrize(("name", "smallest"), [("vgg16", 32), ("vgg19", 32), ("alexnet", 67), ("alexnet_torch", 63)])
+@pytest.mark.parametrize(
+    ("name", "smallest"), [("vgg16", 32), ("vgg19", 32), ("alexnet", 67), ("alexnet_torch", 63), ("inception_v3", 75)]
+)
 def test_the_smallest_image_of_a_network(name, smallest):
     text = message(load_network, name, image_size=3)
     assert text.endswith(f"the network's input must be at least {smallest} x {smallest} (height x width)")

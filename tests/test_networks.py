@@ -4,6 +4,7 @@ import networkx as nx
 import pytest
 
 from simulator import bundled
+from simulator.errors import NetworkError
 from simulator.graph.load import load_network, network_digest, summary
 
 # Multiply-accumulates of convolutions, dense layers and attention products; parameters are the weights of convolutions
@@ -24,18 +25,26 @@ PUBLISHED = {
     "alexnet_torch": (714_188_480, 61_100_840),
     "mobilenet_v1": (568_740_352, 4_210_088),
     "mobilenet_v2": (300_774_272, 3_470_760),
+    "inception_v1": (1_582_671_872, 6_998_552),
+    "inception_v3": (5_713_216_096, 23_800_136),
+    "squeezenet": (818_924_576, 1_248_424),
+    "squeezenet_v1_1": (349_151_936, 1_235_496),
+    "yolov3": (32_932_037_632, 61_896_541),
     "bert_base": (11_173_625_856, 85_017_600),
     "bert_large": (123_211_874_304, 302_211_072),
 }
 
-# (network, normalised channels, parameters that PyTorch counts with two numbers for each of them)
-TORCHVISION = [
+# Parameters that PyTorch counts, with two numbers for each normalised channel. inception_v3 without its auxiliary head;
+# yolov3 is not in torchvision: the count is that of its PyTorch port, and darknet prints 65.86 billion operations.
+PYTORCH = [
     ("resnet18", 11_689_512),
     ("resnet34", 21_797_672),
     ("resnet50", 25_557_032),
     ("resnet101", 44_549_160),
     ("resnet152", 60_192_808),
     ("mobilenet_v2", 3_504_872),
+    ("inception_v3", 23_834_568),
+    ("yolov3", 61_949_149),
 ]
 
 
@@ -53,10 +62,12 @@ def test_every_bundled_network_has_a_check_value():
     assert set(bundled.networks()) == set(PUBLISHED)
 
 
-@pytest.mark.parametrize(("name", "parameters"), TORCHVISION)
-def test_parameters_with_batch_normalisation_are_torchvisions(name, parameters):
+@pytest.mark.parametrize(("name", "parameters"), PYTORCH)
+def test_parameters_with_batch_normalisation_are_pytorchs(name, parameters):
     layers = layers_of(load_network(name)).values()
-    normalised = sum(layer.groups * layer.out_channels for layer in layers if layer.kind == "conv")
+    normalised = sum(
+        layer.groups * layer.out_channels for layer in layers if layer.kind == "conv" and not layer.has_bias
+    )
     assert summary(load_network(name))["parameters"] + 2 * normalised == parameters
 
 
@@ -145,12 +156,31 @@ def test_graphs_are_plain_topological_and_reproducible(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) - {"bert_base", "bert_large"}))
-@pytest.mark.parametrize("image_size", [101, 320])
+@pytest.mark.parametrize("image_size", [101, 513])
 def test_any_image_size(name, image_size):
+    image_size -= image_size % 32 if name == "yolov3" else 0
     graph = load_network(name, image_size=image_size)
     assert graph.nodes["input"]["layer"].out_height == image_size
-    default = bundled.builder(name)()
-    assert (summary(graph)["macs"] > summary(default)["macs"]) == (image_size == 320)
+    assert (summary(graph)["macs"] > PUBLISHED[name][0]) == (image_size > 500)
+
+
+def test_three_maps_of_yolov3():
+    graph = load_network("yolov3")
+    maps = [graph.nodes[name]["layer"] for name in graph if graph.out_degree(name) == 0]
+    assert [(each.out_channels, each.out_height) for each in maps] == [(255, 13), (255, 26), (255, 52)]
+    assert 2 * summary(graph)["macs"] / 1e9 == pytest.approx(65.86, abs=0.01)
+    with pytest.raises(NetworkError, match=r"yolov3: image_size: must be a multiple of 32, got 400"):
+        load_network("yolov3", image_size=400)
+
+
+def test_inception_v3_sizes_of_the_paper():
+    layers = layers_of(load_network("inception_v3"))
+    found = [
+        (layers[name].out_channels, layers[name].out_height) for name in ("mixed5b", "mixed6a", "mixed7a", "mixed7c")
+    ]
+    assert found == [(256, 35), (768, 17), (1280, 8), (2048, 8)]
+    tall = layers["mixed6b_c_conv2"]
+    assert (tall.kernel_height, tall.kernel_width, tall.padding) == (7, 1, (3, 3, 0, 0))
 
 
 def test_classes():
