@@ -13,7 +13,7 @@ import numpy as np
 from simulator.candidates import Floats, Ints, Shape, Tables, build_tables, fold_costs, one_tile
 from simulator.errors import OptionError
 from simulator.kernels import frontier as kernels
-from simulator.kernels import parts
+from simulator.kernels import onetile, parts
 from simulator.unrolling import LOOPS, ArraySpec
 
 __all__ = [
@@ -39,8 +39,6 @@ def positions(order: str) -> Ints:
         raise OptionError(f"order: must name each of {' '.join(_LETTERS)} once, got {order!r}")
     return np.array([order.index(letter) for letter in _LETTERS], dtype=np.int64)
 
-
-_ORDERS = np.array([positions(order) for order in ORDERS])
 
 
 @dataclass(frozen=True)
@@ -87,17 +85,17 @@ def _survivors(built: Tables, resident: int) -> tuple[Floats, Ints]:
     room = 1 << 16
     while True:
         found, codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
-        scratch: tuple[Any, ...] = (
-            np.empty((kernels.LEVELS, kernels.BINS)),
-            found,
-            codes,
-            *(np.empty(len(table) + 1, dtype=np.int64) for table in (built.pixel, built.axis_k, built.axis_c)),
-            np.zeros(8, dtype=np.int64),
-            np.zeros(3, dtype=np.int64),
+        scratch = (
+            np.empty((len(built.pixel) + 1, 8)),
+            np.empty((len(built.axis_k) + 1, 5)),
+            np.empty((len(built.axis_c) + 1, 5)),
+            np.zeros(5, dtype=np.int64),
+            np.zeros(4, dtype=np.int64),
         )
-        count = kernels.enumerate_tilings(
-            (built.group, built.pixel, built.axis_k, built.axis_c), built.rows, _ORDERS, resident, built.units.copies,
-            built.numbers, built.rules, scratch,
+        count = kernels.search(
+            built.group, built.pixel, built.axis_k, built.axis_c, built.rows, resident, built.units.copies, built.numbers,
+            built.rules, scratch, np.empty((len(built.axis_c), 4)), np.empty((kernels.LEVELS + 1, kernels.BINS)), found,
+            codes,
         )  # fmt: skip
         if count <= room:
             return found[:count], codes[:count]
@@ -116,8 +114,8 @@ def tile_cost(
         raise OptionError(f"stream: must be -1 (none), 0, 1 or 2, got {stream}")
     built = one_tile(shape, spec, tile)
     where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
-    footprint, total = kernels.tiling_cost(*where, positions(order), stream, resident, built.numbers)
-    cycles, _ = kernels.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
+    footprint, total = onetile.tiling_cost(*where, positions(order), stream, resident, built.numbers)
+    cycles, _ = onetile.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
     return float(footprint), float(total), float(cycles)
 
 

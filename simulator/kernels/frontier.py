@@ -1,408 +1,341 @@
 """The frontier of one layer: every tiling that no other beats in SRAM footprint, outer-memory bytes and on-chip cycles.
 
-`enumerate_tilings` walks the candidate tables of `tables.py` for five loop orders and at most one streamed operand, and
-appends what the envelope does not already beat; `keep_best` makes the exact frontier from the sorted survivors.
+Over all loop orders and streamed operands only four forms of traffic are left (T: trips of N, P and Q together, I0 and Is
+the inputs without and with sharing of rows between neighbours, X further passes of unfinished outputs; F with -, I, W, O
+the footprint with nothing, inputs, weights or outputs streamed):
 
-Layout of `numbers` (float64): see the names below. `rules` (int64): feed rules of the stationarity and what the SRAM holds.
+    OUTPUT_FIRST  T W + Tk I0 + O        min(F-, FI, FW)   order NQPKC, only where C is cut
+    INPUT_FIRST   T W + Is + O + X       min(F-, FW, FO)   order NPCQK or NQCPK
+    WEIGHT_FIRST  W + Tk Is + O + X      min(F-, FO)       order CKNPQ or CKNQP
+    PASSING       W + Tk I0 + O + X      FI                order CKNPQ
+
+Every other pair has the bytes of one of these and no smaller footprint (docs/model.md has the cases). `search` walks the
+candidate tables of `tables.py` once a form and an unrolling, skips blocks whose best corner is beaten, and appends what
+the envelope does not beat; `keep_best` makes the exact frontier of the survivors.
 """
 
 import math
 
+import numpy as np
+
 from .jit import kernel
 
-# indices of `numbers`
-IN_BYTES, WT_BYTES, OUT_BYTES, ACC_BYTES = 0, 1, 2, 3  # a byte width each; weights times kernel elements
-ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6  # bytes per input element of one plane, bytes, elements
+# indices of `numbers`, as in onetile.py
+IN_BYTES, WT_BYTES, OUT_BYTES, ACC_BYTES = 0, 1, 2, 3
+ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6
 BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
-LINK, PORT, FILL = 12, 13, 14  # bytes per cycle of interconnect and SRAM ports; cycles once a layer
+LINK, PORT, FILL = 12, 13, 14
 FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 15, 16, 17, 18, 19
-NUMBERS = 20
 # indices of `rules`
 FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT = 0, 1, 2, 3, 4, 5
-LEVELS, BINS, PER_OCTAVE = 16, 1024, 16
-
-
-@kernel
-def loop_rules(position, n1, k1, c1, p1, q1):
-    """What the loop order implies: (weights re-read over these loops, inputs over K, shared axis, outputs unfinished).
-
-    position: int64[5], place of N, K, C, P, Q, outermost 0. n1..q1: whether the loop is trivial (one trip).
-    First: bits 1, 2, 4 for N, P, Q loops outside the innermost non-trivial loop of the weights. Third: 0 none, 1 P, 2 Q.
-    """
-    last = -1
-    if not k1:
-        last = max(last, position[1])
-    if not c1:
-        last = max(last, position[2])
-    again = 0
-    if not n1 and position[0] < last:
-        again |= 1
-    if not p1 and position[3] < last:
-        again |= 2
-    if not q1 and position[4] < last:
-        again |= 4
-    inner, shared = -1, 0
-    if not n1:
-        inner = max(inner, position[0])
-    if not c1:
-        inner = max(inner, position[2])
-    if not p1 and position[3] > inner:
-        inner, shared = position[3], 1
-    if not q1 and position[4] > inner:
-        inner, shared = position[4], 2
-    over_k = 1 if (not k1 and position[1] < inner) else 0
-    done = -1
-    if not n1:
-        done = max(done, position[0])
-    if not k1:
-        done = max(done, position[1])
-    if not p1:
-        done = max(done, position[3])
-    if not q1:
-        done = max(done, position[4])
-    partial = 1 if (not c1 and position[2] < done) else 0
-    return again, over_k, shared, partial
-
-
-@kernel
-def weight_passes(pixel, row, again, streamed):
-    """How often the weights pass: trips of N, P, Q in `again`, of all three when streamed."""
-    passes = 1.0
-    if streamed or again & 1:
-        passes *= pixel[row, 2]
-    if streamed or again & 2:
-        passes *= pixel[row, 3]
-    if streamed or again & 4:
-        passes *= pixel[row, 4]
-    return passes
-
-
-@kernel
-def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers, rules, outer_bytes):
-    """Cycles of the best unrolling: the largest of array, interconnect and SRAM ports. Returns (cycles, unrolling)."""
-    best, which = math.inf, 0
-    for u in range(copies.shape[0]):
-        array = group[gr, 2 + 2 * u] * axis_k[kr, 3 + 2 * u] * axis_c[cr, 3 + 2 * u] * pixel[pr, 9 + 2 * u] + numbers[FILL]
-        if array >= best:
-            continue
-        inputs = axis_k[kr, 2 + 2 * u] if rules[FEED_IN_RULE] == 0 else axis_k[kr, 1]
-        inputs *= numbers[FEED_IN] * copies[u, 0]
-        if rules[FEED_WT_RULE] == 0:
-            weights = pixel[pr, 8 + 2 * u]
-        else:
-            weights = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
-        weights *= numbers[FEED_WT] * copies[u, 1]
-        outputs = numbers[FEED_OUT]
-        if rules[FEED_OUT_RULE] == 1:
-            outputs += numbers[FEED_PARTIAL] * (axis_c[cr, 2 + 2 * u] - 1.0)
-        elif rules[FEED_OUT_RULE] == 2:
-            outputs += numbers[FEED_PARTIAL] * (axis_c[cr, 1] - 1.0)
-        shared = inputs * rules[HOLDS_IN] + weights * rules[HOLDS_WT] + outputs * rules[HOLDS_OUT]
-        cycles = max(array, max(shared / numbers[LINK], (shared + outer_bytes) / numbers[PORT]))
-        if cycles < best:
-            best, which = cycles, u
-    return best, which
+OUTPUT_FIRST, INPUT_FIRST, WEIGHT_FIRST, PASSING = 0, 1, 2, 3
+LEVELS, BINS = 64, 1024
+CHUNK = 8
+ORDER_OF = (4, 2, 0, 0)  # of the four forms, in `tiling.ORDERS`; one more where rows are shared along P
 
 
 @kernel
 def bin_of(footprint):
-    """Index of the footprint's bin: 16 an octave, from below one byte up to 2**60."""
-    if footprint < 1.0:
-        return 0
-    mantissa, exponent = math.frexp(footprint)
-    return exponent * PER_OCTAVE + int((mantissa - 0.5) * 2 * PER_OCTAVE)
+    """Index of the footprint's bin: 16 an octave, from below one byte up to 2**63."""
+    return max(0, min(BINS - 1, (np.float64(footprint).view(np.int64) >> 48) - 16367))
 
 
 @kernel
 def level_of(cycles, least):
-    """Index of the coarsest envelope level at or above `cycles`, and of the finest at or below it (-1: none)."""
+    """Index of the cell of cycles: 0 the least, then four an octave of the excess over it."""
     excess = cycles / least - 1.0
     if excess <= 0.0:
-        return 0, 0
-    bound, level = 1.0 / 512.0, 1
-    while level < LEVELS - 1 and excess > bound:
-        bound *= 2.0
-        level += 1
-    return level, level - 1
+        return 0
+    return max(1, min(LEVELS - 1, (np.float64(excess).view(np.int64) >> 50) - 4 * 1014 + 1))
 
 
 @kernel
-def beaten(envelope, level, place, outer_bytes):
-    """Whether a kept tiling of a smaller bin has no more bytes and no more cycles than this level allows."""
-    return place > 0 and envelope[level, place - 1] <= outer_bytes
+def beaten(envelope, level, place, total):
+    """Whether a survivor of a smaller bin and a smaller cell of cycles (or both of the least) has no more bytes."""
+    below = min(max(level - 1, 0), int(envelope[LEVELS, 0]))
+    return place > 0 and envelope[below, place - 1] <= total
 
 
 @kernel
-def remember(envelope, level, place, outer_bytes):
-    """Lower the envelope at `level` and above for this bin and all larger ones."""
-    for above in range(level, LEVELS):
-        if envelope[above, place] <= outer_bytes:
+def remember(envelope, level, place, total, last):
+    """Lower the envelope for this cell and bin and all larger ones. envelope[LEVELS, 0]: highest cell in use."""
+    top = int(envelope[LEVELS, 0])
+    while top < level:
+        for larger in range(last + 1):
+            envelope[top + 1, larger] = envelope[top, larger]
+        top += 1
+        envelope[LEVELS, 0] = top
+    for above in range(level, top + 1):
+        if envelope[above, place] <= total:
             return
-        for larger in range(place, BINS):
-            if envelope[above, larger] <= outer_bytes:
+        for larger in range(place, last + 1):
+            if envelope[above, larger] <= total:
                 break
-            envelope[above, larger] = outer_bytes
+            envelope[above, larger] = total
 
 
 @kernel
-def footprint_inputs(numbers, g, size_c, window, changes, stream, resident):
-    """SRAM bytes of the inputs."""
-    buffers = numbers[BUFFERS]
-    if resident & 1:
-        return 0.0
-    if stream == 0:
-        return numbers[GRAIN_IN] * buffers
-    return numbers[IN_BYTES] * g * size_c * window * (buffers if changes else 1.0)
+def axis_list(table, rows, u, flags, feed_rule, out):
+    """Rows of an axis table that matter, the whole extent first: (size, trips, fold, feed, row). Returns how many.
+
+    flags: whether size, trips and feed matter; folds always do. feed_rule: 0 steps, 1 trips.
+    """
+    count = 0
+    least_trips, least_fold, least_feed = math.inf, math.inf, math.inf
+    for row in range(rows - 1, -1, -1):
+        size, trips, fold = table[row, 0], table[row, 1], table[row, 3 + 2 * u]
+        feed = table[row, 2 + 2 * u] if feed_rule == 0 else trips
+        if trips > 1.0:
+            covered = trips >= least_trips or not flags[1]
+            covered = covered and fold >= least_fold and (feed >= least_feed or not flags[2])
+            if covered:
+                covered = False
+                for i in range(count - 1, -1, -1):
+                    if (
+                        (out[i, 1] <= trips or not flags[1])
+                        and out[i, 2] <= fold
+                        and (out[i, 3] <= feed or not flags[2])
+                        and (out[i, 0] <= size or not flags[0])
+                    ):
+                        covered = True
+                        break
+            if covered:
+                continue
+            least_trips, least_fold, least_feed = min(trips, least_trips), min(fold, least_fold), min(feed, least_feed)
+        out[count, 0], out[count, 1], out[count, 2], out[count, 3], out[count, 4] = size, trips, fold, feed, row
+        count += 1
+    # Largest first, so that the whole extent leads and the chunks fall in size.
+    for i in range(count // 2):
+        for column in range(5):
+            swap = out[i, column]
+            out[i, column] = out[count - 1 - i, column]
+            out[count - 1 - i, column] = swap
+    return count
 
 
 @kernel
-def footprint_weights(numbers, g, size_k, size_c, changes, stream, resident):
-    """SRAM bytes of the weights."""
-    if resident & 2:
-        return 0.0
-    if stream == 1:
-        return numbers[GRAIN_WT] * numbers[BUFFERS]
-    return numbers[WT_BYTES] * g * size_k * size_c * (numbers[BUFFERS] if changes else 1.0)
+def pixel_list(pixel, rows, u, flags, feed_rule, out):
+    """Pixel tiles that matter: (window, pixels, trips, inputs, fold, feed, row, swap P and Q). Returns how many.
+
+    flags: whether these matter: window, pixels, trips, inputs (1 not shared, 2 shared), feed. Folds always do.
+    """
+    count = 0
+    for row in range(rows - 1, -1, -1):
+        trips = pixel[row, 2] * pixel[row, 3] * pixel[row, 4]
+        inputs = min(pixel[row, 6], pixel[row, 7]) if flags[3] == 2 else pixel[row, 5]
+        fold = pixel[row, 9 + 2 * u]
+        feed = pixel[row, 8 + 2 * u] if feed_rule == 0 else trips
+        covered = False
+        if trips > 1.0:
+            for i in range(count):
+                if (
+                    out[i, 4] <= fold
+                    and (out[i, 0] <= pixel[row, 0] or not flags[0])
+                    and (out[i, 1] <= pixel[row, 1] or not flags[1])
+                    and (out[i, 2] <= trips or not flags[2])
+                    and (out[i, 3] <= inputs or not flags[3])
+                    and (out[i, 5] <= feed or not flags[4])
+                ):
+                    covered = True
+                    break
+        if not covered:
+            out[count, 0], out[count, 1], out[count, 2], out[count, 3] = pixel[row, 0], pixel[row, 1], trips, inputs
+            out[count, 4], out[count, 5], out[count, 6] = fold, feed, row
+            out[count, 7] = 1.0 if pixel[row, 6] < pixel[row, 7] else 0.0
+            count += 1
+    return count
 
 
 @kernel
-def footprint_outputs(numbers, g, size_k, pixels, changes, split, stream, resident):
-    """SRAM bytes of the outputs: at accumulator width while C is cut, none where the accumulators hold them."""
-    if stream == 2 and not resident & 4:
-        return numbers[GRAIN_OUT] * numbers[BUFFERS]
-    elements = g * size_k * pixels
+def chunk_bounds(axis, first, count, bounds):
+    """Least size, trips, fold and feed of every run of CHUNK rows of `axis` from `first` on. Returns how many runs."""
+    runs = 0
+    for low in range(first, count, CHUNK):
+        for column in range(4):
+            least = math.inf
+            for i in range(low, min(count, low + CHUNK)):
+                least = min(least, axis[i, column])
+            bounds[runs, column] = least
+        runs += 1
+    return runs
+
+
+@kernel
+def outputs_footprint(numbers, g, k, pixels, changes, split, resident):
+    """SRAM bytes of held outputs: at accumulator width while C is cut, none where the accumulators hold them."""
+    elements = g * k * pixels
+    buffers = numbers[BUFFERS] if changes and not resident else 1.0
     if split:
         held = elements * numbers[ACC_BYTES]
-        if held <= numbers[ACCUMULATORS]:
-            return 0.0
-        if resident & 4:
-            return held
-        return held * (numbers[BUFFERS] if changes else 1.0)
-    if resident & 4:
-        return 0.0
-    return elements * numbers[OUT_BYTES] * (numbers[BUFFERS] if changes else 1.0)
+        return 0.0 if held <= numbers[ACCUMULATORS] else held * buffers
+    return 0.0 if resident else elements * numbers[OUT_BYTES] * buffers
 
 
 @kernel
-def tiling_cost(group, gr, pixel, pr, axis_k, kr, axis_c, cr, position, stream, resident, numbers):
-    """(footprint, outer-memory bytes) of one tiling; infinite bytes where resident outputs would leave unfinished."""
-    g1, k1, c1 = group[gr, 1] == 1.0, axis_k[kr, 1] == 1.0, axis_c[cr, 1] == 1.0
-    n1, p1, q1 = pixel[pr, 2] == 1.0, pixel[pr, 3] == 1.0, pixel[pr, 4] == 1.0
-    again, over_k, shared, partial = loop_rules(position, n1, k1, c1, p1, q1)
-    cut = not (n1 and p1 and q1 and g1)
-    g, k, c = group[gr, 0], axis_k[kr, 0], axis_c[cr, 0]
-    footprint = footprint_inputs(numbers, g, c, pixel[pr, 0], cut or not c1, stream, resident)
-    footprint += footprint_weights(numbers, g, k, c, not (g1 and k1 and c1), stream, resident)
-    footprint += footprint_outputs(numbers, g, k, pixel[pr, 1], cut or not k1, not c1, stream, resident)
-    total = 0.0
-    if not resident & 1:
-        if stream == 0:
-            total += numbers[ALL_INPUTS] * pixel[pr, 5] * axis_k[kr, 1]
-        else:
-            total += numbers[ALL_INPUTS] * pixel[pr, 5 + shared] * (axis_k[kr, 1] if over_k else 1.0)
-    if not resident & 2:
-        total += numbers[ALL_WEIGHTS] * weight_passes(pixel, pr, again, stream == 1)
-    if resident & 4:
-        if partial:
-            total = math.inf
-    else:
-        total += numbers[ALL_OUTPUTS] * numbers[OUT_BYTES]
-        if partial or stream == 2:
-            total += numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * (axis_c[cr, 1] - 1.0)
-    return footprint, total
+def stream_of(held, passing, feeding):
+    """The streamed operand of the least footprint among: held outputs, streamed inputs, streamed weights (else outputs)."""
+    if held <= passing and held <= feeding:
+        return -1
+    return 0 if passing <= feeding else 1
 
 
 @kernel
-def offer(place, footprint, total, cycles, code, envelope, level, found, codes, count):
-    """Append a tiling to the survivors and lower the envelope. Returns the new count."""
-    remember(envelope, level, place, total)
-    if count < found.shape[0]:
-        found[count, 0], found[count, 1], found[count, 2] = footprint, total, cycles
-        codes[count] = code
-    return count + 1
+def walk(group, gr, pixels, axis_k, axis_c, bounds, counts, form, u, whole, resident, merged, rows, copies, numbers, rules, keep):
+    """Offer every tiling of one form, unrolling and triviality of C; returns the survivors so far.
 
-
-@kernel
-def pixel_list(pixel, rows, columns, position, k1, c1, flags, out):
-    """Pixel tiles that no other beats for this loop order.
-
-    flags: whether these matter: window, pixels, weight passes (1 by order, 2 streamed), inputs (1 shared by order,
-    2 streamed), trips in the feed. Steps and folds always matter. Returns how many rows were written to `out`.
+    pixels, axis_k, axis_c: lists of `pixel_list` and `axis_list`, counts: their lengths and the bins in use.
+    bounds: of the runs of `axis_c`. whole: C is not cut. merged: streamed inputs cost what shared ones cost.
+    keep: (envelope, found, marks, count).
     """
-    count = 0
-    for row in range(rows - 1, -1, -1):
-        n1, p1, q1 = pixel[row, 2] == 1.0, pixel[row, 3] == 1.0, pixel[row, 4] == 1.0
-        again, _, shared, _ = loop_rules(position, n1, k1, c1, p1, q1)
-        passes = weight_passes(pixel, row, again, flags[2] == 2)
-        trips = pixel[row, 2] * pixel[row, 3] * pixel[row, 4]
-        inputs = pixel[row, 5 + shared] if flags[3] == 1 else pixel[row, 5]
-        covered = False
-        for i in range(count):
-            at = out[i]
-            if (pixel[at, 2] == 1.0) != n1 or (pixel[at, 3] == 1.0) != p1 or (pixel[at, 4] == 1.0) != q1:
-                continue
-            if flags[0] and pixel[at, 0] > pixel[row, 0]:
-                continue
-            if flags[1] and pixel[at, 1] > pixel[row, 1]:
-                continue
-            if flags[2] and weight_passes(pixel, at, again, flags[2] == 2) > passes:
-                continue
-            if flags[3] and (pixel[at, 5 + shared] if flags[3] == 1 else pixel[at, 5]) > inputs:
-                continue
-            if flags[4] and pixel[at, 2] * pixel[at, 3] * pixel[at, 4] > trips:
-                continue
-            worse = False
-            for column in range(8, columns):
-                if pixel[at, column] > pixel[row, column]:
-                    worse = True
-                    break
-            if not worse:
-                covered = True
-                break
-        if not covered:
-            out[count] = row
-            count += 1
-    return count
-
-
-@kernel
-def walk(group, gr, tables, lists, counts, position, order, k1, c1, stream, resident, copies, numbers, rules, state):
-    """Offer every tiling of one loop order, streamed operand and triviality of K and C. Returns the new count.
-
-    tables: (pixel, axis_k, axis_c). lists: row indices of each (pixel, K, C) and `counts` how many.
-    state: (envelope, found, codes, count).
-    """
-    pixel, axis_k, axis_c = tables
-    rows_p, rows_k, rows_c = lists
-    envelope, found, codes, count = state
-    g, g1 = group[gr, 0], group[gr, 1] == 1.0
-    least = numbers[LEAST]
-    partial_bytes = numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES]
+    envelope, found, marks, count = keep
+    g, g1, steps_g = group[gr, 0], group[gr, 1] == 1.0, group[gr, 2 + 2 * u]
+    low, high = (0, 1) if whole else (1, counts[2])
+    buffers, least, last = numbers[BUFFERS], numbers[LEAST], counts[3]
+    in_on, wt_on = 0.0 if resident & 1 else 1.0, 0.0 if resident & 2 else 1.0
+    out_on = 0.0 if resident & 4 else 1.0
+    out_total = numbers[ALL_OUTPUTS] * numbers[OUT_BYTES] * out_on
+    slope = 0.0 if form == OUTPUT_FIRST else numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * out_on
+    passes = form == OUTPUT_FIRST or form == PASSING or (form == WEIGHT_FIRST and merged)
+    grain_in = numbers[GRAIN_IN] * buffers if in_on and passes else math.inf
+    grain_wt = numbers[GRAIN_WT] * buffers if wt_on and form <= INPUT_FIRST else math.inf
+    grain_out = numbers[GRAIN_OUT] * buffers if out_on and (form == INPUT_FIRST or form == WEIGHT_FIRST) else math.inf
+    feed_in = numbers[FEED_IN] * copies[u, 0] * rules[HOLDS_IN]
+    feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
+    feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
     for i in range(counts[0]):
-        pr = rows_p[i]
-        n1, p1, q1 = pixel[pr, 2] == 1.0, pixel[pr, 3] == 1.0, pixel[pr, 4] == 1.0
-        again, over_k, shared, partial = loop_rules(position, n1, k1, c1, p1, q1)
-        if partial and resident & 4:
-            continue
-        cut = not (n1 and p1 and q1 and g1)
-        once = 0.0
-        if not resident & 2:
-            once += numbers[ALL_WEIGHTS] * weight_passes(pixel, pr, again, stream == 1)
-        if not resident & 4:
-            once += numbers[ALL_OUTPUTS] * numbers[OUT_BYTES]
-        inputs = 0.0
-        if not resident & 1:
-            inputs = numbers[ALL_INPUTS] * (pixel[pr, 5] if stream == 0 else pixel[pr, 5 + shared])
-        by_k = over_k or stream == 0
-        by_c = (partial or stream == 2) and not resident & 4
+        trips = pixels[i, 2]
+        cut = trips > 1.0 or not g1
+        inputs = in_on * numbers[IN_BYTES] * g * pixels[i, 0] * (buffers if cut or not whole else 1.0)
+        wt_total = wt_on * numbers[ALL_WEIGHTS] * (trips if form <= INPUT_FIRST else 1.0)
+        in_total = in_on * numbers[ALL_INPUTS] * pixels[i, 3]
+        feed_p = feed_wt * pixels[i, 5] + numbers[FEED_OUT] * rules[HOLDS_OUT]
         for j in range(counts[1]):
-            kr = rows_k[j]
-            k = axis_k[kr, 0]
-            outputs = footprint_outputs(numbers, g, k, pixel[pr, 1], cut or not k1, not c1, stream, resident)
-            base = once + (inputs * axis_k[kr, 1] if by_k else inputs)
-            for m in range(counts[2]):
-                cr = rows_c[m]
-                c = axis_c[cr, 0]
-                total = base + (partial_bytes * (axis_c[cr, 1] - 1.0) if by_c else 0.0)
-                footprint = outputs + footprint_inputs(numbers, g, c, pixel[pr, 0], cut or not c1, stream, resident)
-                footprint += footprint_weights(numbers, g, k, c, not (g1 and k1 and c1), stream, resident)
+            k, k1 = axis_k[j, 0], axis_k[j, 1] == 1.0
+            changes = not (g1 and k1 and whole)
+            weights = wt_on * numbers[WT_BYTES] * g * k * (buffers if changes else 1.0)
+            outputs = outputs_footprint(numbers, g, k, pixels[i, 1], cut or not k1, not whole, not out_on)
+            base = (in_total if form == INPUT_FIRST else in_total * axis_k[j, 1]) + wt_total + out_total
+            held = math.inf if form == PASSING else min(outputs, grain_out)
+            passing, feeding = outputs + grain_in, outputs + grain_wt
+            product = axis_k[j, 2] * pixels[i, 4]
+            feed_k = feed_p + feed_in * axis_k[j, 3]
+            run = 0
+            for start in range(low, high, CHUNK):
+                size = bounds[run, 0]
+                footprint = min(held + (inputs + weights) * size, passing + weights * size, feeding + inputs * size)
+                total = base + slope * (bounds[run, 1] - 1.0)
                 place = bin_of(footprint)
-                if beaten(envelope, 0, place, total):
+                shared = feed_k + feed_part * (bounds[run, 3] - 1.0)
+                cycles = product * bounds[run, 2] * steps_g + numbers[FILL]
+                cycles = max(cycles, shared / numbers[LINK], (shared + total) / numbers[PORT])
+                run += 1
+                if beaten(envelope, 0, place, total) or beaten(envelope, level_of(cycles, least), place, total):
                     continue
-                cycles, unrolling = on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers, rules, total)
-                above, below = level_of(cycles, least)
-                if beaten(envelope, below, place, total):
-                    continue
-                code = (((unrolling * 5 + order) * 4 + stream + 1) * group.shape[0] + gr) * pixel.shape[0] + pr
-                code = (code * axis_k.shape[0] + kr) * axis_c.shape[0] + cr
-                count = offer(place, footprint, total, cycles, code, envelope, above, found, codes, count)
+                for m in range(start, min(high, start + CHUNK)):
+                    size = axis_c[m, 0]
+                    footprint = min(held + (inputs + weights) * size, passing + weights * size, feeding + inputs * size)
+                    total = base + slope * (axis_c[m, 1] - 1.0)
+                    place = bin_of(footprint)
+                    if beaten(envelope, 0, place, total):
+                        continue
+                    shared = feed_k + feed_part * (axis_c[m, 3] - 1.0)
+                    cycles = product * axis_c[m, 2] * steps_g + numbers[FILL]
+                    cycles = max(cycles, shared / numbers[LINK], (shared + total) / numbers[PORT])
+                    level = level_of(cycles, least)
+                    if beaten(envelope, level, place, total):
+                        continue
+                    remember(envelope, level, place, total, last)
+                    if count < found.shape[0]:
+                        found[count, 0], found[count, 1], found[count, 2] = footprint, total, cycles
+                        stream = stream_of(
+                            held + (inputs + weights) * size, passing + weights * size, feeding + inputs * size
+                        )
+                        if stream < 0 and grain_out < outputs:
+                            stream = 2
+                        order = ORDER_OF[form] + int(pixels[i, 7]) * (1 if form == INPUT_FIRST or form == WEIGHT_FIRST else 0)
+                        code = ((u * 5 + order) * 4 + stream + 1) * group.shape[0] + gr
+                        code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axis_k[j, 4])
+                        marks[count] = code * rows[3] + int(axis_c[m, 4])
+                    count += 1
     return count
 
 
 @kernel
-def enumerate_tilings(tables, rows, orders, resident, copies, numbers, rules, scratch):
+def wanted(form, whole, resident, merged):
+    """Whether a form can hold a point of the frontier that no other form has, with C whole or cut."""
+    inputs, weights, outputs = resident & 1 != 0, resident & 2 != 0, resident & 4 != 0
+    if whole:
+        if form == OUTPUT_FIRST:
+            return False
+        if form == WEIGHT_FIRST:
+            return not weights or merged
+        return form == INPUT_FIRST or not (inputs or merged)
+    if form == OUTPUT_FIRST:
+        return True
+    if outputs:  # they would leave unfinished
+        return False
+    if form == INPUT_FIRST:
+        return not inputs
+    if form == WEIGHT_FIRST:
+        return inputs or not weights
+    return not (inputs or weights or merged)
+
+
+@kernel
+def lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch):
+    """Fill the three lists of one form and unrolling with what its footprint, bytes and cycles depend on."""
+    pixels, list_k, list_c, flags, counts = scratch
+    in_on, wt_on, out_on = resident & 1 == 0, resident & 2 == 0, resident & 4 == 0
+    feeds = not (math.isinf(numbers[LINK]) and math.isinf(numbers[PORT]))
+    flags[0] = 1 if in_on and form != PASSING else 0
+    flags[1] = 1 if out_on or form == OUTPUT_FIRST else 0
+    flags[2] = 1 if wt_on and form <= INPUT_FIRST else 0
+    flags[3] = 0 if not in_on else (1 if form == OUTPUT_FIRST or form == PASSING else 2)
+    flags[4] = 1 if feeds and rules[HOLDS_WT] else 0
+    counts[0] = pixel_list(pixel, rows[1], u, flags, rules[FEED_WT_RULE], pixels)
+    flags[0] = 1 if wt_on or out_on or form == OUTPUT_FIRST else 0
+    flags[1] = 1 if in_on and form != INPUT_FIRST else 0
+    flags[2] = 1 if feeds and rules[HOLDS_IN] else 0
+    counts[1] = axis_list(axis_k, rows[2], u, flags, rules[FEED_IN_RULE], list_k)
+    flags[0] = 1 if in_on or wt_on else 0
+    flags[1] = 1 if out_on and form != OUTPUT_FIRST else 0
+    flags[2] = 1 if feeds and rules[HOLDS_OUT] and rules[FEED_OUT_RULE] > 0 else 0
+    counts[2] = axis_list(axis_c, rows[3], u, flags, 0 if rules[FEED_OUT_RULE] == 1 else 1, list_c)
+
+
+@kernel
+def search(group, pixel, axis_k, axis_c, rows, resident, copies, numbers, rules, scratch, bounds, envelope, found, marks):
     """Survivors of all tilings for one set of resident operands. Returns their count (may exceed the room: try again).
 
-    tables: (group, pixel, axis_k, axis_c). rows: int64[4], rows of each. orders: int64[5, 5].
-    scratch: (envelope, found, codes, list of pixel, K and C rows, flags).
+    scratch: (list of pixel tiles, of K, of C, flags, counts). envelope: float64[LEVELS + 1, BINS].
     """
-    group, pixel, axis_k, axis_c = tables
-    envelope, found, codes, rows_p, rows_k, rows_c, flags, counts = scratch
-    unrollings = copies.shape[0]
-    for level in range(LEVELS):
-        for place in range(BINS):
-            envelope[level, place] = math.inf
+    pixels, list_k, list_c, _, counts = scratch
+    merged, window, most = True, 0.0, 0.0
+    for row in range(rows[1]):
+        merged = merged and pixel[row, 5] == min(pixel[row, 6], pixel[row, 7])
+        window, most = max(window, pixel[row, 0]), max(most, pixel[row, 1])
+    whole_k, whole_c = axis_k[0, 0], axis_c[0, 0]
+    largest = numbers[IN_BYTES] * window * whole_c + numbers[WT_BYTES] * whole_k * whole_c
+    largest += max(numbers[OUT_BYTES], numbers[ACC_BYTES]) * whole_k * most
+    largest = largest * group[0, 0] + numbers[GRAIN_IN] + numbers[GRAIN_WT] + numbers[GRAIN_OUT]
+    counts[3] = bin_of(largest * numbers[BUFFERS])
+    for place in range(counts[3] + 1):
+        envelope[0, place] = math.inf
+    envelope[LEVELS, 0] = 0.0
     count = 0
-    for kc in range(4):
-        k1, c1 = kc & 1 == 1, kc & 2 == 2
-        if (not k1 and rows[2] == 1) or (not c1 and rows[3] == 1):
-            continue
-        for order in range(5):
-            # With K and C both whole, or C whole, these orders repeat others.
-            if (c1 and order == 3) or (k1 and c1 and order < 2):
-                continue
-            for stream in range(-1, 3):
-                if stream >= 0 and resident & (1 << stream):
+    for u in range(copies.shape[0]):
+        for form in range(4):
+            for cell in range(2):
+                whole = cell == 0
+                if not wanted(form, whole, resident, merged) or (not whole and rows[3] == 1):
                     continue
-                position = orders[order]
-                count_lists(pixel, axis_k, axis_c, rows, position, k1, c1, stream, resident, rules, unrollings, scratch)
+                lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch)
+                chunk_bounds(list_c, 0 if whole else 1, 1 if whole else counts[2], bounds)
                 for gr in range(rows[0]):
                     count = walk(
-                        group, gr, (pixel, axis_k, axis_c), (rows_p, rows_k, rows_c), counts, position, order, k1, c1,
-                        stream, resident, copies, numbers, rules, (envelope, found, codes, count),
+                        group, gr, pixels, list_k, list_c, bounds, counts, form, u, whole, resident, merged, rows, copies,
+                        numbers, rules, (envelope, found, marks, count),
                     )  # fmt: skip
-    return count
-
-
-@kernel
-def count_lists(pixel, axis_k, axis_c, rows, position, k1, c1, stream, resident, rules, unrollings, scratch):
-    """Fill the three row lists of one loop order: only what its footprint, bytes and cycles depend on counts."""
-    _, _, _, rows_p, rows_k, rows_c, flags, counts = scratch
-    holds_in = stream != 0 and not resident & 1
-    holds_wt = stream != 1 and not resident & 2
-    # Resident outputs take accumulator space while C is cut.
-    holds_out = stream != 2 and (not resident & 4 or not c1)
-    flags[0] = 1 if holds_in else 0
-    flags[1] = 1 if holds_out else 0
-    flags[2] = 0 if resident & 2 else (2 if stream == 1 else 1)
-    flags[3] = 0 if resident & 1 else (2 if stream == 0 else 1)
-    flags[4] = rules[1]
-    counts[0] = pixel_list(pixel, rows[1], 8 + 2 * unrollings, position, k1, c1, flags, rows_p)
-    if k1:
-        rows_k[0], counts[1] = 0, 1
-    else:
-        flags[0] = 1 if (holds_wt or holds_out) else 0
-        flags[1] = 1 if (not resident & 1 or rules[0] == 1) else 0
-        counts[1] = cut_list(axis_k, rows[2], 2 + 2 * unrollings, flags, rows_k)
-    if c1:
-        rows_c[0], counts[2] = 0, 1
-    else:
-        flags[0] = 1 if (holds_wt or holds_in) else 0
-        flags[1] = 1 if (not resident & 4 or rules[2] == 2) else 0
-        counts[2] = cut_list(axis_c, rows[3], 2 + 2 * unrollings, flags, rows_c)
-
-
-@kernel
-def cut_list(table, rows, columns, flags, out):
-    """Rows of an axis table with more than one trip that no other beats in size, trips (where flagged), steps and folds."""
-    count = 0
-    for row in range(rows - 1, -1, -1):
-        if table[row, 1] == 1.0:
-            continue
-        covered = False
-        for i in range(count):
-            at = out[i]
-            worse = False
-            for column in range(columns):
-                if (column > 1 or flags[column]) and table[at, column] > table[row, column]:
-                    worse = True
-                    break
-            if not worse:
-                covered = True
-                break
-        if not covered:
-            out[count] = row
-            count += 1
     return count
 
 
