@@ -1,6 +1,7 @@
 """Loading networks: parameters, files and graphs of users, and every fault word for word."""
 
 import math
+import re
 from pathlib import Path
 
 import networkx as nx
@@ -275,3 +276,26 @@ def test_digest_depends_on_edges_and_not_on_attributes():
     assert network_digest(graph) == first
     graph.add_edge("x", "r", operand="inputs")
     assert network_digest(graph) != first
+
+
+# ---- the page about networks --------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "networks.md"
+
+
+def test_the_example_of_the_page_runs(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = (block for block in blocks if "def build" in block)
+    path = write(tmp_path, example)
+    graph = load_network(path, width=2)
+    assert graph.graph["name"] == "mynet"
+    assert graph.graph["parameters"] == {"image_size": 96, "width": 2.0, "classes": 10}
+    assert summary(graph)["macs"] == 48 * 48 * (64 * 27 + 64 * 9 + 64 * 64) + 640
+
+
+def test_the_page_names_every_network_and_parameter():
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in row.split("|")[1].replace("`", "").split()}
+    assert set(bundled.networks()) <= named
+    text = "\n".join(rows)
+    assert all(f"`{key}`" in text for name in bundled.networks() for key in network_parameters(name))
