@@ -20,7 +20,9 @@ def parts(**seconds: float) -> dict[str, float]:
 
 def layer(name: str, macs: int, latency_s: float) -> LayerResult:
     """Return one layer with round figures."""
-    tiling = {"order": "NQPKC", "stream": "weights", "tile": {"out_channels": 64, "out_height": 14}, "resident": []}
+    tile = {"g": 1, "n": 1, "k": 64, "c": 256, "p": 14, "q": 14}
+    unrolling = {"out_channels": 32, "reduction": 64, "pixels": 2}
+    tiling = {"tile": tile, "order": "CKNPQ", "streamed": "weights", "unrolling": unrolling}
     return LayerResult(
         name=name,
         kind="conv" if macs else "add",

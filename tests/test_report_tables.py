@@ -1,11 +1,13 @@
 """The report of a run: what it says, and that it fits the page."""
 
+import doctest
 import io
 
 import pytest
 from report_example import CHIP, example, parts
 from rich.console import Console
 
+from simulator.report import layers
 from simulator.report.layers import short_tiling
 from simulator.report.tables import run_report
 
@@ -44,10 +46,14 @@ def test_gains_are_sorted_and_zero_gains_left_out():
     assert "MAC array" not in text
 
 
-def test_steady_state_has_its_own_waterfall_only_when_it_differs():
-    assert "steady state" not in render(example())
+def test_steady_state_has_its_own_column_only_when_it_differs():
+    assert "steady" not in render(example())
     pipelined = example(throughput_per_s=250.0, waterfall_period=parts(ideal_s=3e-3, dram_s=1e-3))
-    assert "steady state: 4.000 ms a batch" in render(pipelined)
+    text = render(pipelined, width=80)
+    assert "share and TOPS in steady state" in text
+    assert row(text, "waiting for DRAM")[3:8] == ["4.000", "1.000", "25.0", "%", "1.91"]
+    assert row(text, "idle units")[-5:] == ["1.000", "0.000", "0.0", "%", "0.00"]
+    assert row(text, "total")[1:3] == ["8.000", "4.000"]
 
 
 def test_winograd_and_load_are_told_when_there():
@@ -67,15 +73,17 @@ def test_nothing_is_cut(width):
 
 
 def test_tilings_are_shown_where_there_is_room():
-    assert "out_channels=64" in render(example(), width=120, layers=True)
+    assert "k64 c256 p14 q14 | CKNPQ | K32 CRS64 PQ2 | ~W" in render(example(), width=120, layers=True)
     narrow = render(example(), width=80, layers=True)
-    assert "out_channels=64" not in narrow
+    assert "CKNPQ" not in narrow
     assert "--json" in narrow
 
 
-def test_short_tiling_leaves_out_what_is_empty():
-    tiling = {"order": "NQPKC", "resident": [], "stream": None, "keep": ["inputs", "outputs"], "tile": {"n": 1}}
-    assert short_tiling(tiling) == "order NQPKC; keep inputs+outputs; tile n=1"
+def test_short_tiling():
+    assert doctest.testmod(layers).attempted == 3
+    assert doctest.testmod(layers).failed == 0
+    assert short_tiling({}) == ""
+    assert short_tiling({"tile": {"k": 2}, "order": "CKNPQ", "streamed": "nothing", "unrolling": {}}) == "k2 | CKNPQ"
 
 
 def test_ascii_bars():

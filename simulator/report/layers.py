@@ -10,6 +10,28 @@ from simulator.report import format as fmt
 from simulator.result import LayerResult, Result
 from simulator.units import MIB
 
+LETTERS = {
+    "groups": "G",
+    "batch": "N",
+    "out_channels": "K",
+    "in_channels": "C",
+    "out_height": "P",
+    "out_width": "Q",
+    "kernel_height": "R",
+    "kernel_width": "S",
+    "reduction": "CRS",
+    "pixels": "PQ",
+}
+"""Loops by the letters that a narrow column has room for."""
+
+STREAMED = {"inputs": "~I", "weights": "~W", "outputs": "~O"}
+"""The operand that passes by instead of being held."""
+
+LEGEND = (
+    "tiling: tile in the SRAM | order of the loops, outermost first | spread over the array | ~ streamed, not held.\n"
+    "G groups, N batch, K output channels, C input channels, P x Q output, R x S kernel; I inputs, W weights, O outputs."
+)
+
 ROOM_FOR_TILING = 105
 """Characters a page needs before the tilings fit beside the figures."""
 
@@ -19,7 +41,9 @@ def layer_table(result: Result, width: int) -> Table:
     scale, unit = _time_unit(result)
     tilings = width >= ROOM_FOR_TILING
     table = Table(
-        caption=None if tilings else Text(f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json"),
+        caption=Text(
+            LEGEND if tilings else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json", style="dim"
+        ),
         caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
@@ -88,14 +112,14 @@ def _total(result: Result, scale: float, places: tuple[int, int, int, int]) -> l
 
 
 def short_tiling(tiling: Mapping[str, Any]) -> str:
-    """Return a tiling in a few words, in the order it gives them; what is empty is left out."""
-    return "; ".join(f"{key} {_words(value)}" for key, value in tiling.items() if value not in (None, "", [], (), {}))
+    """Return a tiling in one short line: tile | order of the loops | unrolling | the operand that is streamed.
 
-
-def _words(value: Any) -> str:
-    """Return a value of a tiling without Python's brackets and quotes."""
-    if isinstance(value, Mapping):
-        return " ".join(f"{key}={_words(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return "+".join(_words(item) for item in value)
-    return str(value)
+    >>> tile = {"g": 1, "n": 1, "k": 32, "c": 256, "p": 14, "q": 14}
+    >>> unrolling = {"reduction": 64, "pixels": 2}
+    >>> short_tiling({"tile": tile, "order": "CKNPQ", "streamed": "weights", "unrolling": unrolling})
+    'k32 c256 p14 q14 | CKNPQ | CRS64 PQ2 | ~W'
+    """
+    tile = " ".join(f"{name}{size}" for name, size in tiling.get("tile", {}).items() if size > 1)
+    unrolling = " ".join(f"{LETTERS.get(name, name)}{factor}" for name, factor in tiling.get("unrolling", {}).items())
+    words = (tile, tiling.get("order"), unrolling, STREAMED.get(tiling.get("streamed", "")))
+    return " | ".join(word for word in words if word)

@@ -63,16 +63,8 @@ def run_report(
 
     `layers` adds one row a layer. `ascii_only` draws bars of `#`.
     """
-    bars = min(max(width - 60, 10), 40)
     sections: list[list[RenderableType]] = [[_head(result, chip)], [_answer(result, chip)]]
-    title = f"Where the time goes: {fmt.time(result.latency_s)} from arrival to result"
-    if result.batch > 1:
-        title += f", batch of {result.batch:,}"
-    sections.append([_title(title), _waterfall(result.waterfall, result.peak_tops, bars, ascii_only)])
-    period_s = result.batch / result.throughput_per_s
-    if abs(period_s - result.latency_s) > _SAME * result.latency_s:
-        title = f"The same in steady state: {fmt.time(period_s)} a batch"
-        sections.append([_title(title), _waterfall(result.waterfall_period, result.peak_tops, bars, ascii_only)])
+    sections.append(_waterfall(result, width, ascii_only))
     gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * result.latency_s}
     if gains:
         title = "If one of these had no limit (scheduled anew; the gains do not add up)"
@@ -131,26 +123,36 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
     return grid
 
 
-def _waterfall(parts: Mapping[str, float], peak_tops: float, bars: int, ascii_only: bool) -> Table:
-    """Return one waterfall: parts that are not zero, with the share of the peak TOPS that each takes."""
-    total = sum(parts.values())
-    scale, unit = fmt.time_unit(total)
-    time_places, tops_places = fmt.decimals(total / scale), fmt.decimals(peak_tops, 3)
-    table = _table("", unit, "share", "TOPS")
-    table.add_column("", no_wrap=True)
-    for key, seconds in parts.items():
-        if seconds > 0:
-            fraction = seconds / total
+def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableType]:
+    """Return where the time goes: parts that are not zero, with the share of the peak TOPS that each takes.
+
+    Where steady state differs from one batch on an idle chip, it has a column of its own, which the shares follow.
+    """
+    period_s = result.batch / result.throughput_per_s
+    same = abs(period_s - result.latency_s) <= _SAME * result.latency_s
+    scale, unit = fmt.time_unit(result.latency_s)
+    places = fmt.decimals(result.latency_s / scale)
+    tops_places = fmt.decimals(result.peak_tops, 3)
+    table = _table("", *([unit] if same else [f"latency {unit}", f"steady {unit}"]), "share", "TOPS", "")
+    bars = min(max(width - (57 if same else 73), 8), 40)
+    for key in result.waterfall:
+        latency_s, steady_s = result.waterfall[key], result.waterfall_period.get(key, 0.0)
+        if latency_s > 0 or steady_s > 0:
+            fraction = steady_s / period_s
             table.add_row(
                 CAUSES.get(key, key.removesuffix("_s")),
-                fmt.fixed(seconds / scale, time_places),
+                *(fmt.fixed(seconds / scale, places) for seconds in ([latency_s] if same else [latency_s, steady_s])),
                 fmt.percent(fraction),
-                fmt.fixed(fraction * peak_tops, tops_places),
+                fmt.fixed(fraction * result.peak_tops, tops_places),
                 Text(fmt.bar(fraction, bars, ascii_only), style="green" if key == "ideal_s" else "red"),
             )
-    sums = (fmt.fixed(total / scale, time_places), fmt.percent(1.0), fmt.fixed(peak_tops, tops_places))
-    table.add_row("total", *sums, "", style="bold")
-    return table
+    totals = [result.latency_s] if same else [result.latency_s, period_s]
+    times = (fmt.fixed(seconds / scale, places) for seconds in totals)
+    table.add_row("total", *times, fmt.percent(1.0), fmt.fixed(result.peak_tops, tops_places), "", style="bold")
+    title = "Where the time goes" if result.batch == 1 else f"Where the time of a batch of {result.batch:,} goes"
+    if not same:
+        title += "; share and TOPS in steady state"
+    return [_title(title), table]
 
 
 def _gains(gains: Mapping[str, float], latency_s: float) -> Table:
@@ -195,5 +197,6 @@ def _table(*headings: str) -> Table:
     """Return an empty table in the report's one style: names on the left, figures to the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+        right = place > 0 and heading != ""
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     return table
