@@ -13,29 +13,92 @@ from .jit import kernel
 
 RESERVED, BESIDE, KEPT, FIRST_PASS = 0, 1, 2, 3
 CAPACITY, CYCLE_S, BYTE_S, PHI, OVERHEAD_S = 0, 1, 2, 3, 4
+MARK = 32
 
 
 @kernel
-def best_point(lo, hi, pool, room, beside, vector, chip):
-    """(time, outer-memory bytes, point) of the best tiling of pool rows lo..hi that fits `room` bytes; point -1: none."""
-    best, best_bytes, point = math.inf, math.inf, -1
+def insert_point(out, count, at, pool):
+    """Insert pool row `at` into the staircase `out` (bytes rising, cycles falling), dropping what it beats. New count."""
+    total, cycles = pool[at, 1], pool[at, 2]
+    place = count
+    while place > 0 and pool[out[place - 1], 1] > total:
+        place -= 1
+    if place > 0 and pool[out[place - 1], 2] <= cycles:
+        return count
+    last = place
+    while last < count and pool[out[last], 2] >= cycles:
+        last += 1
+    if place > 0 and pool[out[place - 1], 1] == total:
+        place -= 1
+    if last == place:
+        for j in range(count, place, -1):
+            out[j] = out[j - 1]
+        count += 1
+    else:
+        for j in range(last, count):
+            out[place + 1 + j - last] = out[j]
+        count -= last - place - 1
+    out[place] = at
+    return count
+
+
+@kernel
+def mark(lo, hi, pool, out, first, marks, size):
+    """Staircases of pool rows lo..hi every MARK rows, so that a query need not start from nothing.
+
+    first: int64[blocks + 1], filled with where each block's staircase begins in `marks`. size: marks in use. New size.
+    """
+    count, block = 0, 0
     for at in range(lo, hi):
-        if pool[at, 0] > room:
-            break
-        total = max(0.0, pool[at, 1] + beside)
-        on_chip = max(pool[at, 2], vector) * chip[1]
-        outer = total * chip[2]
-        time = max(on_chip, outer) + chip[3] * min(on_chip, outer)
-        if time < best or (time == best and total < best_bytes):
-            best, best_bytes, point = time, total, at
-    return best + chip[4], best_bytes, point
+        if (at - lo) % MARK == 0:
+            first[block] = size
+            for j in range(count):
+                marks[size + j] = out[j]
+            size += count
+            block += 1
+        count = insert_point(out, count, at, pool)
+    first[block] = size
+    return size
 
 
 @kernel
-def residency(first, source, target, lo, hi, costs, steps, pool, chip, values, choice):
+def stair(lo, hi, base, pool, room, first, marks, out):
+    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many.
+
+    base: where the rows' blocks begin in `first`.
+    """
+    low, high = lo, hi
+    while low < high:
+        middle = (low + high) // 2
+        if pool[middle, 0] <= room:
+            low = middle + 1
+        else:
+            high = middle
+    if low == lo:
+        return 0
+    block = (low - 1 - lo) // MARK
+    count = 0
+    for j in range(first[base + block], first[base + block + 1]):
+        out[count] = marks[j]
+        count += 1
+    for at in range(lo + block * MARK, low):
+        count = insert_point(out, count, at, pool)
+    return count
+
+
+@kernel
+def step_time(cycles, total, chip):
+    """Time of a step without prefetch: max + phi min + overhead. [s]"""
+    on_chip, outer = cycles * chip[1], total * chip[2]
+    return max(on_chip, outer) + chip[3] * min(on_chip, outer) + chip[4]
+
+
+@kernel
+def residency(first, source, target, spans, costs, steps, pool, blocks, marks, chip, points, values, choice):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
-    values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
+    spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
+    choice: int64[steps, states, 2]; point -1 is vector work.
     """
     states = values.shape[1]
     values[0, 0, 0], values[0, 0, 1] = 0.0, 0.0
@@ -46,29 +109,28 @@ def residency(first, source, target, lo, hi, costs, steps, pool, chip, values, c
             values[step + 1, state, 0], values[step + 1, state, 1] = math.inf, math.inf
         reached = False
         for move in range(first[step], first[step + 1]):
-            before = values[step, source[move], 0]
-            if before == math.inf:
-                continue
+            before, bytes_before = values[step, source[move], 0], values[step, source[move], 1]
             room = chip[0] - costs[move, 0]
-            if room < steps[step, 0]:
+            if before == math.inf or room < steps[step, 0]:
                 continue
             beside = costs[move, 1] - costs[move, 2]
-            if lo[move] < hi[move]:
-                time, total, point = best_point(lo[move], hi[move], pool, room, beside, steps[step, 1], chip)
-                if point < 0:
-                    continue
-            else:
-                on_chip, total, point = steps[step, 1] * chip[1], beside, -1
-                outer = total * chip[2]
-                time = max(on_chip, outer) + chip[3] * min(on_chip, outer) + chip[4]
-            time += before
-            total += values[step, source[move], 1]
+            tiled = spans[move, 0] < spans[move, 1]
+            choices = 1
+            if tiled:
+                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], pool, room, blocks, marks, points)
             state = target[move]
-            old = values[step + 1, state, 0]
-            if time < old or (time == old and total < values[step + 1, state, 1]):
-                values[step + 1, state, 0], values[step + 1, state, 1] = time, total
-                choice[step, state, 0], choice[step, state, 1] = move, point
-                reached = True
+            for i in range(choices):
+                point, cycles, total = -1, steps[step, 1], beside
+                if tiled:
+                    point = points[i]
+                    cycles, total = max(cycles, pool[point, 2]), max(0.0, pool[point, 1] + beside)
+                time = before + step_time(cycles, total, chip)
+                total += bytes_before
+                old = values[step + 1, state, 0]
+                if time < old or (time == old and total < values[step + 1, state, 1]):
+                    values[step + 1, state, 0], values[step + 1, state, 1] = time, total
+                    choice[step, state, 0], choice[step, state, 1] = move, point
+                    reached = True
         if not reached:
             return step
     return -1
@@ -81,38 +143,6 @@ def walk_back(first, source, choice, last_state, path):
     for step in range(first.shape[0] - 2, -1, -1):
         path[step, 0], path[step, 1] = choice[step, state, 0], choice[step, state, 1]
         state = source[choice[step, state, 0]]
-
-
-@kernel
-def stair(lo, hi, pool, room, out):
-    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many."""
-    count = 0
-    for at in range(lo, hi):
-        if pool[at, 0] > room:
-            break
-        total, cycles = pool[at, 1], pool[at, 2]
-        place = count
-        while place > 0 and pool[out[place - 1], 1] > total:
-            place -= 1
-        if place > 0 and pool[out[place - 1], 2] <= cycles:
-            continue
-        last = place
-        while last < count and pool[out[last], 2] >= cycles:
-            last += 1
-        if place > 0 and pool[out[place - 1], 1] == total:
-            place -= 1
-        if last == place:
-            if count == out.shape[0]:
-                continue
-            for j in range(count, place, -1):
-                out[j] = out[j - 1]
-            count += 1
-        else:
-            for j in range(last, count):
-                out[place + 1 + j - last] = out[j]
-            count -= last - place - 1
-        out[place] = at
-    return count
 
 
 @kernel
@@ -149,12 +179,17 @@ def insert(labels, count, time, ahead, total):
 
 
 @kernel
-def prefetch(first, source, target, lo, hi, costs, steps, pool, chip, ahead, start, to_come, labels, counts, points):
+def prefetch(
+    first, source, target, spans, costs, steps, pool, blocks, marks, chip, ahead, start, to_come, rest, limit,
+    labels, counts, points,
+):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
     A label is (time, weight bytes on chip for later layers, outer-memory bytes, move, point, label before). With R bytes
     ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
     start: bytes ahead at the beginning. to_come[step]: weight bytes of the layers after it (next batch included).
+    rest[step]: least on-chip seconds and streamed weight bytes of the layers after it; a label that cannot end before
+    `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule.
     labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
     """
     states = counts.shape[1]
@@ -166,18 +201,19 @@ def prefetch(first, source, target, lo, hi, costs, steps, pool, chip, ahead, sta
     for step in range(first.shape[0] - 1):
         for state in range(states):
             counts[step + 1, state] = 0
-        reached = False
+        reached, stopped = False, False
         for move in range(first[step], first[step + 1]):
             had = counts[step, source[move]]
             room = chip[0] - ahead - costs[move, 0]
             if had == 0 or room < steps[step, 0]:
                 continue
             beside = costs[move, 1] - costs[move, 2]
+            tiled = spans[move, 0] < spans[move, 1]
             choices = 1
-            if lo[move] < hi[move]:
-                choices = stair(lo[move], hi[move], pool, room, points)
+            if tiled:
+                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], pool, room, blocks, marks, points)
             for choice in range(choices):
-                point = points[choice] if lo[move] < hi[move] else -1
+                point = points[choice] if tiled else -1
                 total, cycles = max(0.0, beside), steps[step, 1]
                 if point >= 0:
                     total, cycles = max(0.0, pool[point, 1] + beside), max(cycles, pool[point, 2])
@@ -191,6 +227,9 @@ def prefetch(first, source, target, lo, hi, costs, steps, pool, chip, ahead, sta
                     later = min(later, min(ahead, to_come[step]))
                     done = labels[step, source[move], label, 0] + time + chip[4]
                     moved = labels[step, source[move], label, 2] + total
+                    if done + max(rest[step, 0], (rest[step, 1] - later) * chip[2]) >= limit:
+                        stopped = True
+                        continue
                     state = target[move]
                     place, count = insert(labels[step + 1, state], counts[step + 1, state], done, later, moved)
                     counts[step + 1, state] = count
@@ -199,7 +238,7 @@ def prefetch(first, source, target, lo, hi, costs, steps, pool, chip, ahead, sta
                         row[3], row[4], row[5] = move, point, label
                         reached = True
         if not reached:
-            return step
+            return -2 if stopped else step
     return -1
 
 

@@ -1,0 +1,110 @@
+"""What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.kernels import programme as kernels
+from simulator.lowering import Lowered
+from simulator.schedule.states import Moves, moves
+from simulator.tiling import WEIGHTS, Frontier, Shape
+from simulator.unrolling import ArraySpec
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+MARK = kernels.MARK
+LONGEST = 4096
+"""More points than any staircase in bytes and cycles has (a few dozen); beyond it `mark` would need more room."""
+
+Lookup = Callable[[Shape, ArraySpec, int], Frontier]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Moves and frontiers of one network on one array.
+
+    points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans: rows lo..hi
+    a move may use (equal for vector work) and where its blocks begin; spans_kept: the same where the step's weights are in
+    SRAM as a whole. blocks, marks: staircases to start queries from (`kernels.programme.mark`). costs: float64[moves, 4] and steps: float64[steps, 2] as `kernels.programme` reads
+    them. move_step: the step of each move. weights: constant weight bytes of each step. [B]
+    """
+
+    low: Lowered
+    moves: Moves
+    points: Floats
+    codes: Ints
+    spans: Ints
+    spans_kept: Ints
+    blocks: Ints
+    marks: Ints
+    costs: Floats
+    steps: Floats
+    move_step: Ints
+    weights: Floats
+    least_cycles: Floats
+    """No choice of a step takes fewer on-chip cycles."""
+
+
+def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup) -> Pool:
+    """The pool of a lowered network.
+
+    lanes: elements the vector unit does a cycle. optimal: whether activations may be resident. keep: whether constant
+    weights may be in SRAM as a whole (for ever, or for a segment of sub-batches). lookup: gives the frontier of a shape.
+    """
+    plan = moves(low, optimal)
+    move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
+    places: dict[tuple[Shape, int], tuple[int, int, int]] = {}
+    parts: list[Frontier] = []
+    spans = np.zeros((len(move_step), 3), dtype=np.int64)
+    spans_kept = np.zeros((len(move_step), 3), dtype=np.int64)
+
+    def place(shape: Shape, resident: int) -> tuple[int, int, int]:
+        if (shape, resident) not in places:
+            part = lookup(shape, low.spec, resident)
+            _, start, base = places[next(reversed(places))] if places else (0, 0, 0)
+            if parts:
+                base += -(-len(parts[-1]) // MARK) + 1
+            parts.append(part)
+            places[shape, resident] = (start, start + len(part), base)
+        return places[shape, resident]
+
+    for move, (step, mask) in enumerate(zip(move_step.tolist(), plan.masks.tolist(), strict=True)):
+        shape = low.rows[step].shape
+        if shape is None:
+            continue
+        spans[move] = spans_kept[move] = place(shape, mask)
+        if keep and low.rows[step].weight_bytes > 0.0:
+            spans_kept[move] = place(shape, mask | WEIGHTS)
+    points, codes, blocks, marks = _join(parts)
+    weights = np.array([row.weight_bytes for row in low.rows])
+    costs = np.zeros((len(move_step), 4))
+    costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
+    steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
+    least = steps[:, 1].copy()
+    cheapest = {at: points[at[0] : at[1], 2].min() for at in {(int(a), int(b)) for a, b, _ in spans_kept} if at[0] < at[1]}
+    for step, first in enumerate(plan.first[:-1]):
+        on_tiles = [cheapest.get((int(a), int(b)), 0.0) for a, b, _ in spans_kept[first : plan.first[step + 1]]]
+        least[step] = max(least[step], min(on_tiles))
+    return Pool(low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least)
+
+
+def _join(parts: list[Frontier]) -> tuple[Floats, Ints, Ints, Ints]:
+    """(points, codes, blocks, marks) of frontiers laid one after another."""
+    points = np.empty((sum(len(part) for part in parts), 3))
+    codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+    blocks = np.zeros(sum(-(-len(part) // MARK) + 1 for part in parts) + 1, dtype=np.int64)
+    marks = np.empty(4096, dtype=np.int64)
+    row = base = used = 0
+    for part in parts:
+        end = row + len(part)
+        points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
+        # A block's staircase has at most as many points as came before it.
+        room = used + sum(min(i * MARK, LONGEST) for i in range(-(-len(part) // MARK) + 1))
+        if room > len(marks):
+            marks = np.resize(marks, 2 * room)
+        scratch = np.empty(len(part) + 1, dtype=np.int64)
+        used = kernels.mark(row, end, points, scratch, blocks[base:], marks, used)
+        row, base = end, base + -(-len(part) // MARK) + 1
+    return points, codes, blocks, marks[:used].copy()

@@ -1,0 +1,246 @@
+"""The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InfeasibleError
+from simulator.kernels import programme as kernels
+from simulator.schedule.pool import LONGEST, Pool
+from simulator.units import KIB
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PHI = {"none": 1.0, "layer": 0.25, "network": 0.0}
+"""Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 12 networks of the DPU (docs)."""
+
+LABELS = 64
+STAIR = LONGEST
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The numbers of a chip that the programmes read: SI units."""
+
+    capacity_bytes: float
+    cycle_s: float
+    byte_s: float
+    overlap: str
+    overhead_s: float
+
+    def chip(self) -> Floats:
+        """As `kernels.programme` reads it."""
+        return np.array([self.capacity_bytes, self.cycle_s, self.byte_s, PHI[self.overlap], self.overhead_s])
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the programmes read once it is settled which weights stay for ever.
+
+    kept: bytes of each step's weights that stay. costs, spans: of each move. chip: as `Machine.chip`, less the kept bytes.
+    streamed: bytes of each step's weights that do not stay.
+    """
+
+    kept: Floats
+    costs: Floats
+    spans: Ints
+    chip: Floats
+    streamed: Floats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One schedule. path: int64[steps, 2], (move, point) of each step; point -1 is vector work."""
+
+    pool: Pool
+    terms: Terms
+    path: Ints
+    step_s: Floats
+    """Time that each step adds. [s]"""
+    ahead_bytes: float = 0.0
+    """SRAM set aside for weights fetched ahead."""
+
+    @property
+    def time_s(self) -> float:
+        """Time of one batch. [s]"""
+        return float(self.step_s.sum())
+
+    def outer_bytes(self) -> Floats:
+        """Outer-memory bytes of each step."""
+        moves, points = self.path[:, 0], self.path[:, 1]
+        at = np.where(points >= 0, points, 0)
+        tiles = np.where(points >= 0, self.pool.points[at, 1], 0.0) if len(self.pool.points) else 0.0
+        costs = self.terms.costs
+        return np.maximum(0.0, tiles + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
+
+    def footprints(self) -> Floats:
+        """SRAM bytes of each step: tiles, whole tensors, and what is set aside."""
+        moves, points = self.path[:, 0], self.path[:, 1]
+        at = np.where(points >= 0, points, 0)
+        tiles = self.pool.steps[:, 0]
+        if len(self.pool.points):
+            tiles = np.where(points >= 0, self.pool.points[at, 0], tiles)
+        whole = self.terms.costs[moves, kernels.RESERVED]
+        return np.asarray(tiles + whole + self.ahead_bytes + self.terms.kept.sum())
+
+
+def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
+    """The terms of a schedule in which `kept` bytes of each step's weights stay in SRAM for ever."""
+    chip = machine.chip()
+    if kept is None or not kept.any():
+        return Terms(np.zeros(len(pool.weights)), pool.costs, pool.spans, chip, pool.weights)
+    whole = (kept >= pool.weights) & (pool.weights > 0.0)
+    on_move = whole[pool.move_step]
+    costs = pool.costs.copy()
+    costs[:, kernels.KEPT] = np.where(on_move, 0.0, kept[pool.move_step])
+    costs[:, kernels.FIRST_PASS] -= kept[pool.move_step]
+    chip[kernels.CAPACITY] -= kept.sum()
+    spans = np.where(on_move[:, None], pool.spans_kept, pool.spans)
+    return Terms(kept, costs, spans, chip, pool.weights - kept)
+
+
+def solve(
+    pool: Pool, machine: Machine, kept: Floats | None = None, limit_s: tuple[float, float] = (np.inf, np.inf)
+) -> tuple[Plan | None, Plan | None]:
+    """(fastest schedule of a batch on its own, fastest in steady state) with these weights kept for ever (bytes a step).
+
+    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same.
+    """
+    terms = settle(pool, machine, kept)
+    if machine.overlap == "network":
+        return _solve_ahead(pool, terms, limit_s)
+    found = residency(pool, terms)
+    if found is None:
+        return None, None
+    return found if found.time_s < limit_s[0] else None, found if found.time_s < limit_s[1] else None
+
+
+def residency(pool: Pool, terms: Terms) -> Plan | None:
+    """The fastest schedule without prefetch across layers."""
+    plan = pool.moves
+    values = np.empty((len(pool.steps) + 1, plan.states, 2))
+    choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
+    failed = kernels.residency(
+        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
+        terms.chip, np.empty(STAIR, dtype=np.int64), values, choice,
+    )  # fmt: skip
+    if failed >= 0:
+        return None
+    path = np.empty((len(pool.steps), 2), dtype=np.int64)
+    kernels.walk_back(plan.first, plan.source, choice, 0, path)
+    return Plan(pool, terms, path, _step_times(pool, terms, path))
+
+
+def _step_times(pool: Pool, terms: Terms, path: Ints) -> Floats:
+    """Time of each step without prefetch: max + phi min + overhead, the sums in the kernel's order. [s]"""
+    draft = Plan(pool, terms, path, np.zeros(len(path)))
+    points = path[:, 1]
+    cycles = pool.steps[:, 1]
+    if len(pool.points):
+        tiles = pool.points[np.where(points >= 0, points, 0), 2]
+        cycles = np.where(points >= 0, np.maximum(tiles, cycles), cycles)
+    on_chip, memory = cycles * terms.chip[1], draft.outer_bytes() * terms.chip[2]
+    return np.asarray(np.maximum(on_chip, memory) + terms.chip[3] * np.minimum(on_chip, memory) + terms.chip[4])
+
+
+def ahead_sizes(capacity: float) -> list[float]:
+    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
+    sizes, size = [0.0], 64.0 * KIB
+    while size < capacity:
+        sizes.append(size)
+        size *= 2.0
+    return sizes
+
+
+def _solve_ahead(
+    pool: Pool, terms: Terms, limit_s: tuple[float, float]
+) -> tuple[Plan | None, Plan | None]:
+    """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
+
+    limit_s: only a faster cold schedule, or a faster steady one, is of interest.
+    """
+    cold: Plan | None = None
+    steady: Plan | None = None
+    cold_s, steady_s = limit_s
+    run = _Labels(pool, terms)
+    for ahead in ahead_sizes(float(terms.chip[kernels.CAPACITY])):
+        if ahead > 0.0 and not terms.streamed.any():
+            break
+        found = run.fastest(ahead, 0.0, cold_s)
+        if run.failed >= 0:
+            break  # less SRAM for tiles will not fit either
+        if found is not None:
+            cold, cold_s = found, found.time_s
+            if found.time_s < steady_s:
+                steady, steady_s = found, found.time_s
+        start = min(ahead, float(terms.streamed.sum()))
+        warm = run.fastest(ahead, start, steady_s) if start > 0.0 else None
+        if warm is not None:
+            steady, steady_s = warm, warm.time_s
+    return cold, steady
+
+
+class _Labels:
+    """Runs of the prefetch programme on one network; the scratch space is allocated once."""
+
+    def __init__(self, pool: Pool, terms: Terms) -> None:
+        steps = len(pool.steps)
+        self._pool, self._terms = pool, terms
+        total = terms.streamed.sum()
+        done = np.cumsum(terms.streamed)
+        self._to_come = total - done + total  # this batch's later layers, and the next batch
+        self._rest = np.empty((steps, 2))
+        self._rest[:, 0] = (pool.least_cycles.sum() - np.cumsum(pool.least_cycles)) * terms.chip[kernels.CYCLE_S]
+        self._rest[:, 1] = total - done
+        self._rest *= 1.0 - 1e-12  # sums in another order must not cut the best
+        self._labels = np.empty((steps + 1, pool.moves.states, LABELS, 6))
+        self._counts = np.zeros((steps + 1, pool.moves.states), dtype=np.int64)
+        self._points = np.empty(STAIR, dtype=np.int64)
+        self.failed = -1
+
+    def fastest(self, ahead: float, start: float, limit_s: float) -> Plan | None:
+        """The fastest schedule that begins with `start` bytes fetched ahead and ends with at least as many, or None.
+
+        `failed` is the step that nothing fits, or -1; only schedules faster than `limit_s` are looked for.
+        """
+        pool, terms, plan, steps = self._pool, self._terms, self._pool.moves, len(self._pool.steps)
+        labels, counts = self._labels, self._counts
+        self.failed = kernels.prefetch(
+            plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks,
+            pool.marks, terms.chip, ahead, start, self._to_come, self._rest, limit_s, labels, counts, self._points,
+        )  # fmt: skip
+        if self.failed != -1:
+            return None
+        last = next((at for at in range(counts[steps, 0]) if labels[steps, 0, at, 1] >= start), None)
+        if last is None or labels[steps, 0, last, 0] >= limit_s:
+            return None
+        path, finish = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
+        kernels.walk_labels(plan.first, plan.source, labels, last, path, finish)
+        step_s = finish.copy()
+        step_s[1:] -= finish[:-1]
+        return Plan(pool, terms, path, step_s, ahead)
+
+
+def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
+    """The error that says which layers do not fit, how many bytes they need and how many there are."""
+    lines = []
+    for step, row in enumerate(pool.low.rows):
+        span = range(pool.moves.first[step], pool.moves.first[step + 1])
+        bare = [move for move in span if pool.moves.reserved[move] == 0.0]
+        needs = [_least_footprint(pool, m, row.least_footprint) for m in bare]
+        if needs and min(needs) > machine.capacity_bytes:
+            lines.append(
+                f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {min(needs):,.0f} bytes of SRAM for its "
+                f"smallest tiling, got {machine.capacity_bytes:,.0f}"
+            )
+    if len(lines) > 4:  # noqa: PLR2004 - enough to see the pattern
+        lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
+    return InfeasibleError("\n".join(lines) or f"{chip_name}: sram.capacity_mib: no schedule fits the SRAM")
+
+
+def _least_footprint(pool: Pool, move: int, vector: float) -> float:
+    """SRAM bytes of the smallest tiling of a move."""
+    lo, hi, _ = pool.spans[move]
+    return float(pool.points[lo, 0]) if lo < hi else vector

@@ -1,0 +1,77 @@
+"""Where the time went: each step's time split by cause, filled in a fixed order, each part the least of its own and the rest."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PARTS = (
+    "ideal_s",
+    "edges_s",
+    "fill_drain_s",
+    "weight_loading_s",
+    "interconnect_s",
+    "sram_s",
+    "vector_s",
+    "overhead_s",
+    "dram_s",
+    "host_s",
+    "power_s",
+)
+"""Columns of a waterfall, in the order in which they are filled."""
+
+ROOFS = {
+    "ideal_s": "array",
+    "edges_s": "array",
+    "fill_drain_s": "array",
+    "weight_loading_s": "array",
+    "interconnect_s": "interconnect",
+    "sram_s": "sram",
+    "vector_s": "vector",
+    "overhead_s": "overhead",
+    "dram_s": "dram",
+    "host_s": "host",
+    "power_s": "power",
+}
+"""The roof that each part belongs to (`bound_by`)."""
+
+
+def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) -> Floats:
+    """Waterfall of every step, float64[steps, 11] in the order of PARTS; rows sum to `step_s`. [s]
+
+    on_chip_s: float64[steps, 8]: array parts ideal, edges, fill and drain, weight loading; then the busy time of array,
+    interconnect, SRAM ports and vector unit. What of the on-chip time exceeds the array's belongs to the roof that sets
+    it; what remains after the overhead, to the outer memory.
+    """
+    out = np.zeros((len(step_s), len(PARTS)))
+    left = step_s.copy()
+
+    def take(column: int, busy: Floats) -> None:
+        part = np.minimum(busy, left)
+        out[:, column] = part
+        np.subtract(left, part, out=left)
+
+    for column in range(4):
+        take(column, on_chip_s[:, column])
+    busy = on_chip_s[:, 4:8]
+    sets = busy.argmax(axis=1)  # the array wins ties: it is what an architect wants to keep busy
+    excess = busy.max(axis=1) - busy[:, 0]
+    for roof, column in ((1, 4), (2, 5), (3, 6)):
+        take(column, np.where(sets == roof, excess, 0.0))
+    take(7, np.full(len(step_s), overhead_s))
+    out[:, 8 if has_dram else 9] = left
+    return out
+
+
+def largest(row: Floats) -> str:
+    """`bound_by`: the roof of the largest part other than ideal; `array` where nothing else takes time."""
+    by_roof: dict[str, float] = {}
+    for part, value in zip(PARTS[1:], row[1:], strict=True):
+        by_roof[ROOFS[part]] = by_roof.get(ROOFS[part], 0.0) + float(value)
+    roof = max(by_roof, key=lambda name: by_roof[name])
+    return roof if by_roof[roof] > 0.0 else "array"
+
+
+def named(row: Floats) -> dict[str, float]:
+    """One waterfall as the dictionary of a result. [s]"""
+    return dict(zip(PARTS, (float(value) for value in row), strict=True))

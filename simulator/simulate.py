@@ -1,0 +1,70 @@
+"""One chip x one graph -> `Result`: the whole pipeline in a few straight lines."""
+
+import weakref
+from typing import Any
+
+import networkx as nx
+
+from simulator.assemble import assemble
+from simulator.chip.load import load_chip
+from simulator.chip.schema import Architecture
+from simulator.graph.load import load_network  # noqa
+from simulator.lowering import Lowered, lower
+from simulator.result import Result
+from simulator.schedule.keep import best
+from simulator.schedule.pool import Pool, build_pool
+from simulator.schedule.solve import Machine, infeasible
+from simulator.store import frontiers
+
+_pools: "weakref.WeakKeyDictionary[nx.DiGraph, dict[Any, Pool]]" = weakref.WeakKeyDictionary()
+
+
+def simulate(
+    network: nx.DiGraph | str, chip: Architecture | str, batch: int = 1, precision: str = "int8"
+) -> Result:
+    """Run one network on one chip.
+
+    network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
+    that arrive together. precision: of inputs and weights, one that the chip has a rate for.
+
+    Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
+    """
+    graph = load_network(network) if isinstance(network, str) else network
+    chip = load_chip(chip) if isinstance(chip, str) else chip
+    pool = pool_of(graph, chip, batch, precision)
+    machine = machine_of(chip)
+    cold, steady = best(pool, machine, chip.schedule.residency == "optimal")
+    if cold is None or steady is None:
+        raise infeasible(pool, machine, chip.name)
+    return assemble(chip, machine, cold, steady, precision)
+
+
+def machine_of(chip: Architecture) -> Machine:
+    """The numbers of a chip that its schedules depend on, beside the frontiers."""
+    capacity = float(chip.sram.capacity_bytes)
+    if chip.sram.managed == "cache":
+        capacity *= 0.5
+    outer = chip.outer_bytes_per_s
+    return Machine(
+        capacity_bytes=capacity,
+        cycle_s=1.0 / chip.clock_hz,
+        byte_s=1.0 / outer if outer else 0.0,
+        overlap=chip.schedule.overlap,
+        overhead_s=chip.overhead_s,
+    )
+
+
+def pool_of(graph: nx.DiGraph, chip: Architecture, batch: int, precision: str) -> Pool:
+    """Moves and frontiers of a network on a chip, kept for as long as the graph lives (if it is frozen)."""
+    array = chip.array
+    key = (
+        batch, precision, chip.vector, chip.schedule.residency, chip.sram.holds, chip.sram.bytes_per_cycle,
+        chip.interconnect, chip.schedule.overlap, None if array is None else array.model_dump_json(),
+    )  # fmt: skip
+    known = _pools.setdefault(graph, {}) if nx.is_frozen(graph) else {}
+    if key not in known:
+        optimal = chip.schedule.residency == "optimal"
+        low: Lowered = lower(graph, chip, batch, precision)
+        known[key] = build_pool(low, float(chip.vector.lanes), optimal, optimal, frontiers.get)
+    return known[key]
+
