@@ -5,6 +5,7 @@ comment, `# exit code 2`. A block of another language whose first line is a comm
 makes that file for the commands of its page. Blocks marked `python` are run.
 """
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 from simulator.cli import main
 
 CLONE = Path(__file__).parents[1]
-PAGES = [CLONE / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+README = CLONE / "README.md"
+PAGES = [README, *sorted((CLONE / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RESULT = re.compile(r"^```console\n\$ (rooftile [^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w-]+\.\w+)\n")
 FIRST_RUN = ["run", "resnet50", "--chip", "inferx_x1", "--layers"]  # of ./scripts/run without arguments
 
@@ -60,6 +63,18 @@ def test_examples(page, tmp_path, monkeypatch, capsys):
     for language, text in blocks(page):
         if language == "python" and not FILE.match(text):
             exec(compile(text, str(page), "exec"), {"__name__": "__example__"})
+
+
+def test_the_result_in_the_readme_is_what_the_command_prints(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "92")
+    text = README.read_text(encoding="utf-8")
+    command, shown = RESULT.search(text).groups()
+    assert main(shlex.split(command)[1:]) == 0
+    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n"
+    if os.environ.get("UPDATE_DOCS"):
+        README.write_text(text.replace(shown, printed), encoding="utf-8")
+    else:
+        assert shown == printed, "UPDATE_DOCS=1 pytest tests/test_docs.py writes the new one"
 
 
 def test_the_first_run_is_what_the_script_runs():

@@ -26,7 +26,7 @@ def row(text, label):
 def test_head_names_the_resources():
     head = render(example()).splitlines()[:2]
     assert head[0].rstrip() == "twolayers on Hand-made [chip]: batch 1, int8"
-    assert head[1].rstrip() == "peak 7.64 TOPS (4,096 MAC units at 933 MHz); SRAM 8 MiB; 1 DRAM, 12.8 GB/s sustained"
+    assert head[1].rstrip() == "peak 7.64 TOPS: 4,096 MAC units at 933 MHz; 8 MiB SRAM; 1 DRAM, 12.8 GB/s"
 
 
 def test_waterfall_skips_zero_rows_and_adds_up_to_the_peak():
@@ -58,7 +58,7 @@ def test_steady_state_has_its_own_column_only_when_it_differs():
 
 def test_winograd_and_load_are_told_when_there():
     text = render(example(effective_utilisation=0.6, load_bytes=25.5e6, load_s=1.5e-3, notes=("One thing.",)))
-    assert "60.0 % with the multiplications that Winograd saves" in text
+    assert "60.0 % counting what Winograd saves" in text
     assert "25.50 MB in 1.500 ms" in text
     assert text.rstrip().endswith("Note: One thing.")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -28,12 +29,19 @@ STREAMED = {"inputs": "~I", "weights": "~W", "outputs": "~O"}
 """The operand that passes by instead of being held."""
 
 LEGEND = (
-    "tiling: tile in the SRAM | order of the loops, outermost first | spread over the array | ~ streamed, not held.\n"
-    "G groups, N batch, K output channels, C input channels, P x Q output, R x S kernel; I inputs, W weights, O outputs."
+    "Tiling: tile in the SRAM | order of the loops, outermost first | spread over the array | ~ streamed, not held.\n"
+    "G groups, N batch, K output channels, C input channels, P x Q output, R x S kernel; "
+    "I inputs, W weights, O outputs."
 )
 
 ROOM_FOR_TILING = 105
 """Characters a page needs before the tilings fit beside the figures."""
+
+
+def layer_section(result: Result, width: int) -> list[RenderableType]:
+    """Return the table of the layers and what its tilings mean, for a page `width` characters wide."""
+    legend = LEGEND if width >= ROOM_FOR_TILING else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json."
+    return [layer_table(result, width), Text(legend, style="dim")]
 
 
 def layer_table(result: Result, width: int) -> Table:
@@ -41,10 +49,6 @@ def layer_table(result: Result, width: int) -> Table:
     scale, unit = _time_unit(result)
     tilings = width >= ROOM_FOR_TILING
     table = Table(
-        caption=Text(
-            LEGEND if tilings else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json", style="dim"
-        ),
-        caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.report.layers import layer_table
+from simulator.report.layers import layer_section
 from simulator.result import Result
 
 CAUSES = {
@@ -74,7 +74,7 @@ def run_report(
         sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios)])
     if layers:
         title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
-        sections.append([_title(title), layer_table(result, width)])
+        sections.append([_title(title), *layer_section(result, width)])
     if result.notes:
         sections.append([Text(f"Note: {note}") for note in result.notes])
     spaced = [part for section in sections for part in (*section, Text(""))]
@@ -85,12 +85,12 @@ def _head(result: Result, chip: ChipFacts) -> Text:
     """Return what ran on what, with the four resources of the chip."""
     memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
     if chip.outer_bytes_per_s is not None:
-        link = " over the host link" if chip.dram_devices == 0 else " sustained"
+        link = " over the host link" if chip.dram_devices == 0 else ""
         memory += f", {fmt.rate(chip.outer_bytes_per_s)}{link}"
     text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
     text.append(
-        f"peak {fmt.significant(result.peak_tops, 3)} TOPS ({chip.mac_units:,} MAC units at "
-        f"{fmt.figure(chip.clock_hz / 1e6)} MHz); SRAM {fmt.mebibytes(chip.sram_bytes)}; {memory}",
+        f"peak {fmt.significant(result.peak_tops, 3)} TOPS: {chip.mac_units:,} MAC units at "
+        f"{fmt.figure(chip.clock_hz / 1e6)} MHz; {fmt.mebibytes(chip.sram_bytes)} SRAM; {memory}",
         style="not bold",
     )
     return text
@@ -104,7 +104,7 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
     outer = "DRAM traffic" if chip.dram_devices else "Host traffic"
     busy = f"{fmt.share(result.utilisation)} of the peak"
     if result.effective_utilisation > result.utilisation * (1 + _SAME):
-        busy += f" ({fmt.share(result.effective_utilisation)} with the multiplications that Winograd saves)"
+        busy += f" ({fmt.share(result.effective_utilisation)} counting what Winograd saves)"
     rows = [
         ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
         ("Latency", fmt.time(result.latency_s)),
