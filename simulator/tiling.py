@@ -4,6 +4,7 @@ Traffic, footprint and on-chip cycles of a tiling follow docs/model.md; the sear
 `decode` and `breakdown` say what a point of a frontier is and what its cycles consist of.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -74,32 +75,46 @@ class OnChip:
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | None = None) -> Frontier:
     """Every non-dominated tiling of a layer with the operands of `resident` (bits INPUTS, WEIGHTS, OUTPUTS) in SRAM."""
     built = built or build_tables(shape, spec)
-    found, codes = _survivors(built, resident)
-    order = np.lexsort((found[:, 2], found[:, 1], found[:, 0]))
-    out, out_codes = np.empty_like(found), np.empty_like(codes)
-    kept = kernels.keep_best(found, order, codes, np.empty((len(found) + 1, 2)), out, out_codes)
-    return Frontier(out[:kept, 0].copy(), out[:kept, 1].copy(), out[:kept, 2].copy(), out_codes[:kept].copy())
-
-
-def _survivors(built: Tables, resident: int) -> tuple[Floats, Ints]:
-    room = 1 << 16
+    scratch = _scratch(0)
     while True:
-        found, codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
-        scratch = (
-            np.empty((len(built.pixel) + 1, 8)),
-            np.empty((len(built.axis_k) + 1, 5)),
-            np.empty((len(built.axis_c) + 1, 5)),
-            np.zeros(5, dtype=np.int64),
-            np.zeros(4, dtype=np.int64),
-        )
+        lists = tuple(np.empty((len(table) + 1, 8)) for table in (built.pixel, built.axis_k, built.axis_c, built.axis_c))
         count = kernels.search(
             built.group, built.pixel, built.axis_k, built.axis_c, built.rows, resident, built.units.copies, built.numbers,
-            built.rules, scratch, np.empty((len(built.axis_c), 4)), np.empty((kernels.LEVELS + 1, kernels.BINS)), found,
-            codes,
+            built.rules, lists, scratch.small, scratch.envelope, scratch.nearby, scratch.found, scratch.codes,
         )  # fmt: skip
-        if count <= room:
-            return found[:count], codes[:count]
-        room = count
+        if count <= len(scratch.codes):
+            break
+        scratch = _scratch(count)
+    kept = kernels.keep_best(
+        scratch.found, scratch.codes, count, scratch.envelope, built.numbers[kernels.LEAST], scratch.order, scratch.ends,
+        scratch.stair, scratch.out, scratch.out_codes,
+    )  # fmt: skip
+    footprint, bytes_, cycles = scratch.out[:kept].T.copy()
+    return Frontier(footprint, bytes_, cycles, scratch.out_codes[:kept].copy())
+
+
+class _Scratch:
+    """Arrays that searches write to, kept from one search to the next: fresh pages cost more than a small search."""
+
+    def __init__(self, room: int) -> None:
+        self.small = np.zeros(16, dtype=np.int64)
+        self.envelope = np.empty((kernels.LEVELS + 1, kernels.BINS))
+        self.nearby = np.empty((kernels.LEVELS, kernels.BINS, 3))
+        self.ends = np.empty(4 * kernels.BINS + 1, dtype=np.int64)
+        self.found, self.codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
+        self.order, self.stair = np.empty(room, dtype=np.int64), np.empty((room + 1, 2))
+        self.out, self.out_codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
+
+
+_own = threading.local()
+
+
+def _scratch(room: int) -> _Scratch:
+    """This thread's scratch, with room for at least `room` survivors."""
+    scratch: _Scratch | None = getattr(_own, "scratch", None)
+    if scratch is None or len(scratch.codes) < room:
+        scratch = _own.scratch = _Scratch(max(room, 1 << 16))
+    return scratch
 
 
 def tile_cost(

@@ -41,12 +41,17 @@ def bin_of(footprint):
 
 
 @kernel
+def quarter_bin(footprint):
+    """Index of the quarter of a bin."""
+    return max(0, min(4 * BINS - 1, (np.float64(footprint).view(np.int64) >> 46) - 4 * 16367))
+
+
+@kernel
 def level_of(cycles, least):
-    """Index of the cell of cycles: 0 the least, then four an octave of the excess over it."""
-    excess = cycles / least - 1.0
-    if excess <= 0.0:
+    """Index of the cell of cycles: 0 the least, then four an octave."""
+    if cycles <= least:
         return 0
-    return max(1, min(LEVELS - 1, (np.float64(excess).view(np.int64) >> 50) - 4 * 1014 + 1))
+    return max(1, min(LEVELS - 1, (np.float64(cycles / least).view(np.int64) >> 50) - 4 * 1023 + 1))
 
 
 @kernel
@@ -57,14 +62,26 @@ def beaten(envelope, level, place, total):
 
 
 @kernel
-def remember(envelope, level, place, total, last):
+def matched(nearby, level, place, footprint, total, cycles):
+    """Whether a survivor remembered in this cell, or one next to it, is no worse in anything."""
+    for l in range(max(level - 1, 0), level + 1):
+        for p in range(max(place - 1, 0), place + 1):
+            if nearby[l, p, 0] <= footprint and nearby[l, p, 1] <= total and nearby[l, p, 2] <= cycles:
+                return True
+    return False
+
+
+@kernel
+def remember(envelope, nearby, level, place, footprint, total, cycles, last):
     """Lower the envelope for this cell and bin and all larger ones. envelope[LEVELS, 0]: highest cell in use."""
     top = int(envelope[LEVELS, 0])
     while top < level:
         for larger in range(last + 1):
             envelope[top + 1, larger] = envelope[top, larger]
+            nearby[top + 1, larger, 0] = math.inf
         top += 1
         envelope[LEVELS, 0] = top
+    nearby[level, place, 0], nearby[level, place, 1], nearby[level, place, 2] = footprint, total, cycles
     for above in range(level, top + 1):
         if envelope[above, place] <= total:
             return
@@ -75,10 +92,10 @@ def remember(envelope, level, place, total, last):
 
 
 @kernel
-def axis_list(table, rows, u, flags, feed_rule, out):
+def axis_list(table, rows, u, small, feed_rule, out):
     """Rows of an axis table that matter, the whole extent first: (size, trips, fold, feed, row). Returns how many.
 
-    flags: whether size, trips and feed matter; folds always do. feed_rule: 0 steps, 1 trips.
+    small[4:7]: whether size, trips and feed matter; folds always do. feed_rule: 0 steps, 1 trips.
     """
     count = 0
     least_trips, least_fold, least_feed = math.inf, math.inf, math.inf
@@ -86,16 +103,16 @@ def axis_list(table, rows, u, flags, feed_rule, out):
         size, trips, fold = table[row, 0], table[row, 1], table[row, 3 + 2 * u]
         feed = table[row, 2 + 2 * u] if feed_rule == 0 else trips
         if trips > 1.0:
-            covered = trips >= least_trips or not flags[1]
-            covered = covered and fold >= least_fold and (feed >= least_feed or not flags[2])
+            covered = trips >= least_trips or not small[5]
+            covered = covered and fold >= least_fold and (feed >= least_feed or not small[6])
             if covered:
                 covered = False
                 for i in range(count - 1, -1, -1):
                     if (
-                        (out[i, 1] <= trips or not flags[1])
+                        (out[i, 1] <= trips or not small[5])
                         and out[i, 2] <= fold
-                        and (out[i, 3] <= feed or not flags[2])
-                        and (out[i, 0] <= size or not flags[0])
+                        and (out[i, 3] <= feed or not small[6])
+                        and (out[i, 0] <= size or not small[4])
                     ):
                         covered = True
                         break
@@ -114,15 +131,15 @@ def axis_list(table, rows, u, flags, feed_rule, out):
 
 
 @kernel
-def pixel_list(pixel, rows, u, flags, feed_rule, out):
+def pixel_list(pixel, rows, u, small, feed_rule, out):
     """Pixel tiles that matter: (window, pixels, trips, inputs, fold, feed, row, swap P and Q). Returns how many.
 
-    flags: whether these matter: window, pixels, trips, inputs (1 not shared, 2 shared), feed. Folds always do.
+    small[4:9]: whether these matter: window, pixels, trips, inputs (1 not shared, 2 shared), feed. Folds always do.
     """
     count = 0
     for row in range(rows - 1, -1, -1):
         trips = pixel[row, 2] * pixel[row, 3] * pixel[row, 4]
-        inputs = min(pixel[row, 6], pixel[row, 7]) if flags[3] == 2 else pixel[row, 5]
+        inputs = min(pixel[row, 6], pixel[row, 7]) if small[7] == 2 else pixel[row, 5]
         fold = pixel[row, 9 + 2 * u]
         feed = pixel[row, 8 + 2 * u] if feed_rule == 0 else trips
         covered = False
@@ -130,11 +147,11 @@ def pixel_list(pixel, rows, u, flags, feed_rule, out):
             for i in range(count):
                 if (
                     out[i, 4] <= fold
-                    and (out[i, 0] <= pixel[row, 0] or not flags[0])
-                    and (out[i, 1] <= pixel[row, 1] or not flags[1])
-                    and (out[i, 2] <= trips or not flags[2])
-                    and (out[i, 3] <= inputs or not flags[3])
-                    and (out[i, 5] <= feed or not flags[4])
+                    and (out[i, 0] <= pixel[row, 0] or not small[4])
+                    and (out[i, 1] <= pixel[row, 1] or not small[5])
+                    and (out[i, 2] <= trips or not small[6])
+                    and (out[i, 3] <= inputs or not small[7])
+                    and (out[i, 5] <= feed or not small[8])
                 ):
                     covered = True
                     break
@@ -180,17 +197,18 @@ def stream_of(held, passing, feeding):
 
 
 @kernel
-def walk(group, gr, pixels, axis_k, axis_c, bounds, counts, form, u, whole, resident, merged, rows, copies, numbers, rules, keep):
+def walk(group, gr, pixels, axis_k, axis_c, bounds, small, form, u, whole, resident, merged, rows, copies, numbers, rules, keep):
     """Offer every tiling of one form, unrolling and triviality of C; returns the survivors so far.
 
     pixels, axis_k, axis_c: lists of `pixel_list` and `axis_list`, counts: their lengths and the bins in use.
     bounds: of the runs of `axis_c`. whole: C is not cut. merged: streamed inputs cost what shared ones cost.
-    keep: (envelope, found, marks, count).
+    keep: (envelope, nearby, found, marks, count).
     """
-    envelope, found, marks, count = keep
+    envelope, nearby, found, marks = keep
+    count = small[9]
     g, g1, steps_g = group[gr, 0], group[gr, 1] == 1.0, group[gr, 2 + 2 * u]
-    low, high = (0, 1) if whole else (1, counts[2])
-    buffers, least, last = numbers[BUFFERS], numbers[LEAST], counts[3]
+    low, high = (0, 1) if whole else (1, small[2])
+    buffers, least, last = numbers[BUFFERS], numbers[LEAST], small[3]
     in_on, wt_on = 0.0 if resident & 1 else 1.0, 0.0 if resident & 2 else 1.0
     out_on = 0.0 if resident & 4 else 1.0
     out_total = numbers[ALL_OUTPUTS] * numbers[OUT_BYTES] * out_on
@@ -202,14 +220,14 @@ def walk(group, gr, pixels, axis_k, axis_c, bounds, counts, form, u, whole, resi
     feed_in = numbers[FEED_IN] * copies[u, 0] * rules[HOLDS_IN]
     feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
     feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
-    for i in range(counts[0]):
+    for i in range(small[0]):
         trips = pixels[i, 2]
         cut = trips > 1.0 or not g1
         inputs = in_on * numbers[IN_BYTES] * g * pixels[i, 0] * (buffers if cut or not whole else 1.0)
         wt_total = wt_on * numbers[ALL_WEIGHTS] * (trips if form <= INPUT_FIRST else 1.0)
         in_total = in_on * numbers[ALL_INPUTS] * pixels[i, 3]
         feed_p = feed_wt * pixels[i, 5] + numbers[FEED_OUT] * rules[HOLDS_OUT]
-        for j in range(counts[1]):
+        for j in range(small[1]):
             k, k1 = axis_k[j, 0], axis_k[j, 1] == 1.0
             changes = not (g1 and k1 and whole)
             weights = wt_on * numbers[WT_BYTES] * g * k * (buffers if changes else 1.0)
@@ -244,7 +262,9 @@ def walk(group, gr, pixels, axis_k, axis_c, bounds, counts, form, u, whole, resi
                     level = level_of(cycles, least)
                     if beaten(envelope, level, place, total):
                         continue
-                    remember(envelope, level, place, total, last)
+                    if level <= envelope[LEVELS, 0] and matched(nearby, level, place, footprint, total, cycles):
+                        continue
+                    remember(envelope, nearby, level, place, footprint, total, cycles, last)
                     if count < found.shape[0]:
                         found[count, 0], found[count, 1], found[count, 2] = footprint, total, cycles
                         stream = stream_of(
@@ -257,7 +277,7 @@ def walk(group, gr, pixels, axis_k, axis_c, bounds, counts, form, u, whole, resi
                         code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axis_k[j, 4])
                         marks[count] = code * rows[3] + int(axis_c[m, 4])
                     count += 1
-    return count
+    small[9] = count
 
 
 @kernel
@@ -282,71 +302,115 @@ def wanted(form, whole, resident, merged):
 
 
 @kernel
-def lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch):
+def lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch, small):
     """Fill the three lists of one form and unrolling with what its footprint, bytes and cycles depend on."""
-    pixels, list_k, list_c, flags, counts = scratch
+    pixels, list_k, list_c, _ = scratch
     in_on, wt_on, out_on = resident & 1 == 0, resident & 2 == 0, resident & 4 == 0
     feeds = not (math.isinf(numbers[LINK]) and math.isinf(numbers[PORT]))
-    flags[0] = 1 if in_on and form != PASSING else 0
-    flags[1] = 1 if out_on or form == OUTPUT_FIRST else 0
-    flags[2] = 1 if wt_on and form <= INPUT_FIRST else 0
-    flags[3] = 0 if not in_on else (1 if form == OUTPUT_FIRST or form == PASSING else 2)
-    flags[4] = 1 if feeds and rules[HOLDS_WT] else 0
-    counts[0] = pixel_list(pixel, rows[1], u, flags, rules[FEED_WT_RULE], pixels)
-    flags[0] = 1 if wt_on or out_on or form == OUTPUT_FIRST else 0
-    flags[1] = 1 if in_on and form != INPUT_FIRST else 0
-    flags[2] = 1 if feeds and rules[HOLDS_IN] else 0
-    counts[1] = axis_list(axis_k, rows[2], u, flags, rules[FEED_IN_RULE], list_k)
-    flags[0] = 1 if in_on or wt_on else 0
-    flags[1] = 1 if out_on and form != OUTPUT_FIRST else 0
-    flags[2] = 1 if feeds and rules[HOLDS_OUT] and rules[FEED_OUT_RULE] > 0 else 0
-    counts[2] = axis_list(axis_c, rows[3], u, flags, 0 if rules[FEED_OUT_RULE] == 1 else 1, list_c)
+    small[4] = 1 if in_on and form != PASSING else 0
+    small[5] = 1 if out_on or form == OUTPUT_FIRST else 0
+    small[6] = 1 if wt_on and form <= INPUT_FIRST else 0
+    small[7] = 0 if not in_on else (1 if form == OUTPUT_FIRST or form == PASSING else 2)
+    small[8] = 1 if feeds and rules[HOLDS_WT] else 0
+    small[0] = pixel_list(pixel, rows[1], u, small, rules[FEED_WT_RULE], pixels)
+    small[4] = 1 if wt_on or out_on or form == OUTPUT_FIRST else 0
+    small[5] = 1 if in_on and form != INPUT_FIRST else 0
+    small[6] = 1 if feeds and rules[HOLDS_IN] else 0
+    small[1] = axis_list(axis_k, rows[2], u, small, rules[FEED_IN_RULE], list_k)
+    small[4] = 1 if in_on or wt_on else 0
+    small[5] = 1 if out_on and form != OUTPUT_FIRST else 0
+    small[6] = 1 if feeds and rules[HOLDS_OUT] and rules[FEED_OUT_RULE] > 0 else 0
+    small[2] = axis_list(axis_c, rows[3], u, small, 0 if rules[FEED_OUT_RULE] == 1 else 1, list_c)
 
 
 @kernel
-def search(group, pixel, axis_k, axis_c, rows, resident, copies, numbers, rules, scratch, bounds, envelope, found, marks):
+def search(group, pixel, axis_k, axis_c, rows, resident, copies, numbers, rules, scratch, small, envelope, nearby, found, marks):
     """Survivors of all tilings for one set of resident operands. Returns their count (may exceed the room: try again).
 
     scratch: (list of pixel tiles, of K, of C, flags, counts). envelope: float64[LEVELS + 1, BINS].
     """
-    pixels, list_k, list_c, _, counts = scratch
-    merged, window, most = True, 0.0, 0.0
+    pixels, list_k, list_c, bounds = scratch
+    merged, window, most = rows[1] > 0, 0.0, 0.0
     for row in range(rows[1]):
         merged = merged and pixel[row, 5] == min(pixel[row, 6], pixel[row, 7])
         window, most = max(window, pixel[row, 0]), max(most, pixel[row, 1])
     whole_k, whole_c = axis_k[0, 0], axis_c[0, 0]
     largest = numbers[IN_BYTES] * window * whole_c + numbers[WT_BYTES] * whole_k * whole_c
     largest += max(numbers[OUT_BYTES], numbers[ACC_BYTES]) * whole_k * most
-    largest = largest * group[0, 0] + numbers[GRAIN_IN] + numbers[GRAIN_WT] + numbers[GRAIN_OUT]
-    counts[3] = bin_of(largest * numbers[BUFFERS])
-    for place in range(counts[3] + 1):
+    groups = 1.0
+    for gr in range(rows[0]):
+        groups = max(groups, group[gr, 0])
+    largest = largest * groups + numbers[GRAIN_IN] + numbers[GRAIN_WT] + numbers[GRAIN_OUT]
+    small[3] = bin_of(largest * numbers[BUFFERS])
+    for place in range(small[3] + 1):
         envelope[0, place] = math.inf
+        nearby[0, place, 0] = math.inf
     envelope[LEVELS, 0] = 0.0
-    count = 0
+    small[9] = 0
     for u in range(copies.shape[0]):
         for form in range(4):
             for cell in range(2):
                 whole = cell == 0
                 if not wanted(form, whole, resident, merged) or (not whole and rows[3] == 1):
                     continue
-                lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch)
-                chunk_bounds(list_c, 0 if whole else 1, 1 if whole else counts[2], bounds)
+                lists(pixel, axis_k, axis_c, rows, u, form, resident, numbers, rules, scratch, small)
+                chunk_bounds(list_c, 0 if whole else 1, 1 if whole else small[2], bounds)
                 for gr in range(rows[0]):
-                    count = walk(
-                        group, gr, pixels, list_k, list_c, bounds, counts, form, u, whole, resident, merged, rows, copies,
-                        numbers, rules, (envelope, found, marks, count),
+                    walk(
+                        group, gr, pixels, list_k, list_c, bounds, small, form, u, whole, resident, merged, rows, copies,
+                        numbers, rules, (envelope, nearby, found, marks),
                     )  # fmt: skip
-    return count
+    return small[9]
 
 
 @kernel
-def keep_best(found, order, codes, stair, out, out_codes):
-    """The exact frontier: `order` sorts `found` by footprint, then bytes, then cycles. Returns how many are kept.
+def comes_before(found, one, other):
+    """Whether survivor `one` sorts before `other`: by footprint, then bytes, then cycles."""
+    if found[one, 0] != found[other, 0]:
+        return found[one, 0] < found[other, 0]
+    if found[one, 1] != found[other, 1]:
+        return found[one, 1] < found[other, 1]
+    return found[one, 2] < found[other, 2]
 
-    stair: float64[rows, 2], scratch: the kept (bytes, cycles), bytes rising and cycles falling.
+
+@kernel
+def sort_survivors(found, count, envelope, least, order, ends):
+    """Fill `order` with the survivors that the final envelope does not beat, sorted; return how many.
+
+    ends: int64[4 * BINS + 1], scratch of a counting sort on quarter bins, which insertion finishes.
+    """
+    for i in range(ends.shape[0]):
+        ends[i] = 0
+    for i in range(count):
+        if not beaten(envelope, level_of(found[i, 2], least), bin_of(found[i, 0]), found[i, 1]):
+            ends[quarter_bin(found[i, 0]) + 1] += 1
+    for i in range(1, ends.shape[0]):
+        ends[i] += ends[i - 1]
+    total = ends[ends.shape[0] - 1]
+    for i in range(count):
+        if not beaten(envelope, level_of(found[i, 2], least), bin_of(found[i, 0]), found[i, 1]):
+            at = quarter_bin(found[i, 0])
+            order[ends[at]] = i
+            ends[at] += 1
+    for i in range(1, total):
+        moving = order[i]
+        at = i
+        while at > 0 and comes_before(found, moving, order[at - 1]):
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = moving
+    return total
+
+
+@kernel
+def keep_best(found, codes, count, envelope, least, order, ends, stair, out, out_codes):
+    """The exact frontier of the first `count` survivors, by rising footprint. Returns how many points are kept.
+
+    order: int64[count], ends: see `sort_survivors`, stair: float64[count + 1, 2], all scratch: the stair holds the kept
+    (bytes, cycles), bytes rising and cycles falling.
     """
     kept, steps = 0, 0
-    for i in range(order.shape[0]):
+    for i in range(sort_survivors(found, count, envelope, least, order, ends)):
         at = order[i]
         total, cycles = found[at, 1], found[at, 2]
         low, high = 0, steps
@@ -358,6 +422,8 @@ def keep_best(found, order, codes, stair, out, out_codes):
                 high = middle
         if low > 0 and stair[low - 1, 1] <= cycles:
             continue
+        if low > 0 and stair[low - 1, 0] == total:
+            low -= 1
         last = low
         while last < steps and stair[last, 1] >= cycles:
             last += 1
@@ -365,7 +431,7 @@ def keep_best(found, order, codes, stair, out, out_codes):
             for j in range(steps, low, -1):
                 stair[j, 0], stair[j, 1] = stair[j - 1, 0], stair[j - 1, 1]
             steps += 1
-        else:
+        elif last > low + 1:
             for j in range(last, steps):
                 stair[low + 1 + j - last, 0], stair[low + 1 + j - last, 1] = stair[j, 0], stair[j, 1]
             steps -= last - low - 1
