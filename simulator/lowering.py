@@ -131,7 +131,9 @@ def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str 
     width = BITS[precision] / 8.0
     acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
     fused = fuse(graph, chip.vector.fuses)
-    winograd = bool(chip.array and chip.array.winograd)
+    winograd = 0.0
+    if chip.array is not None and chip.array.winograd:
+        winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
     rows = tuple(
         _row(step, fused, batch, width, acc_width, winograd, chip.vector.lanes) for step in fused.steps
     )
@@ -148,7 +150,7 @@ def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str 
 
 
 def _row(
-    step: Step, fused: Steps, batch: int, width: float, acc_width: float, winograd: bool, lanes: float
+    step: Step, fused: Steps, batch: int, width: float, acc_width: float, winograd: float, lanes: float
 ) -> Row:
     layer = step.layer
     bytes_per = batch * width
@@ -189,20 +191,22 @@ def _weights(shape: Shape) -> int:
 
 
 def layer_shape(
-    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: bool = False
+    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
 ) -> Shape:
     """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups.
 
     Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
     4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
-    Networks", CVPR 2016).
+    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
     """
     groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
     p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
     stride = layer.stride
     plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
-    if winograd and plain and layer.groups == 1:
+    weight_width = width
+    if winograd > 0.0 and plain and layer.groups == 1:
         p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
+        weight_width = width * winograd
     outputs = groups * items * layer.out_channels * p * q
     return Shape(
         extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
@@ -211,7 +215,7 @@ def layer_shape(
         padding=(layer.padding[0], layer.padding[2]),
         plane=(layer.in_height, layer.in_width),
         in_width=width,
-        weight_width=width,
+        weight_width=weight_width,
         out_width=output_bytes / outputs,
         acc_width=acc_width * (outputs_per(p, layer.out_height) * outputs_per(q, layer.out_width)),
     )

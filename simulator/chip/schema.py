@@ -131,7 +131,9 @@ class Array(Model):
     weight_load_cycles: Cycles | None = None
     """Cycles to load one set of stationary weights; left out: `rows` when systolic, else 0."""
     winograd: bool = False
-    """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs, weights 16/9 times larger."""
+    """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs."""
+    winograd_expands_weights: bool = True
+    """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
     pass_overhead_cycles: Cycles = 0
     """Cycles lost at the start of every pass over the array."""
 
