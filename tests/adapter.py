@@ -1,17 +1,139 @@
 """The one place where the twins meet the core: each function takes the twin's form and returns what the core says."""
 
-from collections.abc import Callable
+import dataclasses
+import functools
+import math
 
+import numpy as np
 from naive import Machine, NaiveLayer
 from naive_schedule import Problem
 
-TileCost = Callable[[NaiveLayer, dict[str, int], str, int, int, Machine], tuple[float, float]]
-"""Arguments and result of `naive.walk`."""
-Frontier = Callable[[NaiveLayer, int, Machine], list[tuple[float, float]]]
-"""(layer, resident mask, machine) -> sorted (footprint, bytes)."""
-Schedule = Callable[[Problem], tuple[float, float]]
-"""Argument and result of `naive_schedule.brute_schedule`."""
+from simulator import tiling
+from simulator.kernels import onetile
+from simulator.lowering import Lowered, Row
+from simulator.schedule import solve
+from simulator.schedule.pool import Pool, build_pool
 
-tile_cost: TileCost | None = None
-frontier: Frontier | None = None
-schedule: Schedule | None = None
+OVERLAPS = {phi: word for word, phi in solve.PHI.items()}
+
+
+def shape_of(layer: NaiveLayer, machine: Machine) -> tiling.Shape:
+    """The core's form of a layer."""
+    return tiling.Shape(
+        extents=(layer.G, layer.N, layer.K, layer.C, layer.P, layer.Q, layer.R, layer.S),
+        stride=(layer.sh, layer.sw),
+        dilation=(layer.dh, layer.dw),
+        padding=(layer.top, layer.left),
+        plane=(layer.H, layer.W),
+        in_width=machine.in_w,
+        weight_width=machine.wt_w,
+        out_width=machine.out_w,
+        acc_width=machine.acc_w,
+    )
+
+
+def spec_of(machine: Machine) -> tiling.ArraySpec:
+    """An array of one unit that nothing limits: its tilings differ in footprint and bytes only."""
+    return tiling.ArraySpec(
+        count=1,
+        rows=1,
+        columns=1,
+        stationary="outputs",
+        unroll_rows=(),
+        unroll_columns=(),
+        unroll_count=(),
+        accumulator_bytes=machine.acc_bytes,
+        double_buffered=machine.db == 2,
+        element_grain=True,
+    )
+
+
+def tile_cost(
+    layer: NaiveLayer, tile: dict[str, int], order: str, stream: int, resident: int, machine: Machine
+) -> tuple[float, float]:
+    """(footprint, bytes) of one tiling, as `naive.walk`. The core keeps one element of a streamed operand, the twin any piece."""
+    footprint, total, _ = tiling.tile_cost(shape_of(layer, machine), spec_of(machine), tile, order, stream, resident)
+    if total == math.inf:
+        return math.inf, math.inf
+    if stream >= 0:
+        element = (machine.in_w, machine.wt_w, max(machine.out_w, machine.acc_w))[stream]
+        footprint += machine.db * (machine.granules[stream] - element)
+    return footprint, total
+
+
+def frontier(layer: NaiveLayer, resident: int, machine: Machine) -> list[tuple[float, float]]:
+    """Sorted (footprint, bytes) of the layer's frontier."""
+    shape, spec = shape_of(layer, machine), spec_of(machine)
+    built = tiling.build_tables(shape, spec)
+    numbers = built.numbers.copy()
+    numbers[[onetile.GRAIN_IN, onetile.GRAIN_WT, onetile.GRAIN_OUT]] = machine.granules
+    found = tiling.frontier(shape, spec, resident, dataclasses.replace(built, numbers=numbers))
+    kept: list[tuple[float, float]] = []
+    for point in sorted(zip(found.footprint.tolist(), found.bytes_.tolist(), strict=True)):
+        # Points that only fewer cycles speak for are none of the twin's.
+        if not kept or point[1] < kept[-1][1]:
+            kept.append(point)
+    return kept
+
+
+def pool_of(problem: Problem) -> Pool:
+    """Moves and frontiers of a hand-made problem; a mask without choices is one whose tilings never fit."""
+    shapes = [tiling.Shape(extents=(1, 1, at + 1, 1, 1, 1, 1, 1)) for at in range(len(problem.steps))]
+    rows = []
+    for at, step in enumerate(problem.steps):
+        made = next(t for t, tensor in enumerate(problem.tensors) if tensor.producer == at)
+        rows.append(
+            Row(
+                name=f"layer {at}",
+                kind="conv",
+                fused=(),
+                shape=shapes[at],
+                macs=1,
+                macs_executed=1,
+                vector_operations=0.0,
+                inputs=-1 if step.inputs is None else step.inputs,
+                input_bytes=0.0,
+                weights=-1 if step.weights is None else step.weights,
+                weight_bytes=0.0,
+                reads=tuple((t, float(problem.tensors[t].size_bytes)) for t in step.extras),
+                fixed_bytes=0.0,
+                output=made,
+                output_bytes=float(problem.tensors[made].size_bytes),
+                least_footprint=0.0,
+            )
+        )
+    low = Lowered(
+        network="hand-made",
+        batch=1,
+        precision="int8",
+        rows=tuple(rows),
+        tensor_bytes=tuple(float(tensor.size_bytes) for tensor in problem.tensors),
+        tensor_readers=tuple(
+            tuple(j for j, step in enumerate(problem.steps) if t in step.reads()) for t in range(len(problem.tensors))
+        ),
+        tensor_producers=tuple(() if tensor.producer is None else (tensor.producer,) for tensor in problem.tensors),
+        spec=spec_of(Machine()),
+    )
+    return build_pool(low, 1.0, True, False, functools.partial(_lookup, problem, shapes))
+
+
+def _lookup(
+    problem: Problem, shapes: list[tiling.Shape], shape: tiling.Shape, spec: tiling.ArraySpec, resident: int
+) -> tiling.Frontier:
+    choices = sorted(problem.steps[shapes.index(shape)].choices.get(resident, [])) or [(math.inf, 0.0, 0.0)]
+    footprint, total, cycles = np.array(choices, dtype=np.float64).T.copy()
+    return tiling.Frontier(footprint, total, cycles, np.arange(len(choices)))
+
+
+def machine_of(problem: Problem) -> solve.Machine:
+    """The chip of a problem; its overheads differ from step to step, so they are added to the time."""
+    return solve.Machine(problem.capacity, 1.0, 1.0 / problem.bandwidth, OVERLAPS[problem.phi], 0.0)
+
+
+def schedule(problem: Problem) -> tuple[float, float]:
+    """(time, bytes) of the best schedule without prefetch."""
+    pool = pool_of(problem)
+    plan = solve.residency(pool, solve.settle(pool, machine_of(problem)))
+    if plan is None:
+        return math.inf, math.inf
+    return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes().sum())

@@ -67,19 +67,15 @@ def test_cycles_are_a_third_axis() -> None:
     assert min(point[2] for point in deep) == 1
 
 
-@pytest.mark.skipif(adapter.frontier is None, reason="the core has no frontier yet")
 @pytest.mark.parametrize("machine", MACHINES, ids=["plain", "doubled", "wide"])
 @pytest.mark.parametrize("layer", CASES, ids=str)
 def test_brute_force_finds_the_same_frontier(layer: NaiveLayer, machine: Machine) -> None:
-    assert adapter.frontier is not None  # narrows the type; the mark has checked it
     for resident in range(8):
         assert adapter.frontier(layer, resident, machine) == brute_frontier(layer, resident, machine), resident
 
 
-@pytest.mark.skipif(adapter.frontier is None, reason="the core has no frontier yet")
 @pytest.mark.parametrize("seed", range(8))
 def test_brute_force_on_random_layers(seed: int) -> None:
-    assert adapter.frontier is not None  # narrows the type; the mark has checked it
     rng = random.Random(seed)
     for _ in range(12):
         layer, machine, resident = random_layer(rng), random_machine(rng), rng.randrange(8)
