@@ -10,10 +10,13 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
 from simulator.result import LayerResult, Result
-from simulator.schedule.solve import Machine, Plan
-from simulator.schedule.waterfall import largest, named, split
+from simulator.schedule.plan import Piece, Plan
+from simulator.schedule.solve import Machine
+from simulator.schedule.pool import Pool
+from simulator.schedule.waterfall import PARTS, largest_of, named, split
 from simulator.store import frontiers
-from simulator.tiling import breakdowns, stack, tile_sizes, words
+from simulator.candidates import Tables
+from simulator.tiling import Shape, Stack, breakdowns, stack, tile_sizes, words
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +34,7 @@ def assemble(
     gains: Mapping[str, float] | None = None,
 ) -> Result:
     """The result of one network on one chip from its fastest schedules: `cold` for latency, `steady` for throughput."""
-    low = cold.pool.low
+    low = cold.pieces[0].pool.low
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
     parts, detail = layer_parts(cold, machine, has_dram)
@@ -45,8 +48,8 @@ def assemble(
     executed = sum(row.macs_executed for row in low.rows)
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
-    compulsory = low.compulsory_bytes - float(steady.terms.kept.sum())
-    lower = max(compute_s, max(0.0, low.compulsory_bytes - float(cold.terms.kept.sum())) * machine.byte_s)
+    compulsory = low.compulsory_bytes - steady.kept_bytes
+    lower = max(compute_s, max(0.0, low.compulsory_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
     peak = chip.peak_tops(precision)
     devices = chip.dram_devices
@@ -57,16 +60,16 @@ def assemble(
         precision=low.precision,
         latency_s=latency_s,
         throughput_per_s=throughput,
-        load_s=float(steady.terms.kept.sum()) * machine.byte_s,
+        load_s=steady.kept_bytes * machine.byte_s,
         peak_tops=peak,
         utilisation=compute_s / period_s,
         effective_utilisation=low.macs / units / chip.clock_hz / period_s,
         macs=low.macs,
         macs_executed=executed,
         dram_bytes=float(outer.sum()),
-        load_bytes=float(steady.terms.kept.sum()),
+        load_bytes=steady.kept_bytes,
         sram_bytes=float(cold.footprints().max()),
-        bound_by=largest(period),
+        bound_by=largest_of(period[None, :])[0],
         lower_bound_s=lower,
         waterfall=named(total),
         waterfall_period=named(period),
@@ -93,35 +96,56 @@ def host_seconds(chip: Architecture, low: Lowered) -> float:
 
 def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]]]:
     """(waterfall of each step, its tiling in words)."""
-    pool, low = plan.pool, plan.pool.low
-    steps = len(low.rows)
+    parts, details = [], []
+    for piece in plan.pieces:
+        on_chip, detail = _on_chip(piece)
+        waterfall = split(piece.step_s, on_chip * machine.cycle_s, machine.overhead_s, has_dram) * piece.repeats
+        waterfall[:, 8 if has_dram else 9] += piece.load_s
+        parts.append(waterfall)
+        details.extend(detail)
+    return np.concatenate(parts), details
+
+
+def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
+    """(busy cycles of each step as `waterfall.split` reads them, its tiling in words), one run."""
+    pool, steps = piece.pool, len(piece.path)
+    rows = pool.low.rows[piece.start : piece.start + steps]
     on_chip = np.zeros((steps, 8))
-    on_chip[:, 7] = pool.steps[:, 1]
-    tiled = np.flatnonzero(plan.path[:, 1] >= 0)
+    on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
+    tiled = np.flatnonzero(piece.path[:, 1] >= 0)
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
     if len(tiled):
-        shapes = list(dict.fromkeys(low.rows[step].shape for step in tiled))
-        place = {shape: at for at, shape in enumerate(shapes)}
-        built = [frontiers.tables(shape, low.spec) for shape in shapes if shape is not None]
-        stacked = stack([shape for shape in shapes if shape is not None], low.spec, built)
-        layers = np.array([place[low.rows[step].shape] for step in tiled], dtype=np.int64)
-        at = plan.path[tiled, 1]
-        rows = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
-        on_chip[tiled, 0:4] = rows[:, 1:5]
-        on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = rows[:, 0], rows[:, 5], rows[:, 6]
+        stacked, built, place = stack_of(pool)
+        layers = np.array([place[rows[step].shape] for step in tiled], dtype=np.int64)
+        at = piece.path[tiled, 1]
+        cycles = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
+        on_chip[tiled, 0:4] = cycles[:, 1:5]
+        on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
         for step, layer, row in zip(tiled, layers, tile_sizes(stacked, layers, pool.codes[at]), strict=True):
             detail[step] = words(built[layer], row)
-    return split(plan.step_s, on_chip * machine.cycle_s, machine.overhead_s, has_dram), detail
+            if piece.repeats > 1:
+                detail[step]["sub_batches"] = piece.repeats
+    return on_chip, detail
+
+
+def stack_of(pool: Pool) -> tuple[Stack, list[Tables], dict[Shape | None, int]]:
+    """The stacked tables of a pool's layers, made once: (stack, tables, place of each shape)."""
+    if "stack" not in pool.memo:
+        shapes = list(dict.fromkeys(row.shape for row in pool.low.rows if row.shape is not None))
+        built = [frontiers.tables(shape, pool.low.spec) for shape in shapes]
+        place: dict[Shape | None, int] = {shape: at for at, shape in enumerate(shapes)}
+        pool.memo["stack"] = (stack(shapes, pool.low.spec, built), built, place)
+    found: tuple[Stack, list[Tables], dict[Shape | None, int]] = pool.memo["stack"]
+    return found
 
 
 def _layers(
     low: Lowered, plan: Plan, machine: Machine, parts: Floats, detail: list[dict[str, object]], outer: Floats, units: float
 ) -> tuple[LayerResult, ...]:
-    footprints = plan.footprints().tolist()
-    on_chip = np.array([0.0 if p < 0 else plan.pool.points[p, 2] for p in plan.path[:, 1]])
-    cycles = np.maximum(on_chip, plan.pool.steps[:, 1]).tolist()
-    step_s, outer_list = plan.step_s.tolist(), outer.tolist()
+    footprints, step_s, outer_list = plan.footprints().tolist(), plan.step_s.tolist(), outer.tolist()
+    cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]).tolist()
     rate = units / machine.cycle_s
+    waterfalls, bounds = parts.tolist(), largest_of(parts)
     return tuple(
         LayerResult(
             name=row.name,
@@ -132,10 +156,10 @@ def _layers(
             utilisation=row.macs_executed / (step_s[at] * rate) if step_s[at] > 0.0 else 0.0,
             dram_bytes=outer_list[at],
             sram_bytes=footprints[at],
-            bound_by=largest(parts[at]),
+            bound_by=bounds[at],
             tiling=detail[at],
             fused=row.fused,
-            waterfall=named(parts[at]),
+            waterfall=dict(zip(PARTS, waterfalls[at], strict=True)),
         )
         for at, row in enumerate(low.rows)
     )
@@ -144,14 +168,14 @@ def _layers(
 def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
     notes = []
     if chip.dram is None:
-        streamed = float(plan.terms.streamed.sum())
+        streamed = sum(float(piece.terms.streamed.sum()) for piece in plan.pieces[:1])
         if streamed > 0.0:
             notes.append(
                 f"no DRAM: {streamed / 1e6:,.2f} MB of weights do not fit the SRAM and stream over the host link every batch"
             )
-    if plan.pool.moves.thinned:
+    if plan.pieces[0].pool.moves.thinned:
         notes.append(
-            f"{plan.pool.moves.thinned} long-lived tensors go through outer memory: more would make too many resident sets"
+            f"{plan.pieces[0].pool.moves.thinned} long-lived tensors go through outer memory: more would make too many resident sets"
         )
     return tuple(notes)
 

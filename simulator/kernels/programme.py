@@ -94,17 +94,19 @@ def step_time(cycles, total, chip):
 
 
 @kernel
-def residency(first, source, target, spans, costs, steps, pool, blocks, marks, chip, points, values, choice):
+def residency(
+    first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, end, state_in, points, values, choice
+):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
-    spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
+    Steps begin..end - 1 from state `state_in`. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
     choice: int64[steps, states, 2]; point -1 is vector work.
     """
     states = values.shape[1]
-    values[0, 0, 0], values[0, 0, 1] = 0.0, 0.0
-    for state in range(1, states):
-        values[0, state, 0], values[0, state, 1] = math.inf, math.inf
-    for step in range(first.shape[0] - 1):
+    for state in range(states):
+        values[begin, state, 0], values[begin, state, 1] = math.inf, math.inf
+    values[begin, state_in, 0], values[begin, state_in, 1] = 0.0, 0.0
+    for step in range(begin, end):
         for state in range(states):
             values[step + 1, state, 0], values[step + 1, state, 1] = math.inf, math.inf
         reached = False
@@ -137,11 +139,11 @@ def residency(first, source, target, spans, costs, steps, pool, blocks, marks, c
 
 
 @kernel
-def walk_back(first, source, choice, last_state, path):
-    """Follow the choices from the last state: path[step] = (move, point)."""
+def walk_back(source, choice, begin, end, last_state, path):
+    """Follow the choices from the last state: path[step - begin] = (move, point)."""
     state = last_state
-    for step in range(first.shape[0] - 2, -1, -1):
-        path[step, 0], path[step, 1] = choice[step, state, 0], choice[step, state, 1]
+    for step in range(end - 1, begin - 1, -1):
+        path[step - begin, 0], path[step - begin, 1] = choice[step, state, 0], choice[step, state, 1]
         state = source[choice[step, state, 0]]
 
 

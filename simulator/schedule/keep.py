@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import Machine, Plan, residency, settle, solve
+from simulator.schedule.solve import Machine, residency, settle, solve
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
@@ -34,13 +35,14 @@ def share(pool: Pool, size: float) -> Floats:
     bound by memory on any chip. The order depends on the network alone, so that a larger SRAM never loses a choice.
     """
     rows = pool.low.rows
-    order = sorted(
-        (step for step, row in enumerate(rows) if row.weight_bytes > 0.0),
-        key=lambda step: (-rows[step].weight_bytes / max(1, rows[step].macs_executed), step),
-    )
+    if "keep_order" not in pool.memo:
+        pool.memo["keep_order"] = sorted(
+            (step for step, row in enumerate(rows) if row.weight_bytes > 0.0),
+            key=lambda step: (-rows[step].weight_bytes / max(1, rows[step].macs_executed), step),
+        )
     kept = np.zeros(len(rows))
     left = size
-    for step in order:
+    for step in pool.memo["keep_order"]:
         row = rows[step]
         if row.weight_bytes <= left:
             kept[step] = row.weight_bytes

@@ -1,7 +1,8 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ class Pool:
     weights: Floats
     least_cycles: Floats
     """No choice of a step takes fewer on-chip cycles."""
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What later rooms derive from the pool once (orders, stacked tables)."""
 
 
 def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup) -> Pool:

@@ -1,12 +1,13 @@
 """The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InfeasibleError
 from simulator.kernels import programme as kernels
+from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import LONGEST, Pool
 from simulator.units import KIB
 
@@ -33,57 +34,6 @@ class Machine:
     def chip(self) -> Floats:
         """As `kernels.programme` reads it."""
         return np.array([self.capacity_bytes, self.cycle_s, self.byte_s, PHI[self.overlap], self.overhead_s])
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the programmes read once it is settled which weights stay for ever.
-
-    kept: bytes of each step's weights that stay. costs, spans: of each move. chip: as `Machine.chip`, less the kept bytes.
-    streamed: bytes of each step's weights that do not stay.
-    """
-
-    kept: Floats
-    costs: Floats
-    spans: Ints
-    chip: Floats
-    streamed: Floats
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One schedule. path: int64[steps, 2], (move, point) of each step; point -1 is vector work."""
-
-    pool: Pool
-    terms: Terms
-    path: Ints
-    step_s: Floats
-    """Time that each step adds. [s]"""
-    ahead_bytes: float = 0.0
-    """SRAM set aside for weights fetched ahead."""
-
-    @property
-    def time_s(self) -> float:
-        """Time of one batch. [s]"""
-        return float(self.step_s.sum())
-
-    def outer_bytes(self) -> Floats:
-        """Outer-memory bytes of each step."""
-        moves, points = self.path[:, 0], self.path[:, 1]
-        at = np.where(points >= 0, points, 0)
-        tiles = np.where(points >= 0, self.pool.points[at, 1], 0.0) if len(self.pool.points) else 0.0
-        costs = self.terms.costs
-        return np.maximum(0.0, tiles + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
-
-    def footprints(self) -> Floats:
-        """SRAM bytes of each step: tiles, whole tensors, and what is set aside."""
-        moves, points = self.path[:, 0], self.path[:, 1]
-        at = np.where(points >= 0, points, 0)
-        tiles = self.pool.steps[:, 0]
-        if len(self.pool.points):
-            tiles = np.where(points >= 0, self.pool.points[at, 0], tiles)
-        whole = self.terms.costs[moves, kernels.RESERVED]
-        return np.asarray(tiles + whole + self.ahead_bytes + self.terms.kept.sum())
 
 
 def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
@@ -119,30 +69,32 @@ def solve(
 
 def residency(pool: Pool, terms: Terms) -> Plan | None:
     """The fastest schedule without prefetch across layers."""
+    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0)
+    return None if piece is None else Plan((piece,))
+
+
+def stretch(pool: Pool, terms: Terms, begin: int, end: int, source: int, target: int) -> Piece | None:
+    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits."""
     plan = pool.moves
     values = np.empty((len(pool.steps) + 1, plan.states, 2))
     choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
     failed = kernels.residency(
         plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
-        terms.chip, np.empty(STAIR, dtype=np.int64), values, choice,
+        terms.chip, begin, end, source, np.empty(STAIR, dtype=np.int64), values, choice,
     )  # fmt: skip
-    if failed >= 0:
+    if failed >= 0 or not np.isfinite(values[end, target, 0]):
         return None
-    path = np.empty((len(pool.steps), 2), dtype=np.int64)
-    kernels.walk_back(plan.first, plan.source, choice, 0, path)
-    return Plan(pool, terms, path, _step_times(pool, terms, path))
+    path = np.empty((end - begin, 2), dtype=np.int64)
+    kernels.walk_back(plan.source, choice, begin, end, target, path)
+    draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
+    return replace(draft, step_s=_step_times(draft))
 
 
-def _step_times(pool: Pool, terms: Terms, path: Ints) -> Floats:
-    """Time of each step without prefetch: max + phi min + overhead, the sums in the kernel's order. [s]"""
-    draft = Plan(pool, terms, path, np.zeros(len(path)))
-    points = path[:, 1]
-    cycles = pool.steps[:, 1]
-    if len(pool.points):
-        tiles = pool.points[np.where(points >= 0, points, 0), 2]
-        cycles = np.where(points >= 0, np.maximum(tiles, cycles), cycles)
-    on_chip, memory = cycles * terms.chip[1], draft.outer_bytes() * terms.chip[2]
-    return np.asarray(np.maximum(on_chip, memory) + terms.chip[3] * np.minimum(on_chip, memory) + terms.chip[4])
+def _step_times(piece: Piece) -> Floats:
+    """Time of each step without prefetch: max + phi min + overhead, as in the kernel. [s]"""
+    chip = piece.terms.chip
+    on_chip, memory = piece.cycles() * chip[1], piece.outer_bytes() * chip[2]
+    return np.asarray(np.maximum(on_chip, memory) + chip[3] * np.minimum(on_chip, memory) + chip[4])
 
 
 def ahead_sizes(capacity: float) -> list[float]:
@@ -220,7 +172,7 @@ class _Labels:
         kernels.walk_labels(plan.first, plan.source, labels, last, path, finish)
         step_s = finish.copy()
         step_s[1:] -= finish[:-1]
-        return Plan(pool, terms, path, step_s, ahead)
+        return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead),))
 
 
 def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:

@@ -63,13 +63,13 @@ def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) 
     return out
 
 
-def largest(row: Floats) -> str:
-    """`bound_by`: the roof of the largest part other than ideal; `array` where nothing else takes time."""
-    by_roof: dict[str, float] = {}
-    for part, value in zip(PARTS[1:], row[1:], strict=True):
-        by_roof[ROOFS[part]] = by_roof.get(ROOFS[part], 0.0) + float(value)
-    roof = max(by_roof, key=lambda name: by_roof[name])
-    return roof if by_roof[roof] > 0.0 else "array"
+_NAMES = tuple(dict.fromkeys(ROOFS.values()))
+_ROOF_OF = np.array([[float(ROOFS[part] == name and part != "ideal_s") for name in _NAMES] for part in PARTS])
+
+
+def largest_of(parts: Floats) -> list[str]:
+    """`bound_by` of each row of parts: the roof of its largest part other than ideal; `array` where nothing else takes time."""
+    return [_NAMES[at] for at in (parts @ _ROOF_OF).argmax(axis=1).tolist()]
 
 
 def named(row: Floats) -> dict[str, float]:

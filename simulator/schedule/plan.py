@@ -1,0 +1,121 @@
+"""A schedule as it was decided: pieces of the network in order, each run once or, in sub-batches, several times."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.kernels import programme as kernels
+from simulator.schedule.pool import Pool
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the programmes read once it is settled which weights stay in SRAM as a whole or in part.
+
+    kept: bytes of each step's weights that stay. costs, spans: of each move. chip: as `Machine.chip`, less what is kept.
+    streamed: bytes of each step's weights that do not stay.
+    """
+
+    kept: Floats
+    costs: Floats
+    spans: Ints
+    chip: Floats
+    streamed: Floats
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Steps start, start + 1, ... of a pool, run `repeats` times at the pool's batch.
+
+    path: int64[steps, 2], (move, point) of each step; point -1 is vector work. step_s: time of one run. [s]
+    around_bytes: SRAM taken beside the moves: weights fetched ahead, and the rest of whole-batch tensors at the ends.
+    load_bytes: weights of each step brought in once for all runs, before the first. load_s_per_byte: time of one of them.
+    """
+
+    pool: Pool
+    terms: Terms
+    start: int
+    path: Ints
+    step_s: Floats
+    repeats: int = 1
+    around_bytes: float = 0.0
+    load_bytes: Floats | None = None
+
+    @property
+    def load_s(self) -> Floats:
+        """Time that the weights of each step take to come in once for all runs. [s]"""
+        if self.load_bytes is None:
+            return np.zeros(len(self.path))
+        return self.load_bytes * float(self.terms.chip[kernels.BYTE_S])
+
+    @property
+    def total_s(self) -> Floats:
+        """Time that each step adds to the batch. [s]"""
+        return self.step_s * self.repeats + self.load_s
+
+    def tile_bytes(self) -> Floats:
+        """Outer-memory bytes of the tiles of each step, one run."""
+        points = self.path[:, 1]
+        if not len(self.pool.points):
+            return np.zeros(len(points))
+        return np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), 1], 0.0)
+
+    def outer_bytes(self) -> Floats:
+        """Outer-memory bytes of each step, all runs."""
+        moves, costs = self.path[:, 0], self.terms.costs
+        once = np.maximum(0.0, self.tile_bytes() + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
+        return once * self.repeats + (0.0 if self.load_bytes is None else self.load_bytes)
+
+    def cycles(self) -> Floats:
+        """On-chip cycles of each step, one run."""
+        points = self.path[:, 1]
+        vector = self.pool.steps[self.start : self.start + len(points), 1]
+        if not len(self.pool.points):
+            return vector
+        tiles = self.pool.points[np.where(points >= 0, points, 0), 2]
+        return np.where(points >= 0, np.maximum(tiles, vector), vector)
+
+    def footprints(self) -> Floats:
+        """SRAM bytes of each step: tiles, whole tensors, weights that stay, and what is set aside."""
+        moves, points = self.path[:, 0], self.path[:, 1]
+        tiles = self.pool.steps[self.start : self.start + len(points), 0]
+        if len(self.pool.points):
+            tiles = np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), 0], tiles)
+        held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
+        return np.asarray(
+            tiles + self.terms.costs[moves, kernels.RESERVED] + (self.around_bytes + held + float(self.terms.kept.sum()))
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One schedule of a whole network for one batch, as pieces in order."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def time_s(self) -> float:
+        """Time of one batch. [s]"""
+        return float(self.step_s.sum())
+
+    @property
+    def step_s(self) -> Floats:
+        """Time that each step adds. [s]"""
+        return np.concatenate([piece.total_s for piece in self.pieces])
+
+    def outer_bytes(self) -> Floats:
+        """Outer-memory bytes of each step."""
+        return np.concatenate([piece.outer_bytes() for piece in self.pieces])
+
+    def footprints(self) -> Floats:
+        """SRAM bytes of each step."""
+        return np.concatenate([piece.footprints() for piece in self.pieces])
+
+    @property
+    def kept_bytes(self) -> float:
+        """Weights that stay in SRAM for ever. [B]"""
+        return float(self.pieces[0].terms.kept.sum())
