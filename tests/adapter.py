@@ -51,7 +51,10 @@ def spec_of(machine: Machine) -> tiling.ArraySpec:
 def tile_cost(
     layer: NaiveLayer, tile: dict[str, int], order: str, stream: int, resident: int, machine: Machine
 ) -> tuple[float, float]:
-    """(footprint, bytes) of one tiling, as `naive.walk`. The core keeps one element of a streamed operand, the twin any piece."""
+    """(footprint, bytes) of one tiling, as `naive.walk`.
+
+    The core keeps one element of a streamed operand, the twin any piece: the difference is put right here.
+    """
     footprint, total, _ = tiling.tile_cost(shape_of(layer, machine), spec_of(machine), tile, order, stream, resident)
     if total == math.inf:
         return math.inf, math.inf

@@ -1,6 +1,4 @@
-"""Array cycles of the whole program against SCALE-Sim: ResNet-50 on systolic arrays that nothing but themselves limits."""
-
-from collections import Counter
+"""Array cycles of the whole program against SCALE-Sim: ResNet-50 on systolic arrays that nothing else limits."""
 
 import pytest
 from test_golden_scalesim import golden, script
