@@ -103,6 +103,14 @@ def test_the_schema_is_json(capsys):
     assert {"array", "sram", "clock_mhz"} <= set(schema["properties"])
 
 
+def test_the_cache_is_cleared(monkeypatch, capsys):
+    module = types.ModuleType("simulator.cache")
+    module.clear = lambda: 2_500_000
+    monkeypatch.setitem(sys.modules, "simulator.cache", module)
+    assert cli.main(["cache", "--clear"]) == 0
+    assert capsys.readouterr().out == "Freed 2.5 MB (1e6 bytes)\n"
+
+
 def start(arguments, **options):
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
     command = [sys.executable, "-m", "simulator", *arguments]

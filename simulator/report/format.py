@@ -2,7 +2,7 @@
 
 import math
 
-from simulator.units import MIB
+from simulator.units import KIB, MIB
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
@@ -101,14 +101,14 @@ def megabytes(count: float | None) -> str:
 
 
 def mebibytes(count: float | None) -> str:
-    """Render bytes in MiB of 2**20 bytes, as memory capacity is given.
+    """Render bytes in MiB of 2**20 bytes, as memory capacity is given; below a tenth of one in KiB of 2**10.
 
-    >>> mebibytes(8 * 2**20)
-    '8 MiB'
+    >>> mebibytes(8 * 2**20), mebibytes(1048)
+    ('8 MiB', '1.023 KiB')
     """
     if count is None:
         return "-"
-    return f"{figure(count / MIB)} MiB"
+    return f"{figure(count / MIB)} MiB" if count >= 0.1 * MIB or count == 0 else f"{figure(count / KIB)} KiB"
 
 
 def rate(bytes_per_s: float | None) -> str:
