@@ -28,13 +28,16 @@ TOLERANCE = 1e-9
 def assemble(
     chip: Architecture,
     machine: Machine,
+    low: Lowered,
     cold: Plan,
     steady: Plan,
     precision: str,
     gains: Mapping[str, float] | None = None,
 ) -> Result:
-    """The result of one network on one chip from its fastest schedules: `cold` for latency, `steady` for throughput."""
-    low = cold.pieces[0].pool.low
+    """The result of one network on one chip from its fastest schedules: `cold` for latency, `steady` for throughput.
+
+    low: the network at the whole batch.
+    """
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
     parts, detail = layer_parts(cold, machine, has_dram)

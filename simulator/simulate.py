@@ -11,7 +11,7 @@ from simulator.chip.schema import Architecture
 from simulator.graph.load import load_network  # noqa
 from simulator.lowering import Lowered, lower
 from simulator.result import Result
-from simulator.schedule.keep import best
+from simulator.schedule.best import best
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.store import frontiers
@@ -31,12 +31,13 @@ def simulate(
     """
     graph = load_network(network) if isinstance(network, str) else network
     chip = load_chip(chip) if isinstance(chip, str) else chip
-    pool = pool_of(graph, chip, batch, precision)
     machine = machine_of(chip)
-    cold, steady = best(pool, machine, chip.schedule.residency == "optimal")
+    optimal = chip.schedule.residency == "optimal"
+    split = chip.schedule.sub_batches and optimal
+    cold, steady = best(machine, batch, lambda size: pool_of(graph, chip, size, precision), optimal, split)
     if cold is None or steady is None:
-        raise infeasible(pool, machine, chip.name)
-    return assemble(chip, machine, cold, steady, precision)
+        raise infeasible(pool_of(graph, chip, batch, precision), machine, chip.name)
+    return assemble(chip, machine, pool_of(graph, chip, batch, precision).low, cold, steady, precision)
 
 
 def machine_of(chip: Architecture) -> Machine:

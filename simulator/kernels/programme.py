@@ -95,11 +95,13 @@ def step_time(cycles, total, chip):
 
 @kernel
 def residency(
-    first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, end, state_in, points, values, choice
+    first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, end, state_in, rest, limit,
+    points, values, choice,
 ):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
-    Steps begin..end - 1 from state `state_in`. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
+    Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
+    after the step, is dropped. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
     choice: int64[steps, states, 2]; point -1 is vector work.
     """
     states = values.shape[1]
@@ -128,6 +130,9 @@ def residency(
                     cycles, total = max(cycles, pool[point, 2]), max(0.0, pool[point, 1] + beside)
                 time = before + step_time(cycles, total, chip)
                 total += bytes_before
+                if time + rest[step] >= limit:
+                    reached = True  # it fits, but it is not of interest
+                    continue
                 old = values[step + 1, state, 0]
                 if time < old or (time == old and total < values[step + 1, state, 1]):
                     values[step + 1, state, 0], values[step + 1, state, 1] = time, total
@@ -148,7 +153,7 @@ def walk_back(source, choice, begin, end, last_state, path):
 
 
 @kernel
-def insert(labels, count, time, ahead, total):
+def insert(labels, count, time, ahead, own):
     """Place of a new label among `count` sorted by time with bytes ahead rising, or -1 where another beats it.
 
     Returns (place, new count); labels that the new one beats are removed.
@@ -176,7 +181,7 @@ def insert(labels, count, time, ahead, total):
             for column in range(labels.shape[1]):
                 labels[place + 1 + j - last, column] = labels[j, column]
         count -= last - place - 1
-    labels[place, 0], labels[place, 1], labels[place, 2] = time, ahead, total
+    labels[place, 0], labels[place, 1], labels[place, 2] = time, ahead, own
     return place, count
 
 
@@ -187,7 +192,7 @@ def prefetch(
 ):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
-    A label is (time, weight bytes on chip for later layers, outer-memory bytes, move, point, label before). With R bytes
+    A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
     ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
     start: bytes ahead at the beginning. to_come[step]: weight bytes of the layers after it (next batch included).
     rest[step]: least on-chip seconds and streamed weight bytes of the layers after it; a label that cannot end before
@@ -228,12 +233,11 @@ def prefetch(
                     later = ahead if math.isinf(per_second) else have - used + max(0.0, spare)
                     later = min(later, min(ahead, to_come[step]))
                     done = labels[step, source[move], label, 0] + time + chip[4]
-                    moved = labels[step, source[move], label, 2] + total
                     if done + max(rest[step, 0], (rest[step, 1] - later) * chip[2]) >= limit:
                         stopped = True
                         continue
                     state = target[move]
-                    place, count = insert(labels[step + 1, state], counts[step + 1, state], done, later, moved)
+                    place, count = insert(labels[step + 1, state], counts[step + 1, state], done, later, time + chip[4])
                     counts[step + 1, state] = count
                     if place >= 0:
                         row = labels[step + 1, state, place]
@@ -246,11 +250,64 @@ def prefetch(
 
 @kernel
 def walk_labels(first, source, labels, last_label, path, times):
-    """Follow the labels back: path[step] = (move, point), times[step] = finish of the step."""
+    """Follow the labels back: path[step] = (move, point), times[step] = time of the step."""
     state, label = 0, last_label
     for step in range(first.shape[0] - 2, -1, -1):
         row = labels[step + 1, state, label]
-        times[step] = row[0]
+        times[step] = row[2]
         path[step, 0], path[step, 1] = int(row[3]), int(row[4])
         label = int(row[5])
         state = source[path[step, 0]]
+
+
+@kernel
+def segments(
+    first, source, target, spans, spans_kept, costs, costs_kept, steps, pool, blocks, marks, chip, repeats, cuts, before,
+    after, limit, weights, points, values, choice, table,
+):
+    """Time of every segment run `repeats` times: table[i, j, in, out, held], from cut i to cut j; the rest is left alone. [s]
+
+    cuts: float64[cuts, 4], steps before the cut, state in which its tensor is resident (-1: none), bytes of the tensor for
+    one run, and whole-batch bytes beyond those. in, out: whether the tensors at the ends are resident for the whole batch;
+    held: whether the weights of the segment come in once and stay for all runs. before[step]: least time of the batch
+    before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
+    weights: bytes of each step's weights.
+    """
+    count, capacity, last = cuts.shape[0], chip[0], steps.shape[0]
+    for i in range(count - 1):
+        begin = int(cuts[i, 0])
+        for entry in range(2):
+            if entry and cuts[i, 1] < 0:
+                continue
+            state_in = int(cuts[i, 1]) if entry else 0
+            room = capacity - (cuts[i, 3] if entry else 0.0)
+            # Weights read by every run, end in outer memory: one pass through the network serves all ends.
+            chip[0] = room
+            failed = residency(
+                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, last, state_in, after,
+                (limit - before[begin]) / repeats, points, values, choice,
+            )  # fmt: skip
+            stay, at = 0.0, begin
+            for j in range(i + 1, count):
+                if failed < 0 or cuts[j, 0] <= failed:
+                    table[i, j, entry, 0, 0] = values[int(cuts[j, 0]), 0, 0] * repeats
+            for j in range(i + 1, count):
+                end = int(cuts[j, 0])
+                while at < end:
+                    stay += weights[at]
+                    at += 1
+                for which in range(1, 4):
+                    leave, held = which & 1, which >> 1
+                    left = room - (cuts[j, 3] if leave else 0.0) - (stay if held else 0.0)
+                    if left <= 0.0 or (leave and cuts[j, 1] < 0) or (held and stay == 0.0):
+                        continue
+                    chip[0] = left
+                    load = stay * chip[2] if held else 0.0
+                    if residency(
+                        first, source, target, spans_kept if held else spans, costs_kept if held else costs, steps, pool,
+                        blocks, marks, chip, begin, end, state_in, after, (limit - before[begin] - load) / repeats, points,
+                        values, choice,
+                    ) < 0:  # fmt: skip
+                        time = values[end, int(cuts[j, 1]) if leave else 0, 0]
+                        table[i, j, entry, leave, held] = time * repeats + load
+    chip[0] = capacity

@@ -65,8 +65,8 @@ def lower_bound(pool: Pool, machine: Machine, kept: Floats) -> float:
     return max(bounds)
 
 
-def best(pool: Pool, machine: Machine, keep: bool) -> tuple[Plan | None, Plan | None]:
-    """(fastest schedule for one batch, fastest in steady state), with the weights that stay chosen for each."""
+def whole_batches(pool: Pool, machine: Machine, keep: bool) -> tuple[Plan | None, Plan | None]:
+    """(fastest schedule for one batch, fastest in steady state) without sub-batches; `keep`: weights may stay for ever."""
     cold, steady = solve(pool, machine)
     if not keep:
         return cold, steady

@@ -80,7 +80,7 @@ def stretch(pool: Pool, terms: Terms, begin: int, end: int, source: int, target:
     choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
     failed = kernels.residency(
         plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
-        terms.chip, begin, end, source, np.empty(STAIR, dtype=np.int64), values, choice,
+        terms.chip, begin, end, source, np.zeros(len(pool.steps)), np.inf, np.empty(STAIR, dtype=np.int64), values, choice,
     )  # fmt: skip
     if failed >= 0 or not np.isfinite(values[end, target, 0]):
         return None
@@ -168,10 +168,8 @@ class _Labels:
         last = next((at for at in range(counts[steps, 0]) if labels[steps, 0, at, 1] >= start), None)
         if last is None or labels[steps, 0, last, 0] >= limit_s:
             return None
-        path, finish = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
-        kernels.walk_labels(plan.first, plan.source, labels, last, path, finish)
-        step_s = finish.copy()
-        step_s[1:] -= finish[:-1]
+        path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
+        kernels.walk_labels(plan.first, plan.source, labels, last, path, step_s)
         return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead),))
 
 

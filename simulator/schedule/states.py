@@ -6,8 +6,8 @@ steps; a move says which operands of the step are resident, which bytes of SRAM 
 move beside the tiles.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -39,6 +39,9 @@ class Moves:
     """Per move, the tensors resident while the step runs."""
     thinned: int
     """Tensors that may not be resident because there would be too many states."""
+    at_cut: tuple[tuple[int, int, int], ...] = ()
+    """Places where exactly one tensor is live: (steps before it, the tensor, number of the state in which it is resident or
+    -1). The end of the network comes last, with tensor -1."""
 
 
 Move = tuple[int, int, int, int, float, float, tuple[int, ...]]
@@ -67,8 +70,8 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     while True:
         built = _build(low, frozenset(allowed))
         if built is not None:
-            first, rows, states = built
-            return _pack(first, rows, states, thinned)
+            first, rows, states, numbers = built
+            return replace(_pack(first, rows, states, thinned), at_cut=_cuts(low, numbers))
         life = _life(low, 0, len(low.rows))
         longest = max(allowed, key=lambda t: (life.last[t] - life.born[t], -t))
         allowed.remove(longest)
@@ -90,13 +93,16 @@ def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Move
     )
 
 
-def _build(low: Lowered, allowed: frozenset[int]) -> tuple[list[int], list[Move], int] | None:
-    """(first move of each step, moves, most states), or None where there are more than MOST_STATES."""
+def _build(
+    low: Lowered, allowed: frozenset[int]
+) -> tuple[list[int], list[Move], int, list[dict[frozenset[int], int]]] | None:
+    """(first move of each step, moves, most states, states after each step), or None beyond MOST_STATES."""
     life = _life(low, 0, len(low.rows))
     before: dict[frozenset[int], int] = {frozenset(): 0}
     first, rows, most = [0], [], 1
+    numbers: list[dict[frozenset[int], int]] = []
     for step, row in enumerate(low.rows):
-        after: dict[frozenset[int], int] = {}
+        after: dict[frozenset[int], int] = {frozenset(): 0}  # nothing resident is always state 0
         for state, number in before.items():
             for held, left, written in _choices(step, row, state, low, life, allowed):
                 target = after.setdefault(left, len(after))
@@ -108,8 +114,9 @@ def _build(low: Lowered, allowed: frozenset[int]) -> tuple[list[int], list[Move]
             return None
         most = max(most, len(after))
         before = after
+        numbers.append(after)
         first.append(len(rows))
-    return first, rows, most
+    return first, rows, most, numbers
 
 
 def _choices(
@@ -139,17 +146,12 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
     return mask, beside
 
 
-def cuts(low: Lowered) -> list[int]:
-    """Steps after which exactly one tensor is live: where a segment of sub-batches may end (the last step included)."""
+def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
+    """Places where a segment of sub-batches may begin or end; see `Moves.at_cut`."""
     life = _life(low, 0, len(low.rows))
-    ends = []
-    for step in range(len(low.rows)):
+    found = []
+    for step in range(len(low.rows) - 1):
         live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
-        if len(live) == 1 and life.done[live[0]] <= step and life.born[live[0]] >= 0:
-            ends.append(step)
-    return [*ends, len(low.rows) - 1]
-
-
-def names(low: Lowered, held: Sequence[int]) -> list[str]:
-    """Names of the steps that produce the tensors in `held`."""
-    return [low.rows[low.tensor_producers[t][0]].name for t in held if low.tensor_producers[t]]
+        if len(live) == 1 and 0 <= life.born[live[0]] and life.done[live[0]] <= step:
+            found.append((step + 1, live[0], numbers[step].get(frozenset(live), -1)))
+    return (*found, (len(low.rows), -1, -1))
