@@ -12,11 +12,9 @@ from simulator.lowering import Lowered
 from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.solve import Machine
-from simulator.schedule.pool import Pool
+from simulator.schedule.stacks import stack_of
 from simulator.schedule.waterfall import PARTS, largest_of, named, split
-from simulator.store import frontiers
-from simulator.candidates import Tables
-from simulator.tiling import Shape, Stack, breakdowns, stack, tile_sizes, words
+from simulator.tiling import breakdowns, tile_sizes, words
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +75,7 @@ def assemble(
         waterfall=named(total),
         waterfall_period=named(period),
         gain_if_infinite=dict(gains or {}),
-        layers=_layers(low, cold, machine, parts, detail, outer, units),
+        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *_host_layer(host_s)),
         throughput_per_tops=throughput / peak,
         throughput_per_dram=throughput / devices if devices else None,
         throughput_per_sram_mib=throughput / (chip.sram.capacity_bytes / MIB),
@@ -118,7 +116,8 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
     if len(tiled):
-        stacked, built, place = stack_of(pool)
+        stacked, built = stack_of(pool)
+        place = {shape: at for at, shape in enumerate(pool.shapes)}
         layers = np.array([place[rows[step].shape] for step in tiled], dtype=np.int64)
         at = piece.path[tiled, 1]
         cycles = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
@@ -129,17 +128,6 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
             if piece.repeats > 1:
                 detail[step]["sub_batches"] = piece.repeats
     return on_chip, detail
-
-
-def stack_of(pool: Pool) -> tuple[Stack, list[Tables], dict[Shape | None, int]]:
-    """The stacked tables of a pool's layers, made once: (stack, tables, place of each shape)."""
-    if "stack" not in pool.memo:
-        shapes = list(dict.fromkeys(row.shape for row in pool.low.rows if row.shape is not None))
-        built = [frontiers.tables(shape, pool.low.spec) for shape in shapes]
-        place: dict[Shape | None, int] = {shape: at for at, shape in enumerate(shapes)}
-        pool.memo["stack"] = (stack(shapes, pool.low.spec, built), built, place)
-    found: tuple[Stack, list[Tables], dict[Shape | None, int]] = pool.memo["stack"]
-    return found
 
 
 def _layers(
@@ -166,6 +154,14 @@ def _layers(
         )
         for at, row in enumerate(low.rows)
     )
+
+
+def _host_layer(host_s: float) -> tuple[LayerResult, ...]:
+    """The batch's way in and out over the host link, as a layer of its own, so that the layers sum to the latency."""
+    if host_s == 0.0:
+        return ()
+    waterfall = {part: host_s if part == "host_s" else 0.0 for part in PARTS}
+    return (LayerResult("host link", "transfer", 0, 0.0, host_s, 0.0, 0.0, 0.0, "host", {}, (), waterfall),)
 
 
 def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:

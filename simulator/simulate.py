@@ -1,31 +1,38 @@
 """One chip x one graph -> `Result`: the whole pipeline in a few straight lines."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
 
-from simulator.assemble import assemble
+from simulator.assemble import assemble, host_seconds
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
-from simulator.graph.load import load_network  # noqa
-from simulator.lowering import Lowered, lower
+from simulator.gains import gains as gains_of
+from simulator.graph.load import load_network
+from simulator.lowering import lower
 from simulator.result import Result
 from simulator.schedule.best import best
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.store import frontiers
 
-_pools: "weakref.WeakKeyDictionary[nx.DiGraph, dict[Any, Pool]]" = weakref.WeakKeyDictionary()
+_pools: "weakref.WeakKeyDictionary[nx.DiGraph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
 
 
 def simulate(
-    network: nx.DiGraph | str, chip: Architecture | str, batch: int = 1, precision: str = "int8"
+    network: nx.DiGraph | str,
+    chip: Architecture | str,
+    batch: int = 1,
+    precision: str = "int8",
+    gains: bool = True,
 ) -> Result:
     """Run one network on one chip.
 
     network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
-    that arrive together. precision: of inputs and weights, one that the chip has a rate for.
+    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether to fill
+    `gain_if_infinite`, which schedules the network once more for each roof.
 
     Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
     """
@@ -34,10 +41,18 @@ def simulate(
     machine = machine_of(chip)
     optimal = chip.schedule.residency == "optimal"
     split = chip.schedule.sub_batches and optimal
-    cold, steady = best(machine, batch, lambda size: pool_of(graph, chip, size, precision), optimal, split)
+
+    pools = pool_source(graph, chip, precision)
+    cold, steady = best(machine, batch, pools, optimal, split)
     if cold is None or steady is None:
-        raise infeasible(pool_of(graph, chip, batch, precision), machine, chip.name)
-    return assemble(chip, machine, pool_of(graph, chip, batch, precision).low, cold, steady, precision)
+        raise infeasible(pools(batch), machine, chip.name)
+    low = pools(batch).low
+    saved = {}
+    if gains:
+        host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
+        period_s = max(steady.time_s, host_s)
+        saved = gains_of(machine, batch, pools, optimal, split, period_s, host_s, chip.dram is not None)
+    return assemble(chip, machine, low, cold, steady, precision, saved)
 
 
 def machine_of(chip: Architecture) -> Machine:
@@ -55,17 +70,20 @@ def machine_of(chip: Architecture) -> Machine:
     )
 
 
-def pool_of(graph: nx.DiGraph, chip: Architecture, batch: int, precision: str) -> Pool:
-    """Moves and frontiers of a network on a chip, kept for as long as the graph lives (if it is frozen)."""
+def pool_source(graph: nx.DiGraph, chip: Architecture, precision: str) -> Callable[[int], Pool]:
+    """Gives the moves and frontiers of a network on a chip at any batch; kept for as long as the graph lives if it is frozen."""
     array = chip.array
     key = (
-        batch, precision, chip.vector, chip.schedule.residency, chip.sram.holds, chip.sram.bytes_per_cycle,
-        chip.interconnect, chip.schedule.overlap, None if array is None else array.model_dump_json(),
+        precision, chip.vector, chip.schedule.residency, chip.sram.holds, chip.sram.bytes_per_cycle, chip.interconnect,
+        chip.schedule.overlap, None if array is None else array.model_dump_json(),
     )  # fmt: skip
-    known = _pools.setdefault(graph, {}) if nx.is_frozen(graph) else {}
-    if key not in known:
-        optimal = chip.schedule.residency == "optimal"
-        low: Lowered = lower(graph, chip, batch, precision)
-        known[key] = build_pool(low, float(chip.vector.lanes), optimal, optimal, frontiers.get)
-    return known[key]
+    known = _pools.setdefault(graph, {}).setdefault(key, {}) if nx.is_frozen(graph) else {}
 
+    def pool_of(batch: int) -> Pool:
+        if batch not in known:
+            optimal = chip.schedule.residency == "optimal"
+            low = lower(graph, chip, batch, precision)
+            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, optimal, frontiers.get)
+        return known[batch]
+
+    return pool_of

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import networkx as nx
+
 from simulator import bundled
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
@@ -59,7 +61,8 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     check_graph(graph, where)
     graph.graph.setdefault("name", Path(text).stem)
     graph.graph["parameters"] = arguments
-    return graph
+    # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
+    return nx.freeze(graph)
 
 
 def network_digest(graph: Graph) -> str:

@@ -1,7 +1,7 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Pool:
     weights: Floats
     least_cycles: Floats
     """No choice of a step takes fewer on-chip cycles."""
+    shapes: tuple[Shape, ...]
+    """Distinct shapes of the layers."""
+    point_shape: Ints
+    """Of each point, the place of its shape in `shapes`."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, stacked tables)."""
 
@@ -80,34 +84,68 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         spans[move] = spans_kept[move] = place(shape, mask)
         if keep and low.rows[step].weight_bytes > 0.0:
             spans_kept[move] = place(shape, mask | WEIGHTS)
-    points, codes, blocks, marks = _join(parts)
+    shapes = tuple(dict.fromkeys(shape for shape, _ in places))
+    owner = [shapes.index(shape) for shape, _ in places]
+    point_shape = np.repeat(np.array(owner, dtype=np.int64), [len(part) for part in parts])
+    points, codes = _join(parts)
+    bounds = np.cumsum([0, *(len(part) for part in parts)])
+    blocks, marks = mark_all(points, bounds)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
+    least = _least(plan, points, spans_kept, steps)
+    return Pool(low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least, shapes, point_shape)
+
+
+def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:
+    """Fewest on-chip cycles of each step over all its moves and points."""
     least = steps[:, 1].copy()
-    cheapest = {at: points[at[0] : at[1], 2].min() for at in {(int(a), int(b)) for a, b, _ in spans_kept} if at[0] < at[1]}
+    cheapest = {at: points[at[0] : at[1], 2].min() for at in {(int(a), int(b)) for a, b, _ in spans} if at[0] < at[1]}
     for step, first in enumerate(plan.first[:-1]):
-        on_tiles = [cheapest.get((int(a), int(b)), 0.0) for a, b, _ in spans_kept[first : plan.first[step + 1]]]
+        on_tiles = [cheapest.get((int(a), int(b)), 0.0) for a, b, _ in spans[first : plan.first[step + 1]]]
         least[step] = max(least[step], min(on_tiles))
-    return Pool(low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least)
+    return least
 
 
-def _join(parts: list[Frontier]) -> tuple[Floats, Ints, Ints, Ints]:
-    """(points, codes, blocks, marks) of frontiers laid one after another."""
+def _join(parts: list[Frontier]) -> tuple[Floats, Ints]:
+    """(points, codes) of frontiers laid one after another."""
     points = np.empty((sum(len(part) for part in parts), 3))
-    codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    blocks = np.zeros(sum(-(-len(part) // MARK) + 1 for part in parts) + 1, dtype=np.int64)
-    marks = np.empty(4096, dtype=np.int64)
-    row = base = used = 0
+    row = 0
     for part in parts:
         end = row + len(part)
         points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
+        row = end
+    codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+    return points, codes
+
+
+def mark_all(points: Floats, bounds: Ints) -> tuple[Ints, Ints]:
+    """(blocks, marks) of frontiers whose rows begin and end at `bounds`: where queries start (`kernels.programme.mark`)."""
+    sizes = np.diff(bounds)
+    blocks = np.zeros(sum(-(-int(size) // MARK) + 1 for size in sizes) + 1, dtype=np.int64)
+    marks = np.empty(4096, dtype=np.int64)
+    base = used = 0
+    for row, size in zip(bounds.tolist(), sizes.tolist(), strict=False):
         # A block's staircase has at most as many points as came before it.
-        room = used + sum(min(i * MARK, LONGEST) for i in range(-(-len(part) // MARK) + 1))
+        room = used + sum(min(i * MARK, LONGEST) for i in range(-(-size // MARK) + 1))
         if room > len(marks):
             marks = np.resize(marks, 2 * room)
-        scratch = np.empty(len(part) + 1, dtype=np.int64)
-        used = kernels.mark(row, end, points, scratch, blocks[base:], marks, used)
-        row, base = end, base + -(-len(part) // MARK) + 1
-    return points, codes, blocks, marks[:used].copy()
+        scratch = np.empty(size + 1, dtype=np.int64)
+        used = kernels.mark(row, row + size, points, scratch, blocks[base:], marks, used)
+        base += -(-size // MARK) + 1
+    return blocks, marks[:used].copy()
+
+
+def without(pool: Pool, cycles: Floats, vector: bool) -> Pool:
+    """The same moves and tilings with other on-chip cycles a point; with `vector`, vector work takes no time."""
+    points = pool.points.copy()
+    points[:, 2] = cycles
+    starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi, _ in spans if lo < hi}
+    bounds = np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64)
+    blocks, marks = mark_all(points, bounds) if len(points) else (pool.blocks, pool.marks)
+    steps = pool.steps.copy()
+    if vector:
+        steps[:, 1] = 0.0
+    least = _least(pool.moves, points, pool.spans_kept, steps)
+    return replace(pool, points=points, blocks=blocks, marks=marks, steps=steps, least_cycles=least, memo={})
