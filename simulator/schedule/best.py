@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.schedule.keep import whole_batches
+from simulator.schedule.keep import rooms, share, whole_batches
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.segments import divisors, in_segments
@@ -27,11 +27,14 @@ def best(
         part_cold, part_steady = whole_batches(pool_of(size), machine, keep)
         cold = faster(cold, repeated(part_cold, batch // size))
         steady = faster(steady, repeated(part_steady, batch // size))
-    kept = [np.zeros(len(pool_of(batch).weights)), *([] if steady is None else [steady.pieces[0].terms.kept])]
-    for weights in kept if len(kept) == 1 or kept[1].any() else kept[:1]:
+    whole = pool_of(batch)
+    for room in [machine.capacity_bytes, *rooms(machine.capacity_bytes, float(whole.weights.sum()), 1)[::-1]]:
+        kept = share(whole, machine.capacity_bytes - room) if keep else np.zeros(len(whole.weights))
         limit = max(plan.time_s if plan else np.inf for plan in (cold, steady))
-        found = in_segments(machine, batch, pool_of, weights, limit)
+        found = in_segments(machine, batch, pool_of, kept, limit)
         cold, steady = faster(cold, found), faster(steady, found)
+        if not keep:
+            break
     return cold, steady
 
 

@@ -46,7 +46,7 @@ def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
     costs = pool.costs.copy()
     costs[:, kernels.KEPT] = np.where(on_move, 0.0, kept[pool.move_step])
     costs[:, kernels.FIRST_PASS] -= kept[pool.move_step]
-    chip[kernels.CAPACITY] -= kept.sum()
+    chip[kernels.CAPACITY] = machine.capacity_bytes - kept.sum()
     spans = np.where(on_move[:, None], pool.spans_kept, pool.spans)
     return Terms(kept, costs, spans, chip, pool.weights - kept)
 
