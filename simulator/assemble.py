@@ -49,8 +49,9 @@ def assemble(
     executed = sum(row.macs_executed for row in low.rows)
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
-    compulsory = low.compulsory_bytes - steady.kept_bytes
-    lower = max(compute_s, max(0.0, low.compulsory_bytes - cold.kept_bytes) * machine.byte_s)
+    least_bytes = low.compulsory_bytes
+    compulsory = least_bytes - steady.kept_bytes
+    lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
     peak = chip.peak_tops(precision)
     devices = chip.dram_devices

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import networkx as nx
+import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
@@ -67,13 +68,22 @@ class Lowered:
 
     @property
     def compulsory_bytes(self) -> float:
-        """Network inputs and outputs and all constant weights, once each. [B]"""
-        io = sum(
-            size
-            for size, producers, readers in zip(self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True)
-            if not producers or not readers
-        )
-        return io + sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        """Network outputs, what is read of the network inputs, and all constant weights, once each. [B]"""
+        total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        for tensor, size in enumerate(self.tensor_bytes):
+            if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
+                total += size
+            elif not self.tensor_producers[tensor]:
+                total += max((self._read(tensor, step) for step in self.tensor_readers[tensor]), default=0.0)
+        return total
+
+    def _read(self, tensor: int, step: int) -> float:
+        """Bytes of a tensor that a step cannot do without: strides may skip some of the inputs of a compute layer."""
+        row = self.rows[step]
+        beside = max((size for read, size in row.reads if read == tensor), default=0.0)
+        if row.shape is not None and row.inputs == tensor:
+            return max(beside, touched_bytes(row.shape))
+        return max(beside, self.tensor_bytes[tensor] if row.weights == tensor else 0.0)
 
     @property
     def input_output_bytes(self) -> float:
@@ -224,3 +234,14 @@ def layer_shape(
 def outputs_per(blocks: int, outputs: int) -> float:
     """Outputs per block of an axis: 2 in Winograd, else 1."""
     return 2.0 if blocks < outputs else 1.0
+
+
+def touched_bytes(shape: Shape) -> float:
+    """Bytes of the inputs that the loop nest reads: rows and columns that a stride skips are not. [B]"""
+    groups, items, _, channels, p, q, r, s = shape.extents
+    axes = zip((p, q), (r, s), shape.stride, shape.dilation, shape.padding, shape.plane, strict=True)
+    touched = 1
+    for extent, kernel, stride, dilation, pad, plane in axes:
+        at = np.add.outer(np.arange(extent) * stride, np.arange(kernel) * dilation) - pad
+        touched *= len(np.unique(at[(at >= 0) & (at < plane)]))
+    return shape.in_width * groups * items * channels * touched
