@@ -3,7 +3,10 @@
 The tables are what the kernels of `kernels.frontier` read; `one_tile` makes them for a single given tiling.
 """
 
+import functools
+import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +27,8 @@ TILE_LOOPS = "gnkcpq"
 class Shape:
     """All of a layer that its tilings depend on, batch included.
 
-    extents: G N K C P Q R S. Widths in bytes per element; `out_width` per output of the loop nest, which a fused pool makes
-    smaller than one element's; `acc_width` of an unfinished output.
+    extents: G N K C P Q R S. Widths in bytes per element; `out_width` per output of the loop nest, which a fused
+    pool makes smaller than one element's; `acc_width` of an unfinished output.
     """
 
     extents: tuple[int, int, int, int, int, int, int, int]
@@ -57,46 +60,25 @@ class Tables:
     axis_k: Floats
     axis_c: Floats
     pixel_tiles: Ints
+    needed: Ints
+    starts: Ints
     units: Unrollings
     numbers: Floats
     rules: Ints
 
-    @property
+    @functools.cached_property
     def rows(self) -> Ints:
         """Rows of the four tables."""
-        return np.array([len(self.group), len(self.pixel), len(self.axis_k), len(self.axis_c)], dtype=np.int64)
+        return np.array([len(table) for table in self.four], dtype=np.int64)
+
+    @property
+    def four(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """The four tables."""
+        return self.group, self.pixel, self.axis_k, self.axis_c
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Arguments of the axis kernels for one loop: extent, flattened elements per index, steps per index, units, fold cost."""
-
-    extent: int
-    inner: int
-    outer: Floats
-    units: Ints
-    fold: Floats | None
-
-    def arguments(self) -> tuple[int, Floats, Ints, bool, float, float, bool]:
-        """All but extent and size, in the kernels' order."""
-        load, overhead, hidden = (0.0, 0.0, 0.0) if self.fold is None else (float(x) for x in self.fold)
-        return self.inner, self.outer, self.units, self.fold is not None, load, overhead, bool(hidden)
-
-    def table(self) -> Floats:
-        """Every size at which trips or steps change."""
-        out = np.empty((self.extent + 1, 2 + 2 * len(self.units)))
-        rows = tables.axis_table(self.extent, *self.arguments(), True, out)
-        return np.ascontiguousarray(out[:rows])
-
-    def row(self, size: int) -> Floats:
-        """The table of one size."""
-        out = np.empty((1, 2 + 2 * len(self.units)))
-        tables.axis_row(self.extent, size, *self.arguments(), out, 0)
-        return out
-
-
-def fold_costs(spec: ArraySpec) -> tuple[Floats, int]:
-    """([load, overhead, hidden] of a fold in cycles, streaming axis: 0 pixels, 1 K, 2 C, 3 none).
+def fold_costs(spec: ArraySpec) -> tuple[tuple[float, float, float], int]:
+    """((load, overhead, hidden) of a fold in cycles, streaming axis: 0 pixels, 1 K, 2 C, 3 none).
 
     Systolic arrays fill and drain in rows + columns - 2 cycles a fold; stationary operands enter row by row. Where the
     array holds two sets, the next fold follows at once and the array fills and drains once a layer (see `_numbers`).
@@ -104,101 +86,220 @@ def fold_costs(spec: ArraySpec) -> tuple[Floats, int]:
     fill = spec.rows + spec.columns - 2.0 if spec.systolic else 0.0
     load = spec.weight_load_cycles
     if spec.stationary == "outputs":
-        return np.array([0.0, fill, 0.0]), 2
+        return (0.0, fill, 0.0), 2
     axis = {"weights": 0, "inputs": 1, "rows": 0}[spec.stationary]
     if spec.weights_double_buffered:
-        return np.array([load, 0.0, 1.0]), axis
-    return np.array([load, fill, 0.0]), axis
+        return (load, 0.0, 1.0), axis
+    return (load, fill, 0.0), axis
 
 
-def _axes(shape: Shape, spec: ArraySpec, units: Unrollings) -> tuple[_Axis, _Axis, _Axis]:
-    """Groups, output channels and input channels as the axis kernels see them."""
+@functools.lru_cache(maxsize=4096)
+def _axis(
+    extent: int, inner: int, outer: tuple[float, ...], units: tuple[int, ...], fold: tuple[float, ...] | None, only: int
+) -> Floats:
+    """The table of groups, K or C: a row a size, falling: size, trips, then for each unrolling its steps and its fold.
+
+    inner: elements of the flattened extent per index (kernel elements for a flattened reduction, else 1). outer:
+    further steps per index of each unrolling (uncut kernel loops). fold: cost of a fold where this axis streams
+    through the array. only: the one size wanted, or 0 for every size at which trips or steps change.
+    """
+    size = np.array([only], dtype=np.int64) if only else np.arange(1, extent + 1, dtype=np.int64)
+    trips = -(-extent // size)
+    ragged = extent - (trips - 1) * size
+    unit = np.array(units, dtype=np.int64)
+    whole, rest = (-(-(n[:, None] * inner) // unit) * np.array(outer) for n in (size, ragged))
+    more = (trips - 1)[:, None]
+    steps = more * whole + rest
+    folds = steps
+    if fold is not None:
+        folds = more * _stream(whole, fold, None) + _stream(rest, fold, None)
+    table = np.empty((len(size), 2 + 2 * len(units)))
+    table[:, 0], table[:, 1], table[:, 2::2], table[:, 3::2] = size, trips, steps, folds
+    if only:
+        return table
+    # The smallest size of every trip count, and a larger one only if it saves steps over both that and the size
+    # before.
+    first = np.r_[True, trips[1:] != trips[:-1]]
+    base = np.maximum.accumulate(np.where(first, np.arange(len(size)), 0))
+    before = np.maximum(np.arange(len(size)) - 1, 0)
+    saves = (table[:, 2:] < table[base, 2:]).any(axis=1) & (table[:, 2:] < table[before, 2:]).any(axis=1)
+    return np.ascontiguousarray(table[first | saves][::-1])
+
+
+def _stream(steps: Any, fold: tuple[float, ...], longest: Ints | None) -> Any:
+    """Cycles of folds that stream `steps` steps past stationary operands; fold: its (load, overhead, hidden).
+
+    `load` cycles bring the stationary operand in, hidden behind streaming where the array holds two sets; `overhead`
+    fills and drains a systolic array; accumulators hold `longest` steps, a longer stream is cut and starts again.
+    """
+    load, overhead, hidden = fold
+    pieces: Any = 1.0 if longest is None else np.maximum(1, np.ceil(steps / longest))
+    if hidden:
+        return pieces * (np.maximum(steps / pieces, load) + overhead)
+    return steps + pieces * (load + overhead)
+
+
+def _axes(
+    shape: Shape, spec: ArraySpec, units: Unrollings, sizes: tuple[int, int, int]
+) -> tuple[Floats, Floats, Floats]:
+    """Tables of groups, output channels and input channels; sizes: the one wanted of each, or 0."""
     g, _, k, c, _, _, r, s = shape.extents
     factors = units.factors
     cost, streams = fold_costs(spec)
-    ones = np.ones(len(factors))
-    group = _Axis(g, 1, ones / spec.rate, factors[:, 0].copy(), None)
-    axis_k = _Axis(k, 1, ones, factors[:, 2].copy(), cost if streams == 1 else None)
+    group_units, k_units, c_units, flat = (tuple(factors[:, at].tolist()) for at in (0, 2, 3, 8))
+    ones = (1.0,) * len(factors)
+    group = _axis(g, 1, (1.0 / spec.rate,) * len(factors), group_units, None, sizes[0])
+    axis_k = _axis(k, 1, ones, k_units, cost if streams == 1 else None, sizes[1])
+    fold = cost if streams == 2 else None
     if units.flat_reduction:
-        axis_c = _Axis(c, r * s, ones, factors[:, 8].copy(), cost if streams == 2 else None)
-    else:
-        kernel_steps = (-(-r // factors[:, 6]) * -(-s // factors[:, 7])).astype(np.float64)
-        axis_c = _Axis(c, 1, kernel_steps, factors[:, 3].copy(), cost if streams == 2 else None)
-    return group, axis_k, axis_c
+        return group, axis_k, _axis(c, r * s, ones, flat, fold, sizes[2])
+    kernel_steps = tuple(float(-(-r // a) * -(-s // b)) for a, b in factors[:, 6:8].tolist())
+    return group, axis_k, _axis(c, 1, kernel_steps, c_units, fold, sizes[2])
+
+
+@functools.lru_cache(maxsize=4096)
+def _windows(extent: int, geometry: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
+    """Input rows that tiles of each size touch; see `tables.touched`. geometry: stride, dilation, kernel, pad,
+    plane.
+    """
+    out = np.empty((len(sizes), 3))
+    tables.touched(extent, np.array(sizes, dtype=np.int64), *geometry, np.empty(geometry[-1], dtype=np.int64), out)
+    return out
+
+
+@functools.lru_cache(maxsize=4096)
+def _sizes(extent: int, every: bool, geometry: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Tile sizes to try for one axis: the smallest of every trip count, and every integer where it is unrolled.
+
+    Where kernels overlap, a larger tile of the same trip count may touch fewer rows at the edges of the plane: these
+    too.
+    """
+    size = np.arange(1, extent + 1)
+    if every or extent == 1:
+        return tuple(size.tolist())
+    trips = -(-extent // size)
+    keep = np.r_[True, trips[1:] != trips[:-1]]
+    if geometry is not None and geometry[2] > 1:
+        base = np.maximum.accumulate(np.where(keep, np.arange(extent), 0))
+        rows = _windows(extent, geometry, tuple(size.tolist()))
+        keep |= (rows < rows[base]).any(axis=1)
+    return tuple(size[keep].tolist())
 
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Arguments of the pixel kernels: extents N P Q, geometry per axis, units, fold cost, longest stream."""
+    """What a pixel table depends on: N P Q, geometry of P and Q, units (n, p, q, flat) per unrolling, fold,
+    longest.
+    """
 
-    extents: Ints
-    geometry: Ints
-    unit: Ints
-    streams: bool
-    cost: Floats
-    longest: Ints
-    every: Ints
+    extents: tuple[int, int, int]
+    geometry: tuple[tuple[int, ...], tuple[int, ...]]
+    units: tuple[tuple[int, ...], ...]
+    fold: tuple[float, ...] | None
+    longest: tuple[int, ...] | None
 
     @classmethod
     def of(cls, shape: Shape, spec: ArraySpec, units: Unrollings) -> "_Pixels":
-        """Collect them from a layer and an array."""
+        """Collect it from a layer and an array."""
         _, n, _, _, p, q, r, s = shape.extents
         factors = units.factors
-        flat = factors[:, 9] if units.flat_pixels else np.zeros(len(factors), dtype=np.int64)
-        unit = np.ascontiguousarray(np.stack([factors[:, 1], factors[:, 4], factors[:, 5], flat], axis=1))
-        cut = bool((unit[:, 1:] > 1).any())
-        geometry = [
-            [p, shape.stride[0], shape.dilation[0], r, shape.padding[0], shape.plane[0]],
-            [q, shape.stride[1], shape.dilation[1], s, shape.padding[1], shape.plane[1]],
-        ]
-        longest = np.zeros(len(factors), dtype=np.int64)
+        chosen = factors[:, [1, 4, 5, 9]]
+        if not units.flat_pixels:
+            chosen[:, 3] = 0
+        longest = None
         if spec.accumulator_bytes > 0 and spec.stationary in ("weights", "rows"):
             per_step = factors[:, [0, 1, 2, 4, 5, 9]].prod(axis=1)
-            longest = np.maximum(1, (spec.accumulator_bytes / shape.acc_width // per_step).astype(np.int64))
+            longest = tuple(np.maximum(1, spec.accumulator_bytes / shape.acc_width // per_step).astype(int).tolist())
         cost, axis = fold_costs(spec)
-        every = np.array([bool((unit[:, 0] > 1).any()), cut, cut], dtype=np.int64)
-        fold = cost if axis == 0 else np.zeros(3)
-        return cls(
-            np.array([n, p, q], dtype=np.int64), np.array(geometry, dtype=np.int64), unit, axis == 0, fold, longest, every
-        )  # fmt: skip
+        sides = zip(shape.stride, shape.dilation, (r, s), shape.padding, shape.plane, strict=True)
+        rows, columns = (tuple(side) for side in sides)
+        unit = tuple(tuple(row) for row in chosen.tolist())
+        return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, longest)
 
-    def table(self) -> tuple[Floats, Ints]:
-        """All tiles n x p x q that no other beats, and their sizes."""
-        n, p, q = (int(x) for x in self.extents)
-        room = 1
-        for extent, every in zip((n, p, q), self.every, strict=True):
-            room *= _room(extent, bool(every))
-        table = np.empty((room + 1, 8 + 2 * len(self.unit)))
-        tiles = np.empty((room + 1, 3), dtype=np.int64)
-        scratch = (
-            np.empty(int(self.geometry[:, 5].max()), dtype=np.int64),
-            np.empty((p + 1, 3)),
-            np.empty((q + 1, 3)),
-            np.empty(n + 1, dtype=np.int64),
-            np.empty(p + 1, dtype=np.int64),
-            np.empty(q + 1, dtype=np.int64),
-        )
-        rows = tables.pixel_table(
-            self.extents, self.geometry, self.unit, self.streams, self.cost, self.longest, self.every, scratch, tiles, table
-        )  # fmt: skip
-        return np.ascontiguousarray(table[:rows]), np.ascontiguousarray(tiles[:rows])
+    def rows(self, n: Ints, p: Ints, q: Ints, window_p: Floats, window_q: Floats) -> Floats:
+        """The table of all tiles n x p x q; window_p, window_q: of each p and q."""
+        extents = self.extents
+        sizes = [axis.ravel() for axis in np.meshgrid(n, p, q, indexing="ij")]
+        at_p, at_q = (axis.ravel() for axis in np.meshgrid(n, np.arange(len(p)), np.arange(len(q)), indexing="ij")[1:])
+        wp, wq = window_p[at_p], window_q[at_q]
+        trips = [-(-extent // size) for extent, size in zip(extents, sizes, strict=True)]
+        table = np.empty((len(wp), 8 + 2 * len(self.units)))
+        table[:, 0] = sizes[0] * wp[:, 0] * wq[:, 0]
+        table[:, 1] = sizes[0] * sizes[1] * sizes[2]
+        table[:, 2], table[:, 3], table[:, 4] = trips
+        table[:, 5] = extents[0] * wp[:, 1] * wq[:, 1]
+        table[:, 6] = extents[0] * wp[:, 2] * wq[:, 1]
+        table[:, 7] = extents[0] * wp[:, 1] * wq[:, 2]
+        table[:, 8::2], table[:, 9::2] = self._steps(sizes, trips)
+        return table
 
-    def row(self, n: int, p: int, q: int) -> tuple[Floats, Ints]:
-        """The table of one tile."""
-        windows = []
-        stamp = np.empty(int(self.geometry[:, 5].max()), dtype=np.int64)
-        for size, extent, g in zip((p, q), self.extents[1:], self.geometry, strict=True):
-            window = np.empty((int(extent) + 1, 3))
-            tables.touched(*(int(x) for x in g[:1]), size, *(int(x) for x in g[1:]), stamp, window[size])
-            windows.append(window)
-        table = np.empty((1, 8 + 2 * len(self.unit)))
-        tables.pixel_row(n, p, q, self.extents, self.unit, *windows, self.streams, self.cost, self.longest, table, 0)
-        return table, np.array([[n, p, q]], dtype=np.int64)
+    def _steps(self, sizes: list[Ints], trips: list[Ints]) -> tuple[Floats, Floats]:
+        """Array steps and folds summed over the tiles, ragged ones included, for every unrolling: [tiles,
+        unrollings].
+        """
+        un, up, uq, flat = (np.array(column, dtype=np.int64) for column in zip(*self.units, strict=True))
+        longest = None if self.longest is None else np.array(self.longest, dtype=np.int64)
+        ragged = [extent - (t - 1) * size for extent, t, size in zip(self.extents, trips, sizes, strict=True)]
+        steps, folds = np.zeros((len(sizes[0]), len(un))), np.zeros((len(sizes[0]), len(un)))
+        cut = [bool((t > 1).any()) for t in trips]
+        for corner in itertools.product(*((False, True) if c else (True,) for c in cut)):
+            n, p, q = ((ragged[at] if last else sizes[at])[:, None] for at, last in enumerate(corner))
+            times = np.ones(len(sizes[0]))
+            for at, last in enumerate(corner):
+                if not last:
+                    times *= trips[at] - 1
+            items = -(-n // un) * 1.0
+            one = items * -(-(p * q) // flat) if flat.all() else items * -(-p // up) * -(-q // uq)
+            steps += times[:, None] * one
+            if self.fold is not None:
+                folds += times[:, None] * _stream(one, self.fold, longest)
+        return steps, folds if self.fold is not None else steps
+
+    def one(self, n: int, p: int, q: int) -> tuple[Floats, Ints]:
+        """The table of one tile, and its sizes."""
+        windows = [_windows(e, g, (x,)) for e, g, x in zip(self.extents[1:], self.geometry, (p, q), strict=True)]
+        sizes = np.array([[n, p, q]], dtype=np.int64)
+        return self.rows(sizes[:, 0], sizes[:, 1], sizes[:, 2], *windows), sizes
 
 
-def _room(extent: int, every: bool) -> int:
-    """At most how many tile sizes an axis has: every integer, or the distinct ceil(extent / n)."""
-    return extent if every else min(extent, 2 * int(extent**0.5) + 2)
+@functools.lru_cache(maxsize=4096)
+def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
+    """(table, sizes n p q of its rows, rows that each unrolling needs, where each unrolling's begin)."""
+    units = np.array(pixels.units)
+    cut = bool((units[:, 1:] > 1).any())
+    sizes = [_sizes(pixels.extents[0], bool((units[:, 0] > 1).any()))]
+    sizes += [_sizes(e, cut, g) for e, g in zip(pixels.extents[1:], pixels.geometry, strict=True)]
+    windows = [_windows(e, g, x) for e, g, x in zip(pixels.extents[1:], pixels.geometry, sizes[1:], strict=True)]
+    n, p, q = (np.array(axis, dtype=np.int64) for axis in sizes)
+    table = pixels.rows(n, p, q, *windows)
+    tiles = np.stack([axis.ravel() for axis in np.meshgrid(n, p, q, indexing="ij")], axis=1)
+    whole = (table[:, 2:5] == 1.0).all(axis=1)
+    order = np.lexsort((table[:, 1], table[:, 0]))
+    # What a tiling's cost depends on: window, pixels, trips, inputs without and with sharing.
+    shared = np.minimum(table[:, 6], table[:, 7])
+    cost = np.stack([table[:, 0], table[:, 1], table[:, 2] * table[:, 3] * table[:, 4], table[:, 5], shared], axis=1)
+    base = _smallest(table, pixels.extents)
+    smaller = (base == np.arange(len(base))) | (cost < cost[base]).any(axis=1)
+    needed = []
+    out = np.empty(len(table), dtype=np.int64)
+    for u in range(len(units)):
+        columns = table[:, 8 + 2 * u : 10 + 2 * u]
+        saves = smaller | (columns < columns[base]).any(axis=1)
+        rows = order[saves[order]]
+        count = tables.keep_front(np.ascontiguousarray(np.hstack([cost[rows], columns[rows]])), whole[rows], out)
+        needed.append(rows[out[:count]])
+    used = np.unique(np.concatenate(needed))
+    starts = np.cumsum([0] + [len(rows) for rows in needed])
+    place = np.searchsorted(used, np.concatenate(needed))
+    return np.ascontiguousarray(table[used]), np.ascontiguousarray(tiles[used]), place, starts
+
+
+def _smallest(table: Floats, extents: tuple[int, int, int]) -> Ints:
+    """For every row of a full pixel table, the row of the smallest tile with the same trips: its first."""
+    _, p, q = extents
+    key = ((table[:, 2] * (p + 1)) + table[:, 3]) * (q + 1) + table[:, 4]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse], dtype=np.int64)
 
 
 def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
@@ -232,22 +333,28 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
 
 
 def _rules(spec: ArraySpec) -> Ints:
-    """Feed rules of the stationarity (inputs, weights, partial outputs) and what shares the SRAM; see `on_chip_cycles`."""
+    """Feed rules of the stationarity (inputs, weights, partial outputs) and what shares the SRAM; see
+    `on_chip_cycles`.
+    """
     feeds = {"weights": (0, 1, 1), "outputs": (0, 0, 2), "inputs": (1, 0, 1), "rows": (0, 1, 1)}[spec.stationary]
     held = tuple(int(word in spec.holds) for word in ("inputs", "weights", "outputs"))
     partial = 0 if spec.accumulator_bytes > 0 else feeds[2]
-    return np.array([feeds[0], feeds[1], partial, *held], dtype=np.int64)
+    return np.array([feeds[0], feeds[1], partial, *held, 0, 0], dtype=np.int64)
 
 
+@functools.lru_cache(maxsize=1024)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
-    """All candidate tables of a layer on an array."""
+    """All candidate tables of a layer on an array; kept in memory."""
     units = unrollings(shape.extents, spec)
-    group, axis_k, axis_c = (axis.table() for axis in _axes(shape, spec, units))
-    pixel, tiles = _Pixels.of(shape, spec, units).table()
+    group, axis_k, axis_c = _axes(shape, spec, units, (0, 0, 0))
+    pixel, tiles, needed, starts = _pixel_table(_Pixels.of(shape, spec, units))
     group = _group_tiles(group)
     numbers = _numbers(shape, spec, units)
-    numbers[kernels.LEAST] = _least(group, pixel, axis_k, axis_c, len(units.factors), numbers)
-    return Tables(group, pixel, axis_k, axis_c, tiles, units, numbers, _rules(spec))
+    numbers[kernels.LEAST] = _least(group, pixel, axis_k, axis_c, numbers)
+    rules = _rules(spec)
+    rules[kernels.MERGED] = bool((pixel[:, 5] == np.minimum(pixel[:, 6], pixel[:, 7])).all())
+    rules[kernels.LAST_BIN] = _last_bin(group, pixel, axis_k, axis_c, numbers)
+    return Tables(group, pixel, axis_k, axis_c, tiles, needed, starts, units, numbers, rules)
 
 
 def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
@@ -258,14 +365,19 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
         if not 1 <= tile[loop] <= extent:
             raise OptionError(f"tile.{loop}: must be from 1 to {extent}, got {tile[loop]}")
     units = unrollings(shape.extents, spec)
-    axes = _axes(shape, spec, units)
-    group, axis_k, axis_c = (axis.row(tile[loop]) for axis, loop in zip(axes, "gkc", strict=True))
-    pixel, tiles = _Pixels.of(shape, spec, units).row(tile["n"], tile["p"], tile["q"])
-    return Tables(group, pixel, axis_k, axis_c, tiles, units, _numbers(shape, spec, units), _rules(spec))
+    axes = _axes(shape, spec, units, (tile["g"], tile["k"], tile["c"]))
+    pixel, tiles = _Pixels.of(shape, spec, units).one(tile["n"], tile["p"], tile["q"])
+    row = np.zeros(len(units.factors), dtype=np.int64)
+    starts = np.arange(len(row) + 1)
+    return Tables(
+        axes[0], pixel, axes[1], axes[2], tiles, row, starts, units, _numbers(shape, spec, units), _rules(spec)
+    )
 
 
 def _group_tiles(table: Floats) -> Floats:
-    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger one."""
+    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger
+    one.
+    """
     rows: list[int] = []
     for row in range(len(table) - 1, -1, -1):
         if not any((table[other, 2:] <= table[row, 2:]).all() for other in rows):
@@ -273,7 +385,22 @@ def _group_tiles(table: Floats) -> Floats:
     return np.ascontiguousarray(table[rows])
 
 
-def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, count: int, numbers: Floats) -> float:
+def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> float:
     """No tiling takes fewer on-chip cycles: the best unrolling with the best tile of each axis."""
-    best = group[:, 3::2].min(axis=0) * axis_k[:, 3::2].min(axis=0) * axis_c[:, 3::2].min(axis=0) * pixel[:, 9::2].min(axis=0)
-    return float(best[:count].min()) + float(numbers[kernels.FILL])
+    best = (
+        axis_k[:, 3::2].min(axis=0)
+        * pixel[:, 9::2].min(axis=0)
+        * axis_c[:, 3::2].min(axis=0)
+        * group[:, 3::2].min(axis=0)
+    )
+    return float(best.min()) + float(numbers[kernels.FILL])
+
+
+def _last_bin(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> int:
+    """Bin of a footprint that no tiling exceeds."""
+    k, c = axis_k[0, 0], axis_c[0, 0]
+    largest = (
+        numbers[0] * pixel[:, 0].max() * c + numbers[1] * k * c + max(numbers[2], numbers[3]) * k * pixel[:, 1].max()
+    )
+    largest = largest * group[:, 0].max() + numbers[8:11].sum()
+    return min(kernels.BINS - 1, int(np.float64(largest * numbers[7]).view(np.int64) >> 48) - 16367)

@@ -1,7 +1,7 @@
 """Footprint, outer-memory bytes and on-chip cycles of one given tiling, in any of the 120 loop orders.
 
-The search in `frontier.py` uses closed forms of its own for the orders that matter; every point of a frontier costs here
-what the search says it costs, and this file is what the loop-walking twin of the tests is compared with.
+The search in `frontier.py` uses closed forms of its own for the orders that matter; every point of a frontier costs
+here what the search says it costs, and this file is what the loop-walking twin of the tests is compared with.
 
 Layout of `numbers` (float64): see the names below. `rules` (int64): feed rules of the stationarity, then what the SRAM
 holds.
@@ -27,7 +27,8 @@ def loop_rules(position, n1, k1, c1, p1, q1):
     """What the loop order implies: (weights re-read over these loops, inputs over K, shared axis, outputs unfinished).
 
     position: int64[5], place of N, K, C, P, Q, outermost 0. n1..q1: whether the loop is trivial (one trip).
-    First: bits 1, 2, 4 for N, P, Q loops outside the innermost non-trivial loop of the weights. Third: 0 none, 1 P, 2 Q.
+    First: bits 1, 2, 4 for N, P, Q loops outside the innermost non-trivial loop of the weights. Third: 0 none, 1 P,
+    2 Q.
     """
     last = -1
     if not k1:
@@ -82,15 +83,15 @@ def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers
     """Cycles of the best unrolling: the largest of array, interconnect and SRAM ports. Returns (cycles, unrolling)."""
     best, which = math.inf, 0
     for u in range(copies.shape[0]):
-        array = axis_k[kr, 3 + 2 * u] * pixel[pr, 9 + 2 * u] * axis_c[cr, 3 + 2 * u] * group[gr, 2 + 2 * u] + numbers[FILL]
+        array = (
+            axis_k[kr, 3 + 2 * u] * pixel[pr, 9 + 2 * u] * axis_c[cr, 3 + 2 * u] * group[gr, 2 + 2 * u] + numbers[FILL]
+        )
         if array >= best:
             continue
         inputs = axis_k[kr, 2 + 2 * u] if rules[FEED_IN_RULE] == 0 else axis_k[kr, 1]
         inputs *= numbers[FEED_IN] * copies[u, 0]
-        if rules[FEED_WT_RULE] == 0:
-            weights = pixel[pr, 8 + 2 * u]
-        else:
-            weights = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
+        trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
+        weights = pixel[pr, 8 + 2 * u] if rules[FEED_WT_RULE] == 0 else trips
         weights *= numbers[FEED_WT] * copies[u, 1]
         outputs = numbers[FEED_OUT]
         if rules[FEED_OUT_RULE] == 1:
@@ -98,7 +99,7 @@ def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers
         elif rules[FEED_OUT_RULE] == 2:
             outputs += numbers[FEED_PARTIAL] * (axis_c[cr, 1] - 1.0)
         shared = inputs * rules[HOLDS_IN] + weights * rules[HOLDS_WT] + outputs * rules[HOLDS_OUT]
-        cycles = max(array, max(shared / numbers[LINK], (shared + outer_bytes) / numbers[PORT]))
+        cycles = max(array, shared / numbers[LINK], (shared + outer_bytes) / numbers[PORT])
         if cycles < best:
             best, which = cycles, u
     return best, which
