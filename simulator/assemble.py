@@ -76,7 +76,7 @@ def assemble(
         waterfall=named(total),
         waterfall_period=named(period),
         gain_if_infinite=dict(gains or {}),
-        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *_host_layer(host_s)),
+        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *host_layer(host_s)),
         throughput_per_tops=throughput / peak,
         throughput_per_dram=throughput / devices if devices else None,
         throughput_per_sram_mib=throughput / (chip.sram.capacity_bytes / MIB),
@@ -157,7 +157,7 @@ def _layers(
     )
 
 
-def _host_layer(host_s: float) -> tuple[LayerResult, ...]:
+def host_layer(host_s: float) -> tuple[LayerResult, ...]:
     """The batch's way in and out over the host link, as a layer of its own, so that the layers sum to the latency."""
     if host_s == 0.0:
         return ()

@@ -7,15 +7,18 @@ from typing import Any
 import networkx as nx
 
 from simulator.assemble import assemble, host_seconds
+from simulator.assemble_space import assemble_space
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.gains import gains as gains_of
+from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.lowering import lower
 from simulator.result import Result
 from simulator.schedule.best import best
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
+from simulator.schedule.space import place
 from simulator.store import frontiers
 
 _pools: "weakref.WeakKeyDictionary[nx.DiGraph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
@@ -39,6 +42,8 @@ def simulate(
     graph = load_network(network) if isinstance(network, str) else network
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machine = machine_of(chip)
+    if chip.schedule.placement == "space":
+        return _in_space(graph, chip, machine, batch, precision)
     optimal = chip.schedule.residency == "optimal"
     split = chip.schedule.sub_batches and optimal
 
@@ -53,6 +58,19 @@ def simulate(
         period_s = max(steady.time_s, host_s)
         saved = gains_of(machine, batch, pools, optimal, split, period_s, host_s, chip.dram is not None)
     return assemble(chip, machine, low, cold, steady, precision, saved)
+
+
+def _in_space(graph: nx.DiGraph, chip: Architecture, machine: Machine, batch: int, precision: str) -> Result:
+    """The layers side by side as a pipeline of stages."""
+    low, fused = lower(graph, chip, batch, precision), fuse(graph, chip.vector.fuses)
+    period, latency = (
+        place(
+            low, fused, low.spec, machine.capacity_bytes, machine.cycle_s, machine.byte_s, machine.overhead_s,
+            float(chip.vector.lanes), chip.dram is not None, goal,
+        )
+        for goal in ("period", "latency")
+    )  # fmt: skip
+    return assemble_space(chip, machine, low, latency, period, precision)
 
 
 def machine_of(chip: Architecture) -> Machine:
