@@ -119,7 +119,8 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
     if len(tiled):
         stacked, built = stack_of(pool)
         place = {shape: at for at, shape in enumerate(pool.shapes)}
-        layers = np.array([place[rows[step].shape] for step in tiled], dtype=np.int64)
+        shapes = [rows[step].shape for step in tiled]
+        layers = np.array([place[shape] for shape in shapes if shape is not None], dtype=np.int64)
         at = piece.path[tiled, 1]
         cycles = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
         on_chip[tiled, 0:4] = cycles[:, 1:5]
@@ -132,7 +133,13 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
 
 
 def _layers(
-    low: Lowered, plan: Plan, machine: Machine, parts: Floats, detail: list[dict[str, object]], outer: Floats, units: float
+    low: Lowered,
+    plan: Plan,
+    machine: Machine,
+    parts: Floats,
+    detail: list[dict[str, object]],
+    outer: Floats,
+    units: float,
 ) -> tuple[LayerResult, ...]:
     footprints, step_s, outer_list = plan.footprints().tolist(), plan.step_s.tolist(), outer.tolist()
     cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]).tolist()
@@ -175,7 +182,8 @@ def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
             )
     if plan.pieces[0].pool.moves.thinned:
         notes.append(
-            f"{plan.pieces[0].pool.moves.thinned} long-lived tensors go through outer memory: more would make too many resident sets"
+            f"{plan.pieces[0].pool.moves.thinned} long-lived tensors go through outer memory: there would be too many sets "
+            "of resident tensors"
         )
     return tuple(notes)
 

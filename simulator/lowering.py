@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
-from simulator.graph.fuse import Step, Steps, fuse
+from simulator.graph.build import Graph
+from simulator.graph.fuse import Step, fuse
 from simulator.graph.layer import Layer
 from simulator.tiling import Shape
 from simulator.unrolling import ArraySpec
@@ -90,7 +90,9 @@ class Lowered:
         """Network inputs and outputs for the batch. [B]"""
         return sum(
             size
-            for size, producers, readers in zip(self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True)
+            for size, producers, readers in zip(
+                self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True
+            )
             if not producers or not readers
         )
 
@@ -124,17 +126,19 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
     )
 
 
-def check_batch(graph: nx.DiGraph, batch: int) -> None:
+def check_batch(graph: Graph, batch: int) -> None:
     """Raise NetworkError for a batch that is not a whole number of at least 1, or too large to count."""
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise NetworkError(f"batch: must be a whole number of at least 1, got {batch!r}")
     macs = max(1, sum(data["layer"].macs for _, data in graph.nodes(data=True)))
     if macs * batch > MOST_MACS:
         largest = MOST_MACS // macs
-        raise NetworkError(f"batch: must be at most {largest} for {graph.graph.get('name', 'this network')}, got {batch}")
+        raise NetworkError(
+            f"batch: must be at most {largest} for {graph.graph.get('name', 'this network')}, got {batch}"
+        )
 
 
-def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
+def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
     """Fuse, multiply by the batch and give every tensor its bytes."""
     check_batch(graph, batch)
     spec = array_spec(chip, precision)
@@ -144,9 +148,7 @@ def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str 
     winograd = 0.0
     if chip.array is not None and chip.array.winograd:
         winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
-    rows = tuple(
-        _row(step, fused, batch, width, acc_width, winograd, chip.vector.lanes) for step in fused.steps
-    )
+    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector.lanes) for step in fused.steps)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
@@ -159,9 +161,7 @@ def lower(graph: nx.DiGraph, chip: Architecture, batch: int = 1, precision: str 
     )
 
 
-def _row(
-    step: Step, fused: Steps, batch: int, width: float, acc_width: float, winograd: float, lanes: float
-) -> Row:
+def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, lanes: float) -> Row:
     layer = step.layer
     bytes_per = batch * width
     operations = batch * (layer.vector_operations + sum(f.vector_operations for f in step.fused))

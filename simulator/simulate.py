@@ -11,6 +11,7 @@ from simulator.assemble_space import assemble_space
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.gains import gains as gains_of
+from simulator.graph.build import Graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.lowering import lower
@@ -21,11 +22,11 @@ from simulator.schedule.solve import Machine, infeasible
 from simulator.schedule.space import place
 from simulator.store import frontiers
 
-_pools: "weakref.WeakKeyDictionary[nx.DiGraph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
+_pools: "weakref.WeakKeyDictionary[Graph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
 
 
 def simulate(
-    network: nx.DiGraph | str,
+    network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
     precision: str = "int8",
@@ -60,7 +61,7 @@ def simulate(
     return assemble(chip, machine, low, cold, steady, precision, saved)
 
 
-def _in_space(graph: nx.DiGraph, chip: Architecture, machine: Machine, batch: int, precision: str) -> Result:
+def _in_space(graph: Graph, chip: Architecture, machine: Machine, batch: int, precision: str) -> Result:
     """The layers side by side as a pipeline of stages."""
     low, fused = lower(graph, chip, batch, precision), fuse(graph, chip.vector.fuses)
     period, latency = (
@@ -88,7 +89,7 @@ def machine_of(chip: Architecture) -> Machine:
     )
 
 
-def pool_source(graph: nx.DiGraph, chip: Architecture, precision: str) -> Callable[[int], Pool]:
+def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[int], Pool]:
     """Gives the moves and frontiers of a network on a chip at any batch; kept for as long as the graph lives if it is frozen."""
     array = chip.array
     key = (

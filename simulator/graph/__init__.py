@@ -1,0 +1,1 @@
+"""Layers, layer graphs, fusion and loading."""

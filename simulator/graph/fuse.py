@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import networkx as nx
-
+from simulator.graph.build import Graph
 from simulator.graph.layer import Layer
 
 
@@ -63,7 +62,7 @@ class _Open:
     extra: list[str] = field(default_factory=list)
 
 
-def fuse(graph: nx.DiGraph, words: Iterable[str]) -> Steps:
+def fuse(graph: Graph, words: Iterable[str]) -> Steps:
     """Steps of `graph` on a chip that fuses the vector kinds in `words` into their producer.
 
     A vector layer fuses into the producer that runs last of its inputs, if nothing else reads that producer's value; its
@@ -76,15 +75,16 @@ def fuse(graph: nx.DiGraph, words: Iterable[str]) -> Steps:
     sources: list[str] = []
     for node in graph.nodes:
         layer: Layer = graph.nodes[node]["layer"]
-        inputs = [u for u, _, kind in graph.in_edges(node, data="operand") if kind != "weights"]
-        second = [u for u, _, kind in graph.in_edges(node, data="operand") if kind == "weights"]
+        operands = {u: edge["operand"] for u, edge in graph.pred[node].items()}
+        inputs = [u for u, operand in operands.items() if operand != "weights"]
+        second = [u for u, operand in operands.items() if operand == "weights"]
         if layer.kind == "input":
             sources.append(node)
             continue
         if layer.kind == "concat" and "concat" in fuses and _may_join(inputs, ends, joined):
             joined.update(dict.fromkeys(inputs, node))
             continue
-        host = _host(graph, node, layer, inputs, ends, joined, fuses)
+        host = _host(graph, layer, inputs, ends, joined, fuses)
         if host is not None:
             step = steps[host]
             step.extra.extend(u for u in inputs if u != step.tail)
@@ -103,8 +103,7 @@ def _may_join(inputs: list[str], ends: dict[str, int], joined: dict[str, str]) -
 
 
 def _host(
-    graph: nx.DiGraph,
-    node: str,
+    graph: Graph,
     layer: Layer,
     inputs: list[str],
     ends: dict[str, int],
@@ -123,7 +122,7 @@ def _host(
     return ends[last]
 
 
-def _close(graph: nx.DiGraph, steps: list[_Open], joined: dict[str, str], sources: list[str]) -> Steps:
+def _close(graph: Graph, steps: list[_Open], joined: dict[str, str], sources: list[str]) -> Steps:
     """Number the tensors: one a step's value, one for all values that a concat joins."""
     names: dict[str, int] = {}
     for node in [*sources, *(joined.get(step.tail, step.tail) for step in steps)]:

@@ -62,7 +62,8 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     graph.graph.setdefault("name", Path(text).stem)
     graph.graph["parameters"] = arguments
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
-    return nx.freeze(graph)
+    frozen: Graph = nx.freeze(graph)
+    return frozen
 
 
 def network_digest(graph: Graph) -> str:

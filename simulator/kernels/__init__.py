@@ -1,0 +1,1 @@
+"""All jitted code: arrays in, arrays out; one file a search."""

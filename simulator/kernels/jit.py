@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import config
 
 
 def _probe(x):
@@ -24,7 +25,7 @@ def _cache_works() -> bool:
     try:
         numba.njit(cache=True)(_probe)
     except RuntimeError:
-        if not numba.config.DISABLE_JIT:
+        if not getattr(config, "DISABLE_JIT", 0):
             sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
         return False
     return True
@@ -37,7 +38,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
     """Whether any of the kernels has no entry in numba's disk cache, so that its first call will compile. Cheap."""
-    if numba.config.DISABLE_JIT or os.environ.get("ROOFTILE_QUIET"):
+    if getattr(config, "DISABLE_JIT", 0) or os.environ.get("ROOFTILE_QUIET"):
         return False
     for dispatcher in dispatchers:
         stats = getattr(dispatcher, "stats", None)

@@ -95,14 +95,30 @@ def step_time(cycles, total, chip):
 
 @kernel
 def residency(
-    first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, end, state_in, rest, limit,
-    points, values, choice,
+    first,
+    source,
+    target,
+    spans,
+    costs,
+    steps,
+    pool,
+    blocks,
+    marks,
+    chip,
+    begin,
+    end,
+    state_in,
+    rest,
+    limit,
+    points,
+    values,
+    choice,
 ):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
     Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
-    after the step, is dropped. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch. values: float64[steps + 1, states, 2].
-    choice: int64[steps, states, 2]; point -1 is vector work.
+    after the step, is dropped. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch.
+    values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
     states = values.shape[1]
     for state in range(states):
@@ -187,8 +203,24 @@ def insert(labels, count, time, ahead, own):
 
 @kernel
 def prefetch(
-    first, source, target, spans, costs, steps, pool, blocks, marks, chip, ahead, start, to_come, rest, limit,
-    labels, counts, points,
+    first,
+    source,
+    target,
+    spans,
+    costs,
+    steps,
+    pool,
+    blocks,
+    marks,
+    chip,
+    ahead,
+    start,
+    to_come,
+    rest,
+    limit,
+    labels,
+    counts,
+    points,
 ):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
@@ -227,11 +259,11 @@ def prefetch(
                 on_chip = cycles * chip[1]
                 for label in range(had):
                     have = labels[step, source[move], label, 1]
-                    used = min(have, min(costs[move, 3], total))
+                    used = min(have, costs[move, 3], total)
                     time = max(on_chip, (total - used) * chip[2])
                     spare = 0.0 if math.isinf(per_second) else per_second * time - (total - used)
                     later = ahead if math.isinf(per_second) else have - used + max(0.0, spare)
-                    later = min(later, min(ahead, to_come[step]))
+                    later = min(later, ahead, to_come[step])
                     done = labels[step, source[move], label, 0] + time + chip[4]
                     if done + max(rest[step, 0], (rest[step, 1] - later) * chip[2]) >= limit:
                         stopped = True
@@ -262,8 +294,28 @@ def walk_labels(first, source, labels, last_label, path, times):
 
 @kernel
 def segments(
-    first, source, target, spans, spans_kept, costs, costs_kept, steps, pool, blocks, marks, chip, repeats, cuts, before,
-    after, limit, weights, points, values, choice, table,
+    first,
+    source,
+    target,
+    spans,
+    spans_kept,
+    costs,
+    costs_kept,
+    steps,
+    pool,
+    blocks,
+    marks,
+    chip,
+    repeats,
+    cuts,
+    before,
+    after,
+    limit,
+    weights,
+    points,
+    values,
+    choice,
+    table,
 ):
     """Time of every segment run `repeats` times: table[i, j, in, out, held], from cut i to cut j; the rest is left alone. [s]
 

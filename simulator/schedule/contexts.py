@@ -77,7 +77,6 @@ class Pipeline:
     levels: Floats
     lags: Floats
     line: Ints
-    start: Ints
 
     def rooms(self, first: int, end: int) -> tuple[Floats, Ints]:
         """(buffer bytes of the contexts first .. step, rows that wait on every edge of first .. end)."""
@@ -126,10 +125,9 @@ class Pipeline:
         node_s = np.full(len(s.units), vector_s)
         on_vector = np.where(s.vector_operations > 0.0, vector_s, 0.0)
         node_s[s.first_node[:-1]] = np.maximum(on_vector, cycles * chip.cycle_s) + chip.overhead_s
-        leaves = s.last_reader[: s.steps] > end
         found = kernels.fill(
-            first, end, s.first_node, s.units, s.outs, s.first_edge, s.edges, leaves, node_s / s.units, roofs[3],
-            self.start, np.empty(int(s.units.sum())),
+            first, end, s.first_node, s.units, s.outs, s.rows_of, s.first_edge, s.edges, s.takers, s.first_taker, s.start,
+            self.rooms(first, end)[1], node_s / s.units, roofs[3], s.last_reader[: s.steps] > end,
         )  # fmt: skip
         return max(float(found), float(roofs.max()))
 
@@ -144,8 +142,7 @@ def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeli
     lags, line = np.zeros(len(stages.edges)), np.zeros(len(stages.edges), dtype=np.int64)
     kernels.own_buffers(stages.units, stages.first_edge, stages.edges, lags, line)
     levels = np.unique(np.append(curves[:, 1:], 0.0))
-    start = np.cumsum(stages.units) - stages.units
-    return Pipeline(stages, spec, chip, low.batch, stages.computes, curves, levels, lags, line, start)
+    return Pipeline(stages, spec, chip, low.batch, stages.computes, curves, levels, lags, line)
 
 
 @dataclass(frozen=True)

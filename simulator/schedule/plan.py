@@ -68,7 +68,7 @@ class Piece:
         """Outer-memory bytes of each step, all runs."""
         moves, costs = self.path[:, 0], self.terms.costs
         once = np.maximum(0.0, self.tile_bytes() + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
-        return once * self.repeats + (0.0 if self.load_bytes is None else self.load_bytes)
+        return np.asarray(once * self.repeats + (0.0 if self.load_bytes is None else self.load_bytes))
 
     def cycles(self) -> Floats:
         """On-chip cycles of each step, one run."""
@@ -87,7 +87,9 @@ class Piece:
             tiles = np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), 0], tiles)
         held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
         return np.asarray(
-            tiles + self.terms.costs[moves, kernels.RESERVED] + (self.around_bytes + held + float(self.terms.kept.sum()))
+            tiles
+            + self.terms.costs[moves, kernels.RESERVED]
+            + (self.around_bytes + held + float(self.terms.kept.sum()))
         )
 
 

@@ -28,8 +28,9 @@ class Pool:
 
     points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans: rows lo..hi
     a move may use (equal for vector work) and where its blocks begin; spans_kept: the same where the step's weights are in
-    SRAM as a whole. blocks, marks: staircases to start queries from (`kernels.programme.mark`). costs: float64[moves, 4] and steps: float64[steps, 2] as `kernels.programme` reads
-    them. move_step: the step of each move. weights: constant weight bytes of each step. [B]
+    SRAM as a whole. blocks, marks: staircases to start queries from (`kernels.programme.mark`). costs: float64[moves, 4]
+    and steps: float64[steps, 2] as `kernels.programme` reads them. move_step: the step of each move. weights: constant
+    weight bytes of each step. [B]
     """
 
     low: Lowered
@@ -95,7 +96,10 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
     least = _least(plan, points, spans_kept, steps)
-    return Pool(low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least, shapes, point_shape)
+    return Pool(
+        low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least, shapes,
+        point_shape,
+    )  # fmt: skip
 
 
 def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:

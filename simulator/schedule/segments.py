@@ -77,7 +77,9 @@ def in_segments(
     if chosen is None:
         return None
     pieces = [_piece(pools[choice.size], machine, kept, batch // choice.size, choice) for choice in chosen]
-    return None if any(piece is None for piece in pieces) else Plan(tuple(piece for piece in pieces if piece is not None))
+    return (
+        None if any(piece is None for piece in pieces) else Plan(tuple(piece for piece in pieces if piece is not None))
+    )
 
 
 def _table(pool: Pool, machine: Machine, kept: Floats, repeats: int, before: Floats, limit_s: float) -> Floats:

@@ -98,17 +98,15 @@ def _step_times(piece: Piece) -> Floats:
 
 
 def ahead_sizes(capacity: float) -> list[float]:
-    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
+    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 4^k, the same list for every chip."""
     sizes, size = [0.0], 64.0 * KIB
     while size < capacity:
         sizes.append(size)
-        size *= 2.0
+        size *= 4.0
     return sizes
 
 
-def _solve_ahead(
-    pool: Pool, terms: Terms, limit_s: tuple[float, float]
-) -> tuple[Plan | None, Plan | None]:
+def _solve_ahead(pool: Pool, terms: Terms, limit_s: tuple[float, float]) -> tuple[Plan | None, Plan | None]:
     """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
 
     limit_s: only a faster cold schedule, or a faster steady one, is of interest.
@@ -185,7 +183,7 @@ def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
                 f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {min(needs):,.0f} bytes of SRAM for its "
                 f"smallest tiling, got {machine.capacity_bytes:,.0f}"
             )
-    if len(lines) > 4:  # noqa: PLR2004 - enough to see the pattern
+    if len(lines) > 4:
         lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
     return InfeasibleError("\n".join(lines) or f"{chip_name}: sram.capacity_mib: no schedule fits the SRAM")
 

@@ -45,6 +45,10 @@ class Stages:
     vector_operations: Floats
     weight_bytes: Floats
     fixed_bytes: Floats
+    rows_of: Ints
+    takers: Ints
+    first_taker: Ints
+    start: Ints
     shapes: tuple[Shape | None, ...]
 
     @property
@@ -126,7 +130,7 @@ class _Builder:
         earlier = [step for step in tensor.producers if step < number]
         if not earlier:
             rows = self.input_rows.setdefault(read.tensor, layer.in_height)
-            yield -1, len(self.low.rows) + read.tensor, rows, read.elements * self.width
+            yield -1 - read.tensor, len(self.low.rows) + read.tensor, rows, read.elements * self.width
             return
         sizes = {step: self.fused.steps[step].output_elements for step in earlier}
         alike = [step for step in earlier if sizes[step] == read.elements]
@@ -186,6 +190,14 @@ def build_stages(low: Lowered, fused: Steps) -> Stages:
             last_reader[edge[kernels.SOURCE]] = node_step[node]
     last_reader[last_reader < 0] = steps
     source_bytes = np.array([row.output_bytes for row in low.rows] + list(low.tensor_bytes)) / low.batch
+    origins = len(builder.nodes) + len(low.tensor_bytes)
+    rows_of = np.zeros(origins, dtype=np.int64)
+    by_origin: list[list[tuple[int, int]]] = [[] for _ in range(origins)]
+    for number, (edge, _, node) in enumerate(flat):
+        producer = edge[kernels.PRODUCER]
+        origin = producer if producer >= 0 else len(builder.nodes) - 1 - producer
+        by_origin[origin].append((number, node))
+        rows_of[origin] = edge[kernels.ROWS]
     return Stages(
         first_node=np.array(builder.first_node, dtype=np.int64),
         units=np.array([node.units for node in builder.nodes], dtype=np.int64),
@@ -200,5 +212,9 @@ def build_stages(low: Lowered, fused: Steps) -> Stages:
         vector_operations=np.array([row.vector_operations / low.batch for row in low.rows]),
         weight_bytes=np.array([row.weight_bytes for row in low.rows]),
         fixed_bytes=np.array([row.fixed_bytes / low.batch for row in low.rows]),
+        rows_of=rows_of,
+        takers=np.array([pair for pairs in by_origin for pair in pairs], dtype=np.int64).reshape(-1, 2),
+        first_taker=np.cumsum([0, *(len(pairs) for pairs in by_origin)], dtype=np.int64),
+        start=np.cumsum([0, *(node.units for node in builder.nodes), *rows_of[len(builder.nodes) :]], dtype=np.int64),
         shapes=tuple(item_shape(row, low.batch) for row in low.rows),
     )

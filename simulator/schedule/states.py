@@ -65,7 +65,9 @@ def _life(low: Lowered, start: int, end: int) -> _Life:
 
 def moves(low: Lowered, optimal: bool = True) -> Moves:
     """Every move of the network; with `optimal` false all activations go through outer memory (the chip's compiler)."""
-    allowed = {t for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]} if optimal else set()
+    allowed = (
+        {t for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]} if optimal else set()
+    )
     thinned = 0
     while True:
         built = _build(low, frozenset(allowed))
@@ -127,7 +129,9 @@ def _choices(
     for keep in (False, True) if fresh else (False,):
         held = state | {row.output} if keep else state
         finished = frozenset(t for t in held if life.last[t] <= step and life.done[t] <= step)
-        read = [t for t in held - finished if step in low.tensor_readers[t] and life.done[t] <= step and t != row.output]
+        read = [
+            t for t in held - finished if step in low.tensor_readers[t] and life.done[t] <= step and t != row.output
+        ]
         for drops in product((False, True), repeat=len(read)):
             written = tuple(t for t, drop in zip(sorted(read), drops, strict=True) if drop)
             yield held, held - finished - frozenset(written), written
@@ -152,6 +156,6 @@ def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple
     found = []
     for step in range(len(low.rows) - 1):
         live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
-        if len(live) == 1 and 0 <= life.born[live[0]] and life.done[live[0]] <= step:
+        if len(live) == 1 and life.born[live[0]] >= 0 and life.done[live[0]] <= step:
             found.append((step + 1, live[0], numbers[step].get(frozenset(live), -1)))
     return (*found, (len(low.rows), -1, -1))
