@@ -314,11 +314,12 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
     outputs = g * n * k * p * q
     kernel_reads = 1.0 if spec.stationary == "rows" else r * s
     plane = shape.plane[0] * shape.plane[1] if spec.stationary == "rows" else p * q
+    load, overhead, hidden = fold_costs(spec)[0]
     fill = 0.0
-    if spec.systolic and spec.weights_double_buffered and spec.stationary != "outputs":
-        fill = spec.rows + spec.columns - 2.0 + spec.weight_load_cycles
-    elif spec.systolic and spec.stationary != "outputs":
-        fill = -1.0
+    if spec.systolic and hidden:
+        fill = spec.rows + spec.columns - 2.0 + load
+    elif spec.systolic and load + overhead >= 1.0:
+        fill = -1.0  # SCALE-Sim's report gives the index of the last cycle, not the count
     return np.array(
         [
             shape.in_width, shape.weight_width * r * s, shape.out_width, shape.acc_width,
