@@ -1,0 +1,108 @@
+"""The pages on the model agree with the program: constants, words, tables, and what is said to have no effect."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from simulator import load_chip, simulate
+from simulator.graph.build import NetworkBuilder
+from simulator.graph.layer import VECTOR_OPERATIONS
+from simulator.lowering import BITS, MOST_MACS
+from simulator.schedule import best, keep, solve, states, waterfall
+from simulator.simulate import machine_of
+from simulator.tiling import ORDERS
+from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
+from simulator.unrolling import MOST_TUPLES
+
+CLONE = Path(__file__).parents[1]
+MODEL, LAYER, SCHEDULE = (
+    (CLONE / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("model", "model_layer", "model_schedule")
+)
+
+
+def rows(page, first):
+    """Cells of the body of the table whose header begins with the cell `first`."""
+    body = re.search(rf"^\| {re.escape(first)} \|[^\n]*\n\|[-|]+\n((?:\|[^\n]*\n)+)", page, re.MULTILINE)[1]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines()]
+
+
+def small_network():
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(8, 12, 12), 16, 3, padding=1, activation="relu")
+    net.dense(net.global_pool(x), 10)
+    return net.build()
+
+
+def test_the_constants_are_those_of_the_program():
+    shown = {name: float(value) for name, value, *_ in rows(MODEL, "constant")}
+    cached = load_chip("example_edge", set={"sram.managed": "cache"})
+    assert shown == {
+        "phi": solve.PHI["layer"],
+        "port": PORT_EFFICIENCY,
+        "streamed DRAM": DRAM_STREAMED_EFFICIENCY,
+        "cache": machine_of(cached).capacity_bytes / cached.sram.capacity_bytes,
+    }
+
+
+def test_phi_of_the_other_overlaps_is_a_limit():
+    assert solve.PHI == {"none": 1.0, "layer": 0.25, "network": 0.0}
+    assert "phi = 1 (none), 0.25 (layer), 0 (network)" in SCHEDULE
+
+
+def test_the_bandwidth_is_the_lesser_of_devices_and_port():
+    assert "min(devices x rate x efficiency, 0.75 x port_bytes_per_cycle x clock)" in SCHEDULE
+    assert effective_bytes_per_s(100.0, 0.5, 80.0) == 50.0
+    assert effective_bytes_per_s(100.0, 0.9, 80.0) == 60.0
+
+
+def test_every_vector_kind_has_its_operations():
+    shown = {kind: float(count) for count, kinds in rows(MODEL, "operations per output") for kind in kinds.split(", ")}
+    assert shown == VECTOR_OPERATIONS
+
+
+def test_every_precision_has_its_bytes():
+    header = re.search(r"^\| (int4 \|[^\n]*) \|\n\|[-|]+\n\| ([^\n]*) \|$", MODEL, re.MULTILINE)
+    columns = zip(header[1].split(" | "), header[2].split(" | "), strict=True)
+    shown = {precision: 8 * float(size) for names, size in columns for precision in names.split(", ")}
+    assert shown == BITS
+    assert MOST_MACS == 2**53
+    assert "2**53" in MODEL
+
+
+def test_the_lists_of_sizes_are_those_of_the_program():
+    for page in (MODEL, SCHEDULE):
+        assert "64 KiB x 4^k" in page
+        assert "16 KiB x 2^(k/4)" in page
+    assert solve.ahead_sizes(2000.0 * KIB) == [0.0, 64.0 * KIB, 256.0 * KIB, 1024.0 * KIB]
+    assert keep.rooms(40.0 * KIB, 1e9) == [16.0 * KIB * 2.0 ** (step / 4) for step in range(6)]
+    assert keep.rooms(40.0 * KIB, 8.0 * KIB) == [32.0 * KIB, 16.0 * KIB * 2.0 ** (5 / 4)]
+    assert keep.PER_OCTAVE / best.SEGMENT_ROOMS == 8
+    assert "every eighth room" in SCHEDULE
+    assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
+    assert "at most 4096 sets of live resident tensors; at most\n  4096 unrollings an axis" in MODEL
+    assert f"room for {solve.LABELS}\nlabels" in SCHEDULE
+
+
+def test_the_loop_orders_are_those_of_the_search():
+    assert f"`{' '.join(ORDERS)}`" in LAYER
+    assert {order for row in rows(LAYER, "form") for order in row[3].split(", ")} == set(ORDERS)
+
+
+def test_the_waterfall_is_filled_in_the_order_shown():
+    shown = [(re.findall(r"`(\w+)`", part), re.split(" or |, ", roof)) for part, _, roof in rows(SCHEDULE, "part")]
+    pairs = [pair for parts, roofs in shown for pair in zip(parts, roofs, strict=True)]
+    assert pairs == [(part, waterfall.ROOFS[part]) for part in waterfall.PARTS]
+
+
+@pytest.mark.parametrize("key", re.findall(r"`([a-z_.]+)`", re.search(r"without effect\*\*: ([^(\n]*)", MODEL)[1]))
+def test_keys_without_effect_have_none(key):
+    plain = simulate(small_network(), load_chip("example_edge"))
+    changed = simulate(small_network(), load_chip("example_edge", set={key: 1}))
+    assert changed == plain, f"{key}: has an effect now; take it from the list in docs/model.md"
+
+
+def test_every_file_named_is_there():
+    for page in (MODEL, LAYER, SCHEDULE):
+        for name in re.findall(r"`((?:tests|simulator)/[\w/.]+)`", page):
+            assert (CLONE / name).exists(), name
