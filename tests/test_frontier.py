@@ -1,0 +1,262 @@
+"""The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles, cache."""
+
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator import cache
+from simulator.candidates import one_tile
+from simulator.errors import OptionError
+from simulator.kernels import onetile
+from simulator.tiling import (
+    ORDERS,
+    ArraySpec,
+    Frontier,
+    Shape,
+    breakdown,
+    breakdowns,
+    build_tables,
+    decode,
+    frontier,
+    positions,
+    stack,
+    tile_cost,
+    tile_sizes,
+)
+
+INF = float("inf")
+FEW = 4 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 25
+UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True)
+SYSTOLIC = ArraySpec(
+    1, 64, 64, "weights", ("reduction",), ("out_channels",), (), systolic=True, weight_load_cycles=64,
+    link_bytes_per_cycle=128, port_bytes_per_cycle=256,
+)  # fmt: skip
+CONVOLUTION = Shape((1, 1, 24, 10, 9, 9, 3, 3), stride=(2, 2), padding=(1, 1), plane=(18, 18))
+
+
+def least(found: Frontier, capacity: float) -> float:
+    return float(found.bytes_[found.footprint <= capacity].min())
+
+
+@pytest.mark.parametrize(("capacity", "published"), [(4096, 276_824_064), (131_072, 54_525_952), (524_288, 29_360_128)])
+def test_a_square_product_moves_no_more_than_the_best_known(capacity: int, published: int) -> None:
+    """2048 x 2048 x 2048 bytes, one-byte partial sums: AccelForge, Timeloop and ZigZag find no less than `published`."""
+    product = Shape((1, 1, 2048, 2048, 2048, 1, 1, 1), plane=(2048, 1), acc_width=1.0)
+    assert least(frontier(product, UNIT), capacity) <= published
+
+
+@pytest.mark.kernel
+def test_a_product_by_hand() -> None:
+    """2 x 2 x 2 bytes on one unit, all in three kinds of places: the points that pencil and paper give."""
+    product = Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1), acc_width=1.0)
+    found = frontier(product, UNIT)
+    points = list(zip(found.footprint.tolist(), found.bytes_.tolist(), strict=True))
+    assert points[0] == (3.0, 20.0)  # one element of each; the outputs stay, one operand passes in full for each
+    assert points[-1][1] == 12.0  # everything once
+    assert (found.cycles == 8.0).all()
+
+
+def test_points_rise_and_none_beats_another() -> None:
+    found = frontier(CONVOLUTION, SYSTOLIC)
+    assert (np.diff(found.footprint) >= 0).all()
+    values = np.stack([found.footprint, found.bytes_, found.cycles], axis=1)
+    no_worse = (values[:, None] <= values[None]).all(axis=2)
+    assert no_worse.sum() == len(values)  # nothing but each point itself
+
+
+@pytest.mark.parametrize("resident", range(8))
+def test_every_point_costs_what_the_search_says(resident: int) -> None:
+    built = build_tables(CONVOLUTION, SYSTOLIC)
+    found = frontier(CONVOLUTION, SYSTOLIC, resident, built)
+    layers = np.zeros(len(found), dtype=np.int64)
+    stacked = stack([CONVOLUTION], SYSTOLIC, [built])
+    for at, row in enumerate(tile_sizes(stacked, layers, found.codes).tolist()):
+        tile = dict(zip("gnkcpq", row[:6], strict=True))
+        cost = tile_cost(CONVOLUTION, SYSTOLIC, tile, ORDERS[row[6]], row[7], resident)
+        assert cost == pytest.approx((found.footprint[at], found.bytes_[at], found.cycles[at]), rel=1e-12)
+
+
+def test_more_residents_never_move_more() -> None:
+    for resident, bit in itertools.product(range(8), (1, 2, 4)):
+        fewer, more = (frontier(CONVOLUTION, SYSTOLIC, mask) for mask in (resident & ~bit, resident | bit))
+        assert more.bytes_.min() <= fewer.bytes_.min()
+        assert more.footprint.min() <= fewer.footprint.min()
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    first, second = frontier(CONVOLUTION, SYSTOLIC), frontier(CONVOLUTION, SYSTOLIC)
+    for name in ("footprint", "bytes_", "cycles", "codes"):
+        assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+SMALL = st.integers(1, 4)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> ArraySpec:
+    rows, columns = draw(st.permutations([("reduction",), ("out_channels",), ("pixels",), ()]))[:2]
+    return ArraySpec(
+        draw(SMALL), draw(SMALL), draw(SMALL), draw(st.sampled_from(["weights", "outputs", "inputs", "rows"])),
+        rows, columns, draw(st.sampled_from([(), ("batch",), ("groups",)])),
+        accumulator_bytes=draw(st.sampled_from([0.0, 16.0, 64.0])),
+        weights_double_buffered=draw(st.booleans()), systolic=draw(st.booleans()),
+        weight_load_cycles=draw(st.sampled_from([0.0, 3.0])), multicast=draw(st.booleans()),
+        link_bytes_per_cycle=draw(st.sampled_from([INF, 2.0])), port_bytes_per_cycle=draw(st.sampled_from([INF, 3.0])),
+        double_buffered=draw(st.booleans()), element_grain=draw(st.booleans()),
+    )  # fmt: skip
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> Shape:
+    kernel, stride, dilation = ((draw(st.integers(1, most)), draw(st.integers(1, most))) for most in (3, 3, 2))
+    extents = tuple(draw(SMALL) for _ in range(6))
+    padding = (draw(st.integers(0, kernel[0] - 1)), draw(st.integers(0, kernel[1] - 1)))
+    sides = zip(extents[4:], stride, kernel, dilation, padding, strict=True)
+    plane = tuple(max(1, (o - 1) * s + (k - 1) * d + 1 - 2 * pad) for o, s, k, d, pad in sides)
+    g, n, k, c, p, q = extents
+    return Shape(
+        (g, n, k, c, p, q, kernel[0], kernel[1]), stride, dilation, padding, (plane[0], plane[1]),
+        *(draw(st.sampled_from(widths)) for widths in ([1.0, 2.0], [0.5, 1.0], [0.25, 1.0, 2.0], [1.0, 4.0])),
+    )  # fmt: skip
+
+
+ALL_ORDERS = [positions("".join(order)) for order in itertools.permutations("NKCPQ")]
+
+
+@pytest.mark.kernel
+@settings(max_examples=FEW)
+@given(layers(), arrays(), st.integers(0, 7), st.randoms(use_true_random=False))
+def test_no_tiling_of_any_order_beats_the_frontier(shape, spec, resident, chosen) -> None:
+    """All 120 orders and four streams of random integer tiles: each is matched in footprint, bytes and cycles."""
+    found = frontier(shape, spec, resident)
+    for _ in range(6):
+        tile = {loop: chosen.randint(1, extent) for loop, extent in zip("gnkcpq", shape.extents, strict=False)}
+        built = one_tile(shape, spec, tile)
+        where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
+        for order, stream in itertools.product(chosen.sample(ALL_ORDERS, 20), range(-1, 3)):
+            if stream >= 0 and resident & (1 << stream):
+                continue
+            footprint, total = onetile.tiling_cost(*where, order, stream, resident, built.numbers)
+            cycles, _ = onetile.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
+            slack = 1 + 1e-12
+            fits = (found.footprint <= footprint * slack) & (found.bytes_ <= total * slack)
+            assert (fits & (found.cycles <= cycles * slack)).any(), (tile, order, stream)
+
+
+@pytest.mark.kernel
+@settings(max_examples=2 * FEW)
+@given(layers(), arrays(), st.integers(0, 7))
+def test_parts_of_the_cycles_sum_to_them(shape, spec, resident) -> None:
+    built = build_tables(shape, spec)
+    found = frontier(shape, spec, resident, built)
+    parts = breakdowns(stack([shape], spec, [built]), np.zeros(len(found), dtype=np.int64), found.codes, found.bytes_)
+    assert (parts >= 0).all()
+    assert parts[:, 1:5].sum(axis=1) == pytest.approx(parts[:, 0], rel=1e-15)
+    assert parts[:, [0, 5, 6]].max(axis=1) == pytest.approx(found.cycles, rel=1e-12)
+
+
+def test_a_fold_by_hand() -> None:
+    """49 pixels, 64 x 64 weights: one fold of 64 cycles to load, 126 to fill and drain, 49 steps, less the last index."""
+    layer = Shape((1, 1, 64, 64, 7, 7, 1, 1), plane=(7, 7))
+    found = frontier(layer, SYSTOLIC)
+    best = int(np.argmin(found.cycles))
+    parts = breakdown(layer, SYSTOLIC, int(found.codes[best]), float(found.bytes_[best]))
+    assert (parts.ideal, parts.edges, parts.fill_drain, parts.weight_loading) == (49.0, 0.0, 125.0, 64.0)
+    words = decode(layer, SYSTOLIC, int(found.codes[best]))
+    assert words["unrolling"] == {"out_channels": 64, "reduction": 64}
+    assert words["tile"]["k"] == words["tile"]["c"] == 64
+
+
+@pytest.mark.parametrize(
+    ("tile", "message"),
+    [
+        ({"g": 1, "n": 1, "k": 1, "c": 1, "p": 1, "q": 10}, "tile.q: must be from 1 to 9, got 10"),
+        ({"g": 1, "n": 1, "k": 1, "c": 1, "p": 1}, "tile: loops must be g n k c p q, got c g k n p"),
+    ],
+)
+def test_an_impossible_tile_is_refused(tile: dict[str, int], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        tile_cost(CONVOLUTION, UNIT, tile, "NKCPQ")
+
+
+def test_an_impossible_order_or_stream_is_refused() -> None:
+    tile = dict.fromkeys("gnkcpq", 1)
+    with pytest.raises(OptionError, match="order: must name each of N K C P Q once, got 'NKCPP'"):
+        tile_cost(CONVOLUTION, UNIT, tile, "NKCPP")
+    with pytest.raises(OptionError, match=r"stream: must be -1 \(none\), 0, 1 or 2, got 3"):
+        tile_cost(CONVOLUTION, UNIT, tile, "NKCPQ", 3)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def points(found: Frontier) -> cache.Points:
+    return found.footprint, found.bytes_, found.cycles, found.codes
+
+
+def test_frontiers_come_back_from_disk_bit_by_bit(kept: Path) -> None:
+    name = cache.name_of(CONVOLUTION, SYSTOLIC)
+    wanted = {mask: points(frontier(CONVOLUTION, SYSTOLIC, mask)) for mask in (0, 5)}
+    assert cache.load(name) == {}
+    assert cache.save(name, wanted)
+    back = cache.load(name)
+    assert set(back) == {0, 5}
+    for mask, parts in wanted.items():
+        assert [part.tobytes() for part in back[mask]] == [part.tobytes() for part in parts]
+    assert [path.name for path in kept.iterdir()] == [name + ".frontier.npy"]
+    assert cache.clear() > 0
+    assert cache.load(name) == {}
+    assert cache.clear() == 0
+
+
+def test_names_differ_by_layer_and_array() -> None:
+    assert (
+        len({cache.name_of(layer, spec) for layer in (CONVOLUTION, Shape((1,) * 8)) for spec in (UNIT, SYSTOLIC)}) == 4
+    )
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
+def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
+    cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
+    path = kept / "some.frontier.npy"
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(data[:-17])
+    elif damage == "flipped":
+        data[-30] ^= 1
+        path.write_bytes(data)
+    elif damage == "foreign":
+        np.save(path, np.arange(12.0))
+    else:
+        path.write_bytes(b"")
+    assert cache.load("some") == {}
+
+
+def test_a_full_cache_drops_what_was_used_longest_ago(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = points(frontier(CONVOLUTION, UNIT))
+    for name in ("old", "new"):
+        cache.save(name, {0: one})
+    for age, name in ((200, "old"), (100, "new")):
+        path = kept / f"{name}.frontier.npy"
+        monkeypatch.setattr(cache, "MOST_BYTES", 2 * path.stat().st_size)
+        os.utime(path, (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(cache, "_writes", 0)
+    cache.save("newest", {0: one})
+    assert sorted(path.name.split(".")[0] for path in kept.iterdir()) == ["new", "newest"]
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(blocked / "kept"))
+    assert not cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
+    assert cache.load("some") == {}
+    assert cache.clear() == 0
