@@ -43,8 +43,8 @@ def printable(text: str) -> str:
 def _usage(error: Any) -> str:
     """Return one line, where: what, for a fault in the command line; the parser's own words are the last resort."""
     kind = type(error).__name__
-    context = getattr(error, "ctx", None)
-    parameter = getattr(error, "param", None)
+    context: Any = getattr(error, "ctx", None)
+    parameter: Any = getattr(error, "param", None)
     if kind == "NoSuchOption":
         known = {name[2:] for p in context.command.params for name in p.opts if name.startswith("--")} | {"help"}
         close = difflib.get_close_matches(error.option_name.lstrip("-"), sorted(known), n=1)
