@@ -307,6 +307,7 @@ def segments(
     marks,
     chip,
     repeats,
+    reach,
     cuts,
     before,
     after,
@@ -323,9 +324,9 @@ def segments(
     one run, and whole-batch bytes beyond those. in, out: whether the tensors at the ends are resident for the whole batch;
     held: whether the weights of the segment come in once and stay for all runs. before[step]: least time of the batch
     before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
-    weights: bytes of each step's weights.
+    weights: bytes of each step's weights. reach: most cuts that a segment spans.
     """
-    count, capacity, last = cuts.shape[0], chip[0], steps.shape[0]
+    count, capacity = cuts.shape[0], chip[0]
     for i in range(count - 1):
         begin = int(cuts[i, 0])
         for entry in range(2):
@@ -335,15 +336,16 @@ def segments(
             room = capacity - (cuts[i, 3] if entry else 0.0)
             # Weights read by every run, end in outer memory: one pass through the network serves all ends.
             chip[0] = room
+            far = min(count, i + 1 + reach)
             failed = residency(
-                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, last, state_in, after,
+                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, int(cuts[far - 1, 0]), state_in, after,
                 (limit - before[begin]) / repeats, points, values, choice,
             )  # fmt: skip
             stay, at = 0.0, begin
-            for j in range(i + 1, count):
+            for j in range(i + 1, far):
                 if failed < 0 or cuts[j, 0] <= failed:
                     table[i, j, entry, 0, 0] = values[int(cuts[j, 0]), 0, 0] * repeats
-            for j in range(i + 1, count):
+            for j in range(i + 1, far):
                 end = int(cuts[j, 0])
                 while at < end:
                     stay += weights[at]
@@ -351,7 +353,7 @@ def segments(
                 for which in range(1, 4):
                     leave, held = which & 1, which >> 1
                     left = room - (cuts[j, 3] if leave else 0.0) - (stay if held else 0.0)
-                    if left <= 0.0 or (leave and cuts[j, 1] < 0) or (held and stay == 0.0):
+                    if left <= 0.0 or (leave and cuts[j, 1] < 0) or (held and (stay == 0.0 or repeats == 1)):
                         continue
                     chip[0] = left
                     load = stay * chip[2] if held else 0.0

@@ -12,6 +12,10 @@ from simulator.schedule.segments import divisors, in_segments
 from simulator.schedule.solve import Machine
 
 
+SEGMENT_ROOMS = 0.5
+"""Rooms for everything but kept weights that are tried with segments, in each doubling: one in four."""
+
+
 def best(
     machine: Machine, batch: int, pool_of: Callable[[int], Pool], keep: bool, sub_batches: bool
 ) -> tuple[Plan | None, Plan | None]:
@@ -24,17 +28,17 @@ def best(
     if batch == 1 or not sub_batches:
         return cold, steady
     for size in divisors(batch):
-        part_cold, part_steady = whole_batches(pool_of(size), machine, keep)
-        cold = faster(cold, repeated(part_cold, batch // size))
-        steady = faster(steady, repeated(part_steady, batch // size))
+        times = batch // size
+        limit = (cold.time_s / times if cold else np.inf, steady.time_s / times if steady else np.inf)
+        part_cold, part_steady = whole_batches(pool_of(size), machine, keep, limit)
+        cold, steady = faster(cold, repeated(part_cold, times)), faster(steady, repeated(part_steady, times))
     whole = pool_of(batch)
-    for room in [machine.capacity_bytes, *rooms(machine.capacity_bytes, float(whole.weights.sum()), 1)[::-1]]:
-        kept = share(whole, machine.capacity_bytes - room) if keep else np.zeros(len(whole.weights))
-        limit = max(plan.time_s if plan else np.inf for plan in (cold, steady))
-        found = in_segments(machine, batch, pool_of, kept, limit)
+    tried = rooms(machine.capacity_bytes, float(whole.weights.sum()), SEGMENT_ROOMS) if keep else []
+    for room in [machine.capacity_bytes, *tried[::-1]]:
+        kept = share(whole, machine.capacity_bytes - room)
+        most = max(plan.time_s if plan else np.inf for plan in (cold, steady))
+        found = in_segments(machine, batch, pool_of, kept, most)
         cold, steady = faster(cold, found), faster(steady, found)
-        if not keep:
-            break
     return cold, steady
 
 

@@ -26,6 +26,9 @@ SLICES = tuple(sorted({base << k for base in (1, 3) for k in range(18)} - {1}))
 """In how many slices of output channels a layer may run that does not fit as a whole: the same list for every chip, so
 that more SRAM only adds choices."""
 
+SLACK = 1e-9
+"""Relative slack of bounds: sums of a few hundred float64 terms agree to far better."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -57,7 +60,8 @@ def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
     out = np.empty((3, spec.count + 1))
     kernels.curve(
         extents, np.array(slots, dtype=np.int64).reshape(-1, 2), np.array([spec.rows, spec.columns, spec.count]),
-        "reduction" in used, "pixels" in used, fold, streams, spec.rate, out,
+        "reduction" in used, "pixels" in used, fold, streams, spec.rate,
+        np.ones((2, 1 + max(10, len(slots))), dtype=np.int64), out,
     )  # fmt: skip
     out.flags.writeable = False
     return out
@@ -125,9 +129,12 @@ class Pipeline:
         node_s = np.full(len(s.units), vector_s)
         on_vector = np.where(s.vector_operations > 0.0, vector_s, 0.0)
         node_s[s.first_node[:-1]] = np.maximum(on_vector, cycles * chip.cycle_s) + chip.overhead_s
+        times = np.zeros((3, int(s.start[-1])))
+        counts = np.zeros((4, max(len(s.edges), len(s.rows_of))), dtype=np.int64)
         found = kernels.fill(
             first, end, s.first_node, s.units, s.outs, s.rows_of, s.first_edge, s.edges, s.takers, s.first_taker, s.start,
             self.rooms(first, end)[1], node_s / s.units, roofs[3], s.last_reader[: s.steps] > end,
+            times, counts,
         )  # fmt: skip
         return max(float(found), float(roofs.max()))
 
@@ -176,38 +183,52 @@ def assigned(pipe: Pipeline, choice: Choice) -> tuple[Ints, Floats]:
     return arrays, cycles
 
 
-def _time_s(pipe: Pipeline, choice: Choice, share: Floats, once: bool, goal: str) -> float:
-    """What a context adds to the period or to the latency of a batch. [s]"""
-    roofs = pipe.roofs(choice.level, share, choice.slices)
-    reload = 0.0 if once else float(pipe.stages.weight_bytes[choice.first : choice.last + 1].sum()) * pipe.chip.byte_s
+def _settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
+    """The context with what it adds to the period or the latency of a batch, no longer a lower bound of it."""
+    share = pipe.shares(draft.first)[:, draft.last]
+    roofs = pipe.roofs(draft.level, share, draft.slices)
     item = float(roofs.max())
-    if goal == "period":
-        return reload + choice.slices * pipe.batch * item
-    fill = pipe.fill_s(choice.first, choice.last, assigned(pipe, choice)[1], roofs)
-    return reload + choice.slices * (fill + (pipe.batch - 1) * item)
+    whole = draft.slices == 1 and draft.last - draft.first + 1 == pipe.stages.steps
+    reload = 0.0 if whole else float(pipe.stages.weight_bytes[draft.first : draft.last + 1].sum())
+    first = item
+    if goal == "latency":
+        first = pipe.fill_s(draft.first, draft.last, assigned(pipe, draft)[1], roofs)
+    time_s = reload * pipe.chip.byte_s + draft.slices * (first + (pipe.batch - 1) * item)
+    moved = reload + pipe.batch * float(draft.slices * share[1] + share[2] + share[3])
+    return replace(draft, time_s=time_s, outer_bytes=moved)
 
 
 def _from(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
-    """Every context that begins at step `first` and fits."""
-    s, steps = pipe.stages, pipe.stages.steps
+    """Every context that begins at step `first` and fits, with its time, or for the latency a lower bound of it."""
+    s, steps, chip = pipe.stages, pipe.stages.steps, pipe.chip
     weights = np.cumsum(s.weight_bytes[first:])
-    reach = first + int(np.searchsorted(weights, pipe.chip.capacity_bytes, side="right")) - 1
+    reach = first + int(np.searchsorted(weights, chip.capacity_bytes, side="right")) - 1
     if reach < first:
         return []
     room, _ = pipe.rooms(first, reach)
     places = np.full(steps, len(pipe.levels), dtype=np.int64)
     kernels.slowest_of_all(pipe.curves, pipe.computes, pipe.levels, first, reach, places)
-    shares = pipe.shares(first)
-    found = []
-    for last in range(first, reach + 1):
-        if weights[last - first] + room[last] > pipe.chip.capacity_bytes or places[last] == len(pipe.levels):
-            break
-        once = last - first + 1 == steps
-        draft = Choice(0.0, 0.0, first, last, 1, float(pipe.levels[places[last]]))
-        moved = 0.0 if once else float(weights[last - first])
-        moved += pipe.batch * float(shares[1:4, last].sum())
-        found.append(replace(draft, time_s=_time_s(pipe, draft, shares[:, last], once, goal), outer_bytes=moved))
-    return found
+    fit = (weights + room[first:] <= chip.capacity_bytes) & (places[first:] < len(pipe.levels))
+    last = first + (len(fit) if fit.all() else int(fit.argmin())) - 1
+    if last < first:
+        return []
+    level, shares = np.zeros(steps), pipe.shares(first)
+    level[first : last + 1] = pipe.levels[places[first : last + 1]]
+    roofs = pipe.roofs(level, shares)
+    item = roofs.max(axis=0)
+    least = item.copy()
+    if goal == "latency":
+        kernels.least_fills(
+            first, last, s.first_node, s.units, s.outs, s.first_edge, s.edges, pipe.curves, pipe.computes, chip.cycle_s,
+            level, roofs[1] - chip.overhead_s, chip.overhead_s, roofs[3], s.vector_operations > 0.0, s.last_reader,
+            np.empty((3, len(s.units))), least,
+        )  # fmt: skip
+    reload = np.concatenate([np.zeros(first), weights])
+    if first == 0:
+        reload[steps - 1] = 0.0
+    time = reload * chip.byte_s + np.maximum(least, item) + (pipe.batch - 1) * item
+    moved = reload + pipe.batch * shares[1:4].sum(axis=0)
+    return [Choice(float(time[at]), float(moved[at]), first, at, 1, float(level[at])) for at in range(first, last + 1)]
 
 
 def sliced(shape: Shape | None, size: int) -> tuple[Shape, int]:
@@ -236,9 +257,8 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
         if slices == 1 or weights * size / whole + room > pipe.chip.capacity_bytes:
             continue
         level = float(stage_cycles(sliced(shape, size)[0], pipe.spec)[0, -1])
-        draft = Choice(0.0, 0.0, step, step, slices, level, size)
-        moved = weights + pipe.batch * float(slices * share[1] + share[2] + share[3])
-        choice = replace(draft, time_s=_time_s(pipe, draft, share, False, goal), outer_bytes=moved)
+        draft = Choice(np.inf, np.inf, step, step, slices, level, size)
+        choice = _settled(pipe, draft, goal)
         if best is None or (choice.time_s, choice.outer_bytes) < (best.time_s, best.outer_bytes):
             best = choice
         if size == 1:
@@ -247,30 +267,54 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
 
 
 def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
-    """The best contexts: a programme over the cuts, time first, then outer-memory bytes. Raises InfeasibleError."""
-    steps = pipe.stages.steps
-    best: list[tuple[float, float, Choice | None]] = [(0.0, 0.0, None), *[(np.inf, np.inf, None)] * steps]
-    faults = []
-    for first in range(steps):
+    """The contexts of the least period or latency, then of the fewest outer-memory bytes. Raises InfeasibleError.
+
+    A programme over the cuts. For the latency the times of all contexts are first bounded from below; only those on a
+    path that may still beat the best one by these bounds are worked out.
+    """
+    table, faults = [], []
+    for first in range(pipe.stages.steps):
         choices = _from(pipe, first, goal)
         if not choices:
-            sliced = _in_slices(pipe, first, goal)
-            if sliced is None:
+            alone = _in_slices(pipe, first, goal)
+            if alone is None:
                 faults.append(_fault(pipe, low, first))
-            choices = [sliced] if sliced else []
-        for choice in choices:
-            total = (best[first][0] + choice.time_s, best[first][1] + choice.outer_bytes)
-            if total < best[choice.last + 1][:2]:
-                best[choice.last + 1] = (*total, choice)
+            choices = [alone] if alone else []
+        table.append(choices)
     if faults:
         rest = [f"sram.capacity_mib: and {len(faults) - 3} more layers do not fit"] if len(faults) > 4 else []
         raise InfeasibleError("\n".join([*faults[: 3 if rest else 4], *rest]))
-    path = []
-    at = steps
+    if goal == "period":
+        return _shortest(table)
+    bound = sum(_settled(pipe, choice, goal).time_s for choice in _shortest(table))
+    limit = bound * (1.0 + SLACK)
+    steps = len(table)
+    before, behind = [0.0] + [np.inf] * steps, [np.inf] * steps + [0.0]
+    for choice in (c for row in table for c in row):
+        before[choice.last + 1] = min(before[choice.last + 1], before[choice.first] + choice.time_s)
+    for choice in (c for row in table[::-1] for c in row):
+        behind[choice.first] = min(behind[choice.first], choice.time_s + behind[choice.last + 1])
+    return _shortest(
+        [
+            [_settled(pipe, c, goal) for c in row if before[c.first] + c.time_s + behind[c.last + 1] <= limit]
+            for row in table
+        ]
+    )
+
+
+def _shortest(table: list[list[Choice]]) -> list[Choice]:
+    """The cheapest way from the first step to the last; table: the contexts that begin at each step."""
+    best: list[tuple[float, float, Choice | None]] = [(0.0, 0.0, None), *[(np.inf, np.inf, None)] * len(table)]
+    for choice in (c for row in table for c in row):
+        total = (best[choice.first][0] + choice.time_s, best[choice.first][1] + choice.outer_bytes)
+        if total < best[choice.last + 1][:2]:
+            best[choice.last + 1] = (*total, choice)
+    path: list[Choice] = []
+    at = len(table)
     while at > 0:
         chosen = best[at][2]
         if chosen is None:
-            raise InfeasibleError(f"{low.network}: array.count: no cut into contexts fits the arrays")
+            raise ModelError("placement in space: no contexts cover the network")
         path.append(chosen)
         at = chosen.first
     return path[::-1]

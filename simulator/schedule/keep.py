@@ -4,12 +4,16 @@ The room of everything else is one of a fixed list of sizes, the same for every 
 has beyond it. So with more SRAM every choice still exists and keeps at least the same weights: more SRAM is never slower.
 """
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
+from simulator.kernels import programme as kernels
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import Machine, residency, settle, solve
+from simulator.schedule.solve import Machine, fewest, settle, solve
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +26,7 @@ PER_OCTAVE = 4
 """Sizes of that room tried in each doubling."""
 
 
-def rooms(capacity: float, all_weights: float, per_octave: int = PER_OCTAVE) -> list[float]:
+def rooms(capacity: float, all_weights: float, per_octave: float = PER_OCTAVE) -> list[float]:
     """Rooms for everything but kept weights, rising: the fixed list below `capacity`, and what all weights leave. [B]"""
     found, size, step = [], SMALLEST_ROOM, 0
     while size < capacity:
@@ -33,6 +37,12 @@ def rooms(capacity: float, all_weights: float, per_octave: int = PER_OCTAVE) -> 
     if all_weights < capacity:
         found.append(capacity - all_weights)
     return sorted(found)
+
+
+def listed(room: float) -> float:
+    """The smallest size of the fixed list that is at least `room`. [B]"""
+    steps = math.ceil(PER_OCTAVE * math.log2(max(room, SMALLEST_ROOM) / SMALLEST_ROOM) - 1e-9)
+    return SMALLEST_ROOM * 2.0 ** (steps / PER_OCTAVE)
 
 
 def share(pool: Pool, size: float) -> Floats:
@@ -61,49 +71,59 @@ def share(pool: Pool, size: float) -> Floats:
     return kept
 
 
-def lower_bound(pool: Pool, machine: Machine, kept: Floats, room: float) -> float:
-    """No schedule in `room` bytes with these weights kept is faster. [s]
+def least(pool: Pool, room: float) -> tuple[float, float]:
+    """(on-chip cycles, outer-memory bytes without constant weights) that no schedule in `room` bytes stays below.
 
-    Where layers do not fetch ahead the programme itself, given the room, is the bound; else on-chip time alone and
-    outer-memory time alone, whichever is longer.
+    Each alone, with all weights in SRAM for nothing: they depend on the network and the array only, so they are kept.
     """
-    if machine.overlap != "network":
-        part = Machine(room + float(kept.sum()), machine.cycle_s, machine.byte_s, machine.overlap, machine.overhead_s)
-        plan = residency(pool, settle(pool, part, kept))
-        return np.inf if plan is None else plan.time_s * (1.0 - 1e-12)
-    bounds = []
-    for cycle_s, byte_s in ((machine.cycle_s, 0.0), (0.0, machine.byte_s)):
-        part = Machine(room + float(kept.sum()), cycle_s, byte_s, "network", machine.overhead_s)
-        plan = residency(pool, settle(pool, part, kept))
-        if plan is None:
-            return np.inf
-        bounds.append(plan.time_s)
-    return max(bounds) * (1.0 - 1e-12)
+    known = pool.memo.setdefault("least", {})
+    if room not in known:
+        everything = Machine(room + float(pool.weights.sum()), 1.0, 0.0, "network", 0.0)
+        terms = settle(pool, everything, pool.weights)
+        cycles = fewest(pool, terms)
+        chip = terms.chip.copy()
+        chip[kernels.CYCLE_S], chip[kernels.BYTE_S] = 0.0, 1.0
+        known[room] = (cycles, fewest(pool, replace(terms, chip=chip)))
+    found: tuple[float, float] = known[room]
+    return found
 
 
-def whole_batches(pool: Pool, machine: Machine, keep: bool) -> Best:
-    """(fastest schedule for one batch, fastest in steady state) without sub-batches; `keep`: weights may stay for ever."""
-    found = solve(pool, machine)
+def lower_bound(pool: Pool, machine: Machine, kept: float, room: float) -> float:
+    """No schedule in `room` bytes with `kept` bytes of weights kept is faster: on-chip or outer-memory time alone. [s]"""
+    cycles, outer = least(pool, room)
+    streamed = max(0.0, float(pool.weights.sum()) - kept)
+    busy = max(cycles * machine.cycle_s, (outer + streamed) * machine.byte_s)
+    return (busy + machine.overhead_s * len(pool.steps)) * (1.0 - 1e-9)  # sums in another order must not cut the best
+
+
+def whole_batches(pool: Pool, machine: Machine, keep: bool, limit_s: tuple[float, float] = (np.inf, np.inf)) -> Best:
+    """(fastest schedule for one batch, fastest in steady state) without sub-batches; `keep`: weights may stay for ever.
+
+    Only schedules faster than `limit_s` are looked for; None where there is none.
+    """
     if not keep or not pool.weights.any():
-        return found
-    sizes = rooms(machine.capacity_bytes, float(pool.weights.sum()))
-    return _explore(pool, machine, sizes, 0, len(sizes) - 1, found) if sizes else found
+        return solve(pool, machine, None, limit_s)
+    sizes = [*rooms(machine.capacity_bytes, float(pool.weights.sum())), machine.capacity_bytes]
+    return _explore(pool, machine, sizes, (0, len(sizes) - 1), (None, None), limit_s)
 
 
-def _explore(pool: Pool, machine: Machine, sizes: list[float], low: int, high: int, best: Best) -> Best:
-    """The best of `best` and of the rooms sizes[low..high]; a range that cannot be better is left out as a whole."""
-    limit = _limits(best)
-    most = share(pool, machine.capacity_bytes - sizes[low])
-    if lower_bound(pool, machine, most, sizes[high]) >= max(limit):
+def _explore(
+    pool: Pool, machine: Machine, sizes: list[float], span: tuple[int, int], best: Best, limit_s: tuple[float, float]
+) -> Best:
+    """The best of `best` and of the rooms of a span of `sizes`; a span that cannot be better is left out as a whole."""
+    low, high = span
+    limit = tuple(plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True))
+    left = machine.capacity_bytes - sizes[low]
+    if lower_bound(pool, machine, left, sizes[high]) >= max(limit):
         return best
     if low == high:
-        found, found_steady = solve(pool, machine, most, limit)
+
+        def bound(ahead: float) -> float:
+            return lower_bound(pool, machine, left, listed(sizes[low] - ahead))
+
+        kept = share(pool, left) if left > 0.0 else None
+        found, found_steady = solve(pool, machine, kept, (limit[0], limit[1]), bound)
         return found or best[0], found_steady or best[1]
     middle = (low + high) // 2
-    best = _explore(pool, machine, sizes, low, middle, best)
-    return _explore(pool, machine, sizes, middle + 1, high, best)
-
-
-def _limits(best: Best) -> tuple[float, float]:
-    cold, steady = best
-    return (cold.time_s if cold else np.inf, steady.time_s if steady else np.inf)
+    best = _explore(pool, machine, sizes, (middle + 1, high), best, limit_s)
+    return _explore(pool, machine, sizes, (low, middle), best, limit_s)

@@ -68,11 +68,7 @@ def in_segments(
     before = np.concatenate([[0.0], np.cumsum(least)])
     if before[-1] >= limit_s:
         return None
-    tables: dict[int, Floats] = {}
-    for size, pool in pools.items():
-        if size < batch:
-            tables[size] = _table(pool, machine, kept, batch // size, before, limit_s)
-    tables[batch] = _whole(pools[batch], machine, kept)
+    tables = {size: _table(pool, machine, kept, batch // size, before, limit_s) for size, pool in pools.items()}
     chosen = _programme(tables, limit_s)
     if chosen is None:
         return None
@@ -83,6 +79,7 @@ def in_segments(
 
 
 def _table(pool: Pool, machine: Machine, kept: Floats, repeats: int, before: Floats, limit_s: float) -> Floats:
+    """Times of the segments of one size of sub-batches; of the whole batch only between neighbouring cuts. [s]"""
     terms = settle(pool, machine, kept)
     held = held_terms(pool, terms, machine)
     cuts = cuts_of(pool, repeats)
@@ -93,25 +90,9 @@ def _table(pool: Pool, machine: Machine, kept: Floats, repeats: int, before: Flo
     plan = pool.moves
     kernels.segments(
         plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), cuts, before, after, limit_s, terms.streamed,
+        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after, limit_s, terms.streamed,
         np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
-    return table
-
-
-def _whole(pool: Pool, machine: Machine, kept: Floats) -> Floats:
-    """Times of the whole batch between neighbouring cuts: table[i, i + 1, in, out, 0]. [s]"""
-    terms = settle(pool, machine, kept)
-    cuts = cuts_of(pool, 1)
-    table = np.full((len(cuts), len(cuts), 2, 2, 2), np.inf)
-    for i in range(len(cuts) - 1):
-        for entry, leave in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            states = (cuts[i, 1] if entry else 0.0, cuts[i + 1, 1] if leave else 0.0)
-            if min(states) < 0.0:
-                continue
-            piece = stretch(pool, terms, int(cuts[i, 0]), int(cuts[i + 1, 0]), int(states[0]), int(states[1]))
-            if piece is not None:
-                table[i, i + 1, entry, leave, 0] = piece.step_s.sum()
     return table
 
 

@@ -1,5 +1,6 @@
 """The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,15 +53,20 @@ def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
 
 
 def solve(
-    pool: Pool, machine: Machine, kept: Floats | None = None, limit_s: tuple[float, float] = (np.inf, np.inf)
+    pool: Pool,
+    machine: Machine,
+    kept: Floats | None = None,
+    limit_s: tuple[float, float] = (np.inf, np.inf),
+    bound: Callable[[float], float] | None = None,
 ) -> tuple[Plan | None, Plan | None]:
     """(fastest schedule of a batch on its own, fastest in steady state) with these weights kept for ever (bytes a step).
 
-    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same.
+    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same. bound: no schedule
+    with so many bytes set aside for prefetch is faster. [s]
     """
     terms = settle(pool, machine, kept)
     if machine.overlap == "network":
-        return _solve_ahead(pool, terms, limit_s)
+        return _solve_ahead(pool, terms, limit_s, bound)
     found = residency(pool, terms)
     if found is None:
         return None, None
@@ -71,6 +77,18 @@ def residency(pool: Pool, terms: Terms) -> Plan | None:
     """The fastest schedule without prefetch across layers."""
     piece = stretch(pool, terms, 0, len(pool.steps), 0, 0)
     return None if piece is None else Plan((piece,))
+
+
+def fewest(pool: Pool, terms: Terms) -> float:
+    """Least total of what `terms.chip` weighs, by the residency programme; infinite where nothing fits."""
+    plan = pool.moves
+    values = np.empty((len(pool.steps) + 1, plan.states, 2))
+    failed = kernels.residency(
+        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
+        terms.chip, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, np.empty(STAIR, dtype=np.int64), values,
+        np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64),
+    )  # fmt: skip
+    return float(values[-1, 0, 0]) if failed < 0 else np.inf
 
 
 def stretch(pool: Pool, terms: Terms, begin: int, end: int, source: int, target: int) -> Piece | None:
@@ -98,15 +116,17 @@ def _step_times(piece: Piece) -> Floats:
 
 
 def ahead_sizes(capacity: float) -> list[float]:
-    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 4^k, the same list for every chip."""
+    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
     sizes, size = [0.0], 64.0 * KIB
     while size < capacity:
         sizes.append(size)
-        size *= 4.0
+        size *= 2.0
     return sizes
 
 
-def _solve_ahead(pool: Pool, terms: Terms, limit_s: tuple[float, float]) -> tuple[Plan | None, Plan | None]:
+def _solve_ahead(
+    pool: Pool, terms: Terms, limit_s: tuple[float, float], bound: Callable[[float], float] | None
+) -> tuple[Plan | None, Plan | None]:
     """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
 
     limit_s: only a faster cold schedule, or a faster steady one, is of interest.
@@ -118,6 +138,8 @@ def _solve_ahead(pool: Pool, terms: Terms, limit_s: tuple[float, float]) -> tupl
     for ahead in ahead_sizes(float(terms.chip[kernels.CAPACITY])):
         if ahead > 0.0 and not terms.streamed.any():
             break
+        if ahead > 0.0 and bound is not None and bound(ahead) >= max(cold_s, steady_s):
+            break  # more set aside leaves even less for the tiles
         found = run.fastest(ahead, 0.0, cold_s)
         if run.failed >= 0:
             break  # less SRAM for tiles will not fit either

@@ -16,7 +16,7 @@ from simulator.tiling import Shape
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-EDGE = 7
+EDGE = 8
 """Columns of `Stages.edges`."""
 
 
@@ -26,7 +26,7 @@ class Stages:
     window.
 
     first_node: int64[steps + 1]. units, outs: int64[nodes], units of work and rows of outputs of an item. first_edge:
-    int64[nodes + 1]. edges: int64[e, 7]. row_bytes: float64[e]. readers: int64[., 2], (edge, node) by source, from
+    int64[nodes + 1]. edges: int64[e, 8]. row_bytes: float64[e]. readers: int64[., 2], (edge, node) by source, from
     first_reader. source_bytes: of an item of each source: outputs of the steps, then the network's inputs. last_reader:
     int64[sources], the number of steps for an output of the network. vector_operations, weight_bytes, fixed_bytes: of
     each step, for an item (weights: once).
@@ -64,7 +64,8 @@ class Stages:
 
 @dataclass
 class _Node:
-    """A node being built; edges are (producer node, KIND, ROWS, STRIDE, REACH, PAD, source) and bytes of a row."""
+    """A node being built; edges are (producer node, KIND, ROWS, STRIDE, REACH, DILATION, PAD, source) and bytes of a
+    row."""
 
     units: int
     outs: int
@@ -94,7 +95,7 @@ class _Builder:
             lead.edges.append(_edge(layer, producer, source, rows, size, units))
         for read in [step.weights] if step.weights else []:
             for producer, source, rows, size in self._sources(read, number, layer):
-                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 0, source), size / rows))
+                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size / rows))
         held = layer.output_elements
         for behind in step.fused:
             if behind.kernel_height > 1 or behind.out_height != self.nodes[-1].outs:
@@ -118,7 +119,7 @@ class _Builder:
         last."""
         own = self.nodes[self.first_node[number] :]
         node = next((node for node in own if node.outs == rows), own[-1])
-        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 0, source), size / rows))
+        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows))
 
     def _sources(self, read: Read, number: int, layer: Layer) -> Iterator[tuple[int, int, int, float]]:
         """(producer node, source, rows, bytes of an item) of everything a read waits for.
@@ -157,9 +158,18 @@ def _edge(
     """The edge of a layer's own inputs, and bytes of a row."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
     if not windowed:
-        return (producer, kernels.EVEN, rows, 1, 0, 0, source), size / rows
+        return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows
     reach = (layer.kernel_height - 1) * layer.dilation[0]
-    return (producer, kernels.WINDOW, rows, layer.stride[0], reach, layer.padding[0], source), size / rows
+    return (
+        producer,
+        kernels.WINDOW,
+        rows,
+        layer.stride[0],
+        reach,
+        layer.dilation[0],
+        layer.padding[0],
+        source,
+    ), size / rows
 
 
 def item_shape(row: Row, batch: int) -> Shape | None:
