@@ -1,14 +1,11 @@
-"""Layers side by side: how fast a layer is on some of the arrays, and which contexts of a pipeline fit and how long
-they take.
+"""Layers side by side: which rows wait in a pipeline, what fits, and how long an item takes through it.
 
 A step is one or more nodes (a fused pool is a node of its own behind its layer); a node works in `units` (rows of
 outputs, or rows of inputs where it only adds them up). An edge brings rows from a producing node (`edges[e, PRODUCER]`)
-or from outside (-1 - number of the network input). Times of the even pace are in periods of the slowest stage.
+or from outside (-1 - number of the network's tensor). Times of the even pace are in periods of the slowest stage.
 """
 
 import math
-
-import numpy as np
 
 from .jit import kernel
 
@@ -16,94 +13,9 @@ SLACK = 1e-7
 """Rows; phases are sums of a few hundred fractions of at least 1/65,536 with errors near 1e-13."""
 
 # columns of `edges`
-PRODUCER, KIND, ROWS, STRIDE, REACH, PAD, SOURCE = 0, 1, 2, 3, 4, 5, 6
+PRODUCER, KIND, ROWS, STRIDE, REACH, DILATION, PAD, SOURCE = 0, 1, 2, 3, 4, 5, 6, 7
 # values of KIND: a window slides over the rows, rows pass in proportion, all rows first
 WINDOW, EVEN, WHOLE = 0, 1, 2
-
-
-@kernel
-def curve(extents, slots, limits, flat_reduction, flat_pixels, fold, streams, rate, out):
-    """Cycles of a layer on 1, 2, ... arrays with the best unrolling, into out: float64[3, arrays + 1] (never rising).
-
-    extents: int64[10], loops as in `unroll`, flattened reduction and pixels last. slots: int64[m, 2], (axis, loop) with
-    axis 0 rows, 1 columns, 2 arrays. limits: int64[3], lengths of the axes. fold: load, overhead, hidden of a fold
-    [cycle]; streams: axis that a fold streams over, 0 pixels, 1 K, 2 C. Rows of out: all cycles, of them loading, of
-    them fill.
-    """
-    m = slots.shape[0]
-    out[:] = 0.0
-    out[0, :] = math.inf
-    factor = np.ones(m + 1, dtype=np.int64)
-    total = extents.copy()
-    at = 0
-    fresh = True
-    while at >= 0:
-        if at == m:
-            total[:] = 1
-            used = 1
-            for i in range(m):
-                total[slots[i, 1]] *= factor[i]
-                if slots[i, 0] == 2:
-                    used *= factor[i]
-            _note(extents, total, used, flat_reduction, flat_pixels, fold, streams, rate, out)
-            at -= 1
-            fresh = False
-            continue
-        left, room = extents[slots[at, 1]], limits[slots[at, 0]]
-        for i in range(at):
-            if slots[i, 1] == slots[at, 1]:
-                left = (left + factor[i] - 1) // factor[i]
-            if slots[i, 0] == slots[at, 0]:
-                room //= factor[i]
-        last = slots[at, 0] != 2 and (at + 1 == m or slots[at + 1, 0] != slots[at, 0])
-        most = min(left, room)
-        if fresh:
-            factor[at] = 1
-            if last:  # units that stand idle save nothing, so the last loop of rows and columns takes all that helps
-                steps = (left + most - 1) // most
-                factor[at] = (left + steps - 1) // steps
-        else:
-            steps = (left + factor[at] - 1) // factor[at]
-            if last or steps == 1:
-                at -= 1
-                continue
-            factor[at] = (left + steps - 2) // (steps - 1)
-            if factor[at] > most:
-                at -= 1
-                continue
-        at += 1
-        fresh = True
-    for arrays in range(1, out.shape[1]):
-        if out[0, arrays] >= out[0, arrays - 1]:
-            out[:, arrays] = out[:, arrays - 1]
-
-
-@kernel
-def _note(extents, factors, used, flat_reduction, flat_pixels, fold, streams, rate, out):
-    """Keep the cycles of one unrolling on `used` arrays if they are the fewest so far."""
-    steps_g = float((extents[0] + factors[0] - 1) // factors[0])
-    steps_k = float((extents[2] + factors[2] - 1) // factors[2])
-    if flat_reduction:
-        steps_c = float((extents[8] + factors[8] - 1) // factors[8])
-    else:
-        steps_c = float((extents[3] + factors[3] - 1) // factors[3])
-        steps_c *= float((extents[6] + factors[6] - 1) // factors[6])
-        steps_c *= float((extents[7] + factors[7] - 1) // factors[7])
-    steps_p = float((extents[1] + factors[1] - 1) // factors[1])
-    if flat_pixels:
-        steps_p *= float((extents[9] + factors[9] - 1) // factors[9])
-    else:
-        steps_p *= float((extents[4] + factors[4] - 1) // factors[4])
-        steps_p *= float((extents[5] + factors[5] - 1) // factors[5])
-    steps = steps_g * steps_k * steps_c * steps_p
-    stream = steps_p if streams == 0 else (steps_k if streams == 1 else steps_c)
-    folds = steps / stream
-    loading, filling = folds * fold[0], folds * fold[1]
-    if fold[2] > 0.0:  # the next weights load behind the present ones
-        loading = folds * max(0.0, fold[0] - stream)
-    cycles = (steps + loading + filling) / rate
-    if cycles < out[0, used]:
-        out[0, used], out[1, used], out[2, used] = cycles, loading / rate, filling / rate
 
 
 @kernel
@@ -114,7 +26,9 @@ def last_row(edge, units, unit):
         return rows - 1
     if edge[KIND] == EVEN:
         return ((unit + 1) * rows + units - 1) // units - 1
-    return max(-1, min(rows - 1, unit * edge[STRIDE] + edge[REACH] - edge[PAD]))
+    last = unit * edge[STRIDE] + edge[REACH] - edge[PAD]
+    over = max(0, last - rows + 1)  # taps in the padding below read nothing
+    return max(-1, last - (over + edge[DILATION] - 1) // edge[DILATION] * edge[DILATION])
 
 
 @kernel
@@ -164,8 +78,9 @@ def own_buffers(nodes, first_edge, edges, lags, line):
 
 @kernel
 def pace(
-    first, end, first_node, nodes, first_edge, edges, readers, first_reader, lags, row_bytes, phase, source, rows, room
-):
+    first, end, first_node, nodes, first_edge, edges, readers, first_reader, lags, row_bytes, phase, source, rows,
+    room
+):  # fmt: skip
     """Buffers of the context of steps first .. end at even pace, and of every shorter one that begins there.
 
     phase: float64[nodes], when a node begins. source: float64[sources], when a tensor from outside begins to arrive: as
@@ -173,7 +88,8 @@ def pace(
     .. step. readers, first_reader: edges that read each source (CSR), in the order of the steps.
     """
     begin = first_node[first]
-    source[:] = math.inf
+    for origin in range(source.shape[0]):
+        source[origin] = math.inf
     total = 0.0
     for step in range(first, end + 1):
         for node in range(first_node[step], first_node[step + 1]):
@@ -204,85 +120,103 @@ def pace(
 
 
 @kernel
-def needed(curves, step, level):
-    """Fewest arrays on which a step takes at most `level` cycles; more than there are where none do."""
-    lo, hi = 1, curves.shape[1]
-    while lo < hi:
-        middle = (lo + hi) // 2
-        if curves[step, middle] <= level:
-            hi = middle
-        else:
-            lo = middle + 1
-    return lo
+def _when(row, ready, takers, lo, hi, first_edge_of, edges, units, room, done, start, count, at):
+    """When a finished row moves on: once every reader has room for it; -1 while that is not known yet.
 
-
-@kernel
-def fits(curves, computes, first, end, level):
-    """Whether the arrays suffice for every step of a context to take at most `level` cycles."""
-    left = curves.shape[1] - 1
-    for step in range(first, end + 1):
-        if computes[step]:
-            left -= needed(curves, step, level)
-            if left < 0:
-                return False
-    return True
-
-
-@kernel
-def slowest(curves, computes, levels, first, end, start):
-    """Place in `levels` (rising) of the cycles of the slowest step with the best assignment of arrays; len(levels) if
-    none.
-
-    The assignment of arrays one by one to the slowest step ends at the same cycles (docs). start: a place that is not
-    above.
+    takers: rows lo .. hi are (edge, node) of the readers. at: int64[e], first unit whose end gives room for the row.
     """
-    lo, hi, stride = start, start, 1
-    while hi < levels.shape[0] and not fits(curves, computes, first, end, levels[hi]):
-        lo = hi + 1
-        hi += stride
-        stride *= 2
-    hi = min(hi, levels.shape[0])
-    while lo < hi:
-        middle = (lo + hi) // 2
-        if fits(curves, computes, first, end, levels[middle]):
-            hi = middle
-        else:
-            lo = middle + 1
-    return lo
+    now = ready
+    for i in range(lo, hi):
+        e, node = takers[i, 0], takers[i, 1]
+        if first_edge_of[0] > e or e >= first_edge_of[1] or row < room[e]:
+            continue
+        while freed_rows(edges[e], units[node], at[e]) <= row - room[e]:
+            at[e] += 1
+        if at[e] >= count[node]:
+            return -1.0
+        now = max(now, done[start[node] + at[e]])
+    return now
 
 
 @kernel
-def fill(first, end, first_node, nodes, outs, first_edge, edges, leaves, unit_s, outer_s, start, finish):
-    """Time from the arrival of an item at an idle context to its last row out. [s]
+def fill(
+    first, end, first_node, units, outs, rows_of, first_edge, edges, takers, first_taker, start, room, unit_s,
+    outer_s, leaves, times, counts
+):  # fmt: skip
+    """Time from the arrival of an item at an idle context, its buffers as in `room`, to its last row out. [s]
 
     unit_s: float64[nodes], of one unit of work. outer_s: of the context's outer-memory traffic for an item, over which
-    tensors from outside arrive evenly. leaves: whether a step's output goes to outer memory. start: int64[nodes], where
-    the finish times of a node's units begin in `finish`. outs: output rows of each node.
+    tensors from outside arrive evenly. leaves: whether a step's output goes to outer memory. rows_of: int64[origins],
+    rows of every node's outputs and of every network input. start: int64[origins + 1], where the times of each begin.
+    takers: readers of each origin. times: float64[3, .], counts: int64[4, .], scratch of zeros. Infinite where the
+    pipeline locks up. Every node goes as far as it can, round by round.
     """
-    begin = first_node[first]
-    done = 0.0
+    begin, stop = first_node[first], first_node[end + 1]
+    own = (first_edge[begin], first_edge[stop])
+    given, done, clock = times[0], times[1], times[2]
+    count, sent, held, at = counts[0], counts[1], counts[2], counts[3]
+    moved = True
+    while moved:
+        moved = False
+        for e in range(own[0], own[1]):
+            origin = edges[e, PRODUCER]
+            if begin <= origin:
+                continue
+            origin = origin if origin >= 0 else units.shape[0] - 1 - origin
+            while sent[origin] < rows_of[origin]:
+                ready = clock[origin] + outer_s / rows_of[origin]
+                lo, hi = first_taker[origin], first_taker[origin + 1]
+                ready = _when(sent[origin], ready, takers, lo, hi, own, edges, units, room, done, start, count, at)
+                if ready < 0.0:
+                    break
+                given[start[origin] + sent[origin]] = clock[origin] = ready
+                sent[origin] += 1
+                moved = True
+        for node in range(begin, stop):
+            while count[node] < units[node] or held[node] > 0:
+                if held[node] > 0:
+                    lo, hi = first_taker[node], first_taker[node + 1]
+                    ready = _when(
+                        sent[node], clock[node], takers, lo, hi, own, edges, units, room, done, start, count, at
+                    )
+                    if ready < 0.0:
+                        break
+                    given[start[node] + sent[node]] = clock[node] = ready
+                    sent[node] += 1
+                    held[node] = 0
+                    moved = True
+                    continue
+                ready = _begins(node, clock[node], count[node], units, first_edge, edges, sent, given, start)
+                if ready < 0.0:
+                    break
+                clock[node] = done[start[node] + count[node]] = ready + unit_s[node]
+                count[node] += 1
+                held[node] = 1 if outs[node] == units[node] or count[node] == units[node] else 0
+                moved = True
+    finish = 0.0
     for step in range(first, end + 1):
         for node in range(first_node[step], first_node[step + 1]):
-            now = 0.0
-            for unit in range(nodes[node]):
-                for e in range(first_edge[node], first_edge[node + 1]):
-                    row = last_row(edges[e], nodes[node], unit)
-                    if row < 0:
-                        continue
-                    producer = edges[e, PRODUCER]
-                    if producer < begin:
-                        now = max(now, outer_s * (row + 1.0) / edges[e, ROWS])
-                    elif outs[producer] == nodes[producer]:
-                        now = max(now, finish[start[producer] + row])
-                    else:
-                        now = max(now, finish[start[producer] + nodes[producer] - 1])
-                now += unit_s[node]
-                finish[start[node] + unit] = now
-            done = max(done, now)
+            if count[node] < units[node] or held[node] > 0:
+                return math.inf
+            finish = max(finish, clock[node])
         if leaves[step]:
-            node = first_node[step + 1] - 1
-            done = max(done, finish[start[node] + nodes[node] - 1] + outer_s / outs[node])
-    return done
+            finish = max(finish, clock[first_node[step + 1] - 1] + outer_s / outs[first_node[step + 1] - 1])
+    return finish
+
+
+@kernel
+def _begins(node, clock, unit, units, first_edge, edges, sent, given, start):
+    """When a node can begin a unit of work: once all rows it reads are there; -1 while that is not known yet."""
+    now = clock
+    for e in range(first_edge[node], first_edge[node + 1]):
+        row = last_row(edges[e], units[node], unit)
+        origin = edges[e, PRODUCER]
+        origin = origin if origin >= 0 else units.shape[0] - 1 - origin
+        if row >= sent[origin]:
+            return -1.0
+        if row >= 0:
+            now = max(now, given[start[origin] + row])
+    return now
 
 
 @kernel
@@ -310,18 +244,44 @@ def crossing(first, end, first_node, first_edge, edges, source_bytes, last_reade
 
 
 @kernel
-def slowest_of_all(curves, computes, levels, first, end, out):
-    """Place in `levels` of the slowest step of the contexts first .. step, for every step up to `end`, into out:
-    int64[steps]."""
-    at = 0
-    for step in range(first, end + 1):
-        if at < levels.shape[0] and computes[step]:
-            at = slowest(curves, computes, levels, first, step, at)
-        out[step] = at
+def least_fills(
+    first, last, first_node, units, outs, first_edge, edges, cycles, cycle_s, vector_s, overhead_s, outer_s,
+    on_vector, last_reader, scratch, out
+):  # fmt: skip
+    """No item leaves the contexts first .. step sooner, into out: float64[steps]: `fill` with all buffers unlimited,
+    and of every node the times of its first and last unit only. [s]
 
-
-@kernel
-def assign(curves, computes, first, end, level, arrays):
-    """Fewest arrays with which each step of a context takes at most `level` cycles, into arrays: int64[steps]."""
-    for step in range(first, end + 1):
-        arrays[step] = needed(curves, step, level) if computes[step] else 0
+    cycles: float64[ends, steps], of every stage in the contexts first .. end; cycle_s: seconds of one. vector_s, outer_s:
+    float64[steps], vector and outer-memory time of an item in the contexts first .. step. on_vector: whether a step has
+    vector work. scratch: float64[3, nodes].
+    """
+    begin = first_node[first]
+    begins, ends, unit_of = scratch[0], scratch[1], scratch[2]
+    for end in range(first, last + 1):
+        out[end] = 0.0
+        for step in range(first, end + 1):
+            lead_s = vector_s[end] if on_vector[step] else 0.0
+            lead_s = max(lead_s, cycles[end, step] * cycle_s)
+            for node in range(first_node[step], first_node[step + 1]):
+                unit_s = (lead_s + overhead_s if node == first_node[step] else vector_s[end]) / units[node]
+                begins[node], ends[node], unit_of[node] = 0.0, 0.0, unit_s
+                for e in range(first_edge[node], first_edge[node + 1]):
+                    for unit in (0, units[node] - 1):
+                        row = last_row(edges[e], units[node], unit)
+                        producer = edges[e, PRODUCER]
+                        if row < 0:
+                            continue
+                        if producer < begin:
+                            there = outer_s[end] * (row + 1.0) / edges[e, ROWS]
+                        elif row == outs[producer] - 1:
+                            there = ends[producer]
+                        else:
+                            there = begins[producer] + (row + 1.0) * unit_of[producer]
+                        if unit == 0:
+                            begins[node] = max(begins[node], there)
+                        ends[node] = max(ends[node], there + unit_s)
+                ends[node] = max(ends[node], begins[node] + unit_s * units[node])
+                out[end] = max(out[end], ends[node])
+            if last_reader[step] > end:
+                node = first_node[step + 1] - 1
+                out[end] = max(out[end], ends[node] + outer_s[end] / outs[node])

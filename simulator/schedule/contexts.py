@@ -13,6 +13,7 @@ import numpy.typing as npt
 from simulator.candidates import fold_costs
 from simulator.errors import InfeasibleError, ModelError
 from simulator.graph.fuse import Steps
+from simulator.kernels import share as sharing
 from simulator.kernels import space as kernels
 from simulator.lowering import Lowered
 from simulator.schedule.stages import Stages, build_stages
@@ -58,7 +59,7 @@ def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
     used = {word for words in axes for word in words}
     fold, streams = fold_costs(spec)
     out = np.empty((3, spec.count + 1))
-    kernels.curve(
+    sharing.curve(
         extents, np.array(slots, dtype=np.int64).reshape(-1, 2), np.array([spec.rows, spec.columns, spec.count]),
         "reduction" in used, "pixels" in used, fold, streams, spec.rate,
         np.ones((2, 1 + max(10, len(slots))), dtype=np.int64), out,
@@ -177,7 +178,7 @@ def assigned(pipe: Pipeline, choice: Choice) -> tuple[Ints, Floats]:
         arrays[choice.first] = int(np.argmin(curve))
         cycles[choice.first] = curve[-1]
         return arrays, cycles
-    kernels.assign(pipe.curves, pipe.computes, choice.first, choice.last, choice.level, arrays)
+    sharing.assign(pipe.curves, pipe.computes, choice.first, choice.last, choice.level, arrays)
     own = slice(choice.first, choice.last + 1)
     cycles[own] = np.where(pipe.computes[own], pipe.curves[np.arange(choice.first, choice.last + 1), arrays[own]], 0.0)
     return arrays, cycles
@@ -207,7 +208,7 @@ def _from(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
         return []
     room, _ = pipe.rooms(first, reach)
     places = np.full(steps, len(pipe.levels), dtype=np.int64)
-    kernels.slowest_of_all(pipe.curves, pipe.computes, pipe.levels, first, reach, places)
+    sharing.slowest_of_all(pipe.curves, pipe.computes, pipe.levels, first, reach, places)
     fit = (weights + room[first:] <= chip.capacity_bytes) & (places[first:] < len(pipe.levels))
     last = first + (len(fit) if fit.all() else int(fit.argmin())) - 1
     if last < first:
@@ -218,9 +219,11 @@ def _from(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
     item = roofs.max(axis=0)
     least = item.copy()
     if goal == "latency":
+        cycles = np.zeros((steps, steps))
+        sharing.assign_all(pipe.curves, pipe.computes, first, last, level, cycles)
         kernels.least_fills(
-            first, last, s.first_node, s.units, s.outs, s.first_edge, s.edges, pipe.curves, pipe.computes, chip.cycle_s,
-            level, roofs[1] - chip.overhead_s, chip.overhead_s, roofs[3], s.vector_operations > 0.0, s.last_reader,
+            first, last, s.first_node, s.units, s.outs, s.first_edge, s.edges, cycles, chip.cycle_s,
+            roofs[1] - chip.overhead_s, chip.overhead_s, roofs[3], s.vector_operations > 0.0, s.last_reader,
             np.empty((3, len(s.units))), least,
         )  # fmt: skip
     reload = np.concatenate([np.zeros(first), weights])
@@ -247,7 +250,7 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
     shape = pipe.stages.shapes[step]
     if shape is None:
         return None
-    room, share = float(pipe.rooms(step, step)[0][step]), pipe.shares(step)[:, step]
+    room = float(pipe.rooms(step, step)[0][step])
     best: Choice | None = None
     whole = sliced(shape, 1)[1]
     for parts in SLICES:
