@@ -173,7 +173,7 @@ class _Labels:
         self.failed = -1
 
     def fastest(self, ahead: float, start: float, limit_s: float) -> Plan | None:
-        """The fastest schedule that begins with `start` bytes fetched ahead and ends with at least as many, or None.
+        """The fastest schedule that begins with `start` bytes fetched ahead and ends with as many, or None.
 
         `failed` is the step that nothing fits, or -1; only schedules faster than `limit_s` are looked for.
         """
@@ -185,11 +185,15 @@ class _Labels:
         )  # fmt: skip
         if self.failed != -1:
             return None
-        last = next((at for at in range(counts[steps, 0]) if labels[steps, 0, at, 1] >= start), None)
-        if last is None or labels[steps, 0, last, 0] >= limit_s:
+        final = labels[steps, 0, : counts[steps, 0]]
+        # What is missing of `start` comes in at the end, while the last step waits.
+        wait = np.maximum(0.0, start - final[:, 1]) * terms.chip[kernels.BYTE_S]
+        last = int((final[:, 0] + wait).argmin())
+        if final[last, 0] + wait[last] >= limit_s:
             return None
         path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
         kernels.walk_labels(plan.first, plan.source, labels, last, path, step_s)
+        step_s[-1] += wait[last]
         return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead),))
 
 
