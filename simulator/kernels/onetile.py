@@ -82,6 +82,8 @@ def weight_passes(pixel, row, again, streamed):
 def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers, rules, outer_bytes):
     """Cycles of the best unrolling: the largest of array, interconnect and SRAM ports. Returns (cycles, unrolling)."""
     best, which = math.inf, 0
+    if math.isinf(outer_bytes):  # not allowed
+        return best, which
     for u in range(copies.shape[0]):
         array = (
             axis_k[kr, 3 + 2 * u] * pixel[pr, 9 + 2 * u] * axis_c[cr, 3 + 2 * u] * group[gr, 2 + 2 * u] + numbers[FILL]
