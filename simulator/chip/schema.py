@@ -315,6 +315,8 @@ class Architecture(Model):
     """Name for people."""
     aliases: tuple[str, ...] = ()
     """Other short names for the command."""
+    kind: Literal["accelerator", "gpu", "soc", "ip"] = "accelerator"
+    """What the file describes: a chip of its own, a GPU, a part of a larger chip, or a block without a die."""
     process_nm: Annotated[float, Field(ge=0.5, le=10_000)] | None = None
     """Process node [nm]."""
     clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5)]

@@ -1,0 +1,143 @@
+"""The coefficients of cost and energy as typed records, read once from `simulator/data/silicon_cost.yaml`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simulator.errors import ChipError
+
+_FILE = Path(__file__).parent.parent / "data" / "silicon_cost.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One process node."""
+
+    nm: int
+    logic_mtr_mm2: float
+    """Logic density [million transistors per mm2]."""
+    bitcell_um2: float
+    """Area of a six-transistor SRAM cell [um2]."""
+    wafer_usd: float
+    """Price of a processed 300 mm wafer [USD]."""
+    d0_cm2: float
+    """Defects that kill a die [1/cm2]."""
+    sram_mw_mib: float
+    """Leakage of SRAM [mW per MiB]."""
+    core_v: float
+    """Supply [V]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """PHY and controller of one memory channel, or one lane of a link."""
+
+    analog_mm2: float
+    """Part that does not shrink [mm2]."""
+    ctrl_mtr: float
+    """Logic part [million transistors]."""
+    edge_mm: float
+    """Length of die edge it takes [mm]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Coefficients of the area model that are fitted on published dies."""
+
+    mac_um2: float
+    """INT8 MAC at 16 nm in an array of the reference size [um2]."""
+    float_weight: float
+    """BF16 or FP16 MAC over INT8 MAC [-]."""
+    sram_efficiency: float
+    """Bit-cell area over delivered SRAM area [-]."""
+    density_exponent: float
+    """Logic area goes with density to minus this [-]."""
+    share_dram: float
+    """Share of interconnect and control in a die with DRAM [-]."""
+    share_no_dram: float
+    """The same without DRAM [-]."""
+    array_exponent: float
+    """MAC area goes with the size of an array to minus this [-]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of memory parts."""
+
+    name: str
+    interface: str
+    """Name of its PHY and controller."""
+    bits: int
+    """Data bits that one interface serves."""
+    price: float
+    """Price of a GB over one of DDR5 [-]."""
+    pj_bit: float
+    """Energy of the whole path, device to controller [pJ/bit]."""
+
+
+@cache
+def book() -> dict[str, Any]:
+    """The whole file as plain data."""
+    # The C loader, where pyyaml was built with it, is ten times faster, and the file is our own.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data: dict[str, Any] = yaml.load(_FILE.read_text(encoding="utf-8"), loader)
+    return data
+
+
+def node(process_nm: float | None, where: str = "chip") -> Node:
+    """The process node of a chip.
+
+    `process_nm` as in a chip file [nm]; `where` begins the message. Raises ChipError when it is missing or not one of
+    the nodes that have coefficients, naming the nearest.
+    """
+    nodes, aliases = book()["nodes"], book()["node_aliases"]
+    known = sorted([*nodes, *aliases], reverse=True)
+    if process_nm is None:
+        raise ChipError(f"{where}: process_nm: missing; a cost needs one of {', '.join(map(str, known))}")
+    name = aliases.get(process_nm, process_nm)
+    if name not in nodes:
+        near = sorted(known, key=lambda nm: (abs(nm - process_nm), nm))[:2]
+        meant = " or ".join(str(nm) for nm in sorted(near))
+        raise ChipError(f"{where}: process_nm: no cost data for {process_nm:g} nm; did you mean {meant}?")
+    entry = {key: value for key, value in nodes[name].items() if key != "source"}
+    return Node(nm=int(name), core_v=book()["package"]["core_v"][name], **entry)
+
+
+@cache
+def fit() -> Fit:
+    """The fitted coefficients in use."""
+    return Fit(**{name: entry["value"] for name, entry in book()["fit"].items()})
+
+
+@cache
+def interfaces() -> dict[str, Interface]:
+    """PHYs, controllers and lanes by name."""
+    keys = ("analog_mm2", "ctrl_mtr", "edge_mm")
+    return {name: Interface(**{key: entry[key] for key in keys}) for name, entry in book()["interfaces"].items()}
+
+
+@cache
+def families() -> dict[str, Family]:
+    """Families of memory parts by name."""
+    keys = ("interface", "bits", "price", "pj_bit")
+    return {
+        name: Family(name=name, **{key: entry[key] for key in keys})
+        for name, entry in book()["dram"]["families"].items()
+    }
+
+
+def mac_weight(precision: str, fitted: Fit) -> float:
+    """Area of a MAC of this precision over that of an INT8 MAC [-]."""
+    value = book()["mac_weights"][precision]["value"]
+    return float(getattr(fitted, value)) if isinstance(value, str) else float(value)
+
+
+def sources_of(entry: Mapping[str, Any]) -> list[str]:
+    """Texts of the sources that an entry names; a text that is no key stands for itself."""
+    named = entry.get("source", [])
+    texts = book()["sources"]
+    return [texts.get(key, key) for key in ([named] if isinstance(named, str) else named)]

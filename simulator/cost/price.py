@@ -1,0 +1,246 @@
+"""What a chip costs, from its file: area and bill of materials with their ranges, and cost relative to a named chip.
+
+The best estimate and every draw go through the same functions: row 0 of each array is the best estimate, all factors 1.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.load import chip_digest, load_chip
+from simulator.chip.schema import Architecture
+from simulator.cost import area, money
+from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
+from simulator.cost.book import book, fit
+from simulator.cost.die import area_items, die_of, fabric_mm2, fabric_notes
+from simulator.cost.power import power_model
+from simulator.cost.quantities import Quantities, quantities, silicon
+from simulator.errors import ChipError, OptionError, nearest
+
+REFERENCE = "inferx_x1"
+"""Chip that `relative_cost` compares with when none is named."""
+
+CALIBRATED = "dedicated accelerators of 54 to 823 mm2 at 28, 16, 14, 12, 10, 7 and 5 nm"
+CALIBRATED_NM = (28, 16, 10, 7, 5)
+SMALLEST_MM2 = 40.0
+"""Below three quarters of the smallest calibration chip nothing was tested."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A figure with the range that holds it nine times in ten."""
+
+    low: float
+    best: float | None
+    """None where no figure may be called the best."""
+    high: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Plain data for JSON."""
+        return {"low": self.low, "best": self.best, "high": self.high}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one chip costs."""
+
+    chip: str
+    kind: str
+    process_nm: float
+    status: str
+    """Whether the calibration covers the chip, in words."""
+    calibrated: bool
+    area_mm2: Band
+    area_items: dict[str, float]
+    """Part of the die -> best estimate [mm2]; without interconnect and control where the model does not cover them."""
+    bill_usd: Band | None
+    """Parts, assembly and test of the chip and its memory; None where no money can be told."""
+    bill_items: dict[str, Band]
+    relative_cost: Band | None
+    """Bill over that of the reference chip [-]."""
+    reference: str
+    peak_power_w: float
+    peak_items: dict[str, float]
+    details: dict[str, float]
+    """Figures on the way: dies per wafer, yield, balls, and the like."""
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, in a fixed order."""
+        return {
+            "chip": self.chip,
+            "kind": self.kind,
+            "process_nm": self.process_nm,
+            "status": self.status,
+            "calibrated": self.calibrated,
+            "area_mm2": self.area_mm2.to_dict(),
+            "area_items_mm2": dict(self.area_items),
+            "bill_usd": None if self.bill_usd is None else self.bill_usd.to_dict(),
+            "bill_items_usd": {name: band.to_dict() for name, band in self.bill_items.items()},
+            "relative_cost": None if self.relative_cost is None else self.relative_cost.to_dict(),
+            "reference": self.reference,
+            "peak_power_w": self.peak_power_w,
+            "peak_items_w": dict(self.peak_items),
+            "details": dict(self.details),
+            "notes": list(self.notes),
+        }
+
+
+def chip_cost(
+    chip: Architecture,
+    reference: Architecture | None = None,
+    *,
+    draws: int = DRAWS,
+    yield_model: str = money.YIELD_MODELS[0],
+    bottom_up: bool = False,
+    sram_kind: str | None = None,
+) -> Cost:
+    """What `chip` costs.
+
+    Parameters
+    ----------
+    chip : Architecture
+        A chip file; `process_nm` and `array` must be there.
+    reference : Architecture, optional
+        Chip that `relative_cost` compares with; the bundled InferX X1 by default.
+    draws : int
+        Random draws for the bands of money; 0 takes first-order propagation instead, which costs no time in a sweep.
+    yield_model : str
+        One of `money.YIELD_MODELS`.
+    bottom_up : bool
+        Estimate interconnect and control from vector lanes, ports and arrays, not from the calibrated share.
+    sram_kind : str, optional
+        One of `quantities.SRAM_KINDS`, where it is not what `sram.managed` suggests.
+
+    Raises
+    ------
+    ChipError
+        Missing or unknown process node, no array, a die above the reticle limit, or memory interfaces that do not fit
+        the edge of the die.
+    OptionError
+        An unknown yield model.
+    """
+    if yield_model not in money.YIELD_MODELS:
+        raise OptionError(f"yield_model: unknown model {yield_model!r}{nearest(yield_model, money.YIELD_MODELS)}")
+    q = quantities(chip, sram_kind)
+    if q.kind != "accelerator":
+        return _outside(chip, q)
+    die = die_of(chip, q, bottom_up)
+    factors = factors_of(draws)
+    bill, details = bill_of(die, factors, yield_model, "area")
+    inside = q.node.nm in CALIBRATED_NM and die.mm2 >= SMALLEST_MM2
+    total = total_of(bill)
+    other, own = _reference_total(chip, reference, draws, yield_model)
+    # A chip beside itself is exactly as dear as itself, whatever the draws say.
+    relative = total / total if own is None else total / own
+    return Cost(
+        chip=chip.name,
+        kind=q.kind,
+        process_nm=float(chip.process_nm or 0.0),
+        status=("inside the calibration" if inside else "extrapolated beyond the calibration") + f": {CALIBRATED}",
+        calibrated=inside,
+        area_mm2=_area_band(die.mm2),
+        area_items=area_items(die),
+        bill_usd=_band(total, draws),
+        bill_items={name: _band(values, draws) for name, values in bill.items()},
+        relative_cost=_band(relative, draws),
+        reference=other,
+        peak_power_w=die.peak_w,
+        peak_items=power_model(chip, die.mm2).peak,
+        details={**details, "interconnect_control_bottom_up_mm2": fabric_mm2(chip, die.parts)},
+        notes=(*q.notes, *(fabric_notes(die) if bottom_up else ())),
+    )
+
+
+def _reference_total(
+    chip: Architecture, reference: Architecture | None, draws: int, model: str
+) -> tuple[str, Floats | None]:
+    """(name of the reference chip, its total over the rows of factors; None where it is the chip itself)."""
+    if reference is None:
+        name, digest, total = _default_reference(draws, model)
+    else:
+        name, digest, total = reference.name, chip_digest(reference), _priced(reference, draws, model)
+    return name, None if digest == chip_digest(chip) else total
+
+
+@cache
+def _default_reference(draws: int, model: str) -> tuple[str, str, Floats]:
+    """Name, digest and total of the bundled reference chip."""
+    reference = load_chip(REFERENCE)
+    return reference.name, chip_digest(reference), _priced(reference, draws, model)
+
+
+def _priced(reference: Architecture, draws: int, model: str) -> Floats:
+    """Total of a reference chip over the rows of factors, with an area error of its own [USD]."""
+    q = quantities(reference)
+    if q.kind != "accelerator":
+        raise ChipError(f"{reference.name}: kind: a reference must be an accelerator, got {q.kind}")
+    bill, _ = bill_of(die_of(reference, q), factors_of(draws), model, "reference_area")
+    return total_of(bill)
+
+
+def _band(values: Floats, draws: int) -> Band:
+    """Range of a figure: percentiles of the draws, or first-order propagation."""
+    best = float(values[0])
+    if draws:
+        low, high = (float(v) for v in np.quantile(values[1:], (0.05, 0.95)))
+        return Band(min(low, best), best, max(high, best))
+    moves = np.log(values[1:] / best)
+    factor = float(np.exp(Z * np.sqrt(np.square(moves).sum())))
+    return Band(best / factor, best, best * factor)
+
+
+def _area_band(mm2: float) -> Band:
+    """Range of a die area, from the errors of chips left out of the fit [mm2]."""
+    factor = float(np.exp(Z * book()["residuals"]["log_rms_left_out"]))
+    return Band(mm2 / factor, mm2, mm2 * factor)
+
+
+def _outside(chip: Architecture, q: Quantities) -> Cost:
+    """A GPU, a part of an SoC or a block of IP: what can be told, and nothing more."""
+    parts = silicon(q, fit())
+    items = {"macs": parts.macs, "sram": parts.sram, "dram_interfaces": parts.dram, "links": parts.io}
+    notes = q.notes
+    if q.kind == "ip":
+        name = 28 if q.node.nm >= 28 else 16
+        form = book()["ip_blocks"][name]
+        # Logic and memory away from the two nodes of the fit, by the scales of the model.
+        logic = parts.scale / float(area.logic_scale(book()["nodes"][name]["logic_mtr_mm2"], fit().density_exponent))
+        cells = q.node.bitcell_um2 / book()["nodes"][name]["bitcell_um2"]
+        mm2 = float(
+            area.ip_mm2(
+                q.mac_units,
+                q.sram_bytes,
+                form["fixed_mm2"] * logic,
+                form["um2_per_mac"] * logic,
+                form["mm2_per_mib"] * cells,
+            )
+        )
+        band = Band(mm2 / (1 + 2 * form["max_error"]), mm2, mm2 * (1 + 2 * form["max_error"]))
+        status = "a block of IP: cell area as the NVDLA sizings have it; no die, so no bill"
+        items = {"block": mm2}
+    else:
+        share = book()["outside"][q.kind]
+        low, high = (float(area.die_mm2(parts.counted, 0.0, 0.0, share[end])) for end in ("low", "high"))
+        band = Band(low, None, high)
+        status = f"outside calibration: no {q.kind.upper().replace('SOC', 'SoC')} is among the calibration chips"
+    model = power_model(chip)
+    return Cost(
+        chip=chip.name,
+        kind=q.kind,
+        process_nm=float(chip.process_nm or 0.0),
+        status=status,
+        calibrated=False,
+        area_mm2=band,
+        area_items=items,
+        bill_usd=None,
+        bill_items={},
+        relative_cost=None,
+        reference=load_chip(REFERENCE).name,
+        peak_power_w=model.peak_w,
+        peak_items=model.peak,
+        details={},
+        notes=notes,
+    )

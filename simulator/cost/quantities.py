@@ -1,0 +1,162 @@
+"""From a chip file to the numbers that cost depends on, with every assumption that was needed said in words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.chip.parts import CUSTOM, dram_part
+from simulator.chip.schema import Architecture, Dram
+from simulator.cost import area
+from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node
+from simulator.errors import ChipError
+from simulator.units import GB, GIB
+
+SRAM_KINDS = ("scratchpad", "banked_buffer", "cache", "gpu_l2")
+"""Kinds of on-chip memory that differ in area."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The DRAM of a chip as its package and its die see it."""
+
+    family: Family
+    devices: float
+    """Packages or stacks that are bought."""
+    gib_each: float
+    """Capacity of one [GiB]."""
+    channels: float
+    """Interfaces on the die."""
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it sits on an interposer instead of on the board."""
+        return self.family.interface == "hbm_stack"
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What one chip is made of."""
+
+    name: str
+    kind: str
+    node: Node
+    mac_units: float
+    array_macs: float
+    """MAC units of one array."""
+    rates: dict[str, float]
+    """MACs per unit and cycle for each precision."""
+    sram_bytes: float
+    """All on-chip memory: shared SRAM, accumulators, and the weights' own buffer."""
+    sram_kind: str
+    bytes_per_cycle: float
+    """Ports of the SRAM."""
+    memory: Memory | None
+    io_lanes: float
+    io_interface: str
+    clock_hz: float
+    notes: tuple[str, ...]
+    """Assumptions that the chip file made necessary."""
+
+
+def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
+    """What `chip` is made of; `sram_kind` replaces the kind that follows from `sram.managed`.
+
+    Raises ChipError when the process node is missing or unknown, or no array is described.
+    """
+    if chip.array is None:
+        raise ChipError(f"{chip.name}: array: missing; a cost needs the MAC units")
+    if sram_kind is None:
+        cached = "gpu_l2" if chip.kind == "gpu" else "cache"
+        sram_kind = cached if chip.sram.managed == "cache" else "scratchpad"
+    notes: list[str] = []
+    memory = None if chip.dram is None else _memory(chip.dram, notes)
+    lanes, interface = _lanes(None if chip.host is None else chip.host.link, notes)
+    return Quantities(
+        name=chip.name,
+        kind=chip.kind,
+        node=node(chip.process_nm, chip.name),
+        mac_units=float(chip.macs),
+        array_macs=float(chip.array.rows * chip.array.columns),
+        rates={str(precision): rate for precision, rate in chip.array.rate.items()},
+        sram_bytes=float(
+            chip.sram.capacity_bytes + chip.array.accumulator_capacity_bytes + chip.sram.weight_fifo_bytes
+        ),
+        sram_kind=sram_kind,
+        bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        memory=memory,
+        io_lanes=lanes,
+        io_interface=interface,
+        clock_hz=chip.clock_hz,
+        notes=tuple(notes),
+    )
+
+
+def _memory(dram: Dram, notes: list[str]) -> Memory:
+    """The DRAM of a chip file; a part that only gives a bandwidth stands for as many usual devices as that takes."""
+    if dram.part == CUSTOM:
+        usual = book()["dram"]["custom"]
+        each = -(-(dram.peak_bytes_per_s / dram.devices / GB) // usual["gb_per_s"])
+        devices = dram.devices * each
+        notes.append(
+            f"dram.part: custom: counted as {devices:g} x32 {usual['family'].upper()} devices of"
+            f" {usual['gb_per_s']:g} GB/s and {usual['gib']} GiB"
+        )
+        family = families()[usual["family"]]
+        return Memory(family, devices, float(usual["gib"]), devices)
+    part = dram_part(dram.part)
+    family = families()[dram.part.split("-")[0]]
+    return Memory(family, float(dram.devices), part.capacity_bytes / GIB, dram.devices * part.width_bits / family.bits)
+
+
+def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:
+    """Lanes of the host link and the interface of one."""
+    if link is None:
+        return 0.0, "pcie_lane"
+    family, _, lanes = link.partition("-x")
+    if not family.startswith("pcie"):
+        notes.append(f"host.link: {link}: counted as one PCIe lane")
+        return 1.0, "pcie_lane"
+    return float(lanes or 1), "pcie5_lane" if family == "pcie5" else "pcie_lane"
+
+
+@dataclass(frozen=True)
+class Silicon:
+    """Area of the counted parts of a chip [mm2]."""
+
+    macs: float
+    sram: float
+    dram: float
+    io: float
+    scale: float
+    """Logic area at this node over 16 nm [-]."""
+
+    @property
+    def counted(self) -> float:
+        """All of it [mm2]."""
+        return self.macs + self.sram + self.dram + self.io
+
+
+def silicon(q: Quantities, coefficients: Fit) -> Silicon:
+    """Area of MACs, SRAM, DRAM interfaces and links of one chip [mm2]."""
+    data = book()
+    scale = area.logic_scale(np.float64(q.node.logic_mtr_mm2), coefficients.density_exponent)
+    scale_7nm = area.logic_scale(np.float64(data["ctrl_density_mtr_mm2"]), coefficients.density_exponent)
+    weights = {precision: mac_weight(precision, coefficients) for precision in q.rates}
+    macs = area.mac_mm2(
+        np.float64(q.mac_units),
+        area.unit_weight(q.rates, weights, data["mode_overhead"]["value"]),
+        coefficients.mac_um2,
+        scale,
+        np.float64(q.array_macs),
+        coefficients.array_exponent,
+        data["array_reference_macs"],
+    )
+    kind = data["sram_kinds"][q.sram_kind]["value"]
+    sram = area.sram_mm2(np.float64(q.sram_bytes), q.node.bitcell_um2, coefficients.sram_efficiency, kind)
+
+    def each(interface: Interface) -> float:
+        return float(area.interface_mm2(interface.analog_mm2, interface.ctrl_mtr, scale, scale_7nm))
+
+    dram = 0.0 if q.memory is None else q.memory.channels * each(interfaces()[q.memory.family.interface])
+    lanes = q.io_lanes * each(interfaces()[q.io_interface]) if q.io_lanes else 0.0
+    return Silicon(float(macs), float(sram), dram, lanes, float(scale))

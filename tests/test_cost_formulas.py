@@ -1,0 +1,143 @@
+"""Formulas of area, money and energy on numbers worked by hand, and one chip from its file to its bill step by step."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.cost import area, joules, money
+from simulator.cost.power import power_model
+from simulator.cost.price import chip_cost
+
+
+def test_logic_shrinks_less_than_its_density():
+    assert area.logic_scale(28.9, 0.545) == 1.0
+    assert area.logic_scale(4 * 28.9, 0.5) == pytest.approx(0.5)
+
+
+def test_the_widest_mode_sets_a_unit_and_each_further_one_adds_a_tenth():
+    weights = {"int8": 1.0, "bf16": 3.0, "fp16": 3.0}
+    assert area.unit_weight({"int8": 1.0}, weights) == 1.0
+    assert area.unit_weight({"int8": 1.0, "bf16": 0.5}, weights) == pytest.approx(1.1 * 1.5)
+    assert area.unit_weight({"int8": 1.0, "bf16": 0.25, "fp16": 0.25}, weights) == pytest.approx(1.2)
+
+
+def test_a_mebibyte_at_16_nm():
+    # 8,388,608 cells of 0.07 um2 at an efficiency of 0.4, then as a cache.
+    assert area.sram_mm2(2**20, 0.07, 0.4) == pytest.approx(8.388608 * 0.07 / 0.4)
+    assert area.sram_mm2(2**20, 0.07, 0.4, 1.8) == pytest.approx(1.8 * 8.388608 * 0.07 / 0.4)
+
+
+def test_an_interface_shrinks_only_in_its_logic():
+    assert area.interface_mm2(2.0, 96.3, 1.0, 1.0) == pytest.approx(3.0)
+    assert area.interface_mm2(2.0, 96.3, 0.5, 1.0) == pytest.approx(2.5)
+
+
+def test_dies_on_a_wafer():
+    # 10 x 10 mm with 0.2 mm of scribe: 10.2 mm pitch on a usable circle of 290 mm.
+    by_hand = math.pi * 145**2 / 10.2**2 - math.pi * 290 / math.sqrt(2 * 10.2**2)
+    assert money.dies_per_wafer(100.0) == pytest.approx(by_hand)
+    assert 560 < by_hand < 580
+    assert money.dies_per_wafer(1e9) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "good"),
+    [("poisson", 0.449), ("murphy", 0.474), ("seeds", 0.556), ("negative_binomial", 0.492)],
+)
+def test_yields_of_800_mm2_at_a_tenth_of_a_defect(model, good):
+    assert money.die_yield(800.0, 0.1, model) == pytest.approx(good, abs=5e-4)
+    assert money.die_yield(1e-9, 0.1, model) == pytest.approx(1.0)
+
+
+def test_the_published_ball_count_of_x1_is_near():
+    # 450 + one DRAM + four lanes; the supply's balls are on top: 624 balls are published.
+    assert money.package_balls(1, 4, 13.5 / 0.8, 450, 100, 8, 4) == pytest.approx(624, rel=0.05)
+
+
+def test_packages_go_straight_from_small_to_large():
+    small, large = (600.0, 10.0), (1500.0, 70.0)
+    assert money.package_size(500.0, 5.0, small, large) == 0.0
+    assert money.package_size(500.0, 40.0, small, large) == 0.5
+    assert money.package_size(9999.0, 5.0, small, large) == 1.0
+    assert money.package_usd(1000.0, 0.0, (3.0, 0.005), (15.0, 0.015)) == pytest.approx(8.0)
+    assert money.package_usd(1000.0, 1.0, (3.0, 0.005), (15.0, 0.015)) == pytest.approx(30.0)
+
+
+def test_energies():
+    assert joules.mac_j(1e12, 2.0, 0.25) == pytest.approx(0.5)
+    assert joules.bank_kib(8 * 2**20, 512, 32) == 512.0
+    assert joules.sram_j(1e12, 1.0, 16.0, 8.0, 1.0) == pytest.approx(2.0)
+    assert joules.wire_j(1e12, 5.0, 100.0) == pytest.approx(8 * 5 * 0.1)
+    assert joules.link_j(17e9, 6.5) == pytest.approx(0.884)
+    assert joules.static_w(100.0, 10.0, 20.0, 4.0) == pytest.approx(2.04)
+
+
+def test_arrays_equal_numbers_to_the_last_bit():
+    rng = np.random.RandomState(3)
+    mm2, d0 = rng.uniform(1, 858, 5000), rng.uniform(0.05, 0.3, 5000)
+    for model in money.YIELD_MODELS:
+        many = money.die_usd(4000.0, money.dies_per_wafer(mm2), money.die_yield(mm2, d0, model))
+        for at in range(0, 5000, 371):
+            a, d = mm2[at : at + 1], d0[at : at + 1]
+            assert money.die_usd(4000.0, money.dies_per_wafer(a), money.die_yield(a, d, model))[0] == many[at]
+
+
+def test_inferx_x1_step_by_step():
+    """Every number by hand: coefficients from the data file, arithmetic from here."""
+    cost = chip_cost(load_chip("inferx_x1"), draws=0)
+    # Area. 4,096 units, INT8 and half-rate BF16, arrays of 64 units, at 16 nm where logic has scale 1.
+    unit = 1.1 * max(1.0, 0.5 * 3.142)
+    macs = 4096 * unit * 1009e-6 * (64 / 2000) ** -0.06936
+    sram = 8 * 2**20 * 8 * 0.07e-6 / 0.3913
+    controllers_over_7_nm = (96.3 / 28.9) ** 0.545
+    dram = 2.0 + 60 / 96.3 * controllers_over_7_nm
+    links = 4 * (0.48 + 3.96 / 96.3 * controllers_over_7_nm)
+    die = (macs + sram + dram + links) / (1 - 0.4757)
+    assert cost.area_items["macs"] == pytest.approx(macs)
+    assert cost.area_items["sram"] == pytest.approx(sram)
+    assert cost.area_items["dram_interfaces"] == pytest.approx(dram)
+    assert cost.area_items["links"] == pytest.approx(links)
+    assert cost.area_mm2.best == pytest.approx(die)
+    assert die == pytest.approx(50.56, abs=0.01)
+    assert cost.area_mm2.high == pytest.approx(die * math.exp(1.645 * 0.1642))
+    # Peak power: BF16 at half rate is the costlier one; 64 arrays take 65 operands a cycle each.
+    clock = 933e6
+    bank = (8 * 2**20 / (8192 / 32)) / 1024
+    sram_pj = 0.94 * (16 / 7) ** 0.153 * (bank / 8) ** 0.13 * 1.05
+    wire_pj = 8 * 0.5 * math.sqrt(die) * 0.1 * (16 / 14) ** 0.83
+    power = 4096 * 0.5 * 3.2 * 0.25e-12 * clock
+    power += 64 * 65 * clock * (sram_pj + wire_pj) * 1e-12
+    power += 17.064e9 * 8 * 6.5e-12 + 4 * 8e9 / 8 * 0.98462 * 0.91 * 8 * 5e-12
+    power += (20 * (die - sram) + 8 * 4) * 1e-3
+    assert cost.peak_power_w == pytest.approx(power)
+    # Bill.
+    dies = math.pi * 145**2 / (math.sqrt(die) + 0.2) ** 2 - math.pi * 290 / (math.sqrt(2) * (math.sqrt(die) + 0.2))
+    good = (1 + (die - 0.35 * sram) / 100 * 0.08 / 3) ** -3
+    bill = {"die": 3984 / dies / good}
+    balls = math.ceil(450 + 100 + 4 * 8 + power / 0.8 * 4)
+    size = max((balls - 600) / 900, (power - 10) / 60)
+    bill["package"] = 3 + 0.005 * balls + size * (15 + 0.015 * balls - 3 - 0.005 * balls)
+    bill["dram"] = 2 * 2.4 * 1.1
+    bill["test"] = 1.74 + 0.33 + 0.01 * bill["die"]
+    bill["assembly"] = 1.0 + (bill["die"] + bill["package"] + bill["test"]) * (1 / 0.99**2 - 1)
+    bill["board"] = 0.1 + 0.05 * power
+    assert {name: band.best for name, band in cost.bill_items.items()} == pytest.approx(bill)
+    assert cost.bill_usd.best == pytest.approx(sum(bill.values()))
+    assert cost.relative_cost.best == 1.0
+
+
+def test_energy_of_a_run_step_by_step():
+    chip = load_chip("inferx_x1")
+    model = power_model(chip)
+    run = model.energy("int8", 4e9, 50e6, 40e6, 30e6, 0.01)
+    assert run.items["mac_j"] == pytest.approx(4e9 * 0.25e-12)
+    assert run.items["dram_j"] == pytest.approx(30e6 * 8 * 6.5e-12)
+    assert run.items["host_j"] == 0.0
+    assert run.items["static_j"] == pytest.approx(model.static_w * 0.01)
+    assert run.items["sram_j"] == pytest.approx(50e6 * model.sram_byte_j)
+    assert run.items["interconnect_j"] == pytest.approx(40e6 * model.interconnect_byte_j)
+    assert run.total_j == pytest.approx(sum(run.items.values()))
+    assert run.average_w == pytest.approx(run.total_j / 0.01)
+    assert run.to_dict()["total_j"] == run.total_j
