@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from simulator import __version__
-from simulator.cli import cache, chips, networks, run
+from simulator.cli import cache, chips, cost, networks, run
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.command("run", short_help="Run a network on a chip.")(run.run)
+app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
 app.command("chips")(chips.chips)
 app.command("networks")(networks.networks)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)

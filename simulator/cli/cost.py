@@ -1,0 +1,111 @@
+"""`rooftile cost`: what a chip costs, itemised, or how good the estimate is."""
+
+import json as json_text
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.output import check_writable, write
+from simulator.errors import OptionError
+
+if TYPE_CHECKING:
+    from simulator.cost.price import Cost
+    from simulator.cost.provenance import Coefficient
+
+
+def cost(
+    chip: Annotated[str | None, typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key, such as process_nm=7."),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="CHIP", help="Chip to compare with; default inferx_x1.")
+    ] = None,
+    yield_model: Annotated[
+        str,
+        typer.Option("--yield-model", metavar="NAME", help="negative_binomial, poisson, murphy or seeds."),
+    ] = "negative_binomial",
+    bottom_up: Annotated[
+        bool,
+        typer.Option("--bottom-up", help="Interconnect and control from lanes, ports and arrays, not by the share."),
+    ] = False,
+    sources: Annotated[bool, typer.Option("--sources", help="Show every coefficient with its source.")] = False,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw it: a file ending in .svg, .png or .html.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Compare the model with the published area of every calibration chip.")
+    ] = False,
+) -> None:
+    """Estimate area, bill of materials and power of CHIP, each with its range."""
+    if validate:
+        if chip is not None:
+            raise OptionError(f"CHIP: must be left out with --validate, got {chip!r}")
+        _validate(json)
+        return
+    if chip is None:
+        raise OptionError("CHIP: missing; see 'rooftile cost --help'")
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    if plot is not None:
+        from simulator.report.page import check_picture  # noqa: PLC0415
+
+        check_picture("--plot", plot)
+        check_writable("--plot", plot)
+    # Imported here: --help and a mistyped option must not wait for the model.
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.cost.price import chip_cost  # noqa: PLC0415
+    from simulator.cost.provenance import coefficients  # noqa: PLC0415
+
+    architecture = load_chip(chip, set=settings or [])
+    other = None if reference is None else load_chip(reference)
+    answer = chip_cost(architecture, other, yield_model=yield_model, bottom_up=bottom_up)
+    known = coefficients(architecture) if sources else []
+    if plot is not None:
+        _draw(plot, answer)
+    if json is not None:
+        _write_json(json, answer, known)
+    if json != "-":
+        from simulator.cli.screen import console  # noqa: PLC0415
+        from simulator.report.cost_tables import cost_report  # noqa: PLC0415
+
+        screen = console()
+        screen.print(cost_report(answer, known, screen.width))
+
+
+def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
+    """Write the cost, and its coefficients where they are asked for."""
+    from simulator.report.document import plain  # noqa: PLC0415
+
+    data = answer.to_dict()
+    if known:
+        data["coefficients"] = [one.to_dict() for one in known]
+    write("--json", place, json_text.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+
+
+def _draw(place: str, answer: "Cost") -> None:
+    """Write the picture."""
+    from simulator.report.charts import cost_chart  # noqa: PLC0415
+    from simulator.report.page import save  # noqa: PLC0415
+
+    save("--plot", cost_chart(answer), place)
+
+
+def _validate(json: str | None) -> None:
+    """Print the comparison with published areas."""
+    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cost import validation  # noqa: PLC0415
+    from simulator.report.cost_tables import validation_report  # noqa: PLC0415
+    from simulator.report.document import plain  # noqa: PLC0415
+
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    found = validation.against_published()
+    if json is not None:
+        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+    if json != "-":
+        console().print(validation_report(found))

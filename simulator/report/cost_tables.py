@@ -1,0 +1,201 @@
+"""The report of a chip's cost: area, bill and power, itemised, with ranges; and the model against published dies."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.cost.calibration import Comparison
+from simulator.cost.price import Band, Cost
+from simulator.cost.provenance import Coefficient
+from simulator.cost.validation import Block, Validation
+from simulator.report import format as fmt
+
+AREA = {
+    "macs": "MAC arrays",
+    "sram": "SRAM",
+    "dram_interfaces": "DRAM PHYs and controllers",
+    "links": "links",
+    "interconnect_control": "interconnect and control",
+    "block": "block, cells and memories",
+}
+BILL = {
+    "die": "die",
+    "package": "package",
+    "interposer": "interposer",
+    "dram": "DRAM devices",
+    "test": "test",
+    "assembly": "assembly and its losses",
+    "board": "board: placing, supply",
+}
+POWER = {
+    "macs_w": "MAC arrays",
+    "sram_w": "SRAM",
+    "interconnect_w": "interconnect",
+    "dram_w": "DRAM",
+    "host_w": "host link",
+    "static_w": "leakage and clocks",
+}
+"""Names of the parts as a person reads them, in the order shown."""
+
+
+def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = (), width: int = 80) -> Group:
+    """Put the report of one chip's cost together for a page `width` characters wide.
+
+    `coefficients` adds a table of every number with its source.
+    """
+    head = Text(f"{cost.chip}, {cost.process_nm:g} nm", style="bold")
+    sections: list[list[RenderableType]] = [[head, Text(cost.status)], [_title("Area, mm2"), _area(cost)]]
+    if cost.bill_usd is not None:
+        sections.append([_title("Bill, USD, chip and memory as built (not a price of sale)"), _bill(cost)])
+        sections.append([_relative(cost)])
+    sections.append([_title("Peak power, W"), _power(cost)])
+    if cost.details:
+        sections.append([_details(cost.details)])
+    if cost.notes:
+        sections.append([Text(f"Note: {note}") for note in cost.notes])
+    if coefficients:
+        sections.append([_title("Coefficients"), _coefficients(coefficients, width)])
+    spaced = [part for section in sections for part in (*section, Text(""))]
+    return Group(*spaced[:-1])
+
+
+def validation_report(found: Validation) -> Group:
+    """Put the comparison with published areas together."""
+    return Group(
+        _title("Die area against published dies, mm2"),
+        _dies(found.chips),
+        Text(""),
+        _summary(found),
+        Text(""),
+        _title("Blocks whose own area is published, mm2"),
+        _blocks(found.blocks),
+        Text(""),
+        _title("NVDLA sizings, mm2: fixed part + MACs + memory, fitted in relative error"),
+        _blocks(found.nvdla),
+    )
+
+
+def _area(cost: Cost) -> Table:
+    table = _table("", "best", "share")
+    best = cost.area_mm2.best
+    total = sum(cost.area_items.values())
+    places = fmt.decimals(best or total, 3)
+    for name, mm2 in cost.area_items.items():
+        share = fmt.percent(mm2 / best) if best is not None else ""
+        table.add_row(AREA[name], fmt.fixed(mm2, places), share)
+    if best is None:
+        table.add_row("die, at least to at most", f"{cost.area_mm2.low:,.0f} to {cost.area_mm2.high:,.0f}", "")
+    else:
+        name = "block" if cost.kind == "ip" else "die"
+        table.add_row(name, fmt.fixed(best, places), fmt.percent(1.0), style="bold")
+        ends = f"{fmt.fixed(cost.area_mm2.low, places)} to {fmt.fixed(cost.area_mm2.high, places)}"
+        table.add_row("nine times in ten", ends, "")
+    return table
+
+
+def _bill(cost: Cost) -> Table:
+    table = _table("", "low", "best", "high", "share")
+    total = cost.bill_usd
+    if total is None or total.best is None:
+        return table
+    for name, band in cost.bill_items.items():
+        table.add_row(BILL[name], *_ends(band), fmt.percent((band.best or 0.0) / total.best))
+    table.add_row("all", *_ends(total), fmt.percent(1.0), style="bold")
+    return table
+
+
+def _ends(band: Band) -> tuple[str, str, str]:
+    """Render a band in dollars with cents."""
+    return fmt.fixed(band.low, 2), fmt.fixed(band.best, 2), fmt.fixed(band.high, 2)
+
+
+def _relative(cost: Cost) -> Text:
+    """One line on the cost relative to the reference."""
+    band = cost.relative_cost
+    if band is None or band.best is None:
+        return Text("")
+    if band.low == band.high:
+        return Text(f"Relative cost 1 by definition: {cost.reference} is the reference")
+    low, high = fmt.figure(band.low), fmt.figure(band.high)
+    return Text(f"Relative cost {fmt.figure(band.best)} ({low} to {high}) times that of {cost.reference}")
+
+
+def _power(cost: Cost) -> Table:
+    table = _table("", "W", "share")
+    places = fmt.decimals(cost.peak_power_w, 3)
+    for name, watts in cost.peak_items.items():
+        table.add_row(POWER[name], fmt.fixed(watts, places), fmt.percent(watts / cost.peak_power_w))
+    table.add_row("all, every part busy", fmt.fixed(cost.peak_power_w, places), fmt.percent(1.0), style="bold")
+    return table
+
+
+def _details(details: Mapping[str, float]) -> Text:
+    """One line on the way from wafer to package."""
+    return Text(
+        f"{details['dies_per_wafer']:,.0f} dies on a wafer of {details['wafer_usd']:,.0f} USD,"
+        f" {fmt.percent(details['yield'])} good at {details['d0_cm2']:g} defects/cm2; {details['balls']:,.0f} balls."
+        f" Interconnect and control from below: {fmt.significant(details['interconnect_control_bottom_up_mm2'], 3)} mm2"
+    )
+
+
+def _coefficients(rows: Sequence[Coefficient], width: int) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("", max_width=max(24, width // 3), overflow="fold")
+    for heading in ("value", "unit", "range", "how"):
+        table.add_column(heading, justify="right" if heading == "value" else "left", no_wrap=True)
+    table.add_column("source", overflow="fold")
+    for row in rows:
+        value = fmt.figure(row.value)
+        table.add_row(row.name, value, row.unit, row.spread, row.confidence, Text(row.source, style="dim"))
+    return table
+
+
+def _dies(rows: Sequence[Comparison]) -> Table:
+    table = _table("chip", "published", "predicted", "error", "left out", "error ", "band", "holds it")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.published_mm2:,.0f}",
+            f"{row.predicted_mm2:,.0f}",
+            _signed(row.error),
+            f"{row.left_out_mm2:,.0f}",
+            _signed(row.error_left_out),
+            f"{row.low_mm2:,.0f} to {row.high_mm2:,.0f}",
+            "yes" if row.inside else "no",
+        )
+    return table
+
+
+def _summary(found: Validation) -> Text:
+    """Mean and worst errors, and how often the band holds the published area."""
+    return Text(
+        f"Mean error {fmt.percent(found.mean_error)}; left out of the fit {fmt.percent(found.mean_error_left_out)},"
+        f" worst {fmt.percent(found.worst_error_left_out)}.\nThe band around a chip left out of the fit holds its"
+        f" published area for {found.inside} of {len(found.chips)}."
+    )
+
+
+def _blocks(blocks: Sequence[Block]) -> Table:
+    table = _table("block", "nm", "published", "predicted", "error")
+    for row in blocks:
+        areas = fmt.figure(row.published_mm2), fmt.significant(row.predicted_mm2, 3)
+        table.add_row(row.name, str(row.nm), *areas, _signed(row.error))
+    return table
+
+
+def _signed(fraction: float) -> str:
+    return f"{100 * fraction:+.1f} %"
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _table(*headings: str) -> Table:
+    """Return an empty table in the report's one style: names on the left, figures to the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    return table

@@ -1,0 +1,73 @@
+"""The one door from a chart to a file: SVG, PNG, or a page that works without a network and cannot be scripted.
+
+Names in charts come from files of strangers. The library writes a chart into a page as it stands, so a name with an
+end of script in it would run; here every `<` of the chart reaches the page as an escape of JSON.
+"""
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import OptionError
+
+SUFFIXES = (".svg", ".png", ".html")
+
+PNG_SCALE = 2.0
+"""Pixels for each point: sharp on a dense screen."""
+
+_MARK = "\ue000"  # a private character; a chart that already has it is refused
+
+
+def require_charts() -> Any:
+    """Return the chart library. Raises OptionError naming the extra when it is not installed."""
+    try:
+        importlib.import_module("vl_convert")
+        return importlib.import_module("altair")
+    except ImportError:
+        raise OptionError("--plot: pictures need the extra 'charts': pip install 'rooftile[charts]'") from None
+
+
+def check_picture(option: str, path: str) -> None:
+    """Refuse a picture that cannot be written before the work is done: an unknown ending, or the extra missing.
+
+    `option` names the option in the message. Raises OptionError.
+    """
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise OptionError(f"{option}: must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {path!r}")
+    require_charts()
+
+
+def html(chart: Any) -> str:
+    """A page of its own with the chart: no network, and no text of the chart that a browser could run."""
+    text = json.dumps(chart.to_dict(), ensure_ascii=False)
+    if _MARK in text:
+        raise OptionError("--plot: a name holds the private character U+E000")
+    specification = json.loads(text.replace("<", _MARK))
+    page: str = require_charts().Chart.from_dict(specification).to_html(inline=True)
+    return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
+
+
+def content(chart: Any, suffix: str) -> bytes:
+    """The chart as the bytes of a file that ends in `suffix`; the same chart gives the same bytes."""
+    if suffix == ".html":
+        return html(chart).encode()
+    converter = importlib.import_module("vl_convert")
+    specification = json.dumps(chart.to_dict())
+    if suffix == ".svg":
+        return str(converter.vegalite_to_svg(specification)).encode()
+    return bytes(converter.vegalite_to_png(specification, scale=PNG_SCALE))
+
+
+def save(option: str, chart: Any, path: str) -> None:
+    """Write the chart to `path`, whole or not at all. Raises OptionError when the system refuses."""
+    place = Path(path).resolve()
+    data = content(chart, place.suffix.lower())
+    temporary = place.with_name(f".{place.name[:100]}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, place)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OptionError(f"{option}: cannot write {path!r}: {error.strerror or error}") from None
