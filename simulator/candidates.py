@@ -218,10 +218,11 @@ class _Pixels:
 
     def rows(self, n: Ints, p: Ints, q: Ints, window_p: Floats, window_q: Floats) -> Floats:
         """The table of all tiles n x p x q; window_p, window_q: of each p and q."""
-        extents = self.extents
-        sizes = [axis.ravel() for axis in np.meshgrid(n, p, q, indexing="ij")]
-        at_p, at_q = (axis.ravel() for axis in np.meshgrid(n, np.arange(len(p)), np.arange(len(q)), indexing="ij")[1:])
-        wp, wq = window_p[at_p], window_q[at_q]
+        extents, shape = self.extents, (len(n), len(p), len(q))
+        axes = n[:, None, None], p[:, None], q
+        sizes = [np.broadcast_to(axis, shape).ravel() for axis in axes]
+        wp = np.broadcast_to(window_p[None, :, None], (*shape, 3)).reshape(-1, 3)
+        wq = np.broadcast_to(window_q, (*shape, 3)).reshape(-1, 3)
         trips = [-(-extent // size) for extent, size in zip(extents, sizes, strict=True)]
         table = np.empty((len(wp), 8 + 2 * len(self.units)))
         table[:, 0] = sizes[0] * wp[:, 0] * wq[:, 0]
@@ -272,13 +273,12 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     windows = [_windows(e, g, x) for e, g, x in zip(pixels.extents[1:], pixels.geometry, sizes[1:], strict=True)]
     n, p, q = (np.array(axis, dtype=np.int64) for axis in sizes)
     table = pixels.rows(n, p, q, *windows)
-    tiles = np.stack([axis.ravel() for axis in np.meshgrid(n, p, q, indexing="ij")], axis=1)
+    base = _smallest(pixels.extents, (n, p, q))
     whole = (table[:, 2:5] == 1.0).all(axis=1)
     order = np.lexsort((table[:, 1], table[:, 0]))
     # What a tiling's cost depends on: window, pixels, trips, inputs without and with sharing.
     shared = np.minimum(table[:, 6], table[:, 7])
     cost = np.stack([table[:, 0], table[:, 1], table[:, 2] * table[:, 3] * table[:, 4], table[:, 5], shared], axis=1)
-    base = _smallest(table, pixels.extents)
     smaller = (base == np.arange(len(base))) | (cost < cost[base]).any(axis=1)
     needed = []
     out = np.empty(len(table), dtype=np.int64)
@@ -288,18 +288,22 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
         rows = order[saves[order]]
         count = tables.keep_front(np.ascontiguousarray(np.hstack([cost[rows], columns[rows]])), whole[rows], out)
         needed.append(rows[out[:count]])
-    used = np.unique(np.concatenate(needed))
+    used = np.unique(np.concatenate(needed)) if len(needed) > 1 else np.sort(needed[0])
     starts = np.cumsum([0] + [len(rows) for rows in needed])
     place = np.searchsorted(used, np.concatenate(needed))
-    return np.ascontiguousarray(table[used]), np.ascontiguousarray(tiles[used]), place, starts
+    tiles = np.stack([n[used // (len(p) * len(q))], p[used // len(q) % len(p)], q[used % len(q)]], axis=1)
+    return np.ascontiguousarray(table[used]), tiles, place, starts
 
 
-def _smallest(table: Floats, extents: tuple[int, int, int]) -> Ints:
-    """For every row of a full pixel table, the row of the smallest tile with the same trips: its first."""
-    _, p, q = extents
-    key = ((table[:, 2] * (p + 1)) + table[:, 3]) * (q + 1) + table[:, 4]
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse], dtype=np.int64)
+def _smallest(extents: tuple[int, int, int], sizes: tuple[Ints, Ints, Ints]) -> Ints:
+    """For every row of a full pixel table, the row of the smallest tile with the same trips."""
+    first = []
+    for extent, size in zip(extents, sizes, strict=True):
+        trips = -(-extent // size)
+        new = np.concatenate([[True], trips[1:] != trips[:-1]])
+        first.append(np.maximum.accumulate(np.where(new, np.arange(len(size)), 0)))
+    n, p, q = first
+    return np.asarray(((n[:, None, None] * len(p) + p[:, None]) * len(q) + q).ravel())
 
 
 def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
