@@ -7,6 +7,8 @@ import adapter
 import pytest
 from naive_schedule import Choice, Problem, Step, Tensor, brute_schedule
 
+pytestmark = pytest.mark.kernel
+
 SIZES = (2, 3, 4, 6, 8)
 
 
