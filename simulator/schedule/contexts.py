@@ -184,7 +184,7 @@ def assigned(pipe: Pipeline, choice: Choice) -> tuple[Ints, Floats]:
     return arrays, cycles
 
 
-def _settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
+def settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
     """The context with what it adds to the period or the latency of a batch, no longer a lower bound of it."""
     share = pipe.shares(draft.first)[:, draft.last]
     roofs = pipe.roofs(draft.level, share, draft.slices)
@@ -199,7 +199,7 @@ def _settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
     return replace(draft, time_s=time_s, outer_bytes=moved)
 
 
-def _from(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
+def fitting(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
     """Every context that begins at step `first` and fits, with its time, or for the latency a lower bound of it."""
     s, steps, chip = pipe.stages, pipe.stages.steps, pipe.chip
     weights = np.cumsum(s.weight_bytes[first:])
@@ -261,7 +261,7 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
             continue
         level = float(stage_cycles(sliced(shape, size)[0], pipe.spec)[0, -1])
         draft = Choice(np.inf, np.inf, step, step, slices, level, size)
-        choice = _settled(pipe, draft, goal)
+        choice = settled(pipe, draft, goal)
         if best is None or (choice.time_s, choice.outer_bytes) < (best.time_s, best.outer_bytes):
             best = choice
         if size == 1:
@@ -277,7 +277,7 @@ def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
     """
     table, faults = [], []
     for first in range(pipe.stages.steps):
-        choices = _from(pipe, first, goal)
+        choices = fitting(pipe, first, goal)
         if not choices:
             alone = _in_slices(pipe, first, goal)
             if alone is None:
@@ -289,7 +289,7 @@ def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
         raise InfeasibleError("\n".join([*faults[: 3 if rest else 4], *rest]))
     if goal == "period":
         return _shortest(table)
-    bound = sum(_settled(pipe, choice, goal).time_s for choice in _shortest(table))
+    bound = sum(settled(pipe, choice, goal).time_s for choice in _shortest(table))
     limit = bound * (1.0 + SLACK)
     steps = len(table)
     before, behind = [0.0] + [np.inf] * steps, [np.inf] * steps + [0.0]
@@ -299,7 +299,7 @@ def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
         behind[choice.first] = min(behind[choice.first], choice.time_s + behind[choice.last + 1])
     return _shortest(
         [
-            [_settled(pipe, c, goal) for c in row if before[c.first] + c.time_s + behind[c.last + 1] <= limit]
+            [settled(pipe, c, goal) for c in row if before[c.first] + c.time_s + behind[c.last + 1] <= limit]
             for row in table
         ]
     )
