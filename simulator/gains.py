@@ -5,14 +5,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.kernels import onetile as at
+from simulator.kernels.roofs import roof_cycles
 from simulator.schedule.best import best
-from simulator.schedule.pool import Pool, without
+from simulator.schedule.pool import Floats, Pool, without
 from simulator.schedule.solve import Machine
 from simulator.schedule.stacks import stack_of
-from simulator.tiling import breakdowns
 
-ON_CHIP = {"array": 0, "interconnect": 5, "sram": 6}
-"""Roofs inside the frontier, and their columns in `tiling.breakdowns`."""
+ON_CHIP = ("array", "interconnect", "sram")
+"""Roofs inside the frontier."""
+
+_PLACES = np.array(
+    [
+        at.FILL, at.LINK, at.PORT, at.FEED_IN, at.FEED_WT, at.FEED_OUT, at.FEED_PARTIAL, at.FEED_IN_RULE, at.HOLDS_IN,
+    ]
+)  # fmt: skip
 
 
 def gains(
@@ -58,8 +65,20 @@ def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool
 
 def _variant(pool: Pool, roof: str) -> Pool:
     if roof == "vector":
-        return without(pool, pool.points[:, 2], True)
-    stacked, _ = stack_of(pool)
-    rows = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1].copy())
-    others = [column for name, column in ON_CHIP.items() if name != roof]
-    return without(pool, np.maximum(rows[:, others[0]], rows[:, others[1]]), False)
+        return without(pool, None, True)
+    others = [cycles for name, cycles in on_chip(pool).items() if name != roof]
+    return without(pool, np.maximum(others[0], others[1]), False)
+
+
+def on_chip(pool: Pool) -> dict[str, Floats]:
+    """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
+    if "on_chip" not in pool.memo:
+        stacked, _ = stack_of(pool)
+        rows = np.empty((len(pool.points), 3))
+        roof_cycles(
+            *stacked.tables, stacked.starts, stacked.rows, stacked.numbers, stacked.rules, _PLACES, pool.point_shape,
+            pool.codes, pool.points[:, 1].copy(), rows,
+        )  # fmt: skip
+        pool.memo["on_chip"] = {name: rows[:, column].copy() for column, name in enumerate(ON_CHIP)}
+    found: dict[str, Floats] = pool.memo["on_chip"]
+    return found

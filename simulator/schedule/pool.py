@@ -141,13 +141,14 @@ def mark_all(points: Floats, bounds: Ints) -> tuple[Ints, Ints]:
     return blocks, marks[:used].copy()
 
 
-def without(pool: Pool, cycles: Floats, vector: bool) -> Pool:
+def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
     """The same moves and tilings with other on-chip cycles a point; with `vector`, vector work takes no time."""
-    points = pool.points.copy()
-    points[:, 2] = cycles
-    starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi, _ in spans if lo < hi}
-    bounds = np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64)
-    blocks, marks = mark_all(points, bounds) if len(points) else (pool.blocks, pool.marks)
+    points, blocks, marks = pool.points, pool.blocks, pool.marks
+    if cycles is not None and len(points):
+        points = points.copy()
+        points[:, 2] = cycles
+        starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi, _ in spans if lo < hi}
+        blocks, marks = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
     steps = pool.steps.copy()
     if vector:
         steps[:, 1] = 0.0

@@ -1,0 +1,39 @@
+"""The cycles behind `gain_if_infinite` are those of the frontier and of its breakdown."""
+
+import numpy as np
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.gains import ON_CHIP, on_chip
+from simulator.graph.load import load_network
+from simulator.points import breakdowns
+from simulator.schedule.stacks import stack_of
+from simulator.simulate import pool_source, simulate
+
+
+@pytest.mark.parametrize("name", ["example_edge", "tpu_v1", "dpu_b4096"])
+def test_roof_cycles_are_those_of_the_breakdown(name: str) -> None:
+    pool = pool_source(load_network("alexnet"), load_chip(name), "int8")(1)
+    found = on_chip(pool)
+    stacked, _ = stack_of(pool)
+    rows = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1].copy())
+    for roof, column in zip(ON_CHIP, (0, 5, 6), strict=True):
+        np.testing.assert_array_equal(found[roof], rows[:, column])
+    largest = np.max([found[roof] for roof in ON_CHIP], axis=0)
+    np.testing.assert_allclose(largest, pool.points[:, 2], rtol=1e-12)
+
+
+def test_gains_are_times_saved() -> None:
+    result = simulate("resnet50", "inferx_x1")
+    period = result.batch / result.throughput_per_s
+    assert set(result.gain_if_infinite) == {"array", "interconnect", "sram", "vector", "dram", "host", "overhead"}
+    assert all(0.0 <= saved <= period for saved in result.gain_if_infinite.values())
+    # Its DRAM is what holds X1 back: without that roof it runs at the speed of its array.
+    assert result.gain_if_infinite["dram"] > 0.3 * period
+
+
+def test_without_gains_nothing_else_changes() -> None:
+    assert (
+        simulate("alexnet", "dpu_b4096", gains=False).throughput_per_s
+        == simulate("alexnet", "dpu_b4096").throughput_per_s
+    )
