@@ -184,7 +184,9 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
     feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
     feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
     feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT] - feed_part
-    for i in range(lengths[0]):
+    for turn in range(lengths[0]):
+        # Those that beat most come first: large tiles, but small ones where weights cost nothing to pass again.
+        i = turn if resident & 2 else lengths[0] - 1 - turn
         cut = pixels[i, 2] > 1.0 or not g1
         inputs = in_on * numbers[IN_BYTES] * g * pixels[i, 0] * (1.0 if whole and not cut else buffers)
         wt_total = wt_on * numbers[ALL_WEIGHTS] * (pixels[i, 2] if pass_wt else 1.0)
