@@ -29,10 +29,7 @@ def roof_cycles(
         folds = axis_k[k + own + 1] * pixel[p + own + 7] * axis_c[c + own + 1] * group[g + own]
         inputs = axis_k[k + own] if rules[layer, at[7]] == 0 else axis_k[k + 1]
         inputs *= numbers[layer, at[3]] * copies[own_copies]
-        if rules[layer, at[7] + 1] == 0:
-            weights = pixel[p + own + 6]
-        else:
-            weights = pixel[p + 2] * pixel[p + 3] * pixel[p + 4]
+        weights = pixel[p + own + 6] if rules[layer, at[7] + 1] == 0 else pixel[p + 2] * pixel[p + 3] * pixel[p + 4]
         weights *= numbers[layer, at[4]] * copies[own_copies + 1]
         outputs = numbers[layer, at[5]]
         if rules[layer, at[7] + 2] == 1:
