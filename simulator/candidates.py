@@ -23,6 +23,11 @@ TILE_LOOPS = "gnkcpq"
 """Loops that tilings cut, in the order of `Shape.extents`; kernel rows and columns stay whole."""
 
 
+MOST_TILES = 1 << 17
+MOST_BATCH = 16
+"""Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """All of a layer that its tilings depend on, batch included.
@@ -167,6 +172,22 @@ def _windows(extent: int, geometry: tuple[int, ...], sizes: tuple[int, ...]) -> 
     return out
 
 
+def _batch_sizes(extent: int, units: tuple[int, ...], bent: bool) -> tuple[int, ...]:
+    """Sizes of the batch to try: the smallest of every trip count, and where the ragged tile saves a step; all if bent."""
+    size = np.arange(1, extent + 1)
+    if bent and extent <= MOST_BATCH:
+        return tuple(size.tolist())
+    trips = -(-extent // size)
+    ragged = extent - (trips - 1) * size
+    first = np.concatenate([[True], trips[1:] != trips[:-1]])
+    keep = first.copy()
+    for unit in units:
+        if unit > 1:
+            steps = -(-ragged // unit)
+            keep[1:] |= steps[1:] < steps[:-1]
+    return tuple(size[keep].tolist())
+
+
 @functools.lru_cache(maxsize=4096)
 def _sizes(extent: int, every: bool, geometry: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """Tile sizes to try for one axis: the smallest of every trip count, and every integer where it is unrolled.
@@ -268,8 +289,12 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     """(table, sizes n p q of its rows, rows that each unrolling needs, where each unrolling's begin)."""
     units = np.array(pixels.units)
     cut = bool((units[:, 1:] > 1).any())
-    sizes = [_sizes(pixels.extents[0], bool((units[:, 0] > 1).any()))]
-    sizes += [_sizes(e, cut, g) for e, g in zip(pixels.extents[1:], pixels.geometry, strict=True)]
+    # A fold that hides its load, or that accumulators cut, is not linear in its steps: then every tile may differ.
+    bent = pixels.longest is not None or (pixels.fold is not None and bool(pixels.fold[2]))
+    n_sizes = _batch_sizes(pixels.extents[0], tuple(sorted(set(units[:, 0].tolist()))), bent)
+    area = len(n_sizes) * pixels.extents[1] * pixels.extents[2]
+    every = cut or (bent and area <= MOST_TILES)
+    sizes = [n_sizes, *(_sizes(e, every, g) for e, g in zip(pixels.extents[1:], pixels.geometry, strict=True))]
     windows = [_windows(e, g, x) for e, g, x in zip(pixels.extents[1:], pixels.geometry, sizes[1:], strict=True)]
     n, p, q = (np.array(axis, dtype=np.int64) for axis in sizes)
     table = pixels.rows(n, p, q, *windows)
