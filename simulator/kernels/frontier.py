@@ -154,6 +154,30 @@ def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out):
 
 
 @kernel
+def record(found, codes, lengths, footprint, total, cycles, code):
+    """Append a survivor where there is room, and count it: lengths[3]."""
+    at = lengths[3]
+    if at < codes.shape[0]:
+        found[at, 0], found[at, 1], found[at, 2] = footprint, total, cycles
+        codes[at] = code
+    lengths[3] = at + 1
+
+
+@kernel
+def grains(form, resident, numbers, rules):
+    """SRAM bytes of streamed inputs, weights and outputs; infinite for what a form does not stream."""
+    buffers = numbers[BUFFERS]
+    grain_in, grain_wt, grain_out = math.inf, math.inf, math.inf
+    if not resident & 1 and (form in (OUTPUT_FIRST, PASSING) or (form == WEIGHT_FIRST and rules[MERGED])):
+        grain_in = numbers[GRAIN_IN] * buffers
+    if not resident & 2 and form <= INPUT_FIRST:
+        grain_wt = numbers[GRAIN_WT] * buffers
+    if not resident & 4 and form in (INPUT_FIRST, WEIGHT_FIRST):
+        grain_out = numbers[GRAIN_OUT] * buffers
+    return grain_in, grain_wt, grain_out
+
+
+@kernel
 def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, rows, copies, numbers, rules, keep):
     """Offer every tiling of one form, unrolling, group tile and triviality of C.
 
@@ -173,13 +197,7 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
     out_width = numbers[OUT_BYTES] * out_on if whole else numbers[ACC_BYTES]
     out_total = numbers[ALL_OUTPUTS] * numbers[OUT_BYTES] * out_on
     slope = numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * out_on if form != OUTPUT_FIRST else 0.0
-    grain_in, grain_wt, grain_out = math.inf, math.inf, math.inf
-    if in_on and (form in (OUTPUT_FIRST, PASSING) or (form == WEIGHT_FIRST and rules[MERGED])):
-        grain_in = numbers[GRAIN_IN] * buffers
-    if wt_on and pass_wt:
-        grain_wt = numbers[GRAIN_WT] * buffers
-    if out_on and swaps:
-        grain_out = numbers[GRAIN_OUT] * buffers
+    grain_in, grain_wt, grain_out = grains(form, resident, numbers, rules)
     feed_in = numbers[FEED_IN] * copies[u, 0] * rules[HOLDS_IN]
     feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
     feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
@@ -231,16 +249,13 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
                 if level <= envelope[LEVELS, 0] and matched(nearby, level, place, footprint, total, cycles):
                     continue
                 remember(envelope, nearby, level, place, footprint, total, cycles, last)
-                if lengths[3] < codes.shape[0]:
-                    stream = 2 if grain_out < outputs else -1
-                    if min(passing + wt_held, feeding + in_held) < held + (in_held + wt_held):
-                        stream = 0 if passing + wt_held <= feeding + in_held else 1
-                    order = ORDER_OF[form] + (int(pixels[i, 7]) if swaps else 0)
-                    code = ((u * 5 + order) * 4 + stream + 1) * rows[0] + gr
-                    code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axis_k[j - 1, 4])
-                    found[lengths[3], 0], found[lengths[3], 1], found[lengths[3], 2] = footprint, total, cycles
-                    codes[lengths[3]] = code * rows[3] + int(axis_c[m - 1, 4])
-                lengths[3] += 1
+                stream = 2 if grain_out < outputs else -1
+                if min(passing + wt_held, feeding + in_held) < held + (in_held + wt_held):
+                    stream = 0 if passing + wt_held <= feeding + in_held else 1
+                order = ORDER_OF[form] + (int(pixels[i, 7]) if swaps else 0)
+                code = ((u * 5 + order) * 4 + stream + 1) * rows[0] + gr
+                code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axis_k[j - 1, 4])
+                record(found, codes, lengths, footprint, total, cycles, code * rows[3] + int(axis_c[m - 1, 4]))
 
 
 @kernel
