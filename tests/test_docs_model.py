@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from simulator import load_chip, simulate
+from simulator import load_chip, load_network, simulate
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
-from simulator.lowering import BITS, MOST_MACS
+from simulator.lowering import BITS, MOST_MACS, lower
 from simulator.schedule import best, keep, solve, states, waterfall
 from simulator.simulate import machine_of
 from simulator.tiling import ORDERS
@@ -82,6 +82,13 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
     assert "at most 4096 sets of live resident tensors; at most 4096 unrollings an axis" in " ".join(MODEL.split())
     assert f"room for {solve.LABELS} labels" in " ".join(SCHEDULE.split())
+
+
+def test_the_bundled_networks_have_few_sets_of_resident_tensors():
+    most = int(re.search(r"The bundled networks have at most (\d+)", " ".join(SCHEDULE.split()))[1])
+    chip = load_chip("example_edge")
+    branching = ("inception_v3", "yolov3", "bert_large")
+    assert max(states.moves(lower(load_network(name), chip)).states for name in branching) == most
 
 
 def test_the_loop_orders_are_those_of_the_search():
