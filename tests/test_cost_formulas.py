@@ -67,7 +67,8 @@ def test_packages_go_straight_from_small_to_large():
 
 def test_energies():
     assert joules.mac_j(1e12, 2.0, 0.25) == pytest.approx(0.5)
-    assert joules.bank_kib(8 * 2**20, 512, 32) == 512.0
+    assert joules.bank_kib(8 * 2**20, 64.0) == 64.0
+    assert joules.bank_kib(2**14, 64.0) == 16.0
     assert joules.sram_j(1e12, 1.0, 16.0, 8.0, 1.0) == pytest.approx(2.0)
     assert joules.wire_j(1e12, 5.0, 100.0) == pytest.approx(8 * 5 * 0.1)
     assert joules.link_j(17e9, 6.5) == pytest.approx(0.884)
@@ -104,8 +105,7 @@ def test_inferx_x1_step_by_step():
     assert cost.area_mm2.high == pytest.approx(die * math.exp(1.645 * 0.1642))
     # Peak power: BF16 at half rate is the costlier one; 64 arrays take 65 operands a cycle each.
     clock = 933e6
-    bank = (8 * 2**20 / (8192 / 32)) / 1024
-    sram_pj = 0.94 * (16 / 7) ** 0.153 * (bank / 8) ** 0.13 * 1.05
+    sram_pj = 0.94 * (16 / 7) ** 0.153 * (64 / 8) ** 0.13 * 1.05
     wire_pj = 8 * 0.5 * math.sqrt(die) * 0.1 * (16 / 14) ** 0.83
     power = 4096 * 0.5 * 3.2 * 0.25e-12 * clock
     power += 64 * 65 * clock * (sram_pj + wire_pj) * 1e-12

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.output import check_writable, write
-from simulator.errors import OptionError
+from simulator.errors import OptionError, nearest
 
 if TYPE_CHECKING:
     from simulator.cost.price import Cost
@@ -58,9 +58,12 @@ def cost(
         check_writable("--plot", plot)
     # Imported here: --help and a mistyped option must not wait for the model.
     from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.cost.money import YIELD_MODELS  # noqa: PLC0415
     from simulator.cost.price import chip_cost  # noqa: PLC0415
     from simulator.cost.provenance import coefficients  # noqa: PLC0415
 
+    if yield_model not in YIELD_MODELS:
+        raise OptionError(f"--yield-model: unknown model {yield_model!r}{nearest(yield_model, YIELD_MODELS)}")
     architecture = load_chip(chip, set=settings or [])
     other = None if reference is None else load_chip(reference)
     answer = chip_cost(architecture, other, yield_model=yield_model, bottom_up=bottom_up)

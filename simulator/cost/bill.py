@@ -1,6 +1,6 @@
 """The bill of materials of a die in its package, for the best estimate and for every draw of what is uncertain.
 
-Row 0 of each array is the best estimate, all factors 1.
+The same functions price one chip and the points of a sweep. Row 0 of each array is the best estimate, all factors 1.
 """
 
 from functools import cache
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.cost import area, money
+from simulator.cost import money
 from simulator.cost.book import book
-from simulator.cost.die import Die
+from simulator.cost.die import Die, reticle_mm2
 
 Floats = NDArray[np.float64]
 
@@ -50,23 +50,26 @@ def factors_of(draws: int) -> Floats:
     return factors
 
 
-def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[str, Floats], dict[str, float]]:
-    """Itemised bill [USD], an array for each item over the rows of factors, and the figures on the way (row 0)."""
+def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """Itemised bill [USD], and the figures on the way for the best estimate of the first chip.
+
+    Items are arrays over the rows of `factors`; the numbers of `die` may be columns of shape (points, 1).
+    """
     data = book()
     column = {name: factors[:, at] for at, name in enumerate(FACTORS)}
     q, wafer, packaging = die.q, data["wafer"], data["package"]
-    reticle = data["reticle"]
-    # A draw above the reticle is no die; the best estimate was checked.
-    mm2 = np.minimum(die.mm2 * column[own_area], area.reticle_mm2(reticle["width_mm"], reticle["height_mm"]))
+    # A draw above the reticle is no die; the best estimate is checked elsewhere.
+    mm2 = np.minimum(die.mm2 * column[own_area], reticle_mm2())
     critical = mm2 * (1.0 - (1.0 - data["yield"]["sram_critical"]["value"]) * die.parts.sram / die.mm2)
     dies = money.dies_per_wafer(mm2, wafer["diameter_mm"], wafer["edge_mm"], wafer["scribe_mm"])
     good = money.die_yield(critical, q.node.d0_cm2 * column["defects"], model, data["yield"]["alpha"]["value"])
     die_usd = money.die_usd(q.node.wafer_usd * column["wafer"], dies, good)
     stacked = q.memory is not None and q.memory.stacked
     devices = 0.0 if q.memory is None else q.memory.devices
-    amps = die.peak_w / q.node.core_v
-    balls = _balls(packaging["balls"], 0.0 if stacked else devices, q.io_lanes, amps)
-    package, size = _package(packaging, balls, die.peak_w, stacked)
+    on_board = 0.0 if stacked else devices
+    peak_w = die.power.peak_w
+    balls = _balls(packaging["balls"], on_board, q.io_lanes, peak_w / q.node.core_v)
+    package, size = _package(packaging, balls, peak_w, stacked)
     bill = {"die": die_usd, "package": package * column["package"]}
     bonding = 1.0
     if stacked:
@@ -78,45 +81,54 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
     bill["test"] = money.test_usd(die_usd, test["final_usd"], test["system_usd"], test["share_of_die"]) * column["test"]
     assembly = packaging["assembly"]
     # Memory on the package is lost with it; memory on the board is not.
-    at_risk = sum(value for name, value in bill.items() if name != "dram" or stacked)
+    at_risk = total_of({name: value for name, value in bill.items() if name != "dram" or stacked})
     lost = money.assembly_loss_usd(at_risk, assembly["step_yield"] * bonding, assembly["final_yield"])
     bill["assembly"] = assembly["usd"] * column["package"] + lost
     board = data["board"]
-    placed = 0.0 if stacked else devices
-    bill["board"] = money.board_usd(placed, die.peak_w, board["usd_per_dram"], board["usd_per_w"]) * column["board"]
-    details = {"dies_per_wafer": float(dies[0]), "yield": float(good[0]), "balls": balls, "package_size": size}
+    bill["board"] = money.board_usd(on_board, peak_w, board["usd_per_dram"], board["usd_per_w"]) * column["board"]
+    details = {
+        "dies_per_wafer": _first(dies),
+        "yield": _first(good),
+        "balls": _first(balls),
+        "package_size": _first(size),
+    }
     return bill, {**details, "wafer_usd": q.node.wafer_usd, "d0_cm2": q.node.d0_cm2}
 
 
-def _balls(entry: dict[str, float], devices: float, lanes: float, amps: float) -> float:
+def _first(values: Any) -> float:
+    """The best estimate of the first chip."""
+    return float(np.ravel(values)[0])
+
+
+def _balls(entry: dict[str, float], devices: Any, lanes: Any, amps: Any) -> Any:
     """Balls of the package [-]."""
     balls = money.package_balls(
         devices, lanes, amps, entry["base"], entry["dram_device"], entry["io_lane"], entry["per_amp"]
     )
-    return float(np.ceil(balls))
+    return np.ceil(balls)
 
 
-def _package(packaging: dict[str, Any], balls: float, peak_w: float, stacked: bool) -> tuple[float, float]:
+def _package(packaging: dict[str, Any], balls: Any, peak_w: Any, stacked: bool) -> tuple[Any, Any]:
     """(price of the package [USD], its place between small and large); an interposer needs the large class."""
     small, large = packaging["small"], packaging["large"]
-    size = 1.0
+    size: Any = 1.0
     if not stacked:
         limits = (small["most_balls"], small["most_w"]), (large["from_balls"], large["from_w"])
-        size = float(money.package_size(balls, peak_w, *limits))
+        size = money.package_size(balls, peak_w, *limits)
     classes = (small["base_usd"], small["ball_usd"]), (large["base_usd"], large["ball_usd"])
-    return float(money.package_usd(balls, size, *classes)), size
+    return money.package_usd(balls, size, *classes), size
 
 
-def _interposer(entry: dict[str, Any], mm2: Floats, stacks: float, factor: Floats) -> tuple[Floats, float]:
+def _interposer(entry: dict[str, Any], mm2: Any, stacks: Any, factor: Floats) -> tuple[Any, float]:
     """Interposer below die and stacks [USD], and the yield of bonding onto it."""
     below = (mm2 + stacks * entry["stack_mm2"]) * entry["area_factor"]
     usd = money.interposer_usd(below, entry["wafer_usd"], entry["d0_cm2"], entry["alpha"], entry["ubump_usd_mm2"])
     return usd * factor, entry["bonding_yield"]
 
 
-def total_of(bill: dict[str, Floats]) -> Floats:
+def total_of(bill: dict[str, Any]) -> Any:
     """Sum of a bill, always in the same order [USD]."""
-    total = np.zeros_like(next(iter(bill.values())))
+    total: Any = 0.0
     for values in bill.values():
         total = total + values
     return total

@@ -100,8 +100,11 @@ def node(process_nm: float | None, where: str = "chip") -> Node:
         raise ChipError(f"{where}: process_nm: missing; a cost needs one of {', '.join(map(str, known))}")
     name = aliases.get(process_nm, process_nm)
     if name not in nodes:
-        near = sorted(known, key=lambda nm: (abs(nm - process_nm), nm))[:2]
-        meant = " or ".join(str(nm) for nm in sorted(near))
+        around = [
+            max((nm for nm in known if nm < process_nm), default=None),
+            min((nm for nm in known if nm > process_nm), default=None),
+        ]
+        meant = " or ".join(str(nm) for nm in around if nm is not None)
         raise ChipError(f"{where}: process_nm: no cost data for {process_nm:g} nm; did you mean {meant}?")
     entry = {key: value for key, value in nodes[name].items() if key != "source"}
     return Node(nm=int(name), core_v=book()["package"]["core_v"][name], **entry)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from simulator.chip.schema import Architecture
 from simulator.cost import area
 from simulator.cost.book import book, fit, interfaces
-from simulator.cost.power import power_model
-from simulator.cost.quantities import Quantities, Silicon, silicon
+from simulator.cost.power import PowerModel, powers
+from simulator.cost.quantities import Number, Quantities, Silicon, silicon
 from simulator.errors import ChipError
 
 
@@ -16,67 +15,87 @@ class Die:
 
     q: Quantities
     parts: Silicon
-    share: float
-    mm2: float
-    peak_w: float
+    mm2: Number
+    """Area of the die [mm2]."""
+    power: PowerModel
+
+    @property
+    def edge_needed_mm(self) -> Number:
+        """Die edge that memory interfaces and links take [mm]."""
+        return self.q.io_lanes * interfaces()[self.q.io_interface].edge_mm + _memory_edge_mm(self.q)
+
+    @property
+    def edge_usable_mm(self) -> Number:
+        """Die edge that they may take [mm]."""
+        return area.usable_edge_mm(self.mm2, book()["beachfront"]["usable_share"])
+
+    @property
+    def can_be_made(self) -> Number:
+        """Whether the die is inside the reticle limit and its interfaces fit its edge; without memory any edge does."""
+        fits = self.edge_needed_mm <= self.edge_usable_mm if self.q.memory is not None else True
+        return (self.mm2 <= reticle_mm2()) & fits
 
 
-def die_of(chip: Architecture, q: Quantities, bottom_up: bool = False) -> Die:
-    """Area of the die and the checks that it can be made."""
+def die_of(q: Quantities, bottom_up: bool = False) -> Die:
+    """The die of a chip, or the dies of the points of a sweep."""
     coefficients = fit()
     parts = silicon(q, coefficients)
-    share = coefficients.share_no_dram if q.memory is None else coefficients.share_dram
     if bottom_up:
-        share = 1.0 - parts.counted / (parts.counted + fabric_mm2(chip, parts))
-    mm2 = float(area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, share))
+        mm2 = parts.counted + fabric_mm2(q, parts)
+    else:
+        share = coefficients.share_no_dram if q.memory is None else coefficients.share_dram
+        mm2 = area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, share)
+    return Die(q, parts, mm2, powers(q, parts, mm2))
+
+
+def reticle_mm2() -> float:
+    """Largest die that can be exposed [mm2]."""
     reticle = book()["reticle"]
-    limit = area.reticle_mm2(reticle["width_mm"], reticle["height_mm"])
-    if mm2 > limit:
+    return area.reticle_mm2(reticle["width_mm"], reticle["height_mm"])
+
+
+def check_die(die: Die, bottom_up: bool = False) -> None:
+    """Refuse the die of one chip that cannot be made.
+
+    Raises ChipError naming the reticle limit, or how many memory devices fit its edge.
+    """
+    q, limit = die.q, reticle_mm2()
+    if die.mm2 > limit:
+        field = book()["reticle"]
         raise ChipError(
-            f"{chip.name}: die: must be at most the reticle limit of {limit:,.0f} mm2"
-            f" ({reticle['width_mm']} x {reticle['height_mm']} mm), got {mm2:,.0f} mm2"
+            f"{q.name}: die: must be at most the reticle limit of {limit:,.0f} mm2"
+            f" ({field['width_mm']} x {field['height_mm']} mm), got {die.mm2:,.0f} mm2"
         )
-    _check_edge(chip, q, parts, share, mm2)
-    return Die(q, parts, share, mm2, power_model(chip, mm2).peak_w)
-
-
-def _check_edge(chip: Architecture, q: Quantities, parts: Silicon, share: float, mm2: float) -> None:
-    """Refuse a die whose DRAM interfaces need more edge than it has, and say how many devices fit."""
-    if q.memory is None:
+    if die.can_be_made or q.memory is None:
         return
-    usable = book()["beachfront"]["usable_share"]
-    links = q.io_lanes * interfaces()[q.io_interface].edge_mm
-    each = interfaces()[q.memory.family.interface].edge_mm * q.memory.channels / q.memory.devices
-    have = area.usable_edge_mm(mm2, usable)
-    if q.memory.devices * each + links <= have:
-        return
-    one = parts.dram / q.memory.devices
-    rest = parts.counted - parts.dram
-
-    def fits(devices: int) -> bool:
-        die = area.die_mm2(rest, 0.0, devices * one, share)
-        return bool(devices * each + links <= area.usable_edge_mm(die, usable))
-
-    most = max((n for n in range(int(q.memory.devices)) if fits(n)), default=0)
+    # A die grows with its memory, so the answer is tried, not divided.
+    most = next(
+        (n for n in range(int(q.memory.devices) - 1, 0, -1) if die_of(q.with_devices(n), bottom_up).can_be_made), 0
+    )
     raise ChipError(
-        f"{chip.name}: dram.devices: must be at most {most}: interfaces of {q.memory.devices:g} need"
-        f" {q.memory.devices * each + links:.0f} mm of die edge, {mm2:.0f} mm2 has {have:.0f} mm"
+        f"{q.name}: dram.devices: must be at most {most}: interfaces of {q.memory.devices:g} need"
+        f" {die.edge_needed_mm:.0f} mm of die edge, {die.mm2:,.0f} mm2 has {die.edge_usable_mm:.0f} mm"
     )
 
 
-def fabric_mm2(chip: Architecture, parts: Silicon) -> float:
+def _memory_edge_mm(q: Quantities) -> Number:
+    """Die edge of the memory interfaces [mm]."""
+    if q.memory is None:
+        return 0.0
+    return q.memory.devices * (interfaces()[q.memory.family.interface].edge_mm * q.memory.channels_each)
+
+
+def fabric_mm2(q: Quantities, parts: Silicon) -> Number:
     """Interconnect, control and whitespace of a chip from below [mm2].
 
     One router for each array, as wide as its part of the interconnect; the vector lanes; one control block for each
     array; and the whitespace of placement. An estimate to set beside the calibrated share, not to replace it.
     """
     data = book()["fabric"]
-    count = 1 if chip.array is None else chip.array.count
-    bits = chip.interconnect.bytes_per_cycle * 8.0 / count
+    bits = q.interconnect_bytes_per_cycle * 8.0 / q.arrays
     coefficients = tuple(data[key]["value"] for key in ("router_mm2_256b", "lane_um2", "control_mm2_core"))
-    built = area.fabric_mm2(count, bits, chip.vector.lanes, count, coefficients, parts.scale)
-    share = data["whitespace_share"]["value"]
-    return float((parts.counted + built) / (1.0 - share) - parts.counted)
+    built = area.fabric_mm2(q.arrays, bits, q.vector_lanes, q.arrays, coefficients, parts.scale)
+    return (parts.counted + built) / (1.0 - data["whitespace_share"]["value"]) - parts.counted
 
 
 def fabric_notes(die: Die) -> tuple[str, ...]:
@@ -96,5 +115,5 @@ def fabric_notes(die: Die) -> tuple[str, ...]:
 def area_items(die: Die) -> dict[str, float]:
     """Parts of a die [mm2]; they sum to it."""
     p = die.parts
-    rest = die.mm2 - p.counted
-    return {"macs": p.macs, "sram": p.sram, "dram_interfaces": p.dram, "links": p.io, "interconnect_control": rest}
+    parts = {"macs": p.macs, "sram": p.sram, "dram_interfaces": p.dram, "links": p.io}
+    return {name: float(mm2) for name, mm2 in {**parts, "interconnect_control": die.mm2 - p.counted}.items()}

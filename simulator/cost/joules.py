@@ -18,10 +18,9 @@ def mac_j(macs: Any, weight: Any, pj_int8: Any) -> Any:
     return macs * weight * pj_int8 * PICO
 
 
-def bank_kib(capacity_bytes: Any, bytes_per_cycle: Any, port_bytes: float) -> Any:
-    """Size of one SRAM bank [KiB]: capacity over the number of ports that deliver `bytes_per_cycle`, at least 1 KiB."""
-    banks = np.maximum(bytes_per_cycle / port_bytes, 1.0)
-    return np.maximum(capacity_bytes / banks / 1024.0, 1.0)
+def bank_kib(capacity_bytes: Any, largest_kib: float) -> Any:
+    """Size of one SRAM bank [KiB]: the capacity, up to the largest bank that is built."""
+    return np.minimum(capacity_bytes / 1024.0, largest_kib)
 
 
 def sram_j(total_bytes: Any, pj_byte: Any, kib: Any, at_kib: float, exponent_size: float) -> Any:

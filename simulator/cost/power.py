@@ -1,6 +1,7 @@
 """Energy and power of a chip: what one MAC, one byte and one second cost it, and what a run costs.
 
-Everything a run needs is in a `PowerModel`, made once for a chip; `energy` takes numbers or numpy arrays.
+Everything a run needs is in a `PowerModel`, made once for a chip, or once for all points of a sweep: every figure in it
+may be a number or an array.
 """
 
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ import numpy as np
 from simulator.chip.schema import Architecture
 from simulator.cost import area, joules
 from simulator.cost.book import book, fit
-from simulator.cost.quantities import Quantities, Silicon, quantities, silicon
+from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
 
 ITEMS = ("mac_j", "sram_j", "interconnect_j", "dram_j", "host_j", "static_j")
 """Parts of the energy of a run, in the order shown; `host_j` is what a chip without DRAM moves over its link."""
+
+_FLOATS = ("fp8", "fp16", "bf16", "tf32", "fp32")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Energy:
 
     items: dict[str, Any]
     """Part -> energy [J]; the keys are ITEMS."""
-    static_w: float
+    static_w: Number
     """Power drawn whether the chip computes or not [W]."""
     time_s: Any
     """Time that the run took, or the period in steady state [s]."""
@@ -52,19 +55,20 @@ class PowerModel:
     name: str
     mac_j: dict[str, float]
     """Precision -> energy of a MAC [J]."""
-    sram_byte_j: float
-    """One byte between SRAM and its port [J]."""
-    interconnect_byte_j: float
+    sram_byte_j: Number
+    """One byte through a port of the SRAM [J]."""
+    interconnect_byte_j: Number
     """One byte from SRAM to an array [J]."""
     outer_byte_j: float
     """One byte from or to DRAM, or over the host link of a chip without [J]."""
     has_dram: bool
-    static_w: float
-    peak: dict[str, float]
+    static_w: Number
+    """Power that is always drawn [W]."""
+    peak: dict[str, Number]
     """Parts of the peak power [W]: every MAC busy at its costliest precision, DRAM and links full."""
 
     @property
-    def peak_w(self) -> float:
+    def peak_w(self) -> Number:
         """Peak power [W]."""
         return sum(self.peak.values())
 
@@ -113,60 +117,67 @@ class PowerModel:
         return Energy(items, self.static_w, time_s)
 
 
-def power_model(chip: Architecture, die_mm2: float | None = None) -> PowerModel:
-    """Energy per MAC and byte, static and peak power of `chip`.
-
-    `die_mm2` is the area that wires cross and clocks reach [mm2]; by default that of the area model (for a GPU or SoC
-    with the middle of the range of its share). Raises ChipError as `quantities`.
-    """
+def power_model(chip: Architecture) -> PowerModel:
+    """Energy per MAC and byte, static and peak power of `chip`. Raises ChipError as `quantities`."""
     q = quantities(chip)
-    data = book()["energy"]
     parts = silicon(q, fit())
-    die = die_mm2 if die_mm2 is not None else _area_for_power(q, parts)
-    gpu = q.kind == "gpu"
-    macs = _mac_energies(q)
-    bank = joules.bank_kib(q.sram_bytes, q.bytes_per_cycle, data["sram_port_bytes"]["value"])
-    cell = data["sram_pj_byte"]
-    at_node = joules.scaled_to_node(cell["value"], float(q.node.nm), cell["at_nm"], cell["exponent_nm"])
-    # Half of what passes the ports is read and half written, as a first guess: a write costs a little more.
-    sram = (
-        joules.sram_j(1.0, at_node, bank, cell["at_kib"], cell["exponent_size"]) * (1.0 + cell["write_over_read"]) / 2
-    )
-    wire = data["wire_fj_bit_mm"]
-    fj = joules.scaled_to_node(wire["value"], float(q.node.nm), wire["at_nm"], wire["exponent"])
-    # A GPU's energy of a MAC was fitted with all on-chip movement in it.
-    on_chip = 0.0 if gpu else 1.0
-    distance = data["wire_distance"]["value"] * float(np.sqrt(die))
-    moved = float(joules.wire_j(1.0, distance, fj))
-    pj_bit = data["host_pj_bit"]["value"] if q.memory is None else q.memory.family.pj_bit
-    if gpu and chip.power_limit_w is not None:
-        static = data["gpu"]["static_share"] * chip.power_limit_w
-    else:
-        sram_mib = q.sram_bytes / MIB
-        static = float(joules.static_w(die - parts.sram, sram_mib, data["static_mw_mm2"]["value"], q.node.sram_mw_mib))
-    model = PowerModel(
-        name=chip.name,
-        mac_j=macs,
-        sram_byte_j=float(sram) * on_chip,
-        interconnect_byte_j=moved * on_chip,
-        outer_byte_j=float(joules.link_j(1.0, pj_bit)),
-        has_dram=q.memory is not None,
-        static_w=static,
-        peak={},
-    )
-    return PowerModel(**{**model.__dict__, "peak": _peak(chip, q, model, data["host_pj_bit"]["value"])})
+    return powers(q, parts, covered_mm2(q, parts))
 
 
-def _area_for_power(q: Quantities, parts: Silicon) -> float:
-    """Area that wires cross and clocks reach [mm2]."""
-    coefficients, counted_mm2 = fit(), parts.counted
+def covered_mm2(q: Quantities, parts: Silicon) -> Number:
+    """Area that wires cross and clocks reach [mm2]: the die; of a GPU or SoC with the middle of the range of its share."""
+    coefficients = fit()
     if q.kind == "ip":  # a block has no memory interface or link of its own
-        return float(area.die_mm2(parts.macs, parts.sram, 0.0, coefficients.share_no_dram))
+        return area.die_mm2(parts.macs, parts.sram, 0.0, coefficients.share_no_dram)
     if q.kind in ("gpu", "soc"):
         band = book()["outside"][q.kind]
-        return float(area.die_mm2(counted_mm2, 0.0, 0.0, (band["low"] + band["high"]) / 2))
+        return area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, (band["low"] + band["high"]) / 2)
     share = coefficients.share_no_dram if q.memory is None else coefficients.share_dram
-    return float(area.die_mm2(counted_mm2, 0.0, 0.0, share))
+    return area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, share)
+
+
+def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
+    """The same from quantities, the area of their parts, and the area of the die [mm2]."""
+    data = book()["energy"]
+    gpu = q.kind == "gpu"
+    # A GPU's energy of a MAC was fitted with all on-chip movement in it.
+    on_chip = 0.0 if gpu else 1.0
+    sram_byte_j = on_chip * _sram_byte_j(q)
+    wire = data["wire_fj_bit_mm"]
+    fj = float(joules.scaled_to_node(wire["value"], float(q.node.nm), wire["at_nm"], wire["exponent"]))
+    moved = on_chip * joules.wire_j(1.0, data["wire_distance"]["value"] * np.sqrt(mm2), fj)
+    host_byte_j = float(joules.link_j(1.0, data["host_pj_bit"]["value"]))
+    outer_byte_j = host_byte_j if q.memory is None else float(joules.link_j(1.0, q.memory.family.pj_bit))
+    if gpu and q.power_limit_w is not None:
+        static = data["gpu"]["static_share"] * q.power_limit_w
+    else:
+        mw_mm2 = data["static_mw_mm2"]["value"]
+        static = joules.static_w(mm2 - parts.sram, q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
+    macs = _mac_energies(q)
+    costliest = max(rate * macs[precision] for precision, rate in q.rates.items())
+    # Arrays are fed at their edges, rows + columns operands a cycle, or what the ports give if that is less.
+    feed = np.minimum(q.arrays * (q.rows + q.columns), q.sram_bytes_per_cycle) * q.clock_hz
+    dram = 0.0 if q.memory is None else q.memory.devices * q.memory.bytes_per_s_each
+    peak = {
+        "macs_w": costliest * q.mac_units * q.clock_hz,
+        "sram_w": feed * sram_byte_j,
+        "interconnect_w": feed * moved,
+        "dram_w": dram * outer_byte_j,
+        "host_w": q.host_bytes_per_s * host_byte_j,
+        "static_w": static,
+    }
+    return PowerModel(q.name, macs, sram_byte_j, moved, outer_byte_j, q.memory is not None, static, peak)
+
+
+def _sram_byte_j(q: Quantities) -> Number:
+    """One byte through a port of the SRAM [J]."""
+    data = book()["energy"]
+    cell = data["sram_pj_byte"]
+    bank = joules.bank_kib(q.sram_bytes, data["sram_bank_kib"]["value"])
+    at_node = float(joules.scaled_to_node(cell["value"], float(q.node.nm), cell["at_nm"], cell["exponent_nm"]))
+    # As many bytes are written as read, as a first guess; a write costs a little more.
+    either = (1.0 + cell["write_over_read"]) / 2.0
+    return joules.sram_j(1.0, at_node, bank, cell["at_kib"], cell["exponent_size"]) * either
 
 
 def _mac_energies(q: Quantities) -> dict[str, float]:
@@ -174,31 +185,15 @@ def _mac_energies(q: Quantities) -> dict[str, float]:
     data = book()["energy"]
     entry = data["gpu"] if q.kind == "gpu" else data["mac_pj"]
     pj = entry["mac_pj"] if q.kind == "gpu" else entry["value"]
-    exponent = data["mac_pj"]["exponent"]
-    at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], exponent)
-    out = {}
+    at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], data["mac_pj"]["exponent"])
+    weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
     for precision in q.rates:
-        weight = data["mac_weights"][precision]
-        if q.kind == "gpu" and precision in ("fp16", "bf16"):
-            weight = entry["float_weight"]
-        out[precision] = float(joules.mac_j(1.0, weight, at_node))
-    return out
-
-
-def _peak(chip: Architecture, q: Quantities, model: PowerModel, host_pj_bit: float) -> dict[str, float]:
-    """Parts of the peak power [W].
-
-    Arrays are fed at their edges: rows + columns operands a cycle each, or what the ports give if that is less.
-    """
-    macs = max(rate * model.mac_j[precision] for precision, rate in q.rates.items()) * q.mac_units * q.clock_hz
-    edge = 0.0 if chip.array is None else float(chip.array.count * (chip.array.rows + chip.array.columns))
-    feed = min(edge, q.bytes_per_cycle) * q.clock_hz
-    peak = {"macs_w": macs, "sram_w": feed * model.sram_byte_j, "interconnect_w": feed * model.interconnect_byte_j}
-    dram = 0.0 if chip.dram is None else chip.dram.peak_bytes_per_s
-    peak["dram_w"] = dram * model.outer_byte_j if model.has_dram else 0.0
-    peak["host_w"] = (chip.host_bytes_per_s or 0.0) * float(joules.link_j(1.0, host_pj_bit))
-    peak["static_w"] = model.static_w
-    return peak
+        weights[precision] = data["mac_weights"][precision]
+        if q.kind == "gpu" and precision in _FLOATS:
+            # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
+            over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
+            weights[precision] = max(1.0, entry["float_weight"] * over_fp16)
+    return {precision: float(joules.mac_j(1.0, weight, at_node)) for precision, weight in weights.items()}
 
 
 def energy(

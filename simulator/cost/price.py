@@ -13,9 +13,9 @@ from simulator.chip.load import chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost import area, money
 from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
-from simulator.cost.book import book, fit
-from simulator.cost.die import area_items, die_of, fabric_mm2, fabric_notes
-from simulator.cost.power import power_model
+from simulator.cost.book import book, fit, mac_weight
+from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes
+from simulator.cost.power import covered_mm2, powers
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError, OptionError, nearest
 
@@ -127,58 +127,63 @@ def chip_cost(
     q = quantities(chip, sram_kind)
     if q.kind != "accelerator":
         return _outside(chip, q)
-    die = die_of(chip, q, bottom_up)
+    die = die_of(q, bottom_up)
+    check_die(die, bottom_up)
     factors = factors_of(draws)
     bill, details = bill_of(die, factors, yield_model, "area")
-    inside = q.node.nm in CALIBRATED_NM and die.mm2 >= SMALLEST_MM2
+    inside = q.node.nm in CALIBRATED_NM and bool(die.mm2 >= SMALLEST_MM2)
     total = total_of(bill)
-    other, own = _reference_total(chip, reference, draws, yield_model)
+    name, other = _reference_total(chip, reference, (draws, yield_model, bottom_up))
+    mm2, peak = float(die.mm2), {part: float(watts) for part, watts in die.power.peak.items()}
     # A chip beside itself is exactly as dear as itself, whatever the draws say.
-    relative = total / total if own is None else total / own
+    relative = total / total if other is None else total / other
     return Cost(
         chip=chip.name,
         kind=q.kind,
         process_nm=float(chip.process_nm or 0.0),
         status=("inside the calibration" if inside else "extrapolated beyond the calibration") + f": {CALIBRATED}",
         calibrated=inside,
-        area_mm2=_area_band(die.mm2),
+        area_mm2=_area_band(mm2),
         area_items=area_items(die),
         bill_usd=_band(total, draws),
         bill_items={name: _band(values, draws) for name, values in bill.items()},
         relative_cost=_band(relative, draws),
-        reference=other,
-        peak_power_w=die.peak_w,
-        peak_items=power_model(chip, die.mm2).peak,
-        details={**details, "interconnect_control_bottom_up_mm2": fabric_mm2(chip, die.parts)},
+        reference=name,
+        peak_power_w=float(die.power.peak_w),
+        peak_items=peak,
+        details={**details, "interconnect_control_bottom_up_mm2": float(fabric_mm2(q, die.parts))},
         notes=(*q.notes, *(fabric_notes(die) if bottom_up else ())),
     )
 
 
 def _reference_total(
-    chip: Architecture, reference: Architecture | None, draws: int, model: str
+    chip: Architecture, reference: Architecture | None, how: tuple[int, str, bool]
 ) -> tuple[str, Floats | None]:
     """(name of the reference chip, its total over the rows of factors; None where it is the chip itself)."""
     if reference is None:
-        name, digest, total = _default_reference(draws, model)
+        name, digest, total = default_reference(*how)
     else:
-        name, digest, total = reference.name, chip_digest(reference), _priced(reference, draws, model)
+        name, digest, total = reference.name, chip_digest(reference), _priced(reference, *how)
     return name, None if digest == chip_digest(chip) else total
 
 
 @cache
-def _default_reference(draws: int, model: str) -> tuple[str, str, Floats]:
-    """Name, digest and total of the bundled reference chip."""
+def default_reference(draws: int, model: str, bottom_up: bool) -> tuple[str, str, Floats]:
+    """Name, digest and total of the bundled reference chip; the total over the rows of factors, row 0 the best."""
     reference = load_chip(REFERENCE)
-    return reference.name, chip_digest(reference), _priced(reference, draws, model)
+    return reference.name, chip_digest(reference), _priced(reference, draws, model, bottom_up)
 
 
-def _priced(reference: Architecture, draws: int, model: str) -> Floats:
+def _priced(reference: Architecture, draws: int, model: str, bottom_up: bool) -> Floats:
     """Total of a reference chip over the rows of factors, with an area error of its own [USD]."""
     q = quantities(reference)
     if q.kind != "accelerator":
         raise ChipError(f"{reference.name}: kind: a reference must be an accelerator, got {q.kind}")
-    bill, _ = bill_of(die_of(reference, q), factors_of(draws), model, "reference_area")
-    return total_of(bill)
+    die = die_of(q, bottom_up)
+    check_die(die, bottom_up)
+    bill, _ = bill_of(die, factors_of(draws), model, "reference_area")
+    total: Floats = total_of(bill)
+    return total
 
 
 def _band(values: Floats, draws: int) -> Band:
@@ -201,32 +206,17 @@ def _area_band(mm2: float) -> Band:
 def _outside(chip: Architecture, q: Quantities) -> Cost:
     """A GPU, a part of an SoC or a block of IP: what can be told, and nothing more."""
     parts = silicon(q, fit())
-    items = {"macs": parts.macs, "sram": parts.sram, "dram_interfaces": parts.dram, "links": parts.io}
-    notes = q.notes
     if q.kind == "ip":
-        name = 28 if q.node.nm >= 28 else 16
-        form = book()["ip_blocks"][name]
-        # Logic and memory away from the two nodes of the fit, by the scales of the model.
-        logic = parts.scale / float(area.logic_scale(book()["nodes"][name]["logic_mtr_mm2"], fit().density_exponent))
-        cells = q.node.bitcell_um2 / book()["nodes"][name]["bitcell_um2"]
-        mm2 = float(
-            area.ip_mm2(
-                q.mac_units,
-                q.sram_bytes,
-                form["fixed_mm2"] * logic,
-                form["um2_per_mac"] * logic,
-                form["mm2_per_mib"] * cells,
-            )
-        )
-        band = Band(mm2 / (1 + 2 * form["max_error"]), mm2, mm2 * (1 + 2 * form["max_error"]))
+        band = _ip_band(q, parts.scale)
         status = "a block of IP: cell area as the NVDLA sizings have it; no die, so no bill"
-        items = {"block": mm2}
+        items = {"block": band.best or 0.0}
     else:
         share = book()["outside"][q.kind]
         low, high = (float(area.die_mm2(parts.counted, 0.0, 0.0, share[end])) for end in ("low", "high"))
         band = Band(low, None, high)
-        status = f"outside calibration: no {q.kind.upper().replace('SOC', 'SoC')} is among the calibration chips"
-    model = power_model(chip)
+        status = f"outside calibration: no {'GPU' if q.kind == 'gpu' else 'SoC'} is among the calibration chips"
+        items = {"macs": parts.macs, "sram": parts.sram, "dram_interfaces": parts.dram, "links": parts.io}
+    model = powers(q, parts, covered_mm2(q, parts))
     return Cost(
         chip=chip.name,
         kind=q.kind,
@@ -234,13 +224,36 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
         status=status,
         calibrated=False,
         area_mm2=band,
-        area_items=items,
+        area_items={name: float(mm2) for name, mm2 in items.items()},
         bill_usd=None,
         bill_items={},
         relative_cost=None,
-        reference=load_chip(REFERENCE).name,
-        peak_power_w=model.peak_w,
-        peak_items=model.peak,
+        reference=default_reference(0, money.YIELD_MODELS[0], False)[0],
+        peak_power_w=float(model.peak_w),
+        peak_items={part: float(watts) for part, watts in model.peak.items()},
         details={},
-        notes=notes,
+        notes=q.notes,
     )
+
+
+def _ip_band(q: Quantities, scale: float) -> Band:
+    """Area of a block of IP [mm2], with twice the worst error of the NVDLA sizings as its range."""
+    nm = 28 if q.node.nm >= 28 else 16
+    data = book()
+    form, fitted_at, coefficients = data["ip_blocks"][nm], data["nodes"][nm], fit()
+    # Logic and memory away from the two nodes of the fit, by the scales of the model.
+    logic = scale / float(area.logic_scale(fitted_at["logic_mtr_mm2"], coefficients.density_exponent))
+    cells = q.node.bitcell_um2 / fitted_at["bitcell_um2"]
+    weights = {precision: mac_weight(precision, coefficients) for precision in q.rates}
+    units = q.mac_units * area.unit_weight(q.rates, weights, data["mode_overhead"]["value"])
+    mm2 = float(
+        area.ip_mm2(
+            units,
+            q.sram_bytes,
+            form["fixed_mm2"] * logic,
+            form["um2_per_mac"] * logic,
+            form["mm2_per_mib"] * cells,
+        )
+    )
+    factor = 1.0 + 2.0 * form["max_error"]
+    return Band(mm2 / factor, mm2, mm2 * factor)

@@ -123,6 +123,7 @@ def _energy(q: Quantities) -> Iterator[Coefficient]:
         for precision in q.rates:
             yield _one(f"energy of a MAC: {precision} over int8", data["mac_weights"], "-", precision)
         yield _one("energy of SRAM, 8 KiB bank at 7 nm", data["sram_pj_byte"], "pJ/byte")
+        yield _one("largest SRAM bank", data["sram_bank_kib"], "KiB")
         yield _one("energy of a wire at 14 nm", data["wire_fj_bit_mm"], "fJ/bit/mm")
         yield _one("mean way over the die's side", data["wire_distance"], "-")
     if q.memory is not None:

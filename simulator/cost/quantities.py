@@ -1,8 +1,11 @@
-"""From a chip file to the numbers that cost depends on, with every assumption that was needed said in words."""
+"""From a chip file to the numbers that cost depends on, with every assumption that was needed said in words.
 
-from dataclasses import dataclass
+A `Number` is a number for one chip, or a numpy array for the points of a sweep: `dataclasses.replace` puts the varied
+columns in, and the same functions price one chip and a million.
+"""
 
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Any
 
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture, Dram
@@ -10,6 +13,9 @@ from simulator.cost import area
 from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node
 from simulator.errors import ChipError
 from simulator.units import GB, GIB
+
+Number = Any
+"""A float, or an array of floats."""
 
 SRAM_KINDS = ("scratchpad", "banked_buffer", "cache", "gpu_l2")
 """Kinds of on-chip memory that differ in area."""
@@ -20,12 +26,14 @@ class Memory:
     """The DRAM of a chip as its package and its die see it."""
 
     family: Family
-    devices: float
+    devices: Number
     """Packages or stacks that are bought."""
     gib_each: float
     """Capacity of one [GiB]."""
-    channels: float
-    """Interfaces on the die."""
+    channels_each: float
+    """Interfaces on the die for one of them."""
+    bytes_per_s_each: float
+    """Nominal bandwidth of one [bytes/s]."""
 
     @property
     def stacked(self) -> bool:
@@ -40,22 +48,38 @@ class Quantities:
     name: str
     kind: str
     node: Node
-    mac_units: float
-    array_macs: float
-    """MAC units of one array."""
+    arrays: Number
+    """Arrays of MAC units."""
+    rows: Number
+    columns: Number
+    """Units of one array."""
     rates: dict[str, float]
     """MACs per unit and cycle for each precision."""
-    sram_bytes: float
+    sram_bytes: Number
     """All on-chip memory: shared SRAM, accumulators, and the weights' own buffer."""
     sram_kind: str
-    bytes_per_cycle: float
+    sram_bytes_per_cycle: Number
     """Ports of the SRAM."""
+    interconnect_bytes_per_cycle: Number
+    vector_lanes: Number
     memory: Memory | None
-    io_lanes: float
+    io_lanes: Number
     io_interface: str
-    clock_hz: float
+    host_bytes_per_s: Number
+    """Bandwidth of the link, one direction; 0 without one."""
+    clock_hz: Number
+    power_limit_w: float | None
     notes: tuple[str, ...]
     """Assumptions that the chip file made necessary."""
+
+    @property
+    def mac_units(self) -> Number:
+        """MAC units of all arrays [-]."""
+        return self.arrays * self.rows * self.columns
+
+    def with_devices(self, devices: Number) -> "Quantities":
+        """The same chip with another number of memory devices; one without memory stays as it is."""
+        return self if self.memory is None else replace(self, memory=replace(self.memory, devices=devices))
 
 
 def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
@@ -75,18 +99,23 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         name=chip.name,
         kind=chip.kind,
         node=node(chip.process_nm, chip.name),
-        mac_units=float(chip.macs),
-        array_macs=float(chip.array.rows * chip.array.columns),
+        arrays=float(chip.array.count),
+        rows=float(chip.array.rows),
+        columns=float(chip.array.columns),
         rates={str(precision): rate for precision, rate in chip.array.rate.items()},
         sram_bytes=float(
             chip.sram.capacity_bytes + chip.array.accumulator_capacity_bytes + chip.sram.weight_fifo_bytes
         ),
         sram_kind=sram_kind,
-        bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        sram_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        interconnect_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
+        vector_lanes=float(chip.vector.lanes),
         memory=memory,
         io_lanes=lanes,
         io_interface=interface,
+        host_bytes_per_s=chip.host_bytes_per_s or 0.0,
         clock_hz=chip.clock_hz,
+        power_limit_w=chip.power_limit_w,
         notes=tuple(notes),
     )
 
@@ -95,17 +124,18 @@ def _memory(dram: Dram, notes: list[str]) -> Memory:
     """The DRAM of a chip file; a part that only gives a bandwidth stands for as many usual devices as that takes."""
     if dram.part == CUSTOM:
         usual = book()["dram"]["custom"]
-        each = -(-(dram.peak_bytes_per_s / dram.devices / GB) // usual["gb_per_s"])
-        devices = dram.devices * each
+        each = dram.peak_bytes_per_s / dram.devices
+        for_one = -(-each // (usual["gb_per_s"] * GB))
+        devices = dram.devices * for_one
         notes.append(
             f"dram.part: custom: counted as {devices:g} x32 {usual['family'].upper()} devices of"
             f" {usual['gb_per_s']:g} GB/s and {usual['gib']} GiB"
         )
-        family = families()[usual["family"]]
-        return Memory(family, devices, float(usual["gib"]), devices)
+        return Memory(families()[usual["family"]], devices, float(usual["gib"]), 1.0, each / for_one)
     part = dram_part(dram.part)
     family = families()[dram.part.split("-")[0]]
-    return Memory(family, float(dram.devices), part.capacity_bytes / GIB, dram.devices * part.width_bits / family.bits)
+    gib = part.capacity_bytes / GIB
+    return Memory(family, float(dram.devices), gib, part.width_bits / family.bits, part.bytes_per_s)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:
@@ -123,40 +153,41 @@ def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:
 class Silicon:
     """Area of the counted parts of a chip [mm2]."""
 
-    macs: float
-    sram: float
-    dram: float
-    io: float
+    macs: Number
+    sram: Number
+    dram: Number
+    io: Number
     scale: float
     """Logic area at this node over 16 nm [-]."""
 
     @property
-    def counted(self) -> float:
+    def counted(self) -> Number:
         """All of it [mm2]."""
         return self.macs + self.sram + self.dram + self.io
 
 
 def silicon(q: Quantities, coefficients: Fit) -> Silicon:
-    """Area of MACs, SRAM, DRAM interfaces and links of one chip [mm2]."""
+    """Area of MACs, SRAM, DRAM interfaces and links [mm2]."""
     data = book()
-    scale = area.logic_scale(np.float64(q.node.logic_mtr_mm2), coefficients.density_exponent)
-    scale_7nm = area.logic_scale(np.float64(data["ctrl_density_mtr_mm2"]), coefficients.density_exponent)
+    scale = float(area.logic_scale(q.node.logic_mtr_mm2, coefficients.density_exponent))
+    scale_7nm = float(area.logic_scale(data["ctrl_density_mtr_mm2"], coefficients.density_exponent))
     weights = {precision: mac_weight(precision, coefficients) for precision in q.rates}
     macs = area.mac_mm2(
-        np.float64(q.mac_units),
+        q.mac_units,
         area.unit_weight(q.rates, weights, data["mode_overhead"]["value"]),
         coefficients.mac_um2,
         scale,
-        np.float64(q.array_macs),
+        q.rows * q.columns,
         coefficients.array_exponent,
         data["array_reference_macs"],
     )
     kind = data["sram_kinds"][q.sram_kind]["value"]
-    sram = area.sram_mm2(np.float64(q.sram_bytes), q.node.bitcell_um2, coefficients.sram_efficiency, kind)
+    sram = area.sram_mm2(q.sram_bytes, q.node.bitcell_um2, coefficients.sram_efficiency, kind)
 
     def each(interface: Interface) -> float:
         return float(area.interface_mm2(interface.analog_mm2, interface.ctrl_mtr, scale, scale_7nm))
 
-    dram = 0.0 if q.memory is None else q.memory.channels * each(interfaces()[q.memory.family.interface])
-    lanes = q.io_lanes * each(interfaces()[q.io_interface]) if q.io_lanes else 0.0
-    return Silicon(float(macs), float(sram), dram, lanes, float(scale))
+    dram: Number = 0.0
+    if q.memory is not None:
+        dram = q.memory.devices * (q.memory.channels_each * each(interfaces()[q.memory.family.interface]))
+    return Silicon(macs, sram, dram, q.io_lanes * each(interfaces()[q.io_interface]), scale)
