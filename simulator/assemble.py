@@ -64,7 +64,7 @@ def assemble(
         throughput_per_s=throughput,
         load_s=steady.kept_bytes * machine.byte_s,
         peak_tops=peak,
-        utilisation=compute_s / period_s,
+        utilisation=fraction(compute_s, period_s, low.network),
         effective_utilisation=low.macs / units / chip.clock_hz / period_s,
         macs=low.macs,
         macs_executed=executed,
@@ -152,7 +152,7 @@ def _layers(
             macs=row.macs,
             cycles=cycles[at],
             latency_s=step_s[at],
-            utilisation=row.macs_executed / (step_s[at] * rate) if step_s[at] > 0.0 else 0.0,
+            utilisation=fraction(row.macs_executed, step_s[at] * rate, row.name),
             dram_bytes=outer_list[at],
             sram_bytes=footprints[at],
             bound_by=bounds[at],
@@ -162,6 +162,14 @@ def _layers(
         )
         for at, row in enumerate(low.rows)
     )
+
+
+def fraction(macs: float, slots: float, name: str) -> float:
+    """MACs done of the slots there were, in [0, 1]. Raises ModelError above 1 by more than rounding."""
+    share = macs / slots if slots > 0.0 else 0.0
+    if share > 1.0 + TOLERANCE:
+        raise ModelError(f"{name}: utilisation must be at most 1, got {share!r}")
+    return min(1.0, share)
 
 
 def host_layer(host_s: float) -> tuple[LayerResult, ...]:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from simulator.assemble import TOLERANCE, host_layer, host_seconds
+from simulator.assemble import TOLERANCE, fraction, host_layer, host_seconds
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
@@ -42,7 +42,7 @@ def assemble_space(
         throughput_per_s=throughput,
         load_s=steady.load_s,
         peak_tops=peak,
-        utilisation=compute_s / period_s,
+        utilisation=fraction(compute_s, period_s, low.network),
         effective_utilisation=low.macs / units / chip.clock_hz / period_s,
         macs=low.macs,
         macs_executed=executed,
@@ -75,7 +75,7 @@ def _layers(low: Lowered, plan: SpacePlan, macs_per_s: float) -> tuple[LayerResu
                     macs=row.macs,
                     cycles=context.cycles[at] * low.batch,
                     latency_s=time_s,
-                    utilisation=min(1.0, row.macs_executed / (time_s * macs_per_s)) if time_s > 0.0 else 0.0,
+                    utilisation=fraction(row.macs_executed, time_s * macs_per_s, row.name),
                     dram_bytes=float(plan.outer_bytes[step]),
                     sram_bytes=context.weight_bytes[at] + context.line_bytes[at] + context.skip_bytes[at],
                     bound_by=_bound(parts),

@@ -64,8 +64,8 @@ def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool
 
 
 def _variant(pool: Pool, roof: str) -> Pool:
-    if roof == "vector":
-        return without(pool, None, True)
+    if roof == "vector" or not pool.shapes:
+        return without(pool, None, roof == "vector")
     others = [cycles for name, cycles in on_chip(pool).items() if name != roof]
     return without(pool, np.maximum(others[0], others[1]), False)
 
