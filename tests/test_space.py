@@ -75,6 +75,7 @@ def test_a_systolic_stage_takes_the_cycles_of_one_tile(stationary):
     assert stage_cycles(shape, spec)[0, 1] == pytest.approx(cycles, abs=1.0)
 
 
+@pytest.mark.kernel
 def test_one_by_one_to_the_slowest_is_the_best_share():
     rng = random.Random(2)
     for _ in range(60):
@@ -111,6 +112,7 @@ def test_a_line_buffer_holds_the_rows_of_its_window(kernel, stride, dilation):
     assert context.skip_bytes == (0.0, 0.0)
 
 
+@pytest.mark.kernel
 def test_a_skip_buffer_holds_the_rows_between_fork_and_join():
     net = NetworkBuilder("residual")
     x = net.conv(net.input(2, 16, 8), 4, 1)
@@ -122,6 +124,7 @@ def test_a_skip_buffer_holds_the_rows_between_fork_and_join():
     assert context.skip_bytes == (0.0, 0.0, 3 * 32.0)
 
 
+@pytest.mark.kernel
 def test_a_fused_pool_has_a_line_buffer_and_a_global_pool_one_row():
     net = NetworkBuilder("pools")
     x = net.pool(net.conv(net.input(3, 32, 32), 8, 3, padding=1), 3, stride=2, padding=1)
@@ -257,6 +260,7 @@ def test_the_least_latency_is_that_of_the_best_cuts():
         assert plan.latency_s == pytest.approx(best_cuts(cost, len(names)), rel=1e-9), f"seed {seed}"
 
 
+@pytest.mark.kernel
 def test_a_layer_too_large_runs_in_slices_of_its_output_channels():
     net = NetworkBuilder("large")
     net.dense(net.input(100), 90, bias=False)
@@ -385,6 +389,7 @@ def test_more_of_anything_is_never_slower(seed, batch, goal, key, part, times):
     assert getattr(fast, name) <= getattr(slow, name) * (1 + 1e-9)
 
 
+@pytest.mark.kernel
 def test_a_batch_of_two_takes_at_most_twice_as_long():
     for _, rng, graph in networks(15):
         numbers = {"capacity_bytes": 1500.0, "byte_s": rng.choice([1e-8, 1e-7])}
