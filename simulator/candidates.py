@@ -343,6 +343,8 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
     outputs = g * n * k * p * q
     kernel_reads = 1.0 if spec.stationary == "rows" else r * s
     plane = shape.plane[0] * shape.plane[1] if spec.stationary == "rows" else p * q
+    # An operand with a path of its own takes none of the shared SRAM.
+    room = [float(word in spec.holds) for word in ("inputs", "weights", "outputs")]
     load, overhead, hidden = fold_costs(spec)[0]
     fill = 0.0
     if spec.systolic and hidden:
@@ -351,13 +353,15 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
         fill = -1.0  # SCALE-Sim's report gives the index of the last cycle, not the count
     return np.array(
         [
-            shape.in_width, shape.weight_width * r * s, shape.out_width, shape.acc_width,
+            shape.in_width * room[0], shape.weight_width * r * s * room[1], shape.out_width, shape.acc_width,
             shape.in_width * g * c, shape.weight_width * g * k * c * r * s, outputs,
             2.0 if spec.double_buffered else 1.0,
-            grain[0] * shape.in_width, grain[1] * shape.weight_width, grain[2] * max(shape.out_width, shape.acc_width),
+            grain[0] * shape.in_width * room[0], grain[1] * shape.weight_width * room[1],
+            grain[2] * max(shape.out_width, shape.acc_width) * room[2],
             spec.accumulator_bytes, spec.link_bytes_per_cycle, spec.port_bytes_per_cycle, fill / spec.rate,
             shape.in_width * g * n * c * plane * kernel_reads, shape.weight_width * g * k * c * r * s,
             outputs * shape.out_width, outputs * 2.0 * shape.acc_width, 0.0,
+            shape.out_width * room[2], shape.acc_width * room[2],
         ]
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6
 BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
 LINK, PORT, FILL = 12, 13, 14
 FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 15, 16, 17, 18, 19
+OUT_ROOM, ACC_ROOM = 20, 21
 # indices of `rules`
 FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT, MERGED, LAST_BIN = 0, 1, 2, 3, 4, 5, 6, 7
 OUTPUT_FIRST, INPUT_FIRST, WEIGHT_FIRST, PASSING = 0, 1, 2, 3
@@ -194,7 +195,7 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
     )
     in_on, wt_on, out_on = 1.0 - (resident & 1), 1.0 - (resident >> 1 & 1), 1.0 - (resident >> 2)
     shares_k, pass_wt, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
-    out_width = numbers[OUT_BYTES] * out_on if whole else numbers[ACC_BYTES]
+    out_width = numbers[OUT_ROOM] * out_on if whole else numbers[ACC_ROOM]
     out_total = numbers[ALL_OUTPUTS] * numbers[OUT_BYTES] * out_on
     slope = numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * out_on if form != OUTPUT_FIRST else 0.0
     grain_in, grain_wt, grain_out = grains(form, resident, numbers, rules)

@@ -17,7 +17,8 @@ ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6  # bytes per input element of one
 BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
 LINK, PORT, FILL = 12, 13, 14  # bytes per cycle of interconnect and SRAM ports; cycles once a layer
 FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 15, 16, 17, 18, 19
-NUMBERS = 20
+OUT_ROOM, ACC_ROOM = 20, 21  # bytes of SRAM per finished and per unfinished output; 0 where outputs have their own path
+NUMBERS = 22
 # indices of `rules`
 FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT = 0, 1, 2, 3, 4, 5
 
@@ -135,7 +136,7 @@ def footprint_outputs(numbers, g, size_k, pixels, changes, split, stream, reside
         return numbers[GRAIN_OUT] * numbers[BUFFERS]
     elements = g * size_k * pixels
     if split:
-        held = elements * numbers[ACC_BYTES]
+        held = elements * numbers[ACC_ROOM]
         if held <= numbers[ACCUMULATORS]:
             return 0.0
         if resident & 4:
@@ -143,7 +144,7 @@ def footprint_outputs(numbers, g, size_k, pixels, changes, split, stream, reside
         return held * (numbers[BUFFERS] if changes else 1.0)
     if resident & 4:
         return 0.0
-    return elements * numbers[OUT_BYTES] * (numbers[BUFFERS] if changes else 1.0)
+    return elements * numbers[OUT_ROOM] * (numbers[BUFFERS] if changes else 1.0)
 
 
 @kernel
