@@ -134,7 +134,8 @@ def test_bands_by_draws_and_by_propagation_agree():
         assert drawn.bill_usd.best == propagated.bill_usd.best
         assert drawn.bill_usd.low == pytest.approx(propagated.bill_usd.low, rel=0.1)
         assert drawn.bill_usd.high == pytest.approx(propagated.bill_usd.high, rel=0.1)
-        assert drawn.area_mm2.high / drawn.area_mm2.best == pytest.approx(band_factor())
+        assert drawn.area_mm2.best / drawn.area_mm2.low == pytest.approx(band_factor())
+        assert drawn.area_mm2.high <= 858.0
 
 
 def test_the_same_chip_always_costs_the_same():
@@ -284,7 +285,7 @@ def test_every_coefficient_has_a_source():
         rows = coefficients(load_chip(name))
         assert len({row.name for row in rows}) == len(rows)
         for row in rows:
-            assert row.source
+            assert all(row.sources)
             assert row.confidence in {"sourced", "fitted", "derived", "recalled", "corroborated"}
     assert any("HBM2" in row.name or "hbm2" in row.name for row in coefficients(load_chip("tpu_v4i")))
     assert data.node(12).nm == data.node(14).nm == 16

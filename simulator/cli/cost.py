@@ -76,8 +76,7 @@ def cost(
         from simulator.cli.screen import console  # noqa: PLC0415
         from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-        screen = console()
-        screen.print(cost_report(answer, known, screen.width))
+        console().print(cost_report(answer, known))
 
 
 def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:

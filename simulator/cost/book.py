@@ -106,7 +106,7 @@ def node(process_nm: float | None, where: str = "chip") -> Node:
         ]
         meant = " or ".join(str(nm) for nm in around if nm is not None)
         raise ChipError(f"{where}: process_nm: no cost data for {process_nm:g} nm; did you mean {meant}?")
-    entry = {key: value for key, value in nodes[name].items() if key != "source"}
+    entry = {key: value for key, value in nodes[name].items() if key not in ("conf", "source")}
     return Node(nm=int(name), core_v=book()["package"]["core_v"][name], **entry)
 
 

@@ -14,7 +14,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost import area, money
 from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
 from simulator.cost.book import book, fit, mac_weight
-from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes
+from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes, reticle_mm2
 from simulator.cost.power import covered_mm2, powers
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError, OptionError, nearest
@@ -198,9 +198,9 @@ def _band(values: Floats, draws: int) -> Band:
 
 
 def _area_band(mm2: float) -> Band:
-    """Range of a die area, from the errors of chips left out of the fit [mm2]."""
+    """Range of a die area, from the errors of chips left out of the fit [mm2]; no die is above the reticle limit."""
     factor = float(np.exp(Z * book()["residuals"]["log_rms_left_out"]))
-    return Band(mm2 / factor, mm2, mm2 * factor)
+    return Band(mm2 / factor, mm2, min(mm2 * factor, reticle_mm2()))
 
 
 def _outside(chip: Architecture, q: Quantities) -> Cost:

@@ -8,8 +8,6 @@ from simulator.chip.schema import Architecture
 from simulator.cost.book import book, sources_of
 from simulator.cost.quantities import Quantities, quantities
 
-CALIBRATION = "fitted on published dies by scripts/fit_silicon_cost.py"
-
 
 @dataclass(frozen=True)
 class Coefficient:
@@ -22,7 +20,7 @@ class Coefficient:
     """Range or standard error, as text; empty where none is known."""
     confidence: str
     """sourced, fitted, derived, corroborated or recalled."""
-    source: str
+    sources: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -47,8 +45,8 @@ def _one(name: str, entry: dict[str, Any], unit: str, key: str = "value", confid
         spread = f"+-{entry['se']:g}"
     elif "log_sd" in entry:
         spread = f"x/{2.718281828459045 ** entry['log_sd']:.2f}"
-    source = "; ".join(sources_of(entry)) or CALIBRATION
-    return Coefficient(name, float(entry[key]), unit, spread, confidence or entry.get("conf", "fitted"), source)
+    sources = tuple(sources_of(entry)) or (book()["sources"]["calibration"],)
+    return Coefficient(name, float(entry[key]), unit, spread, confidence or entry.get("conf", "fitted"), sources)
 
 
 def _node(q: Quantities) -> Iterator[Coefficient]:
@@ -60,9 +58,8 @@ def _node(q: Quantities) -> Iterator[Coefficient]:
         "d0_cm2": "1/cm2",
         "sram_mw_mib": "mW/MiB",
     }
-    recalled = ("sram_mw_mib",)
-    for key, unit in units.items():
-        yield _one(f"node {q.node.nm} nm: {key}", entry, unit, key, "recalled" if key in recalled else "sourced")
+    for (key, unit), confidence in zip(units.items(), entry["conf"], strict=True):
+        yield _one(f"node {q.node.nm} nm: {key}", entry, unit, key, confidence)
 
 
 def _fit() -> Iterator[Coefficient]:
@@ -107,7 +104,9 @@ def _money(q: Quantities) -> Iterator[Coefficient]:
     if q.memory is not None:
         yield _one("DRAM: DDR5", data["dram"]["usd_per_gb"], "USD/GB")
         family = data["dram"]["families"][q.memory.family.name]
-        yield _one(f"DRAM: {q.memory.family.name} over DDR5", family, "-", "price")
+        # The entry's own confidence and source are those of its energy.
+        price = {"price": family["price"], "source": ["general", "trendforce"]}
+        yield _one(f"DRAM: {q.memory.family.name} over DDR5", price, "-", "price", "recalled")
     for key, unit in (("final_usd", "USD"), ("system_usd", "USD"), ("share_of_die", "-")):
         yield _one(f"test: {key}", data["test"], unit, key)
     for key, unit in (("usd_per_dram", "USD"), ("usd_per_w", "USD/W")):

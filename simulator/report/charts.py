@@ -58,8 +58,8 @@ def cost_chart(cost: Cost) -> Any:
     subtitle = [cost.status]
     relative = cost.relative_cost
     if relative is not None and relative.best is not None and relative.low != relative.high:
-        ends = f"{fmt.figure(relative.low)} to {fmt.figure(relative.high)}"
-        subtitle.append(f"relative cost {fmt.figure(relative.best)} ({ends}) times that of {cost.reference}")
+        low, best, high = (fmt.significant(value, 3) for value in (relative.low, relative.best, relative.high))
+        subtitle.append(f"relative cost {best} ({low} to {high}) times that of {cost.reference}")
     title = alt.TitleParams(
         f"{cost.chip}, {cost.process_nm:g} nm", subtitle=subtitle, anchor="start", limit=640, fontSize=15, offset=12
     )
@@ -73,6 +73,8 @@ def _steps(items: Mapping[str, float], names: Mapping[str, str]) -> list[dict[st
     """Rows of a panel: each part with where it begins and ends."""
     rows, at = [], 0.0
     for name, value in items.items():
+        if not value:  # nothing to draw: a chip without DRAM, for one
+            continue
         colour = COLOURS[_RESOURCE.get(name, "rest")]
         rows.append({"part": names[name], "from": at, "to": at + value, "value": value, "colour": colour})
         at += value

@@ -40,8 +40,8 @@ POWER = {
 """Names of the parts as a person reads them, in the order shown."""
 
 
-def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = (), width: int = 80) -> Group:
-    """Put the report of one chip's cost together for a page `width` characters wide.
+def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
+    """Put the report of one chip's cost together.
 
     `coefficients` adds a table of every number with its source.
     """
@@ -56,7 +56,7 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = (), width: int
     if cost.notes:
         sections.append([Text(f"Note: {note}") for note in cost.notes])
     if coefficients:
-        sections.append([_title("Coefficients"), _coefficients(coefficients, width)])
+        sections.append([_title("Coefficients"), _coefficients(coefficients)])
     spaced = [part for section in sections for part in (*section, Text(""))]
     return Group(*spaced[:-1])
 
@@ -84,7 +84,8 @@ def _area(cost: Cost) -> Table:
     places = fmt.decimals(best or total, 3)
     for name, mm2 in cost.area_items.items():
         share = fmt.percent(mm2 / best) if best is not None else ""
-        table.add_row(AREA[name], fmt.fixed(mm2, places), share)
+        # A chip without DRAM or links says so, instead of a part of no size.
+        table.add_row(AREA[name], *((fmt.fixed(mm2, places), share) if mm2 else ("none", "")))
     if best is None:
         table.add_row("die, at least to at most", f"{cost.area_mm2.low:,.0f} to {cost.area_mm2.high:,.0f}", "")
     else:
@@ -118,38 +119,46 @@ def _relative(cost: Cost) -> Text:
         return Text("")
     if band.low == band.high:
         return Text(f"Relative cost 1 by definition: {cost.reference} is the reference")
-    low, high = fmt.figure(band.low), fmt.figure(band.high)
-    return Text(f"Relative cost {fmt.figure(band.best)} ({low} to {high}) times that of {cost.reference}")
+    low, best, high = (fmt.significant(value, 3) for value in (band.low, band.best, band.high))
+    return Text(f"Relative cost {best} ({low} to {high}) times that of {cost.reference}")
 
 
 def _power(cost: Cost) -> Table:
     table = _table("", "W", "share")
     places = fmt.decimals(cost.peak_power_w, 3)
     for name, watts in cost.peak_items.items():
-        table.add_row(POWER[name], fmt.fixed(watts, places), fmt.percent(watts / cost.peak_power_w))
+        if watts:
+            table.add_row(POWER[name], fmt.fixed(watts, places), fmt.percent(watts / cost.peak_power_w))
     table.add_row("all, every part busy", fmt.fixed(cost.peak_power_w, places), fmt.percent(1.0), style="bold")
     return table
 
 
 def _details(details: Mapping[str, float]) -> Text:
-    """One line on the way from wafer to package."""
+    """Two lines on the way from wafer to package."""
+    below = fmt.significant(details["interconnect_control_bottom_up_mm2"], 3)
     return Text(
         f"{details['dies_per_wafer']:,.0f} dies on a wafer of {details['wafer_usd']:,.0f} USD,"
-        f" {fmt.percent(details['yield'])} good at {details['d0_cm2']:g} defects/cm2; {details['balls']:,.0f} balls."
-        f" Interconnect and control from below: {fmt.significant(details['interconnect_control_bottom_up_mm2'], 3)} mm2"
+        f" {fmt.percent(details['yield'])} good at {details['d0_cm2']:g} defects/cm2; {details['balls']:,.0f} balls\n"
+        f"Interconnect and control from lanes, ports and arrays: {below} mm2"
     )
 
 
-def _coefficients(rows: Sequence[Coefficient], width: int) -> Table:
+def _coefficients(rows: Sequence[Coefficient]) -> Group:
+    """A row for each number, and the sources below, each written once."""
+    numbers: dict[str, int] = {}
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("", max_width=max(24, width // 3), overflow="fold")
-    for heading in ("value", "unit", "range", "how"):
-        table.add_column(heading, justify="right" if heading == "value" else "left", no_wrap=True)
-    table.add_column("source", overflow="fold")
+    for heading in ("", "value", "unit", "range", "how", "source"):
+        table.add_column(heading, justify="right" if heading == "value" else "left", no_wrap=heading != "")
     for row in rows:
-        value = fmt.figure(row.value)
-        table.add_row(row.name, value, row.unit, row.spread, row.confidence, Text(row.source, style="dim"))
-    return table
+        marks = [numbers.setdefault(source, len(numbers) + 1) for source in row.sources]
+        named = " ".join(f"({mark})" for mark in marks)
+        table.add_row(row.name, fmt.figure(row.value), row.unit, row.spread, row.confidence, named)
+    texts = Table.grid(padding=(0, 1))
+    texts.add_column(justify="right", no_wrap=True)
+    texts.add_column(overflow="fold")
+    for source, mark in numbers.items():
+        texts.add_row(f"({mark})", Text(source))
+    return Group(table, Text(""), texts)
 
 
 def _dies(rows: Sequence[Comparison]) -> Table:
