@@ -248,6 +248,14 @@ def test_a_gpu_pays_for_a_mac_with_all_movement():
     assert gpu.static_w == pytest.approx(21.0)
 
 
+@pytest.mark.parametrize(("macs", "milliwatts"), [(2048, 766), (512, 210), (128, 82), (32, 45)])
+def test_peak_power_of_the_nvdla_sizings_at_16_nm(macs, milliwatts):
+    """The primer's peak, without DRAM; the energy of a MAC comes from its average power."""
+    model = power_model(load_chip(f"nvdla_{macs}", set={"kind": "ip", "process_nm": 16}))
+    watts = model.peak_w - model.peak["dram_w"]
+    assert watts == pytest.approx(milliwatts * 1e-3, rel=0.15 if macs >= 128 else 0.4)
+
+
 def test_energy_of_a_chip_without_dram_goes_over_its_link():
     model = power_model(load_chip("groq_tsp"))
     run = model.energy("int8", 1e9, 1e6, 1e6, 1e6, 1e-3)
