@@ -88,13 +88,13 @@ def fold_costs(spec: ArraySpec) -> tuple[tuple[float, float, float], int]:
     Systolic arrays fill and drain in rows + columns - 2 cycles a fold; stationary operands enter row by row. Where the
     array holds two sets, the next fold follows at once and the array fills and drains once a layer (see `_numbers`).
     """
-    fill = spec.rows + spec.columns - 2.0 if spec.systolic else 0.0
+    fill = spec.pass_overhead_cycles + (spec.rows + spec.columns - 2.0 if spec.systolic else 0.0)
     load = spec.weight_load_cycles
     if spec.stationary == "outputs":
         return (0.0, fill, 0.0), 2
     axis = {"weights": 0, "inputs": 1, "rows": 0}[spec.stationary]
     if spec.weights_double_buffered:
-        return (load, 0.0, 1.0), axis
+        return (load, spec.pass_overhead_cycles, 1.0), axis
     return (load, fill, 0.0), axis
 
 

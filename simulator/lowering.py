@@ -118,6 +118,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         weights_double_buffered=array.weights_double_buffered,
         systolic=array.systolic,
         weight_load_cycles=array.load_cycles,
+        pass_overhead_cycles=array.pass_overhead_cycles,
         multicast=chip.interconnect.multicast,
         link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
         port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),

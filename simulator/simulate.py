@@ -49,7 +49,8 @@ def simulate(
     split = chip.schedule.sub_batches and optimal
 
     pools = pool_source(graph, chip, precision)
-    cold, steady = best(machine, batch, pools, optimal, split)
+    keep = optimal and "weights" in chip.sram.holds
+    cold, steady = best(machine, batch, pools, keep, split)
     if cold is None or steady is None:
         raise infeasible(pools(batch), machine, chip.name)
     low = pools(batch).low
@@ -57,7 +58,7 @@ def simulate(
     if gains:
         host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
         period_s = max(steady.time_s, host_s)
-        saved = gains_of(machine, batch, pools, optimal, split, period_s, host_s, chip.dram is not None)
+        saved = gains_of(machine, batch, pools, keep, split, period_s, host_s, chip.dram is not None)
     return assemble(chip, machine, low, cold, steady, precision, saved)
 
 
@@ -86,6 +87,7 @@ def machine_of(chip: Architecture) -> Machine:
         byte_s=1.0 / outer if outer else 0.0,
         overlap=chip.schedule.overlap,
         overhead_s=chip.overhead_s,
+        fifo_bytes=None if "weights" in chip.sram.holds else float(chip.sram.weight_fifo_bytes),
     )
 
 
@@ -101,8 +103,9 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     def pool_of(batch: int) -> Pool:
         if batch not in known:
             optimal = chip.schedule.residency == "optimal"
+            keep = optimal and "weights" in chip.sram.holds
             low = lower(graph, chip, batch, precision)
-            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, optimal, frontiers.get)
+            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, keep, frontiers.get)
         return known[batch]
 
     return pool_of

@@ -43,6 +43,8 @@ class ArraySpec:
     weights_double_buffered: bool = False
     systolic: bool = False
     weight_load_cycles: float = 0.0
+    pass_overhead_cycles: float = 0.0
+    """Cycles lost at the start of every fold."""
     multicast: bool = True
     link_bytes_per_cycle: float = float("inf")
     port_bytes_per_cycle: float = float("inf")

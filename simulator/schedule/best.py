@@ -37,7 +37,7 @@ def best(
     for room in [machine.capacity_bytes, *tried[::-1]]:
         kept = share(whole, machine.capacity_bytes - room)
         most = max(plan.time_s if plan else np.inf for plan in (cold, steady))
-        found = in_segments(machine, batch, pool_of, kept, most)
+        found = in_segments(machine, batch, pool_of, kept, keep, most)
         cold, steady = faster(cold, found), faster(steady, found)
     return cold, steady
 

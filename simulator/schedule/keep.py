@@ -42,7 +42,7 @@ def rooms(capacity: float, all_weights: float, per_octave: float = PER_OCTAVE) -
 def listed(room: float) -> float:
     """The smallest size of the fixed list that is at least `room`. [B]"""
     steps = math.ceil(PER_OCTAVE * math.log2(max(room, SMALLEST_ROOM) / SMALLEST_ROOM) - 1e-9)
-    return SMALLEST_ROOM * 2.0 ** (steps / PER_OCTAVE)
+    return float(SMALLEST_ROOM * 2.0 ** (steps / PER_OCTAVE))
 
 
 def share(pool: Pool, size: float) -> Floats:

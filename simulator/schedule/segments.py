@@ -60,15 +60,22 @@ def least_times(pools: dict[int, Pool], machine: Machine, kept: Floats, batch: i
 
 
 def in_segments(
-    machine: Machine, batch: int, pool_of: Callable[[int], Pool], kept: Floats, limit_s: float
+    machine: Machine, batch: int, pool_of: Callable[[int], Pool], kept: Floats, keep: bool, limit_s: float
 ) -> Plan | None:
-    """The fastest schedule in segments that beats `limit_s`, or None. pool_of: the pool of a sub-batch."""
+    """The fastest schedule in segments that beats `limit_s`, or None.
+
+    pool_of: the pool of a sub-batch. kept: bytes of each step's weights that stay for ever. keep: whether weights may stay
+    in the SRAM at all.
+    """
     pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
     least = least_times(pools, machine, kept, batch)
     before = np.concatenate([[0.0], np.cumsum(least)])
     if before[-1] >= limit_s:
         return None
-    tables = {size: _table(pool, machine, kept, batch // size, before, limit_s) for size, pool in pools.items()}
+    tables = {}
+    for size, pool in pools.items():
+        held = pool.weights - kept if keep else np.zeros_like(kept)
+        tables[size] = _table(pool, machine, kept, held, batch // size, before, limit_s)
     chosen = _programme(tables, limit_s)
     if chosen is None:
         return None
@@ -78,8 +85,13 @@ def in_segments(
     )
 
 
-def _table(pool: Pool, machine: Machine, kept: Floats, repeats: int, before: Floats, limit_s: float) -> Floats:
-    """Times of the segments of one size of sub-batches; of the whole batch only between neighbouring cuts. [s]"""
+def _table(
+    pool: Pool, machine: Machine, kept: Floats, holdable: Floats, repeats: int, before: Floats, limit_s: float
+) -> Floats:
+    """Times of the segments of one size of sub-batches; of the whole batch only between neighbouring cuts. [s]
+
+    holdable: weight bytes of each step that may come in once and stay for all runs.
+    """
     terms = settle(pool, machine, kept)
     held = held_terms(pool, terms, machine)
     cuts = cuts_of(pool, repeats)
@@ -90,7 +102,7 @@ def _table(pool: Pool, machine: Machine, kept: Floats, repeats: int, before: Flo
     plan = pool.moves
     kernels.segments(
         plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after, limit_s, terms.streamed,
+        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after, limit_s, holdable,
         np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
     return table

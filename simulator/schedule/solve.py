@@ -31,6 +31,8 @@ class Machine:
     byte_s: float
     overlap: str
     overhead_s: float
+    fifo_bytes: float | None = None
+    """Where weights have a path of their own, the buffer on it, which takes what is fetched ahead; None: the SRAM does."""
 
     def chip(self) -> Floats:
         """As `kernels.programme` reads it."""
@@ -66,7 +68,7 @@ def solve(
     """
     terms = settle(pool, machine, kept)
     if machine.overlap == "network":
-        return _solve_ahead(pool, terms, limit_s, bound)
+        return _solve_ahead(pool, terms, limit_s, bound, machine.fifo_bytes)
     found = residency(pool, terms)
     if found is None:
         return None, None
@@ -125,7 +127,11 @@ def ahead_sizes(capacity: float) -> list[float]:
 
 
 def _solve_ahead(
-    pool: Pool, terms: Terms, limit_s: tuple[float, float], bound: Callable[[float], float] | None
+    pool: Pool,
+    terms: Terms,
+    limit_s: tuple[float, float],
+    bound: Callable[[float], float] | None,
+    fifo_bytes: float | None,
 ) -> tuple[Plan | None, Plan | None]:
     """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
 
@@ -134,8 +140,9 @@ def _solve_ahead(
     cold: Plan | None = None
     steady: Plan | None = None
     cold_s, steady_s = limit_s
-    run = _Labels(pool, terms)
-    for ahead in ahead_sizes(float(terms.chip[kernels.CAPACITY])):
+    run = _Labels(pool, terms, fifo_bytes is None)
+    sizes = ahead_sizes(float(terms.chip[kernels.CAPACITY])) if fifo_bytes is None else [fifo_bytes]
+    for ahead in sizes:
         if ahead > 0.0 and not terms.streamed.any():
             break
         if ahead > 0.0 and bound is not None and bound(ahead) >= max(cold_s, steady_s):
@@ -157,9 +164,9 @@ def _solve_ahead(
 class _Labels:
     """Runs of the prefetch programme on one network; the scratch space is allocated once."""
 
-    def __init__(self, pool: Pool, terms: Terms) -> None:
+    def __init__(self, pool: Pool, terms: Terms, in_sram: bool) -> None:
         steps = len(pool.steps)
-        self._pool, self._terms = pool, terms
+        self._pool, self._terms, self._in_sram = pool, terms, in_sram
         total = terms.streamed.sum()
         done = np.cumsum(terms.streamed)
         self._to_come = total - done + total  # this batch's later layers, and the next batch
@@ -179,9 +186,13 @@ class _Labels:
         """
         pool, terms, plan, steps = self._pool, self._terms, self._pool.moves, len(self._pool.steps)
         labels, counts = self._labels, self._counts
+        chip = terms.chip
+        if not self._in_sram:  # the kernel takes `ahead` from the capacity
+            chip = chip.copy()
+            chip[kernels.CAPACITY] += ahead
         self.failed = kernels.prefetch(
             plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks,
-            pool.marks, terms.chip, ahead, start, self._to_come, self._rest, limit_s, labels, counts, self._points,
+            pool.marks, chip, ahead, start, self._to_come, self._rest, limit_s, labels, counts, self._points,
         )  # fmt: skip
         if self.failed != -1:
             return None
@@ -194,7 +205,7 @@ class _Labels:
         path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
         kernels.walk_labels(plan.first, plan.source, labels, last, path, step_s)
         step_s[-1] += wait[last]
-        return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead),))
+        return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead if self._in_sram else 0.0),))
 
 
 def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
