@@ -28,27 +28,44 @@ def gains(
     pool_of: Callable[[int], Pool],
     keep: bool,
     sub_batches: bool,
-    period_s: float,
+    steady_s: float,
     host_s: float,
-    has_dram: bool,
 ) -> dict[str, float]:
     """Seconds saved per batch in steady state, one roof at a time. Not additive.
 
-    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. host_s:
-    time of the batch on the host link beside a DRAM.
+    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. steady_s:
+    period of the schedule alone; host_s: time of the batch on a host link beside a DRAM, 0 where there is no DRAM to be
+    beside (the roof is then the link itself). A roof that no tiling reaches is not scheduled again: it saves nothing.
     """
+    period_s = max(steady_s, host_s)
 
     def saved(changed: Machine, pools: Callable[[int], Pool]) -> float:
         _, steady = best(changed, batch, pools, keep, sub_batches)
         return 0.0 if steady is None else max(0.0, period_s - max(steady.time_s, host_s))
 
-    out = {roof: saved(machine, _variants(pool_of, roof)) for roof in (*ON_CHIP, "vector")}
-    out["dram" if has_dram else "host"] = saved(replace(machine, byte_s=0.0), pool_of)
-    if has_dram:
-        _, steady = best(machine, batch, pool_of, keep, sub_batches)
-        out["host"] = 0.0 if steady is None else max(0.0, period_s - steady.time_s)
-    out["overhead"] = saved(replace(machine, overhead_s=0.0), pool_of) if machine.overhead_s > 0.0 else 0.0
+    out = dict.fromkeys((*ON_CHIP, "vector", "outer", "overhead"), 0.0)
+    out["host"] = period_s - steady_s
+    for roof in (*ON_CHIP, "vector"):
+        if period_s == steady_s and binds(pool_of(batch), roof):
+            out[roof] = saved(machine, _variants(pool_of, roof))
+    if period_s == steady_s:
+        out["outer"] = saved(replace(machine, byte_s=0.0), pool_of)
+        if machine.overhead_s > 0.0:
+            out["overhead"] = saved(replace(machine, overhead_s=0.0), pool_of)
     return out
+
+
+def binds(pool: Pool, roof: str) -> bool:
+    """Whether a roof sets the on-chip cycles of any point of the pool."""
+    if roof == "vector":
+        return bool((pool.steps[:, 1] > 0.0).any())
+    cycles = on_chip(pool) if pool.shapes else {}
+    return bool(cycles) and bool((cycles[roof] > _others(cycles, roof)).any())
+
+
+def _others(cycles: dict[str, Floats], roof: str) -> Floats:
+    """The largest of the other roofs at every point."""
+    return np.max([values for name, values in cycles.items() if name != roof], axis=0)
 
 
 def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool]:
@@ -66,8 +83,7 @@ def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool
 def _variant(pool: Pool, roof: str) -> Pool:
     if roof == "vector" or not pool.shapes:
         return without(pool, None, roof == "vector")
-    others = [cycles for name, cycles in on_chip(pool).items() if name != roof]
-    return without(pool, np.maximum(others[0], others[1]), False)
+    return without(pool, _others(on_chip(pool), roof), False)
 
 
 def on_chip(pool: Pool) -> dict[str, Floats]:

@@ -57,8 +57,9 @@ def simulate(
     saved = {}
     if gains:
         host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
-        period_s = max(steady.time_s, host_s)
-        saved = gains_of(machine, batch, pools, keep, split, period_s, host_s, chip.dram is not None)
+        saved = gains_of(machine, batch, pools, keep, split, steady.time_s, host_s)
+        outer = saved.pop("outer")
+        saved["dram" if chip.dram is not None else "host"] = outer
     return assemble(chip, machine, low, cold, steady, precision, saved)
 
 
