@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator import load_chip, load_network, simulate
+from simulator.candidates import MOST_BATCH, MOST_TILES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
 from simulator.lowering import BITS, MOST_MACS, lower
@@ -81,6 +82,7 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert "every eighth room" in SCHEDULE
     assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
     assert "at most 4096 sets of live resident tensors; at most 4096 unrollings an axis" in " ".join(MODEL.split())
+    assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())
     assert f"room for {solve.LABELS} labels" in " ".join(SCHEDULE.split())
 
 
