@@ -9,13 +9,13 @@ import numpy.typing as npt
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
+from simulator.pricing import economics
 from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.solve import Machine
 from simulator.schedule.stacks import stack_of
 from simulator.schedule.waterfall import PARTS, largest_of, named, split
 from simulator.tiling import breakdowns, tile_sizes, words
-from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,9 +38,11 @@ def assemble(
     """
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
-    parts, detail = layer_parts(cold, machine, has_dram)
+    parts, detail, feed = layer_parts(cold, machine, has_dram)
     total = _with_host(parts.sum(axis=0), host_s)
-    steady_parts = parts if steady is cold else layer_parts(steady, machine, has_dram)[0]
+    steady_parts = parts
+    if steady is not cold:
+        steady_parts, _, feed = layer_parts(steady, machine, has_dram)
     period_s = max(steady.time_s, host_s)
     period = _with_host(steady_parts.sum(axis=0), period_s - steady.time_s)
     latency_s = cold.time_s + host_s
@@ -53,8 +55,7 @@ def assemble(
     compulsory = least_bytes - steady.kept_bytes
     lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
-    peak = chip.peak_tops(precision)
-    devices = chip.dram_devices
+    outside = economics(chip, precision, low.batch, period_s, float(executed), feed, float(steady.outer_bytes().sum()))
     return Result(
         network=low.network,
         chip=chip.name,
@@ -63,7 +64,7 @@ def assemble(
         latency_s=latency_s,
         throughput_per_s=throughput,
         load_s=steady.kept_bytes * machine.byte_s,
-        peak_tops=peak,
+        peak_tops=chip.peak_tops(precision),
         utilisation=fraction(compute_s, period_s, low.network),
         effective_utilisation=low.macs / units / chip.clock_hz / period_s,
         macs=low.macs,
@@ -77,10 +78,7 @@ def assemble(
         waterfall_period=named(period),
         gain_if_infinite=dict(gains or {}),
         layers=(*_layers(low, cold, machine, parts, detail, outer, units), *host_layer(host_s)),
-        throughput_per_tops=throughput / peak,
-        throughput_per_dram=throughput / devices if devices else None,
-        throughput_per_sram_mib=throughput / (chip.sram.capacity_bytes / MIB),
-        notes=_notes(chip, cold),
+        **{**outside, "notes": (*_notes(chip, cold), *outside["notes"])},
     )
 
 
@@ -96,26 +94,28 @@ def host_seconds(chip: Architecture, low: Lowered) -> float:
     return low.input_output_bytes / rate if rate else 0.0
 
 
-def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]]]:
-    """(waterfall of each step, its tiling in words)."""
-    parts, details = [], []
+def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]], float]:
+    """(waterfall of each step, its tiling in words, bytes between SRAM and arrays of the batch)."""
+    parts, details, fed = [], [], 0.0
     for piece in plan.pieces:
-        on_chip, detail = _on_chip(piece)
+        on_chip, detail, feed = _on_chip(piece)
+        fed += feed * piece.repeats
         waterfall = split(piece.step_s, on_chip * machine.cycle_s, machine.overhead_s, has_dram) * piece.repeats
         waterfall[:, 8 if has_dram else 9] += piece.load_s
         parts.append(waterfall)
         details.extend(detail)
-    return np.concatenate(parts), details
+    return np.concatenate(parts), details, fed
 
 
-def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
-    """(busy cycles of each step as `waterfall.split` reads them, its tiling in words), one run."""
+def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], float]:
+    """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, bytes fed to the arrays), one run."""
     pool, steps = piece.pool, len(piece.path)
     rows = pool.low.rows[piece.start : piece.start + steps]
     on_chip = np.zeros((steps, 8))
     on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
+    fed = 0.0
     if len(tiled):
         stacked, built = stack_of(pool)
         place = {shape: at for at, shape in enumerate(pool.shapes)}
@@ -123,13 +123,14 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]]]:
         layers = np.array([place[shape] for shape in shapes if shape is not None], dtype=np.int64)
         at = piece.path[tiled, 1]
         cycles = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
+        fed = float(cycles[:, 7].sum())
         on_chip[tiled, 0:4] = cycles[:, 1:5]
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
         for step, layer, row in zip(tiled, layers, tile_sizes(stacked, layers, pool.codes[at]), strict=True):
             detail[step] = words(built[layer], row)
             if piece.repeats > 1:
                 detail[step]["sub_batches"] = piece.repeats
-    return on_chip, detail
+    return on_chip, detail, fed
 
 
 def _layers(

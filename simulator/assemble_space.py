@@ -7,11 +7,11 @@ from simulator.assemble import TOLERANCE, fraction, host_layer, host_seconds
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
+from simulator.pricing import economics
 from simulator.result import LayerResult, Result
 from simulator.schedule.solve import Machine
 from simulator.schedule.space import PARTS, Context, SpacePlan
 from simulator.schedule.waterfall import ROOFS
-from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,9 @@ def assemble_space(
     compute_s = executed / units / chip.clock_hz
     if steady.period_s < compute_s * (1.0 - TOLERANCE):
         raise ModelError(f"{low.network}: time {steady.period_s:.3g} s is below the compute bound {compute_s:.3g} s")
-    throughput, peak = low.batch / period_s, chip.peak_tops(precision)
+    outside = economics(
+        chip, precision, low.batch, period_s, float(executed), feed_bytes(low), float(steady.outer_bytes.sum())
+    )
     streamed = max(0.0, low.compulsory_bytes - quick.load_bytes)
     return Result(
         network=low.network,
@@ -39,9 +41,9 @@ def assemble_space(
         batch=low.batch,
         precision=low.precision,
         latency_s=quick.latency_s + host_s,
-        throughput_per_s=throughput,
+        throughput_per_s=low.batch / period_s,
         load_s=steady.load_s,
-        peak_tops=peak,
+        peak_tops=chip.peak_tops(precision),
         utilisation=fraction(compute_s, period_s, low.network),
         effective_utilisation=low.macs / units / chip.clock_hz / period_s,
         macs=low.macs,
@@ -55,11 +57,13 @@ def assemble_space(
         waterfall_period=_named(period),
         gain_if_infinite={},
         layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s)),
-        throughput_per_tops=throughput / peak,
-        throughput_per_dram=throughput / chip.dram_devices if chip.dram_devices else None,
-        throughput_per_sram_mib=throughput / (chip.sram.capacity_bytes / MIB),
-        notes=steady.notes,
+        **{**outside, "notes": (*steady.notes, *outside["notes"])},
     )
+
+
+def feed_bytes(low: Lowered) -> float:
+    """Bytes between the SRAM and the stages' arrays: every operand once, the least any stage moves. [B]"""
+    return sum(row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows)
 
 
 def _layers(low: Lowered, plan: SpacePlan, macs_per_s: float) -> tuple[LayerResult, ...]:

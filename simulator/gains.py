@@ -65,7 +65,7 @@ def binds(pool: Pool, roof: str) -> bool:
 
 def _others(cycles: dict[str, Floats], roof: str) -> Floats:
     """The largest of the other roofs at every point."""
-    return np.max([values for name, values in cycles.items() if name != roof], axis=0)
+    return np.asarray(np.max([values for name, values in cycles.items() if name != roof], axis=0))
 
 
 def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool]:

@@ -73,12 +73,18 @@ class Result:
     gain_if_infinite: dict[str, float]
     layers: tuple[LayerResult, ...]
     cost: dict[str, Any] | None = None
+    """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
+    energy: dict[str, float] | None = None
+    """Of one batch in steady state, by part [J]."""
     power_w: float | None = None
+    """Average in steady state."""
     throughput_per_usd: float | None = None
     throughput_per_tops: float | None = None
     throughput_per_dram: float | None = None
     throughput_per_sram_mib: float | None = None
     throughput_per_w: float | None = None
+    throughput_per_mm2: float | None = None
+    energy_per_inference_j: float | None = None
     notes: tuple[str, ...] = ()
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
 

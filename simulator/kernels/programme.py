@@ -338,8 +338,8 @@ def segments(
             chip[0] = room
             far = min(count, i + 1 + reach)
             failed = residency(
-                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, int(cuts[far - 1, 0]), state_in, after,
-                (limit - before[begin]) / repeats, points, values, choice,
+                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, int(cuts[far - 1, 0]), state_in,
+                after, (limit - before[begin]) / repeats, points, values, choice,
             )  # fmt: skip
             stay, at = 0.0, begin
             for j in range(i + 1, far):

@@ -102,8 +102,8 @@ def _table(
     plan = pool.moves
     kernels.segments(
         plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after, limit_s, holdable,
-        np.empty(STAIR, dtype=np.int64), values, choice, table,
+        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after,
+        limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
     return table
 
