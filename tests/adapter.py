@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from naive import Machine, NaiveLayer
@@ -79,8 +80,11 @@ def frontier(layer: NaiveLayer, resident: int, machine: Machine) -> list[tuple[f
     return kept
 
 
-def pool_of(problem: Problem) -> Pool:
-    """Moves and frontiers of a hand-made problem; a mask without choices is one whose tilings never fit."""
+def pool_of(problem: Problem, weights: Sequence[float] = (), keep: bool = False) -> Pool:
+    """Moves and frontiers of a hand-made problem; a mask without choices is one whose tilings never fit.
+
+    weights: bytes of constant weights of each step. keep: whether these may be in SRAM as a whole.
+    """
     shapes = [tiling.Shape(extents=(1, 1, at + 1, 1, 1, 1, 1, 1)) for at in range(len(problem.steps))]
     rows = []
     for at, step in enumerate(problem.steps):
@@ -97,7 +101,7 @@ def pool_of(problem: Problem) -> Pool:
                 inputs=-1 if step.inputs is None else step.inputs,
                 input_bytes=0.0,
                 weights=-1 if step.weights is None else step.weights,
-                weight_bytes=0.0,
+                weight_bytes=weights[at] if weights else 0.0,
                 reads=tuple((t, float(problem.tensors[t].size_bytes)) for t in step.extras),
                 fixed_bytes=0.0,
                 output=made,
@@ -117,7 +121,7 @@ def pool_of(problem: Problem) -> Pool:
         tensor_producers=tuple(() if tensor.producer is None else (tensor.producer,) for tensor in problem.tensors),
         spec=spec_of(Machine()),
     )
-    return build_pool(low, 1.0, True, False, functools.partial(_lookup, problem, shapes))
+    return build_pool(low, 1.0, True, keep, functools.partial(_lookup, problem, shapes))
 
 
 def _lookup(
@@ -128,9 +132,16 @@ def _lookup(
     return tiling.Frontier(footprint, total, cycles, np.arange(len(choices)))
 
 
-def machine_of(problem: Problem) -> solve.Machine:
+def machine_of(problem: Problem, overlap: str | None = None) -> solve.Machine:
     """The chip of a problem; its overheads differ from step to step, so they are added to the time."""
-    return solve.Machine(problem.capacity, 1.0, 1.0 / problem.bandwidth, OVERLAPS[problem.phi], 0.0)
+    return solve.Machine(problem.capacity, 1.0, 1.0 / problem.bandwidth, overlap or OVERLAPS[problem.phi], 0.0)
+
+
+def ahead(problem: Problem, weights: Sequence[float]) -> tuple[float, float]:
+    """(time of a batch on its own, period in steady state) with weights fetched ahead across layers."""
+    overhead = sum(step.overhead for step in problem.steps)
+    cold, steady = solve.solve(pool_of(problem, weights), machine_of(problem, "network"))
+    return tuple(math.inf if plan is None else plan.time_s + overhead for plan in (cold, steady))  # type: ignore[return-value]
 
 
 def schedule(problem: Problem) -> tuple[float, float]:

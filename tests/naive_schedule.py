@@ -98,3 +98,64 @@ def brute_schedule(problem: Problem) -> tuple[float, float]:
         costs = [step_cost(problem, decision, j) for j in range(len(problem.steps))]
         best = min(best, (sum(c[0] for c in costs), sum(c[1] for c in costs)))
     return best
+
+
+def fitting(problem: Problem, decision: tuple[int | None, ...], capacity: float) -> list[list[Choice]]:
+    """Of every layer the tilings that fit beside the resident tensors, their bytes with those beside the tiles."""
+    rows = []
+    for j in range(len(problem.steps)):
+        only = []
+        for footprint, traffic, on_chip in all_choices(problem, decision, j):
+            alone = Step({m: [(footprint, traffic, on_chip)] for m in range(8)}, *_operands(problem.steps[j]))
+            one = Problem(problem.tensors, [*problem.steps[:j], alone, *problem.steps[j + 1 :]], capacity)
+            _, outer = step_cost(one, decision, j)
+            if outer < math.inf:
+                only.append((footprint, outer, on_chip))
+        rows.append(only)
+    return rows
+
+
+def _operands(step: Step) -> tuple[int | None, int | None, tuple[int, ...]]:
+    return step.inputs, step.weights, step.extras
+
+
+def all_choices(problem: Problem, decision: tuple[int | None, ...], j: int) -> list[Choice]:
+    """Tilings of layer j for the operands that are resident under a decision."""
+    step = problem.steps[j]
+    alive = [t for t in range(len(problem.tensors)) if resident_at(problem, decision, t, j)]
+    made = any(problem.tensors[t].producer == j for t in alive)
+    return step.choices.get((step.inputs in alive) | (step.weights in alive) << 1 | made << 2, [])
+
+
+def ahead_time(
+    problem: Problem, weights: list[float], path: tuple[Choice, ...], ahead: float, start: float
+) -> tuple[float, float]:
+    """(time, weight bytes on chip at the end) of one schedule with up to `ahead` bytes of later weights fetched early.
+
+    The memory works through all transfers in order and never rests while there is room for weights still to come (those
+    of the next batch included); a layer takes the longer of its on-chip time and of what the memory still has to bring.
+    """
+    have, time = start, 0.0
+    for j, (_, outer, on_chip) in enumerate(path):
+        used = min(have, weights[j], outer)
+        step = max(on_chip, (outer - used) / problem.bandwidth)
+        fetched = problem.bandwidth * step - (outer - used)
+        have = min(ahead, have - used + fetched, sum(weights[j + 1 :]) + sum(weights))
+        time += step + problem.steps[j].overhead
+    return time, have
+
+
+def brute_ahead(problem: Problem, weights: list[float], sizes: list[float]) -> tuple[float, float]:
+    """(least time of a batch that finds nothing fetched, least period) over every decision, tiling and size set aside.
+
+    In steady state a batch begins with all it can have ahead, and waits at its end until the next one finds the same.
+    """
+    cold = steady = math.inf
+    for ahead in sizes:
+        start = min(ahead, sum(weights))
+        for decision in decisions(problem):
+            for path in itertools.product(*fitting(problem, decision, problem.capacity - ahead)):
+                cold = min(cold, ahead_time(problem, weights, path, ahead, 0.0)[0])
+                time, have = ahead_time(problem, weights, path, ahead, start)
+                steady = min(steady, time + max(0.0, start - have) / problem.bandwidth)
+    return cold, min(cold, steady)
