@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,11 @@ from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
+
+MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
+"""Keys that a machine cannot be without."""
+
+_ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
 Settings = Mapping[str, Any] | Sequence[str]
 """Changes to a chip: {"sram.capacity_mib": 16}, or ["sram.capacity_mib=16"] as on the command line."""
@@ -34,8 +40,8 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     ChipError
         No such chip, or a fault in the file or the changes: one line a fault.
     """
-    path = _find(name_or_path)
-    data, places = read_yaml(_text(path), str(path))
+    path = find(name_or_path)
+    data, places = read_yaml(text_of(path), str(path))
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
     return _validated(data, places, str(path))
@@ -52,6 +58,11 @@ def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = No
 def chip_schema() -> dict[str, Any]:
     """JSON schema of a chip file, for editors: titles, types, limits, and a description with the unit for every key."""
     schema = Architecture.model_json_schema(by_alias=True, mode="validation")
+    # A file of publications alone has no machine, and is complete without one.
+    schema["required"] = [key for key in schema["required"] if key not in MACHINE]
+    schema["if"] = {"anyOf": [{"required": [key]} for key in MACHINE]}
+    schema["then"] = {"required": [key for key in MACHINE if key != "array"]}
+    schema["else"] = {"required": ["published"]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Rooftile chip file"}
 
 
@@ -61,8 +72,15 @@ def chip_digest(chip: Architecture) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:40]
 
 
+def is_listing(data: Mapping[str, Any]) -> bool:
+    """Tell whether a file describes no machine, only what is published: it can be compared, not simulated."""
+    return "published" in data and not any(key in data for key in MACHINE)
+
+
 def _validated(data: dict[str, Any], places: Places, file: str) -> Architecture:
     """Check plain data once and for all."""
+    if is_listing(data):
+        raise ChipError(f"{file}: array: missing; this chip can be compared, not simulated")
     try:
         return Architecture.model_validate(data)
     except ValidationError as error:
@@ -85,7 +103,7 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
         yield *parse_setting(expression), set_label(expression)
 
 
-def _find(name_or_path: str | Path) -> Path:
+def find(name_or_path: str | Path) -> Path:
     """The file behind a short name, alias or path."""
     if isinstance(name_or_path, Path):
         return name_or_path
@@ -105,10 +123,13 @@ def _find(name_or_path: str | Path) -> Path:
 @cache
 def _aliases() -> dict[str, str]:
     """Alias -> short name, from all bundled files; read only when a short name did not match."""
-    return {alias: name for name in bundled.chips() for alias in load_chip(name).aliases}
+    found = {name: _ALIASES.search(path.read_text(encoding="utf-8")) for name, path in bundled.chips().items()}
+    return {
+        alias.strip(): name for name, match in found.items() if match for alias in match[1].split(",") if alias.strip()
+    }
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """Text of a chip file; what may go wrong on the way is one line."""
     try:
         raw = path.read_bytes()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from simulator.chip.schema import Architecture
+    from simulator.chip.library import Entry
 
 
 def chips(
@@ -14,30 +14,42 @@ def chips(
         bool, typer.Option("--schema", help="Write the JSON schema of a chip file, for editors, and stop.")
     ] = False,
 ) -> None:
-    """List the bundled chips."""
-    from simulator.chip.load import chip_schema, load_chip  # noqa: PLC0415
-
+    """List the bundled chips: those that can be simulated, and those that can only be compared."""
     if schema:
+        from simulator.chip.load import chip_schema  # noqa: PLC0415
+
         typer.echo(json.dumps(chip_schema(), indent=2))
         return
-    from simulator.bundled import chips as bundled_chips  # noqa: PLC0415
+    from simulator.chip.library import library  # noqa: PLC0415
     from simulator.cli.screen import console  # noqa: PLC0415
     from simulator.report.lists import chip_table  # noqa: PLC0415
 
-    screen = console()
-    screen.print(chip_table([_row(name, load_chip(name)) for name in bundled_chips()]))
+    console().print(chip_table([_row(entry) for entry in library().values()]))
 
 
-def _row(name: str, chip: "Architecture") -> dict[str, str | float | None]:
-    """Return what the list says about one chip; a file without an array has no MAC units and no peak."""
-    runs = chip.array is not None
+def _row(entry: "Entry") -> dict[str, str | float | bool | None]:
+    """Return what the list says about one chip: the machine's figures where it is described, else published ones."""
+    chip, known = entry.architecture, entry.published
+    if chip is None or chip.array is None:
+        return {
+            "name": entry.name,
+            "title": entry.title,
+            "runs": False,
+            "process_nm": known.process_nm,
+            "mac_units": known.macs_int8,
+            "clock_mhz": known.clock_mhz,
+            "peak_tops": entry.peak_tops,
+            "sram_mib": known.sram_mb,
+            "dram_gb_per_s": entry.dram_gb_per_s,
+        }
     return {
-        "name": name,
-        "title": chip.name,
+        "name": entry.name,
+        "title": entry.title,
+        "runs": True,
         "process_nm": chip.process_nm,
-        "mac_units": chip.macs if runs else None,
+        "mac_units": chip.macs,
         "clock_mhz": chip.clock_mhz,
-        "peak_tops": max(chip.peak_tops(p) for p in chip.array.rate) if chip.array is not None else None,
-        "sram_mib": chip.sram.capacity_mib if chip.sram is not None else None,
-        "dram_gb_per_s": chip.dram_bytes_per_s / 1e9 if chip.dram_bytes_per_s is not None else None,
+        "peak_tops": max(chip.peak_tops(p) for p in chip.array.rate),
+        "sram_mib": chip.sram.capacity_mib,
+        "dram_gb_per_s": chip.dram_bytes_per_s / 1e9 if chip.dram_bytes_per_s is not None else 0.0,
     }

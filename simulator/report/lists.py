@@ -10,22 +10,27 @@ from simulator.report import format as fmt
 
 
 def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return one row a chip: its short name and the four resources that decide its throughput."""
+    """Return one row a chip: its short name, whether it runs, and the four resources that decide its throughput."""
     table = _table()
     table.add_column("chip", no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("", overflow="ellipsis", no_wrap=True, max_width=44)
+    table.add_column("runs", no_wrap=True)
     for heading in ("nm", "MACs", "MHz", "TOPS", "SRAM MiB", "DRAM GB/s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             Text(row["name"], style="bold"),
             Text(row["title"]),
+            "yes" if row["runs"] else "no",
             *(
                 fmt.figure(row[key])
                 for key in ("process_nm", "mac_units", "clock_mhz", "peak_tops", "sram_mib", "dram_gb_per_s")
             ),
         )
-    table.caption = Text("TOPS: peak of the fastest precision; GB/s: sustained, GB = 1e9 bytes; MiB = 2**20 bytes.")
+    table.caption = Text(
+        "runs yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained\n"
+        "GB/s); no: it can be compared, figures are published ones, - where nobody publishes any. GB = 1e9 bytes."
+    )
     return table
 
 

@@ -1,0 +1,128 @@
+"""The chip library: every bundled file, those that can be simulated and those that can only be compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from simulator import bundled
+from simulator.chip import load
+from simulator.chip.faults import explain
+from simulator.chip.published import Listing, Published
+from simulator.chip.schema import Architecture
+from simulator.chip.yaml_places import read_yaml
+from simulator.errors import ChipError
+
+DRAM_BITS = 32
+"""Width of one DRAM where only the bus is published: devices are then counted as so many bits each."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One chip of the library, or of a file of the user's."""
+
+    name: str
+    """Short name, or the file's."""
+    title: str
+    """Name for people."""
+    kind: str
+    published: Published
+    architecture: Architecture | None
+    """None where the file has no array: the chip can be compared, not simulated."""
+
+    @property
+    def peak_tops(self) -> float | None:
+        """Published INT8 peak, else the 16-bit one, else that of the architecture's fastest precision [TOPS]."""
+        known = self.published.peak_tops_int8 or self.published.peak_tflops_fp16
+        if known is not None or self.architecture is None or self.architecture.array is None:
+            return known
+        return max(self.architecture.peak_tops(precision) for precision in self.architecture.array.rate)
+
+    @property
+    def sram_mb(self) -> float | None:
+        """Published SRAM, else that of the architecture [MB or MiB, as the source counts]; None where unknown."""
+        if self.published.sram_mb is not None or self.architecture is None:
+            return self.published.sram_mb
+        return self.architecture.sram.capacity_mib
+
+    @property
+    def dram_devices(self) -> float | None:
+        """Published DRAM devices, else x32 equivalents of the bus, else the architecture's; 0 without DRAM."""
+        known = self.published
+        if known.dram_devices is not None:
+            return known.dram_devices
+        if known.dram_bus_bits is not None:
+            return known.dram_bus_bits / DRAM_BITS
+        return self.architecture.dram_devices if self.architecture is not None else None
+
+    @property
+    def counts_bus(self) -> bool:
+        """Whether `dram_devices` is the width of the bus in x32 equivalents."""
+        return self.published.dram_devices is None and self.published.dram_bus_bits is not None
+
+    @property
+    def dram_gb_per_s(self) -> float | None:
+        """Published nominal DRAM bandwidth, else the architecture's [GB/s]; 0 without DRAM, None where unknown."""
+        if self.published.dram_bandwidth_gb_s is not None:
+            return self.published.dram_bandwidth_gb_s
+        if self.published.dram_devices == 0:
+            return 0.0
+        if self.architecture is None:
+            return None
+        peak = self.architecture.dram_peak_bytes_per_s
+        return 0.0 if peak is None else peak / 1e9
+
+
+@cache
+def library() -> Mapping[str, Entry]:
+    """Every bundled chip by short name, in alphabetical order. Raises ChipError for a fault in a file."""
+    return {name: _bundled_entry(name, path) for name, path in bundled.chips().items()}
+
+
+def entry(name_or_path: str | Path) -> Entry:
+    """One chip, bundled or a file of the user's.
+
+    Raises ChipError when there is no such chip, or for a fault in the file: one line a fault.
+    """
+    path = load.find(name_or_path)
+    known = {place: name for name, place in bundled.chips().items()}
+    if path in known:
+        return _bundled_entry(known[path], path)
+    data, places = read_yaml(load.text_of(path), str(path))
+    if not load.is_listing(data):
+        return _entry(path.stem, data, load.load_chip(path))
+    try:
+        listing = Listing.model_validate(data)
+    except ValidationError as error:
+        raise ChipError(explain(error, Listing, places, str(path))) from None
+    return Entry(path.stem, listing.name, listing.kind, listing.published, None)
+
+
+def simulable() -> list[str]:
+    """Short names of the bundled chips that have an array."""
+    return [name for name, path in bundled.chips().items() if "\narray:" in path.read_text(encoding="utf-8")]
+
+
+@cache
+def _bundled_entry(name: str, path: Path) -> Entry:
+    """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers."""
+    # The C loader, where pyyaml was built with it, is ten times faster.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    data: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)
+    if not load.is_listing(data):
+        return _entry(name, data, Architecture.model_validate(data))
+    listing = Listing.model_validate(data)
+    return Entry(name, listing.name, listing.kind, listing.published, None)
+
+
+def _entry(name: str, data: Mapping[str, Any], chip: Architecture) -> Entry:
+    """One file with an array, its publications checked too."""
+    try:
+        published = Published.model_validate(data.get("published") or {})
+    except ValidationError as error:
+        raise ChipError(explain(error, Published, {}, f"{name}: published")) from None
+    return Entry(name, chip.name, chip.kind, published, chip if chip.array is not None else None)
