@@ -44,25 +44,19 @@ def run(
 
     architecture = load_chip(chip, set=settings or [])
     graph = load_network(network, **values)
-    _announce_compiling()
+    from simulator.kernels.warm import beside  # noqa: PLC0415
     from simulator.simulate import simulate  # noqa: PLC0415
 
-    result = simulate(graph, architecture, batch=batch, precision=precision)
+    with beside() as compiling:
+        if compiling:
+            print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+        result = simulate(graph, architecture, batch=batch, precision=precision)
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 
         write("--json", json, to_json(result))
     if json != "-":
         _show(result, _facts(architecture), layers)
-
-
-def _announce_compiling() -> None:
-    """Say why the first run takes longer; the search for tilings stands for all kernels, being the largest."""
-    from simulator.kernels.frontier import search  # noqa: PLC0415
-    from simulator.kernels.jit import needs_compile  # noqa: PLC0415
-
-    if needs_compile((search,)):
-        print("Compiling the kernels (once, about 10 s)...", file=sys.stderr, flush=True)
 
 
 def _facts(chip: "Architecture") -> "ChipFacts":

@@ -20,7 +20,7 @@ def _probe(x):
 
 
 @functools.cache
-def _cache_works() -> bool:
+def cache_works() -> bool:
     """Whether numba finds a writable place for this package's cache: beside the file, NUMBA_CACHE_DIR, or the user's."""
     try:
         numba.njit(cache=True)(_probe)
@@ -33,7 +33,7 @@ def _cache_works() -> bool:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite)."""
-    return numba.njit(cache=_cache_works(), nogil=True, error_model="numpy")(function)
+    return numba.njit(cache=cache_works(), nogil=True, error_model="numpy")(function)
 
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:

@@ -169,35 +169,35 @@ def walk_back(source, choice, begin, end, last_state, path):
 
 
 @kernel
-def insert(labels, count, time, ahead, own):
-    """Place of a new label among `count` sorted by time with bytes ahead rising, or -1 where another beats it.
+def insert(labels, step, state, count, time, ahead, own):
+    """Place of a new label among the `count` of a state, sorted by time with bytes ahead rising; -1 where another beats it.
 
     Returns (place, new count); labels that the new one beats are removed.
     """
-    room = labels.shape[0]
+    room, columns = labels.shape[2], labels.shape[3]
     place = count
-    while place > 0 and labels[place - 1, 0] > time:
+    while place > 0 and labels[step, state, place - 1, 0] > time:
         place -= 1
-    if place > 0 and labels[place - 1, 1] >= ahead:
+    if place > 0 and labels[step, state, place - 1, 1] >= ahead:
         return -1, count
-    if place > 0 and labels[place - 1, 0] == time:
+    if place > 0 and labels[step, state, place - 1, 0] == time:
         place -= 1
     last = place
-    while last < count and labels[last, 1] <= ahead:
+    while last < count and labels[step, state, last, 1] <= ahead:
         last += 1
     if last == place:
         if count == room:
             return -1, count
         for j in range(count, place, -1):
-            for column in range(labels.shape[1]):
-                labels[j, column] = labels[j - 1, column]
+            for column in range(columns):
+                labels[step, state, j, column] = labels[step, state, j - 1, column]
         count += 1
     elif last > place + 1:
         for j in range(last, count):
-            for column in range(labels.shape[1]):
-                labels[place + 1 + j - last, column] = labels[j, column]
+            for column in range(columns):
+                labels[step, state, place + 1 + j - last, column] = labels[step, state, j, column]
         count -= last - place - 1
-    labels[place, 0], labels[place, 1], labels[place, 2] = time, ahead, own
+    labels[step, state, place, 0], labels[step, state, place, 1], labels[step, state, place, 2] = time, ahead, own
     return place, count
 
 
@@ -269,11 +269,12 @@ def prefetch(
                         stopped = True
                         continue
                     state = target[move]
-                    place, count = insert(labels[step + 1, state], counts[step + 1, state], done, later, time + chip[4])
+                    had_now = counts[step + 1, state]
+                    place, count = insert(labels, step + 1, state, had_now, done, later, time + chip[4])
                     counts[step + 1, state] = count
                     if place >= 0:
-                        row = labels[step + 1, state, place]
-                        row[3], row[4], row[5] = move, point, label
+                        labels[step + 1, state, place, 3], labels[step + 1, state, place, 4] = move, point
+                        labels[step + 1, state, place, 5] = label
                         reached = True
         if not reached:
             return -2 if stopped else step
@@ -285,10 +286,9 @@ def walk_labels(first, source, labels, last_label, path, times):
     """Follow the labels back: path[step] = (move, point), times[step] = time of the step."""
     state, label = 0, last_label
     for step in range(first.shape[0] - 2, -1, -1):
-        row = labels[step + 1, state, label]
-        times[step] = row[2]
-        path[step, 0], path[step, 1] = int(row[3]), int(row[4])
-        label = int(row[5])
+        times[step] = labels[step + 1, state, label, 2]
+        path[step, 0], path[step, 1] = int(labels[step + 1, state, label, 3]), int(labels[step + 1, state, label, 4])
+        label = int(labels[step + 1, state, label, 5])
         state = source[path[step, 0]]
 
 

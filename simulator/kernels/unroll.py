@@ -33,26 +33,26 @@ def factor_tuples(extents, length, out):
     """
     loops = extents.shape[0]
     count = 0
-    current = out[out.shape[0] - 1]
+    last = out.shape[0] - 1  # the tuple being counted up
     for i in range(loops):
-        current[i] = 1
-    while count < out.shape[0] - 1:
+        out[last, i] = 1
+    while count < last:
         room = length
         for i in range(loops - 1):
-            room //= current[i]
-        current[loops - 1] = useful(extents[loops - 1], min(room, extents[loops - 1]))
+            room //= out[last, i]
+        out[last, loops - 1] = useful(extents[loops - 1], min(room, extents[loops - 1]))
         for i in range(loops):
-            out[count, i] = current[i]
+            out[count, i] = out[last, i]
         count += 1
         at = loops - 2
         while at >= 0:
             product = 1
             for i in range(at):
-                product *= current[i]
-            current[at] = next_factor(extents[at], current[at])
-            if current[at] <= extents[at] and product * current[at] <= length:
+                product *= out[last, i]
+            out[last, at] = next_factor(extents[at], out[last, at])
+            if out[last, at] <= extents[at] and product * out[last, at] <= length:
                 break
-            current[at] = 1
+            out[last, at] = 1
             at -= 1
         if at < 0:
             return count

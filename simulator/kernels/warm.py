@@ -1,0 +1,68 @@
+"""Compile the kernels of schedules into the disk cache: `python -m simulator.kernels.warm`.
+
+The command starts this beside itself when nothing is compiled yet: while one process compiles the search for tilings the
+other compiles the rest, and the first run is done in little more than half the time. The calls below have the types of
+the real ones and no work to do; a test checks that the real calls add no second version of any kernel.
+"""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from simulator.kernels import frontier, programme, roofs
+from simulator.kernels.jit import cache_works, needs_compile
+
+
+@contextlib.contextmanager
+def beside() -> Iterator[bool]:
+    """Compile the kernels of schedules in a process of its own for as long as the block runs; yields whether it does."""
+    if not needs_compile((frontier.search, programme.residency)):
+        yield False
+        return
+    if not cache_works():
+        yield True
+        return
+    command = [sys.executable, "-m", "simulator.kernels.warm"]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    except OSError:  # no second process to be had: everything is compiled in this one
+        yield True
+        return
+    try:
+        yield True
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def compile_schedules() -> None:
+    """Call every kernel of schedules once, on nothing."""
+    none, ints = np.zeros(1), np.zeros(1, dtype=np.int64)
+    flat, flat_ints = np.zeros((1, 8)), np.zeros((1, 8), dtype=np.int64)
+    spans, cube, box = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
+    moves = (ints, ints, ints, spans, flat, flat, flat, ints, ints, none)
+    programme.mark(0, 0, flat, ints, ints, ints, 0)
+    programme.residency(*moves, 0, 0, 0, none, np.inf, ints, cube, box)
+    programme.walk_back(ints, box, 0, 0, 0, flat_ints)
+    tails = (flat, np.inf, np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), ints)
+    programme.prefetch(*moves, 0.0, 0.0, none, *tails)
+    programme.walk_labels(ints, ints, np.zeros((1, 1, 1, 6)), 0, flat_ints, none)
+    ends = np.zeros(5, dtype=np.int64)
+    frontier.keep_best(
+        flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
+        ints,
+    )  # fmt: skip
+    tables = (none, none, none, none, none)
+    no_points = np.zeros(0, dtype=np.int64)
+    roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
+    segment = (np.zeros((1, 4)), none, none, np.inf, none, ints, cube, box, np.zeros((1, 1, 2, 2, 2)))
+    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, flat, ints, ints, none, 1.0, 1, *segment)
+
+
+if __name__ == "__main__":
+    compile_schedules()
