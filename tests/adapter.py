@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from naive import Machine, NaiveLayer
-from naive_schedule import Problem
+from naive_schedule import Chain, Problem
 
 from simulator import tiling
 from simulator.kernels import onetile
 from simulator.lowering import Lowered, Row
 from simulator.schedule import solve
 from simulator.schedule.pool import Pool, build_pool
+from simulator.schedule.segments import in_segments
 
 OVERLAPS = {phi: word for word, phi in solve.PHI.items()}
 
@@ -142,6 +143,15 @@ def ahead(problem: Problem, weights: Sequence[float]) -> tuple[float, float]:
     overhead = sum(step.overhead for step in problem.steps)
     cold, steady = solve.solve(pool_of(problem, weights), machine_of(problem, "network"))
     return tuple(math.inf if plan is None else plan.time_s + overhead for plan in (cold, steady))  # type: ignore[return-value]
+
+
+def segments(chain: Chain) -> float:
+    """Time of the batch in segments of sub-batches."""
+    pools = {size: pool_of(part, chain.weights, keep=True) for size, part in chain.parts.items()}
+    machine = machine_of(chain.parts[chain.batch])
+    kept = np.zeros(len(chain.weights))
+    plan = in_segments(machine, chain.batch, pools.__getitem__, kept, True, math.inf)
+    return math.inf if plan is None else plan.time_s
 
 
 def schedule(problem: Problem) -> tuple[float, float]:

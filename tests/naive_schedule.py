@@ -159,3 +159,71 @@ def brute_ahead(problem: Problem, weights: list[float], sizes: list[float]) -> t
                 time, have = ahead_time(problem, weights, path, ahead, start)
                 steady = min(steady, time + max(0.0, start - have) / problem.bandwidth)
     return cold, min(cold, steady)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Layers in a row, each reading the one before. parts: the problem at every size of a sub-batch, the batch included."""
+
+    parts: dict[int, Problem]
+    weights: list[float]
+    """Constant weights of each layer in bytes."""
+
+    @property
+    def batch(self) -> int:
+        """Items of the whole batch."""
+        return max(self.parts)
+
+
+def run_time(problem: Problem, first: int, resident: tuple[int, ...], held: list[bool], capacity: float) -> float:
+    """Time of layers first, first + 1, ... of a chain, once. resident: of each tensor from the first layer's input on."""
+    total = 0.0
+    for k, (before, after) in enumerate(itertools.pairwise(resident)):
+        step = problem.steps[first + k]
+        alive = before * problem.tensors[first + k].size_bytes + after * problem.tensors[first + k + 1].size_bytes
+        mask = before | held[first + k] << 1 | after << 2
+        times = [math.inf]
+        for footprint, traffic, on_chip in step.choices[mask]:
+            if footprint <= capacity - alive:
+                outer = traffic / problem.bandwidth
+                times.append(max(on_chip, outer) + problem.phi * min(on_chip, outer))
+        total += min(times)
+    return total
+
+
+def segment_time(chain: Chain, first: int, last: int, ends: tuple[int, int], hold: bool, size: int) -> float:
+    """Least time of layers first .. last - 1 for the whole batch in runs of `size` items.
+
+    ends: whether the tensors at the ends are in SRAM, for the whole batch. hold: the weights come in once, before the
+    first run, and stay for all of them.
+    """
+    problem, runs = chain.parts[size], chain.batch // size
+    stay = sum(chain.weights[first:last]) if hold else 0.0
+    others = sum(end * problem.tensors[t].size_bytes * (runs - 1) for end, t in zip(ends, (first, last), strict=True))
+    held = [hold and weight > 0 for weight in chain.weights]
+    best = math.inf
+    for inside in itertools.product((0, 1), repeat=last - first - 1):
+        resident = (ends[0], *inside, ends[1])
+        best = min(best, run_time(problem, first, resident, held, problem.capacity - stay - others))
+    return runs * best + stay / problem.bandwidth
+
+
+def brute_segments(chain: Chain) -> float:
+    """Least time of the batch over all ways to cut the chain, sizes of sub-batches, residency and weights held.
+
+    A whole batch runs once, so that holding weights for all runs means nothing there.
+    """
+    steps = len(chain.weights)
+
+    def rest(first: int, entry: int) -> float:
+        if first == steps:
+            return 0.0
+        return min(
+            segment_time(chain, first, last, (entry, leave), hold, size) + rest(last, leave)
+            for last in range(first + 1, steps + 1)
+            for leave in ((0, 1) if last < steps else (0,))
+            for size in chain.parts
+            for hold in ((False, True) if size < chain.batch else (False,))
+        )
+
+    return rest(0, 0)

@@ -81,3 +81,15 @@ def test_brute_force_on_random_layers(seed: int) -> None:
         layer, machine, resident = random_layer(rng), random_machine(rng), rng.randrange(8)
         if math.prod(getattr(layer, loop) for loop in "GNKCPQ") <= 200:
             assert adapter.frontier(layer, resident, machine) == brute_frontier(layer, resident, machine)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("resident", [0, 2, 5])
+def test_brute_force_on_tiny_layers(resident: int) -> None:
+    for layer in (
+        NaiveLayer(N=3, K=3, C=2),
+        NaiveLayer(K=2, C=2, P=3, R=3, top=1, H=3),
+        NaiveLayer(G=2, P=2, Q=2, S=2),
+    ):
+        machine = Machine(db=2, granules=(2, 1, 4))
+        assert adapter.frontier(layer, resident, machine) == brute_frontier(layer, resident, machine)

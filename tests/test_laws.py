@@ -116,6 +116,15 @@ def test_a_better_compiler_is_never_slower(network: Graph, chip: Architecture, b
     never_slower(run(overlap="layer"), run(overlap="network"))
 
 
+@given(network=networks, chip=chips(), batch=st.sampled_from([1, 2, 3]))
+@quick
+def test_twice_the_batch_takes_at_most_twice_the_time(network: Graph, chip: Architecture, batch: int) -> None:
+    """With sub-batches: a chip may always run the two halves one after the other."""
+    chip = changed(chip, "schedule", residency="optimal", sub_batches=True)
+    once, twice = tried(network, chip, batch), tried(network, chip, 2 * batch)
+    assert times(twice)[1] <= 2.0 * times(once)[1] * (1.0 + SLACK)
+
+
 @given(network=networks, chip=chips(), batch=batches)
 @quick
 def test_bounds_and_sums(network: Graph, chip: Architecture, batch: int) -> None:

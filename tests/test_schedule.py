@@ -4,7 +4,7 @@ import random
 
 import adapter
 import pytest
-from naive_schedule import Problem, Step, Tensor, ahead_time, brute_ahead, brute_schedule
+from naive_schedule import Chain, Problem, Step, Tensor, ahead_time, brute_ahead, brute_schedule, brute_segments
 from test_residency_brute import random_problem
 
 from simulator.schedule.solve import ahead_sizes
@@ -62,3 +62,70 @@ def test_weights_ahead_equal_every_schedule(seed: int) -> None:
         done += 1
         if not any(weights):
             assert theirs[0] == brute_schedule(problem)[0]
+
+
+def random_chain(rng: random.Random) -> Chain:
+    """Up to four layers at a batch of 2, 3, 4 or 6; the weights pass for every run unless they are in SRAM."""
+    batch, steps = rng.choice([2, 3, 4, 6]), rng.randint(1, 4)
+    sizes = [rng.choice([1, 2, 4]) for _ in range(steps + 1)]
+    weights = [float(rng.choice([0, 1, 3, 8])) for _ in range(steps)]
+    capacity, bandwidth = rng.choice([5, 9, 14, 24, 60]), rng.choice([0.5, 1.0, 2.0])
+    phi = rng.choice([0.0, 0.25, 1.0])
+    parts = {}
+    for size in (s for s in range(1, batch + 1) if batch % s == 0):
+        layers = []
+        for j in range(steps):
+            choices = {}
+            for mask in range(8):
+                ends = (not mask & 1) * sizes[j] * size + (not mask & 4) * sizes[j + 1] * size
+                rooms = sorted(rng.sample(range(1, 8), 2))
+                again = [ends + (not mask & 2) * weights[j] * (2 - i) for i in range(2)]
+                choices[mask] = [(float(rooms[i]), again[i], float(rng.randint(0, 6) * size)) for i in range(2)]
+            layers.append(Step(choices, inputs=j))
+        tensors = [Tensor(sizes[0] * size, None), *(Tensor(sizes[j + 1] * size, j) for j in range(steps))]
+        parts[size] = Problem(tensors, layers, capacity, bandwidth, phi)
+    return Chain(parts, weights)
+
+
+def two_layers(capacity: float) -> Chain:
+    """A batch of two; one item's tensor between the layers has 4 bytes, the layers' weights have 3 and 2."""
+    parts = {}
+    for size in (1, 2):
+        first = {mask: [(1.0, (3.0, 0.0)[mask >> 1 & 1] + (4.0 * size, 0.0)[mask >> 2], 0.0)] for mask in range(8)}
+        last = {mask: [(1.0, (2.0, 0.0)[mask >> 1 & 1] + (4.0 * size, 0.0)[mask & 1], 0.0)] for mask in range(8)}
+        tensors = [Tensor(1, None), Tensor(4 * size, 0), Tensor(1, 1)]
+        parts[size] = Problem(tensors, [Step(first, inputs=0), Step(last, inputs=1)], capacity, phi=0.0)
+    return Chain(parts, [3.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("capacity", "time"),
+    [
+        (9, 3 + 2),  # both items' tensor stays (8 bytes, and 1 of a tile): the weights pass once
+        (8, 2 * (3 + 2)),  # one item's tensor stays: the weights pass for each of the two
+        (5, 2 * (3 + 2)),
+        (4, 3 + 8 + 2 + 8),  # the tensor of both goes out and comes back
+    ],
+)
+def test_sub_batches_by_hand(capacity: float, time: float) -> None:
+    assert brute_segments(two_layers(capacity)) == adapter.segments(two_layers(capacity)) == time
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sub_batches_equal_every_way_to_cut_a_chain(seed: int) -> None:
+    rng = random.Random(200 + seed)
+    for _ in range(25):
+        chain = random_chain(rng)
+        assert adapter.segments(chain) == brute_segments(chain), chain
+
+
+@pytest.mark.kernel
+def test_a_few_small_problems() -> None:
+    rng = random.Random(7)
+    for _ in range(5):
+        small = random_problem(rng)
+        assert adapter.schedule(small) == brute_schedule(small)
+        if len(small.steps) <= 3:
+            problem, weights = enlarged(small), [2.0 * UNIT] * len(small.steps)
+            assert adapter.ahead(problem, weights) == brute_ahead(problem, weights, ahead_sizes(problem.capacity))
+    assert adapter.segments(two_layers(9)) == 5

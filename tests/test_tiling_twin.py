@@ -172,3 +172,14 @@ def test_closed_forms_equal_the_walk(seed: int) -> None:
     for _ in range(500):
         case = random_case(rng)
         assert adapter.tile_cost(*case) == walk(*case), case
+
+
+@pytest.mark.kernel
+def test_closed_forms_equal_the_walk_on_tiny_layers() -> None:
+    rng = random.Random(1)
+    done = 0
+    while done < 60:
+        case = random_case(rng)
+        if max(getattr(case[0], loop) for loop in "GNKCPQRS") <= 4:
+            assert adapter.tile_cost(*case) == walk(*case), case
+            done += 1
