@@ -12,6 +12,7 @@ from simulator.lowering import Lowered
 from simulator.pricing import economics
 from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
+from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine
 from simulator.schedule.stacks import stack_of
 from simulator.schedule.waterfall import PARTS, largest_of, named, split
@@ -51,7 +52,7 @@ def assemble(
     executed = sum(row.macs_executed for row in low.rows)
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
-    least_bytes = low.compulsory_bytes
+    least_bytes = compulsory_of(cold.pieces[0].pool, low)
     compulsory = least_bytes - steady.kept_bytes
     lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
@@ -110,7 +111,6 @@ def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, l
 def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], float]:
     """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, bytes fed to the arrays), one run."""
     pool, steps = piece.pool, len(piece.path)
-    rows = pool.low.rows[piece.start : piece.start + steps]
     on_chip = np.zeros((steps, 8))
     on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
@@ -118,16 +118,19 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], float]:
     fed = 0.0
     if len(tiled):
         stacked, built = stack_of(pool)
-        place = {shape: at for at, shape in enumerate(pool.shapes)}
-        shapes = [rows[step].shape for step in tiled]
-        layers = np.array([place[shape] for shape in shapes if shape is not None], dtype=np.int64)
-        at = piece.path[tiled, 1]
-        cycles = breakdowns(stacked, layers, pool.codes[at], pool.points[at, 1])
+        layers = pool.step_shape[piece.start + tiled]
+        codes = pool.codes[piece.path[tiled, 1]]
+        cycles = breakdowns(stacked, layers, codes, pool.points[piece.path[tiled, 1], 1])
         fed = float(cycles[:, 7].sum())
         on_chip[tiled, 0:4] = cycles[:, 1:5]
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
-        for step, layer, row in zip(tiled, layers, tile_sizes(stacked, layers, pool.codes[at]), strict=True):
-            detail[step] = words(built[layer], row)
+        known = pool.memo.setdefault("words", {})
+        keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
+        if not known.keys() >= set(keys):
+            sizes = tile_sizes(stacked, layers, codes)
+            known.update({key: words(built[key[0]], row) for key, row in zip(keys, sizes, strict=True)})
+        for step, key in zip(tiled.tolist(), keys, strict=True):
+            detail[step] = dict(known[key])
             if piece.repeats > 1:
                 detail[step]["sub_batches"] = piece.repeats
     return on_chip, detail, fed
@@ -163,6 +166,14 @@ def _layers(
         )
         for at, row in enumerate(low.rows)
     )
+
+
+def compulsory_of(pool: Pool, low: Lowered) -> float:
+    """Compulsory bytes of the network, worked out once a batch. [B]"""
+    known: dict[int, float] = pool.memo.setdefault("compulsory", {})
+    if low.batch not in known:
+        known[low.batch] = low.compulsory_bytes
+    return known[low.batch]
 
 
 def fraction(macs: float, slots: float, name: str) -> float:

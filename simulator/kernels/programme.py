@@ -308,6 +308,7 @@ def segments(
     chip,
     repeats,
     reach,
+    ways,
     cuts,
     before,
     after,
@@ -324,7 +325,8 @@ def segments(
     one run, and whole-batch bytes beyond those. in, out: whether the tensors at the ends are resident for the whole batch;
     held: whether the weights of the segment come in once and stay for all runs. before[step]: least time of the batch
     before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
-    weights: bytes of each step's weights. reach: most cuts that a segment spans.
+    weights: bytes of each step's weights. reach: most cuts that a segment spans. ways: 4, or 1 to
+    leave out resident ends and held weights.
     """
     count, capacity = cuts.shape[0], chip[0]
     for i in range(count - 1):
@@ -350,7 +352,7 @@ def segments(
                 while at < end:
                     stay += weights[at]
                     at += 1
-                for which in range(1, 4):
+                for which in range(1, ways):
                     leave, held = which & 1, which >> 1
                     left = room - (cuts[j, 3] if leave else 0.0) - (stay if held else 0.0)
                     if left <= 0.0 or (leave and cuts[j, 1] < 0) or (held and (stay == 0.0 or repeats == 1)):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from simulator.kernels import programme as kernels
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import Machine, fewest, settle, solve
+from simulator.schedule.solve import PHI, Machine, fewest, settle, solve
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
@@ -89,10 +89,13 @@ def least(pool: Pool, room: float) -> tuple[float, float]:
 
 
 def lower_bound(pool: Pool, machine: Machine, kept: float, room: float) -> float:
-    """No schedule in `room` bytes with `kept` bytes of weights kept is faster: on-chip or outer-memory time alone. [s]"""
+    """No schedule in `room` bytes with `kept` bytes of weights kept is faster than its least on-chip and memory times. [s]"""
     cycles, outer = least(pool, room)
     streamed = max(0.0, float(pool.weights.sum()) - kept)
-    busy = max(cycles * machine.cycle_s, (outer + streamed) * machine.byte_s)
+    on_chip, memory = cycles * machine.cycle_s, (outer + streamed) * machine.byte_s
+    # Of a sum of max + phi min, the least is that of the least sums: (1 - phi) max + phi (on-chip + memory).
+    phi = PHI[machine.overlap]
+    busy = (1.0 - phi) * max(on_chip, memory) + phi * (on_chip + memory)
     return (busy + machine.overhead_s * len(pool.steps)) * (1.0 - 1e-9)  # sums in another order must not cut the best
 
 

@@ -51,6 +51,8 @@ class Pool:
     """Distinct shapes of the layers."""
     point_shape: Ints
     """Of each point, the place of its shape in `shapes`."""
+    step_shape: Ints
+    """Of each step, the place of its shape in `shapes`; -1 for vector work."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, stacked tables)."""
 
@@ -96,9 +98,12 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
     least = _least(plan, points, spans_kept, steps)
+    numbers = {shape: at for at, shape in enumerate(shapes)}
+    step_shape = np.array([-1 if row.shape is None else numbers[row.shape] for row in low.rows], dtype=np.int64)
     return Pool(
         low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least, shapes,
         point_shape,
+        step_shape,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from simulator.kernels import programme as kernels
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import STAIR, Machine, settle, stretch
+from simulator.schedule.solve import STAIR, Machine, least_steps, settle, stretch
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,9 +54,7 @@ def held_terms(pool: Pool, terms: Terms, machine: Machine) -> Terms:
 def least_times(pools: dict[int, Pool], machine: Machine, kept: Floats, batch: int) -> Floats:
     """No choice of sub-batches runs a step of the batch in less: its fewest cycles, or its weights once. [s]"""
     cycles = np.min([pool.least_cycles * (batch // size) for size, pool in pools.items()], axis=0)
-    streamed = (pools[batch].weights - kept) * machine.byte_s
-    least = np.maximum(cycles * machine.cycle_s, streamed) + machine.overhead_s
-    return np.asarray(least * (1.0 - 1e-9))  # sums in another order must not cut the best
+    return least_steps(cycles, settle(pools[batch], machine, kept))
 
 
 def in_segments(
@@ -72,11 +70,16 @@ def in_segments(
     before = np.concatenate([[0.0], np.cumsum(least)])
     if before[-1] >= limit_s:
         return None
-    tables = {}
-    for size, pool in pools.items():
-        held = pool.weights - kept if keep else np.zeros_like(kept)
-        tables[size] = _table(pool, machine, kept, held, batch // size, before, limit_s)
-    chosen = _programme(tables, limit_s)
+    chosen: list[_Choice] | None = None
+    # Weights read by every run and ends in outer memory first: what they reach lets most of the rest stop early.
+    for ways in (1, 4):
+        tables = {}
+        for size, pool in pools.items():
+            held = pool.weights - kept if keep else np.zeros_like(kept)
+            tables[size] = _table(pool, machine, kept, held, batch // size, ways, before, limit_s)
+        found, time_s = _programme(tables, limit_s)
+        if found is not None:
+            chosen, limit_s = found, time_s
     if chosen is None:
         return None
     pieces = [_piece(pools[choice.size], machine, kept, batch // choice.size, choice) for choice in chosen]
@@ -86,7 +89,14 @@ def in_segments(
 
 
 def _table(
-    pool: Pool, machine: Machine, kept: Floats, holdable: Floats, repeats: int, before: Floats, limit_s: float
+    pool: Pool,
+    machine: Machine,
+    kept: Floats,
+    holdable: Floats,
+    repeats: int,
+    ways: int,
+    before: Floats,
+    limit_s: float,
 ) -> Floats:
     """Times of the segments of one size of sub-batches; of the whole batch only between neighbouring cuts. [s]
 
@@ -102,14 +112,17 @@ def _table(
     plan = pool.moves
     kernels.segments(
         plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), cuts, before, after,
-        limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
+        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), ways, cuts, before,
+        after, limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
     return table
 
 
-def _programme(tables: dict[int, Floats], limit_s: float) -> list[_Choice] | None:
-    """The fastest way over the cuts. Values: time at each cut with its tensor in outer memory (0) or resident (1)."""
+def _programme(tables: dict[int, Floats], limit_s: float) -> tuple[list[_Choice] | None, float]:
+    """The fastest way over the cuts and its time, or None where it does not beat `limit_s`.
+
+    Values: time at each cut with its tensor in outer memory (0) or resident (1).
+    """
     count = len(next(iter(tables.values())))
     sizes = sorted(tables, reverse=True)
     stacked = np.stack([tables[size] for size in sizes])  # size, i, j, in, out, held
@@ -126,13 +139,13 @@ def _programme(tables: dict[int, Floats], limit_s: float) -> list[_Choice] | Non
                 value[j, leave] = block[size, i, entry, held]
                 came[j, leave] = _Choice(i, j, entry, leave, held, sizes[size])
     if not value[-1, 0] < limit_s:
-        return None
+        return None, limit_s
     chosen, at_cut, leave = [], count - 1, 0
     while at_cut > 0:
         choice = came[at_cut, leave]
         chosen.append(choice)
         at_cut, leave = choice.start, choice.entry
-    return chosen[::-1]
+    return chosen[::-1], float(value[-1, 0])
 
 
 def _piece(pool: Pool, machine: Machine, kept: Floats, repeats: int, choice: _Choice) -> Piece | None:

@@ -69,15 +69,16 @@ def solve(
     terms = settle(pool, machine, kept)
     if machine.overlap == "network":
         return _solve_ahead(pool, terms, limit_s, bound, machine.fifo_bytes)
-    found = residency(pool, terms)
+    found = residency(pool, terms, max(limit_s))
     if found is None:
         return None, None
     return found if found.time_s < limit_s[0] else None, found if found.time_s < limit_s[1] else None
 
 
-def residency(pool: Pool, terms: Terms) -> Plan | None:
-    """The fastest schedule without prefetch across layers."""
-    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0)
+def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
+    """The fastest schedule without prefetch across layers, or None where none is faster than `limit_s`."""
+    least = least_steps(pool.least_cycles, terms)
+    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0, (least.sum() - np.cumsum(least), limit_s))
     return None if piece is None else Plan((piece,))
 
 
@@ -93,14 +94,34 @@ def fewest(pool: Pool, terms: Terms) -> float:
     return float(values[-1, 0, 0]) if failed < 0 else np.inf
 
 
-def stretch(pool: Pool, terms: Terms, begin: int, end: int, source: int, target: int) -> Piece | None:
-    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits."""
+def least_steps(cycles: Floats, terms: Terms) -> Floats:
+    """Least time of each step: its fewest cycles, and its weights that are not kept once over the memory. [s]"""
+    on_chip, memory = cycles * terms.chip[kernels.CYCLE_S], terms.streamed * terms.chip[kernels.BYTE_S]
+    phi = terms.chip[kernels.PHI]
+    least = (1.0 - phi) * np.maximum(on_chip, memory) + phi * (on_chip + memory) + terms.chip[kernels.OVERHEAD_S]
+    return np.asarray(least * (1.0 - 1e-9))  # sums in another order must not cut the best
+
+
+def stretch(
+    pool: Pool,
+    terms: Terms,
+    begin: int,
+    end: int,
+    source: int,
+    target: int,
+    bound: tuple[Floats, float] | None = None,
+) -> Piece | None:
+    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits.
+
+    bound: least time after each step, and the time that is to be beaten.
+    """
+    rest, limit = bound or (np.zeros(len(pool.steps)), np.inf)
     plan = pool.moves
     values = np.empty((len(pool.steps) + 1, plan.states, 2))
     choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
     failed = kernels.residency(
         plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
-        terms.chip, begin, end, source, np.zeros(len(pool.steps)), np.inf, np.empty(STAIR, dtype=np.int64), values, choice,
+        terms.chip, begin, end, source, rest, limit, np.empty(STAIR, dtype=np.int64), values, choice,
     )  # fmt: skip
     if failed >= 0 or not np.isfinite(values[end, target, 0]):
         return None
