@@ -1,5 +1,6 @@
 """A schedule as it was decided: pieces of the network in order, each run once or, in sub-batches, several times."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,12 +100,12 @@ class Plan:
 
     pieces: tuple[Piece, ...]
 
-    @property
+    @functools.cached_property
     def time_s(self) -> float:
         """Time of one batch. [s]"""
         return float(self.step_s.sum())
 
-    @property
+    @functools.cached_property
     def step_s(self) -> Floats:
         """Time that each step adds. [s]"""
         return np.concatenate([piece.total_s for piece in self.pieces])
