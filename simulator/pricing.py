@@ -62,7 +62,7 @@ def economics(
     energy, power_w = None, None
     if known.power is not None:
         run = known.power.energy(precision, macs_executed, feed_bytes + outer_bytes, feed_bytes, outer_bytes, period_s)
-        energy, power_w = run.to_dict(), float(run.average_w)
+        energy, power_w = {part: float(value) for part, value in run.to_dict().items()}, float(run.average_w)
     ratios = efficiency(
         batch / period_s, chip.peak_tops(precision), chip.sram.capacity_bytes, chip.dram_devices, known.cost, power_w
     )

@@ -65,13 +65,14 @@ def run_report(
     """
     sections: list[list[RenderableType]] = [[_head(result, chip)], [_answer(result, chip)]]
     sections.append(_waterfall(result, width, ascii_only))
-    gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * result.latency_s}
+    period_s = result.batch / result.throughput_per_s
+    gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * period_s}
     if gains:
         title = "If one of these had no limit (scheduled anew; the gains do not add up)"
-        sections.append([_title(title), _gains(gains, result.latency_s)])
+        sections.append([_title(title), _gains(gains, period_s)])
     ratios = _ratios(result)
     if ratios:
-        sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios)])
+        sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios, chip.dram_devices)])
     if layers:
         title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
         sections.append([_title(title), *layer_section(result, width)])
@@ -116,11 +117,25 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
     ]
     if result.load_bytes > 0:
         rows.append(("Loaded once", f"{fmt.megabytes(result.load_bytes)} in {fmt.time(result.load_s)}"))
-    if result.power_w is not None:
-        rows.append(("Power", f"{fmt.significant(result.power_w, 3)} W"))
+    rows.extend(_economy(result))
     for name, value in rows:
         grid.add_row(name, Text(value, style="bold" if name == "Throughput" else ""))
     return grid
+
+
+def _economy(result: Result) -> list[tuple[str, str]]:
+    """Return cost and power, where they can be told."""
+    rows = []
+    bill = (result.cost or {}).get("bill_usd")
+    if bill is not None:
+        low, best, high = (fmt.significant(bill[key], 3) for key in ("low", "best", "high"))
+        rows.append(("Cost", f"{best} USD as built ({low} to {high}): `rooftile cost`"))
+    if result.power_w is not None:
+        line = f"{fmt.significant(result.power_w, 3)} W in steady state"
+        if result.energy_per_inference_j is not None:
+            line += f", {fmt.significant(result.energy_per_inference_j * 1e3, 3)} mJ per inference"
+        rows.append(("Power", line))
+    return rows
 
 
 def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableType]:
@@ -155,14 +170,14 @@ def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableT
     return [_title(title), table]
 
 
-def _gains(gains: Mapping[str, float], latency_s: float) -> Table:
+def _gains(gains: Mapping[str, float], period_s: float) -> Table:
     """Return what each roof costs on its own, largest first."""
-    scale, unit = fmt.time_unit(latency_s)
-    places = fmt.decimals(latency_s / scale)
+    scale, unit = fmt.time_unit(period_s)
+    places = fmt.decimals(period_s / scale)
     table = _table("", f"{unit} saved", "share", f"{unit} left")
     for roof, seconds in sorted(gains.items(), key=lambda item: -item[1]):
-        left = fmt.fixed((latency_s - seconds) / scale, places)
-        table.add_row(ROOFS.get(roof, roof), fmt.fixed(seconds / scale, places), fmt.percent(seconds / latency_s), left)
+        left = fmt.fixed((period_s - seconds) / scale, places)
+        table.add_row(ROOFS.get(roof, roof), fmt.fixed(seconds / scale, places), fmt.percent(seconds / period_s), left)
     return table
 
 
@@ -174,17 +189,20 @@ def _ratios(result: Result) -> dict[str, float]:
         "per DRAM device": result.throughput_per_dram,
         "per MiB of SRAM": result.throughput_per_sram_mib,
         "per watt": result.throughput_per_w,
+        "per mm2 of die": result.throughput_per_mm2,
     }
     return {name: value for name, value in ratios.items() if value is not None}
 
 
-def _efficiency(ratios: Mapping[str, float]) -> Table:
-    """Return the ratios, one a line."""
+def _efficiency(ratios: Mapping[str, float], dram_devices: int) -> Table:
+    """Return the ratios, one a line; a chip without DRAM says so."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for name, value in ratios.items():
         table.add_row(name, fmt.significant(value))
+    if not dram_devices:
+        table.add_row("per DRAM device", "no DRAM")
     return table
 
 
