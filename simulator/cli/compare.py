@@ -1,0 +1,112 @@
+"""`rooftile compare`: the three efficiency tables, published beside simulated."""
+
+import json as json_text
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.output import check_writable, write
+from simulator.cli.values import parameters, whole_number
+
+if TYPE_CHECKING:
+    from simulator.chip.library import Entry
+    from simulator.study.compare import Comparison, Question
+
+
+def compare(
+    chips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CHIP...]", help="Bundled chips, chip files, or filled CSV sheets; all bundled if none."
+        ),
+    ] = None,
+    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", parser=whole_number, help="The large batch to simulate.")
+    ] = 10,
+    precision: Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")] = "int8",
+    params: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
+    ] = None,
+    published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    questions: Annotated[
+        str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png or .html.")
+    ] = None,
+) -> None:
+    """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+
+    if not network:
+        raise OptionError("--network: missing; see 'rooftile compare --help'")
+    if batch < 10:
+        raise OptionError(f"--batch: must be at least 10, the smallest of the large class, got {batch}")
+    for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
+        if path is not None and path != "-":
+            check_writable(option, path)
+    if plot is not None:
+        from simulator.report.page import check_picture  # noqa: PLC0415
+
+        check_picture("--plot", plot)
+    from simulator.study.compare import Question, compare  # noqa: PLC0415
+
+    question = Question(network, parameters(params or []), precision, batch)
+    entries = entries_of(chips or [])
+    if questions is not None:
+        _ask(questions, entries, question)
+        return
+    found = compare(entries, question, run=not published, tell=_tell)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    _answer(found, json, plot)
+
+
+def entries_of(names: list[str]) -> "list[Entry]":
+    """Return the chips of the command line: short names, chip files, and the rows of CSV sheets; all if none."""
+    from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.study.sheet import read_sheet  # noqa: PLC0415
+
+    if not names:
+        return list(library().values())
+    found: list[Entry] = []
+    for name in names:
+        found += read_sheet(name) if name.lower().endswith(".csv") else [entry(name)]
+    return found
+
+
+def _tell(chip: str) -> None:
+    """Show on a terminal which chip is being simulated: all of them take a minute the first time."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[Ksimulating {chip} ", end="", file=sys.stderr, flush=True)
+
+
+def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
+    """Write the sheet for vendors."""
+    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.study.sheet import questions  # noqa: PLC0415
+
+    graph = load_network(question.network, **question.params)
+    write("--questions", path, questions(entries, question, graph.graph["parameters"]))
+
+
+def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
+    """Print the tables, and write what else is asked for."""
+    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.report.compare_tables import compare_report  # noqa: PLC0415
+    from simulator.report.document import plain  # noqa: PLC0415
+
+    if json is not None:
+        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+    if plot is not None:
+        from simulator.report.page import save  # noqa: PLC0415
+        from simulator.report.scatter import compare_chart  # noqa: PLC0415
+
+        save("--plot", compare_chart(found), plot)
+    if json != "-":
+        console().print(compare_report(found))

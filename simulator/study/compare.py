@@ -1,0 +1,259 @@
+"""Chips side by side on one network: published beside simulated, and what makes a comparison unfair, in words.
+
+Inference efficiency is throughput / cost; where prices are unknown, throughput per TOPS, per DRAM and per MB of SRAM
+stand for it. Both the published and the simulated throughput of a chip are divided by the same three numbers: the
+published ones where there are any, else those of its file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from simulator.chip.library import Entry
+from simulator.chip.published import Row
+from simulator.errors import ChipError, InfeasibleError, NetworkError
+from simulator.graph.load import load_network
+from simulator.simulate import simulate
+
+SMALL_BATCH, LARGE_BATCH = 1, 10
+"""The two classes of the tables: batch 1, and batch 10 or more. Results between the two belong to neither."""
+
+UNCHECKED = ("recalled", "low")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared: a network with its parameters, a precision, and the large batch that is simulated."""
+
+    network: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    precision: str = "int8"
+    batch: int = LARGE_BATCH
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One throughput of one chip."""
+
+    throughput_per_s: float
+    batch: int | None
+    """None where it is free or not told."""
+    precision: str | None
+    mode: str
+    """As in `published.results`, or `simulated`."""
+    source: str | None
+    remarks: tuple[str, ...] = ()
+    """What makes it unfair to compare."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One chip."""
+
+    chip: str
+    title: str
+    peak_tops: float | None
+    dram_devices: float | None
+    """0 without DRAM."""
+    sram_mb: float | None
+    price_usd: float | None
+    published: dict[str, Figure | None]
+    """By class: `batch_1`, `batch_10`."""
+    simulated: dict[str, Figure | None]
+    remarks: tuple[str, ...] = ()
+    """About the chip as a whole."""
+
+    @property
+    def best_per_s(self) -> float | None:
+        """Highest throughput of the line, published ones first [1/s]; None where there is none."""
+        for figures in (self.published, self.simulated):
+            known = [one.throughput_per_s for one in figures.values() if one is not None]
+            if known:
+                return max(known)
+        return None
+
+    def per(self, figure: Figure | None, what: str) -> float | None:
+        """Throughput over `peak_tops`, `dram_devices`, `sram_mb` or `price_usd`; None where either is unknown or 0."""
+        divisor: float | None = getattr(self, what)
+        return None if figure is None or not divisor else figure.throughput_per_s / divisor
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Lines ordered by throughput, those without any at the end."""
+
+    network: str
+    params: dict[str, Any]
+    macs: int
+    precision: str
+    batch: int
+    lines: tuple[Line, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, the quotients included; None for what is unknown or not there."""
+        data = asdict(self)
+        for entry, line in zip(data["lines"], self.lines, strict=True):
+            for kind in ("published", "simulated"):
+                for name, figure in getattr(line, kind).items():
+                    if figure is not None:
+                        entry[kind][name] |= {
+                            "throughput_per_tops": line.per(figure, "peak_tops"),
+                            "throughput_per_dram": line.per(figure, "dram_devices"),
+                            "throughput_per_sram_mb": line.per(figure, "sram_mb"),
+                            "throughput_per_usd": line.per(figure, "price_usd"),
+                        }
+        return data
+
+
+CLASSES = {"batch_1": "batch 1", "batch_10": "batch 10+"}
+"""The two classes, as JSON and people call them."""
+
+
+def compare(
+    chips: Iterable[Entry],
+    question: Question,
+    run: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Set chips beside each other.
+
+    run: simulate the chips that have an array. tell: called with the name of each chip that is being simulated.
+    Raises NetworkError for an unknown network, parameter or precision.
+    """
+    graph = load_network(question.network, **question.params)
+    macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
+    lines = []
+    for chip in chips:
+        simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
+        remarks: list[str] = []
+        if run and chip.architecture is not None:
+            tell(chip.name)
+            simulated, remarks = _simulated(chip, graph, question)
+        published = _published(chip, question, dict(graph.graph["parameters"]), macs)
+        if chip.counts_bus:
+            remarks.append("DRAM counted from its bus, 32 bits each")
+        if chip.published.peak_tops_int8 is None and chip.published.peak_tflops_fp16 is not None:
+            remarks.append("no INT8 peak: TOPS are those of 16 bits")
+        if chip.published.peak_tops_sparse is not None:
+            remarks.append(_sparse(chip))
+        lines.append(
+            Line(
+                chip.name, chip.title, chip.peak_tops, chip.dram_devices, chip.sram_mb,
+                chip.published.list_price_usd, published, simulated, tuple(remarks),
+            )
+        )  # fmt: skip
+    ordered = sorted(lines, key=lambda line: (-(line.best_per_s or 0.0), line.chip))
+    params = dict(graph.graph["parameters"])
+    return Comparison(graph.graph["name"], params, macs, question.precision, question.batch, tuple(ordered))
+
+
+def _sparse(chip: Entry) -> str:
+    """What to say of a peak that counts zeros."""
+    sparse = f"{chip.published.peak_tops_sparse:g} TOPS are advertised counting zeros"
+    return sparse if chip.published.peak_tops_int8 is not None else f"no dense TOPS published; {sparse}"
+
+
+def _simulated(chip: Entry, graph: Any, question: Question) -> tuple[dict[str, Figure | None], list[str]]:
+    """Both classes as the model has them, and why one is missing."""
+    found: dict[str, Figure | None] = dict.fromkeys(CLASSES)
+    machine = chip.architecture
+    if machine is None or machine.array is None:
+        return found, []
+    precision = question.precision
+    unfair: tuple[str, ...] = ()
+    if precision not in machine.array.rate:
+        precision = next(iter(machine.array.rate))
+        unfair = (f"{precision}, not {question.precision}",)
+    for name, batch in zip(CLASSES, (SMALL_BATCH, question.batch), strict=True):
+        try:
+            result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
+        except (InfeasibleError, ChipError, NetworkError) as error:
+            return found, [f"cannot run it: {str(error).splitlines()[0]}"]
+        found[name] = Figure(result.throughput_per_s, batch, precision, "simulated", None, unfair)
+    return found, []
+
+
+def _published(
+    chip: Entry, question: Question, params: Mapping[str, Any], macs: int
+) -> dict[str, Figure | None]:  # fmt: skip
+    """The fairest published figure of each class; of equally fair ones the highest that was measured."""
+    found: dict[str, Figure | None] = {}
+    for name in CLASSES:
+        rows = [row for row in chip.published.results if batch_class(row) == name]
+        judged = [(remarks_of(chip, row, question, params, macs), row) for row in rows if _is_of(row, question.network)]
+        if not judged:
+            found[name] = None
+            continue
+        unfair, row = min(judged, key=lambda pair: (len(pair[0]), pair[1].mode == "claim", -pair[1].throughput_per_s))
+        source = chip.published.sources.get(row.source or "", row.source)
+        found[name] = Figure(
+            row.throughput_per_s, row.batch, row.precision, row.mode or "claim", source, tuple(unfair)
+        )  # fmt: skip
+    return found
+
+
+def batch_class(row: Row) -> str | None:
+    """`batch_1` or `batch_10`; a result whose batch is free or not told counts as large; None between the two."""
+    if row.batch is None:
+        return "batch_10"
+    if row.batch == SMALL_BATCH:
+        return "batch_1"
+    return "batch_10" if row.batch >= LARGE_BATCH else None
+
+
+def _is_of(row: Row, network: str) -> bool:
+    """Whether a result is of the network or of another version of it (`resnet50_v1` beside `resnet50`)."""
+    return row.network == network or _family(row.network) == _family(network)
+
+
+def _family(network: str) -> str:
+    """The network's name without its version, where that is no other network (MobileNet v1 and v2 are two)."""
+    head, _, tail = network.rpartition("_")
+    return head if head.startswith("resnet") and tail in ("v1", "v2") else network
+
+
+def remarks_of(
+    chip: Entry, row: Row, question: Question, params: Mapping[str, Any], macs: int
+) -> list[str]:  # fmt: skip
+    """What makes a published result unfair to compare, in words; empty when nothing does."""
+    remarks = []
+    if row.network != question.network:
+        remarks.append(f"{row.network}, not {question.network}")
+    if row.image_size is not None and row.image_size != params.get("image_size", row.image_size):
+        remarks.append(f"image of {row.image_size}, not {params['image_size']}")
+    length = params.get("sequence_length")
+    if row.sequence_length is not None and length is not None and row.sequence_length != length:
+        remarks.append(f"sequence of {row.sequence_length}, not {length}")
+    if row.precision is not None and row.precision != question.precision:
+        remarks.append(f"{row.precision}, not {question.precision}")
+    if row.batch is None:
+        remarks.append("batch free" if row.mode in ("offline", "server") else "batch not told")
+    if row.confidence in UNCHECKED:
+        remarks.append("figure unchecked")
+    if row.accelerators_in_system is not None and row.accelerators_in_system > 1:
+        remarks.append(f"share of a system of {row.accelerators_in_system}")
+    remarks.extend(beyond_compute(chip, row.throughput_per_s, row.precision, _scaled(macs, row, params)))
+    return remarks
+
+
+def _scaled(macs: int, row: Row, params: Mapping[str, Any]) -> float | None:
+    """MACs of one item of a row; None where its size or network differs, so that ours say nothing about it."""
+    same = all(
+        given is None or wanted is None or given == wanted
+        for given, wanted in (
+            (row.image_size, params.get("image_size")),
+            (row.sequence_length, params.get("sequence_length")),
+        )
+    )
+    return float(macs) if same and not row.params and not row.network.endswith("_v2") else None
+
+
+def beyond_compute(chip: Entry, throughput_per_s: float, precision: str | None, macs: float | None) -> Sequence[str]:
+    """One remark where a throughput needs more operations a second than the chip has, else none."""
+    peak = chip.published.peak_tops_int8
+    if precision in ("fp16", "bf16"):
+        peak = chip.published.peak_tflops_fp16
+    if peak is None or macs is None or precision not in ("int8", "fp16", "bf16"):
+        return ()
+    needed = throughput_per_s * macs * 2.0 / 1e12
+    return (f"needs {needed:.3g} of {peak:g} TOPS: beyond its compute bound",) if needed > peak else ()

@@ -1,0 +1,172 @@
+"""The sheet for vendors: what to ask, as CSV, with what is already known filled in; and the filled sheet read back."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from simulator.chip.library import Entry
+from simulator.chip.published import Published, Row
+from simulator.errors import OptionError, nearest
+from simulator.study.compare import CLASSES, SMALL_BATCH, Question, batch_class
+
+FACTS = {
+    "peak_tops_int8": "peak_tops_int8",
+    "peak_tops_sparse": "peak_tops_sparse",
+    "sram_mb": "sram_mb",
+    "dram_devices": "dram_devices",
+    "dram_bandwidth_gb_s": "dram_bandwidth_gb_s",
+    "power_w": "tdp_w",
+    "price_usd": "list_price_usd",
+}
+"""Column of the sheet -> fact of the chip file."""
+
+CONDITIONS = ("network", "image_size", "sequence_length", "batch", "precision")
+RESULTS = ("throughput_per_s", "latency_ms")
+COLUMNS = ("chip", *CONDITIONS, *RESULTS, *FACTS, "please_fill")
+_WHOLE = ("image_size", "sequence_length", "batch", "dram_devices")
+_MOST_BYTES = 10_000_000  # a sheet of a few hundred vendors has a thousandth of it
+
+
+def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, Any]) -> str:
+    """The sheet as CSV: one row a chip and batch class; `please_fill` names the empty cells that matter."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for chip in chips:
+        facts = {column: getattr(chip.published, fact) for column, fact in FACTS.items()}
+        for name, batch in zip(CLASSES, (SMALL_BATCH, question.batch), strict=True):
+            cells: dict[str, Any] = {"chip": chip.name, **_conditions(question, params, batch), **facts}
+            row = _known(chip, question, params, name)
+            if row is not None:
+                cells |= {"batch": row.batch or batch} | {key: getattr(row, key) for key in RESULTS}
+            wanted = [c for c in (*RESULTS, *FACTS) if cells.get(c) is None and c != "peak_tops_sparse"]
+            cells["please_fill"] = " ".join(wanted)
+            writer.writerow({key: _cell(value) for key, value in cells.items()})
+    return out.getvalue()
+
+
+def _conditions(question: Question, params: Mapping[str, Any], batch: int) -> dict[str, Any]:
+    """Under which conditions the vendor is asked."""
+    return {
+        "network": question.network,
+        "image_size": params.get("image_size"),
+        "sequence_length": params.get("sequence_length"),
+        "batch": batch,
+        "precision": question.precision,
+    }
+
+
+def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str) -> Row | None:
+    """The best published result under exactly these conditions."""
+    rows = [
+        row
+        for row in chip.published.results
+        if row.network == question.network
+        and row.batch is not None
+        and batch_class(row) == name
+        and row.precision == question.precision
+        and row.image_size in (None, params.get("image_size"))
+        and row.sequence_length in (None, params.get("sequence_length"))
+    ]
+    return max(rows, key=lambda row: row.throughput_per_s, default=None)
+
+
+def _cell(value: Any) -> Any:
+    """A cell; numbers without a needless `.0`, and no text that a spreadsheet would run as a formula."""
+    if isinstance(value, float) and value == int(value):
+        return int(value)
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
+        return "'" + value
+    return value
+
+
+def read_sheet(path: str | Path) -> list[Entry]:
+    """The chips of a filled sheet, in its order; columns may be missing or in any order, but not of other names.
+
+    Raises OptionError: one line a fault, with file, line and column.
+    """
+    place = Path(path)
+    rows = _rows(place)
+    chips: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    faults: list[str] = []
+    for number, cells in rows:
+        where = f"{place}:{number}"
+        name = (cells.get("chip") or "").strip()
+        if not name:
+            faults.append(f"{where}: chip: missing")
+            continue
+        values = {key: _value(where, key, text, faults) for key, text in cells.items() if key in COLUMNS[1:]}
+        facts, results = chips.setdefault(name, ({}, []))
+        for column, fact in FACTS.items():
+            if values.get(column) is not None:
+                facts.setdefault(fact, values[column])
+        if values.get("throughput_per_s") is not None:
+            if not values.get("network"):
+                faults.append(f"{where}: network: missing; a throughput belongs to a network")
+                continue
+            kept = {key: values[key] for key in (*CONDITIONS, *RESULTS) if values.get(key) is not None}
+            results.append({**kept, "mode": "vendor_sheet", "source": "sheet"})
+    if faults:
+        raise OptionError("\n".join(faults[:12]))
+    if not chips:
+        raise OptionError(f"{place}: must have at least one chip, got no row")
+    return [_entry(name, place, facts, results) for name, (facts, results) in chips.items()]
+
+
+def _entry(name: str, place: Path, facts: dict[str, Any], results: list[dict[str, Any]]) -> Entry:
+    """One chip of the sheet; the file's name keeps it apart from a chip of the library."""
+    data = {**facts, "results": results, "sources": {"sheet": str(place.name)}}
+    return Entry(f"{name} ({place.name})", name, "accelerator", Published.model_validate(data), None)
+
+
+def _rows(place: Path) -> list[tuple[int, dict[str, str]]]:
+    """(line, cells) of every row that is not empty."""
+    try:
+        raw = place.read_bytes()
+        text = raw[:_MOST_BYTES].decode("utf-8-sig")
+    except OSError as error:
+        raise OptionError(f"{place}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise OptionError(f"{place}: must be UTF-8 text") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
+    try:
+        names = [name.strip() for name in reader.fieldnames or []]
+        unknown = [name for name in names if name not in COLUMNS]
+        if unknown:
+            raise OptionError(f"{place}:1: {unknown[0]}: unknown column{nearest(unknown[0], COLUMNS)}")
+        if "chip" not in names:
+            raise OptionError(f"{place}:1: chip: missing; a sheet has one row a chip")
+        reader.fieldnames = names
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise OptionError(f"{place}: cannot be read as CSV: {error}") from None
+    crowded = [number for number, row in rows if "" in row]
+    if crowded:
+        raise OptionError(f"{place}:{crowded[0]}: must have {len(names)} cells, got more")
+    return [(number, row) for number, row in rows if any(text.strip() for text in row.values())]
+
+
+def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
+    """One cell; None when empty or faulty."""
+    text = text.strip()
+    if not text or column == "please_fill":
+        return None
+    if column in ("network", "precision"):
+        return text
+    try:
+        value = float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        value = math.nan
+    least = 0.0 if column in ("sram_mb", "dram_devices", "dram_bandwidth_gb_s") else 1e-9
+    if not (math.isfinite(value) and least <= value <= 1e9):
+        faults.append(f"{where}: {column}: must be a number above 0, got {text[:40]!r}")
+        return None
+    if column in _WHOLE:
+        if value != int(value):
+            faults.append(f"{where}: {column}: must be a whole number, got {text[:40]!r}")
+            return None
+        return int(value)
+    return value

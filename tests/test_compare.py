@@ -1,0 +1,187 @@
+"""The comparison: figures from the library, quotients by hand, unfairness in words, sheets out and back."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from simulator.chip.library import entry, library
+from simulator.chip.published import Row
+from simulator.cli import main
+from simulator.errors import InfeasibleError, OptionError
+from simulator.report.compare_tables import remarks_of as row_remarks
+from simulator.report.labels import LETTER, Point, axes, place
+from simulator.study.compare import Question, batch_class, compare
+from simulator.study.sheet import COLUMNS, questions, read_sheet
+
+RESNET = Question("resnet50")
+
+
+@pytest.fixture(scope="module")
+def found():
+    return compare(library().values(), RESNET, run=False)
+
+
+def line(found, name):
+    return next(one for one in found.lines if one.chip == name)
+
+
+def test_the_whole_library_is_there_in_the_order_of_throughput(found):
+    assert len(found.lines) == len(library())
+    best = [one.best_per_s for one in found.lines]
+    known = [value for value in best if value is not None]
+    assert known == sorted(known, reverse=True)
+    assert len(known) >= 25
+    assert best[len(known) :] == [None] * (len(best) - len(known))
+
+
+def test_the_three_efficiencies_by_hand(found):
+    t4 = line(found, "t4")
+    figure = t4.published["batch_10"]
+    rows = [r for r in library()["t4"].published.results if r.network == "resnet50" and (r.batch or 0) >= 10]
+    assert figure.throughput_per_s == max(r.throughput_per_s for r in rows if r.precision == "int8")
+    assert figure.remarks == ()
+    assert t4.per(figure, "peak_tops") == pytest.approx(figure.throughput_per_s / 130.25)
+    assert t4.per(figure, "dram_devices") == pytest.approx(figure.throughput_per_s / 8)
+    assert t4.per(figure, "sram_mb") == pytest.approx(figure.throughput_per_s / 4)
+    groq = line(found, "groq_tsp")
+    assert groq.published["batch_1"].throughput_per_s == 20400
+    assert groq.per(groq.published["batch_1"], "dram_devices") is None  # no DRAM to divide by
+    assert line(found, "goya").sram_mb is None
+
+
+def test_gaps_stay_gaps(found):
+    assert line(found, "groq_tsp").published["batch_10"] is None
+    assert line(found, "a10").best_per_s is None
+
+
+def test_unfair_rows_say_why(found):
+    goya = line(found, "goya")
+    assert any("needs 123 of 100 TOPS: beyond its compute bound" in text for text in row_remarks(goya))
+    assert any("32 bits each" in text for text in row_remarks(goya))
+    assert line(found, "v100").published["batch_10"].remarks == ("fp16, not int8",)
+    assert "image of 256, not 224" in line(found, "jetson_nano").published["batch_1"].remarks
+    assert line(found, "hanguang800").published["batch_10"].remarks == ("batch free",)
+    assert line(found, "nvdla_2048").published["batch_1"].remarks == ("resnet50_v1, not resnet50",)
+    assert any("275 TOPS" in text for text in line(found, "jetson_agx_orin").remarks)
+    assert "share of a system of 4" in line(found, "tpu_v3").published["batch_10"].remarks
+
+
+@pytest.mark.parametrize(
+    ("batch", "name"), [(1, "batch_1"), (2, None), (9, None), (10, "batch_10"), (None, "batch_10")]
+)
+def test_batch_classes(batch, name):
+    assert batch_class(Row(network="x", batch=batch, throughput_per_s=1.0)) == name
+
+
+def test_simulated_beside_published():
+    both = compare([entry("nvdla_64"), entry("t4")], RESNET, run=True)
+    small = line(both, "nvdla_64")
+    assert 0 < small.simulated["batch_1"].throughput_per_s <= small.simulated["batch_10"].throughput_per_s
+    assert small.per(small.simulated["batch_1"], "peak_tops") < 1e12 / (2 * both.macs) * 2.25  # Winograd at most
+    assert line(both, "t4").simulated == {"batch_1": None, "batch_10": None}
+    data = both.to_dict()
+    mine = next(one for one in data["lines"] if one["chip"] == "nvdla_64")["simulated"]["batch_1"]
+    assert mine["throughput_per_dram"] == small.simulated["batch_1"].throughput_per_s
+
+
+def test_a_chip_that_cannot_run_it_says_so(monkeypatch):
+    def full(*_, **__):
+        raise InfeasibleError("conv1 needs 9 bytes of SRAM, there are 8")
+
+    monkeypatch.setattr("simulator.study.compare.simulate", full)
+    alone = compare([entry("nvdla_64")], RESNET).lines[0]
+    assert alone.best_per_s is None
+    assert alone.remarks == ("cannot run it: conv1 needs 9 bytes of SRAM, there are 8",)
+
+
+def test_the_sheet_asks_for_what_is_missing_and_is_read_back(tmp_path):
+    text = questions([library()["goya"], library()["t4"]], RESNET, {"image_size": 224})
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert tuple(rows[0]) == COLUMNS
+    goya = rows[0]
+    assert (goya["chip"], goya["batch"], goya["throughput_per_s"]) == ("goya", "1", "8500")
+    assert goya["please_fill"].split() == ["sram_mb", "dram_devices", "price_usd"]
+    rows[0]["sram_mb"], rows[1]["sram_mb"], rows[0]["price_usd"] = "24", "24", "1,500"
+    path = tmp_path / "vendors.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    back = read_sheet(path)
+    assert [chip.name for chip in back] == ["goya (vendors.csv)", "t4 (vendors.csv)"]
+    assert (back[0].sram_mb, back[0].published.list_price_usd, back[0].peak_tops) == (24, 1500, 100)
+    again = compare([*back, library()["goya"]], RESNET, run=False)
+    assert line(again, "goya (vendors.csv)").published["batch_1"].throughput_per_s == 8500
+    assert line(again, "goya (vendors.csv)").per(again.lines[0].published["batch_1"], "sram_mb") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chip,throughput\nx,1\n", "v.csv:1: throughput: unknown column; did you mean 'throughput_per_s'"),
+        ("network\nresnet50\n", "v.csv:1: chip: missing"),
+        ("chip,sram_mb\nx,lots\n", "v.csv:2: sram_mb: must be a number above 0, got 'lots'"),
+        ("chip,sram_mb\nx,nan\n", "v.csv:2: sram_mb: must be a number above 0, got 'nan'"),
+        ("chip,batch\nx,1.5\n", "v.csv:2: batch: must be a whole number, got '1.5'"),
+        ("chip,throughput_per_s\nx,5\n", "v.csv:2: network: missing"),
+        ("chip\nx,5\n", "v.csv:2: must have 1 cells, got more"),
+        ("chip\n\n", "v.csv: must have at least one chip"),
+        ("", "v.csv:1: chip: missing"),
+    ],
+)
+def test_faults_of_a_sheet_are_one_line(tmp_path, text, message):
+    path = tmp_path / "v.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OptionError) as caught:
+        read_sheet(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_do_not_collide():
+    points = [Point(f"chip_{i}", 10 ** (0.3 + 0.07 * (i % 6)), 10 ** (0.3 + 0.08 * (i // 6))) for i in range(30)]
+    frame = axes(points, 520, 400)
+    labels = place(points, frame)
+    assert all(label.clear for label in labels)
+    boxes = []
+    for label in labels:
+        x, y = frame.pixel(label.x, label.y)
+        half = LETTER * len(label.label) / 2
+        boxes.append((x - half, y - 6, x + half, y + 6))
+    for i, a in enumerate(boxes):
+        assert a[0] >= -1e-6
+        assert a[2] <= 520 + 1e-6
+        assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in boxes[:i])
+
+
+def test_the_command(tmp_path, capsys):
+    picture, sheet = tmp_path / "c.svg", tmp_path / "q.csv"
+    assert main(["compare", "t4", "goya", "--network", "resnet50", "--published", "--plot", str(picture)]) == 0
+    out = capsys.readouterr().out
+    assert "Throughput per TOPS of peak" in out
+    assert "beyond its compute bound" in " ".join(out.split())
+    assert "goya" in picture.read_text(encoding="utf-8")
+    assert main(["compare", "goya", "--network", "resnet50", "--questions", str(sheet)]) == 0
+    assert main(["compare", str(sheet), "--network", "resnet50", "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["lines"][0]["chip"] == "goya (q.csv)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["t4"], "--network: missing"),
+        (["t5", "--network", "resnet50"], "unknown chip 't5'; did you mean 't4'"),
+        (["t4", "--network", "resnet5"], "did you mean"),
+        (["t4", "--network", "resnet50", "--batch", "4"], "--batch: must be at least 10"),
+        (["t4", "--network", "resnet50", "--plot", "x.gif"], "--plot: must end in"),
+        (["none.csv", "--network", "resnet50"], "none.csv: cannot be read: No such file"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys):
+    assert main(["compare", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
