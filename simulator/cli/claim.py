@@ -1,0 +1,100 @@
+"""`rooftile claim`: can a throughput be true?"""
+
+import json as json_text
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.output import check_writable, write
+from simulator.cli.values import parameters, whole_number
+from simulator.errors import OptionError
+
+if TYPE_CHECKING:
+    from simulator.chip.library import Entry
+    from simulator.graph.build import Graph
+    from simulator.study.claim import Verdict
+
+
+def claim(
+    chip: Annotated[str, typer.Argument(metavar="CHIP", help="A bundled chip or a chip file; `all` for the library.")],
+    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")],
+    throughput: Annotated[
+        str | None,
+        typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="B", parser=whole_number, help="Items processed together.")
+    ] = 1,
+    precision: Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")] = "int8",
+    params: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
+    ] = None,
+) -> None:
+    """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.study.claim import BYTES, judge  # noqa: PLC0415
+
+    if precision not in BYTES:
+        raise OptionError(f"--precision: must be one of {', '.join(BYTES)}, got {precision!r}")
+    wanted = None if throughput is None else _amount(throughput)
+    values = parameters(params or [])
+    graph = load_network(network, **values)
+    if wanted is not None:
+        if chip == "all":
+            raise OptionError("--throughput: must be left out with CHIP all, whose published figures are judged")
+        found = [judge(entry(chip), graph, wanted, batch, precision)]
+    else:
+        chips = list(library().values()) if chip == "all" else [entry(chip)]
+        found = [verdict for one in chips for verdict in _published(one, graph, network)]
+        if not found:
+            raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
+    _answer(found, json, single=wanted is not None)
+
+
+def _amount(text: str) -> float:
+    """Read a throughput."""
+    from simulator.cli.values import plain_value  # noqa: PLC0415
+
+    value = plain_value(text)
+    if isinstance(value, (bool, str)) or not 0 < value <= 1e15:
+        raise OptionError(f"--throughput: must be a number above 0, got {text[:40]!r}")
+    return float(value)
+
+
+def _published(chip: "Entry", graph: "Graph", network: str) -> "list[Verdict]":
+    """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
+    from simulator.study.claim import BYTES, judge, resources_of  # noqa: PLC0415
+
+    parameters_of = graph.graph["parameters"]
+    best: dict[tuple[int | None, str, str | None], float] = {}
+    for row in chip.published.results:
+        same = all(
+            given is None or given == parameters_of.get(name)
+            for name, given in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
+        )
+        precision = row.precision or "int8"
+        if row.network != network or not same or row.params or precision not in BYTES or row.settings:
+            continue
+        if resources_of(chip, precision).peak_tops is not None:
+            kind = (row.batch, precision, row.mode)
+            best[kind] = max(best.get(kind, 0.0), row.throughput_per_s)
+    return [judge(chip, graph, value, batch, precision) for (batch, precision, _), value in best.items()]
+
+
+def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
+    """Print the verdicts, and write them where asked."""
+    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
+    from simulator.report.document import plain  # noqa: PLC0415
+
+    data = found[0].to_dict() if single else [verdict.to_dict() for verdict in found]
+    if json is not None:
+        write("--json", json, json_text.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+    if json != "-":
+        console().print(claim_report(found[0]) if single else claim_table(found))

@@ -1,0 +1,86 @@
+"""The verdict on a claim, and the table of many."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import format as fmt
+from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Bound, Verdict
+from simulator.units import MIB
+
+
+def claim_report(found: Verdict) -> Group:
+    """Put one verdict together: the word, each bound, and the least SRAM and DRAM that would do."""
+    batch = "free" if found.batch is None else f"{found.batch}"
+    what = f"{found.chip}, {found.network}: {fmt.figure(found.throughput_per_s)} inferences a second, batch {batch}"
+    broken = [bound.name for bound in found.bounds if bound.broken]
+    because = f": breaks {', '.join(broken)}" if broken else ""
+    sections: list[RenderableType] = [
+        Text(f"{what}, {found.precision}"), Text(f"{found.verdict}{because}", style="bold"), Text(), _bounds(found.bounds)
+    ]  # fmt: skip
+    sections += [Text(), *(Text(line) for line in [*found.remarks, *least_lines(found)])]
+    return Group(*sections)
+
+
+def least_lines(found: Verdict) -> list[str]:
+    """What SRAM and how many DRAMs the claim implies, each as far as it can be told."""
+    lines = []
+    if found.least_sram_bytes is not None:
+        text = f"SRAM, at the known DRAM: no schedule does with less than {fmt.mebibytes(found.least_sram_bytes)}"
+        if found.model_sram_mib is not None and math.isinf(found.model_sram_mib):
+            text += f"; an ideal machine does not do with {fmt.figure(CAPACITIES_MIB[-1])} MiB either"
+        elif found.model_sram_mib is not None:
+            text += f"; an ideal machine needs {fmt.mebibytes(found.model_sram_mib * MIB)}"
+        lines.append(text)
+    if found.least_dram is not None:
+        text = f"DRAMs, at the known SRAM: no schedule does with fewer than {found.least_dram}"
+        if found.model_dram is not None:
+            text += f"; an ideal machine needs {found.model_dram}"
+        elif found.batch is not None:
+            text += f"; an ideal machine does not do with {MOST_DEVICES} either"
+        lines.append(text)
+    return lines
+
+
+def claim_table(found: Sequence[Verdict]) -> Table:
+    """One row a claim, impossible ones first."""
+    order = {"impossible": 0, "doubtful": 1, "possible": 2}
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("chip", no_wrap=True)
+    for heading in ("claim, /s", "batch"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("precision", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("because", overflow="fold")
+    for one in sorted(found, key=lambda v: order[v.verdict]):
+        broken = [
+            f"{b.name}: needs {_amount(b.needed)} of {_amount(b.available)} {b.unit}" for b in one.bounds if b.broken
+        ]
+        batch = "free" if one.batch is None else str(one.batch)
+        table.add_row(
+            Text(one.chip, style="bold"), fmt.significant(one.throughput_per_s, 3), batch, one.precision, one.verdict,
+            Text("; ".join([*broken, *one.remarks])),
+        )  # fmt: skip
+    return table
+
+
+def _bounds(bounds: Sequence[Bound]) -> Table:
+    """One row a bound."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("bound", no_wrap=True)
+    for heading in ("needs", "there is"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for bound in bounds:
+        state = "unknown" if bound.available is None else "broken" if bound.broken else "holds"
+        table.add_row(Text(bound.name), _amount(bound.needed), _amount(bound.available), bound.unit, state)
+    return table
+
+
+def _amount(value: float | None) -> str:
+    """Three digits."""
+    return fmt.significant(value, 3)

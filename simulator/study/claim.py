@@ -1,0 +1,276 @@
+"""Can a claimed throughput be true? Bounds that no schedule breaks, then what an ideal machine does in the model.
+
+Two strict bounds, for T inferences a second in batches of B, m MACs and W bytes of weights each, S bytes of SRAM:
+MACs, 2 m T <= peak; and DRAM bytes, T max(0, W - S) / B <= bandwidth, since at best S bytes of weights stay for ever and
+the others come in once a batch. A claim that breaks one is impossible (by direct multiplication: fast convolution needs
+fewer MACs). A claim within both that an ideal machine of these resources (every MAC busy, all transfers hidden, exact
+residency and tiling) or the chip's own model does not reach is doubtful.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from simulator.chip.library import Entry
+from simulator.chip.schema import Architecture
+from simulator.errors import ChipError, InfeasibleError
+from simulator.graph.build import Graph
+from simulator.simulate import simulate
+from simulator.units import GB, MIB
+
+CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
+"""SRAM sizes that the model tries, 1/32 MiB to 4 GiB [MiB]."""
+
+MOST_DEVICES = 64
+"""Most DRAMs that the model tries."""
+
+BYTES = {"int4": 0.5, "int8": 1.0, "fp8": 1.0, "int16": 2.0, "fp16": 2.0, "bf16": 2.0, "tf32": 4.0, "fp32": 4.0}
+WINOGRAD = 2.25
+"""MACs saved by F(2x2, 3x3)."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one inference asks of a chip."""
+
+    macs: int
+    winograd_macs: float
+    """With F(2x2, 3x3) for every 3x3 convolution of stride 1."""
+    weight_bytes: float
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What is known about a chip; None where nothing is."""
+
+    peak_tops: float | None
+    sram_bytes: float | None
+    dram_bytes_per_s: float | None
+    """Nominal; 0 without DRAM."""
+    dram_devices: float | None
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One bound: what the claim needs and what there is."""
+
+    name: str
+    needed: float
+    available: float | None
+    unit: str
+    strict: bool
+    """Whether no schedule at all breaks it; else it is what the model reaches."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether the claim needs more than there is; unknown resources break nothing."""
+        return self.available is not None and self.needed > self.available * (1 + 1e-9)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer about one claim."""
+
+    chip: str
+    network: str
+    batch: int | None
+    """None where it is free: weights then cost nothing."""
+    precision: str
+    throughput_per_s: float
+    verdict: str
+    """`possible`, `doubtful` or `impossible`."""
+    bounds: tuple[Bound, ...]
+    least_sram_bytes: float | None
+    """With less, no schedule reaches the claim at the known DRAM bandwidth; None where that is unknown."""
+    model_sram_mib: float | None
+    """Least of `CAPACITIES_MIB` at which an ideal machine reaches it; infinite where none does, None where unknown."""
+    least_dram: int | None
+    """With fewer DRAMs of the same kind, no schedule reaches the claim at the known SRAM."""
+    model_dram: int | None
+    """Fewest DRAMs with which an ideal machine reaches it."""
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for entry, bound in zip(data["bounds"], self.bounds, strict=True):
+            entry["broken"] = bound.broken
+        return data
+
+
+def demand_of(graph: Graph, precision: str) -> Demand:
+    """MACs and weights of one inference."""
+    macs, saved, weights = 0, 0.0, 0
+    for _, data in graph.nodes(data=True):
+        layer = data["layer"]
+        macs += layer.macs
+        # The second operand of a `matmul` is no weight: it is made on the way.
+        weights += layer.weight_elements if layer.kind in ("conv", "dense") else 0
+        if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
+            saved += layer.macs * (1 - 1 / WINOGRAD)
+    return Demand(macs, macs - saved, weights * BYTES[precision])
+
+
+def resources_of(chip: Entry, precision: str) -> Resources:
+    """What is published about a chip, else what its file says, at a precision."""
+    known, machine = chip.published, chip.architecture
+    peak = {"int8": known.peak_tops_int8, "int4": known.peak_tops_int4}.get(precision)
+    if precision in ("fp16", "bf16"):
+        peak = known.peak_tflops_fp16
+    if peak is None and machine is not None and machine.array is not None and precision in machine.array.rate:
+        peak = machine.peak_tops(precision)
+    bandwidth = chip.dram_gb_per_s
+    return Resources(
+        peak,
+        None if chip.sram_mb is None else chip.sram_mb * MIB,  # the larger reading where a source does not tell
+        None if bandwidth is None else bandwidth * GB,
+        chip.dram_devices,
+    )
+
+
+def dram_need(demand: Demand, throughput_per_s: float, batch: float, sram_bytes: float) -> float:
+    """DRAM bytes a second that no schedule avoids: weights that cannot stay, once a batch. [B/s]"""
+    return throughput_per_s * max(0.0, demand.weight_bytes - sram_bytes) / batch
+
+
+def least_sram(demand: Demand, throughput_per_s: float, batch: float, dram_bytes_per_s: float) -> float:
+    """Least SRAM at which `dram_need` is within the bandwidth. [B]"""
+    return max(0.0, demand.weight_bytes - batch * dram_bytes_per_s / throughput_per_s)
+
+
+def least_devices(need_bytes_per_s: float, device_bytes_per_s: float) -> int:
+    """Fewest devices that carry a need."""
+    return math.ceil(need_bytes_per_s / device_bytes_per_s * (1 - 1e-12))
+
+
+def ideal(peak_tops: float, sram_mib: float, dram_bytes_per_s: float, winograd: bool = False) -> Architecture:
+    """A machine of given resources and no losses: every MAC busy in every layer, nothing but MACs and DRAM takes time."""
+    rate = 65_536.0  # MACs a cycle of its one unit; the clock makes up the rest
+    return Architecture.model_validate(
+        {
+            "schema": 1,
+            "name": "ideal machine",
+            "clock_mhz": peak_tops * 1e12 / 2 / rate / 1e6,
+            "array": {
+                "rows": 1, "columns": 1, "stationary": "outputs", "unroll": {}, "rate": {"int8": rate},
+                "winograd": winograd, "winograd_expands_weights": False,
+            },
+            "sram": {"capacity_mib": sram_mib, "bytes_per_cycle": 2.0**30},
+            "dram": {
+                "part": "custom", "devices": 1, "gb_per_s_per_device": dram_bytes_per_s / GB, "measured_efficiency": 1.0,
+            },
+            "interconnect": {"bytes_per_cycle": 2.0**30},
+            "vector": {"lanes": 2**24, "fuses": ("relu", "add", "pool", "concat")},
+            "schedule": {"residency": "optimal", "overlap": "network"},
+        }
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What stays the same while SRAM and DRAM are varied."""
+
+    graph: Graph
+    batch: int
+    precision: str
+    peak_tops: float
+    winograd: bool
+
+
+def reached(case: _Case, sram_mib: float, bandwidth: float) -> float:
+    """Throughput of an ideal machine [1/s]; 0 where a layer does not fit its SRAM.
+
+    Its bytes are counted at int8; other widths scale what there is instead.
+    """
+    width = BYTES[case.precision]
+    try:
+        machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd)
+        return simulate(case.graph, machine, batch=case.batch, gains=False).throughput_per_s
+    except InfeasibleError:
+        return 0.0
+
+
+def judge(
+    chip: Entry, graph: Graph, throughput_per_s: float, batch: int | None, precision: str = "int8"
+) -> Verdict:  # fmt: skip
+    """Judge one claim; see the head of this file.
+
+    batch: None where it is free. Raises ChipError where not even the peak is known.
+    """
+    there, demand = resources_of(chip, precision), demand_of(graph, precision)
+    if there.peak_tops is None:
+        raise ChipError(f"{chip.name}: {precision}: no peak is known, so nothing can be judged")
+    machine = chip.architecture
+    winograd = machine is not None and machine.array is not None and machine.array.winograd
+    macs = demand.winograd_macs if winograd else float(demand.macs)
+    rate = float(batch) if batch is not None else math.inf
+    bounds = [Bound("MACs", throughput_per_s * macs * 2 / 1e12, there.peak_tops, "TOPS", True)]
+    remarks: list[str] = []
+    if there.sram_bytes is not None and there.dram_bytes_per_s != 0:
+        need = dram_need(demand, throughput_per_s, rate, there.sram_bytes)
+        bandwidth = None if there.dram_bytes_per_s is None else there.dram_bytes_per_s / GB
+        bounds.append(Bound("DRAM bytes", need / GB, bandwidth, "GB/s", True))
+    elif there.dram_bytes_per_s == 0 and there.sram_bytes is not None and demand.weight_bytes > there.sram_bytes:
+        remarks.append("without DRAM its weights do not fit: they would come over the host link in every batch")
+    case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd)
+    if case is not None:
+        bounds += _modelled(chip, case, there, throughput_per_s)
+    if bounds[0].broken and not winograd and throughput_per_s * demand.winograd_macs * 2 / 1e12 <= there.peak_tops:
+        remarks.append("within reach only of fast convolution: Winograd in every 3x3 layer saves enough MACs")
+    impossible = any(bound.broken and bound.strict for bound in bounds)
+    doubtful = any(bound.broken for bound in bounds) or any("do not fit" in text for text in remarks)
+    return Verdict(
+        chip.name, graph.graph["name"], batch, precision, throughput_per_s,
+        "impossible" if impossible else "doubtful" if doubtful else "possible",
+        tuple(bounds), *_least(case, there, demand, throughput_per_s, rate), tuple(remarks),
+    )  # fmt: skip
+
+
+def _modelled(chip: Entry, case: _Case, there: Resources, throughput_per_s: float) -> list[Bound]:
+    """What the ideal machine, and the chip as its file describes it, reach."""
+    found: list[Bound] = []
+    if there.sram_bytes and there.dram_bytes_per_s:
+        best = reached(case, there.sram_bytes / MIB, there.dram_bytes_per_s)
+        found.append(Bound("an ideal machine of these resources", throughput_per_s, best, "inferences/s", False))
+    machine = chip.architecture
+    if machine is not None and machine.array is not None and case.precision in machine.array.rate:
+        own = simulate(case.graph, machine, batch=case.batch, precision=case.precision, gains=False).throughput_per_s
+        found.append(Bound("the chip as modelled", throughput_per_s, own, "inferences/s", False))
+    return found
+
+
+def _least(
+    case: _Case | None, there: Resources, demand: Demand, throughput_per_s: float, batch: float
+) -> tuple[float | None, float | None, int | None, int | None]:
+    """Least SRAM and fewest DRAMs, by the strict bound and in the model."""
+    bandwidth, sram = there.dram_bytes_per_s, there.sram_bytes
+    strict_sram: float | None = None
+    model_sram: float | None = None
+    strict_dram: int | None = None
+    model_dram: int | None = None
+    if bandwidth is not None:
+        strict_sram = least_sram(demand, throughput_per_s, batch, bandwidth)
+    if bandwidth and case is not None:
+        mib = first(CAPACITIES_MIB, lambda mib: reached(case, mib, bandwidth) >= throughput_per_s)
+        model_sram = math.inf if mib is None else mib
+    if bandwidth and there.dram_devices and sram is not None:
+        each = bandwidth / there.dram_devices
+        strict_dram = least_devices(dram_need(demand, throughput_per_s, batch, sram), each)
+        if case is not None and sram:
+            model_dram = first(
+                range(1, MOST_DEVICES + 1), lambda n: reached(case, sram / MIB, n * each) >= throughput_per_s
+            )  # fmt: skip
+    return strict_sram, model_sram, strict_dram, model_dram
+
+
+def first(choices: Sequence[Any], holds: Callable[[Any], bool]) -> Any:
+    """The first of ascending choices for which a monotone condition holds; None if it never does."""
+    low, high = 0, len(choices)
+    while low < high:
+        middle = (low + high) // 2
+        if holds(choices[middle]):
+            high = middle
+        else:
+            low = middle + 1
+    return choices[low] if low < len(choices) else None

@@ -1,0 +1,141 @@
+"""The claim check: its bounds against brute force, Goya, and no figure of the model called impossible."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator import load_network, simulate
+from simulator.chip.library import entry, library
+from simulator.cli import main
+from simulator.errors import ChipError
+from simulator.study.claim import CAPACITIES_MIB, Demand, demand_of, dram_need, first, judge, least_devices, least_sram
+from simulator.units import MIB
+
+RESNET = load_network("resnet50")
+
+
+def test_demand_of_resnet50():
+    demand = demand_of(RESNET, "int8")
+    assert demand.macs == pytest.approx(4.089e9, rel=1e-3)
+    assert demand.weight_bytes == pytest.approx(25.5e6, rel=2e-3)
+    assert demand_of(RESNET, "fp16").weight_bytes == 2 * demand.weight_bytes
+    saved = demand.macs - demand.winograd_macs
+    threes = [d["layer"] for _, d in RESNET.nodes(data=True) if d["layer"].kernel_height == 3]
+    threes = [layer.macs for layer in threes if layer.kind == "conv" and layer.stride == (1, 1)]
+    assert saved == pytest.approx(sum(threes) * (1 - 1 / 2.25))
+
+
+def test_products_of_activations_are_no_weights():
+    bert = load_network("bert_base")
+    assert demand_of(bert, "int8").weight_bytes == pytest.approx(85.0e6, rel=5e-3)
+
+
+@given(
+    weights=st.integers(1, 300),
+    throughput=st.integers(1, 2000),
+    batch=st.integers(1, 16),
+    bandwidth=st.integers(1, 5000),
+)
+def test_the_least_sram_and_dram_against_every_size(weights, throughput, batch, bandwidth):
+    demand = Demand(1, 1.0, float(weights))
+
+    def holds(size):
+        return throughput * max(0, weights - size) <= batch * bandwidth
+
+    smallest = next(size for size in range(weights + 1) if holds(size))
+    assert math.ceil(least_sram(demand, throughput, batch, bandwidth) - 1e-9) == smallest
+    for size in (0, weights // 2, weights):
+        need = dram_need(demand, throughput, batch, size)
+        fewest = next(n for n in range(throughput * weights + 1) if n * bandwidth * batch >= need * batch * (1 - 1e-12))
+        assert least_devices(need, bandwidth) == fewest
+
+
+@given(st.lists(st.integers(0, 50), min_size=0, max_size=20, unique=True).map(sorted), st.integers(0, 60))
+def test_first_of_ascending(choices, limit):
+    assert first(choices, lambda x: x >= limit) == next((x for x in choices if x >= limit), None)
+
+
+def test_the_peak_of_goya_cannot_be_right():
+    verdict = judge(library()["goya"], RESNET, 15_000, 10)
+    assert verdict.verdict == "impossible"
+    assert [bound.name for bound in verdict.bounds if bound.broken] == ["MACs"]
+    assert verdict.bounds[0].needed == pytest.approx(122.7, rel=1e-3)
+    assert any("Winograd" in text for text in verdict.remarks)
+
+
+def test_an_unknown_sram_is_a_range():
+    # One x32 LPDDR4x against 25.5 MB of weights: 600 a second at batch 1 is 15.3 GB/s if none stays.
+    chip = entry("goya")
+    verdict = judge(chip, RESNET, 4_000, 1)
+    low = verdict.least_sram_bytes / MIB
+    assert low == pytest.approx((25.5e6 - 40e9 / 4_000) / MIB, rel=2e-3)
+    assert low <= verdict.model_sram_mib < 64
+    assert verdict.verdict == "possible"
+
+
+def test_the_model_is_searched_as_a_scan_would():
+    verdict = judge(library()["goya"], RESNET, 4_000, 1)
+    from simulator.study.claim import ideal  # noqa: PLC0415
+
+    near = [m for m in CAPACITIES_MIB if 8 <= m <= 48]
+    scan = next(m for m in near if simulate(RESNET, ideal(100, m, 40e9), gains=False).throughput_per_s >= 4_000)
+    assert verdict.model_sram_mib == scan
+
+
+def test_nothing_the_model_does_is_impossible():
+    for name in ("nvdla_64", "nvdla_2048", "inferx_x1", "dpu_b4096"):
+        own = simulate(RESNET, library()[name].architecture, gains=False).throughput_per_s
+        assert judge(library()[name], RESNET, 0.999 * own, 1).verdict == "possible", name
+        assert judge(library()[name], RESNET, 1.3 * own, 1).verdict != "possible", name
+
+
+def test_more_than_the_dram_carries():
+    verdict = judge(library()["inferx_x1"], RESNET, 1_000, 1)
+    assert [b.name for b in verdict.bounds if b.broken and b.strict] == ["DRAM bytes"]
+    assert (verdict.verdict, verdict.least_dram) == ("impossible", 2)
+
+
+def test_weights_that_do_not_fit_a_chip_without_dram():
+    verdict = judge(library()["edge_tpu"], RESNET, 20, 1)
+    assert verdict.verdict == "doubtful"
+    assert "do not fit" in verdict.remarks[0]
+
+
+def test_a_chip_without_a_peak_cannot_be_judged():
+    with pytest.raises(ChipError, match="jetson_nano: int8: no peak is known"):
+        judge(library()["jetson_nano"], RESNET, 30, 1)
+
+
+def test_the_command(capsys):
+    arguments = ["claim", "goya", "--network", "resnet50", "--throughput", "15000", "--batch", "10"]
+    assert main(arguments) == 0
+    assert "impossible: breaks MACs" in capsys.readouterr().out
+    assert main([*arguments, "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["verdict"] == "impossible"
+    assert data["model_sram_mib"] is None  # no size helps
+    assert main(["claim", "goya", "--network", "resnet50"]) == 0
+    assert capsys.readouterr().out.count("impossible") == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["goya", "--network", "resnet50", "--throughput", "fast"],
+            "--throughput: must be a number above 0, got 'fast'",
+        ),
+        (["goya", "--network", "resnet50", "--throughput", "-1"], "--throughput: must be a number above 0, got '-1'"),
+        (["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"], "--precision: must be one of"),
+        (["a10", "--network", "resnet50"], "--throughput: missing; nothing is published about a10 on resnet50"),
+        (["all", "--network", "resnet50", "--throughput", "1"], "--throughput: must be left out"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys):
+    assert main(["claim", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
