@@ -308,6 +308,7 @@ def segments(
     chip,
     repeats,
     reach,
+    span,
     ways,
     cuts,
     before,
@@ -325,8 +326,8 @@ def segments(
     one run, and whole-batch bytes beyond those. in, out: whether the tensors at the ends are resident for the whole batch;
     held: whether the weights of the segment come in once and stay for all runs. before[step]: least time of the batch
     before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
-    weights: bytes of each step's weights. reach: most cuts that a segment spans. ways: 4, or 1 to
-    leave out resident ends and held weights.
+    weights: bytes of each step's weights. reach: most cuts that a segment spans; span: most
+    where its end is resident or its weights are held. ways: 4, or 1 to leave these out.
     """
     count, capacity = cuts.shape[0], chip[0]
     for i in range(count - 1):
@@ -347,7 +348,7 @@ def segments(
             for j in range(i + 1, far):
                 if failed < 0 or cuts[j, 0] <= failed:
                     table[i, j, entry, 0, 0] = values[int(cuts[j, 0]), 0, 0] * repeats
-            for j in range(i + 1, far):
+            for j in range(i + 1, min(far, i + 1 + span)):
                 end = int(cuts[j, 0])
                 while at < end:
                     stay += weights[at]

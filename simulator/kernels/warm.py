@@ -61,7 +61,7 @@ def compile_schedules() -> None:
     no_points = np.zeros(0, dtype=np.int64)
     roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
     segment = (np.zeros((1, 4)), none, none, np.inf, none, ints, cube, box, np.zeros((1, 1, 2, 2, 2)))
-    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, flat, ints, ints, none, 1.0, 1, 4, *segment)
+    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, flat, ints, ints, none, 1.0, 1, 1, 4, *segment)
 
 
 if __name__ == "__main__":

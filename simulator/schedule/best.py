@@ -11,8 +11,8 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.segments import divisors, in_segments
 from simulator.schedule.solve import Machine
 
-SEGMENT_ROOMS = 0.5
-"""Rooms for everything but kept weights that are tried with segments, in each doubling: one size in eight."""
+SEGMENT_ROOMS = 1
+"""Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
 
 Best = tuple[Plan | None, Plan | None]
 

@@ -19,6 +19,11 @@ from simulator.schedule.solve import STAIR, Machine, least_steps, settle, stretc
 Floats = npt.NDArray[np.float64]
 
 
+SPAN = 8
+"""Most cuts that a segment spans whose end is resident or whose weights are held; others span any number. Longer ones hold
+more than they save, and the work of the search grows with the square of their number. The same for every chip."""
+
+
 @dataclass(frozen=True)
 class _Choice:
     """One way from cut i to cut j: ends resident or not, weights held or not, `repeats` runs of `pool`'s batch."""
@@ -112,7 +117,7 @@ def _table(
     plan = pool.moves
     kernels.segments(
         plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), ways, cuts, before,
+        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), SPAN, ways, cuts, before,
         after, limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
     return table
