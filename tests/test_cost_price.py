@@ -21,7 +21,7 @@ from simulator.errors import ChipError, OptionError
 from simulator.report.document import plain
 
 NODES = (65, 45, 40, 28, 16, 10, 7, 5, 3)
-ACCELERATORS = ("example_edge", "inferx_x1", "tpu_v1", "tpu_v4i", "groq_tsp", "eyeriss", "dpu_b4096")
+ACCELERATORS = ("example_edge", "inferx_x1", "tpu_v1", "tpu_v4i", "groq_tsp", "eyeriss")
 PARTS = ("lpddr4-4266-x32", "lpddr5-6400-x32", "ddr4-3200-x64", "gddr6-14-x32", "hbm2-2.4", "hbm3-6.4")
 
 CHIPS = st.fixed_dictionaries(
@@ -236,7 +236,10 @@ def test_a_block_has_an_area_and_no_bill():
 def test_a_custom_part_is_counted_as_usual_devices():
     cost = chip_cost(load_chip("nvdla_2048"))
     assert cost.notes == ("dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s and 2 GiB",)
-    assert cost.status.startswith("extrapolated")
+    assert cost.status.startswith("a block of IP")
+    alone = chip_cost(load_chip("nvdla_2048", set={"kind": "accelerator"}))
+    assert alone.notes == cost.notes
+    assert alone.status.startswith("extrapolated")
 
 
 def test_a_gpu_pays_for_a_mac_with_all_movement():
