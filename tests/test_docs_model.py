@@ -10,7 +10,7 @@ from simulator.candidates import MOST_BATCH, MOST_TILES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
 from simulator.lowering import BITS, MOST_MACS, lower
-from simulator.schedule import best, keep, solve, states, waterfall
+from simulator.schedule import best, keep, segments, solve, states, waterfall
 from simulator.simulate import machine_of
 from simulator.tiling import ORDERS
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
