@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.graph.load import load_network
     from simulator.result import LayerResult, Result
     from simulator.simulate import simulate
+    from simulator.sweep.run import sweep
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "load_chip",
     "load_network",
     "simulate",
+    "sweep",
 ]
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
     "simulate": "simulator.simulate",
+    "sweep": "simulator.sweep.run",
 }
 
 

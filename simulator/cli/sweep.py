@@ -1,0 +1,164 @@
+"""`rooftile sweep`: one network on many chips."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simulator.cli.values import parameters, whole_number
+from simulator.errors import OptionError
+
+if TYPE_CHECKING:
+    from simulator.sweep.run import Progress
+
+
+def sweep(
+    network: Annotated[
+        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+    ] = None,
+    chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="KEY=RANGE",
+            help="A:B:xF (times F), A:B:+S (plus S), A:B:/N (N values) or a,b,c; KEY is a chip key, batch, precision or "
+            "param.NAME.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="DIR", help="Folder for the points; the same command resumes.")
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option("--plan", metavar="FILE", help="A YAML file with what is not given here.")
+    ] = None,
+    design: Annotated[
+        str | None, typer.Option("--design", metavar="NAME", help="grid, random:N or latin:N (then A:B is a range).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of a design that draws.")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="P", help="Number format, such as int8.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key for all points.")
+    ] = None,
+    params: Annotated[
+        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter for all points.")
+    ] = None,
+    chunk: Annotated[
+        int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points of one part.")
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Compute damaged parts anew.")] = False,
+) -> None:
+    """Run NETWORK on many chips: every combination of what varies, or a random or Latin hypercube design."""
+    given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
+    if out is None:
+        raise OptionError("--out: missing; see 'rooftile sweep --help'")
+    from simulator.sweep.folder import need_extra  # noqa: PLC0415
+
+    need_extra()
+    from simulator.kernels.jit import needs_compile  # noqa: PLC0415
+    from simulator.kernels.sweep import residency_points  # noqa: PLC0415
+
+    if needs_compile((residency_points,)):
+        print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+    from simulator.sweep.read import progress_of  # noqa: PLC0415
+    from simulator.sweep.run import sweep as run  # noqa: PLC0415
+
+    try:
+        with _bar() as progress:
+            run(**given, out=out, repair=repair, progress=progress)
+    except KeyboardInterrupt:
+        _say_kept(out)
+        raise
+    there, points = progress_of(out)
+    print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
+
+
+def _given(
+    plan: str | None,
+    network: str | None,
+    chip: str | None,
+    vary: list[str] | None,
+    design: str | None,
+    seed: int | None,
+    batch: int | None,
+    precision: str | None,
+    settings: list[str] | None,
+    params: list[str] | None,
+    chunk: int | None,
+) -> dict[str, Any]:
+    """Arguments of `sweep`: the plan file's, then the command line's over them."""
+    given: dict[str, Any] = {}
+    if plan is not None:
+        from simulator.sweep.plan import read_plan  # noqa: PLC0415
+
+        given = read_plan(plan)
+        if "param" in given:
+            given["params"] = given.pop("param")
+    options = {
+        "network": network, "chip": chip, "vary": vary, "design": design, "seed": seed, "batch": batch,
+        "precision": precision, "set": settings, "params": parameters(params or []) or None, "chunk": chunk,
+    }  # fmt: skip
+    given |= {name: value for name, value in options.items() if value}
+    if seed == 0:
+        given["seed"] = 0
+    for name, label in (("network", "NETWORK"), ("chip", "--chip"), ("vary", "--vary")):
+        if not given.get(name):
+            raise OptionError(f"{label}: missing; see 'rooftile sweep --help'")
+    return given
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    """Progress on standard error: a bar on a terminal, else a line now and then."""
+    begin, first, last = time.monotonic(), -1, 0.0
+    if not sys.stderr.isatty():
+
+        def line(done: int, points: int) -> None:
+            nonlocal first, last
+            first = done if first < 0 else first
+            now = time.monotonic()
+            if now - last < 10.0 and done < points:
+                return
+            last = now
+            rate = (done - first) / max(now - begin, 1e-9)
+            left = f", {(points - done) / rate:,.0f} s left" if rate > 0.0 and done < points else ""
+            print(f"{done:,} of {points:,} points, {rate:,.0f} points/s{left}", file=sys.stderr, flush=True)
+
+        yield line
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} points"),
+        TextColumn("{task.fields[rate]} points/s"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("points", total=None, rate="...")
+
+        def update(done: int, points: int) -> None:
+            nonlocal first
+            first = done if first < 0 else first
+            rate = (done - first) / max(time.monotonic() - begin, 1e-9)
+            bar.update(task, completed=done, total=points, rate=f"{rate:,.0f}")
+
+        yield update
+
+
+def _say_kept(out: str) -> None:
+    """Say what an interrupted run leaves."""
+    from simulator.sweep.read import progress_of  # noqa: PLC0415
+
+    try:
+        there, points = progress_of(out)
+    except (OptionError, OSError):  # interrupted before there was a folder
+        return
+    print(f"{there:,} of {points:,} points are kept in {out}; the same command goes on", file=sys.stderr)

@@ -1,0 +1,447 @@
+"""The residency programme for many points at once: one table of choices for each SRAM size, points innermost.
+
+For overlap `none` and `layer`, whole batches. The answers equal `kernels.programme.residency`, to the last bit: the same
+additions in the same order, the same first of equals. Points differ in seconds per cycle, per byte and per step only; the
+choices of a step depend on the SRAM left alone, so each SRAM size has them listed once and every block of points runs
+through the list. (`insert_point` and `stair` stand in `programme` too: a kernel calls only its own file.)
+"""
+
+import math
+
+from .jit import kernel
+
+BLOCK = 64
+"""Points that run through the programme together: their times and bytes stay in the nearest cache."""
+
+MARK = 32
+"""As in `kernels.programme`."""
+
+COLUMNS = 5
+TIME_S, OUTER_BYTES, KEPT_BYTES, FEED_BYTES, ROOF = 0, 1, 2, 3, 4
+"""Columns of the answers: time of a batch, bytes of the outer memory, weights that stay, bytes fed to the arrays, and the
+number of the roof that costs most (order of `schedule.waterfall.ROOFS`)."""
+
+
+@kernel
+def insert_point(out, count, at, pool):
+    """Insert pool row `at` into the staircase `out` (bytes rising, cycles falling), dropping what it beats. New count."""
+    total, cycles = pool[at, 1], pool[at, 2]
+    place = count
+    while place > 0 and pool[out[place - 1], 1] > total:
+        place -= 1
+    if place > 0 and pool[out[place - 1], 2] <= cycles:
+        return count
+    last = place
+    while last < count and pool[out[last], 2] >= cycles:
+        last += 1
+    if place > 0 and pool[out[place - 1], 1] == total:
+        place -= 1
+    if last == place:
+        for j in range(count, place, -1):
+            out[j] = out[j - 1]
+        count += 1
+    else:
+        for j in range(last, count):
+            out[place + 1 + j - last] = out[j]
+        count -= last - place - 1
+    out[place] = at
+    return count
+
+
+@kernel
+def stair(lo, hi, base, pool, room, first, marks, out):
+    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many."""
+    low, high = lo, hi
+    while low < high:
+        middle = (low + high) // 2
+        if pool[middle, 0] <= room:
+            low = middle + 1
+        else:
+            high = middle
+    if low == lo:
+        return 0
+    block = (low - 1 - lo) // MARK
+    count = 0
+    for j in range(first[base + block], first[base + block + 1]):
+        out[count] = marks[j]
+        count += 1
+    for at in range(lo + block * MARK, low):
+        count = insert_point(out, count, at, pool)
+    return count
+
+
+@kernel
+def share(size, order, weights, channels, kept):
+    """Fill kept[step] with the bytes of each step's weights among the `size` bytes that stay; return their sum."""
+    for step in range(weights.shape[0]):
+        kept[step] = 0.0
+    left, total = size, 0.0
+    for j in range(order.shape[0]):
+        step = order[j]
+        if weights[step] <= left:
+            kept[step] = weights[step]
+            left -= weights[step]
+            total += kept[step]
+        else:
+            kept[step] = channels[step] * math.floor(left / channels[step])
+            total += kept[step]
+            break
+    return total
+
+
+@kernel
+def choices(
+    first,
+    source,
+    target,
+    spans,
+    spans_kept,
+    costs,
+    steps,
+    pool,
+    blocks,
+    marks,
+    room,
+    weights,
+    kept,
+    points,
+    reach,
+    begins,
+    ways,
+    amounts,
+):
+    """List what each step can do in `room` bytes: begins[step], ways (source, target, point), amounts (cycles, bytes).
+
+    kept: bytes of each step's weights that stay in SRAM. points, reach: scratch. Returns the number of choices, 0 where no
+    schedule fits, -1 where the list is too short.
+    """
+    count, states, wide = 0, reach.shape[1], ways.shape[0]
+    for state in range(states):
+        reach[0, state] = 0
+    reach[0, 0] = 1
+    for step in range(steps.shape[0]):
+        begins[step] = count
+        now, after = step % 2, 1 - step % 2
+        for state in range(states):
+            reach[after, state] = 0
+        whole = weights[step] > 0.0 and kept[step] >= weights[step]
+        for move in range(first[step], first[step + 1]):
+            left = room - costs[move, 0]
+            if reach[now, source[move]] == 0 or left < steps[step, 0]:
+                continue
+            lo, hi, base = spans[move, 0], spans[move, 1], spans[move, 2]
+            beside = costs[move, 1] - (0.0 if whole else kept[step])
+            if whole:
+                lo, hi, base = spans_kept[move, 0], spans_kept[move, 1], spans_kept[move, 2]
+            found = 1
+            if lo < hi:
+                found = stair(lo, hi, base, pool, left, blocks, marks, points)
+            if found == 0:
+                continue
+            if count + found > wide:
+                return -1
+            reach[after, target[move]] = 1
+            for i in range(found):
+                ways[count, 0], ways[count, 1], ways[count, 2] = source[move], target[move], -1
+                amounts[count, 0], amounts[count, 1] = steps[step, 1], beside
+                if lo < hi:
+                    ways[count, 2] = points[i]
+                    amounts[count, 0] = max(steps[step, 1], pool[points[i], 2])
+                    amounts[count, 1] = max(0.0, pool[points[i], 1] + beside)
+                count += 1
+        if begins[step] == count:
+            return 0
+    begins[steps.shape[0]] = count
+    return count if reach[steps.shape[0] % 2, 0] == 1 else 0
+
+
+@kernel
+def relax(
+    cycles,
+    total,
+    phi,
+    cycle_s,
+    byte_s,
+    overhead_s,
+    begin,
+    size,
+    time,
+    moved,
+    source,
+    new_time,
+    new_moved,
+    target,
+    way,
+    number,
+    row,
+):
+    """One choice for a block of points: better times, then fewer bytes, replace what the target state had."""
+    for p in range(size):
+        on_chip, outer = cycles * cycle_s[begin + p], total * byte_s[begin + p]
+        large = on_chip if on_chip > outer else outer
+        small = outer if on_chip > outer else on_chip
+        at = time[source, p] + (large + phi * small + overhead_s[begin + p])
+        sum_ = total + moved[source, p]
+        old, old_sum = new_time[target, p], new_moved[target, p]
+        better = (at < old) | ((at == old) & (sum_ < old_sum))
+        new_time[target, p] = at if better else old
+        new_moved[target, p] = sum_ if better else old_sum
+        way[row, p] = number if better else way[row, p]
+
+
+@kernel
+def run_block(begins, ways, amounts, phi, cycle_s, byte_s, overhead_s, begin, size, times, moveds, way):
+    """The programme over one block of points; way[step * states + state, p] is the choice. Final times in times[steps % 2]."""
+    states, steps = times.shape[1], begins.shape[0] - 1
+    for state in range(states):
+        for p in range(size):
+            times[0, state, p], moveds[0, state, p] = math.inf, math.inf
+    for p in range(size):
+        times[0, 0, p], moveds[0, 0, p] = 0.0, 0.0
+    for step in range(steps):
+        now, after = step % 2, 1 - step % 2
+        for state in range(states):
+            for p in range(size):
+                times[after, state, p], moveds[after, state, p] = math.inf, math.inf
+        for number in range(begins[step], begins[step + 1]):
+            relax(
+                amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, begin, size, times[now], moveds[now],
+                ways[number, 0], times[after], moveds[after], ways[number, 1], way, number, step * states + ways[number, 1],
+            )  # fmt: skip
+
+
+@kernel
+def short_sum(values, begin, size):
+    """Sum of up to 128 values from `begin` in the order of numpy: eight running sums, then their tree, then the rest."""
+    if size < 8:
+        total = 0.0
+        for i in range(begin, begin + size):
+            total += values[i]
+        return total
+    a, b, c, d = values[begin], values[begin + 1], values[begin + 2], values[begin + 3]
+    e, f, g, h = values[begin + 4], values[begin + 5], values[begin + 6], values[begin + 7]
+    end = begin + size - size % 8
+    for i in range(begin + 8, end, 8):
+        a += values[i]
+        b += values[i + 1]
+        c += values[i + 2]
+        d += values[i + 3]
+        e += values[i + 4]
+        f += values[i + 5]
+        g += values[i + 6]
+        h += values[i + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for i in range(end, begin + size):
+        total += values[i]
+    return total
+
+
+@kernel
+def pairwise(values, size, sums, todo):
+    """Sum of values[:size] in the order of numpy's sum, so that both agree to the last bit.
+
+    numpy halves what is longer than 128, at a multiple of eight. sums, todo: scratch, a tree that is walked without calling
+    itself (a kernel that does cannot be kept on disk safely): entries of `todo` are pieces (begin, size), a size of -1 adds
+    the last two sums.
+    """
+    if size <= 128:
+        return short_sum(values, 0, size)
+    pieces, have = 1, 0
+    todo[0, 0], todo[0, 1] = 0, size
+    while pieces > 0:
+        pieces -= 1
+        begin, count = todo[pieces, 0], todo[pieces, 1]
+        if count < 0:
+            sums[have - 2] += sums[have - 1]
+            have -= 1
+        elif count <= 128:
+            sums[have] = short_sum(values, begin, count)
+            have += 1
+        else:
+            half = count // 2
+            half -= half % 8
+            todo[pieces, 0], todo[pieces, 1] = 0, -1
+            todo[pieces + 1, 0], todo[pieces + 1, 1] = begin + half, count - half
+            todo[pieces + 2, 0], todo[pieces + 2, 1] = begin, half
+            pieces += 3
+    return sums[0]
+
+
+@kernel
+def roof_of(path, ways, steps, detail, step_s, cycle_s, overhead_s, has_dram, host_s, time_s, parts):
+    """Number of the roof that costs most, by the waterfall of `schedule.waterfall.split`; parts: float64[8], scratch."""
+    edges, filling, loading, wait = 0.0, 0.0, 0.0, 0.0
+    for roof in range(8):
+        parts[roof] = 0.0
+    for step in range(path.shape[0]):
+        point, left = ways[path[step], 2], step_s[step]
+        busy, vector, sets, most = 0.0, steps[step, 1] * cycle_s, 0, 0.0
+        if point >= 0:
+            left -= min(detail[point, 0] * cycle_s, left)
+            part = min(detail[point, 1] * cycle_s, left)
+            edges += part
+            left -= part
+            part = min(detail[point, 2] * cycle_s, left)
+            filling += part
+            left -= part
+            part = min(detail[point, 3] * cycle_s, left)
+            loading += part
+            left -= part
+            busy = detail[point, 4] * cycle_s
+            most = busy
+            if detail[point, 5] * cycle_s > most:
+                sets, most = 1, detail[point, 5] * cycle_s
+            if detail[point, 6] * cycle_s > most:
+                sets, most = 2, detail[point, 6] * cycle_s
+        if vector > most:
+            sets, most = 3, vector
+        if sets > 0:
+            part = min(most - busy, left)
+            parts[sets] += part
+            left -= part
+        part = min(overhead_s, left)
+        parts[4] += part
+        wait += left - part
+    parts[0] = edges + filling + loading
+    parts[5 if has_dram else 6] = wait
+    parts[6] += max(time_s, host_s) - time_s
+    best = 0
+    for roof in range(1, 8):
+        if parts[roof] > parts[best]:
+            best = roof
+    return best
+
+
+@kernel
+def walk_block(
+    begins, ways, amounts, steps, detail, phi, cycle_s, byte_s, overhead_s, begin, size, times, way, kept_bytes, has_dram,
+    host_s, path, step_s, outer, feeds, parts, sums, todo, order, out,
+):  # fmt: skip
+    """Follow the choices of a block back and write the answers of the points that are faster than what `out` has."""
+    states, count = times.shape[1], begins.shape[0] - 1
+    for p in range(size):
+        row = order[begin + p]
+        # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
+        if times[count % 2, 0, p] >= out[row, 0]:
+            continue
+        state, fed = 0, 0
+        for step in range(count - 1, -1, -1):
+            number = way[step * states + state, p]
+            path[step] = number
+            state = ways[number, 0]
+        for step in range(count):
+            number = path[step]
+            on_chip, memory = amounts[number, 0] * cycle_s[begin + p], amounts[number, 1] * byte_s[begin + p]
+            step_s[step] = max(on_chip, memory) + phi * min(on_chip, memory) + overhead_s[begin + p]
+            outer[step] = max(0.0, amounts[number, 1])
+            if ways[number, 2] >= 0:
+                feeds[fed] = detail[ways[number, 2], 7]
+                fed += 1
+        time_s = pairwise(step_s, count, sums, todo)
+        if time_s >= out[row, 0]:
+            continue
+        out[row, 0], out[row, 1], out[row, 2] = time_s, pairwise(outer, count, sums, todo), kept_bytes
+        out[row, 3] = pairwise(feeds, fed, sums, todo)
+        out[row, 4] = roof_of(
+            path,
+            ways,
+            steps,
+            detail,
+            step_s,
+            cycle_s[begin + p],
+            overhead_s[begin + p],
+            has_dram,
+            host_s,
+            time_s,
+            parts,
+        )
+
+
+@kernel
+def may_win(cycles, outer, count, phi, cycle_s, byte_s, overhead_s, begin, end, order, out):
+    """Whether a room with these least cycles and bytes can be faster than what `out` has, for any of these points."""
+    for p in range(begin, end):
+        on_chip, memory = cycles * cycle_s[p], outer * byte_s[p]
+        busy = (1.0 - phi) * max(on_chip, memory) + phi * (on_chip + memory)
+        if (busy + overhead_s[p] * count) * (1.0 - 1e-9) < out[order[p], 0]:
+            return True
+    return False
+
+
+@kernel
+def try_room(net, keeping, machines, scratch, capacity, room, cycles, bytes_, begin, end, phi, has_dram, host_s, out):
+    """Points begin..end - 1, of one SRAM size, with `room` bytes for all but kept weights. -1: a list is too short.
+
+    cycles, bytes_: no schedule in the room has fewer; 0 where nothing is known.
+    """
+    first, source, target, spans, spans_kept, costs, steps, pool, blocks, marks, detail = net
+    weights, channels, keep_order = keeping
+    cycle_s, byte_s, overhead_s, order = machines
+    points, reach, begins, ways, amounts, kept, times, moveds, way, path, step_s, outer, feeds, parts, sums, todo = (
+        scratch
+    )
+    count = steps.shape[0]
+    if not may_win(cycles, bytes_, count, phi, cycle_s, byte_s, overhead_s, begin, end, order, out):
+        return 0
+    stays = share(capacity - room, keep_order, weights, channels, kept)
+    listed = choices(
+        first, source, target, spans, spans_kept, costs, steps, pool, blocks, marks, capacity - stays, weights, kept,
+        points, reach, begins, ways, amounts,
+    )  # fmt: skip
+    if listed <= 0:
+        return listed
+    for p in range(begin, end, BLOCK):
+        size = min(BLOCK, end - p)
+        if not may_win(cycles, bytes_, count, phi, cycle_s, byte_s, overhead_s, p, p + size, order, out):
+            continue
+        run_block(begins, ways, amounts, phi, cycle_s, byte_s, overhead_s, p, size, times, moveds, way)
+        walk_block(
+            begins, ways, amounts, steps, detail, phi, cycle_s, byte_s, overhead_s, p, size, times, way, stays, has_dram,
+            host_s, path, step_s, outer, feeds, parts, sums, todo, order, out,
+        )  # fmt: skip
+    return 0
+
+
+@kernel
+def residency_points(
+    net, keeping, machines, scratch, rooms, least, capacities, starts, lo, hi, phi, has_dram, host_s, out
+):
+    """Answers of the points of SRAM sizes lo..hi - 1: out[point, COLUMNS], infinite time where nothing fits. 0, or -1.
+
+    net: arrays of a pool (first, source and target of moves, spans, spans_kept, costs, steps, points, blocks, marks) and
+    the on-chip parts of its points (`points.breakdowns`). keeping: bytes of each step's weights, of one output channel of
+    them, and the steps in the order in which weights are kept. machines: seconds per cycle, byte and step of the points,
+    and their places in `out`. capacities, starts: distinct SRAM sizes, and where the points of each begin in `machines`.
+    rooms: sizes beside kept weights that are tried, rising; least[room]: cycles, and bytes without constant weights, that
+    no schedule in it stays below. Without rooms no weights are kept. host_s: of a batch on the host link beside a DRAM.
+    The answer is -1 where the list of choices is too short.
+    """
+    all_weights = 0.0
+    for step in range(keeping[0].shape[0]):
+        all_weights += keeping[0][step]
+    order = machines[3]
+    for at in range(lo, hi):
+        capacity, begin, end = capacities[at], starts[at], starts[at + 1]
+        for p in range(begin, end):
+            out[order[p], 0] = math.inf
+        # The same rooms in the same order as `schedule.keep`: of equally fast schedules the first counts.
+        if rooms.shape[0] > 0 and all_weights < capacity and try_room(
+            net, keeping, machines, scratch, capacity, capacity - all_weights, 0.0, 0.0, begin, end, phi, has_dram, host_s,
+            out,
+        ) < 0:  # fmt: skip
+            return -1
+        if try_room(
+            net, keeping, machines, scratch, capacity, capacity, 0.0, 0.0, begin, end, phi, has_dram, host_s, out
+        ) < 0:  # fmt: skip
+            return -1
+        for number in range(rooms.shape[0] - 1, -1, -1):
+            room = rooms[number]
+            if room >= capacity or capacity - room >= all_weights:
+                continue
+            bytes_ = least[number, 1] + max(0.0, all_weights - (capacity - room))
+            if try_room(
+                net, keeping, machines, scratch, capacity, room, least[number, 0], bytes_, begin, end, phi, has_dram, host_s,
+                out,
+            ) < 0:  # fmt: skip
+                return -1
+    return 0

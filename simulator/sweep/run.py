@@ -1,0 +1,220 @@
+"""`sweep`: every point of a plan, as a table or as parts in a folder."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator import __version__
+from simulator.chip.load import Settings, chip_digest, load_chip
+from simulator.chip.schema import Architecture
+from simulator.errors import OptionError
+from simulator.graph.build import Graph
+from simulator.graph.load import load_network, network_digest
+from simulator.sweep import folder as store
+from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
+from simulator.sweep.ranges import PARAMETER
+from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
+from simulator.sweep.variants import Columns, Space
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_IN_MEMORY = 2_000_000
+"""Points of a table; beyond it a folder is needed."""
+
+Progress = Callable[[int, int], None]
+"""Called with (points done, points in all) after every chunk."""
+
+
+def sweep(
+    network: Graph | str,
+    chip: Architecture | str,
+    vary: Mapping[str, Any] | Sequence[str],
+    *,
+    batch: int = 1,
+    precision: str = "int8",
+    set: Settings | None = None,
+    params: Mapping[str, Any] | None = None,
+    design: str = "grid",
+    seed: int = 0,
+    chunk: int | None = None,
+    out: str | Path | None = None,
+    repair: bool = False,
+    progress: Progress | None = None,
+) -> "pl.DataFrame | pl.LazyFrame":
+    """Run a network on many chips.
+
+    Parameters
+    ----------
+    network, chip
+        As in `simulate`; `set` and `params` change them for all points.
+    vary
+        {key: range or values}: keys are those of a chip file, `batch`, `precision`, `param.NAME`; a range is a text such
+        as "1:64:x2", "1:8:+1", "1:64:/10" or "1,2,4".
+    design
+        "grid": every combination; "random:N", "latin:N": N points, for which "A:B" is a range to draw from.
+    chunk
+        Points of a part; by default 65,536, or 2,048 where points are solved one by one.
+    out
+        A folder for the parts. A run that was interrupted goes on with the same call.
+    repair
+        Compute damaged parts of the folder anew.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a point, in the order of the design; with `out` a LazyFrame over the parts.
+
+    Raises
+    ------
+    OptionError
+        A fault in what is varied or in the folder, or more than 2 million points without one.
+    ChipError, NetworkError
+        As `load_chip` and `load_network`.
+    """
+    store.need_extra()
+    plan = plan_of(vary, design, seed, batch, precision, CHUNK if chunk is None else chunk)
+    space = _space(plan, network, chip, set, params)
+    if chunk is None and not space.first.together:
+        space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
+    if out is not None:
+        return _to_folder(space, Path(out), repair, progress)
+    if plan.points > MOST_IN_MEMORY:
+        raise OptionError(
+            f"sweep: {plan.points:,} points: a table has at most {MOST_IN_MEMORY:,}; give a folder with out="
+        )
+    import polars as pl  # noqa: PLC0415
+
+    with _workers(space) as workers:
+        tables = []
+        for number in range(plan.chunks):
+            tables.append(chunk_table(space, number, workers))
+            if progress:
+                progress(plan.bounds(number)[1], plan.points)
+    return pl.concat(tables)
+
+
+def _space(
+    plan: Plan,
+    network: Graph | str,
+    chip: Architecture | str,
+    settings: Settings | None,
+    params: Mapping[str, Any] | None,
+) -> Space:
+    """The points of a plan on their network and chip."""
+    base = load_chip(chip, set=settings) if isinstance(chip, str) else chip
+    if not isinstance(chip, str) and settings:
+        raise OptionError("set: must be left out where the chip is given as an Architecture")
+    given = dict(params or {})
+
+    def build(values: Mapping[str, Any]) -> Graph:
+        if isinstance(network, str):
+            return load_network(network, **{**given, **values})
+        if values or given:
+            names = ", ".join(PARAMETER + name for name in (values or given))
+            raise OptionError(f"{names}: a network given as a graph has no parameters; give its name")
+        return network
+
+    return Space(plan, base, build)
+
+
+def plan_data(space: Space) -> dict[str, Any]:
+    """All that the answers of a folder depend on, as plain data."""
+    graph = space.graph({axis.key: axis.extremes()[0] for axis in space.plan.axes})
+    return {
+        "rooftile": __version__,
+        "model": model_digest(),
+        "network": str(graph.graph.get("name", "network")),
+        "network_digest": network_digest(graph)[:40],
+        "chip": space.chip.name,
+        "chip_digest": chip_digest(space.chip),
+        **space.plan.to_dict(),
+    }
+
+
+def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | None) -> "pl.LazyFrame":
+    """Compute the parts that are missing."""
+    plan = space.plan
+    with store.owned(folder):
+        store.begin(folder, plan_data(space))
+        store.clean(folder)
+        parts = store.checked_parts(folder, repair)
+        done = sum(plan.bounds(number)[1] - plan.bounds(number)[0] for number in parts)
+        if progress:
+            progress(done, plan.points)
+        with _workers(space) as workers:
+            for number in range(plan.chunks):
+                if number in parts:
+                    continue
+                store.write_part(folder, number, chunk_table(space, number, workers))
+                low, high = plan.bounds(number)
+                done += high - low
+                if progress:
+                    progress(done, plan.points)
+    from simulator.sweep.read import scan  # noqa: PLC0415
+
+    return scan(folder)
+
+
+@contextmanager
+def _workers(space: Space) -> Iterator[ThreadPoolExecutor]:
+    """Threads for the slices of a chunk; an interrupted run does not wait for what has not begun."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
+    workers = ThreadPoolExecutor(count)
+    try:
+        yield workers
+    except BaseException:
+        space.stop.set()
+        raise
+    finally:
+        workers.shutdown(wait=True, cancel_futures=True)
+
+
+def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
+    """One chunk as a table, its slices on the threads of `workers`."""
+    import polars as pl  # noqa: PLC0415
+
+    low, high = space.plan.bounds(number)
+    # Two slices a thread even out the load; slices too small would share less.
+    pieces = max(1, min(2 * workers._max_workers, (high - low) // 2048))
+    edges = np.linspace(low, high, pieces + 1).astype(int).tolist()
+    # What the first points need is built before the threads begin, so that no two search the same frontiers.
+    first = space.groups(low, low + 1)[0][0]
+    if first.pool_of is not None:
+        first.pool_of(first.batch)
+    tables = workers.map(lambda span: slice_table(space, *span), pairwise(edges))
+    return pl.concat(list(tables))
+
+
+def slice_table(space: Space, low: int, high: int) -> "pl.DataFrame":
+    """Points low..high - 1 as a table."""
+    block = empty_block(high - low)
+    for variant, rows, columns in space.groups(low, high):
+        fill(block, rows, variant, columns, stop=space.stop)
+    return _frame(space.values(low, high), block)
+
+
+def _frame(values: Columns, block: Block) -> "pl.DataFrame":
+    """Axes, numbers, and words as one table; NaN as null."""
+    import polars as pl  # noqa: PLC0415
+
+    words = pl.Enum([*roof_names()])
+    states = pl.Enum([*STATUS])
+    columns: list[pl.Series] = []
+    for key, column in values.items():
+        strict = column.dtype != object
+        columns.append(pl.Series(key, column if strict else [str(value) for value in column.tolist()]))
+    columns += [pl.Series(name, block.numbers[name]).fill_nan(None) for name in NUMBERS]
+    roofs = np.array([*roof_names(), None], dtype=object)[block.roof]
+    columns.insert(len(values) + 4, pl.Series("bound_by", roofs.tolist(), dtype=words))
+    columns.append(pl.Series("status", np.array(STATUS, dtype=object)[block.status].tolist(), dtype=states))
+    columns.append(pl.Series("reason", block.reason.tolist(), dtype=pl.String))
+    return pl.DataFrame(columns)

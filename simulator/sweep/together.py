@@ -1,0 +1,156 @@
+"""Whole batches with overlap `none` or `layer`: many points through one kernel, equal to one-by-one `simulate`."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.kernels import sweep as kernels
+from simulator.schedule.keep import SMALLEST_ROOM, least, rooms, share
+from simulator.schedule.pool import LONGEST, Pool
+from simulator.schedule.solve import PHI
+from simulator.schedule.stacks import stack_of
+from simulator.tiling import breakdowns
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What differs between the points of one group, one entry a point: `schedule.solve.Machine` as columns."""
+
+    capacity_bytes: Floats
+    cycle_s: Floats
+    byte_s: Floats
+    overhead_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.capacity_bytes)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What schedules of many points give, one entry a point; times are infinite where nothing fits."""
+
+    cold_s: Floats
+    """Time of one batch on its own, without the host link. [s]"""
+    steady_s: Floats
+    """Time of a batch in steady state, without the host link. [s]"""
+    outer_bytes: Floats
+    """Of the cold schedule. [B]"""
+    kept_bytes: Floats
+    """Weights that stay for ever, in steady state. [B]"""
+    cold_kept_bytes: Floats
+    feed_bytes: Floats
+    """Between SRAM and arrays, in steady state. [B]"""
+    steady_outer_bytes: Floats
+    roof: Ints
+    """Place in `ROOFS` of what costs most of a period."""
+
+
+def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has_dram: bool, host_s: float) -> Answers:
+    """The best whole-batch schedules of all points; `keep`: weights may stay for ever."""
+    keep = keep and bool(pool.weights.any())
+    order = np.argsort(machines.capacity_bytes, kind="stable")
+    sorted_bytes = machines.capacity_bytes[order]
+    starts = np.flatnonzero(np.concatenate([[True], sorted_bytes[1:] != sorted_bytes[:-1], [True]]))
+    capacities = sorted_bytes[starts[:-1]]
+    columns = (machines.cycle_s[order], machines.byte_s[order], machines.overhead_s[order], order)
+    sizes, bounds = _rooms(pool, float(capacities[-1])) if keep else (np.zeros(0), np.zeros((0, 2)))
+    plan = pool.moves
+    net = (
+        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points,
+        pool.blocks, pool.marks, detail_of(pool),
+    )  # fmt: skip
+    out = np.empty((len(order), kernels.COLUMNS))
+    while True:
+        done = kernels.residency_points(
+            net, _keeping(pool), columns, _scratch(pool).arrays, sizes, bounds, capacities, starts, 0, len(capacities),
+            PHI[overlap], has_dram, host_s, out,
+        )  # fmt: skip
+        if done == 0:
+            break
+        _scratch(pool).widen(pool)
+    time_s, outer = out[:, kernels.TIME_S], out[:, kernels.OUTER_BYTES]
+    kept = out[:, kernels.KEPT_BYTES]
+    roof = np.where(np.isfinite(time_s), out[:, kernels.ROOF], 0.0).astype(np.int64)
+    return Answers(time_s, time_s, outer, kept, kept, out[:, kernels.FEED_BYTES], outer, roof)
+
+
+def detail_of(pool: Pool) -> Floats:
+    """On-chip parts of every point of a pool, in the order of `tiling.OnChip` with ideal first: as the kernel reads them."""
+    if "sweep_detail" not in pool.memo:
+        detail = np.zeros((len(pool.points), 8))
+        if pool.shapes:
+            stacked, _ = stack_of(pool)
+            cycles = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1])
+            detail[:, 0:4], detail[:, 4] = cycles[:, 1:5], cycles[:, 0]
+            detail[:, 5], detail[:, 6], detail[:, 7] = cycles[:, 5], cycles[:, 6], cycles[:, 7]
+        pool.memo["sweep_detail"] = detail
+    found: Floats = pool.memo["sweep_detail"]
+    return found
+
+
+def _keeping(pool: Pool) -> tuple[Floats, Floats, Ints]:
+    """(weights of each step, bytes of one output channel of them, steps in the order in which weights are kept)."""
+    if "sweep_keeping" not in pool.memo:
+        share(pool, 0.0)  # fills the order
+        channels = np.ones(len(pool.weights))
+        for step, row in enumerate(pool.low.rows):
+            if row.shape is not None and row.weight_bytes > 0.0:
+                channels[step] = row.weight_bytes / (row.shape.extents[0] * row.shape.extents[2])
+        order = np.array(pool.memo["keep_order"], dtype=np.int64)
+        pool.memo["sweep_keeping"] = (pool.weights, channels, order)
+    found: tuple[Floats, Floats, Ints] = pool.memo["sweep_keeping"]
+    return found
+
+
+def _rooms(pool: Pool, largest: float) -> tuple[Floats, Floats]:
+    """(the fixed list of rooms below the largest SRAM, least cycles and bytes of a schedule in each)."""
+    # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try.
+    sizes = rooms(largest, np.inf) if largest > SMALLEST_ROOM else []
+    bounds = np.array([least(pool, size) for size in sizes]).reshape(-1, 2)
+    return np.array(sizes), bounds
+
+
+class _Scratch:
+    """Arrays that the kernel writes to, kept from one call to the next."""
+
+    def __init__(self, pool: Pool, wide: int) -> None:
+        steps, states = len(pool.steps), pool.moves.states
+        self.wide, self.fits = wide, (steps, states)
+        self.arrays = (
+            np.empty(LONGEST, dtype=np.int64),
+            np.zeros((2, states), dtype=np.int64),
+            np.zeros(steps + 1, dtype=np.int64),
+            np.empty((wide, 3), dtype=np.int64),
+            np.empty((wide, 2)),
+            np.empty(steps),
+            np.empty((2, states, kernels.BLOCK)),
+            np.empty((2, states, kernels.BLOCK)),
+            np.zeros((steps * states, kernels.BLOCK), dtype=np.int64),
+            np.empty(steps, dtype=np.int64),
+            np.empty(steps),
+            np.empty(steps),
+            np.empty(steps),
+            np.empty(8),
+            np.empty(64),
+            np.empty((128, 2), dtype=np.int64),
+        )
+
+    def widen(self, pool: Pool) -> None:
+        """Room for twice as many choices."""
+        self.__init__(pool, 2 * self.wide)  # type: ignore[misc]
+
+
+_own = threading.local()
+
+
+def _scratch(pool: Pool) -> _Scratch:
+    """This thread's scratch for a network of this form."""
+    found: _Scratch | None = getattr(_own, "scratch", None)
+    if found is None or found.fits != (len(pool.steps), pool.moves.states):
+        found = _own.scratch = _Scratch(pool, 8 * len(pool.moves.source) + 1024)
+    return found

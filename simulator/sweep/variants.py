@@ -1,0 +1,264 @@
+"""Points in groups that share a network, an array and thus their frontiers; what differs inside a group as columns.
+
+Keys of COLUMNS change numbers of a schedule alone: SRAM size, clock, bandwidth, overhead. Every other key makes a group.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from simulator.chip.faults import explain
+from simulator.chip.parts import CUSTOM, dram_part
+from simulator.chip.schema import Architecture
+from simulator.chip.yaml_places import Places, override
+from simulator.cost.quantities import Quantities
+from simulator.errors import ChipError, InputError, OptionError
+from simulator.graph.build import Graph
+from simulator.lowering import array_spec, check_batch
+from simulator.schedule.pool import Pool
+from simulator.simulate import pool_source
+from simulator.sweep.design import places
+from simulator.sweep.plan import Plan
+from simulator.sweep.ranges import PARAMETER, Axis, Value
+from simulator.sweep.together import Machines
+from simulator.units import MIB, MICRO, PORT_EFFICIENCY
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
+
+COLUMNS = (
+    "sram.capacity_mib",
+    "clock_mhz",
+    "dram.devices",
+    "dram.port_bytes_per_cycle",
+    "dram.measured_efficiency",
+    "overhead_us",
+)
+"""Keys that may be columns within a group."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What the points of one group share. `fault` says why the group cannot be simulated at all."""
+
+    chip: Architecture
+    graph: Graph | None
+    batch: int
+    precision: str
+    pool_of: Callable[[int], Pool] | None = None
+    fault: str | None = None
+
+    @property
+    def keep(self) -> bool:
+        """Whether weights may stay in SRAM for ever, as `simulate` decides it."""
+        return self.chip.schedule.residency == "optimal" and "weights" in self.chip.sram.holds
+
+    @property
+    def split(self) -> bool:
+        """Whether the batch may be taken in parts."""
+        schedule = self.chip.schedule
+        return schedule.sub_batches and schedule.residency == "optimal" and self.batch > 1
+
+    @property
+    def together(self) -> bool:
+        """Whether all points go through one kernel."""
+        schedule = self.chip.schedule
+        return schedule.overlap != "network" and schedule.placement == "time" and not self.split
+
+
+class Space:
+    """All points of a plan: their values, their groups, and the chip of each group."""
+
+    def __init__(self, plan: Plan, chip: Architecture, network: Callable[[Mapping[str, Value]], Graph]) -> None:
+        """`network` builds the network with the values of `param.` axes. Raises InputError for values that cannot be."""
+        self.plan, self.chip, self._network = plan, chip, network
+        keys = [axis.key for axis in plan.axes]
+        custom = chip.dram is None or chip.dram.part == CUSTOM or "dram.part" in keys
+        self._shared = tuple(axis.key in COLUMNS and not (custom and axis.key == "dram.devices") for axis in plan.axes)
+        self._graphs: dict[tuple[tuple[str, Value], ...], Graph] = {}
+        self._known: dict[tuple[Value, ...], Variant] = {}
+        self.stop = threading.Event()
+        """Set when the run is interrupted: points that are solved one by one end early."""
+        self._check()
+
+    def graph(self, values: Mapping[str, Value] | None = None) -> Graph:
+        """The network with these values of its parameters, built once."""
+        given = {key[len(PARAMETER) :]: value for key, value in (values or {}).items() if key.startswith(PARAMETER)}
+        key = tuple(sorted(given.items()))
+        if key not in self._graphs:
+            self._graphs[key] = self._network(given)
+        return self._graphs[key]
+
+    def _check(self) -> None:
+        """Try every value of every axis beside the first values of the others."""
+        first = {axis.key: axis.extremes()[0] for axis in self.plan.axes}
+        if not any(key.startswith(PARAMETER) for key in first):
+            self.graph()  # a fault of the network is none of an axis
+        for axis in self.plan.axes:
+            for value in _to_check(axis):
+                label = f"vary {axis.key}={value}"
+                changed = self._variant({**first, axis.key: value}, label)
+                if changed.fault is not None:
+                    what = changed.fault.splitlines()[0]
+                    raise OptionError(what if label in what else f"{label}: {what}")
+
+    @property
+    def first(self) -> Variant:
+        """The group of the first point."""
+        return self.groups(0, 1)[0][0]
+
+    def values(self, low: int, high: int) -> Columns:
+        """Column of each axis for points low..high - 1."""
+        out: Columns = {}
+        for axis, at in zip(self.plan.axes, places(self.plan.design, self.plan.axes, low, high), strict=True):
+            if axis.drawn:
+                out[axis.key] = at.astype(np.int64) if axis.whole else at
+            else:
+                out[axis.key] = _table(axis.values)[at]
+        return out
+
+    def groups(self, low: int, high: int) -> list[tuple[Variant, npt.NDArray[np.int64], Columns]]:
+        """(what is shared, numbers of its points counted from `low`, its columns) of each group."""
+        columns = self.values(low, high)
+        code = np.zeros(high - low, dtype=np.int64)
+        for axis, shared in zip(self.plan.axes, self._shared, strict=True):
+            if not shared:
+                own = _numbered(columns[axis.key])
+                _, code = np.unique(code * (int(own.max()) + 1) + own, return_inverse=True)
+        order = np.argsort(code, kind="stable")
+        found = []
+        for rows in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+            values = {axis.key: columns[axis.key][rows[:1]].tolist()[0] for axis in self.plan.axes}
+            inside = {
+                axis.key: columns[axis.key][rows]
+                for axis, shared in zip(self.plan.axes, self._shared, strict=True)
+                if shared
+            }
+            found.append((self._shared_by(values), rows, inside))
+        return found
+
+    def _shared_by(self, values: Mapping[str, Value]) -> Variant:
+        """The variant of a group, built once; its own chip has the first point's values of the columns."""
+        key = tuple(values[axis.key] for axis, shared in zip(self.plan.axes, self._shared, strict=True) if not shared)
+        if key not in self._known:
+            if len(self._known) > 4096:  # groups without end: the oldest go
+                self._known.pop(next(iter(self._known)), None)
+            self._known[key] = self._variant(values, "point")
+        return self._known[key]
+
+    def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
+        """The variant with these values; a fault of theirs is kept in it."""
+        batch = values.get("batch", self.plan.batch)
+        precision = str(values.get("precision", self.plan.precision))
+        chip = self.chip
+        try:
+            chip = changed_chip(self.chip, {key: values[key] for key in values if _of_chip(key)}, label)
+            graph = self.graph(values)
+            check_batch(graph, batch)  # type: ignore[arg-type]  # checked there
+            array_spec(chip, precision)
+        except InputError as error:
+            return Variant(chip, None, 1, precision, None, str(error))
+        return Variant(chip, graph, int(batch), precision, pool_source(graph, chip, precision))
+
+
+def _to_check(axis: Axis) -> tuple[Value, ...]:
+    """Values of an axis that are tried one by one; of long ranges every so many, and both ends."""
+    values = axis.extremes()
+    if len(values) <= 256:
+        return values
+    return (*values[:: len(values) // 256], values[-1])
+
+
+def _numbered(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Equal values of a column as equal numbers from 0."""
+    if column.dtype != object:
+        return np.asarray(np.unique(column, return_inverse=True)[1])
+    known: dict[Value, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in column.tolist()], dtype=np.int64)
+
+
+def _table(values: tuple[Value, ...]) -> npt.NDArray[Any]:
+    """Values of an axis as one array: whole numbers, numbers, or text."""
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values, dtype=bool)
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.int64)
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.float64)
+    return np.array(values, dtype=object)
+
+
+def _of_chip(key: str) -> bool:
+    return key not in ("batch", "precision") and not key.startswith(PARAMETER)
+
+
+def changed_chip(chip: Architecture, changes: Mapping[str, Any], label: str = "vary") -> Architecture:
+    """A chip with other values of dotted keys, checked. Raises ChipError naming the key, as `load_chip` does."""
+    if not changes:
+        return chip
+    data = chip.model_dump(by_alias=True, exclude_unset=True)
+    spots: Places = {}
+    for key, value in changes.items():
+        override(data, spots, key, value, label)
+    try:
+        return Architecture.model_validate(data)
+    except ValidationError as error:
+        raise ChipError(explain(error, Architecture, spots, label)) from None
+
+
+def machines_of(chip: Architecture, columns: Columns, count: int) -> Machines:
+    """`simulate.machine_of` for `count` points at once: the same operations in the same order, to the last bit."""
+    capacity = np.floor(_column(columns, "sram.capacity_mib", float(chip.sram.capacity_mib), count) * MIB)
+    if chip.sram.managed == "cache":
+        capacity = capacity * 0.5
+    clock_hz = clock_of(chip, columns, count)
+    overhead_s = _column(columns, "overhead_us", float(chip.overhead_us), count) * MICRO
+    return Machines(capacity, 1.0 / clock_hz, _byte_s(chip, columns, clock_hz), overhead_s)
+
+
+def clock_of(chip: Architecture, columns: Columns, count: int) -> Floats:
+    """Clock of every point [Hz]."""
+    return _column(columns, "clock_mhz", float(chip.clock_mhz), count) * 1e6
+
+
+def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:
+    """Seconds per byte of the outer memory."""
+    count = len(clock_hz)
+    if chip.dram is None:
+        outer = chip.outer_bytes_per_s
+        return np.full(count, 1.0 / outer if outer else 0.0)
+    each = chip.dram.peak_bytes_per_s / chip.dram.devices if chip.dram.part == CUSTOM else _part_rate(chip)
+    peak = (
+        np.full(count, chip.dram.peak_bytes_per_s)
+        if "dram.devices" not in columns
+        else columns["dram.devices"].astype(np.float64) * each
+    )
+    devices = peak * _column(columns, "dram.measured_efficiency", chip.dram.efficiency, count)
+    port = chip.dram.port_bytes_per_cycle
+    if port is None and "dram.port_bytes_per_cycle" not in columns:
+        return np.asarray(1.0 / devices)
+    wide = _column(columns, "dram.port_bytes_per_cycle", float(port or 0.0), count)
+    return np.asarray(1.0 / np.minimum(devices, PORT_EFFICIENCY * (wide * clock_hz)))
+
+
+def _part_rate(chip: Architecture) -> float:
+    """Nominal bandwidth of one memory device [bytes/s]."""
+    return 0.0 if chip.dram is None else dram_part(chip.dram.part).bytes_per_s
+
+
+def _column(columns: Columns, key: str, otherwise: float, count: int) -> Floats:
+    """A varied key as floats, or the chip's own value for every point."""
+    return columns[key].astype(np.float64) if key in columns else np.full(count, otherwise)
+
+
+def priced(q: Quantities, chip: Architecture, columns: Columns, count: int) -> Quantities:
+    """The quantities of a group's chip with the columns that its cost depends on put in."""
+    beside = q.sram_bytes - float(chip.sram.capacity_bytes)
+    capacity = np.floor(_column(columns, "sram.capacity_mib", float(chip.sram.capacity_mib), count) * MIB)
+    q = replace(q, sram_bytes=capacity + beside, clock_hz=clock_of(chip, columns, count))
+    return q.with_devices(columns["dram.devices"].astype(np.float64)) if "dram.devices" in columns else q
