@@ -46,9 +46,9 @@ def test_resnet50_takes_the_cycles_of_scalesim(mode: str, side: int) -> None:
     ours = sorted((layer.macs, layer.cycles) for layer in result.layers if layer.macs)
     key = script.column(mode, side)
     theirs = sorted((p.pixels * p.reduction * p.out_channels, row[key]) for p, row in golden.items())
-    assert [macs for macs, _ in ours] == [macs for macs, _ in theirs]
-    # The package gives the index of the last cycle, counted from 0: one less than their number, once a layer.
-    assert {mine - other for (_, mine), (_, other) in zip(ours, theirs, strict=True)} <= {0, 1}
+    assert len(ours) == 54
+    # Both give the index of the last cycle, counted from 0: one less than their number, once a layer.
+    assert ours == theirs
 
 
 def test_the_parts_of_the_array_time_are_those_of_the_folds() -> None:
