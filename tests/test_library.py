@@ -85,7 +85,9 @@ def test_peaks_agree_with_the_arrays_that_are_described():
         chip = library()[name]
         if chip.published.peak_tops_int8 is not None and chip.published.clock_mhz is not None:
             at_published = chip.architecture.peak_tops("int8") * chip.published.clock_mhz / chip.architecture.clock_mhz
-            assert math.isclose(at_published, chip.published.peak_tops_int8, rel_tol=0.01), name
+            assert math.isclose(at_published, chip.published.peak_tops_int8, rel_tol=0.03), (
+                name
+            )  # 4 and 32 TOPS are round figures
 
 
 def test_a_chip_without_an_array_says_so():

@@ -1,0 +1,79 @@
+"""`rooftile validate`: every published figure against the model."""
+
+import json as json_text
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.output import check_writable, write
+
+if TYPE_CHECKING:
+    from simulator.study.validation import Validation
+
+
+def validate(
+    chips: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw predicted against published.")
+    ] = None,
+    page: Annotated[
+        str | None, typer.Option("--page", metavar="FILE", help="Write the page in Markdown, its picture beside it.")
+    ] = None,
+) -> None:
+    """Compare every published figure that can be modelled with the prediction."""
+    picture = None if page is None else str(Path(page).with_suffix(".svg"))
+    for option, path in (("--json", json), ("--plot", plot), ("--page", page)):
+        if path is not None and path != "-":
+            check_writable(option, path)
+    if plot is not None or picture is not None:
+        from simulator.report.page import check_picture  # noqa: PLC0415
+
+        for option, path in (("--plot", plot), ("--page", picture)):
+            if path is not None:
+                check_picture(option, path)
+    from simulator.chip.library import library, simulable  # noqa: PLC0415
+    from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.study.validation import validate  # noqa: PLC0415
+
+    known = library()
+    for name in chips or []:
+        if name not in known:
+            raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable())}")
+    found = validate([known[name] for name in chips] if chips else list(known.values()), _tell)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if not found.points:
+        raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")
+    _answer(found, json, plot, page, picture)
+
+
+def _tell(chip: str) -> None:
+    """Show on a terminal which chip is being simulated."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[Ksimulating {chip} ", end="", file=sys.stderr, flush=True)
+
+
+def _answer(found: "Validation", json: str | None, plot: str | None, page: str | None, picture: str | None) -> None:
+    """Print the tables, and write what else is asked for."""
+    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
+
+    if json is not None:
+        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+    for option, path in (("--plot", plot), ("--page", picture)):
+        if path is not None:
+            from simulator.report.page import save  # noqa: PLC0415
+
+            save(option, validation_chart(found), path)
+    if page is not None and picture is not None:
+        write("--page", page, validation_page(found, Path(picture).name))
+    if json != "-":
+        console().print(validation_report(found))

@@ -1,0 +1,216 @@
+"""The validation as tables for a terminal, as the page `docs/validation.md`, and as a picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import format as fmt
+from simulator.report.labels import Point as Spot
+from simulator.report.labels import axes, place
+from simulator.report.page import require_charts
+from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation, book
+
+SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
+POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "bound by")
+COLOURS = {
+    "measured silicon": "#009E73",
+    "measured boards": "#0072B2",
+    "vendor claims": "#CC79A7",
+    "designers' estimates": "#E69F00",
+}
+SIDE = 620
+"""Side of the picture [pixel]."""
+
+
+def validation_report(found: Validation) -> Group:
+    """Put the whole validation together for a terminal."""
+    sections: list[RenderableType] = []
+    for group in dict.fromkeys(point.group for point in found.points):
+        rows = [_point_cells(point) for point in found.points if point.group == group]
+        sections += [_table(group.capitalize(), POINT_HEADINGS, rows, 5), Text()]
+    sections.append(_table("Errors of everything", SUMMARY_HEADINGS, list(map(_summary_cells, found.summaries)), 1))
+    sections += [Text(), _table("Errors of throughputs", ("by", *SUMMARY_HEADINGS), _baseline_rows(found), 2), Text()]
+    sections.append(
+        Text(
+            "Error: predicted / published - 1; median and 90 % of the absolute errors. * a constant of the model was fitted on\n"
+            f"this chip. Constant utilisation: {fmt.share(found.utilisation)} of peak, the best for these rows. Not compared: "
+            f"{sum(number for _, number in found.left_out)} published results."
+        )
+    )
+    return Group(*sections)
+
+
+def validation_page(found: Validation, picture: str) -> str:
+    """The page in Markdown; `picture` is the path of the picture as the page sees it."""
+    # Some chips have nothing but estimates published about them.
+    measured = next((one for one in found.summaries if one.group == "all measured"), found.summaries[0])
+    lines = [
+        "# Against silicon",
+        "",
+        "<!-- Written by `rooftile validate --page docs/validation.md`; a test fails when it is out of date. -->",
+        "",
+        "Every published figure whose chip has an array and whose network is bundled, against the prediction. Nothing is",
+        "scaled for a chip or a network: the constants that were fitted are listed below with their rows, and what is wrong is",
+        f"printed as wrong. Of the rows `{measured.group}`, the median absolute error is {fmt.share(measured.median)}, nine in ten"
+        f" are within {fmt.share(measured.ninetieth)},",
+        f"and the worst is {_signed(measured.worst)}.",
+        "",
+        f"![predicted against published throughput]({picture})",
+        "",
+        "```bash",
+        "rooftile validate groq_tsp nvdla_512",
+        "```",
+        "",
+        "repeats it for some chips, without names for all (half a minute).",
+        "",
+        "## Summary",
+        "",
+        *_markdown(SUMMARY_HEADINGS, map(_summary_cells, found.summaries)),
+        "",
+        "Error is predicted / published - 1, of the figure itself (of a time, + is slower). Median and 90 % are of absolute",
+        "errors, Spearman the rank correlation of throughputs.",
+        "",
+        "## Baselines",
+        "",
+        "The same rows, throughputs alone, by the model and by two simpler ones: a constant utilisation"
+        f" ({fmt.share(found.utilisation)},",
+        "the best for these very rows), and a plain roofline (MACs at peak, or weights and ends of the network once at nominal",
+        "bandwidth).",
+        "",
+        *_markdown(("by", *SUMMARY_HEADINGS), _baseline_rows(found)),
+        "",
+        "## Every figure",
+        "",
+        "A star marks a chip on whose figures a constant was fitted. `throughput` is per second; `tops` achieved TOPS;",
+        "`array_active` the share of the time that the array multiplies; `array_ms` and `layer_ms` a layer without and with the",
+        f"transfers that are not hidden; `dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}.",
+        "",
+    ]
+    for group in dict.fromkeys(point.group for point in found.points):
+        rows = [_point_cells(point) for point in found.points if point.group == group]
+        lines += [f"### {group.capitalize()}", "", *_markdown(POINT_HEADINGS, rows), ""]
+    return "\n".join([*lines, *_explanations(found)]) + "\n"
+
+
+def _explanations(found: Validation) -> list[str]:
+    """What was fitted, what is known about the misses, and what is left out."""
+    lines = ["## What was fitted, and on what", ""]
+    lines += [f"- {one['name']}: {one['value']}. Fitted on: {one['fitted_on']}." for one in book()["constants"]]
+    lines += [f"- In the file of {chip}: {text}." for chip, text in book()["fitted"].items()]
+    lines += ["", "## Known misses", ""]
+    lines += [f"- {text}" for text in MISSES]
+    lines += ["", "## Not compared", "", *_markdown(("results", "why"), [[str(n), why] for why, n in found.left_out])]
+    return lines
+
+
+MISSES = (
+    "**Centaur Ncore, Edge TPU, BM1684X** are predicted blind, from peak, SRAM and memory alone; how their lanes are used is"
+    " a guess (see their files), and neither the time a command takes nor that of the host is published. All are far too"
+    " fast for small networks; Edge TPU is near where weights stream over its link.",
+    "**DPU, smallest network**: 15 us a layer was fitted with one host thread; with several it is too much.",
+    "**Eyeriss**: loading kernel rows for each pass over the array is not modelled, so array times come out too short, and"
+    " its ofmap traffic is after compression.",
+    "**NVDLA** rows are estimates of a spreadsheet, not of silicon; it rounds output channels up to 128 at every size, which"
+    " [its own page](validation_nvdla.md) repeats and the model does not.",
+    "**GPUs** have no array here, so their measured results, most of the library, are not compared.",
+)
+"""What is known about the largest errors."""
+
+
+def validation_chart(found: Validation) -> Any:
+    """Predicted against published throughputs on log axes, with the diagonal and lines of half and double.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    alt = require_charts()
+    points = [p for p in found.points if p.quantity == THROUGHPUT]
+    spots = [Spot(f"{p.chip} {p.network.split(' ')[0]}", p.published, p.predicted) for p in points]
+    frame = axes([*spots, *(Spot("", s.y, s.x) for s in spots)], SIDE, SIDE)
+    rows = [
+        {
+            "label": spot.label, "x": spot.x, "y": spot.y, "at_x": label.x, "at_y": label.y,
+            "colour": COLOURS.get(point.group, "#333333"), "shown": label.clear,
+        }
+        for point, spot, label in zip(points, spots, place(spots, frame), strict=True)
+    ]  # fmt: skip
+
+    def axis(channel: Any, name: str, words: str) -> Any:
+        return channel(f"{name}:Q", scale=alt.Scale(type="log", domain=list(frame.x), nice=False), title=words)
+
+    across, upward = "published, inferences/s", "predicted, inferences/s"
+    low, high = frame.x
+    guides = [
+        alt.Chart(alt.Data(values=[{"x": low, "y": low * k}, {"x": high, "y": high * k}]))
+        .mark_line(color="#999999", strokeDash=[] if k == 1 else [4, 4], strokeWidth=1, clip=True)
+        .encode(x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward))
+        for k in (1.0, 0.5, 2.0)
+    ]
+    base = alt.Chart(alt.Data(values=rows))
+    dots = base.mark_point(filled=True, size=45, opacity=0.9).encode(
+        x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), color=alt.Color("colour:N", scale=None)
+    )
+    # A label without a free place would hide others: its point is found in the table.
+    clear = alt.Chart(alt.Data(values=[row for row in rows if row["shown"]]))
+    lines = clear.mark_rule(color="#cccccc", strokeWidth=0.7).encode(
+        x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), x2="at_x:Q", y2="at_y:Q"
+    )
+    texts = clear.mark_text(fontSize=10, color="#222222").encode(
+        x=axis(alt.X, "at_x", across), y=axis(alt.Y, "at_y", upward), text="label:N"
+    )
+    title = alt.TitleParams(
+        "Predicted against published",
+        subtitle="green: silicon, blue: boards, orange: designers' estimates, pink: claims; dashed: half and double",
+        anchor="start",
+    )
+    chart = alt.layer(*guides, lines, dots, texts).properties(width=SIDE, height=SIDE, title=title)
+    return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
+
+
+def _point_cells(point: Point) -> list[str]:
+    """One figure."""
+    places = fmt.decimals(max(point.published, point.predicted), 3)
+    return [
+        point.chip + ("*" if point.fitted else ""), point.network, str(point.batch), point.precision, point.quantity,
+        fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), _signed(point.error), point.bound_by,
+    ]  # fmt: skip
+
+
+def _summary_cells(one: Summary) -> list[str]:
+    """One summary."""
+    rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
+    return [
+        one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), _signed(one.worst), rank
+    ]  # fmt: skip
+
+
+def _baseline_rows(found: Validation) -> list[list[str]]:
+    """The model and both baselines, over what was measured."""
+    return [
+        [name, *_summary_cells(one)]
+        for name, summaries in found.baselines.items()
+        for one in summaries
+        if "measured" in one.group
+    ]
+
+
+def _signed(error: float) -> str:
+    """A signed percentage."""
+    return f"{100 * error:+.1f} %"
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Table:
+    """A table whose first `left` columns are words."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < left or heading == "bound by" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _markdown(headings: Sequence[str], rows: Any) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}", *(f"| {' | '.join(row)} |" for row in rows)]

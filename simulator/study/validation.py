@@ -1,0 +1,304 @@
+"""Published figures against the model: signed errors, their summary, and two baselines the model must beat.
+
+Every result in a chip file whose chip has an array and whose network is bundled is compared, and the single figures of
+`simulator/data/validation.yaml`. Nothing is fitted here. What cannot be compared is listed with the reason.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from simulator.bundled import networks
+from simulator.chip.library import Entry
+from simulator.chip.load import load_chip
+from simulator.chip.published import Row
+from simulator.chip.schema import Architecture
+from simulator.errors import InputError
+from simulator.graph.build import Graph, NetworkBuilder
+from simulator.graph.load import load_network
+from simulator.result import Result
+from simulator.simulate import simulate
+
+FREE_BATCH = 8
+"""Batch at which a result with a free batch is simulated: large enough to share weights."""
+
+THROUGHPUT = "throughput"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One figure."""
+
+    group: str
+    chip: str
+    network: str
+    batch: int
+    precision: str
+    quantity: str
+    """`throughput` [1/s], `tops`, `array_active` (share), `array_ms.LAYER`, `layer_ms.LAYER` [ms], `dram_mb.PREFIX`."""
+    published: float
+    predicted: float
+    roofline: float | None
+    """Throughput of a plain roofline; None for other quantities."""
+    utilised: float | None
+    """Throughput of the same chip at full utilisation; the other baseline takes a constant share of it."""
+    fitted: bool
+    """Whether a constant of the model was fitted on figures of this chip."""
+    bound_by: str
+    source: str
+    note: str | None = None
+
+    @property
+    def error(self) -> float:
+        """Predicted / published - 1."""
+        return self.predicted / self.published - 1.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Errors of one group."""
+
+    group: str
+    count: int
+    median: float
+    """Median of the absolute errors."""
+    ninetieth: float
+    """90th percentile of them: the smallest that nine in ten do not exceed."""
+    worst: float
+    """Largest, with its sign."""
+    spearman: float | None
+    """Rank correlation of predicted and published throughputs; None below three."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All of it."""
+
+    points: tuple[Point, ...]
+    left_out: tuple[tuple[str, int], ...]
+    """Reason, and how many published results it keeps out."""
+    summaries: tuple[Summary, ...]
+    baselines: dict[str, tuple[Summary, ...]]
+    """The same summary of throughputs for `model`, `constant utilisation` and `roofline`."""
+    utilisation: float
+    """The constant of the first baseline, the best one for these rows."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for entry, point in zip(data["points"], self.points, strict=True):
+            entry["error"] = point.error
+        return data
+
+
+@cache
+def book() -> Mapping[str, Any]:
+    """`simulator/data/validation.yaml`."""
+    text = (Path(__file__).parent.parent / "data" / "validation.yaml").read_text(encoding="utf-8")
+    data: dict[str, Any] = yaml.safe_load(text)
+    return data
+
+
+def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: None) -> Validation:
+    """Compare everything published about these chips that the model can say something about.
+
+    tell: called with the name of each chip when its turn comes.
+    """
+    points: list[Point] = []
+    reasons: dict[str, int] = {}
+    for chip in chips:
+        if chip.architecture is not None:
+            tell(chip.name)
+            points += _results(chip, reasons) + _extras(chip)
+        elif chip.published.results:
+            _count(reasons, "the chip's array is not described", len(chip.published.results))
+    ordered = tuple(sorted(points, key=lambda p: (p.group, p.chip, p.network, p.batch, p.precision, p.quantity)))
+    rates = [p for p in ordered if p.quantity == THROUGHPUT]
+    shares = [p.published / p.utilised for p in rates if p.utilised]
+    utilisation = math.exp(median(map(math.log, shares))) if shares else 1.0
+    baselines = {
+        "model": _summaries(rates, lambda p: p.predicted),
+        "constant utilisation": _summaries(rates, lambda p: utilisation * (p.utilised or 0.0)),
+        "roofline": _summaries(rates, lambda p: p.roofline or 0.0),
+    }
+    everything = _summaries(ordered, lambda p: p.predicted)
+    listed = tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
+    return Validation(ordered, listed, everything, baselines, utilisation)
+
+
+def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
+    """The published results of one chip, of equal conditions the highest."""
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in chip.published.results:
+        reason = _why_not(chip, row)
+        if reason is not None:
+            _count(reasons, reason)
+            continue
+        key = (
+            row.network, str(row.params), row.image_size, row.sequence_length, row.batch, row.precision, row.mode,
+            str(row.settings),
+        )  # fmt: skip
+        if key in best:
+            _count(reasons, "measured again under the same conditions, and lower")
+        if key not in best or row.throughput_per_s > best[key].throughput_per_s:
+            best[key] = row
+    return [_point(chip, row) for row in best.values()]
+
+
+def _why_not(chip: Entry, row: Row) -> str | None:
+    """Why a result is not compared; None where it is."""
+    array = None if chip.architecture is None else chip.architecture.array
+    if row.not_modelled is not None:
+        return row.not_modelled
+    if row.confidence in ("recalled", "low"):
+        return "the figure itself is unchecked"
+    if row.mode in book()["left_out"]:
+        return str(book()["left_out"][row.mode])
+    if row.network not in networks():
+        return f"{row.network} is not bundled"
+    if array is None or (row.precision or "int8") not in array.rate:
+        return f"the array has no {row.precision}"
+    return None
+
+
+def _count(reasons: dict[str, int], reason: str, number: int = 1) -> None:
+    """Count what is left out."""
+    reasons[reason] = reasons.get(reason, 0) + number
+
+
+def _point(chip: Entry, row: Row) -> Point:
+    """One result beside its prediction."""
+    params = dict(row.params)
+    for name in ("image_size", "sequence_length"):
+        if getattr(row, name) is not None:
+            params[name] = getattr(row, name)
+    graph = load_network(row.network, **params)
+    machine = _machine(chip, row.settings)
+    batch, precision = row.batch or FREE_BATCH, row.precision or "int8"
+    result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
+    mode = row.mode or "claim"
+    one_at_a_time = mode in book()["latency_modes"]
+    predicted = batch / result.latency_s if one_at_a_time else result.throughput_per_s
+    shown = row.network + "".join(f" {key}={value}" for key, value in sorted(row.params.items()))
+    if row.image_size not in (None, 224):
+        shown += f" {row.image_size}"
+    peak = machine.peak_tops(precision) * 1e12 / 2 / (result.macs / batch)
+    return Point(
+        group_of(chip.name, mode), chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
+        _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.bound_by,
+        chip.published.sources.get(row.source or "", ""), row.note,
+    )  # fmt: skip
+
+
+def group_of(chip: str, mode: str) -> str:
+    """The kind of evidence."""
+    group = str(book()["groups"][mode])
+    return "measured boards" if group.startswith("measured") and chip in book()["boards"] else group
+
+
+def _machine(chip: Entry, settings: Mapping[str, Any]) -> Architecture:
+    """The chip, with the keys that differ for a figure."""
+    if chip.architecture is None:
+        raise InputError(f"{chip.name}: array: missing; this chip can be compared, not simulated")
+    return load_chip(chip.name, set=dict(settings)) if settings else chip.architecture
+
+
+def _roofline(result: Result, machine: Architecture, graph: Graph, precision: str) -> float:
+    """Throughput of the plain roofline: MACs at peak, or every weight and the network's ends once at nominal bandwidth."""
+    compute_s = result.macs / (machine.peak_tops(precision) * 1e12 / 2)
+    bandwidth = machine.dram_peak_bytes_per_s or machine.host_bytes_per_s
+    width = {"int16": 2.0, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}.get(precision, 1.0)
+    moved = 0.0
+    for name, data in graph.nodes(data=True):
+        layer = data["layer"]
+        moved += layer.weight_elements * width if layer.kind in ("conv", "dense") and machine.dram is not None else 0.0
+        if graph.in_degree(name) == 0 or graph.out_degree(name) == 0:
+            moved += layer.output_elements * width * result.batch
+    return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)
+
+
+def _extras(chip: Entry) -> list[Point]:
+    """Counters and single layers."""
+    found = []
+    for entry in book()["points"]:
+        if entry["chip"] != chip.name:
+            continue
+        machine = _machine(chip, entry.get("settings", {}))
+        graph = _stack(entry["network"], **entry["stack"]) if "stack" in entry else load_network(entry["network"])
+        result = simulate(graph, machine, batch=entry["batch"], precision=entry["precision"], gains=False)
+        found += [
+            Point(
+                "measured silicon", chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
+                float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
+                result.bound_by, book()["sources"][entry["source"]],
+            )
+            for quantity, value in entry["figures"].items()
+        ]  # fmt: skip
+    return found
+
+
+def _stack(name: str, width: int, layers: int) -> Graph:
+    """Dense layers of equal width, each with its activation: a network of which only size and depth are public."""
+    net = NetworkBuilder(name)
+    x = net.input(width, 1, 1)
+    for number in range(1, layers + 1):
+        x = net.dense(x, width, activation="relu", name=f"dense{number}")
+    return net.build()
+
+
+def measured(quantity: str, result: Result, machine: Architecture) -> float:
+    """The model's value of a quantity of `Point`; a prefix of layer names sums them."""
+    what, _, name = quantity.partition(".")
+    if what == "tops":
+        return result.throughput_per_s * 2 * result.macs / result.batch / 1e12
+    if what == "array_active":
+        return result.waterfall_period["ideal_s"] / math.fsum(result.waterfall_period.values())
+    layers = [layer for layer in result.layers if layer.name.startswith(name)]
+    if what == "array_ms":
+        return math.fsum(layer.cycles for layer in layers) / machine.clock_hz * 1e3
+    if what == "layer_ms":
+        return math.fsum(layer.latency_s for layer in layers) * 1e3
+    return math.fsum(layer.dram_bytes for layer in layers) / 1e6
+
+
+def _summaries(points: Sequence[Point], value: Callable[[Point], float]) -> tuple[Summary, ...]:
+    """One summary a group, one of everything measured, one of what was measured on chips nothing was fitted on."""
+    groups = sorted({point.group for point in points})
+    chosen = [(group, [p for p in points if p.group == group]) for group in groups]
+    seen = [p for p in points if p.group.startswith("measured")]
+    chosen += [("all measured", seen), ("measured, nothing fitted on the chip", [p for p in seen if not p.fitted])]
+    return tuple(_summary(name, rows, value) for name, rows in chosen if rows)
+
+
+def _summary(name: str, points: Sequence[Point], value: Callable[[Point], float]) -> Summary:
+    """Errors of some points."""
+    errors = [value(p) / p.published - 1.0 for p in points]
+    sizes = sorted(map(abs, errors))
+    rates = [(value(p), p.published) for p in points if p.quantity == THROUGHPUT]
+    return Summary(
+        name, len(points), median(sizes), sizes[math.ceil(0.9 * len(sizes)) - 1], max(errors, key=abs),
+        spearman([a for a, _ in rates], [b for _, b in rates]),
+    )  # fmt: skip
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Rank correlation, ties sharing their mean rank; None for fewer than three pairs or a constant side."""
+    if len(first) < 3:
+        return None
+    a, b = _ranks(first), _ranks(second)
+    mean = (len(a) + 1) / 2
+    over = math.fsum((x - mean) * (y - mean) for x, y in zip(a, b, strict=True))
+    under = math.sqrt(math.fsum((x - mean) ** 2 for x in a) * math.fsum((y - mean) ** 2 for y in b))
+    return over / under if under else None
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """Ranks from 1; equal values share the mean of theirs."""
+    ordered = sorted(values)
+    return [ordered.index(v) + (ordered.count(v) + 1) / 2 for v in values]

@@ -1,0 +1,153 @@
+"""The validation: the page is what the command writes, the summary is right, and the model beats both baselines."""
+
+import importlib.util
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator import load_chip, load_network, simulate
+from simulator.chip.library import library, simulable
+from simulator.cli import main
+from simulator.report.validation_page import validation_chart, validation_page
+from simulator.study.validation import book, spearman, validate
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def found():
+    return validate(library().values())
+
+
+def summary(summaries, group):
+    return next(one for one in summaries if one.group == group)
+
+
+def test_the_page_is_up_to_date(found):
+    page = (DOCS / "validation.md").read_text(encoding="utf-8")
+    assert page == validation_page(found, "validation.svg"), "rooftile validate --page docs/validation.md writes it"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vl_convert") is None, reason="needs the extra 'charts'")
+def test_the_picture_is_up_to_date(found):
+    from simulator.report.page import content  # noqa: PLC0415
+
+    again = content(validation_chart(found), ".svg")
+    assert (DOCS / "validation.svg").read_bytes() == again, "rooftile validate --page docs/validation.md writes it"
+
+
+def test_errors_by_hand(found):
+    vgg = next(p for p in found.points if (p.chip, p.network) == ("dpu_b4096", "vgg16"))
+    assert vgg.published == 21.72  # many host threads: one keeps the chip waiting
+    own = simulate("vgg16", "dpu_b4096", gains=False).throughput_per_s
+    assert (vgg.predicted, vgg.error) == (own, own / 21.72 - 1)
+    # Roofline: 15.47 GMAC at 614.4 GMAC/s, or 138 MB of weights and the ends at 19.2 GB/s: MACs.
+    graph = load_network("vgg16")
+    macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
+    assert vgg.roofline == pytest.approx(0.6144e12 / macs)
+    assert vgg.utilised == pytest.approx(0.6144e12 / macs)
+
+
+def test_a_roofline_of_memory_by_hand(found):
+    point = next(p for p in found.points if (p.chip, p.published) == ("nvdla_32", 3.6))
+    graph = load_network("resnet50_v1")
+    weights = sum(d["layer"].weight_elements for _, d in graph.nodes(data=True) if d["layer"].kind in ("conv", "dense"))
+    memory = 0.5e9 / (weights + 3 * 224 * 224 + 1000)
+    macs = sum(d["layer"].macs for _, d in graph.nodes(data=True))
+    assert point.roofline == pytest.approx(min(memory, 32e9 / macs))
+
+
+def test_one_query_at_a_time_is_compared_with_latency(found):
+    point = next(p for p in found.points if (p.chip, p.precision, p.batch) == ("bm1684x", "int8", 4))
+    latency_s = simulate("resnet50", "bm1684x", batch=4, gains=False).latency_s
+    assert point.predicted == 4 / latency_s
+
+
+def test_settings_of_a_figure_count(found):
+    clocks = {
+        p.published: p.predicted for p in found.points if (p.chip, p.network, p.batch) == ("ncore", "resnet50", 1)
+    }
+    assert len(clocks) == 2
+    slow = load_chip("ncore", set={"clock_mhz": 2000})
+    assert clocks[min(clocks)] == pytest.approx(1 / simulate("resnet50", slow, gains=False).latency_s)
+
+
+def test_summaries_by_hand(found):
+    measured = [p for p in found.points if p.group.startswith("measured")]
+    one = summary(found.summaries, "all measured")
+    errors = sorted(abs(p.error) for p in measured)
+    assert one.count == len(errors) >= 50
+    middle = len(errors) // 2
+    assert one.median == (errors[middle] if len(errors) % 2 else (errors[middle - 1] + errors[middle]) / 2)
+    assert sum(e <= one.ninetieth for e in errors) >= 0.9 * len(errors)
+    assert abs(one.worst) == errors[-1]
+
+
+def test_the_model_beats_both_baselines(found):
+    model, constant, roofline = (
+        summary(found.baselines[name], "all measured") for name in ("model", "constant utilisation", "roofline")
+    )
+    assert model.median < 0.7 * constant.median < 0.7 * roofline.median
+    assert model.ninetieth < 0.5 * constant.ninetieth
+    assert model.spearman > max(constant.spearman, roofline.spearman, 0.95)
+
+
+def test_nothing_is_dropped_silently(found):
+    results = sum(len(chip.published.results) for chip in library().values())
+    extras = sum(len(entry["figures"]) for entry in book()["points"])
+    assert results + extras == len(found.points) + sum(number for _, number in found.left_out)
+    assert {entry["chip"] for entry in book()["points"]} <= set(simulable())
+    assert {entry["source"] for entry in book()["points"]} == set(book()["sources"])
+    assert set(book()["fitted"]) <= set(simulable())
+
+
+def test_every_point_has_a_source(found):
+    assert not [p for p in found.points if not p.source]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=12))
+def test_rank_correlation(pairs):
+    a, b = [float(x) for x, _ in pairs], [float(y) for _, y in pairs]
+    got = spearman(a, b)
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert got is None
+        return
+    assert -1 - 1e-12 <= got <= 1 + 1e-12
+    assert spearman(a, a) == pytest.approx(1)
+    assert spearman(a, [-x for x in a]) == pytest.approx(-1)
+    assert spearman([x**3 for x in a], b) == pytest.approx(got)
+    if len(set(a)) == len(a) and len(set(b)) == len(b):
+        n = len(a)
+        gaps = (sorted(a).index(x) - sorted(b).index(y) for x, y in zip(a, b, strict=True))
+        assert got == pytest.approx(1 - 6 * math.fsum(d * d for d in gaps) / (n * (n * n - 1)))
+
+
+def test_the_command(tmp_path, capsys):
+    assert main(["validate", "groq_tsp", "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["points"][0]["error"] == data["points"][0]["predicted"] / data["points"][0]["published"] - 1
+    page = tmp_path / "v.md"
+    assert main(["validate", "nvdla_512", "--page", str(page)]) == 0
+    assert "![predicted against published throughput](v.svg)" in page.read_text(encoding="utf-8")
+    assert (tmp_path / "v.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert "nvdla_512" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["groq"], "groq: must be a bundled chip; did you mean 'groq_tsp'?"),
+        (["t4"], "t4: nothing published about it can be modelled"),
+        (["groq_tsp", "--page", "/none/v.md"], "--page: cannot write '/none/v.md': there is no folder '/none'"),
+        (["groq_tsp", "--plot", "v.gif"], "--plot: must end in"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys):
+    assert main(["validate", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
