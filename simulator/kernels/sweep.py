@@ -49,8 +49,8 @@ def insert_point(out, count, at, pool):
 
 
 @kernel
-def stair(lo, hi, base, pool, room, first, marks, out):
-    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many."""
+def locate(lo, hi, pool, room):
+    """First pool row of lo..hi whose footprint is above `room`."""
     low, high = lo, hi
     while low < high:
         middle = (low + high) // 2
@@ -58,15 +58,37 @@ def stair(lo, hi, base, pool, room, first, marks, out):
             low = middle + 1
         else:
             high = middle
-    if low == lo:
-        return 0
-    block = (low - 1 - lo) // MARK
-    count = 0
-    for j in range(first[base + block], first[base + block + 1]):
-        out[count] = marks[j]
-        count += 1
-    for at in range(lo + block * MARK, low):
-        count = insert_point(out, count, at, pool)
+    return low
+
+
+@kernel
+def stair(lo, hi, base, pool, room, first, marks, kept, stairs):
+    """Fill `stairs` with the points of pool rows lo..hi that fit `room` and that no other beats, bytes rising.
+
+    kept: int64[4], what `stairs` holds from the call before: lo, rows that fitted, points, and whether it is of use; SRAM
+    sizes come in rising order, so often few rows are new, or none. base: where the rows' blocks begin in `first`. Returns
+    how many points there are, or -1 where they may not fit in `stairs`.
+    """
+    low, count = kept[1], kept[2]
+    known = kept[3] == 1 and kept[0] == lo and (low == lo or pool[low - 1, 0] <= room)
+    if not known or (low + MARK < hi and pool[low + MARK, 0] <= room):
+        end = locate(lo, hi, pool, room)
+        low, count = lo, 0
+        if end > lo:
+            block = (end - 1 - lo) // MARK
+            low = lo + block * MARK
+            for j in range(first[base + block], first[base + block + 1]):
+                if count == stairs.shape[0]:
+                    return -1
+                stairs[count] = marks[j]
+                count += 1
+    while low < hi and pool[low, 0] <= room:
+        if count == stairs.shape[0]:
+            kept[3] = 0
+            return -1
+        count = insert_point(stairs, count, low, pool)
+        low += 1
+    kept[0], kept[1], kept[2], kept[3] = lo, low, count, 1
     return count
 
 
@@ -90,31 +112,14 @@ def share(size, order, weights, channels, kept):
 
 
 @kernel
-def choices(
-    first,
-    source,
-    target,
-    spans,
-    spans_kept,
-    costs,
-    steps,
-    pool,
-    blocks,
-    marks,
-    room,
-    weights,
-    kept,
-    points,
-    reach,
-    begins,
-    ways,
-    amounts,
-):
+def choices(net, weights, room, slot, listing):
     """List what each step can do in `room` bytes: begins[step], ways (source, target, point), amounts (cycles, bytes).
 
-    kept: bytes of each step's weights that stay in SRAM. points, reach: scratch. Returns the number of choices, 0 where no
-    schedule fits, -1 where the list is too short.
+    kept: bytes of each step's weights that stay in SRAM. slot: which of the staircases kept from one SRAM size to the next
+    to use. Returns the number of choices, 0 where no schedule fits, -1 where a list is too short.
     """
+    first, source, target, spans, spans_kept, costs, steps, pool, blocks, marks, _ = net
+    reach, begins, ways, amounts, kept, _, held, stairs = listing
     count, states, wide = 0, reach.shape[1], ways.shape[0]
     for state in range(states):
         reach[0, state] = 0
@@ -135,19 +140,20 @@ def choices(
                 lo, hi, base = spans_kept[move, 0], spans_kept[move, 1], spans_kept[move, 2]
             found = 1
             if lo < hi:
-                found = stair(lo, hi, base, pool, left, blocks, marks, points)
+                found = stair(lo, hi, base, pool, left, blocks, marks, held[slot, move], stairs[slot, move])
             if found == 0:
                 continue
-            if count + found > wide:
+            if found < 0 or count + found > wide:
                 return -1
             reach[after, target[move]] = 1
             for i in range(found):
                 ways[count, 0], ways[count, 1], ways[count, 2] = source[move], target[move], -1
                 amounts[count, 0], amounts[count, 1] = steps[step, 1], beside
                 if lo < hi:
-                    ways[count, 2] = points[i]
-                    amounts[count, 0] = max(steps[step, 1], pool[points[i], 2])
-                    amounts[count, 1] = max(0.0, pool[points[i], 1] + beside)
+                    point = stairs[slot, move, i]
+                    ways[count, 2] = point
+                    amounts[count, 0] = max(steps[step, 1], pool[point, 2])
+                    amounts[count, 1] = max(0.0, pool[point, 1] + beside)
                 count += 1
         if begins[step] == count:
             return 0
@@ -167,31 +173,40 @@ def relax(
     size,
     time,
     moved,
-    source,
     new_time,
     new_moved,
-    target,
     way,
     number,
-    row,
+    cost,
+    wins,
 ):
-    """One choice for a block of points: better times, then fewer bytes, replace what the target state had."""
+    """One choice for a block of points: better times, then fewer bytes, replace what the target state had.
+
+    Short loops that each write one array: the compiler turns those into vector instructions, and one long loop it does not.
+    """
     for p in range(size):
         on_chip, outer = cycles * cycle_s[begin + p], total * byte_s[begin + p]
         large = on_chip if on_chip > outer else outer
         small = outer if on_chip > outer else on_chip
-        at = time[source, p] + (large + phi * small + overhead_s[begin + p])
-        sum_ = total + moved[source, p]
-        old, old_sum = new_time[target, p], new_moved[target, p]
-        better = (at < old) | ((at == old) & (sum_ < old_sum))
-        new_time[target, p] = at if better else old
-        new_moved[target, p] = sum_ if better else old_sum
-        way[row, p] = number if better else way[row, p]
+        cost[p] = large + phi * small + overhead_s[begin + p]
+    for p in range(size):
+        at = time[p] + cost[p]
+        tie = (at == new_time[p]) & (moved[p] + total < new_moved[p])
+        wins[p] = 1.0 if at < new_time[p] else (1.0 if tie else 0.0)
+    for p in range(size):
+        new_time[p] = time[p] + cost[p] if wins[p] > 0.5 else new_time[p]
+    for p in range(size):
+        new_moved[p] = moved[p] + total if wins[p] > 0.5 else new_moved[p]
+    for p in range(size):
+        way[p] = number if wins[p] > 0.5 else way[p]
 
 
 @kernel
-def run_block(begins, ways, amounts, phi, cycle_s, byte_s, overhead_s, begin, size, times, moveds, way):
+def run_block(listing, machines, phi, begin, size, running):
     """The programme over one block of points; way[step * states + state, p] is the choice. Final times in times[steps % 2]."""
+    _, begins, ways, amounts, _, _, _, _ = listing
+    cycle_s, byte_s, overhead_s, _ = machines
+    times, moveds, way, cost, wins = running
     states, steps = times.shape[1], begins.shape[0] - 1
     for state in range(states):
         for p in range(size):
@@ -204,9 +219,11 @@ def run_block(begins, ways, amounts, phi, cycle_s, byte_s, overhead_s, begin, si
             for p in range(size):
                 times[after, state, p], moveds[after, state, p] = math.inf, math.inf
         for number in range(begins[step], begins[step + 1]):
+            source, target = ways[number, 0], ways[number, 1]
             relax(
-                amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, begin, size, times[now], moveds[now],
-                ways[number, 0], times[after], moveds[after], ways[number, 1], way, number, step * states + ways[number, 1],
+                amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, begin, size, times[now, source],
+                moveds[now, source], times[after, target], moveds[after, target], way[step * states + target], number, cost,
+                wins,
             )  # fmt: skip
 
 
@@ -268,31 +285,31 @@ def pairwise(values, size, sums, todo):
 
 
 @kernel
-def roof_of(path, ways, steps, detail, step_s, cycle_s, overhead_s, has_dram, host_s, time_s, parts):
+def roof_of(path, ways, steps, parts_of, step_s, cycle_s, overhead_s, has_dram, host_s, time_s, parts):
     """Number of the roof that costs most, by the waterfall of `schedule.waterfall.split`; parts: float64[8], scratch."""
     edges, filling, loading, wait = 0.0, 0.0, 0.0, 0.0
     for roof in range(8):
         parts[roof] = 0.0
     for step in range(path.shape[0]):
-        point, left = ways[path[step], 2], step_s[step]
+        point, left = path[step], step_s[step]
         busy, vector, sets, most = 0.0, steps[step, 1] * cycle_s, 0, 0.0
-        if point >= 0:
-            left -= min(detail[point, 0] * cycle_s, left)
-            part = min(detail[point, 1] * cycle_s, left)
+        if ways[point, 2] >= 0:
+            left -= min(parts_of[point, 0] * cycle_s, left)
+            part = min(parts_of[point, 1] * cycle_s, left)
             edges += part
             left -= part
-            part = min(detail[point, 2] * cycle_s, left)
+            part = min(parts_of[point, 2] * cycle_s, left)
             filling += part
             left -= part
-            part = min(detail[point, 3] * cycle_s, left)
+            part = min(parts_of[point, 3] * cycle_s, left)
             loading += part
             left -= part
-            busy = detail[point, 4] * cycle_s
+            busy = parts_of[point, 4] * cycle_s
             most = busy
-            if detail[point, 5] * cycle_s > most:
-                sets, most = 1, detail[point, 5] * cycle_s
-            if detail[point, 6] * cycle_s > most:
-                sets, most = 2, detail[point, 6] * cycle_s
+            if parts_of[point, 5] * cycle_s > most:
+                sets, most = 1, parts_of[point, 5] * cycle_s
+            if parts_of[point, 6] * cycle_s > most:
+                sets, most = 2, parts_of[point, 6] * cycle_s
         if vector > most:
             sets, most = 3, vector
         if sets > 0:
@@ -313,29 +330,29 @@ def roof_of(path, ways, steps, detail, step_s, cycle_s, overhead_s, has_dram, ho
 
 
 @kernel
-def walk_block(
-    begins, ways, amounts, steps, detail, phi, cycle_s, byte_s, overhead_s, begin, size, times, way, kept_bytes, has_dram,
-    host_s, path, step_s, outer, feeds, parts, sums, todo, order, out,
-):  # fmt: skip
+def walk_block(steps, listing, machines, phi, begin, size, running, answering, kept_bytes, has_dram, host_s, out):
     """Follow the choices of a block back and write the answers of the points that are faster than what `out` has."""
+    _, begins, ways, amounts, _, parts_of, _, _ = listing
+    cycle_s, byte_s, overhead_s, order = machines
+    times, _, way, _, _ = running
+    path, step_s, outer, feeds, parts, sums, todo = answering
     states, count = times.shape[1], begins.shape[0] - 1
     for p in range(size):
-        row = order[begin + p]
+        row, at = order[begin + p], begin + p
         # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
         if times[count % 2, 0, p] >= out[row, 0]:
             continue
         state, fed = 0, 0
         for step in range(count - 1, -1, -1):
-            number = way[step * states + state, p]
-            path[step] = number
-            state = ways[number, 0]
+            path[step] = way[step * states + state, p]
+            state = ways[path[step], 0]
         for step in range(count):
             number = path[step]
-            on_chip, memory = amounts[number, 0] * cycle_s[begin + p], amounts[number, 1] * byte_s[begin + p]
-            step_s[step] = max(on_chip, memory) + phi * min(on_chip, memory) + overhead_s[begin + p]
+            on_chip, memory = amounts[number, 0] * cycle_s[at], amounts[number, 1] * byte_s[at]
+            step_s[step] = max(on_chip, memory) + phi * min(on_chip, memory) + overhead_s[at]
             outer[step] = max(0.0, amounts[number, 1])
             if ways[number, 2] >= 0:
-                feeds[fed] = detail[ways[number, 2], 7]
+                feeds[fed] = parts_of[number, 7]
                 fed += 1
         time_s = pairwise(step_s, count, sums, todo)
         if time_s >= out[row, 0]:
@@ -343,23 +360,14 @@ def walk_block(
         out[row, 0], out[row, 1], out[row, 2] = time_s, pairwise(outer, count, sums, todo), kept_bytes
         out[row, 3] = pairwise(feeds, fed, sums, todo)
         out[row, 4] = roof_of(
-            path,
-            ways,
-            steps,
-            detail,
-            step_s,
-            cycle_s[begin + p],
-            overhead_s[begin + p],
-            has_dram,
-            host_s,
-            time_s,
-            parts,
+            path, ways, steps, parts_of, step_s, cycle_s[at], overhead_s[at], has_dram, host_s, time_s, parts
         )
 
 
 @kernel
-def may_win(cycles, outer, count, phi, cycle_s, byte_s, overhead_s, begin, end, order, out):
+def may_win(cycles, outer, count, phi, machines, begin, end, out):
     """Whether a room with these least cycles and bytes can be faster than what `out` has, for any of these points."""
+    cycle_s, byte_s, overhead_s, order = machines
     for p in range(begin, end):
         on_chip, memory = cycles * cycle_s[p], outer * byte_s[p]
         busy = (1.0 - phi) * max(on_chip, memory) + phi * (on_chip + memory)
@@ -369,36 +377,33 @@ def may_win(cycles, outer, count, phi, cycle_s, byte_s, overhead_s, begin, end, 
 
 
 @kernel
-def try_room(net, keeping, machines, scratch, capacity, room, cycles, bytes_, begin, end, phi, has_dram, host_s, out):
-    """Points begin..end - 1, of one SRAM size, with `room` bytes for all but kept weights. -1: a list is too short.
+def try_room(net, keeping, machines, scratch, sizes, slot, least, span, phi, has_dram, host_s, out):
+    """Points of `span` (begin, end), of one SRAM size, with a room for all but kept weights. -1: a list is too short.
 
-    cycles, bytes_: no schedule in the room has fewer; 0 where nothing is known.
+    sizes: (SRAM, room). least: (cycles, bytes) that no schedule in the room stays below; 0 where nothing is known.
     """
-    first, source, target, spans, spans_kept, costs, steps, pool, blocks, marks, detail = net
+    listing, running, answering = scratch
     weights, channels, keep_order = keeping
-    cycle_s, byte_s, overhead_s, order = machines
-    points, reach, begins, ways, amounts, kept, times, moveds, way, path, step_s, outer, feeds, parts, sums, todo = (
-        scratch
-    )
-    count = steps.shape[0]
-    if not may_win(cycles, bytes_, count, phi, cycle_s, byte_s, overhead_s, begin, end, order, out):
+    steps, detail, count = net[6], net[10], net[6].shape[0]
+    begin, end = span
+    if not may_win(least[0], least[1], count, phi, machines, begin, end, out):
         return 0
-    stays = share(capacity - room, keep_order, weights, channels, kept)
-    listed = choices(
-        first, source, target, spans, spans_kept, costs, steps, pool, blocks, marks, capacity - stays, weights, kept,
-        points, reach, begins, ways, amounts,
-    )  # fmt: skip
+    stays = share(sizes[0] - sizes[1], keep_order, weights, channels, listing[4])
+    listed = choices(net, weights, sizes[0] - stays, slot, listing)
     if listed <= 0:
         return listed
+    ways, parts_of = listing[2], listing[5]
+    for number in range(listed):  # near each other, so that the points find them in the cache
+        if ways[number, 2] >= 0:
+            for column in range(8):
+                parts_of[number, column] = detail[ways[number, 2], column]
     for p in range(begin, end, BLOCK):
         size = min(BLOCK, end - p)
-        if not may_win(cycles, bytes_, count, phi, cycle_s, byte_s, overhead_s, p, p + size, order, out):
-            continue
-        run_block(begins, ways, amounts, phi, cycle_s, byte_s, overhead_s, p, size, times, moveds, way)
-        walk_block(
-            begins, ways, amounts, steps, detail, phi, cycle_s, byte_s, overhead_s, p, size, times, way, stays, has_dram,
-            host_s, path, step_s, outer, feeds, parts, sums, todo, order, out,
-        )  # fmt: skip
+        if may_win(least[0], least[1], count, phi, machines, p, p + size, out):
+            run_block(listing, machines, phi, p, size, running)
+            walk_block(
+                steps, listing, machines, phi, p, size, running, answering, stays, has_dram, host_s, out
+            )  # fmt: skip
     return 0
 
 
@@ -411,37 +416,32 @@ def residency_points(
     net: arrays of a pool (first, source and target of moves, spans, spans_kept, costs, steps, points, blocks, marks) and
     the on-chip parts of its points (`points.breakdowns`). keeping: bytes of each step's weights, of one output channel of
     them, and the steps in the order in which weights are kept. machines: seconds per cycle, byte and step of the points,
-    and their places in `out`. capacities, starts: distinct SRAM sizes, and where the points of each begin in `machines`.
-    rooms: sizes beside kept weights that are tried, rising; least[room]: cycles, and bytes without constant weights, that
-    no schedule in it stays below. Without rooms no weights are kept. host_s: of a batch on the host link beside a DRAM.
-    The answer is -1 where the list of choices is too short.
+    and their places in `out`. capacities, starts: distinct SRAM sizes, rising, and where the points of each begin in
+    `machines`. rooms: sizes beside kept weights that are tried, rising; least[room]: cycles, and bytes without constant
+    weights, that no schedule in it stays below. Without rooms no weights are kept. host_s: of a batch on the host link
+    beside a DRAM. The answer is -1 where a list is too short.
     """
     all_weights = 0.0
     for step in range(keeping[0].shape[0]):
         all_weights += keeping[0][step]
-    order = machines[3]
+    many = rooms.shape[0]
     for at in range(lo, hi):
-        capacity, begin, end = capacities[at], starts[at], starts[at + 1]
-        for p in range(begin, end):
-            out[order[p], 0] = math.inf
+        capacity, span = capacities[at], (starts[at], starts[at + 1])
+        for p in range(span[0], span[1]):
+            out[machines[3][p], 0] = math.inf
         # The same rooms in the same order as `schedule.keep`: of equally fast schedules the first counts.
-        if rooms.shape[0] > 0 and all_weights < capacity and try_room(
-            net, keeping, machines, scratch, capacity, capacity - all_weights, 0.0, 0.0, begin, end, phi, has_dram, host_s,
-            out,
-        ) < 0:  # fmt: skip
-            return -1
-        if try_room(
-            net, keeping, machines, scratch, capacity, capacity, 0.0, 0.0, begin, end, phi, has_dram, host_s, out
-        ) < 0:  # fmt: skip
-            return -1
-        for number in range(rooms.shape[0] - 1, -1, -1):
-            room = rooms[number]
-            if room >= capacity or capacity - room >= all_weights:
-                continue
-            bytes_ = least[number, 1] + max(0.0, all_weights - (capacity - room))
-            if try_room(
-                net, keeping, machines, scratch, capacity, room, least[number, 0], bytes_, begin, end, phi, has_dram, host_s,
-                out,
-            ) < 0:  # fmt: skip
+        for number in range(many + 1, -1, -1):
+            room, known = capacity, (0.0, 0.0)
+            if number == many + 1:
+                if many == 0 or all_weights >= capacity:
+                    continue
+                room = capacity - all_weights
+            elif number < many:
+                room = rooms[number]
+                if room >= capacity or capacity - room >= all_weights:
+                    continue
+                known = (least[number, 0], least[number, 1] + max(0.0, all_weights - (capacity - room)))
+            sizes = (capacity, room)
+            if try_room(net, keeping, machines, scratch, sizes, number, known, span, phi, has_dram, host_s, out) < 0:
                 return -1
     return 0

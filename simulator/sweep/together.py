@@ -65,14 +65,15 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
         pool.blocks, pool.marks, detail_of(pool),
     )  # fmt: skip
     out = np.empty((len(order), kernels.COLUMNS))
+    scratch = _scratch(pool, len(sizes) + 2)
     while True:
         done = kernels.residency_points(
-            net, _keeping(pool), columns, _scratch(pool).arrays, sizes, bounds, capacities, starts, 0, len(capacities),
+            net, _keeping(pool), columns, scratch.arrays, sizes, bounds, capacities, starts, 0, len(capacities),
             PHI[overlap], has_dram, host_s, out,
         )  # fmt: skip
         if done == 0:
             break
-        _scratch(pool).widen(pool)
+        scratch = _scratch(pool, len(sizes) + 2, grow=True)
     time_s, outer = out[:, kernels.TIME_S], out[:, kernels.OUTER_BYTES]
     kept = out[:, kernels.KEPT_BYTES]
     roof = np.where(np.isfinite(time_s), out[:, kernels.ROOF], 0.0).astype(np.int64)
@@ -118,39 +119,40 @@ def _rooms(pool: Pool, largest: float) -> tuple[Floats, Floats]:
 class _Scratch:
     """Arrays that the kernel writes to, kept from one call to the next."""
 
-    def __init__(self, pool: Pool, wide: int) -> None:
-        steps, states = len(pool.steps), pool.moves.states
-        self.wide, self.fits = wide, (steps, states)
-        self.arrays = (
-            np.empty(LONGEST, dtype=np.int64),
-            np.zeros((2, states), dtype=np.int64),
-            np.zeros(steps + 1, dtype=np.int64),
-            np.empty((wide, 3), dtype=np.int64),
-            np.empty((wide, 2)),
-            np.empty(steps),
-            np.empty((2, states, kernels.BLOCK)),
-            np.empty((2, states, kernels.BLOCK)),
-            np.zeros((steps * states, kernels.BLOCK), dtype=np.int64),
-            np.empty(steps, dtype=np.int64),
-            np.empty(steps),
-            np.empty(steps),
-            np.empty(steps),
-            np.empty(8),
-            np.empty(64),
+    def __init__(self, pool: Pool, slots: int, wide: int, stairs: int) -> None:
+        steps, states, moves = len(pool.steps), pool.moves.states, len(pool.moves.source)
+        self.wide, self.stairs, self.slots = wide, stairs, slots
+        self._held = np.zeros((slots, moves, 4), dtype=np.int64)
+        listing = (
+            np.zeros((2, states), dtype=np.int64), np.zeros(steps + 1, dtype=np.int64),
+            np.empty((wide, 3), dtype=np.int64), np.empty((wide, 2)), np.empty(steps), np.empty((wide, 8)),
+            self._held, np.empty((slots, moves, stairs), dtype=np.int64),
+        )  # fmt: skip
+        running = (
+            np.empty((2, states, kernels.BLOCK)), np.empty((2, states, kernels.BLOCK)),
+            np.zeros((steps * states, kernels.BLOCK), dtype=np.int64), np.empty(kernels.BLOCK), np.empty(kernels.BLOCK),
+        )  # fmt: skip
+        answering = (
+            np.empty(steps, dtype=np.int64), np.empty(steps), np.empty(steps), np.empty(steps), np.empty(8), np.empty(64),
             np.empty((128, 2), dtype=np.int64),
-        )
+        )  # fmt: skip
+        self.arrays = (listing, running, answering)
 
-    def widen(self, pool: Pool) -> None:
-        """Room for twice as many choices."""
-        self.__init__(pool, 2 * self.wide)  # type: ignore[misc]
+    def fresh(self) -> None:
+        """Forget the staircases of another call: SRAM sizes begin low again."""
+        self._held[:] = 0
 
 
 _own = threading.local()
 
 
-def _scratch(pool: Pool) -> _Scratch:
-    """This thread's scratch for a network of this form."""
-    found: _Scratch | None = getattr(_own, "scratch", None)
-    if found is None or found.fits != (len(pool.steps), pool.moves.states):
-        found = _own.scratch = _Scratch(pool, 8 * len(pool.moves.source) + 1024)
-    return found
+def _scratch(pool: Pool, slots: int, grow: bool = False) -> _Scratch:
+    """This thread's scratch for a pool with room for `slots` lists of staircases; with `grow`, twice as long ones."""
+    known: tuple[Pool, _Scratch] | None = getattr(_own, "scratch", None)
+    if known is None or known[0] is not pool or known[1].slots < slots:
+        known = (pool, _Scratch(pool, slots, 8 * len(pool.moves.source) + 1024, 32))
+    elif grow:
+        known = (pool, _Scratch(pool, slots, 2 * known[1].wide, min(2 * known[1].stairs, LONGEST)))
+    _own.scratch = known
+    known[1].fresh()
+    return known[1]
