@@ -54,8 +54,8 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         "Every published figure whose chip has an array and whose network is bundled, against the prediction. Nothing is",
         "scaled for a chip or a network: the constants that were fitted are listed below with their rows, and what is wrong is",
-        f"printed as wrong. Of the rows `{measured.group}`, the median absolute error is {fmt.share(measured.median)}, nine in ten"
-        f" are within {fmt.share(measured.ninetieth)},",
+        f"printed as wrong. Of the rows `{measured.group}`, the median absolute error is {fmt.share(measured.median)}, nine"
+        f" in ten are within {fmt.share(measured.ninetieth)},",
         f"and the worst is {_signed(measured.worst)}.",
         "",
         f"![predicted against published throughput]({picture})",
@@ -107,7 +107,7 @@ def _explanations(found: Validation) -> list[str]:
 
 
 MISSES = (
-    "**Centaur Ncore, Edge TPU, BM1684X** are predicted blind, from peak, SRAM and memory alone; how their lanes are used is"
+    "**Centaur Ncore, Edge TPU, BM1684X, TPU v3** are predicted blind, from peak, SRAM and memory alone; how their lanes are used is"
     " a guess (see their files), and neither the time a command takes nor that of the host is published. All are far too"
     " fast for small networks; Edge TPU is near where weights stream over its link.",
     "**DPU, smallest network**: 15 us a layer was fitted with one host thread; with several it is too much.",
