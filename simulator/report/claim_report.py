@@ -77,6 +77,8 @@ def _bounds(bounds: Sequence[Bound]) -> Table:
     table.add_column("", no_wrap=True)
     for bound in bounds:
         state = "unknown" if bound.available is None else "broken" if bound.broken else "holds"
+        if state == "holds" and bound.available is not None and bound.needed > bound.available:
+            state = "within the model's error"
         table.add_row(Text(bound.name), _amount(bound.needed), _amount(bound.available), bound.unit, state)
     return table
 
