@@ -22,7 +22,6 @@ Ints = npt.NDArray[np.int64]
 TILE_LOOPS = "gnkcpq"
 """Loops that tilings cut, in the order of `Shape.extents`; kernel rows and columns stay whole."""
 
-
 MOST_TILES = 1 << 17
 MOST_BATCH = 16
 """Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
@@ -164,9 +163,7 @@ def _axes(
 
 @functools.lru_cache(maxsize=4096)
 def _windows(extent: int, geometry: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
-    """Input rows that tiles of each size touch; see `tables.touched`. geometry: stride, dilation, kernel, pad,
-    plane.
-    """
+    """Input rows that tiles of each size touch; see `tables.touched`. geometry: stride, dilation, kernel, pad, plane."""
     out = np.empty((len(sizes), 3))
     tables.touched(extent, np.array(sizes, dtype=np.int64), *geometry, np.empty(geometry[-1], dtype=np.int64), out)
     return out
@@ -207,11 +204,22 @@ def _sizes(extent: int, every: bool, geometry: tuple[int, ...] | None = None) ->
     return tuple(size[keep].tolist())
 
 
+def _aligned(sizes: tuple[int, ...], extent: int, units: Ints) -> tuple[int, ...]:
+    """The sizes, and each rounded up to every unrolling: too many tiles to try every integer."""
+    size = np.array(sizes)[:, None]
+    rounded = np.minimum(-(-size // np.unique(units[units > 0])) * np.unique(units[units > 0]), extent)
+    return tuple(sorted({*sizes, *rounded.ravel().tolist()}))
+
+
+def _thinned(sizes: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """At most about `most` of the sizes, the smallest and the largest among them."""
+    at = np.linspace(0, len(sizes) - 1, max(2, min(most, len(sizes)))).astype(int)
+    return tuple(sizes[i] for i in np.unique(at))
+
+
 @dataclass(frozen=True)
 class _Pixels:
-    """What a pixel table depends on: N P Q, geometry of P and Q, units (n, p, q, flat) per unrolling, fold,
-    longest.
-    """
+    """What a pixel table depends on: N P Q, geometry of P and Q, units (n, p, q, flat) per unrolling, fold, longest."""
 
     extents: tuple[int, int, int]
     geometry: tuple[tuple[int, ...], tuple[int, ...]]
@@ -256,9 +264,7 @@ class _Pixels:
         return table
 
     def _steps(self, sizes: list[Ints], trips: list[Ints]) -> tuple[Floats, Floats]:
-        """Array steps and folds summed over the tiles, ragged ones included, for every unrolling: [tiles,
-        unrollings].
-        """
+        """Array steps and folds summed over the tiles, ragged ones included, for every unrolling: [tiles, unrollings]."""
         un, up, uq, flat = (np.array(column, dtype=np.int64) for column in zip(*self.units, strict=True))
         longest = None if self.longest is None else np.array(self.longest, dtype=np.int64)
         ragged = [extent - (t - 1) * size for extent, t, size in zip(self.extents, trips, sizes, strict=True)]
@@ -293,8 +299,11 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     bent = pixels.longest is not None or (pixels.fold is not None and bool(pixels.fold[2]))
     n_sizes = _batch_sizes(pixels.extents[0], tuple(sorted(set(units[:, 0].tolist()))), bent)
     area = len(n_sizes) * pixels.extents[1] * pixels.extents[2]
-    every = cut or (bent and area <= MOST_TILES)
-    sizes = [n_sizes, *(_sizes(e, every, g) for e, g in zip(pixels.extents[1:], pixels.geometry, strict=True))]
+    every = (cut or bent) and area <= MOST_TILES
+    sides = [_sizes(e, every, g) for e, g in zip(pixels.extents[1:], pixels.geometry, strict=True)]
+    if cut and not every:
+        sides = [_aligned(side, e, units[:, 1:]) for side, e in zip(sides, pixels.extents[1:], strict=True)]
+    sizes = [_thinned(n_sizes, MOST_TILES // (len(sides[0]) * len(sides[1]))), *sides]
     windows = [_windows(e, g, x) for e, g, x in zip(pixels.extents[1:], pixels.geometry, sizes[1:], strict=True)]
     n, p, q = (np.array(axis, dtype=np.int64) for axis in sizes)
     table = pixels.rows(n, p, q, *windows)
@@ -367,9 +376,7 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
 
 
 def _rules(spec: ArraySpec) -> Ints:
-    """Feed rules of the stationarity (inputs, weights, partial outputs) and what shares the SRAM; see
-    `on_chip_cycles`.
-    """
+    """Feed rules of the stationarity (inputs, weights, partial outputs) and what shares the SRAM; see `on_chip_cycles`."""
     feeds = {"weights": (0, 1, 1), "outputs": (0, 0, 2), "inputs": (1, 0, 1), "rows": (0, 1, 1)}[spec.stationary]
     held = tuple(int(word in spec.holds) for word in ("inputs", "weights", "outputs"))
     partial = 0 if spec.accumulator_bytes > 0 else feeds[2]
@@ -409,9 +416,7 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
 
 
 def _group_tiles(table: Floats) -> Floats:
-    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger
-    one.
-    """
+    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger one."""
     rows: list[int] = []
     for row in range(len(table) - 1, -1, -1):
         if not any((table[other, 2:] <= table[row, 2:]).all() for other in rows):

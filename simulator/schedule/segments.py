@@ -36,9 +36,18 @@ class _Choice:
     size: int
 
 
+MOST_SMALL = 16
+"""Sub-batches of up to so many items are tried whenever they divide the batch; larger ones only by halving it."""
+
+
 def divisors(batch: int) -> list[int]:
-    """Divisors of the batch below the batch, the largest first."""
-    return [size for size in range(batch // 2, 0, -1) if batch % size == 0]
+    """Sizes of sub-batches to try, the largest first: halves of halves of the batch, and small divisors."""
+    sizes = {size for size in range(1, min(batch - 1, MOST_SMALL) + 1) if batch % size == 0}
+    half = batch
+    while half % 2 == 0:
+        half //= 2
+        sizes.add(half)
+    return sorted(sizes, reverse=True)
 
 
 def cuts_of(pool: Pool, repeats: int) -> Floats:
