@@ -130,7 +130,7 @@ def test_the_command(tmp_path, capsys):
     assert main(["validate", "groq_tsp", "--json", "-"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["points"][0]["error"] == data["points"][0]["predicted"] / data["points"][0]["published"] - 1
-    page = tmp_path / "v.md"
+    page = tmp_path / "v.markdown"
     assert main(["validate", "nvdla_512", "--page", str(page)]) == 0
     assert "![predicted against published throughput](v.svg)" in page.read_text(encoding="utf-8")
     assert (tmp_path / "v.svg").read_text(encoding="utf-8").startswith("<svg")

@@ -107,8 +107,8 @@ def _explanations(found: Validation) -> list[str]:
 
 
 MISSES = (
-    "**Centaur Ncore, Edge TPU, BM1684X, TPU v3** are predicted blind, from peak, SRAM and memory alone; how their lanes are used is"
-    " a guess (see their files), and neither the time a command takes nor that of the host is published. All are far too"
+    "**Centaur Ncore, Edge TPU, BM1684X, TPU v3** are predicted blind, from peak, SRAM and memory alone; how their lanes are used"
+    " is a guess (see their files), and neither the time a command takes nor that of the host is published. All are far too"
     " fast for small networks; Edge TPU is near where weights stream over its link.",
     "**DPU, smallest network**: 15 us a layer was fitted with one host thread; with several it is too much.",
     "**Eyeriss**: loading kernel rows for each pass over the array is not modelled, so array times come out too short, and"
