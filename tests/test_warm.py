@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 PROGRAM = """
-from simulator.kernels import frontier, programme, roofs, warm
+from simulator import warm
+from simulator.kernels import frontier, programme, roofs
 from simulator import simulate
 warm.compile_schedules()
 for chip, batch in (("example_edge", 2), ("dpu_b4096", 1)):

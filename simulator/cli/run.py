@@ -44,8 +44,8 @@ def run(
 
     architecture = load_chip(chip, set=settings or [])
     graph = load_network(network, **values)
-    from simulator.kernels.warm import beside  # noqa: PLC0415
     from simulator.simulate import simulate  # noqa: PLC0415
+    from simulator.warm import beside  # noqa: PLC0415
 
     with beside() as compiling:
         if compiling:

@@ -1,4 +1,4 @@
-"""Compile the kernels of schedules into the disk cache: `python -m simulator.kernels.warm`.
+"""Compile the kernels of schedules into the disk cache: `python -m simulator.warm`.
 
 The command starts this beside itself when nothing is compiled yet: while one process compiles the search for tilings the
 other compiles the rest, and the first run is done in little more than half the time. The calls below have the types of
@@ -25,7 +25,7 @@ def beside() -> Iterator[bool]:
     if not cache_works():
         yield True
         return
-    command = [sys.executable, "-m", "simulator.kernels.warm"]
+    command = [sys.executable, "-m", "simulator.warm"]
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
