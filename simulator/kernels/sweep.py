@@ -1,20 +1,16 @@
-"""The residency programme for many points at once: one table of choices for each SRAM size, points innermost.
+"""The residency programme for many points at once: one list of choices for each SRAM size, points innermost.
 
-For overlap `none` and `layer`, whole batches. The answers equal `kernels.programme.residency`, to the last bit: the same
-additions in the same order, the same first of equals. Points differ in seconds per cycle, per byte and per step only; the
-choices of a step depend on the SRAM left alone, so each SRAM size has them listed once and every block of points runs
-through the list. (`insert_point` and `stair` stand in `programme` too: a kernel calls only its own file.)
+For overlap `none` and `layer`, whole batches. Answers equal `kernels.programme.residency` to the last bit: the same additions
+in the same order, the same first of equals. Points differ in seconds per cycle, per byte and per step; the choices of a step
+depend on the SRAM left alone. (`insert_point` stands in `programme` too: a kernel calls only its own file.)
 """
 
 import math
 
 from .jit import kernel
 
-BLOCK = 64
-"""Points that run through the programme together: their times and bytes stay in the nearest cache."""
-
-MARK = 32
-"""As in `kernels.programme`."""
+BLOCK, MARK = 64, 32
+"""Points that run through the programme together, so that they stay in the nearest cache; as in `kernels.programme`."""
 
 COLUMNS = 5
 TIME_S, OUTER_BYTES, KEPT_BYTES, FEED_BYTES, ROOF = 0, 1, 2, 3, 4
@@ -49,19 +45,6 @@ def insert_point(out, count, at, pool):
 
 
 @kernel
-def locate(lo, hi, pool, room):
-    """First pool row of lo..hi whose footprint is above `room`."""
-    low, high = lo, hi
-    while low < high:
-        middle = (low + high) // 2
-        if pool[middle, 0] <= room:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@kernel
 def stair(lo, hi, base, pool, room, first, marks, kept, stairs):
     """Fill `stairs` with the points of pool rows lo..hi that fit `room` and that no other beats, bytes rising.
 
@@ -72,8 +55,11 @@ def stair(lo, hi, base, pool, room, first, marks, kept, stairs):
     low, count = kept[1], kept[2]
     known = kept[3] == 1 and kept[0] == lo and (low == lo or pool[low - 1, 0] <= room)
     if not known or (low + MARK < hi and pool[low + MARK, 0] <= room):
-        end = locate(lo, hi, pool, room)
-        low, count = lo, 0
+        low, count, end = lo, 0, hi
+        while low < end:
+            middle = (low + end) // 2
+            low, end = (middle + 1, end) if pool[middle, 0] <= room else (low, middle)
+        low = lo
         if end > lo:
             block = (end - 1 - lo) // MARK
             low = lo + block * MARK
@@ -162,33 +148,21 @@ def choices(net, weights, room, slot, listing):
 
 
 @kernel
-def relax(
-    cycles,
-    total,
-    phi,
-    cycle_s,
-    byte_s,
-    overhead_s,
-    begin,
-    size,
-    time,
-    moved,
-    new_time,
-    new_moved,
-    way,
-    number,
-    cost,
-    wins,
-):
+def price(cycles, total, phi, cycle_s, byte_s, overhead_s, size, out):
+    """Time of a step for a block of points: max + phi min + overhead. [s]"""
+    for p in range(size):
+        on_chip, outer = cycles * cycle_s[p], total * byte_s[p]
+        large = on_chip if on_chip > outer else outer
+        small = outer if on_chip > outer else on_chip
+        out[p] = large + phi * small + overhead_s[p]
+
+
+@kernel
+def relax(cost, total, size, time, moved, new_time, new_moved, way, number, wins):
     """One choice for a block of points: better times, then fewer bytes, replace what the target state had.
 
     Short loops that each write one array: the compiler turns those into vector instructions, and one long loop it does not.
     """
-    for p in range(size):
-        on_chip, outer = cycles * cycle_s[begin + p], total * byte_s[begin + p]
-        large = on_chip if on_chip > outer else outer
-        small = outer if on_chip > outer else on_chip
-        cost[p] = large + phi * small + overhead_s[begin + p]
     for p in range(size):
         at = time[p] + cost[p]
         tie = (at == new_time[p]) & (moved[p] + total < new_moved[p])
@@ -205,14 +179,13 @@ def relax(
 def run_block(listing, machines, phi, begin, size, running):
     """The programme over one block of points; way[step * states + state, p] is the choice. Final times in times[steps % 2]."""
     _, begins, ways, amounts, _, _, _, _ = listing
-    cycle_s, byte_s, overhead_s, _ = machines
+    end = begin + size
+    cycle_s, byte_s, overhead_s = machines[0][begin:end], machines[1][begin:end], machines[2][begin:end]
     times, moveds, way, cost, wins = running
     states, steps = times.shape[1], begins.shape[0] - 1
     for state in range(states):
         for p in range(size):
-            times[0, state, p], moveds[0, state, p] = math.inf, math.inf
-    for p in range(size):
-        times[0, 0, p], moveds[0, 0, p] = 0.0, 0.0
+            times[0, state, p] = moveds[0, state, p] = math.inf if state > 0 else 0.0
     for step in range(steps):
         now, after = step % 2, 1 - step % 2
         for state in range(states):
@@ -220,34 +193,23 @@ def run_block(listing, machines, phi, begin, size, running):
                 times[after, state, p], moveds[after, state, p] = math.inf, math.inf
         for number in range(begins[step], begins[step + 1]):
             source, target = ways[number, 0], ways[number, 1]
+            price(amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, size, cost)
             relax(
-                amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, begin, size, times[now, source],
-                moveds[now, source], times[after, target], moveds[after, target], way[step * states + target], number, cost,
-                wins,
+                cost, amounts[number, 1], size, times[now, source], moveds[now, source], times[after, target],
+                moveds[after, target], way[step * states + target], number, wins,
             )  # fmt: skip
 
 
 @kernel
-def short_sum(values, begin, size):
+def short_sum(values, begin, size, eight):
     """Sum of up to 128 values from `begin` in the order of numpy: eight running sums, then their tree, then the rest."""
-    if size < 8:
-        total = 0.0
-        for i in range(begin, begin + size):
-            total += values[i]
-        return total
-    a, b, c, d = values[begin], values[begin + 1], values[begin + 2], values[begin + 3]
-    e, f, g, h = values[begin + 4], values[begin + 5], values[begin + 6], values[begin + 7]
-    end = begin + size - size % 8
-    for i in range(begin + 8, end, 8):
-        a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-        e += values[i + 4]
-        f += values[i + 5]
-        g += values[i + 6]
-        h += values[i + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total, end = 0.0, begin
+    if size >= 8:
+        end = begin + size - size % 8
+        for i in range(begin, end):
+            at = (i - begin) % 8
+            eight[at] = values[i] if i < begin + 8 else eight[at] + values[i]
+        total = ((eight[0] + eight[1]) + (eight[2] + eight[3])) + ((eight[4] + eight[5]) + (eight[6] + eight[7]))
     for i in range(end, begin + size):
         total += values[i]
     return total
@@ -262,7 +224,7 @@ def pairwise(values, size, sums, todo):
     the last two sums.
     """
     if size <= 128:
-        return short_sum(values, 0, size)
+        return short_sum(values, 0, size, sums[56:])
     pieces, have = 1, 0
     todo[0, 0], todo[0, 1] = 0, size
     while pieces > 0:
@@ -272,7 +234,7 @@ def pairwise(values, size, sums, todo):
             sums[have - 2] += sums[have - 1]
             have -= 1
         elif count <= 128:
-            sums[have] = short_sum(values, begin, count)
+            sums[have] = short_sum(values, begin, count, sums[56:])
             have += 1
         else:
             half = count // 2
@@ -285,83 +247,129 @@ def pairwise(values, size, sums, todo):
 
 
 @kernel
-def roof_of(path, ways, steps, parts_of, step_s, cycle_s, overhead_s, has_dram, host_s, time_s, parts):
-    """Number of the roof that costs most, by the waterfall of `schedule.waterfall.split`; parts: float64[8], scratch."""
-    edges, filling, loading, wait = 0.0, 0.0, 0.0, 0.0
-    for roof in range(8):
-        parts[roof] = 0.0
-    for step in range(path.shape[0]):
-        point, left = path[step], step_s[step]
-        busy, vector, sets, most = 0.0, steps[step, 1] * cycle_s, 0, 0.0
-        if ways[point, 2] >= 0:
-            left -= min(parts_of[point, 0] * cycle_s, left)
-            part = min(parts_of[point, 1] * cycle_s, left)
-            edges += part
-            left -= part
-            part = min(parts_of[point, 2] * cycle_s, left)
-            filling += part
-            left -= part
-            part = min(parts_of[point, 3] * cycle_s, left)
-            loading += part
-            left -= part
-            busy = parts_of[point, 4] * cycle_s
-            most = busy
-            if parts_of[point, 5] * cycle_s > most:
-                sets, most = 1, parts_of[point, 5] * cycle_s
-            if parts_of[point, 6] * cycle_s > most:
-                sets, most = 2, parts_of[point, 6] * cycle_s
-        if vector > most:
-            sets, most = 3, vector
-        if sets > 0:
-            part = min(most - busy, left)
-            parts[sets] += part
-            left -= part
-        part = min(overhead_s, left)
-        parts[4] += part
-        wait += left - part
-    parts[0] = edges + filling + loading
-    parts[5 if has_dram else 6] = wait
-    parts[6] += max(time_s, host_s) - time_s
-    best = 0
-    for roof in range(1, 8):
-        if parts[roof] > parts[best]:
-            best = roof
+def take(high, low, cycle_s, left, part_of, begin, end):
+    """One part of the waterfall of points begin..end - 1: (high - low) cycles, or what is left of the step."""
+    for k in range(begin, end):
+        part = min(high * cycle_s[k] - low * cycle_s[k], left[k])
+        left[k] -= part
+        part_of[k] += part
+
+
+@kernel
+def take_roof(busy, vector, cycle_s, left, parts, begin, end):
+    """What the roof that sets the on-chip time takes beyond the array; of equal times the first roof counts.
+
+    busy: the row of on-chip parts of a choice; array, interconnect and SRAM ports are 4 to 6.
+    """
+    sets, most = 0, busy[4]
+    for roof in range(1, 4):
+        own = busy[4 + roof] if roof < 3 else vector
+        if own * cycle_s[begin] > most * cycle_s[begin]:
+            sets, most = roof, own
+    if sets > 0:
+        take(most, busy[4], cycle_s, left, parts[2 + sets], begin, end)
+
+
+@kernel
+def waterfall(busy, vector, tiled, group, end):
+    """Split a step of points 0..end - 1 among the roofs, as `schedule.waterfall.split` does."""
+    cycle_s, overhead_s, left, parts = group
+    if tiled:
+        for part in range(4):
+            if busy[part] > 0.0:
+                take(busy[part], 0.0, cycle_s, left, parts[8 if part == 0 else part - 1], 0, end)
+        close, most = False, max(busy[4], busy[5], busy[6], vector)
+        for own in (busy[4], busy[5], busy[6], vector):
+            close |= own < most and own * (1.0 + 1e-12) >= most
+        # Roofs that differ by rounding may be as slow as each other at one clock and not at another.
+        for k in range(0, end, 1 if close else end):
+            take_roof(busy, vector, cycle_s, left, parts, k, k + 1 if close else end)
+    elif vector > 0.0:
+        take(vector, 0.0, cycle_s, left, parts[5], 0, end)
+    for k in range(end):
+        part = min(overhead_s[k], left[k])
+        left[k] -= part
+        parts[6, k] += part
+    for k in range(end):
+        parts[7, k] += left[k]
+
+
+@kernel
+def largest(parts, k, has_dram, extra_s):
+    """Number of the roof that costs most; parts: edges, filling, loading, then interconnect to overhead, and the wait."""
+    best, most = 0, (parts[0, k] + parts[1, k]) + parts[2, k]
+    dram, host = (parts[7, k], extra_s) if has_dram else (0.0, parts[7, k] + extra_s)
+    for roof in range(1, 7):
+        own = parts[2 + roof, k] if roof < 5 else dram if roof == 5 else host
+        if own > most:
+            best, most = roof, own
     return best
 
 
 @kernel
-def walk_block(steps, listing, machines, phi, begin, size, running, answering, kept_bytes, has_dram, host_s, out):
-    """Follow the choices of a block back and write the answers of the points that are faster than what `out` has."""
-    _, begins, ways, amounts, _, parts_of, _, _ = listing
-    cycle_s, byte_s, overhead_s, order = machines
-    times, _, way, _, _ = running
-    path, step_s, outer, feeds, parts, sums, todo = answering
-    states, count = times.shape[1], begins.shape[0] - 1
-    for p in range(size):
-        row, at = order[begin + p], begin + p
-        # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
-        if times[count % 2, 0, p] >= out[row, 0]:
-            continue
-        state, fed = 0, 0
-        for step in range(count - 1, -1, -1):
-            path[step] = way[step * states + state, p]
-            state = ways[path[step], 0]
+def answer(steps, listing, path, many, phi, answering, kept_bytes, has_dram, host_s, out):
+    """Write the answers of `many` points with one path, where they are faster than what `out` has."""
+    _, _, ways, amounts, _, parts_of, _, _ = listing
+    _, _, rows, cycle_s, byte_s, overhead_s, left, parts, step_s, one, sums, todo = answering
+    count, fed = steps.shape[0], 0
+    for part in range(parts.shape[0]):
+        for k in range(many):
+            parts[part, k] = 0.0
+    for step in range(count):
+        number = path[step]
+        price(amounts[number, 0], amounts[number, 1], phi, cycle_s, byte_s, overhead_s, many, left)
+        for k in range(many):
+            step_s[step, k] = left[k]
+        group = (cycle_s, overhead_s, left, parts)
+        waterfall(parts_of[number], steps[step, 1], ways[number, 2] >= 0, group, many)
+        one[step] = max(0.0, amounts[number, 1])
+    outer = pairwise(one, count, sums, todo)
+    for step in range(count):
+        if ways[path[step], 2] >= 0:
+            one[fed] = parts_of[path[step], 7]
+            fed += 1
+    feed = pairwise(one, fed, sums, todo)
+    for k in range(many):
         for step in range(count):
-            number = path[step]
-            on_chip, memory = amounts[number, 0] * cycle_s[at], amounts[number, 1] * byte_s[at]
-            step_s[step] = max(on_chip, memory) + phi * min(on_chip, memory) + overhead_s[at]
-            outer[step] = max(0.0, amounts[number, 1])
-            if ways[number, 2] >= 0:
-                feeds[fed] = parts_of[number, 7]
-                fed += 1
-        time_s = pairwise(step_s, count, sums, todo)
-        if time_s >= out[row, 0]:
+            one[step] = step_s[step, k]
+        time_s, row = pairwise(one, count, sums, todo), rows[k]
+        if time_s < out[row, 0]:
+            out[row, 0], out[row, 1], out[row, 2], out[row, 3] = time_s, outer, kept_bytes, feed
+            out[row, 4] = largest(parts, k, has_dram, max(time_s, host_s) - time_s)
+
+
+@kernel
+def walk_block(steps, listing, machines, phi, begin, size, running, answering, kept_bytes, has_dram, host_s, out):
+    """Follow the choices of a block back; points with the same path are answered together."""
+    ways = listing[2]
+    cycle_s, byte_s, overhead_s, order = machines
+    times, way = running[0], running[2]
+    paths, digests, rows = answering[0], answering[1], answering[2]
+    states, count = times.shape[1], steps.shape[0]
+    for p in range(size):
+        digests[p] = -1
+        # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
+        if times[count % 2, 0, p] < out[order[begin + p], 0]:
+            state, digest = 0, 0
+            for step in range(count - 1, -1, -1):
+                paths[p, step] = way[step * states + state, p]
+                state = ways[paths[p, step], 0]
+                digest = (digest * 31 + paths[p, step]) & 0xFFFFFFFFFFFF
+            digests[p] = digest
+    for p in range(size):
+        if digests[p] < 0:
             continue
-        out[row, 0], out[row, 1], out[row, 2] = time_s, pairwise(outer, count, sums, todo), kept_bytes
-        out[row, 3] = pairwise(feeds, fed, sums, todo)
-        out[row, 4] = roof_of(
-            path, ways, steps, parts_of, step_s, cycle_s[at], overhead_s[at], has_dram, host_s, time_s, parts
-        )
+        many, digest = 0, digests[p]
+        for q in range(p, size):
+            same = digests[q] == digest
+            for step in range(count if same and q > p else 0):
+                same &= paths[q, step] == paths[p, step]
+            if same:
+                digests[q], rows[many] = -1, order[begin + q]
+                answering[3][many], answering[4][many] = cycle_s[begin + q], byte_s[begin + q]
+                answering[5][many] = overhead_s[begin + q]
+                many += 1
+        answer(steps, listing, paths[p], many, phi, answering, kept_bytes, has_dram, host_s, out)
 
 
 @kernel
@@ -377,7 +385,7 @@ def may_win(cycles, outer, count, phi, machines, begin, end, out):
 
 
 @kernel
-def try_room(net, keeping, machines, scratch, sizes, slot, least, span, phi, has_dram, host_s, out):
+def try_room(net, keeping, machines, scratch, sizes, slot, least, span, how, out):
     """Points of `span` (begin, end), of one SRAM size, with a room for all but kept weights. -1: a list is too short.
 
     sizes: (SRAM, room). least: (cycles, bytes) that no schedule in the room stays below; 0 where nothing is known.
@@ -385,7 +393,7 @@ def try_room(net, keeping, machines, scratch, sizes, slot, least, span, phi, has
     listing, running, answering = scratch
     weights, channels, keep_order = keeping
     steps, detail, count = net[6], net[10], net[6].shape[0]
-    begin, end = span
+    (begin, end), (phi, has_dram, host_s) = span, how
     if not may_win(least[0], least[1], count, phi, machines, begin, end, out):
         return 0
     stays = share(sizes[0] - sizes[1], keep_order, weights, channels, listing[4])
@@ -401,25 +409,20 @@ def try_room(net, keeping, machines, scratch, sizes, slot, least, span, phi, has
         size = min(BLOCK, end - p)
         if may_win(least[0], least[1], count, phi, machines, p, p + size, out):
             run_block(listing, machines, phi, p, size, running)
-            walk_block(
-                steps, listing, machines, phi, p, size, running, answering, stays, has_dram, host_s, out
-            )  # fmt: skip
+            walk_block(steps, listing, machines, phi, p, size, running, answering, stays, has_dram, host_s, out)
     return 0
 
 
 @kernel
-def residency_points(
-    net, keeping, machines, scratch, rooms, least, capacities, starts, lo, hi, phi, has_dram, host_s, out
-):
-    """Answers of the points of SRAM sizes lo..hi - 1: out[point, COLUMNS], infinite time where nothing fits. 0, or -1.
+def residency_points(net, keeping, machines, scratch, rooms, least, capacities, starts, lo, hi, how, out):
+    """Answers of the points of SRAM sizes lo..hi - 1: out[point, COLUMNS], infinite time where nothing fits.
 
     net: arrays of a pool (first, source and target of moves, spans, spans_kept, costs, steps, points, blocks, marks) and
-    the on-chip parts of its points (`points.breakdowns`). keeping: bytes of each step's weights, of one output channel of
-    them, and the steps in the order in which weights are kept. machines: seconds per cycle, byte and step of the points,
-    and their places in `out`. capacities, starts: distinct SRAM sizes, rising, and where the points of each begin in
-    `machines`. rooms: sizes beside kept weights that are tried, rising; least[room]: cycles, and bytes without constant
-    weights, that no schedule in it stays below. Without rooms no weights are kept. host_s: of a batch on the host link
-    beside a DRAM. The answer is -1 where a list is too short.
+    the on-chip parts of its points. keeping: bytes of each step's weights, of one output channel of them, and the steps in
+    the order in which weights are kept. machines: seconds per cycle, byte and step of the points, and their places in `out`.
+    capacities, starts: SRAM sizes, rising, and where the points of each begin. rooms: sizes beside kept weights that are
+    tried, rising; none: no weights are kept. least[room]: cycles, and bytes without constant weights, that no schedule in it
+    stays below. how: phi, whether there is a DRAM, and a batch's time on the host link beside it. -1: a list is too short.
     """
     all_weights = 0.0
     for step in range(keeping[0].shape[0]):
@@ -441,7 +444,6 @@ def residency_points(
                 if room >= capacity or capacity - room >= all_weights:
                     continue
                 known = (least[number, 0], least[number, 1] + max(0.0, all_weights - (capacity - room)))
-            sizes = (capacity, room)
-            if try_room(net, keeping, machines, scratch, sizes, number, known, span, phi, has_dram, host_s, out) < 0:
+            if try_room(net, keeping, machines, scratch, (capacity, room), number, known, span, how, out) < 0:
                 return -1
     return 0

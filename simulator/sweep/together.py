@@ -53,7 +53,10 @@ class Answers:
 def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has_dram: bool, host_s: float) -> Answers:
     """The best whole-batch schedules of all points; `keep`: weights may stay for ever."""
     keep = keep and bool(pool.weights.any())
-    order = np.argsort(machines.capacity_bytes, kind="stable")
+    # Where many rooms are tried, points of one SRAM size go by the ratio of clock and bandwidth: neighbours then want the same
+    # rooms, and a block leaves out the others.
+    ratio = machines.byte_s / machines.cycle_s
+    order = np.lexsort((ratio, machines.capacity_bytes)) if keep else np.argsort(machines.capacity_bytes, kind="stable")
     sorted_bytes = machines.capacity_bytes[order]
     starts = np.flatnonzero(np.concatenate([[True], sorted_bytes[1:] != sorted_bytes[:-1], [True]]))
     capacities = sorted_bytes[starts[:-1]]
@@ -69,7 +72,7 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
     while True:
         done = kernels.residency_points(
             net, _keeping(pool), columns, scratch.arrays, sizes, bounds, capacities, starts, 0, len(capacities),
-            PHI[overlap], has_dram, host_s, out,
+            (PHI[overlap], has_dram, host_s), out,
         )  # fmt: skip
         if done == 0:
             break
@@ -132,9 +135,11 @@ class _Scratch:
             np.empty((2, states, kernels.BLOCK)), np.empty((2, states, kernels.BLOCK)),
             np.zeros((steps * states, kernels.BLOCK), dtype=np.int64), np.empty(kernels.BLOCK), np.empty(kernels.BLOCK),
         )  # fmt: skip
+        block = kernels.BLOCK
         answering = (
-            np.empty(steps, dtype=np.int64), np.empty(steps), np.empty(steps), np.empty(steps), np.empty(8), np.empty(64),
-            np.empty((128, 2), dtype=np.int64),
+            np.empty((block, steps), dtype=np.int64), np.empty(block, dtype=np.int64), np.empty(block, dtype=np.int64),
+            np.empty(block), np.empty(block), np.empty(block), np.empty(block), np.empty((9, block)),
+            np.empty((steps, block)), np.empty(steps), np.empty(64), np.empty((128, 2), dtype=np.int64),
         )  # fmt: skip
         self.arrays = (listing, running, answering)
 
