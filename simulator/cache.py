@@ -126,10 +126,10 @@ _writes = 0
 
 
 def _trim(place: Path) -> None:
-    """Every 64th write, the first one too: delete the files used longest ago beyond MOST_BYTES."""
+    """Every 64th write, not always the first of a process: delete the files used longest ago beyond MOST_BYTES."""
     global _writes  # noqa: PLW0603  # a counter of this process; being off by a few does not matter
     _writes += 1
-    if _writes % 64 != 1:
+    if _writes % 64 != os.getpid() % 64:
         return
     files = sorted(((path.stat(), path) for path in place.glob("*" + _SUFFIX)), key=lambda item: item[0].st_mtime)
     excess = sum(stat.st_size for stat, _ in files) - MOST_BYTES

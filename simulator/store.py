@@ -6,7 +6,7 @@ from simulator import cache
 from simulator.tiling import Frontier, Shape, Tables, build_tables, frontier
 from simulator.unrolling import ArraySpec
 
-WORTH_KEEPING_S = 0.002
+WORTH_KEEPING_S = 0.005
 """A frontier that takes less to build is not written to disk: reading it would hardly be faster. [s]"""
 
 
