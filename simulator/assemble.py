@@ -1,7 +1,7 @@
 """From schedules to a `Result`: totals, layers, waterfalls, and the laws that every run checks."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -184,16 +184,18 @@ def fraction(macs: float, slots: float, name: str) -> float:
     return min(1.0, share)
 
 
-def host_layer(host_s: float) -> tuple[LayerResult, ...]:
+def host_layer(host_s: float, columns: Sequence[str] = PARTS) -> tuple[LayerResult, ...]:
     """The batch's way in and out over the host link, as a layer of its own, so that the layers sum to the latency."""
     if host_s == 0.0:
         return ()
-    waterfall = {part: host_s if part == "host_s" else 0.0 for part in PARTS}
+    waterfall = {part: host_s if part == "host_s" else 0.0 for part in columns}
     return (LayerResult("host link", "transfer", 0, 0.0, host_s, 0.0, 0.0, 0.0, "host", {}, (), waterfall),)
 
 
 def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
     notes = []
+    if chip.power_limit_w is not None:
+        notes.append("power_limit_w: a limit of power does not slow the chip in this model yet; compare it with the power")
     if chip.dram is None:
         streamed = sum(float(piece.terms.streamed.sum()) for piece in plan.pieces[:1])
         if streamed > 0.0:

@@ -56,7 +56,7 @@ def assemble_space(
         waterfall=_named(total),
         waterfall_period=_named(period),
         gain_if_infinite={},
-        layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s)),
+        layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s, PARTS)),
         **{**outside, "notes": (*steady.notes, *outside["notes"])},
     )
 
