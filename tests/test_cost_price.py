@@ -300,3 +300,13 @@ def test_every_coefficient_has_a_source():
             assert row.confidence in {"sourced", "fitted", "derived", "recalled", "corroborated"}
     assert any("HBM2" in row.name or "hbm2" in row.name for row in coefficients(load_chip("tpu_v4i")))
     assert data.node(12).nm == data.node(14).nm == 16
+
+
+def test_the_kind_of_sram_sets_its_area():
+    area = {
+        kind: chip_cost(load_chip("inferx_x1", set={"sram.kind": kind}), draws=0).area_items["sram"]
+        for kind in ("scratchpad", "banked_buffer", "cache")
+    }
+    assert area["banked_buffer"] == pytest.approx(1.4 * area["scratchpad"])
+    assert area["cache"] == pytest.approx(1.8 * area["scratchpad"])
+    assert chip_cost(load_chip("inferx_x1"), draws=0).area_items["sram"] == area["scratchpad"]

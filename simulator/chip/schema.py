@@ -172,6 +172,8 @@ class Sram(Model):
     """Operands that share it; one that is missing has a path of its own."""
     managed: Literal["software", "cache"] = "software"
     """`cache` offers half its capacity and misses above it."""
+    kind: Literal["scratchpad", "banked_buffer", "cache"] | None = None
+    """How it is built, which sets its area; left out: a cache where managed as one, else a scratchpad."""
     weight_fifo_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
     """Buffer of the weights' own path, where `holds` leaves weights out [KiB]; it bounds their prefetch."""
 

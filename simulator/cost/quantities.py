@@ -89,6 +89,7 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
     """
     if chip.array is None:
         raise ChipError(f"{chip.name}: array: missing; a cost needs the MAC units")
+    sram_kind = sram_kind or chip.sram.kind
     if sram_kind is None:
         cached = "gpu_l2" if chip.kind == "gpu" else "cache"
         sram_kind = cached if chip.sram.managed == "cache" else "scratchpad"
