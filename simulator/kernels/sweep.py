@@ -385,19 +385,24 @@ def may_win(cycles, outer, count, phi, machines, begin, end, out):
 
 
 @kernel
-def try_room(net, keeping, machines, scratch, sizes, slot, least, span, how, out):
-    """Points of `span` (begin, end), of one SRAM size, with a room for all but kept weights. -1: a list is too short.
-
-    sizes: (SRAM, room). least: (cycles, bytes) that no schedule in the room stays below; 0 where nothing is known.
-    """
+def try_room(net, keeping, machines, scratch, capacity, room, slot, rooms, least, span, how, out):
+    """Points of `span` (begin, end), of one SRAM size, with `room` bytes for all but kept weights. -1: a list is too short."""
     listing, running, answering = scratch
     weights, channels, keep_order = keeping
     steps, detail, count = net[6], net[10], net[6].shape[0]
     (begin, end), (phi, has_dram, host_s) = span, how
-    if not may_win(least[0], least[1], count, phi, machines, begin, end, out):
+    stays = share(capacity - room, keep_order, weights, channels, listing[4])
+    # Whole channels stay, so more than `room` may be left: what holds in the next listed room holds here.
+    at, cycles, outer = 0, 0.0, 0.0
+    while at < rooms.shape[0] and rooms[at] < capacity - stays:
+        at += 1
+    if at < rooms.shape[0]:
+        cycles, outer = least[at, 0], least[at, 1]
+        for step in range(count):
+            outer += weights[step] - listing[4][step]
+    if cycles == math.inf or not may_win(cycles, outer, count, phi, machines, begin, end, out):
         return 0
-    stays = share(sizes[0] - sizes[1], keep_order, weights, channels, listing[4])
-    listed = choices(net, weights, sizes[0] - stays, slot, listing)
+    listed = choices(net, weights, capacity - stays, slot, listing)
     if listed <= 0:
         return listed
     ways, parts_of = listing[2], listing[5]
@@ -407,7 +412,7 @@ def try_room(net, keeping, machines, scratch, sizes, slot, least, span, how, out
                 parts_of[number, column] = detail[ways[number, 2], column]
     for p in range(begin, end, BLOCK):
         size = min(BLOCK, end - p)
-        if may_win(least[0], least[1], count, phi, machines, p, p + size, out):
+        if may_win(cycles, outer, count, phi, machines, p, p + size, out):
             run_block(listing, machines, phi, p, size, running)
             walk_block(steps, listing, machines, phi, p, size, running, answering, stays, has_dram, host_s, out)
     return 0
@@ -433,17 +438,10 @@ def residency_points(net, keeping, machines, scratch, rooms, least, capacities, 
         for p in range(span[0], span[1]):
             out[machines[3][p], 0] = math.inf
         # The same rooms in the same order as `schedule.keep`: of equally fast schedules the first counts.
-        for number in range(many + 1, -1, -1):
-            room, known = capacity, (0.0, 0.0)
-            if number == many + 1:
-                if many == 0 or all_weights >= capacity:
-                    continue
-                room = capacity - all_weights
-            elif number < many:
-                room = rooms[number]
-                if room >= capacity or capacity - room >= all_weights:
-                    continue
-                known = (least[number, 0], least[number, 1] + max(0.0, all_weights - (capacity - room)))
-            if try_room(net, keeping, machines, scratch, (capacity, room), number, known, span, how, out) < 0:
+        for number in range(many + 1 if many > 0 else 0, -1, -1):
+            room = rooms[number] if number < many else capacity - (all_weights if number > many else 0.0)
+            if room <= 0.0 or (number < many and (room >= capacity or capacity - room >= all_weights)):
+                continue
+            if try_room(net, keeping, machines, scratch, capacity, room, number, rooms, least, span, how, out) < 0:
                 return -1
     return 0

@@ -52,7 +52,7 @@ def solve_apart(variant: Variant, machines: Machines, host_s: float, stop: threa
             chip.schedule.overlap, float(machines.overhead_s[at]), fifo_bytes,
         )  # fmt: skip
         cold, steady = best(machine, variant.batch, pool_of, variant.keep, variant.split) if pool_of else (None, None)
-        rows.append(_One() if cold is None or steady is None else _answer(machine, cold, steady, has_dram, host_s))
+        rows.append(_One() if cold is None or steady is None else answer_of(machine, cold, steady, has_dram, host_s))
     return _answers(rows)
 
 
@@ -74,7 +74,8 @@ def _answers(rows: list[_One]) -> Answers:
     )
 
 
-def _answer(machine: Machine, cold: Plan, steady: Plan, has_dram: bool, host_s: float) -> _One:
+def answer_of(machine: Machine, cold: Plan, steady: Plan, has_dram: bool, host_s: float) -> _One:
+    """What `Answers` has of one point, from its schedules; host_s: of a batch on the host link beside a DRAM."""
     parts = np.concatenate([_parts(piece, machine, has_dram) for piece in steady.pieces]).sum(axis=0)
     period_s = max(steady.time_s, host_s)
     parts[9] += period_s - steady.time_s

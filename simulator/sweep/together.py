@@ -17,6 +17,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+FIRST_STAIRS = 32
+"""Choices that a move is given room for at first; more than 14 are rare."""
+
+
 @dataclass(frozen=True)
 class Machines:
     """What differs between the points of one group, one entry a point: `schedule.solve.Machine` as columns."""
@@ -155,7 +159,7 @@ def _scratch(pool: Pool, slots: int, grow: bool = False) -> _Scratch:
     """This thread's scratch for a pool with room for `slots` lists of staircases; with `grow`, twice as long ones."""
     known: tuple[Pool, _Scratch] | None = getattr(_own, "scratch", None)
     if known is None or known[0] is not pool or known[1].slots < slots:
-        known = (pool, _Scratch(pool, slots, 8 * len(pool.moves.source) + 1024, 32))
+        known = (pool, _Scratch(pool, slots, 8 * len(pool.moves.source) + 1024, FIRST_STAIRS))
     elif grow:
         known = (pool, _Scratch(pool, slots, 2 * known[1].wide, min(2 * known[1].stairs, LONGEST)))
     _own.scratch = known
