@@ -195,7 +195,9 @@ def host_layer(host_s: float, columns: Sequence[str] = PARTS) -> tuple[LayerResu
 def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
     notes = []
     if chip.power_limit_w is not None:
-        notes.append("power_limit_w: a limit of power does not slow the chip in this model yet; compare it with the power")
+        notes.append(
+            "power_limit_w: a limit of power does not slow the chip in this model yet; compare it with the power"
+        )
     if chip.dram is None:
         streamed = sum(float(piece.terms.streamed.sum()) for piece in plan.pieces[:1])
         if streamed > 0.0:

@@ -5,15 +5,32 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.gains import ON_CHIP, on_chip
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.points import breakdowns
+from simulator.schedule.pool import Pool
 from simulator.schedule.stacks import stack_of
 from simulator.simulate import pool_source, simulate
 
 
+@pytest.mark.kernel
+@pytest.mark.parametrize("stationary", ["weights", "outputs", "inputs"])
+def test_roof_cycles_of_a_tiny_layer(stationary: str) -> None:
+    net = NetworkBuilder("tiny")
+    net.conv(net.input(3, 4, 4), 3, 3, padding=1)
+    chip = load_chip(
+        "example_edge", set={"array.count": 1, "array.rows": 2, "array.columns": 2, "array.stationary": stationary}
+    )
+    compare(pool_source(net.build(), chip, "int8")(1))
+
+
 @pytest.mark.parametrize("name", ["example_edge", "tpu_v1", "dpu_b4096"])
 def test_roof_cycles_are_those_of_the_breakdown(name: str) -> None:
-    pool = pool_source(load_network("alexnet"), load_chip(name), "int8")(1)
+    compare(pool_source(load_network("alexnet"), load_chip(name), "int8")(1))
+
+
+def compare(pool: Pool) -> None:
+    """Assert that the kernel's cycles are those of the breakdown, and their largest the point's."""
     found = on_chip(pool)
     stacked, _ = stack_of(pool)
     rows = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1].copy())

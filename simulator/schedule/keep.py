@@ -99,6 +99,14 @@ def lower_bound(pool: Pool, machine: Machine, kept: float, room: float) -> float
     return (busy + machine.overhead_s * len(pool.steps)) * (1.0 - 1e-9)  # sums in another order must not cut the best
 
 
+def real_room(pool: Pool, machine: Machine, room: float) -> float:
+    """At least what is really left for everything but kept weights: whole channels may keep less than there is. [B]"""
+    left = machine.capacity_bytes - room
+    if left <= 0.0:
+        return machine.capacity_bytes
+    return listed(machine.capacity_bytes - float(share(pool, left).sum()))
+
+
 def whole_batches(pool: Pool, machine: Machine, keep: bool, limit_s: tuple[float, float] = (np.inf, np.inf)) -> Best:
     """(fastest schedule for one batch, fastest in steady state) without sub-batches; `keep`: weights may stay for ever.
 
@@ -119,12 +127,13 @@ def _explore(
     low, high = span
     limit = tuple(plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True))
     left = machine.capacity_bytes - sizes[low]
-    if lower_bound(pool, machine, left, sizes[high]) >= max(limit):
+    if lower_bound(pool, machine, left, real_room(pool, machine, sizes[high])) >= max(limit):
         return best
     if low == high:
+        room = real_room(pool, machine, sizes[low])
 
         def bound(ahead: float) -> float:
-            return lower_bound(pool, machine, left, listed(sizes[low] - ahead))
+            return lower_bound(pool, machine, left, listed(room - ahead))
 
         kept = share(pool, left) if left > 0.0 else None
         found, found_steady = solve(pool, machine, kept, (limit[0], limit[1]), bound)
