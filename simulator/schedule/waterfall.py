@@ -3,21 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
+from simulator.result import WATERFALL
+
 Floats = npt.NDArray[np.float64]
 
-PARTS = (
-    "ideal_s",
-    "edges_s",
-    "fill_drain_s",
-    "weight_loading_s",
-    "interconnect_s",
-    "sram_s",
-    "vector_s",
-    "overhead_s",
-    "dram_s",
-    "host_s",
-    "power_s",
-)
+PARTS = WATERFALL
 """Columns of a waterfall, in the order in which they are filled."""
 
 ROOFS = {
