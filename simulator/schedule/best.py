@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.schedule.keep import rooms, share, whole_batches
+from simulator.schedule.keep import Best, rooms, share, whole_batches
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.segments import divisors, in_segments
@@ -13,8 +13,6 @@ from simulator.schedule.solve import Machine
 
 SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
-
-Best = tuple[Plan | None, Plan | None]
 
 
 def best(

@@ -56,11 +56,11 @@ class _Life:
     last: tuple[int, ...]
 
 
-def _life(low: Lowered, start: int, end: int) -> _Life:
+def _life(low: Lowered) -> _Life:
     born = tuple(min(p, default=-1) for p in low.tensor_producers)
     done = tuple(max(p, default=-1) for p in low.tensor_producers)
     last = tuple(max(r, default=-1) for r in low.tensor_readers)
-    return _Life(born, done, tuple(min(at, end) if b >= start else at for at, b in zip(last, born, strict=True)))
+    return _Life(born, done, last)
 
 
 def moves(low: Lowered, optimal: bool = True) -> Moves:
@@ -74,7 +74,7 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
         if built is not None:
             first, rows, states, numbers = built
             return replace(_pack(first, rows, states, thinned), at_cut=_cuts(low, numbers))
-        life = _life(low, 0, len(low.rows))
+        life = _life(low)
         longest = max(allowed, key=lambda t: (life.last[t] - life.born[t], -t))
         allowed.remove(longest)
         thinned += 1
@@ -99,7 +99,7 @@ def _build(
     low: Lowered, allowed: frozenset[int]
 ) -> tuple[list[int], list[Move], int, list[dict[frozenset[int], int]]] | None:
     """(first move of each step, moves, most states, states after each step), or None beyond MOST_STATES."""
-    life = _life(low, 0, len(low.rows))
+    life = _life(low)
     before: dict[frozenset[int], int] = {frozenset(): 0}
     first, rows, most = [0], [], 1
     numbers: list[dict[frozenset[int], int]] = []
@@ -152,7 +152,7 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
 
 def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
     """Places where a segment of sub-batches may begin or end; see `Moves.at_cut`."""
-    life = _life(low, 0, len(low.rows))
+    life = _life(low)
     found = []
     for step in range(len(low.rows) - 1):
         live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
