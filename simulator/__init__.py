@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.graph.load import load_network
     from simulator.result import LayerResult, Result
     from simulator.simulate import simulate
+    from simulator.study.explain import explain
     from simulator.sweep.run import sweep
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "Result",
     "RooftileError",
     "__version__",
+    "explain",
     "load_chip",
     "load_network",
     "simulate",
@@ -38,6 +40,7 @@ _HOMES = {
     "LayerResult": "simulator.result",
     "Result": "simulator.result",
     "RooftileError": "simulator.errors",
+    "explain": "simulator.study.explain",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
     "simulate": "simulator.simulate",

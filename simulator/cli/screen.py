@@ -23,3 +23,8 @@ def console() -> Console:
         sys.stdout.reconfigure(errors="replace")  # a name outside the terminal's encoding is no reason to fail
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_WIDTH
     return _Screen(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def ascii_only() -> bool:
+    """Tell whether standard output has no room for block characters, so that bars are drawn of `#`."""
+    return not console().encoding.lower().startswith("utf")

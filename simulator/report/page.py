@@ -1,4 +1,4 @@
-"""The one door from a chart to a file: SVG, PNG, or a page that works without a network and cannot be scripted.
+"""The one door from a chart to a file: SVG, PNG, PDF, or a page that works without a network and cannot be scripted.
 
 Names in charts come from files of strangers. The library writes a chart into a page as it stands, so a name with an
 end of script in it would run; here every `<` of the chart reaches the page as an escape of JSON.
@@ -12,7 +12,7 @@ from typing import Any
 
 from simulator.errors import OptionError
 
-SUFFIXES = (".svg", ".png", ".html")
+SUFFIXES = (".svg", ".png", ".pdf", ".html")
 
 PNG_SCALE = 2.0
 """Pixels for each point: sharp on a dense screen."""
@@ -57,6 +57,8 @@ def content(chart: Any, suffix: str) -> bytes:
     specification = json.dumps(chart.to_dict())
     if suffix == ".svg":
         return str(converter.vegalite_to_svg(specification)).encode()
+    if suffix == ".pdf":
+        return bytes(converter.vegalite_to_pdf(specification))
     return bytes(converter.vegalite_to_png(specification, scale=PNG_SCALE))
 
 

@@ -1,0 +1,61 @@
+"""`rooftile explain`: why one chip is slower than another."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from simulator.cli.question import (
+    Batch,
+    Json,
+    Network,
+    Params,
+    Plot,
+    Precision,
+    Settings,
+    answer,
+    check_outputs,
+    working,
+)
+from simulator.cli.values import parameters
+
+Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="Change a key of A alone.")]
+Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B alone.")]
+
+
+def explain(
+    network: Network,
+    a: Annotated[str, typer.Argument(metavar="A", help="A bundled chip or a YAML file.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same with --set-b.")],
+    set_a: Side = None,
+    set_b: Other = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Explain the latency, not the time of a batch in steady state.")
+    ] = False,
+    batch: Batch = 1,
+    precision: Precision = "int8",
+    settings: Settings = None,
+    params: Params = None,
+    plot: Plot = None,
+    json: Json = None,
+) -> None:
+    """Explain why NETWORK takes longer on one of the chips A and B: the difference by cause, and by layer."""
+    values = parameters(params or [])
+    check_outputs(json, plot)
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+
+    both = settings or []
+    changes = [[*both, *(set_a or [])], [*both, *(set_b or [])]]
+    for chip, given in zip((a, b), changes, strict=True):
+        load_chip(chip, set=given)  # a slip is told before anything is compiled
+    graph = load_network(network, **values)
+    with working():
+        from simulator.study.explain import explain as ask  # noqa: PLC0415
+
+        of = "latency" if latency else "period"
+        found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])
+    from simulator.cli.screen import ascii_only  # noqa: PLC0415
+    from simulator.report.explain_report import explain_chart, explain_report  # noqa: PLC0415
+
+    answer(found, json, plot, partial(explain_report, ascii_only=ascii_only()), explain_chart)

@@ -1,0 +1,89 @@
+"""What the commands that answer one question have in common: their options, the notice of a first run, their answers."""
+
+import json as json_text
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simulator.cli.output import check_writable, write
+from simulator.cli.values import whole_number
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")]
+Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")]
+Batch = Annotated[int, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")]
+Precision = Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key, such as sram.capacity_mib=16."),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter, such as image_size=320."),
+]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
+]
+Plot = Annotated[
+    str | None, typer.Option("--plot", metavar="FILE", help="Draw it: a file ending in .svg, .png, .pdf or .html.")
+]
+
+
+def check_outputs(json: str | None, plot: str | None) -> None:
+    """Refuse answers that cannot be written before the work is done. Raises OptionError."""
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    if plot is not None:
+        from simulator.report.page import check_picture  # noqa: PLC0415
+
+        check_picture("--plot", plot)
+        check_writable("--plot", plot)
+
+
+@contextmanager
+def working() -> "Iterator[Callable[[str], None]]":
+    """Compile beside the work where that is needed, saying so; yields what shows on a terminal what is being done."""
+    from simulator.warm import beside  # noqa: PLC0415
+
+    shows = sys.stderr.isatty()
+
+    def tell(what: str) -> None:
+        if shows:
+            print(f"\r\x1b[K{what} ", end="", file=sys.stderr, flush=True)
+
+    with beside() as compiling:
+        if compiling:
+            print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+        yield tell
+    if shows:
+        print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def answer(
+    found: Any,
+    json: str | None,
+    plot: str | None,
+    report: "Callable[[Any], RenderableType]",
+    chart: Callable[[Any], Any],
+) -> None:
+    """Write the JSON and the picture that are asked for, and print the report unless the JSON takes its place.
+
+    found: what a study gives, with `to_dict`. report, chart: make the tables and the picture of it.
+    """
+    from simulator.report.document import plain  # noqa: PLC0415
+
+    if plot is not None:
+        from simulator.report.page import save  # noqa: PLC0415
+
+        save("--plot", chart(found), plot)
+    if json is not None:
+        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+    if json != "-":
+        from simulator.cli.screen import console  # noqa: PLC0415
+
+        console().print(report(found))
