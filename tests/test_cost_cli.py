@@ -85,7 +85,7 @@ def test_validate(capsys):
     [
         ([], "CHIP: missing; see 'rooftile cost --help'"),
         (["tpu_v1", "--validate"], "CHIP: must be left out with --validate, got 'tpu_v1'"),
-        (["tpu_v1", "--plot", "cost.pdf"], "--plot: must end in .svg, .png or .html, got 'cost.pdf'"),
+        (["tpu_v1", "--plot", "cost.bmp"], "--plot: must end in .svg, .png, .pdf or .html, got 'cost.bmp'"),
         (["tpu_v1", "--plot", "no/x.svg"], "--plot: cannot write 'no/x.svg': there is no folder 'no'"),
         (["tpu_v1", "--json", "no/x"], "--json: cannot write 'no/x': there is no folder 'no'"),
         (["--validate", "--json", "no/x"], "--json: cannot write 'no/x': there is no folder 'no'"),

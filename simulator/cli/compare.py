@@ -37,7 +37,7 @@ def compare(
         str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
     ] = None,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png or .html.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
     ] = None,
 ) -> None:
     """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""

@@ -32,7 +32,7 @@ def cost(
     ] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Show every coefficient with its source.")] = False,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw it: a file ending in .svg, .png or .html.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw it: a file ending in .svg, .png, .pdf or .html.")
     ] = None,
     json: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
