@@ -9,7 +9,7 @@ import numpy.typing as npt
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
-from simulator.pricing import economics
+from simulator.pricing import PowerLimit, economics
 from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool
@@ -19,6 +19,9 @@ from simulator.schedule.waterfall import PARTS, largest_of, named, split
 from simulator.tiling import breakdowns, tile_sizes, words
 
 Floats = npt.NDArray[np.float64]
+
+POWER = PARTS.index("power_s")
+"""Column of a waterfall that holds what the power limit adds."""
 
 TOLERANCE = 1e-9
 """Relative slack of the checks: sums of a few hundred float64 terms agree to far better."""
@@ -32,31 +35,38 @@ def assemble(
     steady: Plan,
     precision: str,
     gains: Mapping[str, float] | None = None,
+    limit: PowerLimit | None = None,
 ) -> Result:
     """The result of one network on one chip from its fastest schedules: `cold` for latency, `steady` for throughput.
 
-    low: the network at the whole batch.
+    low: the network at the whole batch. limit: what the chip may draw.
     """
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
-    parts, detail, feed = layer_parts(cold, machine, has_dram)
+    parts, detail, fed, feed = layer_parts(cold, machine, has_dram)
     total = _with_host(parts.sum(axis=0), host_s)
-    steady_parts = parts
-    if steady is not cold:
-        steady_parts, _, feed = layer_parts(steady, machine, has_dram)
-    period_s = max(steady.time_s, host_s)
-    period = _with_host(steady_parts.sum(axis=0), period_s - steady.time_s)
-    latency_s = cold.time_s + host_s
     outer = cold.outer_bytes()
-    units = chip.macs * low.spec.rate
     executed = sum(row.macs_executed for row in low.rows)
+    latency_s = cold.time_s + host_s
+    if limit is not None:
+        slower_s = max(latency_s, limit.least_s(float(executed), feed, float(outer.sum())))
+        parts[:, POWER] = (slower_s - latency_s) * limit.shares(_executed(low), fed, outer)
+        total[POWER], latency_s = slower_s - latency_s, slower_s
+    steady_parts, steady_outer = parts, float(steady.outer_bytes().sum())
+    if steady is not cold:
+        steady_parts, _, _, feed = layer_parts(steady, machine, has_dram)
+    busy_s = max(steady.time_s, host_s)
+    period_s = busy_s if limit is None else max(busy_s, limit.least_s(float(executed), feed, steady_outer))
+    period = _with_host(steady_parts.sum(axis=0), busy_s - steady.time_s)
+    period[POWER] = period_s - busy_s  # in place of what a single batch waits
+    units = chip.macs * low.spec.rate
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
     least_bytes = compulsory_of(cold.pieces[0].pool, low)
     compulsory = least_bytes - steady.kept_bytes
     lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
-    outside = economics(chip, precision, low.batch, period_s, float(executed), feed, float(steady.outer_bytes().sum()))
+    outside = economics(chip, precision, low.batch, period_s, float(executed), feed, steady_outer)
     return Result(
         network=low.network,
         chip=chip.name,
@@ -83,6 +93,11 @@ def assemble(
     )
 
 
+def _executed(low: Lowered) -> Floats:
+    """MACs executed in each step."""
+    return np.array([float(row.macs_executed) for row in low.rows])
+
+
 def _with_host(row: Floats, host_s: float) -> Floats:
     out = row.copy()
     out[9] += host_s
@@ -95,33 +110,34 @@ def host_seconds(chip: Architecture, low: Lowered) -> float:
     return low.input_output_bytes / rate if rate else 0.0
 
 
-def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]], float]:
-    """(waterfall of each step, its tiling in words, bytes between SRAM and arrays of the batch)."""
-    parts, details, fed = [], [], 0.0
+def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]], Floats, float]:
+    """(waterfall of each step, its tiling in words, its bytes between SRAM and arrays, all of these), of the batch."""
+    parts, details, fed, total = [], [], [], 0.0
     for piece in plan.pieces:
         on_chip, detail, feed = _on_chip(piece)
-        fed += feed * piece.repeats
+        fed.append(feed * piece.repeats)
+        total += float(feed[piece.path[:, 1] >= 0].sum()) * piece.repeats
         waterfall = split(piece.step_s, on_chip * machine.cycle_s, machine.overhead_s, has_dram) * piece.repeats
         waterfall[:, 8 if has_dram else 9] += piece.load_s
         parts.append(waterfall)
         details.extend(detail)
-    return np.concatenate(parts), details, fed
+    return np.concatenate(parts), details, np.concatenate(fed), total
 
 
-def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], float]:
-    """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, bytes fed to the arrays), one run."""
+def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
+    """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, its bytes fed), of one run."""
     pool, steps = piece.pool, len(piece.path)
     on_chip = np.zeros((steps, 8))
     on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
-    fed = 0.0
+    fed = np.zeros(steps)
     if len(tiled):
         stacked, built = stack_of(pool)
         layers = pool.step_shape[piece.start + tiled]
         codes = pool.codes[piece.path[tiled, 1]]
         cycles = breakdowns(stacked, layers, codes, pool.points[piece.path[tiled, 1], 1])
-        fed = float(cycles[:, 7].sum())
+        fed[tiled] = cycles[:, 7]
         on_chip[tiled, 0:4] = cycles[:, 1:5]
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
         known = pool.memo.setdefault("words", {})
@@ -145,7 +161,8 @@ def _layers(
     outer: Floats,
     units: float,
 ) -> tuple[LayerResult, ...]:
-    footprints, step_s, outer_list = plan.footprints().tolist(), plan.step_s.tolist(), outer.tolist()
+    footprints, outer_list = plan.footprints().tolist(), outer.tolist()
+    step_s = (plan.step_s + parts[:, POWER]).tolist()
     cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]).tolist()
     rate = units / machine.cycle_s
     waterfalls, bounds = parts.tolist(), largest_of(parts)
@@ -194,10 +211,6 @@ def host_layer(host_s: float, columns: Sequence[str] = PARTS) -> tuple[LayerResu
 
 def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
     notes = []
-    if chip.power_limit_w is not None:
-        notes.append(
-            "power_limit_w: a limit of power does not slow the chip in this model yet; compare it with the power"
-        )
     if chip.dram is None:
         streamed = sum(float(piece.terms.streamed.sum()) for piece in plan.pieces[:1])
         if streamed > 0.0:

@@ -1,13 +1,15 @@
 """From a placement in space to a `Result`, with the same names as a schedule in time."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
-from simulator.assemble import TOLERANCE, fraction, host_layer, host_seconds
+from simulator.assemble import POWER, TOLERANCE, fraction, host_layer, host_seconds
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError
 from simulator.lowering import Lowered
-from simulator.pricing import economics
+from simulator.pricing import PowerLimit, economics
 from simulator.result import LayerResult, Result
 from simulator.schedule.solve import Machine
 from simulator.schedule.space import PARTS, Context, SpacePlan
@@ -17,15 +19,31 @@ Floats = npt.NDArray[np.float64]
 
 
 def assemble_space(
-    chip: Architecture, machine: Machine, low: Lowered, quick: SpacePlan, steady: SpacePlan, precision: str
+    chip: Architecture,
+    machine: Machine,
+    low: Lowered,
+    quick: SpacePlan,
+    steady: SpacePlan,
+    precision: str,
+    limit: PowerLimit | None = None,
 ) -> Result:
-    """The result of one network placed in space: `quick` has the least latency, `steady` the least period."""
+    """The result of one network placed in space: `quick` has the least latency, `steady` the least period.
+
+    limit: what the chip may draw.
+    """
     host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
     host = PARTS.index("host_s")
     total, period = quick.latency_parts.sum(axis=0), steady.period_parts.sum(axis=0)
-    period_s = max(steady.period_s, host_s)
+    busy_s, latency_s = max(steady.period_s, host_s), quick.latency_s + host_s
     total[host] += host_s
-    period[host] += period_s - steady.period_s
+    period[host] += busy_s - steady.period_s
+    period_s, slower_s = busy_s, latency_s
+    if limit is not None:
+        work = float(sum(row.macs_executed for row in low.rows)), feed_bytes(low)
+        period_s = max(busy_s, limit.least_s(*work, float(steady.outer_bytes.sum())))
+        slower_s = max(latency_s, limit.least_s(*work, float(quick.outer_bytes.sum())))
+        quick = _slowed(quick, low, limit, slower_s - latency_s)
+    total[POWER], period[POWER] = slower_s - latency_s, period_s - busy_s
     units = chip.macs * low.spec.rate
     executed = sum(row.macs_executed for row in low.rows)
     compute_s = executed / units / chip.clock_hz
@@ -40,7 +58,7 @@ def assemble_space(
         chip=chip.name,
         batch=low.batch,
         precision=low.precision,
-        latency_s=quick.latency_s + host_s,
+        latency_s=slower_s,
         throughput_per_s=low.batch / period_s,
         load_s=steady.load_s,
         peak_tops=chip.peak_tops(precision),
@@ -59,6 +77,15 @@ def assemble_space(
         layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s, PARTS)),
         **{**outside, "notes": (*steady.notes, *outside["notes"])},
     )
+
+
+def _slowed(plan: SpacePlan, low: Lowered, limit: PowerLimit, more_s: float) -> SpacePlan:
+    """A plan whose layers take `more_s` longer under a power limit, each by its share of the energy."""
+    executed = np.array([float(row.macs_executed) for row in low.rows])
+    fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
+    parts = plan.latency_parts.copy()
+    parts[:, POWER] = more_s * limit.shares(executed, fed, plan.outer_bytes)
+    return replace(plan, latency_parts=parts)
 
 
 def feed_bytes(low: Lowered) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from simulator.kernels import onetile as at
 from simulator.kernels.roofs import roof_cycles
 from simulator.schedule.best import best
+from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Floats, Pool, without
 from simulator.schedule.solve import Machine
 from simulator.schedule.stacks import stack_of
@@ -28,23 +29,30 @@ def gains(
     pool_of: Callable[[int], Pool],
     keep: bool,
     sub_batches: bool,
-    steady_s: float,
+    steady: Plan,
     host_s: float,
+    limited_s: Callable[[Plan], float] | None = None,
 ) -> dict[str, float]:
     """Seconds saved per batch in steady state, one roof at a time. Not additive.
 
-    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. steady_s:
-    period of the schedule alone; host_s: time of the batch on a host link beside a DRAM, 0 where there is no DRAM to be
-    beside (the roof is then the link itself). A roof that no tiling reaches is not scheduled again: it saves nothing.
+    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. steady: the
+    chip's schedule; host_s: time of the batch on a host link beside a DRAM, 0 where there is no DRAM to be beside (the roof
+    is then the link itself); limited_s: least time of a schedule under the power limit. A roof that no tiling reaches is not
+    scheduled again: it saves nothing.
     """
-    period_s = max(steady_s, host_s)
+    steady_s = steady.time_s
+    power_s = limited_s(steady) if limited_s is not None else 0.0
+    period_s = max(steady_s, host_s, power_s)
 
     def saved(changed: Machine, pools: Callable[[int], Pool]) -> float:
-        _, steady = best(changed, batch, pools, keep, sub_batches)
-        return 0.0 if steady is None else max(0.0, period_s - max(steady.time_s, host_s))
+        _, other = best(changed, batch, pools, keep, sub_batches)
+        if other is None:
+            return 0.0
+        return max(0.0, period_s - max(other.time_s, host_s, limited_s(other) if limited_s is not None else 0.0))
 
     out = dict.fromkeys((*ON_CHIP, "vector", "outer", "overhead"), 0.0)
-    out["host"] = period_s - steady_s
+    out["host"] = period_s - max(steady_s, power_s)
+    out["power"] = period_s - max(steady_s, host_s)
     for roof in (*ON_CHIP, "vector"):
         if period_s == steady_s and binds(pool_of(batch), roof):
             out[roof] = saved(machine, _variants(pool_of, roof))

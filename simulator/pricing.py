@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from simulator.chip.schema import Architecture
 from simulator.cost.efficiency import efficiency
 from simulator.cost.power import PowerModel, power_model
 from simulator.cost.price import Cost, chip_cost
-from simulator.errors import ChipError
+from simulator.errors import ChipError, InfeasibleError
+
+Floats = npt.NDArray[np.float64]
 
 _known: dict[int, tuple[Architecture, "Priced"]] = {}
 _MOST_KNOWN = 1024
@@ -42,6 +47,44 @@ def priced(chip: Architecture) -> Priced:
         _known.clear()
     _known[id(chip)] = (chip, Priced(cost, power, tuple(dict.fromkeys(notes))))
     return _known[id(chip)][1]
+
+
+@dataclass(frozen=True)
+class PowerLimit:
+    """What a chip may draw, and what its work costs it."""
+
+    model: PowerModel
+    limit_w: float
+    precision: str
+
+    def least_s(self, macs_executed: float, feed_bytes: float, outer_bytes: float) -> float:
+        """Least time of a batch with so many MACs and bytes: its energy / (limit - static power). [s]"""
+        return float(self.model.limited_s(self.limit_w, self.precision, macs_executed, feed_bytes, outer_bytes))
+
+    def shares(self, macs_executed: Floats, feed_bytes: Floats, outer_bytes: Floats) -> Floats:
+        """Share of each step in the energy of a batch, in all 1; from columns with one entry a step."""
+        spent = self.model.energy(
+            self.precision, macs_executed, feed_bytes + outer_bytes, feed_bytes, outer_bytes, 0.0
+        ).total_j
+        return np.asarray(spent / spent.sum())
+
+
+def power_limit(chip: Architecture, precision: str) -> PowerLimit | None:
+    """The power limit of a chip; None without one.
+
+    Raises ChipError where the energy of the chip cannot be told, InfeasibleError where it draws the limit at rest.
+    """
+    if chip.power_limit_w is None:
+        return None
+    model = priced(chip).power or power_model(chip)  # the second call says why there is none
+    if chip.power_limit_w <= model.static_w:
+        raise InfeasibleError(at_rest(chip.name, chip.power_limit_w, float(model.static_w)))
+    return PowerLimit(model, float(chip.power_limit_w), precision)
+
+
+def at_rest(name: str, limit_w: float, static_w: float) -> str:
+    """The line that says of a power limit that nothing is left of it for work."""
+    return f"{name}: power_limit_w: must be above the {static_w:.3g} W that the chip draws at rest, got {limit_w:g}"
 
 
 def economics(

@@ -14,12 +14,15 @@ from simulator.gains import gains as gains_of
 from simulator.graph.build import Graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
-from simulator.lowering import lower
+from simulator.lowering import Lowered, lower
+from simulator.pricing import PowerLimit, power_limit
 from simulator.result import Result
 from simulator.schedule.best import best
+from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.schedule.space import place
+from simulator.schedule.stacks import fed_bytes
 from simulator.store import frontiers
 
 _pools: "weakref.WeakKeyDictionary[Graph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
@@ -43,8 +46,9 @@ def simulate(
     graph = load_network(network) if isinstance(network, str) else network
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machine = machine_of(chip)
+    limit = power_limit(chip, precision)
     if chip.schedule.placement == "space":
-        return _in_space(graph, chip, machine, batch, precision)
+        return _in_space(graph, chip, machine, batch, precision, limit)
     optimal = chip.schedule.residency == "optimal"
     split = chip.schedule.sub_batches and optimal
 
@@ -57,13 +61,23 @@ def simulate(
     saved = {}
     if gains:
         host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
-        saved = gains_of(machine, batch, pools, keep, split, steady.time_s, host_s)
+        saved = gains_of(machine, batch, pools, keep, split, steady, host_s, _limited(limit, low))
         outer = saved.pop("outer")
         saved["dram" if chip.dram is not None else "host"] = outer
-    return assemble(chip, machine, low, cold, steady, precision, saved)
+    return assemble(chip, machine, low, cold, steady, precision, saved, limit)
 
 
-def _in_space(graph: Graph, chip: Architecture, machine: Machine, batch: int, precision: str) -> Result:
+def _limited(limit: PowerLimit | None, low: Lowered) -> Callable[[Plan], float] | None:
+    """Gives the least time of a schedule under a power limit. [s]"""
+    if limit is None:
+        return None
+    executed = float(sum(row.macs_executed for row in low.rows))
+    return lambda plan: limit.least_s(executed, fed_bytes(plan), float(plan.outer_bytes().sum()))
+
+
+def _in_space(
+    graph: Graph, chip: Architecture, machine: Machine, batch: int, precision: str, limit: PowerLimit | None
+) -> Result:
     """The layers side by side as a pipeline of stages."""
     low, fused = lower(graph, chip, batch, precision), fuse(graph, chip.vector.fuses)
     period, latency = (
@@ -73,7 +87,7 @@ def _in_space(graph: Graph, chip: Architecture, machine: Machine, batch: int, pr
         )
         for goal in ("period", "latency")
     )  # fmt: skip
-    return assemble_space(chip, machine, low, latency, period, precision)
+    return assemble_space(chip, machine, low, latency, period, precision, limit)
 
 
 def machine_of(chip: Architecture) -> Machine:

@@ -1,12 +1,9 @@
 """The pages on the model agree with the program: constants, words, tables, and what is said to have no effect."""
 
-import dataclasses
 import re
 from pathlib import Path
 
-import pytest
-
-from simulator import load_chip, load_network, simulate
+from simulator import load_chip, load_network
 from simulator.candidates import MOST_BATCH, MOST_TILES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
@@ -104,14 +101,6 @@ def test_the_waterfall_is_filled_in_the_order_shown():
     shown = [(re.findall(r"`(\w+)`", part), re.split(" or |, ", roof)) for part, _, roof in rows(SCHEDULE, "part")]
     pairs = [pair for parts, roofs in shown for pair in zip(parts, roofs, strict=True)]
     assert pairs == [(part, waterfall.ROOFS[part]) for part in waterfall.PARTS]
-
-
-@pytest.mark.parametrize("key", re.findall(r"`([a-z_.]+)`", re.search(r"without effect\*\*: ([^(\n]*)", MODEL)[1]))
-def test_keys_without_effect_have_none(key):
-    plain = simulate(small_network(), load_chip("example_edge"))
-    changed = simulate(small_network(), load_chip("example_edge", set={key: 1}))
-    changed = dataclasses.replace(changed, notes=plain.notes)  # the notes say that it has none
-    assert changed == plain, f"{key}: has an effect now; take it from the list in docs/model.md"
 
 
 def test_every_file_named_is_there():

@@ -43,7 +43,16 @@ def compare(pool: Pool) -> None:
 def test_gains_are_times_saved() -> None:
     result = simulate("resnet50", "inferx_x1")
     period = result.batch / result.throughput_per_s
-    assert set(result.gain_if_infinite) == {"array", "interconnect", "sram", "vector", "dram", "host", "overhead"}
+    assert set(result.gain_if_infinite) == {
+        "array",
+        "interconnect",
+        "sram",
+        "vector",
+        "dram",
+        "host",
+        "overhead",
+        "power",
+    }
     assert all(0.0 <= saved <= period for saved in result.gain_if_infinite.values())
     # Its DRAM is what holds X1 back: without that roof it runs at the speed of its array.
     assert result.gain_if_infinite["dram"] > 0.3 * period

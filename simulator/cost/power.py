@@ -116,6 +116,24 @@ class PowerModel:
         }
         return Energy(items, self.static_w, time_s)
 
+    def limited_s(
+        self, limit_w: float, precision: str, macs_executed: Any, interconnect_bytes: Any, dram_bytes: Any
+    ) -> Any:
+        """Least time of a run that may draw `limit_w` on average [s]: its energy / (limit - static power).
+
+        Arguments as of `energy`; what goes to and from the outer memory passes the SRAM ports too. Infinite where the
+        limit is no more than the static power.
+        """
+        feed = interconnect_bytes
+        run = self.energy(precision, macs_executed, feed + dram_bytes, feed, dram_bytes, 0.0)
+        left = np.maximum(limit_w - self.static_w, 0.0)
+        return np.divide(
+            run.total_j,
+            left,
+            out=np.full(np.broadcast_shapes(np.shape(run.total_j), np.shape(left)), np.inf),
+            where=left > 0.0,
+        )
+
 
 def power_model(chip: Architecture) -> PowerModel:
     """Energy per MAC and byte, static and peak power of `chip`. Raises ChipError as `quantities`."""

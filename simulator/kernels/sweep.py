@@ -12,10 +12,10 @@ from .jit import kernel
 BLOCK, MARK = 64, 32
 """Points that run through the programme together, so that they stay in the nearest cache; as in `kernels.programme`."""
 
-COLUMNS = 5
-TIME_S, OUTER_BYTES, KEPT_BYTES, FEED_BYTES, ROOF = 0, 1, 2, 3, 4
-"""Columns of the answers: time of a batch, bytes of the outer memory, weights that stay, bytes fed to the arrays, and the
-number of the roof that costs most (order of `schedule.waterfall.ROOFS`)."""
+COLUMNS = 6
+TIME_S, OUTER_BYTES, KEPT_BYTES, FEED_BYTES, ROOF, ROOF_S = 0, 1, 2, 3, 4, 5
+"""Columns of the answers: time of a batch, bytes of the outer memory, weights that stay, bytes fed to the arrays, the number
+of the roof that costs most (order of `schedule.waterfall.ROOFS`), and what it costs."""
 
 
 @kernel
@@ -296,14 +296,14 @@ def waterfall(busy, vector, tiled, group, end):
 
 @kernel
 def largest(parts, k, has_dram, extra_s):
-    """Number of the roof that costs most; parts: edges, filling, loading, then interconnect to overhead, and the wait."""
+    """(number of the roof that costs most, its time); parts: edges, filling, loading, interconnect to overhead, the wait."""
     best, most = 0, (parts[0, k] + parts[1, k]) + parts[2, k]
     dram, host = (parts[7, k], extra_s) if has_dram else (0.0, parts[7, k] + extra_s)
     for roof in range(1, 7):
         own = parts[2 + roof, k] if roof < 5 else dram if roof == 5 else host
         if own > most:
             best, most = roof, own
-    return best
+    return best, most
 
 
 @kernel
@@ -335,7 +335,7 @@ def answer(steps, listing, path, many, phi, answering, kept_bytes, has_dram, hos
         time_s, row = pairwise(one, count, sums, todo), rows[k]
         if time_s < out[row, 0]:
             out[row, 0], out[row, 1], out[row, 2], out[row, 3] = time_s, outer, kept_bytes, feed
-            out[row, 4] = largest(parts, k, has_dram, max(time_s, host_s) - time_s)
+            out[row, 4], out[row, 5] = largest(parts, k, has_dram, max(time_s, host_s) - time_s)
 
 
 @kernel

@@ -36,6 +36,8 @@ class _One:
     feed_bytes: float = np.nan
     steady_outer_bytes: float = np.nan
     roof: int = 0
+    roof_s: float = np.nan
+    cold_feed_bytes: float = np.nan
 
 
 def solve_apart(variant: Variant, machines: Machines, host_s: float, stop: threading.Event | None = None) -> Answers:
@@ -71,6 +73,8 @@ def _answers(rows: list[_One]) -> Answers:
         feed_bytes=column("feed_bytes"),
         steady_outer_bytes=column("steady_outer_bytes"),
         roof=np.array([row.roof for row in rows], dtype=np.int64),
+        roof_s=column("roof_s"),
+        cold_feed_bytes=column("cold_feed_bytes"),
     )
 
 
@@ -79,20 +83,28 @@ def answer_of(machine: Machine, cold: Plan, steady: Plan, has_dram: bool, host_s
     parts = np.concatenate([_parts(piece, machine, has_dram) for piece in steady.pieces]).sum(axis=0)
     period_s = max(steady.time_s, host_s)
     parts[9] += period_s - steady.time_s
-    feed = 0.0
-    for piece in steady.pieces:
-        points = piece.path[:, 1]
-        feed += float(detail_of(piece.pool)[points[points >= 0], 7].sum()) * piece.repeats
+    roofs = (parts[None, :] @ _OF_ROOF)[0]
     return _One(
         cold_s=cold.time_s,
         steady_s=steady.time_s,
         outer_bytes=float(cold.outer_bytes().sum()),
         kept_bytes=steady.kept_bytes,
         cold_kept_bytes=cold.kept_bytes,
-        feed_bytes=feed,
+        feed_bytes=_fed(steady),
         steady_outer_bytes=float(steady.outer_bytes().sum()),
-        roof=int((parts[None, :] @ _OF_ROOF).argmax()),
+        roof=int(roofs.argmax()),
+        roof_s=float(roofs.max()),
+        cold_feed_bytes=_fed(cold),
     )
+
+
+def _fed(plan: Plan) -> float:
+    """Bytes between SRAM and arrays of one batch, in the order of `schedule.stacks.fed_bytes`."""
+    feed = 0.0
+    for piece in plan.pieces:
+        points = piece.path[:, 1]
+        feed += float(detail_of(piece.pool)[points[points >= 0], 7].sum()) * piece.repeats
+    return feed
 
 
 def _parts(piece: Piece, machine: Machine, has_dram: bool) -> Floats:
@@ -132,7 +144,7 @@ def _simulated(variant: Variant, chip: Architecture) -> tuple[_One, str]:
     return (
         _One(
             found.latency_s, found.batch / found.throughput_per_s, found.dram_bytes, kept, kept, np.nan, found.dram_bytes,
-            NAMES.index(found.bound_by) if found.bound_by in NAMES else 0,
+            NAMES.index(found.bound_by) if found.bound_by in NAMES else 0, np.nan, np.nan,
         ),
         "",
     )  # fmt: skip

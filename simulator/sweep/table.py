@@ -16,6 +16,7 @@ from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError, ModelError
 from simulator.lowering import lower
+from simulator.pricing import at_rest
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.sweep.apart import NAMES, simulate_apart, solve_apart
@@ -99,19 +100,61 @@ def fill(
         host_s = host_seconds(variant.chip, pool.low) if variant.chip.dram is not None else 0.0
         answers, reasons = _solved(variant, machines, pool, host_s, stop), None
     runs = np.isfinite(answers.cold_s) & np.isfinite(answers.steady_s)
+    limited = _Limited.of(variant, answers, columns, pool) if pool is not None else None
+    if limited is not None:
+        runs &= limited.static_w < limited.limit_w
     if not runs.all():
         without = np.flatnonzero(~runs)
         block.status[rows[without]] = STATUS.index("infeasible")
         block.reason[rows[without]] = (
-            [reasons[at] for at in without] if reasons else _reasons(variant, pool, machines.capacity_bytes[without])
+            [reasons[at] for at in without]
+            if reasons
+            else _reasons(variant, pool, machines.capacity_bytes[without], limited, without)
         )
-    found = _rates(variant, answers, columns, machines, pool, host_s, runs)
+    found = _rates(variant, answers, columns, machines, pool, host_s, limited, runs)
     if cost:
         _economics(block, rows, variant, columns, found, runs)
     for name in NUMBERS:
         if name in found:
             block.numbers[name][rows] = np.where(runs, found[name], np.nan)
-    block.roof[rows] = np.where(runs, answers.roof, -1)
+    roof = answers.roof
+    if limited is not None:
+        more_s = found["_period_s"] - np.maximum(answers.steady_s, host_s)
+        roof = np.where(more_s > answers.roof_s, NAMES.index("power"), roof)
+    block.roof[rows] = np.where(runs, roof, -1)
+
+
+@dataclass(frozen=True)
+class _Limited:
+    """The power limit of a group, one entry a point."""
+
+    limit_w: float
+    static_w: Floats
+    cold_s: Floats
+    """Least time of a batch on its own. [s]"""
+    steady_s: Floats
+    """Least time of a batch in steady state. [s]"""
+
+    @classmethod
+    def of(cls, variant: Variant, answers: Answers, columns: Columns, pool: Pool) -> "_Limited | None":
+        """What `pricing.PowerLimit` gives for every point; None without a limit."""
+        chip, count = variant.chip, len(answers.cold_s)
+        if chip.power_limit_w is None:
+            return None
+        q = priced(quantities(chip), chip, columns, count)
+        parts = silicon(q, fit())
+        power = powers(q, parts, covered_mm2(q, parts))
+        executed = np.full(count, float(sum(row.macs_executed for row in pool.low.rows)))
+        cold, steady = (
+            power.limited_s(float(chip.power_limit_w), variant.precision, executed, feed, outer)
+            for feed, outer in (
+                (answers.cold_feed_bytes, answers.outer_bytes),
+                (answers.feed_bytes, answers.steady_outer_bytes),
+            )
+        )
+        static_w = np.broadcast_to(power.static_w, (count,))
+        fits = static_w < chip.power_limit_w  # others do not run, whatever their time
+        return cls(float(chip.power_limit_w), static_w, np.where(fits, cold, 0.0), np.where(fits, steady, 0.0))
 
 
 def _solved(variant: Variant, machines: Machines, pool: Pool, host_s: float, stop: threading.Event | None) -> Answers:
@@ -122,10 +165,21 @@ def _solved(variant: Variant, machines: Machines, pool: Pool, host_s: float, sto
     return solve_apart(variant, machines, host_s, stop)
 
 
-def _reasons(variant: Variant, pool: Pool | None, capacities: Floats) -> list[str]:
-    """Why points with these capacities do not run."""
+def _reasons(
+    variant: Variant,
+    pool: Pool | None,
+    capacities: Floats,
+    limited: _Limited | None,
+    without: npt.NDArray[np.int64],
+) -> list[str]:
+    """Why points with these capacities, numbers `without` of the group, do not run."""
     if pool is None:
         return ["" for _ in capacities]
+    if limited is not None and (limited.static_w >= limited.limit_w).any():
+        drawn = limited.static_w[without].tolist()
+        fits = [at_rest(variant.chip.name, limited.limit_w, own) if own >= limited.limit_w else "" for own in drawn]
+        others = _reasons(variant, pool, capacities, None, without)
+        return [line or other for line, other in zip(fits, others, strict=True)]
     known = {}
     for capacity in np.unique(capacities).tolist():
         machine = Machine(capacity, 1.0, 0.0, variant.chip.schedule.overlap, 0.0)
@@ -141,6 +195,7 @@ def _rates(
     machines: Machines,
     pool: Pool | None,
     host_s: float,
+    limited: _Limited | None,
     runs: npt.NDArray[np.bool_],
 ) -> dict[str, Floats]:
     """Rates and shares of a group, by the arithmetic of `assemble`; also what cost and power need (names with _)."""
@@ -149,13 +204,15 @@ def _rates(
     clock_hz = clock_of(chip, columns, count)
     units = chip.macs * low.spec.rate
     executed = sum(row.macs_executed for row in low.rows)
-    period_s = np.maximum(answers.steady_s, host_s)
+    period_s, latency_s = np.maximum(answers.steady_s, host_s), answers.cold_s + host_s
+    if limited is not None:
+        period_s, latency_s = np.maximum(period_s, limited.steady_s), np.maximum(latency_s, limited.cold_s)
     compute_s = executed / units / clock_hz
     share = compute_s / period_s
     feed = answers.feed_bytes if pool is not None else np.full(count, feed_bytes(low))
     found = {
         "throughput_per_s": low.batch / period_s,
-        "latency_s": answers.cold_s + host_s,
+        "latency_s": latency_s,
         "utilisation": np.minimum(1.0, share),
         "effective_utilisation": low.macs / units / clock_hz / period_s,
         "dram_bytes": answers.outer_bytes,

@@ -52,6 +52,9 @@ class Answers:
     steady_outer_bytes: Floats
     roof: Ints
     """Place in `ROOFS` of what costs most of a period."""
+    roof_s: Floats
+    """What that roof costs. [s]"""
+    cold_feed_bytes: Floats
 
 
 def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has_dram: bool, host_s: float) -> Answers:
@@ -84,7 +87,8 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
     time_s, outer = out[:, kernels.TIME_S], out[:, kernels.OUTER_BYTES]
     kept = out[:, kernels.KEPT_BYTES]
     roof = np.where(np.isfinite(time_s), out[:, kernels.ROOF], 0.0).astype(np.int64)
-    return Answers(time_s, time_s, outer, kept, kept, out[:, kernels.FEED_BYTES], outer, roof)
+    feed, roof_s = out[:, kernels.FEED_BYTES], out[:, kernels.ROOF_S]
+    return Answers(time_s, time_s, outer, kept, kept, feed, outer, roof, roof_s, feed)
 
 
 def detail_of(pool: Pool) -> Floats:

@@ -16,7 +16,7 @@ from simulator.chip.faults import explain
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override
-from simulator.cost.quantities import Quantities
+from simulator.cost.quantities import Quantities, quantities
 from simulator.errors import ChipError, InputError, OptionError
 from simulator.graph.build import Graph
 from simulator.lowering import array_spec, check_batch
@@ -99,6 +99,8 @@ class Space:
         first = {axis.key: axis.extremes()[0] for axis in self.plan.axes}
         if not any(key.startswith(PARAMETER) for key in first):
             self.graph()  # a fault of the network is none of an axis
+        if self.chip.power_limit_w is not None and "process_nm" not in first:
+            quantities(self.chip)  # nor is a limit on a chip whose energy cannot be told
         for axis in self.plan.axes:
             for value in _to_check(axis):
                 label = f"vary {axis.key}={value}"
@@ -161,6 +163,8 @@ class Space:
             graph = self.graph(values)
             check_batch(graph, batch)  # type: ignore[arg-type]  # checked there
             array_spec(chip, precision)
+            if chip.power_limit_w is not None:
+                quantities(chip)  # a limit needs the energy of the chip
         except InputError as error:
             return Variant(chip, None, 1, precision, None, str(error))
         return Variant(chip, graph, int(batch), precision, pool_source(graph, chip, precision))
