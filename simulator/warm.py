@@ -45,8 +45,9 @@ def compile_schedules() -> None:
     none, ints = np.zeros(1), np.zeros(1, dtype=np.int64)
     flat, flat_ints = np.zeros((1, 8)), np.zeros((1, 8), dtype=np.int64)
     spans, cube, box = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
-    moves = (ints, ints, ints, spans, flat, flat, flat, ints, ints, none)
-    programme.mark(0, 0, flat, ints, ints, ints, 0)
+    net = (flat, flat, none, ints, ints)
+    moves = (ints, ints, ints, spans, flat, flat, net, none)
+    programme.mark(0, 0, flat, flat, ints, none, ints, ints, 0)
     programme.residency(*moves, 0, 0, 0, none, np.inf, ints, cube, box)
     programme.walk_back(ints, box, 0, 0, 0, flat_ints)
     tails = (flat, np.inf, np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), ints)
@@ -61,7 +62,7 @@ def compile_schedules() -> None:
     no_points = np.zeros(0, dtype=np.int64)
     roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
     segment = (np.zeros((1, 4)), none, none, np.inf, none, ints, cube, box, np.zeros((1, 1, 2, 2, 2)))
-    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, flat, ints, ints, none, 1.0, 1, 1, 4, *segment)
+    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, net, none, 1.0, 1, 1, 4, *segment)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Dynamic programmes over the order of the layers: residency, and residency with weights fetched ahead.
 
-A move (see `schedule.states`) has a range lo..hi of the frontier pool (footprint, bytes, cycles); a choice is a point of it
+A move (see `schedule.states`) has a range lo..hi of the points of a pool (footprint, bytes, cycles); a choice is a point of it
 that fits the SRAM left. Minimised: time, then outer-memory bytes; the first of equals in a fixed order.
 `costs` per move: reserved bytes, bytes beside the tiles, bytes of weights that stay for ever, first-pass weight bytes.
 `steps` per step: least footprint and on-chip cycles of vector work.
@@ -17,19 +17,25 @@ MARK = 32
 
 
 @kernel
-def insert_point(out, count, at, pool):
-    """Insert pool row `at` into the staircase `out` (bytes rising, cycles falling), dropping what it beats. New count."""
-    total, cycles = pool[at, 1], pool[at, 2]
+def insert_point(out, count, at, points, life):
+    """Insert row `at` into the staircase `out` (bytes rising, cycles falling). Rows that it beats leave at its footprint.
+
+    A row that is beaten at once leaves as it comes. New count.
+    """
+    total, cycles = points[at, 1], points[at, 2]
     place = count
-    while place > 0 and pool[out[place - 1], 1] > total:
+    while place > 0 and points[out[place - 1], 1] > total:
         place -= 1
-    if place > 0 and pool[out[place - 1], 2] <= cycles:
+    if place > 0 and points[out[place - 1], 2] <= cycles:
+        life[at, 1] = life[at, 0]
         return count
     last = place
-    while last < count and pool[out[last], 2] >= cycles:
+    while last < count and points[out[last], 2] >= cycles:
         last += 1
-    if place > 0 and pool[out[place - 1], 1] == total:
+    if place > 0 and points[out[place - 1], 1] == total:
         place -= 1
+    for j in range(place, last):
+        life[out[j], 1] = life[at, 0]
     if last == place:
         for j in range(count, place, -1):
             out[j] = out[j - 1]
@@ -43,46 +49,60 @@ def insert_point(out, count, at, pool):
 
 
 @kernel
-def mark(lo, hi, pool, out, first, marks, size):
-    """Staircases of pool rows lo..hi every MARK rows, so that a query need not start from nothing.
+def mark(lo, hi, points, life, out, heads, first, marks, size):
+    """Staircases of rows lo..hi of `points` every MARK rows, so that a query need not start from nothing.
 
-    first: int64[blocks + 1], filled with where each block's staircase begins in `marks`. size: marks in use. New size.
+    life: float64[rows, 2], filled with the footprints at which each row joins and leaves the staircase. heads: float64[blocks],
+    footprint of each block's first row. first: int64[blocks + 1], filled with where each block's staircase begins in
+    `marks`. size: marks in use. New size; -1: `marks` is too short.
     """
     count, block = 0, 0
     for at in range(lo, hi):
+        life[at, 0], life[at, 1] = points[at, 0], math.inf
         if (at - lo) % MARK == 0:
-            first[block] = size
+            first[block], heads[block] = size, points[at, 0]
+            if size + count > marks.shape[0]:
+                return -1
             for j in range(count):
                 marks[size + j] = out[j]
             size += count
             block += 1
-        count = insert_point(out, count, at, pool)
+        count = insert_point(out, count, at, points, life)
     first[block] = size
     return size
 
 
 @kernel
-def stair(lo, hi, base, pool, room, first, marks, out):
-    """Points of pool rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many.
+def stair(lo, hi, base, net, room, out):
+    """Rows lo..hi that fit `room` and that no other beats in bytes and cycles, bytes rising. Returns how many.
 
-    base: where the rows' blocks begin in `first`.
+    net: points, lives, heads, firsts and marks of a pool (see `mark`). base: where the blocks of these rows begin.
     """
-    low, high = lo, hi
+    points, life, heads, first, marks = net
+    low, high = 0, (hi - lo + MARK - 1) // MARK
     while low < high:
         middle = (low + high) // 2
-        if pool[middle, 0] <= room:
+        if heads[base + middle] <= room:
             low = middle + 1
         else:
             high = middle
-    if low == lo:
+    if low == 0:
         return 0
-    block = (low - 1 - lo) // MARK
-    count = 0
+    count, block = 0, low - 1
     for j in range(first[base + block], first[base + block + 1]):
-        out[count] = marks[j]
-        count += 1
-    for at in range(lo + block * MARK, low):
-        count = insert_point(out, count, at, pool)
+        if life[marks[j], 1] > room:
+            out[count] = marks[j]
+            count += 1
+    for at in range(lo + block * MARK, min(hi, lo + block * MARK + MARK)):
+        if life[at, 0] > room:
+            break
+        if life[at, 1] > room:
+            place = count
+            while place > 0 and points[out[place - 1], 1] > points[at, 1]:
+                out[place] = out[place - 1]
+                place -= 1
+            out[place] = at
+            count += 1
     return count
 
 
@@ -101,9 +121,7 @@ def residency(
     spans,
     costs,
     steps,
-    pool,
-    blocks,
-    marks,
+    net,
     chip,
     begin,
     end,
@@ -120,7 +138,7 @@ def residency(
     after the step, is dropped. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch.
     values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
-    states = values.shape[1]
+    pool, states = net[0], values.shape[1]
     for state in range(states):
         values[begin, state, 0], values[begin, state, 1] = math.inf, math.inf
     values[begin, state_in, 0], values[begin, state_in, 1] = 0.0, 0.0
@@ -137,7 +155,7 @@ def residency(
             tiled = spans[move, 0] < spans[move, 1]
             choices = 1
             if tiled:
-                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], pool, room, blocks, marks, points)
+                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], net, room, points)
             state = target[move]
             for i in range(choices):
                 point, cycles, total = -1, steps[step, 1], beside
@@ -209,9 +227,7 @@ def prefetch(
     spans,
     costs,
     steps,
-    pool,
-    blocks,
-    marks,
+    net,
     chip,
     ahead,
     start,
@@ -231,7 +247,7 @@ def prefetch(
     `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule.
     labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
     """
-    states = counts.shape[1]
+    pool, states = net[0], counts.shape[1]
     for state in range(states):
         counts[0, state] = 0
     counts[0, 0] = 1
@@ -250,7 +266,7 @@ def prefetch(
             tiled = spans[move, 0] < spans[move, 1]
             choices = 1
             if tiled:
-                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], pool, room, blocks, marks, points)
+                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], net, room, points)
             for choice in range(choices):
                 point = points[choice] if tiled else -1
                 total, cycles = max(0.0, beside), steps[step, 1]
@@ -302,9 +318,7 @@ def segments(
     costs,
     costs_kept,
     steps,
-    pool,
-    blocks,
-    marks,
+    net,
     chip,
     repeats,
     reach,
@@ -341,7 +355,7 @@ def segments(
             chip[0] = room
             far = min(count, i + 1 + reach)
             failed = residency(
-                first, source, target, spans, costs, steps, pool, blocks, marks, chip, begin, int(cuts[far - 1, 0]), state_in,
+                first, source, target, spans, costs, steps, net, chip, begin, int(cuts[far - 1, 0]), state_in,
                 after, (limit - before[begin]) / repeats, points, values, choice,
             )  # fmt: skip
             stay, at = 0.0, begin
@@ -361,8 +375,8 @@ def segments(
                     chip[0] = left
                     load = stay * chip[2] if held else 0.0
                     if residency(
-                        first, source, target, spans_kept if held else spans, costs_kept if held else costs, steps, pool,
-                        blocks, marks, chip, begin, end, state_in, after, (limit - before[begin] - load) / repeats, points,
+                        first, source, target, spans_kept if held else spans, costs_kept if held else costs, steps, net,
+                        chip, begin, end, state_in, after, (limit - before[begin] - load) / repeats, points,
                         values, choice,
                     ) < 0:  # fmt: skip
                         time = values[end, int(cuts[j, 1]) if leave else 0, 0]

@@ -28,7 +28,7 @@ class Pool:
 
     points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans: rows lo..hi
     a move may use (equal for vector work) and where its blocks begin; spans_kept: the same where the step's weights are in
-    SRAM as a whole. blocks, marks: staircases to start queries from (`kernels.programme.mark`). costs: float64[moves, 4]
+    SRAM as a whole. life, heads, blocks, marks: what queries start from (`kernels.programme.mark`). costs: float64[moves, 4]
     and steps: float64[steps, 2] as `kernels.programme` reads them. move_step: the step of each move. weights: constant
     weight bytes of each step. [B]
     """
@@ -39,6 +39,8 @@ class Pool:
     codes: Ints
     spans: Ints
     spans_kept: Ints
+    life: Floats
+    heads: Floats
     blocks: Ints
     marks: Ints
     costs: Floats
@@ -55,6 +57,11 @@ class Pool:
     """Of each step, the place of its shape in `shapes`; -1 for vector work."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, stacked tables)."""
+
+    @property
+    def net(self) -> tuple[Floats, Floats, Floats, Ints, Ints]:
+        """Points and what queries of them start from, as the kernels read them."""
+        return self.points, self.life, self.heads, self.blocks, self.marks
 
 
 def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup) -> Pool:
@@ -92,7 +99,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     point_shape = np.repeat(np.array(owner, dtype=np.int64), [len(part) for part in parts])
     points, codes = _join(parts)
     bounds = np.cumsum([0, *(len(part) for part in parts)])
-    blocks, marks = mark_all(points, bounds)
+    found = mark_all(points, bounds)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
@@ -101,7 +108,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     numbers = {shape: at for at, shape in enumerate(shapes)}
     step_shape = np.array([-1 if row.shape is None else numbers[row.shape] for row in low.rows], dtype=np.int64)
     return Pool(
-        low, plan, points, codes, spans, spans_kept, blocks, marks, costs, steps, move_step, weights, least, shapes,
+        low, plan, points, codes, spans, spans_kept, *found, costs, steps, move_step, weights, least, shapes,
         point_shape,
         step_shape,
     )  # fmt: skip
@@ -129,33 +136,44 @@ def _join(parts: list[Frontier]) -> tuple[Floats, Ints]:
     return points, codes
 
 
-def mark_all(points: Floats, bounds: Ints) -> tuple[Ints, Ints]:
-    """(blocks, marks) of frontiers whose rows begin and end at `bounds`: where queries start (`kernels.programme.mark`)."""
-    sizes = np.diff(bounds)
-    blocks = np.zeros(sum(-(-int(size) // MARK) + 1 for size in sizes) + 1, dtype=np.int64)
-    marks = np.empty(4096, dtype=np.int64)
+def mark_all(points: Floats, bounds: Ints) -> tuple[Floats, Floats, Ints, Ints]:
+    """(life, heads, blocks, marks) of frontiers whose rows begin and end at `bounds` (`kernels.programme.mark`)."""
+    counts = -(-np.diff(bounds) // MARK) + 1
+    heads, blocks = np.zeros(counts.sum() + 1), np.zeros(counts.sum() + 1, dtype=np.int64)
+    life, marks = np.empty((len(points), 2)), np.empty(4096, dtype=np.int64)
+    scratch = np.empty(LONGEST, dtype=np.int64)
     base = used = 0
-    for row, size in zip(bounds.tolist(), sizes.tolist(), strict=False):
-        # A block's staircase has at most as many points as came before it.
-        room = used + sum(min(i * MARK, LONGEST) for i in range(-(-size // MARK) + 1))
-        if room > len(marks):
-            marks = np.resize(marks, 2 * room)
-        scratch = np.empty(size + 1, dtype=np.int64)
-        used = kernels.mark(row, row + size, points, scratch, blocks[base:], marks, used)
-        base += -(-size // MARK) + 1
-    return blocks, marks[:used].copy()
+    for row, end, count in zip(bounds.tolist(), bounds[1:].tolist(), counts.tolist(), strict=False):
+        while True:
+            size = kernels.mark(row, end, points, life, scratch, heads[base:], blocks[base:], marks, used)
+            if size >= 0:
+                break
+            marks = np.concatenate([marks[:used], np.empty(2 * len(marks), dtype=np.int64)])
+        base, used = base + count, size
+    return life, heads, blocks, marks[:used].copy()
 
 
 def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
     """The same moves and tilings with other on-chip cycles a point; with `vector`, vector work takes no time."""
-    points, blocks, marks = pool.points, pool.blocks, pool.marks
+    points, found = pool.points, (pool.life, pool.heads, pool.blocks, pool.marks)
     if cycles is not None and len(points):
         points = points.copy()
         points[:, 2] = cycles
         starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi, _ in spans if lo < hi}
-        blocks, marks = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
+        found = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
     steps = pool.steps.copy()
     if vector:
         steps[:, 1] = 0.0
     least = _least(pool.moves, points, pool.spans_kept, steps)
-    return replace(pool, points=points, blocks=blocks, marks=marks, steps=steps, least_cycles=least, memo={})
+    life, heads, blocks, marks = found
+    return replace(
+        pool,
+        points=points,
+        life=life,
+        heads=heads,
+        blocks=blocks,
+        marks=marks,
+        steps=steps,
+        least_cycles=least,
+        memo={},
+    )

@@ -125,8 +125,8 @@ def _table(
     choice = np.zeros((len(pool.steps), pool.moves.states, 2), dtype=np.int64)
     plan = pool.moves
     kernels.segments(
-        plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), SPAN, ways, cuts, before,
+        plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.net,
+        terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), SPAN, ways, cuts, before,
         after, limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
     )  # fmt: skip
     return table

@@ -87,7 +87,7 @@ def fewest(pool: Pool, terms: Terms) -> float:
     plan = pool.moves
     values = np.empty((len(pool.steps) + 1, plan.states, 2))
     failed = kernels.residency(
-        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
+        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net,
         terms.chip, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, np.empty(STAIR, dtype=np.int64), values,
         np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64),
     )  # fmt: skip
@@ -120,7 +120,7 @@ def stretch(
     values = np.empty((len(pool.steps) + 1, plan.states, 2))
     choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
     failed = kernels.residency(
-        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks, pool.marks,
+        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net,
         terms.chip, begin, end, source, rest, limit, np.empty(STAIR, dtype=np.int64), values, choice,
     )  # fmt: skip
     if failed >= 0 or not np.isfinite(values[end, target, 0]):
@@ -212,8 +212,8 @@ class _Labels:
             chip = chip.copy()
             chip[kernels.CAPACITY] += ahead
         self.failed = kernels.prefetch(
-            plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.points, pool.blocks,
-            pool.marks, chip, ahead, start, self._to_come, self._rest, limit_s, labels, counts, self._points,
+            plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net, chip, ahead, start,
+            self._to_come, self._rest, limit_s, labels, counts, self._points,
         )  # fmt: skip
         if self.failed != -1:
             return None
