@@ -6,12 +6,12 @@ The tables are what the kernels of `kernels.frontier` read; `one_tile` makes the
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError
+from simulator.folds import fold_costs, set_loads, stream, unit_channels
 from simulator.kernels import frontier as kernels
 from simulator.kernels import tables
 from simulator.unrolling import ArraySpec, Unrollings, unrollings
@@ -81,31 +81,23 @@ class Tables:
         return self.group, self.pixel, self.axis_k, self.axis_c
 
 
-def fold_costs(spec: ArraySpec) -> tuple[tuple[float, float, float], int]:
-    """((load, overhead, hidden) of a fold in cycles, streaming axis: 0 pixels, 1 K, 2 C, 3 none).
-
-    Systolic arrays fill and drain in rows + columns - 2 cycles a fold; stationary operands enter row by row. Where the
-    array holds two sets, the next fold follows at once and the array fills and drains once a layer (see `_numbers`).
-    """
-    fill = spec.pass_overhead_cycles + (spec.rows + spec.columns - 2.0 if spec.systolic else 0.0)
-    load = spec.weight_load_cycles
-    if spec.stationary == "outputs":
-        return (0.0, fill, 0.0), 2
-    axis = {"weights": 0, "inputs": 1, "rows": 0}[spec.stationary]
-    if spec.weights_double_buffered:
-        return (load, spec.pass_overhead_cycles, 1.0), axis
-    return (load, fill, 0.0), axis
-
-
 @functools.lru_cache(maxsize=4096)
 def _axis(
-    extent: int, inner: int, outer: tuple[float, ...], units: tuple[int, ...], fold: tuple[float, ...] | None, only: int
+    extent: int,
+    inner: int,
+    outer: tuple[float, ...],
+    units: tuple[int, ...],
+    fold: tuple[float, ...] | None,
+    only: int,
+    within: tuple[tuple[int, float], ...] | None = None,
 ) -> Floats:
     """The table of groups, K or C: a row a size, falling: size, trips, then for each unrolling its steps and its fold.
 
     inner: elements of the flattened extent per index (kernel elements for a flattened reduction, else 1). outer:
     further steps per index of each unrolling (uncut kernel loops). fold: cost of a fold where this axis streams
-    through the array. only: the one size wanted, or 0 for every size at which trips or steps change.
+    through the array. only: the one size wanted, or 0 for every size at which trips or steps change. within: where units
+    work through several indices of this axis in a pass, (indices a pass, passes per index beyond) of each unrolling: the
+    steps are then passes, which move operands, and the folds are steps.
     """
     size = np.array([only], dtype=np.int64) if only else np.arange(1, extent + 1, dtype=np.int64)
     trips = -(-extent // size)
@@ -116,7 +108,11 @@ def _axis(
     steps = more * whole + rest
     folds = steps
     if fold is not None:
-        folds = more * _stream(whole, fold, None) + _stream(rest, fold, None)
+        folds = more * stream(whole, fold, None) + stream(rest, fold, None)
+    if within is not None:
+        each, beyond = (np.array(column) for column in zip(*within, strict=True))
+        whole, rest = (-(-n[:, None] // each) * beyond for n in (size, ragged))
+        steps = more * whole + rest
     table = np.empty((len(size), 2 + 2 * len(units)))
     table[:, 0], table[:, 1], table[:, 2::2], table[:, 3::2] = size, trips, steps, folds
     if only:
@@ -130,19 +126,6 @@ def _axis(
     return np.ascontiguousarray(table[first | saves][::-1])
 
 
-def _stream(steps: Any, fold: tuple[float, ...], longest: Ints | None) -> Any:
-    """Cycles of folds that stream `steps` steps past stationary operands; fold: its (load, overhead, hidden).
-
-    `load` cycles bring the stationary operand in, hidden behind streaming where the array holds two sets; `overhead`
-    fills and drains a systolic array; accumulators hold `longest` steps, a longer stream is cut and starts again.
-    """
-    load, overhead, hidden = fold
-    pieces: Any = 1.0 if longest is None else np.maximum(1, np.ceil(steps / longest))
-    if hidden:
-        return pieces * (np.maximum(steps / pieces, load) + overhead)
-    return steps + pieces * (load + overhead)
-
-
 def _axes(
     shape: Shape, spec: ArraySpec, units: Unrollings, sizes: tuple[int, int, int]
 ) -> tuple[Floats, Floats, Floats]:
@@ -153,12 +136,18 @@ def _axes(
     group_units, k_units, c_units, flat = (tuple(factors[:, at].tolist()) for at in (0, 2, 3, 8))
     ones = (1.0,) * len(factors)
     group = _axis(g, 1, (1.0 / spec.rate,) * len(factors), group_units, None, sizes[0])
-    axis_k = _axis(k, 1, ones, k_units, cost if streams == 1 else None, sizes[1])
+    passes_k = passes_c = None
+    if spec.unit_words is not None:
+        wide, deep = unit_channels(spec, units, s)
+        beyond = (-(-r // factors[:, 6])).astype(float).tolist()
+        passes_k = tuple((int(n), 1.0) for n in wide * factors[:, 2])
+        passes_c = tuple(zip((deep * factors[:, 3]).tolist(), beyond, strict=True))
+    axis_k = _axis(k, 1, ones, k_units, cost if streams == 1 else None, sizes[1], passes_k)
     fold = cost if streams == 2 else None
     if units.flat_reduction:
         return group, axis_k, _axis(c, r * s, ones, flat, fold, sizes[2])
     kernel_steps = tuple(float(-(-r // a) * -(-s // b)) for a, b in factors[:, 6:8].tolist())
-    return group, axis_k, _axis(c, 1, kernel_steps, c_units, fold, sizes[2])
+    return group, axis_k, _axis(c, 1, kernel_steps, c_units, fold, sizes[2], passes_c)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -226,6 +215,7 @@ class _Pixels:
     units: tuple[tuple[int, ...], ...]
     fold: tuple[float, ...] | None
     longest: tuple[int, ...] | None
+    loads: tuple[float, ...]
 
     @classmethod
     def of(cls, shape: Shape, spec: ArraySpec, units: Unrollings) -> "_Pixels":
@@ -243,7 +233,8 @@ class _Pixels:
         sides = zip(shape.stride, shape.dilation, (r, s), shape.padding, shape.plane, strict=True)
         rows, columns = (tuple(side) for side in sides)
         unit = tuple(tuple(row) for row in chosen.tolist())
-        return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, longest)
+        loads = set_loads(spec, units, shape.weight_width)
+        return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, longest, loads)
 
     def rows(self, n: Ints, p: Ints, q: Ints, window_p: Floats, window_q: Floats) -> Floats:
         """The table of all tiles n x p x q; window_p, window_q: of each p and q."""
@@ -280,7 +271,7 @@ class _Pixels:
             one = items * -(-(p * q) // flat) if flat.all() else items * -(-p // up) * -(-q // uq)
             steps += times[:, None] * one
             if self.fold is not None:
-                folds += times[:, None] * _stream(one, self.fold, longest)
+                folds += times[:, None] * stream(one, self.fold, longest, np.array(self.loads))
         return steps, folds if self.fold is not None else steps
 
     def one(self, n: int, p: int, q: int) -> tuple[Floats, Ints]:

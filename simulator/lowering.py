@@ -105,6 +105,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
     if precision not in array.rate:
         known = nearest(precision, array.rate)
         raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    words = array.unit_words
     return ArraySpec(
         count=array.count,
         rows=array.rows,
@@ -118,6 +119,8 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         weights_double_buffered=array.weights_double_buffered,
         systolic=array.systolic,
         weight_load_cycles=array.load_cycles,
+        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
+        unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
         pass_overhead_cycles=array.pass_overhead_cycles,
         multicast=chip.interconnect.multicast,
         link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),

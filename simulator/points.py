@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.candidates import TILE_LOOPS, Floats, Ints, Shape, Tables, build_tables, fold_costs
+from simulator.candidates import TILE_LOOPS, Floats, Ints, Shape, Tables, build_tables
+from simulator.folds import fold_costs, set_loads
 from simulator.kernels import onetile as at
 from simulator.unrolling import LOOPS, ArraySpec
 
@@ -40,7 +41,7 @@ class Stack:
 
     starts, rows: int64[layers, 5], where each layer's group, pixel, K and C tables and copies begin and how many
     rows they have. tiles, first_tile: sizes of all pixel tiles and each layer's first. layer: float64[layers, 7],
-    see `stack`.
+    see `stack`. loads, first_load: cycles to load a set of weights for each unrolling, and each layer's first.
     """
 
     tables: tuple[Floats, ...]
@@ -51,16 +52,19 @@ class Stack:
     numbers: Floats
     rules: Ints
     layer: Floats
+    loads: Floats
+    first_load: Ints
 
 
 def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> Stack:
     """Lay the tables of several layers behind each other; layer i of `breakdowns` is shapes[i] with built[i]."""
     kinds = [[*t.four, t.units.copies] for t in built]
+    loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
-    cost, _ = fold_costs(spec)
-    # MACs, MACs a cycle, cost of a fold (load, overhead, hidden), MACs per unit and cycle.
-    fixed = [spec.rate * spec.rows * spec.columns * spec.count, *cost, spec.rate]
+    cost, streams = fold_costs(spec)
+    # MACs, MACs a cycle, cost of a fold (load, overhead, hidden), MACs per unit and cycle, the axis that streams.
+    fixed = [spec.rate * spec.rows * spec.columns * spec.count, *cost, spec.rate, float(streams)]
     return Stack(
         tuple(np.concatenate([row[kind].ravel() for row in kinds]) for kind in range(5)),
         np.cumsum(lengths, axis=0) - lengths,
@@ -70,6 +74,8 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         np.stack([t.numbers for t in built]),
         np.stack([t.rules for t in built]),
         np.array([[float(shape.macs), *fixed] for shape in shapes]),
+        np.concatenate(loads),
+        np.cumsum([0, *map(len, loads)])[:-1],
     )
 
 
@@ -109,10 +115,14 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     group, pixel = starts[:, 0] + group * wide, starts[:, 1] + pixel * (wide + 6)
     k, c, own = starts[:, 2] + k * wide, starts[:, 3] + c * wide, 2 + 2 * u
     numbers, rules, layer = stacked.numbers[layers].T, stacked.rules[layers].T, stacked.layer[layers].T
-    steps = flat_k[k + own] * flat_pixel[pixel + own + 6] * flat_c[c + own] * flat_group[group + own]
+    # Folds cost more than steps along the streaming axis alone; along the others the folds are the steps.
+    steps = flat_k[k + own + (layer[6] != 1)] * flat_c[c + own + (layer[6] != 2)]
+    steps = steps * flat_pixel[pixel + own + 6 + (layer[6] != 0)] * flat_group[group + own]
     folds = flat_k[k + own + 1] * flat_pixel[pixel + own + 7] * flat_c[c + own + 1] * flat_group[group + own]
     ideal = layer[0] / layer[1]
-    filling, loading = _overheads(np.maximum(folds - steps, 0.0), numbers[at.FILL], layer)
+    filling, loading = _overheads(
+        np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, stacked.loads[stacked.first_load[layers] + u]
+    )
     edges = np.maximum(steps - ideal, 0.0)
     copies_at = starts[:, 4] + 2 * u
     inputs = np.where(rules[at.FEED_IN_RULE] == 0, flat_k[k + own], flat_k[k + 1])
@@ -128,9 +138,10 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     return np.stack([total, ideal, edges, filling, loading, link, port, feed], axis=1)
 
 
-def _overheads(extra: Floats, once: Floats, layer: Floats) -> tuple[Floats, Floats]:
+def _overheads(extra: Floats, once: Floats, layer: Floats, set_load: Floats) -> tuple[Floats, Floats]:
     """(fill and drain, weight loading) of cycles `extra` beyond the steps and `once` a layer, which may be -1."""
-    load, overhead, hidden, rate = layer[2:6]
+    overhead, hidden, rate = layer[3:6]
+    load = np.where(layer[6] == 0, set_load, layer[2])
     share = np.divide(load, load + overhead, out=np.zeros_like(load), where=load + overhead > 0.0)
     loading = extra * share
     filling = extra - loading

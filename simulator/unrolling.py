@@ -43,6 +43,10 @@ class ArraySpec:
     weights_double_buffered: bool = False
     systolic: bool = False
     weight_load_cycles: float = 0.0
+    weight_bus_bytes_per_cycle: float = 0.0
+    """Bus that brings stationary weights to the units; 0: `weight_load_cycles` says it. [B/cycle]"""
+    unit_words: tuple[int, int, int] | None = None
+    """Words of inputs, weights and outputs in one row-stationary unit."""
     pass_overhead_cycles: float = 0.0
     """Cycles lost at the start of every fold."""
     multicast: bool = True
@@ -82,6 +86,19 @@ def _axis(extents: list[int], words: tuple[str, ...], length: int) -> npt.NDArra
     return factors
 
 
+def _kernel_whole(factors: npt.NDArray[np.int64], spec: ArraySpec) -> npt.NDArray[np.int64]:
+    """The tuples of an axis that spread as many kernel rows as it can, where rows are stationary; else all of them.
+
+    A row-stationary unit slides one row of the kernel along one row of the inputs and passes its sums to the unit of the
+    next kernel row: one unit never takes two kernel rows in turn.
+    """
+    if spec.stationary != "rows":
+        return factors
+    most: np.int64 = factors[:, 6].max()
+    whole: npt.NDArray[np.int64] = factors[factors[:, 6] == most]
+    return whole
+
+
 def _left(extents: list[int], factors: npt.NDArray[np.int64]) -> list[int]:
     """Extents in blocks of the factors already taken."""
     return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
@@ -94,9 +111,9 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     flat_reduction, flat_pixels = "reduction" in words, "pixels" in words
     whole = [*extents, extents[3] * extents[6] * extents[7], extents[4] * extents[5]]
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for on_rows in _axis(whole, spec.unroll_rows, spec.rows):
+    for on_rows in _kernel_whole(_axis(whole, spec.unroll_rows, spec.rows), spec):
         after_rows = _left(whole, on_rows)
-        for on_columns in _axis(after_rows, spec.unroll_columns, spec.columns):
+        for on_columns in _kernel_whole(_axis(after_rows, spec.unroll_columns, spec.columns), spec):
             both = on_rows * on_columns
             on_count = _axis(_left(after_rows, on_columns), spec.unroll_count, spec.count)
             pairs.append((both * on_count, on_count))

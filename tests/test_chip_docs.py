@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simulator.chip import schema
+from simulator.chip import array, schema
 from simulator.chip.faults import keys
 from simulator.chip.load import chip_from_text, load_chip
 from simulator.chip.parts import dram_parts, host_links
@@ -22,7 +22,7 @@ def test_every_key_is_explained():
 
 
 def test_every_word_is_named():
-    for words in (schema.Dimension, schema.Fused, schema.Precision, schema.Operand):
+    for words in (array.Dimension, schema.Fused, array.Precision, schema.Operand):
         for word in words.__args__:
             assert re.search(rf"\b{word}\b", PAGE), word
 

@@ -99,15 +99,21 @@ SMALL = st.integers(1, 4)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> ArraySpec:
-    rows, columns = draw(st.permutations([("reduction",), ("out_channels",), ("pixels",), ()]))[:2]
+    stationary = draw(st.sampled_from(["weights", "outputs", "inputs", "rows"]))
+    words = [("reduction",), ("out_channels",), ("pixels",), ()]
+    if stationary == "rows":
+        words = [("kernel_height", "in_channels"), ("out_channels", "out_height"), ("out_height",)]
+    rows, columns = draw(st.permutations(words))[:2]
     return ArraySpec(
-        draw(SMALL), draw(SMALL), draw(SMALL), draw(st.sampled_from(["weights", "outputs", "inputs", "rows"])),
+        draw(SMALL), draw(SMALL), draw(SMALL), stationary,
         rows, columns, draw(st.sampled_from([(), ("batch",), ("groups",)])),
         accumulator_bytes=draw(st.sampled_from([0.0, 16.0, 64.0])),
         weights_double_buffered=draw(st.booleans()), systolic=draw(st.booleans()),
         weight_load_cycles=draw(st.sampled_from([0.0, 3.0])), multicast=draw(st.booleans()),
         link_bytes_per_cycle=draw(st.sampled_from([INF, 2.0])), port_bytes_per_cycle=draw(st.sampled_from([INF, 3.0])),
         double_buffered=draw(st.booleans()), element_grain=draw(st.booleans()),
+        weight_bus_bytes_per_cycle=draw(st.sampled_from([0.0, 0.0, 2.0])),
+        unit_words=draw(st.sampled_from([None, (2, 6, 2)])) if stationary == "rows" else None,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from simulator.chip.schema import fault
+from simulator.chip.array import fault
 
 Confidence = Literal["primary", "secondary", "derived", "recalled", "low"]
 """primary: read in the maker's own document or log; secondary: in the press or a survey; derived: computed from other

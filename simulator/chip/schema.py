@@ -6,27 +6,14 @@ check. Units are in the names; GB = 1e9 bytes, KiB and MiB are powers of two.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
+from simulator.chip.array import Array, BytesPerCycle, Model, fault, words
 from simulator.errors import ChipError, nearest
 from simulator.units import DRAM_STREAMED_EFFICIENCY, GB, KIB, MIB, MICRO, effective_bytes_per_s, peak_tops
 
-Precision = Literal["int4", "int8", "int16", "fp8", "fp16", "bf16", "tf32", "fp32"]
 Operand = Literal["inputs", "weights", "outputs"]
-Dimension = Literal[
-    "groups",
-    "batch",
-    "out_channels",
-    "in_channels",
-    "out_height",
-    "out_width",
-    "kernel_height",
-    "kernel_width",
-    "reduction",
-    "pixels",
-]
 Fused = Literal[
     "relu",
     "add",
@@ -42,123 +29,6 @@ Fused = Literal[
     "concat",
     "resize",
 ]
-
-FLATTENED = {
-    "reduction": ("in_channels", "kernel_height", "kernel_width"),
-    "pixels": ("out_height", "out_width"),
-}
-"""Flattened words of `array.unroll`, and the loop dimensions each of them runs through."""
-
-MAX_UNITS = 2**30
-"""Most MAC units of a chip: a hundred times the largest wafer, and far from the end of int64."""
-
-Side = Annotated[int, Field(ge=1, le=65_536)]  # a side of 65,536 is 256 times that of TPU v1
-Cycles = Annotated[int, Field(ge=0, le=2**20)]  # per pass: a million cycles of overhead is no array any more
-BytesPerCycle = Annotated[float, Field(ge=1e-3, le=2**30)]  # a GiB a cycle feeds 2**30 units
-
-
-def fault(key: str, what: str) -> PydanticCustomError:
-    """An error about `key` below the model being checked, for rules that pydantic's own words do not cover."""
-    return PydanticCustomError("chip_fault", "{key}: {what}", {"key": key, "what": what})
-
-
-class Model(BaseModel):
-    """Frozen and strict: no conversion, no unknown key, no infinity, no NaN."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-def _words(values: Any) -> Any:
-    """A YAML list as the tuple that a frozen model holds."""
-    return tuple(values) if isinstance(values, list) else values
-
-
-class Unroll(Model):
-    """Loop dimensions that may be spread over each axis of the array in one cycle."""
-
-    rows: tuple[Dimension, ...] = ()
-    """Dimensions on the rows; the product of their factors is at most `array.rows`."""
-    columns: tuple[Dimension, ...] = ()
-    """Dimensions on the columns."""
-    count: tuple[Dimension, ...] = ()
-    """Dimensions spread over the arrays."""
-
-    _tuples = field_validator("rows", "columns", "count", mode="before")(_words)
-
-    @model_validator(mode="after")
-    def _unmixed(self) -> Self:
-        axes = {"rows": self.rows, "columns": self.columns, "count": self.count}
-        used = {word for words in axes.values() for word in words}
-        for flat, inside in FLATTENED.items():
-            clash = [word for word in inside if word in used]
-            if flat in used and clash:
-                raise fault(
-                    next(axis for axis, words in axes.items() if flat in words),
-                    f"{flat!r} already runs through {', '.join(inside)}; must not be unrolled beside {clash[0]!r}",
-                )
-        for axis, words in axes.items():
-            for word in words:
-                if words.count(word) > 1:
-                    raise fault(axis, f"must name each dimension once, got {word!r} twice")
-        return self
-
-
-class Array(Model):
-    """`count` arrays of `rows` x `columns` MAC units."""
-
-    count: Side = 1
-    """Arrays on the chip."""
-    rows: Side
-    """MAC units in a column."""
-    columns: Side
-    """MAC units in a row."""
-    stationary: Literal["weights", "outputs", "inputs", "rows"]
-    """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
-    unroll: Unroll
-    """Loop dimensions that each axis may unroll."""
-    rate: dict[Precision, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
-    """MACs per unit and cycle for each precision that the array computes."""
-    accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
-    """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
-    accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
-    """Width of one partial sum [bytes]."""
-    weights_double_buffered: bool = False
-    """The next weights load behind the present ones."""
-    systolic: bool = False
-    """Operands move from unit to unit, so a fold has to be filled and drained; false: broadcast and adder trees."""
-    weight_load_cycles: Cycles | None = None
-    """Cycles to load one set of stationary weights; left out: `rows` when systolic, else 0."""
-    winograd: bool = False
-    """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs."""
-    winograd_expands_weights: bool = True
-    """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
-    pass_overhead_cycles: Cycles = 0
-    """Cycles lost at the start of every pass over the array."""
-
-    @model_validator(mode="after")
-    def _limited(self) -> Self:
-        if self.macs > MAX_UNITS:
-            raise fault("count", f"count x rows x columns must be at most {MAX_UNITS:,}, got {self.macs:,}")
-        return self
-
-    @property
-    def macs(self) -> int:
-        """MAC units of all arrays."""
-        return self.count * self.rows * self.columns
-
-    @property
-    def load_cycles(self) -> int:
-        """Cycles to load one set of stationary weights, the default filled in."""
-        if self.weight_load_cycles is not None:
-            return self.weight_load_cycles
-        return self.rows if self.systolic else 0
-
-    @property
-    def accumulator_capacity_bytes(self) -> int:
-        """Accumulators of all arrays together [bytes]; 0 when there are none."""
-        return int((self.accumulator_kib or 0) * KIB)
 
 
 class Sram(Model):
@@ -177,7 +47,7 @@ class Sram(Model):
     weight_fifo_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
     """Buffer of the weights' own path, where `holds` leaves weights out [KiB]; it bounds their prefetch."""
 
-    _tuples = field_validator("holds", mode="before")(_words)
+    _tuples = field_validator("holds", mode="before")(words)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -270,7 +140,7 @@ class Vector(Model):
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own."""
 
-    _tuples = field_validator("fuses", mode="before")(_words)
+    _tuples = field_validator("fuses", mode="before")(words)
 
     @field_validator("fuses")
     @classmethod
@@ -346,12 +216,14 @@ class Architecture(Model):
     sources: dict[str, str] = Field(default_factory=dict)
     """Dotted key -> where its numbers come from; covers everything below the key, `all` covers the file."""
 
-    _tuples = field_validator("aliases", mode="before")(_words)
+    _tuples = field_validator("aliases", mode="before")(words)
 
     @model_validator(mode="after")
     def _fed(self) -> Self:
         if self.array is not None and self.dram is None and self.host is None:
             raise fault("dram", "missing; a chip without DRAM must have a host link to run anything")
+        if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
+            raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
         return self
 
     @property

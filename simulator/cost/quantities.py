@@ -56,7 +56,7 @@ class Quantities:
     rates: dict[str, float]
     """MACs per unit and cycle for each precision."""
     sram_bytes: Number
-    """All on-chip memory: shared SRAM, accumulators, and the weights' own buffer."""
+    """All on-chip memory: shared SRAM, accumulators, the weights' own buffer, and the memory of the units."""
     sram_kind: str
     sram_bytes_per_cycle: Number
     """Ports of the SRAM."""
@@ -105,7 +105,10 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         columns=float(chip.array.columns),
         rates={str(precision): rate for precision, rate in chip.array.rate.items()},
         sram_bytes=float(
-            chip.sram.capacity_bytes + chip.array.accumulator_capacity_bytes + chip.sram.weight_fifo_bytes
+            chip.sram.capacity_bytes
+            + chip.array.accumulator_capacity_bytes
+            + chip.sram.weight_fifo_bytes
+            + chip.array.unit_memory_bytes
         ),
         sram_kind=sram_kind,
         sram_bytes_per_cycle=float(chip.sram.bytes_per_cycle),

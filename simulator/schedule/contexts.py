@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from simulator.candidates import fold_costs
 from simulator.errors import InfeasibleError, ModelError
+from simulator.folds import fold_costs
 from simulator.graph.fuse import Steps
 from simulator.kernels import share as sharing
 from simulator.kernels import space as kernels

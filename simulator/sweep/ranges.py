@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from simulator.chip.array import Precision
 from simulator.chip.faults import keys, shown
-from simulator.chip.schema import Architecture, Precision
+from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError, OptionError, nearest
 

@@ -1,0 +1,173 @@
+"""The array of a chip file: MAC units, what may be spread over them, and how stationary operands enter.
+
+Limits are far beyond any real chip; they keep products of keys inside float64 and int64, so that no formula has to
+check.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from simulator.units import KIB
+
+Precision = Literal["int4", "int8", "int16", "fp8", "fp16", "bf16", "tf32", "fp32"]
+Dimension = Literal[
+    "groups",
+    "batch",
+    "out_channels",
+    "in_channels",
+    "out_height",
+    "out_width",
+    "kernel_height",
+    "kernel_width",
+    "reduction",
+    "pixels",
+]
+FLATTENED = {
+    "reduction": ("in_channels", "kernel_height", "kernel_width"),
+    "pixels": ("out_height", "out_width"),
+}
+"""Flattened words of `array.unroll`, and the loop dimensions each of them runs through."""
+
+MAX_UNITS = 2**30
+"""Most MAC units of a chip: a hundred times the largest wafer, and far from the end of int64."""
+
+Side = Annotated[int, Field(ge=1, le=65_536)]  # a side of 65,536 is 256 times that of TPU v1
+Cycles = Annotated[int, Field(ge=0, le=2**20)]  # per pass: a million cycles of overhead is no array any more
+BytesPerCycle = Annotated[float, Field(ge=1e-3, le=2**30)]  # a GiB a cycle feeds 2**30 units
+
+
+def fault(key: str, what: str) -> PydanticCustomError:
+    """An error about `key` below the model being checked, for rules that pydantic's own words do not cover."""
+    return PydanticCustomError("chip_fault", "{key}: {what}", {"key": key, "what": what})
+
+
+class Model(BaseModel):
+    """Frozen and strict: no conversion, no unknown key, no infinity, no NaN."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+def words(values: Any) -> Any:
+    """A YAML list as the tuple that a frozen model holds."""
+    return tuple(values) if isinstance(values, list) else values
+
+
+class Unroll(Model):
+    """Loop dimensions that may be spread over each axis of the array in one cycle."""
+
+    rows: tuple[Dimension, ...] = ()
+    """Dimensions on the rows; the product of their factors is at most `array.rows`."""
+    columns: tuple[Dimension, ...] = ()
+    """Dimensions on the columns."""
+    count: tuple[Dimension, ...] = ()
+    """Dimensions spread over the arrays."""
+
+    _tuples = field_validator("rows", "columns", "count", mode="before")(words)
+
+    @model_validator(mode="after")
+    def _unmixed(self) -> Self:
+        axes = {"rows": self.rows, "columns": self.columns, "count": self.count}
+        used = {word for words in axes.values() for word in words}
+        for flat, inside in FLATTENED.items():
+            clash = [word for word in inside if word in used]
+            if flat in used and clash:
+                raise fault(
+                    next(axis for axis, words in axes.items() if flat in words),
+                    f"{flat!r} already runs through {', '.join(inside)}; must not be unrolled beside {clash[0]!r}",
+                )
+        for axis, words in axes.items():
+            for word in words:
+                if words.count(word) > 1:
+                    raise fault(axis, f"must name each dimension once, got {word!r} twice")
+        return self
+
+
+class UnitWords(Model):
+    """Memory of one MAC unit in words, for row-stationary arrays."""
+
+    inputs: Annotated[int, Field(ge=1, le=2**20)]
+    """Inputs; the channels that a unit works through in one pass have their kernel row of inputs here."""
+    weights: Annotated[int, Field(ge=1, le=2**20)]
+    """Weights of one pass."""
+    outputs: Annotated[int, Field(ge=1, le=2**20)]
+    """Partial sums, one for each output channel of a pass."""
+
+
+class Array(Model):
+    """`count` arrays of `rows` x `columns` MAC units."""
+
+    count: Side = 1
+    """Arrays on the chip."""
+    rows: Side
+    """MAC units in a column."""
+    columns: Side
+    """MAC units in a row."""
+    stationary: Literal["weights", "outputs", "inputs", "rows"]
+    """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
+    unroll: Unroll
+    """Loop dimensions that each axis may unroll."""
+    rate: dict[Precision, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
+    """MACs per unit and cycle for each precision that the array computes."""
+    accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
+    """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
+    accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
+    """Width of one partial sum [bytes]."""
+    weights_double_buffered: bool = False
+    """The next weights load behind the present ones."""
+    systolic: bool = False
+    """Operands move from unit to unit, so a fold has to be filled and drained; false: broadcast and adder trees."""
+    weight_load_cycles: Cycles | None = None
+    """Cycles to load one set of stationary weights; left out: `rows` when systolic, else 0."""
+    weight_load_bytes_per_cycle: BytesPerCycle | None = None
+    """Bus that brings stationary weights to the units [bytes per cycle]; a set takes its bytes over this. Instead of
+    `weight_load_cycles`."""
+    unit_words: UnitWords | None = None
+    """Memory of one unit, where rows of the kernel are stationary; without it partial sums leave after every step."""
+    winograd: bool = False
+    """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs."""
+    winograd_expands_weights: bool = True
+    """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
+    pass_overhead_cycles: Cycles = 0
+    """Cycles lost at the start of every pass over the array."""
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.macs > MAX_UNITS:
+            raise fault("count", f"count x rows x columns must be at most {MAX_UNITS:,}, got {self.macs:,}")
+        if self.weight_load_bytes_per_cycle is not None:
+            if self.weight_load_cycles is not None:
+                raise fault("weight_load_bytes_per_cycle", "must be left out beside weight_load_cycles")
+            if self.stationary not in ("weights", "rows"):
+                raise fault("weight_load_bytes_per_cycle", f"must be left out where {self.stationary} are stationary")
+        if self.unit_words is not None and (self.stationary != "rows" or self.accumulator_kib is not None):
+            raise fault("unit_words", "must be left out unless rows are stationary and accumulator_kib is left out")
+        return self
+
+    @property
+    def macs(self) -> int:
+        """MAC units of all arrays."""
+        return self.count * self.rows * self.columns
+
+    @property
+    def load_cycles(self) -> int:
+        """Cycles to load one set of stationary weights, the default filled in."""
+        if self.weight_load_cycles is not None:
+            return self.weight_load_cycles
+        return self.rows if self.systolic and self.weight_load_bytes_per_cycle is None else 0
+
+    @property
+    def accumulator_capacity_bytes(self) -> int:
+        """Accumulators of all arrays together [bytes]; 0 when there are none."""
+        return int((self.accumulator_kib or 0) * KIB)
+
+    @property
+    def unit_memory_bytes(self) -> int:
+        """Memory of all units together, words as wide as partial sums [bytes]; 0 when they have none."""
+        words = self.unit_words
+        return (
+            0 if words is None else self.macs * self.accumulator_bytes * (words.inputs + words.weights + words.outputs)
+        )
