@@ -1,5 +1,6 @@
-"""Inception v1 (GoogLeNet: C. Szegedy et al., "Going Deeper with Convolutions", CVPR 2015) and v3 (C. Szegedy et al.,
-"Rethinking the Inception Architecture for Computer Vision", CVPR 2016), as used after training: no auxiliary heads.
+"""Inception v1 (GoogLeNet: C. Szegedy et al., "Going Deeper with Convolutions", CVPR 2015), v3 (C. Szegedy et al.,
+"Rethinking the Inception Architecture for Computer Vision", CVPR 2016) and v4 (C. Szegedy et al., "Inception-v4,
+Inception-ResNet and the Impact of Residual Connections on Learning", AAAI 2017), as used after training: no auxiliary heads.
 """
 
 from collections.abc import Sequence
@@ -144,4 +145,79 @@ def _block_8(net: NetworkBuilder, x: Output, name: str) -> Output:
     return net.concat(_chain(net, x, f"{name}_a", [(320, 1, 1)]), *halves, _projection(net, x, name, 192), name=name)
 
 
-NETWORKS = {"inception_v1": build_inception_v1, "inception_v3": build_inception_v3}
+def build_inception_v4(image_size: int = 299, classes: int = 1000) -> Graph:
+    """Inception v4 (figures 3 to 9 of the paper)."""
+    net = NetworkBuilder("inception_v4", {"image_size": image_size, "classes": classes})
+    x = _stem_v4(net, net.input(3, image_size, image_size))
+    for number in range(1, 5):
+        x = _block_a_v4(net, x, f"mixed_a{number}")
+    x = _shrink(net, x, "reduce_a", [[(384, 3, 2)], [(192, 1, 1), (224, 3, 1), (256, 3, 2)]])
+    for number in range(1, 8):
+        x = _block_b_v4(net, x, f"mixed_b{number}")
+    seven: list[Convolution] = [(256, 1, 1), (256, (1, 7), 1), (320, (7, 1), 1), (320, 3, 2)]
+    x = _shrink(net, x, "reduce_b", [[(192, 1, 1), (192, 3, 2)], seven])
+    for number in range(1, 4):
+        x = _block_c_v4(net, x, f"mixed_c{number}")
+    net.dense(net.global_pool(x, name="pool"), classes, name="fc")
+    return net.build()
+
+
+def _stem_v4(net: NetworkBuilder, x: Output) -> Output:
+    """Stem: each halving is a pool and a convolution side by side, as is the step between the last two."""
+    x = net.conv(x, 32, 3, stride=2, activation="relu", name="conv1")
+    x = net.conv(x, 32, 3, activation="relu", name="conv2")
+    x = net.conv(x, 64, 3, padding=1, activation="relu", name="conv3")
+    halved = net.conv(x, 96, 3, stride=2, activation="relu", name="stem1_conv")
+    x = net.concat(net.pool(x, 3, stride=2, name="stem1_pool"), halved, name="stem1")
+    branches: list[list[Convolution]] = [[(64, 1, 1)], [(64, 1, 1), (64, (1, 7), 1), (64, (7, 1), 1)]]
+    ends = [
+        net.conv(_chain(net, x, f"stem2_{letter}", chain), 96, 3, activation="relu", name=f"stem2_{letter}_last")
+        for letter, chain in zip("ab", branches, strict=True)
+    ]
+    x = net.concat(*ends, name="stem2")
+    halved = net.conv(x, 192, 3, stride=2, activation="relu", name="stem3_conv")
+    return net.concat(halved, net.pool(x, 3, stride=2, name="stem3_pool"), name="stem3")
+
+
+def _block_a_v4(net: NetworkBuilder, x: Output, name: str) -> Output:
+    """Block of the 35 x 35 stage of v4."""
+    return net.concat(
+        _chain(net, x, f"{name}_a", [(96, 1, 1)]),
+        _chain(net, x, f"{name}_b", [(64, 1, 1), (96, 3, 1)]),
+        _chain(net, x, f"{name}_c", [(64, 1, 1), (96, 3, 1), (96, 3, 1)]),
+        _projection(net, x, name, 96),
+        name=name,
+    )
+
+
+def _block_b_v4(net: NetworkBuilder, x: Output, name: str) -> Output:
+    """Block of the 17 x 17 stage of v4."""
+    flat, tall = (1, 7), (7, 1)
+    long: list[Convolution] = [(192, 1, 1), (192, tall, 1), (224, flat, 1), (224, tall, 1), (256, flat, 1)]
+    return net.concat(
+        _chain(net, x, f"{name}_a", [(384, 1, 1)]),
+        _chain(net, x, f"{name}_b", [(192, 1, 1), (224, flat, 1), (256, tall, 1)]),
+        _chain(net, x, f"{name}_c", long),
+        _projection(net, x, name, 128),
+        name=name,
+    )
+
+
+def _block_c_v4(net: NetworkBuilder, x: Output, name: str) -> Output:
+    """Block of the 8 x 8 stage of v4: the last kernels of two branches lie side by side."""
+    flat, tall = (1, 3), (3, 1)
+    b = _chain(net, x, f"{name}_b", [(384, 1, 1)])
+    c = _chain(net, x, f"{name}_c", [(384, 1, 1), (448, tall, 1), (512, flat, 1)])
+    halves = [
+        _chain(net, y, f"{name}_{letter}_{shape}", [(256, kernel, 1)])
+        for letter, y in (("b", b), ("c", c))
+        for shape, kernel in (("flat", flat), ("tall", tall))
+    ]
+    return net.concat(_chain(net, x, f"{name}_a", [(256, 1, 1)]), *halves, _projection(net, x, name, 256), name=name)
+
+
+NETWORKS = {
+    "inception_v1": build_inception_v1,
+    "inception_v3": build_inception_v3,
+    "inception_v4": build_inception_v4,
+}

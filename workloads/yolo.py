@@ -1,4 +1,5 @@
-"""YOLOv3 (J. Redmon, A. Farhadi, "YOLOv3: An Incremental Improvement", arXiv:1804.02767), up to its three output maps.
+"""YOLOv3 (J. Redmon, A. Farhadi, "YOLOv3: An Incremental Improvement", arXiv:1804.02767) and its authors' tiny one, up to
+their output maps.
 
 A leaky relu counts as a relu. Decoding the boxes is not part of the network.
 """
@@ -9,9 +10,7 @@ from simulator.graph.build import Graph, NetworkBuilder, Output
 
 def build_yolov3(image_size: int = 416, classes: int = 80) -> Graph:
     """YOLOv3 for any image size that is a multiple of 32; 80 classes are those of COCO."""
-    if image_size % 32:
-        raise NetworkError(f"yolov3: image_size: must be a multiple of 32, got {image_size}")
-    net = NetworkBuilder("yolov3", {"image_size": image_size, "classes": classes})
+    net = _begin("yolov3", image_size, classes)
     x = _conv(net, net.input(3, image_size, image_size), 32, 3, "conv0")
     stages = []
     for stage, count in enumerate((1, 2, 8, 8, 4), start=1):
@@ -29,6 +28,33 @@ def build_yolov3(image_size: int = 416, classes: int = 80) -> Graph:
     return net.build()
 
 
+def build_yolov3_tiny(image_size: int = 416, classes: int = 80) -> Graph:
+    """YOLOv3-tiny: six pools in a row of convolutions, two maps. The last pool keeps the size."""
+    net = _begin("yolov3_tiny", image_size, classes)
+    x = net.input(3, image_size, image_size)
+    for number in range(1, 7):
+        x = skip = _conv(net, x, 8 << number, 3, f"conv{number}")
+        # darknet pads the last one, of stride 1, below and on the right.
+        last = number == 6
+        x = net.pool(x, 2, stride=1 if last else 2, padding=(0, 1, 0, 1) if last else 0, name=f"pool{number}")
+        if number == 5:
+            joined = skip
+    outputs = 3 * (5 + classes)
+    x = _conv(net, _conv(net, x, 1024, 3, "conv7"), 256, 1, "conv8")
+    net.conv(_conv(net, x, 512, 3, "head1_conv"), outputs, 1, bias=True, name="head1_map")
+    x = net.resize(_conv(net, x, 128, 1, "head2_in"), 2, name="head2_resize")
+    x = _conv(net, net.concat(x, joined, name="head2_concat"), 256, 3, "head2_conv")
+    net.conv(x, outputs, 1, bias=True, name="head2_map")
+    return net.build()
+
+
+def _begin(name: str, image_size: int, classes: int) -> NetworkBuilder:
+    """Return a builder for an image whose size five halvings divide."""
+    if image_size % 32:
+        raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
+    return NetworkBuilder(name, {"image_size": image_size, "classes": classes})
+
+
 def _conv(net: NetworkBuilder, x: Output, channels: int, kernel: int, name: str, stride: int = 1) -> Output:
     """Convolution with its (leaky) relu."""
     return net.conv(x, channels, kernel, stride=stride, padding=kernel // 2, activation="relu", name=name)
@@ -43,4 +69,4 @@ def _detect(net: NetworkBuilder, x: Output, name: str, width: int, outputs: int)
     return x
 
 
-NETWORKS = {"yolov3": build_yolov3}
+NETWORKS = {"yolov3": build_yolov3, "yolov3_tiny": build_yolov3_tiny}

@@ -32,6 +32,20 @@ class Output:
         """Return the same elements as one long vector. No node: nothing moves."""
         return Output(self.name, self.channels * self.height * self.width)
 
+    def part(self, channels: int) -> "Output":
+        """Return some of the channels, as a layer reads them that takes a slice. No node: nothing moves."""
+        if not 1 <= channels <= self.channels:
+            raise NetworkError(f"{self.name}: part: must be 1 to {self.channels} channels, got {channels!r}")
+        return Output(self.name, channels, self.height, self.width)
+
+    def spread(self, factor: int) -> "Output":
+        """Return an image `factor` times larger in both directions with `factor`**2 times fewer channels: a pixel's channels
+        become a block of pixels. No node: nothing moves.
+        """
+        if factor < 1 or self.channels % factor**2:
+            raise NetworkError(f"{self.name}: spread: {factor!r} squared must divide the {self.channels} channels")
+        return Output(self.name, self.channels // factor**2, self.height * factor, self.width * factor)
+
 
 class NetworkBuilder:
     """Builds a layer graph node by node; the order of the calls is the run order.

@@ -1,0 +1,194 @@
+"""YOLOv5 release 6 (G. Jocher et al., YOLOv5, doi:10.5281/zenodo.3908559) and YOLOv8 (G. Jocher et al., Ultralytics YOLOv8,
+2023), up to their output maps.
+
+Decoding the boxes is not part of the network. `activation` is `silu` as trained by the authors; vendors of edge chips often
+retrain with `relu`. The letters n, s, m, l, x scale one plan in depth and width.
+"""
+
+import math
+from collections.abc import Callable
+
+from simulator.errors import NetworkError
+from simulator.graph.build import Graph, NetworkBuilder, Output
+
+_V5 = {"n": (1 / 3, 0.25), "s": (1 / 3, 0.5), "m": (2 / 3, 0.75), "l": (1.0, 1.0), "x": (4 / 3, 1.25)}
+"""Depth, width."""
+
+_V8 = {
+    "n": (1 / 3, 0.25, 1024),
+    "s": (1 / 3, 0.5, 1024),
+    "m": (2 / 3, 0.75, 768),
+    "l": (1.0, 1.0, 512),
+    "x": (1.0, 1.25, 512),
+}
+"""Depth, width, most channels before the width counts."""
+
+
+def build_yolov5n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv5 nano."""
+    return _build_v5("n", image_size, classes, activation)
+
+
+def build_yolov5s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv5 small."""
+    return _build_v5("s", image_size, classes, activation)
+
+
+def build_yolov5m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv5 medium."""
+    return _build_v5("m", image_size, classes, activation)
+
+
+def build_yolov5l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv5 large."""
+    return _build_v5("l", image_size, classes, activation)
+
+
+def build_yolov5x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv5 extra large."""
+    return _build_v5("x", image_size, classes, activation)
+
+
+def build_yolov8n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv8 nano."""
+    return _build_v8("n", image_size, classes, activation)
+
+
+def build_yolov8s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv8 small."""
+    return _build_v8("s", image_size, classes, activation)
+
+
+def build_yolov8m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv8 medium."""
+    return _build_v8("m", image_size, classes, activation)
+
+
+def build_yolov8l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv8 large."""
+    return _build_v8("l", image_size, classes, activation)
+
+
+def build_yolov8x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+    """YOLOv8 extra large."""
+    return _build_v8("x", image_size, classes, activation)
+
+
+class _Parts:
+    """The pieces that both versions are made of, with one activation."""
+
+    def __init__(self, name: str, image_size: int, classes: int, activation: str) -> None:
+        if image_size % 32:
+            raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
+        if activation not in ("silu", "relu"):
+            raise NetworkError(f"{name}: activation: must be 'silu' or 'relu', got {activation!r}")
+        self.net = NetworkBuilder(name, {"image_size": image_size, "classes": classes, "activation": activation})
+        self.activation = activation
+
+    def conv(self, x: Output, channels: int, kernel: int, name: str, stride: int = 1) -> Output:
+        """Convolution that keeps the size or halves it, and the activation."""
+        act = self.activation
+        return self.net.conv(x, channels, kernel, stride=stride, padding=kernel // 2, activation=act, name=name)
+
+    def pair(self, x: Output, channels: int, kernels: tuple[int, int], short: bool, name: str) -> Output:
+        """Two convolutions, with a residual where `short`."""
+        y = self.conv(self.conv(x, channels, kernels[0], f"{name}_conv1"), channels, kernels[1], f"{name}_conv2")
+        return self.net.add(x, y, name=f"{name}_add") if short else y
+
+    def c3(self, x: Output, channels: int, count: int, short: bool, name: str) -> Output:
+        """`count` pairs on half the channels, the other half passing by."""
+        half = channels // 2
+        y, by = self.conv(x, half, 1, f"{name}_in"), self.conv(x, half, 1, f"{name}_by")
+        for number in range(1, count + 1):
+            y = self.pair(y, half, (1, 3), short, f"{name}_{number}")
+        return self.conv(self.net.concat(y, by, name=f"{name}_concat"), channels, 1, f"{name}_out")
+
+    def c2f(self, x: Output, channels: int, count: int, short: bool, name: str) -> Output:
+        """`count` pairs on half the channels one after another, the values of all joined."""
+        y = self.conv(x, channels, 1, f"{name}_in")
+        joined, y = [y], y.part(channels // 2)
+        for number in range(1, count + 1):
+            y = self.pair(y, channels // 2, (3, 3), short, f"{name}_{number}")
+            joined.append(y)
+        return self.conv(self.net.concat(*joined, name=f"{name}_concat"), channels, 1, f"{name}_out")
+
+    def pyramid(self, x: Output, name: str) -> Output:
+        """Three pools one after another, all four values joined."""
+        y = self.conv(x, x.channels // 2, 1, f"{name}_in")
+        levels = [y]
+        for number in range(1, 4):
+            y = self.net.pool(y, 5, stride=1, padding=2, name=f"{name}_pool{number}")
+            levels.append(y)
+        return self.conv(self.net.concat(*levels, name=f"{name}_concat"), x.channels, 1, f"{name}_out")
+
+    def join(self, x: Output, skip: Output, name: str, larger: bool = False) -> Output:
+        """Put x, made `larger` first, before a value that was made earlier."""
+        x = self.net.resize(x, 2, name=f"{name}_resize") if larger else x
+        return self.net.concat(x, skip, name=name)
+
+
+def _scaled(channels: float) -> int:
+    """Next multiple of 8."""
+    return math.ceil(channels / 8) * 8
+
+
+def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Graph:
+    """Backbone, the way up and the way down, three maps."""
+    parts = _Parts(f"yolov5{size}", image_size, classes, activation)
+    depth, width = _V5[size]
+    net = parts.net
+    wide = [_scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
+    counts = [max(1, round(count * depth)) for count in (3, 6, 9, 3)]
+    x = net.conv(
+        net.input(3, image_size, image_size), wide[0], 6, stride=2, padding=2, activation=activation, name="conv0"
+    )
+    kept = []
+    for stage, count in enumerate(counts, start=1):
+        x = parts.c3(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
+        kept.append(x)
+    few = counts[0]
+    top = parts.conv(parts.pyramid(x, "pyramid"), wide[3], 1, "top")
+    middle = parts.c3(parts.join(top, kept[2], "up1", larger=True), wide[3], few, False, "neck1")
+    middle = parts.conv(middle, wide[2], 1, "middle")
+    outputs = [parts.c3(parts.join(middle, kept[1], "up2", larger=True), wide[2], few, False, "neck2")]
+    for number, (skip, channels) in enumerate(((middle, wide[3]), (top, wide[4])), start=3):
+        x = parts.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
+        outputs.append(parts.c3(parts.join(x, skip, f"join{number}"), channels, few, False, f"neck{number}"))
+    for number, x in enumerate(outputs, start=1):
+        net.conv(x, 3 * (5 + classes), 1, bias=True, name=f"map{number}")
+    return net.build()
+
+
+def _build_v8(size: str, image_size: int, classes: int, activation: str) -> Graph:
+    """Backbone, the way up and the way down, three maps of boxes and of classes."""
+    parts = _Parts(f"yolov8{size}", image_size, classes, activation)
+    depth, width, most = _V8[size]
+    net = parts.net
+    wide = [_scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
+    counts = [max(1, round(count * depth)) for count in (3, 6, 6, 3)]
+    few = counts[0]
+    x = parts.conv(net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    kept = []
+    for stage, count in enumerate(counts, start=1):
+        x = parts.c2f(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
+        kept.append(x)
+    top = parts.pyramid(x, "pyramid")
+    middle = parts.c2f(parts.join(top, kept[2], "up1", larger=True), wide[3], few, False, "neck1")
+    outputs = [parts.c2f(parts.join(middle, kept[1], "up2", larger=True), wide[2], few, False, "neck2")]
+    for number, (skip, channels) in enumerate(((middle, wide[3]), (top, wide[4])), start=3):
+        x = parts.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
+        outputs.append(parts.c2f(parts.join(x, skip, f"join{number}"), channels, few, False, f"neck{number}"))
+    widths = {"boxes": (max(16, wide[2] // 4, 64), 64), "classes": (max(wide[2], min(classes, 100)), classes)}
+    for number, x in enumerate(outputs, start=1):
+        for what, (channels, last) in widths.items():
+            y = parts.pair(x, channels, (3, 3), False, f"head{number}_{what}")
+            net.conv(y, last, 1, bias=True, name=f"map{number}_{what}")
+    return net.build()
+
+
+_BUILDERS: tuple[Callable[..., Graph], ...] = (
+    build_yolov5n, build_yolov5s, build_yolov5m, build_yolov5l, build_yolov5x,
+    build_yolov8n, build_yolov8s, build_yolov8m, build_yolov8l, build_yolov8x,
+)  # fmt: skip
+
+NETWORKS = {function.__name__.removeprefix("build_"): function for function in _BUILDERS}
