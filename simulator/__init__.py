@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simulator.result import LayerResult, Result
     from simulator.simulate import simulate
     from simulator.study.explain import explain
+    from simulator.study.sensitivity import sensitivity
     from simulator.sweep.run import sweep
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "explain",
     "load_chip",
     "load_network",
+    "sensitivity",
     "simulate",
     "sweep",
 ]
@@ -43,6 +45,7 @@ _HOMES = {
     "explain": "simulator.study.explain",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
+    "sensitivity": "simulator.study.sensitivity",
     "simulate": "simulator.simulate",
     "sweep": "simulator.sweep.run",
 }

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from simulator import __version__
-from simulator.cli import best, cache, chips, claim, compare, cost, explain, networks, pareto, run, sweep, validate
+from simulator.cli import (
+    best,
+    cache,
+    chips,
+    claim,
+    compare,
+    cost,
+    explain,
+    networks,
+    pareto,
+    run,
+    sensitivity,
+    sweep,
+    validate,
+)
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
 app = typer.Typer(
@@ -18,6 +32,7 @@ app = typer.Typer(
 app.command("run", short_help="Run a network on a chip.")(run.run)
 app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
 app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
+app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
 app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
 app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)

@@ -7,17 +7,17 @@ turned, whatever the order of the factors.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simulator.chip.load import Settings, load_chip
+from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result import WATERFALL, LayerResult, Result
 from simulator.simulate import simulate
+from simulator.study.subject import changes_of, chip_of
 
 TIMES = ("period", "latency")
 """What can be explained: the time of a batch in steady state, or that of one batch on an idle chip."""
@@ -142,7 +142,7 @@ def explain(
     if of not in TIMES:
         raise OptionError(f"of: must be one of {', '.join(TIMES)}, got {of!r}{nearest(str(of), TIMES)}")
     graph = load_network(network) if isinstance(network, str) else network
-    chips = (_chip(a, set_a, "set_a"), _chip(b, set_b, "set_b"))
+    chips = (chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b"))
     runs = [simulate(graph, chip, batch, precision, gains=False) for chip in chips]
     sides = [
         _side(chip, run, of, changes_of(given)) for chip, run, given in zip(chips, runs, (set_a, set_b), strict=True)
@@ -155,24 +155,6 @@ def explain(
     )
     _check(found)
     return found
-
-
-def changes_of(given: Settings | None) -> tuple[str, ...]:
-    """Settings as people read them: KEY=VALUE."""
-    if given is None:
-        return ()
-    if isinstance(given, Mapping):
-        return tuple(f"{key}={value}" for key, value in given.items())
-    return tuple(given)
-
-
-def _chip(chip: Architecture | str, given: Settings | None, name: str) -> Architecture:
-    """One chip with its changes."""
-    if isinstance(chip, str):
-        return load_chip(chip, set=given)
-    if given:
-        raise OptionError(f"{name}: must be left out where the chip is given as an Architecture")
-    return chip
 
 
 def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) -> Side:
