@@ -6,6 +6,7 @@ RooftileError
 │   ├── NetworkError      a network, its parameters, batch or precision
 │   ├── OptionError       a command-line option or an argument of a Python call
 │   └── InfeasibleError   the chip cannot run the network (a layer does not fit)
+├── StoppedError          interrupted by the user: exit code 130, and what is kept
 └── ModelError            a law of the model is broken: our fault, exit code 1
 
 The message of an InputError is one line a fault: where, what, must be, got, nearest right name.
@@ -41,6 +42,12 @@ class OptionError(InputError):
 
 class InfeasibleError(InputError):
     """The chip cannot run the network: the message says which layer needs how many bytes and how many there are."""
+
+
+class StoppedError(RooftileError):
+    """The user interrupted; the message says what is kept and how to go on."""
+
+    exit_code = 130
 
 
 class ModelError(RooftileError):

@@ -21,6 +21,8 @@ from simulator.cli import (
     validate,
 )
 
+_INTERRUPTED = 130
+
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
 app = typer.Typer(
     name="rooftile",
@@ -69,6 +71,8 @@ def run_app(arguments: list[str]) -> int:
     """
     try:
         outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
-    except typer.Abort:  # the parser's word for Ctrl-C
+    except typer.Abort:  # the parser's word for Ctrl-C, in older versions
         raise KeyboardInterrupt from None
+    if outcome == _INTERRUPTED:  # the same in newer ones
+        raise KeyboardInterrupt
     return outcome if isinstance(outcome, int) else 0

@@ -4,7 +4,6 @@ A part is there whole or not at all: it is written to memory, then to a temporar
 most the chunk in hand is lost.
 """
 
-import io
 import json
 import os
 import re
@@ -13,13 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simulator.errors import OptionError
 from simulator.sweep.plan import differences
-
-if TYPE_CHECKING:
-    import polars as pl
 
 PLAN = "plan.json"
 LOCK = ".lock"
@@ -158,11 +154,8 @@ def clean(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_part(folder: Path, chunk: int, table: "pl.DataFrame") -> Path:
-    """Write one part. Raises OptionError where the system refuses."""
-    data = io.BytesIO()
-    table.write_parquet(data, compression="zstd", compression_level=1)
-    raw = data.getvalue()
+def write_part(folder: Path, chunk: int, raw: bytes) -> Path:
+    """Write one part, given as the bytes of its file. Raises OptionError where the system refuses."""
     path = folder / f"part-{chunk:06d}-{zlib.crc32(raw):08x}.parquet"
     with told(folder):
         _write(path, raw)

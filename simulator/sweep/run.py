@@ -1,10 +1,12 @@
 """`sweep`: every point of a plan, as a table or as parts in a folder."""
 
+import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,8 @@ MOST_IN_MEMORY = 2_000_000
 
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all) after every chunk."""
+Tell = Callable[[str], None]
+"""Called with what goes on, in words."""
 
 
 def sweep(
@@ -47,7 +51,9 @@ def sweep(
     chunk: int | None = None,
     out: str | Path | None = None,
     repair: bool = False,
+    scheduler: Any = None,
     progress: Progress | None = None,
+    tell: Tell = lambda _: None,
 ) -> "pl.DataFrame | pl.LazyFrame":
     """Run a network on many chips.
 
@@ -66,6 +72,10 @@ def sweep(
         A folder for the parts. A run that was interrupted goes on with the same call.
     repair
         Compute damaged parts of the folder anew.
+    scheduler
+        Address of a Dask scheduler, its scheduler file, or a Dask cluster or client, to compute the parts there; needs `out`.
+    progress, tell
+        Called after every chunk; called with what the cluster does meanwhile.
 
     Returns
     -------
@@ -85,7 +95,15 @@ def sweep(
     if chunk is None and not space.first.together:
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
-        return _to_folder(space, Path(out), repair, progress)
+        if scheduler is None:
+            return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space))
+        from simulator.sweep import cluster  # noqa: PLC0415
+
+        with cluster.connected(scheduler) as client:
+            source = partial(cluster.parts, client, cluster.recipe_of(space, network, params or {}), tell)
+            return _to_folder(space, Path(out), repair, progress, source)
+    if scheduler is not None:
+        raise OptionError("scheduler: needs a folder for the parts; give out=")
     if plan.points > MOST_IN_MEMORY:
         raise OptionError(
             f"sweep: {plan.points:,} points: a table has at most {MOST_IN_MEMORY:,}; give a folder with out="
@@ -139,7 +157,18 @@ def plan_data(space: Space) -> dict[str, Any]:
     }
 
 
-def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | None) -> "pl.LazyFrame":
+Parts = Callable[[Iterable[int]], Generator[tuple[int, bytes]]]
+"""Gives (chunk, bytes of its part) of the chunks asked for, in any order."""
+
+
+def _local_parts(space: Space, numbers: Iterable[int]) -> Generator[tuple[int, bytes]]:
+    """Parts one after another on the threads of this process."""
+    with _workers(space) as workers:
+        for number in numbers:
+            yield number, part_bytes(chunk_table(space, number, workers))
+
+
+def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | None, source: Parts) -> "pl.LazyFrame":
     """Compute the parts that are missing."""
     plan = space.plan
     with store.owned(folder):
@@ -149,11 +178,10 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
         done = sum(plan.bounds(number)[1] - plan.bounds(number)[0] for number in parts)
         if progress:
             progress(done, plan.points)
-        with _workers(space) as workers:
-            for number in range(plan.chunks):
-                if number in parts:
-                    continue
-                store.write_part(folder, number, chunk_table(space, number, workers))
+        missing = [number for number in range(plan.chunks) if number not in parts]
+        with closing(source(missing)) as found:
+            for number, raw in found:
+                store.write_part(folder, number, raw)
                 low, high = plan.bounds(number)
                 done += high - low
                 if progress:
@@ -192,6 +220,13 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         first.pool_of(first.batch)
     tables = workers.map(lambda span: slice_table(space, *span), pairwise(edges))
     return pl.concat(list(tables))
+
+
+def part_bytes(table: "pl.DataFrame") -> bytes:
+    """A chunk as the bytes of its file: the same for equal tables, however they were put together."""
+    data = io.BytesIO()
+    table.rechunk().write_parquet(data, compression="zstd", compression_level=1)
+    return data.getvalue()
 
 
 def slice_table(space: Space, low: int, high: int) -> "pl.DataFrame":
