@@ -35,7 +35,7 @@ def network():
 def workers():
     """Two processes, each with a nanny that starts it again."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as cluster:
         yield cluster
 
@@ -174,7 +174,7 @@ def test_without_the_extra_or_a_folder(network, tmp_path, monkeypatch):
 
 def test_a_cluster_that_goes_away_is_one_line(network, tmp_path):
     cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None, silence_logs=50
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0", silence_logs=50
     )
 
     def progress(done, points):
