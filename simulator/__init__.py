@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simulator.graph.load import load_network
     from simulator.result import LayerResult, Result
     from simulator.simulate import simulate
+    from simulator.study.batching import batch_curve
     from simulator.study.explain import explain
     from simulator.study.sensitivity import sensitivity
     from simulator.sweep.run import sweep
@@ -30,6 +31,7 @@ __all__ = [
     "Result",
     "RooftileError",
     "__version__",
+    "batch_curve",
     "explain",
     "load_chip",
     "load_network",
@@ -43,6 +45,7 @@ _HOMES = {
     "Result": "simulator.result",
     "RooftileError": "simulator.errors",
     "explain": "simulator.study.explain",
+    "batch_curve": "simulator.study.batching",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
     "sensitivity": "simulator.study.sensitivity",

@@ -6,6 +6,7 @@ import typer
 
 from simulator import __version__
 from simulator.cli import (
+    batch,
     best,
     cache,
     chips,
@@ -37,6 +38,7 @@ app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM,
 app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
 app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
 app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
+app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
 app.command("best", short_help="Show the best points of a sweep.")(best.best)
 app.command("pareto", short_help="Show the points of a sweep that no other beats.")(pareto.pareto)

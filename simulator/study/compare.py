@@ -180,7 +180,7 @@ def _published(
     found: dict[str, Figure | None] = {}
     for name in CLASSES:
         rows = [row for row in chip.published.results if batch_class(row) == name]
-        judged = [(remarks_of(chip, row, question, params, macs), row) for row in rows if _is_of(row, question.network)]
+        judged = [(remarks_of(chip, row, question, params, macs), row) for row in rows if is_of(row, question.network)]
         if not judged:
             found[name] = None
             continue
@@ -201,7 +201,7 @@ def batch_class(row: Row) -> str | None:
     return "batch_10" if row.batch >= LARGE_BATCH else None
 
 
-def _is_of(row: Row, network: str) -> bool:
+def is_of(row: Row, network: str) -> bool:
     """Whether a result is of the network or of another version of it (`resnet50_v1` beside `resnet50`)."""
     return row.network == network or _family(row.network) == _family(network)
 

@@ -1,0 +1,61 @@
+"""`rooftile batch`: throughput, latency, traffic and activations against the batch."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulator.cli.question import (
+    Chip,
+    Json,
+    Network,
+    Params,
+    Plot,
+    Precision,
+    Settings,
+    answer,
+    check_outputs,
+    working,
+)
+from simulator.cli.values import parameters
+from simulator.errors import OptionError
+
+if TYPE_CHECKING:
+    from simulator.sweep.ranges import Value
+
+
+def batch(
+    network: Network,
+    chip: Chip,
+    batches: Annotated[
+        str, typer.Option("--batch", metavar="RANGE", help="Batches, such as 1:64:x2 or 1,4,10; default 1:256:x2.")
+    ] = "1:256:x2",
+    precision: Precision = "int8",
+    settings: Settings = None,
+    params: Params = None,
+    plot: Plot = None,
+    json: Json = None,
+) -> None:
+    """Run NETWORK on CHIP at growing batches: throughput, latency, traffic, and where the SRAM overflows."""
+    values = parameters(params or [])
+    check_outputs(json, plot)
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.sweep.ranges import axis_of  # noqa: PLC0415
+
+    sizes = [_size(value) for value in axis_of("batch", batches, "--batch", drawn=False).values]
+    architecture = load_chip(chip, set=settings or [])
+    graph = load_network(network, **values)
+    with working() as tell:
+        from simulator.study.batching import batch_curve  # noqa: PLC0415
+
+        found = batch_curve(graph, architecture, sizes, precision, changed=bool(settings), tell=tell)
+    from simulator.report.batch_report import batch_chart, batch_report  # noqa: PLC0415
+
+    answer(found, json, plot, batch_report, batch_chart)
+
+
+def _size(value: "Value") -> int:
+    """One batch. Raises OptionError for what is no whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise OptionError(f"--batch: must be whole numbers of at least 1, got {value!r}")
+    return value

@@ -1,0 +1,145 @@
+"""Line charts with a logarithmic axis and labels on the lines. Text in them comes from strangers: write them with `page`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDTH, HEIGHT = 380, 230
+"""Size of a panel [pixel]."""
+
+MODEL, OTHER, PUBLISHED, MARK = "#0072B2", "#999999", "#D55E00", "#CC79A7"
+"""Colours of the model, of what it is compared with, of published figures, and of a threshold (Okabe and Ito)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its points where both values are known, with a name at its right end."""
+
+    name: str
+    points: Sequence[tuple[float, float | None]]
+    colour: str = MODEL
+    dashed: bool = False
+    dots: bool = False
+    """Draw the points too."""
+    above: bool = True
+    """The name stands above the line, else below."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart: lines, single points with labels, and places marked on either axis."""
+
+    title: str
+    across: str
+    upward: str
+    lines: Sequence[Line]
+    spots: Sequence[tuple[float, float, str]] = ()
+    """(across, upward, label) of single points."""
+    marks_across: Sequence[tuple[float, str]] = ()
+    """Upright rules with a label."""
+    marks_upward: Sequence[tuple[float, str]] = ()
+    """Level rules with a label."""
+    ticks: Sequence[float] = field(default_factory=tuple)
+    """Values labelled on the axis across; empty: as the chart library likes."""
+    log_upward: bool = False
+
+
+def draw(alt: Any, panel: Panel) -> Any:
+    """A panel with a logarithmic axis across, which begins and ends with its lines."""
+    known = [(x, y) for line in panel.lines for x, y in line.points if y is not None]
+    heading = alt.TitleParams(panel.title, anchor="start", fontSize=13)
+    if not known:
+        empty = alt.Chart(alt.Data(values=[{"text": "nothing to show"}])).mark_text(fontSize=13)
+        return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
+    x, y = _axes(alt, panel, known)
+    layers = [_rules(alt, panel, x, y)] if panel.marks_across or panel.marks_upward else []
+    layers += [part for line in panel.lines for part in _line(alt, line, x, y)]
+    if panel.spots:
+        layers += _spots(alt, panel, x, y, max(value for _, value in known))
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=heading)
+
+
+def _axes(alt: Any, panel: Panel, known: Sequence[tuple[float, float]]) -> tuple[Any, Any]:
+    """Both axes, a little beyond all there is to show."""
+    across = [x for x, _ in known] + [x for x, _, _ in panel.spots] + [x for x, _ in panel.marks_across]
+    upward = [y for _, y in known] + [y for _, y, _ in panel.spots] + [y for y, _ in panel.marks_upward]
+    low, high = min(across), max(across)
+    if low == high:
+        low, high = low / 2.0, high * 2.0
+    ticks = {"values": list(panel.ticks)} if panel.ticks else {}
+    x = alt.X(
+        "x:Q", title=panel.across, scale=alt.Scale(type="log", base=2, domain=[low, high], nice=False),
+        axis=alt.Axis(format="~r" if not panel.ticks else "", labelFlush=False, grid=False, **ticks),
+    )  # fmt: skip
+    if panel.log_upward:
+        bottom = min(value for value in upward if value > 0.0)
+        scale = alt.Scale(type="log", domain=[bottom / 1.6, max(upward) * 1.6], nice=False)
+    else:
+        scale = alt.Scale(domain=[0.0, max(upward) * 1.15 or 1.0], nice=False)
+    look = alt.Axis(format=",~f", tickCount=4 if panel.log_upward else 6, grid=not panel.log_upward)
+    return x, alt.Y("y:Q", title=panel.upward, scale=scale, axis=look)
+
+
+def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
+    """A line, broken where a value is not known, and its name."""
+    rows = [{"x": across, "y": up, "run": run} for across, up, run in _runs(line.points)]
+    if not rows:
+        return []
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y, detail="run:N")
+    style = {"strokeDash": [5, 4]} if line.dashed else {}
+    layers = [base.mark_line(color=line.colour, strokeWidth=2, **style)]
+    if line.dots or len(rows) == 1:
+        layers.append(base.mark_point(filled=True, size=35, color=line.colour, opacity=1))
+    if line.name:
+        end = alt.Chart(alt.Data(values=[{**rows[-1], "text": line.name}])).encode(x=x, y=y)
+        layers += _text(end, "text:N", line.colour, align="right", dx=0, dy=-9 if line.above else 12)
+    return layers
+
+
+def _spots(alt: Any, panel: Panel, x: Any, y: Any, top: float) -> list[Any]:
+    """Single points, their labels pushed down where they would lie on each other; `top` is the highest of the lines."""
+    full = 1.15 * max(top, *(up for _, up, _ in panel.spots))
+    low: dict[float, float] = {}
+    dots, labels = [], []
+    for across, up, text in sorted(panel.spots, key=lambda spot: -spot[1]):
+        dots.append({"x": across, "y": up})
+        if text:
+            at = up if panel.log_upward else max(0.0, min(up, low.get(across, full) - 13.0 / HEIGHT * full))
+            low[across] = at
+            labels.append({"x": across, "y": at, "text": text})
+    shown = alt.Chart(alt.Data(values=dots)).encode(x=x, y=y)
+    named = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y)
+    style = {"filled": True, "shape": "diamond", "size": 60, "color": PUBLISHED, "opacity": 1}
+    return [shown.mark_point(**style), *_text(named, "text:N", PUBLISHED, align="left", dx=8, dy=0)]
+
+
+def _runs(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float, int]]:
+    """Points with the number of the unbroken stretch they belong to."""
+    found, run = [], 0
+    for x, y in points:
+        if y is None:
+            run += 1
+        else:
+            found.append((x, y, run))
+    return found
+
+
+def _rules(alt: Any, panel: Panel, x: Any, y: Any) -> Any:
+    """Thin lines across the panel, each with its label."""
+    layers = []
+    style = {"color": MARK, "strokeWidth": 1.2, "strokeDash": [2, 3]}
+    for at, text in panel.marks_across:
+        base = alt.Chart(alt.Data(values=[{"x": at, "text": text}])).encode(x=x)
+        layers.append(base.mark_rule(**style))
+        layers += _text(base.encode(y=alt.value(8)), "text:N", MARK, align="left", dx=4, dy=0)
+    for at, text in panel.marks_upward:
+        base = alt.Chart(alt.Data(values=[{"y": at, "text": text}])).encode(y=y)
+        layers.append(base.mark_rule(**style))
+        layers += _text(base.encode(x=alt.value(4)), "text:N", MARK, align="left", dx=0, dy=-7)
+    return alt.layer(*layers)
+
+
+def _text(base: Any, field_name: str, colour: str, **style: Any) -> list[Any]:
+    """A label with a white rim, which keeps it readable on lines."""
+    rim = {"stroke": "white", "strokeWidth": 3}
+    return [base.mark_text(fontSize=11, **style, **look).encode(text=field_name) for look in (rim, {"color": colour})]

@@ -1,0 +1,278 @@
+"""One network on one chip at growing batches: rates, traffic, activations, and what it costs when they leave the SRAM.
+
+A larger batch shares its weights and fills the array, but its activations grow with it. As long as all of them can be
+resident, a larger batch is better; beyond that they spill to outer memory, or the batch is taken in parts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.library import Entry
+from simulator.chip.load import load_chip
+from simulator.chip.published import Published, Row
+from simulator.chip.schema import Architecture
+from simulator.errors import InfeasibleError, OptionError
+from simulator.graph.build import Graph
+from simulator.graph.load import load_network
+from simulator.lowering import Lowered, check_batch, lower
+from simulator.result import Result
+from simulator.schedule.pool import Pool
+from simulator.simulate import pool_source, simulate
+from simulator.study.compare import Question, is_of, remarks_of
+from simulator.sweep.variants import changed_chip
+from simulator.units import MIB
+
+BATCHES = tuple(2**k for k in range(9))
+"""Batches that are run unless others are asked for: 1 to 256."""
+
+
+@dataclass(frozen=True)
+class BatchPoint:
+    """The network at one batch. Traffic is that of the whole batch."""
+
+    batch: int
+    throughput_per_s: float | None = None
+    """None where the network does not fit at this batch; the reason says why."""
+    latency_s: float | None = None
+    utilisation: float | None = None
+    dram_bytes: float | None = None
+    """To and from the outer memory (DRAM, or the host link of a chip without)."""
+    least_dram_bytes: float | None = None
+    """Network inputs and outputs, and all weights, once each; weights that stay for ever can go below it."""
+    load_bytes: float | None = None
+    """Weights that stay in the SRAM for ever."""
+    sram_bytes: float | None = None
+    """Largest SRAM use of any layer."""
+    activation_bytes: float | None = None
+    """The most that tensors between layers take at any moment, were all of them in the SRAM."""
+    bound_by: str | None = None
+    power_w: float | None = None
+    enough_sram_bytes: float | None = None
+    """SRAM in which all of them can be resident, with the smallest tiles; None where the chip keeps none of them."""
+    unspilled_per_s: float | None = None
+    """Throughput with that much SRAM, where the chip has less."""
+    reason: str | None = None
+
+    @property
+    def spilling(self) -> float | None:
+        """Share of the throughput that is lost because the SRAM does not hold all activations; 0 where it does."""
+        if self.throughput_per_s is None or self.enough_sram_bytes is None:
+            return None
+        return 0.0 if self.unspilled_per_s is None else 1.0 - self.throughput_per_s / self.unspilled_per_s
+
+
+@dataclass(frozen=True)
+class PublishedPoint:
+    """A published throughput of the chip on the network."""
+
+    batch: int | None
+    """None where it was free, or is not told."""
+    throughput_per_s: float
+    precision: str | None
+    mode: str | None
+    source: str | None
+    remarks: tuple[str, ...]
+    """What makes it unfair to compare."""
+
+
+@dataclass(frozen=True)
+class BatchCurve:
+    """What `batch_curve` finds."""
+
+    network: str
+    params: dict[str, Any]
+    chip: str
+    precision: str
+    sram_bytes: float
+    """That tensors and tiles share: half of a cache."""
+    outer: str
+    """`DRAM`, or `host link` of a chip without."""
+    points: tuple[BatchPoint, ...]
+    keeps: bool
+    """Whether the chip keeps tensors in the SRAM between layers."""
+    resident_up_to: int | None
+    """Largest batch, up to the largest asked for, at which all activations can be resident; 0: not even one item's. None
+    where the chip does not keep them all."""
+    published: tuple[PublishedPoint, ...]
+
+    @property
+    def overflows_at(self) -> int | None:
+        """Smallest batch whose activations do not all fit the SRAM; None where there is none up to the largest asked for."""
+        if self.resident_up_to is None or self.resident_up_to >= max(point.batch for point in self.points):
+            return None
+        return self.resident_up_to + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; None for what is unknown or not there."""
+        data = asdict(self)
+        for row, point in zip(data["points"], self.points, strict=True):
+            row["spilling"] = point.spilling
+        return {**data, "overflows_at": self.overflows_at}
+
+
+def batch_curve(
+    network: Graph | str,
+    chip: Architecture | str,
+    batches: Iterable[int] = BATCHES,
+    precision: str = "int8",
+    *,
+    changed: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> BatchCurve:
+    """Run one network on one chip at several batches.
+
+    network, chip, precision: as in `simulate`. batches: each is run once, in rising order. changed: the chip is not as it was
+    published, which is said of published figures. tell: called with what is being run. A batch that does not fit the SRAM
+    stays in the answer with the reason.
+
+    Raises NetworkError and ChipError as `simulate` does, OptionError where there is no batch.
+    """
+    graph = load_network(network) if isinstance(network, str) else network
+    machine = load_chip(chip) if isinstance(chip, str) else chip
+    sizes = sorted(set(batches))
+    if not sizes:
+        raise OptionError("batches: must be at least one whole number, got none")
+    for size in sizes:
+        check_batch(graph, size)
+    pools = pool_source(graph, machine, precision)
+    in_time = machine.schedule.placement == "time"
+    points = []
+    for size in sizes:
+        tell(f"batch {size}")
+        enough = enough_sram(pools(size)) if in_time else None
+        points.append(_point(graph, machine, size, precision, enough))
+    room = offered(machine)
+    most = sizes[-1]
+    up_to = _resident_up_to(pools, room, most) if in_time and enough_sram(pools(sizes[0])) is not None else None
+    return BatchCurve(
+        network=str(graph.graph.get("name", "network")),
+        params=dict(graph.graph.get("parameters", {})),
+        chip=machine.name,
+        precision=precision,
+        sram_bytes=room,
+        outer="DRAM" if machine.dram is not None else "host link",
+        points=tuple(points),
+        keeps=machine.schedule.residency == "optimal",
+        resident_up_to=up_to,
+        published=tuple(published_points(graph, machine, precision, most, changed)),
+    )
+
+
+def offered(chip: Architecture) -> float:
+    """SRAM that tensors and tiles share: half of a cache. [B]"""
+    return chip.sram.capacity_bytes * (0.5 if chip.sram.managed == "cache" else 1.0)
+
+
+def _point(graph: Graph, chip: Architecture, batch: int, precision: str, enough: float | None) -> BatchPoint:
+    """One batch, and the same with SRAM for all activations where the chip has less."""
+    low = lower(graph, chip, batch, precision)
+    known: dict[str, Any] = {
+        "activation_bytes": float(live_bytes(low).max()),
+        "least_dram_bytes": low.compulsory_bytes,
+        "enough_sram_bytes": enough,
+    }
+    try:
+        found = simulate(graph, chip, batch, precision, gains=False)
+    except InfeasibleError as error:
+        return BatchPoint(batch, reason=str(error).splitlines()[0], **known)
+    if enough is not None and enough > offered(chip):
+        known["unspilled_per_s"] = _unspilled(graph, chip, found, enough)
+    return BatchPoint(
+        batch, found.throughput_per_s, found.latency_s, found.utilisation, found.dram_bytes,
+        load_bytes=found.load_bytes, sram_bytes=found.sram_bytes, bound_by=found.bound_by, power_w=found.power_w, **known,
+    )  # fmt: skip
+
+
+def _unspilled(graph: Graph, chip: Architecture, found: Result, enough: float) -> float:
+    """Throughput with `enough` bytes of SRAM, whole batches; never less than with what there is, which would do too. [1/s]"""
+    capacity = enough * (chip.sram.capacity_bytes / offered(chip))
+    larger = changed_chip(chip, {"sram.capacity_mib": capacity / MIB, "schedule.sub_batches": False})
+    other = simulate(graph, larger, found.batch, found.precision, gains=False)
+    return max(found.throughput_per_s, other.throughput_per_s)
+
+
+def live_bytes(low: Lowered) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Bytes of the tensors between layers that live while each step runs: written by it or before, read by it or later."""
+    total = np.zeros(len(low.rows))
+    for size, producers, readers in zip(low.tensor_bytes, low.tensor_producers, low.tensor_readers, strict=True):
+        if producers and readers:
+            total[min(producers) : max(readers) + 1] += size
+    return total
+
+
+def enough_sram(pool: Pool) -> float | None:
+    """Least SRAM in which every tensor between layers can be resident while it lives, beside the smallest tiles. [B]
+
+    None where the chip keeps no tensors between layers, or there are too many to keep them all.
+    """
+    live = live_bytes(pool.low)
+    plan, needs = pool.moves, np.empty(len(live))
+    for step in range(len(live)):
+        span = slice(plan.first[step], plan.first[step + 1])
+        whole = np.flatnonzero(plan.reserved[span] == live[step]) + plan.first[step]
+        if not len(whole):
+            return None
+        tiles = [float(pool.points[lo, 0]) if lo < hi else 0.0 for lo, hi, _ in pool.spans[whole]]
+        needs[step] = live[step] + max(float(pool.steps[step, 0]), min(tiles))
+    return float(needs.max())
+
+
+def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int:
+    """Largest batch up to `most` whose activations can all be resident in `room` bytes, 0 where there is none."""
+
+    def fits(batch: int) -> bool:
+        needs = enough_sram(pools(batch))
+        return needs is not None and needs <= room
+
+    per_item = float(live_bytes(pools(1).low).max())
+    high = min(most, int(room / per_item)) if per_item > 0.0 else most  # tiles take little: the answer is near
+    if high < 1 or fits(high):
+        return max(0, high)
+    step = 1
+    while high - step >= 1 and not fits(high - step):
+        high, step = high - step, 2 * step
+    low = max(0, high - step)  # fits, or is 0; `high` does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def published_points(
+    graph: Graph, chip: Architecture, precision: str, most: int, changed: bool
+) -> list[PublishedPoint]:
+    """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
+    known = Entry(chip.name, chip.name, chip.kind, Published.model_validate(chip.published or {}), chip)
+    params = dict(graph.graph.get("parameters", {}))
+    question = Question(str(graph.graph.get("name", "network")), params, precision)
+    macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
+    best: dict[tuple[Any, ...], Row] = {}
+    for row in known.published.results:
+        if not is_of(row, question.network) or row.params or not _same_size(row, params):
+            continue
+        if row.batch is not None and row.batch > most:
+            continue
+        key = (row.network, row.batch, row.precision, row.mode, str(row.settings))
+        if key not in best or row.throughput_per_s > best[key].throughput_per_s:
+            best[key] = row
+    found = []
+    for row in best.values():
+        remarks = remarks_of(known, row, question, params, macs)
+        remarks += [f"with {key}={value}" for key, value in row.settings.items()]
+        remarks += ["the chip as published, not as changed here"] if changed else []
+        source = known.published.sources.get(row.source or "", row.source)
+        found.append(
+            PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks))
+        )  # fmt: skip
+    return sorted(found, key=lambda point: (point.batch or 2**31, -point.throughput_per_s))
+
+
+def _same_size(row: Row, params: Mapping[str, Any]) -> bool:
+    """Whether a result is of the same image size or sequence length, as far as it tells them."""
+    return all(
+        told is None or params.get(name, told) == told
+        for name, told in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
+    )
