@@ -14,7 +14,6 @@ from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine
-from simulator.schedule.stacks import stack_of
 from simulator.schedule.waterfall import PARTS, largest_of, named, split
 from simulator.tiling import breakdowns, tile_sizes, words
 
@@ -133,7 +132,7 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
     fed = np.zeros(steps)
     if len(tiled):
-        stacked, built = stack_of(pool)
+        stacked = pool.stack
         layers = pool.step_shape[piece.start + tiled]
         codes = pool.codes[piece.path[tiled, 1]]
         cycles = breakdowns(stacked, layers, codes, pool.points[piece.path[tiled, 1], 1])
@@ -144,7 +143,8 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
         keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
         if not known.keys() >= set(keys):
             sizes = tile_sizes(stacked, layers, codes)
-            known.update({key: words(built[key[0]], row) for key, row in zip(keys, sizes, strict=True)})
+            units = stacked.factors[stacked.first_unit[layers] + sizes[:, 8]]
+            known.update(zip(keys, map(words, units, sizes), strict=True))
         for step, key in zip(tiled.tolist(), keys, strict=True):
             detail[step] = dict(known[key])
             if piece.repeats > 1:

@@ -1,4 +1,5 @@
-"""Frontiers kept on disk: one file a layer and array, with the frontiers of all sets of resident operands built so far.
+"""Frontiers kept on disk: one file a layer and array, with the frontiers of all sets of resident operands built so far;
+and packs of arrays, one file a network and array (`schedule.packs`).
 
 The folder is `$ROOFTILE_CACHE_DIR`, else `rooftile` in the user's cache folder. A file is named by a digest of layer,
 array and the code that builds frontiers, so that nothing stale is ever found; it is written whole under another name and
@@ -11,9 +12,11 @@ import hashlib
 import os
 import sys
 import tempfile
+import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +32,16 @@ MOST_BYTES = 1 << 30
 _ROW = np.dtype([("footprint", "<f8"), ("bytes", "<f8"), ("cycles", "<f8"), ("code", "<i8"), ("mask", "<i8")])
 _HEADER = -1  # the mask of the first row, whose code is the checksum of the others
 _SUFFIX = ".frontier.npy"
+_ARRAYS = ".pack.npz"
 _SOURCES = (
     "candidates.py",
     "tiling.py",
     "unrolling.py",
+    "points.py",
+    "schedule/packs.py",
     "kernels/frontier.py",
+    "kernels/onetile.py",
+    "kernels/programme.py",
     "kernels/tables.py",
     "kernels/unroll.py",
 )
@@ -55,7 +63,7 @@ def folder() -> Path:
 
 @functools.cache
 def _code_digest() -> bytes:
-    """Digest of the files whose change could change a frontier or its codes."""
+    """Digest of the files whose change could change a frontier, its codes or a pack."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
@@ -105,14 +113,33 @@ def save(name: str, frontiers: Mapping[int, Points]) -> bool:
         parts.append(part)
     rows = np.concatenate(parts)
     rows["mask"][0], rows["code"][0] = _HEADER, zlib.crc32(rows[1:].tobytes())
+    return _write(name + _SUFFIX, lambda file: np.save(file, rows, allow_pickle=False))
+
+
+def load_arrays(name: str) -> dict[str, npt.NDArray[np.generic]] | None:
+    """Return the arrays kept under a name; None if there are none or they are damaged (the file has checksums)."""
+    try:
+        with open(folder() / (name + _ARRAYS), "rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def save_arrays(name: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> bool:
+    """Keep arrays under a name, instead of what is there. False if nothing can be written."""
+    return _write(name + _ARRAYS, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]  # names are ours
+
+
+def _write(name: str, fill: Callable[[IO[bytes]], None]) -> bool:
+    """Have `fill` write the file `name`, whole or not at all. False if nothing can be written."""
     try:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(suffix=".tmp", dir=place)
         try:
             with os.fdopen(handle, "wb") as file:
-                np.save(file, rows, allow_pickle=False)
-            os.replace(draft, place / (name + _SUFFIX))
+                fill(file)
+            os.replace(draft, place / name)
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
@@ -131,7 +158,7 @@ def _trim(place: Path) -> None:
     _writes += 1
     if _writes % 64 != os.getpid() % 64:
         return
-    files = sorted(((path.stat(), path) for path in place.glob("*" + _SUFFIX)), key=lambda item: item[0].st_mtime)
+    files = sorted(((path.stat(), path) for path in _files(place)), key=lambda item: item[0].st_mtime)
     excess = sum(stat.st_size for stat, _ in files) - MOST_BYTES
     for stat, path in files:
         if excess <= 0:
@@ -140,11 +167,16 @@ def _trim(place: Path) -> None:
         excess -= stat.st_size
 
 
+def _files(place: Path) -> list[Path]:
+    """All that is kept in a folder."""
+    return [*place.glob("*" + _SUFFIX), *place.glob("*" + _ARRAYS)]
+
+
 def clear() -> int:
-    """Delete all frontiers kept on disk; return how many bytes that freed. Other files in the folder stay."""
+    """Delete all that is kept on disk; return how many bytes that freed. Other files in the folder stay."""
     freed = 0
     try:
-        paths = [*folder().glob("*" + _SUFFIX), *folder().glob("*.tmp")]
+        paths = [*_files(folder()), *folder().glob("*.tmp")]
     except (OSError, RuntimeError):
         return 0
     for path in paths:

@@ -11,7 +11,6 @@ from simulator.schedule.best import best
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Floats, Pool, without
 from simulator.schedule.solve import Machine
-from simulator.schedule.stacks import stack_of
 
 ON_CHIP = ("array", "interconnect", "sram")
 """Roofs inside the frontier."""
@@ -45,7 +44,8 @@ def gains(
     period_s = max(steady_s, host_s, power_s)
 
     def saved(changed: Machine, pools: Callable[[int], Pool]) -> float:
-        _, other = best(changed, batch, pools, keep, sub_batches)
+        # Only what is faster than the chip as it is saves time, and only steady schedules are asked for.
+        _, other = best(changed, batch, pools, keep, sub_batches, (0.0, period_s))
         if other is None:
             return 0.0
         return max(0.0, period_s - max(other.time_s, host_s, limited_s(other) if limited_s is not None else 0.0))
@@ -97,7 +97,7 @@ def _variant(pool: Pool, roof: str) -> Pool:
 def on_chip(pool: Pool) -> dict[str, Floats]:
     """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
     if "on_chip" not in pool.memo:
-        stacked, _ = stack_of(pool)
+        stacked = pool.stack
         rows = np.empty((len(pool.points), 3))
         roof_cycles(
             *stacked.tables, stacked.starts, stacked.rows, stacked.numbers, stacked.rules, _PLACES, pool.point_shape,

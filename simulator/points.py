@@ -41,7 +41,7 @@ class Stack:
 
     starts, rows: int64[layers, 5], where each layer's group, pixel, K and C tables and copies begin and how many
     rows they have. tiles, first_tile: sizes of all pixel tiles and each layer's first. layer: float64[layers, 7],
-    see `stack`. loads, first_load: cycles to load a set of weights for each unrolling, and each layer's first.
+    see `stack`. loads, factors: cycles to load a set of weights, and loops, of each unrolling; first_unit: each layer's first.
     """
 
     tables: tuple[Floats, ...]
@@ -53,11 +53,15 @@ class Stack:
     rules: Ints
     layer: Floats
     loads: Floats
-    first_load: Ints
+    factors: Ints
+    first_unit: Ints
 
 
 def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> Stack:
     """Lay the tables of several layers behind each other; layer i of `breakdowns` is shapes[i] with built[i]."""
+    if not built:
+        none, ints = np.zeros(0), np.zeros((0, 5), dtype=np.int64)
+        return Stack((none,) * 5, ints, ints, ints[:, :3], ints[:, 0], none, ints, none, none, ints, ints[:, 0])
     kinds = [[*t.four, t.units.copies] for t in built]
     loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
@@ -75,7 +79,8 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         np.stack([t.rules for t in built]),
         np.array([[float(shape.macs), *fixed] for shape in shapes]),
         np.concatenate(loads),
-        np.cumsum([0, *map(len, loads)])[:-1],
+        np.concatenate([t.units.factors for t in built]),
+        np.cumsum(rows[:, 4]) - rows[:, 4],
     )
 
 
@@ -121,7 +126,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     folds = flat_k[k + own + 1] * flat_pixel[pixel + own + 7] * flat_c[c + own + 1] * flat_group[group + own]
     ideal = layer[0] / layer[1]
     filling, loading = _overheads(
-        np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, stacked.loads[stacked.first_load[layers] + u]
+        np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, stacked.loads[stacked.first_unit[layers] + u]
     )
     edges = np.maximum(steps - ideal, 0.0)
     copies_at = starts[:, 4] + 2 * u
@@ -168,12 +173,11 @@ def decode(shape: Shape, spec: ArraySpec, code: int, built: Tables | None = None
     """
     built = built or build_tables(shape, spec)
     row = tile_sizes(stack([shape], spec, [built]), np.zeros(1, dtype=np.int64), np.array([code]))[0]
-    return words(built, row)
+    return words(built.units.factors[row[8]], row)
 
 
-def words(built: Tables, row: Ints) -> dict[str, Any]:
-    """One row of `tile_sizes` in words; see `decode`."""
-    factors = built.units.factors[row[8]]
+def words(factors: Ints, row: Ints) -> dict[str, Any]:
+    """One row of `tile_sizes` in words; see `decode`. factors: of its unrolling."""
     return {
         "tile": dict(zip(TILE_LOOPS, (int(size) for size in row[:6]), strict=True)),
         "order": ORDERS[row[6]],

@@ -47,7 +47,7 @@ def compile_schedules() -> None:
     spans, cube, box = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
     net = (flat, flat, none, ints, ints)
     moves = (ints, ints, ints, spans, flat, flat, net, none)
-    programme.mark(0, 0, flat, flat, ints, none, ints, ints, 0)
+    programme.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
     programme.residency(*moves, 0, 0, 0, none, np.inf, ints, cube, box)
     programme.walk_back(ints, box, 0, 0, 0, flat_ints)
     tails = (flat, np.inf, np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), ints)

@@ -9,7 +9,6 @@ from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.points import breakdowns
 from simulator.schedule.pool import Pool
-from simulator.schedule.stacks import stack_of
 from simulator.simulate import pool_source, simulate
 
 
@@ -32,8 +31,7 @@ def test_roof_cycles_are_those_of_the_breakdown(name: str) -> None:
 def compare(pool: Pool) -> None:
     """Assert that the kernel's cycles are those of the breakdown, and their largest the point's."""
     found = on_chip(pool)
-    stacked, _ = stack_of(pool)
-    rows = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1].copy())
+    rows = breakdowns(pool.stack, pool.point_shape, pool.codes, pool.points[:, 1].copy())
     for roof, column in zip(ON_CHIP, (0, 5, 6), strict=True):
         np.testing.assert_array_equal(found[roof], rows[:, column])
     largest = np.max([found[roof] for roof in ON_CHIP], axis=0)

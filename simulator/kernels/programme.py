@@ -17,44 +17,43 @@ MARK = 32
 
 
 @kernel
-def insert_point(out, count, at, points, life):
+def insert_point(out, held, count, at, points, life):
     """Insert row `at` into the staircase `out` (bytes rising, cycles falling). Rows that it beats leave at its footprint.
 
-    A row that is beaten at once leaves as it comes. New count.
+    A row that is beaten at once leaves as it comes. held: float64[room, 2], bytes and cycles of `out`. New count.
     """
-    total, cycles = points[at, 1], points[at, 2]
+    footprint, total, cycles = points[at, 0], points[at, 1], points[at, 2]
     place = count
-    while place > 0 and points[out[place - 1], 1] > total:
+    while place > 0 and held[place - 1, 0] > total:
         place -= 1
-    if place > 0 and points[out[place - 1], 2] <= cycles:
-        life[at, 1] = life[at, 0]
+    if place > 0 and held[place - 1, 1] <= cycles:
+        life[at, 1] = footprint
         return count
     last = place
-    while last < count and points[out[last], 2] >= cycles:
+    while last < count and held[last, 1] >= cycles:
         last += 1
-    if place > 0 and points[out[place - 1], 1] == total:
+    if place > 0 and held[place - 1, 0] == total:
         place -= 1
     for j in range(place, last):
-        life[out[j], 1] = life[at, 0]
+        life[out[j], 1] = footprint
     if last == place:
         for j in range(count, place, -1):
-            out[j] = out[j - 1]
-        count += 1
-    else:
+            out[j], held[j, 0], held[j, 1] = out[j - 1], held[j - 1, 0], held[j - 1, 1]
+    elif last > place + 1:
         for j in range(last, count):
-            out[place + 1 + j - last] = out[j]
-        count -= last - place - 1
-    out[place] = at
-    return count
+            to = place + 1 + j - last
+            out[to], held[to, 0], held[to, 1] = out[j], held[j, 0], held[j, 1]
+    out[place], held[place, 0], held[place, 1] = at, total, cycles
+    return count + 1 - (last - place)
 
 
 @kernel
-def mark(lo, hi, points, life, out, heads, first, marks, size):
+def mark(lo, hi, points, life, out, held, heads, first, marks, size):
     """Staircases of rows lo..hi of `points` every MARK rows, so that a query need not start from nothing.
 
     life: float64[rows, 2], filled with the footprints at which each row joins and leaves the staircase. heads: float64[blocks],
     footprint of each block's first row. first: int64[blocks + 1], filled with where each block's staircase begins in
-    `marks`. size: marks in use. New size; -1: `marks` is too short.
+    `marks`. size: marks in use. out, held: scratch. New size; -1: `marks` is too short.
     """
     count, block = 0, 0
     for at in range(lo, hi):
@@ -67,7 +66,7 @@ def mark(lo, hi, points, life, out, heads, first, marks, size):
                 marks[size + j] = out[j]
             size += count
             block += 1
-        count = insert_point(out, count, at, points, life)
+        count = insert_point(out, held, count, at, points, life)
     first[block] = size
     return size
 

@@ -1,25 +1,18 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import programme as kernels
 from simulator.lowering import Lowered
+from simulator.schedule.packs import Lookup, Place, blocks_of, mark_all, pack_of
 from simulator.schedule.states import Moves, moves
-from simulator.tiling import WEIGHTS, Frontier, Shape
-from simulator.unrolling import ArraySpec
+from simulator.tiling import WEIGHTS, Shape, Stack
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-MARK = kernels.MARK
-LONGEST = 4096
-"""More points than any staircase in bytes and cycles has (a few dozen); beyond it `mark` would need more room."""
-
-Lookup = Callable[[Shape, ArraySpec, int], Frontier]
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,10 @@ class Pool:
     """Of each point, the place of its shape in `shapes`."""
     step_shape: Ints
     """Of each step, the place of its shape in `shapes`; -1 for vector work."""
+    stack: Stack
+    """Tables of the shapes, to read points of the frontiers."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What later rooms derive from the pool once (orders, stacked tables)."""
+    """What later rooms derive from the pool once (orders, least times)."""
 
     @property
     def net(self) -> tuple[Floats, Floats, Floats, Ints, Ints]:
@@ -72,46 +67,47 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     """
     plan = moves(low, optimal)
     move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
-    places: dict[tuple[Shape, int], tuple[int, int, int]] = {}
-    parts: list[Frontier] = []
-    spans = np.zeros((len(move_step), 3), dtype=np.int64)
-    spans_kept = np.zeros((len(move_step), 3), dtype=np.int64)
-
-    def place(shape: Shape, resident: int) -> tuple[int, int, int]:
-        if (shape, resident) not in places:
-            part = lookup(shape, low.spec, resident)
-            _, start, base = places[next(reversed(places))] if places else (0, 0, 0)
-            if parts:
-                base += -(-len(parts[-1]) // MARK) + 1
-            parts.append(part)
-            places[shape, resident] = (start, start + len(part), base)
-        return places[shape, resident]
-
+    numbers: dict[Place, int] = {}
+    at, at_kept = (np.full(len(move_step), -1, dtype=np.int64) for _ in range(2))
     for move, (step, mask) in enumerate(zip(move_step.tolist(), plan.masks.tolist(), strict=True)):
-        shape = low.rows[step].shape
-        if shape is None:
-            continue
-        spans[move] = spans_kept[move] = place(shape, mask)
-        if keep and low.rows[step].weight_bytes > 0.0:
-            spans_kept[move] = place(shape, mask | WEIGHTS)
-    shapes = tuple(dict.fromkeys(shape for shape, _ in places))
-    owner = [shapes.index(shape) for shape, _ in places]
-    point_shape = np.repeat(np.array(owner, dtype=np.int64), [len(part) for part in parts])
-    points, codes = _join(parts)
-    bounds = np.cumsum([0, *(len(part) for part in parts)])
-    found = mark_all(points, bounds)
+        row = low.rows[step]
+        if row.shape is not None:
+            at[move] = at_kept[move] = numbers.setdefault((row.shape, mask), len(numbers))
+            if keep and row.weight_bytes > 0.0:
+                at_kept[move] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
+    shapes = tuple(dict.fromkeys(shape for shape, _ in numbers))
+    of_shape = {shape: number for number, shape in enumerate(shapes)}
+    pack = pack_of(tuple(numbers), shapes, low.spec, lookup)
+    blocks = blocks_of(pack.bounds)
+    rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
+    rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
+    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
-    least = _least(plan, points, spans_kept, steps)
-    numbers = {shape: at for at, shape in enumerate(shapes)}
-    step_shape = np.array([-1 if row.shape is None else numbers[row.shape] for row in low.rows], dtype=np.int64)
+    spans, spans_kept = rows[at], rows[at_kept]
     return Pool(
-        low, plan, points, codes, spans, spans_kept, *found, costs, steps, move_step, weights, least, shapes,
-        point_shape,
-        step_shape,
-    )  # fmt: skip
+        low=low,
+        moves=plan,
+        points=pack.points,
+        codes=pack.codes,
+        spans=spans,
+        spans_kept=spans_kept,
+        life=pack.life,
+        heads=pack.heads,
+        blocks=pack.blocks,
+        marks=pack.marks,
+        costs=costs,
+        steps=steps,
+        move_step=move_step,
+        weights=weights,
+        least_cycles=_least(plan, pack.points, spans_kept, steps),
+        shapes=shapes,
+        point_shape=np.repeat(owner, np.diff(pack.bounds)),
+        step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
+        stack=pack.stack,
+    )
 
 
 def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:
@@ -122,35 +118,6 @@ def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:
         on_tiles = [cheapest.get((int(a), int(b)), 0.0) for a, b, _ in spans[first : plan.first[step + 1]]]
         least[step] = max(least[step], min(on_tiles))
     return least
-
-
-def _join(parts: list[Frontier]) -> tuple[Floats, Ints]:
-    """(points, codes) of frontiers laid one after another."""
-    points = np.empty((sum(len(part) for part in parts), 3))
-    row = 0
-    for part in parts:
-        end = row + len(part)
-        points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
-        row = end
-    codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    return points, codes
-
-
-def mark_all(points: Floats, bounds: Ints) -> tuple[Floats, Floats, Ints, Ints]:
-    """(life, heads, blocks, marks) of frontiers whose rows begin and end at `bounds` (`kernels.programme.mark`)."""
-    counts = -(-np.diff(bounds) // MARK) + 1
-    heads, blocks = np.zeros(counts.sum() + 1), np.zeros(counts.sum() + 1, dtype=np.int64)
-    life, marks = np.empty((len(points), 2)), np.empty(4096, dtype=np.int64)
-    scratch = np.empty(LONGEST, dtype=np.int64)
-    base = used = 0
-    for row, end, count in zip(bounds.tolist(), bounds[1:].tolist(), counts.tolist(), strict=False):
-        while True:
-            size = kernels.mark(row, end, points, life, scratch, heads[base:], blocks[base:], marks, used)
-            if size >= 0:
-                break
-            marks = np.concatenate([marks[:used], np.empty(2 * len(marks), dtype=np.int64)])
-        base, used = base + count, size
-    return life, heads, blocks, marks[:used].copy()
 
 
 def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from simulator.errors import InfeasibleError
 from simulator.kernels import programme as kernels
+from simulator.schedule.packs import LONGEST
 from simulator.schedule.plan import Piece, Plan, Terms
-from simulator.schedule.pool import LONGEST, Pool
+from simulator.schedule.pool import Pool
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
@@ -168,13 +169,12 @@ def _solve_ahead(
             break
         if ahead > 0.0 and bound is not None and bound(ahead) >= max(cold_s, steady_s):
             break  # more set aside leaves even less for the tiles
-        found = run.fastest(ahead, 0.0, cold_s)
+        found = run.fastest(ahead, 0.0, max(cold_s, steady_s))
         if run.failed >= 0:
             break  # less SRAM for tiles will not fit either
-        if found is not None:
-            cold, cold_s = found, found.time_s
-            if found.time_s < steady_s:
-                steady, steady_s = found, found.time_s
+        if found is not None:  # begun with nothing ahead, a schedule does for a batch on its own and for many
+            cold, cold_s = (found, found.time_s) if found.time_s < cold_s else (cold, cold_s)
+            steady, steady_s = (found, found.time_s) if found.time_s < steady_s else (steady, steady_s)
         start = min(ahead, float(terms.streamed.sum()))
         warm = run.fastest(ahead, start, steady_s) if start > 0.0 else None
         if warm is not None:

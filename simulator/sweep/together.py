@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from simulator.kernels import sweep as kernels
 from simulator.schedule.keep import SMALLEST_ROOM, least, rooms, share
-from simulator.schedule.pool import LONGEST, Pool
+from simulator.schedule.packs import LONGEST
+from simulator.schedule.pool import Pool
 from simulator.schedule.solve import PHI
-from simulator.schedule.stacks import stack_of
 from simulator.tiling import breakdowns
 
 Floats = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ def detail_of(pool: Pool) -> Floats:
     if "sweep_detail" not in pool.memo:
         detail = np.zeros((len(pool.points), 8))
         if pool.shapes:
-            stacked, _ = stack_of(pool)
+            stacked = pool.stack
             cycles = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1])
             detail[:, 0:4], detail[:, 4] = cycles[:, 1:5], cycles[:, 0]
             detail[:, 5], detail[:, 6], detail[:, 7] = cycles[:, 5], cycles[:, 6], cycles[:, 7]

@@ -1,0 +1,80 @@
+"""Packs of frontiers on disk: what comes back is what was built, a damaged file counts as missing, a run reads one file."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator import cache, load_chip, load_network, simulate
+from simulator.lowering import lower
+from simulator.schedule import packs
+from simulator.schedule.pool import Pool, build_pool
+from simulator.tiling import Frontier, frontier
+
+
+def build() -> Pool:
+    low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
+    return build_pool(low, 64.0, True, True, frontier)
+
+
+def forbidden(*_: object) -> Frontier:
+    raise AssertionError("a frontier was built although its pack is on disk")
+
+
+def same(one: Pool, other: Pool) -> None:
+    for field in fields(Pool):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(a, np.ndarray):
+            assert a.tobytes() == b.tobytes(), field.name
+    for field in fields(one.stack):
+        a, b = getattr(one.stack, field.name), getattr(other.stack, field.name)
+        pairs = zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]
+        assert all(x.tobytes() == y.tobytes() for x, y in pairs), field.name
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(packs, "WORTH_KEEPING_S", -1.0)
+    return tmp_path
+
+
+def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path) -> None:
+    made = build()
+    (path,) = kept.glob("*.pack.npz")
+    low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
+    same(made, build_pool(low, 64.0, True, True, forbidden))
+    size = path.stat().st_size
+    assert cache.clear() == size
+    assert not list(kept.glob("*.pack.npz"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
+def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
+    made = build()
+    (path,) = kept.glob("*.pack.npz")
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        data[len(data) // 3] ^= 1
+        path.write_bytes(data)
+    elif damage == "foreign":
+        np.savez(path, points=np.zeros(3))
+    else:
+        path.write_bytes(b"")
+    same(made, build())
+
+
+def test_a_chip_with_more_sram_reads_the_same_pack(kept: Path) -> None:
+    network = load_network("alexnet")
+    simulate(network, load_chip("dpu_b4096"))
+    simulate(network, load_chip("dpu_b4096", set={"sram.capacity_mib": 64}))
+    assert len(list(kept.glob("*.pack.npz"))) == 1
+
+
+def test_a_network_of_vector_work_alone_has_an_empty_stack() -> None:
+    pack = packs.pack_of((), (), lower(load_network("alexnet"), load_chip("dpu_b4096")).spec, forbidden)
+    assert len(pack.points) == 0
+    assert len(pack.stack.layer) == 0
