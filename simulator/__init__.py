@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.simulate import simulate
     from simulator.study.batching import batch_curve
     from simulator.study.explain import explain
+    from simulator.study.lint import lint
     from simulator.study.sensitivity import sensitivity
     from simulator.sweep.run import sweep
 
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "batch_curve",
     "explain",
+    "lint",
     "load_chip",
     "load_network",
     "sensitivity",
@@ -46,6 +48,7 @@ _HOMES = {
     "RooftileError": "simulator.errors",
     "explain": "simulator.study.explain",
     "batch_curve": "simulator.study.batching",
+    "lint": "simulator.study.lint",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
     "sensitivity": "simulator.study.sensitivity",

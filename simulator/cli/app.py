@@ -14,6 +14,7 @@ from simulator.cli import (
     compare,
     cost,
     explain,
+    lint,
     networks,
     pareto,
     run,
@@ -36,6 +37,7 @@ app.command("run", short_help="Run a network on a chip.")(run.run)
 app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
 app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
 app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
+app.command("lint", short_help="Check what of a chip a network never needs.")(lint.lint)
 app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
 app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)

@@ -3,6 +3,7 @@
 Each step is one `--set`, so that every figure can be had again with `rooftile run`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,8 @@ class Outcome:
     bill_usd: float | None
     power_w: float | None
     bound_by: str | None = None
+    idle: float | None = None
+    """Share of the slots of the array's steps that hold no MAC [-]."""
     reason: str | None = None
     """Why the chip does not run the network."""
 
@@ -85,7 +88,7 @@ def outcome(graph: Graph, chip: Architecture, batch: int, precision: str) -> Out
     try:
         run = simulate(graph, chip, batch, precision, gains=False)
     except (InfeasibleError, ChipError) as error:
-        return Outcome(None, None, None, None, None, str(error).splitlines()[0])
+        return Outcome(None, None, None, None, reason=str(error).splitlines()[0])
     return outcome_of(run)
 
 
@@ -93,7 +96,15 @@ def outcome_of(run: Result) -> Outcome:
     """The figures of a run that steps are compared by."""
     bill = (run.cost or {}).get("bill_usd")
     usd = None if bill is None else bill["best"]
-    return Outcome(run.throughput_per_s, run.latency_s, usd, run.power_w, run.bound_by)
+    return Outcome(
+        run.throughput_per_s, run.latency_s, usd, run.power_w, run.bound_by, idle_share(run.waterfall_period)
+    )
+
+
+def idle_share(waterfall: Mapping[str, float]) -> float:
+    """Share of the slots of an array's steps that hold no MAC [-]: tile edges over edges and multiplications."""
+    edges, ideal = waterfall.get("edges_s", 0.0), waterfall.get("ideal_s", 0.0)
+    return edges / (edges + ideal) if edges > 0.0 else 0.0
 
 
 def stepped(chip: Architecture, key: str, value: Any) -> Architecture:
@@ -128,10 +139,10 @@ def levers(chip: Architecture) -> list[Lever]:
     """
     found = _arrays(chip)
     clock = float(chip.clock_mhz)
-    found.append(Lever("clock_mhz", _short(clock), _short(clock * (1 - SHARE)), _short(clock * (1 + SHARE))))
+    found.append(Lever("clock_mhz", short(clock), short(clock * (1 - SHARE)), short(clock * (1 + SHARE))))
     size = float(chip.sram.capacity_mib)
     step = min(MOST_MIB, size / 4)
-    found.append(Lever("sram.capacity_mib", _short(size), _short(size - step), _short(size + step)))
+    found.append(Lever("sram.capacity_mib", short(size), short(size - step), short(size + step)))
     if chip.dram is not None:
         devices = chip.dram.devices
         found.append(Lever("dram.devices", devices, devices - 1 if devices > 1 else None, devices + 1))
@@ -199,10 +210,10 @@ def _doubled(key: str, value: float) -> Lever:
     half = value / 2
     down = int(half) if half >= 1 and half == int(half) else None
     double = 2 * value
-    return Lever(key, _short(value), down, _short(double))
+    return Lever(key, short(value), down, short(double))
 
 
-def _short(value: float) -> float | int:
+def short(value: float) -> float | int:
     """Twelve digits, and no point where there is none to make: 1.1 x 800 as 880."""
     value = float(f"{value:.12g}")
     return int(value) if value.is_integer() else value
