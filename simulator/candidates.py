@@ -45,6 +45,15 @@ class Shape:
     weight_width: float = 1.0
     out_width: float = 1.0
     acc_width: float = 4.0
+    steps: int = 1
+    """Parts of the groups that run one after another, with the same weights: the groups of one step are G / steps."""
+    holds_weights: bool = False
+    """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
+
+    @property
+    def step_extents(self) -> tuple[int, ...]:
+        """G N K C P Q R S of one step: what can run side by side."""
+        return (self.extents[0] // self.steps, *self.extents[1:])
 
     @property
     def macs(self) -> int:
@@ -135,7 +144,10 @@ def _axes(
     cost, streams = fold_costs(spec)
     group_units, k_units, c_units, flat = (tuple(factors[:, at].tolist()) for at in (0, 2, 3, 8))
     ones = (1.0,) * len(factors)
-    group = _axis(g, 1, (1.0 / spec.rate,) * len(factors), group_units, None, sizes[0])
+    group = _axis(g // shape.steps, 1, (1.0 / spec.rate,) * len(factors), group_units, None, sizes[0])
+    if shape.steps > 1:
+        group = group.copy()
+        group[:, 1:] *= shape.steps
     passes_k = passes_c = None
     if spec.unit_words is not None:
         wide, deep = unit_channels(spec, units, s)
@@ -358,7 +370,7 @@ def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
             2.0 if spec.double_buffered else 1.0,
             grain[0] * shape.in_width * room[0], grain[1] * shape.weight_width * room[1],
             grain[2] * max(shape.out_width, shape.acc_width) * room[2],
-            spec.accumulator_bytes, spec.link_bytes_per_cycle, spec.port_bytes_per_cycle, fill / spec.rate,
+            spec.accumulator_bytes, spec.link_bytes_per_cycle, spec.port_bytes_per_cycle, fill * shape.steps / spec.rate,
             shape.in_width * g * n * c * plane * kernel_reads, shape.weight_width * g * k * c * r * s,
             outputs * shape.out_width, outputs * 2.0 * shape.acc_width, 0.0,
             shape.out_width * room[2], shape.acc_width * room[2],
@@ -377,7 +389,7 @@ def _rules(spec: ArraySpec) -> Ints:
 @functools.lru_cache(maxsize=1024)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
-    units = unrollings(shape.extents, spec)
+    units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units, (0, 0, 0))
     pixel, tiles, needed, starts = _pixel_table(_Pixels.of(shape, spec, units))
     group = _group_tiles(group)
@@ -396,7 +408,7 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     for loop, extent in zip(TILE_LOOPS, shape.extents, strict=False):
         if not 1 <= tile[loop] <= extent:
             raise OptionError(f"tile.{loop}: must be from 1 to {extent}, got {tile[loop]}")
-    units = unrollings(shape.extents, spec)
+    units = unrollings(shape.step_extents, spec)
     axes = _axes(shape, spec, units, (tile["g"], tile["k"], tile["c"]))
     pixel, tiles = _Pixels.of(shape, spec, units).one(tile["n"], tile["p"], tile["q"])
     row = np.zeros(len(units.factors), dtype=np.int64)

@@ -8,7 +8,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, fuse
-from simulator.graph.layer import Layer
+from simulator.graph.layer import WEIGHTED, Layer
 from simulator.tiling import Shape
 from simulator.unrolling import ArraySpec
 
@@ -46,6 +46,10 @@ class Row:
     output_bytes: float
     least_footprint: float
     """SRAM bytes of vector work: a few vectors of each operand."""
+    inner_bytes: float = 0.0
+    """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
+    loop: str = ""
+    """Loop in which steps of this row and of others take turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     width = BITS[precision] / 8.0
     acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
     fused = fuse(graph, chip.vector.fuses)
+    if chip.schedule.placement == "space":
+        _check_no_steps(graph, chip)
     winograd = 0.0
     if chip.array is not None and chip.array.winograd:
         winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
@@ -165,12 +171,23 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     )
 
 
+def _check_no_steps(graph: Graph, chip: Architecture) -> None:
+    """Raise NetworkError for a recurrence: a pipeline of layers would wait for itself."""
+    for name, data in graph.nodes(data=True):
+        if data["layer"].steps > 1:
+            raise NetworkError(
+                f"{graph.graph.get('name', 'network')}: {name}: runs in {data['layer'].steps} steps that need each other, "
+                f"which is not modelled for chips with placement 'space', such as {chip.name}"
+            )
+
+
 def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, lanes: float) -> Row:
     layer = step.layer
     bytes_per = batch * width
     operations = batch * (layer.vector_operations + sum(f.vector_operations for f in step.fused))
     output_bytes = step.output_elements * bytes_per
-    beside = step.extra if layer.is_compute else (*step.inputs, *step.extra)
+    tiled = layer.is_compute and layer.kind != "lstm"
+    beside = step.extra if tiled else (*step.inputs, *step.extra)
     reads = tuple((read.tensor, read.elements * bytes_per) for read in beside)
     shape = None
     executed = 0
@@ -178,7 +195,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         shape = layer_shape(layer, batch, width, acc_width, output_bytes, winograd)
         executed = shape.macs
     table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
-    stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind != "matmul" else 0.0
+    stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
     return Row(
         name=layer.name,
         kind=layer.kind,
@@ -187,7 +204,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         macs=layer.macs * batch,
         macs_executed=executed,
         vector_operations=operations,
-        inputs=step.inputs[0].tensor if layer.is_compute and step.inputs else -1,
+        inputs=step.inputs[0].tensor if tiled and step.inputs else -1,
         input_bytes=step.inputs[0].elements * bytes_per if step.inputs else 0.0,
         weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
@@ -196,18 +213,27 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         output=step.output,
         output_bytes=output_bytes,
         least_footprint=2.0 * lanes * width * (len(reads) + 1) if shape is None else 0.0,
+        loop=layer.loop,
+        inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
     )
+
+
+def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> float:
+    """Room of one step of an LSTM: state, cells and the four sums of each unit, the last two at accumulator width. [B]"""
+    rows = batch * layer.out_height // layer.steps
+    return rows * (layer.in_channels * (width + acc_width) + layer.out_channels * acc_width)
 
 
 def _weights(shape: Shape) -> int:
     g, _, k, c, _, _, r, s = shape.extents
-    return g * k * c * r * s
+    return g // shape.steps * k * c * r * s
 
 
 def layer_shape(
     layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
 ) -> Shape:
-    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups.
+    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
+    steps that run one after another, as each reads the weights anew.
 
     Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
     4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
@@ -221,17 +247,25 @@ def layer_shape(
     if winograd > 0.0 and plain and layer.groups == 1:
         p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
         weight_width = width * winograd
+    plane = (layer.in_height, layer.in_width)
+    if layer.steps > 1:
+        groups, p = groups * layer.steps, p // layer.steps
+        plane = (p, q)
     outputs = groups * items * layer.out_channels * p * q
+    if layer.kind == "lstm":
+        output_bytes = outputs * width  # the sums of the steps, of which the states are made
     return Shape(
         extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
         stride=stride,
         dilation=layer.dilation,
         padding=(layer.padding[0], layer.padding[2]),
-        plane=(layer.in_height, layer.in_width),
+        plane=plane,
         in_width=width,
         weight_width=weight_width,
         out_width=output_bytes / outputs,
-        acc_width=acc_width * (outputs_per(p, layer.out_height) * outputs_per(q, layer.out_width)),
+        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
+        steps=layer.steps,
+        holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
     )
 
 

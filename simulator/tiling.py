@@ -50,8 +50,43 @@ class Frontier:
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | None = None) -> Frontier:
-    """Every non-dominated tiling of a layer with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS)."""
+    """Every non-dominated tiling of a layer with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS).
+
+    Of a layer whose steps run one after another, the weights may also come in once and stay for all of them.
+    """
     built = built or build_tables(shape, spec)
+    found = _search(spec, resident, built)
+    if shape.holds_weights and not resident & WEIGHTS and "weights" in spec.holds:
+        return _merged(found, _held(shape, spec, _search(spec, resident | WEIGHTS, built), built))
+    return found
+
+
+def _held(shape: Shape, spec: ArraySpec, found: Frontier, built: Tables) -> Frontier:
+    """The points of a frontier with resident weights, where these come in at the first step and leave after the last."""
+    weights = float(built.numbers[kernels.ALL_WEIGHTS]) / shape.steps
+    bytes_ = found.bytes_ + weights
+    rows = breakdowns(stack([shape], spec, [built]), np.zeros(len(found), dtype=np.int64), found.codes, bytes_)
+    cycles = np.maximum(rows[:, 0], np.maximum(rows[:, 5], rows[:, 6]))
+    return Frontier(found.footprint + weights, bytes_, cycles, found.codes)
+
+
+def _merged(first: Frontier, second: Frontier) -> Frontier:
+    """The points of two frontiers that no other beats, by rising footprint; of equals the first."""
+    columns = (
+        np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("footprint", "bytes_", "cycles", "codes")
+    )
+    footprint, bytes_, cycles, codes = columns
+    order = np.lexsort((cycles, bytes_, footprint))
+    kept: list[int] = []
+    for at in order.tolist():
+        if not (kept and ((bytes_[kept] <= bytes_[at]) & (cycles[kept] <= cycles[at])).any()):
+            kept.append(at)
+    return Frontier(footprint[kept], bytes_[kept], cycles[kept], codes[kept])
+
+
+def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
+    """Every non-dominated tiling of the tables of a layer."""
     scratch = _scratch(built, 0)
     feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
     plan = _plan(resident, len(built.axis_c) > 1, feeds, tuple(built.rules.tolist()))

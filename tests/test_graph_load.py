@@ -285,7 +285,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "networks.md"
 
 def test_the_example_of_the_page_runs(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    (example,) = (block for block in blocks if "def build" in block)
+    example, recurrent = (block for block in blocks if "def build" in block)
+    listener = load_network(write(tmp_path, recurrent), units=64)
+    assert summary(listener)["macs"] == 50 * (4 * 64 * (80 + 64) + 4 * 64 * (64 + 64) + 64 * 30)
     path = write(tmp_path, example)
     graph = load_network(path, width=2)
     assert graph.graph["name"] == "mynet"

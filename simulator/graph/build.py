@@ -1,14 +1,16 @@
 """Building a layer graph: each method of `NetworkBuilder` adds one node, works out its sizes and returns its output."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import networkx as nx
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import COMPUTE, VECTOR_OPERATIONS, Layer
+from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+
+__all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
 if TYPE_CHECKING:
     Graph: TypeAlias = nx.DiGraph[str]  # subscripted in the stubs only
@@ -17,34 +19,6 @@ else:
 
 Size: TypeAlias = int | tuple[int, int]
 """One number for both axes, or (height, width)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a node of the graph being built gives to the next: channels x height x width elements for one item."""
-
-    name: str
-    channels: int
-    height: int = 1
-    width: int = 1
-
-    def flat(self) -> "Output":
-        """Return the same elements as one long vector. No node: nothing moves."""
-        return Output(self.name, self.channels * self.height * self.width)
-
-    def part(self, channels: int) -> "Output":
-        """Return some of the channels, as a layer reads them that takes a slice. No node: nothing moves."""
-        if not 1 <= channels <= self.channels:
-            raise NetworkError(f"{self.name}: part: must be 1 to {self.channels} channels, got {channels!r}")
-        return Output(self.name, channels, self.height, self.width)
-
-    def spread(self, factor: int) -> "Output":
-        """Return an image `factor` times larger in both directions with `factor`**2 times fewer channels: a pixel's channels
-        become a block of pixels. No node: nothing moves.
-        """
-        if factor < 1 or self.channels % factor**2:
-            raise NetworkError(f"{self.name}: spread: {factor!r} squared must divide the {self.channels} channels")
-        return Output(self.name, self.channels // factor**2, self.height * factor, self.width * factor)
 
 
 class NetworkBuilder:
@@ -137,10 +111,20 @@ class NetworkBuilder:
             name=name,
         )
 
-    def dense(self, x: Output, out_channels: int, *, bias: bool = True, activation: str = "", name: str = "") -> Output:
+    def dense(
+        self,
+        x: Output,
+        out_channels: int,
+        *,
+        bias: bool = True,
+        activation: str = "",
+        steps: int = 1,
+        loop: str = "",
+        name: str = "",
+    ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
-        Flatten an image first: `dense(x.flat(), ...)`.
+        Flatten an image first: `dense(x.flat(), ...)`. `steps`, `loop`: see `lstm`; here the rows are independent unless given.
         """
         name = self._named(name, "dense")
         self._whole(name, out_channels=out_channels)
@@ -154,13 +138,51 @@ class NetworkBuilder:
             out_height=x.height,
             in_height=x.height,
             has_bias=bias,
+            steps=self._steps(name, x, steps),
+            loop=loop,
         )
         return self._activated(self._add(layer, {x.name: "inputs"}), activation)
 
-    def matmul(self, x: Output, second: Output, *, heads: int = 1, transposed: bool = False, name: str = "") -> Output:
+    def lstm(self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "") -> Output:
+        """Add the recurrent half of an LSTM over the rows of `x`, which are the products from below: four numbers a unit.
+
+        The other half is a dense layer before it: `lstm(dense(x, 4 * units))` is the whole. `steps`: how many parts of the
+        rows run one after another; each row unless given. `loop`: a name; layers that share it take turns in every step, so
+        their weights are read again in every step unless they stay in SRAM for ever. Without it the weights may also stay for
+        the steps of this layer alone.
+        """
+        name = self._named(name, "lstm")
+        if x.channels % 4 or x.width != 1:
+            self._fault(name, "inputs", f"must be rows of four numbers for each unit, got {_shape(x)}")
+        units = x.channels // 4
+        layer = Layer(
+            name, "lstm", out_channels=x.channels, in_channels=units, out_height=x.height, in_height=x.height, has_bias=bias,
+            steps=self._steps(name, x, steps or x.height), loop=loop,
+        )  # fmt: skip
+        self._add(layer, {x.name: "inputs"})
+        return Output(name, units, x.height)
+
+    def _steps(self, name: str, x: Output, steps: int) -> int:
+        self._whole(name, steps=steps)
+        if x.height % steps:
+            self._fault(name, "steps", f"must divide the {x.height} rows of {x.name!r}, got {steps}")
+        return steps
+
+    def matmul(
+        self,
+        x: Output,
+        second: Output,
+        *,
+        heads: int = 1,
+        transposed: bool = False,
+        steps: int = 1,
+        loop: str = "",
+        name: str = "",
+    ) -> Output:
         """Multiply two activations, head by head: x is M rows x K, `second` K rows x N (`transposed`: N rows x K).
 
-        Attention is `matmul(query, key, heads=h, transposed=True)` and then `matmul(probabilities, value, heads=h)`.
+        Attention is `matmul(query, key, heads=h, transposed=True)` and then `matmul(probabilities, value, heads=h)`. `steps`,
+        `loop`: as of a dense layer.
         """
         name = self._named(name, "matmul")
         self._whole(name, heads=heads)
@@ -189,8 +211,29 @@ class NetworkBuilder:
             in_channels=reduction,
             out_height=x.height,
             in_height=x.height,
+            steps=self._steps(name, x, steps),
+            loop=loop,
         )
         return self._add(layer, {x.name: "inputs", second.name: "weights"})
+
+    def additive_score(self, x: Output, second: Output, name: str = "") -> Output:
+        """Compare each row of `x` with each row of `second`: their sum, its hyperbolic tangent, and a weighted total of that.
+
+        The attention of D. Bahdanau et al.; outputs have a channel for each row of `second`.
+        """
+        name = self._named(name, "score")
+        if x.channels != second.channels or x.width != 1 or second.width != 1 or x.name == second.name:
+            self._mismatch(name, x, second)
+        layer = Layer(
+            name,
+            "additive_score",
+            out_channels=second.height,
+            out_height=x.height,
+            in_channels=x.channels,
+            in_height=x.height,
+            kernel_height=x.channels,
+        )
+        return self._add(layer, {x.name: "inputs", second.name: "inputs"})
 
     def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
         """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
@@ -388,7 +431,9 @@ class NetworkBuilder:
         raise NetworkError(f"{self._name}: {name}: {what}: {text}")
 
 
-_ELEMENTWISE = frozenset(VECTOR_OPERATIONS) - COMPUTE - {"input", "concat", "pool", "resize", "embedding"}
+_ELEMENTWISE = (
+    frozenset(VECTOR_OPERATIONS) - COMPUTE - {"input", "concat", "pool", "resize", "embedding", "additive_score"}
+)
 
 
 def _shape(x: Output) -> str:

@@ -73,6 +73,7 @@ def _node_faults(name: Any, layer: Any) -> Iterator[str]:
             yield f"{name}: {what}: must be {length} whole numbers of at least {least}, got {values!r}"
     if good:
         yield from _window_faults(layer)
+        yield from _step_faults(layer)
 
 
 def _window_faults(layer: Layer) -> Iterator[str]:
@@ -95,6 +96,19 @@ def _window_faults(layer: Layer) -> Iterator[str]:
         if outputs not in allowed:
             text = " or ".join(str(each) for each in sorted(allowed))
             yield f"{layer.name}: {what}: must be {text} for its inputs, kernel, stride and padding, got {outputs}"
+
+
+def _step_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is wrong with the steps of a recurrence."""
+    if not _whole(layer.steps, 1) or layer.out_height % layer.steps:
+        yield f"{layer.name}: steps: must be a whole number that divides the {layer.out_height} rows, got {layer.steps!r}"
+    elif layer.steps > 1 and (layer.kind not in COMPUTE - {"conv"} or layer.out_width != 1):
+        yield f"{layer.name}: steps: must be 1 but for a dense layer, a matmul or an lstm, got {layer.steps}"
+    if not isinstance(layer.loop, str):
+        yield f"{layer.name}: loop: must be text, got {layer.loop!r}"
+    if layer.kind == "lstm" and (layer.out_channels != 4 * layer.in_channels or layer.groups != 1):
+        channels = f"{layer.out_channels} and {layer.in_channels} in {layer.groups} groups"
+        yield f"{layer.name}: out_channels: an lstm must have four times its in_channels in one group, got {channels}"
 
 
 def _edge_faults(graph: Any) -> Iterator[str]:

@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-COMPUTE = frozenset({"conv", "dense", "matmul"})
+COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})
 """Kinds that run on the MAC array. Every other kind is vector work (or `input`)."""
+
+WEIGHTED = COMPUTE - {"matmul"}
+"""Kinds with weights of their own, the same for every item."""
+
+LSTM_OPERATIONS = 28.0
+"""Vector operations of an LSTM for each number of its state and step: three sigmoids, two hyperbolic tangents, three products,
+and the sums of four products from below with four from the step before and of the new cell."""
 
 VECTOR_OPERATIONS: dict[str, float] = {
     "input": 0.0,
@@ -22,6 +29,7 @@ VECTOR_OPERATIONS: dict[str, float] = {
     "softmax": 5.0,  # maximum, subtract, exponential, sum, divide
     "layer_norm": 5.0,  # mean, variance (two passes), normalise, scale and shift
     "local_norm": 5.0,
+    "additive_score": 7.0,  # per kernel element: add, hyperbolic tangent, multiply and add
 }
 """Operations per output element of each vector kind, counted from its definition (max, exp, sum, ... one each)."""
 
@@ -33,6 +41,9 @@ class Layer:
     Extents are per group. `conv` and `dense` share their weights between items; `matmul` multiplies two activations, so
     each of its `groups` (heads) and each item has operands of its own. A dense layer over a sequence has the sequence as
     `out_height`. For vector kinds the outputs are groups x out_channels x out_height x out_width elements.
+
+    An `lstm` is the recurrent half of one: in_channels numbers of state times out_channels = 4 x in_channels weights each, once
+    for each row; its inputs are the products from below (a dense layer's, out_channels each row), its outputs the states.
     """
 
     name: str
@@ -52,6 +63,10 @@ class Layer:
     in_width: int = 1
     has_bias: bool = False
     """Biases are counted as parameters; their traffic is far below one part in a thousand and is left out."""
+    steps: int = 1
+    """Parts of the rows that run one after another, because each needs the one before: the steps of a recurrence."""
+    loop: str = ""
+    """Name of the loop that it shares with other layers: then these take turns in every step. Empty: a loop of its own."""
 
     @property
     def is_compute(self) -> bool:
@@ -76,23 +91,29 @@ class Layer:
     @property
     def parameters(self) -> int:
         """Trained weights and biases."""
-        if self.kind == "matmul" or not self.is_compute:
+        if self.kind not in WEIGHTED:
             return 0
         return self.weight_elements + (self.groups * self.out_channels if self.has_bias else 0)
 
     @property
     def input_elements(self) -> int:
         """Elements of the inputs operand for one item."""
+        if self.kind == "lstm":
+            return self.out_channels * self.in_height
         return self.groups * self.in_channels * self.in_height * self.in_width
 
     @property
     def output_elements(self) -> int:
         """Elements of the outputs for one item."""
+        if self.kind == "lstm":
+            return self.in_channels * self.out_height
         return self.groups * self.out_channels * self.out_height * self.out_width
 
     @property
     def vector_operations(self) -> float:
         """Vector operations for one item: outputs x operations each (x kernel elements for a pool)."""
+        if self.kind == "lstm":
+            return LSTM_OPERATIONS * self.output_elements
         if self.is_compute:
             return 0.0
         return VECTOR_OPERATIONS[self.kind] * self.output_elements * self.kernel_height * self.kernel_width

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import programme as kernels
+from simulator.lowering import Row
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import PHI, Machine, fewest, settle, solve
@@ -65,10 +66,17 @@ def share(pool: Pool, size: float) -> Floats:
             kept[step] = row.weight_bytes
             left -= row.weight_bytes
         elif row.shape is not None:
-            channel = row.weight_bytes / (row.shape.extents[0] * row.shape.extents[2])
+            channel = channel_bytes(row)
             kept[step] = channel * float(left // channel)
             break
     return kept
+
+
+def channel_bytes(row: Row) -> float:
+    """Bytes of one output channel's weights; of a recurrence all of them, which stay as a whole or not. [B]"""
+    if row.shape is None or row.shape.steps > 1:
+        return row.weight_bytes
+    return row.weight_bytes / (row.shape.extents[0] * row.shape.extents[2])
 
 
 def least(pool: Pool, room: float) -> tuple[float, float]:

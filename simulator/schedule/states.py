@@ -109,7 +109,7 @@ def _build(
             for held, left, written in _choices(step, row, state, low, life, allowed):
                 target = after.setdefault(left, len(after))
                 mask, beside = _operands(row, held)
-                reserved = sum(low.tensor_bytes[t] for t in held)
+                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held)
                 evicted = sum(low.tensor_bytes[t] for t in written)
                 rows.append((step, number, target, mask, reserved, beside + evicted, tuple(sorted(held))))
         if len(after) > MOST_STATES:
@@ -141,7 +141,9 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
     """(mask of resident operands, outer-memory bytes beside the tiles)."""
     beside = row.fixed_bytes + sum(size for tensor, size in row.reads if tensor not in held)
     mask = OUTPUTS if row.output in held else 0
-    if row.shape is None:
+    if row.inner_bytes > 0.0:
+        mask = INPUTS | OUTPUTS
+    if row.shape is None or row.inner_bytes > 0.0:
         return mask, beside + (0.0 if row.output in held else row.output_bytes)
     if row.inputs in held:
         mask |= INPUTS
@@ -153,8 +155,12 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
 def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
     """Places where a segment of sub-batches may begin or end; see `Moves.at_cut`."""
     life = _life(low)
-    found = []
-    for step in range(len(low.rows) - 1):
+    loops = {row.loop: step for step, row in enumerate(low.rows) if row.loop}  # where each ends
+    found, until = [], -1
+    for step, row in enumerate(low.rows[:-1]):
+        until = max(until, loops.get(row.loop, -1))
+        if step < until:
+            continue  # inside a loop, whose layers take turns
         live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
         if len(live) == 1 and life.born[live[0]] >= 0 and life.done[live[0]] <= step:
             found.append((step + 1, live[0], numbers[step].get(frozenset(live), -1)))

@@ -16,6 +16,7 @@ from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
+from simulator.graph.layer import WEIGHTED
 from simulator.simulate import simulate
 from simulator.units import GB, MIB
 
@@ -112,7 +113,7 @@ def demand_of(graph: Graph, precision: str) -> Demand:
         layer = data["layer"]
         macs += layer.macs
         # The second operand of a `matmul` is no weight: it is made on the way.
-        weights += layer.weight_elements if layer.kind in ("conv", "dense") else 0
+        weights += layer.weight_elements if layer.kind in WEIGHTED else 0
         if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
             saved += layer.macs * (1 - 1 / WINOGRAD)
     return Demand(macs, macs - saved, weights * BYTES[precision])

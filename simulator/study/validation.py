@@ -21,6 +21,7 @@ from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InputError
 from simulator.graph.build import Graph, NetworkBuilder
+from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
 from simulator.result import Result
 from simulator.simulate import simulate
@@ -217,7 +218,7 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
     moved = 0.0
     for name, data in graph.nodes(data=True):
         layer = data["layer"]
-        moved += layer.weight_elements * width if layer.kind in ("conv", "dense") and machine.dram is not None else 0.0
+        moved += layer.weight_elements * width if layer.kind in WEIGHTED and machine.dram is not None else 0.0
         if graph.in_degree(name) == 0 or graph.out_degree(name) == 0:
             moved += layer.output_elements * width * result.batch
     return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import sweep as kernels
-from simulator.schedule.keep import SMALLEST_ROOM, least, rooms, share
+from simulator.schedule.keep import SMALLEST_ROOM, channel_bytes, least, rooms, share
 from simulator.schedule.packs import LONGEST
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import PHI
@@ -112,7 +112,7 @@ def _keeping(pool: Pool) -> tuple[Floats, Floats, Ints]:
         channels = np.ones(len(pool.weights))
         for step, row in enumerate(pool.low.rows):
             if row.shape is not None and row.weight_bytes > 0.0:
-                channels[step] = row.weight_bytes / (row.shape.extents[0] * row.shape.extents[2])
+                channels[step] = channel_bytes(row)
         order = np.array(pool.memo["keep_order"], dtype=np.int64)
         pool.memo["sweep_keeping"] = (pool.weights, channels, order)
     found: tuple[Floats, Floats, Ints] = pool.memo["sweep_keeping"]

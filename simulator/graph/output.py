@@ -1,0 +1,33 @@
+"""What a node of a graph being built gives to the next, and the ways to read it at which nothing moves."""
+
+from dataclasses import dataclass
+
+from simulator.errors import NetworkError
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a node of the graph being built gives to the next: channels x height x width elements for one item."""
+
+    name: str
+    channels: int
+    height: int = 1
+    width: int = 1
+
+    def flat(self) -> "Output":
+        """Return the same elements as one long vector. No node: nothing moves."""
+        return Output(self.name, self.channels * self.height * self.width)
+
+    def part(self, channels: int) -> "Output":
+        """Return some of the channels, as a layer reads them that takes a slice. No node: nothing moves."""
+        if not 1 <= channels <= self.channels:
+            raise NetworkError(f"{self.name}: part: must be 1 to {self.channels} channels, got {channels!r}")
+        return Output(self.name, channels, self.height, self.width)
+
+    def spread(self, factor: int) -> "Output":
+        """Return an image `factor` times larger in both directions with `factor`**2 times fewer channels: a pixel's channels
+        become a block of pixels. No node: nothing moves.
+        """
+        if factor < 1 or self.channels % factor**2:
+            raise NetworkError(f"{self.name}: spread: {factor!r} squared must divide the {self.channels} channels")
+        return Output(self.name, self.channels // factor**2, self.height * factor, self.width * factor)
