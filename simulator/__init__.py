@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simulator.study.explain import explain
     from simulator.study.lint import lint
     from simulator.study.sensitivity import sensitivity
+    from simulator.study.uncertainty import uncertainty
     from simulator.sweep.run import sweep
 
 __version__ = "0.1.0"
@@ -40,6 +41,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "sweep",
+    "uncertainty",
 ]
 
 _HOMES = {
@@ -54,6 +56,7 @@ _HOMES = {
     "sensitivity": "simulator.study.sensitivity",
     "simulate": "simulator.simulate",
     "sweep": "simulator.sweep.run",
+    "uncertainty": "simulator.study.uncertainty",
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import uncertainty
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
 
@@ -39,12 +40,26 @@ def compare(
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
     ] = None,
+    uncertain: uncertainty.Uncertain = False,
+    by: uncertainty.By = "throughput_per_usd",
+    draws: uncertainty.Draws = 10_000,
+    seed: uncertainty.Seed = 20,
+    set_a: uncertainty.SetA = None,
+    set_b: uncertainty.SetB = None,
 ) -> None:
     """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
     from simulator.errors import OptionError  # noqa: PLC0415
 
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
+    if uncertain:
+        if published or questions is not None:
+            raise OptionError("--uncertainty: must stand without --published and --questions")
+        options = (by, draws, seed, set_a, set_b, json, plot)
+        uncertainty.ask(chips or [], network, parameters(params or []), batch, precision, *options)
+        return
+    if set_a or set_b:
+        raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
     if batch < 10:
         raise OptionError(f"--batch: must be at least 10, the smallest of the large class, got {batch}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):

@@ -1,0 +1,66 @@
+"""`rooftile compare A B --uncertainty`: in how many draws A beats B, and what turns it."""
+
+from typing import Annotated
+
+import typer
+
+from simulator.cli.question import answer, check_outputs, working
+from simulator.errors import OptionError
+
+Uncertain = Annotated[
+    bool, typer.Option("--uncertainty", help="Of two chips: in how many draws of what is uncertain A beats B.")
+]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="FIGURE",
+        help="With --uncertainty: throughput_per_usd, throughput, throughput_per_w, latency or cost.",
+    ),
+]
+Draws = Annotated[int, typer.Option("--draws", metavar="N", help="With --uncertainty: how many.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="With --uncertainty: another draw.")
+]
+SetA = Annotated[
+    list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="With --uncertainty: change a key of A.")
+]
+SetB = Annotated[
+    list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="With --uncertainty: change a key of B.")
+]
+
+
+def ask(
+    chips: list[str],
+    network: str,
+    params: dict[str, int | float | bool | str],
+    batch: int,
+    precision: str,
+    by: str,
+    draws: int,
+    seed: int,
+    set_a: list[str] | None,
+    set_b: list[str] | None,
+    json: str | None,
+    plot: str | None,
+) -> None:
+    """Compare two chips under uncertainty."""
+    if len(chips) != 2:
+        raise OptionError(f"--uncertainty: must have two chips, A and B, got {len(chips)}")
+    check_outputs(json, plot)
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+
+    for chip, given in zip(chips, (set_a, set_b), strict=True):
+        load_chip(chip, set=given or [])  # a slip is told before anything is compiled
+    graph = load_network(network, **params)
+    with working() as tell:
+        from simulator.study.uncertainty import uncertainty  # noqa: PLC0415
+
+        found = uncertainty(
+            graph, chips[0], chips[1], batch=batch, precision=precision, by=by, draws=draws, seed=seed,
+            set_a=set_a or [], set_b=set_b or [], tell=tell,
+        )  # fmt: skip
+    from simulator.report.uncertainty_report import uncertainty_chart, uncertainty_report  # noqa: PLC0415
+
+    answer(found, json, plot, uncertainty_report, uncertainty_chart)
