@@ -43,10 +43,11 @@ def assemble(
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
     parts, detail, fed, feed = layer_parts(cold, machine, has_dram)
-    total = _with_host(parts.sum(axis=0), host_s)
+    wait_s = host_s + chip.call_s
+    total = _with_host(parts.sum(axis=0), wait_s)
     outer = cold.outer_bytes()
     executed = sum(row.macs_executed for row in low.rows)
-    latency_s = cold.time_s + host_s
+    latency_s = cold.time_s + wait_s
     if limit is not None:
         slower_s = max(latency_s, limit.least_s(float(executed), feed, float(outer.sum())))
         parts[:, POWER] = (slower_s - latency_s) * limit.shares(_executed(low), fed, outer)
@@ -87,7 +88,7 @@ def assemble(
         waterfall=named(total),
         waterfall_period=named(period),
         gain_if_infinite=dict(gains or {}),
-        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *host_layer(host_s)),
+        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *host_layer(wait_s)),
         **{**outside, "notes": (*_notes(chip, cold), *outside["notes"])},
     )
 

@@ -34,8 +34,8 @@ def assemble_space(
     host_s = host_seconds(chip, low) if chip.dram is not None else 0.0
     host = PARTS.index("host_s")
     total, period = quick.latency_parts.sum(axis=0), steady.period_parts.sum(axis=0)
-    busy_s, latency_s = max(steady.period_s, host_s), quick.latency_s + host_s
-    total[host] += host_s
+    busy_s, latency_s = max(steady.period_s, host_s), quick.latency_s + (host_s + chip.call_s)
+    total[host] += host_s + chip.call_s
     period[host] += busy_s - steady.period_s
     period_s, slower_s = busy_s, latency_s
     if limit is not None:
@@ -74,7 +74,7 @@ def assemble_space(
         waterfall=_named(total),
         waterfall_period=_named(period),
         gain_if_infinite={},
-        layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s, PARTS)),
+        layers=(*_layers(low, quick, units * chip.clock_hz), *host_layer(host_s + chip.call_s, PARTS)),
         **{**outside, "notes": (*steady.notes, *outside["notes"])},
     )
 

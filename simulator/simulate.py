@@ -53,7 +53,7 @@ def simulate(
     split = chip.schedule.sub_batches and optimal
 
     pools = pool_source(graph, chip, precision)
-    keep = optimal and "weights" in chip.sram.holds
+    keep = chip.keeps_weights
     cold, steady = best(machine, batch, pools, keep, split)
     if cold is None or steady is None:
         raise infeasible(pools(batch), machine, chip.name)
@@ -110,7 +110,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     """Gives the moves and frontiers of a network on a chip at any batch; kept for as long as the graph lives if it is frozen."""
     array = chip.array
     key = (
-        precision, chip.vector, chip.schedule.residency, chip.sram.holds, chip.sram.bytes_per_cycle, chip.interconnect,
+        precision, chip.vector, chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle, chip.interconnect,
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
     )  # fmt: skip
     known = _pools.setdefault(graph, {}).setdefault(key, {}) if nx.is_frozen(graph) else {}
@@ -118,7 +118,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     def pool_of(batch: int) -> Pool:
         if batch not in known:
             optimal = chip.schedule.residency == "optimal"
-            keep = optimal and "weights" in chip.sram.holds
+            keep = chip.keeps_weights
             low = lower(graph, chip, batch, precision)
             known[batch] = build_pool(low, float(chip.vector.lanes), optimal, keep, frontiers.get)
         return known[batch]

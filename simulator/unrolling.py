@@ -113,6 +113,8 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for on_rows in _kernel_whole(_axis(whole, spec.unroll_rows, spec.rows), spec):
         after_rows = _left(whole, on_rows)
+        if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
+            after_rows[0] = min(after_rows[0], max(1, spec.rows // int(on_rows.prod())))
         for on_columns in _kernel_whole(_axis(after_rows, spec.unroll_columns, spec.columns), spec):
             both = on_rows * on_columns
             on_count = _axis(_left(after_rows, on_columns), spec.unroll_count, spec.count)

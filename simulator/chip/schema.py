@@ -174,6 +174,8 @@ class Schedule(Model):
     """Transfers overlap compute across layers, inside a layer, or not at all."""
     placement: Literal["time", "space"] = "time"
     """Layers run one after another on the whole chip, or side by side on parts of it."""
+    keep_weights: bool = True
+    """Weights may stay in SRAM from one batch to the next; false: a program begins and ends with its weights in DRAM."""
     sub_batches: bool = True
     """Segments of the network may take the batch in parts."""
 
@@ -209,6 +211,9 @@ class Architecture(Model):
     """What the compiler does."""
     overhead_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     """Fixed time for each layer or kernel [us]."""
+    call_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Time of the host's software and of the link's turnarounds for one batch [us]; part of the latency, while in steady
+    state the host works on other batches."""
     power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Power that the chip may draw [W]; no limit when left out."""
     published: dict[str, Any] | None = None
@@ -225,6 +230,11 @@ class Architecture(Model):
         if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
         return self
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether weights may stay in SRAM for ever."""
+        return self.schedule.residency == "optimal" and self.schedule.keep_weights and "weights" in self.sram.holds
 
     @property
     def clock_hz(self) -> float:
@@ -279,6 +289,11 @@ class Architecture(Model):
     def host_bytes_per_s(self) -> float | None:
         """Host link, one direction [bytes/s]; None without a link."""
         return None if self.host is None else parts.host_link(self.host.link).bytes_per_s
+
+    @property
+    def call_s(self) -> float:
+        """Fixed time of the host for one batch [s]."""
+        return self.call_us * MICRO
 
     @property
     def outer_bytes_per_s(self) -> float | None:

@@ -204,7 +204,8 @@ def _rates(
     clock_hz = clock_of(chip, columns, count)
     units = chip.macs * low.spec.rate
     executed = sum(row.macs_executed for row in low.rows)
-    period_s, latency_s = np.maximum(answers.steady_s, host_s), answers.cold_s + host_s
+    wait_s = 0.0 if pool is None else host_s + chip.call_s  # placed in space, the latency has it
+    period_s, latency_s = np.maximum(answers.steady_s, host_s), answers.cold_s + wait_s
     if limited is not None:
         period_s, latency_s = np.maximum(period_s, limited.steady_s), np.maximum(latency_s, limited.cold_s)
     compute_s = executed / units / clock_hz

@@ -56,7 +56,7 @@ class Variant:
     @property
     def keep(self) -> bool:
         """Whether weights may stay in SRAM for ever, as `simulate` decides it."""
-        return self.chip.schedule.residency == "optimal" and "weights" in self.chip.sram.holds
+        return self.chip.keeps_weights
 
     @property
     def split(self) -> bool:
