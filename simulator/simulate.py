@@ -110,7 +110,8 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     """Gives the moves and frontiers of a network on a chip at any batch; kept for as long as the graph lives if it is frozen."""
     array = chip.array
     key = (
-        precision, chip.vector, chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle, chip.interconnect,
+        precision, chip.vector, chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle,
+        chip.interconnect,
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
     )  # fmt: skip
     known = _pools.setdefault(graph, {}).setdefault(key, {}) if nx.is_frozen(graph) else {}
