@@ -35,6 +35,7 @@ _SUFFIX = ".frontier.npy"
 _ARRAYS = ".pack.npz"
 _SOURCES = (
     "candidates.py",
+    "folds.py",
     "tiling.py",
     "unrolling.py",
     "points.py",

@@ -64,6 +64,12 @@ PUBLISHED = {
     "yolov8m": (39_467_827_200, 25_869_504),
     "yolov8l": (82_573_721_600, 43_645_040),
     "yolov8x": (128_901_632_000, 68_171_552),
+    "yolov7": (52_255_539_200, 36_882_269),
+    "yolox_s": (13_342_771_200, 8_945_151),
+    "yolox_m": (36_765_158_400, 25_283_199),
+    "yolox_l": (77_646_336_000, 54_139_647),
+    "yolox_x": (140_704_896_000, 98_970_495),
+    "lane_resnet18": (8_361_824_256, 44_512_592),
     "unet": (150_428_424_448, 31_029_698),
     "gnmt": (3_400_422_400, 136_028_160),
     "ncf": (106_624, 107_073),
@@ -99,16 +105,18 @@ NORMALISED = {
     "yolov8m": 25_902_640 - 16,
     "yolov8l": 43_691_520 - 16,
     "yolov8x": 68_229_648 - 16,
+    "yolox_s": 8_968_255,
 }
 
-# The same with one number a normalised channel, as left by folding: Ultralytics' summaries of YOLOv5 6.2, and the millions
-# of the Open Model Zoo for the two detectors of the TensorFlow models.
+# The same with one number a normalised channel, as left by folding: Ultralytics' summaries of YOLOv5 6.2 and the authors' of
+# YOLOv7, and the millions of the Open Model Zoo for the two detectors of the TensorFlow models.
 FOLDED = {
     "yolov5n": 1_867_405,
     "yolov5s": 7_225_885,
     "yolov5m": 21_172_173,
     "yolov5l": 46_533_693,
     "yolov5x": 86_705_005,
+    "yolov7": 36_905_341,
     "ssd_mobilenet_v1": 6.807e6,
     "ssd_mobilenet_v2": 16.818e6,
 }
@@ -139,6 +147,12 @@ OPERATIONS = [
     ("yolov5s", {}, 16.5),
     ("yolov5m", {}, 49.0),
     ("yolov5l", {}, 109.1),
+    ("yolov7", {}, 104.7),
+    ("yolox_s", {}, 26.8),  # the paper, table 3; the others too
+    ("yolox_m", {}, 73.8),
+    ("yolox_l", {}, 155.6),
+    ("yolox_x", {}, 281.9),
+    ("lane_resnet18", {}, 2 * 8.4),  # the zoo's name gives multiply-accumulates
     ("yolov8n", {}, 8.7),
     ("yolov8s", {}, 28.6),
     ("yolov8m", {}, 78.9),
@@ -287,6 +301,8 @@ def test_maps_of_the_yolos():
     assert maps_of(load_network("yolov3")) == [(255, 13), (255, 26), (255, 52)]
     assert maps_of(load_network("yolov3_tiny")) == [(255, 13), (255, 26)]
     assert maps_of(load_network("yolov5s")) == [(255, 80), (255, 40), (255, 20)]
+    assert maps_of(load_network("yolov7")) == [(255, 80), (255, 40), (255, 20)]
+    assert maps_of(load_network("yolox_s"))[:3] == [(80, 80), (4, 80), (1, 80)]
     assert maps_of(load_network("yolov8s")) == [(64, 80), (80, 80), (64, 40), (80, 40), (64, 20), (80, 20)]
     assert 2 * summary(load_network("yolov3"))["macs"] / 1e9 == pytest.approx(65.86, abs=0.01)
     with pytest.raises(NetworkError, match=r"yolov3: image_size: must be a multiple of 32, got 400"):
@@ -336,6 +352,9 @@ def test_slices_and_blocks_of_pixels_are_no_layers():
     assert layers_of(graph)["half"].macs == 5 * 3 * 16
     with pytest.raises(NetworkError, match=r"conv1: part: must be 1 to 16 channels, got 17"):
         x.part(17)
+    assert (x.gather(2).channels, x.gather(2).height) == (64, 2)
+    with pytest.raises(NetworkError, match=r"conv1: gather: 3 must divide 4 x 4 pixels"):
+        x.gather(3)
     with pytest.raises(NetworkError, match=r"conv1: spread: 3 squared must divide the 16 channels"):
         x.spread(3)
 

@@ -74,7 +74,7 @@ def build_yolov8x(image_size: int = 640, classes: int = 80, activation: str = "s
     return _build_v8("x", image_size, classes, activation)
 
 
-class _Parts:
+class Parts:
     """The pieces that both versions are made of, with one activation."""
 
     def __init__(self, name: str, image_size: int, classes: int, activation: str) -> None:
@@ -127,17 +127,17 @@ class _Parts:
         return self.net.concat(x, skip, name=name)
 
 
-def _scaled(channels: float) -> int:
+def scaled(channels: float) -> int:
     """Next multiple of 8."""
     return math.ceil(channels / 8) * 8
 
 
 def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Graph:
     """Backbone, the way up and the way down, three maps."""
-    parts = _Parts(f"yolov5{size}", image_size, classes, activation)
+    parts = Parts(f"yolov5{size}", image_size, classes, activation)
     depth, width = _V5[size]
     net = parts.net
-    wide = [_scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
+    wide = [scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 9, 3)]
     x = net.conv(
         net.input(3, image_size, image_size), wide[0], 6, stride=2, padding=2, activation=activation, name="conv0"
@@ -161,10 +161,10 @@ def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Grap
 
 def _build_v8(size: str, image_size: int, classes: int, activation: str) -> Graph:
     """Backbone, the way up and the way down, three maps of boxes and of classes."""
-    parts = _Parts(f"yolov8{size}", image_size, classes, activation)
+    parts = Parts(f"yolov8{size}", image_size, classes, activation)
     depth, width, most = _V8[size]
     net = parts.net
-    wide = [_scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
+    wide = [scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 6, 3)]
     few = counts[0]
     x = parts.conv(net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)

@@ -31,3 +31,9 @@ class Output:
         if factor < 1 or self.channels % factor**2:
             raise NetworkError(f"{self.name}: spread: {factor!r} squared must divide the {self.channels} channels")
         return Output(self.name, self.channels // factor**2, self.height * factor, self.width * factor)
+
+    def gather(self, factor: int) -> "Output":
+        """Return the opposite of `spread`: blocks of `factor` x `factor` pixels become channels. No node: nothing moves."""
+        if factor < 1 or self.height % factor or self.width % factor:
+            raise NetworkError(f"{self.name}: gather: {factor!r} must divide {self.height} x {self.width} pixels")
+        return Output(self.name, self.channels * factor**2, self.height // factor, self.width // factor)
