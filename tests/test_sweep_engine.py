@@ -9,7 +9,6 @@ import pytest
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels.sweep import pairwise
 from simulator.simulate import machine_of
 from simulator.sweep.variants import changed_chip, machines_of
 
@@ -124,13 +123,6 @@ def test_columns_equal_machines():
         many = machines_of(chip, {key: np.array([value] * 3) for key, value in changes.items()}, 3)
         for name in ("capacity_bytes", "cycle_s", "byte_s", "overhead_s"):
             assert getattr(many, name).tolist() == [getattr(machine, name)] * 3
-
-
-def test_sums_are_those_of_numpy():
-    rng = np.random.default_rng(0)
-    for size in (1, 7, 8, 54, 127, 128, 129, 155, 1000, 4097):
-        values = rng.random(size)
-        assert pairwise(values, size, np.empty(64), np.empty((128, 2), dtype=np.int64)) == values.sum()
 
 
 def test_many_points_do_not_depend_on_slices_or_chunks(network):

@@ -101,6 +101,23 @@ def test_points_equal_the_schedules_of_simulate(seed, keep):
     assert runs > 20
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(("bucket", "span"), [(1, 7), (5, 1), (300, 2000)])
+def test_points_do_not_depend_on_their_neighbours(monkeypatch, keep, bucket, span):
+    """Every point with its own SRAM size, in buckets of all sorts, against one point at a time."""
+    module, rng = sys.modules["simulator.sweep.together"], random.Random(bucket)
+    pool = random_pool(rng)
+    many = random_machines(rng, 150)
+    many = dataclasses.replace(
+        many, capacity_bytes=np.floor(np.array([rng.uniform(3, 60) for _ in range(150)]) * SCALE)
+    )
+    monkeypatch.setattr(module, "BUCKET", bucket)
+    monkeypatch.setattr(module, "KEPT_BUCKET", bucket)
+    monkeypatch.setattr(module, "SPAN", span)
+    found = solve_together(pool, many, "layer", keep, True, 0.0)
+    assert check(pool, many, found, "layer", keep, 0.0) > 40
+
+
 def test_lists_grow_where_they_are_too_short(monkeypatch):
     rng = random.Random(1)
     pool, machines = random_pool(rng), random_machines(rng, 5)
@@ -113,10 +130,18 @@ def test_lists_grow_where_they_are_too_short(monkeypatch):
     assert detail_of(pool) is pool.memo["sweep_detail"]
 
 
-@pytest.mark.parametrize("size", [1, 7, 8, 54, 127, 128, 129, 155, 300, 1041])
+def summed(values):
+    """The kernel's sum of a column, beside columns of something else."""
+    sums, rows = np.zeros((64, kernels.BLOCK)), np.random.default_rng(1).random((len(values), kernels.BLOCK))
+    rows[:, 5] = values
+    kernels.pairwise(rows, len(values), sums, np.empty((128, 2), dtype=np.int64))
+    return sums[0, 5]
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 54, 127, 128, 129, 155, 300, 1041, 4097])
 def test_sums_are_those_of_numpy(size):
     values = np.random.default_rng(size).random(size)
-    assert kernels.pairwise(values, size, np.empty(64), np.empty((128, 2), dtype=np.int64)) == values.sum()
+    assert summed(values) == values.sum()
 
 
 def test_roofs_are_numbered_as_in_the_waterfall():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.values import parameters, whole_number
-from simulator.errors import OptionError, StoppedError
+from simulator.errors import OptionError
 
 if TYPE_CHECKING:
     from simulator.sweep.run import Progress
@@ -55,12 +55,6 @@ def sweep(
         int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points of one part.")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Compute damaged parts anew.")] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786, or its .json."
-        ),
-    ] = None,
 ) -> None:
     """Run NETWORK on many chips: every combination of what varies, or a random or Latin hypercube design."""
     given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
@@ -70,18 +64,19 @@ def sweep(
 
     need_extra()
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
-    from simulator.kernels.sweep import residency_points  # noqa: PLC0415
+    from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
 
-    if scheduler is None and needs_compile((residency_points,)):
+    if scheduler is None and needs_compile((residency_blocks,)):
         print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
     from simulator.sweep.read import progress_of  # noqa: PLC0415
     from simulator.sweep.run import sweep as run  # noqa: PLC0415
 
     try:
         with _bar() as progress:
-            run(**given, out=out, repair=repair, scheduler=scheduler, progress=progress, tell=_tell)
+            run(**given, out=out, repair=repair, progress=progress)
     except KeyboardInterrupt:
-        raise StoppedError(f"interrupted: {_kept(out)}") from None
+        _say_kept(out)
+        raise
     there, points = progress_of(out)
     print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
 
@@ -158,17 +153,12 @@ def _bar() -> "Iterator[Progress]":
         yield update
 
 
-def _tell(text: str) -> None:
-    """Say what goes on, on standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def _kept(out: str) -> str:
-    """What an interrupted run leaves, and how to go on."""
+def _say_kept(out: str) -> None:
+    """Say what an interrupted run leaves."""
     from simulator.sweep.read import progress_of  # noqa: PLC0415
 
     try:
         there, points = progress_of(out)
     except (OptionError, OSError):  # interrupted before there was a folder
-        return "nothing was begun"
-    return f"{there:,} of {points:,} points are kept in {out}; the same command goes on"
+        return
+    print(f"{there:,} of {points:,} points are kept in {out}; the same command goes on", file=sys.stderr)

@@ -32,8 +32,13 @@ def cache_works() -> bool:
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite)."""
-    return numba.njit(cache=cache_works(), nogil=True, error_model="numpy")(function)
+    """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite).
+
+    Kernels make no arrays, so numba need not count references to them (`_nrt`): counting is atomic, and costs more than many a
+    short loop, most of all where threads share the arrays of a pool.
+    """
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    return numba.njit(cache=cache_works(), **options)(function)
 
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:

@@ -2,11 +2,16 @@
 
 import threading
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import sweep as kernels
+from simulator.kernels import sweep_keep as keeping
+from simulator.kernels import sweep_list as lists
+from simulator.kernels import sweep_roofs as roofs
 from simulator.schedule.keep import SMALLEST_ROOM, channel_bytes, least, rooms, share
 from simulator.schedule.packs import LONGEST
 from simulator.schedule.pool import Pool
@@ -19,6 +24,9 @@ Ints = npt.NDArray[np.int64]
 
 FIRST_STAIRS = 32
 """Choices that a move is given room for at first; more than 14 are rare."""
+
+BUCKET, KEPT_BUCKET, SPAN = 64, 256, 2048
+"""Points of neighbouring SRAM sizes whose choices are listed together, without and with weights that stay; points of a call."""
 
 
 @dataclass(frozen=True)
@@ -60,35 +68,148 @@ class Answers:
 def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has_dram: bool, host_s: float) -> Answers:
     """The best whole-batch schedules of all points; `keep`: weights may stay for ever."""
     keep = keep and bool(pool.weights.any())
-    # Where many rooms are tried, points of one SRAM size go by the ratio of clock and bandwidth: neighbours then want the same
-    # rooms, and a block leaves out the others.
-    ratio = machines.byte_s / machines.cycle_s
-    order = np.lexsort((ratio, machines.capacity_bytes)) if keep else np.argsort(machines.capacity_bytes, kind="stable")
-    sorted_bytes = machines.capacity_bytes[order]
-    starts = np.flatnonzero(np.concatenate([[True], sorted_bytes[1:] != sorted_bytes[:-1], [True]]))
-    capacities = sorted_bytes[starts[:-1]]
-    columns = (machines.cycle_s[order], machines.byte_s[order], machines.overhead_s[order], order)
-    sizes, bounds = _rooms(pool, float(capacities[-1])) if keep else (np.zeros(0), np.zeros((0, 2)))
-    plan = pool.moves
-    net = (
-        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points,
-        pool.blocks, pool.marks, detail_of(pool),
-    )  # fmt: skip
-    out = np.empty((len(order), kernels.COLUMNS))
-    scratch = _scratch(pool, len(sizes) + 2)
-    while True:
-        done = kernels.residency_points(
-            net, _keeping(pool), columns, scratch.arrays, sizes, bounds, capacities, starts, 0, len(capacities),
-            (PHI[overlap], has_dram, host_s), out,
+    order, size_of, buckets = _buckets(machines, keep)
+    columns = [np.ascontiguousarray(column[order]) for column in _columns(machines)]
+    sizes, bounds = _rooms(pool, float(machines.capacity_bytes.max())) if keep else (np.zeros(0), np.zeros((0, 2)))
+    found, roof = np.empty((5, len(order))), np.empty(len(order), dtype=np.int64)
+    for begin, end in pairwise(_spans(buckets)):
+        lo, hi = int(buckets[begin]), int(buckets[end])
+        part = [column[lo:hi] for column in columns]
+        best, paths = _best_paths(
+            pool, part, (buckets[begin : end + 1] - lo, size_of[lo:hi]), sizes, bounds, PHI[overlap]
+        )
+        roofs.roofs(
+            pool.steps, pool.points, detail_of(pool), *paths, (part[1], part[2], part[3]), PHI[overlap], best[0], has_dram,
+            host_s, _scratch(pool).splitting, roof[lo:hi], found[4, lo:hi],
         )  # fmt: skip
-        if done == 0:
-            break
-        scratch = _scratch(pool, len(sizes) + 2, grow=True)
-    time_s, outer = out[:, kernels.TIME_S], out[:, kernels.OUTER_BYTES]
-    kept = out[:, kernels.KEPT_BYTES]
-    roof = np.where(np.isfinite(time_s), out[:, kernels.ROOF], 0.0).astype(np.int64)
-    feed, roof_s = out[:, kernels.FEED_BYTES], out[:, kernels.ROOF_S]
+        found[:4, lo:hi] = best[:4]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    time_s, kept, outer, feed, roof_s = found[:, back]
+    roof = np.where(np.isfinite(time_s), roof[back], 0)
     return Answers(time_s, time_s, outer, kept, kept, feed, outer, roof, roof_s, feed)
+
+
+def _columns(machines: Machines) -> tuple[Floats, Floats, Floats, Floats]:
+    return machines.capacity_bytes, machines.cycle_s, machines.byte_s, machines.overhead_s
+
+
+def _buckets(machines: Machines, keep: bool) -> tuple[Ints, Ints, Ints]:
+    """(points in the order of the kernel, number of the SRAM size of each, where buckets begin, and the end).
+
+    A bucket has points of one SRAM size or of neighbouring ones.
+    """
+    order = np.argsort(machines.capacity_bytes, kind="stable")
+    rising = machines.capacity_bytes[order]
+    fresh = np.concatenate([[True], rising[1:] != rising[:-1]])
+    size_of, firsts, many = np.cumsum(fresh) - 1, np.flatnonzero(fresh), KEPT_BUCKET if keep else BUCKET
+    firsts = firsts[np.concatenate([[True], firsts[1:] // many != firsts[:-1] // many])]
+    edges = np.append(firsts, len(order))
+    # Points of a bucket go by the ratio of clock and bandwidth: neighbours then mostly want the same choices.
+    ratio = (machines.byte_s / machines.cycle_s)[order]
+    inside = np.repeat(np.arange(len(firsts)), np.diff(edges)) + ratio / (1.001 * max(float(ratio.max()), 1e-300))
+    again = np.argsort(inside)
+    return order[again], size_of[again], edges
+
+
+def _spans(buckets: Ints) -> list[int]:
+    """Places of buckets at which the points are cut into calls of the kernel, so that memory stays small."""
+    spans, begin = [0], 0
+    for at in range(1, len(buckets)):
+        if buckets[at] - buckets[begin] >= SPAN or at == len(buckets) - 1:
+            spans.append(at)
+            begin = at
+    return spans
+
+
+def _best_paths(
+    pool: Pool, columns: list[Floats], buckets: tuple[Ints, Ints], room_sizes: Floats, bounds: Floats, phi: float
+) -> tuple[Floats, tuple[Ints, Floats]]:
+    """(answers as rows of `kernels.sweep`, (frontier rows, bytes) of every step) of points in buckets.
+
+    buckets: where each begins, and the end; the number of each point's SRAM size, counted on from any.
+    """
+    firsts, size_of = buckets[0], buckets[1] - buckets[1].min()
+    sizes = np.empty(int(size_of.max()) + 1)
+    sizes[size_of] = columns[0]
+    steps, count = len(pool.weights), len(size_of)
+    rooms_tried = len(room_sizes) + 2 if len(room_sizes) else 1
+    settled = (
+        np.empty((rooms_tried, len(sizes))), np.empty((rooms_tried, len(sizes))),
+        np.zeros((rooms_tried, len(sizes), steps)), np.empty((rooms_tried, len(sizes), 2)),
+    )  # fmt: skip
+    keeping.settle(sizes, *_keeping(pool), room_sizes, bounds, settled)
+    bound_s = np.empty((rooms_tried, count))
+    keeping.bound_times(settled[3], size_of, *columns[1:], steps, phi, bound_s)
+    best = np.zeros((5, count))
+    best[kernels.TIME_S] = best[kernels.LIMIT_S] = np.inf
+    run = _Run(pool, columns, size_of, firsts, settled, phi, best, _no_paths(steps, count))
+    if rooms_tried > 1:
+        # First where each block promises most: what cannot beat that need not be tried.
+        promising = bound_s[:, run.blocks[:, 0] + run.blocks[:, 1] // 2].argmin(axis=0)
+        for room in np.unique(promising):
+            run.try_room(int(room), promising == room, only_limit=True)
+    # The same rooms in the same order as `schedule.keep`: of equally fast schedules the first counts.
+    for room in range(rooms_tried):
+        may_win = bound_s[room] < np.minimum(best[kernels.TIME_S], best[kernels.LIMIT_S])
+        run.try_room(room, np.logical_or.reduceat(may_win, run.blocks[:, 0]))
+    return best, run.paths
+
+
+def _no_paths(steps: int, count: int) -> tuple[Ints, Floats]:
+    return np.full((steps, count), -1, dtype=np.int32), np.zeros((steps, count))
+
+
+class _Run:
+    """The kernels on points in buckets: lists of choices, and blocks of points that run through them."""
+
+    def __init__(
+        self, pool: Pool, columns: list[Floats], size_of: Ints, firsts: Ints, settled: tuple[Any, ...], phi: float,
+        best: Floats, paths: tuple[Ints, Floats],
+    ) -> None:  # fmt: skip
+        block, many, plan = kernels.BLOCK, np.diff(firsts), pool.moves
+        per_bucket = -(-many // block)
+        bucket = np.repeat(np.arange(len(many)), per_bucket)
+        inside = (np.arange(len(bucket)) - np.repeat(np.cumsum(per_bucket) - per_bucket, per_bucket)) * block
+        self.blocks = np.stack([firsts[bucket] + inside, np.minimum(block, many[bucket] - inside), bucket], axis=1)
+        self.paths = paths
+        self._pool, self._machines, self._size_of, self._phi = pool, tuple(columns[1:]), size_of, phi
+        self._size_firsts = np.append(np.minimum.reduceat(size_of, firsts[:-1]), size_of.max() + 1)
+        self._settled, self._best = settled, best
+        self._begins = np.zeros((len(many), len(pool.weights) + 1), dtype=np.int64)
+        self._net = (
+            plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points,
+            pool.blocks, pool.marks, np.ascontiguousarray(detail_of(pool)[:, 7]),
+        )  # fmt: skip
+        self._scratch = _scratch(pool, len(settled[0]))
+
+    def try_room(self, room: int, wanted: npt.NDArray[np.bool_], only_limit: bool = False) -> None:
+        """Better what is known of the points of the blocks that are wanted, with a room of this number."""
+        if not wanted.any():
+            return
+        rooms_of, stays, kept = (part[room] for part in self._settled[:3])
+        weights, bucket = self._pool.weights, self.blocks[:, 2]
+        while True:
+            buckets = np.zeros(len(self._begins), dtype=np.bool_)
+            buckets[bucket[wanted]] = True
+            if not lists.list_buckets(
+                self._net,
+                weights,
+                rooms_of,
+                kept,
+                self._size_firsts,
+                buckets,
+                room,
+                self._begins,
+                self._scratch.listing,
+            ):
+                break
+            self._scratch = _scratch(self._pool, len(self._settled[0]), grow=True)
+        _, ways, amounts, *_ = self._scratch.listing
+        kernels.residency_blocks(
+            weights, self._machines, self._size_of, self.blocks, wanted & buckets[bucket], (self._begins, ways, amounts),
+            (rooms_of, stays, kept), self._phi, only_limit, self._scratch.running, self._best, self.paths,
+        )  # fmt: skip
 
 
 def detail_of(pool: Pool) -> Floats:
@@ -128,28 +249,24 @@ def _rooms(pool: Pool, largest: float) -> tuple[Floats, Floats]:
 
 
 class _Scratch:
-    """Arrays that the kernel writes to, kept from one call to the next."""
+    """Arrays that the kernels write to, kept from one call to the next."""
 
     def __init__(self, pool: Pool, slots: int, wide: int, stairs: int) -> None:
         steps, states, moves = len(pool.steps), pool.moves.states, len(pool.moves.source)
         self.wide, self.stairs, self.slots = wide, stairs, slots
-        self._held = np.zeros((slots, moves, 4), dtype=np.int64)
-        listing = (
-            np.zeros((2, states), dtype=np.int64), np.zeros(steps + 1, dtype=np.int64),
-            np.empty((wide, 3), dtype=np.int64), np.empty((wide, 2)), np.empty(steps), np.empty((wide, 8)),
-            self._held, np.empty((slots, moves, stairs), dtype=np.int64),
+        self._held = np.zeros((2 * slots, moves, 4), dtype=np.int64)
+        block = kernels.BLOCK
+        self.listing = (
+            np.zeros((2, states), dtype=np.int64), np.zeros((wide, 5), dtype=np.int64), np.empty((wide, 8)), self._held,
+            np.empty((2 * slots, moves, stairs), dtype=np.int64), np.empty((32 * stairs, 2), dtype=np.int64),
         )  # fmt: skip
         running = (
-            np.empty((2, states, kernels.BLOCK)), np.empty((2, states, kernels.BLOCK)),
-            np.zeros((steps * states, kernels.BLOCK), dtype=np.int64), np.empty(kernels.BLOCK), np.empty(kernels.BLOCK),
+            np.empty((2, states, 2 * block)), np.zeros((steps * states, block)), np.zeros(block, dtype=np.int64),
+            np.zeros(block, dtype=np.bool_), np.zeros((steps, block + 1), dtype=np.int64), np.zeros((steps, block)),
+            np.zeros((steps, block)), np.zeros(block), np.zeros((64, block)), np.empty((128, 2), dtype=np.int64),
         )  # fmt: skip
-        block = kernels.BLOCK
-        answering = (
-            np.empty((block, steps), dtype=np.int64), np.empty(block, dtype=np.int64), np.empty(block, dtype=np.int64),
-            np.empty(block), np.empty(block), np.empty(block), np.empty(block), np.empty((9, block)),
-            np.empty((steps, block)), np.empty(steps), np.empty(64), np.empty((128, 2), dtype=np.int64),
-        )  # fmt: skip
-        self.arrays = (listing, running, answering)
+        self.running = (running, (np.empty(3 * block), np.empty(block, dtype=np.int64)))
+        self.splitting = (np.zeros(9 * block), np.zeros(block), np.zeros(3 * block), np.zeros(8 * block))
 
     def fresh(self) -> None:
         """Forget the staircases of another call: SRAM sizes begin low again."""
@@ -159,11 +276,11 @@ class _Scratch:
 _own = threading.local()
 
 
-def _scratch(pool: Pool, slots: int, grow: bool = False) -> _Scratch:
+def _scratch(pool: Pool, slots: int = 1, grow: bool = False) -> _Scratch:
     """This thread's scratch for a pool with room for `slots` lists of staircases; with `grow`, twice as long ones."""
     known: tuple[Pool, _Scratch] | None = getattr(_own, "scratch", None)
     if known is None or known[0] is not pool or known[1].slots < slots:
-        known = (pool, _Scratch(pool, slots, 8 * len(pool.moves.source) + 1024, FIRST_STAIRS))
+        known = (pool, _Scratch(pool, slots, 32 * len(pool.moves.source) + 1024, FIRST_STAIRS))
     elif grow:
         known = (pool, _Scratch(pool, slots, 2 * known[1].wide, min(2 * known[1].stairs, LONGEST)))
     _own.scratch = known
