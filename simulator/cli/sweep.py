@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.values import parameters, whole_number
-from simulator.errors import OptionError
+from simulator.errors import OptionError, StoppedError
 
 if TYPE_CHECKING:
     from simulator.sweep.run import Progress
@@ -55,6 +55,12 @@ def sweep(
         int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points of one part.")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Compute damaged parts anew.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786, or its .json."
+        ),
+    ] = None,
 ) -> None:
     """Run NETWORK on many chips: every combination of what varies, or a random or Latin hypercube design."""
     given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
@@ -73,10 +79,9 @@ def sweep(
 
     try:
         with _bar() as progress:
-            run(**given, out=out, repair=repair, progress=progress)
+            run(**given, out=out, repair=repair, scheduler=scheduler, progress=progress, tell=_tell)
     except KeyboardInterrupt:
-        _say_kept(out)
-        raise
+        raise StoppedError(f"interrupted: {_kept(out)}") from None
     there, points = progress_of(out)
     print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
 
@@ -153,12 +158,17 @@ def _bar() -> "Iterator[Progress]":
         yield update
 
 
-def _say_kept(out: str) -> None:
-    """Say what an interrupted run leaves."""
+def _tell(text: str) -> None:
+    """Say what goes on, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _kept(out: str) -> str:
+    """What an interrupted run leaves, and how to go on."""
     from simulator.sweep.read import progress_of  # noqa: PLC0415
 
     try:
         there, points = progress_of(out)
     except (OptionError, OSError):  # interrupted before there was a folder
-        return
-    print(f"{there:,} of {points:,} points are kept in {out}; the same command goes on", file=sys.stderr)
+        return "nothing was begun"
+    return f"{there:,} of {points:,} points are kept in {out}; the same command goes on"

@@ -11,7 +11,7 @@ from simulator.errors import InfeasibleError
 from simulator.schedule.best import best
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.solve import Machine
-from simulator.schedule.waterfall import PARTS, ROOFS, split
+from simulator.schedule.waterfall import ROOFS, roof_times, split
 from simulator.simulate import simulate
 from simulator.sweep.together import Answers, Machines, detail_of
 from simulator.sweep.variants import Columns, Variant, changed_chip
@@ -20,8 +20,6 @@ Floats = npt.NDArray[np.float64]
 
 NAMES = tuple(dict.fromkeys(ROOFS.values()))
 """Roofs in the order of `schedule.waterfall`."""
-
-_OF_ROOF = np.array([[float(ROOFS[part] == name and part != "ideal_s") for name in NAMES] for part in PARTS])
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def answer_of(machine: Machine, cold: Plan, steady: Plan, has_dram: bool, host_s
     parts = np.concatenate([_parts(piece, machine, has_dram) for piece in steady.pieces]).sum(axis=0)
     period_s = max(steady.time_s, host_s)
     parts[9] += period_s - steady.time_s
-    roofs = (parts[None, :] @ _OF_ROOF)[0]
+    roofs = roof_times(parts[None, :])[0]
     return _One(
         cold_s=cold.time_s,
         steady_s=steady.time_s,
