@@ -14,8 +14,8 @@ from simulator.result import LayerResult, Result
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine
+from simulator.schedule.stacks import parts_of, words_of
 from simulator.schedule.waterfall import PARTS, largest_of, named, split
-from simulator.tiling import breakdowns, tile_sizes, words
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,21 +133,14 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
     fed = np.zeros(steps)
     if len(tiled):
-        stacked = pool.stack
         layers = pool.step_shape[piece.start + tiled]
         codes = pool.codes[piece.path[tiled, 1]]
-        cycles = breakdowns(stacked, layers, codes, pool.points[piece.path[tiled, 1], 1])
+        cycles = parts_of(pool, layers, codes, pool.points[piece.path[tiled, 1], 1])
         fed[tiled] = cycles[:, 7]
         on_chip[tiled, 0:4] = cycles[:, 1:5]
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
-        known = pool.memo.setdefault("words", {})
-        keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
-        if not known.keys() >= set(keys):
-            sizes = tile_sizes(stacked, layers, codes)
-            units = stacked.factors[stacked.first_unit[layers] + sizes[:, 8]]
-            known.update(zip(keys, map(words, units, sizes), strict=True))
-        for step, key in zip(tiled.tolist(), keys, strict=True):
-            detail[step] = dict(known[key])
+        for step, said in zip(tiled.tolist(), words_of(pool, layers, codes), strict=True):
+            detail[step] = said
             if piece.repeats > 1:
                 detail[step]["sub_batches"] = piece.repeats
     return on_chip, detail, fed

@@ -11,6 +11,7 @@ from simulator.schedule.best import best
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Floats, Pool, without
 from simulator.schedule.solve import Machine
+from simulator.schedule.stacks import parts_of
 
 ON_CHIP = ("array", "interconnect", "sram")
 """Roofs inside the frontier."""
@@ -96,6 +97,9 @@ def _variant(pool: Pool, roof: str) -> Pool:
 
 def on_chip(pool: Pool) -> dict[str, Floats]:
     """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
+    if pool.low.spec.kind == "sm":
+        found = parts_of(pool, pool.point_shape, pool.codes, pool.points[:, 1])
+        return {name: found[:, column].copy() for name, column in zip(ON_CHIP, (0, 5, 6), strict=True)}
     if "on_chip" not in pool.memo:
         stacked = pool.stack
         rows = np.empty((len(pool.points), 3))
@@ -104,5 +108,5 @@ def on_chip(pool: Pool) -> dict[str, Floats]:
             pool.codes, pool.points[:, 1].copy(), rows,
         )  # fmt: skip
         pool.memo["on_chip"] = {name: rows[:, column].copy() for column, name in enumerate(ON_CHIP)}
-    found: dict[str, Floats] = pool.memo["on_chip"]
-    return found
+    known: dict[str, Floats] = pool.memo["on_chip"]
+    return known

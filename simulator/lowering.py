@@ -10,6 +10,7 @@ from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, fuse
 from simulator.graph.layer import WEIGHTED, Layer
 from simulator.tiling import Shape
+from simulator.units import CACHE_SHARE
 from simulator.unrolling import ArraySpec
 
 BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
@@ -64,11 +65,22 @@ class Lowered:
     tensor_readers: tuple[tuple[int, ...], ...]
     tensor_producers: tuple[tuple[int, ...], ...]
     spec: ArraySpec
+    cached_bytes: float = 0.0
+    """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
 
     @property
     def macs(self) -> int:
         """MACs of the network for the batch."""
         return sum(row.macs for row in self.rows)
+
+    def missed(self, tensor: int) -> float:
+        """Share of a tensor that misses the cache, written or read: max(0, 1 - room / bytes). [-]
+
+        All of what comes from outside or leaves; all of everything where there is no cache to keep it.
+        """
+        if self.cached_bytes == 0.0 or not self.tensor_producers[tensor] or not self.tensor_readers[tensor]:
+            return 1.0
+        return max(0.0, 1.0 - self.cached_bytes / self.tensor_bytes[tensor])
 
     @property
     def compulsory_bytes(self) -> float:
@@ -131,6 +143,8 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
         holds=tuple(chip.sram.holds),
         double_buffered=chip.schedule.overlap != "none",
+        kind=array.kind,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
     )
 
 
@@ -168,6 +182,7 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
         tensor_readers=tuple(tensor.readers for tensor in fused.tensors),
         tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
         spec=spec,
+        cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
     )
 
 

@@ -24,6 +24,7 @@ from simulator.schedule.solve import Machine, infeasible
 from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
 from simulator.store import frontiers
+from simulator.units import CACHE_SHARE
 
 _pools: "weakref.WeakKeyDictionary[Graph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
 
@@ -94,7 +95,7 @@ def machine_of(chip: Architecture) -> Machine:
     """The numbers of a chip that its schedules depend on, beside the frontiers."""
     capacity = float(chip.sram.capacity_bytes)
     if chip.sram.managed == "cache":
-        capacity *= 0.5
+        capacity *= CACHE_SHARE
     outer = chip.outer_bytes_per_s
     return Machine(
         capacity_bytes=capacity,
@@ -113,6 +114,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
         precision, chip.vector, chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle,
         chip.interconnect,
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
+        chip.sram.capacity_bytes if array is not None and array.kind == "sm" else None,
     )  # fmt: skip
     known = _pools.setdefault(graph, {}).setdefault(key, {}) if nx.is_frozen(graph) else {}
 

@@ -2,7 +2,7 @@
 
 import time
 
-from simulator import cache
+from simulator import blocks, cache
 from simulator.tiling import Frontier, Shape, Tables, build_tables, frontier
 from simulator.unrolling import ArraySpec
 
@@ -24,6 +24,8 @@ class Store:
     def get(self, shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
         """The frontier of a layer with some operands resident."""
         key = (shape, spec)
+        if spec.kind == "sm":
+            return blocks.frontier(shape, spec, resident)
         if key not in self._frontiers:
             self._names[key] = cache.name_of(shape, spec)
             self._frontiers[key] = {mask: Frontier(*points) for mask, points in cache.load(self._names[key]).items()}

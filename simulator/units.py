@@ -35,6 +35,28 @@ Fitted on twelve networks of the Vitis AI model zoo 2.5 on a KV260 board: 7.2 GB
 ports at 300 MHz. Global: no chip has its own.
 """
 
+CACHE_SHARE = 0.5
+"""Share of a cache that serves as SRAM [-]; the rest holds what streams through it. From BERT on an A100."""
+
+GPU_ARRAY_EFFICIENCY = 0.8
+"""Share of its MAC rate that a multiprocessor reaches within a thread block [-]. Fitted, as the three below, on BERT base
+and large on an A100 and a T4 (TensorRT 10.11 and 8.0, 160 rows) and ResNet-50 at batch 1 on both."""
+
+GPU_L2_EFFICIENCY = 0.7
+"""Share of the nominal bandwidth of a GPU's shared cache that thread blocks reach [-]."""
+
+GPU_BLOCK_CYCLES = 3000
+"""Cycles of a multiprocessor to start a round of thread blocks, fetch their first operands and write their outputs."""
+
+GPU_STEP_CYCLES = 800
+"""Cycles that a thread block needs at least for one step through the reduction: the way to the shared cache and back."""
+
+GPU_STEP_BYTES = 64
+"""Bytes of the reduction, for each row and column of a block, that one step fetches: two sectors of 32 bytes."""
+
+GPU_SUM_BYTES = 128 * KIB
+"""Registers of a multiprocessor that hold partial sums [bytes]: half of its 256 KiB (maker's white papers, Volta on)."""
+
 
 def peak_tops(macs: float, rate: float, clock_hz: float) -> float:
     """Peak operations per second [TOPS] of `macs` units doing `rate` MACs a cycle each at `clock_hz` [Hz]."""

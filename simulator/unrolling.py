@@ -56,6 +56,10 @@ class ArraySpec:
     """Operands that share the SRAM; another one has a path of its own."""
     double_buffered: bool = True
     """Whether tiles are fetched while others are computed (any overlap but `none`)."""
+    kind: str = "grid"
+    """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
+    lanes: float = 0.0
+    """Vector lanes, for layers that a multiprocessor runs on them."""
     element_grain: bool = False
     """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
 

@@ -97,9 +97,18 @@ class UnitWords(Model):
     """Partial sums, one for each output channel of a pass."""
 
 
+_OF_GRIDS = (
+    "accumulator_kib", "weights_double_buffered", "systolic", "weight_load_cycles", "weight_load_bytes_per_cycle",
+    "unit_words", "winograd", "pass_overhead_cycles",
+)  # fmt: skip
+
+
 class Array(Model):
     """`count` arrays of `rows` x `columns` MAC units."""
 
+    kind: Literal["grid", "sm"] = "grid"
+    """`sm`: multiprocessors of a GPU, which run thread blocks; of their units only the number counts, and `stationary`,
+    `unroll` and all that follows `rate` are left out."""
     count: Side = 1
     """Arrays on the chip."""
     rows: Side
@@ -133,6 +142,25 @@ class Array(Model):
     """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
     pass_overhead_cycles: Cycles = 0
     """Cycles lost at the start of every pass over the array."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_grid(cls, data: Any) -> Any:
+        """Fill in what a multiprocessor has no choice of."""
+        if not isinstance(data, dict) or data.get("kind") != "sm":
+            return data
+        return {"stationary": "outputs", "unroll": {}, **data}
+
+    @model_validator(mode="after")
+    def _of_kind(self) -> Self:
+        if self.kind == "sm":
+            for name in _OF_GRIDS:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise fault(name, "must be left out where kind is sm")
+            if self.stationary != "outputs" or self.unroll != Unroll():
+                name = "unroll" if self.stationary == "outputs" else "stationary"
+                raise fault(name, "must be left out where kind is sm")
+        return self
 
     @model_validator(mode="after")
     def _limited(self) -> Self:

@@ -231,6 +231,22 @@ class Architecture(Model):
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
         return self
 
+    @model_validator(mode="after")
+    def _of_a_gpu(self) -> Self:
+        if self.array is None or self.array.kind != "sm":
+            return self
+        wanted = {
+            "sram.managed": (self.sram.managed, "cache"),
+            "schedule.residency": (self.schedule.residency, "none"),
+            "schedule.placement": (self.schedule.placement, "time"),
+        }
+        for key, (got, must) in wanted.items():
+            if got != must:
+                raise fault(key, f"must be {must!r} where array.kind is sm, got {got!r}")
+        if len(self.sram.holds) < 3:
+            raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
+        return self
+
     @property
     def keeps_weights(self) -> bool:
         """Whether weights may stay in SRAM for ever."""

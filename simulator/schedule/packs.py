@@ -52,6 +52,8 @@ class Pack:
 
 def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup) -> Pack:
     """The pack of some places, from disk where it is there. shapes: the layers of the stack."""
+    if spec.kind == "sm":  # a few points a layer: nothing to keep
+        return _build(places, shapes, spec, lookup)
     name = cache.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
     kept = cache.load_arrays(name)
     if kept is not None:
@@ -72,7 +74,7 @@ def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lo
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
         points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
     codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    tables = stack(shapes, spec, [frontiers.tables(shape, spec) for shape in shapes])
+    tables = stack(shapes, spec, [frontiers.tables(shape, spec) for shape in shapes if spec.kind != "sm"])
     return Pack(points, codes, bounds, *mark_all(points, bounds), tables)
 
 

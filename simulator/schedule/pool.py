@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.lowering import Lowered
+from simulator.lowering import Lowered, Row
 from simulator.schedule.packs import Lookup, Place, blocks_of, mark_all, pack_of
 from simulator.schedule.states import Moves, moves
 from simulator.tiling import WEIGHTS, Shape, Stack
+from simulator.units import GPU_L2_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -85,7 +86,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
-    steps = np.array([[row.least_footprint, row.vector_operations / lanes] for row in low.rows])
+    steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
     spans, spans_kept = rows[at], rows[at_kept]
     return Pool(
         low=low,
@@ -108,6 +109,17 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
         stack=pack.stack,
     )
+
+
+def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
+    """(least footprint [B], on-chip cycles) of the vector work of a step; on a GPU it goes through the shared cache."""
+    cycles = row.vector_operations / lanes
+    if low.spec.kind != "sm":
+        return row.least_footprint, cycles
+    if row.shape is None:
+        moved = row.fixed_bytes + row.output_bytes + sum(size for _, size in row.reads)
+        cycles = max(cycles, moved / (low.spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY))
+    return 0.0, cycles
 
 
 def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from simulator.lowering import Lowered, Row
+from simulator.lowering import Lowered, Row, touched_bytes
 from simulator.tiling import INPUTS, OUTPUTS, WEIGHTS
 
 MOST_STATES = 4096
@@ -108,8 +108,8 @@ def _build(
         for state, number in before.items():
             for held, left, written in _choices(step, row, state, low, life, allowed):
                 target = after.setdefault(left, len(after))
-                mask, beside = _operands(row, held)
-                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held)
+                mask, beside = _operands(row, held) if low.cached_bytes == 0.0 else _cached(row, low)
+                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held) + _in_cache(row, low)
                 evicted = sum(low.tensor_bytes[t] for t in written)
                 rows.append((step, number, target, mask, reserved, beside + evicted, tuple(sorted(held))))
         if len(after) > MOST_STATES:
@@ -150,6 +150,30 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
     if row.weights in held:
         mask |= WEIGHTS
     return mask, beside
+
+
+def _cached(row: Row, low: Lowered) -> tuple[int, float]:
+    """The same on a GPU: all activations go through the cache, and what misses it moves beside the tiles."""
+    beside = row.fixed_bytes + sum(size * low.missed(tensor) for tensor, size in row.reads)
+    beside += row.output_bytes * low.missed(row.output)
+    if row.shape is None:
+        return OUTPUTS, beside
+    if row.inputs >= 0:
+        beside += min(touched_bytes(row.shape), row.input_bytes) * low.missed(row.inputs)
+    if row.weights >= 0:
+        return INPUTS | OUTPUTS | WEIGHTS, beside + low.tensor_bytes[row.weights] * low.missed(row.weights)
+    if row.shape.steps == 1:
+        return INPUTS | OUTPUTS, beside
+    again = (row.shape.steps - 1) * max(0.0, row.weight_bytes - low.cached_bytes)  # further steps find the rest in the cache
+    return INPUTS | OUTPUTS | WEIGHTS, beside + row.weight_bytes + again
+
+
+def _in_cache(row: Row, low: Lowered) -> float:
+    """Bytes of a GPU's cache that the tensors of a step fill."""
+    if low.cached_bytes == 0.0:
+        return 0.0
+    touched = row.input_bytes + row.weight_bytes + row.output_bytes + sum(size for _, size in row.reads)
+    return max(0.0, min(low.cached_bytes - row.inner_bytes, touched))
 
 
 def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:

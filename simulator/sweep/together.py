@@ -16,7 +16,7 @@ from simulator.schedule.keep import SMALLEST_ROOM, channel_bytes, least, rooms, 
 from simulator.schedule.packs import LONGEST
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import PHI
-from simulator.tiling import breakdowns
+from simulator.schedule.stacks import parts_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -217,8 +217,7 @@ def detail_of(pool: Pool) -> Floats:
     if "sweep_detail" not in pool.memo:
         detail = np.zeros((len(pool.points), 8))
         if pool.shapes:
-            stacked = pool.stack
-            cycles = breakdowns(stacked, pool.point_shape, pool.codes, pool.points[:, 1])
+            cycles = parts_of(pool, pool.point_shape, pool.codes, pool.points[:, 1])
             detail[:, 0:4], detail[:, 4] = cycles[:, 1:5], cycles[:, 0]
             detail[:, 5], detail[:, 6], detail[:, 7] = cycles[:, 5], cycles[:, 6], cycles[:, 7]
         pool.memo["sweep_detail"] = detail

@@ -26,7 +26,7 @@ from simulator.sweep.design import places
 from simulator.sweep.plan import Plan
 from simulator.sweep.ranges import PARAMETER, Axis, Value
 from simulator.sweep.together import Machines
-from simulator.units import MIB, MICRO, PORT_EFFICIENCY
+from simulator.units import CACHE_SHARE, MIB, MICRO, PORT_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
@@ -79,7 +79,11 @@ class Space:
         self.plan, self.chip, self._network = plan, chip, network
         keys = [axis.key for axis in plan.axes]
         custom = chip.dram is None or chip.dram.part == CUSTOM or "dram.part" in keys
-        self._shared = tuple(axis.key in COLUMNS and not (custom and axis.key == "dram.devices") for axis in plan.axes)
+        # What misses a GPU's cache depends on its size.
+        cached = "array.kind" in keys or (chip.array is not None and chip.array.kind == "sm")
+        apart = {"dram.devices"} if custom else set()
+        apart |= {"sram.capacity_mib"} if cached else set()
+        self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
         self._graphs: dict[tuple[tuple[str, Value], ...], Graph] = {}
         self._known: dict[tuple[Value, ...], Variant] = {}
         self.stop = threading.Event()
@@ -219,7 +223,7 @@ def machines_of(chip: Architecture, columns: Columns, count: int) -> Machines:
     """`simulate.machine_of` for `count` points at once: the same operations in the same order, to the last bit."""
     capacity = np.floor(_column(columns, "sram.capacity_mib", float(chip.sram.capacity_mib), count) * MIB)
     if chip.sram.managed == "cache":
-        capacity = capacity * 0.5
+        capacity = capacity * CACHE_SHARE
     clock_hz = clock_of(chip, columns, count)
     overhead_s = _column(columns, "overhead_us", float(chip.overhead_us), count) * MICRO
     return Machines(capacity, 1.0 / clock_hz, _byte_s(chip, columns, clock_hz), overhead_s)
