@@ -53,11 +53,12 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
         beside = max(1, GPU_SUM_BYTES // (rows * columns * SUM_WIDTH))
         rounds = -(-each // beside)
         length = steps * GPU_STEP_BYTES / shape.in_width  # of the reduction, as the blocks see it
-        busy = each * rows * columns * length / (spec.rate * spec.rows * spec.columns * GPU_ARRAY_EFFICIENCY)
-        waiting = max(0.0, rounds * steps * GPU_STEP_CYCLES - busy) + rounds * GPU_BLOCK_CYCLES
+        one = rows * columns * length / (spec.rate * spec.rows * spec.columns * GPU_ARRAY_EFFICIENCY)
+        waiting = (rounds - 1) * _idle(beside * one, steps) + _idle((each - (rounds - 1) * beside) * one, steps)
+        waiting += rounds * GPU_BLOCK_CYCLES
         written = outputs * (shape.out_width if parts == 1 else 2.0 * SUM_WIDTH * parts)
         feed = blocks * (rows + columns) * length * shape.in_width + written
-        out[code] = _row(ideal, busy, waiting, feed, spec)
+        out[code] = _row(ideal, each * one, waiting, feed, spec)
     if c == 1 and k == 1:
         plane = shape.plane[0] * shape.plane[1]
         feed = (g * n * plane + g * r * s) * shape.in_width + outputs * shape.out_width
@@ -72,6 +73,11 @@ def _steps(reduction: int, parts: int, width: float) -> int:
     each = -(-reduction // parts)
     steps = -(-each // step)
     return 0 if parts > 1 and steps * step * (parts - 1) >= reduction else steps
+
+
+def _idle(busy: float, steps: int) -> float:
+    """Cycles for which the units of a multiprocessor wait in one round of blocks that keeps them busy for `busy`."""
+    return max(0.0, steps * GPU_STEP_CYCLES - busy)
 
 
 def _row(ideal: float, busy: float, waiting: float, feed: float, spec: ArraySpec) -> tuple[float, ...]:

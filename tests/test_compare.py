@@ -76,11 +76,11 @@ def test_batch_classes(batch, name):
 
 
 def test_simulated_beside_published():
-    both = compare([entry("nvdla_64"), entry("t4")], RESNET, run=True)
+    both = compare([entry("nvdla_64"), entry("goya")], RESNET, run=True)
     small = line(both, "nvdla_64")
     assert 0 < small.simulated["batch_1"].throughput_per_s <= small.simulated["batch_10"].throughput_per_s
     assert small.per(small.simulated["batch_1"], "peak_tops") < 1e12 / (2 * both.macs) * 2.25  # Winograd at most
-    assert line(both, "t4").simulated == {"batch_1": None, "batch_10": None}
+    assert line(both, "goya").simulated == {"batch_1": None, "batch_10": None}
     data = both.to_dict()
     mine = next(one for one in data["lines"] if one["chip"] == "nvdla_64")["simulated"]["batch_1"]
     assert mine["throughput_per_dram"] == small.simulated["batch_1"].throughput_per_s

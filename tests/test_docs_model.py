@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from simulator import load_chip, load_network
+from simulator import load_chip, load_network, units
 from simulator.candidates import MOST_BATCH, MOST_TILES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
@@ -40,6 +40,10 @@ def test_the_constants_are_those_of_the_program():
         "phi": solve.PHI["layer"],
         "port": PORT_EFFICIENCY,
         "streamed DRAM": DRAM_STREAMED_EFFICIENCY,
+        "GPU array": units.GPU_ARRAY_EFFICIENCY,
+        "GPU L2": units.GPU_L2_EFFICIENCY,
+        "GPU round": units.GPU_BLOCK_CYCLES,
+        "GPU step": units.GPU_STEP_CYCLES,
         "cache": machine_of(cached).capacity_bytes / cached.sram.capacity_bytes,
     }
 

@@ -141,7 +141,7 @@ def test_the_command(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["groq"], "groq: must be a bundled chip; did you mean 'groq_tsp'?"),
-        (["t4"], "t4: nothing published about it can be modelled"),
+        (["goya"], "goya: nothing published about it can be modelled"),
         (["groq_tsp", "--page", "/none/v.md"], "--page: cannot write '/none/v.md': there is no folder '/none'"),
         (["groq_tsp", "--plot", "v.gif"], "--plot: must end in"),
     ],

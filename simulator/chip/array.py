@@ -103,8 +103,18 @@ _OF_GRIDS = (
 )  # fmt: skip
 
 
+def _needs_no_grid(schema: dict[str, Any]) -> None:
+    """In the JSON schema, `stationary` and `unroll` are for grids alone."""
+    of_grids = ["stationary", "unroll"]
+    schema["required"] = [name for name in schema["required"] if name not in of_grids]
+    schema["if"] = {"properties": {"kind": {"const": "sm"}}, "required": ["kind"]}
+    schema["else"] = {"required": of_grids}
+
+
 class Array(Model):
     """`count` arrays of `rows` x `columns` MAC units."""
+
+    model_config = ConfigDict(json_schema_extra=_needs_no_grid)
 
     kind: Literal["grid", "sm"] = "grid"
     """`sm`: multiprocessors of a GPU, which run thread blocks; of their units only the number counts, and `stationary`,

@@ -11,7 +11,7 @@ from simulator.report import format as fmt
 from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
 from simulator.report.page import require_charts
-from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation, book
+from simulator.study.validation import FREE_BATCH, FREE_BATCH_GPU, THROUGHPUT, Point, Summary, Validation, book
 
 SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
 POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "bound by")
@@ -86,7 +86,8 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         "A star marks a chip on whose figures a constant was fitted. `throughput` is per second; `tops` achieved TOPS;",
         "`array_active` the share of the time that the array multiplies; `array_ms` and `layer_ms` a layer without and with the",
-        f"transfers that are not hidden; `dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}.",
+        f"transfers that are not hidden; `dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}, "
+        f"on GPUs at {FREE_BATCH_GPU}.",
         "",
     ]
     for group in dict.fromkeys(point.group for point in found.points):

@@ -26,8 +26,8 @@ from simulator.graph.load import load_network
 from simulator.result import Result
 from simulator.simulate import simulate
 
-FREE_BATCH = 8
-"""Batch at which a result with a free batch is simulated: large enough to share weights."""
+FREE_BATCH, FREE_BATCH_GPU = 8, 128
+"""Batch at which a result with a free batch is simulated: large enough to share weights, and to fill a GPU."""
 
 THROUGHPUT = "throughput"
 
@@ -181,7 +181,8 @@ def _point(chip: Entry, row: Row) -> Point:
             params[name] = getattr(row, name)
     graph = load_network(row.network, **params)
     machine = _machine(chip, row.settings)
-    batch, precision = row.batch or FREE_BATCH, row.precision or "int8"
+    free = FREE_BATCH_GPU if machine.array is not None and machine.array.kind == "sm" else FREE_BATCH
+    batch, precision = row.batch or free, row.precision or "int8"
     result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
     mode = row.mode or "claim"
     one_at_a_time = mode in book()["latency_modes"]
@@ -231,17 +232,29 @@ def _extras(chip: Entry) -> list[Point]:
         if entry["chip"] != chip.name:
             continue
         machine = _machine(chip, entry.get("settings", {}))
-        graph = _stack(entry["network"], **entry["stack"]) if "stack" in entry else load_network(entry["network"])
+        graph = _graph(entry)
         result = simulate(graph, machine, batch=entry["batch"], precision=entry["precision"], gains=False)
         found += [
             Point(
-                "measured silicon", chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
+                group_of(chip.name, "silicon"), chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
                 float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
                 result.bound_by, book()["sources"][entry["source"]],
             )
             for quantity, value in entry["figures"].items()
         ]  # fmt: skip
     return found
+
+
+def _graph(entry: Mapping[str, Any]) -> Graph:
+    """The network of a figure: a stack of dense layers, one product of matrices, or a bundled one."""
+    if "stack" in entry:
+        return _stack(entry["network"], **entry["stack"])
+    if "product" in entry:
+        size = entry["product"]
+        net = NetworkBuilder(entry["network"])
+        net.dense(net.input(size["inner"], size["rows"], 1), size["columns"], name="product")
+        return net.build()
+    return load_network(entry["network"])
 
 
 def _stack(name: str, width: int, layers: int) -> Graph:

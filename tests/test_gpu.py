@@ -1,0 +1,139 @@
+"""GPUs: thread blocks against a slow twin, the cache's rule, points of a sweep, and what a chip file may not say."""
+
+import math
+import random
+
+import naive_gpu
+import pytest
+from test_sweep_engine import check_equal
+
+from simulator import load_chip, load_network, simulate, sweep
+from simulator.blocks import frontier
+from simulator.candidates import Shape
+from simulator.errors import ChipError
+from simulator.graph.build import NetworkBuilder
+from simulator.lowering import array_spec, lower
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Convolutions, one of them depthwise, a residual, attention of one head and a dense layer."""
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(3, 32, 32), 16, 3, padding=1)
+    x = net.add(x, net.conv(net.conv(x, 16, 3, padding=1, groups=16), 16, 1))
+    x = net.dense(net.conv(x, 64, 3, stride=2).flat(), 256)
+    net.dense(net.vector("layer_norm", x), 100)
+    return net.build()
+
+
+def test_blocks_are_those_of_the_slow_twin():
+    rng = random.Random(7)
+    for _ in range(150):
+        width = rng.choice([1, 2])
+        count, macs, lanes = rng.choice([1, 3, 40]), rng.choice([256, 1024]), rng.choice([64, 2560])
+        link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
+        if rng.random() < 0.2:
+            g, k, c = rng.randint(2, 64), 1, 1
+        else:
+            g, k, c = rng.choice([1, 1, 3]), rng.randint(1, 700), rng.randint(1, 300)
+        r = rng.choice([1, 3])
+        n, p, q = rng.randint(1, 4), rng.randint(1, 40), rng.randint(1, 40)
+        shape = Shape(
+            (g, n, k, c, p, q, r, r),
+            padding=(r // 2, r // 2),
+            plane=(p, q),
+            in_width=width,
+            weight_width=width,
+            out_width=width,
+        )
+        sets = {
+            "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
+            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes,
+        }  # fmt: skip
+        spec = array_spec(load_chip("t4", set=sets), "int8")
+        cycles, _ = naive_gpu.best(shape.extents, width, width, (count, macs, link, port), lanes, (p, q))
+        found = frontier(shape, spec)
+        assert len(found) == 1
+        assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        assert found.bytes_[0] == width * g * k * c * r * r
+
+
+@pytest.mark.parametrize(("mib", "missing"), [(4, 0.0), (0.5, 0.5), (0.25, 0.75)])
+def test_what_misses_the_cache_is_beyond_half_its_capacity(mib, missing):
+    net = NetworkBuilder("two")
+    x = net.dense(net.input(256, 2048, 1), 256)  # 512 KiB in, between and out at one byte
+    net.dense(x, 256)
+    chip = load_chip("t4", set={"sram.capacity_mib": mib})
+    low = lower(net.build(), chip)
+    assert low.missed(low.rows[0].output) == missing
+    first, second = simulate(net.build(), chip).layers
+    size, weights = 2048 * 256, 256 * 256
+    assert first.dram_bytes == size + weights + missing * size
+    assert second.dram_bytes == missing * size + weights + size
+    assert first.sram_bytes == min(mib * 2**20 / 2, 2 * size + weights)
+
+
+def test_a_result_adds_up(network):
+    chip = load_chip("t4")
+    for batch in (1, 64):
+        result = simulate(network, chip, batch, "fp16")
+        period_s = batch / result.throughput_per_s
+        assert math.isclose(math.fsum(result.waterfall.values()), result.latency_s, rel_tol=1e-12)
+        assert math.isclose(math.fsum(result.waterfall_period.values()), period_s, rel_tol=1e-12)
+        assert math.isclose(math.fsum(layer.latency_s for layer in result.layers), result.latency_s, rel_tol=1e-12)
+        assert result.dram_bytes == math.fsum(layer.dram_bytes for layer in result.layers)
+        assert result.latency_s >= result.lower_bound_s
+        assert 0.0 < result.utilisation < 1.0
+        assert result.layers[1].tiling == {"thread_block": "none", "runs_on": "vector lanes"}
+        assert set(result.layers[0].tiling) == {"thread_block", "split_reduction"}
+        assert all(0.0 <= saved <= period_s for saved in result.gain_if_infinite.values())
+
+
+def test_int8_is_faster_than_fp16_and_a_t4_is_held_back_by_its_power():
+    network = load_network("bert_large", sequence_length=128)
+    fast, slow = (simulate(network, "t4", 32, precision) for precision in ("int8", "fp16"))
+    assert 1.5 < fast.throughput_per_s / slow.throughput_per_s < 2.0
+    assert fast.bound_by == slow.bound_by == "power"
+    assert fast.power_w == pytest.approx(70.0)
+    free = simulate(network, load_chip("t4", set={"power_limit_w": 1000}), 32, "int8")
+    assert free.bound_by != "power"
+    assert fast.gain_if_infinite["power"] == pytest.approx(fast.waterfall_period["power_s"])
+
+
+@pytest.mark.parametrize("overlap", ["layer", "none", "network"])
+def test_points_of_a_sweep_equal_simulate(network, overlap):
+    chip = load_chip("t4", set={"schedule.overlap": overlap})
+    vary = {
+        "batch": [1, 32], "precision": ["int8", "fp16"], "sram.capacity_mib": [0.05, 4], "clock_mhz": [300, 1590],
+        "power_limit_w": [10, 70, 300], "array.count": [4, 40],
+    }  # fmt: skip
+    table = sweep(network, chip, vary)
+    assert table["throughput_per_s"].n_unique() > 16
+    check_equal(network, chip, table, vary)
+
+
+@pytest.mark.parametrize("name", ["t4", "v100", "a100", "a30", "l4", "jetson_agx_xavier", "jetson_xavier_nx"])
+def test_peaks_are_those_published(name):
+    chip = load_chip(name)
+    facts = chip.published or {}
+    fp16 = facts.get("peak_tflops_fp16") or facts["peak_tops_int8"] / 2
+    assert chip.peak_tops("fp16") == pytest.approx(fp16, rel=0.03 if name != "jetson_xavier_nx" else 0.15)
+
+
+@pytest.mark.parametrize(
+    ("sets", "line"),
+    [
+        ({"array.stationary": "weights"}, "array.stationary: must be left out where kind is sm"),
+        ({"array.unroll.rows": ["pixels"]}, "array.unroll: must be left out where kind is sm"),
+        ({"array.winograd": True}, "array.winograd: must be left out where kind is sm"),
+        ({"sram.managed": "software"}, "sram.managed: must be 'cache' where array.kind is sm, got 'software'"),
+        ({"schedule.residency": "optimal"}, "schedule.residency: must be 'none' where array.kind is sm"),
+        ({"schedule.placement": "space"}, "schedule.placement: must be 'time' where array.kind is sm"),
+        ({"sram.holds": ["inputs"]}, "sram.holds: must be left out where array.kind is sm"),
+        ({"array.kind": "gpu"}, "array.kind: must be"),
+    ],
+)
+def test_what_a_chip_file_of_a_gpu_may_not_say(sets, line):
+    with pytest.raises(ChipError) as caught:
+        load_chip("t4", set=sets)
+    assert line in str(caught.value)
