@@ -89,6 +89,18 @@ def test_a_result_adds_up(network):
         assert all(0.0 <= saved <= period_s for saved in result.gain_if_infinite.values())
 
 
+def test_steps_of_a_recurrence_run_one_after_another():
+    one, four = (Shape((steps, 1, 512, 256, 1, 1, 1, 1), steps=steps) for steps in (1, 4))
+    spec = array_spec(load_chip("t4"), "int8")
+    assert frontier(four, spec).cycles[0] == 4 * frontier(one, spec).cycles[0]
+    small, large = (
+        simulate("gnmt", load_chip("t4", set={"sram.capacity_mib": mib}), gains=False) for mib in (0.01, 1e4)
+    )
+    weights = sum(row.weight_bytes for row in lower(load_network("gnmt"), load_chip("t4")).rows)
+    assert large.dram_bytes < 1.1 * weights < 5 * weights < small.dram_bytes  # read once, and at every step
+    assert large.latency_s >= large.lower_bound_s
+
+
 def test_int8_is_faster_than_fp16_and_a_t4_is_held_back_by_its_power():
     network = load_network("bert_large", sequence_length=128)
     fast, slow = (simulate(network, "t4", 32, precision) for precision in ("int8", "fp16"))

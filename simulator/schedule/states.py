@@ -108,8 +108,11 @@ def _build(
         for state, number in before.items():
             for held, left, written in _choices(step, row, state, low, life, allowed):
                 target = after.setdefault(left, len(after))
-                mask, beside = _operands(row, held) if low.cached_bytes == 0.0 else _cached(row, low)
-                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held) + _in_cache(row, low)
+                mask, beside = _operands(row, held)
+                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held)
+                if low.cached_bytes > 0.0:
+                    mask, beside = _cached(row, low)
+                    reserved = _in_cache(row, low)
                 evicted = sum(low.tensor_bytes[t] for t in written)
                 rows.append((step, number, target, mask, reserved, beside + evicted, tuple(sorted(held))))
         if len(after) > MOST_STATES:
@@ -164,16 +167,16 @@ def _cached(row: Row, low: Lowered) -> tuple[int, float]:
         return INPUTS | OUTPUTS | WEIGHTS, beside + low.tensor_bytes[row.weights] * low.missed(row.weights)
     if row.shape.steps == 1:
         return INPUTS | OUTPUTS, beside
-    again = (row.shape.steps - 1) * max(0.0, row.weight_bytes - low.cached_bytes)  # further steps find the rest in the cache
+    again = (row.shape.steps - 1) * max(
+        0.0, row.weight_bytes - low.cached_bytes
+    )  # further steps find the rest in the cache
     return INPUTS | OUTPUTS | WEIGHTS, beside + row.weight_bytes + again
 
 
 def _in_cache(row: Row, low: Lowered) -> float:
-    """Bytes of a GPU's cache that the tensors of a step fill."""
-    if low.cached_bytes == 0.0:
-        return 0.0
-    touched = row.input_bytes + row.weight_bytes + row.output_bytes + sum(size for _, size in row.reads)
-    return max(0.0, min(low.cached_bytes - row.inner_bytes, touched))
+    """Bytes of a GPU's cache that the tensors of a step fill: never more than there are, so everything runs."""
+    touched = row.inner_bytes + row.input_bytes + row.weight_bytes + row.output_bytes
+    return min(low.cached_bytes, touched + sum(size for _, size in row.reads))
 
 
 def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
