@@ -1,11 +1,12 @@
 """Layers that run step by step: what they read and when, on a chip and in a loop, against sums by hand."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from simulator import load_chip, load_network, simulate
+from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
@@ -230,5 +231,36 @@ def test_parameters_of_mlperf():
     assert (gnmt + 2 * 36548 * 1024) / 1e6 == pytest.approx(210, abs=1)
     ncf = sum(data["layer"].parameters for _, data in load_network("ncf").nodes(data=True))
     assert ncf + (138_493 + 26_744) * (64 + 128) == 31_832_577
+    dlrm = sum(data["layer"].parameters for _, data in load_network("dlrm").nodes(data=True))
+    bottom, top = (13, 512, 256, 128), (27 * 26 // 2 + 128, 1024, 1024, 512, 256, 1)
+    pairs = [*pairwise(bottom), *pairwise(top)]
+    assert dlrm == sum((inputs + 1) * outputs for inputs, outputs in pairs)
     with pytest.raises(NetworkError, match=r"ncf: widest: must be a multiple of 8 for 3 layers, got 100"):
         load_network("ncf", widest=100)
+
+
+def test_speech_halves_its_frames_and_looks_once_a_frame_and_letter():
+    graph = load_network("rnnt", frames=100, symbols=30)
+    layers = {name: data["layer"] for name, data in graph.nodes(data=True)}
+    assert [layers[f"encoder{n}"].steps for n in range(1, 6)] == [100, 100, 50, 50, 50]
+    assert (layers["encoder3_input"].in_channels, layers["joint_letter"].steps) == (2048, 80)
+    assert {layer.loop for layer in layers.values()} == {"", "letters"}
+    macs = 100 * 4 * 1024 * (240 + 3 * 1024) + 50 * 4 * 1024 * (2048 + 5 * 1024) + 50 * 1024 * 512
+    macs += 30 * (4 * 320 * 4 * 320 + 320 * 512) + 80 * 512 * 29
+    assert sum(layer.macs for layer in layers.values()) == macs
+    with pytest.raises(NetworkError, match=r"rnnt: frames: must be even, got 101"):
+        load_network("rnnt", frames=101)
+
+
+@pytest.mark.parametrize("overlap", ["layer", "network"])
+def test_a_sweep_gives_what_one_run_gives(overlap):
+    graph = load_network("gnmt", sequence_length=6, vocabulary=500)
+    machine = chip(1, **{"schedule.overlap": overlap, "schedule.sub_batches": False})
+    sizes = [0.75, 2, 4.4, 9, 21, 60, 110]
+    table = sweep(graph, machine, {"sram.capacity_mib": sizes}, batch=4)
+    for size, latency_s, rate, moved in zip(
+        sizes, table["latency_s"], table["throughput_per_s"], table["dram_bytes"], strict=True
+    ):
+        own = chip(size, **{"schedule.overlap": overlap, "schedule.sub_batches": False})
+        alone = simulate(graph, own, batch=4, gains=False)
+        assert (alone.latency_s, alone.throughput_per_s, alone.dram_bytes) == (latency_s, rate, moved)
