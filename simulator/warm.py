@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.kernels import frontier, programme, roofs
+from simulator.kernels import cuts, frontier, programme, roofs
 from simulator.kernels.jit import cache_works, needs_compile
 
 
@@ -44,14 +44,15 @@ def compile_schedules() -> None:
     """Call every kernel of schedules once, on nothing."""
     none, ints = np.zeros(1), np.zeros(1, dtype=np.int64)
     flat, flat_ints = np.zeros((1, 8)), np.zeros((1, 8), dtype=np.int64)
-    spans, cube, box = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
+    spans, cube, box = np.zeros((1, 4), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
     net = (flat, flat, none, ints, ints)
-    moves = (ints, ints, ints, spans, flat, flat, net, none)
+    memo = (none, ints, flat_ints)
+    network = (ints, ints, ints, spans, flat, flat, net)
     programme.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
-    programme.residency(*moves, 0, 0, 0, none, np.inf, ints, cube, box)
+    programme.residency(network, none, 0, 0, 0, none, np.inf, memo, ints, cube, box)
     programme.walk_back(ints, box, 0, 0, 0, flat_ints)
-    tails = (flat, np.inf, np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), ints)
-    programme.prefetch(*moves, 0.0, 0.0, none, *tails)
+    labels = (np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), memo, ints)
+    programme.fetch_ahead(network, none, none, none, False, 0.0, none, flat, none, *labels, 2)
     programme.walk_labels(ints, ints, np.zeros((1, 1, 1, 6)), 0, flat_ints, none)
     ends = np.zeros(5, dtype=np.int64)
     frontier.keep_best(
@@ -61,8 +62,11 @@ def compile_schedules() -> None:
     tables = (none, none, none, none, none)
     no_points = np.zeros(0, dtype=np.int64)
     roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
-    segment = (np.zeros((1, 4)), none, none, np.inf, none, ints, cube, box, np.zeros((1, 1, 2, 2, 2)))
-    programme.segments(ints, ints, ints, spans, spans, flat, flat, flat, net, none, 1.0, 1, 1, 4, *segment)
+    table = np.zeros((1, 1, 2, 2, 2))
+    around = (np.zeros((1, 4)), none, none, np.inf, memo, ints, cube, box, table)
+    programme.whole_segments(network, none, 1.0, 1, *around)
+    programme.other_segments(network, spans, flat, none, none, 1.0, 1, *around)
+    cuts.over_cuts(table[None], np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), np.zeros((1, 6), dtype=np.int64))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from simulator.gains import ON_CHIP, on_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.points import breakdowns
-from simulator.schedule.pool import Pool
-from simulator.simulate import pool_source, simulate
+from simulator.schedule.best import best
+from simulator.schedule.keep import rooms, share
+from simulator.schedule.pool import Pool, without
+from simulator.schedule.solve import solve
+from simulator.simulate import machine_of, pool_source, simulate
 
 
 @pytest.mark.kernel
@@ -61,3 +64,19 @@ def test_without_gains_nothing_else_changes() -> None:
         simulate("alexnet", "dpu_b4096", gains=False).throughput_per_s
         == simulate("alexnet", "dpu_b4096").throughput_per_s
     )
+
+
+def test_no_bound_cuts_the_best_schedule_of_a_chip_without_a_roof() -> None:
+    """Points of a chip without its array have other cycles than they were searched for: bounds must hold for them too."""
+    graph, chip = load_network("mobilenet_v2"), load_chip("example_edge")
+    machine, pools = machine_of(chip), pool_source(graph, chip, "int8")
+    changed = without(pools(1), np.maximum(on_chip(pools(1))["interconnect"], on_chip(pools(1))["sram"]), False)
+    _, steady = best(machine, 1, lambda _: changed, True, False)
+    capacity = machine.capacity_bytes
+    everything = [
+        solve(changed, machine, share(changed, capacity - room) if room < capacity else None)
+        for room in [*rooms(capacity, changed.all_weights), capacity]
+    ]
+    everything.append(solve(changed, machine, changed.weights))
+    assert steady is not None
+    assert steady.time_s == min(plan.time_s for _, plan in everything if plan is not None)

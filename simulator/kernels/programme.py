@@ -106,6 +106,26 @@ def stair(lo, hi, base, net, room, out):
 
 
 @kernel
+def fitting(span, net, room, memo, points):
+    """(rows, how many) of the points of a span that fit `room`: see `stair`. The last answer to each query is remembered.
+
+    span: a move's lo, hi, base, and the number of its query; moves with the same frontier and the same reserved bytes share
+    one. memo: room asked for last (NaN: none), how many rows, and the rows. points: scratch for a long answer.
+    """
+    rooms, counts, rows = memo
+    query = span[3]
+    if rooms[query] == room:
+        return rows[query], counts[query]
+    count = stair(span[0], span[1], span[2], net, room, points)
+    if count > rows.shape[1]:
+        return points, count
+    rooms[query], counts[query] = room, count
+    for i in range(count):
+        rows[query, i] = points[i]
+    return rows[query], count
+
+
+@kernel
 def step_time(cycles, total, chip):
     """Time of a step without prefetch: max + phi min + overhead. [s]"""
     on_chip, outer = cycles * chip[1], total * chip[2]
@@ -113,30 +133,15 @@ def step_time(cycles, total, chip):
 
 
 @kernel
-def residency(
-    first,
-    source,
-    target,
-    spans,
-    costs,
-    steps,
-    net,
-    chip,
-    begin,
-    end,
-    state_in,
-    rest,
-    limit,
-    points,
-    values,
-    choice,
-):
+def residency(network, chip, begin, end, state_in, rest, limit, memo, points, values, choice):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
     Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
-    after the step, is dropped. spans: int64[moves, 3], lo, hi and base of each move's frontier. points: scratch.
+    after the step, is dropped. network: first move of each step, source and target states of moves, their spans (see `fitting`)
+    and costs, the steps, and the points of the pool (see `stair`). memo, points: see `fitting`.
     values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
+    first, source, target, spans, costs, steps, net = network
     pool, states = net[0], values.shape[1]
     for state in range(states):
         values[begin, state, 0], values[begin, state, 1] = math.inf, math.inf
@@ -152,14 +157,14 @@ def residency(
                 continue
             beside = costs[move, 1] - costs[move, 2]
             tiled = spans[move, 0] < spans[move, 1]
-            choices = 1
+            choices, fit = 1, points
             if tiled:
-                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], net, room, points)
+                fit, choices = fitting(spans[move], net, room, memo, points)
             state = target[move]
             for i in range(choices):
                 point, cycles, total = -1, steps[step, 1], beside
                 if tiled:
-                    point = points[i]
+                    point = fit[i]
                     cycles, total = max(cycles, pool[point, 2]), max(0.0, pool[point, 1] + beside)
                 time = before + step_time(cycles, total, chip)
                 total += bytes_before
@@ -219,24 +224,7 @@ def insert(labels, step, state, count, time, ahead, own):
 
 
 @kernel
-def prefetch(
-    first,
-    source,
-    target,
-    spans,
-    costs,
-    steps,
-    net,
-    chip,
-    ahead,
-    start,
-    to_come,
-    rest,
-    limit,
-    labels,
-    counts,
-    points,
-):
+def prefetch(network, chip, ahead, start, to_come, rest, limit, labels, counts, memo, points):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
     A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
@@ -246,6 +234,7 @@ def prefetch(
     `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule.
     labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
     """
+    first, source, target, spans, costs, steps, net = network
     pool, states = net[0], counts.shape[1]
     for state in range(states):
         counts[0, state] = 0
@@ -263,11 +252,11 @@ def prefetch(
                 continue
             beside = costs[move, 1] - costs[move, 2]
             tiled = spans[move, 0] < spans[move, 1]
-            choices = 1
+            choices, fit = 1, points
             if tiled:
-                choices = stair(spans[move, 0], spans[move, 1], spans[move, 2], net, room, points)
+                fit, choices = fitting(spans[move], net, room, memo, points)
             for choice in range(choices):
-                point = points[choice] if tiled else -1
+                point = fit[choice] if tiled else -1
                 total, cycles = max(0.0, beside), steps[step, 1]
                 if point >= 0:
                     total, cycles = max(0.0, pool[point, 1] + beside), max(cycles, pool[point, 2])
@@ -297,6 +286,42 @@ def prefetch(
 
 
 @kernel
+def fetch_ahead(network, chip, sizes, bounds, fifo, streamed, to_come, rest, limits, labels, counts, memo, points, at):
+    """Run `prefetch` with each of `sizes` bytes ahead, begun cold and then warm, from run `at` on, to the first that is faster.
+
+    Runs are numbered 2 x size + warm. limits: what a cold schedule, and a steady one, must beat. bounds: no schedule with
+    so much set aside is faster. fifo: the bytes ahead lie in a buffer of their own. streamed: weight bytes of a batch.
+    Returns (run, last label, wait in seconds for what is missing of the bytes it began with); run 2 x sizes: none is faster.
+    """
+    last_step, end, capacity = network[0].shape[0] - 1, 2 * sizes.shape[0], chip[0]
+    for run in range(at, end):
+        ahead, warm = sizes[run // 2], run % 2
+        start = min(ahead, streamed) if warm else 0.0
+        if warm and start <= 0.0:
+            continue
+        most = max(limits[0], limits[1])
+        if not warm and ahead > 0.0 and bounds[run // 2] >= most:
+            return end, 0, 0.0  # more set aside leaves even less for the tiles
+        limit = limits[1] if warm else most
+        chip[0] = capacity + (ahead if fifo else 0.0)
+        failed = prefetch(network, chip, ahead, start, to_come, rest, limit, labels, counts, memo, points)
+        chip[0] = capacity
+        if failed >= 0 and not warm:
+            return end, 0, 0.0  # less SRAM for tiles will not fit either
+        if failed != -1:
+            continue
+        best, best_time, best_wait = -1, limit, 0.0
+        for label in range(counts[last_step, 0]):
+            # What is missing of `start` comes in at the end, while the last step waits.
+            wait = max(0.0, start - labels[last_step, 0, label, 1]) * chip[2]
+            if labels[last_step, 0, label, 0] + wait < best_time:
+                best, best_time, best_wait = label, labels[last_step, 0, label, 0] + wait, wait
+        if best >= 0:
+            return run, best, best_wait
+    return end, 0, 0.0
+
+
+@kernel
 def walk_labels(first, source, labels, last_label, path, times):
     """Follow the labels back: path[step] = (move, point), times[step] = time of the step."""
     state, label = 0, last_label
@@ -308,76 +333,79 @@ def walk_labels(first, source, labels, last_label, path, times):
 
 
 @kernel
-def segments(
-    first,
-    source,
-    target,
-    spans,
+def whole_segments(network, chip, repeats, reach, cuts, before, after, limit, memo, points, values, choice, table):
+    """Time of every segment run `repeats` times whose weights are read by every run and whose end is in outer memory. [s]
+
+    table[i, j, in, 0, 0] from cut i to cut j, at most `reach` cuts on; the rest is left alone. cuts: float64[cuts, 4], steps
+    before the cut, state in which its tensor is resident (-1: none), bytes of the tensor for one run, and whole-batch bytes
+    beyond those. in: whether the tensor at the start is resident for the whole batch. before[step]: least time of the batch
+    before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
+    """
+    count, capacity = cuts.shape[0], chip[0]
+    for entry in range(2):
+        for i in range(count - 1):
+            if entry and cuts[i, 1] < 0:
+                continue
+            # One pass through the network serves all ends.
+            begin, far = int(cuts[i, 0]), min(count, i + 1 + reach)
+            chip[0] = capacity - (cuts[i, 3] if entry else 0.0)
+            failed = residency(
+                network, chip, begin, int(cuts[far - 1, 0]), int(cuts[i, 1]) if entry else 0, after,
+                (limit - before[begin]) / repeats, memo, points, values, choice,
+            )  # fmt: skip
+            for j in range(i + 1, far):
+                if failed < 0 or cuts[j, 0] <= failed:
+                    table[i, j, entry, 0, 0] = values[int(cuts[j, 0]), 0, 0] * repeats
+    chip[0] = capacity
+
+
+@kernel
+def other_segments(
+    network,
     spans_kept,
-    costs,
     costs_kept,
-    steps,
-    net,
+    weights,
     chip,
     repeats,
-    reach,
     span,
-    ways,
     cuts,
     before,
     after,
     limit,
-    weights,
+    memo,
     points,
     values,
     choice,
     table,
 ):
-    """Time of every segment run `repeats` times: table[i, j, in, out, held], from cut i to cut j; the rest is left alone. [s]
+    """The same for segments whose end is resident for the whole batch (out) or whose weights come in once for all runs (held).
 
-    cuts: float64[cuts, 4], steps before the cut, state in which its tensor is resident (-1: none), bytes of the tensor for
-    one run, and whole-batch bytes beyond those. in, out: whether the tensors at the ends are resident for the whole batch;
-    held: whether the weights of the segment come in once and stay for all runs. before[step]: least time of the batch
-    before the step; after[step]: least time after it, a run's share; segments that cannot beat `limit` are left alone.
-    weights: bytes of each step's weights. reach: most cuts that a segment spans; span: most
-    where its end is resident or its weights are held. ways: 4, or 1 to leave these out.
+    table[i, j, in, out, held]. Both ends at most `span` cuts apart. weights: bytes of each step's weights; spans_kept,
+    costs_kept: of moves whose weights are in SRAM.
     """
+    held_network = (network[0], network[1], network[2], spans_kept, costs_kept, network[5], network[6])
     count, capacity = cuts.shape[0], chip[0]
-    for i in range(count - 1):
-        begin = int(cuts[i, 0])
+    for which in range(1, 4):
+        leave, held = which & 1, which >> 1
+        if held and repeats == 1:
+            continue
         for entry in range(2):
-            if entry and cuts[i, 1] < 0:
-                continue
-            state_in = int(cuts[i, 1]) if entry else 0
-            room = capacity - (cuts[i, 3] if entry else 0.0)
-            # Weights read by every run, end in outer memory: one pass through the network serves all ends.
-            chip[0] = room
-            far = min(count, i + 1 + reach)
-            failed = residency(
-                first, source, target, spans, costs, steps, net, chip, begin, int(cuts[far - 1, 0]), state_in,
-                after, (limit - before[begin]) / repeats, points, values, choice,
-            )  # fmt: skip
-            stay, at = 0.0, begin
-            for j in range(i + 1, far):
-                if failed < 0 or cuts[j, 0] <= failed:
-                    table[i, j, entry, 0, 0] = values[int(cuts[j, 0]), 0, 0] * repeats
-            for j in range(i + 1, min(far, i + 1 + span)):
+            for j in range(1, count):
+                if leave and cuts[j, 1] < 0:
+                    continue
                 end = int(cuts[j, 0])
-                while at < end:
-                    stay += weights[at]
-                    at += 1
-                for which in range(1, ways):
-                    leave, held = which & 1, which >> 1
-                    left = room - (cuts[j, 3] if leave else 0.0) - (stay if held else 0.0)
-                    if left <= 0.0 or (leave and cuts[j, 1] < 0) or (held and (stay == 0.0 or repeats == 1)):
+                for i in range(max(0, j - span), j):
+                    begin, stay = int(cuts[i, 0]), 0.0
+                    for at in range(begin, end):
+                        stay += weights[at] if held else 0.0
+                    room = capacity - (cuts[i, 3] if entry else 0.0) - (cuts[j, 3] if leave else 0.0) - stay
+                    if room <= 0.0 or (entry and cuts[i, 1] < 0) or (held and stay == 0.0):
                         continue
-                    chip[0] = left
-                    load = stay * chip[2] if held else 0.0
+                    chip[0] = room
                     if residency(
-                        first, source, target, spans_kept if held else spans, costs_kept if held else costs, steps, net,
-                        chip, begin, end, state_in, after, (limit - before[begin] - load) / repeats, points,
-                        values, choice,
+                        held_network if held else network, chip, begin, end, int(cuts[i, 1]) if entry else 0, after,
+                        (limit - before[begin] - stay * chip[2]) / repeats, memo, points, values, choice,
                     ) < 0:  # fmt: skip
                         time = values[end, int(cuts[j, 1]) if leave else 0, 0]
-                        table[i, j, entry, leave, held] = time * repeats + load
+                        table[i, j, entry, leave, held] = time * repeats + stay * chip[2]
     chip[0] = capacity

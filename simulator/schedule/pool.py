@@ -1,5 +1,6 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +21,9 @@ Ints = npt.NDArray[np.int64]
 class Pool:
     """Moves and frontiers of one network on one array.
 
-    points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans: rows lo..hi
-    a move may use (equal for vector work) and where its blocks begin; spans_kept: the same where the step's weights are in
+    points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans:
+    int64[moves, 4], rows lo..hi a move may use (equal for vector work), where its blocks begin, and a number that moves with the
+    same rows and the same reserved bytes share; spans_kept: the same where the step's weights are in
     SRAM as a whole. life, heads, blocks, marks: what queries start from (`kernels.programme.mark`). costs: float64[moves, 4]
     and steps: float64[steps, 2] as `kernels.programme` reads them. move_step: the step of each move. weights: constant
     weight bytes of each step. [B]
@@ -51,6 +53,9 @@ class Pool:
     """Of each step, the place of its shape in `shapes`; -1 for vector work."""
     stack: Stack
     """Tables of the shapes, to read points of the frontiers."""
+    rescored: bool = False
+    """Whether the points have other cycles than they were searched for: then the frontiers of weights that are in SRAM may lack
+    points that were beaten there and would be the best now."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, least times)."""
 
@@ -58,6 +63,24 @@ class Pool:
     def net(self) -> tuple[Floats, Floats, Floats, Ints, Ints]:
         """Points and what queries of them start from, as the kernels read them."""
         return self.points, self.life, self.heads, self.blocks, self.marks
+
+    @functools.cached_property
+    def all_weights(self) -> float:
+        """Constant weights of the network. [B]"""
+        return float(self.weights.sum())
+
+    @functools.cached_property
+    def cuts(self) -> Floats:
+        """Where segments may begin and end, float64[cuts, 3]: steps before, state (-1: none) and bytes of its tensor."""
+        rows = [(0.0, -1.0, 0.0)]
+        for steps, tensor, state in self.moves.at_cut:
+            rows.append((float(steps), float(state), self.low.tensor_bytes[tensor] if tensor >= 0 else 0.0))
+        return np.array(rows)
+
+    @functools.cached_property
+    def least_after(self) -> Floats:
+        """No choice of the steps after each takes fewer on-chip cycles."""
+        return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
 
 
 def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup) -> Pool:
@@ -82,12 +105,14 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     blocks = blocks_of(pack.bounds)
     rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
     rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
+    asked = np.array([[*at, *at_kept], [*plan.reserved, *plan.reserved]]).T
+    queries = np.unique(asked, axis=0, return_inverse=True)[1].reshape(2, -1, 1)
     owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
-    spans, spans_kept = rows[at], rows[at_kept]
+    spans, spans_kept = (np.hstack([rows[which], query]) for which, query in zip((at, at_kept), queries, strict=True))
     return Pool(
         low=low,
         moves=plan,
@@ -103,7 +128,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         steps=steps,
         move_step=move_step,
         weights=weights,
-        least_cycles=_least(plan, pack.points, spans_kept, steps),
+        least_cycles=_least(plan, pack.points, (spans, spans_kept), steps),
         shapes=shapes,
         point_shape=np.repeat(owner, np.diff(pack.bounds)),
         step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
@@ -122,14 +147,15 @@ def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
     return 0.0, cycles
 
 
-def _least(plan: Moves, points: Floats, spans: Ints, steps: Floats) -> Floats:
+def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
     least = steps[:, 1].copy()
-    cheapest = {at: points[at[0] : at[1], 2].min() for at in {(int(a), int(b)) for a, b, _ in spans} if at[0] < at[1]}
-    for step, first in enumerate(plan.first[:-1]):
-        on_tiles = [cheapest.get((int(a), int(b)), 0.0) for a, b, _ in spans[first : plan.first[step + 1]]]
-        least[step] = max(least[step], min(on_tiles))
-    return least
+    ranges = {(lo, hi) for which in spans for lo, hi in which[:, :2].tolist()}
+    cheapest = {(lo, hi): float(points[lo:hi, 2].min()) if lo < hi else 0.0 for lo, hi in ranges}
+    of_moves = np.array(
+        [[cheapest[lo, hi] for lo, hi in which[:, :2].tolist()] for which in spans], dtype=np.float64
+    ).min(axis=0)
+    return np.maximum(least, np.minimum.reduceat(of_moves, plan.first[:-1]))
 
 
 def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
@@ -138,12 +164,12 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
     if cycles is not None and len(points):
         points = points.copy()
         points[:, 2] = cycles
-        starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi, _ in spans if lo < hi}
+        starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi in spans[:, :2] if lo < hi}
         found = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
     steps = pool.steps.copy()
     if vector:
         steps[:, 1] = 0.0
-    least = _least(pool.moves, points, pool.spans_kept, steps)
+    least = _least(pool.moves, points, (pool.spans, pool.spans_kept), steps)
     life, heads, blocks, marks = found
     return replace(
         pool,
@@ -154,5 +180,6 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
         marks=marks,
         steps=steps,
         least_cycles=least,
+        rescored=cycles is not None,
         memo={},
     )

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import programme as kernels
+from simulator.kernels.cuts import over_cuts
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import STAIR, Machine, least_steps, settle, stretch
+from simulator.schedule.scratch import scratch_of
+from simulator.schedule.solve import Machine, least_steps, network_of, settle, stretch
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,23 +54,21 @@ def divisors(batch: int) -> list[int]:
 
 def cuts_of(pool: Pool, repeats: int) -> Floats:
     """Cuts as `kernels.segments` reads them; the beginning of the network comes first."""
-    rows = [(0.0, -1.0, 0.0, 0.0)]
-    for steps, tensor, state in pool.moves.at_cut:
-        size = pool.low.tensor_bytes[tensor] if tensor >= 0 else 0.0
-        rows.append((float(steps), float(state), size, size * (repeats - 1)))
-    return np.array(rows)
+    return np.column_stack([pool.cuts, pool.cuts[:, 2] * (repeats - 1)])
 
 
 def held_terms(pool: Pool, terms: Terms, machine: Machine) -> Terms:
     """The terms of a run whose weights are in SRAM already; what stays for ever is taken from the SRAM either way."""
-    whole = settle(pool, machine, pool.weights)
-    return replace(whole, kept=terms.kept, chip=terms.chip, streamed=np.zeros_like(terms.streamed))
+    if "held" not in pool.memo:  # the same for every chip
+        pool.memo["held"] = settle(pool, machine, pool.weights)
+    whole: Terms = pool.memo["held"]
+    return Terms(terms.kept, whole.costs, whole.spans, terms.chip, np.zeros_like(terms.streamed))
 
 
-def least_times(pools: dict[int, Pool], machine: Machine, kept: Floats, batch: int) -> Floats:
+def least_times(pools: dict[int, Pool], terms: Terms, batch: int) -> Floats:
     """No choice of sub-batches runs a step of the batch in less: its fewest cycles, or its weights once. [s]"""
     cycles = np.min([pool.least_cycles * (batch // size) for size, pool in pools.items()], axis=0)
-    return least_steps(cycles, settle(pools[batch], machine, kept))
+    return least_steps(cycles, terms)
 
 
 def in_segments(
@@ -80,18 +80,32 @@ def in_segments(
     in the SRAM at all.
     """
     pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
-    least = least_times(pools, machine, kept, batch)
+    whole = settle(pools[batch], machine, kept)
+    least = least_times(pools, whole, batch)
     before = np.concatenate([[0.0], np.cumsum(least)])
     if before[-1] >= limit_s:
         return None
     chosen: list[_Choice] | None = None
+    sizes = sorted(pools, reverse=True)
+    cuts = len(pools[batch].moves.at_cut) + 1
+    tables = np.full((len(sizes), cuts, cuts, 2, 2, 2), np.inf)
+    runs = [
+        _Runs(
+            pools[size],
+            whole if size == batch else settle(pools[size], machine, kept),
+            machine,
+            keep,
+            batch // size,
+            before,
+            table,
+        )
+        for size, table in zip(sizes, tables, strict=True)
+    ]
     # Weights read by every run and ends in outer memory first: what they reach lets most of the rest stop early.
-    for ways in (1, 4):
-        tables = {}
-        for size, pool in pools.items():
-            held = pool.weights - kept if keep else np.zeros_like(kept)
-            tables[size] = _table(pool, machine, kept, held, batch // size, ways, before, limit_s)
-        found, time_s = _programme(tables, limit_s)
+    for others in (False, True):
+        for run in runs:
+            run.fill(others, limit_s)
+        found, time_s = _over_cuts(tables, sizes, limit_s)
         if found is not None:
             chosen, limit_s = found, time_s
     if chosen is None:
@@ -102,64 +116,41 @@ def in_segments(
     )
 
 
-def _table(
-    pool: Pool,
-    machine: Machine,
-    kept: Floats,
-    holdable: Floats,
-    repeats: int,
-    ways: int,
-    before: Floats,
-    limit_s: float,
-) -> Floats:
-    """Times of the segments of one size of sub-batches; of the whole batch only between neighbouring cuts. [s]
+class _Runs:
+    """Times of the segments of one size of sub-batches, in a table; of the whole batch only between neighbouring cuts. [s]"""
 
-    holdable: weight bytes of each step that may come in once and stay for all runs.
-    """
-    terms = settle(pool, machine, kept)
-    held = held_terms(pool, terms, machine)
-    cuts = cuts_of(pool, repeats)
-    table = np.full((len(cuts), len(cuts), 2, 2, 2), np.inf)
-    after = (before[-1] - before[1:]) / repeats
-    values = np.full((len(pool.steps) + 1, pool.moves.states, 2), np.inf)
-    choice = np.zeros((len(pool.steps), pool.moves.states, 2), dtype=np.int64)
-    plan = pool.moves
-    kernels.segments(
-        plan.first, plan.source, plan.target, terms.spans, held.spans, terms.costs, held.costs, pool.steps, pool.net,
-        terms.chip.copy(), float(repeats), 1 if repeats == 1 else len(cuts), SPAN, ways, cuts, before,
-        after, limit_s, holdable, np.empty(STAIR, dtype=np.int64), values, choice, table,
-    )  # fmt: skip
-    return table
+    def __init__(
+        self, pool: Pool, terms: Terms, machine: Machine, keep: bool, repeats: int, before: Floats, table: Floats
+    ) -> None:
+        held = held_terms(pool, terms, machine)
+        cuts, own = cuts_of(pool, repeats), scratch_of(pool)
+        # Weight bytes of each step that may come in once and stay for all runs.
+        holdable = pool.weights - terms.kept if keep else np.zeros_like(terms.kept)
+        network, chip = network_of(pool, terms), terms.chip.copy()
+        around = (cuts, before, (before[-1] - before[1:]) / repeats)
+        scratch = (own.memo, own.points, own.values, own.choice, table)
+        own.values[:] = np.inf
+        self._whole = (network, chip, float(repeats), 1 if repeats == 1 else len(cuts), *around), scratch
+        self._other = (
+            (network, held.spans, held.costs, holdable, chip, float(repeats), 1 if repeats == 1 else SPAN, *around),
+            scratch,
+        )
+
+    def fill(self, others: bool, limit_s: float) -> None:
+        """Note the segments that may beat `limit_s`: those with resident ends or held weights, or (first) all others."""
+        before, after = self._other if others else self._whole
+        (kernels.other_segments if others else kernels.whole_segments)(*before, limit_s, *after)
 
 
-def _programme(tables: dict[int, Floats], limit_s: float) -> tuple[list[_Choice] | None, float]:
-    """The fastest way over the cuts and its time, or None where it does not beat `limit_s`.
-
-    Values: time at each cut with its tensor in outer memory (0) or resident (1).
-    """
-    count = len(next(iter(tables.values())))
-    sizes = sorted(tables, reverse=True)
-    stacked = np.stack([tables[size] for size in sizes])  # size, i, j, in, out, held
-    value = np.full((count, 2), np.inf)
-    value[0, 0] = 0.0
-    came: dict[tuple[int, int], _Choice] = {}
-    for j in range(1, count):
-        ways = value[None, :j, :, None, None] + stacked[:, :j, j]  # size, i, in, out, held
-        for leave in range(2):
-            block = ways[:, :, :, leave, :]
-            at = int(block.argmin())
-            size, i, entry, held = (int(x) for x in np.unravel_index(at, block.shape))
-            if block[size, i, entry, held] < value[j, leave]:
-                value[j, leave] = block[size, i, entry, held]
-                came[j, leave] = _Choice(i, j, entry, leave, held, sizes[size])
-    if not value[-1, 0] < limit_s:
+def _over_cuts(tables: Floats, sizes: list[int], limit_s: float) -> tuple[list[_Choice] | None, float]:
+    """The fastest way over the cuts and its time, or None where it does not beat `limit_s`. tables: one a size."""
+    count = tables.shape[1]
+    chosen = np.empty((count, 6), dtype=np.int64)
+    pieces, time_s = over_cuts(tables, np.empty((count, 2)), np.empty((count, 2, 4), dtype=np.int64), chosen)
+    if not time_s < limit_s:
         return None, limit_s
-    chosen, at_cut, leave = [], count - 1, 0
-    while at_cut > 0:
-        choice = came[at_cut, leave]
-        chosen.append(choice)
-        at_cut, leave = choice.start, choice.entry
-    return chosen[::-1], float(value[-1, 0])
+    rows = chosen[:pieces][::-1].tolist()
+    return [_Choice(i, j, entry, leave, held, sizes[size]) for size, i, j, entry, leave, held in rows], time_s
 
 
 def _piece(pool: Pool, machine: Machine, kept: Floats, repeats: int, choice: _Choice) -> Piece | None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InfeasibleError
 from simulator.kernels import programme as kernels
-from simulator.schedule.packs import LONGEST
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
+from simulator.schedule.scratch import scratch_of
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
@@ -18,9 +19,6 @@ Ints = npt.NDArray[np.int64]
 
 PHI = {"none": 1.0, "layer": 0.25, "network": 0.0}
 """Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 12 networks of the DPU (docs)."""
-
-LABELS = 64
-STAIR = LONGEST
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,20 @@ def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
     return None if piece is None else Plan((piece,))
 
 
+def network_of(pool: Pool, terms: Terms) -> tuple[Any, ...]:
+    """Moves, steps and points as the kernels read them."""
+    plan = pool.moves
+    return plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net
+
+
 def fewest(pool: Pool, terms: Terms) -> float:
     """Least total of what `terms.chip` weighs, by the residency programme; infinite where nothing fits."""
-    plan = pool.moves
-    values = np.empty((len(pool.steps) + 1, plan.states, 2))
+    own = scratch_of(pool)
     failed = kernels.residency(
-        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net,
-        terms.chip, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, np.empty(STAIR, dtype=np.int64), values,
-        np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64),
+        network_of(pool, terms), terms.chip, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo, own.points,
+        own.values, own.choice,
     )  # fmt: skip
-    return float(values[-1, 0, 0]) if failed < 0 else np.inf
+    return float(own.values[-1, 0, 0]) if failed < 0 else np.inf
 
 
 def least_steps(cycles: Floats, terms: Terms) -> Floats:
@@ -117,17 +119,24 @@ def stretch(
     bound: least time after each step, and the time that is to be beaten.
     """
     rest, limit = bound or (np.zeros(len(pool.steps)), np.inf)
-    plan = pool.moves
-    values = np.empty((len(pool.steps) + 1, plan.states, 2))
-    choice = np.zeros((len(pool.steps), plan.states, 2), dtype=np.int64)
+    own = scratch_of(pool)
     failed = kernels.residency(
-        plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net,
-        terms.chip, begin, end, source, rest, limit, np.empty(STAIR, dtype=np.int64), values, choice,
-    )  # fmt: skip
-    if failed >= 0 or not np.isfinite(values[end, target, 0]):
+        network_of(pool, terms),
+        terms.chip,
+        begin,
+        end,
+        source,
+        rest,
+        limit,
+        own.memo,
+        own.points,
+        own.values,
+        own.choice,
+    )
+    if failed >= 0 or not np.isfinite(own.values[end, target, 0]):
         return None
     path = np.empty((end - begin, 2), dtype=np.int64)
-    kernels.walk_back(plan.source, choice, begin, end, target, path)
+    kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
     draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
     return replace(draft, step_s=_step_times(draft))
 
@@ -159,74 +168,67 @@ def _solve_ahead(
 
     limit_s: only a faster cold schedule, or a faster steady one, is of interest.
     """
-    cold: Plan | None = None
-    steady: Plan | None = None
-    cold_s, steady_s = limit_s
-    run = _Labels(pool, terms, fifo_bytes is None)
+    plans: list[Plan | None] = [None, None]
+    limits = np.array(limit_s)
     sizes = ahead_sizes(float(terms.chip[kernels.CAPACITY])) if fifo_bytes is None else [fifo_bytes]
-    for ahead in sizes:
-        if ahead > 0.0 and not terms.streamed.any():
-            break
-        if ahead > 0.0 and bound is not None and bound(ahead) >= max(cold_s, steady_s):
-            break  # more set aside leaves even less for the tiles
-        found = run.fastest(ahead, 0.0, max(cold_s, steady_s))
-        if run.failed >= 0:
-            break  # less SRAM for tiles will not fit either
-        if found is not None:  # begun with nothing ahead, a schedule does for a batch on its own and for many
-            cold, cold_s = (found, found.time_s) if found.time_s < cold_s else (cold, cold_s)
-            steady, steady_s = (found, found.time_s) if found.time_s < steady_s else (steady, steady_s)
-        start = min(ahead, float(terms.streamed.sum()))
-        warm = run.fastest(ahead, start, steady_s) if start > 0.0 else None
-        if warm is not None:
-            steady, steady_s = warm, warm.time_s
-    return cold, steady
+    if not terms.streamed.any():
+        sizes = [0.0]
+    bounds = [-np.inf if bound is None or size == 0.0 else bound(size) for size in sizes]
+    runs = _Runs(pool, terms, np.array(sizes), np.array(bounds), fifo_bytes is not None)
+    run = 0
+    while run < 2 * len(sizes):
+        run, plan = runs.faster(run, limits)
+        if plan is not None:
+            # Begun with nothing ahead, a schedule does for a batch on its own and for many; one begun warm for many alone.
+            for kind in (0, 1):
+                if (kind == 1 or run % 2 == 0) and plan.time_s < limits[kind]:
+                    plans[kind], limits[kind] = plan, plan.time_s
+            run += 1
+    return plans[0], plans[1]
 
 
-class _Labels:
-    """Runs of the prefetch programme on one network; the scratch space is allocated once."""
+def quick(pool: Pool, machine: Machine, kept: Floats | None, limit_s: float) -> float:
+    """Time of a schedule with these weights kept, found without a long search; infinite where it does not beat the limit. [s]"""
+    terms = settle(pool, machine, kept)
+    if machine.overlap != "network":
+        found = residency(pool, terms, limit_s)
+        return np.inf if found is None else found.time_s
+    sizes = (
+        ahead_sizes(0.5 * float(terms.chip[kernels.CAPACITY])) if machine.fifo_bytes is None else [machine.fifo_bytes]
+    )
+    runs = _Runs(pool, terms, np.array(sizes[-1:]), np.array([-np.inf]), machine.fifo_bytes is not None)
+    run, plan = runs.faster(0, np.array([limit_s, limit_s]))
+    return np.inf if plan is None or run > 0 else plan.time_s  # one begun warm does not do for a batch on its own
 
-    def __init__(self, pool: Pool, terms: Terms, in_sram: bool) -> None:
-        steps = len(pool.steps)
-        self._pool, self._terms, self._in_sram = pool, terms, in_sram
-        total = terms.streamed.sum()
-        done = np.cumsum(terms.streamed)
-        self._to_come = total - done + total  # this batch's later layers, and the next batch
-        self._rest = np.empty((steps, 2))
-        self._rest[:, 0] = (pool.least_cycles.sum() - np.cumsum(pool.least_cycles)) * terms.chip[kernels.CYCLE_S]
-        self._rest[:, 1] = total - done
-        self._rest *= 1.0 - 1e-12  # sums in another order must not cut the best
-        self._labels = np.empty((steps + 1, pool.moves.states, LABELS, 6))
-        self._counts = np.zeros((steps + 1, pool.moves.states), dtype=np.int64)
-        self._points = np.empty(STAIR, dtype=np.int64)
-        self.failed = -1
 
-    def fastest(self, ahead: float, start: float, limit_s: float) -> Plan | None:
-        """The fastest schedule that begins with `start` bytes fetched ahead and ends with as many, or None.
+class _Runs:
+    """Runs of the prefetch programme with the bytes ahead of a list, each begun with nothing ahead and as warm as it ends."""
 
-        `failed` is the step that nothing fits, or -1; only schedules faster than `limit_s` are looked for.
-        """
-        pool, terms, plan, steps = self._pool, self._terms, self._pool.moves, len(self._pool.steps)
-        labels, counts = self._labels, self._counts
-        chip = terms.chip
-        if not self._in_sram:  # the kernel takes `ahead` from the capacity
-            chip = chip.copy()
-            chip[kernels.CAPACITY] += ahead
-        self.failed = kernels.prefetch(
-            plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net, chip, ahead, start,
-            self._to_come, self._rest, limit_s, labels, counts, self._points,
+    def __init__(self, pool: Pool, terms: Terms, sizes: Floats, bounds: Floats, fifo: bool) -> None:
+        streamed = terms.streamed.sum()
+        left = streamed - np.cumsum(terms.streamed)
+        rest = np.empty((len(left), 2))
+        rest[:, 0], rest[:, 1] = pool.least_after * terms.chip[kernels.CYCLE_S], left
+        rest *= 1.0 - 1e-12  # sums in another order must not cut the best
+        own = scratch_of(pool)
+        self._pool, self._terms, self._sizes, self._fifo = pool, terms, sizes, fifo
+        self._labels = own.labels
+        self._before = (
+            network_of(pool, terms), terms.chip.copy(), sizes, bounds, fifo, float(streamed), left + streamed, rest,
         )  # fmt: skip
-        if self.failed != -1:
-            return None
-        final = labels[steps, 0, : counts[steps, 0]]
-        # What is missing of `start` comes in at the end, while the last step waits.
-        wait = np.maximum(0.0, start - final[:, 1]) * terms.chip[kernels.BYTE_S]
-        last = int((final[:, 0] + wait).argmin())
-        if final[last, 0] + wait[last] >= limit_s:
-            return None
+        self._after = (own.labels, own.counts, own.memo, own.points)
+
+    def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
+        """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
+        run, last, wait = kernels.fetch_ahead(*self._before, limits, *self._after, run)
+        if run >= 2 * len(self._sizes):
+            return run, None
+        plan, steps = self._pool.moves, len(self._pool.steps)
         path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
-        kernels.walk_labels(plan.first, plan.source, labels, last, path, step_s)
-        step_s[-1] += wait[last]
-        return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=ahead if self._in_sram else 0.0),))
+        kernels.walk_labels(plan.first, plan.source, self._labels, last, path, step_s)
+        step_s[-1] += wait
+        around = 0.0 if self._fifo else float(self._sizes[run // 2])
+        return run, Plan((Piece(self._pool, self._terms, 0, path, step_s, around_bytes=around),))
 
 
 def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
@@ -248,5 +250,5 @@ def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
 
 def _least_footprint(pool: Pool, move: int, vector: float) -> float:
     """SRAM bytes of the smallest tiling of a move."""
-    lo, hi, _ = pool.spans[move]
+    lo, hi = pool.spans[move, :2]
     return float(pool.points[lo, 0]) if lo < hi else vector

@@ -215,7 +215,7 @@ def enough_sram(pool: Pool) -> float | None:
         whole = np.flatnonzero(plan.reserved[span] == live[step]) + plan.first[step]
         if not len(whole):
             return None
-        tiles = [float(pool.points[lo, 0]) if lo < hi else 0.0 for lo, hi, _ in pool.spans[whole]]
+        tiles = [float(pool.points[lo, 0]) if lo < hi else 0.0 for lo, hi in pool.spans[whole, :2]]
         needs[step] = live[step] + max(float(pool.steps[step, 0]), min(tiles))
     return float(needs.max())
 

@@ -1,0 +1,59 @@
+"""Arrays that the programmes write to: one set a pool and thread, kept from one call to the next."""
+
+import functools
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.schedule.packs import LONGEST
+from simulator.schedule.pool import Pool
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Memo = tuple[Floats, Ints, Ints]
+
+LABELS = 64
+"""Labels that a state of the prefetch programme has room for; the most ever seen is 35."""
+
+REMEMBERED = 16
+"""Rows of an answer that a memo of queries has room for; longer answers are found again."""
+
+
+class Scratch:
+    """Arrays for one pool and one thread. Nothing in them but the memo outlives a call."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._shape = (len(pool.steps), pool.moves.states)
+        steps, states = self._shape
+        self.values = np.empty((steps + 1, states, 2))
+        self.choice = np.zeros((steps, states, 2), dtype=np.int64)
+        self.points = np.empty(LONGEST, dtype=np.int64)
+        queries = int(max(pool.spans[:, 3].max(initial=0), pool.spans_kept[:, 3].max(initial=0))) + 1
+        self.memo = _memo(queries)
+
+    @functools.cached_property
+    def labels(self) -> Floats:
+        """Of the prefetch programme."""
+        steps, states = self._shape
+        return np.empty((steps + 1, states, LABELS, 6))
+
+    @functools.cached_property
+    def counts(self) -> Ints:
+        """Labels of each step and state."""
+        steps, states = self._shape
+        return np.zeros((steps + 1, states), dtype=np.int64)
+
+
+def _memo(queries: int) -> Memo:
+    """An empty memo of queries (`kernels.programme.fitting`)."""
+    return np.full(queries, np.nan), np.empty(queries, dtype=np.int64), np.empty((queries, REMEMBERED), dtype=np.int64)
+
+
+def scratch_of(pool: Pool) -> Scratch:
+    """This thread's scratch for a pool."""
+    own = pool.memo.setdefault("scratch", threading.local())
+    if not hasattr(own, "arrays"):
+        own.arrays = Scratch(pool)
+    found: Scratch = own.arrays
+    return found
