@@ -23,7 +23,6 @@ from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
-from simulator.store import frontiers
 from simulator.units import CACHE_SHARE
 
 _pools: "weakref.WeakKeyDictionary[Graph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
@@ -123,7 +122,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
             optimal = chip.schedule.residency == "optimal"
             keep = chip.keeps_weights
             low = lower(graph, chip, batch, precision)
-            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, keep, frontiers.get)
+            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, keep)
         return known[batch]
 
     return pool_of

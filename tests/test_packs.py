@@ -10,12 +10,12 @@ from simulator import cache, load_chip, load_network, simulate
 from simulator.lowering import lower
 from simulator.schedule import packs
 from simulator.schedule.pool import Pool, build_pool
-from simulator.tiling import Frontier, frontier
+from simulator.tiling import Frontier
 
 
 def build() -> Pool:
     low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
-    return build_pool(low, 64.0, True, True, frontier)
+    return build_pool(low, 64.0, True, True)
 
 
 def forbidden(*_: object) -> Frontier:
@@ -40,13 +40,16 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path) -> None:
+def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = build()
     (path,) = kept.glob("*.pack.npz")
     low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
-    same(made, build_pool(low, 64.0, True, True, forbidden))
+    with monkeypatch.context() as patch:
+        patch.setattr(packs.frontiers, "get", forbidden)
+        patch.setattr(packs.frontiers, "tables", forbidden)
+        same(made, build_pool(low, 64.0, True, True))
     size = path.stat().st_size
-    assert cache.clear() == size
+    assert cache.clear() >= size
     assert not list(kept.glob("*.pack.npz"))
 
 

@@ -50,10 +50,14 @@ class Pack:
     stack: Stack
 
 
-def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup) -> Pack:
-    """The pack of some places, from disk where it is there. shapes: the layers of the stack."""
-    if spec.kind == "sm":  # a few points a layer: nothing to keep
+def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup | None = None) -> Pack:
+    """The pack of some places, from disk where it is there. shapes: the layers of the stack; lookup: another source of
+    frontiers, of which nothing is kept.
+    """
+    if lookup is not None:
         return _build(places, shapes, spec, lookup)
+    if spec.kind == "sm":  # a few points a layer: nothing to keep
+        return _build(places, shapes, spec, frontiers.get)
     name = cache.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
     kept = cache.load_arrays(name)
     if kept is not None:
@@ -61,7 +65,7 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
         if found is not None:
             return found
     begin = time.perf_counter()
-    made = _build(places, shapes, spec, lookup)
+    made = _build(places, shapes, spec, frontiers.get)
     if time.perf_counter() - begin > WORTH_KEEPING_S:
         cache.save_arrays(name, _packed(made))
     return made

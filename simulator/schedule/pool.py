@@ -83,7 +83,7 @@ class Pool:
         return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
 
 
-def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup) -> Pool:
+def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup | None = None) -> Pool:
     """The pool of a lowered network.
 
     lanes: elements the vector unit does a cycle. optimal: whether activations may be resident. keep: whether constant
