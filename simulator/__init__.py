@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulator.study.batching import batch_curve
     from simulator.study.explain import explain
     from simulator.study.lint import lint
+    from simulator.study.memory import memory_map
     from simulator.study.sensitivity import sensitivity
     from simulator.study.uncertainty import uncertainty
     from simulator.sweep.run import sweep
@@ -38,6 +39,7 @@ __all__ = [
     "lint",
     "load_chip",
     "load_network",
+    "memory_map",
     "sensitivity",
     "simulate",
     "sweep",
@@ -53,6 +55,7 @@ _HOMES = {
     "lint": "simulator.study.lint",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
+    "memory_map": "simulator.study.memory",
     "sensitivity": "simulator.study.sensitivity",
     "simulate": "simulator.simulate",
     "sweep": "simulator.sweep.run",

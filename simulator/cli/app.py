@@ -15,6 +15,7 @@ from simulator.cli import (
     cost,
     explain,
     lint,
+    memory,
     networks,
     pareto,
     run,
@@ -41,6 +42,7 @@ app.command("lint", short_help="Check what of a chip a network never needs.")(li
 app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
 app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)
+app.command("memory", short_help="Weigh SRAM against DRAM.")(memory.memory)
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
 app.command("best", short_help="Show the best points of a sweep.")(best.best)
 app.command("pareto", short_help="Show the points of a sweep that no other beats.")(pareto.pareto)

@@ -46,8 +46,11 @@ def check_outputs(json: str | None, plot: str | None) -> None:
 
 
 @contextmanager
-def working() -> "Iterator[Callable[[str], None]]":
-    """Compile beside the work where that is needed, saying so; yields what shows on a terminal what is being done."""
+def working(many: bool = False) -> "Iterator[Callable[[str], None]]":
+    """Compile beside the work where that is needed, saying so; yields what shows on a terminal what is being done.
+
+    many: the kernel for many points at once is needed too.
+    """
     from simulator.warm import beside  # noqa: PLC0415
 
     shows = sys.stderr.isatty()
@@ -57,11 +60,19 @@ def working() -> "Iterator[Callable[[str], None]]":
             print(f"\r\x1b[K{what} ", end="", file=sys.stderr, flush=True)
 
     with beside() as compiling:
-        if compiling:
+        if compiling or (many and _many_compile()):
             print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
         yield tell
     if shows:
         print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def _many_compile() -> bool:
+    """Whether the kernel for many points has not been compiled yet."""
+    from simulator.kernels.jit import needs_compile  # noqa: PLC0415
+    from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
+
+    return needs_compile((residency_blocks,))
 
 
 def answer(

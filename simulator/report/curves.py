@@ -1,5 +1,6 @@
 """Line charts with a logarithmic axis and labels on the lines. Text in them comes from strangers: write them with `page`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ class Line:
     """Draw the points too."""
     above: bool = True
     """The name stands above the line, else below."""
+    at_start: bool = False
+    """The name stands at the left end."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,17 @@ class Panel:
     """Level rules with a label."""
     ticks: Sequence[float] = field(default_factory=tuple)
     """Values labelled on the axis across; empty: as the chart library likes."""
+    tick_format: str = ""
+    """Of the labels of `ticks`, as the chart library writes formats."""
     log_upward: bool = False
+    subtitle: str = ""
 
 
 def draw(alt: Any, panel: Panel) -> Any:
     """A panel with a logarithmic axis across, which begins and ends with its lines."""
     known = [(x, y) for line in panel.lines for x, y in line.points if y is not None]
-    heading = alt.TitleParams(panel.title, anchor="start", fontSize=13)
+    under = {"subtitle": panel.subtitle, "subtitleFontSize": 10} if panel.subtitle else {}
+    heading = alt.TitleParams(panel.title, anchor="start", fontSize=13, **under)
     if not known:
         empty = alt.Chart(alt.Data(values=[{"text": "nothing to show"}])).mark_text(fontSize=13)
         return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
@@ -69,7 +76,7 @@ def _axes(alt: Any, panel: Panel, known: Sequence[tuple[float, float]]) -> tuple
     ticks = {"values": list(panel.ticks)} if panel.ticks else {}
     x = alt.X(
         "x:Q", title=panel.across, scale=alt.Scale(type="log", base=2, domain=[low, high], nice=False),
-        axis=alt.Axis(format="~r" if not panel.ticks else "", labelFlush=False, grid=False, **ticks),
+        axis=alt.Axis(format=panel.tick_format if panel.ticks else "~r", labelFlush=False, grid=False, **ticks),
     )  # fmt: skip
     if panel.log_upward:
         bottom = min(value for value in upward if value > 0.0)
@@ -91,8 +98,9 @@ def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
     if line.dots or len(rows) == 1:
         layers.append(base.mark_point(filled=True, size=35, color=line.colour, opacity=1))
     if line.name:
-        end = alt.Chart(alt.Data(values=[{**rows[-1], "text": line.name}])).encode(x=x, y=y)
-        layers += _text(end, "text:N", line.colour, align="right", dx=0, dy=-9 if line.above else 12)
+        end = alt.Chart(alt.Data(values=[{**rows[0 if line.at_start else -1], "text": line.name}])).encode(x=x, y=y)
+        side = {"align": "left", "dx": 4} if line.at_start else {"align": "right", "dx": 0}
+        layers += _text(end, "text:N", line.colour, **side, dy=-9 if line.above else 12)
     return layers
 
 
@@ -128,10 +136,13 @@ def _rules(alt: Any, panel: Panel, x: Any, y: Any) -> Any:
     """Thin lines across the panel, each with its label."""
     layers = []
     style = {"color": MARK, "strokeWidth": 1.2, "strokeDash": [2, 3]}
-    for at, text in panel.marks_across:
+    low, high = x.to_dict()["scale"]["domain"]
+    for number, (at, text) in enumerate(panel.marks_across):
         base = alt.Chart(alt.Data(values=[{"x": at, "text": text}])).encode(x=x)
         layers.append(base.mark_rule(**style))
-        layers += _text(base.encode(y=alt.value(8)), "text:N", MARK, align="left", dx=4, dy=0)
+        right = math.log(at / low) > 0.6 * math.log(high / low)
+        side = {"align": "right", "dx": -4} if right else {"align": "left", "dx": 4}
+        layers += _text(base.encode(y=alt.value(8 + 14 * number)), "text:N", MARK, **side, dy=0)
     for at, text in panel.marks_upward:
         base = alt.Chart(alt.Data(values=[{"y": at, "text": text}])).encode(y=y)
         layers.append(base.mark_rule(**style))

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -110,7 +111,7 @@ def sweep(
         )
     import polars as pl  # noqa: PLC0415
 
-    with _workers(space) as workers:
+    with threads(space.stop) as workers:
         tables = []
         for number in range(plan.chunks):
             tables.append(chunk_table(space, number, workers))
@@ -163,7 +164,7 @@ Parts = Callable[[Iterable[int]], Generator[tuple[int, bytes]]]
 
 def _local_parts(space: Space, numbers: Iterable[int]) -> Generator[tuple[int, bytes]]:
     """Parts one after another on the threads of this process."""
-    with _workers(space) as workers:
+    with threads(space.stop) as workers:
         for number in numbers:
             yield number, part_bytes(chunk_table(space, number, workers))
 
@@ -192,15 +193,15 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
 
 
 @contextmanager
-def _workers(space: Space) -> Iterator[ThreadPoolExecutor]:
-    """Threads for the slices of a chunk; an interrupted run does not wait for what has not begun."""
+def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """One thread a core for slices of points; an interrupted run sets `stop` and does not wait for what has not begun."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
     workers = ThreadPoolExecutor(count)
     try:
         yield workers
     except BaseException:
-        space.stop.set()
+        stop.set()
         raise
     finally:
         workers.shutdown(wait=True, cancel_futures=True)

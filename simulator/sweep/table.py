@@ -113,7 +113,8 @@ def fill(
         )
     found = _rates(variant, answers, columns, machines, pool, host_s, limited, runs)
     if cost:
-        _economics(block, rows, variant, columns, found, runs)
+        with np.errstate(invalid="ignore"):  # what does not run takes for ever
+            _economics(block, rows, variant, columns, found, runs)
     for name in NUMBERS:
         if name in found:
             block.numbers[name][rows] = np.where(runs, found[name], np.nan)

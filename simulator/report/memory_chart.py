@@ -1,0 +1,157 @@
+"""The map of SRAM against DRAM as a picture: three maps, the exchange, and the traffic."""
+
+from collections.abc import Callable
+from typing import Any
+
+from simulator.report import format as fmt
+from simulator.report.curves import MARK, MODEL, OTHER, PUBLISHED, Line, Panel, draw
+from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib
+from simulator.report.page import require_charts
+from simulator.study.memory import MemoryMap, MemoryPoint
+
+CELL_WIDTH, CELL_HEIGHT = 38, 24
+"""Size of a point of a map [pixel]."""
+
+LEAST_WIDTH = 420
+"""Width of a map of few sizes [pixel]."""
+
+TICKS = ".3~r"
+"""SRAM sizes on an axis: three digits, no zeros at the end."""
+
+LINES = (MODEL, "#E69F00", "#009E73", "#882255", "#56B4E9", "#332288")
+"""Colours of the numbers of devices (Okabe and Ito; Tol)."""
+
+
+def memory_chart(found: MemoryMap) -> Any:
+    """Throughput, bill and throughput per dollar as maps, what a DRAM is worth in SRAM, and traffic against SRAM.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    alt = require_charts()
+    shown = [one for one in SHOWN if any(one[2](point) is not None for point in found.points)]
+    maps = [_map(alt, found, words, value, name == "bill_usd") for name, words, value in shown]
+    panels = [draw(alt, panel) for panel in (_exchange(found), _traffic(found)) if panel is not None]
+    batch = f", batch {found.batch}" if found.batch > 1 else ""
+    title = alt.TitleParams(
+        f"SRAM against DRAM: {found.network} on {found.chip}, {found.precision}{batch}",
+        subtitle=[*memory_lines(found), *gap_lines(found)], anchor="start", fontSize=15, offset=12,
+    )  # fmt: skip
+    chart = alt.hconcat(alt.vconcat(*maps, spacing=14), alt.vconcat(*panels, spacing=20), spacing=40, title=title)
+    return chart.resolve_scale(color="independent").configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
+
+
+def _map(
+    alt: Any, found: MemoryMap, title: str, value: Callable[[MemoryPoint], float | None], dear: bool
+) -> Any:  # fmt: skip
+    """One map: colour and number of every point; a gap is white. Darker is more, of a bill less."""
+    known = [number for point in found.points if (number := value(point)) is not None]
+    low, high = min(known), max(known)
+    rows = []
+    for point in found.points:
+        number = value(point)
+        row: dict[str, Any] = {
+            "x": heading(point.sram_mib),
+            "y": point.dram_devices,
+            "text": "-",
+            "fill": "#ffffff",
+            "ink": "#222222",
+        }
+        if number is not None:
+            depth = (number - low) / (high - low) if high > low else 0.5
+            depth = 1.0 - depth if dear else depth
+            row |= {"text": _short(number), "fill": shade(depth), "ink": "#ffffff" if depth > 0.55 else "#222222"}
+        row["own"] = (point.sram_mib, point.dram_devices) == (found.sram_mib, found.dram_devices)
+        row["cheapest"] = point.cheapest
+        rows.append(row)
+    x = alt.X("x:N", sort=None, title="SRAM, MiB", axis=alt.Axis(labelAngle=0, ticks=False, domain=False))
+    y = alt.Y(
+        "y:O", sort="descending", title="DRAM devices" if found.dram_devices else None,
+        axis=alt.Axis(ticks=False, domain=False, labels=bool(found.dram_devices)),
+    )  # fmt: skip
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
+    layers = [
+        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(color=alt.Color("fill:N", scale=None)),
+        base.mark_text(fontSize=10.5).encode(text="text:N", color=alt.Color("ink:N", scale=None)),
+    ]
+    for field, style in (
+        ("cheapest", {"strokeWidth": 1.5, "stroke": PUBLISHED}),
+        ("own", {"strokeWidth": 2.5, "stroke": "#000000"}),
+    ):
+        marked = [row for row in rows if row[field]]
+        if marked:
+            frame = alt.Chart(alt.Data(values=marked)).encode(x=x, y=y)
+            layers.append(frame.mark_rect(filled=False, fillOpacity=0, **style))
+    width = max(LEAST_WIDTH, CELL_WIDTH * len(found.sizes_mib))
+    under = {} if title != SHOWN[0][1] else {"subtitle": _marks(found), "subtitleFontSize": 10}
+    title_of = alt.TitleParams(title, anchor="start", fontSize=13, **under)
+    return alt.layer(*layers).properties(width=width, height=CELL_HEIGHT * len(found.devices), title=title_of)
+
+
+def _marks(found: MemoryMap) -> str:
+    """What the frames mean."""
+    path = "; orange: no other gives as much for less" if any(point.cheapest for point in found.points) else ""
+    gaps = "; -: see above" if any(point.reason for point in found.points) else ""
+    return f"black frame: the chip as it is{path}{gaps}"
+
+
+def _short(value: float) -> str:
+    """A number of a cell: three digits, thousands as k."""
+    return f"{fmt.significant(value / 1e3, 3)}k" if value >= 9_999.5 else fmt.significant(value, 3)
+
+
+def shade(depth: float) -> str:
+    """A blue between nearly white (0) and dark (1), as a browser writes it."""
+    light, dark = (239, 246, 251), (0, 78, 122)
+    return "#" + "".join(f"{round(a + (b - a) * depth):02x}" for a, b in zip(light, dark, strict=True))
+
+
+def _exchange(found: MemoryMap) -> Panel | None:
+    """SRAM that one more step of DRAM is worth, against the SRAM there is; and how much SRAM its dollars buy."""
+    steps = sorted({(row["dram_devices"], row["more_devices"]) for row in found.frontier})
+    lines = []
+    for number, (fewer, more) in enumerate(steps):
+        rows = [row for row in found.frontier if row["dram_devices"] == fewer]
+        points = [(row["sram_mib"] or 0.0, row["worth_mib"]) for row in rows]
+        if any(y is not None for _, y in points):
+            name = f"{fewer:.0f} to {more:.0f} DRAMs"
+            lines.append(Line(name, points, colour=LINES[number % len(LINES)], dots=True, at_start=True))
+    if not lines:
+        return None
+    own = [row for row in found.frontier if row["dram_devices"] == found.dram_devices]
+    money = [(row["sram_mib"] or 0.0, row["money_mib"]) for row in own or found.frontier[: len(found.sizes_mib)]]
+    lines.append(Line("its dollars buy", money, colour=MARK, dashed=True, at_start=True))
+    return Panel(
+        "One more DRAM buys as much as this SRAM", "SRAM there is, MiB", "MiB of SRAM", lines,
+        ticks=_ticks(found), tick_format=TICKS, log_upward=True,
+        subtitle="below the dashed line the SRAM costs less, above it the DRAM (its interfaces and balls included)",
+    )  # fmt: skip
+
+
+def _traffic(found: MemoryMap) -> Panel:
+    """Traffic against SRAM with its lower bound."""
+
+    def line(name: str, field: str, **style: Any) -> Line:
+        values = [(row.sram_mib, getattr(row, field)) for row in found.traffic]
+        return Line(
+            name, [(x, None if y is None else y / found.batch / 1e6) for x, y in values], at_start=True, **style
+        )
+
+    marks = [(found.sram_mib, f"chip: {mib(found.sram_mib)}")]
+    own = found.own
+    if own is not None and found.traffic[0].sram_mib <= own.nothing_above_mib <= found.traffic[-1].sram_mib:
+        marks.append((own.nothing_above_mib, f"above {mib(own.nothing_above_mib)} no faster"))
+    return Panel(
+        f"{'DRAM' if found.dram_devices else 'Host'} traffic against SRAM", "SRAM, MiB", "MB (1e6 bytes) per item",
+        [
+            line("lower bound", "bound_bytes", colour=OTHER, dashed=True, above=False),
+            line("fewest bytes", "least_bytes", colour="#009E73", above=False),
+            line("fastest schedule", "dram_bytes"),
+        ],
+        marks_across=marks, ticks=_ticks(found), tick_format=TICKS,
+    )  # fmt: skip
+
+
+def _ticks(found: MemoryMap) -> list[float]:
+    """Labels of an SRAM axis: every second size of the map."""
+    start = found.sizes_mib.index(found.sram_mib) % 2 if found.sram_mib in found.sizes_mib else 0
+    return list(found.sizes_mib[start::2])

@@ -1,0 +1,446 @@
+"""SRAM against DRAM: throughput, bill and throughput per dollar of a chip with other sizes of both.
+
+What the map shows on a grid is then found exactly: the SRAM below which nothing runs, that above which more buys nothing, and
+the SRAM that another DRAM device is worth. Exact, since more SRAM is never slower: a search by halves ends on one byte.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.load import Settings
+from simulator.chip.schema import Architecture
+from simulator.errors import InfeasibleError, OptionError
+from simulator.graph.build import Graph
+from simulator.graph.load import load_network
+from simulator.lowering import check_batch
+from simulator.pricing import priced
+from simulator.study.memory_bench import SAME, Bench, Ints, Ladder, Truths, ladder_of, least_sram, least_true
+from simulator.study.subject import changes_of, chip_of
+from simulator.sweep.table import STATUS
+from simulator.sweep.variants import changed_chip
+from simulator.units import MIB
+
+Floats = npt.NDArray[np.float64]
+
+NEAR = 0.99
+"""Share of the highest throughput that is called nearly all of it."""
+
+CLOSE = 2e-4
+"""Relative exactness of searches for other numbers of devices than the chip's own; those of its own go to the byte."""
+
+PER_OCTAVE = 4
+"""Sizes of the curve of traffic in each doubling of the SRAM."""
+
+
+@dataclass(frozen=True)
+class MemoryPoint:
+    """The chip with one SRAM and one number of DRAM devices."""
+
+    sram_mib: float
+    dram_devices: int
+    """0 for a chip without DRAM."""
+    throughput_per_s: float | None
+    """None where it does not run; the reason says why."""
+    latency_s: float | None
+    dram_bytes: float | None
+    """Of the whole batch, to and from the outer memory."""
+    bill_usd: float | None
+    """Die with its memory interfaces, package with its balls, DRAM devices, test; best estimate. None: cannot be told."""
+    area_mm2: float | None
+    throughput_per_usd: float | None
+    cheapest: bool
+    """No other point of the map gives as much for less, or more for as much."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where SRAM begins and ends to buy throughput with one number of DRAM devices [MiB]."""
+
+    dram_devices: int
+    most_per_s: float
+    """Throughput with all the SRAM one could wish for."""
+    needs_mib: float
+    """With less, the network does not run."""
+    nearly_mib: float
+    """Least SRAM with 99 % of the highest throughput."""
+    nothing_above_mib: float
+    """Least SRAM with all of it: more buys nothing."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What more DRAM is worth in SRAM, at the chip's own SRAM."""
+
+    dram_devices: int
+    more_devices: int
+    gain: float
+    """Throughput with more devices over that with fewer, less 1."""
+    worth_mib: float | None
+    """SRAM to add for the same gain; None where no SRAM brings it."""
+    dram_usd: float | None
+    """What the bill grows by with the devices: their price, memory interfaces on the die, balls, what the larger die loses."""
+    sram_usd: float | None
+    """What it grows by with the SRAM."""
+    money_mib: float | None
+    """SRAM that as many dollars as the devices cost would buy."""
+
+    @property
+    def cheaper(self) -> str | None:
+        """`DRAM` or `SRAM`, whichever brings the gain for less; `neither` without a gain; None where it cannot be told."""
+        if self.gain <= 1.0 - SAME:
+            return "neither"
+        if self.dram_usd is None or (self.worth_mib is not None and self.sram_usd is None):
+            return None
+        return "SRAM" if self.sram_usd is not None and self.sram_usd < self.dram_usd else "DRAM"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes to and from the outer memory at one SRAM, of the whole batch."""
+
+    sram_mib: float
+    dram_bytes: float | None
+    """Of the fastest schedule, at the chip's own number of devices."""
+    least_bytes: float | None
+    """Of the schedule that moves the fewest."""
+    bound_bytes: float
+    """No schedule moves fewer: inputs and outputs, and the weights that cannot stay, once."""
+
+
+@dataclass(frozen=True)
+class MemoryMap:
+    """What `memory_map` finds."""
+
+    network: str
+    chip: str
+    changes: tuple[str, ...]
+    batch: int
+    precision: str
+    sram_mib: float
+    """The chip's own."""
+    dram_devices: int
+    """The chip's own; 0 without DRAM."""
+    dram_part: str | None
+    sizes_mib: tuple[float, ...]
+    devices: tuple[int, ...]
+    points: tuple[MemoryPoint, ...]
+    """By number of devices, then by SRAM."""
+    thresholds: tuple[Threshold, ...]
+    exchanges: tuple[Exchange, ...]
+    frontier: tuple[dict[str, float | None], ...]
+    """What one more step of DRAM is worth in SRAM at every point of the map, and how much SRAM its dollars buy; between the
+    sizes that were run by interpolation."""
+    traffic: tuple[Traffic, ...]
+    least_traffic_mib: float | None
+    """Least SRAM with the fewest bytes that any SRAM allows."""
+    notes: tuple[str, ...]
+
+    def at(self, sram_mib: float, devices: int) -> MemoryPoint | None:
+        """One point of the map; None where there is none."""
+        return next((p for p in self.points if p.sram_mib == sram_mib and p.dram_devices == devices), None)
+
+    @property
+    def own(self) -> Threshold | None:
+        """Thresholds at the chip's own number of devices; None where they cannot be told."""
+        return next((one for one in self.thresholds if one.dram_devices == self.dram_devices), None)
+
+    @property
+    def best(self) -> MemoryPoint | None:
+        """Most throughput per dollar of the map; None without prices."""
+        known = [point for point in self.points if point.throughput_per_usd is not None]
+        return max(known, key=lambda point: point.throughput_per_usd or 0.0, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; None for what is unknown or not there."""
+        data = asdict(self)
+        for row, one in zip(data["exchanges"], self.exchanges, strict=True):
+            row["cheaper"] = one.cheaper
+        return data
+
+
+def memory_map(
+    network: Graph | str,
+    chip: Architecture | str,
+    batch: int = 1,
+    precision: str = "int8",
+    set: Settings | None = None,
+    *,
+    sizes_mib: Sequence[float] | None = None,
+    devices: Sequence[int] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> MemoryMap:
+    """Run one network on a chip with other sizes of SRAM and other numbers of its DRAM devices.
+
+    network, chip, batch, precision: as in `simulate`; `set` changes a chip given by name. sizes_mib: SRAM of the map, by
+    default around the chip's own from a sixteenth to eight times. devices: by default around the chip's own. tell: called
+    with what is being done.
+
+    Raises what `simulate` raises, InfeasibleError where the network runs with no SRAM of the map.
+    """
+    graph = load_network(network) if isinstance(network, str) else network
+    machine = chip_of(chip, set)
+    check_batch(graph, batch)
+    own = machine.dram_devices
+    sizes = tuple(sorted({float(size) for size in sizes_mib or sizes_around(machine.sram.capacity_mib)}))
+    counts = tuple(sorted({*(devices or devices_around(own))}))
+    _check(machine, sizes, counts)
+    bench = Bench(graph, machine, batch, precision)
+    tell(f"{len(sizes) * len(counts)} points")
+    points = _points(bench, sizes, counts)
+    if all(point.throughput_per_s is None for point in points):
+        raise InfeasibleError(points[-1].reason or f"{machine.name}: sram.capacity_mib: nothing runs on this map")
+    thresholds: tuple[Threshold, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    frontier: tuple[dict[str, float | None], ...] = ()
+    if machine.power_limit_w is None:
+        tell("SRAM that buys nothing")
+        ladder = ladder_of(
+            bench, sorted({*counts, own}), [int(size * MIB) for size in (*sizes, machine.sram.capacity_mib)]
+        )
+        thresholds = _thresholds(bench, ladder, sorted({*counts, own}))
+        tell("DRAM against SRAM")
+        exchanges = _exchanges(bench, ladder, counts)
+        frontier = _frontier(bench, ladder, thresholds, sizes, counts)
+    tell("traffic")
+    traffic, least_mib = _traffic(bench, sizes, thresholds)
+    return MemoryMap(
+        network=str(graph.graph.get("name", "network")),
+        chip=machine.name,
+        changes=changes_of(set),
+        batch=batch,
+        precision=precision,
+        sram_mib=machine.sram.capacity_mib,
+        dram_devices=own,
+        dram_part=None if machine.dram is None else machine.dram.part,
+        sizes_mib=sizes,
+        devices=counts,
+        points=points,
+        thresholds=thresholds,
+        exchanges=exchanges,
+        frontier=frontier,
+        traffic=traffic,
+        least_traffic_mib=least_mib,
+        notes=_notes(machine, counts),
+    )
+
+
+def sizes_around(own_mib: float) -> list[float]:
+    """From a sixteenth of a size to eight times it, in steps of 1.5 and 4/3 in turn. [MiB]"""
+    found = [own_mib * scale * 2.0**k for k in range(-4, 4) for scale in (1.0, 1.5)]
+    return [*found[:-1], own_mib * 8.0] if own_mib * 12.0 not in found else [*found[:-1]]
+
+
+def devices_around(own: int) -> list[int]:
+    """Six or more numbers of devices in equal steps, the chip's own among them; 0 alone without DRAM."""
+    if own == 0:
+        return [0]
+    step = max((each for each in range(1, own // 2 + 1) if own % each == 0), default=1)
+    return [step * k for k in range(1, max(6, own // step + 2) + 1)]
+
+
+def _check(chip: Architecture, sizes: Sequence[float], counts: Sequence[int]) -> None:
+    """Refuse sizes and numbers that no chip file may have. Raises ChipError, OptionError."""
+    for size in (sizes[0], sizes[-1]):
+        changed_chip(chip, {"sram.capacity_mib": size}, "sram")
+    if chip.dram is None:
+        if counts != (0,):
+            raise OptionError(
+                f"dram: {chip.name} has no DRAM; give it one with --set dram.part=... --set dram.devices=1"
+            )
+        return
+    for each in counts:
+        changed_chip(chip, {"dram.devices": each}, "dram")
+
+
+def _points(bench: Bench, sizes: Sequence[float], counts: Sequence[int]) -> tuple[MemoryPoint, ...]:
+    """The map."""
+    mib, devices = np.tile(np.array(sizes), len(counts)), np.repeat(np.array(counts, dtype=np.int64), len(sizes))
+    block = bench.run((mib * MIB).astype(np.int64), devices, cost=True)
+    numbers = {name: [None if math.isnan(v) else v for v in column.tolist()] for name, column in block.numbers.items()}
+    path = cheapest(numbers["bill_usd"], numbers["throughput_per_s"])
+    return tuple(
+        MemoryPoint(
+            size, each, numbers["throughput_per_s"][at], numbers["latency_s"][at], numbers["dram_bytes"][at],
+            numbers["bill_usd"][at], numbers["area_mm2"][at], numbers["throughput_per_usd"][at], at in path,
+            None if block.status[at] == STATUS.index("ok") else block.reason[at],
+        )
+        for at, (size, each) in enumerate(zip(mib.tolist(), devices.tolist(), strict=True))
+    )  # fmt: skip
+
+
+def cheapest(bills: Sequence[float | None], rates: Sequence[float | None]) -> set[int]:
+    """Places of the points that no other beats in bill and throughput: the cheapest way to each throughput."""
+    known = [(b, -r, at) for at, (b, r) in enumerate(zip(bills, rates, strict=True)) if b is not None and r is not None]
+    found, most = set(), 0.0
+    for _, rate, at in sorted(known):
+        if -rate > most / SAME:
+            found.add(at)
+            most = -rate
+    return found
+
+
+def _thresholds(bench: Bench, ladder: Ladder, counts: Sequence[int]) -> tuple[Threshold, ...]:
+    """Where SRAM begins and ends to buy throughput, for each number of devices; to the byte for the chip's own."""
+    own = bench.chip.dram_devices
+    known: dict[int, list[int | None]] = {}
+    least = ladder.rates[own][ladder.rates[own] > 0.0][0]
+    for group, within in (([own], 0.0), ([each for each in counts if each != own], CLOSE)):
+        wanted = [(each, share * ladder.most(each)) for each in group for share in (NEAR, 1.0)]
+        sizes = least_sram(bench, ladder, [each for each, _ in wanted], [target for _, target in wanted], within)
+        known |= {each: sizes[2 * at : 2 * at + 2] for at, each in enumerate(group)}
+    needs = least_sram(bench, ladder, [own], [1e-9 * least])[0] or 0  # whatever runs at all is faster
+    return tuple(
+        Threshold(each, ladder.most(each), needs / MIB, (known[each][0] or 0) / MIB, (known[each][1] or 0) / MIB)
+        for each in counts
+    )  # fmt: skip
+
+
+def _exchanges(bench: Bench, ladder: Ladder, counts: Sequence[int]) -> tuple[Exchange, ...]:
+    """What more devices are worth in SRAM at the chip's own SRAM."""
+    own = int(bench.chip.sram.capacity_bytes)
+    at = int(np.searchsorted(ladder.sizes, own))
+    pairs = [(a, b) for a, b in pairwise(counts) if ladder.rates[a][at] > 0.0]
+    if not pairs:
+        return ()
+    fewer, more = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
+    targets = [float(ladder.rates[b][at]) for _, b in pairs]
+    sizes = least_sram(bench, ladder, [a for a, _ in pairs], targets, CLOSE / 10.0)
+    here = np.full(len(pairs), own, dtype=np.int64)
+    there = np.array([own if size is None else max(size, own) for size in sizes], dtype=np.int64)
+    before, with_dram, with_sram = bench.bills(here, fewer), bench.bills(here, more), bench.bills(there, fewer)
+    money = _money_bytes(bench, here, fewer, with_dram)
+    return tuple(
+        Exchange(
+            a, b, targets[n] / float(ladder.rates[a][at]) - 1.0, None if sizes[n] is None else float(there[n] - own) / MIB,
+            _known(with_dram[n] - before[n]), None if sizes[n] is None else _known(with_sram[n] - before[n]),
+            _known(money[n] / MIB),
+        )
+        for n, (a, b) in enumerate(pairs)
+    )  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _money_bytes(bench: Bench, sram_bytes: Ints, devices: Ints, bills: Floats) -> Floats:
+    """SRAM that each chip can add for its bill to become `bills`; NaN where that cannot be told. [B]"""
+    limit = 2**40 - 1
+    known = np.isfinite(bills) & np.isfinite(bench.bills(sram_bytes, devices))
+    found = np.full(len(bills), np.nan)
+    at = np.flatnonzero(known)
+    if not len(at):
+        return found
+
+    def dearer(searches: Ints, sizes: Ints) -> Truths:
+        costs = bench.bills(sizes, devices[at[searches]])
+        return np.asarray(~(costs <= bills[at[searches]]))  # a chip that cannot be made is too dear
+
+    over = np.full(len(at), limit, dtype=np.int64)
+    found[at] = least_true(dearer, sram_bytes[at], over, CLOSE / 10.0) - sram_bytes[at]
+    return np.asarray(np.maximum(found, 0.0))
+
+
+def _frontier(
+    bench: Bench, ladder: Ladder, thresholds: Sequence[Threshold], sizes: Sequence[float], counts: Sequence[int]
+) -> tuple[dict[str, float | None], ...]:
+    """At every point of the map: SRAM that one more step of DRAM is worth, and SRAM that its dollars buy."""
+    pairs = [(size, a, b) for a, b in pairwise(counts) for size in sizes]
+    if not pairs:
+        return ()
+    here = np.array([int(size * MIB) for size, _, _ in pairs], dtype=np.int64)
+    fewer, more = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (1, 2))
+    money = _money_bytes(bench, here, fewer, bench.bills(here, more))
+    curves = {one.dram_devices: _curve(ladder, one) for one in thresholds}
+    rows: list[dict[str, float | None]] = []
+    for (size, a, b), own, bought in zip(pairs, here.tolist(), money.tolist(), strict=True):
+        at = int(np.searchsorted(ladder.sizes, own))
+        target = float(ladder.rates[b][at])
+        worth = None
+        if target > ladder.rates[a][at] / SAME > 0.0:
+            worth = between(*curves[a], target)
+        rows.append({
+            "sram_mib": size, "dram_devices": a, "more_devices": b, "money_mib": _known(bought / MIB),
+            "worth_mib": None if worth is None else (worth - own) / MIB,
+        })  # fmt: skip
+    return tuple(rows)
+
+
+def _curve(ladder: Ladder, ends: Threshold) -> tuple[Floats, Floats]:
+    """(sizes, throughputs) that are known with one number of devices: the ladder's, and where it flattens."""
+    more = ((ends.nearly_mib * MIB, NEAR * ends.most_per_s), (ends.nothing_above_mib * MIB, ends.most_per_s))
+    sizes = np.concatenate([ladder.sizes.astype(np.float64), [size for size, _ in more]])
+    rates = np.concatenate([ladder.rates[ends.dram_devices], [rate for _, rate in more]])
+    order = np.argsort(sizes, kind="stable")
+    return sizes[order], np.maximum.accumulate(rates[order])
+
+
+def between(sizes: Floats, rates: Floats, target: float) -> float | None:
+    """Size at which the rate reaches `target`, between the sizes that were run in proportion to their logarithms. [B]"""
+    reached = np.flatnonzero(rates >= target * SAME)
+    if not len(reached):
+        return None
+    at = int(reached[0])
+    if at == 0 or rates[at - 1] <= 0.0:
+        return float(sizes[at])
+    part = (target - rates[at - 1]) / (rates[at] - rates[at - 1])
+    return float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** min(1.0, float(part)))
+
+
+def _traffic(
+    bench: Bench, sizes: Sequence[float], thresholds: Sequence[Threshold]
+) -> tuple[tuple[Traffic, ...], float | None]:
+    """(traffic against SRAM with its lower bound, least SRAM with the fewest bytes of all)."""
+    low = bench.low
+    keep = bench.chip.keeps_weights
+    weights = sum(row.weight_bytes for row in low.rows)
+    ample = bench.ample_bytes()
+    fewest = float(bench.least_traffic([ample])[0])
+    least_mib = None
+    if math.isfinite(fewest):
+
+        def enough(_: Ints, at: Ints) -> Truths:
+            return np.asarray(bench.least_traffic(at.tolist()) * SAME <= fewest)
+
+        ends = (np.array([0], dtype=np.int64), np.array([ample], dtype=np.int64))
+        least_mib = float(least_true(enough, *ends)[0]) / MIB
+    first = max(sizes[0], thresholds[0].needs_mib) if thresholds else sizes[0]
+    flat = max([least_mib or sizes[-1], *(one.nothing_above_mib for one in thresholds)])
+    last = max(first, min(sizes[-1], 2.0 * flat), bench.chip.sram.capacity_mib)
+    count = max(2, math.ceil(PER_OCTAVE * math.log2(last / first)) + 1) if last > first else 1
+    at = np.unique(np.round(np.geomspace(first, last, count) * MIB).astype(np.int64))
+    fastest = bench.run(at, np.full(len(at), bench.chip.dram_devices)).numbers["dram_bytes"]
+    least = bench.least_traffic(at.tolist())
+    rows = [
+        Traffic(
+            size / MIB, _known(moved), few if math.isfinite(few) else None,
+            low.compulsory_bytes - min(weights, size * bench.share if keep else 0.0),
+        )
+        for size, moved, few in zip(at.tolist(), fastest.tolist(), least.tolist(), strict=True)
+    ]  # fmt: skip
+    return tuple(rows), least_mib
+
+
+def _notes(chip: Architecture, counts: Sequence[int]) -> tuple[str, ...]:
+    """What a reader should know."""
+    notes = list(priced(chip).notes)
+    if chip.dram is None:
+        notes.append("no DRAM: the host link is the outer memory, and SRAM alone varies")
+    elif chip.dram.port_bytes_per_cycle is not None:
+        last = changed_chip(chip, {"dram.devices": counts[-1]}).dram_bytes_per_s
+        port = changed_chip(chip, {"dram.devices": 65_536}).dram_bytes_per_s
+        if last is not None and port is not None and last >= port:
+            notes.append(
+                f"dram.port_bytes_per_cycle: the chip's port moves at most {port / 1e9:.3g} GB/s (1e9 bytes), whatever is "
+                "behind it; widen it with --set to see more devices at work"
+            )
+    if chip.power_limit_w is not None:
+        notes.append("power_limit_w: more SRAM leaks more, so that more may be slower: no thresholds are told")
+    return tuple(dict.fromkeys(notes))

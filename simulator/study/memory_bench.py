@@ -1,0 +1,194 @@
+"""A network on one chip with any SRAM and any number of DRAM devices: many points at once, and exact searches over SRAM."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.parts import CUSTOM
+from simulator.chip.schema import Architecture
+from simulator.cost.columns import columns as cost_columns
+from simulator.cost.quantities import quantities
+from simulator.errors import ChipError
+from simulator.graph.build import Graph
+from simulator.lowering import Lowered, lower
+from simulator.schedule.best import best
+from simulator.schedule.solve import Machine
+from simulator.simulate import pool_source
+from simulator.sweep.run import threads
+from simulator.sweep.table import Block, empty_block, fill
+from simulator.sweep.variants import Columns, Variant, changed_chip, priced
+from simulator.units import MIB
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
+
+SAME = 1.0 - 1e-9
+"""Relative: throughputs that differ by less are one and the same but for the order of sums."""
+
+NO_TIME = 1e-30
+"""A cycle without weight, so that time is the bytes moved [s]."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One network, chip, batch and precision; SRAM in bytes and DRAM devices are what varies (0 devices: no DRAM)."""
+
+    graph: Graph
+    chip: Architecture
+    batch: int
+    precision: str
+
+    @property
+    def low(self) -> Lowered:
+        """The network in numbers."""
+        return lower(self.graph, self.chip, self.batch, self.precision)
+
+    @property
+    def share(self) -> float:
+        """Part of the SRAM that tensors and tiles share: half of a cache [-]."""
+        return 0.5 if self.chip.sram.managed == "cache" else 1.0
+
+    def ample_bytes(self) -> int:
+        """SRAM beyond which nothing can change: all weights and tensors several times over, double buffers and all. [B]"""
+        low = self.low
+        return int(16.0 * (sum(row.weight_bytes for row in low.rows) + sum(low.tensor_bytes))) + 2**26
+
+    def run(self, sram_bytes: Ints, devices: Ints, cost: bool = False) -> Block:
+        """Answers of the sweep engine for these points, which are those of `simulate`; on one thread a core."""
+        block, stop, tasks = empty_block(len(sram_bytes)), threading.Event(), []
+        with threads(stop) as workers:
+            for chip, rows, columns in self._groups(sram_bytes, devices):
+                source = pool_source(self.graph, chip, self.precision)
+                if chip.schedule.placement == "time":
+                    source(self.batch)  # built before the threads begin, so that no two search the same frontiers
+                variant = Variant(chip, self.graph, self.batch, self.precision, source)
+                for part in np.array_split(np.arange(len(rows)), min(len(rows), 2 * workers._max_workers)):
+                    mine = {key: column[part] for key, column in columns.items()}
+                    tasks.append(workers.submit(fill, block, rows[part], variant, mine, cost, stop))
+            for task in tasks:
+                task.result()
+        return block
+
+    def _groups(self, sram_bytes: Ints, devices: Ints) -> list[tuple[Architecture, Ints, Columns]]:
+        """(chip, its points, their columns): one group, or one for each number of devices that is no column of a sweep."""
+        dram = self.chip.dram
+        if dram is not None and dram.part != CUSTOM:
+            everything = np.arange(len(devices))
+            return [(self.chip, everything, {"sram.capacity_mib": sram_bytes / MIB, "dram.devices": devices})]
+        found: list[tuple[Architecture, Ints, Columns]] = []
+        for each in np.unique(devices).tolist():
+            rows = np.flatnonzero(devices == each)
+            chip = self.chip if dram is None else changed_chip(self.chip, {"dram.devices": each})
+            found.append((chip, rows, {"sram.capacity_mib": sram_bytes[rows] / MIB}))
+        return found
+
+    def rates(self, sram_bytes: Ints, devices: Ints) -> Floats:
+        """Throughput of every point, 0 where nothing runs [1/s]."""
+        return np.nan_to_num(self.run(sram_bytes, devices).numbers["throughput_per_s"])
+
+    def bills(self, sram_bytes: Ints, devices: Ints) -> Floats:
+        """Bill of materials, best estimate; NaN where it cannot be told, or the chip cannot be made [USD]."""
+        found = np.full(len(sram_bytes), np.nan)
+        for chip, rows, columns in self._groups(sram_bytes, devices):
+            try:
+                known = cost_columns(priced(quantities(chip), chip, columns, len(rows)))
+            except ChipError:
+                continue
+            found[rows] = np.where(known.can_be_made, known.bill_usd, np.nan)
+        return found
+
+    def least_traffic(self, sram_bytes: Sequence[float]) -> Floats:
+        """Fewest bytes to and from outer memory of any schedule of a batch; infinite where nothing fits. [B]
+
+        The programmes of `simulate` with time that is the bytes alone. NaN for layers placed in space.
+        """
+        room = np.asarray(sram_bytes, dtype=np.float64) * self.share
+        if self.chip.schedule.placement == "space":
+            return np.full(len(room), np.nan)
+        pools = pool_source(self.graph, self.chip, self.precision)
+        variant = Variant(self.chip, self.graph, self.batch, self.precision, pools)
+        least = np.full(len(room), np.inf)
+        for at, capacity in enumerate(room.tolist()):
+            # Where no time is but that of the memory, one after another is as good as any overlap.
+            machine = Machine(capacity, NO_TIME, 1.0, "none", 0.0)
+            plan, _ = best(machine, self.batch, pools, variant.keep, variant.split)
+            if plan is not None:
+                least[at] = plan.outer_bytes().sum()
+        return least
+
+
+def least_true(good: Callable[[Ints, Ints], Truths], below: Ints, enough: Ints, within: float = 0.0) -> Ints:
+    """The smallest size of each search at which `good` holds, to the byte, or to a share `within` of it from above.
+
+    good(searches, sizes): whether it holds for these searches at these sizes; once it holds it holds for every larger size.
+    below: sizes at which it does not hold. enough: sizes at which it does. All searches go in step, so that each round is
+    one call.
+    """
+    low, high = below.copy(), enough.copy()
+    while True:
+        open_ = np.flatnonzero(high - low > np.maximum(1, (within * high).astype(np.int64)))
+        if not len(open_):
+            return high
+        middle = (low[open_] + high[open_]) // 2
+        holds = good(open_, middle)
+        high[open_] = np.where(holds, middle, high[open_])
+        low[open_] = np.where(holds, low[open_], middle)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Throughput of numbers of DRAM devices at a list of SRAM sizes, the last of which is ample: where searches begin."""
+
+    sizes: Ints
+    """Rising [B]."""
+    rates: dict[int, Floats]
+    """By number of devices [1/s]."""
+
+    def most(self, devices: int) -> float:
+        """Throughput with all the SRAM one could wish for [1/s]."""
+        return float(self.rates[devices][-1])
+
+    def bracket(self, devices: int, target: float) -> tuple[int, int] | None:
+        """(a size that does not reach `target`, one that does); None where none does."""
+        reached = np.flatnonzero(self.rates[devices] >= target)
+        if not len(reached) or target <= 0.0:
+            return None
+        first = int(reached[0])
+        return (int(self.sizes[first - 1]) if first else 0), int(self.sizes[first])
+
+
+def ladder_of(bench: Bench, devices: Sequence[int], more: Sequence[int] = ()) -> Ladder:
+    """Throughput at powers of two from 1 KiB up to an ample size, and at the sizes in `more`."""
+    top = bench.ample_bytes()
+    doublings = [2**k for k in range(10, top.bit_length())]
+    sizes = np.array(sorted({*doublings, *more, top}), dtype=np.int64)
+    grid = bench.rates(np.tile(sizes, len(devices)), np.repeat(np.array(devices, dtype=np.int64), len(sizes)))
+    return Ladder(sizes, dict(zip(devices, grid.reshape(len(devices), -1), strict=True)))
+
+
+def least_sram(
+    bench: Bench, ladder: Ladder, devices: Sequence[int], targets: Sequence[float], within: float = 0.0
+) -> list[int | None]:
+    """Least SRAM of each (devices, throughput) that reaches the throughput, to the byte or `within` a share; None: none does.
+
+    Holds because more SRAM is never slower. [B]
+    """
+    wanted = [target * SAME for target in targets]
+    brackets = [ladder.bracket(each, target) for each, target in zip(devices, wanted, strict=True)]
+    at = [number for number, bracket in enumerate(brackets) if bracket is not None]
+    found: list[int | None] = [None] * len(brackets)
+    if not at:
+        return found
+    ends = np.array([brackets[number] for number in at], dtype=np.int64)
+    each, least = np.array([devices[n] for n in at], dtype=np.int64), np.array([wanted[n] for n in at])
+
+    def reaches(searches: Ints, sizes: Ints) -> Truths:
+        return np.asarray(bench.rates(sizes, each[searches]) >= least[searches])
+
+    for number, size in zip(at, least_true(reaches, ends[:, 0], ends[:, 1], within).tolist(), strict=True):
+        found[number] = size
+    return found
