@@ -4,7 +4,8 @@ Four layers of 1,024 units on both sides, the first of the encoder in both direc
 second of the decoder) on, additive attention that every layer of the decoder reads, 36,548 words. The encoder knows its whole
 sequence, so the products from below are one matrix product a layer and only the recurrent half runs step by step. The decoder
 makes one word after another: in each of its steps all of its layers take turns. With `beam` above 1 every step works on that
-many partial translations. Choosing words among them is not part of the network. Parameters leave out the two tables of words.
+many partial translations. What leaves is the best word of each; sorting the translations is not part of the network. Parameters
+leave out the two tables of words.
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
@@ -60,7 +61,8 @@ def _decoder(net: NetworkBuilder, x: Output, memory: Output, keys: Output, steps
         y = net.lstm(y, steps=steps, loop=loop, name=name)
         x = net.add(y, x, name=f"{name}_add") if number > 1 else y
     words = net.dense(x, vocabulary, bias=False, steps=steps, loop=loop, name="classifier")
-    net.vector("softmax", words, name="softmax")
+    # The best word of each row: what leaves the chip.
+    net.global_pool(Output(words.name, words.height, vocabulary), name="word")
 
 
 NETWORKS = {"gnmt": build_gnmt}
