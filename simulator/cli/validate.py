@@ -26,8 +26,14 @@ def validate(
     page: Annotated[
         str | None, typer.Option("--page", metavar="FILE", help="Write the page in Markdown, its picture beside it.")
     ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Instead: the fitted constants, their rows, and what other values would give.")
+    ] = False,
 ) -> None:
     """Compare every published figure that can be modelled with the prediction."""
+    if fit:
+        _fits(chips, json, plot, page)
+        return
     picture = None if page is None else str(Path(page).with_suffix(".svg"))
     for option, path in (("--json", json), ("--plot", plot), ("--page", page)):
         if path is not None and path != "-":
@@ -52,6 +58,28 @@ def validate(
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")
     _answer(found, json, plot, page, picture)
+
+
+def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str | None) -> None:
+    """Print the fits."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+
+    for option, given in (("CHIP", chips), ("--plot", plot), ("--page", page)):
+        if given:
+            raise OptionError(f"--fit: must stand without {option}; the constants and their rows are fixed")
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.validation_page import fits_report  # noqa: PLC0415
+    from simulator.study.fits import fits  # noqa: PLC0415
+
+    found = fits()
+    if json is not None:
+        document = {"constants": [one.to_dict() for one in found]}
+        write("--json", json, json_text.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+    if json != "-":
+        console().print(fits_report(found))
 
 
 def _tell(chip: str) -> None:

@@ -11,10 +11,13 @@ from simulator.report import format as fmt
 from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
 from simulator.report.page import require_charts
+from simulator.study.fits import Fit, fits
 from simulator.study.validation import FREE_BATCH, FREE_BATCH_GPU, THROUGHPUT, Point, Summary, Validation, book
 
 SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
 POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "bound by")
+FIT_HEADINGS = ("value", "median", "bias", "worst")
+RESIDUAL_HEADINGS = ("chip", "network", "figure", "published", "predicted", "error")
 COLOURS = {
     "measured silicon": "#009E73",
     "measured boards": "#0072B2",
@@ -101,7 +104,19 @@ def _explanations(found: Validation) -> list[str]:
     lines = ["## What was fitted, and on what", ""]
     lines += [f"- {one['name']}: {one['value']}. Fitted on: {one['fitted_on']}." for one in book()["constants"]]
     lines += [f"- In the file of {chip}: {text}." for chip, text in book()["fitted"].items()]
-    lines += ["", "## Known misses", ""]
+    lines += [
+        "",
+        "What other values would give on the same rows, by `rooftile validate --fit`; median of the absolute errors, bias the",
+        "median of the signed ones. The overlap and the port were fitted together, on the twelve networks that the library had",
+        "then; all rows of the same board and mode that it has now are listed.",
+        "",
+    ]
+    for fit in fits():
+        if fit.points:
+            lines += [f"**{_sentence(fit.name)}**, on {len(fit.points)} figures:", ""]
+            lines += [*_markdown(FIT_HEADINGS, _tried_rows(fit)), ""]
+    lines += ["### Residuals", "", *_markdown(RESIDUAL_HEADINGS, _residual_rows(fits())), ""]
+    lines += ["## Known misses", ""]
     lines += [f"- {text}" for text in MISSES]
     lines += ["", "## Not compared", "", *_markdown(("results", "why"), [[str(n), why] for why, n in found.left_out])]
     return lines
@@ -174,6 +189,45 @@ def validation_chart(found: Validation) -> Any:
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 
+def fits_report(found: Sequence[Fit]) -> Group:
+    """The fits for a terminal."""
+    sections: list[RenderableType] = []
+    for fit in found:
+        title = f"{_sentence(fit.name)}: {fit.value:g}. Fitted on: {fit.fitted_on}"
+        sections += [
+            Text(title, "bold"),
+            *([_table(None, FIT_HEADINGS, _tried_rows(fit), 0)] if fit.tried else []),
+            Text(),
+        ]
+    sections.append(_table("Residuals", RESIDUAL_HEADINGS, _residual_rows(found), 3))
+    sections.append(
+        Text("\nmedian: of the absolute errors; bias: median of the signed ones; > the value of the model.")
+    )
+    return Group(*sections)
+
+
+def _sentence(name: str) -> str:
+    """A name with a capital letter."""
+    return name[0].upper() + name[1:]
+
+
+def _tried_rows(fit: Fit) -> list[list[str]]:
+    """What each value gives; the value of the model is marked."""
+    return [
+        [
+            ("> " if one.value == fit.value else "") + f"{one.value:.2f}",
+            fmt.percent(one.median), _signed(one.bias), _signed(one.worst),
+        ]
+        for one in fit.tried
+    ]  # fmt: skip
+
+
+def _residual_rows(found: Sequence[Fit]) -> list[list[str]]:
+    """Every row that a constant was fitted on, once."""
+    points = {(p.chip, p.network, p.batch, p.quantity): p for fit in found for p in fit.points}
+    return [[cells[0].rstrip("*"), cells[1], *cells[4:8]] for cells in map(_point_cells, points.values())]
+
+
 def _point_cells(point: Point) -> list[str]:
     """One figure."""
     places = fmt.decimals(max(point.published, point.predicted), 3)
@@ -206,7 +260,7 @@ def _signed(error: float) -> str:
     return f"{100 * error:+.1f} %"
 
 
-def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Table:
+def _table(title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Table:
     """A table whose first `left` columns are words."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):

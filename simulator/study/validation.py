@@ -116,7 +116,7 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
     for chip in chips:
         if chip.architecture is not None:
             tell(chip.name)
-            points += _results(chip, reasons) + _extras(chip)
+            points += _results(chip, reasons) + counters(chip)
         elif chip.published.results:
             _count(reasons, "the chip's array is not described", len(chip.published.results))
     ordered = tuple(sorted(points, key=lambda p: (p.group, p.chip, p.network, p.batch, p.precision, p.quantity)))
@@ -149,7 +149,7 @@ def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
             _count(reasons, "measured again under the same conditions, and lower")
         if key not in best or row.throughput_per_s > best[key].throughput_per_s:
             best[key] = row
-    return [_point(chip, row) for row in best.values()]
+    return [point_of(chip, row, group_of(chip.name, row.mode or "claim")) for row in best.values()]
 
 
 def _why_not(chip: Entry, row: Row) -> str | None:
@@ -173,14 +173,14 @@ def _count(reasons: dict[str, int], reason: str, number: int = 1) -> None:
     reasons[reason] = reasons.get(reason, 0) + number
 
 
-def _point(chip: Entry, row: Row) -> Point:
-    """One result beside its prediction."""
+def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | None = None) -> Point:
+    """One result beside its prediction. settings: keys of the chip file to change besides those of the row."""
     params = dict(row.params)
     for name in ("image_size", "sequence_length"):
         if getattr(row, name) is not None:
             params[name] = getattr(row, name)
     graph = load_network(row.network, **params)
-    machine = _machine(chip, row.settings)
+    machine = _machine(chip, {**row.settings, **(settings or {})})
     free = FREE_BATCH_GPU if machine.array is not None and machine.array.kind == "sm" else FREE_BATCH
     batch, precision = row.batch or free, row.precision or "int8"
     result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
@@ -192,7 +192,7 @@ def _point(chip: Entry, row: Row) -> Point:
         shown += f" {row.image_size}"
     peak = machine.peak_tops(precision) * 1e12 / 2 / (result.macs / batch)
     return Point(
-        group_of(chip.name, mode), chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
+        group, chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
         _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.bound_by,
         chip.published.sources.get(row.source or "", ""), row.note,
     )  # fmt: skip
@@ -225,13 +225,13 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
     return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)
 
 
-def _extras(chip: Entry) -> list[Point]:
-    """Counters and single layers."""
+def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Point]:
+    """Counters and single layers. settings: keys of the chip file to change besides those of the entry."""
     found = []
     for entry in book()["points"]:
         if entry["chip"] != chip.name:
             continue
-        machine = _machine(chip, entry.get("settings", {}))
+        machine = _machine(chip, {**entry.get("settings", {}), **(settings or {})})
         graph = _graph(entry)
         result = simulate(graph, machine, batch=entry["batch"], precision=entry["precision"], gains=False)
         found += [

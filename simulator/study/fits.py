@@ -1,0 +1,85 @@
+"""The constants that were fitted, on the rows they were fitted on: residuals, and what other values would give."""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from statistics import median
+from typing import Any
+
+from simulator.bundled import networks
+from simulator.chip.library import Entry, library
+from simulator.chip.published import Row
+from simulator.errors import ModelError
+from simulator.study.validation import Point, book, counters, point_of
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What one value of a constant gives on its rows."""
+
+    value: float
+    median: float
+    """Median of the absolute errors."""
+    bias: float
+    """Median of the signed errors: above zero, predictions are too high."""
+    worst: float
+    """Largest error, with its sign."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One constant of the model."""
+
+    name: str
+    value: float
+    fitted_on: str
+    points: tuple[Point, ...]
+    """Its rows at its value; none where it was not fitted on rows of the library."""
+    tried: tuple[Tried, ...]
+    """Values around it, itself included, rising."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for entry, point in zip(data["points"], self.points, strict=True):
+            entry["error"] = point.error
+        return data
+
+
+@cache
+def fits() -> tuple[Fit, ...]:
+    """Every constant on the page of the validation, in its order."""
+    found = []
+    for entry in book()["constants"]:
+        fit = entry.get("fit")
+        tried = {} if fit is None else {float(v): _rows(fit, setting) for v, setting in sorted(fit["tried"].items())}
+        value = float(entry["value"])
+        found.append(
+            Fit(
+                str(entry["name"]), value, str(entry["fitted_on"]), tried.get(value, ()),
+                tuple(_tried(at, points) for at, points in tried.items()),
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _rows(fit: dict[str, Any], setting: Any) -> tuple[Point, ...]:
+    """The rows of one fit with one key of the chip file set: results of one mode, or the chip's counters."""
+    chip: Entry = library()[fit["chip"]]
+    settings = {fit["key"]: setting}
+    if "mode" not in fit:
+        return tuple(counters(chip, settings))
+    rows = (row for row in chip.published.results if row.mode == fit["mode"] and _comparable(row))
+    return tuple(point_of(chip, row, "fitted", settings) for row in rows)
+
+
+def _comparable(row: Row) -> bool:
+    """Whether a result may be compared at all."""
+    return row.not_modelled is None and row.network in networks()
+
+
+def _tried(value: float, points: tuple[Point, ...]) -> Tried:
+    """Errors of the rows at one value."""
+    if not points:
+        raise ModelError("validation: a fit without rows")
+    errors = [point.error for point in points]
+    return Tried(value, median(map(abs, errors)), median(errors), max(errors, key=abs))

@@ -1,0 +1,66 @@
+"""The fits: residuals are those of the model as it is, and the values of the model are the best of those tried."""
+
+import json
+
+import pytest
+
+from simulator import load_chip, load_network, simulate
+from simulator.chip.schema import Architecture
+from simulator.cli import main
+from simulator.schedule.solve import PHI
+from simulator.study.fits import fits
+from simulator.study.validation import book
+from simulator.units import DRAM_STREAMED_EFFICIENCY, PORT_EFFICIENCY
+
+
+def test_the_constants_are_those_of_the_model() -> None:
+    values = [fit.value for fit in fits()]
+    assert values[:3] == [PHI["layer"], PORT_EFFICIENCY, DRAM_STREAMED_EFFICIENCY]
+
+
+def test_residuals_are_those_of_the_model_as_it_is() -> None:
+    for fit in fits():
+        for point in fit.points:
+            if point.quantity == "throughput" and point.network == "vgg16":
+                assert (
+                    point.predicted
+                    == simulate(load_network("vgg16"), load_chip(point.chip), gains=False).throughput_per_s
+                )
+                assert point.error == pytest.approx(point.predicted / 21.5 - 1)
+    overlap = next(one for one in fits()[0].tried if one.value == PHI["layer"])
+    port = next(one for one in fits()[1].tried if one.value == PORT_EFFICIENCY)
+    assert (overlap.median, overlap.bias, overlap.worst) == (port.median, port.bias, port.worst)
+
+
+def test_no_value_tried_is_much_better() -> None:
+    for fit in fits():
+        if fit.tried:
+            own = next(one for one in fit.tried if one.value == fit.value)
+            assert own.median <= min(one.median for one in fit.tried) + 0.02
+            assert [one.value for one in fit.tried] == sorted(one.value for one in fit.tried)
+
+
+def test_keys_tried_do_what_the_constants_do() -> None:
+    # A port twice as wide at half the share moves the same.
+    for entry in book()["constants"]:
+        fit = entry.get("fit", {})
+        if fit.get("key") == "dram.port_bytes_per_cycle":
+            width = dict(fit["tried"])[PORT_EFFICIENCY]
+            for value, bytes_per_cycle in fit["tried"].items():
+                assert bytes_per_cycle / width == pytest.approx(value / PORT_EFFICIENCY, rel=1e-6)
+            chip = load_chip(fit["chip"])
+            assert isinstance(chip, Architecture)
+            assert chip.dram is not None
+            assert chip.dram.port_bytes_per_cycle == width
+
+
+def test_the_command_prints_and_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--fit", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)["constants"]
+    assert [one["value"] for one in found] == [fit.value for fit in fits()]
+    assert main(["validate", "--fit"]) == 0
+    assert "> 0.25" in capsys.readouterr().out
+    assert main(["validate", "--fit", "eyeriss"]) == 2
+    assert (
+        capsys.readouterr().err == "rooftile: --fit: must stand without CHIP; the constants and their rows are fixed\n"
+    )
