@@ -135,7 +135,7 @@ MISSES = (
     " modelled; and its published traffic is after compression.",
     "**NVDLA** rows are estimates of a spreadsheet, not of silicon; it rounds output channels up to 128 at every size, which"
     " [its own page](validation_nvdla.md) repeats and the model does not.",
-    "**GPUs** have no array here, so their measured results, most of the library, are not compared.",
+    "**GPUs** are the least certain of all: boost clocks, power and software differ from run to run.",
 )
 """What is known about the largest errors."""
 
