@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.study.lint import lint
     from simulator.study.memory import memory_map
     from simulator.study.sensitivity import sensitivity
+    from simulator.study.sizing import size
     from simulator.study.uncertainty import uncertainty
     from simulator.sweep.run import sweep
 
@@ -42,6 +43,7 @@ __all__ = [
     "memory_map",
     "sensitivity",
     "simulate",
+    "size",
     "sweep",
     "uncertainty",
 ]
@@ -58,6 +60,7 @@ _HOMES = {
     "memory_map": "simulator.study.memory",
     "sensitivity": "simulator.study.sensitivity",
     "simulate": "simulator.simulate",
+    "size": "simulator.study.sizing",
     "sweep": "simulator.sweep.run",
     "uncertainty": "simulator.study.uncertainty",
 }

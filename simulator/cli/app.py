@@ -20,6 +20,7 @@ from simulator.cli import (
     pareto,
     run,
     sensitivity,
+    size,
     sweep,
     validate,
 )
@@ -39,6 +40,7 @@ app.command("cost", short_help="Estimate area, bill of materials and power of a 
 app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
 app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
 app.command("lint", short_help="Check what of a chip a network never needs.")(lint.lint)
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(size.size)
 app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
 app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)

@@ -180,7 +180,9 @@ def neighbours(part: str) -> tuple[str | None, str | None]:
         return None, None
     known = dram_parts()
     own = known[part]
-    kin = [one for one in known.values() if _kind(one.name) == _kind(part) and one.width_bits == own.width_bits]
+    kin = [
+        one for one in known.values() if memory_kind(one.name) == memory_kind(part) and one.width_bits == own.width_bits
+    ]
     slower = [one for one in kin if one.bytes_per_s < own.bytes_per_s]
     faster = [one for one in kin if one.bytes_per_s > own.bytes_per_s]
     return (
@@ -189,7 +191,7 @@ def neighbours(part: str) -> tuple[str | None, str | None]:
     )
 
 
-def _kind(part: str) -> str:
+def memory_kind(part: str) -> str:
     """`lpddr`, `ddr`, `gddr` or `hbm`: what a part is whatever its generation."""
     return part.split("-", maxsplit=1)[0].rstrip("xe").rstrip("0123456789")
 

@@ -1,0 +1,272 @@
+"""The search: boxes of designs in the order of the cheapest bill in them, and the runs that decide about them."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.library import Entry
+from simulator.chip.schema import Architecture
+from simulator.errors import ChipError, InfeasibleError, NetworkError
+from simulator.graph.build import Graph
+from simulator.lowering import lower
+from simulator.pricing import priced
+from simulator.simulate import simulate
+from simulator.study.sizing_answer import Design, Served, Targets
+from simulator.study.sizing_space import Group, Space
+from simulator.units import OPERATIONS_PER_MAC
+
+MOST_TESTS = 4_000
+"""Designs tested in one search; beyond it the search gives up."""
+
+MOST_AFTER = 200
+"""Designs tested for the runners-up once the winner is known."""
+
+At = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Designs low..high, both included, of one group; or one bundled chip."""
+
+    group: Group | None
+    low: At
+    high: At
+    entry: Entry | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one design."""
+        return self.low == self.high
+
+    def halves(self) -> "tuple[Box, Box]":
+        """Cut in two along its longest side."""
+        axis = max(range(3), key=lambda side: self.high[side] - self.low[side])
+        middle = (self.low[axis] + self.high[axis]) // 2
+        below, above = list(self.high), list(self.low)
+        below[axis], above[axis] = middle, middle + 1
+        return (
+            Box(self.group, self.low, (below[0], below[1], below[2])),
+            Box(self.group, (above[0], above[1], above[2]), self.high),
+        )
+
+    def cells(self) -> tuple[slice, slice, slice]:
+        """Its designs, as the arrays of its group have them."""
+        first, second, third = (slice(low, high + 1) for low, high in zip(self.low, self.high, strict=True))
+        return first, second, third
+
+
+class GivenUpError(Exception):
+    """More designs would have to be tested than a search may."""
+
+
+class Search:
+    """Everything that was run, kept over searches for different targets."""
+
+    def __init__(
+        self,
+        mix: Sequence[tuple[Graph, float]],
+        space: Space,
+        bundled: Sequence[Entry],
+        batch: int,
+        precision: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        """mix: networks with their shares of the inferences, which sum to 1. tell: called now and then."""
+        self.mix, self.space, self.bundled = mix, space, bundled
+        self.batch, self.precision, self.tell = batch, precision, tell
+        self._runs: dict[tuple[int, At], Design | None] = {}
+        self._chips: dict[str, Design | None] = {}
+        self._demand: dict[int, list[tuple[float, float]]] = {}
+
+    @property
+    def tested(self) -> int:
+        """Designs that were run."""
+        return len(self._runs) + len(self._chips)
+
+    def find(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
+        """The cheapest designs that meet the targets: the cheapest first, then of other arrays or other memory.
+
+        Raises GivenUpError where that takes too long.
+        """
+        found: list[tuple[Box, Design]] = []
+        taken: set[Any] = set()
+        ticket, begin = count(), self.tested
+        queue = [(self._least(box, targets, taken), next(ticket), box) for box in self._all()]
+        heapq.heapify(queue)
+        while queue and len(found) < wanted:
+            least, _, box = heapq.heappop(queue)
+            if least == np.inf:
+                break
+            if found and self.tested - begin > MOST_AFTER:
+                break
+            if self.tested - begin > MOST_TESTS:
+                raise GivenUpError
+            now = self._least(box, targets, taken)
+            if now > least:
+                heapq.heappush(queue, (now, next(ticket), box))
+                continue
+            if not self._may_reach(box, targets):
+                continue
+            if not box.single:
+                for half in box.halves():
+                    heapq.heappush(queue, (self._least(half, targets, taken), next(ticket), half))
+                continue
+            design = self.run(box)
+            if design is not None and not design.misses(targets):
+                found.append((box, design))
+                taken.add(_kind(box))
+                if len(found) == 1:
+                    begin = self.tested
+        return found
+
+    def run(self, box: Box) -> Design | None:
+        """The largest design of a box, run; None where it does not run."""
+        if box.entry is not None:
+            name = box.entry.name
+            if name not in self._chips:
+                self._chips[name] = self._served(box.entry.architecture, name, {}, bundled=True)
+            return self._chips[name]
+        if box.group is None:
+            return None
+        key = box.group.number, box.high
+        if key not in self._runs:
+            try:
+                chip = box.group.design(box.high)
+            except ChipError:
+                self._runs[key] = None
+                return None
+            self.tell(f"{self.tested:,} designs tested")
+            self._runs[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), bundled=False)
+        return self._runs[key]
+
+    def _served(
+        self, chip: Architecture | None, name: str, settings: Mapping[str, Any], bundled: bool
+    ) -> Design | None:
+        """What a chip makes of the mix."""
+        cost = None if chip is None else priced(chip).cost
+        if chip is None or cost is None or cost.bill_usd is None or cost.bill_usd.best is None:
+            return None
+        served, time_s, energy_j, latency_s = [], 0.0, 0.0, 0.0
+        known = True
+        for graph, share in self.mix:
+            try:
+                run = simulate(graph, chip, self.batch, self.precision, gains=False)
+            except (InfeasibleError, ChipError, NetworkError):
+                return None
+            each_s = share / run.throughput_per_s
+            time_s, latency_s = time_s + each_s, max(latency_s, run.latency_s)
+            known = known and run.power_w is not None
+            energy_j += each_s * (run.power_w or 0.0)
+            served.append(Served(run.network, share, run.throughput_per_s, run.latency_s, run.power_w, run.bound_by))
+        power_w = energy_j / time_s if known else None
+        tops = chip.peak_tops(self.precision)
+        only = served[0].throughput_per_s if len(served) == 1 else 1.0 / time_s
+        return Design(
+            name,
+            bundled,
+            dict(settings),
+            summary(chip),
+            only,
+            latency_s,
+            power_w,
+            cost.bill_usd.best,
+            tops,
+            tuple(served),
+        )
+
+    def _all(self) -> Iterator[Box]:
+        """Every group as one box, or as single designs where more may be slower; every bundled chip."""
+        for group in self.space.groups:
+            sizes = group.bill_usd.shape
+            whole = Box(group, (0, 0, 0), (sizes[0] - 1, sizes[1] - 1, sizes[2] - 1))
+            if group.chip.power_limit_w is None and group.chip.schedule.placement == "time":
+                yield whole
+            else:
+                for at in np.ndindex(*sizes):
+                    yield Box(group, (at[0], at[1], at[2]), (at[0], at[1], at[2]))
+        for entry in self.bundled:
+            yield Box(None, (0, 0, 0), (0, 0, 0), entry)
+
+    def _least(self, box: Box, targets: Targets, taken: set[Any]) -> float:
+        """The cheapest bill in a box that the targets do not rule out from the start; infinite where there is none."""
+        if box.entry is not None:
+            cost = None if box.entry.architecture is None else priced(box.entry.architecture).cost
+            usd = np.inf if cost is None or cost.bill_usd is None or cost.bill_usd.best is None else cost.bill_usd.best
+            dear = targets.max_cost_usd is not None and usd > targets.max_cost_usd
+            return np.inf if dear or _kind(box) in taken else usd
+        if box.group is None:
+            return float(np.inf)
+        cells = box.cells()
+        bills = box.group.bill_usd[cells]
+        out = np.zeros(bills.shape, dtype=bool)
+        if targets.max_cost_usd is not None:
+            out |= bills > targets.max_cost_usd
+        if targets.max_power_w is not None:
+            least_j = box.group.mac_j * sum(
+                share * macs for (_, share), (macs, _) in zip(self.mix, self._demands(box.group), strict=True)
+            )
+            drawn = box.group.static_w[cells] + (targets.at_least_per_s or 0.0) * least_j
+            out |= drawn > targets.max_power_w
+        for memory in range(box.low[1], box.high[1] + 1):
+            if (*_arrays(box.group), memory) in taken:
+                out[:, memory - box.low[1], :] = True
+        allowed: npt.NDArray[np.float64] = np.where(out, np.inf, bills)
+        return float(allowed.min())
+
+    def _may_reach(self, box: Box, targets: Targets) -> bool:
+        """Whether the largest design of a box meets what more of everything can only help."""
+        fast = Targets(targets.at_least_per_s, targets.latency_s)
+        if not fast.given() or box.single:
+            return True
+        if box.group is not None and self._bound(box.group, box.high) < (targets.at_least_per_s or 0.0):
+            return False
+        corner = self.run(box)
+        return corner is not None and not corner.misses(fast)
+
+    def _bound(self, group: Group, at: At) -> float:
+        """No schedule of a design is faster: every MAC busy, and what does not fit the SRAM comes in once a batch [1/s]."""
+        chip = group.design(at)
+        macs_per_s = chip.peak_tops(self.precision) * 1e12 / OPERATIONS_PER_MAC
+        byte_s = 1.0 / (chip.outer_bytes_per_s or np.inf)
+        time_s = 0.0
+        for (_, share), (macs, least_bytes) in zip(self.mix, self._demands(group), strict=True):
+            outer_s = max(0.0, least_bytes - chip.sram.capacity_bytes) * byte_s / self.batch
+            time_s += share * max(macs / macs_per_s, outer_s)
+        return (1.0 + 1e-9) / time_s
+
+    def _demands(self, group: Group) -> list[tuple[float, float]]:
+        """(MACs executed an inference, compulsory bytes a batch) of every network on the arrays of a group."""
+        if group.number not in self._demand:
+            rows = []
+            for graph, _ in self.mix:
+                low = lower(graph, group.chip, self.batch, self.precision)
+                executed = sum(row.macs_executed for row in low.rows)
+                rows.append((executed / self.batch, low.compulsory_bytes))
+            self._demand[group.number] = rows
+        return self._demand[group.number]
+
+
+def summary(chip: Architecture) -> str:
+    """The four resources of a chip in one line."""
+    array, dram = chip.array, chip.dram
+    units = "no array" if array is None else f"{array.count} x {array.rows} x {array.columns} MACs"
+    memory = "no DRAM" if dram is None else f"{dram.devices} x {dram.part}"
+    return f"{units}, {chip.sram.capacity_mib:g} MiB, {memory}, {chip.clock_mhz:g} MHz"
+
+
+def _arrays(group: Group) -> tuple[int, int, int]:
+    """Arrays, rows and columns of a group."""
+    array = group.chip.array
+    return (0, 0, 0) if array is None else (array.count, array.rows, array.columns)
+
+
+def _kind(box: Box) -> Any:
+    """What two answers must differ in: the arrays or the memory, or the bundled chip."""
+    if box.entry is not None:
+        return box.entry.name
+    return None if box.group is None else (*_arrays(box.group), box.high[1])

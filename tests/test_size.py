@@ -1,0 +1,237 @@
+"""Sizing against every design of small spaces, run one by one; mixes; what cannot be reached; units; the command."""
+
+import itertools
+import json
+
+import pytest
+
+from simulator import load_chip, load_network, simulate
+from simulator.cli import main
+from simulator.cli.amounts import MONEY, POWERS, RATES, TIMES, amount
+from simulator.errors import ChipError, OptionError
+from simulator.study.sizing import CLOSE, mix_of, size
+from simulator.study.sizing_answer import Targets
+from simulator.study.sizing_space import default_axes, space_of
+
+BASE = "example_edge"
+SPACE = {
+    "array.columns": [8, 16],
+    "sram.capacity_mib": [1, 2, 4],
+    "dram.part": ["lpddr4-3200-x32", "lpddr5-5500-x32"],
+    "dram.devices": [1, 2],
+    "clock_mhz": [400, 800],
+}
+NETWORKS = {"squeezenet": 3.0, "resnet18": 1.0}
+
+
+@pytest.fixture(scope="module")
+def graphs():
+    return {name: load_network(name) for name in NETWORKS}
+
+
+@pytest.fixture(scope="module")
+def every(graphs):
+    """(settings, {network: result}) of every design."""
+    found = []
+    for values in itertools.product(*SPACE.values()):
+        settings = dict(zip(SPACE, values, strict=True))
+        chip = load_chip(BASE, set=settings)
+        found.append((settings, {name: simulate(graph, chip, gains=False) for name, graph in graphs.items()}))
+    return found
+
+
+def meets(run, targets):
+    limits = Targets(**targets)
+    return (
+        (limits.at_least_per_s is None or run.throughput_per_s >= limits.at_least_per_s)
+        and (limits.latency_s is None or run.latency_s <= limits.latency_s)
+        and (limits.max_power_w is None or run.power_w <= limits.max_power_w)
+        and (limits.max_cost_usd is None or run.cost["bill_usd"]["best"] <= limits.max_cost_usd)
+    )
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        {"at_least_per_s": 300},
+        {"at_least_per_s": 900},
+        {"at_least_per_s": 1200, "max_power_w": 1.4},
+        {"latency_s": 1e-3},
+        {"at_least_per_s": 1000, "latency_s": 9e-4, "max_cost_usd": 40},
+        {"at_least_per_s": 1500, "max_power_w": 2.5, "max_cost_usd": 30},
+    ],
+)
+def test_the_cheapest_of_every_design(graphs, every, targets):
+    found = size(graphs["squeezenet"], BASE, **targets, vary=SPACE, bundled=False)
+    bills = [runs["squeezenet"].cost["bill_usd"]["best"] for _, runs in every if meets(runs["squeezenet"], targets)]
+    assert found.designs == len(every) == 48
+    if not bills:
+        assert found.winner is None
+        assert len(found.failing) == len(targets)
+        return
+    assert found.winner.bill_usd == min(bills)
+    run = simulate(graphs["squeezenet"], load_chip(BASE, set=dict(found.winner.settings)), gains=False)
+    assert found.winner.throughput_per_s == run.throughput_per_s
+    assert found.winner.bill_usd == run.cost["bill_usd"]["best"]
+    assert (found.winner.power_w, found.winner.latency_s) == (pytest.approx(run.power_w, rel=1e-12), run.latency_s)
+    assert not found.winner.misses(Targets(**targets))
+    order = [design.bill_usd for design in (found.winner, *found.runners_up)]
+    assert order == sorted(order)
+    assert all(bill in bills for bill in order)
+    for one in found.neighbours:
+        if one.design is not None and one.design.bill_usd < found.winner.bill_usd:
+            assert one.misses
+
+
+def test_a_mix_is_the_weighted_harmonic_mean(graphs, every):
+    found = size(
+        {graphs[name]: share for name, share in NETWORKS.items()}, BASE, at_least_per_s=500, vary=SPACE, bundled=False
+    )
+    bills = []
+    for _, runs in every:
+        time_s = sum(NETWORKS[name] / 4 / run.throughput_per_s for name, run in runs.items())
+        if 1 / time_s >= 500:
+            bills.append(runs["squeezenet"].cost["bill_usd"]["best"])
+    assert found.winner.bill_usd == min(bills)
+    rates = {one.network: one.throughput_per_s for one in found.winner.served}
+    assert found.winner.throughput_per_s == pytest.approx(1 / (0.75 / rates["squeezenet"] + 0.25 / rates["resnet18"]))
+    assert found.winner.latency_s == max(one.latency_s for one in found.winner.served)
+    times = {one.network: one.share / one.throughput_per_s for one in found.winner.served}
+    power = sum(times[one.network] * one.power_w for one in found.winner.served) / sum(times.values())
+    assert found.winner.power_w == pytest.approx(power)
+
+
+def test_what_cannot_be_reached_and_how_near_it_is(graphs, every):
+    runs = [runs["squeezenet"] for _, runs in every]
+    found = size(graphs["squeezenet"], BASE, at_least_per_s=1e5, max_cost_usd=20, vary=SPACE, bundled=False)
+    assert found.winner is None
+    best = {one.target: one for one in found.failing}
+    within = max(run.throughput_per_s for run in runs if run.cost["bill_usd"]["best"] <= 20)
+    assert within * (1 - CLOSE) <= best["at_least_per_s"].reached <= within
+    assert best["max_cost_usd"].reached is None  # no money buys it in this space
+    dear = size(graphs["squeezenet"], BASE, at_least_per_s=1000, max_cost_usd=10, vary=SPACE, bundled=False)
+    cost = next(one for one in dear.failing if one.target == "max_cost_usd")
+    cheapest = min(run.cost["bill_usd"]["best"] for run in runs if run.throughput_per_s >= 1000)
+    assert cost.reached == cheapest
+
+
+def test_more_power_limits_than_speed(graphs, every):
+    """Where a chip limits its own power, more may be slower: designs are then taken one by one."""
+    limited = load_chip(BASE, set={"power_limit_w": 30})
+    found = size(graphs["squeezenet"], limited, at_least_per_s=900, vary=SPACE, bundled=False)
+    runs = [runs["squeezenet"] for _, runs in every]
+    assert found.winner.bill_usd <= min(run.cost["bill_usd"]["best"] for run in runs if run.throughput_per_s >= 900) * (
+        1 + 1e-9
+    )
+
+
+def test_the_default_space_is_around_the_base():
+    chip = load_chip(BASE)
+    axes = default_axes(chip)
+    assert axes["array.count"] == (2, 4, 8, 16)
+    assert chip.clock_mhz == max(axes["clock_mhz"])
+    assert chip.dram.part in axes["dram.part"]
+    small = {key: axes[key][:2] for key in ("array.count", "feed", "sram.capacity_mib")}
+    space = space_of(chip, small, "int8")
+    assert space.designs == 8
+    for group in space.groups:
+        ratio = group.chip.array.macs / chip.array.macs
+        assert group.chip.interconnect.bytes_per_cycle in (256 * ratio, 128 * ratio)
+        assert group.chip.vector.lanes == 256 * ratio
+    lone = default_axes(load_chip("inferx_x1"))
+    assert "array.columns" not in lone
+
+
+def test_a_bundled_chip_may_answer(graphs):
+    found = size(graphs["squeezenet"], BASE, at_least_per_s=8000, vary={"array.columns": [16]})
+    assert found.winner.bundled
+    assert found.bundled >= 3
+    run = simulate(graphs["squeezenet"], found.winner.chip, gains=False)
+    assert found.winner.throughput_per_s == run.throughput_per_s
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "value"),
+    [
+        ("1000/s", RATES, 1000.0), ("1e3", RATES, 1000.0), ("1.5k/s", RATES, 1500.0), ("60/min", RATES, 1.0),
+        ("5ms", TIMES, 5e-3), ("20 us", TIMES, 20e-6), ("10", POWERS, 10.0), ("500mW", POWERS, 0.5), ("2", MONEY, 2.0),
+        ("$25", MONEY, 25.0), ("25 USD", MONEY, 25.0), ("1,000", RATES, 1000.0),
+    ],
+)  # fmt: skip
+def test_amounts(text, units, value):
+    assert amount("--x", text, units, "1") == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "units", "message"),
+    [
+        ("5", TIMES, "must have a unit; one of s, ms, us"),
+        ("5m", TIMES, "unknown unit 'm'; did you mean"),
+        ("fast", RATES, "must be a number above 0 with its unit"),
+        ("0", POWERS, "must be a number above 0"),
+        ("-3", MONEY, "must be a number above 0 with its unit"),
+        ("$5W", POWERS, "must be a number above 0 with its unit"),
+        ("1e400", RATES, "must be a number above 0"),
+    ],
+)
+def test_amounts_that_are_none(text, units, message):
+    with pytest.raises(OptionError, match=message.replace("(", r"\(")):
+        amount("--x", text, units, "1")
+
+
+def test_the_command_prints_writes_and_draws(tmp_path, capsys):
+    picture = tmp_path / "z.svg"
+    vary = ["--vary", "sram.capacity_mib=1,2", "--vary", "clock_mhz=400,800", "--no-bundled"]
+    assert main(["size", "squeezenet", "--at-least", "900/s", *vary, "--plot", str(picture)]) == 0
+    out = capsys.readouterr().out
+    assert "Cheapest" in out
+    assert "What binds" in out
+    assert "at least 900/s" in picture.read_text()
+    mix = ["--network", "squeezenet@128:2", "--network", "resnet18:1"]
+    assert main(["size", *mix, "--latency", "1us", *vary, "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["winner"] is None
+    assert data["failing"][0]["reached"] > 1e-6
+    assert [share for _, share in data["networks"]] == [2 / 3, 1 / 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["squeezenet"], "--at-least: missing"),
+        (["--at-least", "1"], "NETWORK: missing"),
+        (["squeezenet", "--network", "resnet18", "--at-least", "1"], "NETWORK: must be left out"),
+        (["squeezenet", "--latency", "5"], "--latency: must have a unit"),
+        (["--network", "squeezenet:none", "--at-least", "1"], "share must be a number above 0"),
+        (["--network", "squeezenet@x", "--at-least", "1"], "size must be a whole number"),
+        (["squeezenet", "--at-least", "1", "--vary", "sram.capasity_mib=1,2"], "did you mean"),
+        (["squeezenet", "--at-least", "1", "--vary", "batch=1,2"], "must be a key of the chip"),
+        (["squeezenet", "--at-least", "1", "--chip", "nvdla_64"], "only an accelerator has a bill"),
+        (["squeezenet", "--at-least", "1", "--chip", "groq_tsp", "--vary", "dram.devices=1,2"], "dram"),
+    ],
+)
+def test_mistakes_are_one_line(options, message, capsys):
+    assert main(["size", *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_calls_that_make_no_sense(graphs):
+    with pytest.raises(OptionError, match="must have a target"):
+        size(graphs["squeezenet"])
+    with pytest.raises(OptionError, match="target of speed"):
+        size(graphs["squeezenet"], max_cost_usd=3)
+    with pytest.raises(OptionError, match="latency_s: must be a number above 0"):
+        size(graphs["squeezenet"], latency_s=-1.0)
+    with pytest.raises(OptionError, match="weight must be a number above 0"):
+        mix_of({"squeezenet": 0})
+    with pytest.raises(OptionError, match="at most 2,000,000 designs"):
+        size(
+            graphs["squeezenet"],
+            at_least_per_s=1,
+            vary={"clock_mhz": "1:100:/2000", "sram.capacity_mib": "1:100:/2000"},
+        )
+    with pytest.raises(ChipError, match="array"):
+        size(graphs["squeezenet"], at_least_per_s=1, vary={"array.rows": [10**9]})
