@@ -96,6 +96,14 @@ def test_a_dram_that_is_never_needed():
     assert one.change_usd < 0.0
 
 
+def test_a_power_limit_that_binds_is_what_starves():
+    found = lint("resnet18", "t4", batch=8)
+    one = next(finding for finding in found.findings if finding.rule == "starved" and finding.resource == "power limit")
+    assert one.change >= STARVED
+    assert not [finding for finding in found.findings if finding.rule == "overhead" and finding.change <= SAME]
+    assert exchanged(load_chip("t4")) == narrower(load_chip("t4")) == []
+
+
 def test_settings_are_what_the_command_takes():
     assert settings_of({"dram": None, "sram.capacity_mib": 2.5}) == ("dram=null", "sram.capacity_mib=2.5")
 

@@ -111,6 +111,13 @@ def test_a_chip_without_a_bill_has_throughput_alone():
     assert any("no bill" in note for note in found.notes)
 
 
+def test_a_gpu_has_multiprocessors_and_a_power_limit():
+    known = {lever.key: lever for lever in levers(load_chip("t4"))}
+    assert (known["array.count"].down, known["array.count"].up) == (36, 44)
+    assert (known["power_limit_w"].down, known["power_limit_w"].up) == (63, 77)
+    assert "array.columns" not in known
+
+
 def test_a_step_that_cannot_run_says_why():
     chip = load_chip("example_edge", set={"sram.capacity_mib": 0.5, "vector.lanes": 65536})
     found = sensitivity(NETWORK, chip)

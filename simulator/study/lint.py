@@ -55,6 +55,9 @@ BUSY = 0.75
 MOST_LAYERS = 4
 """Layers named in a finding."""
 
+LITTLE = 0.05
+"""An SRAM of which less than this share can go is as large as it must be. [-]"""
+
 TOGETHER = "together"
 """Resource of the finding about all that is not needed."""
 
@@ -89,6 +92,12 @@ class Need:
     def resource(self) -> str:
         """What it is, with its unit."""
         return RESOURCES[self.key]
+
+    @property
+    def spare(self) -> bool:
+        """Whether so much can go that it is worth a finding."""
+        little = self.key == "sram.capacity_mib" and self.needed > (1 - LITTLE) * self.there
+        return self.kept is not None and not little
 
 
 @dataclass(frozen=True)
@@ -305,11 +314,11 @@ def _unneeded(subject: _Subject, need: Need) -> Finding | str:
     """A finding where something can go, else what was checked."""
     name, _, unit = need.resource.partition(", ")
     unit = f" {unit}" if unit else ""
-    if need.kept is None:
+    if need.kept is None or not need.spare:
         if need.less is None:
             return ""
         loses = "it does not run" if need.loss is None else f"throughput falls by {100 * need.loss:.2g} %"
-        return f"{name}: {need.there}{unit} needed, with {need.less} {loses}"
+        return f"{name}: {need.needed}{unit} needed, with {need.less} {loses}"
     limit = "" if need.loss is None else f"; with {need.less} it falls by {100 * need.loss:.2g} %"
     message = f"{need.there}{unit}, of which {need.needed} keep the throughput{limit}"
     if need.key in ("dram.part", "host.link"):
@@ -370,6 +379,8 @@ def _loading(subject: _Subject, run: Result) -> Finding | str:
         return f"loading weights into the array: {100 * share:.2g} % of the time"
     changes = {"array.weights_double_buffered": True}
     _, found = subject.changed(changes)
+    if (subject.share(found) or 0.0) <= SAME:
+        return f"loading weights into the array: {100 * share:.2g} % of the time, hiding it gains nothing"
     message = f"loading weights takes {100 * share:.0f} % of the time; a second set in the array hides it"
     return _proved(subject, "weight-loading", "array", message, changes, found, None)
 
@@ -381,6 +392,8 @@ def _overhead(subject: _Subject, run: Result) -> Finding | str:
         return f"command overhead: {100 * share:.2g} % of the time"
     changes = {"overhead_us": 0}
     _, found = subject.changed(changes)
+    if (subject.share(found) or 0.0) <= SAME:
+        return f"command overhead: {100 * share:.2g} % of the time, without it something else takes its place"
     message = f"the fixed {subject.chip.overhead_us:g} us of each layer take {100 * share:.0f} % of the time"
     return _proved(subject, "overhead", "command overhead", message, changes, found, None)
 
@@ -402,7 +415,7 @@ def _without_dram(subject: _Subject) -> Finding | str:
 
 def _together(subject: _Subject, needs: Sequence[Need]) -> Finding | None:
     """Everything that is not needed taken away at once."""
-    changes = {need.key: need.needed for need in needs if need.kept is not None}
+    changes = {need.key: need.needed for need in needs if need.spare}
     if len(changes) < 2:
         return None
     _, found = subject.changed(changes)

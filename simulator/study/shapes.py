@@ -25,7 +25,7 @@ def exchanged(chip: Architecture) -> list[dict[str, Any]]:
     Only axes over which loops can be spread are made longer.
     """
     array = chip.array
-    if array is None:
+    if array is None or array.kind == "sm":
         return []
     sizes = _sizes(array)
     return [
@@ -40,7 +40,7 @@ def exchanged(chip: Architecture) -> list[dict[str, Any]]:
 def narrower(chip: Architecture) -> list[dict[str, Any]]:
     """Changes of `array` that leave units away: rows, columns or both cut to powers of two, down to an eighth."""
     array = chip.array
-    if array is None:
+    if array is None or array.kind == "sm":  # the shape of a multiprocessor is no choice
         return []
     choices = {axis: [size, *_below(size)] for axis, size in _sizes(array).items() if axis != "count"}
     found = [

@@ -17,7 +17,7 @@ from simulator.simulate import simulate
 from simulator.sweep.variants import changed_chip
 
 SHARE = 0.1
-"""Of MACs and clock: a step is the whole number nearest to this share, at least 1. [-]"""
+"""Of MACs, clock and power limit: a step is the whole number nearest to this share, at least 1. [-]"""
 
 MOST_MIB = 1.0
 """Step of the SRAM [MiB]; a quarter of an SRAM of less than four times as much."""
@@ -42,6 +42,7 @@ RESOURCES = {
     "interconnect.bytes_per_cycle": "interconnect, bytes a cycle",
     "vector.lanes": "vector lanes",
     "host.link": "host link",
+    "power_limit_w": "power limit, W",
 }
 """Keys that have steps, as people call them."""
 
@@ -134,8 +135,8 @@ def step_usd(
 def levers(chip: Architecture) -> list[Lever]:
     """Every key of a chip that has steps, MACs first.
 
-    MACs by rows, columns and arrays, and the clock, by about a tenth; SRAM by 1 MiB; DRAM by one device and by the next
-    part of its kind and width; widths by a factor of two; the host link by the next number of lanes.
+    MACs by rows, columns and arrays, the clock and a power limit by about a tenth; SRAM by 1 MiB; DRAM by one device and by
+    the next part of its kind and width; widths by a factor of two; the host link by the next number of lanes.
     """
     found = _arrays(chip)
     clock = float(chip.clock_mhz)
@@ -154,6 +155,9 @@ def levers(chip: Architecture) -> list[Lever]:
     found.append(_doubled("interconnect.bytes_per_cycle", chip.interconnect.bytes_per_cycle))
     found.append(_doubled("sram.bytes_per_cycle", chip.sram.bytes_per_cycle))
     found.append(_doubled("vector.lanes", chip.vector.lanes))
+    if chip.power_limit_w is not None:
+        limit = float(chip.power_limit_w)
+        found.append(Lever("power_limit_w", short(limit), short(limit * (1 - SHARE)), short(limit * (1 + SHARE))))
     if chip.host is not None:
         slower, faster = links(chip.host.link)
         if slower or faster:
@@ -162,13 +166,14 @@ def levers(chip: Architecture) -> list[Lever]:
 
 
 def _arrays(chip: Architecture) -> list[Lever]:
-    """Rows, columns and number of arrays, where loops can be spread over them; 1 is left alone, it has no tenth."""
+    """Rows, columns and number of arrays, where work can be spread over them; 1 is left alone, it has no tenth."""
     if chip.array is None:
         return []
     found = []
     for name in ("count", "rows", "columns"):
         value = getattr(chip.array, name)
-        if value > 1 and getattr(chip.array.unroll, name):
+        spread = name == "count" if chip.array.kind == "sm" else bool(getattr(chip.array.unroll, name))
+        if value > 1 and spread:
             step = max(1, round(SHARE * value))
             found.append(Lever(f"array.{name}", value, value - step, value + step))
     return found
