@@ -29,7 +29,7 @@ SPLITS = (1, 2, 4)
 """Parts of the reduction that may run in blocks of their own, whose sums are added afterwards."""
 
 ON_LANES = len(BLOCKS) * len(SPLITS)
-"""Code of a layer that runs on the vector lanes: one channel a group leaves nothing for a matrix unit to share."""
+"""Code of a layer that runs on the vector lanes: one channel a group, or one pixel, leaves a matrix unit nothing to share."""
 
 SUM_WIDTH = 4
 """Bytes of a partial sum."""
@@ -59,9 +59,9 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
         written = outputs * (shape.out_width if parts == 1 else 2.0 * SUM_WIDTH * parts)
         feed = blocks * (rows + columns) * length * shape.in_width + written
         out[code] = _row(ideal, each * one, waiting, feed, spec)
-    if c == 1 and k == 1:
+    if (c == 1 and k == 1) or n * p * q == 1:
         plane = shape.plane[0] * shape.plane[1]
-        feed = (g * n * plane + g * r * s) * shape.in_width + outputs * shape.out_width
+        feed = g * (n * c * plane + k * c * r * s) * shape.in_width + outputs * shape.out_width
         macs = shape.macs / shape.steps
         out[ON_LANES] = _row(ideal, max(ideal, macs / spec.lanes), float(GPU_BLOCK_CYCLES), feed, spec)
     return out * shape.steps  # of a recurrence, one after another

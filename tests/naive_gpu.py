@@ -51,9 +51,9 @@ def best(extents, width, out_width, chip, lanes, plane):
             if one is not None:
                 found.append(one)
     g, n, k, c, p, q, r, s = extents
-    if c == k == 1:
-        feed = (g * n * plane[0] * plane[1] + g * r * s) * width + g * n * p * q * out_width
-        macs = g * n * p * q * r * s
+    if c == k == 1 or n == p == q == 1:
+        feed = g * (n * c * plane[0] * plane[1] + k * c * r * s) * width + g * n * p * q * k * out_width
+        macs = g * n * p * q * k * c * r * s
         cycles = max(macs / lanes, macs / (chip[0] * chip[1])) + START_CYCLES
         found.append((max(cycles, feed / (chip[2] * CACHE), feed / (chip[3] * CACHE)), feed))
     return min(found)

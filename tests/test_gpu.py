@@ -10,9 +10,11 @@ from test_sweep_engine import check_equal
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.blocks import frontier
 from simulator.candidates import Shape
+from simulator.cli import main
 from simulator.errors import ChipError
 from simulator.graph.build import NetworkBuilder
 from simulator.lowering import array_spec, lower
+from simulator.report.layers import short_tiling
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def test_blocks_are_those_of_the_slow_twin():
         else:
             g, k, c = rng.choice([1, 1, 3]), rng.randint(1, 700), rng.randint(1, 300)
         r = rng.choice([1, 3])
-        n, p, q = rng.randint(1, 4), rng.randint(1, 40), rng.randint(1, 40)
+        n, p, q = (1, 1, 1) if rng.random() < 0.1 else (rng.randint(1, 4), rng.randint(1, 40), rng.randint(1, 40))
         shape = Shape(
             (g, n, k, c, p, q, r, r),
             padding=(r // 2, r // 2),
@@ -87,6 +89,18 @@ def test_a_result_adds_up(network):
         assert result.layers[1].tiling == {"thread_block": "none", "runs_on": "vector lanes"}
         assert set(result.layers[0].tiling) == {"thread_block", "split_reduction"}
         assert all(0.0 <= saved <= period_s for saved in result.gain_if_infinite.values())
+
+
+def test_tables_say_thread_blocks_and_a_cache(network, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "130")
+    path = "t4"
+    assert main(["run", "mobilenet_v1", "--chip", path, "--layers"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "of a thread block" in shown
+    assert "vector lanes" in shown
+    assert main(["batch", "mobilenet_v1", "--chip", path, "--batch", "1,8"]) == 0
+    assert "The SRAM is a cache: of a tensor above half of it (2 MiB)" in " ".join(capsys.readouterr().out.split())
+    assert len({short_tiling(layer.tiling) for layer in simulate(network, path).layers if layer.tiling}) > 1
 
 
 def test_steps_of_a_recurrence_run_one_after_another():

@@ -108,6 +108,10 @@ def _overflow_lines(found: BatchCurve) -> list[str]:
     if found.resident_up_to is None:
         if found.keeps:
             return ["This chip places its layers in space, or has too many tensors to keep them all: no batch is told."]
+        if found.caches:
+            return [
+                f"The SRAM is a cache: of a tensor above half of it ({size}), the rest goes through the {found.outer}."
+            ]
         return [f"This chip keeps no tensors in the SRAM between layers: all activations go through the {found.outer}."]
     if found.overflows_at is None:
         return [f"All activations fit the SRAM ({size}) at every batch up to {found.resident_up_to}."]

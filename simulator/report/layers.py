@@ -28,6 +28,9 @@ LETTERS = {
 STREAMED = {"inputs": "~I", "weights": "~W", "outputs": "~O"}
 """The operand that passes by instead of being held."""
 
+BLOCKS = "Tiling: rows (pixels) x columns (output channels) of a thread block | parts of the reduction in blocks of their own."
+"""What the tilings of a GPU mean."""
+
 LEGEND = (
     "Tiling: tile in the SRAM | order of the loops, outermost first | spread over the array | ~ streamed, not held.\n"
     "G groups, N batch, K output channels, C input channels, P x Q output, R x S kernel; "
@@ -40,7 +43,8 @@ ROOM_FOR_TILING = 105
 
 def layer_section(result: Result, width: int) -> list[RenderableType]:
     """Return the table of the layers and what its tilings mean, for a page `width` characters wide."""
-    legend = LEGEND if width >= ROOM_FOR_TILING else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json."
+    known = BLOCKS if any("thread_block" in layer.tiling for layer in result.layers) else LEGEND
+    legend = known if width >= ROOM_FOR_TILING else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json."
     return [layer_table(result, width), Text(legend, style="dim")]
 
 
@@ -123,6 +127,8 @@ def short_tiling(tiling: Mapping[str, Any]) -> str:
     >>> short_tiling({"tile": tile, "order": "CKNPQ", "streamed": "weights", "unrolling": unrolling})
     'k32 c256 p14 q14 | CKNPQ | CRS64 PQ2 | ~W'
     """
+    if "thread_block" in tiling:
+        return str(tiling.get("runs_on") or f"{tiling['thread_block']} | {tiling['split_reduction']}")
     tile = " ".join(f"{name}{size}" for name, size in tiling.get("tile", {}).items() if size > 1)
     unrolling = " ".join(f"{LETTERS.get(name, name)}{factor}" for name, factor in tiling.get("unrolling", {}).items())
     words = (tile, tiling.get("order"), unrolling, STREAMED.get(tiling.get("streamed", "")))

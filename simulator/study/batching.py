@@ -93,6 +93,8 @@ class BatchCurve:
     points: tuple[BatchPoint, ...]
     keeps: bool
     """Whether the chip keeps tensors in the SRAM between layers."""
+    caches: bool
+    """Whether its SRAM is a cache that keeps what fits of each tensor, without a plan."""
     resident_up_to: int | None
     """Largest batch, up to the largest asked for, at which all activations can be resident; 0: not even one item's. None
     where the chip does not keep them all."""
@@ -156,6 +158,7 @@ def batch_curve(
         outer="DRAM" if machine.dram is not None else "host link",
         points=tuple(points),
         keeps=machine.schedule.residency == "optimal",
+        caches=pools(sizes[0]).low.cached_bytes > 0.0,
         resident_up_to=up_to,
         published=tuple(published_points(graph, machine, precision, most, changed)),
     )
@@ -208,6 +211,8 @@ def enough_sram(pool: Pool) -> float | None:
 
     None where the chip keeps no tensors between layers, or there are too many to keep them all.
     """
+    if pool.low.cached_bytes > 0.0:
+        return None
     live = live_bytes(pool.low)
     plan, needs = pool.moves, np.empty(len(live))
     for step in range(len(live)):
