@@ -46,7 +46,7 @@ class Row:
     output: int
     output_bytes: float
     least_footprint: float
-    """SRAM bytes of vector work: a few vectors of each operand."""
+    """SRAM bytes of vector work: two vectors of each operand, or all of it."""
     inner_bytes: float = 0.0
     """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
     loop: str = ""
@@ -227,7 +227,9 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         fixed_bytes=table_rows,
         output=step.output,
         output_bytes=output_bytes,
-        least_footprint=2.0 * lanes * width * (len(reads) + 1) if shape is None else 0.0,
+        least_footprint=sum(min(2.0 * lanes * width, size) for size in (output_bytes, *(size for _, size in reads)))
+        if shape is None
+        else 0.0,
         loop=layer.loop,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
     )

@@ -11,7 +11,17 @@ from simulator import load_network, simulate
 from simulator.chip.library import entry, library
 from simulator.cli import main
 from simulator.errors import ChipError
-from simulator.study.claim import CAPACITIES_MIB, Demand, demand_of, dram_need, first, judge, least_devices, least_sram
+from simulator.study.claim import (
+    CAPACITIES_MIB,
+    Demand,
+    demand_of,
+    dram_need,
+    first,
+    ideal,
+    judge,
+    least_devices,
+    least_sram,
+)
 from simulator.units import MIB
 
 RESNET = load_network("resnet50")
@@ -141,3 +151,17 @@ def test_bad_input_is_one_line(arguments, message, capsys):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("network", ["bert_base", "resnet50_v2", "yolov5s"])
+def test_an_ideal_machine_runs_vector_work_that_does_not_fuse(network):
+    """It is at least as fast as the chip, and as its MACs allow where neither DRAM nor SRAM is short."""
+    chip = library()["inferx_x1"]
+    verdict = judge(chip, load_network(network), 20.0, 1)
+    machine, own = (
+        next(bound.available for bound in verdict.bounds if text in bound.name) for text in ("ideal", "modelled")
+    )
+    assert machine >= own
+    free = ideal(8.0, 1024.0, 1e12)
+    result = simulate(network, free, gains=False)
+    assert result.latency_s == pytest.approx(2 * result.macs / 8e12, rel=0.05)

@@ -153,7 +153,9 @@ def least_devices(need_bytes_per_s: float, device_bytes_per_s: float) -> int:
 
 def ideal(peak_tops: float, sram_mib: float, dram_bytes_per_s: float, winograd: bool = False) -> Architecture:
     """A machine of given resources and no losses: every MAC busy in every layer, nothing but MACs and DRAM takes time."""
-    rate = 65_536.0  # MACs a cycle of its one unit; the clock makes up the rest
+    # MACs a cycle of its one unit: as few as a clock of at most 50 GHz allows, so that the vectors of a unit beside it, which
+    # does sixteen operations a MAC and so takes next to no time, fit any SRAM.
+    rate = 2.0 ** max(0, math.ceil(math.log2(peak_tops * 1e12 / 2 / 50e9)))
     return Architecture.model_validate(
         {
             "schema": 1,
@@ -168,7 +170,7 @@ def ideal(peak_tops: float, sram_mib: float, dram_bytes_per_s: float, winograd: 
                 "part": "custom", "devices": 1, "gb_per_s_per_device": dram_bytes_per_s / GB, "measured_efficiency": 1.0,
             },
             "interconnect": {"bytes_per_cycle": 2.0**30},
-            "vector": {"lanes": 2**24, "fuses": ("relu", "add", "pool", "concat")},
+            "vector": {"lanes": 16 * int(rate), "fuses": ("relu", "add", "pool", "concat")},
             "schedule": {"residency": "optimal", "overlap": "network"},
         }
     )  # fmt: skip
