@@ -1,5 +1,6 @@
 """One chip x one graph -> `Result`: the whole pipeline in a few straight lines."""
 
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from simulator.gains import gains as gains_of
 from simulator.graph.build import Graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
+from simulator.kept import Kept
 from simulator.lowering import Lowered, lower
 from simulator.pricing import PowerLimit, power_limit
 from simulator.result import Result
@@ -25,7 +27,12 @@ from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
 from simulator.units import CACHE_SHARE
 
-_pools: "weakref.WeakKeyDictionary[Graph, dict[Any, dict[int, Pool]]]" = weakref.WeakKeyDictionary()
+MOST_POOL_BYTES = 80 * 2**20
+"""Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
+
+_pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)
+_numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
+_next = itertools.count()
 
 
 def simulate(
@@ -107,7 +114,7 @@ def machine_of(chip: Architecture) -> Machine:
 
 
 def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[int], Pool]:
-    """Gives the moves and frontiers of a network on a chip at any batch; kept for as long as the graph lives if it is frozen."""
+    """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen."""
     array = chip.array
     key = (
         precision, chip.vector, chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle,
@@ -115,14 +122,28 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
         chip.sram.capacity_bytes if array is not None and array.kind == "sm" else None,
     )  # fmt: skip
-    known = _pools.setdefault(graph, {}).setdefault(key, {}) if nx.is_frozen(graph) else {}
+    number = _number_of(graph) if nx.is_frozen(graph) else None
+    own: dict[int, Pool] = {}  # what this caller has in hand stays whatever else is let go
 
     def pool_of(batch: int) -> Pool:
-        if batch not in known:
+        if batch in own:
+            return own[batch]
+        found = None if number is None else _pools.get((number, key, batch))
+        if found is None:
             optimal = chip.schedule.residency == "optimal"
-            keep = chip.keeps_weights
             low = lower(graph, chip, batch, precision)
-            known[batch] = build_pool(low, float(chip.vector.lanes), optimal, keep)
-        return known[batch]
+            found = build_pool(low, float(chip.vector.lanes), optimal, chip.keeps_weights)
+            if number is not None:
+                _pools.put((number, key, batch), found)
+        own[batch] = found
+        return found
 
     return pool_of
+
+
+def _number_of(graph: Graph) -> int:
+    """A number for a graph, never used again; its pools go with the graph."""
+    if graph not in _numbers:
+        number = _numbers[graph] = next(_next)
+        weakref.finalize(graph, _pools.drop, lambda key: key[0] == number).atexit = False
+    return _numbers[graph]

@@ -3,6 +3,7 @@
 import time
 
 from simulator import blocks, cache
+from simulator.kept import Kept
 from simulator.tiling import Frontier, Shape, Tables, build_tables, frontier
 from simulator.unrolling import ArraySpec
 
@@ -10,12 +11,15 @@ WORTH_KEEPING_S = 0.005
 """A frontier that takes less to build is not written to disk: reading it would hardly be faster. [s]"""
 
 
+MOST_BYTES = 24 * 2**20
+"""Frontiers in memory; those used longest ago go. [B]"""
+
+
 class Store:
     """Frontiers in memory, and on disk where they took long. (Tables are memoised by `build_tables`.)"""
 
-    def __init__(self) -> None:
-        self._frontiers: dict[tuple[Shape, ArraySpec], dict[int, Frontier]] = {}
-        self._names: dict[tuple[Shape, ArraySpec], str] = {}
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._frontiers: Kept[tuple[Shape, ArraySpec], dict[int, Frontier]] = Kept(most_bytes)
 
     def tables(self, shape: Shape, spec: ArraySpec) -> Tables:
         """Candidate tables of a layer."""
@@ -26,17 +30,17 @@ class Store:
         key = (shape, spec)
         if spec.kind == "sm":
             return blocks.frontier(shape, spec, resident)
-        if key not in self._frontiers:
-            self._names[key] = cache.name_of(shape, spec)
-            self._frontiers[key] = {mask: Frontier(*points) for mask, points in cache.load(self._names[key]).items()}
-        known = self._frontiers[key]
+        known = self._frontiers.get(key)
+        if known is None:
+            loaded = cache.load(cache.name_of(shape, spec))
+            known = self._frontiers.put(key, {mask: Frontier(*points) for mask, points in loaded.items()})
         if resident not in known:
             tables = build_tables(shape, spec)
             begin = time.perf_counter()
             known[resident] = frontier(shape, spec, resident, tables)
             if time.perf_counter() - begin > WORTH_KEEPING_S:
                 kept = {mask: (f.footprint, f.bytes_, f.cycles, f.codes) for mask, f in known.items()}
-                cache.save(self._names[key], kept)
+                cache.save(cache.name_of(shape, spec), kept)
         return known[resident]
 
 

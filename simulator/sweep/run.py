@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
 import numpy as np
 
 from simulator import __version__
@@ -24,7 +25,7 @@ from simulator.sweep import folder as store
 from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
-from simulator.sweep.variants import Columns, Space
+from simulator.sweep.variants import Columns, Group, Space
 
 if TYPE_CHECKING:
     import polars as pl
@@ -132,6 +133,8 @@ def _space(
     if not isinstance(chip, str) and settings:
         raise OptionError("set: must be left out where the chip is given as an Architecture")
     given = dict(params or {})
+    if not isinstance(network, str) and not nx.is_frozen(network):
+        network = nx.freeze(network.copy())  # what is derived from it is kept beside it
 
     def build(values: Mapping[str, Any]) -> Graph:
         if isinstance(network, str):
@@ -208,19 +211,53 @@ def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
 
 
 def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
-    """One chunk as a table, its slices on the threads of `workers`."""
-    import polars as pl  # noqa: PLC0415
+    """One chunk as a table, on the threads of `workers`.
 
+    Group after group, so that the frontiers of an array are needed once a chunk however the points are ordered: many
+    groups side by side, of few groups their points in slices.
+    """
     low, high = space.plan.bounds(number)
-    # Two slices a thread even out the load; slices too small would share less.
-    pieces = max(1, min(2 * workers._max_workers, (high - low) // 2048))
-    edges = np.linspace(low, high, pieces + 1).astype(int).tolist()
-    # What the first points need is built before the threads begin, so that no two search the same frontiers.
-    first = space.groups(low, low + 1)[0][0]
-    if first.pool_of is not None:
-        first.pool_of(first.batch)
-    tables = workers.map(lambda span: slice_table(space, *span), pairwise(edges))
-    return pl.concat(list(tables))
+    block = empty_block(high - low)
+    groups = space.groups(low, high)
+    pieces = 1 if len(groups) >= 2 * workers._max_workers else 2 * workers._max_workers
+    if pieces == 1:
+        # One by one on this thread: kernels are compiled, and what networks share is built, once.
+        first, groups = groups[:1], groups[1:]
+        _fill(space, block, first[0])
+        list(workers.map(lambda group: _fill(space, block, group), groups))
+    for group in groups if pieces > 1 else ():
+        variant = group[0]
+        if (pool_of := variant.pool_of) is not None:
+            pool_of(variant.batch)  # built before the threads begin, so that no two search the same frontiers
+        list(workers.map(lambda part: _fill(space, block, part), _slices(group, pieces)))
+    return _frame(space.values(low, high), block)
+
+
+def slice_table(space: Space, low: int, high: int) -> "pl.DataFrame":
+    """Points low..high - 1 as a table, on this thread."""
+    block = empty_block(high - low)
+    for group in space.groups(low, high):
+        _fill(space, block, group)
+    return _frame(space.values(low, high), block)
+
+
+def _fill(space: Space, block: Block, group: Group) -> None:
+    """Evaluate one group, unless the run is interrupted."""
+    if space.stop.is_set():
+        raise KeyboardInterrupt
+    variant, rows, columns = group
+    fill(block, rows, variant, columns, stop=space.stop)
+
+
+def _slices(group: Group, pieces: int) -> list[Group]:
+    """A group in equal slices. In a kernel slices too small would share less; points solved one by one share nothing."""
+    variant, rows, columns = group
+    pieces = max(1, min(pieces, len(rows) // (2048 if variant.together else 64)))
+    edges = np.linspace(0, len(rows), pieces + 1).astype(int).tolist()
+    return [
+        (variant, rows[start:end], {key: column[start:end] for key, column in columns.items()})
+        for start, end in pairwise(edges)
+    ]
 
 
 def part_bytes(table: "pl.DataFrame") -> bytes:
@@ -228,14 +265,6 @@ def part_bytes(table: "pl.DataFrame") -> bytes:
     data = io.BytesIO()
     table.rechunk().write_parquet(data, compression="zstd", compression_level=1)
     return data.getvalue()
-
-
-def slice_table(space: Space, low: int, high: int) -> "pl.DataFrame":
-    """Points low..high - 1 as a table."""
-    block = empty_block(high - low)
-    for variant, rows, columns in space.groups(low, high):
-        fill(block, rows, variant, columns, stop=space.stop)
-    return _frame(space.values(low, high), block)
 
 
 def _frame(values: Columns, block: Block) -> "pl.DataFrame":

@@ -42,6 +42,10 @@ COLUMNS = (
 """Keys that may be columns within a group."""
 
 
+MOST_VARIANTS, MOST_GRAPHS = 1024, 64
+"""Groups, and networks of other parameters, that stay built."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """What the points of one group share. `fault` says why the group cannot be simulated at all."""
@@ -50,8 +54,12 @@ class Variant:
     graph: Graph | None
     batch: int
     precision: str
-    pool_of: Callable[[int], Pool] | None = None
     fault: str | None = None
+
+    @property
+    def pool_of(self) -> Callable[[int], Pool] | None:
+        """Gives the pool of a batch, which stays as long as what is given here; None where nothing can be simulated."""
+        return None if self.graph is None else pool_source(self.graph, self.chip, self.precision)
 
     @property
     def keep(self) -> bool:
@@ -69,6 +77,10 @@ class Variant:
         """Whether all points go through one kernel."""
         schedule = self.chip.schedule
         return schedule.overlap != "network" and schedule.placement == "time" and not self.split
+
+
+Group = tuple[Variant, npt.NDArray[np.int64], Columns]
+"""What is shared, numbers of its points, its columns."""
 
 
 class Space:
@@ -94,9 +106,12 @@ class Space:
         """The network with these values of its parameters, built once."""
         given = {key[len(PARAMETER) :]: value for key, value in (values or {}).items() if key.startswith(PARAMETER)}
         key = tuple(sorted(given.items()))
-        if key not in self._graphs:
-            self._graphs[key] = self._network(given)
-        return self._graphs[key]
+        found = self._graphs.get(key)
+        if found is None:
+            while len(self._graphs) >= MOST_GRAPHS:  # sizes without end: the oldest go
+                self._graphs.pop(next(iter(self._graphs)), None)
+            found = self._graphs[key] = self._network(given)
+        return found
 
     def _check(self) -> None:
         """Try every value of every axis beside the first values of the others."""
@@ -128,7 +143,7 @@ class Space:
                 out[axis.key] = _table(axis.values)[at]
         return out
 
-    def groups(self, low: int, high: int) -> list[tuple[Variant, npt.NDArray[np.int64], Columns]]:
+    def groups(self, low: int, high: int) -> list[Group]:
         """(what is shared, numbers of its points counted from `low`, its columns) of each group."""
         columns = self.values(low, high)
         code = np.zeros(high - low, dtype=np.int64)
@@ -151,11 +166,12 @@ class Space:
     def _shared_by(self, values: Mapping[str, Value]) -> Variant:
         """The variant of a group, built once; its own chip has the first point's values of the columns."""
         key = tuple(values[axis.key] for axis, shared in zip(self.plan.axes, self._shared, strict=True) if not shared)
-        if key not in self._known:
-            if len(self._known) > 4096:  # groups without end: the oldest go
+        found = self._known.get(key)
+        if found is None:
+            while len(self._known) >= MOST_VARIANTS:  # groups without end: the oldest go
                 self._known.pop(next(iter(self._known)), None)
-            self._known[key] = self._variant(values, "point")
-        return self._known[key]
+            self._known[key] = found = self._variant(values, "point")
+        return found
 
     def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
         """The variant with these values; a fault of theirs is kept in it."""
@@ -170,8 +186,8 @@ class Space:
             if chip.power_limit_w is not None:
                 quantities(chip)  # a limit needs the energy of the chip
         except InputError as error:
-            return Variant(chip, None, 1, precision, None, str(error))
-        return Variant(chip, graph, int(batch), precision, pool_source(graph, chip, precision))
+            return Variant(chip, None, 1, precision, str(error))
+        return Variant(chip, graph, int(batch), precision)
 
 
 def _to_check(axis: Axis) -> tuple[Value, ...]:
