@@ -54,12 +54,16 @@ class Variant:
     graph: Graph | None
     batch: int
     precision: str
+    pools: Callable[[int], Pool] | None = None
+    """Where pools come from, if the caller has a source in hand: what it gave stays as long as this variant."""
     fault: str | None = None
 
     @property
     def pool_of(self) -> Callable[[int], Pool] | None:
         """Gives the pool of a batch, which stays as long as what is given here; None where nothing can be simulated."""
-        return None if self.graph is None else pool_source(self.graph, self.chip, self.precision)
+        if self.pools is not None or self.graph is None:
+            return self.pools
+        return pool_source(self.graph, self.chip, self.precision)
 
     @property
     def keep(self) -> bool:
@@ -186,7 +190,7 @@ class Space:
             if chip.power_limit_w is not None:
                 quantities(chip)  # a limit needs the energy of the chip
         except InputError as error:
-            return Variant(chip, None, 1, precision, str(error))
+            return Variant(chip, None, 1, precision, fault=str(error))
         return Variant(chip, graph, int(batch), precision)
 
 
