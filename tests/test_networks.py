@@ -127,6 +127,7 @@ FOLDED = {
 # table 1) for its two detectors; Ultralytics for YOLO.
 OPERATIONS = [
     ("inception_v4", {}, 24.55),
+    ("inception_v1", {"variant": "slim"}, 3.0),
     ("resnet50_v1", {"halve": "last"}, 6.97),
     ("resnet101_v1", {"halve": "last"}, 14.4),
     ("resnet152_v1", {"halve": "last"}, 21.83),
@@ -359,6 +360,16 @@ def test_slices_and_blocks_of_pixels_are_no_layers():
         x.gather(3)
     with pytest.raises(NetworkError, match=r"conv1: spread: 3 squared must divide the 16 channels"):
         x.spread(3)
+
+
+def test_inception_v1_of_pytorch():
+    graph = load_network("inception_v1", variant="slim")
+    convolutions = [layer for layer in layers_of(graph).values() if layer.kind == "conv"]
+    channels = sum(layer.out_channels for layer in convolutions)
+    assert summary(graph)["parameters"] + 2 * channels == 6_624_904  # torchvision
+    assert max(layer.kernel_height for layer in convolutions[1:]) == 3
+    with pytest.raises(NetworkError, match=r"inception_v1: variant: must be 'paper' or 'slim', got 'tf'"):
+        load_network("inception_v1", variant="tf")
 
 
 def test_inception_v3_sizes_of_the_paper():

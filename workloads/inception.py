@@ -6,6 +6,7 @@ Inception-ResNet and the Impact of Residual Connections on Learning", AAAI 2017)
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output, Size
 
 Convolution: TypeAlias = tuple[int, Size, int]
@@ -25,35 +26,41 @@ _V1 = {
 }
 
 
-def build_inception_v1(image_size: int = 224, classes: int = 1000) -> Graph:
-    """Inception v1 with the paper's 5x5 convolutions, local normalisation and biases."""
-    net = NetworkBuilder("inception_v1", {"image_size": image_size, "classes": classes})
+def build_inception_v1(image_size: int = 224, classes: int = 1000, variant: str = "paper") -> Graph:
+    """Inception v1. `variant`: "paper", with 5x5 convolutions, local normalisation and biases; or "slim", as TF-slim and
+    PyTorch have it, with 3x3 in their place and batch normalisation.
+    """
+    if variant not in ("paper", "slim"):
+        raise NetworkError(f"inception_v1: variant: must be 'paper' or 'slim', got {variant!r}")
+    net = NetworkBuilder("inception_v1", {"image_size": image_size, "classes": classes, "variant": variant})
+    paper = variant == "paper"
     x = net.input(3, image_size, image_size)
-    x = net.conv(x, 64, 7, stride=2, padding=3, bias=True, activation="relu", name="conv1")
+    x = net.conv(x, 64, 7, stride=2, padding=3, bias=paper, activation="relu", name="conv1")
     x = net.pool(x, 3, stride=2, ceil=True, name="pool1")
-    x = net.vector("local_norm", x, name="norm1")
-    x = net.conv(x, 64, 1, bias=True, activation="relu", name="conv2_reduce")
-    x = net.conv(x, 192, 3, padding=1, bias=True, activation="relu", name="conv2")
-    x = net.vector("local_norm", x, name="norm2")
+    x = net.vector("local_norm", x, name="norm1") if paper else x
+    x = net.conv(x, 64, 1, bias=paper, activation="relu", name="conv2_reduce")
+    x = net.conv(x, 192, 3, padding=1, bias=paper, activation="relu", name="conv2")
+    x = net.vector("local_norm", x, name="norm2") if paper else x
     for block, widths in _V1.items():
         if block.endswith("a"):
             # A stage begins with a pool: 2 after the stem, 3 and 4 between stages.
-            x = net.pool(x, 3, stride=2, ceil=True, name=f"pool{int(block[0]) - 1}")
-        x = _block_v1(net, x, f"inception_{block}", widths)
+            kernel = 2 if block == "5a" and not paper else 3
+            x = net.pool(x, kernel, stride=2, ceil=True, name=f"pool{int(block[0]) - 1}")
+        x = _block_v1(net, x, f"inception_{block}", widths, paper)
     net.dense(net.global_pool(x, name="pool5"), classes, name="fc")
     return net.build()
 
 
-def _block_v1(net: NetworkBuilder, x: Output, name: str, widths: Sequence[int]) -> Output:
+def _block_v1(net: NetworkBuilder, x: Output, name: str, widths: Sequence[int], paper: bool) -> Output:
     """Four branches side by side."""
 
     def conv(y: Output, channels: int, kernel: int, part: str) -> Output:
-        return net.conv(y, channels, kernel, padding=kernel // 2, bias=True, activation="relu", name=f"{name}_{part}")
+        return net.conv(y, channels, kernel, padding=kernel // 2, bias=paper, activation="relu", name=f"{name}_{part}")
 
     one, reduce3, three, reduce5, five, projection = widths
     branches = [conv(x, one, 1, "1x1")]
     branches.append(conv(conv(x, reduce3, 1, "3x3_reduce"), three, 3, "3x3"))
-    branches.append(conv(conv(x, reduce5, 1, "5x5_reduce"), five, 5, "5x5"))
+    branches.append(conv(conv(x, reduce5, 1, "5x5_reduce"), five, 5 if paper else 3, "5x5"))
     pooled = net.pool(x, 3, stride=1, padding=1, name=f"{name}_pool")
     branches.append(conv(pooled, projection, 1, "projection"))
     return net.concat(*branches, name=name)
