@@ -19,9 +19,12 @@ WATERFALL = (
 """Parts of a waterfall in the order in which they are filled; `pipeline_s` follows in `space` placement."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class LayerResult:
-    """One layer as the chip ran it, for the whole batch."""
+    """One layer as the chip ran it, for the whole batch.
+
+    Not frozen: a network has hundreds of layers, and frozen ones take four times as long to make.
+    """
 
     name: str
     kind: str

@@ -50,6 +50,7 @@ def compile_schedules() -> None:
     network = (ints, ints, ints, spans, flat, flat, net)
     programme.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
     programme.residency(network, none, 0, 0, 0, none, np.inf, memo, ints, cube, box)
+    programme.least_each(network, none, memo, ints, none)
     programme.walk_back(ints, box, 0, 0, 0, flat_ints)
     labels = (np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), memo, ints)
     programme.fetch_ahead(network, none, none, none, False, 0.0, none, flat, none, *labels, 2)

@@ -145,12 +145,12 @@ def ahead(problem: Problem, weights: Sequence[float]) -> tuple[float, float]:
     return tuple(math.inf if plan is None else plan.time_s + overhead for plan in (cold, steady))  # type: ignore[return-value]
 
 
-def segments(chain: Chain) -> float:
-    """Time of the batch in segments of sub-batches."""
+def segments(chain: Chain, limit_s: float = math.inf) -> float:
+    """Time of the batch in segments of sub-batches, where it beats a limit."""
     pools = {size: pool_of(part, chain.weights, keep=True) for size, part in chain.parts.items()}
     machine = machine_of(chain.parts[chain.batch])
     kept = np.zeros(len(chain.weights))
-    plan = in_segments(machine, chain.batch, pools.__getitem__, kept, True, math.inf)
+    plan = in_segments(machine, chain.batch, pools.__getitem__, kept, True, limit_s)
     return math.inf if plan is None else plan.time_s
 
 

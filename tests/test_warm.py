@@ -27,6 +27,7 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
     assert twice == ""
     wanted = {
         "residency",
+        "least_each",
         "fetch_ahead",
         "whole_segments",
         "other_segments",

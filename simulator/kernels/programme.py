@@ -182,6 +182,26 @@ def residency(network, chip, begin, end, state_in, rest, limit, memo, points, va
 
 
 @kernel
+def least_each(network, chip, memo, points, out):
+    """Fill out[step] with the least time of any of its moves and choices, whatever the states; infinite where none fits. [s]"""
+    first, _, _, spans, costs, steps, net = network
+    pool = net[0]
+    for step in range(first.shape[0] - 1):
+        out[step] = math.inf
+        for move in range(first[step], first[step + 1]):
+            room, beside = chip[0] - costs[move, 0], costs[move, 1] - costs[move, 2]
+            if room < steps[step, 0]:
+                continue
+            if spans[move, 0] == spans[move, 1]:
+                out[step] = min(out[step], step_time(steps[step, 1], beside, chip))
+                continue
+            rows, count = fitting(spans[move], net, room, memo, points)
+            for i in range(count):
+                cycles, total = max(steps[step, 1], pool[rows[i], 2]), max(0.0, pool[rows[i], 1] + beside)
+                out[step] = min(out[step], step_time(cycles, total, chip))
+
+
+@kernel
 def walk_back(source, choice, begin, end, last_state, path):
     """Follow the choices from the last state: path[step - begin] = (move, point)."""
     state = last_state
@@ -402,9 +422,10 @@ def other_segments(
                     if room <= 0.0 or (entry and cuts[i, 1] < 0) or (held and stay == 0.0):
                         continue
                     chip[0] = room
+                    # Least times count every step's weights once: those that come in for all runs must not count again.
                     if residency(
                         held_network if held else network, chip, begin, end, int(cuts[i, 1]) if entry else 0, after,
-                        (limit - before[begin] - stay * chip[2]) / repeats, memo, points, values, choice,
+                        (limit - before[begin]) / repeats, memo, points, values, choice,
                     ) < 0:  # fmt: skip
                         time = values[end, int(cuts[j, 1]) if leave else 0, 0]
                         table[i, j, entry, leave, held] = time * repeats + stay * chip[2]

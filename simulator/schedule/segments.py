@@ -65,10 +65,27 @@ def held_terms(pool: Pool, terms: Terms, machine: Machine) -> Terms:
     return Terms(terms.kept, whole.costs, whole.spans, terms.chip, np.zeros_like(terms.streamed))
 
 
-def least_times(pools: dict[int, Pool], terms: Terms, batch: int) -> Floats:
-    """No choice of sub-batches runs a step of the batch in less: its fewest cycles, or its weights once. [s]"""
+def least_times(pools: dict[int, Pool], machine: Machine, terms: Terms, batch: int) -> Floats:
+    """No choice of sub-batches runs a step of the batch in less: its fewest cycles, or its weights once. [s]
+
+    Nor in less than all its runs take with weights for nothing, whatever is resident, in the room that is left beside the
+    weights that stay for ever.
+    """
     cycles = np.min([pool.least_cycles * (batch // size) for size, pool in pools.items()], axis=0)
-    return least_steps(cycles, terms)
+    runs = [_least_runs(pool, machine, terms) * (batch // size) for size, pool in pools.items()]
+    return np.asarray(np.maximum(least_steps(cycles, terms), np.min(runs, axis=0) * (1.0 - 1e-9)))
+
+
+def _least_runs(pool: Pool, machine: Machine, terms: Terms) -> Floats:
+    """Least time of one run of each step with weights for nothing. [s]"""
+    own, out = scratch_of(pool), np.empty(len(pool.steps))
+    free = held_terms(pool, terms, machine)
+    kernels.least_each(network_of(pool, free), terms.chip, own.memo, own.points, out)
+    if pool.rescored:  # then weights in SRAM are no guarantee of the best points
+        other = np.empty(len(pool.steps))
+        kernels.least_each(network_of(pool, settle(pool, machine, terms.kept)), terms.chip, own.memo, own.points, other)
+        out = np.minimum(out, other)
+    return out
 
 
 def in_segments(
@@ -81,7 +98,7 @@ def in_segments(
     """
     pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
     whole = settle(pools[batch], machine, kept)
-    least = least_times(pools, whole, batch)
+    least = least_times(pools, machine, whole, batch)
     before = np.concatenate([[0.0], np.cumsum(least)])
     if before[-1] >= limit_s:
         return None
