@@ -232,3 +232,11 @@ def test_bad_input_is_one_line(arguments, message, capsys):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_power_limit_and_what_does_not_run_together():
+    net = NetworkBuilder("wide")
+    net.pool(net.input(16, 28, 28), 2)
+    wide = changed(**{"vector.lanes": 4096, "power_limit_w": 50.0})
+    found = memory_map(net.build(), wide, sizes_mib=(0.001, 0.25), devices=(1,))
+    assert [point.throughput_per_s is None for point in found.points] == [True, False]

@@ -43,12 +43,12 @@ def batch(
     from simulator.sweep.ranges import axis_of  # noqa: PLC0415
 
     sizes = [_size(value) for value in axis_of("batch", batches, "--batch", drawn=False).values]
-    architecture = load_chip(chip, set=settings or [])
+    load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
     graph = load_network(network, **values)
     with working() as tell:
         from simulator.study.batching import batch_curve  # noqa: PLC0415
 
-        found = batch_curve(graph, architecture, sizes, precision, changed=bool(settings), tell=tell)
+        found = batch_curve(graph, chip, sizes, precision, settings or [], tell)
     from simulator.report.batch_report import batch_chart, batch_report  # noqa: PLC0415
 
     answer(found, json, plot, batch_report, batch_chart)

@@ -27,12 +27,18 @@ MOST_LABELS = 6
 def batch_report(found: BatchCurve) -> Group:
     """Put the curve together for a terminal: the table, what it says, and what is published."""
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
-    title = f"{found.network} ({params}) on {found.chip}, {found.precision}" if params else found.network
+    title = f"{found.network} ({params})" if params else found.network
+    title += f" on {found.chip}{_changes(found)}, {found.precision}"
     sections: list[RenderableType] = [Text(title, style="bold"), Text(), _table(found), Text(), _legend(found), Text()]
     sections += [Text(line) for line in batch_lines(found)]
     if found.published:
         sections += [Text(), _published(found)]
     return Group(*sections)
+
+
+def _changes(found: BatchCurve) -> str:
+    """What was set on the chip, in words."""
+    return f" with {', '.join(found.changes)}" if found.changes else ""
 
 
 def _table(found: BatchCurve) -> Table:
@@ -149,7 +155,8 @@ def _published(found: BatchCurve) -> Table:
     table.add_column("mind", overflow="fold")
     rates = {point.batch: point.throughput_per_s for point in found.points}
     for row in found.published:
-        model = None if row.batch is None else rates.get(row.batch)
+        like = row.precision in (None, found.precision)
+        model = rates.get(row.batch) if like and row.batch is not None else None
         off = "-" if model is None else f"{100 * (model / row.throughput_per_s - 1):+.0f} %"
         cells = (
             "free" if row.batch is None else str(row.batch), fmt.significant(row.throughput_per_s, 3),
@@ -168,7 +175,7 @@ def batch_chart(found: BatchCurve) -> Any:
     panels = [draw(alt, panel) for panel in _panels(found)]
     subtitle = batch_lines(found)
     title = alt.TitleParams(
-        f"{found.network} on {found.chip}, {found.precision}", subtitle=subtitle, anchor="start", fontSize=15, offset=12
+        f"{found.network} on {found.chip}{_changes(found)}, {found.precision}", subtitle=subtitle, anchor="start", fontSize=15, offset=12
     )
     rows = [alt.hconcat(*panels[i : i + 2], spacing=36) for i in (0, 2)]
     chart = alt.vconcat(*rows, spacing=20, title=title)
@@ -186,7 +193,7 @@ def _panels(found: BatchCurve) -> list[Panel]:
     )  # fmt: skip
     free = [(row.throughput_per_s, f"published, batch free: {_name(row)}") for row in found.published if not row.batch]
     throughput = Panel(
-        "Throughput", "batch", "inferences/s", [spare, rate], _spots(found.published), over, free[:2], ticks
+        "Throughput", "batch", "inferences/s", [spare, rate], _spots(found.published), over, free[:1], ticks
     )  # fmt: skip
     latency = [(float(p.batch), None if p.latency_s is None else p.latency_s * 1e3) for p in points]
     traffic = Line(found.outer, [(p.batch, _item_mb(p.dram_bytes, p.batch)) for p in points], dots=True)

@@ -116,9 +116,19 @@ def _spots(alt: Any, panel: Panel, x: Any, y: Any, top: float) -> list[Any]:
             low[across] = at
             labels.append({"x": across, "y": at, "text": text})
     shown = alt.Chart(alt.Data(values=dots)).encode(x=x, y=y)
-    named = alt.Chart(alt.Data(values=labels)).encode(x=x, y=y)
     style = {"filled": True, "shape": "diamond", "size": 60, "color": PUBLISHED, "opacity": 1}
-    return [shown.mark_point(**style), *_text(named, "text:N", PUBLISHED, align="left", dx=8, dy=0)]
+    layers = [shown.mark_point(**style)]
+    for late, side in ((False, {"align": "left", "dx": 8}), (True, {"align": "right", "dx": -8})):
+        named = [row for row in labels if _late(x, row["x"]) == late]
+        if named:
+            layers += _text(alt.Chart(alt.Data(values=named)).encode(x=x, y=y), "text:N", PUBLISHED, **side, dy=0)
+    return layers
+
+
+def _late(x: Any, at: float) -> bool:
+    """Whether a label beside this place goes to its left: there is little room to its right."""
+    low, high = x.to_dict()["scale"]["domain"]
+    return math.log(at / low) > 0.6 * math.log(high / low)
 
 
 def _runs(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float, int]]:
@@ -136,12 +146,10 @@ def _rules(alt: Any, panel: Panel, x: Any, y: Any) -> Any:
     """Thin lines across the panel, each with its label."""
     layers = []
     style = {"color": MARK, "strokeWidth": 1.2, "strokeDash": [2, 3]}
-    low, high = x.to_dict()["scale"]["domain"]
     for number, (at, text) in enumerate(panel.marks_across):
         base = alt.Chart(alt.Data(values=[{"x": at, "text": text}])).encode(x=x)
         layers.append(base.mark_rule(**style))
-        right = math.log(at / low) > 0.6 * math.log(high / low)
-        side = {"align": "right", "dx": -4} if right else {"align": "left", "dx": 4}
+        side = {"align": "right", "dx": -4} if _late(x, at) else {"align": "left", "dx": 4}
         layers += _text(base.encode(y=alt.value(8 + 14 * number)), "text:N", MARK, **side, dy=0)
     for at, text in panel.marks_upward:
         base = alt.Chart(alt.Data(values=[{"y": at, "text": text}])).encode(y=y)

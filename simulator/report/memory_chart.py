@@ -1,11 +1,12 @@
 """The map of SRAM against DRAM as a picture: three maps, the exchange, and the traffic."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from simulator.report import format as fmt
 from simulator.report.curves import MARK, MODEL, OTHER, PUBLISHED, Line, Panel, draw
-from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib
+from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib, subject
 from simulator.report.page import require_charts
 from simulator.study.memory import MemoryMap, MemoryPoint
 
@@ -31,9 +32,8 @@ def memory_chart(found: MemoryMap) -> Any:
     shown = [one for one in SHOWN if any(one[2](point) is not None for point in found.points)]
     maps = [_map(alt, found, words, value, name == "bill_usd") for name, words, value in shown]
     panels = [draw(alt, panel) for panel in (_exchange(found), _traffic(found)) if panel is not None]
-    batch = f", batch {found.batch}" if found.batch > 1 else ""
     title = alt.TitleParams(
-        f"SRAM against DRAM: {found.network} on {found.chip}, {found.precision}{batch}",
+        f"SRAM against DRAM: {subject(found)}",
         subtitle=[*memory_lines(found), *gap_lines(found)], anchor="start", fontSize=15, offset=12,
     )  # fmt: skip
     chart = alt.hconcat(alt.vconcat(*maps, spacing=14), alt.vconcat(*panels, spacing=20), spacing=40, title=title)
@@ -121,10 +121,15 @@ def _exchange(found: MemoryMap) -> Panel | None:
     money = [(row["sram_mib"] or 0.0, row["money_mib"]) for row in own or found.frontier[: len(found.sizes_mib)]]
     lines.append(Line("its dollars buy", money, colour=MARK, dashed=True, at_start=True))
     return Panel(
-        "One more DRAM buys as much as this SRAM", "SRAM there is, MiB", "MiB of SRAM", lines,
+        "What one more DRAM is worth in SRAM" if _one_by_one(found) else "What more DRAM is worth in SRAM", "SRAM there is, MiB", "MiB of SRAM", lines,
         ticks=_ticks(found), tick_format=TICKS, log_upward=True,
         subtitle="below the dashed line the SRAM costs less, above it the DRAM (its interfaces and balls included)",
     )  # fmt: skip
+
+
+def _one_by_one(found: MemoryMap) -> bool:
+    """Whether the numbers of devices follow each other."""
+    return all(more - fewer == 1 for fewer, more in pairwise(found.devices))
 
 
 def _traffic(found: MemoryMap) -> Panel:

@@ -23,10 +23,7 @@ SHOWN: tuple[tuple[str, str, Callable[[MemoryPoint], float | None]], ...] = (
 
 def memory_report(found: MemoryMap) -> Group:
     """Put the answer together for a terminal: what it says, then the maps, the exchange, and the traffic."""
-    batch = f", batch {found.batch}" if found.batch > 1 else ""
-    changes = f" with {', '.join(found.changes)}" if found.changes else ""
-    title = f"{found.network} on {found.chip}{changes}, {found.precision}{batch}"
-    sections: list[RenderableType] = [Text(title, style="bold"), Text()]
+    sections: list[RenderableType] = [Text(subject(found), style="bold"), Text()]
     sections += [Text(line) for line in memory_lines(found)]
     shown = [one for one in SHOWN if any(one[2](point) is not None for point in found.points)]
     for _, words, value in shown:
@@ -40,6 +37,13 @@ def memory_report(found: MemoryMap) -> Group:
     gaps = gap_lines(found)
     sections += [Text(f"Note: {note}") for note in (*gaps, *found.notes)]
     return Group(*sections)
+
+
+def subject(found: MemoryMap) -> str:
+    """What was run on what, as a title."""
+    batch = f", batch {found.batch}" if found.batch > 1 else ""
+    changes = f" with {', '.join(found.changes)}" if found.changes else ""
+    return f"{found.network} on {found.chip}{changes}, {found.precision}{batch}"
 
 
 def memory_lines(found: MemoryMap) -> list[str]:

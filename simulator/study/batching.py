@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.chip.library import Entry
-from simulator.chip.load import load_chip
+from simulator.chip.load import Settings
 from simulator.chip.published import Published, Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, OptionError
@@ -22,6 +22,7 @@ from simulator.result import Result
 from simulator.schedule.pool import Pool
 from simulator.simulate import pool_source, simulate
 from simulator.study.compare import Question, is_of, remarks_of
+from simulator.study.subject import changes_of, chip_of
 from simulator.sweep.variants import changed_chip
 from simulator.units import MIB
 
@@ -85,6 +86,7 @@ class BatchCurve:
     network: str
     params: dict[str, Any]
     chip: str
+    changes: tuple[str, ...]
     precision: str
     sram_bytes: float
     """That tensors and tiles share: half of a cache."""
@@ -120,21 +122,19 @@ def batch_curve(
     chip: Architecture | str,
     batches: Iterable[int] = BATCHES,
     precision: str = "int8",
-    *,
-    changed: bool = False,
+    set: Settings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> BatchCurve:
     """Run one network on one chip at several batches.
 
-    network, chip, precision: as in `simulate`. batches: each is run once, in rising order. changed: the chip is not as it was
-    published, which is said of published figures. tell: called with what is being run. A batch that does not fit the SRAM
-    stays in the answer with the reason.
+    network, chip, precision: as in `simulate`; `set` changes a chip given by name. batches: each is run once, in rising order.
+    tell: called with what is being run. A batch that does not fit the SRAM stays in the answer with the reason.
 
     Raises NetworkError and ChipError as `simulate` does, OptionError where there is no batch.
     """
     graph = load_network(network) if isinstance(network, str) else network
-    machine = load_chip(chip) if isinstance(chip, str) else chip
-    sizes = sorted(set(batches))
+    machine = chip_of(chip, set)
+    sizes = sorted({*batches})
     if not sizes:
         raise OptionError("batches: must be at least one whole number, got none")
     for size in sizes:
@@ -153,6 +153,7 @@ def batch_curve(
         network=str(graph.graph.get("name", "network")),
         params=dict(graph.graph.get("parameters", {})),
         chip=machine.name,
+        changes=changes_of(set),
         precision=precision,
         sram_bytes=room,
         outer="DRAM" if machine.dram is not None else "host link",
@@ -160,7 +161,7 @@ def batch_curve(
         keeps=machine.schedule.residency == "optimal",
         caches=pools(sizes[0]).low.cached_bytes > 0.0,
         resident_up_to=up_to,
-        published=tuple(published_points(graph, machine, precision, most, changed)),
+        published=tuple(published_points(graph, machine, precision, most, bool(set))),
     )
 
 

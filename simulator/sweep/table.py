@@ -120,7 +120,8 @@ def fill(
             block.numbers[name][rows] = np.where(runs, found[name], np.nan)
     roof = answers.roof
     if limited is not None:
-        more_s = found["_period_s"] - np.maximum(answers.steady_s, host_s)
+        without_limit = np.where(runs, np.maximum(answers.steady_s, host_s), 0.0)
+        more_s = np.where(runs, found["_period_s"], 0.0) - without_limit
         roof = np.where(more_s > answers.roof_s, NAMES.index("power"), roof)
     block.roof[rows] = np.where(runs, roof, -1)
 
