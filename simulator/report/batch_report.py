@@ -145,8 +145,9 @@ def _unspilled(point: BatchPoint) -> str:
 
 def _published(found: BatchCurve) -> Table:
     """What is published about the chip on this network, beside the model where the batch was run."""
+    unchanged = " of the chip as it is, not as changed here" if found.changes else ""
     table = Table(
-        title="Published, inferences a second", title_justify="left", title_style="bold", box=None,
+        title=f"Published{unchanged}, inferences a second", title_justify="left", title_style="bold", box=None,
         padding=(0, 2, 0, 0), pad_edge=False, header_style="dim",
     )  # fmt: skip
     for heading in ("batch", "published", "model", "model off by"):
@@ -155,9 +156,8 @@ def _published(found: BatchCurve) -> Table:
     table.add_column("mind", overflow="fold")
     rates = {point.batch: point.throughput_per_s for point in found.points}
     for row in found.published:
-        like = row.precision in (None, found.precision)
-        model = rates.get(row.batch) if like and row.batch is not None else None
-        off = "-" if model is None else f"{100 * (model / row.throughput_per_s - 1):+.0f} %"
+        model = rates.get(row.batch) if row.like and row.batch is not None else None
+        off = "-" if model is None or found.changes else f"{100 * (model / row.throughput_per_s - 1):+.0f} %"
         cells = (
             "free" if row.batch is None else str(row.batch), fmt.significant(row.throughput_per_s, 3),
             fmt.significant(model, 3), off, row.mode or "-", "; ".join(row.remarks),
@@ -175,7 +175,11 @@ def batch_chart(found: BatchCurve) -> Any:
     panels = [draw(alt, panel) for panel in _panels(found)]
     subtitle = batch_lines(found)
     title = alt.TitleParams(
-        f"{found.network} on {found.chip}{_changes(found)}, {found.precision}", subtitle=subtitle, anchor="start", fontSize=15, offset=12
+        f"{found.network} on {found.chip}{_changes(found)}, {found.precision}",
+        subtitle=subtitle,
+        anchor="start",
+        fontSize=15,
+        offset=12,
     )
     rows = [alt.hconcat(*panels[i : i + 2], spacing=36) for i in (0, 2)]
     chart = alt.vconcat(*rows, spacing=20, title=title)

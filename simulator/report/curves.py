@@ -108,7 +108,8 @@ def _spots(alt: Any, panel: Panel, x: Any, y: Any, top: float) -> list[Any]:
     """Single points, their labels pushed down where they would lie on each other; `top` is the highest of the lines."""
     full = 1.15 * max(top, *(up for _, up, _ in panel.spots))
     low: dict[float, float] = {}
-    dots, labels = [], []
+    dots: list[dict[str, Any]] = []
+    labels: list[dict[str, Any]] = []
     for across, up, text in sorted(panel.spots, key=lambda spot: -spot[1]):
         dots.append({"x": across, "y": up})
         if text:

@@ -120,8 +120,9 @@ def _exchange(found: MemoryMap) -> Panel | None:
     own = [row for row in found.frontier if row["dram_devices"] == found.dram_devices]
     money = [(row["sram_mib"] or 0.0, row["money_mib"]) for row in own or found.frontier[: len(found.sizes_mib)]]
     lines.append(Line("its dollars buy", money, colour=MARK, dashed=True, at_start=True))
+    title = "What one more DRAM is worth in SRAM" if _one_by_one(found) else "What more DRAM is worth in SRAM"
     return Panel(
-        "What one more DRAM is worth in SRAM" if _one_by_one(found) else "What more DRAM is worth in SRAM", "SRAM there is, MiB", "MiB of SRAM", lines,
+        title, "SRAM there is, MiB", "MiB of SRAM", lines,
         ticks=_ticks(found), tick_format=TICKS, log_upward=True,
         subtitle="below the dashed line the SRAM costs less, above it the DRAM (its interfaces and balls included)",
     )  # fmt: skip

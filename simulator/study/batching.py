@@ -77,6 +77,8 @@ class PublishedPoint:
     source: str | None
     remarks: tuple[str, ...]
     """What makes it unfair to compare."""
+    like: bool
+    """Whether it is of the precision that was run, and of the chip with no other settings."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def batch_curve(
         keeps=machine.schedule.residency == "optimal",
         caches=pools(sizes[0]).low.cached_bytes > 0.0,
         resident_up_to=up_to,
-        published=tuple(published_points(graph, machine, precision, most, bool(set))),
+        published=tuple(published_points(graph, machine, precision, most)),
     )
 
 
@@ -247,9 +249,7 @@ def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int
     return low
 
 
-def published_points(
-    graph: Graph, chip: Architecture, precision: str, most: int, changed: bool
-) -> list[PublishedPoint]:
+def published_points(graph: Graph, chip: Architecture, precision: str, most: int) -> list[PublishedPoint]:
     """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
     known = Entry(chip.name, chip.name, chip.kind, Published.model_validate(chip.published or {}), chip)
     params = dict(graph.graph.get("parameters", {}))
@@ -268,11 +268,10 @@ def published_points(
     for row in best.values():
         remarks = remarks_of(known, row, question, params, macs)
         remarks += [f"with {key}={value}" for key, value in row.settings.items()]
-        remarks += ["the chip as published, not as changed here"] if changed else []
         source = known.published.sources.get(row.source or "", row.source)
-        found.append(
-            PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks))
-        )  # fmt: skip
+        like = row.precision in (None, precision) and not row.settings
+        point = PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks), like)
+        found.append(point)
     return sorted(found, key=lambda point: (point.batch or 2**31, -point.throughput_per_s))
 
 
