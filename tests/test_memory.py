@@ -69,10 +69,9 @@ def test_more_sram_or_dram_is_never_slower(small, overlap):
 
 def test_thresholds_end_on_one_byte(small, chip, found):
     bench, own = Bench(small, chip, 1, "int8"), found.own
-    edges = [round(size * MIB) for size in (own.needs_mib, own.nothing_above_mib, own.nearly_mib)]
+    edges = [round(size * MIB) for size in (own.nothing_above_mib, own.nearly_mib)]
     sizes = np.array([size - less for size in edges for less in (0, 1)], dtype=np.int64)
-    runs, starved, full, less, nearly, below = bench.rates(sizes, np.ones(6, dtype=np.int64))
-    assert runs > 0.0 == starved
+    full, less, nearly, below = bench.rates(sizes, np.ones(4, dtype=np.int64))
     assert full == pytest.approx(own.most_per_s, rel=1e-9)
     assert less < own.most_per_s * (1.0 - 1e-9)
     assert nearly >= 0.99 * own.most_per_s * (1.0 - 1e-9) > below
@@ -133,6 +132,18 @@ def test_a_custom_part_and_its_devices(small):
         assert (point.throughput_per_s, point.bill_usd) == (run.throughput_per_s, run.cost["bill_usd"]["best"])
 
 
+def test_a_gpu_whose_cache_is_part_of_its_tilings(small):
+    found = memory_map(small, "jetson_nano", precision="fp16", sizes_mib=(0.03125, 0.25), devices=(1, 2))
+    for size, count in ((0.03125, 1), (0.25, 2)):
+        changes = {"sram.capacity_mib": size, "dram.devices": count}
+        run = simulate(small, load_chip("jetson_nano", set=changes), precision="fp16", gains=False)
+        point = found.at(size, count)
+        assert (point.throughput_per_s, point.dram_bytes) == (run.throughput_per_s, run.dram_bytes)
+    assert found.own.nothing_above_mib > 0.03125
+    for row in found.traffic:
+        assert row.bound_bytes <= row.least_bytes <= row.dram_bytes
+
+
 def test_a_chip_without_dram(small):
     found = memory_map(small, "groq_tsp", sizes_mib=(0.125, 1.0, 64.0))
     assert (found.devices, found.exchanges, found.frontier) == ((0,), (), ())
@@ -167,7 +178,9 @@ def test_a_batch_and_what_does_not_run(small, chip):
     gap = memory_map(net.build(), wide, sizes_mib=(0.001, 0.25), devices=(1,))
     assert gap.at(0.001, 1).throughput_per_s is None
     assert "needs at least" in gap.at(0.001, 1).reason
-    assert gap.own.needs_mib > 0.001
+    needs = round(gap.own.needs_mib * MIB)
+    runs, starved = Bench(net.build(), wide, 1, "int8").rates(np.array([needs, needs - 1]), np.ones(2, dtype=np.int64))
+    assert runs > 0.0 == starved
     with pytest.raises(InfeasibleError, match="needs at least"):
         memory_map(net.build(), wide, sizes_mib=(0.001, 0.002), devices=(1,))
 

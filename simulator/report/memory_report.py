@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.study.memory import NEAR, Exchange, MemoryMap, MemoryPoint, Threshold
+from simulator.study.memory import MemoryMap, MemoryPoint
+from simulator.study.memory_edges import NEAR, Exchange, Threshold
 from simulator.units import MIB
 
 MOST_COLUMNS = 12

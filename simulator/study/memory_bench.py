@@ -29,6 +29,9 @@ Truths = npt.NDArray[np.bool_]
 SAME = 1.0 - 1e-9
 """Relative: throughputs that differ by less are one and the same but for the order of sums."""
 
+LEAST_BYTES, MOST_BYTES = 1049, 2**40
+"""Smallest and largest SRAM that a chip file may have [B]."""
+
 NO_TIME = 1e-30
 """A cycle without weight, so that time is the bytes moved [s]."""
 
@@ -55,7 +58,8 @@ class Bench:
     def ample_bytes(self) -> int:
         """SRAM beyond which nothing can change: all weights and tensors several times over, double buffers and all. [B]"""
         low = self.low
-        return int(16.0 * (sum(row.weight_bytes for row in low.rows) + sum(low.tensor_bytes))) + 2**26
+        several = 16.0 * (sum(row.weight_bytes for row in low.rows) + sum(low.tensor_bytes))
+        return min(int(several) + 2**26, MOST_BYTES)
 
     def run(self, sram_bytes: Ints, devices: Ints, cost: bool = False) -> Block:
         """Answers of the sweep engine for these points, which are those of `simulate`; on one thread a core."""
@@ -74,16 +78,23 @@ class Bench:
         return block
 
     def _groups(self, sram_bytes: Ints, devices: Ints) -> list[tuple[Architecture, Ints, Columns]]:
-        """(chip, its points, their columns): one group, or one for each number of devices that is no column of a sweep."""
-        dram = self.chip.dram
-        if dram is not None and dram.part != CUSTOM:
-            everything = np.arange(len(devices))
-            return [(self.chip, everything, {"sram.capacity_mib": sram_bytes / MIB, "dram.devices": devices})]
+        """(chip, its points, their columns): one group, or one for each value of what is no column of a sweep."""
+        dram, array = self.chip.dram, self.chip.array
+        columns: Columns = {}
+        apart: Columns = {}
+        cached = array is not None and array.kind == "sm"  # what a GPU's cache serves is part of its tilings
+        (apart if cached else columns)["sram.capacity_mib"] = sram_bytes / MIB
+        if dram is not None:
+            (apart if dram.part == CUSTOM else columns)["dram.devices"] = devices
+        code = np.zeros(len(sram_bytes), dtype=np.int64)
+        for values in apart.values():
+            _, own = np.unique(values, return_inverse=True)
+            code = code * (int(own.max()) + 1) + own
         found: list[tuple[Architecture, Ints, Columns]] = []
-        for each in np.unique(devices).tolist():
-            rows = np.flatnonzero(devices == each)
-            chip = self.chip if dram is None else changed_chip(self.chip, {"dram.devices": each})
-            found.append((chip, rows, {"sram.capacity_mib": sram_bytes[rows] / MIB}))
+        for each in np.unique(code).tolist():
+            rows = np.flatnonzero(code == each)
+            chip = changed_chip(self.chip, {key: values[rows[0]].item() for key, values in apart.items()})
+            found.append((chip, rows, {key: values[rows] for key, values in columns.items()}))
         return found
 
     def rates(self, sram_bytes: Ints, devices: Ints) -> Floats:
@@ -101,7 +112,7 @@ class Bench:
             found[rows] = np.where(known.can_be_made, known.bill_usd, np.nan)
         return found
 
-    def least_traffic(self, sram_bytes: Sequence[float]) -> Floats:
+    def least_traffic(self, sram_bytes: Sequence[int]) -> Floats:
         """Fewest bytes to and from outer memory of any schedule of a batch; infinite where nothing fits. [B]
 
         The programmes of `simulate` with time that is the bytes alone. NaN for layers placed in space.
@@ -109,15 +120,17 @@ class Bench:
         room = np.asarray(sram_bytes, dtype=np.float64) * self.share
         if self.chip.schedule.placement == "space":
             return np.full(len(room), np.nan)
-        pools = pool_source(self.graph, self.chip, self.precision)
-        variant = Variant(self.chip, self.graph, self.batch, self.precision, pools)
         least = np.full(len(room), np.inf)
-        for at, capacity in enumerate(room.tolist()):
-            # Where no time is but that of the memory, one after another is as good as any overlap.
-            machine = Machine(capacity, NO_TIME, 1.0, "none", 0.0)
-            plan, _ = best(machine, self.batch, pools, variant.keep, variant.split)
-            if plan is not None:
-                least[at] = plan.outer_bytes().sum()
+        here = np.full(len(room), self.chip.dram_devices, dtype=np.int64)
+        for chip, rows, _ in self._groups(np.asarray(sram_bytes, dtype=np.int64), here):
+            pools = pool_source(self.graph, chip, self.precision)
+            variant = Variant(chip, self.graph, self.batch, self.precision, pools)
+            for at in rows.tolist():
+                # Where no time is but that of the memory, one after another is as good as any overlap.
+                machine = Machine(float(room[at]), NO_TIME, 1.0, "none", 0.0)
+                plan, _ = best(machine, self.batch, pools, variant.keep, variant.split)
+                if plan is not None:
+                    least[at] = plan.outer_bytes().sum()
         return least
 
 
@@ -158,14 +171,14 @@ class Ladder:
         if not len(reached) or target <= 0.0:
             return None
         first = int(reached[0])
-        return (int(self.sizes[first - 1]) if first else 0), int(self.sizes[first])
+        return (int(self.sizes[first - 1]) if first else LEAST_BYTES - 1), int(self.sizes[first])
 
 
 def ladder_of(bench: Bench, devices: Sequence[int], more: Sequence[int] = ()) -> Ladder:
-    """Throughput at powers of two from 1 KiB up to an ample size, and at the sizes in `more`."""
-    top = bench.ample_bytes()
-    doublings = [2**k for k in range(10, top.bit_length())]
-    sizes = np.array(sorted({*doublings, *more, top}), dtype=np.int64)
+    """Throughput at powers of two from the smallest SRAM to an ample one, and at the sizes in `more`."""
+    top = max(bench.ample_bytes(), *more)
+    doublings = [2**k for k in range(11, top.bit_length())]
+    sizes = np.array(sorted({LEAST_BYTES, *doublings, *more, top}), dtype=np.int64)
     grid = bench.rates(np.tile(sizes, len(devices)), np.repeat(np.array(devices, dtype=np.int64), len(sizes)))
     return Ladder(sizes, dict(zip(devices, grid.reshape(len(devices), -1), strict=True)))
 
