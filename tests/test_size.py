@@ -128,7 +128,7 @@ def test_more_power_limits_than_speed(graphs, every):
 def test_the_default_space_is_around_the_base():
     chip = load_chip(BASE)
     axes = default_axes(chip)
-    assert axes["array.count"] == (2, 4, 8, 16)
+    assert axes["array.count"] == (1, 2, 4, 8, 16)
     assert chip.clock_mhz == max(axes["clock_mhz"])
     assert chip.dram.part in axes["dram.part"]
     small = {key: axes[key][:2] for key in ("array.count", "feed", "sram.capacity_mib")}
@@ -192,7 +192,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["winner"] is None
     assert data["failing"][0]["reached"] > 1e-6
-    assert [share for _, share in data["networks"]] == [2 / 3, 1 / 3]
+    assert data["networks"] == [["squeezenet, image_size=128", 2 / 3], ["resnet18", 1 / 3]]
 
 
 @pytest.mark.parametrize(

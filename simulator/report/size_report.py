@@ -58,7 +58,7 @@ def mix_words(found: Sizing) -> str:
     """The networks with their shares."""
     if len(found.networks) == 1:
         return found.networks[0][0]
-    return ", ".join(f"{100 * share:.3g} % {name}" for name, share in found.networks)
+    return "; ".join(f"{100 * share:.3g} % {name}" for name, share in found.networks)
 
 
 def targets_words(targets: Targets) -> str:

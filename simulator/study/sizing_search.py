@@ -18,6 +18,7 @@ from simulator.pricing import priced
 from simulator.simulate import simulate
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_space import Group, Space
+from simulator.study.subject import network_words
 from simulator.units import OPERATIONS_PER_MAC
 
 MOST_TESTS = 4_000
@@ -162,7 +163,9 @@ class Search:
             time_s, latency_s = time_s + each_s, max(latency_s, run.latency_s)
             known = known and run.power_w is not None
             energy_j += each_s * (run.power_w or 0.0)
-            served.append(Served(run.network, share, run.throughput_per_s, run.latency_s, run.power_w, run.bound_by))
+            served.append(
+                Served(network_words(graph), share, run.throughput_per_s, run.latency_s, run.power_w, run.bound_by)
+            )
         power_w = energy_j / time_s if known else None
         tops = chip.peak_tops(self.precision)
         only = served[0].throughput_per_s if len(served) == 1 else 1.0 / time_s

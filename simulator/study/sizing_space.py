@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float64]
 INNER = ("sram.capacity_mib", "dram.part", "dram.devices", "clock_mhz")
 """Keys along which more is never slower; designs that differ in others make groups."""
 
-ARRAYS = (0.5, 1, 2, 4)
+ARRAYS = (0.25, 0.5, 1, 2, 4)
 SIDES = (0.5, 1, 2)
-SRAM = (0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 4)
+SRAM = (0.0625, 0.125, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 CLOCK = (0.5, 0.75, 1)
 FEED = (0.5, 1)
 """Multiples of the base chip: number of arrays, rows and columns, SRAM, clock, and what feeds each MAC unit."""
