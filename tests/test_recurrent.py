@@ -264,3 +264,16 @@ def test_a_sweep_gives_what_one_run_gives(overlap):
         own = chip(size, **{"schedule.overlap": overlap, "schedule.sub_batches": False})
         alone = simulate(graph, own, batch=4, gains=False)
         assert (alone.latency_s, alone.throughput_per_s, alone.dram_bytes) == (latency_s, rate, moved)
+
+
+def test_a_cache_serves_a_loop_as_far_as_all_of_its_weights_fit():
+    graph = load_network("gnmt", sequence_length=10)
+    low = lower(graph, load_chip("a100"), 1, "fp16")
+    loop = sum(row.weight_bytes for row in low.rows if row.loop)
+    result = simulate(graph, "a100", precision="fp16", gains=False)
+    moved = sum(
+        layer.dram_bytes for layer, row in zip(result.layers, low.rows, strict=False) if row.loop and row.weight_bytes
+    )
+    assert moved == pytest.approx(loop + 9 * (loop - low.cached_bytes), rel=0.02)
+    alone = [layer.dram_bytes for layer, row in zip(result.layers, low.rows, strict=False) if row.kind == "lstm"]
+    assert alone[0] < 1.2 * 4 * 1024 * 1024 * 2  # read once: its own 8.4 MB fit

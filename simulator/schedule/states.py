@@ -167,9 +167,10 @@ def _cached(row: Row, low: Lowered) -> tuple[int, float]:
         return INPUTS | OUTPUTS | WEIGHTS, beside + low.tensor_bytes[row.weights] * low.missed(row.weights)
     if row.shape.steps == 1:
         return INPUTS | OUTPUTS, beside
-    again = (row.shape.steps - 1) * max(
-        0.0, row.weight_bytes - low.cached_bytes
-    )  # further steps find the rest in the cache
+    # Further steps find in the cache what of the loop's weights it has room for.
+    turns = sum(other.weight_bytes for other in low.rows if other.loop == row.loop) if row.loop else row.weight_bytes
+    missed = max(0.0, 1.0 - low.cached_bytes / turns) if turns > 0.0 else 0.0
+    again = (row.shape.steps - 1) * row.weight_bytes * missed
     return INPUTS | OUTPUTS | WEIGHTS, beside + row.weight_bytes + again
 
 
