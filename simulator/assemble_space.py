@@ -68,7 +68,7 @@ def assemble_space(
         macs_executed=executed,
         dram_bytes=float(quick.outer_bytes.sum()),
         load_bytes=steady.load_bytes,
-        sram_bytes=steady.sram_bytes,
+        sram_bytes=quick.sram_bytes,
         bound_by=_bound(period),
         lower_bound_s=max(compute_s, streamed * machine.byte_s),
         waterfall=_named(total),
