@@ -103,6 +103,25 @@ def test_tables_say_thread_blocks_and_a_cache(network, capsys, monkeypatch):
     assert len({short_tiling(layer.tiling) for layer in simulate(network, path).layers if layer.tiling}) > 1
 
 
+def test_without_a_power_limit_more_is_never_slower(network):
+    rng = random.Random(5)
+    keys = {
+        "sram.capacity_mib": 4,
+        "sram.bytes_per_cycle": 1024,
+        "clock_mhz": 1590,
+        "dram.devices": 8,
+        "vector.lanes": 2560,
+    }
+    for _ in range(40):
+        sets = {"power_limit_w": None, **{key: value * rng.choice([0.125, 0.5, 1]) for key, value in keys.items()}}
+        sets |= {key: int(sets[key]) for key in ("dram.devices", "vector.lanes")}
+        batch, key = rng.choice([1, 7, 64]), rng.choice(list(keys))
+        more = {**sets, key: sets[key] * rng.choice([2, 3])}
+        one, other = (simulate(network, load_chip("t4", set=s), batch, gains=False) for s in (sets, more))
+        assert other.throughput_per_s >= one.throughput_per_s * (1.0 - 1e-12), (key, sets)
+        assert other.latency_s <= one.latency_s * (1.0 + 1e-12), (key, sets)
+
+
 def test_steps_of_a_recurrence_run_one_after_another():
     one, four = (Shape((steps, 1, 512, 256, 1, 1, 1, 1), steps=steps) for steps in (1, 4))
     spec = array_spec(load_chip("t4"), "int8")

@@ -203,7 +203,7 @@ def _mac_energies(q: Quantities) -> dict[str, float]:
     data = book()["energy"]
     entry = data["gpu"] if q.kind == "gpu" else data["mac_pj"]
     pj = entry["mac_pj"] if q.kind == "gpu" else entry["value"]
-    at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], data["mac_pj"]["exponent"])
+    at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], entry["exponent"])
     weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
     for precision in q.rates:
         weights[precision] = data["mac_weights"][precision]
