@@ -143,7 +143,7 @@ def _best_paths(
     keeping.bound_times(settled[3], size_of, *columns[1:], steps, phi, bound_s)
     best = np.zeros((5, count))
     best[kernels.TIME_S] = best[kernels.LIMIT_S] = np.inf
-    run = _Run(pool, columns, size_of, firsts, settled, phi, best, _no_paths(steps, count))
+    run = _Run(pool, columns, size_of, firsts, settled, phi, best)
     if rooms_tried > 1:
         # First where each block promises most: what cannot beat that need not be tried.
         promising = bound_s[:, run.blocks[:, 0] + run.blocks[:, 1] // 2].argmin(axis=0)
@@ -156,23 +156,18 @@ def _best_paths(
     return best, run.paths
 
 
-def _no_paths(steps: int, count: int) -> tuple[Ints, Floats]:
-    return np.full((steps, count), -1, dtype=np.int32), np.zeros((steps, count))
-
-
 class _Run:
     """The kernels on points in buckets: lists of choices, and blocks of points that run through them."""
 
     def __init__(
         self, pool: Pool, columns: list[Floats], size_of: Ints, firsts: Ints, settled: tuple[Any, ...], phi: float,
-        best: Floats, paths: tuple[Ints, Floats],
+        best: Floats,
     ) -> None:  # fmt: skip
         block, many, plan = kernels.BLOCK, np.diff(firsts), pool.moves
         per_bucket = -(-many // block)
         bucket = np.repeat(np.arange(len(many)), per_bucket)
         inside = (np.arange(len(bucket)) - np.repeat(np.cumsum(per_bucket) - per_bucket, per_bucket)) * block
         self.blocks = np.stack([firsts[bucket] + inside, np.minimum(block, many[bucket] - inside), bucket], axis=1)
-        self.paths = paths
         self._pool, self._machines, self._size_of, self._phi = pool, tuple(columns[1:]), size_of, phi
         self._size_firsts = np.append(np.minimum.reduceat(size_of, firsts[:-1]), size_of.max() + 1)
         self._settled, self._best = settled, best
@@ -182,6 +177,7 @@ class _Run:
             pool.blocks, pool.marks, np.ascontiguousarray(detail_of(pool)[:, 7]),
         )  # fmt: skip
         self._scratch = _scratch(pool, len(settled[0]))
+        self.paths = self._scratch.paths(len(size_of))
 
     def try_room(self, room: int, wanted: npt.NDArray[np.bool_], only_limit: bool = False) -> None:
         """Better what is known of the points of the blocks that are wanted, with a room of this number."""
@@ -253,6 +249,8 @@ class _Scratch:
     def __init__(self, pool: Pool, slots: int, wide: int, stairs: int) -> None:
         steps, states, moves = len(pool.steps), pool.moves.states, len(pool.moves.source)
         self.wide, self.stairs, self.slots = wide, stairs, slots
+        self._steps = steps
+        self._paths: tuple[Ints, Floats] | None = None
         self._held = np.zeros((2 * slots, moves, 4), dtype=np.int64)
         block = kernels.BLOCK
         self.listing = (
@@ -266,6 +264,14 @@ class _Scratch:
         )  # fmt: skip
         self.running = (running, (np.empty(3 * block), np.empty(block, dtype=np.int64)))
         self.splitting = (np.zeros(9 * block), np.zeros(block), np.zeros(3 * block), np.zeros(8 * block))
+
+    def paths(self, count: int) -> tuple[Ints, Floats]:
+        """Rows and bytes of every step of `count` points; those of points that do not run are of no meaning."""
+        size = self._steps * count
+        if self._paths is None or len(self._paths[0]) < size:
+            self._paths = np.full(size, -1, dtype=np.int32), np.zeros(size)
+        rows, totals = (part[:size].reshape(self._steps, count) for part in self._paths)
+        return rows, totals
 
     def fresh(self) -> None:
         """Forget the staircases of another call: SRAM sizes begin low again."""
