@@ -112,7 +112,7 @@ def test_points_do_not_depend_on_their_neighbours(monkeypatch, keep, bucket, spa
         many, capacity_bytes=np.floor(np.array([rng.uniform(3, 60) for _ in range(150)]) * SCALE)
     )
     monkeypatch.setattr(module, "BUCKET", bucket)
-    monkeypatch.setattr(module, "KEPT_BUCKET", bucket)
+    monkeypatch.setattr(module, "MOST_BUCKET", bucket)
     monkeypatch.setattr(module, "SPAN", span)
     found = solve_together(pool, many, "layer", keep, True, 0.0)
     assert check(pool, many, found, "layer", keep, 0.0) > 40

@@ -25,8 +25,9 @@ Ints = npt.NDArray[np.int64]
 FIRST_STAIRS = 32
 """Choices that a move is given room for at first; more than 14 are rare."""
 
-BUCKET, KEPT_BUCKET, SPAN = 64, 256, 2048
-"""Points of neighbouring SRAM sizes whose choices are listed together, without and with weights that stay; points of a call."""
+BUCKET, MOST_BUCKET, NEAR, SPAN = 64, 256, 0.04, 2048
+"""Points of neighbouring SRAM sizes whose choices are listed together: at least; at most; up to so many as differ by this share
+of their size. And points of a call of the kernels."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ def _buckets(machines: Machines, keep: bool) -> tuple[Ints, Ints, Ints]:
     order = np.argsort(machines.capacity_bytes, kind="stable")
     rising = machines.capacity_bytes[order]
     fresh = np.concatenate([[True], rising[1:] != rising[:-1]])
-    size_of, firsts, many = np.cumsum(fresh) - 1, np.flatnonzero(fresh), KEPT_BUCKET if keep else BUCKET
+    size_of, firsts = np.cumsum(fresh) - 1, np.flatnonzero(fresh)
+    spread = np.log(rising[-1] / rising[0])
+    near = int(len(order) * NEAR / spread) if spread > len(order) * NEAR / MOST_BUCKET else MOST_BUCKET
+    many = MOST_BUCKET if keep else max(BUCKET, near // BUCKET * BUCKET)
     firsts = firsts[np.concatenate([[True], firsts[1:] // many != firsts[:-1] // many])]
     edges = np.append(firsts, len(order))
     # Points of a bucket go by the ratio of clock and bandwidth: neighbours then mostly want the same choices.
@@ -270,8 +274,8 @@ class _Scratch:
         size = self._steps * count
         if self._paths is None or len(self._paths[0]) < size:
             self._paths = np.full(size, -1, dtype=np.int32), np.zeros(size)
-        rows, totals = (part[:size].reshape(self._steps, count) for part in self._paths)
-        return rows, totals
+        rows, totals = self._paths
+        return rows[:size].reshape(self._steps, count), totals[:size].reshape(self._steps, count)
 
     def fresh(self) -> None:
         """Forget the staircases of another call: SRAM sizes begin low again."""
