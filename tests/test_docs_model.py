@@ -8,7 +8,7 @@ from simulator.candidates import MOST_BATCH, MOST_TILES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
 from simulator.lowering import BITS, MOST_MACS, lower
-from simulator.schedule import best, keep, segments, solve, states, waterfall
+from simulator.schedule import best, keep, scratch, segments, solve, states, waterfall
 from simulator.simulate import machine_of
 from simulator.tiling import ORDERS
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
@@ -86,13 +86,13 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
     assert "at most 4096 sets of live resident tensors; at most 4096 unrollings an axis" in " ".join(MODEL.split())
     assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())
-    assert f"room for {solve.LABELS} labels" in " ".join(SCHEDULE.split())
+    assert f"room for {scratch.LABELS} labels" in " ".join(SCHEDULE.split())
 
 
 def test_the_bundled_networks_have_few_sets_of_resident_tensors():
     most = int(re.search(r"The bundled networks have at most (\d+)", " ".join(SCHEDULE.split()))[1])
     chip = load_chip("example_edge")
-    branching = ("inception_v3", "yolov3", "bert_large")
+    branching = ("inception_v4", "yolov7", "yolov8l", "bert_large", "unet")
     assert max(states.moves(lower(load_network(name), chip)).states for name in branching) == most
 
 
