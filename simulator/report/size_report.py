@@ -122,7 +122,8 @@ def _winner(found: Sizing, best: Design) -> list[RenderableType]:
 
 def _settings(found: Sizing, design: Design) -> str:
     """A design as `rooftile run` takes it."""
-    changes = [*found.changes, *(f"{key}={value}" for key, value in design.settings.items())]
+    before = [change for change in found.changes if change.partition("=")[0].strip() not in design.settings]
+    changes = [*before, *(f"{key}={value}" for key, value in design.settings.items())]
     return f"{found.base} with " + " ".join(f"--set {change}" for change in changes) if changes else found.base
 
 

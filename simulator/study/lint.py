@@ -407,7 +407,7 @@ def _without_dram(subject: _Subject) -> Finding | str:
     if not _keeps(subject, found):
         loss = _loss(subject, found)
         return "DRAM: needed, " + (
-            "without it nothing runs" if loss is None else f"without it {100 * loss:.2g} % slower"
+            "without it nothing runs" if loss is None else f"without it throughput falls by {100 * loss:.2g} %"
         )
     message = "no DRAM is needed at all: everything stays in the SRAM or comes over the host link in time"
     return _proved(subject, "no-dram-needed", "DRAM", message, changes, found, subject.usd("dram.devices", chip, found))
