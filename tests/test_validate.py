@@ -96,6 +96,14 @@ def test_the_model_beats_both_baselines(found):
     assert model.spearman > max(constant.spearman, roofline.spearman, 0.95)
 
 
+def test_the_goals_are_met(found):
+    dedicated, gpus = (summary(found.summaries, f"measured, {name}") for name in ("dedicated accelerators", "GPUs"))
+    assert dedicated.median <= 0.15
+    assert gpus.median <= 0.25
+    assert min(dedicated.spearman, gpus.spearman) > 0.95
+    assert dedicated.count + gpus.count == summary(found.summaries, "all measured").count
+
+
 def test_nothing_is_dropped_silently(found):
     results = sum(len(chip.published.results) for chip in library().values())
     extras = sum(len(entry["figures"]) for entry in book()["points"])

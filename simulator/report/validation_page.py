@@ -1,5 +1,6 @@
 """The validation as tables for a terminal, as the page `docs/validation.md`, and as a picture."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ RESIDUAL_HEADINGS = ("chip", "network", "figure", "published", "predicted", "err
 COLOURS = {
     "measured silicon": "#009E73",
     "measured boards": "#0072B2",
+    "GPUs": "#8EC9EE",
     "vendor claims": "#CC79A7",
     "designers' estimates": "#E69F00",
 }
@@ -63,11 +65,13 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         f"![predicted against published throughput]({picture})",
         "",
+        "A label marks a chip's worst point.",
+        "",
         "```bash",
         "rooftile validate groq_tsp nvdla_512",
         "```",
         "",
-        "repeats it for some chips, without names for all (half a minute).",
+        "repeats it for some chips, without names for all (minutes).",
         "",
         "## Summary",
         "",
@@ -147,12 +151,17 @@ def validation_chart(found: Validation) -> Any:
     """
     alt = require_charts()
     points = [p for p in found.points if p.quantity == THROUGHPUT]
-    spots = [Spot(f"{p.chip} {p.network.split(' ')[0]}", p.published, p.predicted) for p in points]
+    # One label a chip, at its worst point: the others are found in the table.
+    worst = {p.chip: p for p in sorted(points, key=lambda p: abs(math.log(p.predicted / p.published)))}
+    spots = [
+        Spot(f"{p.chip} {p.network.split(' ')[0]}" if p is worst[p.chip] else "", p.published, p.predicted)
+        for p in points
+    ]
     frame = axes([*spots, *(Spot("", s.y, s.x) for s in spots)], SIDE, SIDE)
     rows = [
         {
             "label": spot.label, "x": spot.x, "y": spot.y, "at_x": label.x, "at_y": label.y,
-            "colour": COLOURS.get(point.group, "#333333"), "shown": label.clear,
+            "colour": COLOURS["GPUs" if point.gpu else point.group], "shown": label.clear and bool(spot.label),
         }
         for point, spot, label in zip(points, spots, place(spots, frame), strict=True)
     ]  # fmt: skip
@@ -182,7 +191,8 @@ def validation_chart(found: Validation) -> Any:
     )
     title = alt.TitleParams(
         "Predicted against published",
-        subtitle="green: silicon, blue: boards, orange: designers' estimates, pink: claims; dashed: half and double",
+        subtitle="green: silicon, blue: boards, light blue: GPUs, orange: designers' estimates, pink: claims;"
+        " dashed: half and double",
         anchor="start",
     )
     chart = alt.layer(*guides, lines, dots, texts).properties(width=SIDE, height=SIDE, title=title)

@@ -52,6 +52,8 @@ class Point:
     fitted: bool
     """Whether a constant of the model was fitted on figures of this chip."""
     bound_by: str
+    gpu: bool
+    """Whether the chip is a GPU: its arrays are multiprocessors."""
     source: str
     note: str | None = None
 
@@ -181,7 +183,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
             params[name] = getattr(row, name)
     graph = load_network(row.network, **params)
     machine = _machine(chip, {**row.settings, **(settings or {})})
-    free = FREE_BATCH_GPU if machine.array is not None and machine.array.kind == "sm" else FREE_BATCH
+    free = FREE_BATCH_GPU if _is_gpu(machine) else FREE_BATCH
     batch, precision = row.batch or free, row.precision or "int8"
     result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
     mode = row.mode or "claim"
@@ -194,8 +196,13 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     return Point(
         group, chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
         _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.bound_by,
-        chip.published.sources.get(row.source or "", ""), row.note,
+        _is_gpu(machine), chip.published.sources.get(row.source or "", ""), row.note,
     )  # fmt: skip
+
+
+def _is_gpu(machine: Architecture) -> bool:
+    """Whether the arrays of a chip are multiprocessors."""
+    return machine.array is not None and machine.array.kind == "sm"
 
 
 def group_of(chip: str, mode: str) -> str:
@@ -238,7 +245,7 @@ def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Poi
             Point(
                 group_of(chip.name, "silicon"), chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
                 float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
-                result.bound_by, book()["sources"][entry["source"]],
+                result.bound_by, _is_gpu(machine), book()["sources"][entry["source"]],
             )
             for quantity, value in entry["figures"].items()
         ]  # fmt: skip
@@ -282,10 +289,12 @@ def measured(quantity: str, result: Result, machine: Architecture) -> float:
 
 
 def _summaries(points: Sequence[Point], value: Callable[[Point], float]) -> tuple[Summary, ...]:
-    """One summary a group, one of everything measured, one of what was measured on chips nothing was fitted on."""
+    """One summary a group, one of everything measured, of that the GPUs apart, and chips nothing was fitted on."""
     groups = sorted({point.group for point in points})
     chosen = [(group, [p for p in points if p.group == group]) for group in groups]
     seen = [p for p in points if p.group.startswith("measured")]
+    chosen += [("measured, GPUs", [p for p in seen if p.gpu])]
+    chosen += [("measured, dedicated accelerators", [p for p in seen if not p.gpu])]
     chosen += [("all measured", seen), ("measured, nothing fitted on the chip", [p for p in seen if not p.fitted])]
     return tuple(_summary(name, rows, value) for name, rows in chosen if rows)
 
