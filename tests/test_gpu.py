@@ -11,6 +11,7 @@ from simulator import load_chip, load_network, simulate, sweep
 from simulator.blocks import frontier
 from simulator.candidates import Shape
 from simulator.cli import main
+from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.graph.build import NetworkBuilder
 from simulator.lowering import array_spec, lower
@@ -101,6 +102,12 @@ def test_tables_say_thread_blocks_and_a_cache(network, capsys, monkeypatch):
     assert main(["batch", "mobilenet_v1", "--chip", path, "--batch", "1,8"]) == 0
     assert "The SRAM is a cache: of a tensor above half of it (2 MiB)" in " ".join(capsys.readouterr().out.split())
     assert len({short_tiling(layer.tiling) for layer in simulate(network, path).layers if layer.tiling}) > 1
+
+
+def test_a_mac_of_a_gpu_costs_the_same_inside_an_soc():
+    alone, inside = power_model(load_chip("t4")), power_model(load_chip("jetson_agx_xavier"))
+    assert alone.mac_j["int8"] == inside.mac_j["int8"]  # both 12 nm
+    assert inside.sram_byte_j == 0.0
 
 
 def test_without_a_power_limit_more_is_never_slower(network):

@@ -157,7 +157,7 @@ def covered_mm2(q: Quantities, parts: Silicon) -> Number:
 def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
     """The same from quantities, the area of their parts, and the area of the die [mm2]."""
     data = book()["energy"]
-    gpu = q.kind == "gpu"
+    gpu = q.of_gpu
     # A GPU's energy of a MAC was fitted with all on-chip movement in it.
     on_chip = 0.0 if gpu else 1.0
     sram_byte_j = on_chip * _sram_byte_j(q)
@@ -201,13 +201,13 @@ def _sram_byte_j(q: Quantities) -> Number:
 def _mac_energies(q: Quantities) -> dict[str, float]:
     """Energy of a MAC in every precision of the chip [J]."""
     data = book()["energy"]
-    entry = data["gpu"] if q.kind == "gpu" else data["mac_pj"]
-    pj = entry["mac_pj"] if q.kind == "gpu" else entry["value"]
+    entry = data["gpu"] if q.of_gpu else data["mac_pj"]
+    pj = entry["mac_pj"] if q.of_gpu else entry["value"]
     at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], entry["exponent"])
     weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
     for precision in q.rates:
         weights[precision] = data["mac_weights"][precision]
-        if q.kind == "gpu" and precision in _FLOATS:
+        if q.of_gpu and precision in _FLOATS:
             # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
             weights[precision] = max(1.0, entry["float_weight"] * over_fp16)

@@ -115,7 +115,7 @@ def _money(q: Quantities) -> Iterator[Coefficient]:
 
 def _energy(q: Quantities) -> Iterator[Coefficient]:
     data = book()["energy"]
-    if q.kind == "gpu":
+    if q.of_gpu:
         yield _one("energy of an int8 MAC with all movement", data["gpu"], "pJ", "mac_pj")
     else:
         yield _one("energy of an int8 MAC at 16 nm", data["mac_pj"], "pJ")

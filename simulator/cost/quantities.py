@@ -71,6 +71,8 @@ class Quantities:
     power_limit_w: float | None
     notes: tuple[str, ...]
     """Assumptions that the chip file made necessary."""
+    of_gpu: bool = False
+    """Whether the MACs are those of a GPU, a chip of its own or inside an SoC."""
 
     @property
     def mac_units(self) -> Number:
@@ -121,6 +123,7 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         clock_hz=chip.clock_hz,
         power_limit_w=chip.power_limit_w,
         notes=tuple(notes),
+        of_gpu=chip.kind == "gpu" or chip.array.kind == "sm",
     )
 
 
