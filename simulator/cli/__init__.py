@@ -4,6 +4,7 @@ Exit codes: 0; 1 a fault of ours; 2 bad input, or output that cannot be written;
 carries the answer alone; notices and errors go to standard error, one line an error.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code; never raises."""
+    # A command makes few cycles and many objects while it starts: collecting less often saves a twentieth of a run.
+    gc.set_threshold(100_000, 20, 20)
     try:
         # Imported here so that Ctrl-C during the imports is handled like any other.
         from simulator.cli.app import run_app  # noqa: PLC0415
