@@ -73,7 +73,7 @@ def sweep(
     from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
 
     if scheduler is None and needs_compile((residency_blocks,)):
-        print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+        print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)
     from simulator.sweep.read import progress_of  # noqa: PLC0415
     from simulator.sweep.run import sweep as run  # noqa: PLC0415
 
