@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -271,3 +272,19 @@ def test_a_plan_file_is_the_same_as_options(tmp_path, monkeypatch):
     assert (tmp_path / "a" / "plan.json").read_text() == (tmp_path / "b" / "plan.json").read_text()
     assert main(["sweep", "--plan", "plan.yaml", "--vary", "batch=1", "--out", "c"]) == 0
     assert read.scan("c").collect().height == 1
+
+
+def test_the_first_point_is_solved_where_ctrl_c_reaches(network, monkeypatch):
+    """Kernels compile on the main thread: threads could not be interrupted before they are done."""
+    engine = sys.modules["simulator.sweep.run"]
+    seen, fill = [], engine.fill
+
+    def noted(block, rows, *others, **more):
+        seen.append((threading.current_thread() is threading.main_thread(), len(rows)))
+        fill(block, rows, *others, **more)
+
+    monkeypatch.setattr(engine, "fill", noted)
+    table = sweep(network, "example_edge", VARY, set=SETS, chunk=40)
+    assert seen[0] == (True, 1)
+    assert not any(on_main for on_main, _ in seen[1:])
+    assert sum(rows for _, rows in seen[1:]) == len(table) == 80

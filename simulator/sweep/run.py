@@ -219,11 +219,12 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
     low, high = space.plan.bounds(number)
     block = empty_block(high - low)
     groups = space.groups(low, high)
+    if not space.begun:
+        # One point on this thread: kernels are compiled once, and where Ctrl-C reaches.
+        _fill(space, empty_block(1), (groups[0][0], np.zeros(1, dtype=np.int64), _part(groups[0][2], 0, 1)))
+        space.begun = True
     pieces = 1 if len(groups) >= 2 * workers._max_workers else 2 * workers._max_workers
     if pieces == 1:
-        # One by one on this thread: kernels are compiled, and what networks share is built, once.
-        first, groups = groups[:1], groups[1:]
-        _fill(space, block, first[0])
         list(workers.map(lambda group: _fill(space, block, group), groups))
     for group in groups if pieces > 1 else ():
         variant = group[0]
@@ -254,10 +255,12 @@ def _slices(group: Group, pieces: int) -> list[Group]:
     variant, rows, columns = group
     pieces = max(1, min(pieces, len(rows) // (2048 if variant.together else 64)))
     edges = np.linspace(0, len(rows), pieces + 1).astype(int).tolist()
-    return [
-        (variant, rows[start:end], {key: column[start:end] for key, column in columns.items()})
-        for start, end in pairwise(edges)
-    ]
+    return [(variant, rows[start:end], _part(columns, start, end)) for start, end in pairwise(edges)]
+
+
+def _part(columns: Columns, start: int, end: int) -> Columns:
+    """Entries start..end - 1 of each column."""
+    return {key: column[start:end] for key, column in columns.items()}
 
 
 def part_bytes(table: "pl.DataFrame") -> bytes:

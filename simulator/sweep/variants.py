@@ -104,6 +104,8 @@ class Space:
         self._known: dict[tuple[Value, ...], Variant] = {}
         self.stop = threading.Event()
         """Set when the run is interrupted: points that are solved one by one end early."""
+        self.begun = False
+        """Whether a point was solved, so that everything is compiled."""
         self._check()
 
     def graph(self, values: Mapping[str, Value] | None = None) -> Graph:
