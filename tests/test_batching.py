@@ -123,6 +123,12 @@ def test_published_figures_of_the_same_size_alone():
     assert next(row for row in rows if row.throughput_per_s == 88.69).remarks == ()
 
 
+def test_what_the_model_does_not_cover_is_not_set_against_it():
+    row = published_points(load_network("alexnet", image_size=227), load_chip("eyeriss"), "int16", 8)[0]
+    assert not row.like
+    assert "dense layers were not run" in row.remarks[-1]
+
+
 def test_no_batch_is_a_fault(small, chip):
     with pytest.raises(OptionError, match="at least one"):
         batch_curve(small, chip, ())

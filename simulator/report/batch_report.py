@@ -113,7 +113,9 @@ def _overflow_lines(found: BatchCurve) -> list[str]:
     size = fmt.mebibytes(found.sram_bytes)
     if found.resident_up_to is None:
         if found.keeps:
-            return ["This chip places its layers in space, or has too many tensors to keep them all: no batch is told."]
+            return [
+                "Layers placed in space, or too many tensors to keep them all: where the SRAM overflows is not told."
+            ]
         if found.caches:
             return [
                 f"The SRAM is a cache: of a tensor above half of it ({size}), the rest goes through the {found.outer}."

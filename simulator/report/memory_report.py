@@ -36,7 +36,8 @@ def memory_report(found: MemoryMap) -> Group:
         sections += [Text(), _exchanges(found)]
     sections += [Text(), _traffic(found)]
     gaps = gap_lines(found)
-    sections += [Text(f"Note: {note}") for note in (*gaps, *found.notes)]
+    told = {point.reason for point in found.points}
+    sections += [Text(f"Note: {note}") for note in (*gaps, *(note for note in found.notes if note not in told))]
     return Group(*sections)
 
 

@@ -78,7 +78,7 @@ class PublishedPoint:
     remarks: tuple[str, ...]
     """What makes it unfair to compare."""
     like: bool
-    """Whether it is of the precision that was run, and of the chip with no other settings."""
+    """Whether it is of the precision that was run, of the chip with no other settings, and of what the model covers."""
 
 
 @dataclass(frozen=True)
@@ -268,8 +268,9 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
     for row in best.values():
         remarks = remarks_of(known, row, question, params, macs)
         remarks += [f"with {key}={value}" for key, value in row.settings.items()]
+        remarks += [row.not_modelled] if row.not_modelled is not None else []
         source = known.published.sources.get(row.source or "", row.source)
-        like = row.precision in (None, precision) and not row.settings
+        like = row.precision in (None, precision) and not row.settings and row.not_modelled is None
         point = PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks), like)
         found.append(point)
     return sorted(found, key=lambda point: (point.batch or 2**31, -point.throughput_per_s))
