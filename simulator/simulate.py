@@ -27,7 +27,7 @@ from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
 from simulator.units import CACHE_SHARE
 
-MOST_POOL_BYTES = 48 * 2**20
+MOST_POOL_BYTES = 32 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
 
 _pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)

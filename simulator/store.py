@@ -11,7 +11,7 @@ WORTH_KEEPING_S = 0.005
 """A frontier that takes less to build is not written to disk: reading it would hardly be faster. [s]"""
 
 
-MOST_BYTES = 8 * 2**20
+MOST_BYTES = 4 * 2**20
 """Frontiers in memory; those used longest ago go. [B]"""
 
 

@@ -1,5 +1,6 @@
 """`sweep`: every point of a plan, as a table or as parts in a folder."""
 
+import ctypes
 import io
 import os
 import threading
@@ -7,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,6 +171,23 @@ def _local_parts(space: Space, numbers: Iterable[int]) -> Generator[tuple[int, b
     with threads(space.stop) as workers:
         for number in numbers:
             yield number, part_bytes(chunk_table(space, number, workers))
+            _give_back()
+
+
+def _give_back() -> None:
+    """Return to the system what the allocator holds but nobody uses, where it can be asked (the GNU library)."""
+    trim = _trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trimmer() -> Callable[[int], int] | None:
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return None
+    return found
 
 
 def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | None, source: Parts) -> "pl.LazyFrame":
