@@ -21,7 +21,7 @@ CAUSES = {
     "vector_s": "vector unit",
     "overhead_s": "command overhead",
     "dram_s": "waiting for DRAM",
-    "host_s": "waiting for the host link",
+    "host_s": "waiting for the host",
     "power_s": "held back by the power limit",
     "pipeline_s": "waiting for the slowest stage",
 }
