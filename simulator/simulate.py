@@ -1,8 +1,9 @@
 """One chip x one graph -> `Result`: the whole pipeline in a few straight lines."""
 
+import contextlib
 import itertools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import networkx as nx
@@ -27,8 +28,11 @@ from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
 from simulator.units import CACHE_SHARE
 
-MOST_POOL_BYTES = 32 * 2**20
+MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
+
+MOST_SWEEP_BYTES = 32 * 2**20
+"""The same during a sweep, which goes through its arrays one after another. [B]"""
 
 _pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)
 _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
@@ -139,6 +143,16 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
         return found
 
     return pool_of
+
+
+@contextlib.contextmanager
+def few_pools() -> Iterator[None]:
+    """Keep no more pools than a sweep needs for as long as the block runs."""
+    before, _pools.most_bytes = _pools.most_bytes, min(_pools.most_bytes, MOST_SWEEP_BYTES)
+    try:
+        yield
+    finally:
+        _pools.most_bytes = before
 
 
 def _number_of(graph: Graph) -> int:

@@ -22,6 +22,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
+from simulator.simulate import few_pools
 from simulator.sweep import folder as store
 from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
 from simulator.sweep.ranges import PARAMETER
@@ -228,6 +229,7 @@ def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
         workers.shutdown(wait=True, cancel_futures=True)
 
 
+@few_pools()
 def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
     """One chunk as a table, on the threads of `workers`.
 
