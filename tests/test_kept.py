@@ -92,7 +92,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
     assert len(module._pools) == 1
-    assert len(packs.frontiers._frontiers) <= 1
+    assert len(packs.frontiers._frontiers) <= 4  # of twelve: each thread has one in hand, not yet measured
 
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
