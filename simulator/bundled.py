@@ -43,15 +43,25 @@ def networks() -> dict[str, tuple[str, str]]:
     return dict(sorted(found.items()))
 
 
+def namesake(name: str) -> str | None:
+    """Return the module that a network is named after and found in (resnet50: resnet), or None; spares importing the others."""
+    for path in sorted(folder("workloads").glob("*.py")):
+        if not path.stem.startswith("_") and name.startswith(path.stem) and name in _module(path.stem).NETWORKS:
+            return path.stem
+    return None
+
+
 def builder(name: str) -> Callable[..., Any]:
     """Return the function that builds the bundled network `name`.
 
     Raises RooftileError for a name not in `networks()`.
     """
-    known = networks()
-    if name not in known:
-        raise RooftileError(f"network: there is no bundled network {name!r}{nearest(name, known)}")
-    module, _ = known[name]
+    module = namesake(name)
+    if module is None:
+        known = networks()
+        if name not in known:
+            raise RooftileError(f"network: there is no bundled network {name!r}{nearest(name, known)}")
+        module, _ = known[name]
     function: Callable[..., Any] = _module(module).NETWORKS[name]
     return function
 

@@ -107,6 +107,8 @@ def _plain(name: str) -> str:
 
 
 def _bundled_name(text: str) -> str:
+    if bundled.namesake(text) is not None:
+        return text
     names = bundled.networks()
     if text in names:
         return text
