@@ -165,3 +165,10 @@ def test_an_ideal_machine_runs_vector_work_that_does_not_fuse(network):
     free = ideal(8.0, 1024.0, 1e12)
     result = simulate(network, free, gains=False)
     assert result.latency_s == pytest.approx(2 * result.macs / 8e12, rel=0.05)
+
+
+def test_no_bound_is_no_size(capsys):
+    main(["claim", "t4", "--network", "resnet50", "--throughput", "1000"])
+    out = capsys.readouterr().out
+    assert "no bound, all weights may stream" in out
+    assert "less than 0" not in out

@@ -29,7 +29,8 @@ def least_lines(found: Verdict) -> list[str]:
     """What SRAM and how many DRAMs the claim implies, each as far as it can be told."""
     lines = []
     if found.least_sram_bytes is not None:
-        text = f"SRAM, at the known DRAM: no schedule does with less than {fmt.mebibytes(found.least_sram_bytes)}"
+        least = f"no schedule does with less than {fmt.mebibytes(found.least_sram_bytes)}"
+        text = f"SRAM, at the known DRAM: {least if found.least_sram_bytes else 'no bound, all weights may stream'}"
         if found.model_sram_mib is not None and math.isinf(found.model_sram_mib):
             text += f"; an ideal machine does not do with {fmt.figure(CAPACITIES_MIB[-1])} MiB either"
         elif found.model_sram_mib is not None:
