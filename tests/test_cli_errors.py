@@ -36,6 +36,19 @@ RUN = ["run", "resnet50", "--chip", "x"]
         ([*RUN, "--json", "/nowhere/x"], "--json: cannot write '/nowhere/x': there is no folder '/nowhere'"),
         ([*RUN, "--json"], "option '--json' requires an argument; see 'rooftile --help'"),
         ([*RUN, "vgg16"], "vgg16: unexpected; see 'rooftile run --help'"),
+        (
+            ["batch", "resnet50", "--chip", "x", "--batch", "1:9999:+1"],
+            "--batch: must be at most 1,000 batches, got 9,999; a sweep takes more",
+        ),
+        (
+            ["memory", "resnet50", "--chip", "x", "--sram", "1:300:+1"],
+            "--sram: must be at most 200 values, got 300; a sweep takes more",
+        ),
+        (
+            ["compare", "a", "b", "--network", "resnet50", "--uncertainty", "--draws", "nan"],
+            "--draws: must be a whole number of at least 1, got 'nan'",
+        ),
+        (["compare", "--network", "resnet50", "--draws", "7"], "--by, --draws, --seed: need --uncertainty"),
         (["cache"], "--clear: missing; 'rooftile cache' does nothing without it"),
     ],
 )

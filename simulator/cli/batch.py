@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from simulator.sweep.ranges import Value
 
 
+MOST_BATCHES = 1000
+"""Of one curve: each is scheduled on its own."""
+
+
 def batch(
     network: Network,
     chip: Chip,
@@ -42,7 +46,10 @@ def batch(
     from simulator.graph.load import load_network  # noqa: PLC0415
     from simulator.sweep.ranges import axis_of  # noqa: PLC0415
 
-    sizes = [_size(value) for value in axis_of("batch", batches, "--batch", drawn=False).values]
+    listed = axis_of("batch", batches, "--batch", drawn=False).values
+    if len(listed) > MOST_BATCHES:
+        raise OptionError(f"--batch: must be at most {MOST_BATCHES:,} batches, got {len(listed):,}; a sweep takes more")
+    sizes = [_size(value) for value in listed]
     load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
     graph = load_network(network, **values)
     with working() as tell:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.amounts import RATES, amount
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError
@@ -42,7 +43,7 @@ def claim(
 
     if precision not in BYTES:
         raise OptionError(f"--precision: must be one of {', '.join(BYTES)}, got {precision!r}")
-    wanted = None if throughput is None else _amount(throughput)
+    wanted = amount("--throughput", throughput, RATES, "1000/s")
     values = parameters(params or [])
     graph = load_network(network, **values)
     if wanted is not None:
@@ -55,16 +56,6 @@ def claim(
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
     _answer(found, json, single=wanted is not None)
-
-
-def _amount(text: str) -> float:
-    """Read a throughput."""
-    from simulator.cli.values import plain_value  # noqa: PLC0415
-
-    value = plain_value(text)
-    if isinstance(value, (bool, str)) or not 0 < value <= 1e15:
-        raise OptionError(f"--throughput: must be a number above 0, got {text[:40]!r}")
-    return float(value)
 
 
 def _published(chip: "Entry", graph: "Graph", network: str) -> "list[Verdict]":

@@ -41,9 +41,9 @@ def compare(
         str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
     ] = None,
     uncertain: uncertainty.Uncertain = False,
-    by: uncertainty.By = "throughput_per_usd",
-    draws: uncertainty.Draws = 10_000,
-    seed: uncertainty.Seed = 20,
+    by: uncertainty.By = uncertainty.BY,
+    draws: uncertainty.Draws = uncertainty.DRAWS,
+    seed: uncertainty.Seed = uncertainty.SEED,
     set_a: uncertainty.SetA = None,
     set_b: uncertainty.SetB = None,
 ) -> None:
@@ -60,6 +60,8 @@ def compare(
         return
     if set_a or set_b:
         raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
+    if (by, draws, seed) != (uncertainty.BY, uncertainty.DRAWS, uncertainty.SEED):
+        raise OptionError("--by, --draws, --seed: need --uncertainty")
     if batch < 10:
         raise OptionError(f"--batch: must be at least 10, the smallest of the large class, got {batch}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):

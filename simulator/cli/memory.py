@@ -20,6 +20,9 @@ from simulator.cli.question import (
 from simulator.cli.values import parameters
 from simulator.errors import OptionError
 
+MOST_VALUES = 200
+"""Along one side of the map."""
+
 
 def memory(
     network: Network,
@@ -68,6 +71,8 @@ def _range(key: str, text: str | None, option: str) -> list[Any] | None:
     from simulator.sweep.ranges import axis_of  # noqa: PLC0415
 
     values = axis_of(key, text, option, drawn=False).values
+    if len(values) > MOST_VALUES:
+        raise OptionError(f"{option}: must be at most {MOST_VALUES} values, got {len(values):,}; a sweep takes more")
     wrong = next((value for value in values if isinstance(value, (bool, str))), None)
     if wrong is not None:
         raise OptionError(f"{option}: must be numbers, got {wrong!r}")

@@ -5,7 +5,11 @@ from typing import Annotated
 import typer
 
 from simulator.cli.question import answer, check_outputs, working
+from simulator.cli.values import whole_number
 from simulator.errors import OptionError
+
+BY, DRAWS, SEED = "throughput_per_usd", 10_000, 20
+"""What --by, --draws and --seed are unless they are given."""
 
 Uncertain = Annotated[
     bool, typer.Option("--uncertainty", help="Of two chips: in how many draws of what is uncertain A beats B.")
@@ -18,9 +22,9 @@ By = Annotated[
         help="With --uncertainty: throughput_per_usd, throughput, throughput_per_w, latency or cost.",
     ),
 ]
-Draws = Annotated[int, typer.Option("--draws", metavar="N", help="With --uncertainty: how many.")]
+Draws = Annotated[int, typer.Option("--draws", metavar="N", parser=whole_number, help="With --uncertainty: how many.")]
 Seed = Annotated[
-    int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="With --uncertainty: another draw.")
+    int, typer.Option("--seed", metavar="N", parser=whole_number, help="With --uncertainty: another draw.")
 ]
 SetA = Annotated[
     list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="With --uncertainty: change a key of A.")

@@ -331,8 +331,10 @@ def _starved(subject: _Subject, need: Need) -> Finding | str:
     """A finding where twice as much gives a tenth more."""
     if need.gain is None or need.gain < STARVED or need.more_run is None:
         return ""
-    name = need.resource.partition(", ")[0]
-    message = f"{need.more} instead of {need.there} give {100 * need.gain:.3g} % more throughput"
+    name, _, unit = need.resource.partition(", ")
+    message = (
+        f"{need.more}{' ' * bool(unit)}{unit} instead of {need.there} give {100 * need.gain:.3g} % more throughput"
+    )
     return _proved(subject, "starved", name, message, {need.key: need.more}, need.more_run, need.gain_usd)
 
 
