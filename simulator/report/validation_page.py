@@ -92,7 +92,8 @@ def validation_page(found: Validation, picture: str) -> str:
         "## Every figure",
         "",
         "A star marks a chip on whose figures a constant was fitted. `throughput` is per second; `tops` achieved TOPS;",
-        "`array_active` the share of the time that the array multiplies; `array_ms` and `layer_ms` a layer without and with the",
+        "`array_active`, `weight_shift` and `weight_stall` the shares of the time that the array multiplies, takes weights in",
+        "and waits for them; `array_ms` and `layer_ms` a layer without and with the",
         f"transfers that are not hidden; `dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}, "
         f"on GPUs at {FREE_BATCH_GPU}.",
         "",
@@ -132,6 +133,9 @@ MISSES = (
     "**Centaur Ncore** is predicted from peak, SRAM and memory; how its lanes are used is a guess (see its file). The rest of a"
     " single stream is the x86 cores' share, which its designers published.",
     "**Edge TPU**: a fixed time of a run over USB was fitted on its small networks; those whose weights stream were not.",
+    "**TPU v1**, `weight_shift` and `weight_stall`: its weights shift in when they arrive, so shifting shows where the array waits "
+    "for DRAM; the model hides it behind the rows that stream, where there are enough, and calls the wait a stall. The rest, "
+    "17.5 % without matrix work, is not modelled. The time that the array is active is close, the split of the rest is not.",
     "**TPU v3** leaves out infeed and what its compiler does.",
     "**RK3568**: no document names the clock of the results; 600 MHz is what the Linux kernel sets.",
     "**DPU, smallest network**: 15 us a layer was fitted with one host thread; with several it is too much.",

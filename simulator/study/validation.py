@@ -32,6 +32,10 @@ FREE_BATCH, FREE_BATCH_GPU = 8, 128
 THROUGHPUT = "throughput"
 
 
+SHARES = {"array_active": "ideal_s", "weight_shift": "weight_loading_s", "weight_stall": "dram_s"}
+"""Counters of a chip that are shares of its time, and the part of the waterfall that each should be."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One figure."""
@@ -42,7 +46,7 @@ class Point:
     batch: int
     precision: str
     quantity: str
-    """`throughput` [1/s], `tops`, `array_active` (share), `array_ms.LAYER`, `layer_ms.LAYER` [ms], `dram_mb.PREFIX`."""
+    """`throughput` [1/s], `tops`, one of SHARES, `array_ms.LAYER`, `layer_ms.LAYER` [ms], `dram_mb.PREFIX`."""
     published: float
     predicted: float
     roofline: float | None
@@ -278,8 +282,8 @@ def measured(quantity: str, result: Result, machine: Architecture) -> float:
     what, _, name = quantity.partition(".")
     if what == "tops":
         return result.throughput_per_s * 2 * result.macs / result.batch / 1e12
-    if what == "array_active":
-        return result.waterfall_period["ideal_s"] / math.fsum(result.waterfall_period.values())
+    if what in SHARES:
+        return result.waterfall_period[SHARES[what]] / math.fsum(result.waterfall_period.values())
     layers = [layer for layer in result.layers if layer.name.startswith(name)]
     if what == "array_ms":
         return math.fsum(layer.cycles for layer in layers) / machine.clock_hz * 1e3
