@@ -67,7 +67,7 @@ def _rows(fit: dict[str, Any], setting: Any) -> tuple[Point, ...]:
     chip: Entry = library()[fit["chip"]]
     settings = {fit["key"]: setting}
     if "mode" not in fit:
-        return tuple(counters(chip, settings))
+        return tuple(point for point in counters(chip, settings) if point.quantity in fit["figures"])
     rows = (row for row in chip.published.results if row.mode == fit["mode"] and _comparable(row))
     return tuple(point_of(chip, row, "fitted", settings) for row in rows)
 
