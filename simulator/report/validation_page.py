@@ -135,7 +135,8 @@ MISSES = (
     "**Edge TPU**: a fixed time of a run over USB was fitted on its small networks; those whose weights stream were not.",
     "**TPU v1**, `weight_shift` and `weight_stall`: its weights shift in when they arrive, so shifting shows where the array "
     "waits for DRAM; the model hides it behind the rows that stream, where there are enough, and calls the wait a stall. The "
-    "rest, 17.5 % without matrix work, is not modelled. The time that the array is active is close, the split of the rest is not.",
+    "rest, 17.5 % without matrix work, is not modelled. The time that the array is active is close, the split "
+    "of the rest is not.",
     "**TPU v3** leaves out infeed and what its compiler does.",
     "**RK3568**: no document names the clock of the results; 600 MHz is what the Linux kernel sets.",
     "**DPU, smallest network**: 15 us a layer was fitted with one host thread; with several it is too much.",
