@@ -65,8 +65,9 @@ def bound_times(bounds, sizes_of, cycle_s, byte_s, overhead_s, steps, phi, out):
     for room in range(out.shape[0]):
         for p in range(out.shape[1]):
             size = sizes_of[p]
+            if bounds[room, size, 0] == math.inf:
+                out[room, p] = math.inf
+                continue
             on_chip, memory = bounds[room, size, 0] * cycle_s[p], bounds[room, size, 1] * byte_s[p]
             busy = (1.0 - phi) * max(on_chip, memory) + phi * (on_chip + memory)
             out[room, p] = (busy + overhead_s[p] * steps) * (1.0 - 1e-9)
-            if bounds[room, size, 0] == math.inf:
-                out[room, p] = math.inf

@@ -112,5 +112,5 @@ def roofs(steps, pool, detail, points, totals, machines, phi, times, has_dram, h
             gather(step, begin, many, steps, pool, detail, points, totals, busy, moved)
             split(busy, moved, machine, phi, parts)
         for p in range(many):
-            extra_s = max(times[begin + p], host_s) - times[begin + p]
+            extra_s = max(0.0, host_s - times[begin + p])
             out[begin + p], out_s[begin + p] = largest(parts, p, has_dram, extra_s)
