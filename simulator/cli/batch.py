@@ -14,9 +14,9 @@ from simulator.cli.question import (
     Settings,
     answer,
     check_outputs,
+    graph_of,
     working,
 )
-from simulator.cli.values import parameters
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -40,18 +40,14 @@ def batch(
     json: Json = None,
 ) -> None:
     """Run NETWORK on CHIP at growing batches: throughput, latency, traffic, and where the SRAM overflows."""
-    values = parameters(params or [])
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
     from simulator.sweep.ranges import axis_of  # noqa: PLC0415
 
     listed = axis_of("batch", batches, "--batch", drawn=False).values
     if len(listed) > MOST_BATCHES:
         raise OptionError(f"--batch: must be at most {MOST_BATCHES:,} batches, got {len(listed):,}; a sweep takes more")
     sizes = [_size(value) for value in listed]
-    load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
-    graph = load_network(network, **values)
+    graph = graph_of(network, params, (chip, settings))
     with working() as tell:
         from simulator.study.batching import batch_curve  # noqa: PLC0415
 

@@ -1,6 +1,5 @@
 """`rooftile best`: the best points of a sweep within limits."""
 
-import json as json_text
 import math
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -99,8 +98,9 @@ def say_missing(folder: str) -> None:
 def show(found: "pl.DataFrame", json: str | None, columns: list[str], nothing: str) -> None:
     """Print points as a table, and write them as JSON: all columns, null for what is unknown."""
     if json is not None:
-        rows = [{key: _plain(value) for key, value in row.items()} for row in found.to_dicts()]
-        write("--json", json, json_text.dumps(rows, indent=2, allow_nan=False) + "\n")
+        from simulator.report.document import to_json  # noqa: PLC0415
+
+        write("--json", json, to_json(found.to_dicts()))
     if json == "-":
         return
     if not len(found):
@@ -118,10 +118,6 @@ def show(found: "pl.DataFrame", json: str | None, columns: list[str], nothing: s
     for row in found.select(chosen).rows():
         table.add_row(*(_text(value) for value in row))
     console().print(table)
-
-
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(value: object) -> str:

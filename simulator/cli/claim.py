@@ -1,13 +1,13 @@
 """`rooftile claim`: can a throughput be true?"""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.amounts import RATES, amount
 from simulator.cli.output import check_writable, write
-from simulator.cli.values import parameters, whole_number
+from simulator.cli.question import Batch, Json, Precision
+from simulator.cli.values import parameters
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -23,16 +23,12 @@ def claim(
         str | None,
         typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),
     ] = None,
-    batch: Annotated[
-        int, typer.Option("--batch", metavar="B", parser=whole_number, help="Items processed together.")
-    ] = 1,
-    precision: Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")] = "int8",
+    batch: Batch = 1,
+    precision: Precision = "int8",
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
-    ] = None,
+    json: Json = None,
 ) -> None:
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     if json is not None and json != "-":
@@ -82,10 +78,10 @@ def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     """Print the verdicts, and write them where asked."""
     from simulator.cli.screen import console  # noqa: PLC0415
     from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
 
     data = found[0].to_dict() if single else [verdict.to_dict() for verdict in found]
     if json is not None:
-        write("--json", json, json_text.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(data))
     if json != "-":
         console().print(claim_report(found[0]) if single else claim_table(found))

@@ -1,13 +1,12 @@
 """`rooftile compare`: the three efficiency tables, published beside simulated."""
 
-import json as json_text
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli import uncertainty
 from simulator.cli.output import check_writable, write
+from simulator.cli.question import Json, Precision, progress
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def compare(
     batch: Annotated[
         int, typer.Option("--batch", metavar="N", parser=whole_number, help="The large batch to simulate.")
     ] = 10,
-    precision: Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")] = "int8",
+    precision: Precision = "int8",
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
@@ -34,9 +33,7 @@ def compare(
     questions: Annotated[
         str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
-    ] = None,
+    json: Json = None,
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
     ] = None,
@@ -56,7 +53,7 @@ def compare(
         if published or questions is not None:
             raise OptionError("--uncertainty: must stand without --published and --questions")
         options = (by, draws, seed, set_a, set_b, json, plot)
-        uncertainty.ask(chips or [], network, parameters(params or []), batch, precision, *options)
+        uncertainty.ask(chips or [], network, params, batch, precision, *options)
         return
     if set_a or set_b:
         raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
@@ -78,9 +75,8 @@ def compare(
     if questions is not None:
         _ask(questions, entries, question)
         return
-    found = compare(entries, question, run=not published, tell=_tell)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    with progress() as tell:  # all of them take a minute the first time
+        found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, json, plot)
 
 
@@ -97,12 +93,6 @@ def entries_of(names: list[str]) -> "list[Entry]":
     return found
 
 
-def _tell(chip: str) -> None:
-    """Show on a terminal which chip is being simulated: all of them take a minute the first time."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[Ksimulating {chip} ", end="", file=sys.stderr, flush=True)
-
-
 def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     """Write the sheet for vendors."""
     from simulator.graph.load import load_network  # noqa: PLC0415
@@ -116,10 +106,10 @@ def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import console  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
 
     if json is not None:
-        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(found.to_dict()))
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
         from simulator.report.scatter import compare_chart  # noqa: PLC0415

@@ -1,11 +1,11 @@
 """`rooftile cost`: what a chip costs, itemised, or how good the estimate is."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.output import check_writable, write
+from simulator.cli.question import Json, Plot, check_outputs
 from simulator.errors import OptionError, nearest
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ def cost(
         typer.Option("--bottom-up", help="Interconnect and control from lanes, ports and arrays, not by the share."),
     ] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Show every coefficient with its source.")] = False,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw it: a file ending in .svg, .png, .pdf or .html.")
-    ] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
-    ] = None,
+    plot: Plot = None,
+    json: Json = None,
     validate: Annotated[
         bool, typer.Option("--validate", help="Compare the model with the published area of every calibration chip.")
     ] = False,
@@ -49,13 +45,7 @@ def cost(
         return
     if chip is None:
         raise OptionError("CHIP: missing; see 'rooftile cost --help'")
-    if json is not None and json != "-":
-        check_writable("--json", json)
-    if plot is not None:
-        from simulator.report.page import check_picture  # noqa: PLC0415
-
-        check_picture("--plot", plot)
-        check_writable("--plot", plot)
+    check_outputs(json, plot)
     # Imported here: --help and a mistyped option must not wait for the model.
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.cost.money import YIELD_MODELS  # noqa: PLC0415
@@ -81,12 +71,12 @@ def cost(
 
 def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
     """Write the cost, and its coefficients where they are asked for."""
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
 
     data = answer.to_dict()
     if known:
         data["coefficients"] = [one.to_dict() for one in known]
-    write("--json", place, json_text.dumps(plain(data), indent=2, allow_nan=False) + "\n")
+    write("--json", place, to_json(data))
 
 
 def _draw(place: str, answer: "Cost") -> None:
@@ -102,12 +92,12 @@ def _validate(json: str | None) -> None:
     from simulator.cli.screen import console  # noqa: PLC0415
     from simulator.cost import validation  # noqa: PLC0415
     from simulator.report.cost_tables import validation_report  # noqa: PLC0415
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
 
     if json is not None and json != "-":
         check_writable("--json", json)
     found = validation.against_published()
     if json is not None:
-        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(found.to_dict()))
     if json != "-":
         console().print(validation_report(found))

@@ -15,9 +15,9 @@ from simulator.cli.question import (
     Settings,
     answer,
     check_outputs,
+    graph_of,
     working,
 )
-from simulator.cli.values import parameters
 
 Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="Change a key of A alone.")]
 Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B alone.")]
@@ -40,16 +40,10 @@ def explain(
     json: Json = None,
 ) -> None:
     """Explain why NETWORK takes longer on one of the chips A and B: the difference by cause, and by layer."""
-    values = parameters(params or [])
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
     both = settings or []
     changes = [[*both, *(set_a or [])], [*both, *(set_b or [])]]
-    for chip, given in zip((a, b), changes, strict=True):
-        load_chip(chip, set=given)  # a slip is told before anything is compiled
-    graph = load_network(network, **values)
+    graph = graph_of(network, params, (a, changes[0]), (b, changes[1]))
     with working():
         from simulator.study.explain import explain as ask  # noqa: PLC0415
 

@@ -11,9 +11,9 @@ from simulator.cli.question import (
     Settings,
     answer,
     check_outputs,
+    graph_of,
     working,
 )
-from simulator.cli.values import parameters
 
 
 def lint(
@@ -27,13 +27,8 @@ def lint(
     json: Json = None,
 ) -> None:
     """Check CHIP against NETWORK: what is never needed, what starves, and what that costs."""
-    values = parameters(params or [])
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
-    load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
-    graph = load_network(network, **values)
+    graph = graph_of(network, params, (chip, settings))
     with working() as tell:
         from simulator.study.lint import lint as ask  # noqa: PLC0415
 

@@ -1,6 +1,5 @@
 """What the commands that answer one question have in common: their options, the notice of a first run, their answers."""
 
-import json as json_text
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli.output import check_writable, write
-from simulator.cli.values import whole_number
+from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from simulator.graph.build import Graph
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")]
 Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")]
@@ -45,26 +46,47 @@ def check_outputs(json: str | None, plot: str | None) -> None:
         check_writable("--plot", plot)
 
 
-@contextmanager
-def working(many: bool = False) -> "Iterator[Callable[[str], None]]":
-    """Compile beside the work where that is needed, saying so; yields what shows on a terminal what is being done.
+def graph_of(network: str, params: list[str] | None, *chips: tuple[str, list[str] | None]) -> "Graph":
+    """Read the network; and the chips, (name, changes) each, so that a slip is told before anything is compiled."""
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
 
-    many: the kernel for many points at once is needed too.
-    """
+    values = parameters(params or [])
+    for chip, settings in chips:
+        load_chip(chip, set=settings or [])
+    return load_network(network, **values)
+
+
+@contextmanager
+def compiling_beside(many: bool = False) -> "Iterator[None]":
+    """Compile beside the work where that is needed, saying so. many: the kernel for many points at once is needed too."""
     from simulator.warm import beside  # noqa: PLC0415
 
+    with beside() as compiling:
+        if compiling or (many and _many_compile()):
+            print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+        yield
+
+
+@contextmanager
+def progress() -> "Iterator[Callable[[str], None]]":
+    """Yields what shows on a terminal what is being done; its line goes where the work ends well."""
     shows = sys.stderr.isatty()
 
     def tell(what: str) -> None:
         if shows:
             print(f"\r\x1b[K{what} ", end="", file=sys.stderr, flush=True)
 
-    with beside() as compiling:
-        if compiling or (many and _many_compile()):
-            print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
-        yield tell
+    yield tell
     if shows:
         print("\r\x1b[K", end="", file=sys.stderr)
+
+
+@contextmanager
+def working(many: bool = False) -> "Iterator[Callable[[str], None]]":
+    """Both: compile beside the work, and yield what shows what is being done."""
+    with progress() as tell, compiling_beside(many):
+        yield tell
 
 
 def _many_compile() -> bool:
@@ -86,14 +108,14 @@ def answer(
 
     found: what a study gives, with `to_dict`. report, chart: make the tables and the picture of it.
     """
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
 
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
 
         save("--plot", chart(found), plot)
     if json is not None:
-        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(found.to_dict()))
     if json != "-":
         from simulator.cli.screen import console  # noqa: PLC0415
 

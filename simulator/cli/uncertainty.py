@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.question import answer, check_outputs, working
+from simulator.cli.question import answer, check_outputs, graph_of, working
 from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
@@ -37,7 +37,7 @@ SetB = Annotated[
 def ask(
     chips: list[str],
     network: str,
-    params: dict[str, int | float | bool | str],
+    params: list[str] | None,
     batch: int,
     precision: str,
     by: str,
@@ -52,12 +52,7 @@ def ask(
     if len(chips) != 2:
         raise OptionError(f"--uncertainty: must have two chips, A and B, got {len(chips)}")
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
-    for chip, given in zip(chips, (set_a, set_b), strict=True):
-        load_chip(chip, set=given or [])  # a slip is told before anything is compiled
-    graph = load_network(network, **params)
+    graph = graph_of(network, params, (chips[0], set_a), (chips[1], set_b))
     with working() as tell:
         from simulator.study.uncertainty import uncertainty  # noqa: PLC0415
 

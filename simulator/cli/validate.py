@@ -1,13 +1,12 @@
 """`rooftile validate`: every published figure against the model."""
 
-import json as json_text
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.output import check_writable, write
+from simulator.cli.question import Json, progress
 
 if TYPE_CHECKING:
     from simulator.study.validation import Validation
@@ -17,9 +16,7 @@ def validate(
     chips: Annotated[
         list[str] | None, typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.")
     ] = None,
-    json: Annotated[
-        str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
-    ] = None,
+    json: Json = None,
     plot: Annotated[
         str | None, typer.Option("--plot", metavar="FILE", help="Draw predicted against published.")
     ] = None,
@@ -52,9 +49,9 @@ def validate(
     for name in chips or []:
         if name not in known:
             raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable())}")
-    found = validate([known[name] for name in chips] if chips else list(known.values()), _tell)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    entries = [known[name] for name in chips] if chips else list(known.values())
+    with progress() as tell:
+        found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")
     _answer(found, json, plot, page, picture)
@@ -70,32 +67,26 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
     if json is not None and json != "-":
         check_writable("--json", json)
     from simulator.cli.screen import console  # noqa: PLC0415
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import fits_report  # noqa: PLC0415
     from simulator.study.fits import fits  # noqa: PLC0415
 
     found = fits()
     if json is not None:
         document = {"constants": [one.to_dict() for one in found]}
-        write("--json", json, json_text.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(document))
     if json != "-":
         console().print(fits_report(found))
-
-
-def _tell(chip: str) -> None:
-    """Show on a terminal which chip is being simulated."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[Ksimulating {chip} ", end="", file=sys.stderr, flush=True)
 
 
 def _answer(found: "Validation", json: str | None, plot: str | None, page: str | None, picture: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import console  # noqa: PLC0415
-    from simulator.report.document import plain  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
 
     if json is not None:
-        write("--json", json, json_text.dumps(plain(found.to_dict()), indent=2, allow_nan=False) + "\n")
+        write("--json", json, to_json(found.to_dict()))
     for option, path in (("--plot", plot), ("--page", picture)):
         if path is not None:
             from simulator.report.page import save  # noqa: PLC0415

@@ -1,15 +1,13 @@
-"""A result as a JSON document: plain numbers, `null` for what is unknown, the same bytes for the same result."""
+"""An answer as a JSON document: plain numbers, `null` for what is unknown, the same bytes for the same answer."""
 
 import json
 import math
 from typing import Any
 
-from simulator.result import Result
 
-
-def to_json(result: Result) -> str:
-    """Render a result as one JSON document that ends with a newline; never NaN or Infinity."""
-    return json.dumps(plain(result.to_dict()), indent=2, allow_nan=False) + "\n"
+def to_json(data: Any) -> str:
+    """Render what a `to_dict` gives as one JSON document that ends with a newline; never NaN or Infinity."""
+    return json.dumps(plain(data), indent=2, allow_nan=False) + "\n"
 
 
 def plain(value: Any) -> Any:
