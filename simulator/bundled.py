@@ -33,22 +33,17 @@ def networks() -> dict[str, tuple[str, str]]:
     Each module of `workloads` has NETWORKS = {name: function}. Reading them costs the import of networkx.
     """
     found: dict[str, tuple[str, str]] = {}
-    for path in sorted(folder("workloads").glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
-        for name, function in _module(path.stem).NETWORKS.items():
+    for stem in _stems():
+        for name, function in _module(stem).NETWORKS.items():
             if name in found:
-                raise RooftileError(f"workloads: network {name!r} is in both {found[name][0]}.py and {path.name}")
-            found[name] = (path.stem, function.__name__)
+                raise RooftileError(f"workloads: network {name!r} is in both {found[name][0]}.py and {stem}.py")
+            found[name] = (stem, function.__name__)
     return dict(sorted(found.items()))
 
 
 def namesake(name: str) -> str | None:
     """Return the module that a network is named after and found in (resnet50: resnet), or None; spares importing the others."""
-    for path in sorted(folder("workloads").glob("*.py")):
-        if not path.stem.startswith("_") and name.startswith(path.stem) and name in _module(path.stem).NETWORKS:
-            return path.stem
-    return None
+    return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
 
 
 def builder(name: str) -> Callable[..., Any]:
@@ -64,6 +59,11 @@ def builder(name: str) -> Callable[..., Any]:
         module, _ = known[name]
     function: Callable[..., Any] = _module(module).NETWORKS[name]
     return function
+
+
+def _stems() -> list[str]:
+    """Names of the modules of `workloads`."""
+    return [path.stem for path in sorted(folder("workloads").glob("*.py")) if not path.stem.startswith("_")]
 
 
 def _module(stem: str) -> ModuleType:

@@ -74,6 +74,10 @@ def build_yolov8x(image_size: int = 640, classes: int = 80, activation: str = "s
     return _build_v8("x", image_size, classes, activation)
 
 
+Block = Callable[[Output, int, int, bool, str], Output]
+"""Makes (value, channels, pairs, whether with residuals, name) a block: `Parts.c3` or `Parts.c2f`."""
+
+
 class Parts:
     """The pieces that both versions are made of, with one activation."""
 
@@ -121,6 +125,20 @@ class Parts:
             levels.append(y)
         return self.conv(self.net.concat(*levels, name=f"{name}_concat"), x.channels, 1, f"{name}_out")
 
+    def neck(self, block: Block, top: Output, kept: list[Output], thin: bool, few: int) -> list[Output]:
+        """The way up and the way down: three maps, the finest first, of `few` pairs a block.
+
+        kept: outputs of the stages, the last of which leads to `top`. thin: a convolution halves the middle map first.
+        """
+        middle = block(self.join(top, kept[2], "up1", larger=True), kept[2].channels, few, False, "neck1")
+        if thin:
+            middle = self.conv(middle, kept[1].channels, 1, "middle")
+        outputs = [block(self.join(middle, kept[1], "up2", larger=True), kept[1].channels, few, False, "neck2")]
+        for number, (skip, stage) in enumerate(((middle, kept[2]), (top, kept[3])), start=3):
+            x = self.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
+            outputs.append(block(self.join(x, skip, f"join{number}"), stage.channels, few, False, f"neck{number}"))
+        return outputs
+
     def join(self, x: Output, skip: Output, name: str, larger: bool = False) -> Output:
         """Put x, made `larger` first, before a value that was made earlier."""
         x = self.net.resize(x, 2, name=f"{name}_resize") if larger else x
@@ -146,15 +164,8 @@ def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Grap
     for stage, count in enumerate(counts, start=1):
         x = parts.c3(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
         kept.append(x)
-    few = counts[0]
     top = parts.conv(parts.pyramid(x, "pyramid"), wide[3], 1, "top")
-    middle = parts.c3(parts.join(top, kept[2], "up1", larger=True), wide[3], few, False, "neck1")
-    middle = parts.conv(middle, wide[2], 1, "middle")
-    outputs = [parts.c3(parts.join(middle, kept[1], "up2", larger=True), wide[2], few, False, "neck2")]
-    for number, (skip, channels) in enumerate(((middle, wide[3]), (top, wide[4])), start=3):
-        x = parts.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
-        outputs.append(parts.c3(parts.join(x, skip, f"join{number}"), channels, few, False, f"neck{number}"))
-    for number, x in enumerate(outputs, start=1):
+    for number, x in enumerate(parts.neck(parts.c3, top, kept, True, counts[0]), start=1):
         net.conv(x, 3 * (5 + classes), 1, bias=True, name=f"map{number}")
     return net.build()
 
@@ -166,20 +177,14 @@ def _build_v8(size: str, image_size: int, classes: int, activation: str) -> Grap
     net = parts.net
     wide = [scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 6, 3)]
-    few = counts[0]
     x = parts.conv(net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
     kept = []
     for stage, count in enumerate(counts, start=1):
         x = parts.c2f(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
         kept.append(x)
     top = parts.pyramid(x, "pyramid")
-    middle = parts.c2f(parts.join(top, kept[2], "up1", larger=True), wide[3], few, False, "neck1")
-    outputs = [parts.c2f(parts.join(middle, kept[1], "up2", larger=True), wide[2], few, False, "neck2")]
-    for number, (skip, channels) in enumerate(((middle, wide[3]), (top, wide[4])), start=3):
-        x = parts.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
-        outputs.append(parts.c2f(parts.join(x, skip, f"join{number}"), channels, few, False, f"neck{number}"))
     widths = {"boxes": (max(16, wide[2] // 4, 64), 64), "classes": (max(wide[2], min(classes, 100)), classes)}
-    for number, x in enumerate(outputs, start=1):
+    for number, x in enumerate(parts.neck(parts.c2f, top, kept, False, counts[0]), start=1):
         for what, (channels, last) in widths.items():
             y = parts.pair(x, channels, (3, 3), False, f"head{number}_{what}")
             net.conv(y, last, 1, bias=True, name=f"map{number}_{what}")

@@ -48,13 +48,7 @@ def _build(size: str, image_size: int, classes: int, activation: str) -> Graph:
         x = parts.c3(x, wide[stage], count, stage < 4, f"stage{stage}")
         kept.append(x)
     top = parts.conv(x, wide[3], 1, "top")
-    middle = parts.c3(parts.join(top, kept[2], "up1", larger=True), wide[3], few, False, "neck1")
-    middle = parts.conv(middle, wide[2], 1, "middle")
-    outputs = [parts.c3(parts.join(middle, kept[1], "up2", larger=True), wide[2], few, False, "neck2")]
-    for number, (skip, channels) in enumerate(((middle, wide[3]), (top, wide[4])), start=3):
-        x = parts.conv(outputs[-1], outputs[-1].channels, 3, f"neck{number}_down", 2)
-        outputs.append(parts.c3(parts.join(x, skip, f"join{number}"), channels, few, False, f"neck{number}"))
-    for number, x in enumerate(outputs, start=1):
+    for number, x in enumerate(parts.neck(parts.c3, top, kept, True, few), start=1):
         stem = parts.conv(x, wide[2], 1, f"head{number}")
         for what, maps in (("classes", {"classes": classes}), ("boxes", {"boxes": 4, "objects": 1})):
             y = parts.pair(stem, wide[2], (3, 3), False, f"head{number}_{what}")
