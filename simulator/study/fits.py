@@ -9,7 +9,7 @@ from simulator.bundled import networks
 from simulator.chip.library import Entry, library
 from simulator.chip.published import Row
 from simulator.errors import ModelError
-from simulator.study.validation import Point, book, counters, point_of
+from simulator.study.validation import Point, book, counters, point_of, with_errors
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class Fit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        data = asdict(self)
-        for entry, point in zip(data["points"], self.points, strict=True):
-            entry["error"] = point.error
-        return data
+        return with_errors(asdict(self), self.points)
 
 
 @cache

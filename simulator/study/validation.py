@@ -98,10 +98,14 @@ class Validation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        data = asdict(self)
-        for entry, point in zip(data["points"], self.points, strict=True):
-            entry["error"] = point.error
-        return data
+        return with_errors(asdict(self), self.points)
+
+
+def with_errors(data: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]:
+    """Plain data whose `points` have their errors too."""
+    for entry, point in zip(data["points"], points, strict=True):
+        entry["error"] = point.error
+    return data
 
 
 @cache

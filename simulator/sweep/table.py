@@ -11,6 +11,7 @@ from simulator.assemble import TOLERANCE, compulsory_of, host_seconds
 from simulator.assemble_space import feed_bytes
 from simulator.cost.book import fit
 from simulator.cost.columns import columns as cost_columns
+from simulator.cost.efficiency import RATIOS
 from simulator.cost.power import PowerModel, covered_mm2, powers
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Quantities, quantities, silicon
@@ -39,13 +40,7 @@ NUMBERS = (
     "bill_high_usd",
     "relative_cost",
     "power_w",
-    "throughput_per_usd",
-    "throughput_per_tops",
-    "throughput_per_dram",
-    "throughput_per_sram_mib",
-    "throughput_per_w",
-    "throughput_per_mm2",
-    "energy_per_inference_j",
+    *RATIOS,
 )
 """Columns of numbers, after those of the axes. NaN becomes null."""
 
