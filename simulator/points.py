@@ -22,7 +22,8 @@ STREAMED = (None, "inputs", "weights", "outputs")
 class OnChip:
     """What the on-chip cycles of one tiling consist of. [cycle], `feed_bytes` [B]
 
-    array = ideal + edges + fill_drain + weight_loading; the tiling takes the largest of array, interconnect and sram.
+    array = ideal + edges + fill_drain + what of weight_loading is not hidden behind them (all of it where the array holds one
+    set of weights); the tiling takes the largest of array, interconnect and sram.
     """
 
     array: float
@@ -112,7 +113,8 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     """On-chip parts of many points, float64[points, 8] in the order of `OnChip`.
 
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
-    loading, and fill and drain, in the proportion in which every fold pays for them.
+    loading, and fill and drain, in the proportion in which every fold pays for them. Where a second set of weights hides
+    loading, it is counted in full all the same: it shows where the array waits for something else, and only there.
     """
     (group, pixel, k, c), _, _, u = _unpack(stacked, layers, codes)
     flat_group, flat_pixel, flat_k, flat_c, copies = stacked.tables
@@ -125,13 +127,12 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     steps = steps * flat_pixel[pixel + own + 6 + (layer[6] != 0)] * flat_group[group + own]
     folds = flat_k[k + own + 1] * flat_pixel[pixel + own + 7] * flat_c[c + own + 1] * flat_group[group + own]
     ideal = layer[0] / layer[1]
-    filling, loading = _overheads(
-        np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, stacked.loads[stacked.first_unit[layers] + u]
-    )
+    set_load = np.where(layer[6] == 0, stacked.loads[stacked.first_unit[layers] + u], layer[2])
+    filling, loading = _overheads(np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, set_load)
     edges = np.maximum(steps - ideal, 0.0)
+    trips = flat_pixel[pixel + 2] * flat_pixel[pixel + 3] * flat_pixel[pixel + 4]
     copies_at = starts[:, 4] + 2 * u
     inputs = np.where(rules[at.FEED_IN_RULE] == 0, flat_k[k + own], flat_k[k + 1])
-    trips = flat_pixel[pixel + 2] * flat_pixel[pixel + 3] * flat_pixel[pixel + 4]
     weights = np.where(rules[at.FEED_WT_RULE] == 0, flat_pixel[pixel + own + 6], trips)
     passes = np.where(rules[at.FEED_OUT_RULE] == 1, flat_c[c + own], flat_c[c + 1]) - 1.0
     outputs = numbers[at.FEED_OUT] + np.where(rules[at.FEED_OUT_RULE] > 0, numbers[at.FEED_PARTIAL] * passes, 0.0)
@@ -139,6 +140,10 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     feed = feed + weights * numbers[at.FEED_WT] * copies[copies_at + 1] * rules[at.HOLDS_WT]
     feed = feed + outputs * rules[at.HOLDS_OUT]
     total = ideal + edges + filling + loading
+    # Sets of weights are counted by tile: that full accumulators ask for one again is left out.
+    sets = flat_c[c + own] * flat_group[group + own] * np.where(layer[6] == 1, flat_k[k + 1], flat_k[k + own])
+    sets = sets * np.where(layer[6] == 0, trips, flat_pixel[pixel + own + 6])
+    loading = np.maximum(loading, np.where(layer[4] > 0.0, sets * set_load, 0.0))
     link, port = feed / numbers[at.LINK], (feed + outer_bytes) / numbers[at.PORT]
     return np.stack([total, ideal, edges, filling, loading, link, port, feed], axis=1)
 
@@ -146,7 +151,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
 def _overheads(extra: Floats, once: Floats, layer: Floats, set_load: Floats) -> tuple[Floats, Floats]:
     """(fill and drain, weight loading) of cycles `extra` beyond the steps and `once` a layer, which may be -1."""
     overhead, hidden, rate = layer[3:6]
-    load = np.where(layer[6] == 0, set_load, layer[2])
+    load = set_load
     share = np.divide(load, load + overhead, out=np.zeros_like(load), where=load + overhead > 0.0)
     loading = extra * share
     filling = extra - loading

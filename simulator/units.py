@@ -31,7 +31,7 @@ its DDR3.
 PORT_EFFICIENCY = 0.75
 """Share of the cycles in which a chip's port to its memory moves data [-].
 
-Fitted on twelve networks of the Vitis AI model zoo 2.5 on a KV260 board: 7.2 GB/s of the 9.6 GB/s of two 128-bit
+Fitted on 21 networks of the Vitis AI model zoo 2.5 on a KV260 board: 7.2 GB/s of the 9.6 GB/s of two 128-bit
 ports at 300 MHz. Global: no chip has its own.
 """
 

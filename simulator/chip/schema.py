@@ -14,6 +14,10 @@ from simulator.errors import ChipError, nearest
 from simulator.units import DRAM_STREAMED_EFFICIENCY, GB, KIB, MIB, MICRO, effective_bytes_per_s, peak_tops
 
 Operand = Literal["inputs", "weights", "outputs"]
+VectorKind = Literal[
+    "concat", "copy", "relu", "add", "mul", "pool", "resize", "embedding", "gelu", "silu", "sigmoid", "tanh", "softmax",
+    "layer_norm", "local_norm", "additive_score",
+]  # fmt: skip
 Fused = Literal[
     "relu",
     "add",
@@ -139,6 +143,9 @@ class Vector(Model):
     """Elements per cycle at int8."""
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own."""
+    operations: dict[VectorKind, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
+    """Operations per output element of a kind of layer (of a pool per kernel element), where this unit needs more or fewer
+    than its definition has: a table that one lane reads element by element, operands that share a port."""
 
     _tuples = field_validator("fuses", mode="before")(words)
 

@@ -1,5 +1,6 @@
 """A layer: one loop nest over groups, batch, channels, pixels and kernel, or one piece of vector work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})
@@ -112,8 +113,13 @@ class Layer:
     @property
     def vector_operations(self) -> float:
         """Vector operations for one item: outputs x operations each (x kernel elements for a pool)."""
+        return self.operations_with({})
+
+    def operations_with(self, own: Mapping[str, float]) -> float:
+        """The same on a vector unit whose operations per output differ for the kinds in `own`."""
         if self.kind == "lstm":
             return LSTM_OPERATIONS * self.output_elements
         if self.is_compute:
             return 0.0
-        return VECTOR_OPERATIONS[self.kind] * self.output_elements * self.kernel_height * self.kernel_width
+        each = own.get(self.kind, VECTOR_OPERATIONS[self.kind])
+        return each * self.output_elements * self.kernel_height * self.kernel_width

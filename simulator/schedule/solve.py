@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 PHI = {"none": 1.0, "layer": 0.25, "network": 0.0}
-"""Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 12 networks of the DPU (docs)."""
+"""Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 21 networks of the DPU (docs)."""
 
 
 @dataclass(frozen=True)
