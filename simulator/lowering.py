@@ -227,7 +227,9 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         fixed_bytes=table_rows,
         output=step.output,
         output_bytes=output_bytes,
-        least_footprint=sum(min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads)))
+        least_footprint=sum(
+            min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
+        )
         if shape is None
         else 0.0,
         loop=layer.loop,

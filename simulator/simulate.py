@@ -121,8 +121,8 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen."""
     array = chip.array
     key = (
-        precision, chip.vector.model_dump_json(), chip.schedule.residency, chip.keeps_weights, chip.sram.holds, chip.sram.bytes_per_cycle,
-        chip.interconnect,
+        precision, chip.vector.model_dump_json(), chip.schedule.residency, chip.keeps_weights, chip.sram.holds,
+        chip.sram.bytes_per_cycle, chip.interconnect,
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
         chip.sram.capacity_bytes if array is not None and array.kind == "sm" else None,
     )  # fmt: skip
