@@ -1,10 +1,11 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.chip.schema import Architecture, Vector
+from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, fuse
@@ -172,7 +173,8 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     winograd = 0.0
     if chip.array is not None and chip.array.winograd:
         winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
-    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector) for step in fused.steps)
+    own = {str(kind): each for kind, each in chip.vector.operations.items()}
+    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector.lanes, own) for step in fused.steps)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
@@ -196,10 +198,13 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, vector: Vector) -> Row:
+def _row(
+    step: Step, batch: int, width: float, acc_width: float, winograd: float, lanes: float, own: Mapping[str, float]
+) -> Row:
+    """One step for the whole batch. own: operations per output of the vector unit, where they differ (`Layer`)."""
     layer = step.layer
     bytes_per = batch * width
-    operations = batch * sum(part.operations_with(vector.operations) for part in (layer, *step.fused))
+    operations = batch * sum(part.operations_with(own) for part in (layer, *step.fused))
     output_bytes = step.output_elements * bytes_per
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)
@@ -227,9 +232,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         fixed_bytes=table_rows,
         output=step.output,
         output_bytes=output_bytes,
-        least_footprint=sum(
-            min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
-        )
+        least_footprint=sum(min(2.0 * lanes * width, size) for size in (output_bytes, *(size for _, size in reads)))
         if shape is None
         else 0.0,
         loop=layer.loop,

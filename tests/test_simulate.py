@@ -186,3 +186,18 @@ def test_a_chip_too_small_says_which_layer_and_how_many_bytes() -> None:
     chip = load_chip("example_edge", {"sram.capacity_mib": 0.001})
     with pytest.raises(InfeasibleError, match=r"layer 'wide' needs at least [\d,]+ bytes of SRAM .*, got 1,048"):
         simulate(net.build(), chip)
+
+
+def test_a_vector_unit_may_need_operations_of_its_own() -> None:
+    """4096 outputs of a silu: 4 operations each on 2 lanes, or the 76 of a table; a bias for nothing else."""
+    net = NetworkBuilder("silu")
+    net.conv(net.input(16, 8, 8), 64, 1, activation="silu", name="conv")
+    graph = nx.freeze(net.build())
+    settings: dict[str, Any] = {"vector.lanes": 2, "vector.fuses": ["silu"]}
+    usual = simulate(graph, load_chip("example_edge", set=settings))
+    table = simulate(graph, load_chip("example_edge", set={**settings, "vector.operations": {"silu": 76, "add": 5}}))
+    assert usual.layers[0].latency_s == pytest.approx(4096 * 4 / 2 * CYCLE_S)
+    assert table.layers[0].latency_s == pytest.approx(4096 * 76 / 2 * CYCLE_S)
+    assert table.layers[0].bound_by == "vector"
+    with pytest.raises(ChipError, match=r"vector\.operations.*slu"):
+        load_chip("example_edge", set={"vector.operations": {"slu": 76}})
