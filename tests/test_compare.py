@@ -86,6 +86,16 @@ def test_simulated_beside_published():
     assert mine["throughput_per_dram"] == small.simulated["batch_1"].throughput_per_s
 
 
+def test_the_large_batch_is_that_of_the_published_figure():
+    found = compare([entry("t4"), entry("nvdla_64"), entry("a30")], RESNET)
+    t4 = line(found, "t4")
+    assert t4.published["batch_10"].batch == t4.simulated["batch_10"].batch >= 10
+    assert line(found, "nvdla_64").simulated["batch_10"].batch == 10  # nothing published
+    assert line(found, "a30").simulated["batch_10"].batch == 128  # nothing published, and a GPU
+    asked = compare([entry("t4")], Question("resnet50", batch=16))
+    assert line(asked, "t4").simulated["batch_10"].batch == 16
+
+
 def test_a_chip_that_cannot_run_it_says_so(monkeypatch):
     def full(*_, **__):
         raise InfeasibleError("conv1 needs 9 bytes of SRAM, there are 8")

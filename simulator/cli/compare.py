@@ -23,8 +23,14 @@ def compare(
     ] = None,
     network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
     batch: Annotated[
-        int, typer.Option("--batch", metavar="N", parser=whole_number, help="The large batch to simulate.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--batch",
+            metavar="N",
+            parser=whole_number,
+            help="The large batch to simulate; that of the published figure if left out.",
+        ),
+    ] = None,
     precision: Precision = "int8",
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
@@ -46,6 +52,7 @@ def compare(
 ) -> None:
     """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
     from simulator.errors import OptionError  # noqa: PLC0415
+    from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
 
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
@@ -53,14 +60,14 @@ def compare(
         if published or questions is not None:
             raise OptionError("--uncertainty: must stand without --published and --questions")
         options = (by, draws, seed, set_a, set_b, json, plot)
-        uncertainty.ask(chips or [], network, params, batch, precision, *options)
+        uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     if set_a or set_b:
         raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
     if (by, draws, seed) != (uncertainty.BY, uncertainty.DRAWS, uncertainty.SEED):
         raise OptionError("--by, --draws, --seed: need --uncertainty")
-    if batch < 10:
-        raise OptionError(f"--batch: must be at least 10, the smallest of the large class, got {batch}")
+    if batch is not None and batch < LARGE_BATCH:
+        raise OptionError(f"--batch: must be at least {LARGE_BATCH}, the smallest of the large class, got {batch}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
         if path is not None and path != "-":
             check_writable(option, path)
@@ -68,8 +75,6 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    from simulator.study.compare import Question, compare  # noqa: PLC0415
-
     question = Question(network, parameters(params or []), precision, batch)
     entries = entries_of(chips or [])
     if questions is not None:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.study.compare import CLASSES, Comparison, Figure, Line
+from simulator.study.compare import CLASSES, FREE_BATCH_GPU, LARGE_BATCH, Comparison, Figure, Line
 
 EFFICIENCIES = (
     ("peak_tops", "Throughput per TOPS of peak", "TOPS"),
@@ -106,8 +106,13 @@ def _table(title: str) -> Table:
 
 def _legend(found: Comparison) -> Text:
     """Say what the columns hold."""
+    batch = f"at batch {found.batch}"
+    if found.batch is None:
+        batch = (
+            f"at the same batch, or at {LARGE_BATCH} (GPUs {FREE_BATCH_GPU}) where that is free or nothing is published"
+        )
     return Text(
         f"- no figure; * not quite comparable, see `mind`. batch 10+: published at batch 10 or more, or free; simulated "
-        f"at batch {found.batch}.\nTOPS, DRAMs and MB are published ones where there are any, else those of the chip file; "
+        f"{batch}.\nTOPS, DRAMs and MB are published ones where there are any, else those of the chip file; "
         "MB as the source counts them."
     )

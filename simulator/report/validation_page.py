@@ -12,8 +12,9 @@ from simulator.report import format as fmt
 from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
 from simulator.report.page import require_charts
+from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.fits import Fit, fits
-from simulator.study.validation import FREE_BATCH, FREE_BATCH_GPU, THROUGHPUT, Point, Summary, Validation, book
+from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation, book
 
 SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
 POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "bound by")

@@ -18,17 +18,23 @@ from simulator.simulate import simulate
 SMALL_BATCH, LARGE_BATCH = 1, 10
 """The two classes of the tables: batch 1, and batch 10 or more. Results between the two belong to neither."""
 
+FREE_BATCH_GPU = 128
+"""Batch that stands for a free one on a GPU, which it fills."""
+
 UNCHECKED = ("recalled", "low")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared: a network with its parameters, a precision, and the large batch that is simulated."""
+    """What is compared: a network with its parameters, a precision, and the large batch that is simulated.
+
+    batch: None simulates the batch of the published figure beside it; without one LARGE_BATCH, or what fills a GPU.
+    """
 
     network: str
     params: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "int8"
-    batch: int = LARGE_BATCH
+    batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class Comparison:
     params: dict[str, Any]
     macs: int
     precision: str
-    batch: int
+    batch: int | None
+    """The large batch of the question; None: of each published figure."""
     lines: tuple[Line, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,10 +133,10 @@ def compare(
     for chip in chips:
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
         remarks: list[str] = []
+        published = _published(chip, question, dict(graph.graph["parameters"]), macs)
         if run and chip.architecture is not None:
             tell(chip.name)
-            simulated, remarks = _simulated(chip, graph, question)
-        published = _published(chip, question, dict(graph.graph["parameters"]), macs)
+            simulated, remarks = _simulated(chip, graph, question, published["batch_10"])
         if chip.counts_bus:
             remarks.append("DRAM counted from its bus, 32 bits each")
         if chip.published.peak_tops_int8 is None and chip.published.peak_tflops_fp16 is not None:
@@ -153,8 +160,22 @@ def _sparse(chip: Entry) -> str:
     return sparse if chip.published.peak_tops_int8 is not None else f"no dense TOPS published; {sparse}"
 
 
-def _simulated(chip: Entry, graph: Any, question: Question) -> tuple[dict[str, Figure | None], list[str]]:
-    """Both classes as the model has them, and why one is missing."""
+def _large_batch(chip: Entry, question: Question, beside: Figure | None) -> int:
+    """The large batch to simulate beside a published figure: its own, or one that is like a free one."""
+    if question.batch is not None:
+        return question.batch
+    if beside is not None and beside.batch is not None:
+        return beside.batch
+    is_gpu = (
+        chip.architecture is not None and chip.architecture.array is not None and chip.architecture.array.kind == "sm"
+    )
+    return FREE_BATCH_GPU if is_gpu else LARGE_BATCH
+
+
+def _simulated(
+    chip: Entry, graph: Any, question: Question, beside: Figure | None
+) -> tuple[dict[str, Figure | None], list[str]]:
+    """Both classes as the model has them, and why one is missing. beside: the published figure of the large class."""
     found: dict[str, Figure | None] = dict.fromkeys(CLASSES)
     machine = chip.architecture
     if machine is None or machine.array is None:
@@ -164,7 +185,7 @@ def _simulated(chip: Entry, graph: Any, question: Question) -> tuple[dict[str, F
     if precision not in machine.array.rate:
         precision = next(iter(machine.array.rate))
         unfair = (f"{precision}, not {question.precision}",)
-    for name, batch in zip(CLASSES, (SMALL_BATCH, question.batch), strict=True):
+    for name, batch in zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True):
         try:
             result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
         except (InfeasibleError, ChipError, NetworkError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 from simulator.chip.library import Entry
 from simulator.chip.published import Published, Row
 from simulator.errors import OptionError, nearest
-from simulator.study.compare import CLASSES, SMALL_BATCH, Question, batch_class
+from simulator.study.compare import CLASSES, LARGE_BATCH, SMALL_BATCH, Question, batch_class
 
 FACTS = {
     "peak_tops_int8": "peak_tops_int8",
@@ -37,7 +37,7 @@ def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, A
     writer.writeheader()
     for chip in chips:
         facts = {column: getattr(chip.published, fact) for column, fact in FACTS.items()}
-        for name, batch in zip(CLASSES, (SMALL_BATCH, question.batch), strict=True):
+        for name, batch in zip(CLASSES, (SMALL_BATCH, question.batch or LARGE_BATCH), strict=True):
             cells: dict[str, Any] = {"chip": chip.name, **_conditions(question, params, batch), **facts}
             row = _known(chip, question, params, name)
             if row is not None:

@@ -25,9 +25,10 @@ from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
 from simulator.result import Result
 from simulator.simulate import simulate
+from simulator.study.compare import FREE_BATCH_GPU
 
-FREE_BATCH, FREE_BATCH_GPU = 8, 128
-"""Batch at which a result with a free batch is simulated: large enough to share weights, and to fill a GPU."""
+FREE_BATCH = 8
+"""Batch at which a result with a free batch is simulated where the chip is no GPU: large enough to share weights."""
 
 THROUGHPUT = "throughput"
 
