@@ -15,7 +15,7 @@ from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine
 from simulator.schedule.stacks import parts_of, words_of
-from simulator.schedule.waterfall import PARTS, largest_of, named, split
+from simulator.schedule.waterfall import PARTS, largest_of, named, shown, split
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,23 +42,24 @@ def assemble(
     """
     has_dram = chip.dram is not None
     host_s = host_seconds(chip, low) if has_dram else 0.0
-    parts, detail, fed, feed = layer_parts(cold, machine, has_dram)
+    parts, seen, detail, fed, feed = layer_parts(cold, machine, has_dram)
     wait_s = host_s + chip.call_s
-    total = _with_host(parts.sum(axis=0), wait_s)
+    total = _with_host(seen.sum(axis=0), wait_s)
     outer = cold.outer_bytes()
     executed = sum(row.macs_executed for row in low.rows)
     latency_s = cold.time_s + wait_s
     if limit is not None:
         slower_s = max(latency_s, limit.least_s(float(executed), feed, float(outer.sum())))
         parts[:, POWER] = (slower_s - latency_s) * limit.shares(_executed(low), fed, outer)
+        seen[:, POWER] = parts[:, POWER]
         total[POWER], latency_s = slower_s - latency_s, slower_s
-    steady_parts, steady_outer = parts, float(steady.outer_bytes().sum())
+    steady_parts, steady_seen, steady_outer = parts, seen, float(steady.outer_bytes().sum())
     if steady is not cold:
-        steady_parts, _, _, feed = layer_parts(steady, machine, has_dram)
+        steady_parts, steady_seen, _, _, feed = layer_parts(steady, machine, has_dram)
     busy_s = max(steady.time_s, host_s)
     period_s = busy_s if limit is None else max(busy_s, limit.least_s(float(executed), feed, steady_outer))
-    period = _with_host(steady_parts.sum(axis=0), busy_s - steady.time_s)
-    period[POWER] = period_s - busy_s  # in place of what a single batch waits
+    period, period_seen = (_with_host(rows.sum(axis=0), busy_s - steady.time_s) for rows in (steady_parts, steady_seen))
+    period[POWER] = period_seen[POWER] = period_s - busy_s  # in place of what a single batch waits
     units = chip.macs * low.spec.rate
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
@@ -86,9 +87,9 @@ def assemble(
         bound_by=largest_of(period[None, :])[0],
         lower_bound_s=lower,
         waterfall=named(total),
-        waterfall_period=named(period),
+        waterfall_period=named(period_seen),
         gain_if_infinite=dict(gains or {}),
-        layers=(*_layers(low, cold, machine, parts, detail, outer, units), *host_layer(wait_s)),
+        layers=(*_layers(low, cold, machine, parts, seen, detail, outer, units), *host_layer(wait_s)),
         **{**outside, "notes": (*_notes(chip, cold), *outside["notes"])},
     )
 
@@ -110,24 +111,31 @@ def host_seconds(chip: Architecture, low: Lowered) -> float:
     return low.input_output_bytes / rate if rate else 0.0
 
 
-def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, list[dict[str, object]], Floats, float]:
-    """(waterfall of each step, its tiling in words, its bytes between SRAM and arrays, all of these), of the batch."""
-    parts, details, fed, total = [], [], [], 0.0
+def layer_parts(
+    plan: Plan, machine: Machine, has_dram: bool
+) -> tuple[Floats, Floats, list[dict[str, object]], Floats, float]:
+    """(waterfall of each step, as `waterfall.shown`, its tiling in words, its bytes between SRAM and arrays, all of these).
+
+    All are of the batch.
+    """
+    parts, seen, details, fed, total = [], [], [], [], 0.0
     for piece in plan.pieces:
         on_chip, detail, feed = _on_chip(piece)
         fed.append(feed * piece.repeats)
         total += float(feed[piece.path[:, 1] >= 0].sum()) * piece.repeats
-        waterfall = split(piece.step_s, on_chip * machine.cycle_s, machine.overhead_s, has_dram) * piece.repeats
+        on_chip_s = on_chip * machine.cycle_s
+        waterfall = split(piece.step_s, on_chip_s, machine.overhead_s, has_dram) * piece.repeats
         waterfall[:, 8 if has_dram else 9] += piece.load_s
         parts.append(waterfall)
+        seen.append(shown(waterfall, on_chip_s[:, 8] * piece.repeats, has_dram))
         details.extend(detail)
-    return np.concatenate(parts), details, np.concatenate(fed), total
+    return np.concatenate(parts), np.concatenate(seen), details, np.concatenate(fed), total
 
 
 def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
     """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, its bytes fed), of one run."""
     pool, steps = piece.pool, len(piece.path)
-    on_chip = np.zeros((steps, 8))
+    on_chip = np.zeros((steps, 9))
     on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
     detail: list[dict[str, object]] = [{} for _ in range(steps)]
@@ -139,6 +147,7 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
         fed[tiled] = cycles[:, 7]
         on_chip[tiled, 0:4] = cycles[:, 1:5]
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
+        on_chip[tiled, 8] = cycles[:, 8]
         for step, said in zip(tiled.tolist(), words_of(pool, layers, codes), strict=True):
             detail[step] = said
             if piece.repeats > 1:
@@ -151,6 +160,7 @@ def _layers(
     plan: Plan,
     machine: Machine,
     parts: Floats,
+    seen: Floats,
     detail: list[dict[str, object]],
     outer: Floats,
     units: float,
@@ -159,7 +169,7 @@ def _layers(
     step_s = (plan.step_s + parts[:, POWER]).tolist()
     cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]).tolist()
     rate = units / machine.cycle_s
-    waterfalls, bounds = parts.tolist(), largest_of(parts)
+    waterfalls, bounds = seen.tolist(), largest_of(parts)
     return tuple(
         LayerResult(
             name=row.name,

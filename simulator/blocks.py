@@ -81,10 +81,10 @@ def _idle(busy: float, steps: int) -> float:
 
 
 def _row(ideal: float, busy: float, waiting: float, feed: float, spec: ArraySpec) -> tuple[float, ...]:
-    """The parts of one choice: total, ideal, edges, filling, loading, interconnect, SRAM ports; and its feed [B]."""
+    """The parts of one choice as `points.OnChip` has them."""
     link = feed / (spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY)
     port = feed / (spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY)
-    return busy + waiting, ideal, max(0.0, busy - ideal), waiting, 0.0, link, port, feed
+    return busy + waiting, ideal, max(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:

@@ -22,8 +22,8 @@ STREAMED = (None, "inputs", "weights", "outputs")
 class OnChip:
     """What the on-chip cycles of one tiling consist of. [cycle], `feed_bytes` [B]
 
-    array = ideal + edges + fill_drain + what of weight_loading is not hidden behind them (all of it where the array holds one
-    set of weights); the tiling takes the largest of array, interconnect and sram.
+    array = ideal + edges + fill_drain + weight_loading; the tiling takes the largest of array, interconnect and sram. Loading
+    that a second set of weights hides behind these is `hidden_loading`.
     """
 
     array: float
@@ -34,6 +34,7 @@ class OnChip:
     interconnect: float
     sram: float
     feed_bytes: float
+    hidden_loading: float
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,10 @@ def tile_sizes(stacked: Stack, layers: Ints, codes: Ints) -> Ints:
 
 
 def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
-    """On-chip parts of many points, float64[points, 8] in the order of `OnChip`.
+    """On-chip parts of many points, float64[points, 9] in the order of `OnChip`.
 
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
-    loading, and fill and drain, in the proportion in which every fold pays for them. Where a second set of weights hides
-    loading, it is counted in full all the same: it shows where the array waits for something else, and only there.
+    loading, and fill and drain, in the proportion in which every fold pays for them.
     """
     (group, pixel, k, c), _, _, u = _unpack(stacked, layers, codes)
     flat_group, flat_pixel, flat_k, flat_c, copies = stacked.tables
@@ -143,9 +143,9 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     # Sets of weights are counted by tile: that full accumulators ask for one again is left out.
     sets = flat_c[c + own] * flat_group[group + own] * np.where(layer[6] == 1, flat_k[k + 1], flat_k[k + own])
     sets = sets * np.where(layer[6] == 0, trips, flat_pixel[pixel + own + 6])
-    loading = np.maximum(loading, np.where(layer[4] > 0.0, sets * set_load, 0.0))
+    hidden = np.where(layer[4] > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
     link, port = feed / numbers[at.LINK], (feed + outer_bytes) / numbers[at.PORT]
-    return np.stack([total, ideal, edges, filling, loading, link, port, feed], axis=1)
+    return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
 
 
 def _overheads(extra: Floats, once: Floats, layer: Floats, set_load: Floats) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ from simulator.tiling import breakdowns, tile_sizes, words
 
 
 def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
-    """On-chip parts of points of a pool, float64[points, 8] in the order of `tiling.OnChip`; layers: place in its shapes."""
+    """On-chip parts of points of a pool, float64[points, 9] in the order of `tiling.OnChip`; layers: place in its shapes."""
     if pool.low.spec.kind == "sm":
         return blocks.parts(pool.shapes, pool.low.spec, layers, codes)
     return breakdowns(pool.stack, layers, codes, outer_bytes)

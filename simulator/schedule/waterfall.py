@@ -29,7 +29,7 @@ ROOFS = {
 def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) -> Floats:
     """Waterfall of every step, float64[steps, 11] in the order of PARTS; rows sum to `step_s`. [s]
 
-    on_chip_s: float64[steps, 8]: array parts ideal, edges, fill and drain, weight loading; then the busy time of array,
+    on_chip_s: float64[steps, 8 or more]: array parts ideal, edges, fill and drain, weight loading; then the busy time of array,
     interconnect, SRAM ports and vector unit. What of the on-chip time exceeds the array's belongs to the roof that sets
     it; what remains after the overhead, to the outer memory.
     """
@@ -50,6 +50,19 @@ def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) 
         take(column, np.where(sets == roof, excess, 0.0))
     take(7, np.full(len(step_s), overhead_s))
     out[:, 8 if has_dram else 9] = left
+    return out
+
+
+def shown(parts: Floats, hidden_s: Floats, has_dram: bool) -> Floats:
+    """Rows of parts as people see them: weights that shift into the array while it waits for outer memory show as loading. [s]
+
+    hidden_s: time of each row that a second set of weights hides, as much of it as there is waiting is moved. Which roof binds
+    is asked of the parts before: without the wait this loading would take no time.
+    """
+    out, outer = parts.copy(), 8 if has_dram else 9
+    moved = np.minimum(hidden_s, parts[:, outer])
+    out[:, 3] += moved
+    out[:, outer] -= moved
     return out
 
 

@@ -262,9 +262,11 @@ def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Poi
 
 
 def _graph(entry: Mapping[str, Any]) -> Graph:
-    """The network of a figure: a stack of dense layers, one product of matrices, or a bundled one."""
+    """The network of a figure: a stack of dense layers or of convolutions, one product of matrices, or a bundled one."""
     if "stack" in entry:
         return _stack(entry["network"], **entry["stack"])
+    if "convolutions" in entry:
+        return _convolutions(entry["network"], **entry["convolutions"])
     if "product" in entry:
         size = entry["product"]
         net = NetworkBuilder(entry["network"])
@@ -279,6 +281,15 @@ def _stack(name: str, width: int, layers: int) -> Graph:
     x = net.input(width, 1, 1)
     for number in range(1, layers + 1):
         x = net.dense(x, width, activation="relu", name=f"dense{number}")
+    return net.build()
+
+
+def _convolutions(name: str, channels: int, side: int, layers: int) -> Graph:
+    """Convolutions of 3 x 3 over a square plane, all alike, each with its activation."""
+    net = NetworkBuilder(name)
+    x = net.input(channels, side, side)
+    for number in range(1, layers + 1):
+        x = net.conv(x, channels, 3, padding=1, activation="relu", name=f"conv{number}")
     return net.build()
 
 
