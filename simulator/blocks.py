@@ -42,7 +42,7 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
     """On-chip parts of every choice, float64[choices, 8] in the order of `points.OnChip`; infinite where there is none."""
     g, n, k, c, p, q, r, s = shape.step_extents
     ideal = shape.macs / (spec.rate * spec.rows * spec.columns * spec.count) / shape.steps
-    out = np.full((len(_ALL) + 1, 8), np.inf)
+    out = np.full((len(_ALL) + 1, 9), np.inf)
     outputs = float(g * n * k * p * q)
     for code, (rows, columns, parts) in enumerate(_ALL):
         steps = _steps(c * r * s, parts, shape.in_width)
@@ -104,7 +104,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
 def parts(shapes: tuple[Shape, ...], spec: ArraySpec, layers: Ints, codes: Ints) -> Floats:
     """On-chip parts of many points, float64[points, 8], as `points.breakdowns`; layers: place in `shapes` of each."""
     rows = [_all_parts(shapes[layer], spec)[code] for layer, code in zip(layers.tolist(), codes.tolist(), strict=True)]
-    return np.array(rows).reshape(-1, 8)
+    return np.array(rows).reshape(-1, 9)
 
 
 def words(code: int) -> dict[str, object]:
