@@ -2,166 +2,12 @@
 
 import networkx as nx
 import pytest
+from network_values import FOLDED, MILLIONS, NORMALISED, OPERATIONS, PUBLISHED
 
 from simulator import bundled
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network, network_digest, summary
-
-# Multiply-accumulates of convolutions, dense layers and attention products; parameters are the weights of convolutions
-# and dense layers, and the biases of layers that have no batch normalisation behind them. torchvision's counts hold the
-# two numbers a channel of a batch normalisation as well (resnet50: 25,557,032 = 25,503,912 + 2 x 26,560).
-PUBLISHED = {
-    "resnet18": (1_814_073_344, 11_679_912),
-    "resnet34": (3_663_761_408, 21_780_648),
-    "resnet50": (4_089_184_256, 25_503_912),
-    "resnet50_reid": (2_669_150_208, 23_454_912),
-    "resnet101": (7_801_405_440, 44_443_816),
-    "resnet152": (11_513_626_624, 60_041_384),
-    "resnet50_v1": (3_857_973_248, 25_503_912),
-    "resnet101_v1": (7_570_194_432, 44_443_816),
-    "resnet152_v1": (11_282_415_616, 60_041_384),
-    "vgg16": (15_470_264_320, 138_357_544),
-    "vgg19": (19_632_062_464, 143_667_240),
-    "alexnet": (724_406_816, 60_965_224),
-    "alexnet_torch": (714_188_480, 61_100_840),
-    "mobilenet_v1": (568_740_352, 4_210_088),
-    "mobilenet_v2": (300_774_272, 3_470_760),
-    "inception_v1": (1_582_671_872, 6_998_552),
-    "inception_v3": (5_713_216_096, 23_800_136),
-    "squeezenet": (818_924_576, 1_248_424),
-    "squeezenet_v1_1": (349_151_936, 1_235_496),
-    "inception_v4": (12_253_974_624, 42_616_648),
-    "resnet50_v2": (4_089_184_256, 25_503_912),
-    "resnet101_v2": (7_801_405_440, 44_443_816),
-    "resnet152_v2": (11_513_626_624, 60_041_384),
-    "mobilenet_edgetpu": (990_670_464, 4_053_833),
-    "ssd_resnet34": (216_415_931_904, 19_962_678),
-    "ssd_mobilenet_v1": (1_237_129_408, 6_794_495),
-    "ssd_mobilenet_v2": (1_875_065_840, 16_798_847),
-    "efficientnet_b0": (385_814_752, 5_246_532),
-    "efficientnet_b1": (686_802_832, 7_732_136),
-    "efficientnet_b2": (993_561_872, 9_042_426),
-    "efficientnet_b3": (1_827_141_392, 12_145_936),
-    "efficientnet_b4": (4_393_771_024, 19_216_416),
-    "efficientnet_lite0": (385_187_552, 4_609_992),
-    "efficientnet_lite1": (600_185_232, 5_363_016),
-    "efficientnet_lite2": (859_736_272, 6_033_976),
-    "efficientnet_lite3": (1_383_321_872, 8_120_424),
-    "efficientnet_lite4": (2_553_034_336, 12_894_200),
-    "efficientnet_edgetpu_s": (2_352_309_120, 5_388_233),
-    "efficientnet_edgetpu_m": (3_660_285_568, 6_832_969),
-    "efficientnet_edgetpu_l": (9_661_895_584, 10_499_041),
-    "yolov3": (32_932_037_632, 61_896_541),
-    "yolov3_tiny": (2_782_480_896, 8_845_998),
-    "yolov5n": (2_234_060_800, 1_862_653),
-    "yolov5s": (8_216_780_800, 7_216_381),
-    "yolov5m": (24_436_224_000, 21_153_789),
-    "yolov5l": (54_496_870_400, 46_503_677),
-    "yolov5x": (102_724_096_000, 86_660_605),
-    "yolov8n": (4_371_456_000, 3_146_592),
-    "yolov8s": (14_300_774_400, 11_146_512),
-    "yolov8m": (39_467_827_200, 25_869_504),
-    "yolov8l": (82_573_721_600, 43_645_040),
-    "yolov8x": (128_901_632_000, 68_171_552),
-    "yolov7": (52_255_539_200, 36_882_269),
-    "yolox_s": (13_342_771_200, 8_945_151),
-    "yolox_m": (36_765_158_400, 25_283_199),
-    "yolox_l": (77_646_336_000, 54_139_647),
-    "yolox_x": (140_704_896_000, 98_970_495),
-    "lane_resnet18": (8_361_824_256, 44_512_592),
-    "unet": (150_428_424_448, 31_029_698),
-    "gnmt": (3_400_422_400, 136_028_160),
-    "dlrm": (2_458_496, 2_368_897),
-    "rnnt": (7_328_775_680, 45_314_077),
-    "ncf": (106_624, 107_073),
-    "bert_base": (11_173_625_856, 85_017_600),
-    "bert_large": (123_211_874_304, 302_211_072),
-}
-
-# Parameters that others count, with two numbers for each normalised channel. torchvision (inception_v3 without its auxiliary
-# head); timm 0.9 for inception_v4 and for EfficientNet (those for EdgeTPU have 1,000 classes there, 1,001 here); Keras for
-# yolov3_tiny; Ultralytics' yolov8.yaml, with the sixteen numbers of a fixed layer that decodes the boxes. yolov3: the count
-# of its PyTorch port, and darknet prints 65.86 billion operations.
-NORMALISED = {
-    "resnet18": 11_689_512,
-    "resnet34": 21_797_672,
-    "resnet50": 25_557_032,
-    "resnet101": 44_549_160,
-    "resnet152": 60_192_808,
-    "mobilenet_v2": 3_504_872,
-    "inception_v3": 23_834_568,
-    "inception_v4": 42_679_816,
-    "efficientnet_b0": 5_288_548,
-    "efficientnet_b1": 7_794_184,
-    "efficientnet_b2": 9_109_994,
-    "efficientnet_b3": 12_233_232,
-    "efficientnet_b4": 19_341_616,
-    "efficientnet_lite0": 4_652_008,
-    "efficientnet_edgetpu_s": 5_438_392 + 1_281,
-    "efficientnet_edgetpu_m": 6_899_496 + 1_281,
-    "yolov3": 61_949_149,
-    "yolov3_tiny": 8_852_366,
-    "yolov8n": 3_157_200 - 16,
-    "yolov8s": 11_166_560 - 16,
-    "yolov8m": 25_902_640 - 16,
-    "yolov8l": 43_691_520 - 16,
-    "yolov8x": 68_229_648 - 16,
-    "yolox_s": 8_968_255,
-}
-
-# The same with one number a normalised channel, as left by folding: Ultralytics' summaries of YOLOv5 6.2 and the authors' of
-# YOLOv7, and the millions of the Open Model Zoo for the two detectors of the TensorFlow models.
-FOLDED = {
-    "yolov5n": 1_867_405,
-    "yolov5s": 7_225_885,
-    "yolov5m": 21_172_173,
-    "yolov5l": 46_533_693,
-    "yolov5x": 86_705_005,
-    "yolov7": 36_905_341,
-    "ssd_mobilenet_v1": 6.807e6,
-    "ssd_mobilenet_v2": 16.818e6,
-}
-
-# Billions of operations, two a multiply-accumulate. Vitis AI model zoo 2.5; MLPerf inference (V. J. Reddi et al., ISCA 2020,
-# table 1) for its two detectors; Ultralytics for YOLO.
-OPERATIONS = [
-    ("inception_v4", {}, 24.55),
-    ("inception_v1", {"variant": "slim"}, 3.0),
-    ("resnet50_v1", {"halve": "last"}, 6.97),
-    ("resnet101_v1", {"halve": "last"}, 14.4),
-    ("resnet152_v1", {"halve": "last"}, 21.83),
-    ("resnet50_v1", {}, 7.76),
-    ("resnet50", {}, 8.19),
-    ("resnet50_reid", {}, 5.3),
-    ("resnet50_v2", {"halve": "last", "image_size": 299}, 13.1),
-    ("resnet101_v2", {"halve": "last", "image_size": 299}, 26.78),
-    ("resnet152_v2", {"halve": "last", "image_size": 299}, 40.47),
-    ("efficientnet_edgetpu_s", {}, 4.72),
-    ("efficientnet_edgetpu_m", {}, 7.34),
-    ("efficientnet_edgetpu_l", {}, 19.36),
-    ("mobilenet_edgetpu", {}, 2 * 0.99),  # the zoo's names give multiply-accumulates for these two
-    ("mobilenet_edgetpu", {"width": 0.75}, 2 * 0.624),
-    ("ssd_mobilenet_v1", {}, 2.47),
-    ("ssd_mobilenet_v2", {}, 3.775),  # Open Model Zoo
-    ("ssd_resnet34", {}, 433),
-    ("yolov3_tiny", {}, 5.56),  # darknet
-    ("yolov5n", {}, 4.5),
-    ("yolov5s", {}, 16.5),
-    ("yolov5m", {}, 49.0),
-    ("yolov5l", {}, 109.1),
-    ("yolov7", {}, 104.7),
-    ("yolox_s", {}, 26.8),  # the paper, table 3; the others too
-    ("yolox_m", {}, 73.8),
-    ("yolox_l", {}, 155.6),
-    ("yolox_x", {}, 281.9),
-    ("lane_resnet18", {}, 2 * 8.4),  # the zoo's name gives multiply-accumulates
-    ("yolov8n", {}, 8.7),
-    ("yolov8s", {}, 28.6),
-    ("yolov8m", {}, 78.9),
-    ("yolov8l", {}, 165.2),
-    ("yolov8x", {}, 257.8),
-]
 
 
 def layers_of(graph):
@@ -179,14 +25,25 @@ def test_every_bundled_network_has_a_check_value():
 
 
 def normalised(name):
-    """Channels that have a batch normalisation behind their convolution."""
+    """Channels that have a batch normalisation behind their convolution; a transposed one has none."""
     layers = layers_of(load_network(name)).values()
-    return sum(layer.groups * layer.out_channels for layer in layers if layer.kind == "conv" and not layer.has_bias)
+    return sum(
+        layer.groups * layer.out_channels
+        for layer in layers
+        if layer.kind == "conv" and not layer.has_bias and not layer.name.endswith("_larger")
+    )
 
 
 @pytest.mark.parametrize("name", sorted(NORMALISED))
 def test_parameters_with_batch_normalisation_are_those_of_others(name):
     assert summary(load_network(name))["parameters"] + 2 * normalised(name) == NORMALISED[name]
+
+
+@pytest.mark.parametrize("name", sorted(MILLIONS))
+def test_millions_of_parameters_are_those_of_others(name):
+    found = (summary(load_network(name))["parameters"] + 2 * normalised(name)) / 1e6
+    value, tolerance = MILLIONS[name]
+    assert found == pytest.approx(value, abs=tolerance)
 
 
 @pytest.mark.parametrize("name", sorted(FOLDED))
@@ -286,7 +143,8 @@ def test_graphs_are_plain_topological_and_reproducible(name):
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) - {"bert_base", "bert_large", "gnmt", "ncf", "dlrm", "rnnt"}))
 @pytest.mark.parametrize("image_size", [265, 1413])
 def test_any_image_size(name, image_size):
-    image_size -= image_size % 32 if name.startswith("yolo") else 1 if name == "unet" else 0
+    step = 32 if name.startswith(("yolo", "ppyoloe", "vit", "clip", "dla", "centernet")) else 2 if name == "unet" else 1
+    image_size -= image_size % step
     image_size += 200 if name == "ssd_resnet34" else 0  # its last windows ask for 385
     graph = load_network(name, image_size=image_size)
     assert graph.nodes["input"]["layer"].out_height == image_size
@@ -312,6 +170,86 @@ def test_maps_of_the_yolos():
         load_network("yolov3", image_size=400)
     with pytest.raises(NetworkError, match=r"yolov5s: activation: must be 'silu' or 'relu', got 'gelu'"):
         load_network("yolov5s", activation="gelu")
+
+
+@pytest.mark.parametrize(
+    # Ultralytics prints these for a network in training: a second head, and a depthwise 3x3 beside each 7x7
+    ("name", "parameters"),
+    [("yolov10n", 2_775_520), ("yolov10s", 8_128_272)],
+)
+def test_yolov10_in_training(name, parameters):
+    layers = layers_of(load_network(name)).values()
+    found = summary(load_network(name))["parameters"] + 2 * normalised(name) + 16
+    head = [layer for layer in layers if layer.name.startswith(("head", "map"))]
+    found += sum(layer.parameters for layer in head)
+    found += 2 * sum(layer.groups * layer.out_channels for layer in head if layer.is_compute and not layer.has_bias)
+    found += sum((9 + 2) * layer.groups for layer in layers if layer.kernel_height == 7)
+    assert found == parameters
+
+
+@pytest.mark.parametrize(("size", "giga"), [("n", 12.6), ("s", 42.6), ("m", 110.2), ("l", 220.5), ("x", 344.1)])
+def test_operations_of_yolov8_with_outlines(size, giga):
+    """Ultralytics' table counts each product of the convolution upwards four times."""
+    layers = layers_of(load_network(f"yolov8{size}_seg"))
+    found = sum(layer.macs for layer in layers.values()) + 3 * layers["prototypes_larger"].macs
+    assert 2 * found / 1e9 == pytest.approx(giga, rel=0.009)
+
+
+@pytest.mark.parametrize(
+    # torchvision; CLIP's count of what sees. Not counted here: normalisations, the row of the class, the places.
+    ("name", "layers", "rows", "parameters"),
+    [
+        ("vit_b16", 12, 197, 86_567_656),
+        ("vit_b32", 12, 50, 88_224_232),
+        ("vit_l16", 24, 197, 304_326_632),
+        ("clip_vit_b32", 12, 50, 87_849_216),
+    ],
+)
+def test_parameters_of_vision_transformers(name, layers, rows, parameters):
+    graph = load_network(name)
+    hidden = layers_of(graph)["patches"].out_channels
+    norms = 2 * layers + (2 if name.startswith("clip") else 1)
+    assert summary(graph)["parameters"] + (2 * norms + rows + 1) * hidden == parameters
+    assert layers_of(graph)["layer1_scores"].out_height == rows
+    with pytest.raises(NetworkError, match=rf"{name}: image_size: must be a multiple of (16|32), got 100"):
+        load_network(name, image_size=100)
+
+
+def test_attention_among_pixels():
+    graph = load_network("yolo11n")
+    layers = layers_of(graph)
+    scores, context = layers["attention1_scores"], layers["attention1_context"]
+    assert (scores.groups, scores.out_height, scores.in_channels, scores.out_channels) == (2, 400, 32, 400)
+    assert (context.groups, context.out_height, context.in_channels, context.out_channels) == (2, 400, 400, 64)
+    assert (layers["attention1_placed"].out_height, layers["attention1_placed"].out_channels) == (20, 128)
+    assert maps_of(load_network("yolov10s")) == maps_of(load_network("yolov8s"))
+    assert maps_of(load_network("yolov6n"))[:2] == [(80, 80), (4, 80)]
+    assert maps_of(load_network("ppyoloe_s"))[:2] == [(80, 80), (68, 80)]
+    assert maps_of(load_network("yolov5s_seg")) == [(32, 160), (351, 80), (351, 40), (351, 20)]
+    assert maps_of(load_network("yolov8n_pose"))[:3] == [(51, 80), (51, 40), (51, 20)]
+
+
+def test_maps_of_retinaface_and_centernet():
+    for name in ("retinaface_resnet50", "retinaface_mobilenet"):
+        maps = maps_of(load_network(name, image_size=320))
+        assert maps == [(channels, side) for channels in (8, 4, 20) for side in (40, 20, 10)]
+        assert sum(channels // 4 * side**2 for channels, side in maps[:3]) == 4_200  # boxes, as in Rockchip's demo
+    assert maps_of(load_network("centernet_dla34")) == [(80, 128), (2, 128), (2, 128)]
+    with pytest.raises(NetworkError, match=r"dla34: image_size: must be a multiple of 32, got 100"):
+        load_network("dla34", image_size=100)
+
+
+def test_deeplab_keeps_the_size_by_gaps():
+    layers = layers_of(load_network("deeplab_mobilenet_v2"))
+    found = [
+        (layers[f"block{n}_depthwise"].stride[0], layers[f"block{n}_depthwise"].dilation[0]) for n in (4, 7, 8, 14, 15)
+    ]
+    assert found == [(2, 1), (1, 1), (1, 2), (1, 2), (1, 4)]
+    assert layers["map"].out_height == 65
+    wide = layers_of(load_network("deeplab_mobilenet_v2", image_size=128, image_width=256, output_stride=16))
+    assert (wide["map"].out_height, wide["image_resize"].out_width) == (8, 16)
+    with pytest.raises(NetworkError, match=r"deeplab_mobilenet_v2: output_stride: must be 8 or 16, got 32"):
+        load_network("deeplab_mobilenet_v2", output_stride=32)
 
 
 @pytest.mark.parametrize(
@@ -355,6 +293,9 @@ def test_slices_and_blocks_of_pixels_are_no_layers():
     assert layers_of(graph)["half"].macs == 5 * 3 * 16
     with pytest.raises(NetworkError, match=r"conv1: part: must be 1 to 16 channels, got 17"):
         x.part(17)
+    assert (x.rows().channels, x.rows().height, x.rows().image(2, 8).width) == (16, 16, 8)
+    with pytest.raises(NetworkError, match=r"conv1: image: must have 16 pixels, got 3 x 5"):
+        x.rows().image(3, 5)
     assert (x.gather(2).channels, x.gather(2).height) == (64, 2)
     with pytest.raises(NetworkError, match=r"conv1: gather: 3 must divide 4 x 4 pixels"):
         x.gather(3)

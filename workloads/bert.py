@@ -37,15 +37,20 @@ def _build(name: str, layers: int, hidden: int, heads: int, sequence_length: int
 def _encoder(net: NetworkBuilder, x: Output, name: str, heads: int) -> Output:
     """Self-attention and the feed-forward pair, each with its residual and normalisation."""
     hidden = x.channels
-    query, key, value = (net.dense(x, hidden, name=f"{name}_{part}") for part in ("query", "key", "value"))
-    scores = net.matmul(query, key, heads=heads, transposed=True, name=f"{name}_scores")
-    weights = net.vector("softmax", scores, name=f"{name}_softmax")
-    context = net.matmul(weights, value, heads=heads, name=f"{name}_context")
-    y = net.dense(context, hidden, name=f"{name}_projection")
+    y = attend(net, x, name, heads)
     x = net.vector("layer_norm", net.add(y, x, name=f"{name}_add1"), name=f"{name}_norm1")
     y = net.dense(x, 4 * hidden, activation="gelu", name=f"{name}_ffn1")
     y = net.dense(y, hidden, name=f"{name}_ffn2")
     return net.vector("layer_norm", net.add(y, x, name=f"{name}_add2"), name=f"{name}_norm2")
+
+
+def attend(net: NetworkBuilder, x: Output, name: str, heads: int) -> Output:
+    """Self-attention of `heads` heads, with the projection behind it."""
+    query, key, value = (net.dense(x, x.channels, name=f"{name}_{part}") for part in ("query", "key", "value"))
+    scores = net.matmul(query, key, heads=heads, transposed=True, name=f"{name}_scores")
+    weights = net.vector("softmax", scores, name=f"{name}_softmax")
+    context = net.matmul(weights, value, heads=heads, name=f"{name}_context")
+    return net.dense(context, x.channels, name=f"{name}_projection")
 
 
 NETWORKS = {"bert_base": build_bert_base, "bert_large": build_bert_large}

@@ -6,6 +6,7 @@ scales the channels; how it rounds is the authors' code too.
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.graph.window import Padding
 
 
 def build_mobilenet_v1(image_size: int = 224, width: float = 1.0, classes: int = 1000) -> Graph:
@@ -16,13 +17,13 @@ def build_mobilenet_v1(image_size: int = 224, width: float = 1.0, classes: int =
     return net.build()
 
 
-def features_v1(net: NetworkBuilder, x: Output, width: float) -> list[Output]:
+def features_v1(net: NetworkBuilder, x: Output, width: float, padding: Padding = "same") -> list[Output]:
     """MobileNet v1 without its classifier: what each pair of convolutions gives, the first convolution's value first."""
-    x = net.conv(x, _at_least_8(32 * width), 3, stride=2, padding="same", activation="relu", name="conv0")
+    x = net.conv(x, _at_least_8(32 * width), 3, stride=2, padding=padding, activation="relu", name="conv0")
     plan = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
     found = [x]
     for number, (channels, stride) in enumerate(plan, start=1):
-        x = net.depthwise(x, 3, stride=stride, padding="same", activation="relu", name=f"conv{number}_depthwise")
+        x = net.depthwise(x, 3, stride=stride, padding=padding, activation="relu", name=f"conv{number}_depthwise")
         x = net.conv(x, _at_least_8(channels * width), 1, activation="relu", name=f"conv{number}_pointwise")
         found.append(x)
     return found
@@ -38,9 +39,21 @@ def build_mobilenet_v2(image_size: int = 224, width: float = 1.0, classes: int =
 
 def features_v2(net: NetworkBuilder, x: Output, width: float) -> tuple[Output, dict[str, Output]]:
     """MobileNet v2 without its classifier: its value, and the widened value inside each block by the block's name."""
+    x, wide = blocks_v2(net, x, width)
+    # The last convolution grows with the width but does not shrink with it.
+    return net.conv(x, by_8(1280 * max(1.0, width)), 1, activation="relu", name="conv_last"), wide
+
+
+def blocks_v2(
+    net: NetworkBuilder, x: Output, width: float, output_stride: int = 32
+) -> tuple[Output, dict[str, Output]]:
+    """The same without its last convolution.
+
+    output_stride: image's size to the value's; once reached, the convolutions behind a stride have gaps instead.
+    """
     x = net.conv(x, by_8(32 * width), 3, stride=2, padding="same", activation="relu", name="conv0")
     wide: dict[str, Output] = {}
-    number = 0
+    number, reached, gaps = 0, 2, 1
     # Table 2 of the paper: expansion, output channels, repeats, stride of the first
     for expansion, channels, repeats, stride in (
         (1, 16, 1, 1),
@@ -51,23 +64,28 @@ def features_v2(net: NetworkBuilder, x: Output, width: float) -> tuple[Output, d
         (6, 160, 3, 2),
         (6, 320, 1, 1),
     ):
+        halve = stride == 2 and reached < output_stride
         for repeat in range(repeats):
             number += 1
             name = f"block{number}"
-            x, wide[name] = _inverted(net, x, name, expansion, by_8(channels * width), 1 if repeat else stride)
-    # The last convolution grows with the width but does not shrink with it.
-    return net.conv(x, by_8(1280 * max(1.0, width)), 1, activation="relu", name="conv_last"), wide
+            each = 2 if halve and not repeat else 1
+            x, wide[name] = _inverted(net, x, name, expansion, by_8(channels * width), each, gaps)
+            if not repeat:
+                reached, gaps = (reached * each, gaps) if halve else (reached, gaps * stride)
+    return x, wide
 
 
 def _inverted(
-    net: NetworkBuilder, x: Output, name: str, expansion: int, channels: int, stride: int
+    net: NetworkBuilder, x: Output, name: str, expansion: int, channels: int, stride: int, dilation: int
 ) -> tuple[Output, Output]:
     """1x1 that widens, depthwise 3x3, 1x1 that narrows; a residual where the shape is kept. Gives the widened value too."""
     y = x
     if expansion != 1:
         y = net.conv(y, x.channels * expansion, 1, activation="relu", name=f"{name}_expand")
     wide = y
-    y = net.depthwise(y, 3, stride=stride, padding="same", activation="relu", name=f"{name}_depthwise")
+    y = net.depthwise(
+        y, 3, stride=stride, padding="same", dilation=dilation, activation="relu", name=f"{name}_depthwise"
+    )
     y = net.conv(y, channels, 1, name=f"{name}_project")
     return net.add(y, x, name=f"{name}_add") if stride == 1 and x.channels == channels else y, wide
 

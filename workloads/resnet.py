@@ -22,7 +22,7 @@ def build_resnet34(image_size: int = 224, classes: int = 1000) -> Graph:
 
 def build_resnet50(image_size: int = 224, classes: int = 1000) -> Graph:
     """ResNet-50 v1.5."""
-    return _build("resnet50", (3, 4, 6, 3), _bottleneck_v1_5, image_size, classes)
+    return _build("resnet50", (3, 4, 6, 3), bottleneck_v1_5, image_size, classes)
 
 
 def build_resnet50_reid(image_size: int = 256, image_width: int = 128) -> Graph:
@@ -30,19 +30,19 @@ def build_resnet50_reid(image_size: int = 256, image_width: int = 128) -> Graph:
     net = NetworkBuilder("resnet50_reid", {"image_size": image_size, "image_width": image_width})
     x = stem(net, net.input(3, image_size, image_width))
     for stage, count in enumerate((3, 4, 6, 3)):
-        x = stages(net, x, stage, count, _bottleneck_v1_5, stride_of(stage, last=False))
+        x = stages(net, x, stage, count, bottleneck_v1_5, stride_of(stage, last=False))
     net.global_pool(x, name="pool5")
     return net.build()
 
 
 def build_resnet101(image_size: int = 224, classes: int = 1000) -> Graph:
     """ResNet-101 v1.5."""
-    return _build("resnet101", (3, 4, 23, 3), _bottleneck_v1_5, image_size, classes)
+    return _build("resnet101", (3, 4, 23, 3), bottleneck_v1_5, image_size, classes)
 
 
 def build_resnet152(image_size: int = 224, classes: int = 1000) -> Graph:
     """ResNet-152 v1.5."""
-    return _build("resnet152", (3, 8, 36, 3), _bottleneck_v1_5, image_size, classes)
+    return _build("resnet152", (3, 8, 36, 3), bottleneck_v1_5, image_size, classes)
 
 
 def build_resnet50_v1(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
@@ -63,7 +63,7 @@ def build_resnet152_v1(image_size: int = 224, classes: int = 1000, halve: str = 
 def _build_v1(name: str, blocks: Sequence[int], image_size: int, classes: int, halve: str) -> Graph:
     """Version 1. TF-slim halves the image in the 3x3 of a stage's last block, so more blocks see the smaller image."""
     check_halve(name, halve)
-    block = _bottleneck_v1 if halve == "first" else _bottleneck_v1_5
+    block = _bottleneck_v1 if halve == "first" else bottleneck_v1_5
     return _build(name, blocks, block, image_size, classes, {"halve": halve})
 
 
@@ -152,7 +152,8 @@ def _bottleneck_v1(net: NetworkBuilder, x: Output, name: str, width: int, stride
     return _bottleneck(net, x, name, width, stride, (stride, 1))
 
 
-def _bottleneck_v1_5(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
+def bottleneck_v1_5(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
+    """1x1, 3x3 with the stride, 1x1 convolutions."""
     return _bottleneck(net, x, name, width, stride, (1, stride))
 
 

@@ -81,12 +81,12 @@ Block = Callable[[Output, int, int, bool, str], Output]
 class Parts:
     """The pieces that both versions are made of, with one activation."""
 
-    def __init__(self, name: str, image_size: int, classes: int, activation: str) -> None:
+    def __init__(self, name: str, image_size: int, classes: int, activation: str, what: str = "classes") -> None:
         if image_size % 32:
             raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
         if activation not in ("silu", "relu"):
             raise NetworkError(f"{name}: activation: must be 'silu' or 'relu', got {activation!r}")
-        self.net = NetworkBuilder(name, {"image_size": image_size, "classes": classes, "activation": activation})
+        self.net = NetworkBuilder(name, {"image_size": image_size, what: classes, "activation": activation})
         self.activation = activation
 
     def conv(self, x: Output, channels: int, kernel: int, name: str, stride: int = 1) -> Output:
@@ -99,22 +99,38 @@ class Parts:
         y = self.conv(self.conv(x, channels, kernels[0], f"{name}_conv1"), channels, kernels[1], f"{name}_conv2")
         return self.net.add(x, y, name=f"{name}_add") if short else y
 
-    def c3(self, x: Output, channels: int, count: int, short: bool, name: str) -> Output:
+    def c3(
+        self, x: Output, channels: int, count: int, short: bool, name: str, kernels: tuple[int, int] = (1, 3)
+    ) -> Output:
         """`count` pairs on half the channels, the other half passing by."""
         half = channels // 2
         y, by = self.conv(x, half, 1, f"{name}_in"), self.conv(x, half, 1, f"{name}_by")
         for number in range(1, count + 1):
-            y = self.pair(y, half, (1, 3), short, f"{name}_{number}")
+            y = self.pair(y, half, kernels, short, f"{name}_{number}")
         return self.conv(self.net.concat(y, by, name=f"{name}_concat"), channels, 1, f"{name}_out")
 
     def c2f(self, x: Output, channels: int, count: int, short: bool, name: str) -> Output:
         """`count` pairs on half the channels one after another, the values of all joined."""
-        y = self.conv(x, channels, 1, f"{name}_in")
-        joined, y = [y], y.part(channels // 2)
+        half = channels // 2
+        return self.chain(x, channels, half, count, lambda y, each: self.pair(y, half, (3, 3), short, each), name)
+
+    def chain(
+        self, x: Output, channels: int, inner: int, count: int, link: Callable[[Output, str], Output], name: str
+    ) -> Output:
+        """`count` links on `inner` channels one after another, the values of all joined with as many that pass by.
+
+        link: makes (value, name) the next value.
+        """
+        y = self.conv(x, 2 * inner, 1, f"{name}_in")
+        joined, y = [y], y.part(inner)
         for number in range(1, count + 1):
-            y = self.pair(y, channels // 2, (3, 3), short, f"{name}_{number}")
+            y = link(y, f"{name}_{number}")
             joined.append(y)
         return self.conv(self.net.concat(*joined, name=f"{name}_concat"), channels, 1, f"{name}_out")
+
+    def larger(self, x: Output, name: str) -> Output:
+        """Transposed convolution 2x2 of stride 2: a 1x1 whose channels become blocks of pixels. Its bias is not counted."""
+        return self.net.conv(x, 4 * x.channels, 1, name=f"{name}_larger").spread(2)
 
     def pyramid(self, x: Output, name: str) -> Output:
         """Three pools one after another, all four values joined."""
@@ -151,44 +167,61 @@ def scaled(channels: float) -> int:
 
 
 def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Graph:
-    """Backbone, the way up and the way down, three maps."""
+    """Backbone and neck, three maps."""
     parts = Parts(f"yolov5{size}", image_size, classes, activation)
+    for number, x in enumerate(features_v5(parts, size, image_size), start=1):
+        parts.net.conv(x, 3 * (5 + classes), 1, bias=True, name=f"map{number}")
+    return parts.net.build()
+
+
+def features_v5(parts: Parts, size: str, image_size: int) -> list[Output]:
+    """YOLOv5 without its maps: backbone, the way up and the way down; three values, the finest first."""
     depth, width = _V5[size]
     net = parts.net
+    act = parts.activation
     wide = [scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 9, 3)]
-    x = net.conv(
-        net.input(3, image_size, image_size), wide[0], 6, stride=2, padding=2, activation=activation, name="conv0"
-    )
+    x = net.conv(net.input(3, image_size, image_size), wide[0], 6, stride=2, padding=2, activation=act, name="conv0")
     kept = []
     for stage, count in enumerate(counts, start=1):
         x = parts.c3(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
         kept.append(x)
     top = parts.conv(parts.pyramid(x, "pyramid"), wide[3], 1, "top")
-    for number, x in enumerate(parts.neck(parts.c3, top, kept, True, counts[0]), start=1):
-        net.conv(x, 3 * (5 + classes), 1, bias=True, name=f"map{number}")
-    return net.build()
+    return parts.neck(parts.c3, top, kept, True, counts[0])
 
 
 def _build_v8(size: str, image_size: int, classes: int, activation: str) -> Graph:
-    """Backbone, the way up and the way down, three maps of boxes and of classes."""
+    """Backbone and neck, three maps of boxes and of classes."""
     parts = Parts(f"yolov8{size}", image_size, classes, activation)
+    detect_v8(parts, features_v8(parts, size, image_size), classes)
+    return parts.net.build()
+
+
+def features_v8(parts: Parts, size: str, image_size: int) -> list[Output]:
+    """YOLOv8 without its heads: backbone, the way up and the way down; three values, the finest first."""
     depth, width, most = _V8[size]
-    net = parts.net
     wide = [scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 6, 3)]
-    x = parts.conv(net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    x = parts.conv(parts.net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
     kept = []
     for stage, count in enumerate(counts, start=1):
         x = parts.c2f(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
         kept.append(x)
-    top = parts.pyramid(x, "pyramid")
-    widths = {"boxes": (max(16, wide[2] // 4, 64), 64), "classes": (max(wide[2], min(classes, 100)), classes)}
-    for number, x in enumerate(parts.neck(parts.c2f, top, kept, False, counts[0]), start=1):
-        for what, (channels, last) in widths.items():
+    return parts.neck(parts.c2f, parts.pyramid(x, "pyramid"), kept, False, counts[0])
+
+
+def detect_v8(parts: Parts, found: list[Output], classes: int) -> None:
+    """Maps of boxes and of classes for each of three values, whose finest sets the widths."""
+    narrow, wide = head_widths(found[0].channels, classes)
+    for number, x in enumerate(found, start=1):
+        for what, channels, last in (("boxes", narrow, 64), ("classes", wide, classes)):
             y = parts.pair(x, channels, (3, 3), False, f"head{number}_{what}")
-            net.conv(y, last, 1, bias=True, name=f"map{number}_{what}")
-    return net.build()
+            parts.net.conv(y, last, 1, bias=True, name=f"map{number}_{what}")
+
+
+def head_widths(channels: int, classes: int) -> tuple[int, int]:
+    """Channels inside the heads of boxes and of classes, from those of the finest value."""
+    return max(16, channels // 4, 64), max(channels, min(classes, 100))
 
 
 _BUILDERS: tuple[Callable[..., Graph], ...] = (

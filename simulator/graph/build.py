@@ -300,12 +300,12 @@ class NetworkBuilder:
         )
         return self._add(layer, {x.name: "inputs"})
 
-    def resize(self, x: Output, factor: int, name: str = "") -> Output:
-        """Enlarge the image `factor` times in both directions."""
+    def resize(self, x: Output, factor: Size, name: str = "") -> Output:
+        """Enlarge the image `factor` times: in both directions, or (in height, in width)."""
         name = self._named(name, "resize")
-        self._whole(name, factor=factor)
-        out = self._add_vector(name, "resize", (x,), x.channels, x.height * factor, x.width * factor)
-        self._needs[name] = Need(x.name, (lambda n: -(-n // factor), lambda n: -(-n // factor)))
+        rows, columns = self._pair(name, "factor", factor)
+        out = self._add_vector(name, "resize", (x,), x.channels, x.height * rows, x.width * columns)
+        self._needs[name] = Need(x.name, (lambda n: -(-n // rows), lambda n: -(-n // columns)))
         return out
 
     def embedding(self, x: Output, hidden: int, name: str = "") -> Output:

@@ -18,6 +18,16 @@ class Output:
         """Return the same elements as one long vector. No node: nothing moves."""
         return Output(self.name, self.channels * self.height * self.width)
 
+    def rows(self) -> "Output":
+        """Return an image as a sequence, one row a pixel. No node: nothing moves."""
+        return Output(self.name, self.channels, self.height * self.width)
+
+    def image(self, height: int, width: int) -> "Output":
+        """Return the opposite of `rows`: a sequence as an image of that height and width. No node: nothing moves."""
+        if self.width != 1 or height * width != self.height:
+            raise NetworkError(f"{self.name}: image: must have {self.height} pixels, got {height} x {width}")
+        return Output(self.name, self.channels, height, width)
+
     def part(self, channels: int) -> "Output":
         """Return some of the channels, as a layer reads them that takes a slice. No node: nothing moves."""
         if not 1 <= channels <= self.channels:
