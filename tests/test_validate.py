@@ -62,7 +62,8 @@ def test_a_roofline_of_memory_by_hand(found):
 
 
 def test_one_query_at_a_time_is_compared_with_latency(found):
-    point = next(p for p in found.points if (p.chip, p.precision, p.batch) == ("bm1684x", "int8", 4))
+    wanted = ("bm1684x", "resnet50", "int8", 4)
+    point = next(p for p in found.points if (p.chip, p.network, p.precision, p.batch) == wanted)
     latency_s = simulate("resnet50", "bm1684x", batch=4, gains=False).latency_s
     assert point.predicted == 4 / latency_s
 

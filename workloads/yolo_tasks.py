@@ -1,8 +1,9 @@
-"""YOLOv5 and YOLOv8 that outline what they find, and YOLOv8 that finds the joints of persons (G. Jocher et al.; see
-`yolo_scaled`), up to their output maps.
+"""YOLOv5 and YOLOv8 that outline what they find, and YOLOv8 that finds the joints of persons or boxes that are turned
+(G. Jocher et al.; see `yolo_scaled`), up to their output maps.
 
 Outlines are sums of 32 images, the prototypes, at a quarter of the image's size; each box has a weight for each of them. Adding
-them up is not part of the network. A joint is two coordinates and whether it is seen.
+them up is not part of the network. A joint is two coordinates and whether it is seen. Boxes that are turned are those of views
+from above: 15 classes of DOTA.
 """
 
 from collections.abc import Callable
@@ -91,6 +92,31 @@ def build_yolov8x_pose(image_size: int = 640, joints: int = 17, activation: str 
     return _build_v8_pose("x", image_size, joints, activation)
 
 
+def build_yolov8n_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+    """YOLOv8 nano, with boxes that are turned."""
+    return _build_v8_obb("n", image_size, classes, activation)
+
+
+def build_yolov8s_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+    """YOLOv8 small, with boxes that are turned."""
+    return _build_v8_obb("s", image_size, classes, activation)
+
+
+def build_yolov8m_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+    """YOLOv8 medium, with boxes that are turned."""
+    return _build_v8_obb("m", image_size, classes, activation)
+
+
+def build_yolov8l_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+    """YOLOv8 large, with boxes that are turned."""
+    return _build_v8_obb("l", image_size, classes, activation)
+
+
+def build_yolov8x_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+    """YOLOv8 extra large, with boxes that are turned."""
+    return _build_v8_obb("x", image_size, classes, activation)
+
+
 def _build_v5_seg(size: str, image_size: int, classes: int, activation: str) -> Graph:
     """Prototypes from the finest value, enlarged by repetition; three maps of boxes, classes and weights of the prototypes."""
     parts = Parts(f"yolov5{size}_seg", image_size, classes, activation)
@@ -122,6 +148,15 @@ def _build_v8_pose(size: str, image_size: int, joints: int, activation: str) -> 
     return parts.net.build()
 
 
+def _build_v8_obb(size: str, image_size: int, classes: int, activation: str) -> Graph:
+    """Maps of angles, of boxes and of classes."""
+    parts = Parts(f"yolov8{size}_obb", image_size, classes, activation)
+    found = features_v8(parts, size, image_size)
+    _maps(parts, found, "angles", 1)
+    detect_v8(parts, found, classes)
+    return parts.net.build()
+
+
 def _prototypes(parts: Parts, x: Output) -> None:
     """The last two convolutions of the prototypes."""
     x = parts.conv(x, x.channels, 3, "prototypes_conv2")
@@ -140,6 +175,7 @@ _BUILDERS: tuple[Callable[..., Graph], ...] = (
     build_yolov5n_seg, build_yolov5s_seg, build_yolov5m_seg, build_yolov5l_seg, build_yolov5x_seg,
     build_yolov8n_seg, build_yolov8s_seg, build_yolov8m_seg, build_yolov8l_seg, build_yolov8x_seg,
     build_yolov8n_pose, build_yolov8s_pose, build_yolov8m_pose, build_yolov8l_pose, build_yolov8x_pose,
+    build_yolov8n_obb, build_yolov8s_obb, build_yolov8m_obb, build_yolov8l_obb, build_yolov8x_obb,
 )  # fmt: skip
 
 NETWORKS = {function.__name__.removeprefix("build_"): function for function in _BUILDERS}
