@@ -86,6 +86,7 @@ PUBLISHED = {
     "yolov5n_seg": (3_534_950_400, 1_981_725),
     "yolov5s_seg": (13_177_856_000, 7_601_693),
     "yolov5x_seg": (132_821_504_000, 88_729_373),
+    "yolov6m": (42_542_899_200, 34_834_764),
     "yolov6n": (5_658_009_600, 4_641_324),
     "yolov6s": (22_483_353_600, 18_526_044),
     "yolov7_tiny": (6_850_355_200, 6_212_317),
@@ -164,6 +165,7 @@ MILLIONS = {
     "ppyoloe_x": (98.42, 0.02),
     "yolov6n": (4.7, 0.05),  # the authors' README
     "yolov6s": (18.5, 0.05),
+    "yolov6m": (34.9, 0.05),
     "retinaface_mobilenet": (1.7 / 4, 0.05 / 4),  # the authors' README: 1.7 MB of four-byte numbers
 }
 
@@ -241,8 +243,6 @@ OPERATIONS = [
     ("yolov8n_obb", {"image_size": 640}, 8.3),
     ("yolov8s_obb", {"image_size": 640, "classes": 80}, 29.8),
     ("yolov7_tiny", {}, 13.7),
-    ("yolov6n", {}, 11.4),
-    ("yolov6s", {}, 45.3),
     ("yolov10n", {}, 6.7),
     ("yolov10s", {}, 21.6),
     ("yolo11n", {}, 6.6),
