@@ -21,6 +21,9 @@ TIME_S, KEPT_BYTES, OUTER_BYTES, FEED_BYTES, LIMIT_S = 0, 1, 2, 3, 4
 """Rows of the answers: time of a batch, weights that stay, bytes of the outer memory, bytes fed to the arrays; and a time that
 some schedule of the point keeps, so that no slower one is of interest."""
 
+APART = -2
+"""In place of the frontier row of all points of a block, where they have not all the same choice."""
+
 
 @kernel
 def relax(cycles, totals, phi, number, machine, source, target, way):
@@ -68,30 +71,68 @@ def total_of(number, kept, ways, amounts):
 
 
 @kernel
-def run_block(weights, listing, block, kept, rooms_of, phi, running):
+def run_block(weights, listing, picks, starts, block, kept, rooms_of, phi, running):
     """The programme over one block of points: way[step * states + state, p] is the choice; final times in values[steps % 2]."""
-    begins, ways, amounts = listing
-    values, way, totals = running[0], running[1], running[6][0]
-    machine, states, steps = block[0], values.shape[1], begins.shape[0] - 1
+    _, ways, amounts = listing
+    values, way, reached, totals = running[0], running[1], running[10], running[6][0]
+    machine, states, steps = block[0], values.shape[1], starts.shape[0] - 1
+    for state in range(states):
+        reached[0, state] = 0
+    reached[0, 0] = 1
     for p in range(2 * BLOCK):
         values[0, 0, p] = 0.0
     for step in range(steps):
-        now, after, wide = step % 2, 1 - step % 2, 0
-        for number in range(begins[step], begins[step + 1]):
-            wide = max(wide, ways[number, TARGET] + 1)
-        for state in range(wide):
-            values[after, state, :] = math.inf
-            way[step * states + state, :] = 0.0
-        for number in range(begins[step], begins[step + 1]):
+        now, after = step % 2, 1 - step % 2
+        for state in range(states):
+            reached[after, state] = 0
+        for at in range(starts[step], starts[step + 1]):
+            number = picks[at]
+            source, target = ways[number, SOURCE], ways[number, TARGET]
+            if reached[now, source] == 0:
+                continue
             if ways[number, KIND] == ALWAYS:
                 totals[:] = amounts[number, TOTAL]
             elif not own_totals(step, number, weights, block, kept, rooms_of, listing, totals):
                 continue
-            source, target = ways[number, SOURCE], ways[number, TARGET]
+            if reached[after, target] == 0:
+                reached[after, target] = 1
+                values[after, target, :] = math.inf
+                way[step * states + target, :] = 0.0
             relax(
                 amounts[number, CYCLES], totals, phi, float(number), machine, values[now, source], values[after, target],
                 way[step * states + target],
             )  # fmt: skip
+    if reached[steps % 2, 0] == 0:
+        values[steps % 2, 0, :] = math.inf
+
+
+@kernel
+def step_times(cycles, moved, machine, phi, out):
+    """Fill out[p] with the time of a step of every point. [s]"""
+    for p in range(BLOCK):
+        on_chip, outer = cycles[p] * machine[p], moved[p] * machine[BLOCK + p]
+        large = on_chip if on_chip > outer else outer
+        small = outer if on_chip > outer else on_chip
+        out[p] = large + phi * small + machine[2 * BLOCK + p]
+
+
+@kernel
+def run_straight(listing, picks, starts, block, phi, running):
+    """As `run_block` and `walk_block`, where every step has one choice, for all points."""
+    amounts = listing[2]
+    values, path, step_s, moved, cycles = running[0], running[4], running[5], running[6], running[7]
+    steps = starts.shape[0] - 1
+    times = values[steps % 2, 0]
+    for p in range(BLOCK):
+        times[p] = 0.0
+    for step in range(steps):
+        number = picks[starts[step]]
+        path[step, BLOCK] = number
+        for p in range(BLOCK):
+            cycles[p], moved[step, p] = amounts[number, CYCLES], amounts[number, TOTAL]
+        step_times(cycles, moved[step], block[0], phi, step_s[step])
+        for p in range(BLOCK):
+            times[p] += step_s[step, p]
 
 
 @kernel
@@ -156,12 +197,12 @@ def faster_points(time, block, faster, out):
 
 @kernel
 def walk_block(listing, block, kept, phi, running):
-    """Follow the choices of a block back: path, bytes and seconds of every step; sums[0] has the times as numpy adds them.
+    """Follow the choices of a block back: path, bytes and seconds of every step.
 
     path[step, BLOCK]: the choice of the step where all points of the block have the same, else -1.
     """
     begins, ways, amounts = listing
-    values, way, states_of, _, path, step_s, moved, cycles, sums, todo = running
+    values, way, states_of, _, path, step_s, moved, cycles, _, _, _ = running
     machine, sizes, states, count = block[0], block[1], values.shape[1], begins.shape[0] - 1
     states_of[:] = 0
     together = True
@@ -188,43 +229,53 @@ def walk_block(listing, block, kept, phi, running):
                     amounts[number, CYCLES],
                     total_of(number, kept[sizes[p], step], ways, amounts),
                 )
-        for p in range(BLOCK):
-            on_chip, outer = cycles[p] * machine[p], moved[step, p] * machine[BLOCK + p]
-            large = on_chip if on_chip > outer else outer
-            small = outer if on_chip > outer else on_chip
-            step_s[step, p] = large + phi * small + machine[2 * BLOCK + p]
-    pairwise(step_s, count, sums, todo)
+        step_times(cycles, moved[step], machine, phi, step_s[step])
 
 
 @kernel
 def note_block(listing, block, many, stays, running, out, paths):
     """Where points of a block are faster than in `out`, write what it has of them, and their paths."""
-    begins, ways, amounts = listing
+    begins, _, _ = listing
     count = begins.shape[0] - 1
-    _, _, _, faster, path, _, moved, _, sums, todo = running
+    _, _, _, faster, _, step_s, moved, _, sums, todo, _ = running
     sizes, first = block[1], block[2]
+    pairwise(step_s, count, sums, todo)
     # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
     some = faster_points(sums[0], block, faster, out)
+    if some == 0:
+        return
     for p in range(many):
         if faster[p] > 0:
             out[TIME_S, first + p], out[KEPT_BYTES, first + p] = sums[0, p], stays[sizes[p]]
-    for step in range(count if some > 0 else 0):
-        number = path[step, BLOCK]
-        rows, totals = paths[0][step, first : first + many], paths[1][step, first : first + many]
-        if some == many and number >= 0:
-            rows[:], totals[:] = ways[number, POINT], amounts[number, TOTAL]
-        else:
-            for p in range(many):
-                if faster[p]:
-                    rows[p], totals[p] = ways[path[step, p] if number < 0 else number, POINT], moved[step, p]
+    for step in range(count):
+        note_step(step, listing, block, many, some == many, running, paths)
         for p in range(BLOCK):
-            moved[step, p] = max(0.0, moved[step, p])
-    if some > 0:
-        pairwise(moved, count, sums, todo)
+            moved[step, p] = moved[step, p] if moved[step, p] > 0.0 else 0.0
+    pairwise(moved, count, sums, todo)
+    for p in range(many):
+        if faster[p]:
+            out[OUTER_BYTES, first + p] = sums[0, p]
+    note_feed(listing, first, many, running, out)
+
+
+@kernel
+def note_step(step, listing, block, many, whole, running, paths):
+    """Write the choice of a step of those points of a block that are faster; whole: all are."""
+    _, ways, amounts = listing
+    faster, path, moved = running[3], running[4], running[6]
+    rows, totals, alike, alike_totals = paths
+    number, first, at = path[step, BLOCK], block[2], block[3]
+    if whole and number >= 0:
+        alike[step, at], alike_totals[step, at] = ways[number, POINT], amounts[number, TOTAL]
+        return
+    if alike[step, at] != APART:
         for p in range(many):
-            if faster[p]:
-                out[OUTER_BYTES, first + p] = sums[0, p]
-        note_feed(listing, first, many, running, out)
+            rows[step, first + p], totals[step, first + p] = alike[step, at], alike_totals[step, at]
+        alike[step, at] = APART
+    for p in range(many):
+        if faster[p]:
+            rows[step, first + p] = ways[path[step, p] if number < 0 else number, POINT]
+            totals[step, first + p] = moved[step, p]
 
 
 @kernel
@@ -232,7 +283,7 @@ def note_feed(listing, first, many, running, out):
     """Bytes fed to the arrays of the points of a block that are faster: a sum over the steps that have tiles."""
     begins, ways, amounts = listing
     count = begins.shape[0] - 1
-    _, _, _, faster, path, rows, _, _, sums, todo = running
+    _, _, _, faster, path, rows, _, _, sums, todo, _ = running
     fed, alike = 0, True
     for step in range(count):
         number, tiled = path[step, BLOCK], 0
@@ -271,30 +322,38 @@ def fill_block(machines, sizes, rooms_of, begin, many, rows, faster):
 
 
 @kernel
-def residency_blocks(weights, machines, sizes_of, blocks, wanted, lists, room, phi, only_limit, scratch, out, paths):
+def residency_blocks(
+    weights, machines, sizes_of, blocks, wanted, lists, chosen, room, phi, only_limit, scratch, out, paths
+):
     """Best times and paths of the points of the blocks that are wanted, where they beat what is in `out`.
 
     weights: bytes of each step. machines: seconds per cycle, byte and step of the points; sizes_of: number of each point's SRAM
-    size. blocks: int64[blocks, 3], first point, how many, bucket. lists: begins, ways and amounts of `kernels.sweep_list`. room:
-    bytes for all but kept weights of each SRAM size (negative: not tried), bytes kept, and of each step. only_limit: fill in
-    LIMIT_S alone. out: one row as named above, one column a point. paths: (frontier rows or -1, bytes of the outer memory),
-    one row a step.
+    size. blocks: int64[blocks, 3], first point, how many, bucket. lists: begins, ways and amounts of `kernels.sweep_list`.
+    chosen: which of these, as `kernels.sweep_narrow` gives it. room: bytes for all but kept weights of each SRAM size (negative:
+    not tried), bytes kept, and of each step. only_limit: fill in LIMIT_S alone. out: one row as named above, one column a point.
+    paths: (frontier rows or -1, bytes of the outer memory), one row a step; the same of all points of each block, APART where
+    they differ.
     """
     running, rows = scratch
+    picks, starts, straight = chosen
     rooms_of, stays, kept = room
     steps = weights.shape[0]
     for at in range(blocks.shape[0]):
         first, many, bucket = blocks[at, 0], blocks[at, 1], blocks[at, 2]
         if not wanted[at]:
             continue
-        listing, block = (lists[0][bucket], lists[1], lists[2]), (rows[0], rows[1], first)
+        listing, block = (lists[0][bucket], lists[1], lists[2]), (rows[0], rows[1], first, at)
         fill_block(machines, sizes_of, rooms_of, first, many, rows, running[3])
-        run_block(weights, listing, block, kept, rooms_of, phi, running)
+        if straight[at]:
+            run_straight(listing, picks, starts[at], block, phi, running)
+        else:
+            run_block(weights, listing, picks, starts[at], block, kept, rooms_of, phi, running)
         times = running[0][steps % 2, 0]
         if only_limit:
             for p in range(many):
                 if running[3][p]:  # sums in another order must not cut the best
                     out[LIMIT_S, first + p] = times[p] * (1.0 + 1e-9)
         elif faster_points(times, block, running[3], out) > 0:
-            walk_block(listing, block, kept, phi, running)
+            if not straight[at]:
+                walk_block(listing, block, kept, phi, running)
             note_block(listing, block, many, stays, running, out, paths)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from simulator.kernels import sweep as kernels
 from simulator.kernels import sweep_keep as keeping
 from simulator.kernels import sweep_list as lists
+from simulator.kernels import sweep_narrow as narrowing
 from simulator.kernels import sweep_roofs as roofs
 from simulator.schedule.keep import SMALLEST_ROOM, channel_bytes, least, rooms, share
 from simulator.schedule.packs import LONGEST
@@ -20,6 +21,7 @@ from simulator.schedule.stacks import parts_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Paths = tuple[Ints, Floats, Ints, Floats]
 
 
 FIRST_STAIRS = 32
@@ -76,11 +78,11 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
     for begin, end in pairwise(_spans(buckets)):
         lo, hi = int(buckets[begin]), int(buckets[end])
         part = [column[lo:hi] for column in columns]
-        best, paths = _best_paths(
+        best, paths, blocks = _best_paths(
             pool, part, (buckets[begin : end + 1] - lo, size_of[lo:hi]), sizes, bounds, PHI[overlap]
         )
         roofs.roofs(
-            pool.steps, pool.points, detail_of(pool), *paths, (part[1], part[2], part[3]), PHI[overlap], best[0], has_dram,
+            pool.steps, pool.points, detail_of(pool), paths, blocks, (part[1], part[2], part[3]), PHI[overlap], best[0], has_dram,
             host_s, _scratch(pool).splitting, roof[lo:hi], found[4, lo:hi],
         )  # fmt: skip
         found[:4, lo:hi] = best[:4]
@@ -128,8 +130,8 @@ def _spans(buckets: Ints) -> list[int]:
 
 def _best_paths(
     pool: Pool, columns: list[Floats], buckets: tuple[Ints, Ints], room_sizes: Floats, bounds: Floats, phi: float
-) -> tuple[Floats, tuple[Ints, Floats]]:
-    """(answers as rows of `kernels.sweep`, (frontier rows, bytes) of every step) of points in buckets.
+) -> tuple[Floats, Paths, Ints]:
+    """(answers as rows of `kernels.sweep`, paths and blocks as there) of points in buckets.
 
     buckets: where each begins, and the end; the number of each point's SRAM size, counted on from any.
     """
@@ -157,7 +159,7 @@ def _best_paths(
     for room in range(rooms_tried):
         may_win = bound_s[room] < np.minimum(best[kernels.TIME_S], best[kernels.LIMIT_S])
         run.try_room(room, np.logical_or.reduceat(may_win, run.blocks[:, 0]))
-    return best, run.paths
+    return best, run.paths, run.blocks
 
 
 class _Run:
@@ -181,7 +183,7 @@ class _Run:
             pool.blocks, pool.marks, np.ascontiguousarray(detail_of(pool)[:, 7]),
         )  # fmt: skip
         self._scratch = _scratch(pool, len(settled[0]))
-        self.paths = self._scratch.paths(len(size_of))
+        self.paths = self._scratch.paths(len(size_of), len(self.blocks))
 
     def try_room(self, room: int, wanted: npt.NDArray[np.bool_], only_limit: bool = False) -> None:
         """Better what is known of the points of the blocks that are wanted, with a room of this number."""
@@ -206,8 +208,12 @@ class _Run:
                 break
             self._scratch = _scratch(self._pool, len(self._settled[0]), grow=True)
         _, ways, amounts, *_ = self._scratch.listing
+        wanted, listing = wanted & buckets[bucket], (self._begins, ways, amounts)
+        length = (self._begins[:, -1] - self._begins[:, 0])[bucket[wanted]].sum()
+        chosen, lead = self._scratch.chosen(int(length), len(self.blocks))
+        narrowing.narrow_blocks(self._machines, self.blocks, wanted, listing, self._phi, lead, chosen)
         kernels.residency_blocks(
-            weights, self._machines, self._size_of, self.blocks, wanted & buckets[bucket], (self._begins, ways, amounts),
+            weights, self._machines, self._size_of, self.blocks, wanted, listing, chosen,
             (rooms_of, stays, kept), self._phi, only_limit, self._scratch.running, self._best, self.paths,
         )  # fmt: skip
 
@@ -255,6 +261,11 @@ class _Scratch:
         self.wide, self.stairs, self.slots = wide, stairs, slots
         self._steps = steps
         self._paths: tuple[Ints, Floats] | None = None
+        self._picks = np.zeros(0, dtype=np.int64)
+        self._narrowing = (
+            np.empty(wide), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
+            np.empty((steps + 1, states)), np.empty((steps + 1, states)),
+        )  # fmt: skip
         self._held = np.zeros((2 * slots, moves, 4), dtype=np.int64)
         block = kernels.BLOCK
         self.listing = (
@@ -265,17 +276,28 @@ class _Scratch:
             np.empty((2, states, 2 * block)), np.zeros((steps * states, block)), np.zeros(block, dtype=np.int64),
             np.zeros(block, dtype=np.bool_), np.zeros((steps, block + 1), dtype=np.int64), np.zeros((steps, block)),
             np.zeros((steps, block)), np.zeros(block), np.zeros((64, block)), np.empty((128, 2), dtype=np.int64),
+            np.zeros((2, states), dtype=np.int64),
         )  # fmt: skip
         self.running = (running, (np.empty(3 * block), np.empty(block, dtype=np.int64)))
-        self.splitting = (np.zeros(9 * block), np.zeros(block), np.zeros(3 * block), np.zeros(8 * block))
+        self.splitting = (
+            np.zeros(9 * block), np.zeros(block), np.zeros(3 * block), np.zeros(8 * block), np.zeros(block),
+        )  # fmt: skip
 
-    def paths(self, count: int) -> tuple[Ints, Floats]:
-        """Rows and bytes of every step of `count` points; those of points that do not run are of no meaning."""
+    def paths(self, count: int, blocks: int) -> Paths:
+        """Rows and bytes of every step of points, and of all points of blocks; of points that do not run, of no meaning."""
         size = self._steps * count
         if self._paths is None or len(self._paths[0]) < size:
             self._paths = np.full(size, -1, dtype=np.int32), np.zeros(size)
         rows, totals = self._paths
-        return rows[:size].reshape(self._steps, count), totals[:size].reshape(self._steps, count)
+        alike = np.full((self._steps, blocks), -1), np.zeros((self._steps, blocks))
+        return rows[:size].reshape(self._steps, count), totals[:size].reshape(self._steps, count), *alike
+
+    def chosen(self, length: int, blocks: int) -> tuple[Any, Any]:
+        """Lists of `kernels.sweep_narrow` for so many choices in all blocks, and its scratch."""
+        if len(self._picks) <= length:
+            self._picks = np.empty(length + length // 2 + 1, dtype=np.int64)
+        starts, straight = np.zeros((blocks, self._steps + 1), dtype=np.int64), np.zeros(blocks, dtype=np.bool_)
+        return (self._picks, starts, straight), self._narrowing
 
     def fresh(self) -> None:
         """Forget the staircases of another call: SRAM sizes begin low again."""
