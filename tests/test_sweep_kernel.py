@@ -52,9 +52,11 @@ def random_pool(rng: random.Random) -> Pool:
     return pool
 
 
-def random_machines(rng: random.Random, count: int) -> Machines:
+def random_machines(rng: random.Random, count: int, spread: float = 2.0) -> Machines:
+    """`count` points; with little spread, of nearly the same clock and bandwidth, so that most have the same path."""
     sizes = [float(rng.choice([3, 6, 9, 14, 20, 41]) * SCALE) for _ in range(count)]
-    times = [[rng.choice([1.0, 0.1, 0.37]) for _ in range(count)] for _ in range(3)]
+    own = [0.37, 0.37 * (1.0 + spread), 0.37 / (1.0 + spread)]
+    times = [[rng.choice(own) for _ in range(count)] for _ in range(3)]
     return Machines(np.array(sizes), np.array(times[0]), np.array(times[1]) / SCALE, np.array(times[2]))
 
 
@@ -90,11 +92,12 @@ def check(pool: Pool, machines: Machines, found: Answers, overlap: str, keep: bo
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("keep", [False, True])
-def test_points_equal_the_schedules_of_simulate(seed, keep):
+@pytest.mark.parametrize("spread", [2.0, 0.01, 1e-15])
+def test_points_equal_the_schedules_of_simulate(seed, keep, spread):
     rng = random.Random(seed)
     runs = 0
     for _ in range(4):
-        pool, machines = random_pool(rng), random_machines(rng, 12)
+        pool, machines = random_pool(rng), random_machines(rng, 12, spread)
         for overlap, host_s in (("none", 0.0), ("layer", 30.0)):
             found = solve_together(pool, machines, overlap, keep, True, host_s)
             runs += check(pool, machines, found, overlap, keep, host_s)
@@ -130,18 +133,19 @@ def test_lists_grow_where_they_are_too_short(monkeypatch):
     assert detail_of(pool) is pool.memo["sweep_detail"]
 
 
-def summed(values):
+def summed(values, wide):
     """The kernel's sum of a column, beside columns of something else."""
     sums, rows = np.zeros((64, kernels.BLOCK)), np.random.default_rng(1).random((len(values), kernels.BLOCK))
-    rows[:, 5] = values
-    kernels.pairwise(rows, len(values), sums, np.empty((128, 2), dtype=np.int64))
-    return sums[0, 5]
+    rows[:, wide - 1] = values
+    kernels.pairwise(rows, len(values), wide, sums, np.empty((128, 2), dtype=np.int64))
+    return sums[0, wide - 1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 54, 127, 128, 129, 155, 300, 1041, 4097])
 def test_sums_are_those_of_numpy(size):
     values = np.random.default_rng(size).random(size)
-    assert summed(values) == values.sum()
+    assert summed(values, kernels.BLOCK) == values.sum()
+    assert summed(values, 1) == values.sum()
 
 
 def test_roofs_are_numbered_as_in_the_waterfall():

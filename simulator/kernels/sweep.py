@@ -107,20 +107,10 @@ def run_block(weights, listing, picks, starts, block, kept, rooms_of, phi, runni
 
 
 @kernel
-def step_times(cycles, moved, machine, phi, out):
-    """Fill out[p] with the time of a step of every point. [s]"""
-    for p in range(BLOCK):
-        on_chip, outer = cycles[p] * machine[p], moved[p] * machine[BLOCK + p]
-        large = on_chip if on_chip > outer else outer
-        small = outer if on_chip > outer else on_chip
-        out[p] = large + phi * small + machine[2 * BLOCK + p]
-
-
-@kernel
 def run_straight(listing, picks, starts, block, phi, running):
-    """As `run_block` and `walk_block`, where every step has one choice, for all points."""
-    amounts = listing[2]
-    values, path, step_s, moved, cycles = running[0], running[4], running[5], running[6], running[7]
+    """As `run_block` and `walk_block`, where every step has one choice, for all points. (Bytes are left to `note_block`.)"""
+    amounts, machine = listing[2], block[0]
+    values, path, step_s = running[0], running[4], running[5]
     steps = starts.shape[0] - 1
     times = values[steps % 2, 0]
     for p in range(BLOCK):
@@ -128,36 +118,39 @@ def run_straight(listing, picks, starts, block, phi, running):
     for step in range(steps):
         number = picks[starts[step]]
         path[step, BLOCK] = number
+        cycles, total = amounts[number, CYCLES], amounts[number, TOTAL]
         for p in range(BLOCK):
-            cycles[p], moved[step, p] = amounts[number, CYCLES], amounts[number, TOTAL]
-        step_times(cycles, moved[step], block[0], phi, step_s[step])
-        for p in range(BLOCK):
-            times[p] += step_s[step, p]
+            on_chip, outer = cycles * machine[p], total * machine[BLOCK + p]
+            large = on_chip if on_chip > outer else outer
+            small = outer if on_chip > outer else on_chip
+            time = large + phi * small + machine[2 * BLOCK + p]
+            step_s[step, p] = time
+            times[p] += time
 
 
 @kernel
-def short_sums(values, begin, size, eight, out):
+def short_sums(values, begin, size, wide, eight, out):
     """Sums of up to 128 rows from `begin` in the order of numpy: eight running sums, then their tree, then the rest."""
     end = begin
-    for p in range(BLOCK):
+    for p in range(wide):
         out[p] = 0.0
     if size >= 8:
         end = begin + size - size % 8
         for i in range(begin, end):
             at = (i - begin) % 8
-            for p in range(BLOCK):
+            for p in range(wide):
                 eight[at, p] = values[i, p] if i < begin + 8 else eight[at, p] + values[i, p]
-        for p in range(BLOCK):
+        for p in range(wide):
             low = (eight[0, p] + eight[1, p]) + (eight[2, p] + eight[3, p])
             out[p] = low + ((eight[4, p] + eight[5, p]) + (eight[6, p] + eight[7, p]))
     for i in range(end, begin + size):
-        for p in range(BLOCK):
+        for p in range(wide):
             out[p] += values[i, p]
 
 
 @kernel
-def pairwise(values, size, sums, todo):
-    """Fill sums[0] with the sum of rows values[:size] in the order of numpy's sum, so that both agree to the last bit.
+def pairwise(values, size, wide, sums, todo):
+    """Fill sums[0, :wide] with the sum of values[:size, :wide] in the order of numpy's sum, so that both agree to the last bit.
 
     numpy halves what is longer than 128, at a multiple of eight. sums, todo: scratch, a tree that is walked without calling
     itself (a kernel that does cannot be kept on disk safely): entries of `todo` are pieces (begin, size), a size of -1 adds
@@ -169,11 +162,11 @@ def pairwise(values, size, sums, todo):
         pieces -= 1
         begin, count = todo[pieces, 0], todo[pieces, 1]
         if count < 0:
-            for p in range(BLOCK):
+            for p in range(wide):
                 sums[have - 2, p] += sums[have - 1, p]
             have -= 1
         elif count <= 128:
-            short_sums(values, begin, count, sums[56:], sums[have])
+            short_sums(values, begin, count, wide, sums[56:], sums[have])
             have += 1
         else:
             half = count // 2
@@ -229,17 +222,22 @@ def walk_block(listing, block, kept, phi, running):
                     amounts[number, CYCLES],
                     total_of(number, kept[sizes[p], step], ways, amounts),
                 )
-        step_times(cycles, moved[step], machine, phi, step_s[step])
+        for p in range(BLOCK):
+            on_chip, outer = cycles[p] * machine[p], moved[step, p] * machine[BLOCK + p]
+            large = on_chip if on_chip > outer else outer
+            small = outer if on_chip > outer else on_chip
+            step_s[step, p] = large + phi * small + machine[2 * BLOCK + p]
 
 
 @kernel
 def note_block(listing, block, many, stays, running, out, paths):
     """Where points of a block are faster than in `out`, write what it has of them, and their paths."""
-    begins, _, _ = listing
+    begins, ways, amounts = listing
+    alike, alike_totals = paths[2], paths[3]
     count = begins.shape[0] - 1
-    _, _, _, faster, _, step_s, moved, _, sums, todo, _ = running
+    _, _, _, faster, path, step_s, moved, _, sums, todo, _ = running
     sizes, first = block[1], block[2]
-    pairwise(step_s, count, sums, todo)
+    pairwise(step_s, count, BLOCK, sums, todo)
     # As in `schedule.solve`: faster both as the programme adds and as numpy adds, which differ by rounding.
     some = faster_points(sums[0], block, faster, out)
     if some == 0:
@@ -247,27 +245,34 @@ def note_block(listing, block, many, stays, running, out, paths):
     for p in range(many):
         if faster[p] > 0:
             out[TIME_S, first + p], out[KEPT_BYTES, first + p] = sums[0, p], stays[sizes[p]]
+    wide = 1  # columns to add: where all points have the same path, one does for all
     for step in range(count):
-        note_step(step, listing, block, many, some == many, running, paths)
-        for p in range(BLOCK):
-            moved[step, p] = moved[step, p] if moved[step, p] > 0.0 else 0.0
-    pairwise(moved, count, sums, todo)
+        number = path[step, BLOCK]
+        if number < 0:
+            wide = BLOCK
+        if number >= 0 and some == many:
+            alike[step, block[3]], alike_totals[step, block[3]] = ways[number, POINT], amounts[number, TOTAL]
+        else:
+            note_step(step, listing, block, many, running, paths)
+    for step in range(count):
+        number = path[step, BLOCK]
+        for p in range(wide):
+            own = moved[step, p] if number < 0 else amounts[number, TOTAL]
+            moved[step, p] = own if own > 0.0 else 0.0
+    pairwise(moved, count, wide, sums, todo)
     for p in range(many):
         if faster[p]:
-            out[OUTER_BYTES, first + p] = sums[0, p]
-    note_feed(listing, first, many, running, out)
+            out[OUTER_BYTES, first + p] = sums[0, p if wide > 1 else 0]
+    note_feed(listing, first, many, wide, running, out)
 
 
 @kernel
-def note_step(step, listing, block, many, whole, running, paths):
-    """Write the choice of a step of those points of a block that are faster; whole: all are."""
+def note_step(step, listing, block, many, running, paths):
+    """Write the choice of a step of each point of a block that is faster, where points have not all the same."""
     _, ways, amounts = listing
     faster, path, moved = running[3], running[4], running[6]
     rows, totals, alike, alike_totals = paths
     number, first, at = path[step, BLOCK], block[2], block[3]
-    if whole and number >= 0:
-        alike[step, at], alike_totals[step, at] = ways[number, POINT], amounts[number, TOTAL]
-        return
     if alike[step, at] != APART:
         for p in range(many):
             rows[step, first + p], totals[step, first + p] = alike[step, at], alike_totals[step, at]
@@ -275,11 +280,11 @@ def note_step(step, listing, block, many, whole, running, paths):
     for p in range(many):
         if faster[p]:
             rows[step, first + p] = ways[path[step, p] if number < 0 else number, POINT]
-            totals[step, first + p] = moved[step, p]
+            totals[step, first + p] = moved[step, p] if number < 0 else amounts[number, TOTAL]
 
 
 @kernel
-def note_feed(listing, first, many, running, out):
+def note_feed(listing, first, many, wide, running, out):
     """Bytes fed to the arrays of the points of a block that are faster: a sum over the steps that have tiles."""
     begins, ways, amounts = listing
     count = begins.shape[0] - 1
@@ -288,7 +293,9 @@ def note_feed(listing, first, many, running, out):
     for step in range(count):
         number, tiled = path[step, BLOCK], 0
         if number >= 0:
-            rows[fed, :], tiled = amounts[number, FEED], BLOCK * (ways[number, POINT] >= 0)
+            for p in range(wide):
+                rows[fed, p] = amounts[number, FEED]
+            tiled = BLOCK * (ways[number, POINT] >= 0)
         else:
             for p in range(BLOCK):
                 rows[fed, p] = amounts[path[step, p], FEED]
@@ -296,7 +303,7 @@ def note_feed(listing, first, many, running, out):
         fed += tiled > 0
         alike &= tiled % BLOCK == 0
     if alike:
-        pairwise(rows, fed, sums, todo)
+        pairwise(rows, fed, wide, sums, todo)
     for p in range(many):
         if not faster[p]:
             continue
@@ -307,8 +314,8 @@ def note_feed(listing, first, many, running, out):
                 if ways[at, POINT] >= 0:
                     rows[fed, p] = amounts[at, FEED]
                     fed += 1
-            pairwise(rows, fed, sums, todo)
-        out[FEED_BYTES, first + p] = sums[0, p]
+            pairwise(rows, fed, wide, sums, todo)
+        out[FEED_BYTES, first + p] = sums[0, p if wide > 1 else 0]
 
 
 @kernel

@@ -13,6 +13,9 @@ ALWAYS, VARIED = 0, 2
 SOURCE, TARGET, KIND = 0, 1, 3
 CYCLES, TOTAL = 0, 1
 
+TOGETHER = 8
+"""Blocks of a bucket that are narrowed together before each on its own."""
+
 
 @kernel
 def cycles_of(cycles, total, ratio, phi):
@@ -24,9 +27,9 @@ def cycles_of(cycles, total, ratio, phi):
 
 
 @kernel
-def guide(listing, ratio, phi, scratch):
+def guide(listing, picks, starts, ratio, phi, scratch):
     """Fill `path` with the fastest choices at one ratio among those that all points have; whether there is such a path."""
-    begins, ways, amounts = listing
+    ways, amounts = listing
     _, came, path, forth, _ = scratch
     steps, states = came.shape
     for state in range(states):
@@ -35,7 +38,8 @@ def guide(listing, ratio, phi, scratch):
     for step in range(steps):
         for state in range(states):
             forth[step + 1, state] = math.inf
-        for number in range(begins[step], begins[step + 1]):
+        for at in range(starts[step], starts[step + 1]):
+            number = picks[at]
             kind, target = ways[number, KIND], ways[number, TARGET]
             if kind == VARIED:
                 return False
@@ -52,13 +56,13 @@ def guide(listing, ratio, phi, scratch):
 
 
 @kernel
-def weigh(listing, least, most, phi, scratch):
-    """Fill lead[number] with the cycles that no choice takes less than beyond the guide's, at any ratio from `least` to `most`.
+def weigh(listing, picks, starts, least, most, phi, scratch):
+    """Fill lead[at] with cycles beyond the guide's that choice picks[at] takes at least, at any ratio from `least` to `most`.
 
     Returns the most cycles of the guide. Both are piecewise linear in the ratio, convex, with one kink, so that their
     difference is least at an end or at the kink of the choice.
     """
-    begins, ways, amounts = listing
+    ways, amounts = listing
     lead, _, path, forth, _ = scratch
     steps, states = path.shape[0], forth.shape[1]
     whole = 0.0
@@ -68,12 +72,13 @@ def weigh(listing, least, most, phi, scratch):
         whole += high
         for state in range(states):
             forth[step + 1, state] = math.inf
-        for number in range(begins[step], begins[step + 1]):
+        for at in range(starts[step], starts[step + 1]):
+            number = picks[at]
             own, moved = amounts[number, CYCLES], amounts[number, TOTAL]
             less = min(cycles_of(own, moved, least, phi) - low, cycles_of(own, moved, most, phi) - high)
             if moved * least < own < moved * most:
                 less = min(less, own + phi * own - cycles_of(cycles, total, own / moved, phi))
-            lead[number] = less
+            lead[at - starts[0]] = less
             target = ways[number, TARGET]
             forth[step + 1, target] = min(forth[step + 1, target], forth[step, ways[number, SOURCE]] + less)
     return whole
@@ -91,38 +96,43 @@ def ratios(machines, first, many):
 
 
 @kernel
-def all_choices(begins, starts, picks, at):
-    """List all choices of a bucket from place `at` of `picks` on; where the list ends."""
-    for step in range(begins.shape[0]):
-        starts[step] = at + begins[step] - begins[0]
-    for number in range(begins[0], begins[begins.shape[0] - 1]):
-        picks[at + number - begins[0]] = number
-    return starts[begins.shape[0] - 1]
-
-
-@kernel
-def near_guide(listing, margin, starts, picks, at, scratch):
-    """List the choices from place `at` of `picks` on on a path within `margin` cycles of the guide; where the list ends."""
-    begins, ways, _ = listing
+def near_guide(listing, picks, starts, margin, scratch, starts_out, at):
+    """List the choices on a path within `margin` cycles of the guide from place `at` of `picks` on; where the list ends."""
+    ways, _ = listing
     lead, _, _, forth, back = scratch
-    steps, states = forth.shape[0] - 1, forth.shape[1]
+    steps, states, begin = forth.shape[0] - 1, forth.shape[1], starts[0]
     for state in range(states):
         back[steps, state] = math.inf
     back[steps, 0] = 0.0
     for step in range(steps - 1, -1, -1):
         for state in range(states):
             back[step, state] = math.inf
-        for number in range(begins[step], begins[step + 1]):
-            source = ways[number, SOURCE]
-            back[step, source] = min(back[step, source], lead[number] + back[step + 1, ways[number, TARGET]])
+        for i in range(starts[step], starts[step + 1]):
+            source, rest = ways[picks[i], SOURCE], lead[i - begin] + back[step + 1, ways[picks[i], TARGET]]
+            back[step, source] = min(back[step, source], rest)
     for step in range(steps):
-        starts[step] = at
-        for number in range(begins[step], begins[step + 1]):
-            picks[at] = number
-            rest = lead[number] + back[step + 1, ways[number, TARGET]]
-            at += forth[step, ways[number, SOURCE]] + rest <= margin
-    starts[steps] = at
+        starts_out[step] = at
+        for i in range(starts[step], starts[step + 1]):
+            picks[at] = picks[i]
+            rest = lead[i - begin] + back[step + 1, ways[picks[i], TARGET]]
+            at += forth[step, ways[picks[i], SOURCE]] + rest <= margin
+    starts_out[steps] = at
     return at
+
+
+@kernel
+def narrow(listing, machines, first, many, picks, starts, phi, scratch, starts_out, at):
+    """List those of the choices picks[starts[step]] .. that may be best for points first .. first + many - 1 from place `at` on.
+
+    Returns where the list ends; -1: nothing can be left out.
+    """
+    least, most, overhead = ratios(machines, first, many)
+    if not (most < math.inf and overhead < math.inf):
+        return -1
+    if not guide(listing, picks, starts, 0.5 * (least + most), phi, scratch):
+        return -1
+    margin = 1e-9 * (weigh(listing, picks, starts, least, most, phi, scratch) + (starts.shape[0] - 1) * overhead)
+    return near_guide(listing, picks, starts, margin, scratch, starts_out, at)
 
 
 @kernel
@@ -131,20 +141,38 @@ def narrow_blocks(machines, blocks, wanted, lists, phi, scratch, chosen):
 
     What is left out lies on no path that comes within a billionth of the guide's at any of the block's ratios of bandwidth and
     clock. Rounding is far smaller, so the best of all stays, and the first of equals. machines, blocks, lists: as in
-    `kernels.sweep.residency_blocks`. chosen: picks, room for all choices of the blocks and one; starts; and whether every step
-    has one choice, for all points of the block.
+    `kernels.sweep.residency_blocks`. Blocks of a bucket are first narrowed together, TOGETHER at a time. chosen: picks, room for
+    all choices of each block and bucket and one; starts, two rows more than blocks; and whether every step has one choice, for
+    all points of the block.
     """
     picks, starts, straight = chosen
-    at, steps = 0, starts.shape[1] - 1
-    for number in range(blocks.shape[0]):
+    listing, at, steps, count = (lists[1], lists[2]), 0, starts.shape[1] - 1, blocks.shape[0]
+    whole, shared, bucket, end, fewer = starts[count], starts[count + 1], -1, 0, False
+    for number in range(count):
         if not wanted[number]:
             continue
-        listing = (lists[0][blocks[number, 2]], lists[1], lists[2])
-        least, most, overhead = ratios(machines, blocks[number, 0], blocks[number, 1])
-        straight[number] = False
-        if most < math.inf and overhead < math.inf and guide(listing, 0.5 * (least + most), phi, scratch):
-            margin = 1e-9 * (weigh(listing, least, most, phi, scratch) + steps * overhead)
-            at = near_guide(listing, margin, starts[number], picks, at, scratch)
-            straight[number] = at - starts[number, 0] == steps
-        else:
-            at = all_choices(listing[0], starts[number], picks, at)
+        if blocks[number, 2] != bucket:
+            bucket, end = blocks[number, 2], number
+            begins = lists[0][bucket]
+            for step in range(steps + 1):
+                whole[step] = at + begins[step] - begins[0]
+            for i in range(begins[0], begins[steps]):
+                picks[at] = i
+                at += 1
+        if number >= end:
+            end = number
+            while end < count and end < number + TOGETHER and blocks[end, 2] == bucket:
+                end += 1
+            first, many = blocks[number, 0], blocks[end - 1, 0] + blocks[end - 1, 1] - blocks[number, 0]
+            found = narrow(listing, machines, first, many, picks, whole, phi, scratch, shared, at)
+            fewer, at = found >= 0, max(at, found)
+        own, found = shared if fewer else whole, -1
+        if fewer and shared[steps] - shared[0] > steps:
+            found = narrow(
+                listing, machines, blocks[number, 0], blocks[number, 1], picks, shared, phi, scratch, starts[number], at
+            )
+            at = max(at, found)
+        if found < 0:
+            for step in range(steps + 1):
+                starts[number, step] = own[step]
+        straight[number] = fewer and starts[number, steps] - starts[number, 0] == steps

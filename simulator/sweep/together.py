@@ -209,7 +209,7 @@ class _Run:
             self._scratch = _scratch(self._pool, len(self._settled[0]), grow=True)
         _, ways, amounts, *_ = self._scratch.listing
         wanted, listing = wanted & buckets[bucket], (self._begins, ways, amounts)
-        length = (self._begins[:, -1] - self._begins[:, 0])[bucket[wanted]].sum()
+        length = 3 * (self._begins[:, -1] - self._begins[:, 0])[bucket[wanted]].sum()
         chosen, lead = self._scratch.chosen(int(length), len(self.blocks))
         narrowing.narrow_blocks(self._machines, self.blocks, wanted, listing, self._phi, lead, chosen)
         kernels.residency_blocks(
@@ -296,7 +296,7 @@ class _Scratch:
         """Lists of `kernels.sweep_narrow` for so many choices in all blocks, and its scratch."""
         if len(self._picks) <= length:
             self._picks = np.empty(length + length // 2 + 1, dtype=np.int64)
-        starts, straight = np.zeros((blocks, self._steps + 1), dtype=np.int64), np.zeros(blocks, dtype=np.bool_)
+        starts, straight = np.zeros((blocks + 2, self._steps + 1), dtype=np.int64), np.zeros(blocks, dtype=np.bool_)
         return (self._picks, starts, straight), self._narrowing
 
     def fresh(self) -> None:

@@ -1,0 +1,125 @@
+"""Choices that a block of points leaves out, against every path of small lists of choices, added exactly; also uncompiled."""
+
+import random
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from simulator.kernels import sweep_list as lists
+from simulator.kernels import sweep_narrow as narrowing
+
+pytestmark = pytest.mark.kernel
+
+
+def random_list(rng, steps, states, kinds):
+    """(begins, ways, amounts) of a list in which state 0 goes through from end to end, with many equal choices."""
+    begins, rows = [0], []
+    for step in range(steps):
+        ends = [(0, 0)]
+        ends += [
+            (rng.randrange(states if step else 1), rng.randrange(states if step < steps - 1 else 1)) for _ in range(5)
+        ]
+        rows += [
+            (*end, rng.choice(kinds), float(rng.choice([1, 2, 3, 5, 8])), float(rng.choice([0, 1, 2, 4, 9])))
+            for end in ends
+        ]
+        begins.append(len(rows))
+    ways, amounts = np.zeros((len(rows), 5), dtype=np.int64), np.zeros((len(rows), 8))
+    for number, (source, target, kind, cycles, total) in enumerate(rows):
+        ways[number, lists.SOURCE], ways[number, lists.TARGET], ways[number, lists.KIND] = source, target, kind
+        amounts[number, lists.CYCLES], amounts[number, lists.TOTAL] = cycles, total
+    return np.array([begins]), ways, amounts
+
+
+def random_points(rng, count, spread):
+    """Seconds per cycle, byte and step; ratios of the first two within a factor of 1 + spread, rising."""
+    ratios = sorted(rng.choice([0.5, 1.0, 2.0]) * 1.0 + rng.uniform(0, spread) for _ in range(count))
+    cycle_s = np.array([rng.choice([1e-9, 3e-9]) for _ in range(count)])
+    return cycle_s, cycle_s * np.array(ratios), np.array([rng.choice([0.0, 1e-6, 1e-9]) for _ in range(count)])
+
+
+def paths_of(begins, ways):
+    """Every path through a list, as tuples of choices."""
+    found = [((), 0)]
+    for low, high in pairwise(begins.tolist()):
+        found = [
+            ((*path, n), int(ways[n, lists.TARGET]))
+            for path, state in found
+            for n in range(low, high)
+            if ways[n, lists.SOURCE] == state
+        ]
+    return [path for path, state in found if state == 0]
+
+
+def best_choices(begins, ways, amounts, ratio, phi):
+    """Choices on the fastest paths of a point: which overhead there is a step is the same for all."""
+    totals = {}
+    for path in paths_of(begins, ways):
+        total = Fraction(0)
+        for n in path:
+            cycles, outer = Fraction(amounts[n, lists.CYCLES]), Fraction(amounts[n, lists.TOTAL]) * ratio
+            total += max(cycles, outer) + Fraction(phi) * min(cycles, outer)
+        totals[path] = total
+    least = min(totals.values())
+    return {n for path, total in totals.items() if total <= least * (1 + Fraction(1, 10**12)) for n in path}
+
+
+def narrowed(listing, machines, blocks, phi):
+    """(choices of each block, whether straight)."""
+    begins, ways = listing[:2]
+    steps, states, length = begins.shape[1] - 1, int(ways.max()) + 1, len(ways)
+    scratch = (
+        np.empty(length), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
+        np.empty((steps + 1, states)), np.empty((steps + 1, states)),
+    )  # fmt: skip
+    picks = np.full(3 * length * len(blocks) + 1, -1)
+    starts, straight = np.zeros((len(blocks) + 2, steps + 1), dtype=np.int64), np.ones(len(blocks), dtype=np.bool_)
+    wanted = np.ones(len(blocks), dtype=np.bool_)
+    narrowing.narrow_blocks(machines, blocks, wanted, listing, phi, scratch, (picks, starts, straight))
+    found = []
+    for at in range(len(blocks)):
+        own = [picks[low:high].tolist() for low, high in pairwise(starts[at].tolist())]
+        for step, numbers in enumerate(own):
+            assert numbers == sorted(set(numbers))
+            assert all(begins[0, step] <= n < begins[0, step + 1] for n in numbers)
+        found.append(([n for numbers in own for n in numbers], bool(straight[at])))
+        assert not straight[at] or all(len(numbers) == 1 for numbers in own)
+    return found
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 2.0])
+def test_what_is_best_for_a_point_stays(phi, spread):
+    rng = random.Random(f"{phi} {spread}")
+    left, all_of_them, alone = 0, 0, 0
+    for _ in range(12):
+        listing = random_list(rng, 4, 3, [lists.ALWAYS, lists.ALWAYS, lists.SOME])
+        listing[1][listing[0][0][:-1], lists.KIND] = lists.ALWAYS  # so that there is a guide
+        machines = random_points(rng, 6, spread)
+        blocks = np.array([[0, 2, 0], [2, 3, 0], [5, 1, 0]])
+        for (first, many, _), (picked, straight) in zip(blocks, narrowed(listing, machines, blocks, phi), strict=True):
+            left, all_of_them, alone = left + len(picked), all_of_them + len(listing[1]), alone + straight
+            for p in range(first, first + many):
+                ratio = Fraction(machines[1][p]) / Fraction(machines[0][p])
+                assert best_choices(listing[0][0], listing[1], listing[2], ratio, phi) <= set(picked)
+    assert left < 0.8 * all_of_them
+    assert spread > 0.01 or phi == 0.0 or alone > 0
+
+
+@pytest.mark.parametrize("kind", [lists.SOME, lists.VARIED])
+def test_nothing_is_left_out_without_a_path_of_all_points(kind):
+    listing = random_list(random.Random(kind), 4, 3, [lists.ALWAYS])
+    listing[1][listing[0][0][2] : listing[0][0][3], lists.KIND] = kind
+    blocks = np.array([[0, 4, 0], [4, 2, 0]])
+    found = narrowed(listing, random_points(random.Random(1), 6, 0.01), blocks, 0.25)
+    assert found == [(list(range(len(listing[1]))), False)] * 2
+
+
+def test_a_clock_without_end_leaves_nothing_out():
+    listing = random_list(random.Random(2), 4, 3, [lists.ALWAYS])
+    machines = (np.zeros(2), np.ones(2), np.ones(2))
+    with np.errstate(divide="ignore"):
+        ((picked, straight),) = narrowed(listing, machines, np.array([[0, 2, 0]]), 0.25)
+    assert (picked, straight) == (list(range(len(listing[1]))), False)
