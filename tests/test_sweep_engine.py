@@ -1,15 +1,19 @@
 """Every point of a sweep equals one-by-one `simulate`, to the last bit."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
+from simulator.cost.columns import columns as cost_columns
+from simulator.cost.quantities import quantities
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.simulate import machine_of
+from simulator.sweep.distinct import priced_once
 from simulator.sweep.variants import changed_chip, machines_of
 
 SAME = (
@@ -131,6 +135,31 @@ def test_many_points_do_not_depend_on_slices_or_chunks(network):
     whole = sweep(network, chip, vary)
     assert len(whole) == 12_800
     assert whole.equals(sweep(network, chip, vary, chunk=999))
+
+
+@pytest.mark.parametrize(
+    "shared", [("sram_bytes", "clock_hz", "devices"), ("clock_hz",), ("devices", "sram_bytes"), ()]
+)
+@pytest.mark.parametrize("chip", ["example_edge", "groq_tsp"])
+def test_what_is_priced_once_costs_the_same(shared, chip):
+    """Few combinations of many points, points that share none, and what does not vary at all."""
+    q = quantities(load_chip(chip, set={"process_nm": 14}))
+    rng = np.random.default_rng(3)
+    for distinct in (5, 400):
+        drawn = {
+            "sram_bytes": rng.integers(1, 64, distinct) * 2.0**20 + rng.integers(0, 9, distinct),
+            "clock_hz": rng.uniform(1e8, 2e9, distinct),
+            "devices": rng.integers(1, 5, distinct).astype(float),
+        }
+        columns = {name: drawn[name][rng.integers(0, distinct, 400)] for name in shared}
+        varied = replace(q, **{name: column for name, column in columns.items() if name != "devices"})
+        varied = varied.with_devices(columns["devices"]) if "devices" in columns else varied
+        once, each = priced_once(varied), cost_columns(varied)
+        for name in ("area_mm2", "bill_usd", "bill_low_usd", "bill_high_usd", "relative_cost", "can_be_made"):
+            assert getattr(once, name).tolist() == getattr(each, name).tolist()
+        for name in ("sram_byte_j", "interconnect_byte_j", "outer_byte_j", "static_w"):
+            assert np.all(getattr(once.power, name) == getattr(each.power, name))
+        assert all(np.all(once.power.peak[name] == value) for name, value in each.power.peak.items())
 
 
 def test_infeasible_points_stay_with_their_reason():

@@ -294,15 +294,14 @@ def _frame(values: Columns, block: Block) -> "pl.DataFrame":
     """Axes, numbers, and words as one table; NaN as null."""
     import polars as pl  # noqa: PLC0415
 
-    words = pl.Enum([*roof_names()])
-    states = pl.Enum([*STATUS])
     columns: list[pl.Series] = []
     for key, column in values.items():
         strict = column.dtype != object
         columns.append(pl.Series(key, column if strict else [str(value) for value in column.tolist()]))
-    columns += [pl.Series(name, block.numbers[name]).fill_nan(None) for name in NUMBERS]
-    roofs = np.array([*roof_names(), None], dtype=object)[block.roof]
-    columns.insert(len(values) + 4, pl.Series("bound_by", roofs.tolist(), dtype=words))
-    columns.append(pl.Series("status", np.array(STATUS, dtype=object)[block.status].tolist(), dtype=states))
+    columns += [pl.Series(name, block.numbers[name], nan_to_null=True) for name in NUMBERS]
+    words = pl.Series("bound_by", [*roof_names(), None], dtype=pl.Enum([*roof_names()]))
+    states = pl.Series("status", [*STATUS], dtype=pl.Enum([*STATUS]))
+    columns.insert(len(values) + 4, words.gather(np.where(block.roof < 0, len(words) - 1, block.roof)))
+    columns.append(states.gather(block.status))
     columns.append(pl.Series("reason", block.reason.tolist(), dtype=pl.String))
     return pl.DataFrame(columns)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from simulator.assemble import TOLERANCE, compulsory_of, host_seconds
 from simulator.assemble_space import feed_bytes
 from simulator.cost.book import fit
-from simulator.cost.columns import columns as cost_columns
 from simulator.cost.efficiency import RATIOS
 from simulator.cost.power import PowerModel, covered_mm2, powers
 from simulator.cost.price import chip_cost
@@ -21,6 +20,7 @@ from simulator.pricing import at_rest
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.sweep.apart import NAMES, simulate_apart, solve_apart
+from simulator.sweep.distinct import priced_once
 from simulator.sweep.together import Answers, Machines, solve_together
 from simulator.sweep.variants import Columns, Variant, clock_of, machines_of, priced
 from simulator.units import MIB, OPERATIONS_PER_MAC
@@ -291,7 +291,7 @@ def _cost(
             found["area_mm2"] = np.full(len(rows), np.nan if area is None else area)
         _no_cost(block, rows, runs, f"no cost: {chip.name}: kind: only an accelerator has a bill, got {q.kind}")
         return powers(q, parts, covered_mm2(q, parts))
-    known = cost_columns(q)
+    known = priced_once(q)
     made = np.broadcast_to(known.can_be_made, (len(rows),))
     for name in ("area_mm2", "bill_usd", "bill_low_usd", "bill_high_usd", "relative_cost"):
         found[name] = np.where(made, getattr(known, name), np.nan)
