@@ -71,8 +71,8 @@ def narrowed(listing, machines, blocks, phi):
     begins, ways = listing[:2]
     steps, states, length = begins.shape[1] - 1, int(ways.max()) + 1, len(ways)
     scratch = (
-        np.empty(length), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
-        np.empty((steps + 1, states)), np.empty((steps + 1, states)),
+        np.empty((length, 3)), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
+        np.empty((steps + 1, states, 3)), np.empty((steps + 1, states, 3)),
     )  # fmt: skip
     picks = np.full(3 * length * len(blocks) + 1, -1)
     starts, straight = np.zeros((len(blocks) + 2, steps + 1), dtype=np.int64), np.ones(len(blocks), dtype=np.bool_)

@@ -107,9 +107,19 @@ def run_block(weights, listing, picks, starts, block, kept, rooms_of, phi, runni
 
 
 @kernel
+def alike_times(cycles, total, machine, phi, out):
+    """Fill out[p] with the time of a step, of which all points of a block have the same choice. [s]"""
+    for p in range(BLOCK):
+        on_chip, outer = cycles * machine[p], total * machine[BLOCK + p]
+        large = on_chip if on_chip > outer else outer
+        small = outer if on_chip > outer else on_chip
+        out[p] = large + phi * small + machine[2 * BLOCK + p]
+
+
+@kernel
 def run_straight(listing, picks, starts, block, phi, running):
-    """As `run_block` and `walk_block`, where every step has one choice, for all points. (Bytes are left to `note_block`.)"""
-    amounts, machine = listing[2], block[0]
+    """As `run_block` and `walk_block`, where every step has one choice, for all points."""
+    amounts = listing[2]
     values, path, step_s = running[0], running[4], running[5]
     steps = starts.shape[0] - 1
     times = values[steps % 2, 0]
@@ -118,14 +128,9 @@ def run_straight(listing, picks, starts, block, phi, running):
     for step in range(steps):
         number = picks[starts[step]]
         path[step, BLOCK] = number
-        cycles, total = amounts[number, CYCLES], amounts[number, TOTAL]
+        alike_times(amounts[number, CYCLES], amounts[number, TOTAL], block[0], phi, step_s[step])
         for p in range(BLOCK):
-            on_chip, outer = cycles * machine[p], total * machine[BLOCK + p]
-            large = on_chip if on_chip > outer else outer
-            small = outer if on_chip > outer else on_chip
-            time = large + phi * small + machine[2 * BLOCK + p]
-            step_s[step, p] = time
-            times[p] += time
+            times[p] += step_s[step, p]
 
 
 @kernel
@@ -189,39 +194,37 @@ def faster_points(time, block, faster, out):
 
 
 @kernel
-def walk_block(listing, block, kept, phi, running):
-    """Follow the choices of a block back: path, bytes and seconds of every step.
+def walk_block(listing, picks, starts, block, kept, phi, running):
+    """Follow the choices of a block back: path and seconds of every step, and bytes where points differ.
 
     path[step, BLOCK]: the choice of the step where all points of the block have the same, else -1.
     """
-    begins, ways, amounts = listing
+    _, ways, amounts = listing
     values, way, states_of, _, path, step_s, moved, cycles, _, _, _ = running
-    machine, sizes, states, count = block[0], block[1], values.shape[1], begins.shape[0] - 1
+    machine, sizes, states, count = block[0], block[1], values.shape[1], starts.shape[0] - 1
     states_of[:] = 0
     together = True
     for step in range(count - 1, -1, -1):
         row = step * states
-        number, others = int(way[row + states_of[0], 0]), 0
-        if together:
-            for p in range(BLOCK):
-                others += way[row + states_of[0], p] != number
-        same = together and others == 0 and ways[number, KIND] != VARIED
-        path[step, BLOCK] = number if same else -1
-        if same:  # mostly all points of a block go the same way
-            states_of[0] = ways[number, SOURCE]
-            cycles[:], moved[step, :] = amounts[number, CYCLES], amounts[number, TOTAL]
-        else:
+        number, others = picks[starts[step]], 0
+        if starts[step + 1] > starts[step] + 1:  # else there is no other choice
+            number, others = int(way[row + states_of[0], 0]), not together
             if together:
-                states_of[:] = states_of[0]
-            together = True
-            for p in range(BLOCK):
-                number = int(way[row + states_of[p], p])
-                path[step, p], states_of[p] = number, ways[number, SOURCE]
-                together &= states_of[p] == states_of[0]
-                cycles[p], moved[step, p] = (
-                    amounts[number, CYCLES],
-                    total_of(number, kept[sizes[p], step], ways, amounts),
-                )
+                for p in range(BLOCK):
+                    others += way[row + states_of[0], p] != number
+        path[step, BLOCK] = number if others == 0 and ways[number, KIND] != VARIED else -1
+        if path[step, BLOCK] >= 0:  # mostly all points of a block go the same way
+            states_of[0], together = ways[number, SOURCE], True
+            alike_times(amounts[number, CYCLES], amounts[number, TOTAL], machine, phi, step_s[step])
+            continue
+        if together:
+            states_of[:] = states_of[0]
+        together = True
+        for p in range(BLOCK):
+            number = int(way[row + states_of[p], p])
+            path[step, p], states_of[p] = number, ways[number, SOURCE]
+            together &= states_of[p] == states_of[0]
+            cycles[p], moved[step, p] = amounts[number, CYCLES], total_of(number, kept[sizes[p], step], ways, amounts)
         for p in range(BLOCK):
             on_chip, outer = cycles[p] * machine[p], moved[step, p] * machine[BLOCK + p]
             large = on_chip if on_chip > outer else outer
@@ -233,7 +236,7 @@ def walk_block(listing, block, kept, phi, running):
 def note_block(listing, block, many, stays, running, out, paths):
     """Where points of a block are faster than in `out`, write what it has of them, and their paths."""
     begins, ways, amounts = listing
-    alike, alike_totals = paths[2], paths[3]
+    rows, totals, alike, alike_totals = paths
     count = begins.shape[0] - 1
     _, _, _, faster, path, step_s, moved, _, sums, todo, _ = running
     sizes, first = block[1], block[2]
@@ -247,13 +250,19 @@ def note_block(listing, block, many, stays, running, out, paths):
             out[TIME_S, first + p], out[KEPT_BYTES, first + p] = sums[0, p], stays[sizes[p]]
     wide = 1  # columns to add: where all points have the same path, one does for all
     for step in range(count):
-        number = path[step, BLOCK]
+        number, at = path[step, BLOCK], block[3]
         if number < 0:
             wide = BLOCK
         if number >= 0 and some == many:
-            alike[step, block[3]], alike_totals[step, block[3]] = ways[number, POINT], amounts[number, TOTAL]
-        else:
-            note_step(step, listing, block, many, running, paths)
+            alike[step, at], alike_totals[step, at] = ways[number, POINT], amounts[number, TOTAL]
+            continue
+        for p in range(many if alike[step, at] != APART else 0):
+            rows[step, first + p], totals[step, first + p] = alike[step, at], alike_totals[step, at]
+        alike[step, at] = APART
+        for p in range(many):
+            if faster[p]:
+                rows[step, first + p] = ways[path[step, p] if number < 0 else number, POINT]
+                totals[step, first + p] = moved[step, p] if number < 0 else amounts[number, TOTAL]
     for step in range(count):
         number = path[step, BLOCK]
         for p in range(wide):
@@ -264,23 +273,6 @@ def note_block(listing, block, many, stays, running, out, paths):
         if faster[p]:
             out[OUTER_BYTES, first + p] = sums[0, p if wide > 1 else 0]
     note_feed(listing, first, many, wide, running, out)
-
-
-@kernel
-def note_step(step, listing, block, many, running, paths):
-    """Write the choice of a step of each point of a block that is faster, where points have not all the same."""
-    _, ways, amounts = listing
-    faster, path, moved = running[3], running[4], running[6]
-    rows, totals, alike, alike_totals = paths
-    number, first, at = path[step, BLOCK], block[2], block[3]
-    if alike[step, at] != APART:
-        for p in range(many):
-            rows[step, first + p], totals[step, first + p] = alike[step, at], alike_totals[step, at]
-        alike[step, at] = APART
-    for p in range(many):
-        if faster[p]:
-            rows[step, first + p] = ways[path[step, p] if number < 0 else number, POINT]
-            totals[step, first + p] = moved[step, p] if number < 0 else amounts[number, TOTAL]
 
 
 @kernel
@@ -362,5 +354,5 @@ def residency_blocks(
                     out[LIMIT_S, first + p] = times[p] * (1.0 + 1e-9)
         elif faster_points(times, block, running[3], out) > 0:
             if not straight[at]:
-                walk_block(listing, block, kept, phi, running)
+                walk_block(listing, picks, starts[at], block, kept, phi, running)
             note_block(listing, block, many, stays, running, out, paths)

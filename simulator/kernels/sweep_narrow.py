@@ -33,54 +33,64 @@ def guide(listing, picks, starts, ratio, phi, scratch):
     _, came, path, forth, _ = scratch
     steps, states = came.shape
     for state in range(states):
-        forth[0, state] = math.inf
-    forth[0, 0] = 0.0
+        forth[0, state, 0] = math.inf
+    forth[0, 0, 0] = 0.0
     for step in range(steps):
         for state in range(states):
-            forth[step + 1, state] = math.inf
+            forth[step + 1, state, 0] = math.inf
         for at in range(starts[step], starts[step + 1]):
             number = picks[at]
             kind, target = ways[number, KIND], ways[number, TARGET]
             if kind == VARIED:
                 return False
-            time = forth[step, ways[number, SOURCE]] + cycles_of(
-                amounts[number, CYCLES], amounts[number, TOTAL], ratio, phi
-            )
-            if kind == ALWAYS and time < forth[step + 1, target]:
-                forth[step + 1, target], came[step, target] = time, number
+            own = cycles_of(amounts[number, CYCLES], amounts[number, TOTAL], ratio, phi)
+            time = forth[step, ways[number, SOURCE], 0] + own
+            if kind == ALWAYS and time < forth[step + 1, target, 0]:
+                forth[step + 1, target, 0], came[step, target] = time, number
     state = 0
-    for step in range(steps - 1 if forth[steps, 0] < math.inf else -1, -1, -1):
+    for step in range(steps - 1 if forth[steps, 0, 0] < math.inf else -1, -1, -1):
         path[step] = came[step, state]
         state = ways[path[step], SOURCE]
-    return forth[steps, 0] < math.inf
+    return forth[steps, 0, 0] < math.inf
 
 
 @kernel
 def weigh(listing, picks, starts, least, most, phi, scratch):
-    """Fill lead[at] with cycles beyond the guide's that choice picks[at] takes at least, at any ratio from `least` to `most`.
+    """Fill lead[at] with three bounds of what choice picks[at] takes beyond the guide's at ratios from `least` to `most`.
 
-    Returns the most cycles of the guide. Both are piecewise linear in the ratio, convex, with one kink, so that their
-    difference is least at an end or at the kink of the choice.
+    And forth[step, state] with their least sums over the ways to a state. Returns the most cycles of the guide. Cycles are
+    linear in the ratio but for one kink, upwards. So what a choice takes beyond the guide is least at an end or at its kink: the
+    third bound, good for a wide range. And it is above a line: that of a choice through its ends, lowered to its kink, less that
+    of the guide, which is below the line through its ends. Lines of a path add to a line, which is least at an end: the first
+    two bounds, of which one must hold.
     """
     ways, amounts = listing
     lead, _, path, forth, _ = scratch
-    steps, states = path.shape[0], forth.shape[1]
-    whole = 0.0
+    steps, states, whole = path.shape[0], forth.shape[1], 0.0
+    for state in range(states):
+        forth[0, state, 0] = forth[0, state, 1] = forth[0, state, 2] = math.inf
+    forth[0, 0, 0] = forth[0, 0, 1] = forth[0, 0, 2] = 0.0
     for step in range(steps):
         cycles, total = amounts[path[step], CYCLES], amounts[path[step], TOTAL]
         low, high = cycles_of(cycles, total, least, phi), cycles_of(cycles, total, most, phi)
         whole += high
         for state in range(states):
-            forth[step + 1, state] = math.inf
+            forth[step + 1, state, 0] = forth[step + 1, state, 1] = forth[step + 1, state, 2] = math.inf
         for at in range(starts[step], starts[step + 1]):
             number = picks[at]
             own, moved = amounts[number, CYCLES], amounts[number, TOTAL]
-            less = min(cycles_of(own, moved, least, phi) - low, cycles_of(own, moved, most, phi) - high)
+            first, last = cycles_of(own, moved, least, phi), cycles_of(own, moved, most, phi)
+            lower, less = 0.0, min(first - low, last - high)
             if moved * least < own < moved * most:
-                less = min(less, own + phi * own - cycles_of(cycles, total, own / moved, phi))
-            lead[at - starts[0]] = less
-            target = ways[number, TARGET]
-            forth[step + 1, target] = min(forth[step + 1, target], forth[step, ways[number, SOURCE]] + less)
+                kink, at_kink = own / moved, own + phi * own
+                lower = first + (last - first) * ((kink - least) / (most - least)) - at_kink
+                less = min(less, at_kink - cycles_of(cycles, total, kink, phi))
+            first, last = first - low - lower, last - high - lower
+            lead[at - starts[0], 0], lead[at - starts[0], 1], lead[at - starts[0], 2] = first, last, less
+            source, target = ways[number, SOURCE], ways[number, TARGET]
+            forth[step + 1, target, 0] = min(forth[step + 1, target, 0], forth[step, source, 0] + first)
+            forth[step + 1, target, 1] = min(forth[step + 1, target, 1], forth[step, source, 1] + last)
+            forth[step + 1, target, 2] = min(forth[step + 1, target, 2], forth[step, source, 2] + less)
     return whole
 
 
@@ -102,20 +112,25 @@ def near_guide(listing, picks, starts, margin, scratch, starts_out, at):
     lead, _, _, forth, back = scratch
     steps, states, begin = forth.shape[0] - 1, forth.shape[1], starts[0]
     for state in range(states):
-        back[steps, state] = math.inf
-    back[steps, 0] = 0.0
+        back[steps, state, 0] = back[steps, state, 1] = back[steps, state, 2] = math.inf
+    back[steps, 0, 0] = back[steps, 0, 1] = back[steps, 0, 2] = 0.0
     for step in range(steps - 1, -1, -1):
         for state in range(states):
-            back[step, state] = math.inf
+            back[step, state, 0] = back[step, state, 1] = back[step, state, 2] = math.inf
         for i in range(starts[step], starts[step + 1]):
-            source, rest = ways[picks[i], SOURCE], lead[i - begin] + back[step + 1, ways[picks[i], TARGET]]
-            back[step, source] = min(back[step, source], rest)
+            source, target = ways[picks[i], SOURCE], ways[picks[i], TARGET]
+            back[step, source, 0] = min(back[step, source, 0], lead[i - begin, 0] + back[step + 1, target, 0])
+            back[step, source, 1] = min(back[step, source, 1], lead[i - begin, 1] + back[step + 1, target, 1])
+            back[step, source, 2] = min(back[step, source, 2], lead[i - begin, 2] + back[step + 1, target, 2])
     for step in range(steps):
         starts_out[step] = at
         for i in range(starts[step], starts[step + 1]):
             picks[at] = picks[i]
-            rest = lead[i - begin] + back[step + 1, ways[picks[i], TARGET]]
-            at += forth[step, ways[picks[i], SOURCE]] + rest <= margin
+            source, target = ways[picks[i], SOURCE], ways[picks[i], TARGET]
+            first = forth[step, source, 0] + (lead[i - begin, 0] + back[step + 1, target, 0])
+            last = forth[step, source, 1] + (lead[i - begin, 1] + back[step + 1, target, 1])
+            less = forth[step, source, 2] + (lead[i - begin, 2] + back[step + 1, target, 2])
+            at += ((first <= margin) | (last <= margin)) & (less <= margin)
     starts_out[steps] = at
     return at
 

@@ -263,8 +263,8 @@ class _Scratch:
         self._paths: tuple[Ints, Floats] | None = None
         self._picks = np.zeros(0, dtype=np.int64)
         self._narrowing = (
-            np.empty(wide), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
-            np.empty((steps + 1, states)), np.empty((steps + 1, states)),
+            np.empty((wide, 3)), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
+            np.empty((steps + 1, states, 3)), np.empty((steps + 1, states, 3)),
         )  # fmt: skip
         self._held = np.zeros((2 * slots, moves, 4), dtype=np.int64)
         block = kernels.BLOCK
