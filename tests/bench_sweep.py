@@ -2,9 +2,12 @@
 
 ResNet-50 at batch 1 on the bundled example chip. Frontiers are built before the clock starts. Speeds are per second of one
 core (time of the process, not of the clock on the wall), so that other work on the machine does not count; with two threads the
-time of both is added, so an equal figure means twice the speed.
+time of both is added, so an equal figure means twice the speed. Beside them, how many choices the programme has for each move
+of the network (one state to another), and how many of them are left for each step once a block of points leaves out what cannot
+be best: one a step is the least there can be.
 """
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,10 +15,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from simulator import load_chip, load_network, simulate, sweep
+from simulator.kernels import sweep_narrow as narrowing
 from simulator.simulate import pool_source
 from simulator.sweep.plan import CHUNK, plan_of
 from simulator.sweep.run import _space
@@ -77,6 +82,26 @@ def kernel_speed(sets: dict, each: int, count: int, threads: int) -> float:
         return per_core(8 * (count // 8), run)
 
 
+def choices(sets: dict, each: int, count: int) -> tuple[float, float]:
+    """Choices that a block of 64 points has: those listed for each move of the network, and those left for each step."""
+    chip = load_chip("example_edge", set=sets)
+    pool = pool_source(load_network(NETWORK), chip, "int8")(1)
+    keep = chip.schedule.residency == "optimal" and "weights" in chip.sram.holds
+    module, seen = sys.modules["simulator.sweep.together"], np.zeros(3)
+
+    def count_them(machines: tuple, blocks: np.ndarray, wanted: np.ndarray, lists: tuple, *rest: object) -> None:
+        narrowing.narrow_blocks(machines, blocks, wanted, lists, *rest)
+        begins, starts = lists[0][blocks[wanted, 2]], rest[-1][1][:-2][wanted]
+        seen[:] += len(begins), (begins[:, -1] - begins[:, 0]).sum(), (starts[:, -1] - starts[:, 0]).sum()
+
+    usual, module.narrowing = module.narrowing, SimpleNamespace(narrow_blocks=count_them)
+    try:
+        solve_together(pool, machines(count // 8, each), chip.schedule.overlap, keep, True, 0.0)
+    finally:
+        module.narrowing = usual
+    return seen[1] / seen[0] / len(pool.moves.source), seen[2] / seen[0] / len(pool.weights)
+
+
 def one_by_one_speed(sets: dict, batch: int, count: int) -> float:
     """Points a second and core where schedules have no form in common."""
     space = space_of({"sram.capacity_mib": f"0.5:16:/{count}"}, sets, batch)
@@ -115,29 +140,49 @@ def streamed(points: float, threads: int) -> tuple[int, float, float]:
     return count, time.perf_counter() - begin, time.process_time() - core
 
 
-def to_parquet(points: float) -> tuple[float, float]:
-    """(seconds, core seconds) of a whole sweep with cost and parts written, frontiers at hand."""
+def arrays(points: float) -> dict:
+    """About so many points of 12 arrays at two batches, in equal parts SRAM sizes and clocks."""
+    side = max(1, round((points / 24) ** 0.5))
+    several = {"array.rows": "16,24,32,48", "array.columns": "16,32,64", "batch": "1,4"}
+    return {**several, "sram.capacity_mib": f"0.5:32:/{side}", "clock_mhz": f"100:2000:/{side}"}
+
+
+WHOLE = {"grid": (grid, WEIGHTS_APART), "arrays": (arrays, {**WEIGHTS_APART, "schedule.sub_batches": False})}
+
+
+def alone(kind: str, points: float) -> None:
+    """A whole sweep with cost and parts written: print points, seconds, core seconds and most memory of this process [MiB]."""
+    vary, sets = WHOLE[kind]
+    sweep(NETWORK, "example_edge", vary(96), set=sets)  # frontiers at hand
     with tempfile.TemporaryDirectory() as folder:
         begin, core = time.perf_counter(), time.process_time()
-        sweep(NETWORK, "example_edge", grid(points), set=WEIGHTS_APART, out=Path(folder) / "out")
-        return time.perf_counter() - begin, time.process_time() - core
+        sweep(NETWORK, "example_edge", vary(points), set=sets, out=Path(folder) / "out")
+        seconds, core = time.perf_counter() - begin, time.process_time() - core
+    print(plan_of(vary(points)).points, seconds, core, most_memory())
 
 
-def memory() -> str:
-    """Most memory the process has had, in words."""
-    try:
-        import resource  # noqa: PLC0415 (POSIX only)
-    except ImportError:
-        return ""
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8,.0f} MiB"
+def most_memory() -> float:
+    """Most memory that this process has had, where Linux tells it [MiB]; `getrusage` begins with that of the parent."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((float(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), np.nan)
+
+
+def in_its_own_process(kind: str, points: float) -> list[float]:
+    """What `alone` prints."""
+    command = [sys.executable, __file__, "alone", kind, str(points)]
+    return [float(word) for word in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()]
 
 
 def main(most: float, most_streamed: float) -> None:
     simulate(NETWORK, load_chip("example_edge", set=WEIGHTS_APART), gains=False)
-    print(f"{'points a second and core':40} {'1 thread':>12} {'2 threads':>12}")
+    print(
+        f"{'points a second and core':40} {'1 thread':>12} {'2 threads':>12} {'choices a move':>15} {'left a step':>12}"
+    )
     for name, (sets, each, count) in CASES.items():
         one, two = (kernel_speed(sets, each, count, threads) for threads in (1, 2))
-        print(f"{name:40} {one:12,.0f} {two:12,.0f}", flush=True)
+        listed, left = choices(sets, each, count)
+        print(f"{name:40} {one:12,.0f} {two:12,.0f} {listed:15.2f} {left:12.2f}", flush=True)
     for name, (sets, batch) in CASES_ONE_BY_ONE.items():
         print(f"{name:40} {one_by_one_speed(sets, batch, 40):12,.0f}", flush=True)
     print(
@@ -147,16 +192,19 @@ def main(most: float, most_streamed: float) -> None:
     while points <= most_streamed:
         count, two, cores = streamed(points, 2)
         one, core = streamed(points, 1)[1:] if points < 1e8 else (np.nan, np.nan)
-        print(f"{count:40,} {one:12.2f} {core:9.2f} {two:12.2f} {cores:9.2f} {memory()}", flush=True)
+        print(f"{count:40,} {one:12.2f} {core:9.2f} {two:12.2f} {cores:9.2f}", flush=True)
         points *= 10
-    print(f"\n{'points, cost and Parquet included':40} {'s':>12} {'core s':>9}")
-    points = 1e3
-    while points <= most:
-        seconds, core = to_parquet(points)
-        print(f"{round(points ** (1 / 3)) ** 3:40,} {seconds:12.2f} {core:9.2f} {memory()}", flush=True)
-        points *= 10
+    print(f"\n{'points, cost and Parquet, a process each':40} {'s':>12} {'core s':>9} {'MiB':>12}")
+    for kind in WHOLE:
+        points = 1e3
+        while points <= most:
+            count, *figures = in_its_own_process(kind, points)
+            print(f"{kind + f' {count:,.0f}':40} {figures[0]:12.2f} {figures[1]:9.2f} {figures[2]:12,.0f}", flush=True)
+            points *= 10
 
 
 if __name__ == "__main__":
-    most, most_streamed = (float(text) for text in [*sys.argv[1:], "1e6", "1e7"][:2])
-    main(most, most_streamed)
+    if sys.argv[1:2] == ["alone"]:
+        alone(sys.argv[2], float(sys.argv[3]))
+    else:
+        main(*(float(text) for text in [*sys.argv[1:], *["1e6", "1e7"][len(sys.argv) - 1 :]]))

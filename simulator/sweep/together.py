@@ -27,9 +27,12 @@ Paths = tuple[Ints, Floats, Ints, Floats]
 FIRST_STAIRS = 32
 """Choices that a move is given room for at first; more than 14 are rare."""
 
-BUCKET, MOST_BUCKET, NEAR, SPAN = 64, 256, 0.04, 2048
+BUCKET, MOST_BUCKET, NEAR = 64, 256, 0.04
 """Points of neighbouring SRAM sizes whose choices are listed together: at least; at most; up to so many as differ by this share
-of their size. And points of a call of the kernels."""
+of their size."""
+
+SPAN, MOST_BUCKETS = 2048, 32
+"""Points of a call of the kernels, four times as many where no weights stay; and buckets of a call."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
     columns = [np.ascontiguousarray(column[order]) for column in _columns(machines)]
     sizes, bounds = _rooms(pool, float(machines.capacity_bytes.max())) if keep else (np.zeros(0), np.zeros((0, 2)))
     found, roof = np.empty((5, len(order))), np.empty(len(order), dtype=np.int64)
-    for begin, end in pairwise(_spans(buckets)):
+    for begin, end in pairwise(_spans(buckets, SPAN if keep else 4 * SPAN)):
         lo, hi = int(buckets[begin]), int(buckets[end])
         part = [column[lo:hi] for column in columns]
         best, paths, blocks = _best_paths(
@@ -118,11 +121,11 @@ def _buckets(machines: Machines, keep: bool) -> tuple[Ints, Ints, Ints]:
     return order[again], size_of[again], edges
 
 
-def _spans(buckets: Ints) -> list[int]:
+def _spans(buckets: Ints, points: int) -> list[int]:
     """Places of buckets at which the points are cut into calls of the kernel, so that memory stays small."""
     spans, begin = [0], 0
     for at in range(1, len(buckets)):
-        if buckets[at] - buckets[begin] >= SPAN or at == len(buckets) - 1:
+        if buckets[at] - buckets[begin] >= points or at - begin >= MOST_BUCKETS or at == len(buckets) - 1:
             spans.append(at)
             begin = at
     return spans
