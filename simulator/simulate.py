@@ -9,7 +9,6 @@ from typing import Any
 import networkx as nx
 
 from simulator.assemble import assemble, host_seconds
-from simulator.assemble_space import assemble_space
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.gains import gains as gains_of
@@ -24,7 +23,6 @@ from simulator.schedule.best import best
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
-from simulator.schedule.space import place
 from simulator.schedule.stacks import fed_bytes
 from simulator.units import CACHE_SHARE
 
@@ -90,6 +88,10 @@ def _in_space(
     graph: Graph, chip: Architecture, machine: Machine, batch: int, precision: str, limit: PowerLimit | None
 ) -> Result:
     """The layers side by side as a pipeline of stages."""
+    # Imported here: few chips are placed like this, and the other runs start sooner without.
+    from simulator.assemble_space import assemble_space  # noqa: PLC0415
+    from simulator.schedule.space import place  # noqa: PLC0415
+
     low, fused = lower(graph, chip, batch, precision), fuse(graph, chip.vector.fuses)
     period, latency = (
         place(

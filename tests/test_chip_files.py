@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from simulator import bundled
+from simulator.chip import yaml_places
 from simulator.chip.library import simulable
 from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_chip
 from simulator.chip.parts import dram_part, dram_parts, host_link, host_links
@@ -14,6 +15,16 @@ from simulator.errors import ChipError
 
 FILES = sorted(bundled.chips())
 NAMES = simulable()
+
+
+def test_both_yaml_parsers_read_the_same(monkeypatch):
+    texts = {name: path.read_text(encoding="utf-8") for name, path in bundled.chips().items()}
+    fast = {name: yaml_places.read_yaml(text, name) for name, text in texts.items()}
+    monkeypatch.setattr(yaml_places, "_Fast", yaml_places._Loader)
+    for name, text in texts.items():
+        data, places = yaml_places.read_yaml(text, name)
+        assert repr(data) == repr(fast[name][0]), name
+        assert places == fast[name][1], name
 
 
 def numbers(data, path=()):

@@ -38,3 +38,20 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
         "search",
     }
     assert wanted <= set(compiled.split())
+
+
+LEAN = """
+import sys
+from simulator import simulate
+simulate("alexnet", "dpu_b4096", gains=False)
+print("numba.cpython.unicode" in sys.modules)
+"""
+
+
+def test_kernels_on_disk_load_without_what_compiling_needs(tmp_path: Path) -> None:
+    # The first process may compile, the second reads; frontiers and packs are on disk then too.
+    environment = {**os.environ, "ROOFTILE_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        run = subprocess.run([sys.executable, "-c", LEAN], capture_output=True, text=True, check=False, env=environment)
+        assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["False"]

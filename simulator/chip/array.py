@@ -46,9 +46,7 @@ def fault(key: str, what: str) -> PydanticCustomError:
 class Model(BaseModel):
     """Frozen and strict: no conversion, no unknown key, no infinity, no NaN."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def words(values: Any) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator import bundled
+from simulator.chip.array import Model
+from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
@@ -58,6 +60,7 @@ def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = No
 def chip_schema() -> dict[str, Any]:
     """JSON schema of a chip file, for editors: titles, types, limits, and a description with the unit for every key."""
     schema = Architecture.model_json_schema(by_alias=True, mode="validation")
+    describe(schema, Model)
     # A file of publications alone has no machine, and is complete without one.
     schema["required"] = [key for key in schema["required"] if key not in MACHINE]
     schema["if"] = {"anyOf": [{"required": [key]} for key in MACHINE]}

@@ -27,9 +27,7 @@ Count = Annotated[int, Field(ge=0, le=2**40)]
 class _Model(BaseModel):
     """Frozen and strict, as the rest of a chip file."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Provenance(_Model):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 from numba.core import config
+from numba.core.caching import FunctionCache
 
 
 def _probe(x):
@@ -31,6 +32,30 @@ def cache_works() -> bool:
     return True
 
 
+class _Files:
+    """numba's cache on disk for one kernel: looked for when the kernel is first called, and read without further ado.
+
+    numba itself looks for its place when a kernel is decorated, and before it reads a first one sets up all that compiling
+    needs, for the sake of types that others may have added: together a third of a second of every process, when most kernels
+    are not called and ours know numbers, arrays and tuples alone. A kernel that must be compiled sets it up then.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @functools.cached_property
+    def _numbas(self) -> Any:
+        return FunctionCache(self._function)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The kernel compiled for these types, or None where it is not in the cache."""
+        with self._numbas._guard_against_spurious_io_errors():
+            return self._numbas._load_overload(sig, target_context)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._numbas, name)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite).
 
@@ -38,7 +63,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     short loop, most of all where threads share the arrays of a pool.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-    return numba.njit(cache=cache_works(), **options)(function)
+    made = numba.njit(**options)(function)
+    if cache_works() and not getattr(config, "DISABLE_JIT", 0):
+        made._cache = _Files(function)  # where `cache=True` puts numba's own
+    return made
 
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
