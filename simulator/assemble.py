@@ -1,7 +1,9 @@
 """From schedules to a `Result`: totals, layers, waterfalls, and the laws that every run checks."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +43,17 @@ def assemble(
     low: the network at the whole batch. limit: what the chip may draw.
     """
     has_dram = chip.dram is not None
-    host_s = host_seconds(chip, low) if has_dram else 0.0
+    whole = _whole(cold.pieces[0].pool, low)
+    host_s = host_time(chip, whole.input_output_bytes) if has_dram else 0.0
     parts, seen, detail, fed, feed = layer_parts(cold, machine, has_dram)
     wait_s = host_s + chip.call_s
     total = _with_host(seen.sum(axis=0), wait_s)
     outer = cold.outer_bytes()
-    executed = sum(row.macs_executed for row in low.rows)
+    executed = whole.macs_executed
     latency_s = cold.time_s + wait_s
     if limit is not None:
         slower_s = max(latency_s, limit.least_s(float(executed), feed, float(outer.sum())))
-        parts[:, POWER] = (slower_s - latency_s) * limit.shares(_executed(low), fed, outer)
+        parts[:, POWER] = (slower_s - latency_s) * limit.shares(whole.executed, fed, outer)
         seen[:, POWER] = parts[:, POWER]
         total[POWER], latency_s = slower_s - latency_s, slower_s
     steady_parts, steady_seen, steady_outer = parts, seen, float(steady.outer_bytes().sum())
@@ -63,7 +66,7 @@ def assemble(
     units = chip.macs * low.spec.rate
     throughput = low.batch / period_s
     compute_s = executed / units / chip.clock_hz
-    least_bytes = compulsory_of(cold.pieces[0].pool, low)
+    least_bytes = whole.compulsory_bytes
     compulsory = least_bytes - steady.kept_bytes
     lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
@@ -78,8 +81,8 @@ def assemble(
         load_s=steady.kept_bytes * machine.byte_s,
         peak_tops=chip.peak_tops(precision),
         utilisation=fraction(compute_s, period_s, low.network),
-        effective_utilisation=low.macs / units / chip.clock_hz / period_s,
-        macs=low.macs,
+        effective_utilisation=whole.macs / units / chip.clock_hz / period_s,
+        macs=whole.macs,
         macs_executed=executed,
         dram_bytes=float(outer.sum()),
         load_bytes=steady.kept_bytes,
@@ -89,14 +92,35 @@ def assemble(
         waterfall=named(total),
         waterfall_period=named(period_seen),
         gain_if_infinite=dict(gains or {}),
-        layers=(*_layers(low, cold, machine, parts, seen, detail, outer, units), *host_layer(wait_s)),
+        layers=_layers(low, cold, machine, parts, seen, detail, outer, whole.executed, units, wait_s),
         **{**outside, "notes": (*_notes(chip, cold), *outside["notes"])},
     )
 
 
-def _executed(low: Lowered) -> Floats:
-    """MACs executed in each step."""
-    return np.array([float(row.macs_executed) for row in low.rows])
+@dataclass(frozen=True)
+class _Whole:
+    """What a network does for a batch, whatever the schedule; executed: MACs of each step. Bytes."""
+
+    macs: int
+    macs_executed: int
+    executed: Floats
+    compulsory_bytes: float
+    input_output_bytes: float
+
+
+def _whole(pool: Pool, low: Lowered) -> _Whole:
+    """Worked out once a batch: sums over hundreds of steps take longer than many a schedule."""
+    known: dict[int, _Whole] = pool.memo.setdefault("whole", {})
+    if low.batch not in known:
+        executed = [row.macs_executed for row in low.rows]
+        known[low.batch] = _Whole(
+            low.macs,
+            sum(executed),
+            np.array(executed, dtype=np.float64),
+            low.compulsory_bytes,
+            low.input_output_bytes,
+        )
+    return known[low.batch]
 
 
 def _with_host(row: Floats, host_s: float) -> Floats:
@@ -107,13 +131,20 @@ def _with_host(row: Floats, host_s: float) -> Floats:
 
 def host_seconds(chip: Architecture, low: Lowered) -> float:
     """Time to bring the batch's inputs in and its outputs out over the host link; 0 without a link. [s]"""
+    return host_time(chip, low.input_output_bytes)
+
+
+def host_time(chip: Architecture, bytes_: float) -> float:
+    """Time of so many bytes over the host link; 0 without a link. [s]"""
     rate = chip.host_bytes_per_s
-    return low.input_output_bytes / rate if rate else 0.0
+    return bytes_ / rate if rate else 0.0
 
 
-def layer_parts(
-    plan: Plan, machine: Machine, has_dram: bool
-) -> tuple[Floats, Floats, list[dict[str, object]], Floats, float]:
+Said = tuple[dict[str, object], int]
+"""A tiling in words, which others share, and how many sub-batches run it."""
+
+
+def layer_parts(plan: Plan, machine: Machine, has_dram: bool) -> tuple[Floats, Floats, list[Said], Floats, float]:
     """(waterfall of each step, as `waterfall.shown`, its tiling in words, its bytes between SRAM and arrays, all of these).
 
     All are of the batch.
@@ -132,13 +163,13 @@ def layer_parts(
     return np.concatenate(parts), np.concatenate(seen), details, np.concatenate(fed), total
 
 
-def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
+def _on_chip(piece: Piece) -> tuple[Floats, list[Said], Floats]:
     """(busy cycles of each step as `waterfall.split` reads them, its tiling in words, its bytes fed), of one run."""
     pool, steps = piece.pool, len(piece.path)
     on_chip = np.zeros((steps, 9))
     on_chip[:, 7] = pool.steps[piece.start : piece.start + steps, 1]
     tiled = np.flatnonzero(piece.path[:, 1] >= 0)
-    detail: list[dict[str, object]] = [{} for _ in range(steps)]
+    detail: list[Said] = [({}, 1)] * steps
     fed = np.zeros(steps)
     if len(tiled):
         layers = pool.step_shape[piece.start + tiled]
@@ -149,9 +180,7 @@ def _on_chip(piece: Piece) -> tuple[Floats, list[dict[str, object]], Floats]:
         on_chip[tiled, 4], on_chip[tiled, 5], on_chip[tiled, 6] = cycles[:, 0], cycles[:, 5], cycles[:, 6]
         on_chip[tiled, 8] = cycles[:, 8]
         for step, said in zip(tiled.tolist(), words_of(pool, layers, codes), strict=True):
-            detail[step] = said
-            if piece.repeats > 1:
-                detail[step]["sub_batches"] = piece.repeats
+            detail[step] = (said, piece.repeats)
     return on_chip, detail, fed
 
 
@@ -161,40 +190,53 @@ def _layers(
     machine: Machine,
     parts: Floats,
     seen: Floats,
-    detail: list[dict[str, object]],
+    detail: list[Said],
     outer: Floats,
+    executed: Floats,
     units: float,
+    wait_s: float,
+) -> "functools.partial[tuple[LayerResult, ...]]":
+    """What makes the layers when they are asked for; it holds a few columns, not the plan. Raises as `fraction` at once."""
+    step_s = plan.step_s + parts[:, POWER]
+    slots = step_s * (units / machine.cycle_s)
+    shares = np.divide(executed, slots, out=np.zeros(len(slots)), where=slots > 0.0)
+    worst = int(shares.argmax())
+    fraction(float(executed[worst]), float(slots[worst]), low.rows[worst].name)
+    cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces])
+    columns = (cycles, step_s, np.minimum(shares, 1.0), outer, plan.footprints())
+    return functools.partial(_made, low, columns, parts, seen, detail, wait_s)
+
+
+def _made(
+    low: Lowered, columns: tuple[Floats, ...], parts: Floats, seen: Floats, detail: list[Said], wait_s: float
 ) -> tuple[LayerResult, ...]:
-    footprints, outer_list = plan.footprints().tolist(), outer.tolist()
-    step_s = (plan.step_s + parts[:, POWER]).tolist()
-    cycles = np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]).tolist()
-    rate = units / machine.cycle_s
-    waterfalls, bounds = seen.tolist(), largest_of(parts)
-    return tuple(
+    """The layers of a result, the host link last. columns: cycles, time, utilisation, outer-memory and SRAM bytes a step."""
+    steps = zip(
+        low.rows, *(column.tolist() for column in columns), largest_of(parts), detail, seen.tolist(), strict=True
+    )
+    layers = (
         LayerResult(
             name=row.name,
             kind=row.kind,
             macs=row.macs,
-            cycles=cycles[at],
-            latency_s=step_s[at],
-            utilisation=fraction(row.macs_executed, step_s[at] * rate, row.name),
-            dram_bytes=outer_list[at],
-            sram_bytes=footprints[at],
-            bound_by=bounds[at],
-            tiling=detail[at],
+            cycles=cycles,
+            latency_s=step_s,
+            utilisation=share,
+            dram_bytes=outer,
+            sram_bytes=footprint,
+            bound_by=bound,
+            tiling=dict(said) if times == 1 or not said else {**said, "sub_batches": times},
             fused=row.fused,
-            waterfall=dict(zip(PARTS, waterfalls[at], strict=True)),
+            waterfall=dict(zip(PARTS, waterfall, strict=True)),
         )
-        for at, row in enumerate(low.rows)
+        for row, cycles, step_s, share, outer, footprint, bound, (said, times), waterfall in steps
     )
+    return (*layers, *host_layer(wait_s))
 
 
 def compulsory_of(pool: Pool, low: Lowered) -> float:
     """Compulsory bytes of the network, worked out once a batch. [B]"""
-    known: dict[int, float] = pool.memo.setdefault("compulsory", {})
-    if low.batch not in known:
-        known[low.batch] = low.compulsory_bytes
-    return known[low.batch]
+    return _whole(pool, low).compulsory_bytes
 
 
 def fraction(macs: float, slots: float, name: str) -> float:

@@ -84,6 +84,12 @@ class Tables:
         """Rows of the four tables."""
         return np.array([len(table) for table in self.four], dtype=np.int64)
 
+    @functools.cached_property
+    def no_worse(self) -> npt.NDArray[np.bool_]:
+        """Whether unrolling v takes no more steps and folds than u in any tile of groups and of input channels: bool[v, u]."""
+        both = np.concatenate([self.group[:, 2:], self.axis_c[:, 2:]]).reshape(-1, len(self.units.copies), 2)
+        return np.asarray((both[:, :, None] <= both[:, None]).all(axis=(0, 3)))
+
     @property
     def four(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The four tables."""
@@ -429,13 +435,8 @@ def _group_tiles(table: Floats) -> Floats:
 
 def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> float:
     """No tiling takes fewer on-chip cycles: the best unrolling with the best tile of each axis."""
-    best = (
-        axis_k[:, 3::2].min(axis=0)
-        * pixel[:, 9::2].min(axis=0)
-        * axis_c[:, 3::2].min(axis=0)
-        * group[:, 3::2].min(axis=0)
-    )
-    return float(best.min()) + float(numbers[kernels.FILL])
+    k, p, c, g = (t[:, at::2].min(axis=0) for t, at in ((axis_k, 3), (pixel, 9), (axis_c, 3), (group, 3)))
+    return float((k * p * c * g).min()) + float(numbers[kernels.FILL])
 
 
 def _last_bin(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> int:

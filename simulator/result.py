@@ -1,5 +1,6 @@
 """The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -45,6 +46,27 @@ class LayerResult:
     waterfall: dict[str, float] = field(default_factory=dict)
 
 
+Layers = tuple[LayerResult, ...]
+
+
+class _Layers:
+    """The field `layers`: a tuple, given as such or as what makes it when the layers are first asked for.
+
+    Hundreds of records take longer to make than the schedule behind them, and most answers are read for their totals.
+    """
+
+    def __get__(self, instance: object, owner: type | None = None) -> Layers:
+        if instance is None:
+            raise AttributeError("layers")  # a field without a default
+        given = instance.__dict__["layers"]
+        found: Layers = given if isinstance(given, tuple) else given()
+        instance.__dict__["layers"] = found
+        return found
+
+    def __set__(self, instance: object, given: Layers | Callable[[], Layers]) -> None:
+        instance.__dict__["layers"] = given
+
+
 @dataclass(frozen=True)
 class Result:
     """One network on one chip at one batch. Totals are for the whole batch and equal the sums over the layers."""
@@ -74,7 +96,7 @@ class Result:
     waterfall: dict[str, float]
     waterfall_period: dict[str, float]
     gain_if_infinite: dict[str, float]
-    layers: tuple[LayerResult, ...]
+    layers: _Layers = _Layers()
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None
@@ -90,6 +112,9 @@ class Result:
     energy_per_inference_j: float | None = None
     notes: tuple[str, ...] = ()
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "layers": self.layers}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data in the order of the fields, ready for JSON."""

@@ -92,8 +92,8 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     plan = _plan(resident, len(built.axis_c) > 1, feeds, tuple(built.rules.tolist()))
     while True:
         kernels.search(
-            built.four, built.rows, built.needed, built.starts, plan, resident, built.units.copies, built.numbers,
-            built.rules, scratch.lists, scratch.lengths, scratch.keep,
+            built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.units.copies,
+            built.numbers, built.rules, scratch.lists, scratch.lengths, scratch.keep,
         )  # fmt: skip
         count = int(scratch.lengths[3])
         if count <= len(scratch.order):

@@ -1,5 +1,7 @@
 """One tiny network on the example chip, every number by hand; and how `simulate` meets bad input."""
 
+import dataclasses
+import pickle
 from typing import Any
 
 import networkx as nx
@@ -201,3 +203,16 @@ def test_a_vector_unit_may_need_operations_of_its_own() -> None:
     assert table.layers[0].bound_by == "vector"
     with pytest.raises(ChipError, match=r"vector\.operations.*slu"):
         load_chip("example_edge", set={"vector.operations": {"slu": 76}})
+
+
+def test_layers_made_when_asked_for_are_those_of_any_other_answer() -> None:
+    graph = two_convolutions()
+    asked, packed, replaced, compared = (simulate(graph, "example_edge", gains=False) for _ in range(4))
+    assert [layer.name for layer in asked.layers][:2] == ["first", "second"]
+    assert asked.layers is asked.layers
+    assert pickle.loads(pickle.dumps(packed)).layers == asked.layers
+    assert dataclasses.replace(replaced, batch=2).layers == asked.layers
+    assert compared == asked
+    assert compared.to_dict() == asked.to_dict()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        compared.layers = ()  # type: ignore[misc, assignment]

@@ -37,9 +37,8 @@ def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 def _texts(model: type[BaseModel]) -> dict[str, str]:
     """The text that follows each field in the body of a class."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-    assert isinstance(body, ast.ClassDef)
     found = {}
-    for field, after in itertools.pairwise(body.body):
+    for field, after in itertools.pairwise(body.body if isinstance(body, ast.ClassDef) else ()):
         if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
             continue
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):

@@ -179,12 +179,42 @@ def grains(form, resident, numbers, rules):
 
 
 @kernel
-def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, rows, copies, numbers, rules, keep):
+def beaten(tables, p, k, u, product, feed, feeds_wt, no_worse, copies, numbers, rules):
+    """Whether another unrolling takes no more cycles for pixel tile p and K tile k, whatever the tile of C.
+
+    Footprint and bytes do not depend on the unrolling. An earlier unrolling may be as good, it has been walked already; a
+    later one must be better. product, feed: folds of P and K together, and bytes fed beside partial outputs, of unrolling u.
+    feeds_wt: whether the feed of weights matters. no_worse: see `search`.
+    """
+    _, pixel, axis_k, _ = tables
+    feed_in, feed_wt = numbers[FEED_IN] * rules[HOLDS_IN], numbers[FEED_WT] * rules[HOLDS_WT] * feeds_wt
+    feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT]
+    if rules[FEED_OUT_RULE] > 0:
+        feed_out -= numbers[FEED_PARTIAL] * rules[HOLDS_OUT]
+    trips = pixel[p, 2] * pixel[p, 3] * pixel[p, 4]
+    fed = not (math.isinf(numbers[LINK]) and math.isinf(numbers[PORT]))
+    for v in range(copies.shape[0]):
+        other = axis_k[k, 3 + 2 * v] * pixel[p, 9 + 2 * v]
+        if v == u or not no_worse[v, u] or other > product or (v > u and other == product):
+            continue
+        weights = pixel[p, 8 + 2 * v] if rules[FEED_WT_RULE] == 0 else trips
+        inputs = axis_k[k, 2 + 2 * v] if rules[FEED_IN_RULE] == 0 else axis_k[k, 1]
+        moved = (feed_wt * copies[v, 1] * weights + feed_out) + feed_in * copies[v, 0] * inputs
+        if moved < feed or (moved == feed and v < u) or not fed:
+            return True
+    return False
+
+
+@kernel
+def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, feeds_wt, fixed, keep):
     """Offer every tiling of one form, unrolling, group tile and triviality of C.
 
     pixels, axis_k, axis_c: lists of `pixel_list` and `axis_list`; lengths: theirs, then the survivors so far. whole:
-    C is not cut. rows: of the four tables. keep: (envelope, nearby, found, codes).
+    C is not cut. feeds_wt: whether the feed of weights matters. fixed: rows, no_worse, copies, numbers and rules of
+    `search`. keep: (envelope, nearby, found, codes).
     """
+    rows, no_worse, copies, numbers, rules = fixed
+    group = tables[0]
     envelope, nearby, found, codes = keep
     g, g1, steps_g, buffers, last = (
         group[gr, 0],
@@ -244,6 +274,11 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
                 if jump_k > 0:
                     j = jump_k if lost else j
                     break
+                if m == 2 - whole and not lost and beaten(
+                    tables, int(pixels[i, 6]), int(axis_k[j - 1, 4]), u, product, feed_k, feeds_wt, no_worse, copies,
+                    numbers, rules,
+                ):  # fmt: skip
+                    break
                 if lost or jump_c > 0:
                     m = jump_c if lost and jump_c > 0 else m
                     continue
@@ -260,14 +295,16 @@ def walk(group, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, r
 
 
 @kernel
-def search(tables, rows, needed, starts, plan, resident, copies, numbers, rules, lists, lengths, keep):
+def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbers, rules, lists, lengths, keep):
     """Survivors of all tilings for one set of resident operands: lengths[3] (may exceed the room: try again with
     more).
 
     tables: (group, pixel, axis_k, axis_c), rows: of each. plan: int64[forms, 14]: form, with C whole, with C cut, then
-    what matters: pixel tiles 3-7, K 8-10, C 11-13. lists: (pixels, K, C, scratch). keep: see `walk`.
+    what matters: pixel tiles 3-7, K 8-10, C 11-13. no_worse[v, u]: whether unrolling v takes no more steps and folds than u in
+    any tile of groups and of C. lists: (pixels, K, C, scratch). keep: see `walk`.
     """
-    group, pixel, axis_k, axis_c = tables
+    _, pixel, axis_k, axis_c = tables
+    fixed = (rows, no_worse, copies, numbers, rules)
     pixels, list_k, list_c, scratch = lists
     envelope, nearby, _, _ = keep
     for place in range(rules[LAST_BIN] + 1):
@@ -288,8 +325,8 @@ def search(tables, rows, needed, starts, plan, resident, copies, numbers, rules,
                 if plan[at, 2 - whole]:
                     for gr in range(rows[0]):
                         walk(
-                            group, gr, pixels, list_k, list_c, lengths, form, u, whole, resident, rows, copies, numbers,
-                            rules, keep,
+                            tables, gr, pixels, list_k, list_c, lengths, form, u, whole, resident, plan[at, 7], fixed,
+                            keep,
                         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floa
 
 
 def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
-    """What points of a pool are, in words; layers: place in its shapes."""
+    """What points of a pool are, in words; layers: place in its shapes. The dictionaries are shared: do not change them."""
     known: dict[tuple[int, int], dict[str, object]] = pool.memo.setdefault("words", {})
     keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
     if not known.keys() >= set(keys):
@@ -26,7 +26,7 @@ def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
             sizes = tile_sizes(pool.stack, layers, codes)
             units = pool.stack.factors[pool.stack.first_unit[layers] + sizes[:, 8]]
             known.update(zip(keys, map(words, units, sizes), strict=True))
-    return [dict(known[key]) for key in keys]
+    return [known[key] for key in keys]
 
 
 def fed_bytes(plan: Plan) -> float:
