@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.candidates import Floats, Ints, Shape, Tables, build_tables, one_tile
 from simulator.errors import OptionError
@@ -93,7 +94,7 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     while True:
         kernels.search(
             built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.units.copies,
-            built.numbers, built.rules, scratch.lists, scratch.lengths, scratch.keep,
+            built.numbers, built.rules, scratch.known_of(built), scratch.lists, scratch.lengths, scratch.keep,
         )  # fmt: skip
         count = int(scratch.lengths[3])
         if count <= len(scratch.order):
@@ -168,6 +169,19 @@ class _Scratch:
             np.empty((room, 3)),
             np.empty(room, dtype=np.int64),
         )
+        self._known = np.zeros(1, dtype=np.int8)
+        self._owner: Tables | None = None
+
+    def known_of(self, built: Tables) -> npt.NDArray[np.int8]:
+        """What is known of pairs of tiles of these tables (`known` of `kernels.search`): nothing, the first time."""
+        if self._owner is not built:
+            units = len(built.units.copies)
+            size = units * len(built.pixel) * len(built.axis_k) if units > 1 else 1
+            if len(self._known) < size:
+                self._known = np.empty(size, dtype=np.int8)
+            self._known[:size] = 0
+            self._owner = built
+        return self._known
 
 
 _own = threading.local()

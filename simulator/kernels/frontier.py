@@ -210,11 +210,11 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
     """Offer every tiling of one form, unrolling, group tile and triviality of C.
 
     pixels, axis_k, axis_c: lists of `pixel_list` and `axis_list`; lengths: theirs, then the survivors so far. whole:
-    C is not cut. feeds_wt: whether the feed of weights matters. fixed: rows, no_worse, copies, numbers and rules of
+    C is not cut. feeds_wt: whether the feed of weights matters. fixed: rows, no_worse, copies, numbers, rules and known of
     `search`. keep: (envelope, nearby, found, codes).
     """
-    rows, no_worse, copies, numbers, rules = fixed
-    group = tables[0]
+    rows, no_worse, copies, numbers, rules, known = fixed
+    group, units = tables[0], copies.shape[0]
     envelope, nearby, found, codes = keep
     g, g1, steps_g, buffers, last = (
         group[gr, 0],
@@ -256,6 +256,14 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
             product = axis_k[j, 2] * pixels[i, 4]
             feed_k = feed_p + feed_in * axis_k[j, 3]
             jump_k, j = int(axis_k[j, 5]), j + 1
+            if units > 1 and jump_k == 0:
+                p, kr = int(pixels[i, 6]), int(axis_k[j - 1, 4])
+                place = (u * rows[1] + p) * rows[2] + kr
+                if known[place] == 0:
+                    worse = beaten(tables, p, kr, u, product, feed_k, feeds_wt, no_worse, copies, numbers, rules)
+                    known[place] = 2 if worse else 1
+                if known[place] == 2:
+                    continue
             m = 0 if whole else 1
             while m < (1 if whole else lengths[2]):
                 in_held, wt_held = inputs * axis_c[m, 0], weights * axis_c[m, 0]
@@ -274,11 +282,6 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
                 if jump_k > 0:
                     j = jump_k if lost else j
                     break
-                if m == 2 - whole and not lost and beaten(
-                    tables, int(pixels[i, 6]), int(axis_k[j - 1, 4]), u, product, feed_k, feeds_wt, no_worse, copies,
-                    numbers, rules,
-                ):  # fmt: skip
-                    break
                 if lost or jump_c > 0:
                     m = jump_c if lost and jump_c > 0 else m
                     continue
@@ -295,16 +298,17 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
 
 
 @kernel
-def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbers, rules, lists, lengths, keep):
+def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbers, rules, known, lists, lengths, keep):
     """Survivors of all tilings for one set of resident operands: lengths[3] (may exceed the room: try again with
     more).
 
     tables: (group, pixel, axis_k, axis_c), rows: of each. plan: int64[forms, 14]: form, with C whole, with C cut, then
     what matters: pixel tiles 3-7, K 8-10, C 11-13. no_worse[v, u]: whether unrolling v takes no more steps and folds than u in
-    any tile of groups and of C. lists: (pixels, K, C, scratch). keep: see `walk`.
+    any tile of groups and of C. known: int8[unrollings x P x K], whether a pair of tiles is beaten (1 no, 2 yes, 0 not asked
+    yet), the same for all sets of resident operands. lists: (pixels, K, C, scratch). keep: see `walk`.
     """
     _, pixel, axis_k, axis_c = tables
-    fixed = (rows, no_worse, copies, numbers, rules)
+    fixed = (rows, no_worse, copies, numbers, rules, known)
     pixels, list_k, list_c, scratch = lists
     envelope, nearby, _, _ = keep
     for place in range(rules[LAST_BIN] + 1):
