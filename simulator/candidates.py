@@ -4,7 +4,8 @@ The tables are what the kernels of `kernels.frontier` read; `one_tile` makes the
 """
 
 import functools
-import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -254,49 +255,30 @@ class _Pixels:
         loads = set_loads(spec, units, shape.weight_width)
         return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, longest, loads)
 
-    def rows(self, n: Ints, p: Ints, q: Ints, window_p: Floats, window_q: Floats) -> Floats:
-        """The table of all tiles n x p x q; window_p, window_q: of each p and q."""
-        extents, shape = self.extents, (len(n), len(p), len(q))
-        axes = n[:, None, None], p[:, None], q
-        sizes = [np.broadcast_to(axis, shape).ravel() for axis in axes]
-        wp = np.broadcast_to(window_p[None, :, None], (*shape, 3)).reshape(-1, 3)
-        wq = np.broadcast_to(window_q, (*shape, 3)).reshape(-1, 3)
-        trips = [-(-extent // size) for extent, size in zip(extents, sizes, strict=True)]
-        table = np.empty((len(wp), 8 + 2 * len(self.units)))
-        table[:, 0] = sizes[0] * wp[:, 0] * wq[:, 0]
-        table[:, 1] = sizes[0] * sizes[1] * sizes[2]
-        table[:, 2], table[:, 3], table[:, 4] = trips
-        table[:, 5] = extents[0] * wp[:, 1] * wq[:, 1]
-        table[:, 6] = extents[0] * wp[:, 2] * wq[:, 1]
-        table[:, 7] = extents[0] * wp[:, 1] * wq[:, 2]
-        table[:, 8::2], table[:, 9::2] = self._steps(sizes, trips)
-        return table
-
-    def _steps(self, sizes: list[Ints], trips: list[Ints]) -> tuple[Floats, Floats]:
-        """Array steps and folds summed over the tiles, ragged ones included, for every unrolling: [tiles, unrollings]."""
-        un, up, uq, flat = (np.array(column, dtype=np.int64) for column in zip(*self.units, strict=True))
-        longest = None if self.longest is None else np.array(self.longest, dtype=np.int64)
-        ragged = [extent - (t - 1) * size for extent, t, size in zip(self.extents, trips, sizes, strict=True)]
-        steps, folds = np.zeros((len(sizes[0]), len(un))), np.zeros((len(sizes[0]), len(un)))
-        cut = [bool((t > 1).any()) for t in trips]
-        for corner in itertools.product(*((False, True) if c else (True,) for c in cut)):
-            n, p, q = ((ragged[at] if last else sizes[at])[:, None] for at, last in enumerate(corner))
-            times = np.ones(len(sizes[0]))
-            for at, last in enumerate(corner):
-                if not last:
-                    times *= trips[at] - 1
-            items = -(-n // un) * 1.0
-            one = items * -(-(p * q) // flat) if flat.all() else items * -(-p // up) * -(-q // uq)
-            steps += times[:, None] * one
-            if self.fold is not None:
-                folds += times[:, None] * stream(one, self.fold, longest, np.array(self.loads))
-        return steps, folds if self.fold is not None else steps
+    def rows(self, sizes: Sequence[tuple[int, ...]]) -> tuple[Floats, Ints, Ints, Floats]:
+        """(table, sizes, row of the smallest tile with the same trips, costs) of all tiles n x p x q; see `tables.pixel_rows`."""
+        counts = [len(axis) for axis in sizes]
+        padded = np.zeros((3, max(counts)), dtype=np.int64)
+        windows = np.empty((2, max(counts), 3))
+        for at, axis in enumerate(sizes):
+            padded[at, : counts[at]] = axis
+            if at > 0:
+                windows[at - 1, : counts[at]] = _windows(self.extents[at], self.geometry[at - 1], axis)
+        rows, units = math.prod(counts), len(self.units)
+        table, tiles = np.empty((rows, 8 + 2 * units)), np.empty((rows, 3), dtype=np.int64)
+        base, cost = np.empty(rows, dtype=np.int64), np.empty((rows, 5))
+        tables.pixel_rows(
+            np.array(self.extents, dtype=np.int64), padded, np.array(counts, dtype=np.int64), windows,
+            np.array(self.units, dtype=np.int64), np.array(self.longest or (0,) * units, dtype=np.int64),
+            np.array(self.loads, dtype=np.float64),
+            np.array([*(self.fold or (0.0,) * 3), self.fold is not None], dtype=np.float64), table, tiles, base, cost,
+        )  # fmt: skip
+        return table, tiles, base, cost
 
     def one(self, n: int, p: int, q: int) -> tuple[Floats, Ints]:
         """The table of one tile, and its sizes."""
-        windows = [_windows(e, g, (x,)) for e, g, x in zip(self.extents[1:], self.geometry, (p, q), strict=True)]
-        sizes = np.array([[n, p, q]], dtype=np.int64)
-        return self.rows(sizes[:, 0], sizes[:, 1], sizes[:, 2], *windows), sizes
+        table, tiles, _, _ = self.rows(((n,), (p,), (q,)))
+        return table, tiles
 
 
 @functools.lru_cache(maxsize=4096)
@@ -313,15 +295,9 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     if cut and not every:
         sides = [_aligned(side, e, units[:, 1:]) for side, e in zip(sides, pixels.extents[1:], strict=True)]
     sizes = [_thinned(n_sizes, MOST_TILES // (len(sides[0]) * len(sides[1]))), *sides]
-    windows = [_windows(e, g, x) for e, g, x in zip(pixels.extents[1:], pixels.geometry, sizes[1:], strict=True)]
-    n, p, q = (np.array(axis, dtype=np.int64) for axis in sizes)
-    table = pixels.rows(n, p, q, *windows)
-    base = _smallest(pixels.extents, (n, p, q))
+    table, tiles, base, cost = pixels.rows(sizes)
     whole = (table[:, 2:5] == 1.0).all(axis=1)
     order = np.lexsort((table[:, 1], table[:, 0]))
-    # What a tiling's cost depends on: window, pixels, trips, inputs without and with sharing.
-    shared = np.minimum(table[:, 6], table[:, 7])
-    cost = np.stack([table[:, 0], table[:, 1], table[:, 2] * table[:, 3] * table[:, 4], table[:, 5], shared], axis=1)
     smaller = (base == np.arange(len(base))) | (cost < cost[base]).any(axis=1)
     needed = []
     out = np.empty(len(table), dtype=np.int64)
@@ -334,19 +310,7 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     used = np.unique(np.concatenate(needed)) if len(needed) > 1 else np.sort(needed[0])
     starts = np.cumsum([0] + [len(rows) for rows in needed])
     place = np.searchsorted(used, np.concatenate(needed))
-    tiles = np.stack([n[used // (len(p) * len(q))], p[used // len(q) % len(p)], q[used % len(q)]], axis=1)
-    return np.ascontiguousarray(table[used]), tiles, place, starts
-
-
-def _smallest(extents: tuple[int, int, int], sizes: tuple[Ints, Ints, Ints]) -> Ints:
-    """For every row of a full pixel table, the row of the smallest tile with the same trips."""
-    first = []
-    for extent, size in zip(extents, sizes, strict=True):
-        trips = -(-extent // size)
-        new = np.concatenate([[True], trips[1:] != trips[:-1]])
-        first.append(np.maximum.accumulate(np.where(new, np.arange(len(size)), 0)))
-    n, p, q = first
-    return np.asarray(((n[:, None, None] * len(p) + p[:, None]) * len(q) + q).ravel())
+    return np.ascontiguousarray(table[used]), tiles[used], place, starts
 
 
 def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:

@@ -8,6 +8,7 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,9 +93,10 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
     plan = _plan(resident, len(built.axis_c) > 1, feeds, tuple(built.rules.tolist()))
     while True:
+        known, lists = scratch.own(built)
         kernels.search(
             built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.units.copies,
-            built.numbers, built.rules, scratch.known_of(built), scratch.lists, scratch.lengths, scratch.keep,
+            built.numbers, built.rules, known, lists, scratch.lengths, scratch.keep,
         )  # fmt: skip
         count = int(scratch.lengths[3])
         if count <= len(scratch.order):
@@ -149,13 +151,14 @@ class _Scratch:
 
     def __init__(self, room: int, pixels: int, axis: int) -> None:
         self.room, self.pixels, self.axis = room, pixels, axis
-        self.lists = (
-            np.empty((pixels + 1, 8)),
-            np.empty((axis, 6)),
-            np.empty((axis, 6)),
+        self.lists = [
+            np.empty((16 * pixels, 8)),
+            np.empty((16 * axis, 6)),
             np.empty(axis, dtype=np.int64),
-        )
-        self.lengths = np.zeros(4, dtype=np.int64)
+            np.empty((0, 2), dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
+        ]
+        self.lengths = np.zeros(7, dtype=np.int64)
         self.keep = (
             np.empty((kernels.LEVELS + 1, kernels.BINS)),
             np.empty((kernels.LEVELS, kernels.BINS, 3)),
@@ -172,16 +175,18 @@ class _Scratch:
         self._known = np.zeros(1, dtype=np.int8)
         self._owner: Tables | None = None
 
-    def known_of(self, built: Tables) -> npt.NDArray[np.int8]:
-        """What is known of pairs of tiles of these tables (`known` of `kernels.search`): nothing, the first time."""
+    def own(self, built: Tables) -> tuple[npt.NDArray[np.int8], tuple[Any, ...]]:
+        """What is known of pairs of tiles of these tables, and their lists (`kernels.search`): nothing, the first time."""
         if self._owner is not built:
             units = len(built.units.copies)
             size = units * len(built.pixel) * len(built.axis_k) if units > 1 else 1
             if len(self._known) < size:
                 self._known = np.empty(size, dtype=np.int8)
             self._known[:size] = 0
+            self.lists[3] = np.full((40 * units, 2), -1, dtype=np.int64)
+            self.lists[4][:] = 0
             self._owner = built
-        return self._known
+        return self._known, tuple(self.lists)
 
 
 _own = threading.local()

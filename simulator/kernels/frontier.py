@@ -77,12 +77,12 @@ def matched(nearby, level, place, footprint, total, cycles):
 
 
 @kernel
-def axis_list(table, u, by_size, by_trips, by_feed, feed, rows, out):
+def axis_list(table, u, by_size, by_trips, by_feed, feed, rows, out, base):
     """Rows of an axis table that matter, whole extent first, then falling: (size, trips, fold, feed, row, 0).
 
     by_size, by_trips, by_feed: whether these matter; folds always do. feed: column of the table that the feed follows.
-    rows: int64, scratch. Before the cut rows, and before every CHUNK of them, goes a row of their least values,
-    whose last column says where to go on when even that is beaten. Returns how many rows.
+    rows: int64, scratch. base: row of `out` where the list begins. Before the cut rows, and before every CHUNK of them, goes
+    a row of their least values, whose last column says where to go on when even that is beaten. Returns how many rows.
     """
     count = 0
     for row in range(table.shape[0] - 1, 0, -1):
@@ -107,28 +107,37 @@ def axis_list(table, u, by_size, by_trips, by_feed, feed, rows, out):
             bounds = 0 if count < 2 else (2 if i == count - 1 and count > CHUNK else 1)
             for _ in range(bounds):
                 chunk = length
-                out[chunk, 0], out[chunk, 1], out[chunk, 2], out[chunk, 3] = math.inf, math.inf, math.inf, math.inf
+                out[base + chunk, 0], out[base + chunk, 1], out[base + chunk, 2], out[base + chunk, 3] = (
+                    math.inf,
+                    math.inf,
+                    math.inf,
+                    math.inf,
+                )
                 length += 1
         row = rows[i]
-        out[length, 0], out[length, 1], out[length, 2] = table[row, 0], table[row, 1], table[row, 3 + 2 * u]
-        out[length, 3], out[length, 4], out[length, 5] = table[row, feed], row, 0.0
+        out[base + length, 0], out[base + length, 1], out[base + length, 2] = (
+            table[row, 0],
+            table[row, 1],
+            table[row, 3 + 2 * u],
+        )
+        out[base + length, 3], out[base + length, 4], out[base + length, 5] = table[row, feed], row, 0.0
         length += 1
         if i < count:
             for bound in range(1, chunk + 1, max(1, chunk - 1)):
                 for column in range(4):
-                    out[bound, column] = min(out[bound, column], out[length - 1, column])
-                out[bound, 5] = length
+                    out[base + bound, column] = min(out[base + bound, column], out[base + length - 1, column])
+                out[base + bound, 5] = length
     return length
 
 
 @kernel
-def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out):
+def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out, base):
     """Pixel tiles that matter: (window, pixels, trips, inputs, fold, feed, row, swap P and Q). Returns how many.
 
     needed[first:end]: rows of the table for unrolling u. plan[3:8]: whether these matter: window, pixels, trips,
-    inputs (1 not shared, 2 shared), feed. Folds always do. feed: 0 steps, 1 trips.
+    inputs (1 not shared, 2 shared), feed. Folds always do. feed: 0 steps, 1 trips. base: row of `out` to begin at.
     """
-    count = 0
+    count = base
     for at in range(first, end):
         row = needed[at]
         trips = pixel[row, 2] * pixel[row, 3] * pixel[row, 4]
@@ -143,7 +152,7 @@ def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out):
         out[count, 6], out[count, 7] = row, 1.0 if pixel[row, 6] < pixel[row, 7] else 0.0
         covered = False
         if trips > 1.0:
-            for i in range(count - 1, -1, -1):
+            for i in range(count - 1, base - 1, -1):
                 covered = out[i, 2] <= trips or not plan[at_plan, 5]
                 for column in (0, 1, 3, 4, 5):
                     covered = covered and out[i, column] <= out[count, column]
@@ -151,7 +160,7 @@ def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out):
                     break
         if not covered:
             count += 1
-    return count
+    return count - base
 
 
 @kernel
@@ -206,23 +215,18 @@ def beaten(tables, p, k, u, product, feed, feeds_wt, no_worse, copies, numbers, 
 
 
 @kernel
-def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, feeds_wt, fixed, keep):
+def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, fixed, keep):
     """Offer every tiling of one form, unrolling, group tile and triviality of C.
 
-    pixels, axis_k, axis_c: lists of `pixel_list` and `axis_list`; lengths: theirs, then the survivors so far. whole:
-    C is not cut. feeds_wt: whether the feed of weights matters. fixed: rows, no_worse, copies, numbers, rules and known of
-    `search`. keep: (envelope, nearby, found, codes).
+    pixels, axes: lists of `pixel_list` and `axis_list`; lengths: see `lists_of`. whole: C is not cut. feeds_wt: whether the
+    feed of weights matters. fixed: rows, no_worse, copies, numbers, rules and known of `search`. keep: (envelope, nearby, found,
+    codes).
     """
     rows, no_worse, copies, numbers, rules, known = fixed
     group, units = tables[0], copies.shape[0]
     envelope, nearby, found, codes = keep
-    g, g1, steps_g, buffers, last = (
-        group[gr, 0],
-        group[gr, 1] == 1.0,
-        group[gr, 2 + 2 * u],
-        numbers[BUFFERS],
-        rules[LAST_BIN],
-    )
+    g, g1, steps_g = group[gr, 0], group[gr, 1] == 1.0, group[gr, 2 + 2 * u]
+    buffers, last = numbers[BUFFERS], rules[LAST_BIN]
     in_on, wt_on, out_on = 1.0 - (resident & 1), 1.0 - (resident >> 1 & 1), 1.0 - (resident >> 2)
     shares_k, pass_wt, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
     out_width = numbers[OUT_ROOM] * out_on if whole else numbers[ACC_ROOM]
@@ -235,55 +239,55 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
     feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT] - feed_part
     for turn in range(lengths[0]):
         # Those that beat most come first: large tiles, but small ones where weights cost nothing to pass again.
-        i = turn if resident & 2 else lengths[0] - 1 - turn
+        i = lengths[4] + (turn if resident & 2 else lengths[0] - 1 - turn)
         cut = pixels[i, 2] > 1.0 or not g1
         inputs = in_on * numbers[IN_BYTES] * g * pixels[i, 0] * (1.0 if whole and not cut else buffers)
         wt_total = wt_on * numbers[ALL_WEIGHTS] * (pixels[i, 2] if pass_wt else 1.0)
         in_total = in_on * numbers[ALL_INPUTS] * pixels[i, 3]
         feed_p = feed_wt * pixels[i, 5] + feed_out
-        j = 0
-        while j < lengths[1]:
-            k, k1 = axis_k[j, 0], axis_k[j, 1] == 1.0
+        j = lengths[5]
+        while j < lengths[5] + lengths[1]:
+            k, k1 = axes[j, 0], axes[j, 1] == 1.0
             weights = wt_on * numbers[WT_BYTES] * g * k * (1.0 if g1 and k1 and whole else buffers)
             outputs = g * k * pixels[i, 1] * out_width
             if not whole and outputs <= numbers[ACCUMULATORS]:
                 outputs = 0.0
             elif out_on and (cut or not k1):
                 outputs *= buffers
-            base = in_total * (axis_k[j, 1] if shares_k else 1.0) + wt_total + out_total
+            base = in_total * (axes[j, 1] if shares_k else 1.0) + wt_total + out_total
             held = math.inf if form == PASSING else min(outputs, grain_out)
             passing, feeding = outputs + grain_in, outputs + grain_wt
-            product = axis_k[j, 2] * pixels[i, 4]
-            feed_k = feed_p + feed_in * axis_k[j, 3]
-            jump_k, j = int(axis_k[j, 5]), j + 1
+            product = axes[j, 2] * pixels[i, 4]
+            feed_k = feed_p + feed_in * axes[j, 3]
+            jump_k, j = int(axes[j, 5]), j + 1
             if units > 1 and jump_k == 0:
-                p, kr = int(pixels[i, 6]), int(axis_k[j - 1, 4])
+                p, kr = int(pixels[i, 6]), int(axes[j - 1, 4])
                 place = (u * rows[1] + p) * rows[2] + kr
                 if known[place] == 0:
                     worse = beaten(tables, p, kr, u, product, feed_k, feeds_wt, no_worse, copies, numbers, rules)
                     known[place] = 2 if worse else 1
                 if known[place] == 2:
                     continue
-            m = 0 if whole else 1
-            while m < (1 if whole else lengths[2]):
-                in_held, wt_held = inputs * axis_c[m, 0], weights * axis_c[m, 0]
+            m = lengths[6] + (0 if whole else 1)
+            while m < lengths[6] + (1 if whole else lengths[2]):
+                in_held, wt_held = inputs * axes[m, 0], weights * axes[m, 0]
                 footprint = min(held + (in_held + wt_held), passing + wt_held, feeding + in_held)
-                total = base + slope * (axis_c[m, 1] - 1.0)
+                total = base + slope * (axes[m, 1] - 1.0)
                 place = max(0, min(last, (np.float64(footprint).view(np.int64) >> 48) - 16367))
                 level, cycles = 0, 0.0
                 lost = place > 0 and envelope[0, place - 1] <= total
                 if not lost:
-                    shared = feed_k + feed_part * axis_c[m, 3]
-                    cycles = product * axis_c[m, 2] * steps_g + numbers[FILL]
+                    shared = feed_k + feed_part * axes[m, 3]
+                    cycles = product * axes[m, 2] * steps_g + numbers[FILL]
                     cycles = max(cycles, shared / numbers[LINK], (shared + total) / numbers[PORT])
                     level = level_of(cycles, numbers[LEAST])
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[LEVELS, 0])), place - 1] <= total
-                jump_c, m = int(axis_c[m, 5]), m + 1
+                jump_c, m = int(axes[m, 5]), m + 1
                 if jump_k > 0:
-                    j = jump_k if lost else j
+                    j = lengths[5] + jump_k if lost else j
                     break
                 if lost or jump_c > 0:
-                    m = jump_c if lost and jump_c > 0 else m
+                    m = lengths[6] + jump_c if lost and jump_c > 0 else m
                     continue
                 if level <= envelope[LEVELS, 0] and matched(nearby, level, place, footprint, total, cycles):
                     continue
@@ -293,8 +297,44 @@ def walk(tables, gr, pixels, axis_k, axis_c, lengths, form, u, whole, resident, 
                     stream = 0 if passing + wt_held <= feeding + in_held else 1
                 order = ORDER_OF[form] + (int(pixels[i, 7]) if swaps else 0)
                 code = ((u * 5 + order) * 4 + stream + 1) * rows[0] + gr
-                code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axis_k[j - 1, 4])
-                record(found, codes, lengths, footprint, total, cycles, code * rows[3] + int(axis_c[m - 1, 4]))
+                code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axes[j - 1, 4])
+                record(found, codes, lengths, footprint, total, cycles, code * rows[3] + int(axes[m - 1, 4]))
+
+
+@kernel
+def lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths):
+    """Set lengths[0:3] to the rows of the lists of pixel tiles, K and C for one unrolling and form, and lengths[4:7] to where
+    they begin; lengths[3] are the survivors so far.
+
+    lists: (float64[room, 8] of pixel tiles, float64[room, 6] of K and C, scratch, where, used). A list is made when first
+    asked for and found again by what matters in it: where[40 x unrollings, 2], begin and rows, -1 for those not made. used:
+    rows in use of the first two.
+    """
+    _, pixel, axis_k, axis_c = tables
+    pixels, axes, scratch, where, used = lists
+    longest = max(axis_k.shape[0], axis_c.shape[0])
+    if used[0] + pixel.shape[0] + 1 > pixels.shape[0] or used[1] + 4 * longest + 8 > axes.shape[0]:
+        used[0], used[1] = 0, 0  # begin anew
+        for slot in range(where.shape[0]):
+            where[slot, 0] = -1
+    slot = 40 * u + ((plan[at, 3] * 2 + plan[at, 4]) * 2 + plan[at, 5]) * 3 + plan[at, 6]
+    if where[slot, 0] < 0:
+        where[slot, 0], feed = used[0], rules[FEED_WT_RULE]
+        where[slot, 1] = pixel_list(pixel, needed, starts[u], starts[u + 1], u, plan, at, feed, pixels, used[0])
+        used[0] += where[slot, 1]
+    lengths[0], lengths[4] = where[slot, 1], where[slot, 0]
+    slot = 40 * u + 24 + plan[at, 8] * 4 + plan[at, 9] * 2 + plan[at, 10]
+    if where[slot, 0] < 0:
+        where[slot, 0], feed = used[1], 2 + 2 * u if rules[FEED_IN_RULE] == 0 else 1
+        where[slot, 1] = axis_list(axis_k, u, plan[at, 8], plan[at, 9], plan[at, 10], feed, scratch, axes, used[1])
+        used[1] += where[slot, 1]
+    lengths[1], lengths[5] = where[slot, 1], where[slot, 0]
+    slot = 40 * u + 32 + plan[at, 11] * 4 + plan[at, 12] * 2 + plan[at, 13]
+    if where[slot, 0] < 0:
+        where[slot, 0], feed = used[1], 2 + 2 * u if rules[FEED_OUT_RULE] == 1 else 1
+        where[slot, 1] = axis_list(axis_c, u, plan[at, 11], plan[at, 12], plan[at, 13], feed, scratch, axes, used[1])
+        used[1] += where[slot, 1]
+    lengths[2], lengths[6] = where[slot, 1], where[slot, 0]
 
 
 @kernel
@@ -305,11 +345,9 @@ def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbe
     tables: (group, pixel, axis_k, axis_c), rows: of each. plan: int64[forms, 14]: form, with C whole, with C cut, then
     what matters: pixel tiles 3-7, K 8-10, C 11-13. no_worse[v, u]: whether unrolling v takes no more steps and folds than u in
     any tile of groups and of C. known: int8[unrollings x P x K], whether a pair of tiles is beaten (1 no, 2 yes, 0 not asked
-    yet), the same for all sets of resident operands. lists: (pixels, K, C, scratch). keep: see `walk`.
+    yet), the same for all sets of resident operands. lists: see `lists_of`. keep: see `walk`.
     """
-    _, pixel, axis_k, axis_c = tables
     fixed = (rows, no_worse, copies, numbers, rules, known)
-    pixels, list_k, list_c, scratch = lists
     envelope, nearby, _, _ = keep
     for place in range(rules[LAST_BIN] + 1):
         envelope[0, place] = math.inf
@@ -317,19 +355,13 @@ def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbe
     envelope[LEVELS, 0] = 0.0
     lengths[3] = 0
     for u in range(copies.shape[0]):
-        steps = 2 + 2 * u
         for at in range(plan.shape[0]):
-            form = plan[at, 0]
-            lengths[0] = pixel_list(pixel, needed, starts[u], starts[u + 1], u, plan, at, rules[FEED_WT_RULE], pixels)
-            feed = steps if rules[FEED_IN_RULE] == 0 else 1
-            lengths[1] = axis_list(axis_k, u, plan[at, 8], plan[at, 9], plan[at, 10], feed, scratch, list_k)
-            feed = steps if rules[FEED_OUT_RULE] == 1 else 1
-            lengths[2] = axis_list(axis_c, u, plan[at, 11], plan[at, 12], plan[at, 13], feed, scratch, list_c)
+            lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths)
             for whole in range(2):
                 if plan[at, 2 - whole]:
                     for gr in range(rows[0]):
                         walk(
-                            tables, gr, pixels, list_k, list_c, lengths, form, u, whole, resident, plan[at, 7], fixed,
+                            tables, gr, lists[0], lists[1], lengths, plan[at, 0], u, whole, resident, plan[at, 7], fixed,
                             keep,
                         )  # fmt: skip
 

@@ -2,6 +2,8 @@
 beats.
 """
 
+import math
+
 from .jit import kernel
 
 
@@ -56,3 +58,86 @@ def keep_front(table, whole, out):
             out[count] = row
             count += 1
     return count
+
+
+@kernel
+def fold_cost(steps, load, longest, fold):
+    """Cycles of a fold that streams `steps` steps, as `folds.stream`. fold: (load, overhead, hidden); longest: 0 for none."""
+    pieces = max(1.0, math.ceil(steps / longest)) if longest > 0 else 1.0
+    if fold[2] > 0.0:
+        return pieces * (max(steps / pieces, load) + fold[1])
+    return steps + pieces * (load + fold[1])
+
+
+@kernel
+def pixel_rows(extents, sizes, counts, windows, units, longest, loads, fold, table, tiles, base, cost):
+    """Fill the table of all pixel tiles n x p x q (see `candidates`), their sizes, and for each the row of the smallest tile
+    with the same trips.
+
+    extents: N P Q. sizes: int64[3, most], rising, `counts` of each. windows: float64[2, most, 3] of the sizes of P and of Q.
+    units: int64[unrollings, 4], n p q and flat pixels. longest: int64[unrollings], 0: no accumulators to fill. fold: load,
+    overhead, hidden, and whether there are folds. cost: float64[rows, 5], what of a tile its bytes and footprint depend on.
+    """
+    row, flat = 0, True
+    for u in range(units.shape[0]):
+        flat = flat and units[u, 3] > 0
+    base_n, trips_n = 0, 0
+    for i in range(counts[0]):
+        n = sizes[0, i]
+        if (extents[0] + n - 1) // n != trips_n:
+            base_n, trips_n = i, (extents[0] + n - 1) // n
+        base_p, trips_p = 0, 0
+        for j in range(counts[1]):
+            p = sizes[1, j]
+            if (extents[1] + p - 1) // p != trips_p:
+                base_p, trips_p = j, (extents[1] + p - 1) // p
+            base_q, trips_q = 0, 0
+            for k in range(counts[2]):
+                q = sizes[2, k]
+                if (extents[2] + q - 1) // q != trips_q:
+                    base_q, trips_q = k, (extents[2] + q - 1) // q
+                tiles[row, 0], tiles[row, 1], tiles[row, 2] = n, p, q
+                base[row] = (base_n * counts[1] + base_p) * counts[2] + base_q
+                table[row, 0] = n * windows[0, j, 0] * windows[1, k, 0]
+                table[row, 1] = n * p * q
+                table[row, 2], table[row, 3], table[row, 4] = trips_n, trips_p, trips_q
+                table[row, 5] = extents[0] * windows[0, j, 1] * windows[1, k, 1]
+                table[row, 6] = extents[0] * windows[0, j, 2] * windows[1, k, 1]
+                table[row, 7] = extents[0] * windows[0, j, 1] * windows[1, k, 2]
+                cost[row, 0], cost[row, 1], cost[row, 3] = table[row, 0], table[row, 1], table[row, 5]
+                cost[row, 2] = table[row, 2] * table[row, 3] * table[row, 4]
+                cost[row, 4] = min(table[row, 6], table[row, 7])
+                tile_steps(extents, tiles, row, units, longest, loads, fold, flat, table)
+                row += 1
+
+
+@kernel
+def tile_steps(extents, tiles, row, units, longest, loads, fold, flat, table):
+    """Array steps and folds of a row of a pixel table, summed over the tiles, ragged ones included, for every unrolling."""
+    for u in range(units.shape[0]):
+        steps, folds = 0.0, 0.0
+        for corner in range(8):
+            times, items, pixels, p, q = 1.0, 1.0, 1, 1, 1
+            for axis in range(3):
+                size, trips = tiles[row, axis], table[row, 2 + axis]
+                if (corner >> (2 - axis)) & 1:  # the last tile
+                    size = extents[axis] - (int(trips) - 1) * size
+                else:
+                    times *= trips - 1.0
+                if axis == 0:
+                    items = float((size + units[u, 0] - 1) // units[u, 0])
+                elif axis == 1:
+                    p = size
+                else:
+                    q = size
+            if times == 0.0:
+                continue
+            if flat:
+                pixels = (p * q + units[u, 3] - 1) // units[u, 3]
+                one = items * pixels
+            else:
+                one = items * ((p + units[u, 1] - 1) // units[u, 1]) * ((q + units[u, 2] - 1) // units[u, 2])
+            steps += times * one
+            if fold[3] > 0.0:
+                folds += times * fold_cost(one, loads[u], longest[u], fold)
+        table[row, 8 + 2 * u], table[row, 9 + 2 * u] = steps, folds if fold[3] > 0.0 else steps
