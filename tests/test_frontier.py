@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import cache
+from simulator import cache, tiling
 from simulator.candidates import one_tile
 from simulator.errors import OptionError
 from simulator.kernels import onetile
@@ -178,6 +178,21 @@ def test_no_tiling_beats_it_where_many_unrollings_compete(
     monkeypatch.setitem(tables.__dict__, "no_worse", np.zeros_like(tables.no_worse))
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), points(found[resident]), strict=True):
+            assert one.tobytes() == other.tobytes()
+
+
+def test_lists_without_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("reduction",), ("out_channels",), ("out_channels", "pixels")
+    shape, spec = Shape((1, 1, 14, 9, 12, 11, 1, 1), plane=(14, 14)), ArraySpec(24, 3, 1, "weights", *words)
+    found = [points(frontier(shape, spec, resident)) for resident in range(8)]
+    tables = build_tables(shape, spec)
+    scratch = tiling._scratch(tables, 0)
+    longest = max(len(tables.axis_k), len(tables.axis_c))
+    short = [np.empty((len(tables.pixel) + 1, 8)), np.empty((4 * longest + 8, 6))]
+    monkeypatch.setattr(scratch, "lists", [*short, *scratch.lists[2:4], np.zeros(2, dtype=np.int64)])
+    monkeypatch.setattr(scratch, "_owner", None)
+    for resident in range(8):
+        for one, other in zip(points(frontier(shape, spec, resident, tables)), found[resident], strict=True):
             assert one.tobytes() == other.tobytes()
 
 

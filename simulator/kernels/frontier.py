@@ -237,16 +237,18 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
     feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
     feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
     feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT] - feed_part
+    begin, begin_k, begin_c = lengths[4], lengths[5], lengths[6]
+    end_k, end_c = begin_k + lengths[1], begin_c + (1 if whole else lengths[2])
     for turn in range(lengths[0]):
         # Those that beat most come first: large tiles, but small ones where weights cost nothing to pass again.
-        i = lengths[4] + (turn if resident & 2 else lengths[0] - 1 - turn)
+        i = begin + (turn if resident & 2 else lengths[0] - 1 - turn)
         cut = pixels[i, 2] > 1.0 or not g1
         inputs = in_on * numbers[IN_BYTES] * g * pixels[i, 0] * (1.0 if whole and not cut else buffers)
         wt_total = wt_on * numbers[ALL_WEIGHTS] * (pixels[i, 2] if pass_wt else 1.0)
         in_total = in_on * numbers[ALL_INPUTS] * pixels[i, 3]
         feed_p = feed_wt * pixels[i, 5] + feed_out
-        j = lengths[5]
-        while j < lengths[5] + lengths[1]:
+        j = begin_k
+        while j < end_k:
             k, k1 = axes[j, 0], axes[j, 1] == 1.0
             weights = wt_on * numbers[WT_BYTES] * g * k * (1.0 if g1 and k1 and whole else buffers)
             outputs = g * k * pixels[i, 1] * out_width
@@ -268,8 +270,8 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
                     known[place] = 2 if worse else 1
                 if known[place] == 2:
                     continue
-            m = lengths[6] + (0 if whole else 1)
-            while m < lengths[6] + (1 if whole else lengths[2]):
+            m = begin_c + (0 if whole else 1)
+            while m < end_c:
                 in_held, wt_held = inputs * axes[m, 0], weights * axes[m, 0]
                 footprint = min(held + (in_held + wt_held), passing + wt_held, feeding + in_held)
                 total = base + slope * (axes[m, 1] - 1.0)
@@ -284,10 +286,10 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[LEVELS, 0])), place - 1] <= total
                 jump_c, m = int(axes[m, 5]), m + 1
                 if jump_k > 0:
-                    j = lengths[5] + jump_k if lost else j
+                    j = begin_k + jump_k if lost else j
                     break
                 if lost or jump_c > 0:
-                    m = lengths[6] + jump_c if lost and jump_c > 0 else m
+                    m = begin_c + jump_c if lost and jump_c > 0 else m
                     continue
                 if level <= envelope[LEVELS, 0] and matched(nearby, level, place, footprint, total, cycles):
                     continue
