@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
-from numba.core.caching import FunctionCache
+from numba.core import caching, config
 
 
 def _probe(x):
@@ -45,7 +44,7 @@ class _Files:
 
     @functools.cached_property
     def _numbas(self) -> Any:
-        return FunctionCache(self._function)
+        return caching.FunctionCache(self._function)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The kernel compiled for these types, or None where it is not in the cache."""
@@ -64,9 +63,22 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     made = numba.njit(**options)(function)
-    if cache_works() and not getattr(config, "DISABLE_JIT", 0):
-        made._cache = _Files(function)  # where `cache=True` puts numba's own
+    if not cache_works() or getattr(config, "DISABLE_JIT", 0):
+        return made
+    if not _knows_numba(made):
+        return numba.njit(cache=True, **options)(function)
+    made._cache = _Files(function)  # where `cache=True` puts numba's own
     return made
+
+
+def _knows_numba(made: Any) -> bool:
+    """Whether this numba has what `_Files` relies on, which it promises to nobody; else its own way does, only slower."""
+    inner = getattr(caching, "FunctionCache", None)
+    return (
+        hasattr(made, "_cache")
+        and hasattr(inner, "_load_overload")
+        and hasattr(inner, "_guard_against_spurious_io_errors")
+    )
 
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
