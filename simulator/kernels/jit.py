@@ -25,7 +25,7 @@ def cache_works() -> bool:
     try:
         numba.njit(cache=True)(_probe)
     except RuntimeError:
-        if not getattr(config, "DISABLE_JIT", 0):
+        if not getattr(config, "DISABLE_JIT", False):
             sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
         return False
     return True
@@ -63,7 +63,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
     made = numba.njit(**options)(function)
-    if not cache_works() or getattr(config, "DISABLE_JIT", 0):
+    if not cache_works() or getattr(config, "DISABLE_JIT", False):
         return made
     if not _knows_numba(made):
         return numba.njit(cache=True, **options)(function)
@@ -83,7 +83,7 @@ def _knows_numba(made: Any) -> bool:
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
     """Whether any of the kernels has no entry in numba's disk cache, so that its first call will compile. Cheap."""
-    if getattr(config, "DISABLE_JIT", 0) or os.environ.get("ROOFTILE_QUIET"):
+    if getattr(config, "DISABLE_JIT", False) or os.environ.get("ROOFTILE_QUIET"):
         return False
     for dispatcher in dispatchers:
         stats = getattr(dispatcher, "stats", None)
