@@ -50,17 +50,18 @@ def assemble(
     total = _with_host(seen.sum(axis=0), wait_s)
     outer = cold.outer_bytes()
     executed = whole.macs_executed
+    charged = whole.macs_charged
     latency_s = cold.time_s + wait_s
     if limit is not None:
-        slower_s = max(latency_s, limit.least_s(float(executed), feed, float(outer.sum())))
-        parts[:, POWER] = (slower_s - latency_s) * limit.shares(whole.executed, fed, outer)
+        slower_s = max(latency_s, limit.least_s(charged, feed, float(outer.sum())))
+        parts[:, POWER] = (slower_s - latency_s) * limit.shares(whole.charged, fed, outer)
         seen[:, POWER] = parts[:, POWER]
         total[POWER], latency_s = slower_s - latency_s, slower_s
     steady_parts, steady_seen, steady_outer = parts, seen, float(steady.outer_bytes().sum())
     if steady is not cold:
         steady_parts, steady_seen, _, _, feed = layer_parts(steady, machine, has_dram)
     busy_s = max(steady.time_s, host_s)
-    period_s = busy_s if limit is None else max(busy_s, limit.least_s(float(executed), feed, steady_outer))
+    period_s = busy_s if limit is None else max(busy_s, limit.least_s(charged, feed, steady_outer))
     period, period_seen = (_with_host(rows.sum(axis=0), busy_s - steady.time_s) for rows in (steady_parts, steady_seen))
     period[POWER] = period_seen[POWER] = period_s - busy_s  # in place of what a single batch waits
     units = chip.macs * low.spec.rate
@@ -70,7 +71,7 @@ def assemble(
     compulsory = least_bytes - steady.kept_bytes
     lower = max(compute_s, max(0.0, least_bytes - cold.kept_bytes) * machine.byte_s)
     check(low, cold, steady, compute_s, compulsory * machine.byte_s)
-    outside = economics(chip, precision, low.batch, period_s, float(executed), feed, steady_outer)
+    outside = economics(chip, precision, low.batch, period_s, charged, feed, steady_outer)
     return Result(
         network=low.network,
         chip=chip.name,
@@ -99,11 +100,13 @@ def assemble(
 
 @dataclass(frozen=True)
 class _Whole:
-    """What a network does for a batch, whatever the schedule; executed: MACs of each step. Bytes."""
+    """What a network does for a batch, whatever the schedule; executed, charged: MACs of each step, and as their energy counts."""
 
     macs: int
     macs_executed: int
+    macs_charged: float
     executed: Floats
+    charged: Floats
     compulsory_bytes: float
     input_output_bytes: float
 
@@ -116,7 +119,9 @@ def _whole(pool: Pool, low: Lowered) -> _Whole:
         known[low.batch] = _Whole(
             low.macs,
             sum(executed),
+            float(sum(row.macs_charged for row in low.rows)),
             np.array(executed, dtype=np.float64),
+            np.array([float(row.macs_charged) for row in low.rows]),
             low.compulsory_bytes,
             low.input_output_bytes,
         )

@@ -4,6 +4,7 @@ The tables are what the kernels of `kernels.frontier` read; `one_tile` makes the
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,9 @@ class Shape:
     holds_weights: bool = False
     """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
 
+    context: int = 0
+    """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
+
     @property
     def step_extents(self) -> tuple[int, ...]:
         """G N K C P Q R S of one step: what can run side by side."""
@@ -58,11 +62,9 @@ class Shape:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of the loop nest."""
-        product = 1
-        for extent in self.extents:
-            product *= extent
-        return product
+        """Multiply-accumulates of the loop nest, and of the second product where there is one."""
+        product = math.prod(self.extents)
+        return product + product // self.extents[3] * self.context
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
-from simulator.graph.fuse import Step, fuse
+from simulator.graph.fuse import Step, Steps, fuse
 from simulator.graph.layer import WEIGHTED, Layer
+from simulator.graph.merge import merge
 from simulator.tiling import Shape
-from simulator.units import CACHE_SHARE
+from simulator.units import CACHE_SHARE, GPU_RECTIFIED_ENERGY
 from simulator.unrolling import ArraySpec
 
 BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
@@ -52,6 +53,13 @@ class Row:
     """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
     loop: str = ""
     """Loop in which steps of this row and of others take turns."""
+    rectified: bool = False
+    """Whether the inputs of a product on a GPU come through a ReLU."""
+
+    @property
+    def macs_charged(self) -> float:
+        """MACs as their energy is counted: on a GPU, zeros of a ReLU toggle less."""
+        return self.macs_executed * (GPU_RECTIFIED_ENERGY if self.rectified else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         double_buffered=chip.schedule.overlap != "none",
         kind=array.kind,
         lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        async_copies=array.async_copies,
     )
 
 
@@ -168,6 +177,8 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     width = BITS[precision] / 8.0
     acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
     fused = fuse(graph, chip.vector.fuses)
+    if spec.kind == "sm":
+        fused = merge(fused, "attention" in chip.vector.fuses)
     if chip.schedule.placement == "space":
         _check_no_steps(graph, chip)
     winograd = 0.0
@@ -175,6 +186,8 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
         winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
     own = {str(kind): each for kind, each in chip.vector.operations.items()}
     rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector.lanes, own) for step in fused.steps)
+    if spec.kind == "sm":
+        rows = _rectified(rows, fused)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
@@ -186,6 +199,13 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
         spec=spec,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
     )
+
+
+def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
+    """Rows whose inputs come through a ReLU marked: every step that writes them ends with one."""
+    ends = [(step.layer, *step.fused)[-1].kind == "relu" for step in fused.steps]
+    zeros = [bool(t.producers) and all(ends[step] for step in t.producers) for t in fused.tensors]
+    return tuple(replace(row, rectified=row.inputs >= 0 and zeros[row.inputs]) for row in rows)
 
 
 def _check_no_steps(graph: Graph, chip: Architecture) -> None:
@@ -213,6 +233,8 @@ def _row(
     executed = 0
     if layer.is_compute:
         shape = layer_shape(layer, batch, width, acc_width, output_bytes, winograd)
+        if step.second is not None:
+            shape = replace(shape, context=step.second.out_channels)
         executed = shape.macs
     table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
     stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
@@ -221,7 +243,7 @@ def _row(
         kind=layer.kind,
         fused=tuple(f.name for f in step.fused),
         shape=shape,
-        macs=layer.macs * batch,
+        macs=(layer.macs + (step.second.macs if step.second else 0)) * batch,
         macs_executed=executed,
         vector_operations=operations,
         inputs=step.inputs[0].tensor if tiled and step.inputs else -1,

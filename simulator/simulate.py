@@ -80,8 +80,8 @@ def _limited(limit: PowerLimit | None, low: Lowered) -> Callable[[Plan], float] 
     """Gives the least time of a schedule under a power limit. [s]"""
     if limit is None:
         return None
-    executed = float(sum(row.macs_executed for row in low.rows))
-    return lambda plan: limit.least_s(executed, fed_bytes(plan), float(plan.outer_bytes().sum()))
+    charged = float(sum(row.macs_charged for row in low.rows))
+    return lambda plan: limit.least_s(charged, fed_bytes(plan), float(plan.outer_bytes().sum()))
 
 
 def _in_space(

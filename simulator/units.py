@@ -38,18 +38,39 @@ ports at 300 MHz. Global: no chip has its own.
 CACHE_SHARE = 0.5
 """Share of a cache that serves as SRAM [-]; the rest holds what streams through it. From BERT on an A100."""
 
-GPU_ARRAY_EFFICIENCY = 0.8
-"""Share of its MAC rate that a multiprocessor reaches within a thread block [-]. Fitted, as the three below, on BERT base
-and large on an A100 and a T4 (TensorRT 10.11 and 8.0, 160 rows) and ResNet-50 at batch 1 on both."""
+GPU_ARRAY_EFFICIENCY, GPU_ARRAY_EFFICIENCY_ASYNC = 0.7, 0.9
+"""Share of its MAC rate that a multiprocessor reaches within a thread block [-]: where every copy to the shared memory passes
+registers, and where copies run beside the threads. Fitted, as all that follow and have no source, on BERT base and large on
+an A100, a T4 and a V100 and on the convolutions of MLPerf on an A100 and a T4 (docs/model_gpu.md)."""
 
-GPU_L2_EFFICIENCY = 0.7
-"""Share of the nominal bandwidth of a GPU's shared cache that thread blocks reach [-]."""
+GPU_KERNEL_CYCLES = 10_000
+"""Further cycles before the first round of a kernel where copies to the shared memory pass registers."""
 
-GPU_BLOCK_CYCLES = 3000
+GPU_ROUND_CYCLES = 3500
 """Cycles of a multiprocessor to start a round of thread blocks, fetch their first operands and write their outputs."""
 
-GPU_STEP_CYCLES = 800
-"""Cycles that a thread block needs at least for one step through the reduction: the way to the shared cache and back."""
+GPU_STEP_CYCLES = 300
+"""Cycles that a thread block needs at least for one step through the reduction: the way to the shared cache and back. 190 to
+260 were measured for the way alone (Z. Jia et al., arXiv 1804.06826 and 1903.07486)."""
+
+GPU_L2_EFFICIENCY = 0.75
+"""Share of the nominal bandwidth of a GPU's shared cache that thread blocks reach [-]: 0.69 on a V100, 0.78 on a T4 (Jia)."""
+
+GPU_LANE_EFFICIENCY = 0.35
+"""Share of one MAC a cycle that a vector lane reaches in a depthwise convolution: it loads and counts between products [-]."""
+
+GPU_SOFTMAX_CYCLES = 20
+"""Cycles of a vector lane for one score of attention inside its kernel: scale, maximum, exponential, sum, conversion."""
+
+GPU_ATTENTION_ROWS = 512
+"""Longest sequence that one thread block takes whole in attention: the longest for which TensorRT has such kernels."""
+
+GPU_ATTENTION_PART = 64
+"""Queries of a thread block in attention over longer sequences."""
+
+GPU_RECTIFIED_ENERGY = 0.75
+"""Energy of a MAC whose input comes through a ReLU, over that of others [-]: half its inputs are zero and toggle little. Fitted
+on the convolutions of MLPerf on a T4 and an A100; that zeros cost an A100 less power is measured (H. He, 2024)."""
 
 GPU_STEP_BYTES = 64
 """Bytes of the reduction, for each row and column of a block, that one step fetches: two sectors of 32 bytes."""

@@ -60,6 +60,8 @@ class ArraySpec:
     """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
     lanes: float = 0.0
     """Vector lanes, for layers that a multiprocessor runs on them."""
+    async_copies: bool = False
+    """Whether copies to the shared memory of a multiprocessor pass no registers."""
     element_grain: bool = False
     """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
 

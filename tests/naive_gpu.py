@@ -4,13 +4,16 @@ import itertools
 
 BLOCKS = [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (64, 32), (32, 64)]
 REGISTERS = 131_072
-STEP_BYTES, STEP_CYCLES, START_CYCLES, SHARE, CACHE = 64, 800, 3000, 0.8, 0.7
+STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES, SOFTMAX = 64, 300, 3500, 0.75, 0.35, 20
+SHARE = {False: 0.7, True: 0.9}  # by whether copies to the shared memory pass no registers
+KERNEL_CYCLES = {False: 10_000, True: 0}
 
 
-def walk(extents, width, out_width, chip, block, parts):
+def walk(extents, width, out_width, chip, block, parts, free=False):
     """(on-chip cycles, feed bytes) of one choice; None where a part of the reduction would be empty.
 
-    extents: G N K C P Q R S. chip: multiprocessors, MACs a cycle of one, bytes a cycle of link and cache.
+    extents: G N K C P Q R S. chip: multiprocessors, MACs a cycle of one, bytes a cycle of link and cache. free: copies to
+    the shared memory pass no registers.
     """
     g, n, k, c, p, q, r, s = extents
     count, macs, link, port = chip
@@ -36,24 +39,44 @@ def walk(extents, width, out_width, chip, block, parts):
         time = 0.0
         for first in range(0, len(blocks), together):
             beside = blocks[first : first + together]
-            busy = sum(block[0] * block[1] * steps * step / (macs * SHARE) for steps in beside)
-            time += max(busy, max(beside) * STEP_CYCLES) + START_CYCLES
+            busy = sum(block[0] * block[1] * steps * step / (macs * SHARE[free]) for steps in beside)
+            time += max(busy, max(beside) * STEP_CYCLES) + ROUND_CYCLES
         longest = max(longest, time)
+    longest += KERNEL_CYCLES[free]
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def best(extents, width, out_width, chip, lanes, plane):
+def attention(extents, context, width, out_width, chip, lanes, free=False):
+    """(on-chip cycles, feed bytes) of softmax(Q K') V: heads as groups, queries as pixels, keys as output channels."""
+    g, n, k, c, p, q, _, _ = extents
+    count, macs, link, port = chip
+    queries = n * p * q
+    size = queries if queries <= 512 else 64
+    own = [[] for _ in range(count)]
+    feed = g * queries * k * out_width
+    for turn, _ in enumerate(itertools.product(range(g), range(0, queries, size))):
+        own[turn % count].append((size * k * c + size * k * context, size * k))
+        feed += (size * c + k * c + k * context) * width  # queries, keys, values
+    together = max(1, REGISTERS // (size * context * 4))
+    longest = 0.0
+    for blocks in own:
+        time = sum(products / (macs * SHARE[free]) + scores * SOFTMAX / (lanes / count) for products, scores in blocks)
+        longest = max(longest, time + sum(ROUND_CYCLES for _ in range(0, len(blocks), together)))
+    return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
+
+
+def best(extents, width, out_width, chip, lanes, plane, free=False):
     """(fewest cycles, least feed of these) over the whole list."""
     found = []
     for block in BLOCKS:
         for parts in (1, 2, 4):
-            one = walk(extents, width, out_width, chip, block, parts)
+            one = walk(extents, width, out_width, chip, block, parts, free)
             if one is not None:
                 found.append(one)
     g, n, k, c, p, q, r, s = extents
     if c == k == 1 or n == p == q == 1:
         feed = g * (n * c * plane[0] * plane[1] + k * c * r * s) * width + g * n * p * q * k * out_width
         macs = g * n * p * q * k * c * r * s
-        cycles = max(macs / lanes, macs / (chip[0] * chip[1])) + START_CYCLES
+        cycles = max(macs / (lanes * LANES), macs / (chip[0] * chip[1])) + ROUND_CYCLES + KERNEL_CYCLES[free]
         found.append((max(cycles, feed / (chip[2] * CACHE), feed / (chip[3] * CACHE)), feed))
     return min(found)

@@ -42,7 +42,12 @@ def test_the_constants_are_those_of_the_program():
         "streamed DRAM": DRAM_STREAMED_EFFICIENCY,
         "GPU array": units.GPU_ARRAY_EFFICIENCY,
         "GPU L2": units.GPU_L2_EFFICIENCY,
-        "GPU round": units.GPU_BLOCK_CYCLES,
+        "GPU array, asynchronous": units.GPU_ARRAY_EFFICIENCY_ASYNC,
+        "GPU round": units.GPU_ROUND_CYCLES,
+        "GPU kernel": units.GPU_KERNEL_CYCLES,
+        "GPU softmax": units.GPU_SOFTMAX_CYCLES,
+        "GPU lanes": units.GPU_LANE_EFFICIENCY,
+        "GPU rectified": units.GPU_RECTIFIED_ENERGY,
         "GPU step": units.GPU_STEP_CYCLES,
         "cache": machine_of(cached).capacity_bytes / cached.sram.capacity_bytes,
     }

@@ -34,6 +34,7 @@ def test_blocks_are_those_of_the_slow_twin():
     for _ in range(150):
         width = rng.choice([1, 2])
         count, macs, lanes = rng.choice([1, 3, 40]), rng.choice([256, 1024]), rng.choice([64, 2560])
+        free = rng.random() < 0.5
         link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
         if rng.random() < 0.2:
             g, k, c = rng.randint(2, 64), 1, 1
@@ -51,10 +52,10 @@ def test_blocks_are_those_of_the_slow_twin():
         )
         sets = {
             "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
-            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes,
+            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
         }  # fmt: skip
         spec = array_spec(load_chip("t4", set=sets), "int8")
-        cycles, _ = naive_gpu.best(shape.extents, width, width, (count, macs, link, port), lanes, (p, q))
+        cycles, _ = naive_gpu.best(shape.extents, width, width, (count, macs, link, port), lanes, (p, q), free)
         found = frontier(shape, spec)
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape

@@ -150,6 +150,8 @@ class Array(Model):
     """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
     pass_overhead_cycles: Cycles = 0
     """Cycles lost at the start of every pass over the array."""
+    async_copies: bool = False
+    """Of a multiprocessor: copies from memory to its shared memory pass no registers and need no thread to wait."""
 
     @model_validator(mode="before")
     @classmethod
@@ -161,6 +163,8 @@ class Array(Model):
 
     @model_validator(mode="after")
     def _of_kind(self) -> Self:
+        if self.kind != "sm" and self.async_copies:
+            raise fault("async_copies", "must be left out where kind is grid")
         if self.kind == "sm":
             for name in _OF_GRIDS:
                 if getattr(self, name) != type(self).model_fields[name].default:

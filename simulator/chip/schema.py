@@ -32,6 +32,7 @@ Fused = Literal[
     "local_norm",
     "concat",
     "resize",
+    "attention",
 ]
 
 
@@ -241,6 +242,8 @@ class Architecture(Model):
     @model_validator(mode="after")
     def _of_a_gpu(self) -> Self:
         if self.array is None or self.array.kind != "sm":
+            if "attention" in self.vector.fuses:
+                raise fault("vector.fuses", "'attention' must be left out where array.kind is not sm")
             return self
         wanted = {
             "sram.managed": (self.sram.managed, "cache"),

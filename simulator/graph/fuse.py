@@ -40,6 +40,8 @@ class Step:
     extra: tuple[Read, ...]
     output: int
     output_elements: int
+    second: Layer | None = None
+    """A second product in the same kernel, of the softmax of the first with values (attention); see `graph.merge`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _cached(row: Row, low: Lowered) -> tuple[int, float]:
     if row.inputs >= 0:
         beside += min(touched_bytes(row.shape), row.input_bytes) * low.missed(row.inputs)
     if row.weights >= 0:
-        return INPUTS | OUTPUTS | WEIGHTS, beside + low.tensor_bytes[row.weights] * low.missed(row.weights)
+        return INPUTS | OUTPUTS | WEIGHTS, beside + _second_bytes(row, low) * low.missed(row.weights)
     if row.shape.steps == 1:
         return INPUTS | OUTPUTS, beside
     # Further steps find in the cache what of the loop's weights it has room for.
@@ -172,6 +172,14 @@ def _cached(row: Row, low: Lowered) -> tuple[int, float]:
     missed = max(0.0, 1.0 - low.cached_bytes / turns) if turns > 0.0 else 0.0
     again = (row.shape.steps - 1) * row.weight_bytes * missed
     return INPUTS | OUTPUTS | WEIGHTS, beside + row.weight_bytes + again
+
+
+def _second_bytes(row: Row, low: Lowered) -> float:
+    """Bytes of the second activation of a product: its part of a tensor that it may share with others."""
+    if row.shape is None:
+        return low.tensor_bytes[row.weights]
+    g, _, k, c, _, _, r, s = row.shape.extents
+    return min(low.tensor_bytes[row.weights], row.shape.weight_width * g * k * c * r * s)
 
 
 def _in_cache(row: Row, low: Lowered) -> float:

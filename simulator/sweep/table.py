@@ -141,9 +141,9 @@ class _Limited:
         q = priced(quantities(chip), chip, columns, count)
         parts = silicon(q, fit())
         power = powers(q, parts, covered_mm2(q, parts))
-        executed = np.full(count, float(sum(row.macs_executed for row in pool.low.rows)))
+        charged = np.full(count, float(sum(row.macs_charged for row in pool.low.rows)))
         cold, steady = (
-            power.limited_s(float(chip.power_limit_w), variant.precision, executed, feed, outer)
+            power.limited_s(float(chip.power_limit_w), variant.precision, charged, feed, outer)
             for feed, outer in (
                 (answers.cold_feed_bytes, answers.outer_bytes),
                 (answers.feed_bytes, answers.steady_outer_bytes),
@@ -216,7 +216,7 @@ def _rates(
         "dram_bytes": answers.outer_bytes,
         "load_bytes": answers.kept_bytes,
         "_period_s": period_s,
-        "_executed": np.full(count, float(executed)),
+        "_charged": np.full(count, float(sum(row.macs_charged for row in low.rows))),
         "_feed": feed,
         "_outer": answers.steady_outer_bytes,
         "_tops": chip.macs * low.spec.rate * clock_hz * OPERATIONS_PER_MAC / 1e12,
@@ -258,7 +258,7 @@ def _economics(
         return
     power = _cost(block, rows, chip, q, columns, found, runs)
     run = power.energy(
-        variant.precision, found["_executed"], found["_feed"] + found["_outer"], found["_feed"], found["_outer"],
+        variant.precision, found["_charged"], found["_feed"] + found["_outer"], found["_feed"], found["_outer"],
         found["_period_s"],
     )  # fmt: skip
     found["power_w"] = run.average_w

@@ -1,0 +1,157 @@
+"""Kernels of a GPU's inference library: products that share their inputs run as one, and so does attention.
+
+Both are what TensorRT does: "horizontal fusion" of convolutions or dense layers with equal parameters and the same input,
+and kernels for softmax(Q K') V that keep the scores on the chip.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from simulator.graph.fuse import Read, Step, Steps, Tensor
+
+MERGED = frozenset({"conv", "dense"})
+"""Kinds of which those with equal parameters and the same input run as one."""
+
+
+def merge(steps: Steps, attention: bool) -> Steps:
+    """Steps of which equal ones with the same input are one; with `attention`, so are its two products and softmax.
+
+    What merged steps write is one tensor; merged layers are told among the fused ones.
+    """
+    found, same = _siblings(steps)
+    if attention:
+        found = _attention(found, _readers(found, same), same)
+    return _numbered(steps, found, same)
+
+
+def _siblings(steps: Steps) -> tuple[list[Step], dict[int, int]]:
+    """Steps with equal ones with the same input in the place of the first, and the tensor that each tensor is part of."""
+    first: dict[tuple[object, ...], int] = {}
+    found: list[Step] = []
+    same = {number: number for number in range(len(steps.tensors))}
+    for step in steps.steps:
+        key = _key(step, steps.tensors)
+        if key is None or key not in first:
+            if key is not None:
+                first[key] = len(found)
+            found.append(step)
+            continue
+        head = found[first[key]]
+        same[step.output] = head.output
+        found[first[key]] = replace(
+            head,
+            layer=replace(head.layer, out_channels=head.layer.out_channels + step.layer.out_channels),
+            fused=(*head.fused, step.layer, *step.fused),
+            output_elements=head.output_elements + step.output_elements,
+        )
+    return found, same
+
+
+def _key(step: Step, tensors: Sequence[Tensor]) -> tuple[object, ...] | None:
+    """What steps must share to be merged; None for one that cannot be."""
+    layer, output = step.layer, tensors[step.output]
+    if layer.kind not in MERGED or layer.groups > 1 or layer.steps > 1 or step.extra or len(output.producers) > 1:
+        return None
+    shape = replace(layer, name="", out_channels=1, has_bias=False)
+    return (shape, step.inputs, tuple(fused.kind for fused in step.fused), bool(output.readers))
+
+
+def _readers(steps: Sequence[Step], same: dict[int, int]) -> dict[int, list[int]]:
+    """Tensor -> numbers of the steps that read it, once for every read."""
+    found: dict[int, list[int]] = {}
+    for number, step in enumerate(steps):
+        for read in _reads(step):
+            found.setdefault(same[read.tensor], []).append(number)
+    return found
+
+
+def _reads(step: Step) -> tuple[Read, ...]:
+    """All that a step reads."""
+    return (*step.inputs, *((step.weights,) if step.weights else ()), *step.extra)
+
+
+def _attention(steps: Sequence[Step], readers: dict[int, list[int]], same: dict[int, int]) -> list[Step]:
+    """Steps with softmax(Q K') V as one, in the place of the first product."""
+    gone: set[int] = set()
+    found: list[Step] = []
+    for number, step in enumerate(steps):
+        if number in gone:
+            continue
+        chain = _chain(steps, readers, same, number)
+        gone.update(chain or ())
+        found.append(step if chain is None else _as_one(step, steps[chain[0]], steps[chain[1]]))
+    return found
+
+
+def _as_one(first: Step, softmax: Step, second: Step) -> Step:
+    """A product, the softmax of its outputs and the product of that with values, which are read beside."""
+    values = (second.weights,) if second.weights else ()
+    return replace(
+        first,
+        fused=(*first.fused, softmax.layer, second.layer, *second.fused),
+        extra=(*first.extra, *values, *second.extra),
+        output=second.output,
+        output_elements=second.output_elements,
+        second=second.layer,
+    )
+
+
+def _chain(
+    steps: Sequence[Step], readers: dict[int, list[int]], same: dict[int, int], number: int
+) -> tuple[int, int] | None:
+    """Numbers of the softmax and of the second product behind a first one that alone feeds them; None without."""
+
+    def only_reader(step: Step) -> int | None:
+        read_by = readers.get(same[step.output], [])
+        return read_by[0] if len(read_by) == 1 else None
+
+    first = steps[number]
+    if first.layer.kind != "matmul" or first.layer.steps > 1:
+        return None
+    middle = only_reader(first)
+    if middle is None or steps[middle].layer.kind != "softmax" or len(_reads(steps[middle])) > 1:
+        return None
+    last = only_reader(steps[middle])
+    if last is None or steps[middle].fused:
+        return None
+    second = steps[last]
+    if second.layer.kind != "matmul" or second.inputs[0].tensor != steps[middle].output:
+        return None
+    rows = [(s.layer.groups, s.layer.out_height * s.layer.out_width) for s in (first, second)]
+    fits = rows[0] == rows[1] and second.layer.in_channels == first.layer.out_channels
+    return (middle, last) if fits else None
+
+
+def _numbered(before: Steps, steps: Sequence[Step], same: dict[int, int]) -> Steps:
+    """The steps with what they read and write numbered anew; what nothing writes or reads any more is gone."""
+    read_by = _readers(steps, same)
+    kept = [
+        number
+        for number, tensor in enumerate(before.tensors)
+        if same[number] == number and (not tensor.producers or any(same[s.output] == number for s in steps))
+    ]
+    new = {number: place for place, number in enumerate(kept)}
+
+    def renumber(read: Read) -> Read:
+        return replace(read, tensor=new[same[read.tensor]])
+
+    done = tuple(
+        replace(
+            step,
+            inputs=tuple(map(renumber, step.inputs)),
+            weights=renumber(step.weights) if step.weights else None,
+            extra=tuple(map(renumber, step.extra)),
+            output=new[same[step.output]],
+        )
+        for step in steps
+    )
+    tensors = tuple(
+        Tensor(
+            before.tensors[number].name,
+            sum(t.elements for other, t in enumerate(before.tensors) if same[other] == number),
+            tuple(place for place, step in enumerate(done) if step.output == new[number]),
+            tuple(dict.fromkeys(read_by.get(number, ()))),
+        )
+        for number in kept
+    )
+    return Steps(done, tensors)

@@ -1,0 +1,196 @@
+"""What of a GPU's network runs as one kernel: products with the same input, attention; and zeros that cost less energy."""
+
+import random
+from dataclasses import replace
+
+import naive_gpu
+import pytest
+from test_sweep_engine import check_equal
+
+from simulator import load_chip, load_network, simulate, sweep
+from simulator.blocks import ATTENTION, frontier
+from simulator.candidates import Shape
+from simulator.errors import ChipError
+from simulator.graph.build import NetworkBuilder
+from simulator.lowering import array_spec, lower
+from simulator.units import GPU_RECTIFIED_ENERGY
+
+T4, V100 = "t4", "v100"
+
+
+def encoder(rows=48, mask=False, own_scores=False):
+    """One encoder layer of two heads; a mask on the scores, or a second reader of them."""
+    net = NetworkBuilder("encoder")
+    x = net.dense(net.input(32, rows, 1), 32, name="first")
+    query, key, value = (net.dense(x, 32, name=part) for part in ("query", "key", "value"))
+    scores = net.matmul(query, key, heads=2, transposed=True, name="scores")
+    if mask:
+        scores = net.vector("mul", scores, net.vector("sigmoid", scores, name="gate"), name="mask")
+    if own_scores:
+        net.vector("relu", scores, name="shown")
+    context = net.matmul(net.vector("softmax", scores, name="softmax"), value, heads=2, name="context")
+    y = net.dense(context, 32, name="projection")
+    net.vector("layer_norm", net.add(y, x, name="sum"), name="norm")
+    return net.build()
+
+
+def names(graph, chip):
+    return [(row.name, *row.fused) for row in lower(graph, load_chip(chip)).rows]
+
+
+def test_an_encoder_is_five_kernels_where_attention_fuses_and_seven_where_not():
+    assert names(encoder(), T4) == [
+        ("first",), ("query", "key", "value"), ("scores", "softmax", "context"), ("projection", "sum"), ("norm",),
+    ]  # fmt: skip
+    assert names(encoder(), V100) == [
+        ("first",), ("query", "key", "value"), ("scores",), ("softmax",), ("context",), ("projection", "sum"), ("norm",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("chip", [T4, V100])
+def test_merging_changes_no_work(chip):
+    graph = encoder()
+    low = lower(graph, load_chip(chip), batch=3)
+    layers = [data["layer"] for _, data in graph.nodes(data=True)]
+    assert low.macs == 3 * sum(layer.macs for layer in layers)
+    assert sum(row.macs_executed for row in low.rows) == low.macs
+    assert sum(row.weight_bytes for row in low.rows) == sum(
+        layer.weight_elements for layer in layers if layer.kind == "dense"
+    )
+    # What is read of the tensor of queries, keys and values is all of it, once.
+    merged = next(row for row in low.rows if row.name == "query")
+    assert low.tensor_bytes[merged.output] == merged.output_bytes == 3 * 3 * 48 * 32
+    assert low.tensor_producers[merged.output] == (1,)
+    assert sum(row.vector_operations for row in low.rows) == 3 * sum(layer.vector_operations for layer in layers)
+
+
+def test_the_scores_of_a_fused_attention_never_leave_the_chip():
+    chip = load_chip(T4, set={"sram.capacity_mib": 0.001})  # everything misses
+    rows = 512
+    apart = load_chip(T4, set={"sram.capacity_mib": 0.001, "vector.fuses": ["add"]})
+    one, three = (simulate(encoder(rows), machine, gains=False).dram_bytes for machine in (chip, apart))
+    scores = 2 * rows * rows
+    room = 4 * 0.0005 * 2**20  # what the cache keeps of each tensor, written and read
+    assert three - one == pytest.approx(4 * scores, abs=room)
+
+
+def test_no_attention_where_others_read_its_scores():
+    assert ("scores",) in names(encoder(own_scores=True), T4)
+    assert ("scores",) in names(encoder(mask=True), T4)
+
+
+def test_attention_is_that_of_the_slow_twin():
+    rng = random.Random(11)
+    for _ in range(60):
+        count, macs, lanes = rng.choice([1, 3, 40]), rng.choice([256, 1024]), rng.choice([64, 2560])
+        link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
+        free, width = rng.random() < 0.5, rng.choice([1, 2])
+        heads, depth, context = rng.randint(1, 90), rng.choice([32, 64]), rng.choice([32, 64, 80])
+        queries, keys = rng.choice([1, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
+        shape = Shape(
+            (heads, 1, keys, depth, queries, 1, 1, 1), in_width=width, weight_width=width,
+            out_width=width * context / keys, context=context,
+        )  # fmt: skip
+        sets = {
+            "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
+            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
+        }  # fmt: skip
+        found = frontier(shape, array_spec(load_chip(T4, set=sets), "int8"))
+        chip = (count, macs, link, port)
+        cycles, _ = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free)
+        assert found.codes.tolist() == [ATTENTION]
+        assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        assert shape.macs == heads * queries * keys * (depth + context)
+
+
+def test_what_is_merged_and_what_not():
+    net = NetworkBuilder("branches")
+    x = net.conv(net.input(16, 20, 20), 16, 3, padding=1, name="stem")
+    plain, relu = net.conv(x, 8, 1, name="plain"), net.conv(x, 8, 1, activation="relu", name="relu1")
+    wide, apart = net.conv(x, 24, 1, name="wide"), net.conv(x, 8, 1, stride=2, name="strided")
+    grouped = net.conv(x, 16, 1, groups=4, name="grouped")
+    for number, value in enumerate((plain, relu, wide, apart, grouped)):
+        net.conv(value, 8, 1, name=f"reader{number}")
+    net.conv(x, 8, 1, name="leaves")  # an output of the network is no part of a tensor that is read again
+    joined = names(net.build(), T4)
+    assert ("plain", "wide") in joined
+    assert [name for name, *others in joined if others] == ["plain", "relu1"]
+    assert {("strided",), ("grouped",), ("leaves",)} <= set(joined)
+    heads = [row for row in names(load_network("ssd_mobilenet_v1"), T4) if row[0].startswith("head")]
+    assert heads == [(f"head{n}_boxes", f"head{n}_classes") for n in range(1, 7)]
+
+
+def test_other_chips_merge_nothing():
+    chip = load_chip("example_edge", set={"vector.fuses": ["add"]})
+    assert ("query",) in [(row.name, *row.fused) for row in lower(encoder(), chip).rows]
+
+
+def test_inputs_that_come_through_a_relu_cost_less_energy():
+    net = NetworkBuilder("rectified")
+    x = net.conv(net.input(16, 20, 20), 16, 3, padding=1, activation="relu", name="first")
+    net.conv(net.conv(x, 16, 3, padding=1, name="second"), 16, 3, padding=1, name="third")
+    graph = net.build()
+    rows = lower(graph, load_chip(T4)).rows
+    assert [row.rectified for row in rows] == [False, True, False]
+    assert [row.macs_charged / row.macs_executed for row in rows] == [1.0, GPU_RECTIFIED_ENERGY, 1.0]
+    result = simulate(graph, T4)
+    each = 400 * 16 * 16 * 9
+    per_mac = simulate(encoder(), T4).energy["mac_j"] / lower(encoder(), load_chip(T4)).macs  # nothing rectified
+    assert result.energy["mac_j"] == pytest.approx((2 + GPU_RECTIFIED_ENERGY) * each * per_mac, rel=1e-12)
+    assert result.macs_executed == 3 * each
+    assert not any(row.rectified for row in lower(graph, load_chip("example_edge")).rows)
+
+
+def test_the_power_limit_counts_the_zeros_of_a_relu():
+    graphs = []
+    for activation in ("relu", "sigmoid"):
+        net = NetworkBuilder("deep")
+        x = net.input(64, 56, 56)
+        for _ in range(4):
+            x = net.conv(x, 64, 3, padding=1, activation=activation)
+        graphs.append(net.build())
+    chip = load_chip(T4, set={"power_limit_w": 10})
+    relu, other = (simulate(graph, chip, 64) for graph in graphs)
+    assert relu.bound_by == other.bound_by == "power"
+    assert relu.throughput_per_s > 1.1 * other.throughput_per_s
+
+
+def test_copies_that_pass_no_registers_are_never_slower():
+    for batch in (1, 64):
+        slow, fast = (
+            simulate("resnet50", load_chip("a100", set={"array.async_copies": free}), batch) for free in (False, True)
+        )
+        assert fast.latency_s < slow.latency_s
+
+
+@pytest.mark.parametrize("fuses", [["add", "attention"], ["add"]])
+def test_points_of_a_sweep_equal_simulate(fuses):
+    chip = load_chip(T4, set={"vector.fuses": fuses})
+    vary = {
+        "batch": [1, 32], "precision": ["int8", "fp16"], "sram.capacity_mib": [0.05, 4], "power_limit_w": [22, 70],
+        "array.async_copies": [False, True],
+    }  # fmt: skip
+    graph = encoder()
+    table = sweep(graph, chip, vary)
+    assert table["throughput_per_s"].n_unique() > 8
+    check_equal(graph, chip, table, vary)
+
+
+@pytest.mark.parametrize(
+    ("sets", "line"),
+    [
+        ({"array.async_copies": True}, "array.async_copies: must be left out where kind is grid"),
+        ({"vector.fuses": ["attention"]}, "vector.fuses: 'attention' must be left out where array.kind is not sm"),
+    ],
+)
+def test_what_only_a_gpu_may_say(sets, line):
+    with pytest.raises(ChipError) as caught:
+        load_chip("example_edge", set=sets)
+    assert line in str(caught.value)
+
+
+def test_a_longer_sequence_is_cut_into_more_blocks():
+    spec = array_spec(load_chip("a100"), "fp16")
+    shape = Shape((2, 1, 512, 64, 512, 1, 1, 1), in_width=2, weight_width=2, out_width=0.25, context=64)
+    longer = replace(shape, extents=(2, 1, 513, 64, 513, 1, 1, 1))
+    assert frontier(longer, spec).cycles[0] < 0.5 * frontier(shape, spec).cycles[0]  # 18 blocks instead of 2
