@@ -104,6 +104,13 @@ def test_nothing_the_model_does_is_impossible():
         assert judge(library()[name], RESNET, 1.3 * own, 1).verdict != "possible", name
 
 
+def test_a_precision_that_a_chip_is_not_known_to_have_is_said():
+    borrowed = judge(library()["t4"], RESNET, 100, 1, "bf16")
+    assert borrowed.remarks[0].startswith("bf16 is not in the chip's file: judged by the published peak")
+    assert borrowed.remarks[0].endswith("65.13 TFLOPS")
+    assert not judge(library()["t4"], RESNET, 100, 1, "fp16").remarks
+
+
 def test_more_than_the_dram_carries():
     verdict = judge(library()["inferx_x1"], RESNET, 1_000, 1)
     assert [b.name for b in verdict.bounds if b.broken and b.strict] == ["DRAM bytes"]

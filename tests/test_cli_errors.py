@@ -49,6 +49,35 @@ RUN = ["run", "resnet50", "--chip", "x"]
             "--draws: must be a whole number of at least 1, got 'nan'",
         ),
         (["compare", "--network", "resnet50", "--draws", "7"], "--by, --draws, --seed: need --uncertainty"),
+        (
+            ["explain", "squeezenet", "example_edge", "example_edge", "--set-b", "sram.capasity_mib=3"],
+            "--set-b sram.capasity_mib=3: sram.capasity_mib: unknown key; did you mean 'capacity_mib'?",
+        ),
+        (
+            [
+                "explain",
+                "squeezenet",
+                "example_edge",
+                "example_edge",
+                "--set",
+                "clock_mhz=-1",
+                "--set-b",
+                "clock_mhz=9",
+            ],
+            "--set clock_mhz=-1: clock_mhz: must be at least 0.001, got -1",
+        ),
+        (
+            ["compare", "example_edge", "t4", "--network", "squeezenet", "--uncertainty", "--set-a", "clock_mhz=x"],
+            "--set-a clock_mhz=x: clock_mhz: must be a number, got 'x'",
+        ),
+        (
+            ["claim", "t4", "--network", "squeezenet", "--throughput", "1e308"],
+            "--throughput: must be from 1e-15 to 1e+15, such as 1000/s, got '1e308'",
+        ),
+        (
+            ["sweep", "squeezenet", "--chip", "example_edge", "--vary", "batch=4:1:x2", "--out", "x"],
+            "--vary batch=4:1:x2: empty range: must begin at or below its end, got 4 above 1",
+        ),
         (["cache"], "--clear: missing; 'rooftile cache' does nothing without it"),
     ],
 )

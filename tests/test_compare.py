@@ -127,13 +127,33 @@ def test_the_sheet_asks_for_what_is_missing_and_is_read_back(tmp_path):
     assert line(again, "goya (vendors.csv)").per(again.lines[0].published["batch_1"], "sram_mb") is not None
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_sheets_of_any_spreadsheet(tmp_path, delimiter):
+    path = tmp_path / "v.csv"
+    rows = [("chip", "network", "throughput_per_s", "power_w"), ("x", "resnet50", '"1,500"', ""), ("y", "", "", "2.5")]
+    path.write_text("\ufeff" + "".join(delimiter.join(row) + "\r\n" for row in rows), encoding="utf-8")
+    first, second = read_sheet(path)
+    assert first.published.results[0].throughput_per_s == 1500
+    assert first.published.tdp_w is None
+    assert second.published.tdp_w == 2.5
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("chip,throughput\nx,1\n", "v.csv:1: throughput: unknown column; did you mean 'throughput_per_s'"),
         ("network\nresnet50\n", "v.csv:1: chip: missing"),
-        ("chip,sram_mb\nx,lots\n", "v.csv:2: sram_mb: must be a number above 0, got 'lots'"),
-        ("chip,sram_mb\nx,nan\n", "v.csv:2: sram_mb: must be a number above 0, got 'nan'"),
+        (
+            "chip,sram_mb\nx,lots\n",
+            "v.csv:2: sram_mb: must be a plain number of at least 0, such as 1500 or 1.5, got 'lots'",
+        ),
+        (
+            "chip,sram_mb\nx,nan\n",
+            "v.csv:2: sram_mb: must be a plain number of at least 0, such as 1500 or 1.5, got 'nan'",
+        ),
+        ("chip,power_w\nx,5%\n", "v.csv:2: power_w: must be a plain number above 0, such as 1500 or 1.5, got '5%'"),
+        ("chip,power_w\nx,1.5k\n", "power_w: must be a plain number above 0, such as 1500 or 1.5, got '1.5k'"),
+        ("chip;power_w\nx;1,5\n", "power_w: must be a plain number above 0, such as 1500 or 1.5, got '1,5'"),
         ("chip,batch\nx,1.5\n", "v.csv:2: batch: must be a whole number, got '1.5'"),
         ("chip,throughput_per_s\nx,5\n", "v.csv:2: network: missing"),
         ("chip\nx,5\n", "v.csv:2: must have 1 cells, got more"),

@@ -37,6 +37,13 @@ def test_waterfall_skips_zero_rows_and_adds_up_to_the_peak():
     assert "interconnect" not in text
 
 
+def test_a_narrow_page_folds_names_and_cuts_no_figure():
+    text = render(example(waterfall_period=parts(ideal_s=3e-3, dram_s=1e-3), throughput_per_s=250.0), width=60)
+    assert "…" not in text
+    assert row(text, "total")[1:6] == ["8.000", "4.000", "100.0", "%", "7.64"]
+    assert "█" not in text
+
+
 def test_gains_are_sorted_and_zero_gains_left_out():
     text = render(example())
     gains = text[text.index("If one of these") :].splitlines()

@@ -172,6 +172,8 @@ def test_amounts(text, units, value):
         ("-3", MONEY, "must be a number above 0 with its unit"),
         ("$5W", POWERS, "must be a number above 0 with its unit"),
         ("1e400", RATES, "must be a number above 0"),
+        ("1e308", RATES, "must be from 1e-15 to 1e\\+15, such as 1"),
+        ("1e-300s", TIMES, "must be from 1e-15 to"),
     ],
 )
 def test_amounts_that_are_none(text, units, message):
@@ -188,11 +190,38 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     assert "What binds" in out
     assert "at least 900/s" in picture.read_text()
     mix = ["--network", "squeezenet@128:2", "--network", "resnet18:1"]
-    assert main(["size", *mix, "--latency", "1us", *vary, "--json", "-"]) == 0
+    assert main(["size", *mix, "--latency", "1us", *vary, "--json", "-"]) == 2
     data = json.loads(capsys.readouterr().out)
     assert data["winner"] is None
     assert data["failing"][0]["reached"] > 1e-6
     assert data["networks"] == [["squeezenet, image_size=128", 2 / 3], ["resnet18", 1 / 3]]
+
+
+def test_what_the_space_reaches_of_each_target_alone(graphs, capsys):
+    vary = {"sram.capacity_mib": [1, 2], "clock_mhz": [400, 800]}
+    wanted = {"at_least_per_s": 1e6, "latency_s": 5e-3, "max_power_w": 1e-3, "max_cost_usd": 1.0}
+    found = size(graphs["squeezenet"], BASE, **wanted, vary=vary, bundled=False)
+    assert all(one.reached is None for one in found.failing)
+    designs = [
+        simulate(
+            graphs["squeezenet"], load_chip(BASE, set={"sram.capacity_mib": sram, "clock_mhz": clock}), gains=False
+        )
+        for sram in (1, 2)
+        for clock in (400, 800)
+    ]
+    alone = {one.target: one for one in found.alone}
+    assert alone["at_least_per_s"].reached >= 0.99 * max(one.throughput_per_s for one in designs)
+    assert alone["latency_s"].reached <= 5e-3
+    assert alone["max_cost_usd"].reached == min(one.cost["bill_usd"]["best"] for one in designs)
+    assert alone["max_power_w"].reached in [one.power_w for one in designs]
+    options = ["--at-least", "1e6/s", "--latency", "5ms", "--max-power", "1mW", "--max-cost", "1", "--no-bundled"]
+    options += ["--vary", "sram.capacity_mib=1,2", "--vary", "clock_mhz=400,800"]
+    assert main(["size", "squeezenet", *options]) == 2
+    out, err = capsys.readouterr()
+    assert "What the space reaches of each, if nothing else counts" in out
+    assert "latency: 5.000 ms is within reach" in out
+    assert "power: without the limit of 0.001 W" in out
+    assert err.splitlines()[-1] == "rooftile: size: no chip of the space reaches all targets"
 
 
 @pytest.mark.parametrize(

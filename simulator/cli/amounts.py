@@ -12,6 +12,9 @@ POWERS = {"W": 1.0, "mW": 1e-3, "kW": 1e3, "": 1.0}
 MONEY = {"USD": 1.0, "$": 1.0, "": 1.0}
 """Units by what they are worth in those of the model (1/s, s, W, USD); an empty one is for a bare number."""
 
+LEAST, MOST = 1e-15, 1e15
+"""Amounts beyond these are slips, and the model's sums may overflow. [1/s, s, W, USD]"""
+
 _AMOUNT = re.compile(
     r"(\$?)\s*([0-9]+\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+(?:e[+-]?[0-9]+)?)\s*([A-Za-z/$]*)", re.IGNORECASE
 )
@@ -38,4 +41,6 @@ def amount(option: str, text: str | None, units: Mapping[str, float], example: s
     value = float(match[2]) * units[unit]
     if not 0.0 < value < math.inf:
         raise OptionError(f"{option}: must be a number above 0, such as {example}, got {text[:40]!r}")
+    if not LEAST <= value <= MOST:
+        raise OptionError(f"{option}: must be from {LEAST:g} to {MOST:g}, such as {example}, got {text[:40]!r}")
     return value

@@ -15,6 +15,7 @@ from simulator.cli.question import (
     Settings,
     answer,
     check_outputs,
+    check_side,
     graph_of,
     working,
 )
@@ -43,7 +44,9 @@ def explain(
     check_outputs(json, plot)
     both = settings or []
     changes = [[*both, *(set_a or [])], [*both, *(set_b or [])]]
-    graph = graph_of(network, params, (a, changes[0]), (b, changes[1]))
+    check_side(a, both, "--set-a", set_a or [])
+    check_side(b, both, "--set-b", set_b or [])
+    graph = graph_of(network, params)
     with working():
         from simulator.study.explain import explain as ask  # noqa: PLC0415
 

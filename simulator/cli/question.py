@@ -57,6 +57,25 @@ def graph_of(network: str, params: list[str] | None, *chips: tuple[str, list[str
     return load_network(network, **values)
 
 
+def check_side(chip: str, both: list[str], option: str, own: list[str]) -> None:
+    """Read one of two chips, so that a slip is told before anything is compiled, by the option that it was typed with.
+
+    both: changes of either chip (`--set`); own: those of this one, typed with `option`. Raises ChipError.
+    """
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.chip.yaml_places import set_label  # noqa: PLC0415
+    from simulator.errors import ChipError  # noqa: PLC0415
+
+    load_chip(chip, set=both)  # a slip in these is told as `--set`
+    labels = tuple(set_label(change) for change in own)
+    try:
+        load_chip(chip, set=[*both, *own])
+    except ChipError as error:
+        lines = str(error).splitlines()
+        named = [option + line.removeprefix("--set") if line.startswith(labels) else line for line in lines]
+        raise ChipError("\n".join(named)) from None
+
+
 @contextmanager
 def compiling_beside(many: bool = False) -> "Iterator[None]":
     """Compile beside the work where that is needed, saying so. many: the kernel for many points at once is needed too."""

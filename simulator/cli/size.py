@@ -7,7 +7,7 @@ import typer
 from simulator.cli.amounts import MONEY, POWERS, RATES, TIMES, amount
 from simulator.cli.question import Batch, Json, Params, Plot, Precision, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters, plain_value
-from simulator.errors import OptionError
+from simulator.errors import InfeasibleError, OptionError
 
 if TYPE_CHECKING:
     from simulator.graph.build import Graph
@@ -77,6 +77,8 @@ def size(
     from simulator.report.size_report import size_chart, size_report  # noqa: PLC0415
 
     answer(found, json, plot, size_report, size_chart)
+    if found.winner is None:
+        raise InfeasibleError("size: no chip of the space reaches all targets")
 
 
 def _mix(network: str | None, others: list[str], values: dict[str, Any]) -> "dict[Graph, float]":

@@ -69,6 +69,7 @@ def sweep(
     from simulator.sweep.folder import need_extra  # noqa: PLC0415
 
     need_extra()
+    _check_ranges(given)
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
     from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
 
@@ -82,6 +83,10 @@ def sweep(
             run(**given, out=out, repair=repair, scheduler=scheduler, progress=progress, tell=_tell)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted: {_kept(out)}") from None
+    except OptionError as error:
+        if vary and str(error).startswith("vary "):  # as it was typed
+            raise OptionError(f"--{error}") from None
+        raise
     there, points = progress_of(out)
     print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
 
@@ -118,6 +123,14 @@ def _given(
         if not given.get(name):
             raise OptionError(f"{label}: missing; see 'rooftile sweep --help'")
     return given
+
+
+def _check_ranges(given: dict[str, Any]) -> None:
+    """Tell a slip in what varies before anything is compiled. Raises OptionError as `sweep`."""
+    from simulator.sweep.plan import plan_of  # noqa: PLC0415
+
+    names = ("vary", "design", "seed", "batch", "precision", "chunk")
+    plan_of(**{name: given[name] for name in names if name in given})
 
 
 @contextmanager

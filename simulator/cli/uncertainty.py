@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.question import answer, check_outputs, graph_of, working
+from simulator.cli.question import answer, check_outputs, check_side, graph_of, working
 from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
@@ -52,7 +52,9 @@ def ask(
     if len(chips) != 2:
         raise OptionError(f"--uncertainty: must have two chips, A and B, got {len(chips)}")
     check_outputs(json, plot)
-    graph = graph_of(network, params, (chips[0], set_a), (chips[1], set_b))
+    check_side(chips[0], [], "--set-a", set_a or [])
+    check_side(chips[1], [], "--set-b", set_b or [])
+    graph = graph_of(network, params)
     with working() as tell:
         from simulator.study.uncertainty import uncertainty  # noqa: PLC0415
 

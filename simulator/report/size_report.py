@@ -24,6 +24,10 @@ TARGETS = {
 }
 """Targets as people call them."""
 
+UNITS = {"at_least_per_s": "/s", "max_power_w": " W", "max_cost_usd": " USD"}
+
+RELOADS = "Each is taken to run for long stretches: reloading weights when networks change is not counted."
+
 PANELS = (
     ("at_least_per_s", "Throughput, 1/s", 1.0, 0),
     ("latency_s", "Latency, ms", 1e-3, 0),
@@ -41,10 +45,15 @@ def size_report(found: Sizing) -> Group:
     sections: list[list[RenderableType]] = [[head]]
     if found.winner is None:
         sections.append([Text("Nothing reaches all of it."), *(Text(f"  {line}") for line in failing_lines(found))])
+        if found.alone:
+            head = Text("What the space reaches of each, if nothing else counts", style="bold")
+            sections.append([head, *(Text(f"  {line}") for line in alone_lines(found))])
+        elif any(one.reached is None for one in found.failing):
+            sections.append([Text("No design of the space runs the network at all.")])
     else:
         sections.append(_winner(found, found.winner))
         if len(found.networks) > 1:
-            sections.append([Text("The mix on it", style="bold"), _served(found.winner)])
+            sections.append([Text("The mix on it", style="bold"), _served(found.winner), Text(RELOADS)])
         if found.neighbours:
             sections.append([Text("What binds: one step less of each", style="bold"), _neighbours(found)])
         if found.runners_up:
@@ -81,7 +90,14 @@ def value_words(target: str, value: float | None) -> str:
         return "unknown"
     if target == "latency_s":
         return fmt.time(value)
-    return fmt.significant(value) + {"at_least_per_s": "/s", "max_power_w": " W", "max_cost_usd": " USD"}[target]
+    return fmt.significant(value) + UNITS[target]
+
+
+def limit_words(one: Best) -> str:
+    """The limit of a target as it was given, with its unit."""
+    if one.target == "latency_s":
+        return fmt.time(one.limit)
+    return fmt.figure(one.limit) + UNITS[one.target]
 
 
 def failing_lines(found: Sizing) -> list[str]:
@@ -92,14 +108,38 @@ def failing_lines(found: Sizing) -> list[str]:
 
 def _failing(one: Best, where: str) -> str:
     """One target that cannot be met."""
-    name, limit = TARGETS[one.target], value_words(one.target, one.limit)
+    name, limit = TARGETS[one.target], limit_words(one)
     if one.reached is None:
         return f"{name}: without the limit of {limit} the others cannot be met either"
     share = 1 - one.reached / one.limit if one.target == "at_least_per_s" else one.reached / one.limit - 1
     best = "at most" if one.target == "at_least_per_s" else "at least"
     beside = f" ({one.design.summary})" if one.design is not None else ""
     reached = value_words(one.target, one.reached)
-    return f"{name}: {best} {reached} {where}, not {limit}: {100 * share:.3g} % off{beside}"
+    return f"{name}: {best} {reached} {where}, not {limit}: {off_words(share)}{' off' if share < 10 else ''}{beside}"
+
+
+def off_words(share: float) -> str:
+    """By how much a target is missed: a percentage, or how many times the target beyond ten."""
+    return f"{100 * share:.3g} %" if share < 10 else f"{fmt.significant(1 + share)} times the limit"
+
+
+def alone_lines(found: Sizing) -> list[str]:
+    """What the space reaches of each target when no other counts, a line each."""
+    return [_alone(one) for one in found.alone]
+
+
+def _alone(one: Best) -> str:
+    """What the space reaches of one target."""
+    name = TARGETS[one.target]
+    if one.design is None:
+        return f"{name}: not found within the most designs that a search may run"
+    reached, beside = value_words(one.target, one.reached), f"({one.design.summary}, {one.design.bill_usd:.2f} USD)"
+    if not one.design.misses(Targets(**{one.target: one.limit})):
+        return f"{name}: {limit_words(one)} is within reach {beside}"
+    words = {"at_least_per_s": "at most", "max_power_w": "the cheapest design that runs takes"}.get(
+        one.target, "at least"
+    )
+    return f"{name}: {words} {reached} {beside}"
 
 
 def _winner(found: Sizing, best: Design) -> list[RenderableType]:
@@ -163,7 +203,9 @@ def misses_words(one: Neighbour) -> str:
     if one.design is None:
         return "cannot run"
     return (
-        ", ".join(f"{TARGETS[name]} by {100 * share:.3g} %" for name, share in one.misses.items())
+        ", ".join(
+            f"{TARGETS[name]} {'by ' if share < 10 else 'at '}{off_words(share)}" for name, share in one.misses.items()
+        )
         or "nothing, but is no cheaper"
     )
 
@@ -212,7 +254,7 @@ def size_chart(found: Sizing) -> Any:
         for at, panel in enumerate(chosen)
     ]
     if found.winner is None:
-        lines = failing_lines(found)
+        lines = [*failing_lines(found), *(f"if nothing else counts, {line}" for line in alone_lines(found))]
     else:
         lines = [f"cheapest: {found.winner.summary}", "orange: one step less misses a target; lines: limits"]
     what = f"{mix_words(found)}: {targets_words(found.targets)}"
@@ -236,6 +278,9 @@ def chart_rows(found: Sizing) -> list[tuple[str, Design, bool]]:
     for best in found.failing:
         if best.design is not None:
             rows.append((f"best {TARGETS[best.target]}: {best.design.summary}", best.design, True))
+    for best in found.alone:
+        if best.design is not None:
+            rows.append((f"{TARGETS[best.target]} alone: {best.design.summary}", best.design, True))
     return rows
 
 
@@ -265,7 +310,7 @@ def _panel(
     most = max([at or 0.0, *(row["value"] for row in rows)]) or 1.0
     scale = alt.Scale(domain=[0, most * 1.3], nice=False)
     bars = base.mark_bar(height=ROW - 8).encode(
-        x=alt.X("value:Q", scale=scale, title=title, axis=alt.Axis(tickCount=5)),
+        x=alt.X("value:Q", scale=scale, title=title, axis=alt.Axis(tickCount=5, format=",~f" if most < 1e5 else "~s")),
         color=alt.Color("colour:N", scale=None),
     )
     layers = [bars]

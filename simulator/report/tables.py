@@ -148,8 +148,9 @@ def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableT
     scale, unit = fmt.time_unit(result.latency_s)
     places = fmt.decimals(result.latency_s / scale)
     tops_places = fmt.decimals(result.peak_tops, 3)
+    room = width - (57 if same else 73)
+    bars = min(max(room, 8), 40) if room > 0 else 0  # figures matter more than bars on a narrow terminal
     table = _table("", *([unit] if same else [f"latency {unit}", f"steady {unit}"]), "share", "TOPS", "")
-    bars = min(max(width - (57 if same else 73), 8), 40)
     for key in result.waterfall:
         latency_s, steady_s = result.waterfall[key], result.waterfall_period.get(key, 0.0)
         if latency_s > 0 or steady_s > 0:
@@ -159,7 +160,7 @@ def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableT
                 *(fmt.fixed(seconds / scale, places) for seconds in ([latency_s] if same else [latency_s, steady_s])),
                 fmt.percent(fraction),
                 fmt.fixed(fraction * result.peak_tops, tops_places),
-                Text(fmt.bar(fraction, bars, ascii_only), style="green" if key == "ideal_s" else "red"),
+                Text(fmt.bar(fraction, bars, ascii_only) if bars else "", style="green" if key == "ideal_s" else "red"),
             )
     totals = [result.latency_s] if same else [result.latency_s, period_s]
     times = (fmt.fixed(seconds / scale, places) for seconds in totals)
@@ -216,5 +217,6 @@ def _table(*headings: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, heading in enumerate(headings):
         right = place > 0 and heading != ""
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+        # Where the terminal is too narrow the names fold, so that no figure is cut.
+        table.add_column(heading, justify="right" if right else "left", no_wrap=place > 0)
     return table

@@ -215,7 +215,7 @@ def judge(
     macs = demand.winograd_macs if winograd else float(demand.macs)
     rate = float(batch) if batch is not None else math.inf
     bounds = [Bound("MACs", throughput_per_s * macs * 2 / 1e12, there.peak_tops, "TOPS", True)]
-    remarks: list[str] = []
+    remarks = _borrowed(chip, precision, there.peak_tops)
     if there.sram_bytes is not None and there.dram_bytes_per_s != 0:
         need = dram_need(demand, throughput_per_s, rate, there.sram_bytes)
         bandwidth = None if there.dram_bytes_per_s is None else there.dram_bytes_per_s / GB
@@ -234,6 +234,19 @@ def judge(
         "impossible" if impossible else "doubtful" if doubtful else "possible",
         tuple(bounds), *_least(case, there, demand, throughput_per_s, rate), tuple(remarks),
     )  # fmt: skip
+
+
+def _borrowed(chip: Entry, precision: str, peak_tops: float) -> list[str]:
+    """Say so where a 16-bit precision that the chip is not known to have is judged by the published peak of the other."""
+    if precision not in ("fp16", "bf16") or chip.published.peak_tflops_fp16 is None:
+        return []
+    array = None if chip.architecture is None else chip.architecture.array
+    rates = () if array is None else array.rate
+    if precision in rates or any(row.precision == precision for row in chip.published.results):
+        return []
+    return [
+        f"{precision} is not in the chip's file: judged by the published peak of its 16-bit floating point, {peak_tops:g} TFLOPS"
+    ]
 
 
 def _modelled(chip: Entry, case: _Case, there: Resources, throughput_per_s: float) -> list[Bound]:

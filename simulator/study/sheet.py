@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ CONDITIONS = ("network", "image_size", "sequence_length", "batch", "precision")
 RESULTS = ("throughput_per_s", "latency_ms")
 COLUMNS = ("chip", *CONDITIONS, *RESULTS, *FACTS, "please_fill")
 _WHOLE = ("image_size", "sequence_length", "batch", "dram_devices")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _MOST_BYTES = 10_000_000  # a sheet of a few hundred vendors has a thousandth of it
 
 
@@ -131,7 +133,10 @@ def _rows(place: Path) -> list[tuple[int, dict[str, str]]]:
         raise OptionError(f"{place}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise OptionError(f"{place}: must be UTF-8 text") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
+    # A spreadsheet of a country with decimal commas writes semicolons, one copied from its window tabs.
+    first = text.partition("\n")[0]
+    delimiter = next((sign for sign in ",;\t" if sign in first), ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="", delimiter=delimiter)
     try:
         names = [name.strip() for name in reader.fieldnames or []]
         unknown = [name for name in names if name not in COLUMNS]
@@ -157,12 +162,16 @@ def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
     if column in ("network", "precision"):
         return text
     try:
-        value = float(text.replace(",", "").replace("_", ""))
+        # A comma separates thousands; `1,5` may be meant as one and a half, and is refused.
+        value = float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
     except ValueError:
         value = math.nan
     least = 0.0 if column in ("sram_mb", "dram_devices", "dram_bandwidth_gb_s") else 1e-9
+    least_words = "of at least 0" if least == 0.0 else "above 0"
     if not (math.isfinite(value) and least <= value <= 1e9):
-        faults.append(f"{where}: {column}: must be a number above 0, got {text[:40]!r}")
+        faults.append(
+            f"{where}: {column}: must be a plain number {least_words}, such as 1500 or 1.5, got {text[:40]!r}"
+        )
         return None
     if column in _WHOLE:
         if value != int(value):

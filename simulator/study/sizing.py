@@ -80,6 +80,7 @@ def size(
         found = search.find(targets, ANSWERS)
         neighbours = _neighbours(search, found[0][0], targets) if found else ()
         failing = () if found else _failing(search, targets)
+        alone = _alone(search, targets) if any(one.reached is None for one in failing) else ()
     except GivenUpError:
         raise OptionError(
             f"size: gave up after {MOST_TESTS:,} designs; give fewer values with vary, or targets nearer to each other"
@@ -99,6 +100,7 @@ def size(
         runners_up=tuple(design for _, design in found[1:]),
         neighbours=neighbours,
         failing=failing,
+        alone=alone,
     )
 
 
@@ -186,6 +188,29 @@ def _failing(search: Search, targets: Targets) -> tuple[Best, ...]:
         if name != "max_cost_usd":  # the cheapest is the answer there; elsewhere the limit is drawn closer
             design = _closest(search, targets, name, design)
         out.append(Best(name, limit, getattr(design, FIGURES[name]), design))
+    return tuple(out)
+
+
+def _alone(search: Search, targets: Targets) -> tuple[Best, ...]:
+    """What the space reaches of each target if no other counts; nothing where no design runs.
+
+    Speeds to within CLOSE; a design that meets the target where there is one; of the bill the least there is, and of a power
+    that no design meets, that of the cheapest design. A search that gives up leaves its target unknown.
+    """
+    lax = search.find(Targets())
+    if not lax:
+        return ()
+    out = []
+    for name, limit in targets.given().items():
+        only = Targets(**{name: limit})
+        try:
+            found = search.find(only)
+            design: Design | None = found[0][1] if found else lax[0][1]
+            if not found and design is not None and name in ("at_least_per_s", "latency_s"):
+                design = _closest(search, only, name, design)
+        except GivenUpError:
+            design = None
+        out.append(Best(name, limit, None if design is None else getattr(design, FIGURES[name]), design))
     return tuple(out)
 
 

@@ -126,6 +126,8 @@ class Sizing:
     """What binds: one step less than the winner on each axis."""
     failing: tuple[Best, ...] = field(default=())
     """With no winner: each target that could be met if it were as given here."""
+    alone: tuple[Best, ...] = field(default=())
+    """Where several of these are out of reach at once: what the space reaches of each target if no other counts."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
