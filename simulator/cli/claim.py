@@ -6,7 +6,7 @@ import typer
 
 from simulator.cli.amounts import RATES, amount
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Batch, Json, Precision
+from simulator.cli.question import Batch, Json, Precision, working
 from simulator.cli.values import parameters
 from simulator.errors import OptionError
 
@@ -45,10 +45,16 @@ def claim(
     if wanted is not None:
         if chip == "all":
             raise OptionError("--throughput: must be left out with CHIP all, whose published figures are judged")
-        found = [judge(entry(chip), graph, wanted, batch, precision)]
+        chips = [entry(chip)]
+        with working():
+            found = [judge(chips[0], graph, wanted, batch, precision)]
     else:
         chips = list(library().values()) if chip == "all" else [entry(chip)]
-        found = [verdict for one in chips for verdict in _published(one, graph, network)]
+        found = []
+        with working() as tell:  # the whole library takes a minute the first time
+            for one in chips:
+                tell(f"judging {one.name}")
+                found += _published(one, graph, network)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
     _answer(found, json, single=wanted is not None)
