@@ -100,7 +100,7 @@ def assemble(
 
 @dataclass(frozen=True)
 class _Whole:
-    """What a network does for a batch, whatever the schedule; executed, charged: MACs of each step, and as their energy counts."""
+    """What a network does for a batch, whatever the schedule. executed, charged: MACs of each step, and as energy counts them."""
 
     macs: int
     macs_executed: int

@@ -4,7 +4,6 @@ The tables are what the kernels of `kernels.frontier` read; `one_tile` makes the
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
