@@ -9,10 +9,11 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from simulator.kernels import cuts, frontier, programme, roofs
+from simulator.kernels import frontier, programme, roofs, segments, stretches
 from simulator.kernels.jit import cache_works, needs_compile
 
 
@@ -50,7 +51,6 @@ def compile_schedules() -> None:
     network = (ints, ints, ints, spans, flat, flat, net)
     programme.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
     programme.residency(network, none, 0, 0, 0, none, np.inf, memo, ints, cube, box)
-    programme.least_each(network, none, memo, ints, none)
     programme.walk_back(ints, box, 0, 0, 0, flat_ints)
     labels = (np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), memo, ints)
     programme.fetch_ahead(network, none, none, none, False, 0.0, none, flat, none, *labels, 2)
@@ -63,11 +63,34 @@ def compile_schedules() -> None:
     tables = (none, none, none, none, none)
     no_points = np.zeros(0, dtype=np.int64)
     roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
-    table = np.zeros((1, 1, 2, 2, 2))
-    around = (np.zeros((1, 4)), none, none, np.inf, memo, ints, cube, box, table)
-    programme.whole_segments(network, none, 1.0, 1, *around)
-    programme.other_segments(network, spans, flat, none, none, 1.0, 1, *around)
-    cuts.over_cuts(table[None], np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), np.zeros((1, 6), dtype=np.int64))
+    _compile_segments(ints, none, flat, flat_ints, spans, net)
+
+
+def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, spans: Any, net: Any) -> None:
+    """The same for the kernels of sub-batches."""
+    lists, twice = (ints, flat_ints, flat, np.zeros(2, dtype=np.int64)), np.zeros((2, 1, 2))
+    network = (ints, ints, ints, spans, spans, flat, flat, none, net)
+    stretches.list_stretch(network, none, False, 0, 0, 0.0, lists, ints)
+    in_room = (0.0, flat[:, :2].copy(), none, flat)
+    wanted, where = np.zeros((1, 1, 1, 2, 2), dtype=np.bool_), np.zeros((1, 1, 1, 2, 2), dtype=np.int64)
+    near = np.zeros((1, 1, 4), dtype=np.int64)
+    stretches.list_neighbours(network, none, False, True, *in_room, near[0], lists, ints)
+    stretches.list_wanted(network, none, False, *in_room, wanted[0], where[0], lists, ints)
+    cuts, modes, rates = in_room[1], np.zeros((1, 3), dtype=np.int64), (none, none, none)
+    times, bounds = np.zeros((1, 1, 3, 3, 1)), np.zeros((1, 3, 1))
+    segments.least_runs(lists, 0, rates, 0.0, 0, 1.0, np.zeros((0, 1)))
+    segments.neighbour_times(lists, near[0], cuts, flat, modes[0], rates, 0.0, 0, np.zeros((2, 1, 1)), times[0])
+    segments.potentials(times[:, :0], 0, bounds, bounds)
+    table, chosen = np.zeros((1, 1, 1, 2, 2, 2)), np.zeros((1, 1, 6), dtype=np.int64)
+    exact = (lists, near, where, wanted, rates, 0.0, twice, table)
+    given = (0, none, (times, bounds, bounds), modes, (cuts, 0.0, flat, flat), exact)
+    segments.mark_wanted(*given)
+    scratch = (np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), chosen[0])
+    segments.best_ways(*given, scratch, none, ints, chosen)
+    segments.want_ways(np.zeros(0, dtype=np.int64), chosen, modes, wanted)
+    segments.paths_of(
+        0, ints, chosen, modes, cuts, where, lists, rates, 0.0, twice, flat_ints, np.zeros((1, 1, 3), dtype=np.int64)
+    )
 
 
 if __name__ == "__main__":

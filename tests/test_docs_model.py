@@ -87,7 +87,9 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert keep.rooms(40.0 * KIB, 8.0 * KIB) == [32.0 * KIB, 16.0 * KIB * 2.0 ** (5 / 4)]
     assert keep.PER_OCTAVE / best.SEGMENT_ROOMS == 4
     assert "every fourth room" in SCHEDULE
-    assert f"at most {segments.SPAN} cuts" in " ".join(SCHEDULE.split())
+    assert f"within {segments.FIRST_TRY - 1.0:.1%}".replace("%", " %") in " ".join(SCHEDULE.split())
+    assert segments.WIDER == 2.0
+    assert "the margin doubles" in SCHEDULE
     assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
     assert "at most 4096 sets of live resident tensors; at most 4096 unrollings an axis" in " ".join(MODEL.split())
     assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())

@@ -114,6 +114,20 @@ def test_sub_batches_by_hand(capacity: float, time: float) -> None:
     assert brute_segments(two_layers(capacity)) == adapter.segments(two_layers(capacity)) == time
 
 
+def test_a_segment_may_hold_the_weights_of_any_number_of_layers() -> None:
+    # Twelve layers, one byte of weights each, one item in SRAM at a time: with all weights held a batch of four moves
+    # 12 bytes of them, 4 of inputs and 4 of outputs. One cut more costs 8 bytes and saves none.
+    parts = {}
+    for size in (1, 2, 4):
+        layers = []
+        for j in range(12):
+            moved = {mask: (not mask & 1) * size + (not mask & 2) + (not mask & 4) * size for mask in range(8)}
+            layers.append(Step({mask: [(0.5, float(moved[mask]), 0.0)] for mask in range(8)}, inputs=j))
+        tensors = [Tensor(size, None), *(Tensor(size, j) for j in range(12))]
+        parts[size] = Problem(tensors, layers, 12 + 2 * 1 + 0.5, phi=0.0)
+    assert adapter.segments(Chain(parts, [1.0] * 12)) == 12 + 4 + 4
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_sub_batches_equal_every_way_to_cut_a_chain(seed: int) -> None:
     rng = random.Random(200 + seed)

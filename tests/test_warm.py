@@ -7,12 +7,13 @@ from pathlib import Path
 
 PROGRAM = """
 from simulator import warm
-from simulator.kernels import cuts, frontier, programme, roofs
+from simulator.kernels import frontier, programme, roofs, segments, stretches
 from simulator import simulate
 warm.compile_schedules()
 for chip, batch in (("example_edge", 2), ("dpu_b4096", 1)):
     simulate("alexnet", chip, batch=batch)
-kernels = {name: k for m in (cuts, programme, frontier, roofs) for name, k in vars(m).items() if hasattr(k, "signatures")}
+files = (programme, frontier, roofs, segments, stretches)
+kernels = {name: k for m in files for name, k in vars(m).items() if hasattr(k, "signatures")}
 print(*(f"{name}:{len(k.signatures)}" for name, k in kernels.items() if len(k.signatures) > 1))
 print(*sorted(name for name, k in kernels.items() if k.signatures))
 """
@@ -27,11 +28,17 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
     assert twice == ""
     wanted = {
         "residency",
-        "least_each",
         "fetch_ahead",
-        "whole_segments",
-        "other_segments",
-        "over_cuts",
+        "list_stretch",
+        "list_neighbours",
+        "list_wanted",
+        "least_runs",
+        "neighbour_times",
+        "potentials",
+        "mark_wanted",
+        "best_ways",
+        "want_ways",
+        "paths_of",
         "mark",
         "keep_best",
         "roof_cycles",

@@ -8,8 +8,8 @@ import numpy as np
 from simulator.schedule.keep import Best, rooms, share, whole_batches
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.segments import divisors, in_segments
-from simulator.schedule.solve import Machine
+from simulator.schedule.segments import SLACK, Segments, Ways, divisors, point_of
+from simulator.schedule.solve import PHI, Machine
 
 SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
@@ -28,43 +28,109 @@ def best(
     pool_of: the pool of the network at a batch. keep: weights may stay in SRAM for ever. sub_batches: the batch may be
     taken in parts. None where no schedule fits the SRAM, or none is faster than `limit_s`.
     """
-    found = whole_batches(pool_of(batch), machine, keep, limit_s)
-    if batch > 1 and sub_batches:
-        found = _in_parts(machine, batch, pool_of, keep, found, limit_s)
+    if batch == 1 or not sub_batches:
+        return _same_where_as_fast(whole_batches(pool_of(batch), machine, keep, limit_s), limit_s)
+    parts = {
+        size: [
+            InRoom(machine, size, pool_of, keep, room) for room in rooms_of(pool_of(size), machine.capacity_bytes, keep)
+        ]
+        for size in halves(batch)
+    }
+    return _in_parts(machine, batch, pool_of, keep, parts, _sharpened(batch, parts, limit_s))
+
+
+def _same_where_as_fast(found: Best, limit_s: tuple[float, float]) -> Best:
+    """A schedule for one batch does for many: where it is as fast, both figures come from one schedule."""
     cold, steady = found
-    # A schedule for one batch does for many: where it is as fast, both figures come from one schedule.
     if cold is not None and (steady is None or cold.time_s <= steady.time_s) and cold.time_s < limit_s[1]:
         steady = cold
     return cold, steady
 
 
+def halves(batch: int) -> list[int]:
+    """Batches whose segments are tried for a batch: itself, its half, the half of that and so on; a single item has none."""
+    return [batch, *halves(batch // 2)] if batch % 2 == 0 else [batch] * (batch > 1)
+
+
+def rooms_of(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
+    """Rooms for everything but kept weights that are tried with segments, in order. [B]"""
+    tried = rooms(capacity_bytes, float(pool.weights.sum()), SEGMENT_ROOMS) if keep else []
+    return [capacity_bytes, *tried[::-1]]
+
+
+class InRoom:
+    """The schedule of a batch in segments, in one room for everything but kept weights: sought at most once."""
+
+    def __init__(self, machine: Machine, batch: int, pool_of: Callable[[int], Pool], keep: bool, room: float) -> None:
+        pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
+        kept = share(pools[batch], machine.capacity_bytes - room)
+        self._segments = Segments(pools, batch, machine.capacity_bytes, kept, keep, PHI[machine.overlap])
+        self._machine, self._point = machine, point_of(machine)
+        self.least_s = float(self._segments.least_times(self._point)[0])
+        """No schedule is faster. [s]"""
+        self._ways: Ways | None = None
+
+    def time_s(self, limit_s: float) -> float:
+        """Time of the fastest, infinite where it does not beat the limit. [s]"""
+        if self._ways is None and self.least_s < limit_s:
+            ways = self._segments.solve(self._point, np.array([limit_s]))
+            if ways.pieces[0]:
+                self._ways = ways
+            else:
+                self.least_s = limit_s
+        time_s = np.inf if self._ways is None else float(self._ways.time_s[0])
+        return time_s if time_s < limit_s else np.inf
+
+    def plan(self, limit_s: float) -> Plan | None:
+        """The fastest, or None where it does not beat the limit."""
+        if self.time_s(limit_s) == np.inf or self._ways is None:
+            return None
+        return self._segments.plan(self._machine, self._ways)
+
+
+Parts = dict[int, list[InRoom]]
+"""Segments of a batch and of its halves, in every room that is tried."""
+
+
+def _sharpened(batch: int, parts: Parts, limit_s: tuple[float, float]) -> tuple[float, float]:
+    """Limits no larger than what the fastest schedule in segments takes: with them most of the rest is soon left out.
+
+    What promises most is tried first. The answers stay the first of the best: this only leaves out what is slower.
+    """
+    least = max(limit_s)
+    tried = [
+        (room.least_s * (batch // size), at, batch // size, room)
+        for size in parts
+        for at, room in enumerate(parts[size])
+    ]
+    for promised, _, times, room in sorted(tried, key=lambda one: one[:3]):
+        if promised >= least:
+            break
+        least = min(least, room.time_s(least / times) * times)
+    # As fast is fast enough, and sums in another order must not cut the best.
+    return min(limit_s[0], least / SLACK), min(limit_s[1], least / SLACK)
+
+
 def _in_parts(
-    machine: Machine,
-    batch: int,
-    pool_of: Callable[[int], Pool],
-    keep: bool,
-    found: Best,
-    limit_s: tuple[float, float],
+    machine: Machine, batch: int, pool_of: Callable[[int], Pool], keep: bool, parts: Parts, limit_s: tuple[float, float]
 ) -> Best:
-    """The best of `found`, of smaller batches one after another, and of segments in sub-batches."""
+    """The best of whole batches, of smaller batches one after another, and of segments in sub-batches."""
+    found = whole_batches(pool_of(batch), machine, keep, limit_s)
     half = batch // 2 if batch % 2 == 0 else 0
     for size in divisors(batch):
         times = batch // size
         limit = _limits(found, limit_s, times)
-        if size == half:  # its own parts included, so that two batches never take longer than twice one
-            part = best(machine, size, pool_of, keep, True, limit)
-        elif half and half % size == 0:
+        if size == half and size > 1:  # its own parts included, so that two batches never take longer than twice one
+            part = _in_parts(machine, size, pool_of, keep, parts, limit)
+        elif half and half % size == 0 and size != half:
             continue
         else:
-            part = whole_batches(pool_of(size), machine, keep, limit)
+            part = _same_where_as_fast(whole_batches(pool_of(size), machine, keep, limit), limit)
         found = faster(found[0], repeated(part[0], times)), faster(found[1], repeated(part[1], times))
-    whole = pool_of(batch)
-    tried = rooms(machine.capacity_bytes, float(whole.weights.sum()), SEGMENT_ROOMS) if keep else []
-    for room in [machine.capacity_bytes, *tried[::-1]]:
-        kept = share(whole, machine.capacity_bytes - room)
-        segments = in_segments(machine, batch, pool_of, kept, keep, max(_limits(found, limit_s, 1)))
+    for room in parts[batch]:
+        segments = room.plan(max(_limits(found, limit_s, 1)))
         found = faster(found[0], segments), faster(found[1], segments)
-    return found
+    return _same_where_as_fast(found, limit_s)
 
 
 def _limits(found: Best, limit_s: tuple[float, float], times: int) -> tuple[float, float]:

@@ -2,41 +2,37 @@
 
 A segment begins and ends where exactly one tensor is live. Inside, weights are read by every run, or come in once and stay
 for all runs of the segment; at an end the tensor is resident for the whole batch or in outer memory. The best choice of
-segments, sizes (divisors of the batch) and residency is a programme over the cuts.
+segments, sizes (divisors of the batch) and residency is a programme over the cuts. Bounds from a programme in which segments
+of any kind meet at every cut leave few of them to be run.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import programme as kernels
-from simulator.kernels.cuts import over_cuts
+from simulator.kernels import programme
+from simulator.kernels import segments as kernels
+from simulator.kernels import stretches as lists
+from simulator.schedule.packs import LONGEST
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
-from simulator.schedule.scratch import scratch_of
-from simulator.schedule.solve import Machine, least_steps, network_of, settle, stretch
+from simulator.schedule.solve import PHI, Machine, settle, step_times
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
+BLOCK = 64
+"""Points whose bounds are worked out together."""
 
-SPAN = 8
-"""Most cuts that a segment spans whose end is resident or whose weights are held; others span any number. Longer ones hold
-more than they save, and the work of the search grows with the square of their number. The same for every chip."""
+FIRST_TRY, WIDER, LAST_TRY = 1.002, 2.0, 16.0
+"""The first limit of a search, as a multiple of its bound; by how much its excess grows where nothing is found; and the
+multiple from which on there is no limit but that of the caller."""
 
-
-@dataclass(frozen=True)
-class _Choice:
-    """One way from cut i to cut j: ends resident or not, weights held or not, `repeats` runs of `pool`'s batch."""
-
-    start: int
-    end: int
-    entry: int
-    leave: int
-    held: int
-    size: int
-
+SLACK = kernels.SLACK
 
 MOST_SMALL = 16
 """Sub-batches of up to so many items are tried whenever they divide the batch; larger ones only by halving it."""
@@ -52,40 +48,285 @@ def divisors(batch: int) -> list[int]:
     return sorted(sizes, reverse=True)
 
 
-def cuts_of(pool: Pool, repeats: int) -> Floats:
-    """Cuts as `kernels.segments` reads them; the beginning of the network comes first."""
-    return np.column_stack([pool.cuts, pool.cuts[:, 2] * (repeats - 1)])
+@dataclass(frozen=True)
+class Points:
+    """Chips that differ in their rates alone, one entry a chip: seconds per cycle, per byte and per step."""
+
+    cycle_s: Floats
+    byte_s: Floats
+    overhead_s: Floats
+
+    def __len__(self) -> int:
+        return len(self.cycle_s)
+
+    @property
+    def columns(self) -> tuple[Floats, Floats, Floats]:
+        """As the kernels read them."""
+        return self.cycle_s, self.byte_s, self.overhead_s
+
+    def part(self, rows: Ints | slice) -> "Points":
+        """Some of them."""
+        return Points(self.cycle_s[rows], self.byte_s[rows], self.overhead_s[rows])
 
 
-def held_terms(pool: Pool, terms: Terms, machine: Machine) -> Terms:
-    """The terms of a run whose weights are in SRAM already; what stays for ever is taken from the SRAM either way."""
-    if "held" not in pool.memo:  # the same for every chip
-        pool.memo["held"] = settle(pool, machine, pool.weights)
-    whole: Terms = pool.memo["held"]
-    return Terms(terms.kept, whole.costs, whole.spans, terms.chip, np.zeros_like(terms.streamed))
+def point_of(machine: Machine) -> Points:
+    """A machine as one point."""
+    return Points(np.array([machine.cycle_s]), np.array([machine.byte_s]), np.array([machine.overhead_s]))
 
 
-def least_times(pools: dict[int, Pool], machine: Machine, terms: Terms, batch: int) -> Floats:
-    """No choice of sub-batches runs a step of the batch in less: its fewest cycles, or its weights once. [s]
+@dataclass(frozen=True)
+class Ways:
+    """The fastest ways over the cuts, one entry a point.
 
-    Nor in less than all its runs take with weights for nothing, whatever is resident, in the room that is left beside the
-    weights that stay for ever.
+    time_s: infinite where none beats its limit. pieces: segments of each. chosen: int64[points, cuts, 6], (place of the size,
+    start, end, in, out, held), last first. paths: int64[points, steps, 3], (mode, move, point) of each step.
     """
-    cycles = np.min([pool.least_cycles * (batch // size) for size, pool in pools.items()], axis=0)
-    runs = [_least_runs(pool, machine, terms) * (batch // size) for size, pool in pools.items()]
-    return np.asarray(np.maximum(least_steps(cycles, terms), np.min(runs, axis=0) * (1.0 - 1e-9)))
+
+    time_s: Floats
+    pieces: Ints
+    chosen: Ints
+    paths: Ints
 
 
-def _least_runs(pool: Pool, machine: Machine, terms: Terms) -> Floats:
-    """Least time of one run of each step with weights for nothing. [s]"""
-    own, out = scratch_of(pool), np.empty(len(pool.steps))
-    free = held_terms(pool, terms, machine)
-    kernels.least_each(network_of(pool, free), terms.chip, own.memo, own.points, out)
-    if pool.rescored:  # then weights in SRAM are no guarantee of the best points
-        other = np.empty(len(pool.steps))
-        kernels.least_each(network_of(pool, settle(pool, machine, terms.kept)), terms.chip, own.memo, own.points, other)
-        out = np.minimum(out, other)
-    return out
+class Segments:
+    """A batch in one SRAM with some weights that stay for ever: schedules in segments, for many points at once.
+
+    kept: bytes of each step's weights that stay. keep: whether weights may stay in the SRAM at all.
+    """
+
+    def __init__(
+        self, pools: dict[int, Pool], batch: int, capacity_bytes: float, kept: Floats, keep: bool, phi: float
+    ) -> None:
+        self.batch, self.kept, self.sizes = batch, kept, sorted(pools, reverse=True)
+        self.pools, self._phi, self._capacity = [pools[size] for size in self.sizes], phi, capacity_bytes
+        whole = pools[batch]
+        self.room = capacity_bytes - float(kept.sum())
+        self.streamed = whole.weights - kept
+        holdable = self.streamed if keep else np.zeros_like(kept)
+        self.modes = np.array(
+            [
+                (place, held, batch // size)
+                for place, size in enumerate(self.sizes)
+                for held in ((0, 1) if size < batch and holdable.any() else (0,))
+            ],
+            dtype=np.int64,
+        )
+        self.cuts = np.ascontiguousarray(whole.cuts[:, :2])
+        self._holdable = holdable
+
+    def least_times(self, points: Points) -> Floats:
+        """No schedule in segments takes less: a step takes its fewest cycles, its weights come in once. [s]
+
+        Nor does it take less than all its runs with weights for nothing, whatever is resident, in all the room.
+        """
+        steps, count = len(self.kept), len(points)
+        runs, own = np.full((steps, count), np.inf), _scratch()
+        for place, pool in enumerate(self.pools):
+            # With other cycles than those searched for, weights in SRAM are no guarantee of the best points.
+            for held in (True, False) if pool.rescored else (True,):
+                own.reset()
+                own.list_whole(network_of(pool), self.kept, held, self.room)
+                repeats = float(self.batch // self.sizes[place])
+                kernels.least_runs(own.lists, 0, points.columns, self._phi, count, repeats, runs)
+        cycles = np.min(
+            [pool.least_cycles * (self.batch // size) for size, pool in zip(self.sizes, self.pools, strict=True)],
+            axis=0,
+        )
+        on_chip = cycles[:, None] * points.cycle_s
+        memory = self.streamed[:, None] * points.byte_s
+        least = (1.0 - self._phi) * np.maximum(on_chip, memory) + self._phi * (on_chip + memory) + points.overhead_s
+        return np.asarray(np.maximum(least, runs).sum(axis=0) * SLACK)
+
+    def solve(self, points: Points, limits_s: Floats) -> Ways:
+        """The fastest ways over the cuts that beat `limits_s`."""
+        count, own = len(points), _scratch()
+        search = _Search(self, own)
+        time_s, pieces = np.full(count, np.inf), np.zeros(count, dtype=np.int64)
+        chosen = np.zeros((count, len(self.cuts), 6), dtype=np.int64)
+        paths = np.zeros((count, len(self.kept), 3), dtype=np.int64)
+        for low in range(0, count, BLOCK):
+            rows = slice(low, min(count, low + BLOCK))
+            search.run(points.part(rows), limits_s[rows], (time_s[rows], pieces[rows], chosen[rows]), paths[rows])
+        return Ways(time_s, pieces, chosen, paths)
+
+    def stay(self) -> Floats:
+        """Weights from each cut to each later one that come in once for all runs of a segment that holds them. [B]"""
+        at = self.cuts[:, 0].astype(np.int64)
+        found = np.zeros((len(at), len(at)))
+        for i, begin in enumerate(at[:-1]):
+            found[i, i + 1 :] = np.cumsum(self._holdable[begin:])[at[i + 1 :] - begin - 1]
+        return found
+
+    def around(self, place: int) -> Floats:
+        """Bytes of the tensor at each cut for the whole batch beyond those of one run, by place of the size. [B]"""
+        return np.asarray(self.pools[place].cuts[:, 2] * (self.batch // self.sizes[place] - 1))
+
+    def plan(self, machine: Machine, ways: Ways) -> Plan:
+        """The schedule of the first point, whose machine is given."""
+        terms: dict[tuple[int, int], Terms] = {}
+        pieces = []
+        stay = self.stay()
+        for place, i, j, entry, leave, held in ways.chosen[0, : ways.pieces[0]][::-1].tolist():
+            pool, repeats = self.pools[place], self.batch // self.sizes[place]
+            if (place, held) not in terms:
+                terms[place, held] = self._terms(pool, machine, held)
+            own = terms[place, held]
+            begin, end = int(self.cuts[i, 0]), int(self.cuts[j, 0])
+            around = self.around(place)
+            beside = (around[i] if entry else 0.0) + (around[j] if leave else 0.0)
+            chip = own.chip.copy()
+            chip[programme.CAPACITY] -= beside + (stay[i, j] if held else 0.0)
+            path = ways.paths[0, begin:end, 1:].copy()
+            once = Piece(pool, replace(own, chip=chip), begin, path, np.zeros(end - begin))
+            load = self.streamed[begin:end] if held else None
+            pieces.append(
+                replace(once, step_s=step_times(once), repeats=repeats, around_bytes=float(beside), load_bytes=load)
+            )
+        return Plan(tuple(pieces))
+
+    def _terms(self, pool: Pool, machine: Machine, held: int) -> Terms:
+        """Terms of a run; with weights held, what stays for ever is taken from the SRAM either way."""
+        terms = settle(pool, machine, self.kept)
+        if not held:
+            return terms
+        if "held" not in pool.memo:  # the same for every chip
+            pool.memo["held"] = settle(pool, machine, pool.weights)
+        whole: Terms = pool.memo["held"]
+        return Terms(terms.kept, whole.costs, whole.spans, terms.chip, np.zeros_like(terms.streamed))
+
+
+def network_of(pool: Pool) -> tuple[Any, ...]:
+    """Moves, steps and points of a pool as `kernels.stretches` reads them."""
+    plan = pool.moves
+    return (
+        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.weights, pool.net,
+    )  # fmt: skip
+
+
+class _Search:
+    """Lists of one SRAM and what is decided with them: shared by all its points."""
+
+    def __init__(self, parent: Segments, own: "_Scratch") -> None:
+        self._parent, self._own, self._stay = parent, own, parent.stay()
+        modes, count = len(parent.modes), len(parent.cuts)
+        self._near = np.empty((modes, count - 1, 4), dtype=np.int64)
+        self._where = np.full((modes, count, count, 2, 2), -1, dtype=np.int64)
+        self._wanted = np.zeros((modes, count, count, 2, 2), dtype=np.bool_)
+        self._around = np.stack([parent.around(place) for place in parent.modes[:, 0]])
+        self._states = max(pool.moves.states for pool in parent.pools)
+        own.reset()
+        for mode, (place, held, repeats) in enumerate(parent.modes.tolist()):
+            before, around = own.lists[3].copy(), self._around[mode]
+            network = network_of(parent.pools[place])
+            while not lists.list_neighbours(
+                network, parent.kept, bool(held), repeats == 1, parent.room, parent.cuts, around, self._stay,
+                self._near[mode], own.lists, own.points,
+            ):  # fmt: skip
+                own.lists[3][:] = before
+                own.grow()
+
+    def run(self, points: Points, limits_s: Floats, found: tuple[Floats, Ints, Ints], paths: Ints) -> None:
+        """Fill found (time, segments, chosen) and paths of a block of points."""
+        parent, own, count = self._parent, self._own, len(points)
+        modes, cuts, phi, machine = parent.modes, parent.cuts, parent._phi, points.columns
+        times = np.empty((len(modes), len(cuts) - 1, 3, 3, count))
+        before, after = (np.empty((len(cuts), 2 + len(modes), count)) for _ in range(2))
+        values = np.empty((2, self._states, count))
+        for mode in range(len(modes)):
+            kernels.neighbour_times(
+                own.lists, self._near[mode], cuts, self._stay, modes[mode], machine, phi, count, values, times[mode]
+            )
+        kernels.potentials(times, count, before, after)
+        bounds, least = (times, before, after), before[-1, 0] * SLACK
+        table = own.table(len(parent.sizes), len(cuts))
+        scratch = (
+            np.empty((len(cuts), 2)),
+            np.empty((len(cuts), 2, 4), dtype=np.int64),
+            np.empty((len(cuts), 6), dtype=np.int64),
+        )
+        network, pairs = (cuts, parent.room, self._around, self._stay), np.empty((2, self._states, 2))
+        factor = FIRST_TRY
+        while True:
+            open_ = (found[0] == np.inf) & (least < limits_s)
+            if not open_.any():
+                break
+            near = least * factor if factor < LAST_TRY else np.full(count, np.inf)
+            tried = np.where(open_, np.minimum(limits_s, np.where(least > 0.0, near, np.inf)), 0.0)
+            given = (self._near, self._where, self._wanted, machine, phi, pairs, table)
+            self._wanted[:] = False
+            kernels.mark_wanted(count, tried, bounds, modes, network, (own.lists, *given))
+            self._list_wanted()
+            kernels.best_ways(count, tried, bounds, modes, network, (own.lists, *given), scratch, *found)
+            # What was tried up to its limit is done.
+            least = np.where(tried >= limits_s, np.inf, least)
+            factor = 1.0 + (factor - 1.0) * WIDER
+        choice = np.zeros((len(parent.kept), self._states), dtype=np.int64)
+        self._wanted[:] = False
+        kernels.want_ways(found[1], found[2], modes, self._wanted)
+        self._list_wanted()
+        kernels.paths_of(
+            count, found[1], found[2], modes, cuts, self._where, own.lists, machine, phi, pairs, choice, paths
+        )
+
+    def _list_wanted(self) -> None:
+        """List the segments that are wanted, as far as they are not listed yet."""
+        parent, own = self._parent, self._own
+        for mode, (place, held, _) in enumerate(parent.modes.tolist()):
+            if not self._wanted[mode].any():
+                continue
+            network, around = network_of(parent.pools[place]), self._around[mode]
+            while not lists.list_wanted(
+                network, parent.kept, bool(held), parent.room, parent.cuts, around, self._stay, self._wanted[mode],
+                self._where[mode], own.lists, own.points,
+            ):  # fmt: skip
+                own.grow()
+
+
+class _Scratch:
+    """A thread's lists and tables, kept from one call to the next: fresh pages cost more than a small search."""
+
+    def __init__(self) -> None:
+        self.points = np.empty(LONGEST, dtype=np.int64)
+        self.lists = (
+            np.empty(4096, dtype=np.int64), np.empty((16384, 4), dtype=np.int64), np.empty((16384, 4)),
+            np.zeros(2, dtype=np.int64),
+        )  # fmt: skip
+        self._table = np.empty(0)
+
+    def reset(self) -> None:
+        """Forget all lists."""
+        self.lists[3][:] = 0
+
+    def grow(self) -> None:
+        """Twice as long lists, with what is in them."""
+        begins, ways, amounts, used = self.lists
+        self.lists = (
+            np.concatenate([begins, np.empty_like(begins)]), np.concatenate([ways, np.empty_like(ways)]),
+            np.concatenate([amounts, np.empty_like(amounts)]), used,
+        )  # fmt: skip
+
+    def list_whole(self, network: tuple[Any, ...], kept: Floats, held: bool, room: float) -> None:
+        """List the choices of the whole network."""
+        while not lists.list_stretch(network, kept, held, 0, len(kept), room, self.lists, self.points):
+            self.grow()
+
+    def table(self, sizes: int, cuts: int) -> Floats:
+        """Room for the times of all segments."""
+        size = sizes * cuts * cuts * 8
+        if len(self._table) < size:
+            self._table = np.empty(size)
+        return self._table[:size].reshape(sizes, cuts, cuts, 2, 2, 2)
+
+
+_own = threading.local()
+
+
+def _scratch() -> _Scratch:
+    """This thread's scratch."""
+    if not hasattr(_own, "scratch"):
+        _own.scratch = _Scratch()
+    found: _Scratch = _own.scratch
+    return found
 
 
 def in_segments(
@@ -97,90 +338,9 @@ def in_segments(
     in the SRAM at all.
     """
     pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
-    whole = settle(pools[batch], machine, kept)
-    least = least_times(pools, machine, whole, batch)
-    before = np.concatenate([[0.0], np.cumsum(least)])
-    if before[-1] >= limit_s:
+    parts = Segments(pools, batch, machine.capacity_bytes, kept, keep, PHI[machine.overlap])
+    point = point_of(machine)
+    if parts.least_times(point)[0] >= limit_s:
         return None
-    chosen: list[_Choice] | None = None
-    sizes = sorted(pools, reverse=True)
-    cuts = len(pools[batch].moves.at_cut) + 1
-    tables = np.full((len(sizes), cuts, cuts, 2, 2, 2), np.inf)
-    runs = [
-        _Runs(
-            pools[size],
-            whole if size == batch else settle(pools[size], machine, kept),
-            machine,
-            keep,
-            batch // size,
-            before,
-            table,
-        )
-        for size, table in zip(sizes, tables, strict=True)
-    ]
-    # Weights read by every run and ends in outer memory first: what they reach lets most of the rest stop early.
-    for others in (False, True):
-        for run in runs:
-            run.fill(others, limit_s)
-        found, time_s = _over_cuts(tables, sizes, limit_s)
-        if found is not None:
-            chosen, limit_s = found, time_s
-    if chosen is None:
-        return None
-    pieces = [_piece(pools[choice.size], machine, kept, batch // choice.size, choice) for choice in chosen]
-    return (
-        None if any(piece is None for piece in pieces) else Plan(tuple(piece for piece in pieces if piece is not None))
-    )
-
-
-class _Runs:
-    """Times of the segments of one size of sub-batches, in a table; of the whole batch only between neighbouring cuts. [s]"""
-
-    def __init__(
-        self, pool: Pool, terms: Terms, machine: Machine, keep: bool, repeats: int, before: Floats, table: Floats
-    ) -> None:
-        held = held_terms(pool, terms, machine)
-        cuts, own = cuts_of(pool, repeats), scratch_of(pool)
-        # Weight bytes of each step that may come in once and stay for all runs.
-        holdable = pool.weights - terms.kept if keep else np.zeros_like(terms.kept)
-        network, chip = network_of(pool, terms), terms.chip.copy()
-        around = (cuts, before, (before[-1] - before[1:]) / repeats)
-        scratch = (own.memo, own.points, own.values, own.choice, table)
-        own.values[:] = np.inf
-        self._whole = (network, chip, float(repeats), 1 if repeats == 1 else len(cuts), *around), scratch
-        self._other = (
-            (network, held.spans, held.costs, holdable, chip, float(repeats), 1 if repeats == 1 else SPAN, *around),
-            scratch,
-        )
-
-    def fill(self, others: bool, limit_s: float) -> None:
-        """Note the segments that may beat `limit_s`: those with resident ends or held weights, or (first) all others."""
-        before, after = self._other if others else self._whole
-        (kernels.other_segments if others else kernels.whole_segments)(*before, limit_s, *after)
-
-
-def _over_cuts(tables: Floats, sizes: list[int], limit_s: float) -> tuple[list[_Choice] | None, float]:
-    """The fastest way over the cuts and its time, or None where it does not beat `limit_s`. tables: one a size."""
-    count = tables.shape[1]
-    chosen = np.empty((count, 6), dtype=np.int64)
-    pieces, time_s = over_cuts(tables, np.empty((count, 2)), np.empty((count, 2, 4), dtype=np.int64), chosen)
-    if not time_s < limit_s:
-        return None, limit_s
-    rows = chosen[:pieces][::-1].tolist()
-    return [_Choice(i, j, entry, leave, held, sizes[size]) for size, i, j, entry, leave, held in rows], time_s
-
-
-def _piece(pool: Pool, machine: Machine, kept: Floats, repeats: int, choice: _Choice) -> Piece | None:
-    """Run the programme of one segment again, to have its path."""
-    terms = settle(pool, machine, kept)
-    cuts = cuts_of(pool, repeats)
-    begin, end = int(cuts[choice.start, 0]), int(cuts[choice.end, 0])
-    around = (cuts[choice.start, 3] if choice.entry else 0.0) + (cuts[choice.end, 3] if choice.leave else 0.0)
-    load = terms.streamed[begin:end] if choice.held else None
-    if choice.held:
-        terms = held_terms(pool, terms, machine)
-    chip = terms.chip.copy()
-    chip[kernels.CAPACITY] -= around + (0.0 if load is None else load.sum())
-    states = (cuts[choice.start, 1] if choice.entry else 0.0, cuts[choice.end, 1] if choice.leave else 0.0)
-    piece = stretch(pool, replace(terms, chip=chip), begin, end, int(states[0]), int(states[1]))
-    return None if piece is None else replace(piece, repeats=repeats, around_bytes=float(around), load_bytes=load)
+    ways = parts.solve(point, np.array([limit_s]))
+    return parts.plan(machine, ways) if ways.pieces[0] else None

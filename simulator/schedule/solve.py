@@ -138,10 +138,10 @@ def stretch(
     path = np.empty((end - begin, 2), dtype=np.int64)
     kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
     draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
-    return replace(draft, step_s=_step_times(draft))
+    return replace(draft, step_s=step_times(draft))
 
 
-def _step_times(piece: Piece) -> Floats:
+def step_times(piece: Piece) -> Floats:
     """Time of each step without prefetch: max + phi min + overhead, as in the kernel. [s]"""
     chip = piece.terms.chip
     on_chip, memory = piece.cycles() * chip[1], piece.outer_bytes() * chip[2]
