@@ -98,7 +98,7 @@ class Segments:
         self, pools: dict[int, Pool], batch: int, capacity_bytes: float, kept: Floats, keep: bool, phi: float
     ) -> None:
         self.batch, self.kept, self.sizes = batch, kept, sorted(pools, reverse=True)
-        self.pools, self._phi, self._capacity = [pools[size] for size in self.sizes], phi, capacity_bytes
+        self.pools, self.phi, self._capacity = [pools[size] for size in self.sizes], phi, capacity_bytes
         whole = pools[batch]
         self.room = capacity_bytes - float(kept.sum())
         self.streamed = whole.weights - kept
@@ -127,14 +127,14 @@ class Segments:
                 own.reset()
                 own.list_whole(network_of(pool), self.kept, held, self.room)
                 repeats = float(self.batch // self.sizes[place])
-                kernels.least_runs(own.lists, 0, points.columns, self._phi, count, repeats, runs)
+                kernels.least_runs(own.lists, 0, points.columns, self.phi, count, repeats, runs)
         cycles = np.min(
             [pool.least_cycles * (self.batch // size) for size, pool in zip(self.sizes, self.pools, strict=True)],
             axis=0,
         )
         on_chip = cycles[:, None] * points.cycle_s
         memory = self.streamed[:, None] * points.byte_s
-        least = (1.0 - self._phi) * np.maximum(on_chip, memory) + self._phi * (on_chip + memory) + points.overhead_s
+        least = (1.0 - self.phi) * np.maximum(on_chip, memory) + self.phi * (on_chip + memory) + points.overhead_s
         return np.asarray(np.maximum(least, runs).sum(axis=0) * SLACK)
 
     def solve(self, points: Points, limits_s: Floats) -> Ways:
@@ -228,7 +228,7 @@ class _Search:
     def run(self, points: Points, limits_s: Floats, found: tuple[Floats, Ints, Ints], paths: Ints) -> None:
         """Fill found (time, segments, chosen) and paths of a block of points."""
         parent, own, count = self._parent, self._own, len(points)
-        modes, cuts, phi, machine = parent.modes, parent.cuts, parent._phi, points.columns
+        modes, cuts, phi, machine = parent.modes, parent.cuts, parent.phi, points.columns
         times = np.empty((len(modes), len(cuts) - 1, 3, 3, count))
         before, after = (np.empty((len(cuts), 2 + len(modes), count)) for _ in range(2))
         values = np.empty((2, self._states, count))

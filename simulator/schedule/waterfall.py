@@ -26,7 +26,7 @@ ROOFS = {
 """The roof that each part belongs to (`bound_by`)."""
 
 
-def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) -> Floats:
+def split(step_s: Floats, on_chip_s: Floats, overhead_s: float | Floats, has_dram: bool) -> Floats:
     """Waterfall of every step, float64[steps, 11] in the order of PARTS; rows sum to `step_s`. [s]
 
     on_chip_s: float64[steps, 8 or more]: array parts ideal, edges, fill and drain, weight loading; then the busy time of array,
@@ -48,7 +48,7 @@ def split(step_s: Floats, on_chip_s: Floats, overhead_s: float, has_dram: bool) 
     excess = busy.max(axis=1) - busy[:, 0]
     for roof, column in ((1, 4), (2, 5), (3, 6)):
         take(column, np.where(sets == roof, excess, 0.0))
-    take(7, np.full(len(step_s), overhead_s))
+    take(7, np.broadcast_to(overhead_s, step_s.shape))
     out[:, 8 if has_dram else 9] = left
     return out
 

@@ -21,6 +21,7 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.sweep.apart import NAMES, simulate_apart, solve_apart
 from simulator.sweep.distinct import priced_once
+from simulator.sweep.split import solve_split
 from simulator.sweep.together import Answers, Machines, solve_together
 from simulator.sweep.variants import Columns, Variant, clock_of, machines_of, priced
 from simulator.units import MIB, OPERATIONS_PER_MAC
@@ -159,6 +160,8 @@ def _solved(variant: Variant, machines: Machines, pool: Pool, host_s: float, sto
     chip = variant.chip
     if variant.together:
         return solve_together(pool, machines, chip.schedule.overlap, variant.keep, chip.dram is not None, host_s)
+    if chip.schedule.overlap != "network":
+        return solve_split(variant, machines, host_s, stop)
     return solve_apart(variant, machines, host_s, stop)
 
 
