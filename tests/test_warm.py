@@ -29,6 +29,7 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
     wanted = {
         "residency",
         "fetch_ahead",
+        "stay_between",
         "list_stretch",
         "list_neighbours",
         "list_wanted",

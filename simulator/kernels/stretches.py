@@ -8,6 +8,7 @@ it needs beside those of whole tensors.
 from .jit import kernel
 
 MARK = 32  # as in `kernels.programme`
+NEAR = 32
 SOURCE, TARGET, MOVE, POINT = 0, 1, 2, 3
 CYCLES, TOTAL, NEED, RESERVED = 0, 1, 2, 3
 
@@ -44,16 +45,18 @@ def stair(lo, hi, base, net, room, out):
 
 
 @kernel
-def list_stretch(network, kept, held, begin, end, room, lists, points):
+def list_stretch(network, kept, held, begin, end, room, lists, scratch):
     """List the choices of steps begin..end - 1 of a run in `room` bytes, behind what is there.
 
     network: first move of each step, source and target states of moves, their spans (see `schedule.pool`), the same with
     weights in SRAM, their costs, the steps, weight bytes of each step, and the points. kept: bytes of each step's weights that
     stay for ever. held: all weights are in SRAM. lists: begins; ways and amounts, one row a choice; how many begins and choices
-    are in use. points: scratch. Returns whether the lists were long enough.
+    are in use. scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin: of moves with the same
+    number in their span (the same rows and reserved bytes) one is asked. Returns whether the lists were long enough.
     """
     first, source, target, spans, spans_kept, costs, steps, weights, net = network
     begins, ways, amounts, used = lists
+    points, starts = scratch
     at, count, pool = used[0], used[1], net[0]
     if at + end - begin >= begins.shape[0]:
         return False
@@ -64,15 +67,22 @@ def list_stretch(network, kept, held, begin, end, room, lists, points):
         which = spans_kept if inside else spans
         for move in range(first[step], first[step + 1]):
             left, beside = room - costs[move, 0], costs[move, 1] - stays
+            starts[move % (2 * NEAR)] = count
             if left < steps[step, 0]:
                 continue
-            tiled, found = which[move, 0] < which[move, 1], 1
+            tiled, found, same = which[move, 0] < which[move, 1], 1, -1
             if tiled:
-                found = stair(which[move, 0], which[move, 1], which[move, 2], net, left, points)
+                for other in range(max(first[step], move - NEAR), move):
+                    if which[other, 3] == which[move, 3]:
+                        same = starts[other % (2 * NEAR)]
+                        found = starts[(other + 1) % (2 * NEAR)] - same
+                        break
+                if same < 0:
+                    found = stair(which[move, 0], which[move, 1], which[move, 2], net, left, points)
             if count + found > ways.shape[0]:
                 return False
             for i in range(found):
-                point = points[i] if tiled else -1
+                point = (points[i] if same < 0 else ways[same + i, POINT]) if tiled else -1
                 ways[count, SOURCE], ways[count, TARGET] = source[move], target[move]
                 ways[count, MOVE], ways[count, POINT] = move, point
                 amounts[count, CYCLES], amounts[count, TOTAL] = steps[step, 1], beside
@@ -88,7 +98,7 @@ def list_stretch(network, kept, held, begin, end, room, lists, points):
 
 
 @kernel
-def list_neighbours(network, kept, held, once, room, cuts, around, stay, where, lists, points):
+def list_neighbours(network, kept, held, once, room, cuts, around, stay, where, lists, scratch):
     """List every stretch between neighbouring cuts in up to four rooms: where[cut, variant], -1 where there is none.
 
     variant: bit 0, the tensor at its start is in SRAM for the whole batch and the segment begins there; bit 1, the same at its
@@ -107,13 +117,13 @@ def list_neighbours(network, kept, held, once, room, cuts, around, stay, where, 
             if left <= 0.0:
                 continue
             where[i, variant] = lists[3][0]
-            if not list_stretch(network, kept, held, int(cuts[i, 0]), int(cuts[i + 1, 0]), left, lists, points):
+            if not list_stretch(network, kept, held, int(cuts[i, 0]), int(cuts[i + 1, 0]), left, lists, scratch):
                 return False
     return True
 
 
 @kernel
-def list_wanted(network, kept, held, room, cuts, around, stay, wanted, where, lists, points):
+def list_wanted(network, kept, held, room, cuts, around, stay, wanted, where, lists, scratch):
     """List every segment of `wanted` that is not listed yet, each in its own room; returns whether the lists were long enough.
 
     wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, -1: not listed, -2: no room.
@@ -130,8 +140,20 @@ def list_wanted(network, kept, held, room, cuts, around, stay, wanted, where, li
                     if left <= 0.0:
                         continue
                     at = lists[3][0]
-                    if not list_stretch(network, kept, held, int(cuts[i, 0]), int(cuts[j, 0]), left, lists, points):
+                    if not list_stretch(network, kept, held, int(cuts[i, 0]), int(cuts[j, 0]), left, lists, scratch):
                         where[i, j, entry, leave] = -1
                         return False
                     where[i, j, entry, leave] = at
     return True
+
+
+@kernel
+def stay_between(weights, cuts, out):
+    """Fill out[i, j] with the weight bytes of the steps from cut i to cut j > i."""
+    for i in range(cuts.shape[0] - 1):
+        total, at = 0.0, int(cuts[i, 0])
+        for j in range(i + 1, cuts.shape[0]):
+            while at < int(cuts[j, 0]):
+                total += weights[at]
+                at += 1
+            out[i, j] = total

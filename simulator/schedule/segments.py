@@ -6,6 +6,8 @@ segments, sizes (divisors of the batch) and residency is a programme over the cu
 of any kind meet at every cut leave few of them to be run.
 """
 
+import functools
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,6 +33,9 @@ BLOCK = 64
 FIRST_TRY, WIDER, LAST_TRY = 1.002, 2.0, 16.0
 """The first limit of a search, as a multiple of its bound; by how much its excess grows where nothing is found; and the
 multiple from which on there is no limit but that of the caller."""
+
+ROOMS_PER_OCTAVE = 16
+"""Rooms of bounds in each doubling: those between have the bound of the next."""
 
 SLACK = kernels.SLACK
 
@@ -102,36 +107,42 @@ class Segments:
         whole = pools[batch]
         self.room = capacity_bytes - float(kept.sum())
         self.streamed = whole.weights - kept
-        holdable = self.streamed if keep else np.zeros_like(kept)
-        self.modes = np.array(
-            [
-                (place, held, batch // size)
-                for place, size in enumerate(self.sizes)
-                for held in ((0, 1) if size < batch and holdable.any() else (0,))
-            ],
-            dtype=np.int64,
-        )
-        self.cuts = np.ascontiguousarray(whole.cuts[:, :2])
-        self._holdable = holdable
+        self._keep = keep
+
+    @functools.cached_property
+    def holdable(self) -> Floats:
+        """Weights of each step that may come in once and stay for all runs. [B]"""
+        return self.streamed if self._keep else np.zeros_like(self.kept)
+
+    @functools.cached_property
+    def modes(self) -> Ints:
+        """int64[modes, 3]: place of the size, whether weights are held, runs in the batch."""
+        held = bool(self.holdable.any())
+        rows = [
+            (place, hold, self.batch // size)
+            for place, size in enumerate(self.sizes)
+            for hold in ((0, 1) if size < self.batch and held else (0,))
+        ]
+        return np.array(rows, dtype=np.int64)
+
+    @functools.cached_property
+    def cuts(self) -> Floats:
+        """Steps before each cut and the state in which its tensor is resident (-1: none): float64[cuts, 2]."""
+        return np.ascontiguousarray(self.pools[0].cuts[:, :2])
 
     def least_times(self, points: Points) -> Floats:
         """No schedule in segments takes less: a step takes its fewest cycles, its weights come in once. [s]
 
         Nor does it take less than all its runs with weights for nothing, whatever is resident, in all the room.
         """
-        steps, count = len(self.kept), len(points)
-        runs, own = np.full((steps, count), np.inf), _scratch()
-        for place, pool in enumerate(self.pools):
+        runs = np.full((len(self.kept), len(points)), np.inf)
+        cycles = np.full(len(self.kept), np.inf)
+        for pool, size in zip(self.pools, self.sizes, strict=True):
+            repeats = self.batch // size
+            cycles = np.minimum(cycles, pool.least_cycles * repeats)
             # With other cycles than those searched for, weights in SRAM are no guarantee of the best points.
-            for held in (True, False) if pool.rescored else (True,):
-                own.reset()
-                own.list_whole(network_of(pool), self.kept, held, self.room)
-                repeats = float(self.batch // self.sizes[place])
-                kernels.least_runs(own.lists, 0, points.columns, self.phi, count, repeats, runs)
-        cycles = np.min(
-            [pool.least_cycles * (self.batch // size) for size, pool in zip(self.sizes, self.pools, strict=True)],
-            axis=0,
-        )
+            listed = free_list(pool, self.room, self.kept if pool.rescored else None)
+            kernels.least_runs(listed, 0, points.columns, self.phi, len(points), float(repeats), runs)
         on_chip = cycles[:, None] * points.cycle_s
         memory = self.streamed[:, None] * points.byte_s
         least = (1.0 - self.phi) * np.maximum(on_chip, memory) + self.phi * (on_chip + memory) + points.overhead_s
@@ -151,10 +162,8 @@ class Segments:
 
     def stay(self) -> Floats:
         """Weights from each cut to each later one that come in once for all runs of a segment that holds them. [B]"""
-        at = self.cuts[:, 0].astype(np.int64)
-        found = np.zeros((len(at), len(at)))
-        for i, begin in enumerate(at[:-1]):
-            found[i, i + 1 :] = np.cumsum(self._holdable[begin:])[at[i + 1 :] - begin - 1]
+        found = np.zeros((len(self.cuts), len(self.cuts)))
+        lists.stay_between(self.holdable, self.cuts, found)
         return found
 
     def around(self, place: int) -> Floats:
@@ -203,6 +212,45 @@ def network_of(pool: Pool) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def free_list(pool: Pool, room: float, kept: Floats | None = None) -> tuple[Floats, ...]:
+    """All choices of each step, that no other of the step beats, with weights for nothing in at least `room` bytes.
+
+    kept: of the pool with other cycles, whose choices with weights that are streamed count, too. Rooms are those of a fixed
+    list, so that most are known already.
+    """
+    steps = math.ceil(ROOMS_PER_OCTAVE * math.log2(room) - 1e-9)
+    name = f"free {steps}"
+    if name not in pool.memo or kept is not None:
+        own, parts = _scratch(), []
+        for held in (True, False) if kept is not None else (True,):
+            own.reset()
+            given = np.zeros(len(pool.weights)) if kept is None else kept
+            own.list_whole(network_of(pool), given, held, max(room, 2.0 ** (steps / ROOMS_PER_OCTAVE)))
+            begins, _, amounts, used = own.lists
+            step = np.repeat(np.arange(len(pool.weights)), np.diff(begins[: used[0]]))
+            parts.append(np.column_stack([step, amounts[: used[1], :2]]))
+        found = _unbeaten(np.concatenate(parts), len(pool.weights))
+        if kept is not None:
+            return found
+        pool.memo[name] = found
+    known: tuple[Floats, ...] = pool.memo[name]
+    return known
+
+
+def _unbeaten(rows: Floats, steps: int) -> tuple[Any, ...]:
+    """Lists for `kernels.segments` of rows (step, cycles, bytes) that no other of the same step beats."""
+    rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+    stays, last, least = np.zeros(len(rows), dtype=np.bool_), -1.0, np.inf
+    for at, (step, _, moved) in enumerate(rows.tolist()):
+        stays[at] = step != last or moved < least
+        last, least = step, moved if stays[at] else least
+    rows = rows[stays]
+    begins = np.searchsorted(rows[:, 0], np.arange(steps + 1)).astype(np.int64)
+    amounts = np.zeros((len(rows), 4))
+    amounts[:, :2] = rows[:, 1:]
+    return begins, np.zeros((0, 4), dtype=np.int64), amounts, np.zeros(2, dtype=np.int64)
+
+
 class _Search:
     """Lists of one SRAM and what is decided with them: shared by all its points."""
 
@@ -220,7 +268,7 @@ class _Search:
             network = network_of(parent.pools[place])
             while not lists.list_neighbours(
                 network, parent.kept, bool(held), repeats == 1, parent.room, parent.cuts, around, self._stay,
-                self._near[mode], own.lists, own.points,
+                self._near[mode], own.lists, own.rows,
             ):  # fmt: skip
                 own.lists[3][:] = before
                 own.grow()
@@ -277,7 +325,7 @@ class _Search:
             network, around = network_of(parent.pools[place]), self._around[mode]
             while not lists.list_wanted(
                 network, parent.kept, bool(held), parent.room, parent.cuts, around, self._stay, self._wanted[mode],
-                self._where[mode], own.lists, own.points,
+                self._where[mode], own.lists, own.rows,
             ):  # fmt: skip
                 own.grow()
 
@@ -286,7 +334,7 @@ class _Scratch:
     """A thread's lists and tables, kept from one call to the next: fresh pages cost more than a small search."""
 
     def __init__(self) -> None:
-        self.points = np.empty(LONGEST, dtype=np.int64)
+        self.rows = np.empty(LONGEST, dtype=np.int64), np.empty(2 * lists.NEAR, dtype=np.int64)
         self.lists = (
             np.empty(4096, dtype=np.int64), np.empty((16384, 4), dtype=np.int64), np.empty((16384, 4)),
             np.zeros(2, dtype=np.int64),
@@ -307,7 +355,7 @@ class _Scratch:
 
     def list_whole(self, network: tuple[Any, ...], kept: Floats, held: bool, room: float) -> None:
         """List the choices of the whole network."""
-        while not lists.list_stretch(network, kept, held, 0, len(kept), room, self.lists, self.points):
+        while not lists.list_stretch(network, kept, held, 0, len(kept), room, self.lists, self.rows):
             self.grow()
 
     def table(self, sizes: int, cuts: int) -> Floats:
