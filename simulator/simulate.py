@@ -33,6 +33,8 @@ MOST_SWEEP_BYTES = 32 * 2**20
 """The same during a sweep, which goes through its arrays one after another. [B]"""
 
 _pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)
+_in_hand: "weakref.WeakValueDictionary[tuple[Any, ...], Pool]" = weakref.WeakValueDictionary()
+"""What any caller still has, whether it is among the pools kept or not: it is not built twice."""
 _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
 _next = itertools.count()
 
@@ -136,11 +138,14 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
             return own[batch]
         found = None if number is None else _pools.get((number, key, batch))
         if found is None:
-            optimal = chip.schedule.residency == "optimal"
-            low = lower(graph, chip, batch, precision)
-            found = build_pool(low, float(chip.vector.lanes), optimal, chip.keeps_weights)
+            found = None if number is None else _in_hand.get((number, key, batch))
+            if found is None:
+                optimal = chip.schedule.residency == "optimal"
+                low = lower(graph, chip, batch, precision)
+                found = build_pool(low, float(chip.vector.lanes), optimal, chip.keeps_weights)
             if number is not None:
                 _pools.put((number, key, batch), found)
+                _in_hand[number, key, batch] = found
         own[batch] = found
         return found
 

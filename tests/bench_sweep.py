@@ -42,7 +42,10 @@ CASES = {
 CASES_ONE_BY_ONE = {
     "overlap network, weights apart": ({"schedule.overlap": "network", "sram.holds": ["inputs", "outputs"]}, 1),
     "overlap network, weights for ever": ({"schedule.overlap": "network"}, 1),
-    "sub-batches, batch 4": ({"schedule.overlap": "layer"}, 4),
+}
+CASES_IN_PARTS = {
+    "sub-batches, batch 4, 400 points an SRAM size": (4, 400),
+    "the same, every point its own size": (4, 1),
 }
 
 
@@ -106,6 +109,15 @@ def one_by_one_speed(sets: dict, batch: int, count: int) -> float:
     """Points a second and core where schedules have no form in common."""
     space = space_of({"sram.capacity_mib": f"0.5:16:/{count}"}, sets, batch)
     return per_core(count, lambda: fill_slice(space, 0, count, False), 1)
+
+
+def in_parts_speed(batch: int, each: int, count: int) -> float:
+    """Points a second and core of a grid whose batch may be taken in parts, `each` points of an SRAM size."""
+    vary = {"sram.capacity_mib": f"0.5:16:/{count // each}"}
+    if each > 1:
+        vary |= {"clock_mhz": f"200:1600:/{each // 2}", "dram.devices": "1,2"}
+    space = space_of(vary, {"schedule.overlap": "layer"}, batch)
+    return per_core(count, lambda: fill_slice(space, 0, count, False), 2)
 
 
 def space_of(vary: dict, sets: dict, batch: int = 1) -> Space:
@@ -185,6 +197,8 @@ def main(most: float, most_streamed: float) -> None:
         print(f"{name:40} {one:12,.0f} {two:12,.0f} {listed:15.2f} {left:12.2f}", flush=True)
     for name, (sets, batch) in CASES_ONE_BY_ONE.items():
         print(f"{name:40} {one_by_one_speed(sets, batch, 40):12,.0f}", flush=True)
+    for name, (batch, each) in CASES_IN_PARTS.items():
+        print(f"{name:40} {in_parts_speed(batch, each, 2000 if each > 1 else 40):12,.0f}", flush=True)
     print(
         f"\n{'points, rates alone, kept nowhere':40} {'1 thread: s':>12} {'core s':>9} {'2 threads: s':>12} {'core s':>9}"
     )

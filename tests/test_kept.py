@@ -113,3 +113,14 @@ def test_what_a_caller_has_in_hand_stays(network, monkeypatch):
     one, two = pools(1), pools(2)
     assert pools(1) is one
     assert pools(2) is two
+
+
+def test_a_pool_that_somebody_has_is_not_built_again(monkeypatch):
+    net = NetworkBuilder("in hand")
+    net.dense(net.input(8, 1, 1), 4)
+    graph, chip = nx.freeze(net.build()), load_chip("example_edge")
+    monkeypatch.setattr(sys.modules["simulator.simulate"], "_pools", Kept(1))
+    held = pool_source(graph, chip, "int8")
+    pool = held(2)
+    held(3)  # now the newest: the other is no longer kept
+    assert pool_source(graph, chip, "int8")(2) is pool

@@ -28,8 +28,9 @@ def best(
     pool_of: the pool of the network at a batch. keep: weights may stay in SRAM for ever. sub_batches: the batch may be
     taken in parts. None where no schedule fits the SRAM, or none is faster than `limit_s`.
     """
+    whole = pool_of(batch)  # refuses what is no batch
     if batch == 1 or not sub_batches:
-        return _same_where_as_fast(whole_batches(pool_of(batch), machine, keep, limit_s), limit_s)
+        return _same_where_as_fast(whole_batches(whole, machine, keep, limit_s), limit_s)
     parts = {
         size: [
             InRoom(machine, size, pool_of, keep, room) for room in rooms_of(pool_of(size), machine.capacity_bytes, keep)
