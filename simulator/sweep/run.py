@@ -24,6 +24,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.simulate import few_pools
 from simulator.sweep import folder as store
+from simulator.sweep.ahead import FEWEST, many_a_size
 from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
@@ -96,7 +97,7 @@ def sweep(
     store.need_extra()
     plan = plan_of(vary, design, seed, batch, precision, CHUNK if chunk is None else chunk)
     space = _space(plan, network, chip, set, params)
-    if chunk is None and not space.first.together:
+    if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
         if scheduler is None:
@@ -240,8 +241,10 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
     block = empty_block(high - low)
     groups = space.groups(low, high)
     if not space.begun:
-        # One point on this thread: kernels are compiled once, and where Ctrl-C reaches.
-        _fill(space, empty_block(1), (groups[0][0], np.zeros(1, dtype=np.int64), _part(groups[0][2], 0, 1)))
+        # One point on this thread: kernels are compiled once, and where Ctrl-C reaches. Some need several, all alike.
+        same = np.zeros(FEWEST if groups[0][0].ahead else 1, dtype=np.int64)
+        first = {key: column[same] for key, column in groups[0][2].items()}
+        _fill(space, empty_block(len(same)), (groups[0][0], np.arange(len(same)), first))
         space.begun = True
     pieces = 1 if len(groups) >= 2 * workers._max_workers else 2 * workers._max_workers
     if pieces == 1:
@@ -273,6 +276,9 @@ def _fill(space: Space, block: Block, group: Group) -> None:
 def _slices(group: Group, pieces: int) -> list[Group]:
     """A group in equal slices. In a kernel slices too small would share less; points solved one by one share nothing."""
     variant, rows, columns = group
+    if variant.ahead and "sram.capacity_mib" in columns:  # points of one SRAM size share most
+        order = np.argsort(columns["sram.capacity_mib"], kind="stable")
+        rows, columns = rows[order], {key: column[order] for key, column in columns.items()}
     pieces = max(1, min(pieces, len(rows) // (2048 if variant.together else 64)))
     edges = np.linspace(0, len(rows), pieces + 1).astype(int).tolist()
     return [(variant, rows[start:end], _part(columns, start, end)) for start, end in pairwise(edges)]

@@ -19,6 +19,7 @@ from simulator.lowering import lower
 from simulator.pricing import at_rest
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine, infeasible
+from simulator.sweep.ahead import solve_network
 from simulator.sweep.apart import NAMES, simulate_apart, solve_apart
 from simulator.sweep.distinct import priced_once
 from simulator.sweep.split import solve_split
@@ -160,6 +161,8 @@ def _solved(variant: Variant, machines: Machines, pool: Pool, host_s: float, sto
     chip = variant.chip
     if variant.together:
         return solve_together(pool, machines, chip.schedule.overlap, variant.keep, chip.dram is not None, host_s)
+    if variant.ahead:
+        return solve_network(variant, machines, pool, host_s, stop)
     if chip.schedule.overlap != "network":
         return solve_split(variant, machines, host_s, stop)
     return solve_apart(variant, machines, host_s, stop)

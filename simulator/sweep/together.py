@@ -76,7 +76,7 @@ def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has
     keep = keep and bool(pool.weights.any())
     order, size_of, buckets = _buckets(machines, keep)
     columns = [np.ascontiguousarray(column[order]) for column in _columns(machines)]
-    sizes, bounds = _rooms(pool, float(machines.capacity_bytes.max())) if keep else (np.zeros(0), np.zeros((0, 2)))
+    sizes, bounds = rooms_of(pool, float(machines.capacity_bytes.max())) if keep else (np.zeros(0), np.zeros((0, 2)))
     found, roof = np.empty((5, len(order))), np.empty(len(order), dtype=np.int64)
     for begin, end in pairwise(_spans(buckets, SPAN if keep else 4 * SPAN)):
         lo, hi = int(buckets[begin]), int(buckets[end])
@@ -147,7 +147,7 @@ def _best_paths(
         np.empty((rooms_tried, len(sizes))), np.empty((rooms_tried, len(sizes))),
         np.zeros((rooms_tried, len(sizes), steps)), np.empty((rooms_tried, len(sizes), 2)),
     )  # fmt: skip
-    keeping.settle(sizes, *_keeping(pool), room_sizes, bounds, settled)
+    keeping.settle(sizes, *keeping_of(pool), room_sizes, bounds, settled)
     bound_s = np.empty((rooms_tried, count))
     keeping.bound_times(settled[3], size_of, *columns[1:], steps, phi, bound_s)
     best = np.zeros((5, count))
@@ -234,7 +234,7 @@ def detail_of(pool: Pool) -> Floats:
     return found
 
 
-def _keeping(pool: Pool) -> tuple[Floats, Floats, Ints]:
+def keeping_of(pool: Pool) -> tuple[Floats, Floats, Ints]:
     """(weights of each step, bytes of one output channel of them, steps in the order in which weights are kept)."""
     if "sweep_keeping" not in pool.memo:
         share(pool, 0.0)  # fills the order
@@ -248,7 +248,7 @@ def _keeping(pool: Pool) -> tuple[Floats, Floats, Ints]:
     return found
 
 
-def _rooms(pool: Pool, largest: float) -> tuple[Floats, Floats]:
+def rooms_of(pool: Pool, largest: float) -> tuple[Floats, Floats]:
     """(the fixed list of rooms below the largest SRAM, least cycles and bytes of a schedule in each)."""
     # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try.
     sizes = rooms(largest, np.inf) if largest > SMALLEST_ROOM else []

@@ -82,6 +82,12 @@ class Variant:
         schedule = self.chip.schedule
         return schedule.overlap != "network" and schedule.placement == "time" and not self.split
 
+    @property
+    def ahead(self) -> bool:
+        """Whether points of one SRAM size go through one kernel: weights are fetched ahead across layers."""
+        schedule = self.chip.schedule
+        return schedule.overlap == "network" and schedule.placement == "time" and not self.split
+
 
 Group = tuple[Variant, npt.NDArray[np.int64], Columns]
 """What is shared, numbers of its points, its columns."""
