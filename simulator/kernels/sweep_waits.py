@@ -36,19 +36,19 @@ def add_step(row, vector, time, cycle_s, overhead_s, detail, parts):
 
 
 @kernel
-def roofs(vector, detail, rows, times, machines, periods, has_dram, parts, out, out_s):
+def roofs(vector, detail, rows, times, machines, batch_s, has_dram, host_s, parts, out, out_s):
     """Fill out[point] with the number of the roof that costs most of a period, out_s[point] with what it costs. [s]
 
     vector: cycles of vector work of each step. detail: on-chip parts of each frontier row. rows, times: frontier row (-1: vector
-    work) and time of each point and step. machines: seconds per cycle and overhead of the points. periods: time of a batch,
-    without the host link and with it. parts: scratch. Roofs in the order of `schedule.waterfall.ROOFS`.
+    work) and time of each point and step. machines: seconds per cycle and overhead of the points. batch_s: time of a batch,
+    without the host link beside a DRAM, which takes host_s. parts: scratch. Roofs in the order of `schedule.waterfall.ROOFS`.
     """
     for p in range(rows.shape[0]):
         for part in range(8):
             parts[part] = 0.0
         for step in range(rows.shape[1]):
             add_step(rows[p, step], vector[step], times[p, step], machines[0][p], machines[1][p], detail, parts)
-        extra_s = periods[1][p] - periods[0][p]
+        extra_s = max(0.0, host_s - batch_s[p])
         dram, host = (parts[7], extra_s) if has_dram else (0.0, parts[7] + extra_s)
         out[p], out_s[p] = 0, (parts[0] + parts[1]) + parts[2]
         for roof in range(1, 7):

@@ -263,7 +263,7 @@ def _answers(
     roof, roof_s = np.zeros(len(points), dtype=np.int64), np.zeros(len(points))
     waits.roofs(
         pool.steps[:, 1], detail, found.rows[1], found.times[1], (machines.cycle_s[points], machines.overhead_s[points]),
-        (steady_s, np.maximum(steady_s, host_s)), has_dram, np.zeros(8), roof, roof_s,
+        steady_s, has_dram, host_s, np.zeros(8), roof, roof_s,
     )  # fmt: skip
     rows = np.stack([
         cold_s, steady_s, outer[cold], kept[steady], kept[cold], feed[steady], outer[steady], roof, roof_s, feed[cold],

@@ -250,8 +250,9 @@ def keeping_of(pool: Pool) -> tuple[Floats, Floats, Ints]:
 
 def rooms_of(pool: Pool, largest: float) -> tuple[Floats, Floats]:
     """(the fixed list of rooms below the largest SRAM, least cycles and bytes of a schedule in each)."""
-    # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try.
-    sizes = rooms(largest, np.inf) if largest > SMALLEST_ROOM else []
+    # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try. It
+    # is never empty: beside it, all weights may stay in an SRAM smaller than any room of it.
+    sizes = rooms(max(largest, 2.0 * SMALLEST_ROOM), np.inf)
     bounds = np.array([least(pool, size) for size in sizes]).reshape(-1, 2)
     return np.array(sizes), bounds
 
