@@ -22,6 +22,7 @@ import numpy as np
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.kernels import sweep_narrow as narrowing
 from simulator.simulate import pool_source
+from simulator.sweep.ahead import solve_ahead
 from simulator.sweep.plan import CHUNK, plan_of
 from simulator.sweep.run import _space
 from simulator.sweep.table import empty_block, fill
@@ -39,9 +40,18 @@ CASES = {
     "weights for ever, grid": ({"schedule.overlap": "layer"}, 1_000, 32_000),
     "weights for ever, own SRAM sizes": ({"schedule.overlap": "layer"}, 1, 16_000),
 }
+FIFO = {**WEIGHTS_APART, "schedule.overlap": "network", "sram.weight_fifo_kib": 256}
+CASES_AHEAD = {
+    "overlap network, no FIFO, grid": ({**WEIGHTS_APART, "schedule.overlap": "network"}, 1_000, 64_000),
+    "overlap network, a FIFO for weights, grid": (FIFO, 1_000, 64_000),
+    "a FIFO, 100 points an SRAM size": (FIFO, 100, 16_000),
+    "overlap network, weights for ever, grid": ({"schedule.overlap": "network"}, 1_000, 64_000),
+    "for ever, 100 points an SRAM size": ({"schedule.overlap": "network"}, 100, 8_000),
+    "for ever, 10 points an SRAM size": ({"schedule.overlap": "network"}, 10, 800),
+}
 CASES_ONE_BY_ONE = {
-    "overlap network, weights apart": ({"schedule.overlap": "network", "sram.holds": ["inputs", "outputs"]}, 1),
-    "overlap network, weights for ever": ({"schedule.overlap": "network"}, 1),
+    "overlap network, a FIFO, own SRAM sizes": (FIFO, 1),
+    "overlap network, for ever, own SRAM sizes": ({"schedule.overlap": "network"}, 1),
 }
 CASES_IN_PARTS = {
     "sub-batches, batch 4, 400 points an SRAM size": (4, 400),
@@ -76,11 +86,19 @@ def kernel_speed(sets: dict, each: int, count: int, threads: int) -> float:
     chip = load_chip("example_edge", set=sets)
     pool = pool_source(load_network(NETWORK), chip, "int8")(1)
     keep = chip.schedule.residency == "optimal" and "weights" in chip.sram.holds
+    fifo_bytes = None if "weights" in chip.sram.holds else float(chip.sram.weight_fifo_bytes)
+
+    def solve(many: Machines) -> None:
+        if chip.schedule.overlap == "network":
+            solve_ahead(pool, many, keep, fifo_bytes, True, 0.0)
+        else:
+            solve_together(pool, many, chip.schedule.overlap, keep, True, 0.0)
+
     slices = [machines(count // 8, each) for _ in range(8)]
     with ThreadPoolExecutor(threads) as workers:
 
         def run() -> None:
-            list(workers.map(lambda m: solve_together(pool, m, chip.schedule.overlap, keep, True, 0.0), slices))
+            list(workers.map(solve, slices))
 
         return per_core(8 * (count // 8), run)
 
@@ -189,16 +207,19 @@ def in_its_own_process(kind: str, points: float) -> list[float]:
 def main(most: float, most_streamed: float) -> None:
     simulate(NETWORK, load_chip("example_edge", set=WEIGHTS_APART), gains=False)
     print(
-        f"{'points a second and core':40} {'1 thread':>12} {'2 threads':>12} {'choices a move':>15} {'left a step':>12}"
+        f"{'points a second and core':45} {'1 thread':>12} {'2 threads':>12} {'choices a move':>15} {'left a step':>12}"
     )
     for name, (sets, each, count) in CASES.items():
         one, two = (kernel_speed(sets, each, count, threads) for threads in (1, 2))
         listed, left = choices(sets, each, count)
-        print(f"{name:40} {one:12,.0f} {two:12,.0f} {listed:15.2f} {left:12.2f}", flush=True)
+        print(f"{name:45} {one:12,.0f} {two:12,.0f} {listed:15.2f} {left:12.2f}", flush=True)
+    for name, (sets, each, count) in CASES_AHEAD.items():
+        one, two = (kernel_speed(sets, each, count, threads) for threads in (1, 2))
+        print(f"{name:45} {one:12,.0f} {two:12,.0f}", flush=True)
     for name, (sets, batch) in CASES_ONE_BY_ONE.items():
-        print(f"{name:40} {one_by_one_speed(sets, batch, 40):12,.0f}", flush=True)
+        print(f"{name:45} {one_by_one_speed(sets, batch, 40):12,.0f}", flush=True)
     for name, (batch, each) in CASES_IN_PARTS.items():
-        print(f"{name:40} {in_parts_speed(batch, each, 2000 if each > 1 else 40):12,.0f}", flush=True)
+        print(f"{name:45} {in_parts_speed(batch, each, 2000 if each > 1 else 40):12,.0f}", flush=True)
     print(
         f"\n{'points, rates alone, kept nowhere':40} {'1 thread: s':>12} {'core s':>9} {'2 threads: s':>12} {'core s':>9}"
     )

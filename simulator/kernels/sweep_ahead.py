@@ -190,7 +190,7 @@ def run_block(begins, listing, terms, ahead, start, machine, many, running):
                 if found <= 1:
                     wide[after, target] = 1
                     if relax(cycles, total, first, most, code, machine, own, rows[after, at], many, label):
-                        wide[after, target] = another(code, many, at, 1, rows[after], label, over)
+                        wide[after, target] = another(code, many, at, wide[after, target], rows[after], label, over)
                 else:
                     propose(cycles, total, first, most, machine, own, many, label)
                     wide[after, target] = keep_label(code, many, at, found, rows[after], label, over)
@@ -368,7 +368,7 @@ def begin_level(stride, top, machines, ratio, steps, highs, nodes, beside, limit
 def probe(nodes, many, begins, fits, listing, terms, bounds, machines, ratio, lanes, scratch, limits):
     """Times that the first points need not exceed: what the run takes that promises most. It will be run again in its turn."""
     machine, running, found = scratch[0], scratch[1], scratch[2]
-    steps = begins.shape[1] - 1
+    steps, one = begins.shape[1] - 1, min(many, 1)  # a number written out would compile everything anew for it
     for i in range(many):
         lanes[0], best, low = nodes[i], -1, math.inf
         for run in range(begins.shape[0]):
@@ -376,10 +376,10 @@ def probe(nodes, many, begins, fits, listing, terms, bounds, machines, ratio, la
             if fits[run] and own < low:
                 best, low = run, own
         if best >= 0:
-            fill_block(lanes, 1, machines, machine)
+            fill_block(lanes, one, machines, machine)
             own_terms = (terms[0][best], terms[1][best])
-            run_block(begins[best], listing, own_terms, bounds[0][best], 0.0, machine, 1, running)
-            end_block(steps, 0.0, machine, 1, running, found)
+            run_block(begins[best], listing, own_terms, bounds[0][best], 0.0, machine, one, running)
+            end_block(steps, 0.0, machine, one, running, found)
             if running[5][0] == 0.0:
                 limits[COLD, lanes[0]] = limits[STEADY, lanes[0]] = found[0, 0] * (1.0 + 1e-10)
 
