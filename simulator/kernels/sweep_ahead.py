@@ -13,7 +13,7 @@ from .jit import kernel
 BLOCK = 64
 """Points that run through the programme together, so that they stay in the nearest cache."""
 
-SLOTS = 16
+SLOTS = 32
 """Labels that a state has room for."""
 
 SPREAD = 4
@@ -38,9 +38,9 @@ def relax(cycles, total, first, most, number, machine, source, target, many, lab
     """Put what one choice makes of a label of each point into an only row `target`; whether some points need another row.
 
     first: bytes that may come from those ahead. most: bytes ahead that there may be afterwards. Rows of BLOCK: `machine` seconds
-    per cycle and byte, bytes per second, overhead; a label time, bytes ahead (no label: infinite, -1), number of the choice;
-    `label` the same without number, and marks of who still needs a row. Sums with 0.0 keep the compiler from storing under a
-    mask.
+    per cycle and byte, bytes per second, overhead, times to stop at, of the schedule and of the step; a label time, bytes ahead
+    (no label: infinite, -1), number of the choice; `label` the same without number, and marks of who still needs a row. Sums
+    with 0.0 keep the compiler from storing under a mask.
     """
     some = 0
     for p in range(many):
@@ -53,7 +53,8 @@ def relax(cycles, total, first, most, number, machine, source, target, many, lab
         spare = spare if spare > 0.0 else 0.0
         more = have - used + spare
         more = more if more < most else most
-        done = source[p] + time + machine[3 * BLOCK + p]
+        end = source[p] + time + machine[3 * BLOCK + p]
+        done = end if end < machine[5 * BLOCK + p] else math.inf
         later = more if done < math.inf else -1.0
         had, had_ahead, had_way = target[p] + 0.0, target[BLOCK + p] + 0.0, target[2 * BLOCK + p] + 0.0
         fresh = (had > done) | (had_ahead < later)
@@ -79,7 +80,8 @@ def propose(cycles, total, first, most, machine, source, many, label):
         spare = spare if spare > 0.0 else 0.0
         more = have - used + spare
         more = more if more < most else most
-        done = source[p] + time + machine[3 * BLOCK + p]
+        end = source[p] + time + machine[3 * BLOCK + p]
+        done = end if end < machine[5 * BLOCK + p] else math.inf
         label[p], label[BLOCK + p], label[2 * BLOCK + p] = done, more if done < math.inf else -1.0, 1.0
 
 
@@ -117,10 +119,7 @@ def replace(row, number, many, label):
 
 @kernel
 def keep_label(number, many, at, wide, rows, label, over):
-    """Put a label of each point among the `wide` rows of a state from `at` on; how many rows it has then.
-
-    over: points whose labels do not fit are marked.
-    """
+    """Put a label of each point among the `wide` rows of a state from `at` on; how many rows it has then."""
     for j in range(at, at + wide):
         if not is_fresh(rows[j], many, label):
             return wide
@@ -132,7 +131,7 @@ def keep_label(number, many, at, wide, rows, label, over):
 
 @kernel
 def another(number, many, at, wide, rows, label, over):
-    """Put the labels that still need a row into one more; how many rows the state has then. See `keep_label`."""
+    """Put the labels that still need a row into one more, or mark their points; how many rows the state has then."""
     if wide == SLOTS:
         for p in range(many):
             over[p] = max(over[p], label[2 * BLOCK + p])
@@ -161,8 +160,8 @@ def in_order(many, row, after):
 def run_block(begins, listing, terms, ahead, start, machine, many, running):
     """The programme over a block of points, begun with `start` bytes ahead; labels of the end in rows[steps % 2], state 0.
 
-    terms: first-pass weights of each step and bytes to come after it. running: rows of labels, numbers of choices, their rows
-    of each step and state, how many labels each state has, scratch of a label, points with too many labels.
+    terms: first-pass weights of each step, bytes to come after it, least cycles after it. running: rows of labels, numbers of
+    choices, their rows of each step and state, how many labels each state has, scratch of a label, points with too many labels.
     """
     ways, amounts = listing
     rows, way, places, wide, label, over = running
@@ -177,6 +176,9 @@ def run_block(begins, listing, terms, ahead, start, machine, many, running):
         for state in range(states):
             wide[after, state] = 0
         most = min(ahead, terms[1][step])
+        for p in range(many):
+            to_come = terms[2][step] * machine[p] + (steps - 1 - step) * machine[3 * BLOCK + p]
+            machine[5 * BLOCK + p] = machine[4 * BLOCK + p] - to_come
         for number in range(begins[step], begins[step + 1]):
             source, target = ways[number, SOURCE], ways[number, TARGET]
             cycles, total = amounts[number, CYCLES], max(0.0, amounts[number, TOTAL])
@@ -257,7 +259,7 @@ def add_up(values, pieces, sums):
 
 
 @kernel
-def walk_point(begin, listing, terms, ahead, start, machine, p, found, running, path, step_s, summing):
+def walk_point(begin, listing, terms, aside, machine, p, found, running, path, step_s, summing):
     """Follow the choices of a point of a block back; fill in path[step] and the time of each step. Their sum as numpy's. [s]"""
     ways, amounts = listing
     way, places = running[1], running[2]
@@ -266,13 +268,13 @@ def walk_point(begin, listing, terms, ahead, start, machine, p, found, running, 
         code = int(way[places[step, state] + slot, p])
         number, slot = begin + code // SLOTS, code % SLOTS
         path[step], state = number, ways[number, SOURCE]
-    have = start
+    have = aside[1]
     for step in range(steps):
         total = max(0.0, amounts[path[step], TOTAL])
         used = min(have, terms[0][step], total)
         rest = total - used
         time = max(amounts[path[step], CYCLES] * machine[p], rest * machine[BLOCK + p])
-        have = min(have - used + max(0.0, machine[2 * BLOCK + p] * time - rest), ahead, terms[1][step])
+        have = min(have - used + max(0.0, machine[2 * BLOCK + p] * time - rest), aside[0], terms[1][step])
         step_s[step] = time + machine[3 * BLOCK + p]
     step_s[steps - 1] += found[2, p]
     return add_up(step_s, summing[0], summing[1])
@@ -306,33 +308,33 @@ def note_point(run, x, kind, total, listing, path, step_s, out):
 
 
 @kernel
-def fill_block(lanes, many, machines, machine):
-    """The machines of the points of a block, as rows of BLOCK."""
+def fill_block(lanes, many, machines, limits, share, machine):
+    """The machines of the points of a block, as rows of BLOCK, and when to stop: at so many times their limits."""
     for p in range(many):
+        machine[4 * BLOCK + p] = limits[lanes[p]] * share * (1.0 + 1e-9)
         for part in range(4):
             machine[part * BLOCK + p] = machines[part][lanes[p]]
 
 
 @kernel
-def try_block(run, warm, many, begins, listing, terms, bounds_of_run, machines, lows, lanes, scratch, out):
+def try_block(run, warm, share, many, begins, listing, terms, aside, machines, lows, lanes, scratch, out):
     """One run of a block of points: what it takes, and where it is the best so far, the schedule."""
     machine, running, found, path, step_s, summing = scratch
-    ahead, start = bounds_of_run
-    steps, own, row = step_s.shape[0], (terms[0][run], terms[1][run]), 2 * run + warm
-    fill_block(lanes, many, machines, machine)
-    run_block(begins[run], listing, own, ahead, start, machine, many, running)
-    end_block(steps, start, machine, many, running, found)
+    steps, own, row = step_s.shape[0], (terms[0][run], terms[1][run], terms[2]), 2 * run + warm
+    fill_block(lanes, many, machines, out[0][STEADY if warm else COLD], share, machine)
+    run_block(begins[run], listing, own, aside[0], aside[1], machine, many, running)
+    end_block(steps, aside[1], machine, many, running, found)
     for p in range(many):
         x, time = lanes[p], found[0, p]
         if running[5][p] > 0.0:  # more labels than there is room for: not of use, and nothing more is to be tried
             out[0][COLD, x], out[0][STEADY, x], out[1][COLD, x] = -math.inf, -math.inf, -math.inf
             continue
-        lows[row, x] = (time - steps * machines[3][x] - SLACK * time) / machines[0][x]
+        least = min(time, machine[4 * BLOCK + p])
+        if least < math.inf:
+            lows[row, x] = max(lows[row, x], (least - steps * machines[3][x] - SLACK * least) / machines[0][x])
         if time >= out[0][STEADY if warm else COLD, x]:
             continue
-        total = walk_point(
-            begins[run, 0], listing, own, ahead, start, machine, p, found, running, path, step_s, summing
-        )
+        total = walk_point(begins[run, 0], listing, own, aside, machine, p, found, running, path, step_s, summing)
         for kind in (COLD, STEADY):
             if (kind == STEADY or warm == 0) and total < out[0][kind, x]:
                 note_point(run, x, kind, total, listing, path, step_s, out)
@@ -376,8 +378,8 @@ def probe(nodes, many, begins, fits, listing, terms, bounds, machines, ratio, la
             if fits[run] and own < low:
                 best, low = run, own
         if best >= 0:
-            fill_block(lanes, one, machines, machine)
-            own_terms = (terms[0][best], terms[1][best])
+            fill_block(lanes, one, machines, limits[COLD], 1.0, machine)
+            own_terms = (terms[0][best], terms[1][best], terms[2])
             run_block(begins[best], listing, own_terms, bounds[0][best], 0.0, machine, one, running)
             end_block(steps, 0.0, machine, one, running, found)
             if running[5][0] == 0.0:
@@ -436,9 +438,11 @@ def search(begins, fits, listing, terms, bounds, machines, ratio, work, scratch,
                     lanes[full] = x
                     full += 1
                 if full == BLOCK or (full > 0 and i == many - 1):
+                    share = 1.0 + (stride - 1) / 16.0  # points far apart tell more where runs are seen through
+                    aside = bounds[0][run], start
                     try_block(
-                        run, warm, full, begins, listing, terms, (bounds[0][run], start), machines, lows, lanes, scratch, out
-                    )  # fmt: skip
+                        run, warm, share, full, begins, listing, terms, aside, machines, lows, lanes, scratch, out
+                    )
                     full = 0
         end_level(nodes, many, machines, steps, highs, out)
         stride, top = stride // SPREAD, False

@@ -209,8 +209,9 @@ def _search(
     (begins, fits, ways, amounts), (cycle_s, byte_s, overhead_s) = listed, columns
     first_pass = pool.weights - runs.kept
     streamed = first_pass.sum(axis=1, keepdims=True)
-    terms = (first_pass, (streamed - np.cumsum(first_pass, axis=1)) + streamed)
     fewest, floor_of = _fewest(begins, fits, amounts)
+    least = fewest.min(axis=0)
+    terms = (first_pass, (streamed - np.cumsum(first_pass, axis=1)) + streamed, least.sum() - np.cumsum(least))
     # Added as the times of steps are: rounding keeps order, so that this holds to the last bit.
     floors = np.stack(
         [np.ascontiguousarray(own * cycle_s[:, None] + overhead_s[:, None]).sum(axis=1) for own in fewest]
@@ -297,7 +298,7 @@ class _Scratch:
             np.zeros((2, states), dtype=np.int64), np.zeros(4 * block), np.zeros(block),
         )  # fmt: skip
         self.running: tuple[Any, ...] = (
-            np.zeros(4 * block), blocks, np.zeros((3, block)), np.zeros(steps, dtype=np.int64), np.zeros(steps),
+            np.zeros(6 * block), blocks, np.zeros((3, block)), np.zeros(steps, dtype=np.int64), np.zeros(steps),
             (np.array(pieces_of(steps), dtype=np.int64), np.zeros(64)),
         )  # fmt: skip
 
