@@ -26,7 +26,7 @@ def test_residuals_are_those_of_the_model_as_it_is() -> None:
                     point.predicted
                     == simulate(load_network("vgg16"), load_chip(point.chip), gains=False).throughput_per_s
                 )
-                assert point.error == pytest.approx(point.predicted / 21.5 - 1)
+                assert point.error == pytest.approx(point.predicted / 21.72 - 1)
     overlap = next(one for one in fits()[0].tried if one.value == PHI["layer"])
     port = next(one for one in fits()[1].tried if one.value == PORT_EFFICIENCY)
     assert (overlap.median, overlap.bias, overlap.worst) == (port.median, port.bias, port.worst)

@@ -97,7 +97,7 @@ def test_a_dram_that_is_never_needed():
 
 
 def test_a_power_limit_that_binds_is_what_starves():
-    found = lint("resnet18", "t4", batch=8)
+    found = lint("resnet18", "t4", batch=64)
     one = next(finding for finding in found.findings if finding.rule == "starved" and finding.resource == "power limit")
     assert one.change >= STARVED
     assert not [finding for finding in found.findings if finding.rule == "overhead" and finding.change <= SAME]

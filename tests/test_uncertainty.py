@@ -177,7 +177,7 @@ def test_the_command(tmp_path, capsys):
         ),
         ([*COMMAND, "--set-b", "clock_mhz=1"], "--set-a, --set-b: need --uncertainty"),
         ([*COMMAND, "--uncertainty", "--published"], "--uncertainty: must stand without --published"),
-        ([*COMMAND, "--uncertainty", "--set-b", "clok_mhz=1"], "--set clok_mhz=1: clok_mhz: unknown key"),
+        ([*COMMAND, "--uncertainty", "--set-b", "clok_mhz=1"], "--set-b clok_mhz=1: clok_mhz: unknown key"),
         ([*COMMAND, "--uncertainty", "--seed", "-1"], "--seed: "),
     ],
 )
