@@ -85,5 +85,5 @@ def test_54_points_in_words(benchmark) -> None:
     codes = np.array([f.codes[-1] for f in found])
     outer = np.array([f.bytes_[-1] for f in found])
     parts, sizes = benchmark(lambda: (breakdowns(stacked, at, codes, outer), tile_sizes(stacked, at, codes)))
-    assert parts.shape == (54, 8)
+    assert parts.shape == (54, 9)
     assert sizes.shape == (54, 9)
