@@ -52,6 +52,12 @@ def test_errors_by_hand(found):
     assert vgg.utilised == pytest.approx(0.6144e12 / macs)
 
 
+def test_active_units_by_hand(found):
+    # 5 kernel rows x 7 output rows x 4 channels are 140 of 168 units; 27 output rows fill the 7 in 4 passes but for one.
+    point = next(p for p in found.points if p.chip == "eyeriss" and p.quantity == "active_units.conv2")
+    assert point.predicted == pytest.approx(140 * 27 / 28)
+
+
 def test_a_roofline_of_memory_by_hand(found):
     point = next(p for p in found.points if (p.chip, p.published) == ("nvdla_32", 3.6))
     graph = load_network("resnet50_v1")

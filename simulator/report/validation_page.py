@@ -95,7 +95,8 @@ def validation_page(found: Validation, picture: str) -> str:
         "A star marks a chip on whose figures a constant was fitted. `throughput` is per second; `tops` achieved TOPS;",
         "`array_active`, `weight_shift` and `weight_stall` the shares of the time that the array multiplies, takes weights in",
         "and waits for them; `array_ms` and `layer_ms` a layer without and with the",
-        f"transfers that are not hidden; `dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}, "
+        "transfers that are not hidden; `active_units` the MAC units at work in it, on average;",
+        f"`dram_mb` traffic of one batch. A batch that was free is simulated at {FREE_BATCH}, "
         f"on GPUs at {FREE_BATCH_GPU}.",
         "",
     ]

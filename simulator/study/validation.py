@@ -47,7 +47,8 @@ class Point:
     batch: int
     precision: str
     quantity: str
-    """`throughput` [1/s], `tops`, one of SHARES, `array_ms.LAYER`, `layer_ms.LAYER` [ms], `dram_mb.PREFIX`."""
+    """`throughput` [1/s], `tops`, one of SHARES, `array_ms.LAYER`, `layer_ms.LAYER` [ms], `dram_mb.PREFIX`,
+    `active_units.LAYER`."""
     published: float
     predicted: float
     roofline: float | None
@@ -301,6 +302,9 @@ def measured(quantity: str, result: Result, machine: Architecture) -> float:
     if what in SHARES:
         return result.waterfall_period[SHARES[what]] / math.fsum(result.waterfall_period.values())
     layers = [layer for layer in result.layers if layer.name.startswith(name)]
+    if what == "active_units":
+        ideal, edges = (math.fsum(layer.waterfall[part] for layer in layers) for part in ("ideal_s", "edges_s"))
+        return machine.macs * ideal / (ideal + edges)
     if what == "array_ms":
         return math.fsum(layer.cycles for layer in layers) / machine.clock_hz * 1e3
     if what == "layer_ms":
