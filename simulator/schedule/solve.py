@@ -218,8 +218,21 @@ class _Runs:
         )  # fmt: skip
         self._after = (own.labels, own.counts, own.memo, own.points)
 
+    def _hopeless(self, limit: float) -> bool:
+        """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
+
+        Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
+        room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
+        """
+        network, chip, _, _, _, streamed, to_come, rest = self._before
+        chip, ahead = chip.copy(), 2.0 * streamed
+        chip[kernels.CAPACITY] += ahead
+        return bool(kernels.prefetch(network, chip, ahead, streamed, to_come, rest, limit, *self._after) != -1)
+
     def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
         """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
+        if len(self._sizes) > 1 and self._hopeless(float(limits.max())):
+            return 2 * len(self._sizes), None
         run, last, wait = kernels.fetch_ahead(*self._before, limits, *self._after, run)
         if run >= 2 * len(self._sizes):
             return run, None
