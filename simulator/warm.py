@@ -20,7 +20,9 @@ from simulator.kernels.jit import cache_works, needs_compile
 @contextlib.contextmanager
 def beside() -> Iterator[bool]:
     """Compile the kernels of schedules in a process of its own for as long as the block runs; yields whether it does."""
-    if not needs_compile((frontier.search, programme.residency)):
+    # A run with overlap `network` needs one of the programmes, any other run the other.
+    programmes = (programme.residency, programme.fetch_ahead)
+    if not needs_compile((frontier.search,)) and not all(needs_compile((one,)) for one in programmes):
         yield False
         return
     if not cache_works():
