@@ -148,10 +148,9 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
 
 
-def _overheads(extra: Floats, once: Floats, layer: Floats, set_load: Floats) -> tuple[Floats, Floats]:
+def _overheads(extra: Floats, once: Floats, layer: Floats, load: Floats) -> tuple[Floats, Floats]:
     """(fill and drain, weight loading) of cycles `extra` beyond the steps and `once` a layer, which may be -1."""
     overhead, hidden, rate = layer[3:6]
-    load = set_load
     share = np.divide(load, load + overhead, out=np.zeros_like(load), where=load + overhead > 0.0)
     loading = extra * share
     filling = extra - loading
