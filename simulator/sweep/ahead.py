@@ -2,7 +2,7 @@
 
 import math
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.solve import ahead_sizes
 from simulator.sweep.apart import solve_apart
 from simulator.sweep.plan import CHUNK
-from simulator.sweep.together import Answers, Machines, detail_of, keeping_of, rooms_of
+from simulator.sweep.together import Answers, Machines, detail_of, feed_of, keeping_of, net_of, rooms_of
 from simulator.sweep.variants import COLUMNS, Space, Variant
 
 Floats = npt.NDArray[np.float64]
@@ -66,10 +66,7 @@ def solve_network(
     found, left = solve_ahead(pool, machines, variant.keep, fifo_bytes, chip.dram is not None, host_s, stop)
     if not len(left):
         return found
-    columns = {field.name: getattr(machines, field.name)[left] for field in fields(Machines)}
-    apart = solve_apart(variant, Machines(**columns), host_s, stop)
-    for field in fields(Answers):
-        getattr(found, field.name)[left] = getattr(apart, field.name)
+    found.put(left, solve_apart(variant, machines.part(left), host_s, stop))
     return found
 
 
@@ -156,11 +153,7 @@ def _runs_of(pool: Pool, capacity: float, keep: bool, fifo_bytes: float | None) 
 
 def _list(pool: Pool, runs: _Runs) -> tuple[Ints, npt.NDArray[np.bool_], Ints, Floats]:
     """(where the choices of each run and step begin, whether it has any schedule, choices, their amounts)."""
-    plan, count = pool.moves, len(runs.room)
-    net = (
-        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points, pool.blocks,
-        pool.marks, feed_of(pool),
-    )  # fmt: skip
+    net, count = net_of(pool), len(runs.room)
     begins = np.zeros((count, len(pool.weights) + 1), dtype=np.int64)
     rising = np.argsort(runs.room, kind="stable")  # few points are new to a staircase from one room to the next
     while True:
@@ -172,14 +165,6 @@ def _list(pool: Pool, runs: _Runs) -> tuple[Ints, npt.NDArray[np.bool_], Ints, F
             begins[rising], fits[rising] = own, fits.copy()
             return begins, fits, listing[1], listing[2]
         _scratch(pool, grow=True)
-
-
-def feed_of(pool: Pool) -> Floats:
-    """Bytes that each frontier row feeds to the arrays."""
-    if "sweep_feed" not in pool.memo:
-        pool.memo["sweep_feed"] = np.ascontiguousarray(detail_of(pool)[:, 7])
-    found: Floats = pool.memo["sweep_feed"]
-    return found
 
 
 @dataclass(frozen=True)

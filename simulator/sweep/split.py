@@ -57,9 +57,9 @@ def solve_split(variant: Variant, machines: Machines, host_s: float, stop: threa
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
         rows = np.flatnonzero(machines.capacity_bytes == capacity)
-        hard[rows] = _OneSize(variant, pool_of, capacity, _part(machines, rows), rows, host_s).fill(out)
+        hard[rows] = _OneSize(variant, pool_of, capacity, machines.part(rows), rows, host_s).fill(out)
     if hard.any():
-        _put(out, np.flatnonzero(hard), solve_apart(variant, _part(machines, hard), host_s, stop))
+        out.put(np.flatnonzero(hard), solve_apart(variant, machines.part(hard), host_s, stop))
     return out
 
 
@@ -69,16 +69,6 @@ def _times(answers: Answers, times: int) -> Answers:
         return answers
     longer = ("cold_s", "steady_s", "outer_bytes", "feed_bytes", "steady_outer_bytes", "roof_s", "cold_feed_bytes")
     return replace(answers, **{name: getattr(answers, name) * times for name in longer})
-
-
-def _part(machines: Machines, rows: Truths | Ints) -> Machines:
-    return Machines(**{field.name: getattr(machines, field.name)[rows] for field in fields(Machines)})
-
-
-def _put(out: Answers, rows: Ints, found: Answers, at: Ints | slice = slice(None)) -> None:
-    """Replace some rows of the answers by rows of others."""
-    for field in fields(Answers):
-        getattr(out, field.name)[rows] = getattr(found, field.name)[at]
 
 
 @dataclass
@@ -169,10 +159,10 @@ class _OneSize:
         out = replace(out, roof=np.zeros(count, dtype=np.int64))
         if len(at):
             found = solve_together(
-                pool, _part(self._machines, at), self._variant.chip.schedule.overlap, self._variant.keep, self._has_dram,
+                pool, self._machines.part(at), self._variant.chip.schedule.overlap, self._variant.keep, self._has_dram,
                 self._host_s / times,
             )  # fmt: skip
-            _put(out, at, _times(found, times))
+            out.put(at, _times(found, times))
         return out
 
     def _promising(self, pool: Pool, times: int, sizes: list[float], at: Ints) -> Ints:
@@ -218,7 +208,7 @@ class _OneSize:
         """Fill in the answers of points by what won: a number of `winners` from 1, or minus the size of whole batches."""
         for size, found in self._wholes.items():
             at = np.flatnonzero(winner == -size)
-            _put(out, self._rows[at], found, at)
+            out.put(self._rows[at], found, at)
         for number, (room, which, some) in enumerate(winners):
             at, ways = room.ways[which]
             mine = some[winner[at[some]] == number + 1]
@@ -226,7 +216,7 @@ class _OneSize:
                 ways = Ways(ways.time_s[mine], ways.pieces[mine], ways.chosen[mine], ways.paths[mine])
                 host_s = self._host_s / room.times
                 found = answers_of(room.segments, self._points.part(at[mine]), ways, self._has_dram, host_s)
-                _put(out, self._rows[at[mine]], _times(found, room.times))
+                out.put(self._rows[at[mine]], _times(found, room.times))
 
 
 @dataclass(frozen=True)

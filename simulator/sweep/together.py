@@ -1,9 +1,9 @@
 """Whole batches with overlap `none` or `layer`: many points through one kernel, equal to one-by-one `simulate`."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from simulator.schedule.stacks import parts_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
 Paths = tuple[Ints, Floats, Ints, Floats]
 
 
@@ -47,6 +48,10 @@ class Machines:
     def __len__(self) -> int:
         return len(self.capacity_bytes)
 
+    def part(self, rows: Ints | Truths) -> Self:
+        """Some of the points."""
+        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -69,6 +74,11 @@ class Answers:
     roof_s: Floats
     """What that roof costs. [s]"""
     cold_feed_bytes: Floats
+
+    def put(self, rows: Ints, found: Self, at: Ints | slice = slice(None)) -> None:
+        """Replace some rows by rows of others."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(found, field.name)[at]
 
 
 def solve_together(pool: Pool, machines: Machines, overlap: str, keep: bool, has_dram: bool, host_s: float) -> Answers:
@@ -172,7 +182,7 @@ class _Run:
         self, pool: Pool, columns: list[Floats], size_of: Ints, firsts: Ints, settled: tuple[Any, ...], phi: float,
         best: Floats,
     ) -> None:  # fmt: skip
-        block, many, plan = kernels.BLOCK, np.diff(firsts), pool.moves
+        block, many = kernels.BLOCK, np.diff(firsts)
         per_bucket = -(-many // block)
         bucket = np.repeat(np.arange(len(many)), per_bucket)
         inside = (np.arange(len(bucket)) - np.repeat(np.cumsum(per_bucket) - per_bucket, per_bucket)) * block
@@ -181,10 +191,7 @@ class _Run:
         self._size_firsts = np.append(np.minimum.reduceat(size_of, firsts[:-1]), size_of.max() + 1)
         self._settled, self._best = settled, best
         self._begins = np.zeros((len(many), len(pool.weights) + 1), dtype=np.int64)
-        self._net = (
-            plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points,
-            pool.blocks, pool.marks, np.ascontiguousarray(detail_of(pool)[:, 7]),
-        )  # fmt: skip
+        self._net = net_of(pool)
         self._scratch = _scratch(pool, len(settled[0]))
         self.paths = self._scratch.paths(len(size_of), len(self.blocks))
 
@@ -232,6 +239,23 @@ def detail_of(pool: Pool) -> Floats:
         pool.memo["sweep_detail"] = detail
     found: Floats = pool.memo["sweep_detail"]
     return found
+
+
+def feed_of(pool: Pool) -> Floats:
+    """Bytes that each frontier row feeds to the arrays."""
+    if "sweep_feed" not in pool.memo:
+        pool.memo["sweep_feed"] = np.ascontiguousarray(detail_of(pool)[:, 7])
+    found: Floats = pool.memo["sweep_feed"]
+    return found
+
+
+def net_of(pool: Pool) -> tuple[Any, ...]:
+    """A network's moves and frontiers, as `kernels.sweep_list` reads them."""
+    plan = pool.moves
+    return (
+        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.points, pool.blocks,
+        pool.marks, feed_of(pool),
+    )  # fmt: skip
 
 
 def keeping_of(pool: Pool) -> tuple[Floats, Floats, Ints]:
