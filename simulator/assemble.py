@@ -119,7 +119,7 @@ def _whole(pool: Pool, low: Lowered) -> _Whole:
         known[low.batch] = _Whole(
             low.macs,
             sum(executed),
-            float(sum(row.macs_charged for row in low.rows)),
+            low.macs_charged,
             np.array(executed, dtype=np.float64),
             np.array([float(row.macs_charged) for row in low.rows]),
             low.compulsory_bytes,

@@ -82,6 +82,11 @@ class Lowered:
         """MACs of the network for the batch."""
         return sum(row.macs for row in self.rows)
 
+    @property
+    def macs_charged(self) -> float:
+        """MACs for the batch as their energy is counted."""
+        return float(sum(row.macs_charged for row in self.rows))
+
     def missed(self, tensor: int) -> float:
         """Share of a tensor that misses the cache, written or read: max(0, 1 - room / bytes). [-]
 

@@ -82,7 +82,7 @@ def _limited(limit: PowerLimit | None, low: Lowered) -> Callable[[Plan], float] 
     """Gives the least time of a schedule under a power limit. [s]"""
     if limit is None:
         return None
-    charged = float(sum(row.macs_charged for row in low.rows))
+    charged = low.macs_charged
     return lambda plan: limit.least_s(charged, fed_bytes(plan), float(plan.outer_bytes().sum()))
 
 

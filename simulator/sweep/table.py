@@ -143,7 +143,7 @@ class _Limited:
         q = priced(quantities(chip), chip, columns, count)
         parts = silicon(q, fit())
         power = powers(q, parts, covered_mm2(q, parts))
-        charged = np.full(count, float(sum(row.macs_charged for row in pool.low.rows)))
+        charged = np.full(count, pool.low.macs_charged)
         cold, steady = (
             power.limited_s(float(chip.power_limit_w), variant.precision, charged, feed, outer)
             for feed, outer in (
@@ -222,7 +222,7 @@ def _rates(
         "dram_bytes": answers.outer_bytes,
         "load_bytes": answers.kept_bytes,
         "_period_s": period_s,
-        "_charged": np.full(count, float(sum(row.macs_charged for row in low.rows))),
+        "_charged": np.full(count, low.macs_charged),
         "_feed": feed,
         "_outer": answers.steady_outer_bytes,
         "_tops": chip.macs * low.spec.rate * clock_hz * OPERATIONS_PER_MAC / 1e12,
