@@ -128,7 +128,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
         precision, chip.vector.model_dump_json(), chip.schedule.residency, chip.keeps_weights, chip.sram.holds,
         chip.sram.bytes_per_cycle, chip.interconnect,
         chip.schedule.overlap, None if array is None else array.model_dump_json(),
-        chip.sram.capacity_bytes if array is not None and array.kind == "sm" else None,
+        chip.sram.capacity_bytes if chip.is_gpu else None,
     )  # fmt: skip
     number = _number_of(graph) if nx.is_frozen(graph) else None
     own: dict[int, Pool] = {}  # what this caller has in hand stays whatever else is let go

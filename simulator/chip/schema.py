@@ -231,6 +231,11 @@ class Architecture(Model):
 
     _tuples = field_validator("aliases", mode="before")(words)
 
+    @property
+    def is_gpu(self) -> bool:
+        """Whether the arrays are multiprocessors, whatever `kind` says."""
+        return self.array is not None and self.array.kind == "sm"
+
     @model_validator(mode="after")
     def _fed(self) -> Self:
         if self.array is not None and self.dram is None and self.host is None:
@@ -241,7 +246,7 @@ class Architecture(Model):
 
     @model_validator(mode="after")
     def _of_a_gpu(self) -> Self:
-        if self.array is None or self.array.kind != "sm":
+        if not self.is_gpu:
             if "attention" in self.vector.fuses:
                 raise fault("vector.fuses", "'attention' must be left out where array.kind is not sm")
             return self

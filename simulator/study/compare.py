@@ -166,10 +166,7 @@ def _large_batch(chip: Entry, question: Question, beside: Figure | None) -> int:
         return question.batch
     if beside is not None and beside.batch is not None:
         return beside.batch
-    is_gpu = (
-        chip.architecture is not None and chip.architecture.array is not None and chip.architecture.array.kind == "sm"
-    )
-    return FREE_BATCH_GPU if is_gpu else LARGE_BATCH
+    return FREE_BATCH_GPU if chip.architecture is not None and chip.architecture.is_gpu else LARGE_BATCH
 
 
 def _simulated(

@@ -79,10 +79,10 @@ class Bench:
 
     def _groups(self, sram_bytes: Ints, devices: Ints) -> list[tuple[Architecture, Ints, Columns]]:
         """(chip, its points, their columns): one group, or one for each value of what is no column of a sweep."""
-        dram, array = self.chip.dram, self.chip.array
+        dram = self.chip.dram
         columns: Columns = {}
         apart: Columns = {}
-        cached = array is not None and array.kind == "sm"  # what a GPU's cache serves is part of its tilings
+        cached = self.chip.is_gpu  # what a GPU's cache serves is part of its tilings
         (apart if cached else columns)["sram.capacity_mib"] = sram_bytes / MIB
         if dram is not None:
             (apart if dram.part == CUSTOM else columns)["dram.devices"] = devices

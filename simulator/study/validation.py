@@ -193,7 +193,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
             params[name] = getattr(row, name)
     graph = load_network(row.network, **params)
     machine = _machine(chip, {**row.settings, **(settings or {})})
-    free = FREE_BATCH_GPU if _is_gpu(machine) else FREE_BATCH
+    free = FREE_BATCH_GPU if machine.is_gpu else FREE_BATCH
     batch, precision = row.batch or free, row.precision or "int8"
     result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
     mode = row.mode or "claim"
@@ -206,13 +206,8 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     return Point(
         group, chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
         _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.bound_by,
-        _is_gpu(machine), chip.published.sources.get(row.source or "", ""), row.note,
+        machine.is_gpu, chip.published.sources.get(row.source or "", ""), row.note,
     )  # fmt: skip
-
-
-def _is_gpu(machine: Architecture) -> bool:
-    """Whether the arrays of a chip are multiprocessors."""
-    return machine.array is not None and machine.array.kind == "sm"
 
 
 def group_of(chip: str, mode: str) -> str:
@@ -255,7 +250,7 @@ def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Poi
             Point(
                 group_of(chip.name, "silicon"), chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
                 float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
-                result.bound_by, _is_gpu(machine), book()["sources"][entry["source"]],
+                result.bound_by, machine.is_gpu, book()["sources"][entry["source"]],
             )
             for quantity, value in entry["figures"].items()
         ]  # fmt: skip

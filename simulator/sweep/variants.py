@@ -102,7 +102,7 @@ class Space:
         keys = [axis.key for axis in plan.axes]
         custom = chip.dram is None or chip.dram.part == CUSTOM or "dram.part" in keys
         # What misses a GPU's cache depends on its size.
-        cached = "array.kind" in keys or (chip.array is not None and chip.array.kind == "sm")
+        cached = "array.kind" in keys or chip.is_gpu
         apart = {"dram.devices"} if custom else set()
         apart |= {"sram.capacity_mib"} if cached else set()
         self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
