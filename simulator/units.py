@@ -38,6 +38,17 @@ ports at 300 MHz. Global: no chip has its own.
 CACHE_SHARE = 0.5
 """Share of a cache that serves as SRAM [-]; the rest holds what streams through it. From BERT on an A100."""
 
+LAYER_START_CYCLES = 3000
+"""Cycles from the end of a layer to the work of the next where a chip takes its layers one command after another: the command
+is fetched, its first bytes make their way from memory, its last ones back. None where transfers of later layers run ahead.
+
+Fitted on 21 networks of the Vitis AI model zoo 2.5 on a KV260 board, 10 us at 300 MHz. Global: a chip file has a figure of its
+own (`overhead_us`) only where one is known.
+"""
+
+GPU_KERNEL_GAP_US = 4.0
+"""Time between two kernels of a GPU [us]: fitted on BERT on an A100, taken for all."""
+
 GPU_ARRAY_EFFICIENCY, GPU_ARRAY_EFFICIENCY_ASYNC = 0.7, 0.9
 """Share of its MAC rate that a multiprocessor reaches within a thread block [-]: where every copy to the shared memory passes
 registers, and where copies run beside the threads. Fitted, as all that follow and have no source, on BERT base and large on

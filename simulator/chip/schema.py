@@ -11,7 +11,17 @@ from pydantic import Field, field_validator, model_validator
 from simulator.chip import parts
 from simulator.chip.array import Array, BytesPerCycle, Model, fault, words
 from simulator.errors import ChipError, nearest
-from simulator.units import DRAM_STREAMED_EFFICIENCY, GB, KIB, MIB, MICRO, effective_bytes_per_s, peak_tops
+from simulator.units import (
+    DRAM_STREAMED_EFFICIENCY,
+    GB,
+    GPU_KERNEL_GAP_US,
+    KIB,
+    LAYER_START_CYCLES,
+    MIB,
+    MICRO,
+    effective_bytes_per_s,
+    peak_tops,
+)
 
 Operand = Literal["inputs", "weights", "outputs"]
 VectorKind = Literal[
@@ -217,8 +227,8 @@ class Architecture(Model):
     """Link to the host."""
     schedule: Schedule = Schedule()
     """What the compiler does."""
-    overhead_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    """Fixed time for each layer or kernel [us]."""
+    overhead_us: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    """Fixed time for each layer or kernel [us]; the model's own (`layer_start`) when left out."""
     call_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     """Time of the host's software and of the link's turnarounds for one batch [us]; part of the latency, while in steady
     state the host works on other batches."""
@@ -332,6 +342,21 @@ class Architecture(Model):
         return self.host_bytes_per_s if self.dram is None else self.dram_bytes_per_s
 
     @property
+    def layer_start(self) -> tuple[float, float]:
+        """Fixed time for each layer or kernel: seconds at any clock, and cycles beside them.
+
+        The file's own, else the model's: of a GPU between kernels, of other chips where each layer waits for its command and
+        its first bytes, since no transfer runs ahead of it.
+        """
+        if self.overhead_us is not None:
+            return self.overhead_us * MICRO, 0.0
+        if self.is_gpu:
+            return GPU_KERNEL_GAP_US * MICRO, 0.0
+        waits = self.schedule.overlap != "network" and self.schedule.placement == "time"
+        return 0.0, float(LAYER_START_CYCLES) if waits else 0.0
+
+    @property
     def overhead_s(self) -> float:
         """Fixed time for each layer or kernel [s]."""
-        return self.overhead_us * MICRO
+        fixed_s, cycles = self.layer_start
+        return fixed_s + cycles / self.clock_hz

@@ -110,11 +110,12 @@ def _explanations(found: Validation) -> list[str]:
     """What was fitted, what is known about the misses, and what is left out."""
     lines = ["## What was fitted, and on what", ""]
     lines += [f"- {one['name']}: {one['value']}. Fitted on: {one['fitted_on']}." for one in book()["constants"]]
-    lines += [f"- In the file of {chip}: {text}." for chip, text in book()["fitted"].items()]
+    lines += ["", "No chip file holds a number that was fitted. The chips on whose figures these were:", ""]
+    lines += [f"- {chip}: {text}." for chip, text in book()["fitted"].items()]
     lines += [
         "",
         "What other values would give on the same rows, by `rooftile validate --fit`; median of the absolute errors, bias the",
-        "median of the signed ones. The overlap, the port and the time a layer of the DPU were fitted together.",
+        "median of the signed ones. The overlap, the port and the start of a layer were fitted together.",
         "",
     ]
     for fit in fits():
@@ -133,7 +134,9 @@ MISSES = (
     " the lineage; strided slices, the work at the ends of YOLOX, and full-width functions are not in it.",
     "**Centaur Ncore** is predicted from peak, SRAM and memory; how its lanes are used is a guess (see its file). The rest of a"
     " single stream is the x86 cores' share, which its designers published.",
-    "**Edge TPU**: a fixed time of a run over USB was fitted on its small networks; those whose weights stream were not.",
+    "**Edge TPU**: of each run 0.3 ms are a third party's measurement on another host; the rest of what its small networks"
+    " take longer, 0.3 to 0.5 ms, is not explained. Networks whose weights stream are slower than published: the link's"
+    " bandwidth is a floor of what hosts reach.",
     "**TPU v1**, `weight_stall`: the chip counts 17.5 % of its time apart as without matrix work (waits for the layer before,"
     " for the host); the model has no such time and calls it a stall. Of CNN0 the counters (78.2 % active, which is 72 TOPS) and"
     " the achieved TOPS (86) are of different runs.",
@@ -232,7 +235,7 @@ def _tried_rows(fit: Fit) -> list[list[str]]:
     """What each value gives; the value of the model is marked."""
     return [
         [
-            ("> " if one.value == fit.value else "") + f"{one.value:.2f}",
+            ("> " if one.value == fit.value else "") + (f"{one.value:.2f}" if fit.value < 10 else f"{one.value:,.0f}"),
             fmt.percent(one.median), _signed(one.bias), _signed(one.worst),
         ]
         for one in fit.tried

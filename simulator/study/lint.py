@@ -396,7 +396,7 @@ def _overhead(subject: _Subject, run: Result) -> Finding | str:
     _, found = subject.changed(changes)
     if (subject.share(found) or 0.0) <= SAME:
         return f"command overhead: {100 * share:.2g} % of the time, without it something else takes its place"
-    message = f"the fixed {subject.chip.overhead_us:g} us of each layer take {100 * share:.0f} % of the time"
+    message = f"the fixed {subject.chip.overhead_s * 1e6:.3g} us of each layer take {100 * share:.0f} % of the time"
     return _proved(subject, "overhead", "command overhead", message, changes, found, None)
 
 
