@@ -1,11 +1,10 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Vector
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
@@ -189,8 +188,7 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     winograd = 0.0
     if chip.array is not None and chip.array.winograd:
         winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
-    own = {str(kind): each for kind, each in chip.vector.operations.items()}
-    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector.lanes, own) for step in fused.steps)
+    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector) for step in fused.steps)
     if spec.kind == "sm":
         rows = _rectified(rows, fused)
     return Lowered(
@@ -223,13 +221,12 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def _row(
-    step: Step, batch: int, width: float, acc_width: float, winograd: float, lanes: float, own: Mapping[str, float]
-) -> Row:
-    """One step for the whole batch. own: operations per output of the vector unit, where they differ (`Layer`)."""
+def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, vector: Vector) -> Row:
+    """One step for the whole batch."""
     layer = step.layer
     bytes_per = batch * width
-    operations = batch * sum(part.operations_with(own) for part in (layer, *step.fused))
+    own: dict[str, float] = {str(kind): each for kind, each in vector.operations.items()}
+    operations = batch * sum(part.operations_with(own, vector.channels) for part in (layer, *step.fused))
     output_bytes = step.output_elements * bytes_per
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)
@@ -259,7 +256,9 @@ def _row(
         fixed_bytes=table_rows,
         output=step.output,
         output_bytes=output_bytes,
-        least_footprint=sum(min(2.0 * lanes * width, size) for size in (output_bytes, *(size for _, size in reads)))
+        least_footprint=sum(
+            min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
+        )
         if shape is None
         else 0.0,
         loop=layer.loop,

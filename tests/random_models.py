@@ -69,6 +69,7 @@ def chips(draw: st.DrawFn) -> Architecture:
         },
         "vector": {
             "lanes": lanes,
+            "channels": draw(st.sampled_from([1, 1, 3, 4])),
             "fuses": draw(st.sampled_from([[], ["relu"], ["relu", "add", "pool"], ["relu", "add", "pool", "concat"]])),
         },
         "schedule": {
@@ -76,7 +77,7 @@ def chips(draw: st.DrawFn) -> Architecture:
             "overlap": draw(st.sampled_from(["none", "layer", "network"])),
             "sub_batches": draw(st.booleans()),
         },
-        "overhead_us": draw(st.sampled_from([0.0, 0.0, 2.0])),
+        "overhead_us": draw(st.sampled_from([0.0, None, 2.0])),
     }
     memory = draw(st.sampled_from(["part", "custom", "port", "host"]))
     if memory == "part":

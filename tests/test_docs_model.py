@@ -49,6 +49,8 @@ def test_the_constants_are_those_of_the_program():
         "GPU lanes": units.GPU_LANE_EFFICIENCY,
         "GPU rectified": units.GPU_RECTIFIED_ENERGY,
         "GPU step": units.GPU_STEP_CYCLES,
+        "GPU gap": units.GPU_KERNEL_GAP_US,
+        "layer start": units.LAYER_START_CYCLES,
         "cache": machine_of(cached).capacity_bytes / cached.sram.capacity_bytes,
     }
 

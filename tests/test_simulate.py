@@ -205,6 +205,45 @@ def test_a_vector_unit_may_need_operations_of_its_own() -> None:
         load_chip("example_edge", set={"vector.operations": {"slu": 76}})
 
 
+def test_lanes_of_channels_idle_without_them() -> None:
+    """64 channels of 64 pixels on 30 lanes: 4096 / 30 cycles; on lanes of 6 channels each 11 rounds, as of 66 channels."""
+    net = NetworkBuilder("silu")
+    net.conv(net.input(16, 8, 8), 64, 1, activation="silu", name="conv")
+    graph = nx.freeze(net.build())
+    settings: dict[str, Any] = {"vector.lanes": 30, "vector.fuses": ["silu"], "vector.operations": {"silu": 99}}
+    free = simulate(graph, load_chip("example_edge", set=settings)).layers[0]
+    split = simulate(graph, load_chip("example_edge", set={**settings, "vector.channels": 6})).layers[0]
+    assert free.latency_s == pytest.approx(99 * 4096 / 30 * CYCLE_S)
+    assert split.latency_s == pytest.approx(99 * 66 * 64 / 30 * CYCLE_S)
+    with pytest.raises(ChipError, match=r"vector\.channels: must be at most lanes, 30, got 31"):
+        load_chip("example_edge", set={**settings, "vector.channels": 31})
+
+
+@pytest.mark.parametrize(
+    ("keys", "start_s"),
+    [
+        ({"schedule.overlap": "layer"}, 3000 * CYCLE_S),
+        ({"schedule.overlap": "none"}, 3000 * CYCLE_S),
+        ({"schedule.overlap": "layer", "clock_mhz": 100.0}, 3000 * 8 * CYCLE_S),
+        ({"schedule.overlap": "network"}, 0.0),
+        ({"schedule.overlap": "layer", "schedule.placement": "space"}, 0.0),
+        ({"schedule.overlap": "layer", "overhead_us": 2.0}, 2e-6),
+    ],
+)
+def test_the_start_of_a_layer(keys: dict[str, Any], start_s: float) -> None:
+    """3,000 cycles where nothing runs ahead of a layer, or what the file says; each of two layers waits for it."""
+    chip = load_chip("example_edge", {"overhead_us": None, **keys})
+    assert chip.overhead_s == pytest.approx(start_s, rel=1e-12)
+    if chip.schedule.placement == "time":
+        result = simulate(two_convolutions(), chip)
+        assert result.waterfall["overhead_s"] == pytest.approx(2 * start_s, rel=1e-12)
+
+
+def test_kernels_of_a_gpu_are_four_microseconds_apart() -> None:
+    assert [load_chip(name).overhead_s for name in ("a100", "jetson_nano")] == [4e-6, 4e-6]
+    assert load_chip("a100", {"overhead_us": 1}).overhead_s == pytest.approx(1e-6)
+
+
 def test_layers_made_when_asked_for_are_those_of_any_other_answer() -> None:
     graph = two_convolutions()
     asked, packed, replaced, compared = (simulate(graph, "example_edge", gains=False) for _ in range(4))

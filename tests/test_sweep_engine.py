@@ -112,14 +112,23 @@ def test_chips_without_dram_and_chips_with_a_cache_equal_simulate(network):
 
 def test_columns_equal_machines():
     rng = random.Random(4)
-    chips = [load_chip("example_edge", set=sets) for sets in ({}, {"dram.port_bytes_per_cycle": 12.5}, {"dram": None})]
+    started = {"overhead_us": None, "schedule.overlap": "layer"}  # in cycles, at whatever clock
+    sets = (
+        {},
+        {"dram.port_bytes_per_cycle": 12.5},
+        {"dram": None},
+        started,
+        {**started, "schedule.placement": "space"},
+    )
+    chips = [load_chip("example_edge", set=keys) for keys in sets] + [load_chip("t4")]
     for _ in range(300):
         chip = rng.choice(chips)
         changes = {
             "sram.capacity_mib": rng.uniform(0.01, 99),
             "clock_mhz": rng.uniform(1, 3000),
-            "overhead_us": rng.uniform(0, 9),
         }
+        if rng.random() < 0.5:
+            changes["overhead_us"] = rng.uniform(0, 9)
         if chip.dram is not None:
             changes["dram.devices"] = rng.randint(1, 99)
             changes["dram.measured_efficiency"] = rng.uniform(0.1, 1)

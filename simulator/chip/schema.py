@@ -152,6 +152,8 @@ class Vector(Model):
 
     lanes: Annotated[int, Field(ge=1, le=2**24)]
     """Elements per cycle at int8."""
+    channels: Annotated[int, Field(ge=1, le=2**24)] = 1
+    """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own."""
     operations: dict[VectorKind, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
@@ -167,6 +169,12 @@ class Vector(Model):
             if words.count(word) > 1:
                 raise fault("", f"must name each operation once, got {word!r} twice")
         return words
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        if self.channels > self.lanes:
+            raise fault("channels", f"must be at most lanes, {self.lanes}, got {self.channels}")
+        return self
 
 
 class Host(Model):

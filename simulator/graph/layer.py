@@ -115,11 +115,14 @@ class Layer:
         """Vector operations for one item: outputs x operations each (x kernel elements for a pool)."""
         return self.operations_with({})
 
-    def operations_with(self, own: Mapping[str, float]) -> float:
-        """The same on a vector unit whose operations per output differ for the kinds in `own`."""
-        if self.kind == "lstm":
-            return LSTM_OPERATIONS * self.output_elements
-        if self.is_compute:
+    def operations_with(self, own: Mapping[str, float], channels: int = 1) -> float:
+        """The same on a vector unit whose operations per output differ for the kinds in `own`, and whose lanes belong to
+        `channels` channels at a time: those without a channel idle, and count as if they worked."""
+        if self.is_compute and self.kind != "lstm":
             return 0.0
-        each = own.get(self.kind, VECTOR_OPERATIONS[self.kind])
+        filled = self.groups * self.out_channels
+        each = -(-filled // channels) * channels / filled
+        if self.kind == "lstm":
+            return each * LSTM_OPERATIONS * self.output_elements
+        each *= own.get(self.kind, VECTOR_OPERATIONS[self.kind])
         return each * self.output_elements * self.kernel_height * self.kernel_width

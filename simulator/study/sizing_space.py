@@ -191,7 +191,7 @@ def _fed(base: Architecture, settings: dict[str, Any]) -> dict[str, Any]:
     fed = {
         "interconnect.bytes_per_cycle": short(base.interconnect.bytes_per_cycle * ratio * feed),
         "sram.bytes_per_cycle": short(base.sram.bytes_per_cycle * ratio * feed),
-        "vector.lanes": max(1, round(base.vector.lanes * ratio)),
+        "vector.lanes": max(base.vector.channels, round(base.vector.lanes * ratio)),
     }
     if array.accumulator_kib is not None:
         fed["array.accumulator_kib"] = short(array.accumulator_kib * ratio)
