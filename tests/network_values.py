@@ -28,6 +28,13 @@ PUBLISHED = {
     "resnet101_v2": (7_801_405_440, 44_443_816),
     "resnet152_v2": (11_513_626_624, 60_041_384),
     "mobilenet_edgetpu": (990_670_464, 4_053_833),
+    "mobilenet_v3_large": (216_589_760, 5_458_632),
+    "mobilenet_v3_small": (56_510_400, 2_530_744),
+    "densenet121": (2_834_161_664, 7_895_208),
+    "densenet169": (3_359_843_328, 13_991_080),
+    "densenet201": (4_291_365_888, 19_784_872),
+    "inception_resnet_v2": (13_155_794_016, 55_782_920),
+    "xception": (8_357_403_496, 22_801_424),
     "ssd_resnet34": (216_415_931_904, 19_962_678),
     "ssd_mobilenet_v1": (1_237_129_408, 6_794_495),
     "ssd_mobilenet_v2": (1_875_065_840, 16_798_847),
@@ -127,6 +134,8 @@ NORMALISED = {
     "resnet101": 44_549_160,
     "resnet152": 60_192_808,
     "mobilenet_v2": 3_504_872,
+    "mobilenet_v3_large": 5_483_032,
+    "mobilenet_v3_small": 2_542_856,
     "inception_v3": 23_834_568,
     "inception_v4": 42_679_816,
     "efficientnet_b0": 5_288_548,
@@ -191,11 +200,17 @@ FOLDED = {
 }
 
 # Billions of operations, two a multiply-accumulate. Vitis AI model zoo 2.5; MLPerf inference (V. J. Reddi et al., ISCA 2020,
-# table 1) for its two detectors; Ultralytics for YOLO; torchvision for the vision transformers; the paper for
-# YOLOv10; PaddleDetection for PP-YOLOE; the Open Model Zoo for RetinaFace and CenterNet.
+# table 1) for its two detectors; Ultralytics for YOLO; torchvision for the vision transformers, DenseNet and MobileNet v3; the
+# paper for YOLOv10; PaddleDetection for PP-YOLOE; the Open Model Zoo for RetinaFace and CenterNet.
 OPERATIONS = [
     ("inception_v4", {}, 24.55),
     ("inception_v1", {"variant": "slim"}, 3.0),
+    ("inception_resnet_v2", {}, 26.35),
+    ("densenet121", {}, 2 * 2.834),  # torchvision counts multiply-accumulates
+    ("densenet169", {}, 2 * 3.360),
+    ("densenet201", {}, 2 * 4.291),
+    ("mobilenet_v3_large", {}, 2 * 0.217),
+    ("mobilenet_v3_small", {}, 2 * 0.057),
     ("resnet50_v1", {"halve": "last"}, 6.97),
     ("resnet101_v1", {"halve": "last"}, 14.4),
     ("resnet152_v1", {"halve": "last"}, 21.83),

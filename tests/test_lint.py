@@ -127,7 +127,7 @@ def test_a_block_of_ip_has_findings_without_money():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [([], "--chip: missing"), (["--chip", "t44"], "did you mean"), (["--chip", "a10"], "array: missing")],
+    [([], "--chip: missing"), (["--chip", "t44"], "did you mean"), (["--chip", "goya"], "array: missing")],
 )
 def test_mistakes_are_one_line(options, message, capsys):
     assert main(["lint", NETWORK, *options]) == 2

@@ -1,18 +1,18 @@
 """DenseNet (G. Huang et al., "Densely Connected Convolutional Networks", CVPR 2017), as torchvision has it.
 
-Each layer of a block reads all that the layers before it gave. The normalisation at its beginning has a concatenation before
-it, so it folds into no convolution, nor does the last of the network; their scale and shift are done with the relu behind them
-and counted with it. All others fold.
+Each layer of a block reads all that the layers before it gave. The normalisation at its beginning has a concatenation or a pool
+before it that others read too, so it folds into no convolution, nor do those of the transitions and the last; their scale and
+shift are done with the relu behind them and counted with it. That behind the 1x1 of a layer folds.
 """
 
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
 
-GROWTH = 32
+_GROWTH = 32
 """Channels that each layer adds."""
 
-NARROW = 4 * GROWTH
+_NARROW = 4 * _GROWTH
 """Channels to which the 1x1 of a layer narrows."""
 
 
@@ -54,8 +54,8 @@ def _block(net: NetworkBuilder, x: Output, name: str, count: int) -> Output:
     for number in range(1, count + 1):
         layer = f"{name}_layer{number}"
         y = net.vector("relu", x, name=f"{layer}_relu")
-        y = net.conv(y, NARROW, 1, activation="relu", name=f"{layer}_1x1")
-        y = net.conv(y, GROWTH, 3, padding=1, name=f"{layer}_3x3")
+        y = net.conv(y, _NARROW, 1, activation="relu", name=f"{layer}_1x1")
+        y = net.conv(y, _GROWTH, 3, padding=1, name=f"{layer}_3x3")
         x = net.concat(x, y, name=layer)
     return x
 

@@ -1,6 +1,6 @@
 """Inception-ResNet v2 (C. Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning",
-AAAI 2017), as its authors' TF-slim has it, which differs from the paper in the stem; Keras has the same. As used after
-training: no auxiliary head.
+AAAI 2017), as its authors' TF-slim has it, which differs from the paper in the stem and in some widths; Keras has the same. As
+used after training: no auxiliary head.
 """
 
 from collections.abc import Sequence
