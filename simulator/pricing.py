@@ -28,13 +28,13 @@ class Priced:
 
 
 def priced(chip: Architecture) -> Priced:
-    """Cost with closed-form bands and power model of a chip. Kept while the process lives: chips are frozen."""
+    """Cost and power model of a chip. Kept while the process lives: chips are frozen."""
     found = _known.get(id(chip))
     if found is not None and found[0] is chip:
         return found[1]
     cost, power, notes = None, None, []
     try:
-        cost = chip_cost(chip, draws=0)
+        cost = chip_cost(chip)
         if not cost.calibrated:
             notes.append(f"cost: {cost.status}")
     except ChipError as error:

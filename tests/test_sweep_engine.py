@@ -9,6 +9,7 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.cost.columns import columns as cost_columns
+from simulator.cost.price import chip_cost
 from simulator.cost.quantities import quantities
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
@@ -53,11 +54,12 @@ def check_equal(network, chip, table, axes):
         for column, (key, part) in {
             "area_mm2": ("area_mm2", "best"),
             "bill_usd": ("bill_usd", "best"),
-            "bill_low_usd": ("bill_usd", "low"),
-            "bill_high_usd": ("bill_usd", "high"),
             "relative_cost": ("relative_cost", "best"),
         }.items():
             assert row[column] == (cost[key][part] if cost.get(key) else None), (column, values)
+        if cost.get("bill_usd"):  # the range of a result is drawn, that of a sweep propagated
+            bill = chip_cost(one, draws=0).bill_usd
+            assert (row["bill_low_usd"], row["bill_high_usd"]) == (bill.low, bill.high)
 
 
 @pytest.mark.parametrize("overlap", ["none", "layer", "network"])
