@@ -194,9 +194,12 @@ def test_the_command(tmp_path, capsys):
     assert "beyond its compute bound" in " ".join(out.split())
     assert "goya" in picture.read_text(encoding="utf-8")
     assert main(["compare", "goya", "--network", "resnet50", "--questions", str(sheet)]) == 0
-    assert main(["compare", str(sheet), "--network", "resnet50", "--json", "-"]) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert data["lines"][0]["chip"] == "goya (q.csv)"
+    assert main(["compare", str(sheet), "--network", "resnet50", "--published", "--json", "-"]) == 0
+    chips = [row["chip"] for row in json.loads(capsys.readouterr().out)["lines"]]
+    assert {"goya (q.csv)", "goya", "t4"} < set(chips)
+    for others, wanted in ((["--alone"], ["goya (q.csv)"]), (["t4"], ["goya (q.csv)", "t4"])):
+        assert main(["compare", str(sheet), *others, "--network", "resnet50", "--published", "--json", "-"]) == 0
+        assert sorted(row["chip"] for row in json.loads(capsys.readouterr().out)["lines"]) == wanted
 
 
 @pytest.mark.parametrize(

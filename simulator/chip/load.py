@@ -106,11 +106,16 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
         yield *parse_setting(expression), set_label(expression)
 
 
+def is_path(word: str) -> bool:
+    """Whether a word means a chip file, not a short name or alias."""
+    return "/" in word or "\\" in word or word.lower().endswith((".yaml", ".yml"))
+
+
 def find(name_or_path: str | Path) -> Path:
     """The file behind a short name, alias or path."""
     if isinstance(name_or_path, Path):
         return name_or_path
-    if "/" in name_or_path or "\\" in name_or_path or name_or_path.lower().endswith((".yaml", ".yml")):
+    if is_path(name_or_path):
         return Path(name_or_path)
     chips = bundled.chips()
     if name_or_path in chips:

@@ -18,7 +18,8 @@ def compare(
     chips: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CHIP...]", help="Bundled chips, chip files, or filled CSV sheets; all bundled if none."
+            metavar="[CHIP...]",
+            help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
         ),
     ] = None,
     network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
@@ -36,6 +37,7 @@ def compare(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
     questions: Annotated[
         str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
     ] = None,
@@ -76,7 +78,7 @@ def compare(
 
         check_picture("--plot", plot)
     question = Question(network, parameters(params or []), precision, batch)
-    entries = entries_of(chips or [])
+    entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
@@ -85,8 +87,12 @@ def compare(
     _answer(found, json, plot)
 
 
-def entries_of(names: list[str]) -> "list[Entry]":
-    """Return the chips of the command line: short names, chip files, and the rows of CSV sheets; all if none."""
+def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
+    """Return the chips of the command line: short names, chip files, and the rows of CSV sheets; all if none.
+
+    beside: whether files and sheets without a bundled chip among them stand beside all bundled chips.
+    """
+    from simulator.chip.load import is_path  # noqa: PLC0415
     from simulator.chip.library import entry, library  # noqa: PLC0415
     from simulator.study.sheet import read_sheet  # noqa: PLC0415
 
@@ -94,8 +100,15 @@ def entries_of(names: list[str]) -> "list[Entry]":
         return list(library().values())
     found: list[Entry] = []
     for name in names:
-        found += read_sheet(name) if name.lower().endswith(".csv") else [entry(name)]
+        found += read_sheet(name) if is_sheet(name) else [entry(name)]
+    if beside and all(is_sheet(name) or is_path(name) for name in names):
+        found += library().values()
     return found
+
+
+def is_sheet(name: str) -> bool:
+    """Whether a word of the command line is a filled sheet."""
+    return name.lower().endswith(".csv")
 
 
 def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
