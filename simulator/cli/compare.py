@@ -92,8 +92,8 @@ def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
 
     beside: whether files and sheets without a bundled chip among them stand beside all bundled chips.
     """
-    from simulator.chip.load import is_path  # noqa: PLC0415
     from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.chip.load import is_path  # noqa: PLC0415
     from simulator.study.sheet import read_sheet  # noqa: PLC0415
 
     if not names:
