@@ -1,4 +1,6 @@
-"""DenseNet, Inception-ResNet, MobileNet v3 and Xception: sums of their published plans, layer by layer, without the builder."""
+"""DenseNet, Inception-ResNet, MobileNet v3, RetinaNet, Xception: sums of their published plans, layer by layer, without the
+builder.
+"""
 
 import pytest
 from network_values import PUBLISHED
@@ -223,6 +225,77 @@ def test_width_of_mobilenet_v3(name, million_macs, million, exactly):
     assert found["parameters"] / 1e6 == pytest.approx(million, rel=0.02)
     wider = load_network(name, width=1.25).nodes
     assert wider["fc1"]["layer"].out_channels == {"mobilenet_v3_large": 1600, "mobilenet_v3_small": 1280}[name]
+
+
+def grouped_resnet(plan, side, groups, wide):
+    """Table 1 of the ResNeXt paper: (side, channels) of the last three stages. ResNet v1.5: one group, not widened."""
+    channels, side, found = plan.add(side // 2, 3, 64, 49), side // 4, []
+    for stage, count in enumerate((3, 4, 6, 3)):
+        width, before = 64 << stage, channels
+        for number in range(count):
+            inner = plan.add(side, channels, wide * width)
+            side //= 2 if stage and number == 0 else 1
+            plan.add(side, inner // groups, inner, 9)
+            channels = plan.add(side, inner, 4 * width)
+        plan.add(side, before, channels)
+        found.append((side, channels))
+    return found[1:]
+
+
+def retinanet(classes, groups, wide):
+    """torchvision's, at 800 x 800; and the weights and biases of the two heads of one level."""
+    plan = Plan()
+    for side, channels in grouped_resnet(plan, 800, groups, wide):
+        plan.add(side, channels, 256, norm=False)
+        plan.add(side, 256, 256, 9, norm=False)
+    for side in (13, 7):
+        plan.add(side, 256, 256, 9, norm=False)
+    for side in (100, 50, 25, 13, 7):
+        before = plan.found()[1]
+        for outputs in (256, 256, 256, 256, 9 * classes, 256, 256, 256, 256, 9 * 4):
+            plan.add(side, 256, outputs, 9, norm=False)
+    return plan, plan.found()[1] - before
+
+
+@pytest.mark.parametrize(
+    # torchvision: gigaoperations are multiply-accumulates; the count holds two numbers a normalised channel
+    ("groups", "wide", "giga", "parameters"),
+    [(1, 1, 4.09, 25_557_032), (32, 2, 4.23, 25_028_904)],
+)
+def test_plan_of_resnext_is_that_of_torchvision(groups, wide, giga, parameters):
+    plan = Plan()
+    grouped_resnet(plan, 224, groups, wide)
+    plan.add(1, 2048, 1000, norm=False)
+    assert plan.found()[1] + 2 * plan.normalised == parameters
+    assert plan.macs / 1e9 == pytest.approx(giga, abs=0.005)
+
+
+def test_retinanet_is_the_sum_of_its_plan():
+    # torchvision, on ResNet-50 with 91 classes: heads once, normalisations frozen and not counted
+    plan, head = retinanet(91, 1, 1)
+    assert plan.found()[1] - 4 * head == 34_014_999
+    assert plan.macs / 1e9 == pytest.approx(151.54, abs=0.005)
+    # The bodies of torchvision's ResNet-50 and ResNeXt-50 without their normalisations, and the further classes
+    plan, head = retinanet(264, 32, 2)
+    bodies = (25_028_904 - 2 * 34_112) - (25_557_032 - 2 * 26_560)
+    assert plan.found()[1] - 4 * head == 34_014_999 + bodies + (264 - 91) * 9 * (9 * 256 + 1) == 37_060_652
+    assert plan.normalised == 34_112
+    assert plan.found() == PUBLISHED["retinanet_resnext50"]
+
+
+def test_maps_of_retinanet():
+    graph = load_network("retinanet_resnext50")
+    layers = [graph.nodes[name]["layer"] for name in graph if graph.out_degree(name) == 0]
+    maps = [(each.out_channels, each.out_height) for each in layers]
+    assert maps == [(channels, side) for channels in (9 * 264, 9 * 4) for side in (100, 50, 25, 13, 7)]
+    assert sum(channels // 4 * side**2 for channels, side in maps[5:]) == 120_087  # boxes, as in NVIDIA's submissions
+    assert set(graph.predecessors("level6")) == {"level5"}
+    assert set(graph.successors("level6")) == {"level6_relu", "head6_classes_conv1", "head6_boxes_conv1"}
+    block = graph.nodes["res3a_branch2b"]["layer"]
+    assert (block.groups, block.in_channels, block.out_channels, block.stride) == (32, 8, 8, (2, 2))
+    fewer = summary(load_network("retinanet_resnext50", classes=91))
+    places = sum(side**2 for side in (100, 50, 25, 13, 7))
+    assert summary(graph)["macs"] - fewer["macs"] == (264 - 91) * 9 * 9 * 256 * places
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,8 @@ class Row(_Model):
     """Throughput of that system."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Keys of the chip file that differ for this figure."""
+    ran_with: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the network as it ran, where those of the benchmark are a limit: sequences without their padding."""
     not_modelled: str | None = None
     """What keeps the figure from being compared with the model."""
     source: str | None = None

@@ -267,10 +267,8 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
     found = []
     for row in best.values():
         remarks = remarks_of(known, row, question, params, macs)
-        remarks += [f"with {key}={value}" for key, value in row.settings.items()]
-        remarks += [row.not_modelled] if row.not_modelled is not None else []
         source = known.published.sources.get(row.source or "", row.source)
-        like = row.precision in (None, precision) and not row.settings and row.not_modelled is None
+        like = row.precision in (None, precision) and not (row.settings or row.ran_with or row.not_modelled)
         point = PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks), like)
         found.append(point)
     return sorted(found, key=lambda point: (point.batch or 2**31, -point.throughput_per_s))

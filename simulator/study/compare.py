@@ -250,6 +250,10 @@ def remarks_of(
         remarks.append("figure unchecked")
     if row.accelerators_in_system is not None and row.accelerators_in_system > 1:
         remarks.append(f"share of a system of {row.accelerators_in_system}")
+    remarks += [f"ran with {key}={value}" for key, value in row.ran_with.items()]
+    remarks += [f"with {key}={value}" for key, value in row.settings.items()]
+    if row.not_modelled is not None:
+        remarks.append(row.not_modelled)
     remarks.extend(beyond_compute(chip, row.throughput_per_s, row.precision, _scaled(macs, row, params)))
     return remarks
 
@@ -263,7 +267,7 @@ def _scaled(macs: int, row: Row, params: Mapping[str, Any]) -> float | None:
             (row.sequence_length, params.get("sequence_length")),
         )
     )
-    return float(macs) if same and not row.params and not row.network.endswith("_v2") else None
+    return float(macs) if same and not row.params and not row.ran_with and not row.network.endswith("_v2") else None
 
 
 def beyond_compute(chip: Entry, throughput_per_s: float, precision: str | None, macs: float | None) -> Sequence[str]:

@@ -155,7 +155,7 @@ def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
             continue
         key = (
             row.network, str(row.params), row.image_size, row.sequence_length, row.batch, row.precision, row.mode,
-            str(row.settings),
+            str(row.settings), str(row.ran_with),
         )  # fmt: skip
         if key in best:
             _count(reasons, "measured again under the same conditions, and lower")
@@ -191,6 +191,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     for name in ("image_size", "sequence_length"):
         if getattr(row, name) is not None:
             params[name] = getattr(row, name)
+    params.update(row.ran_with)
     graph = load_network(row.network, **params)
     machine = _machine(chip, {**row.settings, **(settings or {})})
     free = FREE_BATCH_GPU if machine.is_gpu else FREE_BATCH
@@ -199,7 +200,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     mode = row.mode or "claim"
     one_at_a_time = mode in book()["latency_modes"]
     predicted = batch / result.latency_s if one_at_a_time else result.throughput_per_s
-    shown = row.network + "".join(f" {key}={value}" for key, value in sorted(row.params.items()))
+    shown = row.network + "".join(f" {key}={value}" for key, value in sorted({**row.params, **row.ran_with}.items()))
     if row.image_size not in (None, 224):
         shown += f" {row.image_size}"
     peak = machine.peak_tops(precision) * 1e12 / 2 / (result.macs / batch)

@@ -1,0 +1,73 @@
+"""RetinaNet (T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017), up to its maps of classes and boxes.
+
+`retinanet_resnext50` at 800 x 800 with the 264 classes of Open Images is the detector of MLPerf inference from 2.1 on.
+Choosing among the boxes is not part of the network.
+"""
+
+from simulator.graph.build import Graph, NetworkBuilder, Output
+
+from .resnet import stages, stem, stride_of
+
+BOXES = 9
+CHANNELS = 256
+GROUPS = 32
+
+
+def build_retinanet_resnext50(image_size: int = 800, classes: int = 264) -> Graph:
+    """RetinaNet as MLPerf's reference code and torchvision have it, on ResNeXt-50 32x4d: levels 3 to 7, of which the sixth
+    comes from the fifth of the pyramid; 120,087 boxes at 800 x 800.
+
+    Two heads of four 3x3 convolutions serve all levels. Here each level has heads of its own: their parameters count once a
+    level, 78.18 million in all where the published network has 37.06. Scores (the sigmoids of the maps) belong to the choice.
+    """
+    net = NetworkBuilder("retinanet_resnext50", {"image_size": image_size, "classes": classes})
+    x = stem(net, net.input(3, image_size, image_size))
+    found = []
+    for stage, count in enumerate((3, 4, 6, 3)):
+        x = stages(net, x, stage, count, _bottleneck, stride_of(stage, last=False))
+        found.append(x)
+    levels = _pyramid(net, found[1:])
+    for what, each in (("classes", classes), ("boxes", 4)):
+        for level, x in enumerate(levels, start=3):
+            _head(net, x, BOXES * each, f"head{level}_{what}")
+    return net.build()
+
+
+def _bottleneck(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
+    """ResNeXt's block (S. Xie et al., CVPR 2017): twice the channels of ResNet's within, in groups, with the stride there."""
+    short = x
+    if x.channels != 4 * width:
+        short = net.conv(x, 4 * width, 1, stride=stride, name=f"{name}_branch1")
+    y = net.conv(x, 2 * width, 1, activation="relu", name=f"{name}_branch2a")
+    y = net.conv(y, 2 * width, 3, stride=stride, padding=1, groups=GROUPS, activation="relu", name=f"{name}_branch2b")
+    y = net.conv(y, 4 * width, 1, name=f"{name}_branch2c")
+    return net.add(y, short, activation="relu", name=name)
+
+
+def _pyramid(net: NetworkBuilder, found: list[Output]) -> list[Output]:
+    """Levels 3 to 5, joined from the coarsest up, and two coarser ones by convolutions of stride 2."""
+    levels: list[Output] = []
+    joined = None
+    for level, x in zip((5, 4, 3), reversed(found), strict=True):
+        fine = net.conv(x, CHANNELS, 1, bias=True, name=f"level{level}_1x1")
+        if joined is not None:
+            large = net.resize(joined, 2, name=f"level{level}_resize")
+            # Odd sizes: the enlarged value is cut to the finer one's size.
+            fine = net.add(fine, Output(large.name, CHANNELS, fine.height, fine.width), name=f"level{level}_add")
+        joined = fine
+        levels.insert(0, net.conv(fine, CHANNELS, 3, padding=1, bias=True, name=f"level{level}"))
+    x = net.conv(levels[-1], CHANNELS, 3, stride=2, padding=1, bias=True, name="level6")
+    levels.append(x)
+    x = net.vector("relu", x, name="level6_relu")  # the heads read what is before it
+    levels.append(net.conv(x, CHANNELS, 3, stride=2, padding=1, bias=True, name="level7"))
+    return levels
+
+
+def _head(net: NetworkBuilder, x: Output, outputs: int, name: str) -> None:
+    """Four 3x3 convolutions and that of the map."""
+    for number in range(1, 5):
+        x = net.conv(x, CHANNELS, 3, padding=1, bias=True, activation="relu", name=f"{name}_conv{number}")
+    net.conv(x, outputs, 3, padding=1, bias=True, name=name)
+
+
+NETWORKS = {"retinanet_resnext50": build_retinanet_resnext50}
