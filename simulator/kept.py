@@ -1,6 +1,7 @@
 """What was built once and may be needed again, within bounds: what was used longest ago goes first."""
 
 import dataclasses
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,6 +11,9 @@ import numpy as np
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
+"""Kinds of values that hold no arrays; most of what is walked through."""
 
 
 class Kept(Generic[K, V]):
@@ -62,18 +66,32 @@ class Kept(Generic[K, V]):
                 self._sizes.pop(key, None)
 
 
-def array_bytes(value: Any, seen: set[int] | None = None) -> int:
+def array_bytes(value: Any) -> int:
     """Bytes of all arrays in nested records, mappings, lists and tuples, each counted once."""
-    seen = set() if seen is None else seen
-    if id(value) in seen:
-        return 0
-    seen.add(id(value))
-    if isinstance(value, np.ndarray):
-        return array_bytes(value.base, seen) if isinstance(value.base, np.ndarray) else value.nbytes
-    if isinstance(value, dict):
-        return sum(array_bytes(each, seen) for each in tuple(value.values()))  # other threads may add to it
-    if isinstance(value, list | tuple):
-        return sum(array_bytes(each, seen) for each in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return sum(array_bytes(getattr(value, field.name), seen) for field in dataclasses.fields(value))
-    return 0
+    total = 0
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if type(one) in PLAIN or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, np.ndarray):
+            if isinstance(one.base, np.ndarray):
+                todo.append(one.base)
+            else:
+                total += one.nbytes
+        elif isinstance(one, dict):
+            todo.extend(tuple(one.values()))  # other threads may add to it
+        elif isinstance(one, list | tuple):
+            todo.extend(one)
+        else:
+            kind: Hashable = type(one)
+            todo.extend(getattr(one, name) for name in _fields(kind))
+    return total
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    """Names of the fields of a record; none for anything else."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()

@@ -152,7 +152,7 @@ def test_the_command(capsys):
             "--throughput: must be a number above 0 with its unit, such as 1000/s, got '-1'",
         ),
         (["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"], "--precision: must be one of"),
-        (["a10", "--network", "resnet50"], "--throughput: missing; nothing is published about a10 on resnet50"),
+        (["fsd", "--network", "resnet50"], "--throughput: missing; nothing is published about fsd on resnet50"),
         (["all", "--network", "resnet50", "--throughput", "1"], "--throughput: must be left out"),
     ],
 )

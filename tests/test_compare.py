@@ -53,7 +53,7 @@ def test_the_three_efficiencies_by_hand(found):
 
 def test_gaps_stay_gaps(found):
     assert line(found, "groq_tsp").published["batch_10"] is None
-    assert line(found, "a10").best_per_s is None
+    assert line(found, "fsd").best_per_s is None
 
 
 def test_unfair_rows_say_why(found):
@@ -87,11 +87,11 @@ def test_simulated_beside_published():
 
 
 def test_the_large_batch_is_that_of_the_published_figure():
-    found = compare([entry("t4"), entry("nvdla_64"), entry("a30")], RESNET)
+    found = compare([entry("t4"), entry("nvdla_64"), entry("p4")], RESNET)
     t4 = line(found, "t4")
     assert t4.published["batch_10"].batch == t4.simulated["batch_10"].batch >= 10
     assert line(found, "nvdla_64").simulated["batch_10"].batch == 10  # nothing published
-    assert line(found, "a30").simulated["batch_10"].batch == 128  # nothing published, and a GPU
+    assert line(found, "p4").simulated["batch_10"].batch == 128  # nothing published, and a GPU
     asked = compare([entry("t4")], Question("resnet50", batch=16))
     assert line(asked, "t4").simulated["batch_10"].batch == 16
 

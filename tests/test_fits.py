@@ -10,12 +10,12 @@ from simulator.cli import main
 from simulator.schedule.solve import PHI
 from simulator.study.fits import fits
 from simulator.study.validation import book
-from simulator.units import DRAM_STREAMED_EFFICIENCY, PORT_EFFICIENCY
+from simulator.units import DRAM_STREAMED_EFFICIENCY, LAYER_START_CYCLES, PORT_EFFICIENCY
 
 
 def test_the_constants_are_those_of_the_model() -> None:
     values = [fit.value for fit in fits()]
-    assert values[:3] == [PHI["layer"], PORT_EFFICIENCY, DRAM_STREAMED_EFFICIENCY]
+    assert values[:4] == [PHI["layer"], PORT_EFFICIENCY, LAYER_START_CYCLES, DRAM_STREAMED_EFFICIENCY]
 
 
 def test_residuals_are_those_of_the_model_as_it_is() -> None:
