@@ -86,7 +86,7 @@ def array_bytes(value: Any) -> int:
         elif isinstance(one, list | tuple):
             todo.extend(one)
         else:
-            kind: Hashable = type(one)
+            kind: Any = type(one)
             todo.extend(getattr(one, name) for name in _fields(kind))
     return total
 
