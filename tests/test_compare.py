@@ -186,6 +186,15 @@ def test_labels_do_not_collide():
         assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for b in boxes[:i])
 
 
+def test_points_without_a_label_take_their_own_place_alone():
+    crowd = [Point("", 10 ** (0.4 + 0.02 * i), 10 ** (0.4 + 0.02 * i)) for i in range(80)]
+    first, *others = place(
+        [Point("a_long_label", 20, 5), *crowd], axes([Point("", 1, 1), Point("", 100, 100)], 520, 400)
+    )
+    assert first.clear
+    assert [(label.x, label.y) for label in others] == [(point.x, point.y) for point in crowd]
+
+
 def test_the_command(tmp_path, capsys):
     picture, sheet = tmp_path / "c.svg", tmp_path / "q.csv"
     assert main(["compare", "t4", "goya", "--network", "resnet50", "--published", "--plot", str(picture)]) == 0

@@ -64,13 +64,18 @@ def axes(points: Sequence[Point], width: float, height: float) -> Axes:
 
 
 def place(points: Sequence[Point], frame: Axes) -> list[Label]:
-    """Greedy: the most crowded point first, each label at the nearest of 112 spots that is free, else the least bad."""
+    """Greedy: the most crowded point first, each label at the nearest of 112 spots that is free, else the least bad.
+
+    A point without a label takes its own place and no more.
+    """
     at = [frame.pixel(p.x, p.y) for p in points]
     near = [sum(math.dist(a, b) < _CROWD for b in at) for a in at]
     order = sorted(range(len(points)), key=lambda i: (-near[i], points[i].label, at[i]))
     taken: list[Box] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in at]
-    found: dict[int, Label] = {}
+    found = {i: Label("", point.x, point.y, True) for i, point in enumerate(points) if not point.label}
     for i in order:
+        if i in found:
+            continue
         hits, box = _best(at[i], LETTER * len(points[i].label) + _PAD, taken, frame)
         taken.append(box)
         x, y = frame.data((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)

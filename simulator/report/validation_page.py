@@ -135,15 +135,15 @@ MISSES = (
     "**Centaur Ncore** is predicted from peak, SRAM and memory; how its lanes are used is a guess (see its file). The rest of a"
     " single stream is the x86 cores' share, which its designers published.",
     "**Edge TPU**: of each run 0.3 ms are a third party's measurement on another host; the rest of what its small networks"
-    " take longer, 0.3 to 0.5 ms, is not explained. Networks whose weights stream are slower than published: the link's"
-    " bandwidth is a floor of what hosts reach.",
+    " take longer, 0.2 to 0.5 ms, is not explained. Where features are large (EfficientNet M and L) the model sends some over the"
+    " link; how the chip holds them is not published.",
     "**TPU v1**, `weight_stall`: the chip counts 17.5 % of its time apart as without matrix work (waits for the layer before,"
     " for the host); the model has no such time and calls it a stall. Of CNN0 the counters (78.2 % active, which is 72 TOPS) and"
     " the achieved TOPS (86) are of different runs.",
     "**TPU v3** leaves out infeed and what its compiler does.",
     "**RK3588, RK3568**: transformers (CLIP) are five times slower than the model: what their compiler leaves to the processor"
-    " is not known; the smallest networks are up to twice slower on RK3588, its twin shows no such thing. No document names"
-    " the clock of the RK3568 results.",
+    " is not known; nor why networks with attention (YOLOv10, YOLO11) are 40 to 70 % slower on RK3568 alone, and RetinaFace on"
+    " MobileNet on both. No document names the clock of the RK3568 results.",
     "**Eyeriss**: array times are 1 to 11 % short where the first window of inputs of a pass is long, since its entry is not"
     " modelled; and its published traffic is after compression.",
     "**NVDLA** rows are estimates of a spreadsheet, not of silicon; it rounds output channels up to 128 at every size, which"
