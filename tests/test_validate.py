@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import statistics
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,31 @@ def summary(summaries, group):
 def test_the_page_is_up_to_date(found):
     page = (DOCS / "validation.md").read_text(encoding="utf-8")
     assert page == validation_page(found, "validation.svg"), "rooftile validate --page docs/validation.md writes it"
+
+
+def test_the_readme_says_what_the_page_says(found):
+    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    every, unseen = (
+        summary(found.summaries, f"{group}") for group in ("all measured", "measured, nothing fitted on the chip")
+    )
+    chips = {point.chip for point in found.points if point.group.startswith("measured")}
+    for text in (
+        f"{every.count} measured figures of {len(chips)} chips",
+        f"median error {100 * every.median:.1f} %, nine in ten within {100 * every.ninetieth:.1f} %",
+        f"rank correlation {every.spearman:.3f}.",
+        f"the median is {100 * unseen.median:.1f} %.",
+    ):
+        assert text in readme
+
+
+def test_chips_and_networks_are_summed_up_apart(found):
+    for groups, of in ((found.by_chip, lambda p: p.chip), (found.by_network, lambda p: p.network.split(" ")[0])):
+        assert [one.group for one in groups] == sorted({of(point) for point in found.points})
+        assert sum(one.count for one in groups) == len(found.points)
+        for one in groups:
+            errors = sorted(abs(point.error) for point in found.points if of(point) == one.group)
+            assert one.median == pytest.approx(statistics.median(errors))
+            assert abs(one.worst) == pytest.approx(errors[-1])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vl_convert") is None, reason="needs the extra 'charts'")

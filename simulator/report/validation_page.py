@@ -38,6 +38,8 @@ def validation_report(found: Validation) -> Group:
         rows = [_point_cells(point) for point in found.points if point.group == group]
         sections += [_table(group.capitalize(), POINT_HEADINGS, rows, 5), Text()]
     sections.append(_table("Errors of everything", SUMMARY_HEADINGS, list(map(_summary_cells, found.summaries)), 1))
+    for title, name, rows in _grouped_rows(found):
+        sections += [Text(), _table(title, (name, *SUMMARY_HEADINGS[1:]), rows, 1)]
     sections += [Text(), _table("Errors of throughputs", ("by", *SUMMARY_HEADINGS), _baseline_rows(found), 2), Text()]
     sections.append(
         Text(
@@ -81,6 +83,11 @@ def validation_page(found: Validation, picture: str) -> str:
         "Error is predicted / published - 1, of the figure itself (of a time, + is slower). Median and 90 % are of absolute",
         "errors, Spearman the rank correlation of throughputs.",
         "",
+        *(
+            line
+            for title, name, rows in _grouped_rows(found)
+            for line in (f"### {title}", "", *_markdown((name, *SUMMARY_HEADINGS[1:]), rows), "")
+        ),
         "## Baselines",
         "",
         "The same rows, throughputs alone, by the model and by two simpler ones: a constant utilisation"
@@ -265,6 +272,14 @@ def _summary_cells(one: Summary) -> list[str]:
     return [
         one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), _signed(one.worst), rank
     ]  # fmt: skip
+
+
+def _grouped_rows(found: Validation) -> list[tuple[str, str, list[list[str]]]]:
+    """(title, heading, rows) of the summaries by chip and by network."""
+    return [
+        ("Errors by chip", "chip", [_summary_cells(one) for one in found.by_chip]),
+        ("Errors by network", "network", [_summary_cells(one) for one in found.by_network]),
+    ]
 
 
 def _baseline_rows(found: Validation) -> list[list[str]]:

@@ -93,6 +93,10 @@ class Validation:
     left_out: tuple[tuple[str, int], ...]
     """Reason, and how many published results it keeps out."""
     summaries: tuple[Summary, ...]
+    by_chip: tuple[Summary, ...]
+    """The same for the figures of each chip."""
+    by_network: tuple[Summary, ...]
+    """The same for the figures of each network, of any size and chip."""
     baselines: dict[str, tuple[Summary, ...]]
     """The same summary of throughputs for `model`, `constant utilisation` and `roofline`."""
     utilisation: float
@@ -140,9 +144,19 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
         "constant utilisation": _summaries(rates, lambda p: utilisation * (p.utilised or 0.0)),
         "roofline": _summaries(rates, lambda p: p.roofline or 0.0),
     }
-    everything = _summaries(ordered, lambda p: p.predicted)
     listed = tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
-    return Validation(ordered, listed, everything, baselines, utilisation)
+    return Validation(
+        ordered, listed, _summaries(ordered, lambda p: p.predicted), _grouped(ordered, lambda p: p.chip),
+        _grouped(ordered, lambda p: p.network.split(" ")[0]), baselines, utilisation,
+    )  # fmt: skip
+
+
+def _grouped(points: Sequence[Point], by: Callable[[Point], str]) -> tuple[Summary, ...]:
+    """One summary a group of points, in the order of names."""
+    return tuple(
+        _summary(name, [p for p in points if by(p) == name], lambda p: p.predicted)
+        for name in sorted({*map(by, points)})
+    )
 
 
 def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
