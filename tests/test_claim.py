@@ -182,3 +182,26 @@ def test_no_bound_is_no_size(capsys):
     out = capsys.readouterr().out
     assert "no bound, all weights may stream" in out
     assert "less than 0" not in out
+
+
+@pytest.mark.parametrize("name", ["t4", "dpu_b4096", "inferx_x1"])
+def test_the_verdict_alone_is_that_of_the_whole_answer(name):
+    """Between what a chip reaches easily and what its MACs cannot do, at a batch that may run in parts."""
+    network, chip = load_network("squeezenet"), entry(name)
+    seen = set()
+    for share in (0.02, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 1.1, 3.0):
+        claimed = share * chip.published.peak_tops_int8 * 1e12 / 2 / demand_of(network, "int8").macs
+        whole = judge(chip, network, claimed, 4)
+        alone = judge(chip, network, claimed, 4, "int8", ("told",), True)
+        assert (alone.verdict, alone.remarks[0]) == (whole.verdict, "told")
+        assert [bound.broken for bound in alone.bounds] == [bound.broken for bound in whole.bounds]
+        assert (alone.least_sram_bytes, alone.model_sram_mib) == (whole.least_sram_bytes, None)
+        seen.add(whole.verdict)
+    assert {"possible", "impossible"} <= seen
+
+
+def test_results_that_ran_otherwise_are_not_judged(capsys):
+    assert main(["claim", "l4", "--network", "bert_large"]) == 0
+    shown = capsys.readouterr().out
+    assert "970" not in shown  # without its padding
+    assert "each sequence at its own length" in " ".join(shown.split())

@@ -14,6 +14,7 @@ from simulator import load_chip, load_network, simulate
 from simulator.chip.library import library, simulable
 from simulator.cli import main
 from simulator.report.validation_page import validation_chart, validation_page
+from simulator.study.claim import MODEL_ERROR
 from simulator.study.validation import book, spearman, validate
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -46,6 +47,10 @@ def test_the_readme_says_what_the_page_says(found):
         f"the median is {100 * unseen.median:.1f} %.",
     ):
         assert text in readme
+
+
+def test_claims_are_doubted_beyond_what_nine_in_ten_figures_stay_within(found):
+    assert summary(found.summaries, "all measured").ninetieth == pytest.approx(MODEL_ERROR, abs=0.03)
 
 
 def test_chips_and_networks_are_summed_up_apart(found):

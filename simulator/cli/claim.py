@@ -54,30 +54,34 @@ def claim(
         with working() as tell:  # the whole library takes a minute the first time
             for one in chips:
                 tell(f"judging {one.name}")
-                found += _published(one, graph, network)
+                found += _published(one, graph, network, verdict_alone=json is None)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
     _answer(found, json, single=wanted is not None)
 
 
-def _published(chip: "Entry", graph: "Graph", network: str) -> "list[Verdict]":
+def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
     from simulator.study.claim import BYTES, judge, resources_of  # noqa: PLC0415
 
     parameters_of = graph.graph["parameters"]
-    best: dict[tuple[int | None, str, str | None], float] = {}
+    best: dict[tuple[int | None, str, str | None, str | None], float] = {}
     for row in chip.published.results:
         same = all(
             given is None or given == parameters_of.get(name)
             for name, given in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
         )
         precision = row.precision or "int8"
-        if row.network != network or not same or row.params or precision not in BYTES or row.settings:
+        other = row.params or row.settings or row.ran_with  # another network, chip or size than the ones judged
+        if row.network != network or not same or other or precision not in BYTES:
             continue
         if resources_of(chip, precision).peak_tops is not None:
-            kind = (row.batch, precision, row.mode)
+            kind = (row.batch, precision, row.mode, row.not_modelled)
             best[kind] = max(best.get(kind, 0.0), row.throughput_per_s)
-    return [judge(chip, graph, value, batch, precision) for (batch, precision, _), value in best.items()]
+    return [
+        judge(chip, graph, value, batch, precision, () if beside is None else (beside,), verdict_alone)
+        for (batch, precision, _, beside), value in best.items()
+    ]
 
 
 def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
