@@ -62,7 +62,7 @@ def fits() -> tuple[Fit, ...]:
 def _rows(fit: dict[str, Any], setting: Any) -> tuple[Point, ...]:
     """The rows of one fit with one key of the chip file set: results of one mode, or the chip's counters."""
     chip: Entry = library()[fit["chip"]]
-    settings = {fit["key"]: setting}
+    settings = {**fit.get("beside", {}), fit["key"]: setting}
     if "mode" not in fit:
         return tuple(point for point in counters(chip, settings) if point.quantity in fit["figures"])
     rows = (row for row in chip.published.results if row.mode == fit["mode"] and _comparable(row))
