@@ -225,8 +225,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
     """One step for the whole batch."""
     layer = step.layer
     bytes_per = batch * width
-    own: dict[str, float] = {str(kind): each for kind, each in vector.operations.items()}
-    operations = batch * sum(part.operations_with(own, vector.channels) for part in (layer, *step.fused))
+    operations = batch * sum(part.operations_with(vector.operations, vector.channels) for part in (layer, *step.fused))
     output_bytes = step.output_elements * bytes_per
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)

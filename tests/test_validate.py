@@ -37,7 +37,7 @@ def test_the_page_is_up_to_date(found):
 def test_the_readme_says_what_the_page_says(found):
     readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
     every, unseen = (
-        summary(found.summaries, f"{group}") for group in ("all measured", "measured, nothing fitted on the chip")
+        summary(found.summaries, group) for group in ("all measured", "measured, nothing fitted on the chip")
     )
     chips = {point.chip for point in found.points if point.group.startswith("measured")}
     for text in (

@@ -172,16 +172,16 @@ def _block(
             y = net.conv(y, base * blocks.expansion, 1, activation=act, name=f"{name}_expand")
         y = net.depthwise(y, blocks.kernel, stride=stride, padding="same", activation=act, name=f"{name}_depthwise")
     if family.excite:
-        y = _excite(net, y, name, max(1, x.channels // 4))
+        y = excite(net, y, name, max(1, x.channels // 4))
     y = net.conv(y, channels, 1, stride=stride if blocks.fused else 1, name=f"{name}_project")
     kept = stride == 1 and x.channels == channels and blocks.residual
     return net.add(y, x, name=f"{name}_add") if kept else y
 
 
-def _excite(net: NetworkBuilder, x: Output, name: str, narrow: int) -> Output:
-    """Weigh the channels by what their means say; the narrow layer has a quarter of the block's input channels."""
+def excite(net: NetworkBuilder, x: Output, name: str, narrow: int, activation: str = "silu") -> Output:
+    """Weigh the channels by what their means say, through a layer of `narrow` channels."""
     y = net.global_pool(x, name=f"{name}_squeeze")
-    y = net.conv(y, narrow, 1, bias=True, activation="silu", name=f"{name}_reduce")
+    y = net.conv(y, narrow, 1, bias=True, activation=activation, name=f"{name}_reduce")
     y = net.conv(y, x.channels, 1, bias=True, activation="sigmoid", name=f"{name}_excite")
     return net.vector("mul", x, y, name=f"{name}_scale")
 

@@ -69,25 +69,29 @@ def _block_v1(net: NetworkBuilder, x: Output, name: str, widths: Sequence[int], 
 def build_inception_v3(image_size: int = 299, classes: int = 1000) -> Graph:
     """Inception v3."""
     net = NetworkBuilder("inception_v3", {"image_size": image_size, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = stem_v3(net, net.input(3, image_size, image_size))
+    for letter, projection in zip("bcd", (32, 64, 64), strict=True):
+        x = _block_35(net, x, f"mixed5{letter}", projection)
+    x = shrink(net, x, "mixed6a", [[(384, 3, 2)], [(64, 1, 1), (96, 3, 1), (96, 3, 2)]])
+    for letter, width in zip("bcde", (128, 160, 160, 192), strict=True):
+        x = _block_17(net, x, f"mixed6{letter}", width)
+    seven: list[Convolution] = [(192, 1, 1), (192, (1, 7), 1), (192, (7, 1), 1), (192, 3, 2)]
+    x = shrink(net, x, "mixed7a", [[(192, 1, 1), (320, 3, 2)], seven])
+    for letter in "bc":
+        x = _block_8(net, x, f"mixed7{letter}")
+    net.dense(net.global_pool(x, name="pool8"), classes, name="fc")
+    return net.build()
+
+
+def stem_v3(net: NetworkBuilder, x: Output) -> Output:
+    """Stem of v3: an eighth of the image."""
     x = net.conv(x, 32, 3, stride=2, activation="relu", name="conv1a")
     x = net.conv(x, 32, 3, activation="relu", name="conv2a")
     x = net.conv(x, 64, 3, padding=1, activation="relu", name="conv2b")
     x = net.pool(x, 3, stride=2, name="pool2")
     x = net.conv(x, 80, 1, activation="relu", name="conv3b")
     x = net.conv(x, 192, 3, activation="relu", name="conv4a")
-    x = net.pool(x, 3, stride=2, name="pool4")
-    for letter, projection in zip("bcd", (32, 64, 64), strict=True):
-        x = _block_35(net, x, f"mixed5{letter}", projection)
-    x = _shrink(net, x, "mixed6a", [[(384, 3, 2)], [(64, 1, 1), (96, 3, 1), (96, 3, 2)]])
-    for letter, width in zip("bcde", (128, 160, 160, 192), strict=True):
-        x = _block_17(net, x, f"mixed6{letter}", width)
-    seven: list[Convolution] = [(192, 1, 1), (192, (1, 7), 1), (192, (7, 1), 1), (192, 3, 2)]
-    x = _shrink(net, x, "mixed7a", [[(192, 1, 1), (320, 3, 2)], seven])
-    for letter in "bc":
-        x = _block_8(net, x, f"mixed7{letter}")
-    net.dense(net.global_pool(x, name="pool8"), classes, name="fc")
-    return net.build()
+    return net.pool(x, 3, stride=2, name="pool4")
 
 
 def _chain(net: NetworkBuilder, x: Output, name: str, convolutions: Sequence[Convolution]) -> Output:
@@ -117,10 +121,15 @@ def _block_35(net: NetworkBuilder, x: Output, name: str, projection: int) -> Out
     )
 
 
-def _shrink(net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]]) -> Output:
-    """Halve the image by two chains and a pool side by side."""
-    outputs = [_chain(net, x, f"{name}_{letter}", chain) for letter, chain in zip("ab", branches, strict=True)]
-    return net.concat(*outputs, net.pool(x, 3, stride=2, name=f"{name}_pool"), name=name)
+def chains(net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]]) -> list[Output]:
+    """Up to three chains that read the same."""
+    letters = "abc"[: len(branches)]
+    return [_chain(net, x, f"{name}_{letter}", chain) for letter, chain in zip(letters, branches, strict=True)]
+
+
+def shrink(net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]]) -> Output:
+    """Halve the image by chains and a pool side by side."""
+    return net.concat(*chains(net, x, name, branches), net.pool(x, 3, stride=2, name=f"{name}_pool"), name=name)
 
 
 def _block_17(net: NetworkBuilder, x: Output, name: str, width: int) -> Output:
@@ -158,11 +167,11 @@ def build_inception_v4(image_size: int = 299, classes: int = 1000) -> Graph:
     x = _stem_v4(net, net.input(3, image_size, image_size))
     for number in range(1, 5):
         x = _block_a_v4(net, x, f"mixed_a{number}")
-    x = _shrink(net, x, "reduce_a", [[(384, 3, 2)], [(192, 1, 1), (224, 3, 1), (256, 3, 2)]])
+    x = shrink(net, x, "reduce_a", [[(384, 3, 2)], [(192, 1, 1), (224, 3, 1), (256, 3, 2)]])
     for number in range(1, 8):
         x = _block_b_v4(net, x, f"mixed_b{number}")
     seven: list[Convolution] = [(256, 1, 1), (256, (1, 7), 1), (320, (7, 1), 1), (320, 3, 2)]
-    x = _shrink(net, x, "reduce_b", [[(192, 1, 1), (192, 3, 2)], seven])
+    x = shrink(net, x, "reduce_b", [[(192, 1, 1), (192, 3, 2)], seven])
     for number in range(1, 4):
         x = _block_c_v4(net, x, f"mixed_c{number}")
     net.dense(net.global_pool(x, name="pool"), classes, name="fc")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
 
-from .inception import Convolution
+from .inception import Convolution, chains, shrink, stem_v3
 
 _FIRST: tuple[tuple[Convolution, ...], ...] = (
     ((96, 1, 1),),
@@ -41,16 +41,16 @@ _REDUCE_B: tuple[tuple[Convolution, ...], ...] = (
 def build_inception_resnet_v2(image_size: int = 299, classes: int = 1000) -> Graph:
     """Inception-ResNet v2 of TF-slim. The factor by which a block's value is scaled folds into its last convolution."""
     net = NetworkBuilder("inception_resnet_v2", {"image_size": image_size, "classes": classes})
-    x = _stem(net, net.input(3, image_size, image_size))
-    branches = _branches(net, x, "mixed5", _FIRST)
+    x = stem_v3(net, net.input(3, image_size, image_size))
+    branches = chains(net, x, "mixed5", _FIRST)
     pooled = net.pool(x, 3, stride=1, padding=1, name="mixed5_pool")
     x = net.concat(*branches, net.conv(pooled, 64, 1, activation="relu", name="mixed5_projection"), name="mixed5")
     for number in range(1, 11):
         x = _residual(net, x, f"block35_{number}", _BLOCK_35)
-    x = _reduce(net, x, "mixed6", _REDUCE_A)
+    x = shrink(net, x, "mixed6", _REDUCE_A)
     for number in range(1, 21):
         x = _residual(net, x, f"block17_{number}", _BLOCK_17)
-    x = _reduce(net, x, "mixed7", _REDUCE_B)
+    x = shrink(net, x, "mixed7", _REDUCE_B)
     for number in range(1, 11):
         x = _residual(net, x, f"block8_{number}", _BLOCK_8, "relu" if number < 10 else "")
     x = net.conv(x, 1536, 1, activation="relu", name="conv7")
@@ -58,41 +58,11 @@ def build_inception_resnet_v2(image_size: int = 299, classes: int = 1000) -> Gra
     return net.build()
 
 
-def _stem(net: NetworkBuilder, x: Output) -> Output:
-    """Stem of Inception v3: an eighth of the image."""
-    x = net.conv(x, 32, 3, stride=2, activation="relu", name="conv1a")
-    x = net.conv(x, 32, 3, activation="relu", name="conv2a")
-    x = net.conv(x, 64, 3, padding=1, activation="relu", name="conv2b")
-    x = net.pool(x, 3, stride=2, name="pool2")
-    x = net.conv(x, 80, 1, activation="relu", name="conv3b")
-    x = net.conv(x, 192, 3, activation="relu", name="conv4a")
-    return net.pool(x, 3, stride=2, name="pool4")
-
-
-def _branches(net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]]) -> list[Output]:
-    """Chains of convolutions side by side; those with stride 1 keep the size."""
-    ends = []
-    for letter, chain in zip("abc", branches, strict=False):
-        y = x
-        for number, (channels, kernel, stride) in enumerate(chain, start=1):
-            height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-            padding = (height // 2, width // 2) if stride == 1 else 0
-            part = f"{name}_{letter}_conv{number}"
-            y = net.conv(y, channels, kernel, stride=stride, padding=padding, activation="relu", name=part)
-        ends.append(y)
-    return ends
-
-
-def _reduce(net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]]) -> Output:
-    """Halve the image by chains and a pool side by side."""
-    return net.concat(*_branches(net, x, name, branches), net.pool(x, 3, stride=2, name=f"{name}_pool"), name=name)
-
-
 def _residual(
     net: NetworkBuilder, x: Output, name: str, branches: Sequence[Sequence[Convolution]], activation: str = "relu"
 ) -> Output:
     """Chains side by side, and a 1x1 with biases and no normalisation that is added to what they read."""
-    y = net.concat(*_branches(net, x, name, branches), name=f"{name}_concat")
+    y = net.concat(*chains(net, x, name, branches), name=f"{name}_concat")
     y = net.conv(y, x.channels, 1, bias=True, name=f"{name}_up")
     return net.add(y, x, activation=activation, name=name)
 

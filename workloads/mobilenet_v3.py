@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
 
+from .efficientnet import excite
 from .mobilenet import by_8
 
 
@@ -86,17 +87,9 @@ def _inverted(net: NetworkBuilder, x: Output, name: str, block: _Block, width: f
     padding = block.kernel // 2
     y = net.depthwise(y, block.kernel, stride=block.stride, padding=padding, activation=act, name=f"{name}_depthwise")
     if block.excite:
-        y = _excite(net, y, name)
+        y = excite(net, y, name, by_8(y.channels // 4), "relu")  # a quarter of the channels that it weighs
     y = net.conv(y, channels, 1, name=f"{name}_project")
     return net.add(y, x, name=f"{name}_add") if block.stride == 1 and x.channels == channels else y
-
-
-def _excite(net: NetworkBuilder, x: Output, name: str) -> Output:
-    """Weigh the channels by what their means say; the narrow layer has a quarter of the channels that it weighs."""
-    y = net.global_pool(x, name=f"{name}_squeeze")
-    y = net.conv(y, by_8(x.channels // 4), 1, bias=True, activation="relu", name=f"{name}_reduce")
-    y = net.conv(y, x.channels, 1, bias=True, activation="sigmoid", name=f"{name}_excite")
-    return net.vector("mul", x, y, name=f"{name}_scale")
 
 
 NETWORKS = {"mobilenet_v3_large": build_mobilenet_v3_large, "mobilenet_v3_small": build_mobilenet_v3_small}

@@ -134,16 +134,18 @@ def basic(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) ->
 
 
 def _bottleneck(
-    net: NetworkBuilder, x: Output, name: str, width: int, stride: int, strides: tuple[int, int] = (1, 1)
-) -> Output:
-    """1x1, 3x3, 1x1 convolutions; `strides` of the first two."""
+    net: NetworkBuilder, x: Output, name: str, width: int, stride: int, strides: tuple[int, int],
+    inner: int = 0, groups: int = 1,
+) -> Output:  # fmt: skip
+    """1x1, 3x3, 1x1 convolutions; `strides` of the first two. inner: channels within, `width` if 0, in `groups`."""
+    inner = inner or width
     short = x
     if x.channels != 4 * width:
         short = net.conv(x, 4 * width, 1, stride=stride, name=f"{name}_branch1")
     elif stride != 1:
         short = net.pool(x, 1, stride=stride, name=f"{name}_branch1")
-    y = net.conv(x, width, 1, stride=strides[0], activation="relu", name=f"{name}_branch2a")
-    y = net.conv(y, width, 3, stride=strides[1], padding=1, activation="relu", name=f"{name}_branch2b")
+    y = net.conv(x, inner, 1, stride=strides[0], activation="relu", name=f"{name}_branch2a")
+    y = net.conv(y, inner, 3, stride=strides[1], padding=1, groups=groups, activation="relu", name=f"{name}_branch2b")
     y = net.conv(y, 4 * width, 1, name=f"{name}_branch2c")
     return net.add(y, short, activation="relu", name=name)
 
@@ -155,6 +157,11 @@ def _bottleneck_v1(net: NetworkBuilder, x: Output, name: str, width: int, stride
 def bottleneck_v1_5(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
     """1x1, 3x3 with the stride, 1x1 convolutions."""
     return _bottleneck(net, x, name, width, stride, (1, stride))
+
+
+def bottleneck_32x4d(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
+    """The block of ResNeXt 32x4d (S. Xie et al., CVPR 2017): twice the channels within, in 32 groups."""
+    return _bottleneck(net, x, name, width, stride, (1, stride), inner=2 * width, groups=32)
 
 
 NETWORKS = {

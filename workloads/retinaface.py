@@ -36,17 +36,19 @@ def _heads(net: NetworkBuilder, found: list[Output], channels: int) -> Graph:
         net.conv(x, channels, 1, activation="relu", name=f"level{number}") for number, x in enumerate(found, start=1)
     ]
     for number in (1, 0):
-        coarse = levels[number + 1]
-        x = net.resize(coarse, 2, name=f"level{number + 1}_resize")
-        fine = levels[number]
-        # Odd sizes: the enlarged value is cut to the finer one's size.
-        x = net.add(fine, Output(x.name, x.channels, fine.height, fine.width), name=f"level{number + 1}_add")
+        x = join_coarser(net, levels[number], levels[number + 1], f"level{number + 1}")
         levels[number] = net.conv(x, channels, 3, padding=1, activation="relu", name=f"level{number + 1}_merge")
     levels = [_context(net, x, f"context{number}") for number, x in enumerate(levels, start=1)]
     for what, outputs in (("boxes", 4), ("faces", 2), ("points", 10)):
         for number, x in enumerate(levels, start=1):
             net.conv(x, BOXES * outputs, 1, bias=True, name=f"map{number}_{what}")
     return net.build()
+
+
+def join_coarser(net: NetworkBuilder, fine: Output, coarse: Output, name: str) -> Output:
+    """Add a value of half the size, enlarged; at odd sizes it is cut to the finer one's."""
+    large = net.resize(coarse, 2, name=f"{name}_resize")
+    return net.add(fine, Output(large.name, large.channels, fine.height, fine.width), name=f"{name}_add")
 
 
 def _context(net: NetworkBuilder, x: Output, name: str) -> Output:

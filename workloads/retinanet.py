@@ -6,11 +6,11 @@ Choosing among the boxes is not part of the network.
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
 
-from .resnet import stages, stem, stride_of
+from .resnet import bottleneck_32x4d, stages, stem, stride_of
+from .retinaface import join_coarser
 
 BOXES = 9
 CHANNELS = 256
-GROUPS = 32
 
 
 def build_retinanet_resnext50(image_size: int = 800, classes: int = 264) -> Graph:
@@ -24,24 +24,13 @@ def build_retinanet_resnext50(image_size: int = 800, classes: int = 264) -> Grap
     x = stem(net, net.input(3, image_size, image_size))
     found = []
     for stage, count in enumerate((3, 4, 6, 3)):
-        x = stages(net, x, stage, count, _bottleneck, stride_of(stage, last=False))
+        x = stages(net, x, stage, count, bottleneck_32x4d, stride_of(stage, last=False))
         found.append(x)
     levels = _pyramid(net, found[1:])
     for what, each in (("classes", classes), ("boxes", 4)):
         for level, x in enumerate(levels, start=3):
             _head(net, x, BOXES * each, f"head{level}_{what}")
     return net.build()
-
-
-def _bottleneck(net: NetworkBuilder, x: Output, name: str, width: int, stride: int) -> Output:
-    """ResNeXt's block (S. Xie et al., CVPR 2017): twice the channels of ResNet's within, in groups, with the stride there."""
-    short = x
-    if x.channels != 4 * width:
-        short = net.conv(x, 4 * width, 1, stride=stride, name=f"{name}_branch1")
-    y = net.conv(x, 2 * width, 1, activation="relu", name=f"{name}_branch2a")
-    y = net.conv(y, 2 * width, 3, stride=stride, padding=1, groups=GROUPS, activation="relu", name=f"{name}_branch2b")
-    y = net.conv(y, 4 * width, 1, name=f"{name}_branch2c")
-    return net.add(y, short, activation="relu", name=name)
 
 
 def _pyramid(net: NetworkBuilder, found: list[Output]) -> list[Output]:
@@ -51,9 +40,7 @@ def _pyramid(net: NetworkBuilder, found: list[Output]) -> list[Output]:
     for level, x in zip((5, 4, 3), reversed(found), strict=True):
         fine = net.conv(x, CHANNELS, 1, bias=True, name=f"level{level}_1x1")
         if joined is not None:
-            large = net.resize(joined, 2, name=f"level{level}_resize")
-            # Odd sizes: the enlarged value is cut to the finer one's size.
-            fine = net.add(fine, Output(large.name, CHANNELS, fine.height, fine.width), name=f"level{level}_add")
+            fine = join_coarser(net, fine, joined, f"level{level}")
         joined = fine
         levels.insert(0, net.conv(fine, CHANNELS, 3, padding=1, bias=True, name=f"level{level}"))
     x = net.conv(levels[-1], CHANNELS, 3, stride=2, padding=1, bias=True, name="level6")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})
 """Kinds that run on the MAC array. Every other kind is vector work (or `input`)."""
@@ -115,7 +116,7 @@ class Layer:
         """Vector operations for one item: outputs x operations each (x kernel elements for a pool)."""
         return self.operations_with({})
 
-    def operations_with(self, own: Mapping[str, float], channels: int = 1) -> float:
+    def operations_with(self, own: Mapping[Any, float], channels: int = 1) -> float:
         """The same on a vector unit whose operations per output differ for the kinds in `own`, and whose lanes belong to
         `channels` channels at a time: those without a channel idle, and count as if they worked."""
         if self.is_compute and self.kind != "lstm":

@@ -70,12 +70,11 @@ def place(points: Sequence[Point], frame: Axes) -> list[Label]:
     """
     at = [frame.pixel(p.x, p.y) for p in points]
     near = [sum(math.dist(a, b) < _CROWD for b in at) for a in at]
-    order = sorted(range(len(points)), key=lambda i: (-near[i], points[i].label, at[i]))
+    labelled = [i for i, point in enumerate(points) if point.label]
+    order = sorted(labelled, key=lambda i: (-near[i], points[i].label, at[i]))
     taken: list[Box] = [(x - _POINT, y - _POINT, x + _POINT, y + _POINT) for x, y in at]
     found = {i: Label("", point.x, point.y, True) for i, point in enumerate(points) if not point.label}
     for i in order:
-        if i in found:
-            continue
         hits, box = _best(at[i], LETTER * len(points[i].label) + _PAD, taken, frame)
         taken.append(box)
         x, y = frame.data((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)

@@ -4,7 +4,7 @@ A larger batch shares its weights and fills the array, but its activations grow 
 resident, a larger batch is better; beyond that they spill to outer memory, or the batch is taken in parts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from simulator.lowering import Lowered, check_batch, lower
 from simulator.result import Result
 from simulator.schedule.pool import Pool
 from simulator.simulate import pool_source, simulate
-from simulator.study.compare import Question, is_of, remarks_of
+from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.sweep.variants import changed_chip
 from simulator.units import MIB
@@ -257,11 +257,11 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     best: dict[tuple[Any, ...], Row] = {}
     for row in known.published.results:
-        if not is_of(row, question.network) or row.params or not _same_size(row, params):
+        if not is_of(row, question.network) or row.params or not same_size(row, params):
             continue
         if row.batch is not None and row.batch > most:
             continue
-        key = (row.network, row.batch, row.precision, row.mode, str(row.settings))
+        key = (row.network, row.batch, row.precision, row.mode, str(row.settings), str(row.ran_with))
         if key not in best or row.throughput_per_s > best[key].throughput_per_s:
             best[key] = row
     found = []
@@ -272,11 +272,3 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
         point = PublishedPoint(row.batch, row.throughput_per_s, row.precision, row.mode, source, tuple(remarks), like)
         found.append(point)
     return sorted(found, key=lambda point: (point.batch or 2**31, -point.throughput_per_s))
-
-
-def _same_size(row: Row, params: Mapping[str, Any]) -> bool:
-    """Whether a result is of the same image size or sequence length, as far as it tells them."""
-    return all(
-        told is None or params.get(name, told) == told
-        for name, told in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
-    )

@@ -258,15 +258,17 @@ def remarks_of(
     return remarks
 
 
+def same_size(row: Row, params: Mapping[str, Any]) -> bool:
+    """Whether a result is of the same image size or sequence length, as far as it tells them."""
+    return all(
+        told is None or params.get(name, told) == told
+        for name, told in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
+    )
+
+
 def _scaled(macs: int, row: Row, params: Mapping[str, Any]) -> float | None:
     """MACs of one item of a row; None where its size or network differs, so that ours say nothing about it."""
-    same = all(
-        given is None or wanted is None or given == wanted
-        for given, wanted in (
-            (row.image_size, params.get("image_size")),
-            (row.sequence_length, params.get("sequence_length")),
-        )
-    )
+    same = same_size(row, params)
     return float(macs) if same and not row.params and not row.ran_with and not row.network.endswith("_v2") else None
 
 

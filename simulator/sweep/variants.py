@@ -253,11 +253,10 @@ def machines_of(chip: Architecture, columns: Columns, count: int) -> Machines:
     if chip.sram.managed == "cache":
         capacity = capacity * CACHE_SHARE
     clock_hz = clock_of(chip, columns, count)
-    fixed_s: float | Floats
     fixed_s, cycles = chip.layer_start
-    if "overhead_us" in columns:
-        fixed_s, cycles = _column(columns, "overhead_us", 0.0, count) * MICRO, 0.0
     overhead_s = fixed_s + cycles / clock_hz
+    if "overhead_us" in columns:
+        overhead_s = columns["overhead_us"].astype(np.float64) * MICRO
     return Machines(capacity, 1.0 / clock_hz, _byte_s(chip, columns, clock_hz), overhead_s)
 
 
