@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from simulator.chip.load import load_chip
     from simulator.errors import RooftileError
     from simulator.graph.load import load_network
-    from simulator.result import LayerResult, Result
-    from simulator.simulate import simulate
+    from simulator.result.form import LayerResult, Result
+    from simulator.run import simulate
     from simulator.study.batching import batch_curve
     from simulator.study.explain import explain
     from simulator.study.lint import lint
@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LayerResult": "simulator.result",
-    "Result": "simulator.result",
+    "LayerResult": "simulator.result.form",
+    "Result": "simulator.result.form",
     "RooftileError": "simulator.errors",
     "explain": "simulator.study.explain",
     "batch_curve": "simulator.study.batching",
@@ -59,7 +59,7 @@ _HOMES = {
     "load_network": "simulator.graph.load",
     "memory_map": "simulator.study.memory",
     "sensitivity": "simulator.study.sensitivity",
-    "simulate": "simulator.simulate",
+    "simulate": "simulator.run",
     "size": "simulator.study.sizing",
     "sweep": "simulator.sweep.run",
     "uncertainty": "simulator.study.uncertainty",

@@ -1,5 +1,5 @@
 """Frontiers kept on disk: one file a layer and array, with the frontiers of all sets of resident operands built so far;
-and packs of arrays, one file a network and array (`schedule.packs`).
+and packs of arrays, one file a network and array (`frontier.packs`).
 
 The folder is `$ROOFTILE_CACHE_DIR`, else `rooftile` in the user's cache folder. A file is named by a digest of layer,
 array and the code that builds frontiers, so that nothing stale is ever found; it is written whole under another name and
@@ -34,17 +34,17 @@ _HEADER = -1  # the mask of the first row, whose code is the checksum of the oth
 _SUFFIX = ".frontier.npy"
 _ARRAYS = ".pack.npz"
 _SOURCES = (
-    "candidates.py",
-    "folds.py",
-    "tiling.py",
-    "unrolling.py",
-    "points.py",
-    "schedule/packs.py",
-    "kernels/frontier.py",
-    "kernels/onetile.py",
-    "kernels/programme.py",
-    "kernels/tables.py",
-    "kernels/unroll.py",
+    "frontier/grid/candidates.py",
+    "frontier/grid/folds.py",
+    "frontier/grid/search.py",
+    "frontier/grid/unrolling.py",
+    "frontier/grid/points.py",
+    "frontier/packs.py",
+    "kernels/grid_search.py",
+    "kernels/grid_tiling.py",
+    "kernels/schedule_few.py",
+    "kernels/grid_tables.py",
+    "kernels/grid_unroll.py",
 )
 
 

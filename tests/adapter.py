@@ -9,9 +9,9 @@ import numpy as np
 from naive import Machine, NaiveLayer
 from naive_schedule import Chain, Problem
 
-from simulator import tiling
-from simulator.kernels import onetile
-from simulator.lowering import Lowered, Row
+from simulator.frontier.grid import search as tiling
+from simulator.kernels import grid_tiling as onetile
+from simulator.lower.rows import Lowered, Row
 from simulator.schedule import solve
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.segments import in_segments

@@ -6,8 +6,9 @@ ResNet-50 at batch 1, its 24 distinct layers, every set of resident operands; wa
 import numpy as np
 import pytest
 
-from simulator import candidates, tiling
-from simulator.tiling import ArraySpec, Shape, breakdowns, build_tables, frontier, stack, tile_sizes
+from simulator.frontier.grid import candidates
+from simulator.frontier.grid import search as tiling
+from simulator.frontier.grid.search import ArraySpec, Shape, breakdowns, build_tables, frontier, stack, tile_sizes
 
 ARRAYS = {
     "one unit (footprint, bytes)": ArraySpec(

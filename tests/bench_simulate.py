@@ -8,7 +8,7 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.load import load_network
-from simulator.simulate import simulate
+from simulator.run import simulate
 
 CASES = {
     "resnet50 dpu layer, goal 1 ms": ("resnet50", "dpu_b4096", {}, 1),

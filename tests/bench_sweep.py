@@ -20,14 +20,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from simulator import load_chip, load_network, simulate, sweep
-from simulator.kernels import sweep_narrow as narrowing
-from simulator.simulate import pool_source
-from simulator.sweep.ahead import solve_ahead
+from simulator.kernels import schedule_narrow as narrowing
+from simulator.schedule.pools import pool_source
+from simulator.schedule.many_prefetch import solve_ahead
+from simulator.schedule.many_whole import solve_together
+from simulator.sweep.groups import Machines, Space
 from simulator.sweep.plan import CHUNK, plan_of
 from simulator.sweep.run import _space
 from simulator.sweep.table import empty_block, fill
-from simulator.sweep.together import solve_together
-from simulator.sweep.variants import Machines, Space
 
 NETWORK = "resnet50"
 WEIGHTS_APART = {"schedule.overlap": "layer", "sram.holds": ["inputs", "outputs"]}
@@ -108,7 +108,7 @@ def choices(sets: dict, each: int, count: int) -> tuple[float, float]:
     chip = load_chip("example_edge", set=sets)
     pool = pool_source(load_network(NETWORK), chip, "int8")(1)
     keep = chip.schedule.residency == "optimal" and "weights" in chip.sram.holds
-    module, seen = sys.modules["simulator.sweep.together"], np.zeros(3)
+    module, seen = sys.modules["simulator.schedule.many_whole"], np.zeros(3)
 
     def count_them(machines: tuple, blocks: np.ndarray, wanted: np.ndarray, lists: tuple, *rest: object) -> None:
         narrowing.narrow_blocks(machines, blocks, wanted, lists, *rest)

@@ -1,4 +1,4 @@
-"""The slow twin of `simulator.blocks`: hands thread blocks to multiprocessors one by one and walks their rounds."""
+"""The slow twin of `simulator.frontier.sm`: hands thread blocks to multiprocessors one by one and walks their rounds."""
 
 import itertools
 

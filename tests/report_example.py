@@ -1,7 +1,7 @@
 """A small result made by hand, for the tests of reports and of the command."""
 
 from simulator.report.tables import ChipFacts
-from simulator.result import WATERFALL, LayerResult, Result
+from simulator.result.form import WATERFALL, LayerResult, Result
 
 CHIP = ChipFacts(
     name="Hand-made [chip]",

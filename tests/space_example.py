@@ -9,11 +9,11 @@ from fractions import Fraction
 from naive_space import Input, Stage, even_reads, window_reads
 
 from simulator.chip.load import load_chip
+from simulator.frontier.grid.unrolling import ArraySpec
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.fuse import fuse
-from simulator.lowering import lower
-from simulator.schedule.space import place
-from simulator.unrolling import ArraySpec
+from simulator.lower.rows import lower
+from simulator.schedule.space.place import place
 
 MIB = 2.0**20
 COUNTS = ("out_channels", "pixels", "reduction")

@@ -9,8 +9,8 @@ from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report.batch_report import batch_lines
-from simulator.schedule.solve import Machine, solve
-from simulator.simulate import pool_source
+from simulator.schedule.pools import pool_source
+from simulator.schedule.few import Machine, solve
 from simulator.study.batching import enough_sram, live_bytes, published_points
 
 BATCHES = (1, 2, 4, 8)

@@ -31,8 +31,8 @@ def model(monkeypatch):
 
     stand_ins = {
         "simulator.graph.load": {"load_network": load_network},
-        "simulator.simulate": {"simulate": simulate},
-        "simulator.warm": {"beside": lambda: contextlib.nullcontext(calls.get("cold", False))},
+        "simulator.run": {"simulate": simulate},
+        "simulator.kernels.warm": {"beside": lambda: contextlib.nullcontext(calls.get("cold", False))},
     }
     for name, contents in stand_ins.items():
         module = types.ModuleType(name)

@@ -5,8 +5,8 @@ from test_golden_scalesim import load_script
 
 from simulator.chip.load import load_chip
 from simulator.graph.load import load_network
-from simulator.result import LayerResult
-from simulator.simulate import simulate
+from simulator.result.form import LayerResult
+from simulator.run import simulate
 
 sheet = load_script("nvdla_sheet")
 SIZINGS = [sizing for sizing, _ in sheet.sizings()]

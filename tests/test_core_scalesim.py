@@ -6,7 +6,7 @@ from test_golden_scalesim import golden, script
 from simulator.chip.load import chip_from_text
 from simulator.chip.schema import Architecture
 from simulator.graph.load import load_network
-from simulator.simulate import simulate
+from simulator.run import simulate
 
 AXES = {
     "outputs": ("pixels", "out_channels"),

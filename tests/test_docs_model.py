@@ -4,15 +4,16 @@ import re
 from pathlib import Path
 
 from simulator import load_chip, load_network, units
-from simulator.candidates import MOST_BATCH, MOST_TILES
+from simulator.frontier.grid.candidates import MOST_BATCH, MOST_TILES
+from simulator.frontier.grid.search import ORDERS
+from simulator.frontier.grid.unrolling import MOST_TUPLES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
-from simulator.lowering import BITS, MOST_MACS, lower
-from simulator.schedule import best, keep, scratch, segments, solve, states, waterfall
-from simulator.simulate import machine_of
-from simulator.tiling import ORDERS
+from simulator.lower.rows import BITS, MOST_MACS, lower
+from simulator.result import waterfall
+from simulator.schedule.machines import machines_of
+from simulator.schedule import best, keep, scratch, segments, solve, states
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
-from simulator.unrolling import MOST_TUPLES
 
 CLONE = Path(__file__).parents[1]
 MODEL, LAYER, SCHEDULE = (

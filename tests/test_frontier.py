@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import cache, tiling
-from simulator.candidates import one_tile
+from simulator import cache
 from simulator.errors import OptionError
-from simulator.kernels import onetile
-from simulator.tiling import (
+from simulator.frontier.grid import search as tiling
+from simulator.frontier.grid.candidates import one_tile
+from simulator.frontier.grid.search import (
     ORDERS,
     ArraySpec,
     Frontier,
@@ -30,6 +30,7 @@ from simulator.tiling import (
     tile_cost,
     tile_sizes,
 )
+from simulator.kernels import grid_tiling as onetile
 
 INF = float("inf")
 FEW = 4 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 25

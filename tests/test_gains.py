@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from simulator.chip.load import load_chip
-from simulator.gains import ON_CHIP, on_chip
+from simulator.frontier.grid.points import breakdowns
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
-from simulator.points import breakdowns
+from simulator.result.gains import ON_CHIP, on_chip
+from simulator.run import simulate
+from simulator.schedule.machines import machines_of
+from simulator.schedule.pools import pool_source
 from simulator.schedule.best import best
 from simulator.schedule.keep import rooms, share
 from simulator.schedule.pool import Pool, without
-from simulator.schedule.solve import solve
-from simulator.simulate import machine_of, pool_source, simulate
+from simulator.schedule.few import solve
 
 
 @pytest.mark.kernel

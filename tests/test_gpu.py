@@ -8,13 +8,13 @@ import pytest
 from test_sweep_engine import check_equal
 
 from simulator import load_chip, load_network, simulate, sweep
-from simulator.blocks import frontier
-from simulator.candidates import Shape
 from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
+from simulator.frontier.grid.candidates import Shape
+from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
-from simulator.lowering import array_spec, lower
+from simulator.lower.rows import array_spec, lower
 from simulator.report.layers import short_tiling
 
 

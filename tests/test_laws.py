@@ -20,9 +20,9 @@ from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError
 from simulator.graph.load import load_network
-from simulator.lowering import BITS
-from simulator.result import Result
-from simulator.simulate import simulate
+from simulator.lower.rows import BITS
+from simulator.result.form import Result
+from simulator.run import simulate
 
 SLACK = 1e-9
 """Relative; sums of tens of float64 terms agree to far better."""
@@ -244,7 +244,7 @@ def test_bundled_networks_on_bundled_chips(network: str, name: str, batch: int) 
 FRESH = """
 import hashlib, json, sys
 from simulator.chip.load import load_chip
-from simulator.simulate import simulate
+from simulator.run import simulate
 for network, name, batch in json.loads(sys.argv[1]):
     chip = load_chip(name)
     result = simulate(network, chip, batch=batch, precision=next(iter(chip.array.rate)))

@@ -76,7 +76,7 @@ def test_importing_the_package_and_the_command_is_light():
 def test_the_function_is_not_hidden_by_the_file_of_its_name():
     code = "import simulator.simulate; from simulator import simulate; print(callable(simulate))"
     assert run(code).strip() == "True"
-    assert run("from simulator.simulate import simulate as a; from simulator import simulate as b; print(a is b)") == (
+    assert run("from simulator.run import simulate as a; from simulator import simulate as b; print(a is b)") == (
         "True\n"
     )
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from simulator import cache, load_chip, load_network, simulate
-from simulator.lowering import lower
-from simulator.schedule import packs
+from simulator.frontier import packs
+from simulator.frontier.grid.search import Frontier
+from simulator.lower.rows import lower
 from simulator.schedule.pool import Pool, build_pool
-from simulator.tiling import Frontier
 
 
 def build() -> Pool:

@@ -8,14 +8,14 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import NetworkError
+from simulator.frontier.grid.search import WEIGHTS, ArraySpec, Shape, decode, frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.layer import LSTM_OPERATIONS, Layer
-from simulator.lowering import lower
+from simulator.lower.rows import lower
+from simulator.schedule.pools import pool_source
 from simulator.schedule.keep import channel_bytes, share
 from simulator.schedule.states import moves
-from simulator.simulate import pool_source
-from simulator.tiling import WEIGHTS, ArraySpec, Shape, decode, frontier
 
 SPEC = ArraySpec(4, 16, 8, "weights", ("reduction",), ("out_channels", "groups"), ("out_channels", "batch"))
 STEPS, UNITS = 6, 96

@@ -11,10 +11,10 @@ from simulator import load_chip
 from simulator.bundled import chips
 from simulator.chip.load import load_chip as load
 from simulator.errors import ChipError
-from simulator.folds import set_loads
-from simulator.points import breakdown
-from simulator.tiling import ArraySpec, Shape, build_tables, decode, frontier, tile_cost
-from simulator.unrolling import unrollings
+from simulator.frontier.grid.folds import set_loads
+from simulator.frontier.grid.points import breakdown
+from simulator.frontier.grid.search import ArraySpec, Shape, build_tables, decode, frontier, tile_cost
+from simulator.frontier.grid.unrolling import unrollings
 
 INF = float("inf")
 

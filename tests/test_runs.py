@@ -6,9 +6,9 @@ import pytest
 from naive_array import layer_steps
 
 from simulator import load_chip, load_network, simulate, sweep
+from simulator.frontier.grid.search import ArraySpec, Shape, frontier
+from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
-from simulator.tiling import ArraySpec, Shape, frontier
-from simulator.unrolling import unrollings
 
 DENSE = {"schedule.overlap": "layer", "schedule.sub_batches": False}
 

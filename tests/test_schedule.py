@@ -8,7 +8,7 @@ import pytest
 from naive_schedule import Chain, Problem, Step, Tensor, ahead_time, brute_ahead, brute_schedule, brute_segments
 from test_residency_brute import random_problem
 
-from simulator.schedule.solve import ahead_sizes
+from simulator.schedule.few import ahead_sizes
 
 UNIT = 32 * 1024
 """Sizes set aside for weights are 64 KiB x 2^k, so the small numbers of the problems stand for 32 KiB each."""

@@ -11,7 +11,7 @@ from random_models import Graph
 from simulator.chip.load import load_chip
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import NetworkBuilder
-from simulator.simulate import simulate
+from simulator.run import simulate
 
 CYCLE_S = 1 / 800e6
 """The example chip runs at 800 MHz."""

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from naive_space import best_cuts, best_split, one_by_one, simulate, waiting_rows
 from space_example import BIG, MIB, SPEC, lowered, networks, one_context, placed, random_network, steps_of, twin
 
-from simulator import tiling
 from simulator.errors import InfeasibleError, OptionError
+from simulator.frontier.grid import search as tiling
+from simulator.frontier.grid.unrolling import ArraySpec, unrollings
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
-from simulator.kernels import share as sharing
-from simulator.schedule.contexts import Place, fitting, pipeline, settled, stage_cycles
-from simulator.schedule.space import PARTS
-from simulator.unrolling import ArraySpec, unrollings
+from simulator.kernels import space_share as sharing
+from simulator.schedule.space.contexts import Place, fitting, pipeline, settled, stage_cycles
+from simulator.schedule.space.place import PARTS
 
 # the arrays
 

@@ -14,17 +14,17 @@ from test_sweep_kernel import SCALE, random_pool
 
 from simulator import load_chip, load_network, sweep
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels import sweep_ahead as kernels
+from simulator.kernels import schedule_prefetch as kernels
+from simulator.schedule.pools import pool_source
 from simulator.schedule.keep import rooms, share
+from simulator.schedule.many_prefetch import pieces_of, solve_ahead
+from simulator.schedule.many_whole import Answers, Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import Machine, solve
-from simulator.simulate import pool_source
-from simulator.sweep.ahead import pieces_of, solve_ahead
+from simulator.schedule.few import Machine, solve
 from simulator.sweep.apart import answer_of
 from simulator.sweep.plan import plan_of
 from simulator.sweep.run import _space
-from simulator.sweep.together import Answers, Machines
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_points_with_too_many_labels_are_left(labels, left):
 
 def test_points_left_are_solved_one_by_one(network, monkeypatch):
     """SRAM sizes of few points, or a network with too many states: the answers are the same."""
-    module, chip = sys.modules["simulator.sweep.ahead"], load_chip("example_edge")
+    module, chip = sys.modules["simulator.schedule.many_prefetch"], load_chip("example_edge")
     vary = {"sram.capacity_mib": [0.1, 0.25], "clock_mhz": "100:1600:/8"}
     usual, apart, solve_apart = sweep(network, chip, vary), [], module.solve_apart
 

@@ -14,8 +14,8 @@ from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import network_digest
 from simulator.sweep import cluster as rooms
 from simulator.sweep import read
+from simulator.sweep.groups import Space
 from simulator.sweep.plan import plan_of
-from simulator.sweep.variants import Space
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

@@ -9,13 +9,13 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.cost.columns import columns as cost_columns
+from simulator.cost.distinct import priced_once
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import quantities
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
-from simulator.simulate import machine_of
-from simulator.sweep.distinct import priced_once
-from simulator.sweep.variants import changed_chip, machines_of
+from simulator.schedule.machines import machines_of
+from simulator.sweep.groups import changed_chip, machines_of
 
 SAME = (
     "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "bound_by", "power_w",

@@ -11,14 +11,14 @@ import pytest
 from naive_schedule import Problem, Tensor
 from test_residency_brute import random_problem
 
-from simulator.kernels import sweep as kernels
+from simulator.kernels import schedule_whole as kernels
+from simulator.result.waterfall import PARTS, ROOFS
 from simulator.schedule.keep import rooms, share
+from simulator.schedule.many_whole import Answers, Machines, detail_of, solve_together
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import Machine, solve
-from simulator.schedule.waterfall import PARTS, ROOFS
+from simulator.schedule.few import Machine, solve
 from simulator.sweep.apart import NAMES, answer_of
-from simulator.sweep.together import Answers, Machines, detail_of, solve_together
 
 pytestmark = pytest.mark.kernel
 
@@ -108,7 +108,7 @@ def test_points_equal_the_schedules_of_simulate(seed, keep, spread):
 @pytest.mark.parametrize(("bucket", "span"), [(1, 7), (5, 1), (300, 2000)])
 def test_points_do_not_depend_on_their_neighbours(monkeypatch, keep, bucket, span):
     """Every point with its own SRAM size, in buckets of all sorts, against one point at a time."""
-    module, rng = sys.modules["simulator.sweep.together"], random.Random(bucket)
+    module, rng = sys.modules["simulator.schedule.many_whole"], random.Random(bucket)
     pool = random_pool(rng)
     many = random_machines(rng, 150)
     many = dataclasses.replace(
@@ -125,7 +125,7 @@ def test_lists_grow_where_they_are_too_short(monkeypatch):
     rng = random.Random(1)
     pool, machines = random_pool(rng), random_machines(rng, 5)
     usual = solve_together(pool, machines, "layer", True, True, 0.0)
-    module = sys.modules["simulator.sweep.together"]
+    module = sys.modules["simulator.schedule.many_whole"]
     monkeypatch.setattr(module, "FIRST_STAIRS", 1)
     monkeypatch.setattr(module._own, "scratch", None, raising=False)
     again = solve_together(pool, machines, "layer", True, True, 0.0)

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simulator.kernels import sweep_list as lists
-from simulator.kernels import sweep_narrow as narrowing
+from simulator.kernels import schedule_lists as lists
+from simulator.kernels import schedule_narrow as narrowing
 
 pytestmark = pytest.mark.kernel
 

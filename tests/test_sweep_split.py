@@ -9,11 +9,11 @@ import pytest
 from simulator import load_chip, simulate, sweep
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph, NetworkBuilder
-from simulator.simulate import pool_source
+from simulator.schedule.pools import pool_source
+from simulator.schedule.many_segments import in_order, solve_split
+from simulator.schedule.many_whole import Answers, Machines
 from simulator.sweep.apart import solve_apart
-from simulator.sweep.split import in_order, solve_split
-from simulator.sweep.together import Answers, Machines
-from simulator.sweep.variants import Variant
+from simulator.sweep.groups import Variant
 
 
 def chain() -> Graph:

@@ -15,7 +15,7 @@ from simulator.graph.build import NetworkBuilder
 from simulator.report.uncertainty_report import uncertainty_chart, verdicts
 from simulator.study import assumptions
 from simulator.study import uncertainty as study
-from simulator.sweep.variants import changed_chip
+from simulator.chip.change import changed_chip
 
 Z = 1.645
 

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 PROGRAM = """
-from simulator import warm
-from simulator.kernels import frontier, programme, roofs, segments, stretches
+from simulator.kernels import warm
+from simulator.kernels import grid_search as frontier
+from simulator.kernels import schedule_few as programme
+from simulator.kernels import grid_roofs as roofs
+from simulator.kernels import schedule_segments as segments
+from simulator.kernels import schedule_stretches as stretches
 from simulator import simulate
 warm.compile_schedules()
 for chip, batch in (("example_edge", 2), ("dpu_b4096", 1)):

@@ -15,7 +15,7 @@ import pytest
 
 from simulator import load_chip, simulate
 from simulator.graph.build import NetworkBuilder
-from simulator.result import Result
+from simulator.result.form import Result
 
 CASES: list[dict[str, Any]] = [
     {"array.stationary": stationary, "schedule.overlap": overlap}

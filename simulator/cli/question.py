@@ -79,7 +79,7 @@ def check_side(chip: str, both: list[str], option: str, own: list[str]) -> None:
 @contextmanager
 def compiling_beside(many: bool = False) -> "Iterator[None]":
     """Compile beside the work where that is needed, saying so. many: the kernel for many points at once is needed too."""
-    from simulator.warm import beside  # noqa: PLC0415
+    from simulator.kernels.warm import beside  # noqa: PLC0415
 
     with beside() as compiling:
         if compiling or (many and _many_compile()):
@@ -111,7 +111,7 @@ def working(many: bool = False) -> "Iterator[Callable[[str], None]]":
 def _many_compile() -> bool:
     """Whether the kernel for many points has not been compiled yet."""
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
-    from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
+    from simulator.kernels.schedule_whole import residency_blocks  # noqa: PLC0415
 
     return needs_compile((residency_blocks,))
 

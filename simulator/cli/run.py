@@ -21,7 +21,7 @@ from simulator.cli.values import parameters
 if TYPE_CHECKING:
     from simulator.chip.schema import Architecture
     from simulator.report.tables import ChipFacts
-    from simulator.result import Result
+    from simulator.result.form import Result
 
 
 def run(
@@ -43,7 +43,7 @@ def run(
 
     architecture = load_chip(chip, set=settings or [])
     graph = load_network(network, **values)
-    from simulator.simulate import simulate  # noqa: PLC0415
+    from simulator.run import simulate  # noqa: PLC0415
 
     with compiling_beside():
         result = simulate(graph, architecture, batch=batch, precision=precision)

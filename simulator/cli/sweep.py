@@ -71,7 +71,7 @@ def sweep(
     need_extra()
     _check_ranges(given)
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
-    from simulator.kernels.sweep import residency_blocks  # noqa: PLC0415
+    from simulator.kernels.schedule_whole import residency_blocks  # noqa: PLC0415
 
     if scheduler is None and needs_compile((residency_blocks,)):
         print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)

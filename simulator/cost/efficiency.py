@@ -1,45 +1,41 @@
 """Inference efficiency: throughput over what it takes, and energy for one inference."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from simulator.cost.price import Cost
-from simulator.units import MIB
+import numpy as np
+import numpy.typing as npt
 
-RATIOS = (
-    "throughput_per_usd",
-    "throughput_per_tops",
-    "throughput_per_dram",
-    "throughput_per_sram_mib",
-    "throughput_per_w",
-    "throughput_per_mm2",
-    "energy_per_inference_j",
-)
+Floats = npt.NDArray[np.float64]
+
+BELOW = {
+    "throughput_per_usd": "bill_usd",
+    "throughput_per_tops": "peak_tops",
+    "throughput_per_dram": "dram_devices",
+    "throughput_per_sram_mib": "sram_mib",
+    "throughput_per_w": "power_w",
+    "throughput_per_mm2": "area_mm2",
+}
+"""Each ratio, in the order shown, and what throughput is divided by."""
+
+RATIOS = (*BELOW, "energy_per_inference_j")
 """Names of the ratios, in the order shown."""
 
 
-def efficiency(
-    throughput_per_s: float,
-    peak_tops: float,
-    sram_bytes: float,
-    dram_devices: int,
-    cost: Cost | None,
-    power_w: float | None,
-) -> dict[str, float | None]:
+def ratios(throughput_per_s: Floats, figures: Mapping[str, Any]) -> dict[str, Floats]:
     """Throughput [1/s] per dollar, TOPS, DRAM device, MiB of SRAM, watt and mm2, and joules for one inference.
 
-    None, never infinity, where there is nothing to divide by: a chip without DRAM, a cost that cannot be told, a power
-    that is not known. A dollar is one of the bill of materials' best estimate.
+    figures: what is divided by, by name, numbers or one entry a chip; a name may be missing. NaN, never infinity, where there
+    is nothing to divide by: a chip without DRAM, a cost that cannot be told, a power that is not known. A dollar is one of the
+    bill of materials' best estimate.
     """
-    bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
-    mm2 = None if cost is None else cost.area_mm2.best
-    below: Mapping[str, float | None] = {
-        "throughput_per_usd": bill,
-        "throughput_per_tops": peak_tops,
-        "throughput_per_dram": float(dram_devices),
-        "throughput_per_sram_mib": sram_bytes / MIB,
-        "throughput_per_w": power_w,
-        "throughput_per_mm2": mm2,
-    }
-    out = {name: throughput_per_s / value if value else None for name, value in below.items()}
-    out["energy_per_inference_j"] = power_w / throughput_per_s if power_w is not None and throughput_per_s else None
+    out = {}
+    for name, below in BELOW.items():
+        value = np.broadcast_to(np.asarray(figures.get(below, np.nan), dtype=np.float64), throughput_per_s.shape)
+        some = (value != 0.0) & ~np.isnan(value)
+        out[name] = np.divide(throughput_per_s, value, out=np.full(throughput_per_s.shape, np.nan), where=some)
+    power = np.broadcast_to(np.asarray(figures.get("power_w", np.nan), dtype=np.float64), throughput_per_s.shape)
+    out["energy_per_inference_j"] = np.divide(
+        power, throughput_per_s, out=np.full(throughput_per_s.shape, np.nan), where=throughput_per_s > 0.0
+    )
     return out

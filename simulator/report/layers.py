@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.result import LayerResult, Result
+from simulator.result.form import LayerResult, Result
 from simulator.units import MIB
 
 LETTERS = {

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
-from simulator.result import Result
+from simulator.result.form import Result
 
 CAUSES = {
     "ideal_s": "multiplying, every unit busy",

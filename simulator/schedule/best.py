@@ -6,38 +6,39 @@ from dataclasses import replace
 import numpy as np
 
 from simulator.schedule.keep import Best, rooms, share, whole_batches
+from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.segments import SLACK, Segments, Ways, divisors, point_of
-from simulator.schedule.solve import PHI, Machine
+from simulator.schedule.segments import SLACK, Segments, Ways, divisors
 
 SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
 
 
 def best(
-    machine: Machine,
+    machines: Machines,
     batch: int,
     pool_of: Callable[[int], Pool],
     keep: bool,
     sub_batches: bool,
     limit_s: tuple[float, float] = (np.inf, np.inf),
 ) -> Best:
-    """(fastest schedule for one batch, fastest in steady state).
+    """(fastest schedule for one batch, fastest in steady state) of the one chip of `machines`.
 
     pool_of: the pool of the network at a batch. keep: weights may stay in SRAM for ever. sub_batches: the batch may be
     taken in parts. None where no schedule fits the SRAM, or none is faster than `limit_s`.
     """
     whole = pool_of(batch)  # refuses what is no batch
     if batch == 1 or not sub_batches:
-        return _same_where_as_fast(whole_batches(whole, machine, keep, limit_s), limit_s)
+        return _same_where_as_fast(whole_batches(whole, machines, keep, limit_s), limit_s)
     parts = {
         size: [
-            InRoom(machine, size, pool_of, keep, room) for room in rooms_of(pool_of(size), machine.capacity_bytes, keep)
+            InRoom(machines, size, pool_of, keep, room)
+            for room in rooms_of(pool_of(size), float(machines.capacity_bytes[0]), keep)
         ]
         for size in halves(batch)
     }
-    return _in_parts(machine, batch, pool_of, keep, parts, _sharpened(batch, parts, limit_s))
+    return _in_parts(machines, batch, pool_of, keep, parts, _sharpened(batch, parts, limit_s))
 
 
 def _same_where_as_fast(found: Best, limit_s: tuple[float, float]) -> Best:
@@ -62,19 +63,20 @@ def rooms_of(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
 class InRoom:
     """The schedule of a batch in segments, in one room for everything but kept weights: sought at most once."""
 
-    def __init__(self, machine: Machine, batch: int, pool_of: Callable[[int], Pool], keep: bool, room: float) -> None:
+    def __init__(self, machines: Machines, batch: int, pool_of: Callable[[int], Pool], keep: bool, room: float) -> None:
         pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
-        kept = share(pools[batch], machine.capacity_bytes - room)
-        self._segments = Segments(pools, batch, machine.capacity_bytes, kept, keep, PHI[machine.overlap])
-        self._machine, self._point = machine, point_of(machine)
-        self.least_s = float(self._segments.least_times(self._point)[0])
+        capacity = float(machines.capacity_bytes[0])
+        kept = share(pools[batch], capacity - room)
+        self._segments = Segments(pools, batch, capacity, kept, keep, machines.phi)
+        self._machines = machines
+        self.least_s = float(self._segments.least_times(machines)[0])
         """No schedule is faster. [s]"""
         self._ways: Ways | None = None
 
     def time_s(self, limit_s: float) -> float:
         """Time of the fastest, infinite where it does not beat the limit. [s]"""
         if self._ways is None and self.least_s < limit_s:
-            ways = self._segments.solve(self._point, np.array([limit_s]))
+            ways = self._segments.solve(self._machines, np.array([limit_s]))
             if ways.pieces[0]:
                 self._ways = ways
             else:
@@ -86,7 +88,7 @@ class InRoom:
         """The fastest, or None where it does not beat the limit."""
         if self.time_s(limit_s) == np.inf or self._ways is None:
             return None
-        return self._segments.plan(self._machine, self._ways)
+        return self._segments.plan(self._machines.row(), self._ways)
 
 
 Parts = dict[int, list[InRoom]]
@@ -113,20 +115,25 @@ def _sharpened(batch: int, parts: Parts, limit_s: tuple[float, float]) -> tuple[
 
 
 def _in_parts(
-    machine: Machine, batch: int, pool_of: Callable[[int], Pool], keep: bool, parts: Parts, limit_s: tuple[float, float]
+    machines: Machines,
+    batch: int,
+    pool_of: Callable[[int], Pool],
+    keep: bool,
+    parts: Parts,
+    limit_s: tuple[float, float],
 ) -> Best:
     """The best of whole batches, of smaller batches one after another, and of segments in sub-batches."""
-    found = whole_batches(pool_of(batch), machine, keep, limit_s)
+    found = whole_batches(pool_of(batch), machines, keep, limit_s)
     half = batch // 2 if batch % 2 == 0 else 0
     for size in divisors(batch):
         times = batch // size
         limit = _limits(found, limit_s, times)
         if size == half and size > 1:  # its own parts included, so that two batches never take longer than twice one
-            part = _in_parts(machine, size, pool_of, keep, parts, limit)
+            part = _in_parts(machines, size, pool_of, keep, parts, limit)
         elif half and half % size == 0 and size != half:
             continue
         else:
-            part = _same_where_as_fast(whole_batches(pool_of(size), machine, keep, limit), limit)
+            part = _same_where_as_fast(whole_batches(pool_of(size), machines, keep, limit), limit)
         found = faster(found[0], repeated(part[0], times)), faster(found[1], repeated(part[1], times))
     for room in parts[batch]:
         segments = room.plan(max(_limits(found, limit_s, 1)))

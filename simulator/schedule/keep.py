@@ -11,14 +11,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import programme as kernels
-from simulator.lowering import Row
+from simulator.kernels import schedule_keep as kernels
+from simulator.kernels.layout import Machine, least_time
+from simulator.lower.rows import Row
+from simulator.schedule.few import fewest, quick, settle, solve_one
+from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import PHI, Machine, fewest, quick, settle, solve
 from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
 SMALLEST_ROOM = 16.0 * KIB
@@ -50,29 +53,40 @@ def listed(room: float) -> float:
     return float(SMALLEST_ROOM * 2.0 ** (steps / PER_OCTAVE))
 
 
-def share(pool: Pool, size: float) -> Floats:
-    """Bytes of each step's weights among the `size` bytes that stay: most bytes per MAC first, whole output channels.
+def order_of(pool: Pool) -> Ints:
+    """Steps in the order in which their weights are kept: most bytes per MAC first.
 
     A byte kept saves a byte of traffic wherever it lies; layers with the most weight bytes per MAC are the first to be
     bound by memory on any chip. The order depends on the network alone, so that more room never keeps less of any layer.
     """
-    rows = pool.low.rows
     if "keep_order" not in pool.memo:
-        pool.memo["keep_order"] = sorted(
+        rows = pool.low.rows
+        order = sorted(
             (step for step, row in enumerate(rows) if row.weight_bytes > 0.0),
             key=lambda step: (-rows[step].weight_bytes / max(1, rows[step].macs_executed), step),
         )
-    kept = np.zeros(len(rows))
-    left = size
-    for step in pool.memo["keep_order"]:
-        row = rows[step]
-        if row.weight_bytes <= left:
-            kept[step] = row.weight_bytes
-            left -= row.weight_bytes
-        elif row.shape is not None:
-            channel = channel_bytes(row)
-            kept[step] = channel * float(left // channel)
-            break
+        pool.memo["keep_order"] = np.array(order, dtype=np.int64)
+    found: Ints = pool.memo["keep_order"]
+    return found
+
+
+def keeping_of(pool: Pool) -> tuple[Floats, Floats, Ints]:
+    """(weights of each step, bytes of one output channel of them, steps in the order in which weights are kept)."""
+    if "keeping" not in pool.memo:
+        channels = np.ones(len(pool.weights))
+        for step, row in enumerate(pool.low.rows):
+            if row.shape is not None and row.weight_bytes > 0.0:
+                channels[step] = channel_bytes(row)
+        pool.memo["keeping"] = (pool.weights, channels, order_of(pool))
+    found: tuple[Floats, Floats, Ints] = pool.memo["keeping"]
+    return found
+
+
+def share(pool: Pool, size: float) -> Floats:
+    """Bytes of each step's weights among the `size` bytes that stay, in the order of `order_of`, whole output channels."""
+    weights, channels, order = keeping_of(pool)
+    kept = np.zeros(len(weights))
+    kernels.share(size, order, weights, channels, kept)
     return kept
 
 
@@ -90,12 +104,10 @@ def least(pool: Pool, room: float) -> tuple[float, float]:
     """
     known = pool.memo.setdefault("least", {})
     if room not in known:
-        everything = Machine(room + pool.all_weights, 1.0, 0.0, "network", 0.0)
-        terms = settle(pool, everything, pool.weights)
+        terms = settle(pool, Machine(room + pool.all_weights, 1.0, 0.0, 0.0, 0.0), pool.weights)
         cycles = float(pool.least_cycles.sum()) if pool.rescored else fewest(pool, terms)
-        chip = terms.chip.copy()
-        chip[kernels.CYCLE_S], chip[kernels.BYTE_S] = 0.0, 1.0
-        known[room] = (cycles, fewest(pool, replace(terms, chip=chip)))
+        by_bytes = terms.machine._replace(cycle_s=0.0, byte_s=1.0)
+        known[room] = (cycles, fewest(pool, replace(terms, machine=by_bytes)))
     found: tuple[float, float] = known[room]
     return found
 
@@ -104,66 +116,66 @@ def lower_bound(pool: Pool, machine: Machine, kept: float, room: float) -> float
     """No schedule in `room` bytes with `kept` bytes of weights kept is faster than its least on-chip and memory times. [s]"""
     cycles, outer = least(pool, room)
     streamed = max(0.0, pool.all_weights - kept)
-    on_chip, memory = cycles * machine.cycle_s, (outer + streamed) * machine.byte_s
-    # Of a sum of max + phi min, the least is that of the least sums: (1 - phi) max + phi (on-chip + memory).
-    phi = PHI[machine.overlap]
-    busy = (1.0 - phi) * max(on_chip, memory) + phi * (on_chip + memory)
-    return (busy + machine.overhead_s * len(pool.steps)) * (1.0 - 1e-9)  # sums in another order must not cut the best
+    steps = float(len(pool.steps))
+    return float(
+        least_time(cycles, outer + streamed, steps, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+    )
 
 
-def real_room(pool: Pool, machine: Machine, room: float) -> float:
+def real_room(pool: Pool, capacity_bytes: float, room: float) -> float:
     """At least what is really left for everything but kept weights: whole channels may keep less than there is. [B]"""
-    left = machine.capacity_bytes - room
+    left = capacity_bytes - room
     if left <= 0.0:
-        return machine.capacity_bytes
-    return listed(machine.capacity_bytes - float(share(pool, left).sum()))
+        return capacity_bytes
+    return listed(capacity_bytes - float(share(pool, left).sum()))
 
 
-def whole_batches(pool: Pool, machine: Machine, keep: bool, limit_s: tuple[float, float] = (np.inf, np.inf)) -> Best:
+def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[float, float] = (np.inf, np.inf)) -> Best:
     """(fastest schedule for one batch, fastest in steady state) without sub-batches; `keep`: weights may stay for ever.
 
     Only schedules faster than `limit_s` are looked for; None where there is none.
     """
     if not keep or not pool.weights.any():
-        return solve(pool, machine, None, limit_s)
-    sizes = [*rooms(machine.capacity_bytes, pool.all_weights), machine.capacity_bytes]
+        return solve_one(pool, machines, None, limit_s)
+    capacity = float(machines.capacity_bytes[0])
+    sizes = [*rooms(capacity, pool.all_weights), capacity]
     # All weights first: of schedules as fast, it moves the fewest bytes.
-    found = solve(pool, machine, pool.weights, limit_s) if pool.all_weights < machine.capacity_bytes else (None, None)
-    return _explore(pool, machine, sizes, (0, len(sizes) - 1), found, _sharpened(pool, machine, sizes, limit_s))
+    found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
+    return _explore(pool, machines, sizes, (0, len(sizes) - 1), found, _sharpened(pool, machines, sizes, limit_s))
 
 
-def _sharpened(pool: Pool, machine: Machine, sizes: list[float], limit_s: tuple[float, float]) -> tuple[float, float]:
+def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tuple[float, float]) -> tuple[float, float]:
     """Limits no larger than what a quick schedule in a few of the rooms takes: with them most rooms are soon left out.
 
     The quick schedules are not answers, they will be found again in their turn: so the answers stay the first of the best.
     """
     for share_of in PROBED:
-        at = bisect.bisect_left(sizes, machine.capacity_bytes * share_of)
-        left = machine.capacity_bytes - sizes[at]
-        time_s = quick(pool, machine, share(pool, left) if left > 0.0 else None, max(limit_s))
+        at = bisect.bisect_left(sizes, sizes[-1] * share_of)
+        left = sizes[-1] - sizes[at]
+        time_s = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s))
         found = time_s * (1.0 + 1e-9)  # as fast is fast enough, and sums in another order must not cut the best
         limit_s = (min(limit_s[0], found), min(limit_s[1], found))
     return limit_s
 
 
 def _explore(
-    pool: Pool, machine: Machine, sizes: list[float], span: tuple[int, int], best: Best, limit_s: tuple[float, float]
+    pool: Pool, machines: Machines, sizes: list[float], span: tuple[int, int], best: Best, limit_s: tuple[float, float]
 ) -> Best:
     """The best of `best` and of the rooms of a span of `sizes`; a span that cannot be better is left out as a whole."""
-    low, high = span
+    (low, high), machine = span, machines.row()
     limit = tuple(plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True))
     left = machine.capacity_bytes - sizes[low]
-    if lower_bound(pool, machine, left, real_room(pool, machine, sizes[high])) >= max(limit):
+    if lower_bound(pool, machine, left, real_room(pool, machine.capacity_bytes, sizes[high])) >= max(limit):
         return best
     if low == high:
-        room = real_room(pool, machine, sizes[low])
+        room = real_room(pool, machine.capacity_bytes, sizes[low])
 
         def bound(ahead: float) -> float:
             return lower_bound(pool, machine, left, listed(room - ahead))
 
         kept = share(pool, left) if left > 0.0 else None
-        found, found_steady = solve(pool, machine, kept, (limit[0], limit[1]), bound)
+        found, found_steady = solve_one(pool, machines, kept, (limit[0], limit[1]), bound)
         return found or best[0], found_steady or best[1]
     middle = (low + high) // 2
-    best = _explore(pool, machine, sizes, (middle + 1, high), best, limit_s)
-    return _explore(pool, machine, sizes, (low, middle), best, limit_s)
+    best = _explore(pool, machines, sizes, (middle + 1, high), best, limit_s)
+    return _explore(pool, machines, sizes, (low, middle), best, limit_s)

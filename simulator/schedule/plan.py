@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import programme as kernels
+from simulator.kernels import layout as kernels
+from simulator.kernels.layout import Machine
 from simulator.schedule.pool import Pool
 
 Floats = npt.NDArray[np.float64]
@@ -17,14 +18,14 @@ Ints = npt.NDArray[np.int64]
 class Terms:
     """What the programmes read once it is settled which weights stay in SRAM as a whole or in part.
 
-    kept: bytes of each step's weights that stay. costs, spans: of each move. chip: as `Machine.chip`, less what is kept.
+    kept: bytes of each step's weights that stay. costs, spans: of each move. machine: the chip, its SRAM less what is kept.
     streamed: bytes of each step's weights that do not stay.
     """
 
     kept: Floats
     costs: Floats
     spans: Ints
-    chip: Floats
+    machine: Machine
     streamed: Floats
 
 
@@ -51,7 +52,17 @@ class Piece:
         """Time that the weights of each step take to come in once for all runs. [s]"""
         if self.load_bytes is None:
             return np.zeros(len(self.path))
-        return self.load_bytes * float(self.terms.chip[kernels.BYTE_S])
+        return self.load_bytes * self.terms.machine.byte_s
+
+    @property
+    def points(self) -> Ints:
+        """The point that each step uses; -1 for vector work."""
+        return self.path[:, kernels.PATH_POINT]
+
+    @property
+    def vector(self) -> Floats:
+        """Cycles of vector work of each step, one run."""
+        return self.pool.steps[self.start : self.start + len(self.path), kernels.VECTOR_CYCLES]
 
     @property
     def total_s(self) -> Floats:
@@ -60,32 +71,32 @@ class Piece:
 
     def tile_bytes(self) -> Floats:
         """Outer-memory bytes of the tiles of each step, one run."""
-        points = self.path[:, 1]
+        points = self.path[:, kernels.PATH_POINT]
         if not len(self.pool.points):
             return np.zeros(len(points))
-        return np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), 1], 0.0)
+        return np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), kernels.BYTES], 0.0)
 
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step, all runs."""
-        moves, costs = self.path[:, 0], self.terms.costs
+        moves, costs = self.path[:, kernels.PATH_MOVE], self.terms.costs
         once = np.maximum(0.0, self.tile_bytes() + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
         return np.asarray(once * self.repeats + (0.0 if self.load_bytes is None else self.load_bytes))
 
     def cycles(self) -> Floats:
         """On-chip cycles of each step, one run."""
-        points = self.path[:, 1]
-        vector = self.pool.steps[self.start : self.start + len(points), 1]
+        points = self.path[:, kernels.PATH_POINT]
+        vector = self.vector
         if not len(self.pool.points):
             return vector
-        tiles = self.pool.points[np.where(points >= 0, points, 0), 2]
+        tiles = self.pool.points[np.where(points >= 0, points, 0), kernels.CYCLES]
         return np.where(points >= 0, np.maximum(tiles, vector), vector)
 
     def footprints(self) -> Floats:
         """SRAM bytes of each step: tiles, whole tensors, weights that stay, and what is set aside."""
-        moves, points = self.path[:, 0], self.path[:, 1]
-        tiles = self.pool.steps[self.start : self.start + len(points), 0]
+        moves, points = self.path[:, kernels.PATH_MOVE], self.path[:, kernels.PATH_POINT]
+        tiles = self.pool.steps[self.start : self.start + len(points), kernels.LEAST_ROOM]
         if len(self.pool.points):
-            tiles = np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), 0], tiles)
+            tiles = np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), kernels.FOOTPRINT], tiles)
         held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
         return np.asarray(
             tiles
@@ -103,7 +114,7 @@ class Plan:
     @functools.cached_property
     def time_s(self) -> float:
         """Time of one batch. [s]"""
-        return float(self.step_s.sum())
+        return float(np.cumsum(self.step_s)[-1])  # step after step, as the programmes add
 
     @functools.cached_property
     def step_s(self) -> Floats:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.lowering import Lowered, Row
-from simulator.schedule.packs import Lookup, Place, blocks_of, mark_all, pack_of
+from simulator.frontier.grid.search import WEIGHTS, Shape, Stack
+from simulator.frontier.packs import Lookup, Place, blocks_of, mark_all, pack_of
+from simulator.kernels.layout import BESIDE, CYCLES, FIRST_PASS, RESERVED, VECTOR_CYCLES, Net, Network
+from simulator.lower.rows import Lowered, Row
+from simulator.lower.work import Work, work_of
 from simulator.schedule.states import Moves, moves
-from simulator.tiling import WEIGHTS, Shape, Stack
 from simulator.units import GPU_L2_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
@@ -24,8 +26,8 @@ class Pool:
     points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans:
     int64[moves, 4], rows lo..hi a move may use (equal for vector work), where its blocks begin, and a number that moves with the
     same rows and the same reserved bytes share; spans_kept: the same where the step's weights are in
-    SRAM as a whole. life, heads, blocks, marks: what queries start from (`kernels.programme.mark`). costs: float64[moves, 4]
-    and steps: float64[steps, 2] as `kernels.programme` reads them. move_step: the step of each move. weights: constant
+    SRAM as a whole. life, heads, blocks, marks: what queries start from (`kernels.stairs.mark`). costs: float64[moves, 4]
+    and steps: float64[steps, 2] as `kernels.schedule_few` reads them. move_step: the step of each move. weights: constant
     weight bytes of each step. [B]
     """
 
@@ -60,9 +62,20 @@ class Pool:
     """What later rooms derive from the pool once (orders, least times)."""
 
     @property
-    def net(self) -> tuple[Floats, Floats, Floats, Ints, Ints]:
+    def net(self) -> Net:
         """Points and what queries of them start from, as the kernels read them."""
-        return self.points, self.life, self.heads, self.blocks, self.marks
+        return Net(self.points, self.life, self.heads, self.blocks, self.marks)
+
+    @property
+    def network(self) -> Network:
+        """Moves, steps and points as the kernels read them, where no weights stay."""
+        plan = self.moves
+        return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.net)
+
+    @functools.cached_property
+    def work(self) -> Work:
+        """What the network does for the batch, whatever the schedule."""
+        return work_of(self.low)
 
     @functools.cached_property
     def all_weights(self) -> float:
@@ -110,7 +123,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
-    costs[:, 0], costs[:, 1], costs[:, 3] = plan.reserved, plan.beside, weights[move_step]
+    costs[:, RESERVED], costs[:, BESIDE], costs[:, FIRST_PASS] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
     spans, spans_kept = (np.hstack([rows[which], query]) for which, query in zip((at, at_kept), queries, strict=True))
     return Pool(
@@ -149,9 +162,9 @@ def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
 
 def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
-    least = steps[:, 1].copy()
+    least = steps[:, VECTOR_CYCLES].copy()
     ranges = {(lo, hi) for which in spans for lo, hi in which[:, :2].tolist()}
-    cheapest = {(lo, hi): float(points[lo:hi, 2].min()) if lo < hi else 0.0 for lo, hi in ranges}
+    cheapest = {(lo, hi): float(points[lo:hi, CYCLES].min()) if lo < hi else 0.0 for lo, hi in ranges}
     of_moves = np.array(
         [[cheapest[lo, hi] for lo, hi in which[:, :2].tolist()] for which in spans], dtype=np.float64
     ).min(axis=0)
@@ -163,12 +176,12 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
     points, found = pool.points, (pool.life, pool.heads, pool.blocks, pool.marks)
     if cycles is not None and len(points):
         points = points.copy()
-        points[:, 2] = cycles
+        points[:, CYCLES] = cycles
         starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi in spans[:, :2] if lo < hi}
         found = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
     steps = pool.steps.copy()
     if vector:
-        steps[:, 1] = 0.0
+        steps[:, VECTOR_CYCLES] = 0.0
     least = _least(pool.moves, points, (pool.spans, pool.spans_kept), steps)
     life, heads, blocks, marks = found
     return replace(

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from simulator.schedule.packs import LONGEST
+from simulator.frontier.packs import LONGEST
 from simulator.schedule.pool import Pool
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class Scratch:
 
 
 def _memo(queries: int) -> Memo:
-    """An empty memo of queries (`kernels.programme.fitting`)."""
+    """An empty memo of queries (`kernels.schedule_few.fitting`)."""
     return np.full(queries, np.nan), np.empty(queries, dtype=np.int64), np.empty((queries, REMEMBERED), dtype=np.int64)
 
 

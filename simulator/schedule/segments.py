@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import programme
-from simulator.kernels import segments as kernels
-from simulator.kernels import stretches as lists
-from simulator.schedule.packs import LONGEST
+from simulator.frontier.packs import LONGEST
+from simulator.kernels import layout
+from simulator.kernels import schedule_segments as kernels
+from simulator.kernels import schedule_stretches as lists
+from simulator.kernels.layout import Machine
+from simulator.schedule.few import settle, step_times
+from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import PHI, Machine, settle, step_times
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,7 +39,7 @@ multiple from which on there is no limit but that of the caller."""
 ROOMS_PER_OCTAVE = 16
 """Rooms of bounds in each doubling: those between have the bound of the next."""
 
-SLACK = kernels.SLACK
+SLACK = layout.SLACK
 
 MOST_SMALL = 16
 """Sub-batches of up to so many items are tried whenever they divide the batch; larger ones only by halving it."""
@@ -54,32 +56,6 @@ def divisors(batch: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Points:
-    """Chips that differ in their rates alone, one entry a chip: seconds per cycle, per byte and per step."""
-
-    cycle_s: Floats
-    byte_s: Floats
-    overhead_s: Floats
-
-    def __len__(self) -> int:
-        return len(self.cycle_s)
-
-    @property
-    def columns(self) -> tuple[Floats, Floats, Floats]:
-        """As the kernels read them."""
-        return self.cycle_s, self.byte_s, self.overhead_s
-
-    def part(self, rows: Ints | slice) -> "Points":
-        """Some of them."""
-        return Points(self.cycle_s[rows], self.byte_s[rows], self.overhead_s[rows])
-
-
-def point_of(machine: Machine) -> Points:
-    """A machine as one point."""
-    return Points(np.array([machine.cycle_s]), np.array([machine.byte_s]), np.array([machine.overhead_s]))
-
-
-@dataclass(frozen=True)
 class Ways:
     """The fastest ways over the cuts, one entry a point.
 
@@ -91,6 +67,10 @@ class Ways:
     pieces: Ints
     chosen: Ints
     paths: Ints
+
+    def take(self, at: Ints) -> "Ways":
+        """Of some of the points."""
+        return Ways(self.time_s[at], self.pieces[at], self.chosen[at], self.paths[at])
 
 
 class Segments:
@@ -130,7 +110,7 @@ class Segments:
         """Steps before each cut and the state in which its tensor is resident (-1: none): float64[cuts, 2]."""
         return np.ascontiguousarray(self.pools[0].cuts[:, :2])
 
-    def least_times(self, points: Points) -> Floats:
+    def least_times(self, points: Machines) -> Floats:
         """No schedule in segments takes less: a step takes its fewest cycles, its weights come in once. [s]
 
         Nor does it take less than all its runs with weights for nothing, whatever is resident, in all the room.
@@ -142,13 +122,16 @@ class Segments:
             cycles = np.minimum(cycles, pool.least_cycles * repeats)
             # With other cycles than those searched for, weights in SRAM are no guarantee of the best points.
             listed = free_list(pool, self.room, self.kept if pool.rescored else None)
-            kernels.least_runs(listed, 0, points.columns, self.phi, len(points), float(repeats), runs)
-        on_chip = cycles[:, None] * points.cycle_s
-        memory = self.streamed[:, None] * points.byte_s
-        least = (1.0 - self.phi) * np.maximum(on_chip, memory) + self.phi * (on_chip + memory) + points.overhead_s
+            kernels.least_runs(listed, 0, self.chip(points), len(points), float(repeats), runs)
+        least = np.empty_like(runs)
+        layout.fill_grid(cycles, self.streamed, points.rates, self.phi, least)
         return np.asarray(np.maximum(least, runs).sum(axis=0) * SLACK)
 
-    def solve(self, points: Points, limits_s: Floats) -> Ways:
+    def chip(self, points: Machines) -> kernels.Chip:
+        """Chips as the kernels read them."""
+        return kernels.Chip(points.rates, self.phi)
+
+    def solve(self, points: Machines, limits_s: Floats) -> Ways:
         """The fastest ways over the cuts that beat `limits_s`."""
         count, own = len(points), _scratch()
         search = _Search(self, own)
@@ -157,7 +140,8 @@ class Segments:
         paths = np.zeros((count, len(self.kept), 3), dtype=np.int64)
         for low in range(0, count, BLOCK):
             rows = slice(low, min(count, low + BLOCK))
-            search.run(points.part(rows), limits_s[rows], (time_s[rows], pieces[rows], chosen[rows]), paths[rows])
+            found = kernels.Found(time_s[rows], pieces[rows], chosen[rows])
+            search.run(points.part(rows), limits_s[rows], found, paths[rows])
         return Ways(time_s, pieces, chosen, paths)
 
     def stay(self) -> Floats:
@@ -183,10 +167,10 @@ class Segments:
             begin, end = int(self.cuts[i, 0]), int(self.cuts[j, 0])
             around = self.around(place)
             beside = (around[i] if entry else 0.0) + (around[j] if leave else 0.0)
-            chip = own.chip.copy()
-            chip[programme.CAPACITY] -= beside + (stay[i, j] if held else 0.0)
-            path = ways.paths[0, begin:end, 1:].copy()
-            once = Piece(pool, replace(own, chip=chip), begin, path, np.zeros(end - begin))
+            left = own.machine.capacity_bytes - (beside + (stay[i, j] if held else 0.0))
+            own = replace(own, machine=own.machine._replace(capacity_bytes=left))
+            path = ways.paths[0, begin:end, kernels.PATH_MOVE :].copy()
+            once = Piece(pool, own, begin, path, np.zeros(end - begin))
             load = self.streamed[begin:end] if held else None
             pieces.append(
                 replace(once, step_s=step_times(once), repeats=repeats, around_bytes=float(beside), load_bytes=load)
@@ -201,18 +185,15 @@ class Segments:
         if "held" not in pool.memo:  # the same for every chip
             pool.memo["held"] = settle(pool, machine, pool.weights)
         whole: Terms = pool.memo["held"]
-        return Terms(terms.kept, whole.costs, whole.spans, terms.chip, np.zeros_like(terms.streamed))
+        return Terms(terms.kept, whole.costs, whole.spans, terms.machine, np.zeros_like(terms.streamed))
 
 
-def network_of(pool: Pool) -> tuple[Any, ...]:
-    """Moves, steps and points of a pool as `kernels.stretches` reads them."""
-    plan = pool.moves
-    return (
-        plan.first, plan.source, plan.target, pool.spans, pool.spans_kept, pool.costs, pool.steps, pool.weights, pool.net,
-    )  # fmt: skip
+def source_of(pool: Pool) -> lists.Source:
+    """Moves, steps and points of a pool as `kernels.schedule_stretches` reads them."""
+    return lists.Source(pool.network, pool.spans_kept, pool.weights)
 
 
-def free_list(pool: Pool, room: float, kept: Floats | None = None) -> tuple[Floats, ...]:
+def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.Lists:
     """All choices of each step, that no other of the step beats, with weights for nothing in at least `room` bytes.
 
     kept: of the pool with other cycles, whose choices with weights that are streamed count, too. Rooms are those of a fixed
@@ -225,30 +206,30 @@ def free_list(pool: Pool, room: float, kept: Floats | None = None) -> tuple[Floa
         for held in (True, False) if kept is not None else (True,):
             own.reset()
             given = np.zeros(len(pool.weights)) if kept is None else kept
-            own.list_whole(network_of(pool), given, held, max(room, 2.0 ** (steps / ROOMS_PER_OCTAVE)))
+            own.list_whole(source_of(pool), given, held, max(room, 2.0 ** (steps / ROOMS_PER_OCTAVE)))
             begins, _, amounts, used = own.lists
-            step = np.repeat(np.arange(len(pool.weights)), np.diff(begins[: used[0]]))
-            parts.append(np.column_stack([step, amounts[: used[1], :2]]))
+            step = np.repeat(np.arange(len(pool.weights)), np.diff(begins[: used[lists.BEGINS]]))
+            parts.append(np.column_stack([step, amounts[: used[lists.CHOICES], : lists.MOVES + 1]]))
         found = _unbeaten(np.concatenate(parts), len(pool.weights))
         if kept is not None:
             return found
         pool.memo[name] = found
-    known: tuple[Floats, ...] = pool.memo[name]
+    known: lists.Lists = pool.memo[name]
     return known
 
 
-def _unbeaten(rows: Floats, steps: int) -> tuple[Any, ...]:
-    """Lists for `kernels.segments` of rows (step, cycles, bytes) that no other of the same step beats."""
-    rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+def _unbeaten(rows: Floats, steps: int) -> lists.Lists:
+    """Lists for `kernels.schedule_segments` of rows (step, cycles, bytes) that no other of the same step beats."""
+    rows = rows[np.lexsort(rows.T[::-1])]
     stays, last, least = np.zeros(len(rows), dtype=np.bool_), -1.0, np.inf
     for at, (step, _, moved) in enumerate(rows.tolist()):
         stays[at] = step != last or moved < least
         last, least = step, moved if stays[at] else least
     rows = rows[stays]
-    begins = np.searchsorted(rows[:, 0], np.arange(steps + 1)).astype(np.int64)
+    begins = np.searchsorted(rows.T[0], np.arange(steps + 1)).astype(np.int64)
     amounts = np.zeros((len(rows), 4))
     amounts[:, :2] = rows[:, 1:]
-    return begins, np.zeros((0, 4), dtype=np.int64), amounts, np.zeros(2, dtype=np.int64)
+    return lists.Lists(begins, np.zeros((0, 4), dtype=np.int64), amounts, np.zeros(2, dtype=np.int64))
 
 
 class _Search:
@@ -264,57 +245,56 @@ class _Search:
         self._states = max(pool.moves.states for pool in parent.pools)
         own.reset()
         for mode, (place, held, repeats) in enumerate(parent.modes.tolist()):
-            before, around = own.lists[3].copy(), self._around[mode]
-            network = network_of(parent.pools[place])
+            before, around = own.lists.used.copy(), self._around[mode]
+            network = source_of(parent.pools[place])
             while not lists.list_neighbours(
                 network, parent.kept, bool(held), repeats == 1, parent.room, parent.cuts, around, self._stay,
                 self._near[mode], own.lists, own.rows,
             ):  # fmt: skip
-                own.lists[3][:] = before
+                own.lists.used[:] = before
                 own.grow()
 
-    def run(self, points: Points, limits_s: Floats, found: tuple[Floats, Ints, Ints], paths: Ints) -> None:
+    def run(self, points: Machines, limits_s: Floats, found: kernels.Found, paths: Ints) -> None:
         """Fill found (time, segments, chosen) and paths of a block of points."""
         parent, own, count = self._parent, self._own, len(points)
-        modes, cuts, phi, machine = parent.modes, parent.cuts, parent.phi, points.columns
+        modes, cuts, chip = parent.modes, parent.cuts, parent.chip(points)
         times = np.empty((len(modes), len(cuts) - 1, 3, 3, count))
         before, after = (np.empty((len(cuts), 2 + len(modes), count)) for _ in range(2))
         values = np.empty((2, self._states, count))
         for mode in range(len(modes)):
             kernels.neighbour_times(
-                own.lists, self._near[mode], cuts, self._stay, modes[mode], machine, phi, count, values, times[mode]
+                own.lists, self._near[mode], cuts, self._stay, modes[mode], chip, count, values, times[mode]
             )
         kernels.potentials(times, count, before, after)
-        bounds, least = (times, before, after), before[-1, 0] * SLACK
+        bounds, least = kernels.Bounds(times, before, after), before[-1, kernels.OUTSIDE] * SLACK
         table = own.table(len(parent.sizes), len(cuts))
         scratch = (
             np.empty((len(cuts), 2)),
             np.empty((len(cuts), 2, 4), dtype=np.int64),
             np.empty((len(cuts), 6), dtype=np.int64),
         )
-        network, pairs = (cuts, parent.room, self._around, self._stay), np.empty((2, self._states, 2))
+        cutting, pairs = kernels.Cutting(cuts, parent.room, self._around, self._stay), np.empty((2, self._states, 2))
         factor = FIRST_TRY
         while True:
-            open_ = (found[0] == np.inf) & (least < limits_s)
+            open_ = (found.time_s == np.inf) & (least < limits_s)
             if not open_.any():
                 break
             near = least * factor if factor < LAST_TRY else np.full(count, np.inf)
             tried = np.where(open_, np.minimum(limits_s, np.where(least > 0.0, near, np.inf)), 0.0)
-            given = (self._near, self._where, self._wanted, machine, phi, pairs, table)
             self._wanted[:] = False
-            kernels.mark_wanted(count, tried, bounds, modes, network, (own.lists, *given))
+            exact = kernels.Exact(own.lists, self._near, self._where, self._wanted, pairs, table)
+            kernels.mark_wanted(count, tried, bounds, modes, cutting, chip, exact)
             self._list_wanted()
-            kernels.best_ways(count, tried, bounds, modes, network, (own.lists, *given), scratch, *found)
+            exact = exact._replace(lists=own.lists)
+            kernels.best_ways(count, tried, bounds, modes, cutting, chip, exact, scratch, found)
             # What was tried up to its limit is done.
             least = np.where(tried >= limits_s, np.inf, least)
             factor = 1.0 + (factor - 1.0) * WIDER
         choice = np.zeros((len(parent.kept), self._states), dtype=np.int64)
         self._wanted[:] = False
-        kernels.want_ways(found[1], found[2], modes, self._wanted)
+        kernels.want_ways(found.pieces, found.chosen, modes, self._wanted)
         self._list_wanted()
-        kernels.paths_of(
-            count, found[1], found[2], modes, cuts, self._where, own.lists, machine, phi, pairs, choice, paths
-        )
+        kernels.paths_of(count, found, modes, cuts, self._where, own.lists, chip, pairs, choice, paths)
 
     def _list_wanted(self) -> None:
         """List the segments that are wanted, as far as they are not listed yet."""
@@ -322,7 +302,7 @@ class _Search:
         for mode, (place, held, _) in enumerate(parent.modes.tolist()):
             if not self._wanted[mode].any():
                 continue
-            network, around = network_of(parent.pools[place]), self._around[mode]
+            network, around = source_of(parent.pools[place]), self._around[mode]
             while not lists.list_wanted(
                 network, parent.kept, bool(held), parent.room, parent.cuts, around, self._stay, self._wanted[mode],
                 self._where[mode], own.lists, own.rows,
@@ -335,7 +315,7 @@ class _Scratch:
 
     def __init__(self) -> None:
         self.rows = np.empty(LONGEST, dtype=np.int64), np.empty(2 * lists.NEAR, dtype=np.int64)
-        self.lists = (
+        self.lists = lists.Lists(
             np.empty(4096, dtype=np.int64), np.empty((16384, 4), dtype=np.int64), np.empty((16384, 4)),
             np.zeros(2, dtype=np.int64),
         )  # fmt: skip
@@ -343,12 +323,12 @@ class _Scratch:
 
     def reset(self) -> None:
         """Forget all lists."""
-        self.lists[3][:] = 0
+        self.lists.used[:] = 0
 
     def grow(self) -> None:
         """Twice as long lists, with what is in them."""
         begins, ways, amounts, used = self.lists
-        self.lists = (
+        self.lists = lists.Lists(
             np.concatenate([begins, np.empty_like(begins)]), np.concatenate([ways, np.empty_like(ways)]),
             np.concatenate([amounts, np.empty_like(amounts)]), used,
         )  # fmt: skip
@@ -378,17 +358,16 @@ def _scratch() -> _Scratch:
 
 
 def in_segments(
-    machine: Machine, batch: int, pool_of: Callable[[int], Pool], kept: Floats, keep: bool, limit_s: float
+    machines: Machines, batch: int, pool_of: Callable[[int], Pool], kept: Floats, keep: bool, limit_s: float
 ) -> Plan | None:
-    """The fastest schedule in segments that beats `limit_s`, or None.
+    """The fastest schedule in segments that beats `limit_s` on the one chip of `machines`, or None.
 
     pool_of: the pool of a sub-batch. kept: bytes of each step's weights that stay for ever. keep: whether weights may stay
     in the SRAM at all.
     """
     pools = {size: pool_of(size) for size in (batch, *divisors(batch))}
-    parts = Segments(pools, batch, machine.capacity_bytes, kept, keep, PHI[machine.overlap])
-    point = point_of(machine)
-    if parts.least_times(point)[0] >= limit_s:
+    parts = Segments(pools, batch, float(machines.capacity_bytes[0]), kept, keep, machines.phi)
+    if parts.least_times(machines)[0] >= limit_s:
         return None
-    ways = parts.solve(point, np.array([limit_s]))
-    return parts.plan(machine, ways) if ways.pieces[0] else None
+    ways = parts.solve(machines, np.array([limit_s]))
+    return parts.plan(machines.row(), ways) if ways.pieces[0] else None

@@ -1,267 +1,48 @@
-"""The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
+"""The best schedules of a network on many chips: by the search that suits how many there are, under the same model."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+import threading
 
 import numpy as np
-import numpy.typing as npt
 
-from simulator.errors import InfeasibleError
-from simulator.kernels import programme as kernels
-from simulator.schedule.plan import Piece, Plan, Terms
-from simulator.schedule.pool import Pool
-from simulator.schedule.scratch import scratch_of
-from simulator.units import KIB
+from simulator.schedule.best import best
+from simulator.schedule.machines import Machines
+from simulator.schedule.many_prefetch import solve_ahead
+from simulator.schedule.many_segments import solve_split
+from simulator.schedule.many_whole import solve_whole
+from simulator.schedule.plan import Plan
+from simulator.schedule.plans import Plans, sums_of
+from simulator.schedule.program import Program
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Schedules = tuple[Plan | None, Plan | None]
+"""For one batch on its own, and for many; None where nothing fits."""
 
-PHI = {"none": 1.0, "layer": 0.25, "network": 0.0}
-"""Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 21 networks of the DPU (docs)."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The numbers of a chip that the programmes read: SI units."""
-
-    capacity_bytes: float
-    cycle_s: float
-    byte_s: float
-    overlap: str
-    overhead_s: float
-    fifo_bytes: float | None = None
-    """Where weights have a path of their own, the buffer on it, which takes what is fetched ahead; None: the SRAM does."""
-
-    def chip(self) -> Floats:
-        """As `kernels.programme` reads it."""
-        return np.array([self.capacity_bytes, self.cycle_s, self.byte_s, PHI[self.overlap], self.overhead_s])
+FEW = 2
+"""Chips that are solved one by one: less work than to list choices for many."""
 
 
-def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
-    """The terms of a schedule in which `kept` bytes of each step's weights stay in SRAM for ever."""
-    chip = machine.chip()
-    if kept is None or not kept.any():
-        return Terms(np.zeros(len(pool.weights)), pool.costs, pool.spans, chip, pool.weights)
-    whole = (kept >= pool.weights) & (pool.weights > 0.0)
-    on_move = whole[pool.move_step]
-    costs = pool.costs.copy()
-    costs[:, kernels.KEPT] = np.where(on_move, 0.0, kept[pool.move_step])
-    costs[:, kernels.FIRST_PASS] -= kept[pool.move_step]
-    chip[kernels.CAPACITY] = machine.capacity_bytes - kept.sum()
-    spans = np.where(on_move[:, None], pool.spans_kept, pool.spans)
-    return Terms(kept, costs, spans, chip, pool.weights - kept)
+def solve(program: Program, machines: Machines, stop: threading.Event | None = None) -> Plans:
+    """The best schedules of all chips, one entry a chip; KeyboardInterrupt once `stop` is set."""
+    count = len(machines)
+    plans, left = Plans.nothing(count), np.arange(count)
+    if count > FEW:
+        if machines.overlap == "network":
+            if not program.split:
+                plans, left = solve_ahead(program.pool, machines, program.keep, stop)
+        elif program.split:
+            plans, left = solve_split(program, machines, stop)
+        else:
+            return solve_whole(program.pool, machines, program.keep)
+    for at in left.tolist():
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
+        plans.put(slice(at, at + 1), solve_alone(program, machines.one(at))[0])
+    return plans
 
 
-def solve(
-    pool: Pool,
-    machine: Machine,
-    kept: Floats | None = None,
-    limit_s: tuple[float, float] = (np.inf, np.inf),
-    bound: Callable[[float], float] | None = None,
-) -> tuple[Plan | None, Plan | None]:
-    """(fastest schedule of a batch on its own, fastest in steady state) with these weights kept for ever (bytes a step).
-
-    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same. bound: no schedule
-    with so many bytes set aside for prefetch is faster. [s]
-    """
-    terms = settle(pool, machine, kept)
-    if machine.overlap == "network":
-        return _solve_ahead(pool, terms, limit_s, bound, machine.fifo_bytes)
-    found = residency(pool, terms, max(limit_s))
-    if found is None:
-        return None, None
-    return found if found.time_s < limit_s[0] else None, found if found.time_s < limit_s[1] else None
-
-
-def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
-    """The fastest schedule without prefetch across layers, or None where none is faster than `limit_s`."""
-    least = least_steps(pool.least_cycles, terms)
-    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0, (least.sum() - np.cumsum(least), limit_s))
-    return None if piece is None else Plan((piece,))
-
-
-def network_of(pool: Pool, terms: Terms) -> tuple[Any, ...]:
-    """Moves, steps and points as the kernels read them."""
-    plan = pool.moves
-    return plan.first, plan.source, plan.target, terms.spans, terms.costs, pool.steps, pool.net
-
-
-def fewest(pool: Pool, terms: Terms) -> float:
-    """Least total of what `terms.chip` weighs, by the residency programme; infinite where nothing fits."""
-    own = scratch_of(pool)
-    failed = kernels.residency(
-        network_of(pool, terms), terms.chip, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo, own.points,
-        own.values, own.choice,
-    )  # fmt: skip
-    return float(own.values[-1, 0, 0]) if failed < 0 else np.inf
-
-
-def least_steps(cycles: Floats, terms: Terms) -> Floats:
-    """Least time of each step: its fewest cycles, and its weights that are not kept once over the memory. [s]"""
-    on_chip, memory = cycles * terms.chip[kernels.CYCLE_S], terms.streamed * terms.chip[kernels.BYTE_S]
-    phi = terms.chip[kernels.PHI]
-    least = (1.0 - phi) * np.maximum(on_chip, memory) + phi * (on_chip + memory) + terms.chip[kernels.OVERHEAD_S]
-    return np.asarray(least * (1.0 - 1e-9))  # sums in another order must not cut the best
-
-
-def stretch(
-    pool: Pool,
-    terms: Terms,
-    begin: int,
-    end: int,
-    source: int,
-    target: int,
-    bound: tuple[Floats, float] | None = None,
-) -> Piece | None:
-    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits.
-
-    bound: least time after each step, and the time that is to be beaten.
-    """
-    rest, limit = bound or (np.zeros(len(pool.steps)), np.inf)
-    own = scratch_of(pool)
-    failed = kernels.residency(
-        network_of(pool, terms),
-        terms.chip,
-        begin,
-        end,
-        source,
-        rest,
-        limit,
-        own.memo,
-        own.points,
-        own.values,
-        own.choice,
-    )
-    if failed >= 0 or not np.isfinite(own.values[end, target, 0]):
-        return None
-    path = np.empty((end - begin, 2), dtype=np.int64)
-    kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
-    draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
-    return replace(draft, step_s=step_times(draft))
-
-
-def step_times(piece: Piece) -> Floats:
-    """Time of each step without prefetch: max + phi min + overhead, as in the kernel. [s]"""
-    chip = piece.terms.chip
-    on_chip, memory = piece.cycles() * chip[1], piece.outer_bytes() * chip[2]
-    return np.asarray(np.maximum(on_chip, memory) + chip[3] * np.minimum(on_chip, memory) + chip[4])
-
-
-def ahead_sizes(capacity: float) -> list[float]:
-    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
-    sizes, size = [0.0], 64.0 * KIB
-    while size < capacity:
-        sizes.append(size)
-        size *= 2.0
-    return sizes
-
-
-def _solve_ahead(
-    pool: Pool,
-    terms: Terms,
-    limit_s: tuple[float, float],
-    bound: Callable[[float], float] | None,
-    fifo_bytes: float | None,
-) -> tuple[Plan | None, Plan | None]:
-    """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
-
-    limit_s: only a faster cold schedule, or a faster steady one, is of interest.
-    """
-    plans: list[Plan | None] = [None, None]
-    limits = np.array(limit_s)
-    sizes = ahead_sizes(float(terms.chip[kernels.CAPACITY])) if fifo_bytes is None else [fifo_bytes]
-    if not terms.streamed.any():
-        sizes = [0.0]
-    bounds = [-np.inf if bound is None or size == 0.0 else bound(size) for size in sizes]
-    runs = _Runs(pool, terms, np.array(sizes), np.array(bounds), fifo_bytes is not None)
-    run = 0
-    while run < 2 * len(sizes):
-        run, plan = runs.faster(run, limits)
-        if plan is not None:
-            # Begun with nothing ahead, a schedule does for a batch on its own and for many; one begun warm for many alone.
-            for kind in (0, 1):
-                if (kind == 1 or run % 2 == 0) and plan.time_s < limits[kind]:
-                    plans[kind], limits[kind] = plan, plan.time_s
-            run += 1
-    return plans[0], plans[1]
-
-
-def quick(pool: Pool, machine: Machine, kept: Floats | None, limit_s: float) -> float:
-    """Time of a schedule with these weights kept, found without a long search; infinite where it does not beat the limit. [s]"""
-    terms = settle(pool, machine, kept)
-    if machine.overlap != "network":
-        found = residency(pool, terms, limit_s)
-        return np.inf if found is None else found.time_s
-    sizes = (
-        ahead_sizes(0.5 * float(terms.chip[kernels.CAPACITY])) if machine.fifo_bytes is None else [machine.fifo_bytes]
-    )
-    runs = _Runs(pool, terms, np.array(sizes[-1:]), np.array([-np.inf]), machine.fifo_bytes is not None)
-    run, plan = runs.faster(0, np.array([limit_s, limit_s]))
-    return np.inf if plan is None or run > 0 else plan.time_s  # one begun warm does not do for a batch on its own
-
-
-class _Runs:
-    """Runs of the prefetch programme with the bytes ahead of a list, each begun with nothing ahead and as warm as it ends."""
-
-    def __init__(self, pool: Pool, terms: Terms, sizes: Floats, bounds: Floats, fifo: bool) -> None:
-        streamed = terms.streamed.sum()
-        left = streamed - np.cumsum(terms.streamed)
-        rest = np.empty((len(left), 2))
-        rest[:, 0], rest[:, 1] = pool.least_after * terms.chip[kernels.CYCLE_S], left
-        rest *= 1.0 - 1e-12  # sums in another order must not cut the best
-        own = scratch_of(pool)
-        self._pool, self._terms, self._sizes, self._fifo = pool, terms, sizes, fifo
-        self._labels = own.labels
-        self._before = (
-            network_of(pool, terms), terms.chip.copy(), sizes, bounds, fifo, float(streamed), left + streamed, rest,
-        )  # fmt: skip
-        self._after = (own.labels, own.counts, own.memo, own.points)
-
-    def _hopeless(self, limit: float) -> bool:
-        """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
-
-        Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
-        room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
-        """
-        network, chip, _, _, _, streamed, to_come, rest = self._before
-        chip, ahead = chip.copy(), 2.0 * streamed
-        chip[kernels.CAPACITY] += ahead
-        return bool(kernels.prefetch(network, chip, ahead, streamed, to_come, rest, limit, *self._after) != -1)
-
-    def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
-        """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
-        if len(self._sizes) > 1 and self._hopeless(float(limits.max())):
-            return 2 * len(self._sizes), None
-        run, last, wait = kernels.fetch_ahead(*self._before, limits, *self._after, run)
-        if run >= 2 * len(self._sizes):
-            return run, None
-        plan, steps = self._pool.moves, len(self._pool.steps)
-        path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
-        kernels.walk_labels(plan.first, plan.source, self._labels, last, path, step_s)
-        step_s[-1] += wait
-        around = 0.0 if self._fifo else float(self._sizes[run // 2])
-        return run, Plan((Piece(self._pool, self._terms, 0, path, step_s, around_bytes=around),))
-
-
-def infeasible(pool: Pool, machine: Machine, chip_name: str) -> InfeasibleError:
-    """The error that says which layers do not fit, how many bytes they need and how many there are."""
-    lines = []
-    for step, row in enumerate(pool.low.rows):
-        span = range(pool.moves.first[step], pool.moves.first[step + 1])
-        bare = [move for move in span if pool.moves.reserved[move] == 0.0]
-        needs = [_least_footprint(pool, m, row.least_footprint) for m in bare]
-        if needs and min(needs) > machine.capacity_bytes:
-            lines.append(
-                f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {min(needs):,.0f} bytes of SRAM for its "
-                f"smallest tiling, got {machine.capacity_bytes:,.0f}"
-            )
-    if len(lines) > 4:
-        lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
-    return InfeasibleError("\n".join(lines) or f"{chip_name}: sram.capacity_mib: no schedule fits the SRAM")
-
-
-def _least_footprint(pool: Pool, move: int, vector: float) -> float:
-    """SRAM bytes of the smallest tiling of a move."""
-    lo, hi = pool.spans[move, :2]
-    return float(pool.points[lo, 0]) if lo < hi else vector
+def solve_alone(program: Program, machines: Machines) -> tuple[Plans, Schedules]:
+    """The best schedules of the one chip of `machines`, as columns, and as they are."""
+    cold, steady = best(machines, program.batch, program.pool_of, program.keep, program.split)
+    if cold is None or steady is None:
+        return Plans.nothing(1), (None, None)
+    quick = sums_of(cold, machines)
+    return Plans(quick, quick if steady is cold else sums_of(steady, machines)), (cold, steady)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.chip.change import changed_chip
 from simulator.chip.library import Entry
 from simulator.chip.load import Settings
 from simulator.chip.published import Published, Row
@@ -17,13 +18,13 @@ from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.lowering import Lowered, check_batch, lower
-from simulator.result import Result
+from simulator.lower.rows import Lowered, check_batch, lower
+from simulator.result.form import Result
+from simulator.run import simulate
 from simulator.schedule.pool import Pool
-from simulator.simulate import pool_source, simulate
+from simulator.schedule.pools import pool_source
 from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
-from simulator.sweep.variants import changed_chip
 from simulator.units import MIB
 
 BATCHES = tuple(2**k for k in range(9))

@@ -17,7 +17,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
 from simulator.graph.layer import WEIGHTED
-from simulator.simulate import simulate
+from simulator.run import simulate
 from simulator.units import GB, MIB
 
 CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))

@@ -13,7 +13,7 @@ from simulator.chip.library import Entry
 from simulator.chip.published import Row
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
-from simulator.simulate import simulate
+from simulator.run import simulate
 
 SMALL_BATCH, LARGE_BATCH = 1, 10
 """The two classes of the tables: batch 1, and batch 10 or more. Results between the two belong to neither."""

@@ -15,8 +15,8 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.result import WATERFALL, LayerResult, Result
-from simulator.simulate import simulate
+from simulator.result.form import WATERFALL, LayerResult, Result
+from simulator.run import simulate
 from simulator.study.subject import changes_of, chip_of
 
 TIMES = ("period", "latency")

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
+from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.pricing import priced
-from simulator.result import Result
-from simulator.simulate import simulate
+from simulator.result.form import Result
+from simulator.run import simulate
 from simulator.study.shapes import exchanged, narrower, wasteful
 from simulator.study.steps import (
     FABRIC,
@@ -29,7 +30,6 @@ from simulator.study.steps import (
     step_usd,
 )
 from simulator.study.subject import changes_of, chip_of
-from simulator.sweep.variants import changed_chip
 
 SAME = 1e-3
 """A throughput that is lower by less than this share is the same: what was taken away was never needed. [-]"""

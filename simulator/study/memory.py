@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
+from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.lowering import check_batch
-from simulator.pricing import priced
+from simulator.lower.rows import check_batch
 from simulator.study.memory_bench import (
     LEAST_BYTES,
     SAME,
@@ -31,7 +32,6 @@ from simulator.study.memory_bench import (
 from simulator.study.memory_edges import Exchange, Threshold, exchanges_of, frontier_of, or_none, thresholds_of
 from simulator.study.subject import changes_of, chip_of
 from simulator.sweep.table import STATUS
-from simulator.sweep.variants import changed_chip
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]

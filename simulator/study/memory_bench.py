@@ -2,24 +2,26 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM
 from simulator.chip.schema import Architecture
 from simulator.cost.columns import columns as cost_columns
-from simulator.cost.quantities import quantities
+from simulator.cost.priced import varied
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
-from simulator.lowering import Lowered, lower
-from simulator.schedule.best import best
-from simulator.schedule.solve import Machine
-from simulator.simulate import pool_source
+from simulator.lower.rows import Lowered, lower
+from simulator.schedule.machines import machines_of
+from simulator.schedule.pools import pool_source
+from simulator.schedule.program import program_of
+from simulator.schedule.solve import solve_alone
+from simulator.sweep.groups import Columns, Variant
 from simulator.sweep.run import threads
 from simulator.sweep.table import Block, empty_block, fill
-from simulator.sweep.variants import Columns, Variant, changed_chip, priced
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
@@ -106,7 +108,7 @@ class Bench:
         found = np.full(len(sram_bytes), np.nan)
         for chip, rows, columns in self._groups(sram_bytes, devices):
             try:
-                known = cost_columns(priced(quantities(chip), chip, columns, len(rows)))
+                known = cost_columns(varied(chip, columns))
             except ChipError:
                 continue
             found[rows] = np.where(known.can_be_made, known.bill_usd, np.nan)
@@ -117,20 +119,22 @@ class Bench:
 
         The programmes of `simulate` with time that is the bytes alone. NaN for layers placed in space.
         """
-        room = np.asarray(sram_bytes, dtype=np.float64) * self.share
+        least = np.full(len(sram_bytes), np.inf)
         if self.chip.schedule.placement == "space":
-            return np.full(len(room), np.nan)
-        least = np.full(len(room), np.inf)
-        here = np.full(len(room), self.chip.dram_devices, dtype=np.int64)
-        for chip, rows, _ in self._groups(np.asarray(sram_bytes, dtype=np.int64), here):
-            pools = pool_source(self.graph, chip, self.precision)
-            variant = Variant(chip, self.graph, self.batch, self.precision, pools)
-            for at in rows.tolist():
-                # Where no time is but that of the memory, one after another is as good as any overlap.
-                machine = Machine(float(room[at]), NO_TIME, 1.0, "none", 0.0)
-                plan, _ = best(machine, self.batch, pools, variant.keep, variant.split)
-                if plan is not None:
-                    least[at] = plan.outer_bytes().sum()
+            return np.full(len(sram_bytes), np.nan)
+        here = np.full(len(sram_bytes), self.chip.dram_devices, dtype=np.int64)
+        for chip, rows, columns in self._groups(np.asarray(sram_bytes, dtype=np.int64), here):
+            program = program_of(chip, pool_source(self.graph, chip, self.precision), self.batch)
+            machines = machines_of(chip, columns, len(rows))
+            # Where no time is but that of the memory, one after another is as good as any overlap.
+            only = replace(
+                machines, cycle_s=np.full(len(rows), NO_TIME), byte_s=np.ones(len(rows)), overhead_s=np.zeros(len(rows)),
+                overlap="none", fifo_bytes=None,
+            )  # fmt: skip
+            for at in range(len(rows)):
+                plans, _ = solve_alone(program, only.one(at))
+                if plans.fits[0]:
+                    least[rows[at]] = plans.cold.outer_bytes[0]
         return least
 
 

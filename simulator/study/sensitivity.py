@@ -6,11 +6,11 @@ from typing import Any
 
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
+from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.pricing import priced
-from simulator.simulate import simulate
+from simulator.run import simulate
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
 from simulator.study.subject import changes_of, chip_of
 

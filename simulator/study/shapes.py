@@ -4,7 +4,7 @@ from typing import Any
 
 from simulator.chip.array import Array
 from simulator.chip.schema import Architecture
-from simulator.result import LayerResult, Result
+from simulator.result.form import LayerResult, Result
 from simulator.study.steps import idle_share
 
 FACTORS = (2, 4)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
+from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
-from simulator.lowering import lower
-from simulator.pricing import priced
-from simulator.simulate import simulate
+from simulator.lower.rows import lower
+from simulator.run import simulate
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_space import Group, Space
 from simulator.study.subject import network_words

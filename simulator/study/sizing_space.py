@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM, dram_part, dram_parts
 from simulator.chip.schema import Architecture
 from simulator.cost.columns import columns as cost_columns
-from simulator.cost.quantities import quantities
+from simulator.cost.priced import varied
 from simulator.errors import ChipError, OptionError
 from simulator.study.steps import memory_kind, short
 from simulator.sweep.ranges import axis_of
-from simulator.sweep.variants import changed_chip, priced
 
 Floats = npt.NDArray[np.float64]
 
@@ -219,7 +219,7 @@ def _group(
         one = changed_chip(chip, changes, "size")
         grid = np.meshgrid(np.array(sram, dtype=np.float64), np.array(clock, dtype=np.float64), indexing="ij")
         columns = {"sram.capacity_mib": grid[0].ravel(), "clock_mhz": grid[1].ravel()}
-        known = cost_columns(priced(quantities(one), one, columns, grid[0].size))
+        known = cost_columns(varied(one, columns))
         usd = np.where(np.broadcast_to(known.can_be_made, known.bill_usd.shape), known.bill_usd, np.inf)
         bills[:, at, :] = usd.reshape(grid[0].shape)
         static[:, at, :] = np.broadcast_to(known.power.static_w, (grid[0].size,)).reshape(grid[0].shape)

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM, dram_parts, host_links
 from simulator.chip.schema import Architecture
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
-from simulator.result import Result
-from simulator.simulate import simulate
-from simulator.sweep.variants import changed_chip
+from simulator.result.form import Result
+from simulator.run import simulate
 
 SHARE = 0.1
 """Of MACs, clock and power limit: a step is the whole number nearest to this share, at least 1. [-]"""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.cost.bill import SEED
@@ -15,7 +16,7 @@ from simulator.cost.money import YIELD_MODELS
 from simulator.errors import ChipError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.simulate import simulate
+from simulator.run import simulate
 from simulator.study.assumptions import (
     BOTH,
     NAMES,
@@ -28,7 +29,6 @@ from simulator.study.assumptions import (
     priced_die,
 )
 from simulator.study.subject import changes_of, chip_of
-from simulator.sweep.variants import changed_chip
 
 Floats = npt.NDArray[np.float64]
 

@@ -23,8 +23,8 @@ from simulator.errors import InputError
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
-from simulator.result import Result
-from simulator.simulate import simulate
+from simulator.result.form import Result
+from simulator.run import simulate
 from simulator.study.compare import FREE_BATCH_GPU
 
 FREE_BATCH = 8

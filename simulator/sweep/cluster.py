@@ -25,10 +25,10 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, RooftileError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.sweep.groups import Space
 from simulator.sweep.plan import Plan, model_digest
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.run import part_bytes, slice_table
-from simulator.sweep.variants import Space
 
 EXTRA = "--scheduler: needs distributed; install it with: pip install 'rooftile[cluster]'"
 LIBRARIES = ("numpy", "numba", "polars")

@@ -2,6 +2,7 @@
 
 import ctypes
 import io
+import math
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -22,13 +23,14 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
-from simulator.simulate import few_pools
+from simulator.schedule.machines import COLUMNS
+from simulator.schedule.many_prefetch import FEWEST
+from simulator.schedule.pools import few_pools
 from simulator.sweep import folder as store
-from simulator.sweep.ahead import FEWEST, many_a_size
+from simulator.sweep.groups import Columns, Group, Space
 from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
-from simulator.sweep.variants import Columns, Group, Space
 
 if TYPE_CHECKING:
     import polars as pl
@@ -150,6 +152,20 @@ def _space(
     return Space(plan, base, build)
 
 
+MANY = 64
+"""Points of one SRAM size that make a plan fast enough for chunks of the usual size."""
+
+
+def many_a_size(space: Space) -> bool:
+    """Whether most points of a plan are one of many of their SRAM size, in every chunk."""
+    axes, size = space.plan.axes, "sram.capacity_mib"
+    if not space.first.ahead or space.plan.design.kind != "grid":
+        return False
+    sizes = max([len(axis.values) for axis in axes if axis.key == size], default=1)
+    each = math.prod(len(axis.values) for axis in axes if axis.key in COLUMNS and axis.key != size)
+    return min(each, CHUNK // sizes) >= MANY
+
+
 def plan_data(space: Space) -> dict[str, Any]:
     """All that the answers of a folder depend on, as plain data."""
     graph = space.graph({axis.key: axis.extremes()[0] for axis in space.plan.axes})
@@ -251,8 +267,8 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         list(workers.map(lambda group: _fill(space, block, group), groups))
     for group in groups if pieces > 1 else ():
         variant = group[0]
-        if (pool_of := variant.pool_of) is not None:
-            pool_of(variant.batch)  # built before the threads begin, so that no two search the same frontiers
+        if (program := variant.program) is not None:
+            program.pool  # noqa: B018  # built before the threads begin, so that no two search the same frontiers
         list(workers.map(lambda part: _fill(space, block, part), _slices(group, pieces)))
     return _frame(space.values(low, high), block)
 

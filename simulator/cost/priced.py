@@ -1,0 +1,70 @@
+"""What a chip costs and what its work draws: worked out once a chip, or for many that differ in numbers alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.schema import Architecture
+from simulator.cost.book import fit
+from simulator.cost.power import PowerModel, covered_mm2, power_model, powers
+from simulator.cost.price import Cost, chip_cost
+from simulator.cost.quantities import Quantities, quantities, silicon
+from simulator.errors import ChipError
+from simulator.units import MIB
+
+_known: dict[int, tuple[Architecture, "Priced"]] = {}
+_MOST_KNOWN = 1024
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Cost and power model of one chip; None where they cannot be told, with the reason in `notes`."""
+
+    cost: Cost | None
+    power: PowerModel | None
+    notes: tuple[str, ...]
+
+
+def priced(chip: Architecture) -> Priced:
+    """Cost and power model of a chip. Kept while the process lives: chips are frozen."""
+    found = _known.get(id(chip))
+    if found is not None and found[0] is chip:
+        return found[1]
+    cost, power, notes = None, None, []
+    try:
+        cost = chip_cost(chip)
+        if not cost.calibrated:
+            notes.append(f"cost: {cost.status}")
+    except ChipError as error:
+        notes.append(f"no cost: {error}")
+    try:
+        power = power_model(chip)
+    except ChipError as error:
+        notes.append(f"no power: {error}")
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[id(chip)] = (chip, Priced(cost, power, tuple(dict.fromkeys(notes))))
+    return _known[id(chip)][1]
+
+
+def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quantities:
+    """The quantities of a chip with the columns that its cost depends on put in. Raises ChipError as `quantities`."""
+    q = quantities(chip)
+    if "sram.capacity_mib" in columns:
+        beside = q.sram_bytes - float(chip.sram.capacity_bytes)
+        q = replace(q, sram_bytes=np.floor(columns["sram.capacity_mib"].astype(np.float64) * MIB) + beside)
+    if "clock_mhz" in columns:
+        q = replace(q, clock_hz=columns["clock_mhz"].astype(np.float64) * 1e6)
+    return q.with_devices(columns["dram.devices"].astype(np.float64)) if "dram.devices" in columns else q
+
+
+def power_of(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> PowerModel:
+    """What the work of a chip draws; with columns, of chips that differ in them. Raises ChipError where it cannot be told."""
+    if not columns:
+        return priced(chip).power or power_model(chip)  # the second call says why there is none
+    q = varied(chip, columns)
+    parts = silicon(q, fit())
+    return powers(q, parts, covered_mm2(q, parts))

@@ -1,0 +1,1 @@
+"""Grids of MAC units: unrollings, tiles, and the search for the frontier."""

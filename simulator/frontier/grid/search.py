@@ -1,0 +1,232 @@
+"""The frontier of a layer: all tilings that no other beats, for one array and one set of resident operands.
+
+Traffic, footprint and on-chip cycles of a tiling follow docs/model.md; the searches are in `kernels.grid_search`.
+`decode` and `breakdown` say what a point of a frontier is and what its cycles consist of.
+"""
+
+import functools
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import OptionError
+from simulator.frontier.grid.candidates import Floats, Ints, Shape, Tables, build_tables, one_tile
+from simulator.frontier.grid.points import (
+    ORDERS,
+    OnChip,
+    Stack,
+    breakdown,
+    breakdowns,
+    decode,
+    stack,
+    tile_sizes,
+    words,
+)
+from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.kernels import grid_search as kernels
+from simulator.kernels import grid_tiling as onetile
+
+__all__ = [
+    "INPUTS", "ORDERS", "OUTPUTS", "WEIGHTS", "ArraySpec", "Frontier", "OnChip", "Shape", "Stack", "Tables",
+    "breakdown", "breakdowns", "build_tables", "decode", "frontier", "stack", "tile_cost", "tile_sizes", "words",
+]  # fmt: skip
+
+INPUTS, WEIGHTS, OUTPUTS = 1, 2, 4
+"""Bits of a set of resident operands."""
+
+_LETTERS = "NKCPQ"
+
+
+def positions(order: str) -> Ints:
+    """Place of the loops N, K, C, P, Q in `order`, outermost 0. OptionError if it does not name each once."""
+    if sorted(order) != sorted(_LETTERS):
+        raise OptionError(f"order: must name each of {' '.join(_LETTERS)} once, got {order!r}")
+    return np.array([order.index(letter) for letter in _LETTERS], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Non-dominated tilings, by rising footprint: arrays of one length. `bytes_`: outer traffic. [B, B, cycle]"""
+
+    footprint: Floats
+    bytes_: Floats
+    cycles: Floats
+    codes: Ints
+
+    def __len__(self) -> int:
+        return len(self.footprint)
+
+
+def frontier(shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | None = None) -> Frontier:
+    """Every non-dominated tiling of a layer with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS).
+
+    Of a layer whose steps run one after another, the weights may also come in once and stay for all of them.
+    """
+    built = built or build_tables(shape, spec)
+    found = _search(spec, resident, built)
+    if shape.holds_weights and not resident & WEIGHTS and "weights" in spec.holds:
+        return _merged(found, _held(shape, spec, _search(spec, resident | WEIGHTS, built), built))
+    return found
+
+
+def _held(shape: Shape, spec: ArraySpec, found: Frontier, built: Tables) -> Frontier:
+    """The points of a frontier with resident weights, where these come in at the first step and leave after the last."""
+    weights = float(built.numbers[kernels.ALL_WEIGHTS]) / shape.steps
+    bytes_ = found.bytes_ + weights
+    rows = breakdowns(stack([shape], spec, [built]), np.zeros(len(found), dtype=np.int64), found.codes, bytes_)
+    cycles = np.maximum(rows[:, 0], np.maximum(rows[:, 5], rows[:, 6]))
+    return Frontier(found.footprint + weights, bytes_, cycles, found.codes)
+
+
+def _merged(first: Frontier, second: Frontier) -> Frontier:
+    """The points of two frontiers that no other beats, by rising footprint; of equals the first."""
+    columns = (
+        np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("footprint", "bytes_", "cycles", "codes")
+    )
+    footprint, bytes_, cycles, codes = columns
+    order = np.lexsort((cycles, bytes_, footprint))
+    kept: list[int] = []
+    for at in order.tolist():
+        if not (kept and ((bytes_[kept] <= bytes_[at]) & (cycles[kept] <= cycles[at])).any()):
+            kept.append(at)
+    return Frontier(footprint[kept], bytes_[kept], cycles[kept], codes[kept])
+
+
+def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
+    """Every non-dominated tiling of the tables of a layer."""
+    scratch = _scratch(built, 0)
+    feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
+    plan = _plan(resident, len(built.axis_c) > 1, feeds, tuple(built.rules.tolist()))
+    while True:
+        known, lists = scratch.own(built)
+        kernels.search(
+            built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.units.copies,
+            built.numbers, built.rules, known, lists, scratch.lengths, scratch.keep,
+        )  # fmt: skip
+        count = int(scratch.lengths[3])
+        if count <= len(scratch.order):
+            break
+        scratch = _scratch(built, count)
+    kept = kernels.keep_best(
+        *scratch.keep[2:], count, scratch.keep[0], built.numbers[kernels.LEAST], built.rules[kernels.LAST_BIN],
+        scratch.order, scratch.ends, scratch.stay, scratch.place, scratch.stair, scratch.out, scratch.out_codes,
+    )  # fmt: skip
+    footprint, bytes_, cycles = scratch.out[:kept].T.copy()
+    return Frontier(footprint, bytes_, cycles, scratch.out_codes[:kept].copy())
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan(resident: int, cuts_c: bool, feeds: bool, rules: tuple[int, ...]) -> Ints:
+    """Forms of traffic to search and what matters in each: the `plan` of `kernels.search`.
+
+    A form is left out where another has its bytes and no larger footprint: see docs/model.md.
+    """
+    moves_in, moves_wt, moves_out = (not resident & bit for bit in (INPUTS, WEIGHTS, OUTPUTS))
+    merged = bool(rules[kernels.MERGED])
+    holds_in, holds_wt, holds_out = (feeds and bool(rules[at]) for at in (3, 4, 5))
+    first, second, third, passing = kernels.OUTPUT_FIRST, kernels.INPUT_FIRST, kernels.WEIGHT_FIRST, kernels.PASSING
+    whole = {
+        first: False, second: True, third: moves_wt or merged, passing: moves_in and not merged,
+    }  # fmt: skip
+    cut = {
+        first: True,
+        second: moves_out and moves_in,
+        third: moves_out and (moves_wt or not moves_in),
+        passing: moves_out and moves_in and moves_wt and not merged,
+    }
+    plan = []
+    for form in (first, second, third, passing):
+        if not (whole[form] or (cut[form] and cuts_c)):
+            continue
+        shared = 1 if form in (first, passing) else 2
+        plan.append(
+            [
+                form, whole[form], cut[form] and cuts_c,
+                moves_in and form != passing, moves_out or form == first, moves_wt and form in (first, second),
+                shared if moves_in else 0, holds_wt,
+                moves_wt or moves_out or form == first, moves_in and form != second, holds_in,
+                moves_in or moves_wt, moves_out and form != first, holds_out and rules[2] > 0,
+            ]
+        )  # fmt: skip
+    return np.array(plan, dtype=np.int64)
+
+
+class _Scratch:
+    """Arrays that searches write to, kept from one search to the next: fresh pages cost more than a small search."""
+
+    def __init__(self, room: int, pixels: int, axis: int) -> None:
+        self.room, self.pixels, self.axis = room, pixels, axis
+        self.lists = [
+            np.empty((16 * pixels, 8)),
+            np.empty((16 * axis, 6)),
+            np.empty(axis, dtype=np.int64),
+            np.empty((0, 2), dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
+        ]
+        self.lengths = np.zeros(7, dtype=np.int64)
+        self.keep = (
+            np.empty((kernels.LEVELS + 1, kernels.BINS)),
+            np.empty((kernels.LEVELS, kernels.BINS, 3)),
+            np.empty((room, 3)),
+            np.empty(room, dtype=np.int64),
+        )
+        self.ends = np.empty(4 * kernels.BINS + 1, dtype=np.int64)
+        self.order, self.stay, self.place = (np.empty(room, dtype=np.int64) for _ in range(3))
+        self.stair, self.out, self.out_codes = (
+            np.empty((room + 1, 2)),
+            np.empty((room, 3)),
+            np.empty(room, dtype=np.int64),
+        )
+        self._known = np.zeros(1, dtype=np.int8)
+        self._owner: Tables | None = None
+
+    def own(self, built: Tables) -> tuple[npt.NDArray[np.int8], tuple[Any, ...]]:
+        """What is known of pairs of tiles of these tables, and their lists (`kernels.search`): nothing, the first time."""
+        if self._owner is not built:
+            units = len(built.units.copies)
+            size = units * len(built.pixel) * len(built.axis_k) if units > 1 else 1
+            if len(self._known) < size:
+                self._known = np.empty(size, dtype=np.int8)
+            self._known[:size] = 0
+            self.lists[3] = np.full((40 * units, 2), -1, dtype=np.int64)
+            self.lists[4][:] = 0
+            self._owner = built
+        return self._known, tuple(self.lists)
+
+
+_own = threading.local()
+
+
+def _scratch(built: Tables, room: int) -> _Scratch:
+    """This thread's scratch, with room for the lists of these tables and for at least `room` survivors."""
+    pixels, axis = len(built.pixel), 2 * max(len(built.axis_k), len(built.axis_c)) + 4
+    scratch: _Scratch | None = getattr(_own, "scratch", None)
+    if scratch is None or scratch.room < room or scratch.pixels < pixels or scratch.axis < axis:
+        had = (0, 0, 0) if scratch is None else (scratch.room, scratch.pixels, scratch.axis)
+        scratch = _own.scratch = _Scratch(
+            max(room, 1 << 16, had[0]), max(pixels, 1024, had[1]), max(axis, 1024, had[2])
+        )
+    return scratch
+
+
+def tile_cost(
+    shape: Shape, spec: ArraySpec, tile: dict[str, int], order: str, stream: int = -1, resident: int = 0
+) -> tuple[float, float, float]:
+    """(footprint [B], outer-memory bytes, on-chip cycles of the best unrolling) of one given tiling.
+
+    tile: sizes g n k c p q. order: the five tile loops inside the groups, outermost first, any of the 120. stream:
+    -1 none, 0 inputs, 1 weights, 2 outputs. Bytes and cycles are infinite where resident outputs would leave
+    unfinished.
+    """
+    if not -1 <= stream <= 2:
+        raise OptionError(f"stream: must be -1 (none), 0, 1 or 2, got {stream}")
+    built = one_tile(shape, spec, tile)
+    where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
+    footprint, total = onetile.tiling_cost(*where, positions(order), stream, resident, built.numbers)
+    cycles, _ = onetile.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
+    return float(footprint), float(total), float(cycles)

@@ -1,0 +1,124 @@
+"""The frontiers of all layers of a network behind each other, as the programmes read them; kept on disk as a whole.
+
+A run that finds its pack on disk reads one file: it builds no candidate tables, no frontiers and no staircases.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator import cache
+from simulator.frontier.grid.search import Frontier, Shape, Stack, stack
+from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.frontier.kept import frontiers
+from simulator.kernels import stairs as kernels
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+MARK = kernels.MARK
+LONGEST = 4096
+"""More points than any staircase in bytes and cycles has (a few dozen); beyond it `mark` would need more room."""
+
+WORTH_KEEPING_S = 0.05
+"""A pack that takes less to build is not written to disk. [s]"""
+
+Place = tuple[Shape, int]
+"""A layer and its resident operands."""
+
+Lookup = Callable[[Shape, ArraySpec, int], Frontier]
+Marked = tuple[Floats, Floats, Ints, Ints]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Frontiers of several places behind each other.
+
+    points: float64[points, 3], footprint, bytes and cycles; codes beside. bounds: where each place begins, and the end.
+    life, heads, blocks, marks: what queries start from (`kernels.stairs.mark`). stack: tables to read codes with.
+    """
+
+    points: Floats
+    codes: Ints
+    bounds: Ints
+    life: Floats
+    heads: Floats
+    blocks: Ints
+    marks: Ints
+    stack: Stack
+
+
+def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup | None = None) -> Pack:
+    """The pack of some places, from disk where it is there. shapes: the layers of the stack; lookup: another source of
+    frontiers, of which nothing is kept.
+    """
+    if lookup is not None:
+        return _build(places, shapes, spec, lookup)
+    if spec.kind == "sm":  # a few points a layer: nothing to keep
+        return _build(places, shapes, spec, frontiers.get)
+    name = cache.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
+    kept = cache.load_arrays(name)
+    if kept is not None:
+        found = _unpacked(kept)
+        if found is not None:
+            return found
+    begin = time.perf_counter()
+    made = _build(places, shapes, spec, frontiers.get)
+    if time.perf_counter() - begin > WORTH_KEEPING_S:
+        cache.save_arrays(name, _packed(made))
+    return made
+
+
+def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup) -> Pack:
+    parts = [lookup(shape, spec, mask) for shape, mask in places]
+    bounds = np.cumsum([0, *(len(part) for part in parts)])
+    points = np.empty((bounds[-1], 3))
+    for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
+        points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
+    codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+    tables = stack(shapes, spec, [frontiers.tables(shape, spec) for shape in shapes if spec.kind != "sm"])
+    return Pack(points, codes, bounds, *mark_all(points, bounds), tables)
+
+
+def blocks_of(bounds: Ints) -> Ints:
+    """Blocks of each frontier, and one more: where `kernels.stairs.mark` writes."""
+    return -(-np.diff(bounds) // MARK) + 1
+
+
+def mark_all(points: Floats, bounds: Ints) -> Marked:
+    """(life, heads, blocks, marks) of frontiers whose rows begin and end at `bounds` (`kernels.stairs.mark`)."""
+    counts = blocks_of(bounds)
+    heads, blocks = np.zeros(counts.sum() + 1), np.zeros(counts.sum() + 1, dtype=np.int64)
+    life, marks = np.empty((len(points), 2)), np.empty(4096, dtype=np.int64)
+    scratch = np.empty(LONGEST, dtype=np.int64), np.empty((LONGEST, 2))
+    base = used = 0
+    for row, end, count in zip(bounds.tolist(), bounds[1:].tolist(), counts.tolist(), strict=False):
+        while True:
+            size = kernels.mark(row, end, points, life, *scratch, heads[base:], blocks[base:], marks, used)
+            if size >= 0:
+                break
+            marks = np.concatenate([marks[:used], np.empty(2 * len(marks), dtype=np.int64)])
+        base, used = base + count, size
+    return life, heads, blocks, marks[:used].copy()
+
+
+def _packed(pack: Pack) -> dict[str, npt.NDArray[np.generic]]:
+    """A pack as arrays by name."""
+    arrays = {field.name: getattr(pack, field.name) for field in fields(Pack) if field.name != "stack"}
+    arrays |= {
+        f"stack_{field.name}": getattr(pack.stack, field.name) for field in fields(Stack) if field.name != "tables"
+    }
+    return arrays | {f"table_{at}": table for at, table in enumerate(pack.stack.tables)}
+
+
+def _unpacked(arrays: dict[str, npt.NDArray[np.generic]]) -> Pack | None:
+    """The pack that `_packed` took apart, or None where something is missing."""
+    try:
+        tables = tuple(arrays.pop(f"table_{at}") for at in range(5))
+        inner = {field.name: arrays[f"stack_{field.name}"] for field in fields(Stack) if field.name != "tables"}
+        outer = {field.name: arrays[field.name] for field in fields(Pack) if field.name != "stack"}
+    except KeyError:
+        return None
+    return Pack(**outer, stack=Stack(tables=tables, **inner))  # type: ignore[arg-type]  # the names' own types

@@ -1,0 +1,240 @@
+"""Dynamic programmes over the order of the layers: residency, and residency with weights fetched ahead.
+
+A move (see `schedule.states`) has a range lo..hi of the points of a pool (footprint, bytes, cycles); a choice is a point of it
+that fits the SRAM left. Minimised: time, then outer-memory bytes; the first of equals in a fixed order.
+"""
+
+import math
+
+from .jit import kernel
+from .layout import (
+    BESIDE,
+    BYTES,
+    CYCLES,
+    FIRST_PASS,
+    KEPT,
+    LEAST_ROOM,
+    PATH_MOVE,
+    PATH_POINT,
+    RESERVED,
+    SPAN_HI,
+    SPAN_LO,
+    VECTOR_CYCLES,
+    Machine,
+    prefetch_step,
+    step_time,
+)  # fmt: skip
+from .stairs import fitting
+
+REST_S, REST_BYTES = range(2)
+"""Columns of what is still to come after a step: least on-chip seconds, streamed weight bytes."""
+
+MOVED = 1
+"""Beside TIME, column of the values of the residency programme: bytes of the outer memory."""
+
+TIME, AHEAD, OWN, MOVE, POINT, BEFORE = range(6)
+"""Columns of a label of the prefetch programme: time at its end, bytes ahead, time of the step, move, point, label before."""
+
+
+@kernel
+def residency(network, machine, begin, end, state_in, rest, limit, memo, points, values, choice):
+    """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
+
+    Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
+    after the step, is dropped. network: first move of each step, source and target states of moves, their spans (see `fitting`)
+    and costs, the steps, and the points of the pool (see `stair`). memo, points: see `fitting`.
+    values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
+    """
+    first, source, target, spans, costs, steps, net = network
+    pool, states = net.points, values.shape[1]
+    for state in range(states):
+        values[begin, state, TIME], values[begin, state, MOVED] = math.inf, math.inf
+    values[begin, state_in, TIME], values[begin, state_in, MOVED] = 0.0, 0.0
+    for step in range(begin, end):
+        for state in range(states):
+            values[step + 1, state, TIME], values[step + 1, state, MOVED] = math.inf, math.inf
+        reached = False
+        for move in range(first[step], first[step + 1]):
+            before, bytes_before = values[step, source[move], TIME], values[step, source[move], MOVED]
+            room = machine.capacity_bytes - costs[move, RESERVED]
+            if before == math.inf or room < steps[step, LEAST_ROOM]:
+                continue
+            beside = costs[move, BESIDE] - costs[move, KEPT]
+            tiled = spans[move, SPAN_LO] < spans[move, SPAN_HI]
+            choices, fit = 1, points
+            if tiled:
+                fit, choices = fitting(spans[move], net, room, memo, points)
+            state = target[move]
+            for i in range(choices):
+                point, cycles, total = -1, steps[step, VECTOR_CYCLES], beside
+                if tiled:
+                    point = fit[i]
+                    cycles, total = max(cycles, pool[point, CYCLES]), max(0.0, pool[point, BYTES] + beside)
+                time = before + step_time(
+                    cycles, total, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
+                )
+                total += bytes_before
+                if time + rest[step] >= limit:
+                    reached = True  # it fits, but it is not of interest
+                    continue
+                old = values[step + 1, state, TIME]
+                if time < old or (time == old and total < values[step + 1, state, MOVED]):
+                    values[step + 1, state, TIME], values[step + 1, state, MOVED] = time, total
+                    choice[step, state, PATH_MOVE], choice[step, state, PATH_POINT] = move, point
+                    reached = True
+        if not reached:
+            return step
+    return -1
+
+
+@kernel
+def walk_back(source, choice, begin, end, last_state, path):
+    """Follow the choices from the last state: path[step - begin] = (move, point)."""
+    state = last_state
+    for step in range(end - 1, begin - 1, -1):
+        path[step - begin, PATH_MOVE] = choice[step, state, PATH_MOVE]
+        path[step - begin, PATH_POINT] = choice[step, state, PATH_POINT]
+        state = source[choice[step, state, PATH_MOVE]]
+
+
+@kernel
+def insert(labels, count, time, ahead, own):
+    """Place of a new label among the `count` of a state, sorted by time with bytes ahead rising; -1 where another beats it.
+
+    Returns (place, new count); labels that the new one beats are removed.
+    """
+    room, columns = labels.shape
+    place = count
+    while place > 0 and labels[place - 1, TIME] > time:
+        place -= 1
+    if place > 0 and labels[place - 1, AHEAD] >= ahead:
+        return -1, count
+    if place > 0 and labels[place - 1, TIME] == time:
+        place -= 1
+    last = place
+    while last < count and labels[last, AHEAD] <= ahead:
+        last += 1
+    if last == place:
+        if count == room:
+            return -1, count
+        for j in range(count, place, -1):
+            for column in range(columns):
+                labels[j, column] = labels[j - 1, column]
+        count += 1
+    elif last > place + 1:
+        for j in range(last, count):
+            for column in range(columns):
+                labels[place + 1 + j - last, column] = labels[j, column]
+        count -= last - place - 1
+    labels[place, TIME], labels[place, AHEAD], labels[place, OWN] = time, ahead, own
+    return place, count
+
+
+@kernel
+def prefetch(network, machine, ahead, start, to_come, rest, limit, labels, counts, memo, points):
+    """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
+
+    A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
+    ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
+    start: bytes ahead at the beginning. to_come[step]: weight bytes of the layers after it (next batch included).
+    rest[step]: least on-chip seconds and streamed weight bytes of the layers after it; a label that cannot end before
+    `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule.
+    labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
+    """
+    first, source, target, spans, costs, steps, net = network
+    pool, states = net.points, counts.shape[1]
+    for state in range(states):
+        counts[0, state] = 0
+    counts[0, 0] = 1
+    labels[0, 0, 0, TIME], labels[0, 0, 0, AHEAD], labels[0, 0, 0, OWN] = 0.0, start, 0.0
+    per_second = 1.0 / machine.byte_s if machine.byte_s > 0.0 else math.inf
+    for step in range(first.shape[0] - 1):
+        for state in range(states):
+            counts[step + 1, state] = 0
+        reached, stopped = False, False
+        for move in range(first[step], first[step + 1]):
+            had = counts[step, source[move]]
+            room = machine.capacity_bytes - ahead - costs[move, RESERVED]
+            if had == 0 or room < steps[step, LEAST_ROOM]:
+                continue
+            beside = costs[move, BESIDE] - costs[move, KEPT]
+            tiled = spans[move, SPAN_LO] < spans[move, SPAN_HI]
+            choices, fit = 1, points
+            if tiled:
+                fit, choices = fitting(spans[move], net, room, memo, points)
+            for choice in range(choices):
+                point = fit[choice] if tiled else -1
+                total, cycles = max(0.0, beside), steps[step, VECTOR_CYCLES]
+                if point >= 0:
+                    total, cycles = max(0.0, pool[point, BYTES] + beside), max(cycles, pool[point, CYCLES])
+                weights = min(costs[move, FIRST_PASS], total)
+                for label in range(had):
+                    own, later = prefetch_step(
+                        labels[step, source[move], label, AHEAD], total, weights, min(ahead, to_come[step]), cycles,
+                        machine.cycle_s, machine.byte_s, per_second,
+                    )  # fmt: skip
+                    done = labels[step, source[move], label, TIME] + (own + machine.overhead_s)
+                    if done + max(rest[step, REST_S], (rest[step, REST_BYTES] - later) * machine.byte_s) >= limit:
+                        stopped = True
+                        continue
+                    state = target[move]
+                    had_now = counts[step + 1, state]
+                    place, count = insert(labels[step + 1, state], had_now, done, later, own + machine.overhead_s)
+                    counts[step + 1, state] = count
+                    if place >= 0:
+                        labels[step + 1, state, place, MOVE], labels[step + 1, state, place, POINT] = move, point
+                        labels[step + 1, state, place, BEFORE] = label
+                        reached = True
+        if not reached:
+            return -2 if stopped else step
+    return -1
+
+
+@kernel
+def fetch_ahead(
+    network, machine, sizes, bounds, fifo, streamed, to_come, rest, limits, labels, counts, memo, points, at
+):
+    """Run `prefetch` with each of `sizes` bytes ahead, begun cold and then warm, from run `at` on, to the first that is faster.
+
+    Runs are numbered 2 x size + warm. limits: what a cold schedule, and a steady one, must beat. bounds: no schedule with
+    so much set aside is faster. fifo: the bytes ahead lie in a buffer of their own. streamed: weight bytes of a batch.
+    Returns (run, last label, wait in seconds for what is missing of the bytes it began with); run 2 x sizes: none is faster.
+    """
+    last_step, end, capacity = network.first.shape[0] - 1, 2 * sizes.shape[0], machine.capacity_bytes
+    for run in range(at, end):
+        ahead, warm = sizes[run // 2], run % 2
+        start = min(ahead, streamed) if warm else 0.0
+        if warm and start <= 0.0:
+            continue
+        most = max(limits[0], limits[1])
+        if not warm and ahead > 0.0 and bounds[run // 2] >= most:
+            return end, 0, 0.0  # more set aside leaves even less for the tiles
+        limit = limits[1] if warm else most
+        own = Machine(
+            capacity + (ahead if fifo else 0.0), machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
+        )
+        failed = prefetch(network, own, ahead, start, to_come, rest, limit, labels, counts, memo, points)
+        if failed >= 0 and not warm:
+            return end, 0, 0.0  # less SRAM for tiles will not fit either
+        if failed != -1:
+            continue
+        best, best_time, best_wait = -1, limit, 0.0
+        for label in range(counts[last_step, 0]):
+            # What is missing of `start` comes in at the end, while the last step waits.
+            wait = max(0.0, start - labels[last_step, 0, label, AHEAD]) * machine.byte_s
+            if labels[last_step, 0, label, TIME] + wait < best_time:
+                best, best_time, best_wait = label, labels[last_step, 0, label, TIME] + wait, wait
+        if best >= 0:
+            return run, best, best_wait
+    return end, 0, 0.0
+
+
+@kernel
+def walk_labels(first, source, labels, last_label, path, times):
+    """Follow the labels back: path[step] = (move, point), times[step] = time of the step."""
+    state, label = 0, last_label
+    for step in range(first.shape[0] - 2, -1, -1):
+        found = labels[step + 1, state, label]
+        times[step] = found[OWN]
+        path[step, PATH_MOVE], path[step, PATH_POINT] = int(found[MOVE]), int(found[POINT])
+        label, state = int(found[BEFORE]), source[path[step, PATH_MOVE]]

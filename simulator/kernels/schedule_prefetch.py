@@ -1,0 +1,286 @@
+"""The prefetch programme for many points of one SRAM size at once, points innermost: overlap `network`.
+
+Answers equal `kernels.schedule_few.fetch_ahead` to the last bit: the same operations, the same first of equals. A **run** is a room
+beside kept weights with so many bytes set aside, begun cold or warm; its list of choices (`kernels.schedule_lists`) is the same for
+all points. Labels (time, bytes ahead) of a state are SLOTS rows of a block; a point that needs more is left to the other
+programme. Which runs a point needs at all: `kernels.sweep_runs` has the bounds, here is what a run gives.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .jit import kernel
+from .layout import OWN_BYTES, OWN_CYCLES, WAY_POINT, WAY_SOURCE, prefetch_step
+from .schedule_labels import SLOTS, Labels, Machines, Terms, end_block, run_block
+from .schedule_sums import BLOCK
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SPREAD = 4
+"""Of points in order, every so many are solved before those between."""
+
+FEW = 128
+"""Of fewer points the first leave out what cannot win; of more, they see it through, so that others need not try it."""
+
+ROUNDING = 1e-11
+"""Share of a time that sums in another order may differ by."""
+
+COLD, STEADY = 0, 1
+"""Kinds of answers: the fastest for a batch on its own, and the fastest of many batches."""
+
+
+class Running(NamedTuple):
+    """Scratch of a block: its machines, the programme, ends found (time, label, wait), and a path with the times of its steps."""
+
+    machine: Machines
+    labels: Labels
+    found: Floats
+    path: Ints
+    step_s: Floats
+
+
+class Bounds(NamedTuple):
+    """Of each run: bytes ahead, those at the start of a warm one, least cycles and bytes."""
+
+    ahead: Floats
+    start: Floats
+    cycles: Floats
+    bytes_: Floats
+
+
+class Work(NamedTuple):
+    """Scratch of a search: what a run, cold and warm, takes at least at each point, and a point at most; floors; lists."""
+
+    lows: Floats
+    highs: Floats
+    floor_of: Ints
+    floors: Floats
+    nodes: Ints
+    lanes: Ints
+    beside: Floats
+
+
+class Out(NamedTuple):
+    """The best schedules of each kind: limits, times (infinite: nothing fits; minus infinity: too many labels), runs, and
+    frontier rows, bytes and times of steps."""
+
+    limits: Floats
+    best: Floats
+    runs: Ints
+    rows: npt.NDArray[np.int32]
+    moved: Floats
+    times: Floats
+
+
+BEFORE, AFTER, OVER_BEFORE, OVER_AFTER = range(4)
+"""Rows of `Work.beside`: the points before and after of which all is known, and the ratio over theirs."""
+
+
+def new_running(steps: int, states: int, places: Ints, rows: int) -> Running:
+    """Scratch for networks of this size; places, rows: of the choices of each step and state."""
+    labels = Labels(
+        np.zeros((2, states * SLOTS, 3 * BLOCK)), np.zeros((rows, BLOCK), dtype=np.float32), places,
+        np.zeros((2, states), dtype=np.int64), np.zeros(4 * BLOCK), np.zeros(BLOCK),
+    )  # fmt: skip
+    machine = Machines(*(np.zeros(BLOCK) for _ in range(6)))
+    return Running(machine, labels, np.zeros((3, BLOCK)), np.zeros(steps, dtype=np.int64), np.zeros(steps))
+
+
+@kernel
+def walk_point(begin, listing, terms, ahead, start, p, running):
+    """Follow the choices of a point of a block back; fill in the path and the time of each step."""
+    ways, amounts = listing.ways, listing.amounts
+    machine, labels, found, path, step_s = running
+    state, slot, steps = 0, int(found[1, p]), step_s.shape[0]
+    for step in range(steps - 1, -1, -1):
+        code = int(labels.way[labels.places[step, state] + slot, p])
+        number, slot = begin + code // SLOTS, code % SLOTS
+        path[step], state = number, ways[number, WAY_SOURCE]
+    have = start
+    for step in range(steps):
+        total, most = max(0.0, amounts[path[step], OWN_BYTES]), min(ahead, terms.to_come[step])
+        time, have = prefetch_step(
+            have, total, min(terms.first_pass[step], total), most, amounts[path[step], OWN_CYCLES], machine.cycle_s[p],
+            machine.byte_s[p], machine.bytes_per_s[p],
+        )  # fmt: skip
+        step_s[step] = time + machine.overhead_s[p]
+    step_s[steps - 1] += found[2, p]
+
+
+@kernel
+def bound_of(lows, row, x, own, beside, top, bounds):
+    """Cycles that a run does not go below at a point, by what is known of it at points beside. own: the point's ratio.
+
+    With as many cycles, a slower memory is never faster; and a memory slower by a factor never takes more than that factor.
+    """
+    run = row // 2
+    if top:
+        low = max(bounds.cycles[run], bounds.bytes_[run] * own)
+    else:
+        low = max(lows[row, int(beside[BEFORE, x])], lows[row, int(beside[AFTER, x])] * beside[OVER_AFTER, x])
+    if row % 2 == 1:  # begun cold, the bytes ahead at the start can be brought in first
+        low = max(low, lows[row - 1, x] - bounds.start[run] * own)
+    return low
+
+
+@kernel
+def note_point(run, x, kind, total, listing, running, out):
+    """Write down the schedule of a point as the best of a kind."""
+    out.limits[kind, x], out.best[kind, x], out.runs[kind, x] = total, total, run
+    for step in range(running.step_s.shape[0]):
+        number = running.path[step]
+        out.rows[kind, x, step] = listing.ways[number, WAY_POINT]
+        out.moved[kind, x, step] = max(0.0, listing.amounts[number, OWN_BYTES])
+        out.times[kind, x, step] = running.step_s[step]
+
+
+@kernel
+def fill_block(lanes, many, rates, limits, share, machine):
+    """The machines of the points of a block, and when to stop: at so many times their limits."""
+    for p in range(many):
+        x = lanes[p]
+        machine.stop_s[p] = limits[x] * share * (1.0 + 1e-9)
+        machine.cycle_s[p], machine.byte_s[p], machine.overhead_s[p] = (
+            rates.cycle_s[x], rates.byte_s[x], rates.overhead_s[x],
+        )  # fmt: skip
+        machine.bytes_per_s[p] = 1.0 / rates.byte_s[x] if rates.byte_s[x] > 0.0 else math.inf
+
+
+@kernel
+def try_block(row, share, many, begins, listing, terms, bounds, rates, work, running, out):
+    """One run of a block of points: what it takes, and where it is the best so far, the schedule. row: 2 x run + warm."""
+    run, warm = row // 2, row % 2
+    ahead, start = bounds.ahead[run], bounds.start[run] if warm else 0.0
+    machine, found, steps = running.machine, running.found, running.step_s.shape[0]
+    own, limits = (
+        Terms(terms.first_pass[run], terms.to_come[run], terms.least_after),
+        out.limits[STEADY if warm else COLD],
+    )
+    fill_block(work.lanes, many, rates, limits, share, machine)
+    run_block(begins[run], listing, own, ahead, start, machine, many, running.labels)
+    end_block(steps, start, machine, many, running.labels, found)
+    for p in range(many):
+        x, time = work.lanes[p], found[0, p]
+        if (
+            running.labels.over[p] > 0.0
+        ):  # more labels than there is room for: not of use, and nothing more is to be tried
+            out.limits[COLD, x], out.limits[STEADY, x], out.best[COLD, x] = -math.inf, -math.inf, -math.inf
+            continue
+        least = min(time, machine.stop_s[p])
+        if least < math.inf:
+            low = (least - steps * rates.overhead_s[x] - ROUNDING * least) / rates.cycle_s[x]
+            work.lows[row, x] = max(work.lows[row, x], low)
+        if time >= out.limits[STEADY if warm else COLD, x]:
+            continue
+        walk_point(begins[run, 0], listing, own, ahead, start, p, running)
+        for kind in (COLD, STEADY):
+            if (kind == STEADY or warm == 0) and time < out.limits[kind, x]:
+                note_point(run, x, kind, time, listing, running, out)
+
+
+@kernel
+def begin_level(stride, top, rates, ratio, steps, work, limits):
+    """Fill in the points of a level, what is beside them, and times that they need not exceed; how many points there are.
+
+    By the best of the points beside of which all is known: a memory slower by a factor takes at most that factor.
+    """
+    many, wide, last, beside, highs = 0, SPREAD * stride, ratio.shape[0] - 1, work.beside, work.highs
+    for x in range(last + 1):
+        known = not top and (x % wide == 0 or x == last)
+        if known or (x % stride != 0 and x != last):
+            continue
+        work.nodes[many] = x
+        many += 1
+        before = x - x % wide
+        after = min(before + wide, last)
+        beside[BEFORE, x], beside[AFTER, x] = before, after
+        beside[OVER_BEFORE, x], beside[OVER_AFTER, x] = ratio[x] / ratio[before], ratio[x] / ratio[after]
+        for kind in (COLD, STEADY):
+            limits[kind, x] = math.inf
+            if not top:
+                most = min(highs[kind, after], highs[kind, before] * beside[OVER_BEFORE, x])
+                limits[kind, x] = (most * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 + 1e-10)
+    return many
+
+
+@kernel
+def probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, running, limits):
+    """Times that the first points need not exceed: what the run takes that promises most. It will be run again in its turn."""
+    steps, one = begins.shape[1] - 1, min(many, 1)  # a number written out would compile everything anew for it
+    for i in range(many):
+        x, best, low = work.nodes[i], -1, math.inf
+        for run in range(begins.shape[0]):
+            own = max(bounds.cycles[run], bounds.bytes_[run] * ratio[x])
+            if fits[run] and own < low:
+                best, low = run, own
+        if best >= 0:
+            work.lanes[0] = x
+            fill_block(work.lanes, one, rates, limits[COLD], 1.0, running.machine)
+            own_terms = Terms(terms.first_pass[best], terms.to_come[best], terms.least_after)
+            run_block(begins[best], listing, own_terms, bounds.ahead[best], 0.0, running.machine, one, running.labels)
+            end_block(steps, 0.0, running.machine, one, running.labels, running.found)
+            if running.labels.over[0] == 0.0:
+                limits[COLD, x] = limits[STEADY, x] = running.found[0, 0] * (1.0 + 1e-10)
+
+
+@kernel
+def end_level(many, rates, steps, work, out):
+    """Where a schedule for one batch is as fast as that for many, it does for both; what points beside can rely on."""
+    best = out.best
+    for i in range(many):
+        x = work.nodes[i]
+        if best[COLD, x] <= best[STEADY, x] < math.inf:
+            best[STEADY, x], out.runs[STEADY, x] = best[COLD, x], out.runs[COLD, x]
+            for step in range(steps):
+                out.rows[STEADY, x, step], out.moved[STEADY, x, step] = (
+                    out.rows[COLD, x, step],
+                    out.moved[COLD, x, step],
+                )
+                out.times[STEADY, x, step] = out.times[COLD, x, step]
+        for kind in (COLD, STEADY):
+            high = (best[kind, x] - steps * rates.overhead_s[x] + ROUNDING * best[kind, x]) / rates.cycle_s[x]
+            work.highs[kind, x] = high if best[COLD, x] > -math.inf else math.inf
+
+
+@kernel
+def search(begins, fits, listing, terms, bounds, rates, ratio, work, running, out):
+    """The best schedules of points of one SRAM size, in the order of `ratio`, seconds per byte over seconds per cycle.
+
+    begins: int64[runs, steps + 1], places of each run's choices in `listing`; fits: whether it has any schedule. Runs are in
+    the order of `schedule.keep`. terms: `Terms`, a row a run. bounds: `Bounds`. rates: `layout.Rates`. work: `Work`; its floors
+    are times that no schedule of a run beats, with no slack: of schedules that never wait for memory the first is at its floor,
+    which leaves out the others.
+
+    Few points far apart first, then those between: what a run takes at two points bounds what it takes between them.
+    """
+    steps, count, stride, top = begins.shape[1] - 1, ratio.shape[0], 1, True
+    while count // (stride * SPREAD) >= 2:
+        stride *= SPREAD
+    while stride >= 1:
+        many = begin_level(stride, top, rates, ratio, steps, work, out.limits)
+        if top and count < FEW:
+            probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, running, out.limits)
+        for row in range(2 * begins.shape[0]):
+            run, warm, full = row // 2, row % 2, 0
+            for i in range(many):
+                x = work.nodes[i]
+                if not fits[run] or (warm and bounds.start[run] <= 0.0):
+                    work.lows[row, x] = math.inf
+                    continue
+                low = bound_of(work.lows, row, x, ratio[x], work.beside, top, bounds)
+                limit = out.limits[STEADY if warm else COLD, x]
+                work.lows[row, x] = low
+                low_s = (low * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 - ROUNDING)
+                if low_s < limit and limit > work.floors[work.floor_of[run], x]:
+                    work.lanes[full] = x
+                    full += 1
+                if full == BLOCK or (full > 0 and i == many - 1):
+                    share = 1.0 + (stride - 1) / 16.0  # points far apart tell more where runs are seen through
+                    try_block(row, share, full, begins, listing, terms, bounds, rates, work, running, out)
+                    full = 0
+        end_level(many, rates, steps, work, out)
+        stride, top = stride // SPREAD, False

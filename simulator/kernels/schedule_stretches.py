@@ -1,0 +1,164 @@
+"""Lists of choices: what the programmes of segments run through, made once for all points of one SRAM size.
+
+A list has, for every step of a stretch, the choices of a run in a given room, in the order of `kernels.schedule_few.residency`: the
+states before and after, the move and the point of its frontier, on-chip cycles, outer-memory bytes, and the bytes of SRAM that
+it needs beside those of whole tensors.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .jit import kernel
+from .layout import BESIDE, BYTES, CYCLES, FOOTPRINT, LEAST_ROOM, RESERVED, SPAN_HI, SPAN_LO, SPAN_QUERY, VECTOR_CYCLES
+from .stairs import stairs_between
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+NEAR = 32
+"""Moves that are looked back at for the same rows and reserved bytes."""
+
+SOURCE, TARGET, MOVE, POINT = range(4)
+"""Columns of the choices of a list."""
+
+TAKES, MOVES, NEEDS, BESIDES = range(4)
+"""Columns of what a choice takes: on-chip cycles, outer-memory bytes, SRAM bytes of its own, and of whole tensors."""
+
+BEGINS, CHOICES = range(2)
+"""What `Lists.used` counts."""
+
+STEPS, STATE = range(2)
+"""Columns of cuts: steps before, and the state in which the tensor there is resident (-1: none)."""
+
+
+class Lists(NamedTuple):
+    """Lists of choices: where steps begin, what choices are and take, and how many of both are in use."""
+
+    begins: Ints
+    ways: Ints
+    amounts: Floats
+    used: Ints
+
+
+class Source(NamedTuple):
+    """Where the choices of a pool come from: its network, the spans of moves whose weights are in SRAM, weights of each step."""
+
+    network: Any
+    kept_spans: Ints
+    weights: Floats
+
+
+@kernel
+def list_stretch(given, kept, held, begin, end, room, lists, scratch):
+    """List the choices of steps begin..end - 1 of a run in `room` bytes, behind what is there.
+
+    given: `Source`. kept: bytes of each step's weights that
+    stay for ever. held: all weights are in SRAM. lists: `Lists`. scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin: of moves with the same
+    number in their span (the same rows and reserved bytes) one is asked. Returns whether the lists were long enough.
+    """
+    first, source, target, spans, costs, steps, net = given.network
+    weights, (begins, ways, amounts, used), (points, starts) = given.weights, lists, scratch
+    at, count, pool = used[BEGINS], used[CHOICES], net.points
+    if at + end - begin >= begins.shape[0]:
+        return False
+    for step in range(begin, end):
+        begins[at + step - begin] = count
+        inside = weights[step] > 0.0 and (held or kept[step] >= weights[step])
+        stays = 0.0 if inside or held else kept[step]
+        which = given.kept_spans if inside else spans
+        for move in range(first[step], first[step + 1]):
+            left, beside = room - costs[move, RESERVED], costs[move, BESIDE] - stays
+            starts[move % (2 * NEAR)] = count
+            if left < steps[step, LEAST_ROOM]:
+                continue
+            tiled, found, same = which[move, SPAN_LO] < which[move, SPAN_HI], 1, -1
+            if tiled:
+                for other in range(max(first[step], move - NEAR), move):
+                    if which[other, SPAN_QUERY] == which[move, SPAN_QUERY]:
+                        same = starts[other % (2 * NEAR)]
+                        found = starts[(other + 1) % (2 * NEAR)] - same
+                        break
+                if same < 0:
+                    found = stairs_between(which[move], net, left, left, points)
+            if count + found > ways.shape[0]:
+                return False
+            for i in range(found):
+                point = (points[i] if same < 0 else ways[same + i, POINT]) if tiled else -1
+                ways[count, SOURCE], ways[count, TARGET] = source[move], target[move]
+                ways[count, MOVE], ways[count, POINT] = move, point
+                amounts[count, TAKES], amounts[count, MOVES] = steps[step, VECTOR_CYCLES], beside
+                amounts[count, NEEDS], amounts[count, BESIDES] = steps[step, LEAST_ROOM], costs[move, RESERVED]
+                if tiled:
+                    amounts[count, NEEDS] = max(steps[step, LEAST_ROOM], pool[point, FOOTPRINT])
+                    amounts[count, TAKES] = max(steps[step, VECTOR_CYCLES], pool[point, CYCLES])
+                    amounts[count, MOVES] = max(0.0, pool[point, BYTES] + beside)
+                count += 1
+    begins[at + end - begin] = count
+    used[BEGINS], used[CHOICES] = at + end - begin + 1, count
+    return True
+
+
+@kernel
+def list_neighbours(given, kept, held, once, room, cuts, around, stay, where, lists, scratch):
+    """List every stretch between neighbouring cuts in up to four rooms: where[cut, variant], -1 where there is none.
+
+    variant: bit 0, the tensor at its start is in SRAM for the whole batch and the segment begins there; bit 1, the same at its
+    end. cuts: float64[cuts, 2], steps before and state with the tensor resident (-1: none). around: whole-batch bytes of it
+    beyond those of one run. stay[i, j]: weights that come in once. once: one run is the whole batch, so that only variant 0
+    matters. Returns whether the lists were long enough.
+    """
+    for i in range(cuts.shape[0] - 1):
+        for variant in range(4):
+            where[i, variant] = -1
+            entry, leave = variant & 1, variant >> 1
+            if (once and variant > 0) or (entry and cuts[i, STATE] < 0) or (leave and cuts[i + 1, STATE] < 0):
+                continue
+            left = room - (around[i] if entry else 0.0) - (around[i + 1] if leave else 0.0)
+            left -= stay[i, i + 1] if held else 0.0
+            if left <= 0.0:
+                continue
+            where[i, variant] = lists.used[BEGINS]
+            if not list_stretch(given, kept, held, int(cuts[i, STEPS]), int(cuts[i + 1, STEPS]), left, lists, scratch):
+                return False
+    return True
+
+
+@kernel
+def list_wanted(given, kept, held, room, cuts, around, stay, wanted, where, lists, scratch):
+    """List every segment of `wanted` that is not listed yet, each in its own room; returns whether the lists were long enough.
+
+    wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, -1: not listed, -2: no room.
+    """
+    for i in range(cuts.shape[0] - 1):
+        for j in range(i + 1, cuts.shape[0]):
+            for entry in range(2):
+                for leave in range(2):
+                    if not wanted[i, j, entry, leave] or where[i, j, entry, leave] != -1:
+                        continue
+                    left = room - (around[i] if entry else 0.0) - (around[j] if leave else 0.0)
+                    left -= stay[i, j] if held else 0.0
+                    where[i, j, entry, leave] = -2
+                    if left <= 0.0:
+                        continue
+                    at = lists.used[BEGINS]
+                    if not list_stretch(
+                        given, kept, held, int(cuts[i, STEPS]), int(cuts[j, STEPS]), left, lists, scratch
+                    ):
+                        where[i, j, entry, leave] = -1
+                        return False
+                    where[i, j, entry, leave] = at
+    return True
+
+
+@kernel
+def stay_between(weights, cuts, out):
+    """Fill out[i, j] with the weight bytes of the steps from cut i to cut j > i."""
+    for i in range(cuts.shape[0] - 1):
+        total, at = 0.0, int(cuts[i, STEPS])
+        for j in range(i + 1, cuts.shape[0]):
+            while at < int(cuts[j, STEPS]):
+                total += weights[at]
+                at += 1
+            out[i, j] = total

@@ -1,0 +1,1 @@
+"""Lowering: a layer graph at one batch and precision in numbers."""

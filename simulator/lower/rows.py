@@ -1,0 +1,332 @@
+"""Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.chip.schema import Architecture, Vector
+from simulator.errors import NetworkError, nearest
+from simulator.frontier.grid.search import Shape
+from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.graph.build import Graph
+from simulator.graph.fuse import Step, Steps, fuse
+from simulator.graph.layer import WEIGHTED, Layer
+from simulator.graph.merge import merge
+from simulator.units import CACHE_SHARE, GPU_RECTIFIED_ENERGY
+
+BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
+"""Storage of one element of inputs, weights and finished outputs. [bit]"""
+
+MOST_MACS = 2**53
+"""Beyond this, float64 no longer counts every MAC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step for the whole batch. Bytes; tensors by number (-1: none)."""
+
+    name: str
+    kind: str
+    fused: tuple[str, ...]
+    shape: Shape | None
+    """None for vector work."""
+    macs: int
+    """Of the network; Winograd executes fewer."""
+    macs_executed: int
+    vector_operations: float
+    inputs: int
+    input_bytes: float
+    weights: int
+    """Tensor number of a second activation; -1 where the weights are constants."""
+    weight_bytes: float
+    """Of constant weights as they are stored, once."""
+    reads: tuple[tuple[int, float], ...]
+    """(tensor, bytes) read beside the tiles: second inputs of fused layers, all inputs of vector work."""
+    fixed_bytes: float
+    """Outer-memory bytes that no choice changes (rows of an embedding table)."""
+    output: int
+    output_bytes: float
+    least_footprint: float
+    """SRAM bytes of vector work: two vectors of each operand, or all of it."""
+    inner_bytes: float = 0.0
+    """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
+    loop: str = ""
+    """Loop in which steps of this row and of others take turns."""
+    rectified: bool = False
+    """Whether the inputs of a product on a GPU come through a ReLU."""
+
+    @property
+    def macs_charged(self) -> float:
+        """MACs as their energy is counted: on a GPU, zeros of a ReLU toggle less."""
+        return self.macs_executed * (GPU_RECTIFIED_ENERGY if self.rectified else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A network on a chip at one batch and precision."""
+
+    network: str
+    batch: int
+    precision: str
+    rows: tuple[Row, ...]
+    tensor_bytes: tuple[float, ...]
+    tensor_readers: tuple[tuple[int, ...], ...]
+    tensor_producers: tuple[tuple[int, ...], ...]
+    spec: ArraySpec
+    cached_bytes: float = 0.0
+    """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+
+    @property
+    def macs(self) -> int:
+        """MACs of the network for the batch."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def macs_charged(self) -> float:
+        """MACs for the batch as their energy is counted."""
+        return float(sum(row.macs_charged for row in self.rows))
+
+    def missed(self, tensor: int) -> float:
+        """Share of a tensor that misses the cache, written or read: max(0, 1 - room / bytes). [-]
+
+        All of what comes from outside or leaves; all of everything where there is no cache to keep it.
+        """
+        if self.cached_bytes == 0.0 or not self.tensor_producers[tensor] or not self.tensor_readers[tensor]:
+            return 1.0
+        return max(0.0, 1.0 - self.cached_bytes / self.tensor_bytes[tensor])
+
+    @property
+    def compulsory_bytes(self) -> float:
+        """Network outputs, what is read of the network inputs, and all constant weights, once each. [B]"""
+        total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        for tensor, size in enumerate(self.tensor_bytes):
+            if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
+                total += size
+            elif not self.tensor_producers[tensor]:
+                total += max((self._read(tensor, step) for step in self.tensor_readers[tensor]), default=0.0)
+        return total
+
+    def _read(self, tensor: int, step: int) -> float:
+        """Bytes of a tensor that a step cannot do without: strides may skip some of the inputs of a compute layer."""
+        row = self.rows[step]
+        beside = max((size for read, size in row.reads if read == tensor), default=0.0)
+        if row.shape is not None and row.inputs == tensor:
+            return max(beside, touched_bytes(row.shape))
+        return max(beside, self.tensor_bytes[tensor] if row.weights == tensor else 0.0)
+
+    @property
+    def input_output_bytes(self) -> float:
+        """Network inputs and outputs for the batch. [B]"""
+        return sum(
+            size
+            for size, producers, readers in zip(
+                self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True
+            )
+            if not producers or not readers
+        )
+
+
+def array_spec(chip: Architecture, precision: str) -> ArraySpec:
+    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
+    array = chip.array
+    if array is None:
+        raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
+    if precision not in array.rate:
+        known = nearest(precision, array.rate)
+        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    words = array.unit_words
+    return ArraySpec(
+        count=array.count,
+        rows=array.rows,
+        columns=array.columns,
+        stationary=array.stationary,
+        unroll_rows=tuple(array.unroll.rows),
+        unroll_columns=tuple(array.unroll.columns),
+        unroll_count=tuple(array.unroll.count),
+        rate=float(array.rate[precision]),
+        accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
+        weights_double_buffered=array.weights_double_buffered,
+        systolic=array.systolic,
+        weight_load_cycles=array.load_cycles,
+        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
+        unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
+        pass_overhead_cycles=array.pass_overhead_cycles,
+        multicast=chip.interconnect.multicast,
+        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
+        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        holds=tuple(chip.sram.holds),
+        double_buffered=chip.schedule.overlap != "none",
+        kind=array.kind,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        async_copies=array.async_copies,
+    )
+
+
+def check_batch(graph: Graph, batch: int) -> None:
+    """Raise NetworkError for a batch that is not a whole number of at least 1, or too large to count."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise NetworkError(f"batch: must be a whole number of at least 1, got {batch!r}")
+    macs = max(1, sum(data["layer"].macs for _, data in graph.nodes(data=True)))
+    if macs * batch > MOST_MACS:
+        largest = MOST_MACS // macs
+        raise NetworkError(
+            f"batch: must be at most {largest} for {graph.graph.get('name', 'this network')}, got {batch}"
+        )
+
+
+def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
+    """Fuse, multiply by the batch and give every tensor its bytes."""
+    check_batch(graph, batch)
+    spec = array_spec(chip, precision)
+    width = BITS[precision] / 8.0
+    acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
+    fused = fuse(graph, chip.vector.fuses)
+    if spec.kind == "sm":
+        fused = merge(fused, "attention" in chip.vector.fuses)
+    if chip.schedule.placement == "space":
+        _check_no_steps(graph, chip)
+    winograd = 0.0
+    if chip.array is not None and chip.array.winograd:
+        winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
+    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector) for step in fused.steps)
+    if spec.kind == "sm":
+        rows = _rectified(rows, fused)
+    return Lowered(
+        network=str(graph.graph.get("name", "network")),
+        batch=batch,
+        precision=precision,
+        rows=rows,
+        tensor_bytes=tuple(tensor.elements * batch * width for tensor in fused.tensors),
+        tensor_readers=tuple(tensor.readers for tensor in fused.tensors),
+        tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
+        spec=spec,
+        cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+    )
+
+
+def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
+    """Rows whose inputs come through a ReLU marked: every step that writes them ends with one."""
+    ends = [(step.layer, *step.fused)[-1].kind == "relu" for step in fused.steps]
+    zeros = [bool(t.producers) and all(ends[step] for step in t.producers) for t in fused.tensors]
+    return tuple(replace(row, rectified=row.inputs >= 0 and zeros[row.inputs]) for row in rows)
+
+
+def _check_no_steps(graph: Graph, chip: Architecture) -> None:
+    """Raise NetworkError for a recurrence: a pipeline of layers would wait for itself."""
+    for name, data in graph.nodes(data=True):
+        if data["layer"].steps > 1:
+            raise NetworkError(
+                f"{graph.graph.get('name', 'network')}: {name}: runs in {data['layer'].steps} steps that need each other, "
+                f"which is not modelled for chips with placement 'space', such as {chip.name}"
+            )
+
+
+def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, vector: Vector) -> Row:
+    """One step for the whole batch."""
+    layer = step.layer
+    bytes_per = batch * width
+    operations = batch * sum(part.operations_with(vector.operations, vector.channels) for part in (layer, *step.fused))
+    output_bytes = step.output_elements * bytes_per
+    tiled = layer.is_compute and layer.kind != "lstm"
+    beside = step.extra if tiled else (*step.inputs, *step.extra)
+    reads = tuple((read.tensor, read.elements * bytes_per) for read in beside)
+    shape = None
+    executed = 0
+    if layer.is_compute:
+        shape = layer_shape(layer, batch, width, acc_width, output_bytes, winograd)
+        if step.second is not None:
+            shape = replace(shape, context=step.second.out_channels)
+        executed = shape.macs
+    table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
+    stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
+    return Row(
+        name=layer.name,
+        kind=layer.kind,
+        fused=tuple(f.name for f in step.fused),
+        shape=shape,
+        macs=(layer.macs + (step.second.macs if step.second else 0)) * batch,
+        macs_executed=executed,
+        vector_operations=operations,
+        inputs=step.inputs[0].tensor if tiled and step.inputs else -1,
+        input_bytes=step.inputs[0].elements * bytes_per if step.inputs else 0.0,
+        weights=step.weights.tensor if step.weights else -1,
+        weight_bytes=float(stored),
+        reads=reads,
+        fixed_bytes=table_rows,
+        output=step.output,
+        output_bytes=output_bytes,
+        least_footprint=sum(
+            min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
+        )
+        if shape is None
+        else 0.0,
+        loop=layer.loop,
+        inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
+    )
+
+
+def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> float:
+    """Room of one step of an LSTM: state, cells and the four sums of each unit, the last two at accumulator width. [B]"""
+    rows = batch * layer.out_height // layer.steps
+    return rows * (layer.in_channels * (width + acc_width) + layer.out_channels * acc_width)
+
+
+def _weights(shape: Shape) -> int:
+    g, _, k, c, _, _, r, s = shape.extents
+    return g // shape.steps * k * c * r * s
+
+
+def layer_shape(
+    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
+) -> Shape:
+    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
+    steps that run one after another, as each reads the weights anew.
+
+    Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
+    4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
+    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
+    """
+    groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
+    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
+    stride = layer.stride
+    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
+    weight_width = width
+    if winograd > 0.0 and plain and layer.groups == 1:
+        p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
+        weight_width = width * winograd
+    plane = (layer.in_height, layer.in_width)
+    if layer.steps > 1:
+        groups, p = groups * layer.steps, p // layer.steps
+        plane = (p, q)
+    outputs = groups * items * layer.out_channels * p * q
+    if layer.kind == "lstm":
+        output_bytes = outputs * width  # the sums of the steps, of which the states are made
+    return Shape(
+        extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
+        stride=stride,
+        dilation=layer.dilation,
+        padding=(layer.padding[0], layer.padding[2]),
+        plane=plane,
+        in_width=width,
+        weight_width=weight_width,
+        out_width=output_bytes / outputs,
+        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
+        steps=layer.steps,
+        holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
+    )
+
+
+def outputs_per(blocks: int, outputs: int) -> float:
+    """Outputs per block of an axis: 2 in Winograd, else 1."""
+    return 2.0 if blocks < outputs else 1.0
+
+
+def touched_bytes(shape: Shape) -> float:
+    """Bytes of the inputs that the loop nest reads: rows and columns that a stride skips are not. [B]"""
+    groups, items, _, channels, p, q, r, s = shape.extents
+    axes = zip((p, q), (r, s), shape.stride, shape.dilation, shape.padding, shape.plane, strict=True)
+    touched = 1
+    for extent, kernel, stride, dilation, pad, plane in axes:
+        at = np.add.outer(np.arange(extent) * stride, np.arange(kernel) * dilation) - pad
+        touched *= len(np.unique(at[(at >= 0) & (at < plane)]))
+    return shape.in_width * groups * items * channels * touched

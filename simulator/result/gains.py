@@ -1,0 +1,105 @@
+"""What one would change: the time saved if one roof vanished and the network were scheduled anew."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.schema import Architecture
+from simulator.cost.power import PowerModel
+from simulator.kernels.layout import VECTOR_CYCLES
+from simulator.result.totals import least_time, link_time
+from simulator.schedule.best import best
+from simulator.schedule.machines import Machines
+from simulator.schedule.plan import Plan
+from simulator.schedule.plans import sums_of
+from simulator.schedule.pool import Pool, without
+from simulator.schedule.program import Program
+from simulator.schedule.records import all_records
+
+Floats = npt.NDArray[np.float64]
+
+ON_CHIP = ("array", "interconnect", "sram")
+"""Roofs inside the frontier."""
+
+
+def gains(
+    chip: Architecture,
+    precision: str,
+    machines: Machines,
+    program: Program,
+    steady: Plan,
+    power: PowerModel | None,
+) -> dict[str, float]:
+    """Seconds saved per batch in steady state on the one chip of `machines`, one roof at a time. Not additive.
+
+    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. steady: the
+    chip's schedule. power: of the chip, where there is a limit. A roof that no tiling reaches is not scheduled again: it saves
+    nothing. A chip without DRAM has its host link as outer memory.
+    """
+    work = program.pool.work
+
+    def limited(plan: Plan) -> float:
+        return float(least_time(chip, precision, work, sums_of(plan, machines), power)[0])
+
+    steady_s, host_s, power_s = steady.time_s, link_time(chip, work), limited(steady)
+    period_s = max(steady_s, host_s, power_s)
+
+    def saved(changed: Machines, pools: Callable[[int], Pool]) -> float:
+        # Only what is faster than the chip as it is saves time, and only steady schedules are asked for.
+        _, other = best(changed, program.batch, pools, program.keep, program.split, (0.0, period_s))
+        return 0.0 if other is None else max(0.0, period_s - max(other.time_s, host_s, limited(other)))
+
+    out = dict.fromkeys((*ON_CHIP, "vector", "dram", "overhead", "host", "power"), 0.0)
+    out["host"] = period_s - max(steady_s, power_s)
+    out["power"] = period_s - max(steady_s, host_s)
+    if period_s > steady_s:
+        return out
+    for roof in (*ON_CHIP, "vector"):
+        if binds(program.pool, roof):
+            out[roof] = saved(machines, _variants(program.pool_of, roof))
+    outer = "dram" if chip.dram is not None else "host"
+    out[outer] = saved(replace(machines, byte_s=np.zeros(1)), program.pool_of)
+    if machines.overhead_s[0] > 0.0:
+        out["overhead"] = saved(replace(machines, overhead_s=np.zeros(1)), program.pool_of)
+    return out
+
+
+def binds(pool: Pool, roof: str) -> bool:
+    """Whether a roof sets the on-chip cycles of any point of the pool."""
+    if roof == "vector":
+        return bool((pool.steps[:, VECTOR_CYCLES] > 0.0).any())
+    cycles = on_chip(pool) if pool.shapes else {}
+    return bool(cycles) and bool((cycles[roof] > _others(cycles, roof)).any())
+
+
+def _others(cycles: dict[str, Floats], roof: str) -> Floats:
+    """The largest of the other roofs at every point."""
+    return np.asarray(np.max([values for name, values in cycles.items() if name != roof], axis=0))
+
+
+def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool]:
+    """The pools of a chip without `roof`, made when first asked for."""
+    made: dict[int, Pool] = {}
+
+    def variant(size: int) -> Pool:
+        if size not in made:
+            made[size] = _variant(pool_of(size), roof)
+        return made[size]
+
+    return variant
+
+
+def _variant(pool: Pool, roof: str) -> Pool:
+    if roof == "vector" or not pool.shapes:
+        return without(pool, None, roof == "vector")
+    return without(pool, _others(on_chip(pool), roof), False)
+
+
+def on_chip(pool: Pool) -> dict[str, Floats]:
+    """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
+    records = all_records(pool)
+    return {
+        name: column[:-1] for name, column in zip(ON_CHIP, (records.array, records.link, records.ports), strict=True)
+    }

@@ -1,0 +1,181 @@
+"""The layers of a result, made when they are asked for: of a schedule in time, and of a placement in space."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.lower.rows import Lowered
+from simulator.lower.work import Work
+from simulator.result import waterfall
+from simulator.result.form import LayerResult, Layers
+from simulator.result.laws import fractions
+from simulator.schedule.machines import Machines
+from simulator.schedule.plan import Plan
+from simulator.schedule.plans import each_step, steps_of
+from simulator.schedule.records import words_of
+from simulator.schedule.space.place import Context, SpacePlan
+
+Floats = npt.NDArray[np.float64]
+Said = dict[str, object]
+
+Shares = Callable[[Floats, Floats, Floats], Floats]
+"""Gives the share of each step in the energy of a batch, from MACs, bytes fed and bytes of the outer memory of each."""
+
+
+@dataclass(frozen=True)
+class Limited:
+    """What a power limit adds to a batch, and how its steps share in it."""
+
+    more_s: float
+    shares: Shares
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One schedule step by step, for the whole batch."""
+
+    parts: Floats
+    """Seconds by cause, float64[CAUSES, steps]."""
+    seen: Floats
+    """The same as people see them."""
+    slower_s: Floats
+    """What the power limit adds."""
+    cycles: Floats
+    time_s: Floats
+    outer_bytes: Floats
+    sram_bytes: Floats
+    tilings: Sequence[Said]
+    most_sram_bytes: float
+    """SRAM in use at most."""
+    pipeline: bool = False
+
+
+def in_time(work: Work, plan: Plan, machines: Machines, limited: Limited | None) -> Columns:
+    """A schedule in time, layer after layer on the whole chip."""
+    records, steps = steps_of(plan)
+    found = each_step(records, steps, machines)
+    outer, footprints = plan.outer_bytes(), plan.footprints()
+    slower_s = _slower(limited, work, found.feed_bytes, outer)
+    hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
+    return Columns(
+        parts=found.parts,
+        seen=waterfall.shown(found.parts, hidden_s),
+        slower_s=slower_s,
+        cycles=np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]),
+        time_s=plan.step_s + slower_s,
+        outer_bytes=outer,
+        sram_bytes=footprints,
+        tilings=_tilings(plan),
+        most_sram_bytes=float(footprints.max()),
+    )
+
+
+def seen_in_time(plan: Plan, machines: Machines) -> Floats:
+    """Seconds of a schedule by cause, as people see them: float64[CAUSES, 1]."""
+    records, steps = steps_of(plan)
+    hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
+    return waterfall.shown(each_step(records, steps, machines).parts, hidden_s).sum(axis=1, keepdims=True)
+
+
+def in_space(low: Lowered, work: Work, plan: SpacePlan, limited: Limited | None) -> Columns:
+    """A placement in space, all layers side by side."""
+    fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
+    slower_s = _slower(limited, work, fed, plan.outer_bytes)
+    cycles, sram, stages = [], [], []
+    for number, context in enumerate(plan.contexts):
+        cycles += [own * low.batch for own in context.cycles]
+        buffers = zip(context.weight_bytes, context.line_bytes, context.skip_bytes, strict=True)
+        sram += [sum(own) for own in buffers]
+        stages += [_stage(context, at, number, len(plan.contexts)) for at in range(len(context.cycles))]
+    return Columns(
+        parts=plan.latency_parts,
+        seen=plan.latency_parts,
+        slower_s=slower_s,
+        cycles=np.array(cycles),
+        time_s=plan.latency_parts.sum(axis=0) + slower_s,
+        outer_bytes=plan.outer_bytes,
+        sram_bytes=np.array(sram),
+        tilings=stages,
+        most_sram_bytes=plan.sram_bytes,
+        pipeline=True,
+    )
+
+
+def _slower(limited: Limited | None, work: Work, fed: Floats, outer: Floats) -> Floats:
+    """What a power limit adds to each step. [s]"""
+    return np.zeros(len(outer)) if limited is None else limited.more_s * limited.shares(work.charged, fed, outer)
+
+
+def _tilings(plan: Plan) -> list[Said]:
+    """The tiling of each step in words."""
+    found: list[Said] = []
+    for piece in plan.pieces:
+        own: list[Said] = [{}] * len(piece.path)
+        tiled = np.flatnonzero(piece.points >= 0)
+        if len(tiled):
+            said = words_of(
+                piece.pool, piece.pool.step_shape[piece.start + tiled], piece.pool.codes[piece.points[tiled]]
+            )
+            for step, words in zip(tiled.tolist(), said, strict=True):
+                own[step] = words if piece.repeats == 1 else {**words, "sub_batches": piece.repeats}
+        found += own
+    return found
+
+
+def _stage(context: Context, at: int, number: int, contexts: int) -> Said:
+    """What the stage of a layer is, where a schedule in time has its tiling."""
+    stage: Said = {"arrays": context.arrays[at]}
+    if contexts > 1:
+        stage["context"] = number + 1
+    if context.slices > 1:
+        stage["slices"] = context.slices
+    return stage
+
+
+def layers_of(
+    low: Lowered, work: Work, columns: Columns, macs_per_s: float, has_dram: bool, wait_s: float
+) -> Callable[[], Layers]:
+    """What makes the layers, the host link last, when they are asked for. Raises ModelError at once.
+
+    It holds a few columns, not the schedule. macs_per_s: of the chip at full rate. wait_s: of the host.
+    """
+    shares = fractions(work.executed, columns.time_s * macs_per_s, low.network)
+    return functools.partial(_made, low, columns, shares, has_dram, wait_s)
+
+
+def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s: float) -> Layers:
+    nothing = np.zeros(len(low.rows))
+    bound = waterfall.bound_words(waterfall.bounds(columns.parts, has_dram, nothing, columns.slower_s))
+    rows = waterfall.rows_of(columns.seen, has_dram, 0.0, columns.slower_s, columns.pipeline)
+    numbers = (columns.cycles, columns.time_s, shares, columns.outer_bytes, columns.sram_bytes)
+    words = waterfall.words_of(columns.pipeline)
+    found = zip(low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), strict=True)
+    layers = (
+        LayerResult(
+            name=row.name,
+            kind=row.kind,
+            macs=row.macs,
+            cycles=cycles,
+            latency_s=time_s,
+            utilisation=share,
+            dram_bytes=outer,
+            sram_bytes=sram,
+            bound_by=roof,
+            tiling=dict(said),
+            fused=row.fused,
+            waterfall=dict(zip(words, parts, strict=True)),
+        )
+        for row, cycles, time_s, share, outer, sram, roof, said, parts in found
+    )
+    return (*layers, *_host_layer(wait_s, words))
+
+
+def _host_layer(host_s: float, words: Sequence[str]) -> Layers:
+    """The batch's way in and out over the host link, as a layer of its own, so that the layers sum to the latency."""
+    if host_s == 0.0:
+        return ()
+    parts = {part: host_s if part == "host_s" else 0.0 for part in words}
+    return (LayerResult("host link", "transfer", 0, 0.0, host_s, 0.0, 0.0, 0.0, "host", {}, (), parts),)

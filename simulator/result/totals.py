@@ -1,0 +1,102 @@
+"""From schedules to figures, as columns with one entry a chip: times, rates, shares, bytes, what binds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.schema import Architecture
+from simulator.cost.power import PowerModel
+from simulator.lower.work import Work
+from simulator.result import waterfall
+from simulator.result.laws import check, fractions
+from simulator.schedule.machines import Machines
+from simulator.schedule.plans import Plans, Sums
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Figures of chips, one entry a chip; of no meaning where `runs` is false."""
+
+    runs: Truths
+    latency_s: Floats
+    period_s: Floats
+    """Of a batch in steady state."""
+    throughput_per_s: Floats
+    utilisation: Floats
+    effective_utilisation: Floats
+    dram_bytes: Floats
+    load_bytes: Floats
+    load_s: Floats
+    lower_bound_s: Floats
+    roof: Ints
+    """Place in `vocabulary.ROOFS` of what binds in steady state."""
+    wait_s: float
+    """What the host adds to a batch on its own."""
+    host_s: Floats
+    """What the host link adds in steady state."""
+    cold_power_s: Floats
+    """What the power limit adds to a batch on its own."""
+    power_s: Floats
+    """What the power limit adds in steady state."""
+
+
+def totals_of(
+    chip: Architecture, precision: str, work: Work, machines: Machines, plans: Plans, power: PowerModel | None
+) -> Totals:
+    """The figures of chips that differ in the numbers of `machines`. power: of the chips, where there is a limit.
+
+    Raises ModelError where a law is broken.
+    """
+    has_dram, link_s = chip.dram is not None, link_time(chip, work)
+    wait_s, runs = link_s + chip.call_s, plans.fits
+    if power is not None and chip.power_limit_w is not None:
+        runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
+    cold, steady = (least_time(chip, precision, work, sums, power) for sums in (plans.cold, plans.steady))
+    cold_s, busy_s = plans.cold.time_s + wait_s, np.maximum(plans.steady.time_s, link_s)
+    latency_s, period_s = np.maximum(cold_s, cold), np.maximum(busy_s, steady)
+    with np.errstate(invalid="ignore"):  # what does not run takes for ever
+        host_s, power_s, cold_power_s = busy_s - plans.steady.time_s, period_s - busy_s, latency_s - cold_s
+    macs_per_s = work.units / machines.cycle_s
+    compute_s = work.macs_executed / macs_per_s
+    compulsory_s = (work.compulsory_bytes - plans.steady.kept_bytes) * machines.byte_s
+    cold_bytes = np.maximum(0.0, work.compulsory_bytes - plans.cold.kept_bytes)
+    check(work.network, plans, runs, compute_s, compulsory_s)
+    slots = np.where(runs, period_s, np.inf) * macs_per_s
+    zeros = np.zeros(len(runs))
+    return Totals(
+        runs=runs,
+        latency_s=latency_s,
+        period_s=period_s,
+        throughput_per_s=work.batch / period_s,
+        utilisation=fractions(np.full(len(runs), float(work.macs_executed)), slots, work.network),
+        effective_utilisation=work.macs / slots,
+        dram_bytes=plans.cold.outer_bytes,
+        load_bytes=plans.steady.kept_bytes,
+        load_s=plans.steady.kept_bytes * machines.byte_s,
+        lower_bound_s=np.maximum(compute_s, cold_bytes * machines.byte_s),
+        roof=waterfall.bounds(plans.steady.parts, has_dram, zeros + host_s, zeros + power_s),
+        wait_s=wait_s,
+        host_s=host_s,
+        cold_power_s=cold_power_s,
+        power_s=power_s,
+    )
+
+
+def link_time(chip: Architecture, work: Work) -> float:
+    """Time of a batch's inputs and outputs on the host link beside a DRAM; 0 without either. [s]"""
+    rate = chip.host_bytes_per_s if chip.dram is not None else None
+    return work.input_output_bytes / rate if rate else 0.0
+
+
+def least_time(chip: Architecture, precision: str, work: Work, sums: Sums, power: PowerModel | None) -> Floats:
+    """Least time of a batch under the power limit, one entry a chip; 0 without one, or where nothing runs. [s]"""
+    if power is None or chip.power_limit_w is None:
+        return np.zeros(len(sums.time_s))
+    runs = np.isfinite(sums.time_s) & np.broadcast_to(power.static_w < chip.power_limit_w, sums.time_s.shape)
+    limited = power.limited_s(chip.power_limit_w, precision, work.macs_charged, sums.feed_bytes, sums.outer_bytes)
+    return np.where(runs, limited, 0.0)

@@ -1,0 +1,178 @@
+"""One chip x one graph -> `Result`: the sweep of one point, and its layers."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.load import load_chip
+from simulator.chip.schema import Architecture
+from simulator.cost.power import PowerModel
+from simulator.cost.priced import priced
+from simulator.errors import InfeasibleError
+from simulator.graph.build import Graph
+from simulator.graph.fuse import fuse
+from simulator.graph.load import load_network
+from simulator.lower.rows import Lowered, lower
+from simulator.lower.work import Work, work_of
+from simulator.result import layers, waterfall
+from simulator.result.economics import at_rest, efficiency, limiting, shares, spent
+from simulator.result.form import Result
+from simulator.result.gains import gains as gains_of
+from simulator.result.totals import Totals, totals_of
+from simulator.schedule.few import infeasible
+from simulator.schedule.machines import Machines, machines_of
+from simulator.schedule.plan import Plan
+from simulator.schedule.plans import Plans
+from simulator.schedule.pools import pool_source
+from simulator.schedule.program import program_of
+from simulator.schedule.solve import solve_alone
+from simulator.vocabulary import ROOFS
+
+
+def simulate(
+    network: Graph | str,
+    chip: Architecture | str,
+    batch: int = 1,
+    precision: str = "int8",
+    gains: bool = True,
+) -> Result:
+    """Run one network on one chip.
+
+    network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
+    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether to fill
+    `gain_if_infinite`, which schedules the network once more for each roof.
+
+    Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
+    """
+    graph = load_network(network) if isinstance(network, str) else network
+    chip = load_chip(chip) if isinstance(chip, str) else chip
+    machines, power = machines_of(chip), _limiting(chip)
+    if chip.schedule.placement == "space":
+        return _in_space(graph, chip, machines, batch, precision, power)
+    program = program_of(chip, pool_source(graph, chip, precision), batch)
+    plans, (cold, steady) = solve_alone(program, machines)
+    if cold is None or steady is None:
+        raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
+    work, low = program.pool.work, program.pool.low
+    totals = totals_of(chip, precision, work, machines, plans, power)
+    columns = layers.in_time(work, cold, machines, _limited(power, precision, totals))
+    seen = columns.seen.sum(axis=1, keepdims=True)
+    seen_steady = seen if steady is cold else layers.seen_in_time(steady, machines)
+    saved = gains_of(chip, precision, machines, program, steady, power) if gains else {}
+    result = partial(_result, chip, low, work, machines, plans, totals, columns)
+    return result(seen, seen_steady, precision, saved, _notes(chip, cold))
+
+
+def _in_space(
+    graph: Graph, chip: Architecture, machines: Machines, batch: int, precision: str, power: PowerModel | None
+) -> Result:
+    """The layers side by side as a pipeline of stages."""
+    # Imported here: few chips are placed like this, and the other runs start sooner without.
+    from simulator.schedule.space.solve import SpaceProgram, place_alone  # noqa: PLC0415
+
+    low = lower(graph, chip, batch, precision)
+    program = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))
+    plans, (quick, steady) = place_alone(program, machines.row())
+    work = work_of(low)
+    totals = totals_of(chip, precision, work, machines, plans, power)
+    columns = layers.in_space(low, work, quick, _limited(power, precision, totals))
+    result = partial(_result, chip, low, work, machines, plans, totals, columns)
+    return result(plans.cold.parts, plans.steady.parts, precision, {}, steady.notes)
+
+
+def _limiting(chip: Architecture) -> PowerModel | None:
+    """What the work of a chip draws, where there is a limit to it. Raises InfeasibleError where it draws the limit at rest."""
+    power = limiting(chip)
+    if power is not None and chip.power_limit_w is not None and chip.power_limit_w <= power.static_w:
+        raise InfeasibleError(at_rest(chip.name, chip.power_limit_w, float(power.static_w)))
+    return power
+
+
+def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers.Limited | None:
+    """What the power limit adds to a batch on its own, by step."""
+    return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, precision))
+
+
+def _result(
+    chip: Architecture,
+    low: Lowered,
+    work: Work,
+    machines: Machines,
+    plans: Plans,
+    totals: Totals,
+    columns: layers.Columns,
+    seen: Any,
+    seen_steady: Any,
+    precision: str,
+    saved: Mapping[str, float],
+    notes: tuple[str, ...],
+) -> Result:
+    """Row 0 of columns of length 1, and the layers."""
+    has_dram, pipeline = chip.dram is not None, columns.pipeline
+    cold = waterfall.rows_of(seen, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
+    period = waterfall.rows_of(seen_steady, has_dram, totals.host_s, totals.power_s, pipeline)
+    wait_s, macs_per_s = totals.wait_s, float(work.units / machines.cycle_s[0])
+    known = priced(chip)
+    figures: dict[str, Any] = {}
+    energy = None
+    if known.cost is not None:
+        figures = {"bill_usd": known.cost.bill_usd, "area_mm2": known.cost.area_mm2}
+        figures = {name: band.best for name, band in figures.items() if band is not None and band.best is not None}
+    if known.power is not None:
+        run = spent(known.power, precision, work, plans, totals)
+        figures["power_w"] = run.average_w
+        energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
+    ratios = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
+    first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
+    return Result(
+        network=low.network,
+        chip=chip.name,
+        batch=low.batch,
+        precision=low.precision,
+        **first,
+        peak_tops=chip.peak_tops(precision),
+        macs=work.macs,
+        macs_executed=work.macs_executed,
+        sram_bytes=columns.most_sram_bytes,
+        bound_by=ROOFS[int(totals.roof[0])],
+        waterfall=waterfall.named(cold[0]),
+        waterfall_period=waterfall.named(period[0]),
+        gain_if_infinite=dict(saved),
+        layers=layers.layers_of(low, work, columns, macs_per_s, has_dram, wait_s),
+        cost=None if known.cost is None else known.cost.to_dict(),
+        energy=energy,
+        power_w=_known(np.ravel(figures.get("power_w", np.nan))),
+        notes=(*notes, *known.notes),
+        **ratios,
+    )
+
+
+_FIRST = (
+    "latency_s", "throughput_per_s", "load_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes",
+    "lower_bound_s",
+)  # fmt: skip
+"""Figures of a result that are figures of its totals."""
+
+
+def _known(column: Any) -> float | None:
+    """The first entry of a column; None where it is not known."""
+    return None if np.isnan(column[0]) else float(column[0])
+
+
+def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
+    """What a reader should know of a schedule."""
+    notes, first = [], plan.pieces[0]
+    if chip.dram is None:
+        streamed = float(first.terms.streamed.sum())
+        if streamed > 0.0:
+            notes.append(
+                f"no DRAM: {streamed / 1e6:,.2f} MB of weights do not fit the SRAM and stream over the host link every batch"
+            )
+    if first.pool.moves.thinned:
+        notes.append(
+            f"{first.pool.moves.thinned} long-lived tensors go through outer memory: there would be too many sets "
+            "of resident tensors"
+        )
+    return tuple(notes)

@@ -1,0 +1,249 @@
+"""The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InfeasibleError
+from simulator.kernels import schedule_few as kernels
+from simulator.kernels.layout import (
+    FIRST_PASS,
+    FOOTPRINT,
+    KEPT,
+    SPAN_HI,
+    SPAN_LO,
+    Machine,
+    Network,
+    least_each,
+    times_each,
+)
+from simulator.schedule.machines import Machines
+from simulator.schedule.plan import Piece, Plan, Terms
+from simulator.schedule.pool import Pool
+from simulator.schedule.scratch import scratch_of
+from simulator.units import KIB
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
+    """The terms of a schedule in which `kept` bytes of each step's weights stay in SRAM for ever."""
+    if kept is None or not kept.any():
+        return Terms(np.zeros(len(pool.weights)), pool.costs, pool.spans, machine, pool.weights)
+    whole = (kept >= pool.weights) & (pool.weights > 0.0)
+    on_move = whole[pool.move_step]
+    costs = pool.costs.copy()
+    costs[:, KEPT] = np.where(on_move, 0.0, kept[pool.move_step])
+    costs[:, FIRST_PASS] -= kept[pool.move_step]
+    left = machine._replace(capacity_bytes=machine.capacity_bytes - float(kept.sum()))
+    spans = np.where(on_move[:, None], pool.spans_kept, pool.spans)
+    return Terms(kept, costs, spans, left, pool.weights - kept)
+
+
+def solve_one(
+    pool: Pool,
+    machines: Machines,
+    kept: Floats | None = None,
+    limit_s: tuple[float, float] = (np.inf, np.inf),
+    bound: Callable[[float], float] | None = None,
+) -> tuple[Plan | None, Plan | None]:
+    """(fastest schedule of a batch on its own, fastest in steady state) with these weights kept for ever (bytes a step).
+
+    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same. bound: no schedule
+    with so many bytes set aside for prefetch is faster. [s]
+    """
+    terms = settle(pool, machines.row(), kept)
+    if machines.overlap == "network":
+        return _solve_ahead(pool, terms, limit_s, bound, machines.fifo_bytes)
+    found = residency(pool, terms, max(limit_s))
+    if found is None:
+        return None, None
+    return found if found.time_s < limit_s[0] else None, found if found.time_s < limit_s[1] else None
+
+
+def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
+    """The fastest schedule without prefetch across layers, or None where none is faster than `limit_s`."""
+    least = least_steps(pool.least_cycles, terms)
+    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0, (least.sum() - np.cumsum(least), limit_s))
+    return None if piece is None else Plan((piece,))
+
+
+def network_of(pool: Pool, terms: Terms) -> Network:
+    """Moves, steps and points as the kernels read them."""
+    return pool.network._replace(spans=terms.spans, costs=terms.costs)
+
+
+def fewest(pool: Pool, terms: Terms) -> float:
+    """Least total of what `terms.machine` weighs, by the residency programme; infinite where nothing fits."""
+    own = scratch_of(pool)
+    failed = kernels.residency(
+        network_of(pool, terms), terms.machine, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo, own.points,
+        own.values, own.choice,
+    )  # fmt: skip
+    return float(own.values[-1, 0, 0]) if failed < 0 else np.inf
+
+
+def least_steps(cycles: Floats, terms: Terms) -> Floats:
+    """Least time of each step: its fewest cycles, and its weights that are not kept once over the memory. [s]"""
+    return least_each(cycles, terms.streamed, terms.machine)
+
+
+def stretch(
+    pool: Pool,
+    terms: Terms,
+    begin: int,
+    end: int,
+    source: int,
+    target: int,
+    bound: tuple[Floats, float] | None = None,
+) -> Piece | None:
+    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits.
+
+    bound: least time after each step, and the time that is to be beaten.
+    """
+    rest, limit = bound or (np.zeros(len(pool.steps)), np.inf)
+    own = scratch_of(pool)
+    failed = kernels.residency(
+        network_of(pool, terms),
+        terms.machine,
+        begin,
+        end,
+        source,
+        rest,
+        limit,
+        own.memo,
+        own.points,
+        own.values,
+        own.choice,
+    )
+    if failed >= 0 or not np.isfinite(own.values[end, target, 0]):
+        return None
+    path = np.empty((end - begin, 2), dtype=np.int64)
+    kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
+    draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
+    return replace(draft, step_s=step_times(draft))
+
+
+def step_times(piece: Piece) -> Floats:
+    """Time of each step without prefetch: max + phi min + overhead, as in the kernel. [s]"""
+    return times_each(piece.cycles(), piece.outer_bytes(), piece.terms.machine)
+
+
+def ahead_sizes(capacity: float) -> list[float]:
+    """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
+    sizes, size = [0.0], 64.0 * KIB
+    while size < capacity:
+        sizes.append(size)
+        size *= 2.0
+    return sizes
+
+
+def _solve_ahead(
+    pool: Pool,
+    terms: Terms,
+    limit_s: tuple[float, float],
+    bound: Callable[[float], float] | None,
+    fifo_bytes: float | None,
+) -> tuple[Plan | None, Plan | None]:
+    """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
+
+    limit_s: only a faster cold schedule, or a faster steady one, is of interest.
+    """
+    plans: list[Plan | None] = [None, None]
+    limits = np.array(limit_s)
+    sizes = ahead_sizes(terms.machine.capacity_bytes) if fifo_bytes is None else [fifo_bytes]
+    if not terms.streamed.any():
+        sizes = [0.0]
+    bounds = [-np.inf if bound is None or size == 0.0 else bound(size) for size in sizes]
+    runs = _Runs(pool, terms, np.array(sizes), np.array(bounds), fifo_bytes is not None)
+    run = 0
+    while run < 2 * len(sizes):
+        run, plan = runs.faster(run, limits)
+        if plan is not None:
+            # Begun with nothing ahead, a schedule does for a batch on its own and for many; one begun warm for many alone.
+            for kind in (0, 1):
+                if (kind == 1 or run % 2 == 0) and plan.time_s < limits[kind]:
+                    plans[kind], limits[kind] = plan, plan.time_s
+            run += 1
+    return plans[0], plans[1]
+
+
+def quick(pool: Pool, machines: Machines, kept: Floats | None, limit_s: float) -> float:
+    """Time of a schedule with these weights kept, found without a long search; infinite where it does not beat the limit. [s]"""
+    terms = settle(pool, machines.row(), kept)
+    if machines.overlap != "network":
+        found = residency(pool, terms, limit_s)
+        return np.inf if found is None else found.time_s
+    sizes = ahead_sizes(0.5 * terms.machine.capacity_bytes) if machines.fifo_bytes is None else [machines.fifo_bytes]
+    runs = _Runs(pool, terms, np.array(sizes[-1:]), np.array([-np.inf]), machines.fifo_bytes is not None)
+    run, plan = runs.faster(0, np.array([limit_s, limit_s]))
+    return np.inf if plan is None or run > 0 else plan.time_s  # one begun warm does not do for a batch on its own
+
+
+class _Runs:
+    """Runs of the prefetch programme with the bytes ahead of a list, each begun with nothing ahead and as warm as it ends."""
+
+    def __init__(self, pool: Pool, terms: Terms, sizes: Floats, bounds: Floats, fifo: bool) -> None:
+        streamed = terms.streamed.sum()
+        left = streamed - np.cumsum(terms.streamed)
+        rest = np.empty((len(left), 2))
+        rest[:, kernels.REST_S], rest[:, kernels.REST_BYTES] = pool.least_after * terms.machine.cycle_s, left
+        rest *= 1.0 - 1e-12  # sums in another order must not cut the best
+        own = scratch_of(pool)
+        self._pool, self._terms, self._sizes, self._fifo = pool, terms, sizes, fifo
+        self._labels = own.labels
+        self._before = (
+            network_of(pool, terms), terms.machine, sizes, bounds, fifo, float(streamed), left + streamed, rest,
+        )  # fmt: skip
+        self._after = (own.labels, own.counts, own.memo, own.points)
+
+    def _hopeless(self, limit: float) -> bool:
+        """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
+
+        Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
+        room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
+        """
+        network, machine, _, _, _, streamed, to_come, rest = self._before
+        ahead = 2.0 * streamed
+        ample = machine._replace(capacity_bytes=machine.capacity_bytes + ahead)
+        return bool(kernels.prefetch(network, ample, ahead, streamed, to_come, rest, limit, *self._after) != -1)
+
+    def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
+        """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
+        if len(self._sizes) > 1 and self._hopeless(float(limits.max())):
+            return 2 * len(self._sizes), None
+        run, last, wait = kernels.fetch_ahead(*self._before, limits, *self._after, run)
+        if run >= 2 * len(self._sizes):
+            return run, None
+        plan, steps = self._pool.moves, len(self._pool.steps)
+        path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
+        kernels.walk_labels(plan.first, plan.source, self._labels, last, path, step_s)
+        step_s[-1] += wait
+        around = 0.0 if self._fifo else float(self._sizes[run // 2])
+        return run, Plan((Piece(self._pool, self._terms, 0, path, step_s, around_bytes=around),))
+
+
+def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleError:
+    """The error that says which layers do not fit, how many bytes they need and how many there are."""
+    lines = []
+    for step, row in enumerate(pool.low.rows):
+        span = range(pool.moves.first[step], pool.moves.first[step + 1])
+        bare = [move for move in span if pool.moves.reserved[move] == 0.0]
+        needs = [_least_footprint(pool, m, row.least_footprint) for m in bare]
+        if needs and min(needs) > capacity_bytes:
+            lines.append(
+                f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {min(needs):,.0f} bytes of SRAM for its "
+                f"smallest tiling, got {capacity_bytes:,.0f}"
+            )
+    if len(lines) > 4:
+        lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
+    return InfeasibleError("\n".join(lines) or f"{chip_name}: sram.capacity_mib: no schedule fits the SRAM")
+
+
+def _least_footprint(pool: Pool, move: int, vector: float) -> float:
+    """SRAM bytes of the smallest tiling of a move."""
+    lo, hi = pool.spans[move, SPAN_LO], pool.spans[move, SPAN_HI]
+    return float(pool.points[lo, FOOTPRINT]) if lo < hi else vector

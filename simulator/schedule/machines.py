@@ -1,0 +1,126 @@
+"""What a chip gives to its schedules beside its frontiers: numbers as columns, one entry a chip, made here alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.parts import CUSTOM, dram_part
+from simulator.chip.schema import Architecture
+from simulator.kernels.layout import Machine, Rates
+from simulator.units import CACHE_SHARE, MIB, MICRO, PORT_EFFICIENCY
+
+Floats = npt.NDArray[np.float64]
+Columns = Mapping[str, npt.NDArray[Any]]
+
+PHI = {"none": 1.0, "layer": 0.25, "network": 0.0}
+"""Share of the shorter of on-chip and outer-memory time that is not hidden. 0.25 fitted on 21 networks of the DPU (docs)."""
+
+COLUMNS = (
+    "sram.capacity_mib",
+    "clock_mhz",
+    "dram.devices",
+    "dram.port_bytes_per_cycle",
+    "dram.measured_efficiency",
+    "overhead_us",
+)
+"""Keys of a chip file that change these numbers alone, and not its frontiers."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Chips that share their frontiers and the rules of their schedules, one entry a chip: SI units."""
+
+    capacity_bytes: Floats
+    cycle_s: Floats
+    byte_s: Floats
+    """Of the outer memory; 0 without a limit."""
+    overhead_s: Floats
+    overlap: str
+    fifo_bytes: float | None = None
+    """Where weights have a path of their own, the buffer on it, which takes what is fetched ahead; None: the SRAM does."""
+
+    def __len__(self) -> int:
+        return len(self.capacity_bytes)
+
+    @property
+    def phi(self) -> float:
+        """Share of the shorter of on-chip and outer-memory time that is not hidden [-]."""
+        return PHI[self.overlap]
+
+    @property
+    def rates(self) -> Rates:
+        """Columns as the kernels read them."""
+        return Rates(self.cycle_s, self.byte_s, self.overhead_s)
+
+    def row(self, at: int = 0) -> Machine:
+        """One of the chips, as the kernels read it."""
+        columns = (self.capacity_bytes, self.cycle_s, self.byte_s, self.overhead_s)
+        capacity, cycle, byte, overhead = (float(column[at]) for column in columns)
+        return Machine(capacity, cycle, byte, self.phi, overhead)
+
+    def part(self, rows: npt.NDArray[Any] | slice) -> Self:
+        """Some of the chips."""
+        varied = [field.name for field in fields(self) if isinstance(getattr(self, field.name), np.ndarray)]
+        return replace(self, **{name: getattr(self, name)[rows] for name in varied})
+
+    def one(self, at: int) -> Self:
+        """One of the chips, on its own."""
+        return self.part(slice(at, at + 1))
+
+
+def machines_of(chip: Architecture, columns: Columns | None = None, count: int = 1) -> Machines:
+    """A chip as `count` machines, of which `columns` gives values of their own by key of the chip file."""
+    given = columns or {}
+    capacity = capacities(chip, given, count)
+    if chip.sram.managed == "cache":
+        capacity = capacity * CACHE_SHARE
+    clock_hz = clocks(chip, given, count)
+    fixed_s, cycles = chip.layer_start
+    overhead_s = fixed_s + cycles / clock_hz
+    if "overhead_us" in given:
+        overhead_s = given["overhead_us"].astype(np.float64) * MICRO
+    return Machines(
+        capacity,
+        1.0 / clock_hz,
+        _byte_s(chip, given, clock_hz),
+        overhead_s,
+        chip.schedule.overlap,
+        None if "weights" in chip.sram.holds else float(chip.sram.weight_fifo_bytes),
+    )
+
+
+def capacities(chip: Architecture, columns: Columns, count: int) -> Floats:
+    """SRAM of every machine as the chip file means it [bytes]."""
+    return np.asarray(np.floor(column_of(columns, "sram.capacity_mib", float(chip.sram.capacity_mib), count) * MIB))
+
+
+def clocks(chip: Architecture, columns: Columns, count: int) -> Floats:
+    """Clock of every machine [Hz]."""
+    return column_of(columns, "clock_mhz", float(chip.clock_mhz), count) * 1e6
+
+
+def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:
+    """Seconds per byte of the outer memory."""
+    count = len(clock_hz)
+    if chip.dram is None:
+        outer = chip.outer_bytes_per_s
+        return np.full(count, 1.0 / outer if outer else 0.0)
+    peak = np.full(count, chip.dram.peak_bytes_per_s)
+    if "dram.devices" in columns:
+        custom = chip.dram.part == CUSTOM
+        each = peak[0] / chip.dram.devices if custom else dram_part(chip.dram.part).bytes_per_s
+        peak = columns["dram.devices"].astype(np.float64) * each
+    devices = peak * column_of(columns, "dram.measured_efficiency", chip.dram.efficiency, count)
+    port = chip.dram.port_bytes_per_cycle
+    if port is None and "dram.port_bytes_per_cycle" not in columns:
+        return np.asarray(1.0 / devices)
+    wide = column_of(columns, "dram.port_bytes_per_cycle", float(port or 0.0), count)
+    return np.asarray(1.0 / np.minimum(devices, PORT_EFFICIENCY * (wide * clock_hz)))
+
+
+def column_of(columns: Columns, key: str, otherwise: float, count: int) -> Floats:
+    """A varied key as floats, or the chip's own value for every machine."""
+    return columns[key].astype(np.float64) if key in columns else np.full(count, otherwise)

@@ -1,0 +1,120 @@
+"""The schedules of many chips as columns: what each adds up to, in steady state and for a batch on its own."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.kernels import schedule_sums as kernels
+from simulator.kernels.schedule_sums import CAUSES, Added, Records, Steps
+from simulator.schedule.machines import Machines
+from simulator.schedule.plan import Plan
+from simulator.schedule.records import records_of
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What schedules of a batch add up to, one entry a chip; infinite times where nothing fits."""
+
+    time_s: Floats
+    """Without the host link. [s]"""
+    outer_bytes: Floats
+    feed_bytes: Floats
+    """Between SRAM and arrays."""
+    kept_bytes: Floats
+    """Weights that stay in SRAM for ever."""
+    parts: Floats
+    """Time by cause, float64[CAUSES, chips] (`kernels.schedule_sums`). [s]"""
+
+    @classmethod
+    def nothing(cls, count: int) -> Self:
+        """Of chips on which nothing fits."""
+        nan = (np.full(count, np.nan) for _ in range(3))
+        return cls(np.full(count, np.inf), *nan, np.zeros((CAUSES, count)))
+
+    def take(self, at: Any) -> Self:
+        """Some of the chips."""
+        return replace(self, **{field.name: getattr(self, field.name)[..., at] for field in fields(self)})
+
+    def put(self, rows: Any, found: Self) -> None:
+        """Replace the figures of some chips."""
+        for field in fields(self):
+            getattr(self, field.name)[..., rows] = getattr(found, field.name)
+
+    def repeated(self, times: int) -> Self:
+        """Of batches that run `times` times, one after another."""
+        if times == 1:
+            return self
+        longer = ("time_s", "outer_bytes", "feed_bytes", "parts")
+        return replace(self, **{name: getattr(self, name) * times for name in longer})
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The best schedules of chips, one entry a chip: for one batch on its own, and for many."""
+
+    cold: Sums
+    steady: Sums
+
+    @classmethod
+    def nothing(cls, count: int) -> Self:
+        """Of chips on which nothing fits."""
+        return cls(Sums.nothing(count), Sums.nothing(count))
+
+    def put(self, rows: Any, found: Self) -> None:
+        """Replace the schedules of some chips."""
+        self.cold.put(rows, found.cold)
+        self.steady.put(rows, found.steady)
+
+    @property
+    def fits(self) -> npt.NDArray[np.bool_]:
+        """Whether each chip has a schedule."""
+        return np.isfinite(self.cold.time_s) & np.isfinite(self.steady.time_s)
+
+
+def added(records: Records, steps: Steps, machines: Machines) -> Added:
+    """Schedules that are given step by step, added up."""
+    count = steps.rows.shape[1]
+    sums = Added(np.zeros(count), np.zeros(count), np.zeros((CAUSES, count)))
+    block = kernels.new_block()
+    kernels.sum_steps(records, steps, machines.rates, block, np.zeros((CAUSES, kernels.BLOCK)), sums)
+    return sums
+
+
+def steps_of(plan: Plan) -> tuple[Records, Steps]:
+    """The steps of one schedule, arrays of [steps, 1], and what the points that they use consist of."""
+    records, rows, offset = [], [], 0
+    for piece in plan.pieces:
+        points = piece.points
+        tiled = np.flatnonzero(points >= 0)
+        own = np.full(len(points), -1, dtype=np.int64)
+        own[tiled] = offset + np.arange(len(tiled))
+        records.append(records_of(piece.pool, points[tiled], piece.start + tiled))
+        rows.append(own)
+        offset += len(tiled)
+    together = Records(*(np.concatenate([*column, np.zeros(1)]) for column in zip(*records, strict=True)))
+    columns = (
+        np.concatenate(rows),
+        np.concatenate([piece.vector for piece in plan.pieces]),
+        np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in plan.pieces]),
+        plan.outer_bytes(),
+        plan.step_s,
+    )
+    return together, Steps(*(np.ascontiguousarray(column)[:, None] for column in columns))
+
+
+def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
+    """What each step of one schedule adds: as if every step were a schedule of its own."""
+    count = steps.rows.shape[0]
+    alone = Steps(*(np.ascontiguousarray(column.T) for column in steps))
+    return added(records, alone, machines.part(np.zeros(count, dtype=np.int64)))
+
+
+def sums_of(plan: Plan, machines: Machines) -> Sums:
+    """What one schedule adds up to, on the one chip of `machines`."""
+    found = added(*steps_of(plan), machines)
+    return Sums(np.array([plan.time_s]), found.outer_bytes, found.feed_bytes, np.array([plan.kept_bytes]), found.parts)

@@ -1,0 +1,53 @@
+"""What points of a pool consist of, as the kernels that add schedules up read it."""
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.frontier import array
+from simulator.kernels.layout import BYTES, CYCLES
+from simulator.kernels.schedule_sums import Records
+from simulator.schedule.pool import Pool
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def records_of(pool: Pool, points: Ints, steps: Ints) -> Records:
+    """Records of some points, which are of these steps."""
+    return _records(pool, points, pool.step_shape[steps])
+
+
+def all_records(pool: Pool) -> Records:
+    """Records of every point of a pool, and last one of a step without tiles; worked out once."""
+    if "records" not in pool.memo:
+        found = _records(pool, np.arange(len(pool.points)), pool.point_shape)
+        pool.memo["records"] = Records(*(np.append(column, 0.0) for column in found))
+    known: Records = pool.memo["records"]
+    return known
+
+
+def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:
+    """Records of some points; shapes: place of each one's layer in the pool's shapes."""
+    if not len(points):
+        return Records(*(np.zeros(0) for _ in Records._fields))
+    codes = pool.codes[points]
+    total, ideal, edges, filling, loading, link, ports, feed, hidden = parts_of(
+        pool, shapes, codes, pool.points[points, BYTES]
+    ).T.copy()
+    return Records(
+        ideal, edges, filling, loading, total, link, ports, np.ascontiguousarray(pool.points[points, CYCLES]), feed, hidden
+    )  # fmt: skip
+
+
+def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
+    """On-chip parts of points of a pool, float64[points, 9] in the order of `grid.points.OnChip`; layers: place in its shapes."""
+    return array.model_of(pool.low.spec).parts(pool.stack, pool.shapes, pool.low.spec, layers, codes, outer_bytes)
+
+
+def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
+    """What points of a pool are, in words; layers: place in its shapes. The dictionaries are shared: do not change them."""
+    known: dict[tuple[int, int], dict[str, object]] = pool.memo.setdefault("words", {})
+    keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
+    if not known.keys() >= set(keys):
+        known.update(zip(keys, array.model_of(pool.low.spec).words(pool.stack, layers, codes), strict=True))
+    return [known[key] for key in keys]

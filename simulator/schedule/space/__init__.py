@@ -1,0 +1,1 @@
+"""Placement in space: all layers side by side as a pipeline of stages."""

@@ -1,0 +1,333 @@
+"""Which steps of a network are on the chip together: the best contexts for a pipeline in space, by a programme over
+cuts.
+
+Equations, assumptions and sources: docs/space.md.
+"""
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InfeasibleError, ModelError
+from simulator.frontier.grid.folds import fold_costs
+from simulator.frontier.grid.search import Shape
+from simulator.frontier.grid.unrolling import LOOPS, ArraySpec
+from simulator.graph.fuse import Steps
+from simulator.kernels import space_pipeline as kernels
+from simulator.kernels import space_share as sharing
+from simulator.kernels.layout import Machine
+from simulator.lower.rows import Lowered
+from simulator.schedule.space.stages import Stages, build_stages
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SLICES = tuple(sorted({base << k for base in (1, 3) for k in range(18)} - {1}))
+"""In how many slices of output channels a layer may run that does not fit as a whole: the same list for every chip, so
+that more SRAM only adds choices."""
+
+SLACK = 1e-9
+"""Relative slack of bounds: sums of a few hundred float64 terms agree to far better."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The numbers of a chip that a placement in space reads: SI units."""
+
+    machine: Machine
+    """Its overhead is of each stage, for each item."""
+    lanes: float
+    """Elements that the vector unit does a cycle, shared by all stages."""
+
+
+@functools.lru_cache(maxsize=4096)
+def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
+    """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: float64[3, count + 1], read-only.
+
+    Rows: all cycles (infinite on no array), of them loading weights, of them fill and drain. Never rising: a stage may
+    leave arrays idle.
+    """
+    e = shape.extents
+    extents = np.array([*e, e[3] * e[6] * e[7], e[4] * e[5]], dtype=np.int64)
+    axes = (spec.unroll_rows, spec.unroll_columns, spec.unroll_count)
+    slots = [(axis, LOOPS.index(word)) for axis, words in enumerate(axes) for word in words]
+    used = {word for words in axes for word in words}
+    fold, streams = fold_costs(spec)
+    out = np.empty((3, spec.count + 1))
+    sharing.curve(
+        extents, np.array(slots, dtype=np.int64).reshape(-1, 2), np.array([spec.rows, spec.columns, spec.count]),
+        "reduction" in used, "pixels" in used, fold, streams, spec.rate,
+        np.ones((2, 1 + max(10, len(slots))), dtype=np.int64), out,
+    )  # fmt: skip
+    out.flags.writeable = False
+    return out
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All that the search reads, built once. curves: float64[steps, arrays + 1], cycles; levels: their values,
+    rising."""
+
+    stages: Stages
+    spec: ArraySpec
+    chip: Place
+    batch: int
+    computes: npt.NDArray[np.bool_]
+    curves: Floats
+    levels: Floats
+    lags: Floats
+    line: Ints
+
+    def rooms(self, first: int, end: int) -> tuple[Floats, Ints]:
+        """(buffer bytes of the contexts first .. step, rows that wait on every edge of first .. end)."""
+        s = self.stages
+        room, rows = np.full(s.steps, np.inf), np.zeros(len(s.edges), dtype=np.int64)
+        kernels.pace(
+            first, end, s.first_node, s.units, s.first_edge, s.edges, s.readers, s.first_reader, self.lags, s.row_bytes,
+            np.zeros(len(s.units)), np.zeros(len(s.source_bytes)), rows, room,
+        )  # fmt: skip
+        return room, rows
+
+    def shares(self, first: int) -> Floats:
+        """Of an item in the contexts first .. step: float64[5, steps], vector operations, bytes read from and written
+        to outer memory, bytes of tables read there, bytes between stages."""
+        s = self.stages
+        out = np.zeros((5, s.steps))
+        kernels.crossing(
+            first, s.steps - 1, s.first_node, s.first_edge, s.edges, s.source_bytes, s.last_reader,
+            np.zeros(len(s.source_bytes), dtype=np.int64), out[1], out[2],
+        )  # fmt: skip
+        inner = np.where(s.edges[:, kernels.SOURCE] >= 0, s.row_bytes * s.edges[:, kernels.ROWS], 0.0)
+        ends = np.concatenate([[0.0], np.cumsum(inner)])[s.first_edge[s.first_node]]
+        out[0, first:] = np.cumsum(s.vector_operations[first:])
+        out[3, first:] = np.cumsum(s.fixed_bytes[first:])
+        out[4, first:] = ends[first + 1 :] - ends[first]
+        return out
+
+    def roofs(self, cycles: Floats | float, share: Floats, slices: int = 1) -> Floats:
+        """Time of an item on each roof: float64[4, ...], array stages, vector unit, interconnect, outer memory. [s]
+
+        cycles: of the slowest stage. A slice of output channels reads all inputs and gives its share of the rest.
+        """
+        chip = self.chip.machine
+        vector = share[0] / slices / self.chip.lanes * chip.cycle_s
+        inner = (share[4] + share[2] / slices) / self.spec.link_bytes_per_cycle * chip.cycle_s
+        outer = (share[1] + (share[2] + share[3]) / slices) * chip.byte_s
+        return np.array([cycles * chip.cycle_s + chip.overhead_s, vector + chip.overhead_s, inner, outer])
+
+    def fill_s(self, first: int, end: int, cycles: Floats, roofs: Floats) -> float:
+        """Time from an item's arrival at the idle context to its last row out; never below the slowest roof. [s]
+
+        cycles: float64[steps], of every stage.
+        """
+        s, chip = self.stages, self.chip.machine
+        vector_s = roofs[1] - chip.overhead_s
+        node_s = np.full(len(s.units), vector_s)
+        on_vector = np.where(s.vector_operations > 0.0, vector_s, 0.0)
+        node_s[s.first_node[:-1]] = np.maximum(on_vector, cycles * chip.cycle_s) + chip.overhead_s
+        times = np.zeros((3, int(s.start[-1])))
+        counts = np.zeros((4, max(len(s.edges), len(s.rows_of))), dtype=np.int64)
+        found = kernels.fill(
+            first, end, s.first_node, s.units, s.outs, s.rows_of, s.first_edge, s.edges, s.takers, s.first_taker, s.start,
+            self.rooms(first, end)[1], node_s / s.units, roofs[3], s.last_reader[: s.steps] > end,
+            times, counts,
+        )  # fmt: skip
+        return max(float(found), float(roofs.max()))
+
+
+def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeline:
+    """The stages of a network, the cycles of each on every number of arrays, and its buffers at even pace."""
+    stages = build_stages(low, fused)
+    curves = np.zeros((stages.steps, spec.count + 1))
+    for step, shape in enumerate(stages.shapes):
+        if shape is not None:
+            curves[step] = stage_cycles(shape, spec)[0]
+    lags, line = np.zeros(len(stages.edges)), np.zeros(len(stages.edges), dtype=np.int64)
+    kernels.own_buffers(stages.units, stages.first_edge, stages.edges, lags, line)
+    levels = np.unique(np.append(curves[:, 1:], 0.0))
+    return Pipeline(stages, spec, chip, low.batch, stages.computes, curves, levels, lags, line)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A context that fits, in numbers: what it adds to the objective, and what decides ties."""
+
+    time_s: float
+    outer_bytes: float
+    first: int
+    last: int
+    slices: int
+    level: float
+    """Cycles of its slowest stage."""
+    size: int = 0
+    """Output channels (or groups) of a slice."""
+
+
+def assigned(pipe: Pipeline, choice: Choice) -> tuple[Ints, Floats]:
+    """(arrays, cycles) of every stage of a context; zeros elsewhere."""
+    steps = pipe.stages.steps
+    arrays, cycles = np.zeros(steps, dtype=np.int64), np.zeros(steps)
+    if choice.slices > 1:
+        shape, _ = sliced(pipe.stages.shapes[choice.first], choice.size)
+        curve = stage_cycles(shape, pipe.spec)[0]
+        arrays[choice.first] = int(np.argmin(curve))
+        cycles[choice.first] = curve[-1]
+        return arrays, cycles
+    sharing.assign(pipe.curves, pipe.computes, choice.first, choice.last, choice.level, arrays)
+    own = slice(choice.first, choice.last + 1)
+    cycles[own] = np.where(pipe.computes[own], pipe.curves[np.arange(choice.first, choice.last + 1), arrays[own]], 0.0)
+    return arrays, cycles
+
+
+def settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
+    """The context with what it adds to the period or the latency of a batch, no longer a lower bound of it."""
+    share = pipe.shares(draft.first)[:, draft.last]
+    roofs = pipe.roofs(draft.level, share, draft.slices)
+    item = float(roofs.max())
+    whole = draft.slices == 1 and draft.last - draft.first + 1 == pipe.stages.steps
+    reload = 0.0 if whole else float(pipe.stages.weight_bytes[draft.first : draft.last + 1].sum())
+    first = item
+    if goal == "latency":
+        first = pipe.fill_s(draft.first, draft.last, assigned(pipe, draft)[1], roofs)
+    time_s = reload * pipe.chip.machine.byte_s + draft.slices * (first + (pipe.batch - 1) * item)
+    moved = reload + pipe.batch * float(draft.slices * share[1] + share[2] + share[3])
+    return replace(draft, time_s=time_s, outer_bytes=moved)
+
+
+def fitting(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
+    """Every context that begins at step `first` and fits, with its time, or for the latency a lower bound of it."""
+    s, steps, chip = pipe.stages, pipe.stages.steps, pipe.chip.machine
+    weights = np.cumsum(s.weight_bytes[first:])
+    reach = first + int(np.searchsorted(weights, chip.capacity_bytes, side="right")) - 1
+    if reach < first:
+        return []
+    room, _ = pipe.rooms(first, reach)
+    places = np.full(steps, len(pipe.levels), dtype=np.int64)
+    sharing.slowest_of_all(pipe.curves, pipe.computes, pipe.levels, first, reach, places)
+    fit = (weights + room[first:] <= chip.capacity_bytes) & (places[first:] < len(pipe.levels))
+    last = first + (len(fit) if fit.all() else int(fit.argmin())) - 1
+    if last < first:
+        return []
+    level, shares = np.zeros(steps), pipe.shares(first)
+    level[first : last + 1] = pipe.levels[places[first : last + 1]]
+    roofs = pipe.roofs(level, shares)
+    item = roofs.max(axis=0)
+    least = item.copy()
+    if goal == "latency":
+        cycles = np.zeros((steps, steps))
+        sharing.assign_all(pipe.curves, pipe.computes, first, last, level, cycles)
+        kernels.least_fills(
+            first, last, s.first_node, s.units, s.outs, s.first_edge, s.edges, cycles, chip.cycle_s,
+            roofs[1] - chip.overhead_s, chip.overhead_s, roofs[3], s.vector_operations > 0.0, s.last_reader,
+            np.empty((3, len(s.units))), least,
+        )  # fmt: skip
+    reload = np.concatenate([np.zeros(first), weights])
+    if first == 0:
+        reload[steps - 1] = 0.0
+    time = reload * chip.byte_s + np.maximum(least, item) + (pipe.batch - 1) * item
+    moved = reload + pipe.batch * shares[1:4].sum(axis=0)
+    return [Choice(float(time[at]), float(moved[at]), first, at, 1, float(level[at])) for at in range(first, last + 1)]
+
+
+def sliced(shape: Shape | None, size: int) -> tuple[Shape, int]:
+    """(loop nest of a slice of `size` output channels, or groups where there are more of them, and how many there
+    are)."""
+    if shape is None:
+        raise ModelError("vector work has no output channels to slice")
+    axis = 0 if shape.extents[0] > shape.extents[2] else 2
+    extents = list(shape.extents)
+    whole, extents[axis] = extents[axis], size
+    return replace(shape, extents=tuple(extents)), whole  # type: ignore[arg-type]
+
+
+def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
+    """The best way to run a layer in slices of its output channels, or None where not even the smallest fits."""
+    shape = pipe.stages.shapes[step]
+    if shape is None:
+        return None
+    room = float(pipe.rooms(step, step)[0][step])
+    best: Choice | None = None
+    whole = sliced(shape, 1)[1]
+    for parts in SLICES:
+        size = -(-whole // parts)
+        slices = -(-whole // size)
+        weights = float(pipe.stages.weight_bytes[step])
+        if slices == 1 or weights * size / whole + room > pipe.chip.machine.capacity_bytes:
+            continue
+        level = float(stage_cycles(sliced(shape, size)[0], pipe.spec)[0, -1])
+        draft = Choice(np.inf, np.inf, step, step, slices, level, size)
+        choice = settled(pipe, draft, goal)
+        if best is None or (choice.time_s, choice.outer_bytes) < (best.time_s, best.outer_bytes):
+            best = choice
+        if size == 1:
+            break
+    return best
+
+
+def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
+    """The contexts of the least period or latency, then of the fewest outer-memory bytes. Raises InfeasibleError.
+
+    A programme over the cuts. For the latency the times of all contexts are first bounded from below; only those on a
+    path that may still beat the best one by these bounds are worked out.
+    """
+    table, faults = [], []
+    for first in range(pipe.stages.steps):
+        choices = fitting(pipe, first, goal)
+        if not choices:
+            alone = _in_slices(pipe, first, goal)
+            if alone is None:
+                faults.append(_fault(pipe, low, first))
+            choices = [alone] if alone else []
+        table.append(choices)
+    if faults:
+        rest = [f"sram.capacity_mib: and {len(faults) - 3} more layers do not fit"] if len(faults) > 4 else []
+        raise InfeasibleError("\n".join([*faults[: 3 if rest else 4], *rest]))
+    if goal == "period":
+        return _shortest(table)
+    bound = sum(settled(pipe, choice, goal).time_s for choice in _shortest(table))
+    limit = bound * (1.0 + SLACK)
+    steps = len(table)
+    before, behind = [0.0] + [np.inf] * steps, [np.inf] * steps + [0.0]
+    for choice in (c for row in table for c in row):
+        before[choice.last + 1] = min(before[choice.last + 1], before[choice.first] + choice.time_s)
+    for choice in (c for row in table[::-1] for c in row):
+        behind[choice.first] = min(behind[choice.first], choice.time_s + behind[choice.last + 1])
+    return _shortest(
+        [
+            [settled(pipe, c, goal) for c in row if before[c.first] + c.time_s + behind[c.last + 1] <= limit]
+            for row in table
+        ]
+    )
+
+
+def _shortest(table: list[list[Choice]]) -> list[Choice]:
+    """The cheapest way from the first step to the last; table: the contexts that begin at each step."""
+    best: list[tuple[float, float, Choice | None]] = [(0.0, 0.0, None), *[(np.inf, np.inf, None)] * len(table)]
+    for choice in (c for row in table for c in row):
+        total = (best[choice.first][0] + choice.time_s, best[choice.first][1] + choice.outer_bytes)
+        if total < best[choice.last + 1][:2]:
+            best[choice.last + 1] = (*total, choice)
+    path: list[Choice] = []
+    at = len(table)
+    while at > 0:
+        chosen = best[at][2]
+        if chosen is None:
+            raise ModelError("placement in space: no contexts cover the network")
+        path.append(chosen)
+        at = chosen.first
+    return path[::-1]
+
+
+def _fault(pipe: Pipeline, low: Lowered, step: int) -> str:
+    """The line that says what a layer needs."""
+    shape, weights = pipe.stages.shapes[step], float(pipe.stages.weight_bytes[step])
+    least = float(pipe.rooms(step, step)[0][step])
+    if shape is not None and weights > 0.0:
+        whole = sliced(shape, 1)[1]
+        least += weights * -(-whole // max(SLICES)) / whole
+    return (
+        f"{low.network}: sram.capacity_mib: layer {low.rows[step].name!r} needs at least {least:,.0f} bytes of SRAM "
+        f"for its line buffers and its smallest slice of weights, got {pipe.chip.machine.capacity_bytes:,.0f}"
+    )

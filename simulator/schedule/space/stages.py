@@ -1,0 +1,230 @@
+"""A lowered network as a pipeline of stages: what each works on row by row, and which rows of which tensor it waits
+for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.frontier.grid.search import Shape
+from simulator.graph.fuse import Read, Step, Steps
+from simulator.graph.layer import Layer
+from simulator.kernels import space_pipeline as kernels
+from simulator.lower.rows import BITS, Lowered, Row
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+EDGE = 8
+"""Columns of `Stages.edges`."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Nodes and edges as `kernels.space_pipeline` reads them; a step has one node, and one more for each fused layer with a
+    window.
+
+    first_node: int64[steps + 1]. units, outs: int64[nodes], units of work and rows of outputs of an item. first_edge:
+    int64[nodes + 1]. edges: int64[e, 8]. row_bytes: float64[e]. readers: int64[., 2], (edge, node) by source, from
+    first_reader. source_bytes: of an item of each source: outputs of the steps, then the network's inputs. last_reader:
+    int64[sources], the number of steps for an output of the network. vector_operations, weight_bytes, fixed_bytes: of
+    each step, for an item (weights: once).
+    """
+
+    first_node: Ints
+    units: Ints
+    outs: Ints
+    first_edge: Ints
+    edges: Ints
+    row_bytes: Floats
+    readers: Ints
+    first_reader: Ints
+    source_bytes: Floats
+    last_reader: Ints
+    vector_operations: Floats
+    weight_bytes: Floats
+    fixed_bytes: Floats
+    rows_of: Ints
+    takers: Ints
+    first_taker: Ints
+    start: Ints
+    shapes: tuple[Shape | None, ...]
+
+    @property
+    def steps(self) -> int:
+        """Steps of the network."""
+        return len(self.weight_bytes)
+
+    @property
+    def computes(self) -> npt.NDArray[np.bool_]:
+        """Whether each step runs on the arrays."""
+        return np.array([shape is not None for shape in self.shapes], dtype=np.bool_)
+
+
+@dataclass
+class _Node:
+    """A node being built; edges are (producer node, KIND, ROWS, STRIDE, REACH, DILATION, PAD, source) and bytes of a
+    row."""
+
+    units: int
+    outs: int
+    edges: list[tuple[tuple[int, ...], float]]
+
+
+class _Builder:
+    """Goes through the steps in order; `ends` are the nodes that end with each step's output."""
+
+    def __init__(self, low: Lowered, fused: Steps) -> None:
+        self.low, self.fused = low, fused
+        self.width = BITS[low.precision] / 8.0
+        self.nodes: list[_Node] = []
+        self.first_node = [0]
+        self.ends: list[int] = []
+        self.input_rows: dict[int, int] = {}
+
+    def add(self, number: int, step: Step) -> None:
+        """Nodes and edges of one step."""
+        layer = step.layer
+        inputs = [edge for read in step.inputs for edge in self._sources(read, number, layer)]
+        arrives = inputs[0][2] if inputs else layer.in_height
+        units, outs = _work(layer, arrives)
+        lead = _Node(units, outs, [])
+        self.nodes.append(lead)
+        for producer, source, rows, size in inputs:
+            lead.edges.append(_edge(layer, producer, source, rows, size, units))
+        for read in [step.weights] if step.weights else []:
+            for producer, source, rows, size in self._sources(read, number, layer):
+                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size / rows))
+        held = layer.output_elements
+        for behind in step.fused:
+            if behind.kernel_height > 1 or behind.out_height != self.nodes[-1].outs:
+                self._behind(behind, held)
+            held = behind.output_elements
+        for read in step.extra:
+            for producer, source, rows, size in self._sources(read, number, step.fused[-1]):
+                self._beside(number, producer, source, rows, size)
+        self.ends.append(len(self.nodes) - 1)
+        self.first_node.append(len(self.nodes))
+
+    def _behind(self, layer: Layer, held: int) -> None:
+        """A fused layer with a window: a node of its own, fed by the one before it."""
+        rows = self.nodes[-1].outs
+        units, outs = _work(layer, rows)
+        edge = _edge(layer, len(self.nodes) - 1, -1, rows, held * self.width, units)
+        self.nodes.append(_Node(units, outs, [edge]))
+
+    def _beside(self, number: int, producer: int, source: int, rows: int, size: float) -> None:
+        """The second input of a fused layer: it meets the first node of the step that gives as many rows, else the
+        last."""
+        own = self.nodes[self.first_node[number] :]
+        node = next((node for node in own if node.outs == rows), own[-1])
+        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows))
+
+    def _sources(self, read: Read, number: int, layer: Layer) -> Iterator[tuple[int, int, int, float]]:
+        """(producer node, source, rows, bytes of an item) of everything a read waits for.
+
+        Where several steps write into one tensor and only a part of it is read, the part is that of the last earlier
+        step whose output has its size.
+        """
+        tensor = self.fused.tensors[read.tensor]
+        earlier = [step for step in tensor.producers if step < number]
+        if not earlier:
+            rows = self.input_rows.setdefault(read.tensor, layer.in_height)
+            yield -1 - read.tensor, len(self.low.rows) + read.tensor, rows, read.elements * self.width
+            return
+        sizes = {step: self.fused.steps[step].output_elements for step in earlier}
+        alike = [step for step in earlier if sizes[step] == read.elements]
+        parts = alike[-1:] if alike and sum(sizes.values()) != read.elements else earlier
+        for step in parts:
+            node = self.ends[step]
+            yield node, step, self.nodes[node].outs, sizes[step] * self.width
+
+
+def _work(layer: Layer, arrives: int) -> tuple[int, int]:
+    """(units of work, rows of outputs) of an item.
+
+    A layer whose only row of outputs takes all rows of inputs (dense after an image, global pool) adds them up as they
+    come.
+    """
+    if layer.out_height == 1 and (layer.kernel_height >= layer.in_height or layer.in_height == 1):
+        return max(1, arrives), 1
+    return layer.out_height, layer.out_height
+
+
+def _edge(
+    layer: Layer, producer: int, source: int, rows: int, size: float, units: int
+) -> tuple[tuple[int, ...], float]:
+    """The edge of a layer's own inputs, and bytes of a row."""
+    windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
+    if not windowed:
+        return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows
+    reach = (layer.kernel_height - 1) * layer.dilation[0]
+    return (
+        producer,
+        kernels.WINDOW,
+        rows,
+        layer.stride[0],
+        reach,
+        layer.dilation[0],
+        layer.padding[0],
+        source,
+    ), size / rows
+
+
+def item_shape(row: Row, batch: int) -> Shape | None:
+    """The loop nest of a step for one item of the batch; None for vector work."""
+    if row.shape is None:
+        return None
+    groups, items, *rest = row.shape.extents
+    if row.kind == "matmul":
+        groups, items = groups // batch, 1
+    return replace(row.shape, extents=(groups, 1 if row.kind != "matmul" else items, *rest))  # type: ignore[arg-type]
+
+
+def build_stages(low: Lowered, fused: Steps) -> Stages:
+    """The pipeline of a network. `fused`: the steps that `low` was made of (`graph.fuse.fuse` with the chip's
+    `vector.fuses`)."""
+    builder = _Builder(low, fused)
+    for number, step in enumerate(fused.steps):
+        builder.add(number, step)
+    flat = [(edge, size, node) for node, built in enumerate(builder.nodes) for edge, size in built.edges]
+    steps = len(low.rows)
+    sources = steps + len(low.tensor_bytes)
+    node_step = np.searchsorted(np.array(builder.first_node), np.arange(len(builder.nodes)), side="right") - 1
+    by_source: list[list[tuple[int, int]]] = [[] for _ in range(sources)]
+    last_reader = np.full(sources, -1, dtype=np.int64)
+    for number, (edge, _, node) in enumerate(flat):
+        if edge[kernels.SOURCE] >= 0:
+            by_source[edge[kernels.SOURCE]].append((number, node))
+            last_reader[edge[kernels.SOURCE]] = node_step[node]
+    last_reader[last_reader < 0] = steps
+    source_bytes = np.array([row.output_bytes for row in low.rows] + list(low.tensor_bytes)) / low.batch
+    origins = len(builder.nodes) + len(low.tensor_bytes)
+    rows_of = np.zeros(origins, dtype=np.int64)
+    by_origin: list[list[tuple[int, int]]] = [[] for _ in range(origins)]
+    for number, (edge, _, node) in enumerate(flat):
+        producer = edge[kernels.PRODUCER]
+        origin = producer if producer >= 0 else len(builder.nodes) - 1 - producer
+        by_origin[origin].append((number, node))
+        rows_of[origin] = edge[kernels.ROWS]
+    return Stages(
+        first_node=np.array(builder.first_node, dtype=np.int64),
+        units=np.array([node.units for node in builder.nodes], dtype=np.int64),
+        outs=np.array([node.outs for node in builder.nodes], dtype=np.int64),
+        first_edge=np.cumsum([0, *(len(node.edges) for node in builder.nodes)], dtype=np.int64),
+        edges=np.array([edge for edge, _, _ in flat], dtype=np.int64).reshape(-1, EDGE),
+        row_bytes=np.array([size for _, size, _ in flat], dtype=np.float64),
+        readers=np.array([pair for pairs in by_source for pair in pairs], dtype=np.int64).reshape(-1, 2),
+        first_reader=np.cumsum([0, *(len(pairs) for pairs in by_source)], dtype=np.int64),
+        source_bytes=source_bytes,
+        last_reader=last_reader,
+        vector_operations=np.array([row.vector_operations / low.batch for row in low.rows]),
+        weight_bytes=np.array([row.weight_bytes for row in low.rows]),
+        fixed_bytes=np.array([row.fixed_bytes / low.batch for row in low.rows]),
+        rows_of=rows_of,
+        takers=np.array([pair for pairs in by_origin for pair in pairs], dtype=np.int64).reshape(-1, 2),
+        first_taker=np.cumsum([0, *(len(pairs) for pairs in by_origin)], dtype=np.int64),
+        start=np.cumsum([0, *(node.units for node in builder.nodes), *rows_of[len(builder.nodes) :]], dtype=np.int64),
+        shapes=tuple(item_shape(row, low.batch) for row in low.rows),
+    )

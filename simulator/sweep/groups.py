@@ -1,0 +1,215 @@
+"""Points in groups that share a network, an array and thus their frontiers; what differs inside a group as columns.
+
+Keys of COLUMNS change numbers of a schedule alone: SRAM size, clock, bandwidth, overhead. Every other key makes a group.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.chip.change import changed_chip
+from simulator.chip.parts import CUSTOM
+from simulator.chip.schema import Architecture, Schedule
+from simulator.cost.quantities import quantities
+from simulator.errors import InputError, OptionError
+from simulator.graph.build import Graph
+from simulator.lower.rows import array_spec, check_batch
+from simulator.schedule.machines import COLUMNS
+from simulator.schedule.pool import Pool
+from simulator.schedule.pools import pool_source
+from simulator.schedule.program import Program, program_of, splits
+from simulator.sweep.design import places
+from simulator.sweep.plan import Plan
+from simulator.sweep.ranges import PARAMETER, Axis, Value
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
+
+MOST_VARIANTS, MOST_GRAPHS = 1024, 64
+"""Groups, and networks of other parameters, that stay built."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What the points of one group share. `fault` says why the group cannot be simulated at all."""
+
+    chip: Architecture
+    graph: Graph | None
+    batch: int
+    precision: str
+    pools: Callable[[int], Pool] | None = None
+    """Where pools come from, if the caller has a source in hand: what it gave stays as long as this variant."""
+    fault: str | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """What is scheduled, whose pools stay as long as what is given here; None where nothing can be simulated in time."""
+        if self.graph is None or self.chip.schedule.placement == "space":
+            return None
+        return program_of(self.chip, self.pools or pool_source(self.graph, self.chip, self.precision), self.batch)
+
+    @property
+    def together(self) -> bool:
+        """Whether all points go through one kernel."""
+        return self._rules.overlap != "network" and self._rules.placement == "time" and not self._split
+
+    @property
+    def ahead(self) -> bool:
+        """Whether points of one SRAM size go through one kernel: weights are fetched ahead across layers."""
+        return self._rules.overlap == "network" and self._rules.placement == "time" and not self._split
+
+    @property
+    def _rules(self) -> Schedule:
+        return self.chip.schedule
+
+    @property
+    def _split(self) -> bool:
+        return splits(self.chip, self.batch)
+
+
+Group = tuple[Variant, npt.NDArray[np.int64], Columns]
+"""What is shared, numbers of its points, its columns."""
+
+
+class Space:
+    """All points of a plan: their values, their groups, and the chip of each group."""
+
+    def __init__(self, plan: Plan, chip: Architecture, network: Callable[[Mapping[str, Value]], Graph]) -> None:
+        """`network` builds the network with the values of `param.` axes. Raises InputError for values that cannot be."""
+        self.plan, self.chip, self._network = plan, chip, network
+        keys = [axis.key for axis in plan.axes]
+        custom = chip.dram is None or chip.dram.part == CUSTOM or "dram.part" in keys
+        # What misses a GPU's cache depends on its size.
+        cached = "array.kind" in keys or chip.is_gpu
+        apart = {"dram.devices"} if custom else set()
+        apart |= {"sram.capacity_mib"} if cached else set()
+        self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
+        self._graphs: dict[tuple[tuple[str, Value], ...], Graph] = {}
+        self._known: dict[tuple[Value, ...], Variant] = {}
+        self.stop = threading.Event()
+        """Set when the run is interrupted: points that are solved one by one end early."""
+        self.begun = False
+        """Whether a point was solved, so that everything is compiled."""
+        self._check()
+
+    def graph(self, values: Mapping[str, Value] | None = None) -> Graph:
+        """The network with these values of its parameters, built once."""
+        given = {key[len(PARAMETER) :]: value for key, value in (values or {}).items() if key.startswith(PARAMETER)}
+        key = tuple(sorted(given.items()))
+        found = self._graphs.get(key)
+        if found is None:
+            while len(self._graphs) >= MOST_GRAPHS:  # sizes without end: the oldest go
+                self._graphs.pop(next(iter(self._graphs)), None)
+            found = self._graphs[key] = self._network(given)
+        return found
+
+    def _check(self) -> None:
+        """Try every value of every axis beside the first values of the others."""
+        first = {axis.key: axis.extremes()[0] for axis in self.plan.axes}
+        if not any(key.startswith(PARAMETER) for key in first):
+            self.graph()  # a fault of the network is none of an axis
+        if self.chip.power_limit_w is not None and "process_nm" not in first:
+            quantities(self.chip)  # nor is a limit on a chip whose energy cannot be told
+        for axis in self.plan.axes:
+            for value in _to_check(axis):
+                label = f"vary {axis.key}={value}"
+                changed = self._variant({**first, axis.key: value}, label)
+                if changed.fault is not None:
+                    what = changed.fault.splitlines()[0]
+                    raise OptionError(what if label in what else f"{label}: {what}")
+
+    @property
+    def first(self) -> Variant:
+        """The group of the first point."""
+        return self.groups(0, 1)[0][0]
+
+    def values(self, low: int, high: int) -> Columns:
+        """Column of each axis for points low..high - 1."""
+        out: Columns = {}
+        for axis, at in zip(self.plan.axes, places(self.plan.design, self.plan.axes, low, high), strict=True):
+            if axis.drawn:
+                out[axis.key] = at.astype(np.int64) if axis.whole else at
+            else:
+                out[axis.key] = _table(axis.values)[at]
+        return out
+
+    def groups(self, low: int, high: int) -> list[Group]:
+        """(what is shared, numbers of its points counted from `low`, its columns) of each group."""
+        columns = self.values(low, high)
+        code = np.zeros(high - low, dtype=np.int64)
+        for axis, shared in zip(self.plan.axes, self._shared, strict=True):
+            if not shared:
+                own = _numbered(columns[axis.key])
+                _, code = np.unique(code * (int(own.max()) + 1) + own, return_inverse=True)
+        order = np.argsort(code, kind="stable")
+        found = []
+        for rows in np.split(order, np.flatnonzero(np.diff(code[order])) + 1):
+            values = {axis.key: columns[axis.key][rows[:1]].tolist()[0] for axis in self.plan.axes}
+            inside = {
+                axis.key: columns[axis.key][rows]
+                for axis, shared in zip(self.plan.axes, self._shared, strict=True)
+                if shared
+            }
+            found.append((self._shared_by(values), rows, inside))
+        return found
+
+    def _shared_by(self, values: Mapping[str, Value]) -> Variant:
+        """The variant of a group, built once; its own chip has the first point's values of the columns."""
+        key = tuple(values[axis.key] for axis, shared in zip(self.plan.axes, self._shared, strict=True) if not shared)
+        found = self._known.get(key)
+        if found is None:
+            while len(self._known) >= MOST_VARIANTS:  # groups without end: the oldest go
+                self._known.pop(next(iter(self._known)), None)
+            self._known[key] = found = self._variant(values, "point")
+        return found
+
+    def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
+        """The variant with these values; a fault of theirs is kept in it."""
+        batch = values.get("batch", self.plan.batch)
+        precision = str(values.get("precision", self.plan.precision))
+        chip = self.chip
+        try:
+            chip = changed_chip(self.chip, {key: values[key] for key in values if _of_chip(key)}, label)
+            graph = self.graph(values)
+            check_batch(graph, batch)  # type: ignore[arg-type]  # checked there
+            array_spec(chip, precision)
+            if chip.power_limit_w is not None:
+                quantities(chip)  # a limit needs the energy of the chip
+        except InputError as error:
+            return Variant(chip, None, 1, precision, fault=str(error))
+        return Variant(chip, graph, int(batch), precision)
+
+
+def _to_check(axis: Axis) -> tuple[Value, ...]:
+    """Values of an axis that are tried one by one; of long ranges every so many, and both ends."""
+    values = axis.extremes()
+    if len(values) <= 256:
+        return values
+    return (*values[:: len(values) // 256], values[-1])
+
+
+def _numbered(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Equal values of a column as equal numbers from 0."""
+    if column.dtype != object:
+        return np.asarray(np.unique(column, return_inverse=True)[1])
+    known: dict[Value, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in column.tolist()], dtype=np.int64)
+
+
+def _table(values: tuple[Value, ...]) -> npt.NDArray[Any]:
+    """Values of an axis as one array: whole numbers, numbers, or text."""
+    if all(isinstance(value, bool) for value in values):
+        return np.array(values, dtype=bool)
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.int64)
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return np.array(values, dtype=np.float64)
+    return np.array(values, dtype=object)
+
+
+def _of_chip(key: str) -> bool:
+    return key not in ("batch", "precision") and not key.startswith(PARAMETER)
