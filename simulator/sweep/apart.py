@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError
 from simulator.schedule.best import best
 from simulator.schedule.plan import Piece, Plan
@@ -20,6 +19,28 @@ Floats = npt.NDArray[np.float64]
 
 NAMES = tuple(dict.fromkeys(ROOFS.values()))
 """Roofs in the order of `schedule.waterfall`."""
+
+
+RATES = (
+    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "peak_tops", "power_w",
+)  # fmt: skip
+"""Fields of a result that a sweep in space takes as they are."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What `simulate` gives for many points, one entry a point.
+
+    The schedule of least latency and that of least period may move different bytes: power is that of the second, so it
+    cannot be worked out anew from the bytes of the first.
+    """
+
+    rates: dict[str, Floats]
+    """By the names of RATES; NaN where a point does not run, or has no power that can be told."""
+    roof: npt.NDArray[np.int64]
+    """Place in NAMES."""
+    faults: list[str]
+    """Why a point does not run, or ""."""
 
 
 @dataclass(frozen=True)
@@ -117,32 +138,19 @@ def _parts(piece: Piece, machine: Machine, has_dram: bool) -> Floats:
     return parts
 
 
-def simulate_apart(variant: Variant, columns: Columns, count: int) -> tuple[Answers, list[str]]:
-    """Points of a chip that places its layers in space, each by `simulate`, and what was wrong with each (or "").
-
-    Times include the host link.
-    """
-    rows, faults = [], []
-    for at in range(count):
+def simulate_apart(variant: Variant, columns: Columns, count: int) -> Simulated:
+    """Points of a chip that places its layers in space, each by `simulate`."""
+    rates = {name: np.full(count, np.nan) for name in RATES}
+    roof, faults = np.zeros(count, dtype=np.int64), [""] * count
+    for at in range(count if variant.graph is not None else 0):
         chip = changed_chip(variant.chip, {key: column[at].item() for key, column in columns.items()})
-        row, fault = _simulated(variant, chip)
-        rows.append(row)
-        faults.append(fault)
-    return _answers(rows), faults
-
-
-def _simulated(variant: Variant, chip: Architecture) -> tuple[_One, str]:
-    if variant.graph is None:
-        return _One(), ""
-    try:
-        found = simulate(variant.graph, chip, variant.batch, variant.precision, gains=False)
-    except InfeasibleError as error:
-        return _One(), str(error)
-    kept = found.load_bytes
-    return (
-        _One(
-            found.latency_s, found.batch / found.throughput_per_s, found.dram_bytes, kept, kept, np.nan, found.dram_bytes,
-            NAMES.index(found.bound_by) if found.bound_by in NAMES else 0, np.nan, np.nan,
-        ),
-        "",
-    )  # fmt: skip
+        try:
+            found = simulate(variant.graph, chip, variant.batch, variant.precision, gains=False)  # type: ignore[arg-type]
+        except InfeasibleError as error:
+            faults[at] = str(error)
+            continue
+        for name, column in rates.items():
+            value = getattr(found, name)
+            column[at] = np.nan if value is None else value
+        roof[at] = NAMES.index(found.bound_by)
+    return Simulated(rates, roof, faults)

@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.assemble import TOLERANCE, compulsory_of, host_seconds
-from simulator.assemble_space import feed_bytes
 from simulator.cost.book import fit
 from simulator.cost.efficiency import RATIOS
 from simulator.cost.power import PowerModel, covered_mm2, powers
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError, ModelError
-from simulator.lowering import lower
 from simulator.pricing import at_rest
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import Machine, infeasible
@@ -88,38 +86,59 @@ def fill(
     if variant.fault is not None or variant.graph is None or variant.pool_of is None:
         block.status[rows], block.reason[rows] = STATUS.index("invalid"), variant.fault
         return
-    machines = machines_of(variant.chip, columns, count)
     if variant.chip.schedule.placement == "space":
-        answers, reasons = simulate_apart(variant, columns, count)
-        pool, host_s = None, 0.0
-    else:
-        pool = variant.pool_of(variant.batch)
-        host_s = host_seconds(variant.chip, pool.low) if variant.chip.dram is not None else 0.0
-        answers, reasons = _solved(variant, machines, pool, host_s, stop), None
+        _fill_space(block, rows, variant, columns, cost)
+        return
+    machines = machines_of(variant.chip, columns, count)
+    pool = variant.pool_of(variant.batch)
+    host_s = host_seconds(variant.chip, pool.low) if variant.chip.dram is not None else 0.0
+    answers = _solved(variant, machines, pool, host_s, stop)
     runs = np.isfinite(answers.cold_s) & np.isfinite(answers.steady_s)
-    limited = _Limited.of(variant, answers, columns, pool) if pool is not None else None
+    limited = _Limited.of(variant, answers, columns, pool)
     if limited is not None:
         runs &= limited.static_w < limited.limit_w
     if not runs.all():
         without = np.flatnonzero(~runs)
         block.status[rows[without]] = STATUS.index("infeasible")
-        block.reason[rows[without]] = (
-            [reasons[at] for at in without]
-            if reasons
-            else _reasons(variant, pool, machines.capacity_bytes[without], limited, without)
-        )
+        block.reason[rows[without]] = _reasons(variant, pool, machines.capacity_bytes[without], limited, without)
     found = _rates(variant, answers, columns, machines, pool, host_s, limited, runs)
+    roof = answers.roof
+    if limited is not None:
+        without_limit = np.where(runs, np.maximum(answers.steady_s, host_s), 0.0)
+        more_s = np.where(runs, found["_period_s"], 0.0) - without_limit
+        roof = np.where(more_s > answers.roof_s, NAMES.index("power"), roof)
+    _put(block, rows, variant, columns, found, runs, roof, cost)
+
+
+def _fill_space(block: Block, rows: npt.NDArray[np.int64], variant: Variant, columns: Columns, cost: bool) -> None:
+    """Evaluate the points of a group placed in space: each is a result, whose rates and power stand as they are."""
+    ran = simulate_apart(variant, columns, len(rows))
+    found = dict(ran.rates)
+    found["_tops"] = found.pop("peak_tops")
+    runs = np.isfinite(found["latency_s"])
+    without = np.flatnonzero(~runs)
+    block.status[rows[without]] = STATUS.index("infeasible")
+    block.reason[rows[without]] = [ran.faults[at] for at in without]
+    _put(block, rows, variant, columns, found, runs, ran.roof, cost)
+
+
+def _put(
+    block: Block,
+    rows: npt.NDArray[np.int64],
+    variant: Variant,
+    columns: Columns,
+    found: dict[str, Floats],
+    runs: npt.NDArray[np.bool_],
+    roof: npt.NDArray[np.int64],
+    cost: bool,
+) -> None:
+    """Write a group to its rows, with cost and what follows from it where wanted."""
     if cost:
         with np.errstate(invalid="ignore"):  # what does not run takes for ever
             _economics(block, rows, variant, columns, found, runs)
     for name in NUMBERS:
         if name in found:
             block.numbers[name][rows] = np.where(runs, found[name], np.nan)
-    roof = answers.roof
-    if limited is not None:
-        without_limit = np.where(runs, np.maximum(answers.steady_s, host_s), 0.0)
-        more_s = np.where(runs, found["_period_s"], 0.0) - without_limit
-        roof = np.where(more_s > answers.roof_s, NAMES.index("power"), roof)
     block.roof[rows] = np.where(runs, roof, -1)
 
 
@@ -170,14 +189,12 @@ def _solved(variant: Variant, machines: Machines, pool: Pool, host_s: float, sto
 
 def _reasons(
     variant: Variant,
-    pool: Pool | None,
+    pool: Pool,
     capacities: Floats,
     limited: _Limited | None,
     without: npt.NDArray[np.int64],
 ) -> list[str]:
     """Why points with these capacities, numbers `without` of the group, do not run."""
-    if pool is None:
-        return ["" for _ in capacities]
     if limited is not None and (limited.static_w >= limited.limit_w).any():
         drawn = limited.static_w[without].tolist()
         fits = [at_rest(variant.chip.name, limited.limit_w, own) if own >= limited.limit_w else "" for own in drawn]
@@ -196,24 +213,22 @@ def _rates(
     answers: Answers,
     columns: Columns,
     machines: Machines,
-    pool: Pool | None,
+    pool: Pool,
     host_s: float,
     limited: _Limited | None,
     runs: npt.NDArray[np.bool_],
 ) -> dict[str, Floats]:
     """Rates and shares of a group, by the arithmetic of `assemble`; also what cost and power need (names with _)."""
     chip, count = variant.chip, len(runs)
-    low = pool.low if pool is not None else lower(variant.graph, chip, variant.batch, variant.precision)  # type: ignore[arg-type]
+    low = pool.low
     clock_hz = clock_of(chip, columns, count)
     units = chip.macs * low.spec.rate
     executed = sum(row.macs_executed for row in low.rows)
-    wait_s = 0.0 if pool is None else host_s + chip.call_s  # placed in space, the latency has it
-    period_s, latency_s = np.maximum(answers.steady_s, host_s), answers.cold_s + wait_s
+    period_s, latency_s = np.maximum(answers.steady_s, host_s), answers.cold_s + (host_s + chip.call_s)
     if limited is not None:
         period_s, latency_s = np.maximum(period_s, limited.steady_s), np.maximum(latency_s, limited.cold_s)
     compute_s = executed / units / clock_hz
     share = compute_s / period_s
-    feed = answers.feed_bytes if pool is not None else np.full(count, feed_bytes(low))
     found = {
         "throughput_per_s": low.batch / period_s,
         "latency_s": latency_s,
@@ -223,15 +238,14 @@ def _rates(
         "load_bytes": answers.kept_bytes,
         "_period_s": period_s,
         "_charged": np.full(count, low.macs_charged),
-        "_feed": feed,
+        "_feed": answers.feed_bytes,
         "_outer": answers.steady_outer_bytes,
         "_tops": chip.macs * low.spec.rate * clock_hz * OPERATIONS_PER_MAC / 1e12,
     }
     _check(variant, share[runs])
-    if pool is not None:
-        least = (compulsory_of(pool, low) - answers.kept_bytes) * machines.byte_s * (1.0 - TOLERANCE)
-        if (answers.steady_s[runs] < least[runs]).any():
-            raise ModelError(f"{low.network}: a point is below the memory bound")
+    least = (compulsory_of(pool, low) - answers.kept_bytes) * machines.byte_s * (1.0 - TOLERANCE)
+    if (answers.steady_s[runs] < least[runs]).any():
+        raise ModelError(f"{low.network}: a point is below the memory bound")
     return found
 
 
@@ -263,11 +277,12 @@ def _economics(
         _no_cost(block, rows, runs, f"no cost: {error}")
         return
     power = _cost(block, rows, chip, q, columns, found, runs)
-    run = power.energy(
-        variant.precision, found["_charged"], found["_feed"] + found["_outer"], found["_feed"], found["_outer"],
-        found["_period_s"],
-    )  # fmt: skip
-    found["power_w"] = run.average_w
+    if "power_w" not in found:
+        run = power.energy(
+            variant.precision, found["_charged"], found["_feed"] + found["_outer"], found["_feed"], found["_outer"],
+            found["_period_s"],
+        )  # fmt: skip
+        found["power_w"] = run.average_w
     for name, below in (("usd", "bill_usd"), ("mm2", "area_mm2"), ("w", "power_w")):
         if below in found:
             found[f"throughput_per_{name}"] = rate / found[below]
