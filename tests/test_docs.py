@@ -38,6 +38,24 @@ def commands(page):
                     yield line, int(expected[1]) if expected else 0
 
 
+def arguments_of(line):
+    """What a shown command gives to `rooftile`; None where it is a script that only has to be there."""
+    words = shlex.split(line, comments=True)
+    if words[0] == "rooftile":
+        return words[1:]
+    if words[0] == "./scripts/run":
+        return words[1:] or FIRST_RUN
+    assert (CLONE / words[0]).stat().st_mode & 0o100, f"{words[0]}: must be executable"
+    return None
+
+
+def make_files(page, folder):
+    """Write the files that a page shows."""
+    for _, text in blocks(page):
+        if match := FILE.match(text):
+            (folder / match[1]).write_text(text, encoding="utf-8")
+
+
 def names(pages):
     return [page.relative_to(CLONE).as_posix() for page in pages]
 
@@ -45,17 +63,10 @@ def names(pages):
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_examples(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for _, text in blocks(page):
-        if match := FILE.match(text):
-            (tmp_path / match[1]).write_text(text, encoding="utf-8")
+    make_files(page, tmp_path)
     for line, code in commands(page):
-        words = shlex.split(line, comments=True)
-        if words[0] == "rooftile":
-            arguments = words[1:]
-        elif words[0] == "./scripts/run":
-            arguments = words[1:] or FIRST_RUN
-        else:
-            assert (CLONE / words[0]).stat().st_mode & 0o100, f"{words[0]}: must be executable"
+        arguments = arguments_of(line)
+        if arguments is None:
             continue
         got = main(arguments)
         err = capsys.readouterr().err

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import statistics
 from pathlib import Path
 
@@ -37,16 +38,38 @@ def test_the_page_is_up_to_date(found):
 def test_the_readme_says_what_the_page_says(found):
     readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
     every, unseen = (
-        summary(found.summaries, group) for group in ("all measured", "measured, nothing fitted on the chip")
+        summary(found.summaries, group) for group in ("all measured", "measured, no constant fitted on the chip")
     )
     chips = {point.chip for point in found.points if point.group.startswith("measured")}
     for text in (
         f"{every.count} measured figures of {len(chips)} chips",
         f"median error {100 * every.median:.1f} %, nine in ten within {100 * every.ninetieth:.1f} %",
         f"rank correlation {every.spearman:.3f}.",
-        f"the median is {100 * unseen.median:.1f} %.",
+        f"the median is {100 * unseen.median:.1f} %;",
     ):
         assert text in readme
+
+
+def test_the_independent_test_stands_before_what_was_fitted(found):
+    text = book()["independent"]
+    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    every = summary(found.summaries, "all measured")
+    for page, fitted in (
+        (readme, f"{every.count} measured figures"),
+        (validation_page(found, "validation.svg"), "the median absolute error"),
+    ):
+        assert page.count(text) == 1
+        assert page.index(text) < page.index(fitted)
+
+
+def test_the_page_names_the_chips_whose_facts_came_late(found):
+    page = validation_page(found, "validation.svg")
+    (line,) = (line for line in page.splitlines() if "not blind:" in line)
+    chips = {word for name in book()["settled_late"] for word in re.findall(r"\b\w+\b", name)} & set(library())
+    assert chips == {
+        "a10", "bm1684x", "ncore", "nnpi_1100", "rk3568", "rk3588_core", "tpu_v3",
+    }  # fmt: skip
+    assert all(chip in line for chip in chips)
 
 
 def test_claims_are_doubted_beyond_what_nine_in_ten_figures_stay_within(found):

@@ -156,17 +156,18 @@ def _bar() -> "Iterator[Progress]":
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (
-        BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f} points"),
+        BarColumn(), TextColumn("{task.fields[done]}"),
         TextColumn("{task.fields[rate]} points/s"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("points", total=None, rate="...")
+        task = bar.add_task("points", total=None, done="...", rate="...")  # drawn before it is known how many there are
 
         def update(done: int, points: int) -> None:
             nonlocal first
             first = done if first < 0 else first
             rate = (done - first) / max(time.monotonic() - begin, 1e-9)
-            bar.update(task, completed=done, total=points, rate=f"{rate:,.0f}")
+            there = f"{done:,} of {points:,} points"
+            bar.update(task, completed=done, total=points, done=there, rate=f"{rate:,.0f}")
 
         yield update
 

@@ -60,11 +60,16 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         "<!-- Written by `rooftile validate --page docs/validation.md`; a test fails when it is out of date. -->",
         "",
-        "Every published figure whose chip has an array and whose network is bundled, against the prediction. Nothing is",
-        "scaled for a chip or a network: the constants that were fitted are listed below with their rows, and what is wrong is",
-        f"printed as wrong. Of the rows `{measured.group}`, the median absolute error is {fmt.share(measured.median)}, nine"
-        f" in ten are within {fmt.share(measured.ninetieth)},",
-        f"and the worst is {_signed(measured.worst)}.",
+        f"**{book()['independent']}**",
+        "",
+        "Below is every published figure whose chip has an array and whose network is bundled, against the prediction. They are",
+        "closer than the independent ones, because the model was made with them in view: constants were fitted on some, which",
+        "are listed with their rows, and what is wrong is printed as wrong. Of the rows"
+        f" `{measured.group}`, fitted ones among them,",
+        f"the median absolute error is {fmt.share(measured.median)}, nine in ten are within {fmt.share(measured.ninetieth)},"
+        f" and the worst is {_signed(measured.worst)}.",
+        "",
+        _settled_late(),
         "",
         f"![predicted against published throughput]({picture})",
         "",
@@ -113,11 +118,20 @@ def validation_page(found: Validation, picture: str) -> str:
     return "\n".join([*lines, *_explanations(found)]) + "\n"
 
 
+def _settled_late() -> str:
+    """Which chips' rows are not blind although no constant was fitted on them."""
+    facts = "; ".join(f"of {chip} {fact}" for chip, fact in book()["settled_late"].items())
+    return (
+        "Facts of a chip that were changed after its measurements were known count as fitted, and the rows of such a chip are"
+        f" not blind: {facts}."
+    )
+
+
 def _explanations(found: Validation) -> list[str]:
     """What was fitted, what is known about the misses, and what is left out."""
     lines = ["## What was fitted, and on what", ""]
     lines += [f"- {one['name']}: {one['value']}. Fitted on: {one['fitted_on']}." for one in book()["constants"]]
-    lines += ["", "No chip file holds a number that was fitted. The chips on whose figures these were:", ""]
+    lines += ["", "The chips on whose figures these were:", ""]
     lines += [f"- {chip}: {text}." for chip, text in book()["fitted"].items()]
     lines += [
         "",

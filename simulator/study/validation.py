@@ -329,7 +329,7 @@ def _summaries(points: Sequence[Point], value: Callable[[Point], float]) -> tupl
     seen = [p for p in points if p.group.startswith("measured")]
     chosen += [("measured, GPUs", [p for p in seen if p.gpu])]
     chosen += [("measured, dedicated accelerators", [p for p in seen if not p.gpu])]
-    chosen += [("all measured", seen), ("measured, nothing fitted on the chip", [p for p in seen if not p.fitted])]
+    chosen += [("all measured", seen), ("measured, no constant fitted on the chip", [p for p in seen if not p.fitted])]
     return tuple(_summary(name, rows, value) for name, rows in chosen if rows)
 
 

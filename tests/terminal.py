@@ -1,0 +1,50 @@
+"""Commands on a pseudo-terminal, as a person at a keyboard runs them."""
+
+import errno
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+ROWS, COLUMNS = 24, 80
+
+
+def on_terminal(arguments, folder, *, colour=True, program=("-m", "simulator")):
+    """(exit code, everything printed) of a command whose three streams are one terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, *program, *arguments], cwd=folder, env=_environment(colour),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    printed = bytearray()
+    try:
+        while data := _read(ours):
+            printed += data
+        return process.wait(), printed.decode("utf-8", "replace")
+    finally:
+        os.close(ours)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _environment(colour):
+    """The variables of a terminal: nothing else decides on width and colour."""
+    own = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+    kept = {name: value for name, value in os.environ.items() if name not in own}
+    return {**kept, "TERM": "xterm-256color"} | ({} if colour else {"NO_COLOR": "1"})
+
+
+def _read(terminal):
+    """What was printed next; nothing once the last process has closed the terminal, which Linux calls an error."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
