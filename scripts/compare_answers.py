@@ -95,7 +95,7 @@ def compared(options: argparse.Namespace) -> int:
     if not old.questions:
         raise RuntimeError("no question matches")
     python = interpreter(options.checkout)
-    with tempfile.TemporaryDirectory(prefix="answers-") as folder:
+    with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
         new = ask(Side("checkout", options.checkout, python, Path(folder)), old.questions, options.jobs, old.seconds)
     if old.head["versions"] != new.head["versions"]:
         print(f"other versions: {old.head['versions']} and {new.head['versions']}", file=sys.stderr)
@@ -124,7 +124,7 @@ def listed(asked: Sequence[dict[str, Any]]) -> int:
 def answers_of_commit(options: argparse.Namespace) -> Answers:
     """Answers of a commit, from its files in a temporary folder."""
     commit = git(options.checkout, "rev-parse", "--verify", f"{options.against}^{{commit}}").decode().strip()
-    with tempfile.TemporaryDirectory(prefix="answers-") as folder:
+    with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
         root, cache = Path(folder, commit[:12]), Path(folder, "cache")
         cache.mkdir()
         with tarfile.open(fileobj=io.BytesIO(git(options.checkout, "archive", commit))) as archive:

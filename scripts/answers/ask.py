@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,9 +78,10 @@ class Worker:
     """One process that answers; started anew where a question ended it."""
 
     def __init__(self, side: Side, log: Path) -> None:
-        self._side, self._log, self._process = side, log, None
+        self._side, self._log = side, log
         self.hello: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Start the process. Raises RuntimeError where it does not begin, or has another `simulator` than it should."""
@@ -100,11 +102,13 @@ class Worker:
 
     def ask(self, question: Mapping[str, Any]) -> tuple[float, str, float]:
         """(Seconds, answer as JSON, core seconds). What ends the process, or does not end, is an error."""
+        if self._stopped:
+            raise RuntimeError("stopped")
         if self._process is None:
             self.start()
         process, began, late = self._process, time.perf_counter(), threading.Event()
         assert process is not None
-        timer = threading.Timer(PATIENCE_S, lambda: (late.set(), process.kill()))
+        timer = threading.Timer(PATIENCE_S, lambda: (late.set(), self._end(process)))
         timer.daemon = True
         timer.start()
         try:
@@ -127,9 +131,19 @@ class Worker:
         return lines[-1] if lines else "without a word"
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        """End the process and those that it has started; it is not started again."""
+        self._stopped = True
+        process = self._process  # the thread that asks may let go of it meanwhile
+        if process is not None:
+            self._end(process)
+
+    @staticmethod
+    def _end(process: "subprocess.Popen[str]") -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # its session is its own
+        except ProcessLookupError:
+            process.kill()
+        process.wait()
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:
@@ -146,7 +160,7 @@ def ask(side: Side, asked: Sequence[dict[str, Any]], jobs: int, expected: Mappin
         todo.put(batch)
     progress = Progress(side.name, asked, expected or {})
     failed: list[BaseException] = []
-    with tempfile.TemporaryDirectory(prefix="answers-") as folder:
+    with tempfile.TemporaryDirectory(prefix="answers-", ignore_cleanup_errors=True) as folder:
         workers = [Worker(side, Path(folder, f"log{number}")) for number in range(jobs)]
         try:
             workers[0].start()
