@@ -4,6 +4,7 @@ Prints one line a fault and exits 1 if there is any. Run from the root of the cl
 """
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import TypeGuard
 
 FILE_LINES = 450
 FUNCTION_LINES = 80
+
+KERNELS = "simulator.kernels"
 
 # A path of somebody's machine in a tracked file; the address of a web page has no such beginning.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:home|root|work|opt|Users)/\w")
@@ -28,6 +31,7 @@ def main() -> int:
     files = [Path(name) for name in tracked if name and Path(name).is_file()]
     faults = [fault for path in files if path.suffix == ".py" for fault in python_faults(path)]
     faults += [fault for path in files for fault in reference_faults(path, files)]
+    faults += circle_faults([path for path in files if is_kernel_file(path)])
     faults += floor_faults()
     for fault in faults:
         print(fault)
@@ -49,8 +53,14 @@ def python_faults(path: Path) -> Iterator[str]:
             yield f"{path}:{node.lineno}: assert: raise an exception instead, python -O drops asserts"
         if in_package and path.parts[1] not in ("cli", "web") and is_call_of(node, "print"):
             yield f"{path}:{node.lineno}: print: only the command prints"
-    if path.parts[:2] == ("simulator", "kernels") and path.name not in ("jit.py", "__init__.py"):
+    if is_kernel_file(path):
         yield from kernel_faults(path, tree)
+
+
+def is_kernel_file(path: Path) -> bool:
+    """Tell whether a file holds kernels."""
+    in_room = path.parts[:2] == ("simulator", "kernels") and path.suffix == ".py"
+    return in_room and path.name not in ("jit.py", "__init__.py")
 
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -67,7 +77,9 @@ def is_call_of(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
 
 
 def kernel_faults(path: Path, tree: ast.Module) -> Iterator[str]:
-    """Check a file of kernels: one decorator, no threads of numba's own, no loose arithmetic, no calls across files."""
+    """Check a file of kernels: its place, one decorator, no threads of numba's own, no loose arithmetic, no calls elsewhere."""
+    if len(path.parts) != 3:
+        yield f"{path}: must stand in simulator/kernels itself, whose files void the compiled kernels"
     for node in ast.walk(tree):
         if (isinstance(node, ast.Name) and node.id == "prange") or (
             isinstance(node, ast.Attribute) and node.attr == "prange"
@@ -79,14 +91,38 @@ def kernel_faults(path: Path, tree: ast.Module) -> Iterator[str]:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             if any(name.split(".")[0] == "numba" for name in names):
                 yield f"{path}:{node.lineno}: numba: only jit.py imports it, kernels use @kernel"
-            ours = names[0].startswith("simulator.") or (isinstance(node, ast.ImportFrom) and node.level > 0)
-            # numba's disk cache does not notice an edit in another file.
-            if ours and names[0].split(".")[-1] != "jit":
-                yield f"{path}:{node.lineno}: {names[0]}: a kernel calls only its own file"
+            # Compiled kernels are void after an edit in this folder, not after one elsewhere.
+            for name in our_imports(node):
+                if not name.startswith(f"{KERNELS}."):
+                    yield f"{path}:{node.lineno}: {name}: a kernel file imports only from simulator/kernels"
         if isinstance(node, ast.FunctionDef):
             for decorator in node.decorator_list:
                 if not (isinstance(decorator, ast.Name) and decorator.id == "kernel"):
                     yield f"{path}:{node.lineno}: {node.name}: must be decorated with @kernel alone"
+
+
+def our_imports(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+    """Name the modules of the package that an import in a file of kernels is of, from its root."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    else:
+        base = (KERNELS.split(".")[: 3 - node.level] if node.level else []) + ([node.module] if node.module else [])
+        names = [".".join(base)]
+        if names[0] in ("simulator", KERNELS):  # what is imported are modules themselves
+            names = [f"{names[0]}.{alias.name}" for alias in node.names]
+    yield from (name for name in names if name.split(".")[0] in ("simulator", "workloads"))
+
+
+def circle_faults(files: list[Path]) -> Iterator[str]:
+    """Check that files of kernels import each other in no circle."""
+    needs = {}
+    for path in files:
+        imports = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, (ast.Import, ast.ImportFrom))]
+        needs[f"{KERNELS}.{path.stem}"] = {name for node in imports for name in our_imports(node)}
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        yield f"{KERNELS}: imports in a circle: {' -> '.join(error.args[1])}"
 
 
 def reference_faults(path: Path, files: list[Path]) -> Iterator[str]:

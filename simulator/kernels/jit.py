@@ -1,96 +1,172 @@
-"""The one decorator of the kernels: numba's disk cache where it can be written, no cache where it cannot.
+"""The one decorator of the kernels, and their cache on disk, which any change of any file of this folder voids.
 
-numba decides at decoration where a cache file may go and raises RuntimeError when no place is writable
-(read-only site-packages and no home, as in many containers): that must not stop the program.
+A kernel may call kernels of other files here: the compiler links and inlines them, a loop over a formula of another file is as
+fast as with the formula in it. numba's own cache does not see an edit in a file that a function only calls into, so ours
+has another stamp: what all files of the folder hold, the flags, and the compiler's version. It uses parts of numba that are
+promised to nobody; with a numba that has others, or without a writable place (read-only site-packages and no home, as in
+many containers), kernels are compiled anew in each process.
 """
 
 import functools
+import hashlib
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import caching, config
+from numba.misc.appdirs import AppDirs
 
+FOLDER = Path(__file__).parent
 
-def _probe(x):
-    return x
+# Kernels run without the interpreter lock and divide as IEEE says (1/0 is infinite). They make no arrays, so numba need not
+# count references to them (`_nrt`): counting is atomic, and costs more than many a short loop, most of all where threads share
+# the arrays of a pool.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+# What numba reads of the environment that changes the code, beyond the processor, which it heeds itself.
+SETTINGS = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
 
 
 @functools.cache
-def cache_works() -> bool:
-    """Whether numba finds a writable place for this package's cache: beside the file, NUMBA_CACHE_DIR, or the user's."""
+def stamp() -> tuple[str, ...]:
+    """What the code of any kernel depends on, but its types and the processor: if it differs, so may the code.
+
+    Taken once, when the first kernel is made: a file edited under a running process must not give its new stamp to the old code.
+    Raises OSError where there are no sources to read.
+    """
+    names = sorted(name for name in os.listdir(FOLDER) if name.endswith(".py") and not name.startswith("."))
+    if Path(__file__).name not in names:
+        raise FileNotFoundError(f"{FOLDER}: must hold the sources of its modules, got {names}")
+    sources = hashlib.sha256()
+    for name in names:
+        text = (FOLDER / name).read_bytes()
+        sources.update(f"{name} {len(text)} ".encode() + text)
+    settings = [f"{name}={getattr(config, name, None)}" for name in SETTINGS]
+    return (sources.hexdigest(), numba.__version__, repr(sorted(OPTIONS.items())), *settings)
+
+
+def _places() -> Iterator[Path]:
+    """Where numba would look for a place: NUMBA_CACHE_DIR, beside the files, the user's folder."""
+    own = caching._CacheLocator.get_suitable_cache_subpath(str(FOLDER / "jit.py"))
+    if chosen := getattr(config, "CACHE_DIR", ""):
+        yield Path(chosen) / own
+    yield FOLDER / "__pycache__"
+    yield Path(AppDirs(appname="numba", appauthor=False).user_cache_dir) / own
+
+
+def _is_writable(place: Path) -> bool:
+    """Make the folder; whether a file can be made in it."""
     try:
-        numba.njit(cache=True)(_probe)
-    except RuntimeError:
-        if not getattr(config, "DISABLE_JIT", False):
-            sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
+        place.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError:
         return False
     return True
 
 
-class _Files:
-    """numba's cache on disk for one kernel: looked for when the kernel is first called, and read without further ado.
+def _found_place() -> Path | None:
+    """Take the stamp and look for a writable place; None where the one or the other is not to be had."""
+    needed = ("_CacheLocator", "CompileResultCacheImpl", "FunctionCache")
+    if not all(hasattr(caching, name) for name in needed) or not hasattr(caching.FunctionCache, "_load_overload"):
+        return None
+    try:
+        stamp()
+    except OSError:
+        return None
+    return next((place for place in _places() if _is_writable(place)), None)
 
-    numba itself looks for its place when a kernel is decorated, and before it reads a first one sets up all that compiling
-    needs, for the sake of types that others may have added: together a third of a second of every process, when most kernels
-    are not called and ours know numbers, arrays and tuples alone. A kernel that must be compiled sets it up then.
+
+@functools.cache
+def cache_place() -> Path | None:
+    """The folder of compiled kernels; None, said once on stderr, where there can be none."""
+    place = _found_place()
+    if place is None:
+        sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
+    return place
+
+
+def cache_works() -> bool:
+    """Whether compiled kernels can be kept on disk."""
+    return not getattr(config, "DISABLE_JIT", False) and cache_place() is not None
+
+
+@functools.cache
+def _cache_class() -> Any:
+    """The class of the caches: numba's, but for place, stamp and what is done before the first load.
+
+    Made late, because its bases may be missing; instances of it replace the caches of our own functions alone.
     """
+    place, taken = str(cache_place()), stamp()
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    class Locator(caching._CacheLocator):
+        """Where the files of a kernel are, and what they depend on."""
 
-    @functools.cached_property
-    def _numbas(self) -> Any:
-        return caching.FunctionCache(self._function)
+        def __init__(self, py_file: str) -> None:
+            self._py_file = py_file  # numba names it in warnings
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The kernel compiled for these types, or None where it is not in the cache."""
-        with self._numbas._guard_against_spurious_io_errors():
-            return self._numbas._load_overload(sig, target_context)
+        def get_cache_path(self) -> str:
+            return place
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._numbas, name)
+        def get_source_stamp(self) -> tuple[str, ...]:
+            return taken
+
+        def get_disambiguator(self) -> str:
+            # numba: the line, so that each edit leaves files behind. Kernels have names of their own.
+            return "kernel"
+
+    class Implementation(caching.CompileResultCacheImpl):
+        """How code becomes bytes. The stamp goes with them, too: two processes may write the files of a kernel at a time."""
+
+        def __init__(self, function: Any) -> None:
+            code = function.__code__
+            self._lineno, self._locator = code.co_firstlineno, Locator(code.co_filename)
+            name = f"{Path(code.co_filename).stem}.{function.__qualname__}"
+            self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
+
+        def reduce(self, data: Any) -> Any:
+            return taken, super().reduce(data)
+
+        def rebuild(self, target_context: Any, reduced_data: Any) -> Any:
+            written, data = reduced_data
+            return super().rebuild(target_context, data) if written == taken else None
+
+    class Files(caching.FunctionCache):
+        """The cache of one kernel, read without further ado.
+
+        numba, before it reads a first one, sets up all that compiling needs, for the sake of types that others may have
+        added: a third of a second of every process, when most kernels are not called and ours know numbers, arrays and
+        tuples alone. A kernel that must be compiled sets it up then.
+        """
+
+        _impl_class = Implementation
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
+
+        def is_filled(self) -> bool:
+            """Whether code of this stamp is there, for any types."""
+            return bool(self._cache_file._load_index())
+
+    return Files
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` lazily: cached where possible, without the interpreter lock, IEEE division (1/0 is infinite).
-
-    Kernels make no arrays, so numba need not count references to them (`_nrt`): counting is atomic, and costs more than many a
-    short loop, most of all where threads share the arrays of a pool.
-    """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-    made = numba.njit(**options)(function)
-    if not cache_works() or getattr(config, "DISABLE_JIT", False):
-        return made
-    if not _knows_numba(made):
-        return numba.njit(cache=True, **options)(function)
-    made._cache = _Files(function)  # where `cache=True` puts numba's own
+    """Compile `function` at its first call, or load it: see OPTIONS for the flags, and the module for the cache."""
+    made = numba.njit(**OPTIONS)(function)
+    if cache_works():
+        made._cache = _cache_class()(function)  # where `cache=True` puts numba's own
     return made
 
 
-def _knows_numba(made: Any) -> bool:
-    """Whether this numba has what `_Files` relies on, which it promises to nobody; else its own way does, only slower."""
-    inner = getattr(caching, "FunctionCache", None)
-    return (
-        hasattr(made, "_cache")
-        and hasattr(inner, "_load_overload")
-        and hasattr(inner, "_guard_against_spurious_io_errors")
-    )
-
-
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:
-    """Whether any of the kernels has no entry in numba's disk cache, so that its first call will compile. Cheap."""
+    """Whether any of the kernels is not on disk, so that its first call will compile. Cheap."""
     if getattr(config, "DISABLE_JIT", False) or os.environ.get("ROOFTILE_QUIET"):
         return False
-    for dispatcher in dispatchers:
-        stats = getattr(dispatcher, "stats", None)
-        place = getattr(stats, "cache_path", None)
-        if place is None:
-            return True
-        name = f"{dispatcher.py_func.__module__.rsplit('.', 1)[-1]}.{dispatcher.py_func.__qualname__}-"
-        if not Path(place).is_dir() or not any(f.startswith(name) for f in os.listdir(place)):
-            return True
-    return False
+    if not cache_works():
+        return True
+    return not all(dispatcher._cache.is_filled() for dispatcher in dispatchers)
