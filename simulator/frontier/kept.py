@@ -4,9 +4,11 @@ import time
 
 from simulator import cache
 from simulator.frontier import sm as blocks
-from simulator.frontier.grid.search import Frontier, Shape, Tables, build_tables, frontier
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.frontier.grid.candidates import Tables, build_tables
+from simulator.frontier.grid.search import Frontier, frontier
 from simulator.kept import Kept
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 WORTH_KEEPING_S = 0.005
 """A frontier that takes less to build is not written to disk: reading it would hardly be faster. [s]"""

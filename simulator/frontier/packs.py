@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator import cache
-from simulator.frontier.grid.search import Frontier, Shape, Stack, stack
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.frontier.grid.points import Stack, stack
+from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import frontiers
 from simulator.kernels import stairs as kernels
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -8,9 +8,10 @@ import functools
 
 import numpy as np
 
-from simulator.frontier.grid.candidates import Floats, Ints, Shape
+from simulator.frontier.grid.candidates import Floats, Ints
 from simulator.frontier.grid.search import WEIGHTS, Frontier
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,

@@ -324,9 +324,10 @@ def note(p, mode, span, ends, modes, cutting, chip, exact, writing):
 @kernel
 def mark_wanted(count, limits, bounds, modes, cutting, chip, exact):
     """Mark the lists that any of `count` points needs (see `visit`); a point with a limit of 0 needs none."""
+    writing = count < 0  # a constant written out would compile everything anew for it
     for p in range(count):
         if limits[p] > 0.0:
-            visit(p, limits[p], bounds, modes, cutting, chip, exact, False)
+            visit(p, limits[p], bounds, modes, cutting, chip, exact, writing)
 
 
 @kernel
@@ -371,16 +372,17 @@ def best_ways(count, limits, bounds, modes, cutting, chip, exact, scratch, out):
     segments all end in outer memory and hold no weights counts before others that are as fast.
     """
     value, came, other = scratch
+    writing = count > 0
     table, (found, pieces, chosen) = exact.table, out
     for p in range(count):
         if not limits[p] > 0.0:
             continue
         table[:] = math.inf
-        visit(p, limits[p], bounds, modes, cutting, chip, exact, True)
-        plain, time = over_cuts(table, True, value, came, chosen[p])
+        visit(p, limits[p], bounds, modes, cutting, chip, exact, writing)
+        plain, time = over_cuts(table, writing, value, came, chosen[p])
         if time < limits[p]:
             found[p], pieces[p] = time, plain
-        many, time = over_cuts(table, False, value, came, other)
+        many, time = over_cuts(table, not writing, value, came, other)
         if time < min(found[p], limits[p]):
             found[p], pieces[p] = time, many
             for piece in range(many):

@@ -17,7 +17,8 @@ from simulator.chip.schema import Architecture, Schedule
 from simulator.cost.quantities import quantities
 from simulator.errors import InputError, OptionError
 from simulator.graph.build import Graph
-from simulator.lower.rows import array_spec, check_batch
+from simulator.lower.array import array_spec
+from simulator.lower.rows import check_batch
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from simulator.errors import OptionError
 from simulator.frontier.grid.folds import fold_costs, set_loads, stream, unit_channels
-from simulator.frontier.grid.unrolling import ArraySpec, Unrollings, unrollings
+from simulator.frontier.grid.unrolling import Unrollings, unrollings
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tables as tables
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -26,44 +28,6 @@ TILE_LOOPS = "gnkcpq"
 MOST_TILES = 1 << 17
 MOST_BATCH = 16
 """Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """All of a layer that its tilings depend on, batch included.
-
-    extents: G N K C P Q R S. Widths in bytes per element; `out_width` per output of the loop nest, which a fused
-    pool makes smaller than one element's; `acc_width` of an unfinished output.
-    """
-
-    extents: tuple[int, int, int, int, int, int, int, int]
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    """Above and left; below and right follow from the plane."""
-    plane: tuple[int, int] = (1, 1)
-    in_width: float = 1.0
-    weight_width: float = 1.0
-    out_width: float = 1.0
-    acc_width: float = 4.0
-    steps: int = 1
-    """Parts of the groups that run one after another, with the same weights: the groups of one step are G / steps."""
-    holds_weights: bool = False
-    """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
-
-    context: int = 0
-    """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
-
-    @property
-    def step_extents(self) -> tuple[int, ...]:
-        """G N K C P Q R S of one step: what can run side by side."""
-        return (self.extents[0] // self.steps, *self.extents[1:])
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the loop nest, and of the second product where there is one."""
-        product = math.prod(self.extents)
-        return product + product // self.extents[3] * self.context
 
 
 @dataclass(frozen=True)

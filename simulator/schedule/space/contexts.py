@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from simulator.errors import InfeasibleError, ModelError
 from simulator.frontier.grid.folds import fold_costs
-from simulator.frontier.grid.search import Shape
-from simulator.frontier.grid.unrolling import LOOPS, ArraySpec
+from simulator.frontier.grid.unrolling import LOOPS
 from simulator.graph.fuse import Steps
 from simulator.kernels import space_pipeline as kernels
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered
+from simulator.lower.shape import Shape
 from simulator.schedule.space.stages import Stages, build_stages
 
 Floats = npt.NDArray[np.float64]
