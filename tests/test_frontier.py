@@ -1,5 +1,6 @@
 """The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles, cache."""
 
+import io
 import itertools
 import os
 import random
@@ -284,10 +285,10 @@ def test_names_differ_by_layer_and_array() -> None:
     )
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "several", "text", "empty"])
 def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
     cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
-    path = kept / "some.frontier.npy"
+    (path,) = kept.iterdir()
     data = bytearray(path.read_bytes())
     if damage == "cut":
         path.write_bytes(data[:-17])
@@ -295,10 +296,36 @@ def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
         data[-30] ^= 1
         path.write_bytes(data)
     elif damage == "foreign":
-        np.save(path, np.arange(12.0))
+        foreign = io.BytesIO()
+        np.save(foreign, np.arange(12.0))
+        path.write_bytes(foreign.getvalue())
+    elif damage == "several":
+        several = io.BytesIO()
+        np.savez(several, np.arange(12.0))
+        path.write_bytes(several.getvalue())
+    elif damage == "text":
+        path.write_text("a note\n")
     else:
         path.write_bytes(b"")
     assert cache.load("some") == {}
+
+
+def test_whatever_byte_is_damaged_the_file_counts_as_missing(kept: Path) -> None:
+    wanted = {mask: points(frontier(Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1)), UNIT, mask)) for mask in (0, 3)}
+    cache.save("some", wanted)
+    (path,) = kept.iterdir()
+    data = path.read_bytes()
+    for at, change in itertools.product([*range(min(len(data), 600)), len(data) - 1], (1, 0x80, ord("(") ^ ord(")"))):
+        path.write_bytes(data[:at] + bytes([data[at] ^ change]) + data[at + 1 :])
+        found = cache.load("some")
+        assert found == {} or {mask: [part.tobytes() for part in parts] for mask, parts in found.items()} == {
+            mask: [part.tobytes() for part in parts] for mask, parts in wanted.items()
+        }, at
+    for size in range(0, len(data), 7):
+        path.write_bytes(data[:size])
+        assert cache.load("some") == {}, size
+    path.write_bytes(data)
+    assert set(cache.load("some")) == {0, 3}
 
 
 def test_a_full_cache_drops_what_was_used_longest_ago(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypa
     assert not list(kept.glob("*.pack.npz"))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "bare", "text", "empty"])
 def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
     made = build()
     (path,) = kept.glob("*.pack.npz")
@@ -65,6 +65,11 @@ def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
         path.write_bytes(data)
     elif damage == "foreign":
         np.savez(path, points=np.zeros(3))
+    elif damage == "bare":
+        with open(path, "wb") as file:
+            np.save(file, np.zeros(3))
+    elif damage == "text":
+        path.write_text("a note\n")
     else:
         path.write_bytes(b"")
     same(made, build())
