@@ -3,35 +3,42 @@ and packs of arrays, one file a network and array (`schedule.packs`).
 
 The folder is `$ROOFTILE_CACHE_DIR`, else `rooftile` in the user's cache folder. A file is named by a digest of layer,
 array and the code that builds frontiers, so that nothing stale is ever found; it is written whole under another name and
-renamed. A damaged or foreign file counts as missing. Where nothing can be written nothing is kept, silently: the cache
-saves time and changes no result.
+renamed, and says inside what it is called. A damaged or foreign file, or one under the name of another, counts as missing.
+Where nothing can be written nothing is kept, silently: the cache saves time and changes no result.
 """
 
 import functools
 import hashlib
+import json
+import math
 import os
+import struct
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Array = npt.NDArray[np.generic]
 Points = tuple[Floats, Floats, Floats, Ints]
 """Footprint [B], outer-memory bytes, on-chip cycles and code of every point of one frontier."""
 
 MOST_BYTES = 1 << 30
 """Beyond this the files used longest ago go."""
 
-_ROW = np.dtype([("footprint", "<f8"), ("bytes", "<f8"), ("cycles", "<f8"), ("code", "<i8"), ("mask", "<i8")])
-_HEADER = -1  # the mask of the first row, whose code is the checksum of the others
-_SUFFIX = ".frontier.npy"
-_ARRAYS = ".pack.npz"
+_COLUMNS = ("footprint", "bytes", "cycles", "codes")
+_SUFFIX = ".frontier.rooftile"
+_ARRAYS = ".pack.rooftile"
+_START = struct.Struct("<16sII")  # magic, checksum of all that follows it, length of the table
+_MAGIC = b"rooftile kept 1\n"
+_CHECKED = 20  # where that begins
+_GRAIN = 64  # arrays begin at multiples of it: kernels are compiled for aligned ones
 _SOURCES = (
     "candidates.py",
     "folds.py",
@@ -80,65 +87,95 @@ def name_of(*parts: object) -> str:
 
 def load(name: str) -> dict[int, Points]:
     """Return the frontiers kept under a name by set of resident operands; empty if there are none or they are damaged."""
-    try:
-        path = folder() / (name + _SUFFIX)
-        rows = np.load(path, allow_pickle=False)
-    except Exception:  # a damaged header is read as Python, which may fail in any way
+    arrays = _read(name + _SUFFIX)
+    if arrays is None:
         return {}
-    if not _sound(rows):
-        return {}
-    rows = rows[1:]
-    masks, first = np.unique(rows["mask"], return_index=True)
     found: dict[int, Points] = {}
-    for mask, part in zip(masks, np.split(rows, first[1:]), strict=True):
-        footprint, bytes_, cycles = (np.ascontiguousarray(part[column]) for column in ("footprint", "bytes", "cycles"))
-        found[int(mask)] = footprint, bytes_, cycles, np.ascontiguousarray(part["code"])
+    begin = 0
+    for mask, end in zip(arrays["masks"].tolist(), arrays["ends"].tolist(), strict=True):
+        points: Any = tuple(arrays[column][begin:end] for column in _COLUMNS)
+        found[mask] = points
+        begin = end
     return found
-
-
-def _sound(rows: npt.NDArray[np.void]) -> bool:
-    """Whether an array read from disk is what `save` wrote."""
-    if not isinstance(rows, np.ndarray) or rows.dtype != _ROW or rows.ndim != 1 or len(rows) < 2 or rows["mask"][0] != _HEADER:
-        return False
-    return int(rows["code"][0]) == zlib.crc32(rows[1:].tobytes())
 
 
 def save(name: str, frontiers: Mapping[int, Points]) -> bool:
     """Keep the frontiers of a layer and array under a name, instead of what is there. False if nothing can be written."""
-    parts = [np.zeros(1, dtype=_ROW)]
-    for mask in sorted(frontiers):
-        part = np.empty(len(frontiers[mask][0]), dtype=_ROW)
-        part["footprint"], part["bytes"], part["cycles"], part["code"] = frontiers[mask]
-        part["mask"] = mask
-        parts.append(part)
-    rows = np.concatenate(parts)
-    rows["mask"][0], rows["code"][0] = _HEADER, zlib.crc32(rows[1:].tobytes())
-    return _write(name + _SUFFIX, lambda file: np.save(file, rows, allow_pickle=False))
+    masks = sorted(frontiers)
+    columns = [np.concatenate([frontiers[mask][at] for mask in masks]) if masks else np.zeros(0) for at in range(4)]
+    arrays = dict(zip(_COLUMNS, columns, strict=True))
+    arrays["masks"] = np.array(masks, dtype=np.int64)
+    arrays["ends"] = np.cumsum([len(frontiers[mask][0]) for mask in masks], dtype=np.int64)
+    return _write(name + _SUFFIX, arrays)
 
 
-def load_arrays(name: str) -> dict[str, npt.NDArray[np.generic]] | None:
-    """Return the arrays kept under a name; None if there are none or they are damaged (the file has checksums)."""
+def load_arrays(name: str) -> dict[str, Array] | None:
+    """Return the arrays kept under a name; None if there are none or they are damaged."""
+    return _read(name + _ARRAYS)
+
+
+def save_arrays(name: str, arrays: Mapping[str, Array]) -> bool:
+    """Keep arrays under a name, instead of what is there. False if nothing can be written."""
+    return _write(name + _ARRAYS, arrays)
+
+
+def _encoded(name: str, arrays: Mapping[str, Array]) -> bytearray:
+    """Arrays as the bytes of the file `name`, which says its name: under another one it answers another question."""
+    table, places, end = [], [], 0
+    for key, array in arrays.items():
+        places.append(end)
+        table.append([key, array.dtype.str, array.shape, end])
+        end = -(-(end + array.nbytes) // _GRAIN) * _GRAIN
+    text = json.dumps({"name": name, "arrays": table}).encode()
+    begin = -(-(_START.size + len(text)) // _GRAIN) * _GRAIN
+    raw = bytearray(begin + end)
+    raw[_START.size : _START.size + len(text)] = text
+    for place, array in zip(places, arrays.values(), strict=True):
+        raw[begin + place : begin + place + array.nbytes] = array.tobytes()
+    _START.pack_into(raw, 0, _MAGIC, 0, len(text))
+    _START.pack_into(raw, 0, _MAGIC, zlib.crc32(memoryview(raw)[_CHECKED:]), len(text))
+    return raw
+
+
+def _decoded(name: str, raw: npt.NDArray[np.uint8]) -> dict[str, Array] | None:
+    """The arrays of the file `name`, or None where its bytes are not what `_encoded` made of that name."""
+    content = raw.data
+    magic, checksum, size = _START.unpack_from(content)
+    if magic != _MAGIC or checksum != zlib.crc32(content[_CHECKED:]):
+        return None
+    table = json.loads(bytes(content[_START.size : _START.size + size]))
+    if table["name"] != name:
+        return None
+    begin = -(-(_START.size + size) // _GRAIN) * _GRAIN
+    found: dict[str, Array] = {}
+    for key, kind, shape, place in table["arrays"]:
+        dtype = np.dtype(kind)
+        part = raw[begin + place : begin + place + dtype.itemsize * math.prod(shape)]
+        found[key] = part.view(dtype).reshape(shape)
+    return found
+
+
+def _read(name: str) -> dict[str, Array] | None:
+    """The arrays of the file `name`, views of one block; None where it is missing, damaged, or of something else."""
     try:
-        with open(folder() / (name + _ARRAYS), "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except Exception:  # as above; and a file that holds one array alone has no names
+        with open(folder() / name, "rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:  # whatever it is, it may be large
+                return None
+            file.seek(0)
+            return _decoded(name, np.fromfile(file, dtype=np.uint8))
+    except Exception:  # whatever is wrong with a file, it is built anew
         return None
 
 
-def save_arrays(name: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> bool:
-    """Keep arrays under a name, instead of what is there. False if nothing can be written."""
-    return _write(name + _ARRAYS, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]  # names are ours
-
-
-def _write(name: str, fill: Callable[[IO[bytes]], None]) -> bool:
-    """Have `fill` write the file `name`, whole or not at all. False if nothing can be written."""
+def _write(name: str, arrays: Mapping[str, Array]) -> bool:
+    """Write the file `name`, whole or not at all. False if nothing can be written."""
     try:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(suffix=".tmp", dir=place)
         try:
             with os.fdopen(handle, "wb") as file:
-                fill(file)
+                file.write(_encoded(name, arrays))
             os.replace(draft, place / name)
         except BaseException:
             Path(draft).unlink(missing_ok=True)

@@ -273,7 +273,7 @@ def test_frontiers_come_back_from_disk_bit_by_bit(kept: Path) -> None:
     assert set(back) == {0, 5}
     for mask, parts in wanted.items():
         assert [part.tobytes() for part in back[mask]] == [part.tobytes() for part in parts]
-    assert [path.name for path in kept.iterdir()] == [name + ".frontier.npy"]
+    assert [path.name for path in kept.iterdir()] == [name + ".frontier.rooftile"]
     assert cache.clear() > 0
     assert cache.load(name) == {}
     assert cache.clear() == 0
@@ -285,7 +285,7 @@ def test_names_differ_by_layer_and_array() -> None:
     )
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "several", "text", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "several", "text", "longer", "empty"])
 def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
     cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
     (path,) = kept.iterdir()
@@ -305,9 +305,22 @@ def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
         path.write_bytes(several.getvalue())
     elif damage == "text":
         path.write_text("a note\n")
+    elif damage == "longer":
+        path.write_bytes(data + b"more")
     else:
         path.write_bytes(b"")
     assert cache.load("some") == {}
+
+
+def test_a_file_under_the_name_of_another_counts_as_missing(kept: Path) -> None:
+    for name, layer in (("one", CONVOLUTION), ("other", Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1)))):
+        cache.save(name, {0: points(frontier(layer, UNIT))})
+    one, other = (kept / f"{name}.frontier.rooftile" for name in ("one", "other"))
+    one.write_bytes(other.read_bytes())
+    assert cache.load("one") == {}
+    assert set(cache.load("other")) == {0}
+    (kept / "other.pack.rooftile").write_bytes(other.read_bytes())
+    assert cache.load_arrays("other") is None
 
 
 def test_whatever_byte_is_damaged_the_file_counts_as_missing(kept: Path) -> None:
@@ -317,10 +330,7 @@ def test_whatever_byte_is_damaged_the_file_counts_as_missing(kept: Path) -> None
     data = path.read_bytes()
     for at, change in itertools.product([*range(min(len(data), 600)), len(data) - 1], (1, 0x80, ord("(") ^ ord(")"))):
         path.write_bytes(data[:at] + bytes([data[at] ^ change]) + data[at + 1 :])
-        found = cache.load("some")
-        assert found == {} or {mask: [part.tobytes() for part in parts] for mask, parts in found.items()} == {
-            mask: [part.tobytes() for part in parts] for mask, parts in wanted.items()
-        }, at
+        assert cache.load("some") == {}, at
     for size in range(0, len(data), 7):
         path.write_bytes(data[:size])
         assert cache.load("some") == {}, size
@@ -333,7 +343,7 @@ def test_a_full_cache_drops_what_was_used_longest_ago(kept: Path, monkeypatch: p
     for name in ("old", "new"):
         cache.save(name, {0: one})
     for age, name in ((200, "old"), (100, "new")):
-        path = kept / f"{name}.frontier.npy"
+        path = kept / f"{name}.frontier.rooftile"
         monkeypatch.setattr(cache, "MOST_BYTES", 2 * path.stat().st_size)
         os.utime(path, (1e9 - age, 1e9 - age))
     monkeypatch.setattr(cache, "_writes", os.getpid() % 64 - 1)  # the next write trims

@@ -42,7 +42,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = build()
-    (path,) = kept.glob("*.pack.npz")
+    (path,) = kept.glob("*.pack.rooftile")
     low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
     with monkeypatch.context() as patch:
         patch.setattr(packs.frontiers, "get", forbidden)
@@ -50,13 +50,13 @@ def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypa
         same(made, build_pool(low, 64.0, True, True))
     size = path.stat().st_size
     assert cache.clear() >= size
-    assert not list(kept.glob("*.pack.npz"))
+    assert not list(kept.glob("*.pack.rooftile"))
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "bare", "text", "empty"])
 def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
     made = build()
-    (path,) = kept.glob("*.pack.npz")
+    (path,) = kept.glob("*.pack.rooftile")
     data = bytearray(path.read_bytes())
     if damage == "cut":
         path.write_bytes(data[: len(data) // 2])
@@ -64,7 +64,8 @@ def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
         data[len(data) // 3] ^= 1
         path.write_bytes(data)
     elif damage == "foreign":
-        np.savez(path, points=np.zeros(3))
+        with open(path, "wb") as file:
+            np.savez(file, points=np.zeros(3))
     elif damage == "bare":
         with open(path, "wb") as file:
             np.save(file, np.zeros(3))
@@ -75,11 +76,34 @@ def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
     same(made, build())
 
 
+def test_a_pack_under_the_name_of_another_counts_as_missing(kept: Path) -> None:
+    made = build()
+    (path,) = kept.glob("*.pack.rooftile")
+    simulate(load_network("resnet18"), load_chip("dpu_b4096"), gains=False)
+    (other,) = {*kept.glob("*.pack.rooftile")} - {path}
+    path.write_bytes(other.read_bytes())
+    same(made, build())
+
+
+def test_what_comes_back_is_compiled_for(kept: Path) -> None:
+    """Kernels have one version, for arrays that are contiguous, aligned and may be written."""
+    cache.save_arrays("some", {"word": np.arange(3, dtype=np.int8), "wide": np.ones((2, 3)), "none": np.zeros((0, 2))})
+    found = cache.load_arrays("some")
+    assert found is not None
+    assert {key: (part.dtype.str, part.shape) for key, part in found.items()} == {
+        "word": ("|i1", (3,)), "wide": ("<f8", (2, 3)), "none": ("<f8", (0, 2)),
+    }  # fmt: skip
+    for part in found.values():
+        assert part.flags.c_contiguous
+        assert part.flags.aligned
+        assert part.flags.writeable
+
+
 def test_a_chip_with_more_sram_reads_the_same_pack(kept: Path) -> None:
     network = load_network("alexnet")
     simulate(network, load_chip("dpu_b4096"))
     simulate(network, load_chip("dpu_b4096", set={"sram.capacity_mib": 64}))
-    assert len(list(kept.glob("*.pack.npz"))) == 1
+    assert len(list(kept.glob("*.pack.rooftile"))) == 1
 
 
 def test_a_network_of_vector_work_alone_has_an_empty_stack() -> None:
