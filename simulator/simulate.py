@@ -15,7 +15,6 @@ from simulator.gains import gains as gains_of
 from simulator.graph.build import Graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
-from simulator.kept import Kept
 from simulator.lowering import Lowered, lower
 from simulator.pricing import PowerLimit, power_limit
 from simulator.result import Result
@@ -24,6 +23,7 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.solve import Machine, infeasible
 from simulator.schedule.stacks import fed_bytes
+from simulator.store.memory import Memory
 from simulator.units import CACHE_SHARE
 
 MOST_POOL_BYTES = 192 * 2**20
@@ -32,7 +32,7 @@ MOST_POOL_BYTES = 192 * 2**20
 MOST_SWEEP_BYTES = 32 * 2**20
 """The same during a sweep, which goes through its arrays one after another. [B]"""
 
-_pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)
+_pools: Memory[tuple[Any, ...], Pool] = Memory(MOST_POOL_BYTES)
 _in_hand: "weakref.WeakValueDictionary[tuple[Any, ...], Pool]" = weakref.WeakValueDictionary()
 """What any caller still has, whether it is among the pools kept or not: it is not built twice."""
 _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
@@ -155,11 +155,11 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
 @contextlib.contextmanager
 def few_pools() -> Iterator[None]:
     """Keep no more pools than a sweep needs for as long as the block runs."""
-    before, _pools.most_bytes = _pools.most_bytes, min(_pools.most_bytes, MOST_SWEEP_BYTES)
+    before, _pools.most = _pools.most, min(_pools.most, MOST_SWEEP_BYTES)
     try:
         yield
     finally:
-        _pools.most_bytes = before
+        _pools.most = before
 
 
 def _number_of(graph: Graph) -> int:

@@ -8,11 +8,11 @@ import yaml
 from naive_rows import walk_rows
 
 from simulator import load_chip
-from simulator.bundled import chips
 from simulator.chip.load import load_chip as load
 from simulator.errors import ChipError
 from simulator.folds import set_loads
 from simulator.points import breakdown
+from simulator.store.bundled import chips
 from simulator.tiling import ArraySpec, Shape, build_tables, decode, frontier, tile_cost
 from simulator.unrolling import unrollings
 

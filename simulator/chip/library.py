@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from simulator import bundled
 from simulator.chip import load
 from simulator.chip.faults import explain
 from simulator.chip.published import Listing, Published
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError
+from simulator.store import bundled
 
 DRAM_BITS = 32
 """Width of one DRAM where only the bus is published: devices are then counted as so many bits each."""

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator import cache
+from simulator.frontiers import frontiers
 from simulator.kernels import programme as kernels
-from simulator.store import frontiers
 from simulator.tiling import Frontier, Shape, Stack, stack
 from simulator.unrolling import ArraySpec
 

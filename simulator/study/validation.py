@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from simulator.bundled import networks
 from simulator.chip.library import Entry
 from simulator.chip.load import load_chip
 from simulator.chip.published import Row
@@ -25,6 +24,7 @@ from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
 from simulator.result import Result
 from simulator.simulate import simulate
+from simulator.store.bundled import networks
 from simulator.study.compare import FREE_BATCH_GPU
 
 FREE_BATCH = 8

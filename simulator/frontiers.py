@@ -3,7 +3,7 @@
 import time
 
 from simulator import blocks, cache
-from simulator.kept import Kept
+from simulator.store.memory import Memory
 from simulator.tiling import Frontier, Shape, Tables, build_tables, frontier
 from simulator.unrolling import ArraySpec
 
@@ -19,7 +19,7 @@ class Store:
     """Frontiers in memory, and on disk where they took long. (Tables are memoised by `build_tables`.)"""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._frontiers: Kept[tuple[Shape, ArraySpec], dict[int, Frontier]] = Kept(most_bytes)
+        self._frontiers: Memory[tuple[Shape, ArraySpec], dict[int, Frontier]] = Memory(most_bytes)
 
     def tables(self, shape: Shape, spec: ArraySpec) -> Tables:
         """Candidate tables of a layer."""

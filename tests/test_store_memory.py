@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from simulator import load_chip, load_network, sweep
+from simulator.frontiers import Store
 from simulator.graph.build import NetworkBuilder
-from simulator.kept import Kept, array_bytes
 from simulator.schedule import packs
 from simulator.simulate import pool_source, simulate
-from simulator.store import Store
+from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
 
 
 @dataclass
@@ -32,30 +32,66 @@ def test_arrays_are_counted_once_however_deep():
 
 
 def test_the_least_recently_used_goes_first():
-    kept = Kept(2500)
+    kept = Memory(2500)
     for key in "ab":
         kept.put(key, np.zeros(125))
     assert kept.get("a") is not None
     kept.put("c", np.zeros(125))
-    assert (kept.get("b"), len(kept), kept.held_bytes) == (None, 2, 2000)
+    assert (kept.get("b"), len(kept), kept.held) == (None, 2, 2000)
     assert kept.get("a") is not None
     large = kept.put("large", np.zeros(10_000))
     assert kept.get("large") is large  # the newest stays whatever its size
     assert len(kept) == 1
     kept.drop(lambda key: key == "large")
-    assert (len(kept), kept.held_bytes) == (0, 0)
+    assert (len(kept), kept.held) == (0, 0)
 
 
 def test_what_grew_since_it_was_put_is_measured_again():
-    kept = Kept(10_000)
+    kept = Memory(10_000)
     kept.put("a", {"first": np.zeros(100)})
     kept.get("a")["second"] = np.zeros(1000)
     kept.put("b", {})
-    assert kept.held_bytes == 8800
+    assert kept.held == 8800
+
+
+def test_the_order_of_use_stays_when_values_are_measured_anew():
+    kept = Memory(3000)
+    for key in "abc":
+        kept.put(key, np.zeros(100))
+    for key in "bac":
+        kept.get(key)
+    kept.put("d", np.zeros(100))  # beyond the bound: b goes, which was used longest ago
+    assert [kept.get(key) is not None for key in "abcd"] == [True, False, True, True]
+
+
+def test_a_memory_by_number_keeps_so_many():
+    kept = Memory(2, one_each)
+    for key in "abc":
+        kept.put(key, np.zeros(1000))
+    assert [kept.get(key) is not None for key in "abc"] == [False, True, True]
+    assert kept.statistics == Statistics(hits=2, misses=1, evictions=1, values=2, held=2)
+
+
+def test_a_function_with_a_memory_is_asked_once():
+    asked = []
+
+    @remembered(1000)
+    def answer(size, *, plus=0):
+        asked.append((size, plus))
+        return np.zeros(size + plus)
+
+    assert answer(3) is answer(3)
+    assert answer(3, plus=1) is answer(3, plus=1)
+    assert len(answer(200)) == 200  # too large for all that is kept beside it
+    answer(3)
+    assert asked == [(3, 0), (3, 1), (200, 0), (3, 0)]
+    assert answer.memory.statistics.held == 24
+    answer.memory.clear()
+    assert answer.memory.statistics.values == 0
 
 
 def test_threads_may_use_it_together():
-    kept, faults = Kept(5000), []
+    kept, faults = Memory(5000), []
 
     def work(seed):
         rng = np.random.default_rng(seed)
@@ -88,7 +124,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     sets = {"schedule.overlap": "layer"}
     whole = sweep(network, "example_edge", vary, set=sets)
     module = sys.modules["simulator.simulate"]
-    monkeypatch.setattr(module, "_pools", Kept(1))
+    monkeypatch.setattr(module, "_pools", Memory(1))
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
     assert len(module._pools) == 1
@@ -97,7 +133,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
     module = sys.modules["simulator.simulate"]
-    monkeypatch.setattr(module, "_pools", Kept(2**40))
+    monkeypatch.setattr(module, "_pools", Memory(2**40))
     graph = load_network("alexnet")
     simulate(graph, "example_edge", gains=False)
     assert len(module._pools) > 0
@@ -107,7 +143,7 @@ def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
 
 
 def test_what_a_caller_has_in_hand_stays(network, monkeypatch):
-    monkeypatch.setattr(sys.modules["simulator.simulate"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.simulate"], "_pools", Memory(1))
     frozen = load_network("alexnet")
     pools = pool_source(frozen, load_chip("example_edge"), "int8")
     one, two = pools(1), pools(2)
@@ -119,7 +155,7 @@ def test_a_pool_that_somebody_has_is_not_built_again(monkeypatch):
     net = NetworkBuilder("in hand")
     net.dense(net.input(8, 1, 1), 4)
     graph, chip = nx.freeze(net.build()), load_chip("example_edge")
-    monkeypatch.setattr(sys.modules["simulator.simulate"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.simulate"], "_pools", Memory(1))
     held = pool_source(graph, chip, "int8")
     pool = held(2)
     held(3)  # now the newest: the other is no longer kept
