@@ -1,18 +1,16 @@
-"""The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles, cache."""
+"""The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles."""
 
-import io
 import itertools
 import os
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import cache, tiling
+from simulator import tiling
 from simulator.candidates import one_tile
 from simulator.errors import OptionError
 from simulator.kernels import onetile
@@ -254,107 +252,5 @@ def test_an_impossible_order_or_stream_is_refused() -> None:
         tile_cost(CONVOLUTION, UNIT, tile, "NKCPQ", 3)
 
 
-@pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
-    return tmp_path / "kept"
-
-
-def points(found: Frontier) -> cache.Points:
+def points(found: Frontier) -> tuple[np.ndarray, ...]:
     return found.footprint, found.bytes_, found.cycles, found.codes
-
-
-def test_frontiers_come_back_from_disk_bit_by_bit(kept: Path) -> None:
-    name = cache.name_of(CONVOLUTION, SYSTOLIC)
-    wanted = {mask: points(frontier(CONVOLUTION, SYSTOLIC, mask)) for mask in (0, 5)}
-    assert cache.load(name) == {}
-    assert cache.save(name, wanted)
-    back = cache.load(name)
-    assert set(back) == {0, 5}
-    for mask, parts in wanted.items():
-        assert [part.tobytes() for part in back[mask]] == [part.tobytes() for part in parts]
-    assert [path.name for path in kept.iterdir()] == [name + ".frontier.rooftile"]
-    assert cache.clear() > 0
-    assert cache.load(name) == {}
-    assert cache.clear() == 0
-
-
-def test_names_differ_by_layer_and_array() -> None:
-    assert (
-        len({cache.name_of(layer, spec) for layer in (CONVOLUTION, Shape((1,) * 8)) for spec in (UNIT, SYSTOLIC)}) == 4
-    )
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "several", "text", "longer", "empty"])
-def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
-    cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
-    (path,) = kept.iterdir()
-    data = bytearray(path.read_bytes())
-    if damage == "cut":
-        path.write_bytes(data[:-17])
-    elif damage == "flipped":
-        data[-30] ^= 1
-        path.write_bytes(data)
-    elif damage == "foreign":
-        foreign = io.BytesIO()
-        np.save(foreign, np.arange(12.0))
-        path.write_bytes(foreign.getvalue())
-    elif damage == "several":
-        several = io.BytesIO()
-        np.savez(several, np.arange(12.0))
-        path.write_bytes(several.getvalue())
-    elif damage == "text":
-        path.write_text("a note\n")
-    elif damage == "longer":
-        path.write_bytes(data + b"more")
-    else:
-        path.write_bytes(b"")
-    assert cache.load("some") == {}
-
-
-def test_a_file_under_the_name_of_another_counts_as_missing(kept: Path) -> None:
-    for name, layer in (("one", CONVOLUTION), ("other", Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1)))):
-        cache.save(name, {0: points(frontier(layer, UNIT))})
-    one, other = (kept / f"{name}.frontier.rooftile" for name in ("one", "other"))
-    one.write_bytes(other.read_bytes())
-    assert cache.load("one") == {}
-    assert set(cache.load("other")) == {0}
-    (kept / "other.pack.rooftile").write_bytes(other.read_bytes())
-    assert cache.load_arrays("other") is None
-
-
-def test_whatever_byte_is_damaged_the_file_counts_as_missing(kept: Path) -> None:
-    wanted = {mask: points(frontier(Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1)), UNIT, mask)) for mask in (0, 3)}
-    cache.save("some", wanted)
-    (path,) = kept.iterdir()
-    data = path.read_bytes()
-    for at, change in itertools.product([*range(min(len(data), 600)), len(data) - 1], (1, 0x80, ord("(") ^ ord(")"))):
-        path.write_bytes(data[:at] + bytes([data[at] ^ change]) + data[at + 1 :])
-        assert cache.load("some") == {}, at
-    for size in range(0, len(data), 7):
-        path.write_bytes(data[:size])
-        assert cache.load("some") == {}, size
-    path.write_bytes(data)
-    assert set(cache.load("some")) == {0, 3}
-
-
-def test_a_full_cache_drops_what_was_used_longest_ago(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = points(frontier(CONVOLUTION, UNIT))
-    for name in ("old", "new"):
-        cache.save(name, {0: one})
-    for age, name in ((200, "old"), (100, "new")):
-        path = kept / f"{name}.frontier.rooftile"
-        monkeypatch.setattr(cache, "MOST_BYTES", 2 * path.stat().st_size)
-        os.utime(path, (1e9 - age, 1e9 - age))
-    monkeypatch.setattr(cache, "_writes", os.getpid() % 64 - 1)  # the next write trims
-    cache.save("newest", {0: one})
-    assert sorted(path.name.split(".")[0] for path in kept.iterdir()) == ["new", "newest"]
-
-
-def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(blocked / "kept"))
-    assert not cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
-    assert cache.load("some") == {}
-    assert cache.clear() == 0

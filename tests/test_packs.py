@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import cache, load_chip, load_network, simulate
+from simulator import load_chip, load_network, simulate
 from simulator.lowering import lower
 from simulator.schedule import packs
 from simulator.schedule.pool import Pool, build_pool
+from simulator.store import disk
 from simulator.tiling import Frontier
 
 
@@ -49,7 +50,7 @@ def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypa
         patch.setattr(packs.frontiers, "tables", forbidden)
         same(made, build_pool(low, 64.0, True, True))
     size = path.stat().st_size
-    assert cache.clear() >= size
+    assert disk.clear() >= size
     assert not list(kept.glob("*.pack.rooftile"))
 
 
@@ -83,20 +84,6 @@ def test_a_pack_under_the_name_of_another_counts_as_missing(kept: Path) -> None:
     (other,) = {*kept.glob("*.pack.rooftile")} - {path}
     path.write_bytes(other.read_bytes())
     same(made, build())
-
-
-def test_what_comes_back_is_compiled_for(kept: Path) -> None:
-    """Kernels have one version, for arrays that are contiguous, aligned and may be written."""
-    cache.save_arrays("some", {"word": np.arange(3, dtype=np.int8), "wide": np.ones((2, 3)), "none": np.zeros((0, 2))})
-    found = cache.load_arrays("some")
-    assert found is not None
-    assert {key: (part.dtype.str, part.shape) for key, part in found.items()} == {
-        "word": ("|i1", (3,)), "wide": ("<f8", (2, 3)), "none": ("<f8", (0, 2)),
-    }  # fmt: skip
-    for part in found.values():
-        assert part.flags.c_contiguous
-        assert part.flags.aligned
-        assert part.flags.writeable
 
 
 def test_a_chip_with_more_sram_reads_the_same_pack(kept: Path) -> None:

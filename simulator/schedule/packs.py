@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from simulator import cache
 from simulator.frontiers import frontiers
 from simulator.kernels import programme as kernels
+from simulator.store import disk
 from simulator.tiling import Frontier, Shape, Stack, stack
 from simulator.unrolling import ArraySpec
 
@@ -58,8 +58,8 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
         return _build(places, shapes, spec, lookup)
     if spec.kind == "sm":  # a few points a layer: nothing to keep
         return _build(places, shapes, spec, frontiers.get)
-    name = cache.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
-    kept = cache.load_arrays(name)
+    name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
+    kept = disk.load(name)
     if kept is not None:
         found = _unpacked(kept)
         if found is not None:
@@ -67,7 +67,7 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
     begin = time.perf_counter()
     made = _build(places, shapes, spec, frontiers.get)
     if time.perf_counter() - begin > WORTH_KEEPING_S:
-        cache.save_arrays(name, _packed(made))
+        disk.save(name, _packed(made))
     return made
 
 

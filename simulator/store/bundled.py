@@ -13,10 +13,12 @@ from simulator.errors import RooftileError, nearest
 
 _PACKAGE_FOLDER = Path(__file__).parent.parent
 _PACKAGE = "simulator.workloads"
+FOLDERS = ("arch_configs", "workloads")
+"""The folders of chips and networks."""
 
 
 def folder(name: str) -> Path:
-    """Path of `arch_configs` or `workloads`."""
+    """Path of one of FOLDERS."""
     inside = _PACKAGE_FOLDER / name
     return inside if inside.is_dir() else _PACKAGE_FOLDER.parent / name
 

@@ -25,7 +25,8 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, RooftileError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.sweep.plan import Plan, model_digest
+from simulator.store.digest import model_digest
+from simulator.sweep.plan import Plan
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.run import part_bytes, slice_table
 from simulator.sweep.variants import Space

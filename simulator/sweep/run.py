@@ -23,9 +23,10 @@ from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.simulate import few_pools
+from simulator.store.digest import model_digest
 from simulator.sweep import folder as store
 from simulator.sweep.ahead import FEWEST, many_a_size
-from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
+from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
 from simulator.sweep.variants import Columns, Group, Space
