@@ -11,11 +11,11 @@ from simulator.cost.efficiency import efficiency
 from simulator.cost.power import PowerModel, power_model
 from simulator.cost.price import Cost, chip_cost
 from simulator.errors import ChipError, InfeasibleError
+from simulator.store.memory import Memory, one_each
 
 Floats = npt.NDArray[np.float64]
 
-_known: dict[int, tuple[Architecture, "Priced"]] = {}
-_MOST_KNOWN = 1024
+_known: Memory[int, tuple[Architecture, "Priced"]] = Memory(1024, one_each)
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,7 @@ def priced(chip: Architecture) -> Priced:
         power = power_model(chip)
     except ChipError as error:
         notes.append(f"no power: {error}")
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    _known[id(chip)] = (chip, Priced(cost, power, tuple(dict.fromkeys(notes))))
-    return _known[id(chip)][1]
+    return _known.put(id(chip), (chip, Priced(cost, power, tuple(dict.fromkeys(notes)))))[1]
 
 
 @dataclass(frozen=True)

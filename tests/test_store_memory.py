@@ -15,6 +15,7 @@ from simulator.graph.build import NetworkBuilder
 from simulator.schedule import packs
 from simulator.simulate import pool_source, simulate
 from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
+from simulator.sweep import run, variants
 
 
 @dataclass
@@ -123,12 +124,49 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     vary = {key: values[key] for key in order}
     sets = {"schedule.overlap": "layer"}
     whole = sweep(network, "example_edge", vary, set=sets)
-    module = sys.modules["simulator.simulate"]
-    monkeypatch.setattr(module, "_pools", Memory(1))
+    own = []
+
+    def small(most, *how):
+        own.append(Memory(most if how else 1, *how))
+        return own[-1]
+
+    monkeypatch.setattr(variants, "Memory", small)
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
-    assert len(module._pools) == 1
+    assert [len(each) for each in own if each.most == 1] == [1]
     assert len(packs.frontiers._frontiers) <= 4  # of twelve: each thread has one in hand, not yet measured
+
+
+def test_sweeps_side_by_side_leave_the_pools_of_others_alone(network, monkeypatch):
+    """Both are within their points at the same time; the first to begin is the first to end."""
+    module = sys.modules["simulator.simulate"]
+    before = module._pools.most
+    both, first_done, found = threading.Barrier(2, timeout=120), threading.Event(), {}
+    fill = run.fill
+
+    def together(*args, **options):
+        name = threading.current_thread().name
+        if name in ("first", "second"):  # the one point that each solves on its own thread
+            both.wait()
+            assert module._pools.most == before
+            if name == "second":
+                assert first_done.wait(120)
+        return fill(*args, **options)
+
+    def work(rows):
+        found[rows] = sweep(network, "example_edge", {"array.rows": [rows], "clock_mhz": [100, 200]})
+        if threading.current_thread().name == "first":
+            first_done.set()
+
+    monkeypatch.setattr(run, "fill", together)
+    threads = [threading.Thread(target=work, args=(rows,), name=name) for rows, name in ((8, "first"), (16, "second"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert module._pools.most == before
+    for rows in (8, 16):
+        assert found[rows].equals(sweep(network, "example_edge", {"array.rows": [rows], "clock_mhz": [100, 200]}))
 
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):

@@ -22,7 +22,6 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
-from simulator.simulate import few_pools
 from simulator.store.digest import model_digest
 from simulator.sweep import folder as store
 from simulator.sweep.ahead import FEWEST, many_a_size
@@ -231,7 +230,6 @@ def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-@few_pools()
 def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
     """One chunk as a table, on the threads of `workers`.
 
