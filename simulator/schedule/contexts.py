@@ -4,7 +4,6 @@ cuts.
 Equations, assumptions and sources: docs/space.md.
 """
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from simulator.kernels import share as sharing
 from simulator.kernels import space as kernels
 from simulator.lowering import Lowered
 from simulator.schedule.stages import Stages, build_stages
+from simulator.store.memory import remembered
 from simulator.tiling import Shape
 from simulator.unrolling import LOOPS, ArraySpec
 
@@ -45,7 +45,7 @@ class Place:
     """Elements that the vector unit does a cycle, shared by all stages."""
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(16 * 2**20)
 def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
     """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: float64[3, count + 1], read-only.
 

@@ -71,12 +71,13 @@ def one_each(_: Any) -> int:
 class Memory(Generic[K, V]):
     """Values by key that together have at most `most`, as `size_of` measures them; the newest stays whatever its size.
 
-    Threads may use it together.
+    grows: whether values get larger after they were put; those used since the last time are then measured anew. Threads may
+    use a memory together.
     """
 
-    def __init__(self, most: int, size_of: Callable[[Any], int] = array_bytes) -> None:
+    def __init__(self, most: int, size_of: Callable[[Any], int] = array_bytes, grows: bool = True) -> None:
         self.most = most
-        self._size_of = size_of
+        self._grows = grows and size_of is not one_each
         # Without a bound of its own: it would refuse a value beyond it, and values grow after they were put.
         self._values: LRUCache[K, V] = LRUCache(math.inf, getsizeof=size_of)
         self._touched: dict[K, None] = {}
@@ -105,18 +106,18 @@ class Memory(Generic[K, V]):
                 self._misses += 1
                 return None
             self._hits += 1
-            if self._size_of is not one_each:
+            if self._grows:
                 self._touched.pop(key, None)
                 self._touched[key] = None
             return found
 
     def put(self, key: K, value: V) -> V:
-        """Keep a value, and let go of what was used longest ago. Values used since the last time are measured anew."""
+        """Keep a value, and let go of what was used longest ago."""
         with self._lock:
             for each in self._touched:  # in the order of their use, which stays as it was
                 if each != key and (grown := self._values.pop(each, None)) is not None:
                     self._values[each] = grown
-            self._touched = {} if self._size_of is one_each else {key: None}
+            self._touched = {key: None} if self._grows else {}
             self._values.pop(key, None)
             self._values[key] = value
             while self.held > self.most and len(self._values) > 1:
@@ -167,4 +168,4 @@ class Remembered(Generic[P, V]):
 
 def remembered(most_bytes: int) -> Callable[[Callable[P, V]], Remembered[P, V]]:
     """A decorator: the answers of a function are kept by its arguments, in a memory of their own. None is no answer."""
-    return lambda function: Remembered(function, Memory(most_bytes))
+    return lambda function: Remembered(function, Memory(most_bytes, grows=False))
