@@ -38,7 +38,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "some").is_symlink()
     assert not (tmp_path / "some").stat().st_mode & stat.S_IXUSR  # as links have
     # Nor where somebody foresaw the name of the draft.
-    monkeypatch.setattr("secrets.token_hex", lambda _: "0" * 12)
+    monkeypatch.setattr(os, "urandom", bytes)
     (tmp_path / (".rooftile-" + "0" * 12 + ".other")).symlink_to(secret)
     with pytest.raises(FileExistsError):
         whole.write(tmp_path / "other", b"new")

@@ -12,7 +12,6 @@ import json
 import math
 import os
 import re
-import secrets
 import struct
 import time
 import zlib
@@ -93,7 +92,7 @@ def save(name: str, arrays: Mapping[str, Array]) -> bool:
         place.mkdir(parents=True, exist_ok=True)
         # What a power cut damages counts as missing.
         whole.write(place / name, _encoded(name, arrays), durable=False, mode=0o600)
-        if secrets.randbelow(TRIM_EVERY) == 0:
+        if int.from_bytes(os.urandom(4), "big") % TRIM_EVERY == 0:
             trim()
     except OSError:
         return False

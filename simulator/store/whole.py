@@ -7,7 +7,6 @@ foresee, so that nothing is written through a link that lies there; what a kille
 import contextlib
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def write(place: Path, content: Content, *, durable: bool = True, mode: int = 0o
     durable: the file outlives a power cut, which costs milliseconds; without, it may be damaged by one. mode: permissions of a
     new file, less the user's mask. Raises OSError, and leaves nothing behind.
     """
-    draft = place.with_name(f"{_PREFIX}{secrets.token_hex(6)}.{place.name[:_MOST_NAME]}")
+    draft = place.with_name(f"{_PREFIX}{os.urandom(6).hex()}.{place.name[:_MOST_NAME]}")
     handle = os.open(draft, _NEW, mode)
     try:
         with open(handle, "wb") as file:
