@@ -18,6 +18,7 @@ from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tables as tables
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
+from simulator.store.memory import remembered
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,7 +63,7 @@ class Tables:
         return self.group, self.pixel, self.axis_k, self.axis_c
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(8 * 2**20)
 def _axis(
     extent: int,
     inner: int,
@@ -134,7 +135,7 @@ def _axes(
     return group, axis_k, _axis(c, 1, kernel_steps, c_units, fold, sizes[2], passes_c)
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(8 * 2**20)
 def _windows(extent: int, geometry: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
     """Input rows that tiles of each size touch; see `tables.touched`. geometry: stride, dilation, kernel, pad, plane."""
     out = np.empty((len(sizes), 3))
@@ -246,7 +247,7 @@ class _Pixels:
         return table, tiles
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(32 * 2**20)
 def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     """(table, sizes n p q of its rows, rows that each unrolling needs, where each unrolling's begin)."""
     units = np.array(pixels.units)
@@ -321,7 +322,7 @@ def _rules(spec: ArraySpec) -> Ints:
     return np.array([feeds[0], feeds[1], partial, *held, 0, 0], dtype=np.int64)
 
 
-@functools.lru_cache(maxsize=1024)
+@remembered(64 * 2**20)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
     units = unrollings(shape.step_extents, spec)

@@ -1,6 +1,5 @@
 """Which loops of a layer run side by side on an array: the unrollings worth trying, from the chip's `array` section."""
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 
 from simulator.kernels import grid_unroll as kernels
 from simulator.lower.array import ArraySpec
+from simulator.store.memory import remembered
 
 LOOPS = (
     "groups",
@@ -70,7 +70,7 @@ def _left(extents: list[int], factors: npt.NDArray[np.int64]) -> list[int]:
     return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(16 * 2**20)
 def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     """Unrollings of a layer of `extents` (G N K C P Q R S) that no other beats in steps, feed and weight loads together."""
     words = (*spec.unroll_rows, *spec.unroll_columns, *spec.unroll_count)

@@ -4,7 +4,6 @@ cuts.
 Equations, assumptions and sources: docs/space.md.
 """
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +20,7 @@ from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered
 from simulator.lower.shape import Shape
 from simulator.schedule.space.stages import Stages, build_stages
+from simulator.store.memory import remembered
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Place:
     """Elements that the vector unit does a cycle, shared by all stages."""
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(16 * 2**20)
 def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
     """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: float64[3, count + 1], read-only.
 
