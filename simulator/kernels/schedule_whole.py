@@ -62,7 +62,7 @@ class Room(NamedTuple):
 class Paths(NamedTuple):
     """Frontier row (-1: none) and outer-memory bytes of each step and point; and of each block where its points are alike."""
 
-    rows: Ints
+    rows: npt.NDArray[np.int32]
     moved: Floats
     alike: Ints
     alike_moved: Floats

@@ -33,8 +33,8 @@ class Sums:
     @classmethod
     def nothing(cls, count: int) -> Self:
         """Of chips on which nothing fits."""
-        nan = (np.full(count, np.nan) for _ in range(3))
-        return cls(np.full(count, np.inf), *nan, np.zeros((CAUSES, count)))
+        outer, feed, kept = (np.full(count, np.nan) for _ in range(3))
+        return cls(np.full(count, np.inf), outer, feed, kept, np.zeros((CAUSES, count)))
 
     def take(self, at: Any) -> Self:
         """Some of the chips."""
@@ -104,7 +104,8 @@ def steps_of(plan: Plan) -> tuple[Records, Steps]:
         plan.outer_bytes(),
         plan.step_s,
     )
-    return together, Steps(*(np.ascontiguousarray(column)[:, None] for column in columns))
+    made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
+    return together, Steps(*made)
 
 
 def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
