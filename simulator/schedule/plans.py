@@ -111,8 +111,8 @@ def steps_of(plan: Plan) -> tuple[Records, Steps]:
 def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
     """What each step of one schedule adds: as if every step were a schedule of its own."""
     count = steps.rows.shape[0]
-    alone = Steps(*(np.ascontiguousarray(column.T) for column in steps))
-    return added(records, alone, machines.part(np.zeros(count, dtype=np.int64)))
+    made: Any = [np.ascontiguousarray(column.T) for column in steps]
+    return added(records, Steps(*made), machines.part(np.zeros(count, dtype=np.int64)))
 
 
 def sums_of(plan: Plan, machines: Machines) -> Sums:
