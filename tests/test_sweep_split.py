@@ -69,7 +69,7 @@ def test_points_together_equal_points_one_by_one(overlap: str, batch: int, keep:
     rng = np.random.default_rng(batch)
     batches = program(chain(), chip, batch)
     points = machines(rng, (1.0, 12.0, 40.0, 80.0, 160.0, 500.0, 4000.0), 9, overlap)
-    assert 30 < check_same(batches, points) < len(points)
+    assert check_same(batches, points) > 30
     check_same(batches, machines(rng, (60.0, 250.0), 3, overlap))
 
 
