@@ -12,11 +12,12 @@ from naive_schedule import Chain, Problem
 from simulator.frontier.grid import search as tiling
 from simulator.kernels import grid_tiling as onetile
 from simulator.lower.rows import Lowered, Row
-from simulator.schedule import solve
+from simulator.schedule import few
+from simulator.schedule.machines import PHI, Machines
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.segments import in_segments
 
-OVERLAPS = {phi: word for word, phi in solve.PHI.items()}
+OVERLAPS = {phi: word for word, phi in PHI.items()}
 
 
 def shape_of(layer: NaiveLayer, machine: Machine) -> tiling.Shape:
@@ -133,31 +134,43 @@ def _lookup(
     return tiling.Frontier(footprint, total, cycles, np.arange(len(choices)))
 
 
-def machine_of(problem: Problem, overlap: str | None = None) -> solve.Machine:
+def machines(
+    capacity_bytes: float,
+    cycle_s: float = 1.0,
+    byte_s: float = 1.0,
+    overlap: str = "none",
+    overhead_s: float = 0.0,
+    fifo_bytes: float | None = None,
+) -> Machines:
+    """One chip, on its own."""
+    columns = (np.array([float(value)]) for value in (capacity_bytes, cycle_s, byte_s, overhead_s))
+    return Machines(*columns, overlap, fifo_bytes)
+
+
+def machine_of(problem: Problem, overlap: str | None = None) -> Machines:
     """The chip of a problem; its overheads differ from step to step, so they are added to the time."""
-    return solve.Machine(problem.capacity, 1.0, 1.0 / problem.bandwidth, overlap or OVERLAPS[problem.phi], 0.0)
+    return machines(problem.capacity, 1.0, 1.0 / problem.bandwidth, overlap or OVERLAPS[problem.phi])
 
 
 def ahead(problem: Problem, weights: Sequence[float]) -> tuple[float, float]:
     """(time of a batch on its own, period in steady state) with weights fetched ahead across layers."""
     overhead = sum(step.overhead for step in problem.steps)
-    cold, steady = solve.solve(pool_of(problem, weights), machine_of(problem, "network"))
+    cold, steady = few.solve_one(pool_of(problem, weights), machine_of(problem, "network"))
     return tuple(math.inf if plan is None else plan.time_s + overhead for plan in (cold, steady))  # type: ignore[return-value]
 
 
 def segments(chain: Chain, limit_s: float = math.inf) -> float:
     """Time of the batch in segments of sub-batches, where it beats a limit."""
     pools = {size: pool_of(part, chain.weights, keep=True) for size, part in chain.parts.items()}
-    machine = machine_of(chain.parts[chain.batch])
-    kept = np.zeros(len(chain.weights))
-    plan = in_segments(machine, chain.batch, pools.__getitem__, kept, True, limit_s)
+    kept, one = np.zeros(len(chain.weights)), machine_of(chain.parts[chain.batch])
+    plan = in_segments(one, chain.batch, pools.__getitem__, kept, True, limit_s)
     return math.inf if plan is None else plan.time_s
 
 
 def schedule(problem: Problem) -> tuple[float, float]:
     """(time, bytes) of the best schedule without prefetch."""
     pool = pool_of(problem)
-    plan = solve.residency(pool, solve.settle(pool, machine_of(problem)))
+    plan = few.residency(pool, few.settle(pool, machine_of(problem).row()))
     if plan is None:
         return math.inf, math.inf
     return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes().sum())

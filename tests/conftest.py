@@ -1,9 +1,27 @@
-"""Hypothesis profiles: compilation makes the first example slow, so there is no deadline."""
+"""Hypothesis profiles: compilation makes the first example slow, so there is no deadline. Parts of hand-made points."""
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import settings
+
+from simulator.schedule import records
+from simulator.schedule.pool import Pool
 
 settings.register_profile("jit", deadline=None, print_blob=True)
 settings.register_profile("nojit", deadline=None, max_examples=20, print_blob=True)
 settings.load_profile("nojit" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "jit")
+
+
+@pytest.fixture
+def made_up_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points of pools that `one_by_one.made_up` gave parts have these, whoever asks for them."""
+    parts_of = records.parts_of
+
+    def known(pool: Pool, layers: Any, codes: Any, outer_bytes: Any) -> Any:
+        if "made up" in pool.memo:
+            return pool.memo["made up"][codes]
+        return parts_of(pool, layers, codes, outer_bytes)
+
+    monkeypatch.setattr(records, "parts_of", known)

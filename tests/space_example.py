@@ -12,6 +12,7 @@ from simulator.chip.load import load_chip
 from simulator.lower.array import ArraySpec
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.fuse import fuse
+from simulator.kernels.layout import Machine
 from simulator.lower.rows import lower
 from simulator.schedule.space.place import place
 
@@ -32,16 +33,11 @@ def lowered(graph, batch=1, spec=SPEC, fuses=()):
 
 
 def placed(graph, batch=1, spec=SPEC, fuses=(), goal="period", **numbers):
-    given_numbers = {
-        "capacity_bytes": 1e9,
-        "cycle_s": 1e-6,
-        "byte_s": 1e-8,
-        "overhead_s": 0.0,
-        "lanes": 64.0,
-        **numbers,
-    }
+    usual = {"capacity_bytes": 1e9, "cycle_s": 1e-6, "byte_s": 1e-8, "phi": 1.0, "overhead_s": 0.0, "lanes": 64.0}
+    given = {**usual, **numbers}
+    lanes = given.pop("lanes")
     low, fused = lowered(graph, batch, spec, fuses)
-    return place(low, fused, spec, goal=goal, **given_numbers)
+    return place(low, fused, spec, Machine(**given), lanes, goal)
 
 
 def one_context(graph, fuses=()):

@@ -2,6 +2,7 @@
 
 import json
 
+import adapter
 import pytest
 
 from simulator import batch_curve, load_chip, load_network, simulate
@@ -9,8 +10,8 @@ from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report.batch_report import batch_lines
+from simulator.schedule.few import solve_one
 from simulator.schedule.pools import pool_source
-from simulator.schedule.few import Machine, solve
 from simulator.study.batching import enough_sram, live_bytes, published_points
 
 BATCHES = (1, 2, 4, 8)
@@ -61,12 +62,12 @@ def test_the_sram_that_is_enough_is_enough_and_no_byte_less(small, chip):
     live, kept = live_bytes(pool.low), []
     for capacity in (enough, enough - 1):
         # Bytes as time: the schedule that moves the least.
-        plan, _ = solve(pool, Machine(capacity, 0.0, 1.0, "none", 0.0))
+        plan, _ = solve_one(pool, adapter.machines(capacity, 0.0))
         held = [pool.moves.resident[move] for move in plan.pieces[0].path[:, 0].tolist()]
         kept.append([sum(pool.low.tensor_bytes[tensor] for tensor in tensors) for tensors in held])
     assert kept[0] == live.tolist()
     assert kept[1] != live.tolist()
-    wide, _ = solve(pool, Machine(4.0 * enough, 0.0, 1.0, "none", 0.0))
+    wide, _ = solve_one(pool, adapter.machines(4.0 * enough, 0.0))
     assert wide.outer_bytes().sum() == pool.low.compulsory_bytes
 
 

@@ -12,7 +12,7 @@ from simulator.chip.load import load_chip
 from simulator.cost import book as data
 from simulator.cost import money
 from simulator.cost.columns import band_factor, columns
-from simulator.cost.efficiency import RATIOS, efficiency
+from simulator.cost.efficiency import RATIOS, ratios
 from simulator.cost.power import power_model
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
@@ -278,17 +278,22 @@ def test_energy_takes_arrays():
 
 
 def test_efficiency():
-    cost = chip_cost(load_chip("tpu_v1"))
-    ratios = efficiency(1000.0, 92.0, 24 * 2**20, 2, cost, 40.0)
-    assert tuple(ratios) == RATIOS
-    assert ratios["throughput_per_usd"] == pytest.approx(1000 / cost.bill_usd.best)
-    assert ratios["throughput_per_dram"] == 500.0
-    assert ratios["throughput_per_sram_mib"] == pytest.approx(1000 / 24)
-    assert ratios["energy_per_inference_j"] == pytest.approx(0.04)
-    none = efficiency(1000.0, 92.0, 24 * 2**20, 0, None, None)
-    assert none["throughput_per_dram"] is None
-    assert none["throughput_per_usd"] is None
-    assert none["energy_per_inference_j"] is None
+    bill = chip_cost(load_chip("tpu_v1")).bill_usd.best
+    rates = np.array([1000.0, 500.0])
+    known = {"bill_usd": bill, "peak_tops": 92.0, "sram_mib": np.array([24.0, 12.0]), "dram_devices": 2, "power_w": 40.0}
+    found = ratios(rates, {**known, "area_mm2": 331.0})
+    assert tuple(found) == RATIOS
+    assert found["throughput_per_usd"].tolist() == pytest.approx([1000 / bill, 500 / bill])
+    assert found["throughput_per_tops"].tolist() == pytest.approx([1000 / 92, 500 / 92])
+    assert found["throughput_per_dram"].tolist() == [500.0, 250.0]
+    assert found["throughput_per_sram_mib"].tolist() == pytest.approx([1000 / 24, 500 / 12])
+    assert found["throughput_per_w"].tolist() == [25.0, 12.5]
+    assert found["throughput_per_mm2"].tolist() == pytest.approx([1000 / 331, 500 / 331])
+    assert found["energy_per_inference_j"].tolist() == pytest.approx([0.04, 0.08])
+    none = ratios(rates, {"peak_tops": 92.0, "sram_mib": 24.0, "dram_devices": np.array([0, 2])})
+    assert np.isnan(none["throughput_per_dram"]).tolist() == [True, False]
+    for name in ("throughput_per_usd", "throughput_per_w", "throughput_per_mm2", "energy_per_inference_j"):
+        assert np.isnan(none[name]).all()
 
 
 def test_every_coefficient_has_a_source():

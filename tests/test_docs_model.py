@@ -10,10 +10,10 @@ from simulator.frontier.grid.unrolling import MOST_TUPLES
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.layer import VECTOR_OPERATIONS
 from simulator.lower.rows import BITS, MOST_MACS, lower
-from simulator.result import waterfall
-from simulator.schedule.machines import machines_of
-from simulator.schedule import best, keep, scratch, segments, solve, states
+from simulator.schedule import best, few, keep, scratch, segments, states
+from simulator.schedule.machines import PHI, machines_of
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
+from simulator.vocabulary import ROOF_OF, WATERFALL
 
 CLONE = Path(__file__).parents[1]
 MODEL, LAYER, SCHEDULE = (
@@ -38,7 +38,7 @@ def test_the_constants_are_those_of_the_program():
     shown = {name: float(value) for name, value, *_ in rows(MODEL, "constant")}
     cached = load_chip("example_edge", set={"sram.managed": "cache"})
     assert shown == {
-        "phi": solve.PHI["layer"],
+        "phi": PHI["layer"],
         "port": PORT_EFFICIENCY,
         "streamed DRAM": DRAM_STREAMED_EFFICIENCY,
         "GPU array": units.GPU_ARRAY_EFFICIENCY,
@@ -52,12 +52,12 @@ def test_the_constants_are_those_of_the_program():
         "GPU step": units.GPU_STEP_CYCLES,
         "GPU gap": units.GPU_KERNEL_GAP_US,
         "layer start": units.LAYER_START_CYCLES,
-        "cache": machine_of(cached).capacity_bytes / cached.sram.capacity_bytes,
+        "cache": machines_of(cached).row().capacity_bytes / cached.sram.capacity_bytes,
     }
 
 
 def test_phi_of_the_other_overlaps_is_a_limit():
-    assert solve.PHI == {"none": 1.0, "layer": 0.25, "network": 0.0}
+    assert PHI == {"none": 1.0, "layer": 0.25, "network": 0.0}
     assert "phi = 1 (none), 0.25 (layer), 0 (network)" in SCHEDULE
 
 
@@ -85,7 +85,7 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     for page in (MODEL, SCHEDULE):
         assert "64 KiB x 2^k" in page
         assert "16 KiB x 2^(k/4)" in page
-    assert solve.ahead_sizes(300.0 * KIB) == [0.0, 64.0 * KIB, 128.0 * KIB, 256.0 * KIB]
+    assert few.ahead_sizes(300.0 * KIB) == [0.0, 64.0 * KIB, 128.0 * KIB, 256.0 * KIB]
     assert keep.rooms(40.0 * KIB, 1e9) == [16.0 * KIB * 2.0 ** (step / 4) for step in range(6)]
     assert keep.rooms(40.0 * KIB, 8.0 * KIB) == [32.0 * KIB, 16.0 * KIB * 2.0 ** (5 / 4)]
     assert keep.PER_OCTAVE / best.SEGMENT_ROOMS == 4
@@ -114,7 +114,7 @@ def test_the_loop_orders_are_those_of_the_search():
 def test_the_waterfall_is_filled_in_the_order_shown():
     shown = [(re.findall(r"`(\w+)`", part), re.split(" or |, ", roof)) for part, _, roof in rows(SCHEDULE, "part")]
     pairs = [pair for parts, roofs in shown for pair in zip(parts, roofs, strict=True)]
-    assert pairs == [(part, waterfall.ROOFS[part]) for part in waterfall.PARTS]
+    assert pairs == [(part, ROOF_OF[part]) for part in WATERFALL]
 
 
 def test_every_file_named_is_there():

@@ -7,7 +7,7 @@ import pytest
 from simulator import load_chip, load_network, simulate
 from simulator.chip.schema import Architecture
 from simulator.cli import main
-from simulator.schedule.few import PHI
+from simulator.schedule.machines import PHI
 from simulator.study.fits import fits
 from simulator.study.validation import book
 from simulator.units import DRAM_STREAMED_EFFICIENCY, LAYER_START_CYCLES, PORT_EFFICIENCY

@@ -12,9 +12,9 @@ from simulator.run import simulate
 from simulator.schedule.machines import machines_of
 from simulator.schedule.pools import pool_source
 from simulator.schedule.best import best
+from simulator.schedule.few import solve_one
 from simulator.schedule.keep import rooms, share
 from simulator.schedule.pool import Pool, without
-from simulator.schedule.few import solve
 
 
 @pytest.mark.kernel
@@ -71,14 +71,14 @@ def test_without_gains_nothing_else_changes() -> None:
 def test_no_bound_cuts_the_best_schedule_of_a_chip_without_a_roof() -> None:
     """Points of a chip without its array have other cycles than they were searched for: bounds must hold for them too."""
     graph, chip = load_network("mobilenet_v2"), load_chip("example_edge")
-    machine, pools = machine_of(chip), pool_source(graph, chip, "int8")
+    machines, pools = machines_of(chip), pool_source(graph, chip, "int8")
     changed = without(pools(1), np.maximum(on_chip(pools(1))["interconnect"], on_chip(pools(1))["sram"]), False)
-    _, steady = best(machine, 1, lambda _: changed, True, False)
-    capacity = machine.capacity_bytes
+    _, steady = best(machines, 1, lambda _: changed, True, False)
+    capacity = float(machines.capacity_bytes[0])
     everything = [
-        solve(changed, machine, share(changed, capacity - room) if room < capacity else None)
+        solve_one(changed, machines, share(changed, capacity - room) if room < capacity else None)
         for room in [*rooms(capacity, changed.all_weights), capacity]
     ]
-    everything.append(solve(changed, machine, changed.weights))
+    everything.append(solve_one(changed, machines, changed.weights))
     assert steady is not None
     assert steady.time_s == min(plan.time_s for _, plan in everything if plan is not None)

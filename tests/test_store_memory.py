@@ -125,7 +125,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     vary = {key: values[key] for key in order}
     sets = {"schedule.overlap": "layer"}
     whole = sweep(network, "example_edge", vary, set=sets)
-    module = sys.modules["simulator.run"]
+    module = sys.modules["simulator.schedule.pools"]
     monkeypatch.setattr(module, "_pools", Kept(1))
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
@@ -166,7 +166,7 @@ def test_sweeps_side_by_side_leave_the_pools_of_others_alone(network, monkeypatc
 
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
-    module = sys.modules["simulator.run"]
+    module = sys.modules["simulator.schedule.pools"]
     monkeypatch.setattr(module, "_pools", Kept(2**40))
     graph = load_network("alexnet")
     simulate(graph, "example_edge", gains=False)
@@ -177,7 +177,7 @@ def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
 
 
 def test_what_a_caller_has_in_hand_stays(network, monkeypatch):
-    monkeypatch.setattr(sys.modules["simulator.run"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Kept(1))
     frozen = load_network("alexnet")
     pools = pool_source(frozen, load_chip("example_edge"), "int8")
     one, two = pools(1), pools(2)
@@ -189,7 +189,7 @@ def test_a_pool_that_somebody_has_is_not_built_again(monkeypatch):
     net = NetworkBuilder("in hand")
     net.dense(net.input(8, 1, 1), 4)
     graph, chip = nx.freeze(net.build()), load_chip("example_edge")
-    monkeypatch.setattr(sys.modules["simulator.run"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Kept(1))
     held = pool_source(graph, chip, "int8")
     pool = held(2)
     held(3)  # now the newest: the other is no longer kept

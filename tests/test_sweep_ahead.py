@@ -1,4 +1,4 @@
-"""Sweeps that fetch weights ahead: points of one SRAM size through one kernel equal one-by-one `simulate`, to the last bit."""
+"""Sweeps that fetch weights ahead: points of one SRAM size through one kernel equal the schedules of one, to the last bit."""
 
 import dataclasses
 import math
@@ -9,22 +9,24 @@ import adapter
 import numpy as np
 import pytest
 from naive_schedule import Problem, Step, Tensor
+from one_by_one import check_plans, first_best, made_up
 from test_sweep_engine import check_equal
 from test_sweep_kernel import SCALE, random_pool
 
 from simulator import load_chip, load_network, sweep
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels import schedule_prefetch as kernels
-from simulator.schedule.pools import pool_source
-from simulator.schedule.keep import rooms, share
-from simulator.schedule.many_prefetch import pieces_of, solve_ahead
-from simulator.schedule.many_whole import Answers, Machines
-from simulator.schedule.plan import Plan
+from simulator.kernels import schedule_labels as kernels
+from simulator.kernels.schedule_sums import EDGES, LINK, OUTER, OVERHEAD, PORTS
+from simulator.schedule.few import solve_one
+from simulator.schedule.machines import Machines
+from simulator.schedule.many_prefetch import solve_ahead
+from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
-from simulator.schedule.few import Machine, solve
-from simulator.sweep.apart import answer_of
+from simulator.schedule.pools import pool_source
 from simulator.sweep.plan import plan_of
 from simulator.sweep.run import _space
+
+pytestmark = pytest.mark.usefixtures("made_up_parts")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,9 @@ def network():
     return net.build()
 
 
-def many_machines(rng: random.Random, count: int, sizes: tuple[float, ...], spread: float) -> Machines:
+def many_machines(
+    rng: random.Random, count: int, sizes: tuple[float, ...], spread: float, fifo_bytes: float | None = None
+) -> Machines:
     """Points of few SRAM sizes; some of them with the same clock and bandwidth, or with ratios that are."""
 
     def drawn(values: list[float]) -> list[float]:
@@ -52,53 +56,34 @@ def many_machines(rng: random.Random, count: int, sizes: tuple[float, ...], spre
         np.array(drawn([1.0, 0.25])),
         np.array(drawn([1.0, 0.25, 2.0])) / SCALE,
         np.array([rng.choice([0.0, 0.37, 100.0]) for _ in range(count)]),
+        "network",
+        fifo_bytes,
     )
 
 
-def first_best(pool: Pool, machine: Machine, keep: bool) -> tuple[Plan | None, Plan | None]:
-    """The fastest over all rooms in the order of `schedule.keep`, of equals the first; nothing left out by a bound."""
-    total, size = float(pool.weights.sum()), machine.capacity_bytes
-    tried = [size]
-    if keep and total:
-        tried = [*([size - total] if total < size else []), size, *rooms(size, total)[::-1]]
-    cold = steady = None
-    for room in tried:
-        limits = tuple(np.inf if plan is None else plan.time_s for plan in (cold, steady))
-        found = solve(pool, machine, share(pool, size - room), limits)
-        cold, steady = found[0] or cold, found[1] or steady
-    return cold, cold if cold is not None and cold.time_s <= steady.time_s else steady
-
-
-def check(pool: Pool, machines: Machines, found: tuple[Answers, np.ndarray], keep: bool, fifo: float | None) -> int:
-    """Compare all points that were not left with the functions of `simulate`; how many of them run."""
-    answers, left = found
-    runs = 0
+def check(pool: Pool, machines: Machines, found: tuple[Plans, np.ndarray], keep: bool) -> int:
+    """Compare all points that were not left with the search of one; how many of them run."""
+    plans, left = found
+    runs, others = 0, 0
     for at in sorted({*range(len(machines))} - {*left.tolist()}):
-        machine = Machine(
-            float(machines.capacity_bytes[at]), float(machines.cycle_s[at]), float(machines.byte_s[at]), "network",
-            float(machines.overhead_s[at]), fifo,
-        )  # fmt: skip
-        cold, steady = first_best(pool, machine, keep)
-        if cold is None:
-            assert math.isinf(answers.cold_s[at])
-            continue
-        runs += 1
-        one = answer_of(machine, cold, steady, True, 30.0)
-        assert {name: getattr(answers, name)[at] for name in vars(one)} == vars(one)
+        cold, steady = first_best(pool, machines.one(at), keep)
+        others += not check_plans(plans, at, machines, cold, steady)
+        runs += cold is not None
+    assert others == 0
     return runs
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("keep", "fifo"), [(False, None), (True, None), (False, 3.0 * SCALE)])
-def test_points_equal_the_schedules_of_simulate(seed, keep, fifo):
+def test_points_equal_the_schedules_of_one(seed, keep, fifo):
     rng = random.Random(seed)
     runs = 0
     for _ in range(4):
         pool = random_pool(rng)
-        machines = many_machines(rng, 40, (3, 9, 41, 80), rng.choice([0.1, 1.0, 4.0]))
-        found = solve_ahead(pool, machines, keep, fifo, True, 30.0)
-        runs += check(pool, machines, found, keep, fifo)
+        machines = many_machines(rng, 40, (3, 9, 41, 80), rng.choice([0.1, 1.0, 4.0]), fifo)
+        found = solve_ahead(pool, machines, keep)
+        runs += check(pool, machines, found, keep)
         assert len(found[1]) < 10
     assert runs > 50
 
@@ -111,12 +96,12 @@ def test_many_points_of_one_size_in_several_levels(keep):
     while (
         len(pool.steps) < 4
         or not pool.weights.any()
-        or solve(pool, Machine(60.0 * SCALE, 1.0, 1.0, "none", 0.0))[0] is None
+        or solve_one(pool, adapter.machines(60.0 * SCALE))[0] is None
     ):
         pool = random_pool(rng)
     machines = many_machines(rng, 1200, (60,), 3.0)
-    found = solve_ahead(pool, machines, keep, None, True, 30.0)
-    assert check(pool, machines, found, keep, None) == 1200
+    found = solve_ahead(pool, machines, keep)
+    assert check(pool, machines, found, keep) == 1200
 
 
 def labelled(labels: int) -> Pool:
@@ -127,31 +112,32 @@ def labelled(labels: int) -> Pool:
     steps = [Step({0: first}, inputs=0), Step({0: [(1.0, 5000.0, 1.0)]}, inputs=1)]
     problem = Problem([Tensor(4, None), Tensor(4, 0), Tensor(4, 1)], steps, 100.0)
     pool = adapter.pool_of(problem, [0.0, 5000.0])
-    pool.memo["sweep_detail"] = np.zeros((len(pool.points), 8))
-    return pool
+    return made_up(pool, np.zeros((len(pool.points), 9)))
 
 
 @pytest.mark.parametrize(("labels", "left"), [(kernels.SLOTS, 0), (kernels.SLOTS + 1, 8)])
 def test_points_with_too_many_labels_are_left(labels, left):
     pool, count = labelled(labels), 8
-    machines = Machines(np.full(count, 1e6), np.ones(count), np.linspace(0.5, 1.0, count), np.zeros(count))
-    found = solve_ahead(pool, machines, False, 1e5, True, 30.0)
+    columns = np.full(count, 1e6), np.ones(count), np.linspace(0.5, 1.0, count), np.zeros(count)
+    machines = Machines(*columns, "network", 1e5)
+    found = solve_ahead(pool, machines, False)
     assert len(found[1]) == left
-    assert np.isfinite(found[0].cold_s).sum() == count - left
-    assert check(pool, machines, found, False, 1e5) == count - left
+    assert found[0].fits.sum() == count - left
+    assert check(pool, machines, found, False) == count - left
 
 
 def test_points_left_are_solved_one_by_one(network, monkeypatch):
     """SRAM sizes of few points, or a network with too many states: the answers are the same."""
     module, chip = sys.modules["simulator.schedule.many_prefetch"], load_chip("example_edge")
+    solving = sys.modules["simulator.schedule.solve"]
     vary = {"sram.capacity_mib": [0.1, 0.25], "clock_mhz": "100:1600:/8"}
-    usual, apart, solve_apart = sweep(network, chip, vary), [], module.solve_apart
+    usual, apart, solve_alone = sweep(network, chip, vary), [], solving.solve_alone
 
-    def noted(variant, machines, *others):
+    def noted(program, machines):
         apart.append(len(machines))
-        return solve_apart(variant, machines, *others)
+        return solve_alone(program, machines)
 
-    monkeypatch.setattr(module, "solve_apart", noted)
+    monkeypatch.setattr(solving, "solve_alone", noted)
     assert sweep(network, chip, vary).equals(usual)
     assert not apart
     monkeypatch.setattr(module, "FEWEST", 9)
@@ -221,30 +207,22 @@ def test_chunks_are_small_where_few_points_share_an_sram_size(network, vary, chu
     assert (65_536 if module.many_a_size(space) else 2_048) == chunk
 
 
-@pytest.mark.parametrize("size", [1, 7, 8, 9, 64, 127, 128, 129, 136, 300, 1000])
-def test_sums_are_those_of_numpy(size):
-    rng, pieces = np.random.default_rng(size), np.array(pieces_of(size), dtype=np.int64)
-    for _ in range(20):
-        values = np.exp(rng.normal(size=size) * 10)
-        assert kernels.add_up(values, pieces, np.zeros(64)) == values.sum()
-
-
-def test_roofs_are_those_of_the_waterfall(network):
-    """Its own split of times against that of one point, where each part can be the largest."""
-    chip = load_chip("example_edge")
-    pool = pool_source(network, chip, "int8")(1)
-    rng, roofs = random.Random(3), set()
-    for large in (1, 5, 6):
-        detail = np.array([[rng.choice([0, 0, 1, 2, 30]) for _ in range(8)] for _ in pool.points]).reshape(-1, 8)
-        detail[:, large] = [rng.choice([150, 250, 300]) for _ in pool.points]
-        pool.memo["sweep_detail"] = detail * pool.points[:, 2:] / 300.0
-        pool.memo.pop("sweep_feed", None)
+def test_time_by_cause_where_each_can_be_the_largest(network):
+    """The sums of many against those of one, where each part can be the largest."""
+    pool = pool_source(network, load_chip("example_edge"), "int8")(1)
+    rng, largest = random.Random(3), set()
+    for large in (2, 5, 6):
+        parts = np.array([[rng.choice([0, 0, 1, 2, 30]) for _ in range(9)] for _ in pool.points]).reshape(-1, 9)
+        parts[:, large] = [rng.choice([150, 250, 300]) for _ in pool.points]
+        parts = parts * pool.points[:, 2:] / 300.0
+        parts[:, 0] = parts[:, 1:5].sum(axis=1)
+        own = made_up(pool, parts)
         machines = dataclasses.replace(
             many_machines(rng, 60, (600,), 3.0),
             byte_s=np.exp(np.array([rng.uniform(-15, 1) for _ in range(60)])),
             overhead_s=np.array([rng.choice([0.0, 0.0, 3e4]) for _ in range(60)]),
         )
-        found = solve_ahead(pool, machines, True, None, True, 30.0)
-        assert check(pool, machines, found, True, None) == 60
-        roofs |= {*found[0].roof.tolist()}
-    assert roofs >= {0, 1, 2, 4, 5}
+        found = solve_ahead(own, machines, True)
+        assert check(own, machines, found, True) == 60
+        largest |= {*found[0].steady.parts[1:].argmax(axis=0).tolist()}
+    assert largest >= {EDGES - 1, LINK - 1, PORTS - 1, OVERHEAD - 1, OUTER - 1}

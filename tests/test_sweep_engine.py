@@ -14,8 +14,8 @@ from simulator.cost.price import chip_cost
 from simulator.cost.quantities import quantities
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
+from simulator.chip.change import changed_chip
 from simulator.schedule.machines import machines_of
-from simulator.sweep.groups import changed_chip, machines_of
 
 SAME = (
     "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "bound_by", "power_w",
@@ -152,10 +152,10 @@ def test_columns_equal_machines():
         if chip.dram is not None:
             changes["dram.devices"] = rng.randint(1, 99)
             changes["dram.measured_efficiency"] = rng.uniform(0.1, 1)
-        machine = machine_of(changed_chip(chip, changes))
+        one = machines_of(changed_chip(chip, changes))
         many = machines_of(chip, {key: np.array([value] * 3) for key, value in changes.items()}, 3)
         for name in ("capacity_bytes", "cycle_s", "byte_s", "overhead_s"):
-            assert getattr(many, name).tolist() == [getattr(machine, name)] * 3
+            assert getattr(many, name).tolist() == getattr(one, name).tolist() * 3
 
 
 def test_many_points_do_not_depend_on_slices_or_chunks(network):

@@ -1,26 +1,28 @@
-"""The kernel of many points against the schedules of `simulate`, on small hand-made problems; also without the compiler."""
+"""The kernel of many points against the schedules of one, on small hand-made problems; also without the compiler."""
 
 import dataclasses
-import math
 import random
 import sys
+from fractions import Fraction
 
 import adapter
 import numpy as np
 import pytest
 from naive_schedule import Problem, Tensor
+from one_by_one import check_plans, first_best, made_up, random_parts
 from test_residency_brute import random_problem
 
-from simulator.kernels import schedule_whole as kernels
-from simulator.result.waterfall import PARTS, ROOFS
-from simulator.schedule.keep import rooms, share
-from simulator.schedule.many_whole import Answers, Machines, detail_of, solve_together
+from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, LINK, LOADING, OUTER, OVERHEAD, PIPELINE, VECTOR
+from simulator.result import waterfall
+from simulator.schedule.few import solve_one
+from simulator.schedule.machines import Machines
+from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.plan import Plan
+from simulator.schedule.plans import Plans, sums_of
 from simulator.schedule.pool import Pool
-from simulator.schedule.few import Machine, solve
-from simulator.sweep.apart import NAMES, answer_of
+from simulator.vocabulary import ROOF_OF, ROOFS, WATERFALL
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("made_up_parts")]
 
 SCALE = 4096
 """Bytes of SRAM for one of the problem: rooms beside kept weights begin at 16 KiB."""
@@ -46,61 +48,40 @@ def random_pool(rng: random.Random) -> Pool:
     # A product of two activations has no weights.
     weights = [float(rng.choice([0, 1, 2, 5]) * SCALE) * (step.weights is None) for step in problem.steps]
     pool = adapter.pool_of(enlarged(problem, weights), weights, keep=True)
-    detail = np.array([[float(rng.choice([0, 0, 1, 2, 3])) for _ in range(8)] for _ in pool.points]).reshape(-1, 8)
-    detail[:, 4] = detail[:, 0:4].sum(axis=1)
-    pool.memo["sweep_detail"] = detail
-    return pool
+    return made_up(pool, random_parts(rng, pool))
 
 
-def random_machines(rng: random.Random, count: int, spread: float = 2.0) -> Machines:
+def random_machines(rng: random.Random, count: int, overlap: str, spread: float = 2.0) -> Machines:
     """`count` points; with little spread, of nearly the same clock and bandwidth, so that most have the same path."""
     sizes = [float(rng.choice([3, 6, 9, 14, 20, 41]) * SCALE) for _ in range(count)]
     own = [0.37, 0.37 * (1.0 + spread), 0.37 / (1.0 + spread)]
     times = [[rng.choice(own) for _ in range(count)] for _ in range(3)]
-    return Machines(np.array(sizes), np.array(times[0]), np.array(times[1]) / SCALE, np.array(times[2]))
+    return Machines(np.array(sizes), np.array(times[0]), np.array(times[1]) / SCALE, np.array(times[2]), overlap)
 
 
-def first_best(pool: Pool, machine: Machine, keep: bool) -> Plan | None:
-    """The fastest over all rooms in the order of `schedule.keep`, of equals the first; nothing left out by a bound."""
-    if not keep or not pool.weights.any():
-        return solve(pool, machine)[0]
-    total = float(pool.weights.sum())
-    found = solve(pool, machine, pool.weights)[0] if total < machine.capacity_bytes else None
-    for room in [machine.capacity_bytes, *rooms(machine.capacity_bytes, total)[::-1]]:
-        limit = np.inf if found is None else found.time_s
-        found = solve(pool, machine, share(pool, machine.capacity_bytes - room), (limit, limit))[0] or found
-    return found
-
-
-def check(pool: Pool, machines: Machines, found: Answers, overlap: str, keep: bool, host_s: float) -> int:
-    """Compare all points with the functions of `simulate`; how many of them run."""
-    runs = 0
+def check(pool: Pool, machines: Machines, found: Plans, keep: bool) -> int:
+    """Compare all points with the search of one; how many of them run."""
+    runs, others = 0, 0
     for at in range(len(machines)):
-        machine = Machine(
-            float(machines.capacity_bytes[at]), float(machines.cycle_s[at]), float(machines.byte_s[at]), overlap,
-            float(machines.overhead_s[at]),
-        )  # fmt: skip
-        plan = first_best(pool, machine, keep)
-        if plan is None:
-            assert math.isinf(found.cold_s[at])
-            continue
-        runs += 1
-        one = answer_of(machine, plan, plan, True, host_s)
-        assert {name: getattr(found, name)[at] for name in vars(one)} == vars(one)
+        plan, _ = first_best(pool, machines.one(at), keep)
+        others += not check_plans(found, at, machines, plan, plan)
+        runs += plan is not None
+    assert found.steady is found.cold
+    assert others == 0
     return runs
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("spread", [2.0, 0.01, 1e-15])
-def test_points_equal_the_schedules_of_simulate(seed, keep, spread):
+def test_points_equal_the_schedules_of_one(seed, keep, spread):
     rng = random.Random(seed)
     runs = 0
     for _ in range(4):
-        pool, machines = random_pool(rng), random_machines(rng, 12, spread)
-        for overlap, host_s in (("none", 0.0), ("layer", 30.0)):
-            found = solve_together(pool, machines, overlap, keep, True, host_s)
-            runs += check(pool, machines, found, overlap, keep, host_s)
+        pool, machines = random_pool(rng), random_machines(rng, 12, "none", spread)
+        for overlap in ("none", "layer"):
+            many = dataclasses.replace(machines, overlap=overlap)
+            runs += check(pool, many, solve_whole(pool, many, keep), keep)
     assert runs > 20
 
 
@@ -110,44 +91,80 @@ def test_points_do_not_depend_on_their_neighbours(monkeypatch, keep, bucket, spa
     """Every point with its own SRAM size, in buckets of all sorts, against one point at a time."""
     module, rng = sys.modules["simulator.schedule.many_whole"], random.Random(bucket)
     pool = random_pool(rng)
-    many = random_machines(rng, 150)
+    many = random_machines(rng, 150, "layer")
     many = dataclasses.replace(
         many, capacity_bytes=np.floor(np.array([rng.uniform(3, 60) for _ in range(150)]) * SCALE)
     )
     monkeypatch.setattr(module, "BUCKET", bucket)
     monkeypatch.setattr(module, "MOST_BUCKET", bucket)
     monkeypatch.setattr(module, "SPAN", span)
-    found = solve_together(pool, many, "layer", keep, True, 0.0)
-    assert check(pool, many, found, "layer", keep, 0.0) > 40
+    assert check(pool, many, solve_whole(pool, many, keep), keep) > 40
 
 
 def test_lists_grow_where_they_are_too_short(monkeypatch):
     rng = random.Random(1)
-    pool, machines = random_pool(rng), random_machines(rng, 5)
-    usual = solve_together(pool, machines, "layer", True, True, 0.0)
+    pool, machines = random_pool(rng), random_machines(rng, 5, "layer")
+    usual = solve_whole(pool, machines, True)
     module = sys.modules["simulator.schedule.many_whole"]
-    monkeypatch.setattr(module, "FIRST_STAIRS", 1)
-    monkeypatch.setattr(module._own, "scratch", None, raising=False)
-    again = solve_together(pool, machines, "layer", True, True, 0.0)
-    assert again.cold_s.tolist() == usual.cold_s.tolist()
-    assert detail_of(pool) is pool.memo["sweep_detail"]
+    monkeypatch.setattr(module._own, "scratch", (pool, module._Scratch(pool, 1)), raising=False)
+    again = solve_whole(pool, machines, True)
+    assert module._own.scratch[1].wide > 1
+    assert again.cold.time_s.tolist() == usual.cold.time_s.tolist()
+    assert again.cold.parts.tolist() == usual.cold.parts.tolist()
 
 
-def summed(values, wide):
-    """The kernel's sum of a column, beside columns of something else."""
-    sums, rows = np.zeros((64, kernels.BLOCK)), np.random.default_rng(1).random((len(values), kernels.BLOCK))
-    rows[:, wide - 1] = values
-    kernels.pairwise(rows, len(values), wide, sums, np.empty((128, 2), dtype=np.int64))
-    return sums[0, wide - 1]
+def by_cause(plan: Plan, machines: Machines) -> list[Fraction]:
+    """Time of a schedule by cause, as the pages say it: each cause takes of a step's time what is left of it, in order."""
+    out, machine = [Fraction(0)] * CAUSES, machines.row()
+    (piece,) = plan.pieces
+    for step_s, point, vector in zip(piece.step_s.tolist(), piece.points.tolist(), piece.vector.tolist(), strict=True):
+        own = [0.0] * 9 if point < 0 else piece.pool.memo["made up"][point].tolist()
+        array, link, ports = own[0], own[5], own[6]
+        roofs = [array, link, ports, vector]
+        over = [Fraction(0)] * 3
+        if max(roofs) > array:
+            over[roofs.index(max(roofs)) - 1] = Fraction(max(roofs)) - Fraction(array)
+        busy = [Fraction(cycles) * Fraction(machine.cycle_s) for cycles in (*own[1:5], *over)]
+        left = Fraction(step_s)
+        for cause, wanted in enumerate([*busy, Fraction(machine.overhead_s)]):
+            out[cause] += min(wanted, left)
+            left -= min(wanted, left)
+        out[OUTER] += left
+    return out
 
 
-@pytest.mark.parametrize("size", [1, 7, 8, 54, 127, 128, 129, 155, 300, 1041, 4097])
-def test_sums_are_those_of_numpy(size):
-    values = np.random.default_rng(size).random(size)
-    assert summed(values, kernels.BLOCK) == values.sum()
-    assert summed(values, 1) == values.sum()
+@pytest.mark.parametrize("overlap", ["none", "layer", "network"])
+def test_time_by_cause_is_that_of_exact_sums(overlap):
+    rng, checked = random.Random(overlap), 0
+    while checked < 30:
+        pool, machines = random_pool(rng), random_machines(rng, 1, overlap)
+        plan = solve_one(pool, machines)[0]
+        if plan is None:
+            continue
+        checked += 1
+        found, wanted = sums_of(plan, machines), by_cause(plan, machines)
+        assert found.parts[:, 0].tolist() == pytest.approx([float(part) for part in wanted], rel=1e-12, abs=1e-9)
+        assert sum(wanted) == sum(map(Fraction, plan.step_s.tolist()))
 
 
-def test_roofs_are_numbered_as_in_the_waterfall():
-    assert NAMES == ("array", "interconnect", "sram", "vector", "overhead", "dram", "host", "power")
-    assert [ROOFS[part] for part in PARTS[1:]] == ["array"] * 3 + list(NAMES[1:])
+def test_roofs_are_those_of_the_waterfall():
+    """The kernel's roof is that whose parts of the waterfall are the largest, the first of equals; ideal time is no loss."""
+    rng, seen = random.Random(5), set()
+    for has_dram in (True, False):
+        parts = np.array([[float(rng.choice([0, 0, 1, 2, 5])) for _ in range(400)] for _ in range(CAUSES)])
+        host_s, power_s = (np.array([float(rng.choice([0, 0, 3, 6])) for _ in range(400)]) for _ in range(2))
+        found = waterfall.bound_words(waterfall.bounds(parts, has_dram, host_s, power_s))
+        rows = waterfall.rows_of(parts, has_dram, host_s, power_s, pipeline=True)
+        for row, roof in zip(rows, found, strict=True):
+            lost = dict.fromkeys(ROOFS, 0.0)
+            for part, seconds in waterfall.named(row).items():
+                lost[ROOF_OF.get(part, "array")] += 0.0 if part == "ideal_s" else seconds
+            assert roof == max(ROOFS, key=lost.__getitem__)
+        seen |= {*found}
+        assert rows.sum() == pytest.approx(parts.sum() + host_s.sum() + power_s.sum())
+    assert seen == {*ROOFS}
+    assert tuple(dict.fromkeys(ROOF_OF.values())) == ROOFS
+    causes = (EDGES, FILLING, LOADING, LINK, VECTOR, OVERHEAD, OUTER, PIPELINE)
+    assert [WATERFALL[cause] for cause in causes[:6]] == [
+        "edges_s", "fill_drain_s", "weight_loading_s", "interconnect_s", "vector_s", "overhead_s",
+    ]  # fmt: skip

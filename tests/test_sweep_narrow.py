@@ -9,12 +9,14 @@ import pytest
 
 from simulator.kernels import schedule_lists as lists
 from simulator.kernels import schedule_narrow as narrowing
+from simulator.kernels.layout import OWN_BYTES, OWN_CYCLES, WAY_KIND, WAY_SOURCE, WAY_TARGET, Listing, Rates
+from simulator.kernels.schedule_whole import Chosen
 
 pytestmark = pytest.mark.kernel
 
 
 def random_list(rng, steps, states, kinds):
-    """(begins, ways, amounts) of a list in which state 0 goes through from end to end, with many equal choices."""
+    """A list in which state 0 goes through from end to end, with many equal choices."""
     begins, rows = [0], []
     for step in range(steps):
         ends = [(0, 0)]
@@ -26,18 +28,18 @@ def random_list(rng, steps, states, kinds):
             for end in ends
         ]
         begins.append(len(rows))
-    ways, amounts = np.zeros((len(rows), 5), dtype=np.int64), np.zeros((len(rows), 8))
+    ways, amounts = np.zeros((len(rows), 5), dtype=np.int64), np.zeros((len(rows), 7))
     for number, (source, target, kind, cycles, total) in enumerate(rows):
-        ways[number, lists.SOURCE], ways[number, lists.TARGET], ways[number, lists.KIND] = source, target, kind
-        amounts[number, lists.CYCLES], amounts[number, lists.TOTAL] = cycles, total
-    return np.array([begins]), ways, amounts
+        ways[number, WAY_SOURCE], ways[number, WAY_TARGET], ways[number, WAY_KIND] = source, target, kind
+        amounts[number, OWN_CYCLES], amounts[number, OWN_BYTES] = cycles, total
+    return Listing(np.array([begins]), ways, amounts)
 
 
 def random_points(rng, count, spread):
     """Seconds per cycle, byte and step; ratios of the first two within a factor of 1 + spread, rising."""
     ratios = sorted(rng.choice([0.5, 1.0, 2.0]) * 1.0 + rng.uniform(0, spread) for _ in range(count))
     cycle_s = np.array([rng.choice([1e-9, 3e-9]) for _ in range(count)])
-    return cycle_s, cycle_s * np.array(ratios), np.array([rng.choice([0.0, 1e-6, 1e-9]) for _ in range(count)])
+    return Rates(cycle_s, cycle_s * np.array(ratios), np.array([rng.choice([0.0, 1e-6, 1e-9]) for _ in range(count)]))
 
 
 def paths_of(begins, ways):
@@ -45,10 +47,10 @@ def paths_of(begins, ways):
     found = [((), 0)]
     for low, high in pairwise(begins.tolist()):
         found = [
-            ((*path, n), int(ways[n, lists.TARGET]))
+            ((*path, n), int(ways[n, WAY_TARGET]))
             for path, state in found
             for n in range(low, high)
-            if ways[n, lists.SOURCE] == state
+            if ways[n, WAY_SOURCE] == state
         ]
     return [path for path, state in found if state == 0]
 
@@ -59,7 +61,7 @@ def best_choices(begins, ways, amounts, ratio, phi):
     for path in paths_of(begins, ways):
         total = Fraction(0)
         for n in path:
-            cycles, outer = Fraction(amounts[n, lists.CYCLES]), Fraction(amounts[n, lists.TOTAL]) * ratio
+            cycles, outer = Fraction(amounts[n, OWN_CYCLES]), Fraction(amounts[n, OWN_BYTES]) * ratio
             total += max(cycles, outer) + Fraction(phi) * min(cycles, outer)
         totals[path] = total
     least = min(totals.values())
@@ -68,16 +70,13 @@ def best_choices(begins, ways, amounts, ratio, phi):
 
 def narrowed(listing, machines, blocks, phi):
     """(choices of each block, whether straight)."""
-    begins, ways = listing[:2]
+    begins, ways, _ = listing
     steps, states, length = begins.shape[1] - 1, int(ways.max()) + 1, len(ways)
-    scratch = (
-        np.empty((length, 3)), np.zeros((steps, states), dtype=np.int64), np.zeros(steps, dtype=np.int64),
-        np.empty((steps + 1, states, 3)), np.empty((steps + 1, states, 3)),
-    )  # fmt: skip
+    scratch = narrowing.new_narrowing(steps, states, length)
     picks = np.full(3 * length * len(blocks) + 1, -1)
     starts, straight = np.zeros((len(blocks) + 2, steps + 1), dtype=np.int64), np.ones(len(blocks), dtype=np.bool_)
     wanted = np.ones(len(blocks), dtype=np.bool_)
-    narrowing.narrow_blocks(machines, blocks, wanted, listing, phi, scratch, (picks, starts, straight))
+    narrowing.narrow_blocks(machines, blocks, wanted, listing, phi, scratch, Chosen(picks, starts, straight))
     found = []
     for at in range(len(blocks)):
         own = [picks[low:high].tolist() for low, high in pairwise(starts[at].tolist())]
@@ -96,7 +95,7 @@ def test_what_is_best_for_a_point_stays(phi, spread):
     left, all_of_them, alone = 0, 0, 0
     for _ in range(12):
         listing = random_list(rng, 4, 3, [lists.ALWAYS, lists.ALWAYS, lists.SOME])
-        listing[1][listing[0][0][:-1], lists.KIND] = lists.ALWAYS  # so that there is a guide
+        listing[1][listing[0][0][:-1], WAY_KIND] = lists.ALWAYS  # so that there is a guide
         machines = random_points(rng, 6, spread)
         blocks = np.array([[0, 2, 0], [2, 3, 0], [5, 1, 0]])
         for (first, many, _), (picked, straight) in zip(blocks, narrowed(listing, machines, blocks, phi), strict=True):
@@ -111,7 +110,7 @@ def test_what_is_best_for_a_point_stays(phi, spread):
 @pytest.mark.parametrize("kind", [lists.SOME, lists.VARIED])
 def test_nothing_is_left_out_without_a_path_of_all_points(kind):
     listing = random_list(random.Random(kind), 4, 3, [lists.ALWAYS])
-    listing[1][listing[0][0][2] : listing[0][0][3], lists.KIND] = kind
+    listing[1][listing[0][0][2] : listing[0][0][3], WAY_KIND] = kind
     blocks = np.array([[0, 4, 0], [4, 2, 0]])
     found = narrowed(listing, random_points(random.Random(1), 6, 0.01), blocks, 0.25)
     assert found == [(list(range(len(listing[1]))), False)] * 2
@@ -119,7 +118,7 @@ def test_nothing_is_left_out_without_a_path_of_all_points(kind):
 
 def test_a_clock_without_end_leaves_nothing_out():
     listing = random_list(random.Random(2), 4, 3, [lists.ALWAYS])
-    machines = (np.zeros(2), np.ones(2), np.ones(2))
+    machines = Rates(np.zeros(2), np.ones(2), np.ones(2))
     with np.errstate(divide="ignore"):
         ((picked, straight),) = narrowed(listing, machines, np.array([[0, 2, 0]]), 0.25)
     assert (picked, straight) == (list(range(len(listing[1]))), False)

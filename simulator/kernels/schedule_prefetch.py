@@ -102,7 +102,7 @@ def new_running(steps: int, states: int, places: Ints, rows: int) -> Running:
 
 @kernel
 def walk_point(begin, listing, terms, ahead, start, p, running):
-    """Follow the choices of a point of a block back; fill in the path and the time of each step."""
+    """Follow the choices of a point of a block back; fill in the path and the time of each step. Returns their sum."""
     ways, amounts = listing.ways, listing.amounts
     machine, labels, found, path, step_s = running
     state, slot, steps = 0, int(found[1, p]), step_s.shape[0]
@@ -119,6 +119,10 @@ def walk_point(begin, listing, terms, ahead, start, p, running):
         )  # fmt: skip
         step_s[step] = time + machine[OVERHEAD_S + p]
     step_s[steps - 1] += found[2, p]
+    total = 0.0
+    for step in range(steps):  # step after step, as a plan adds: the wait is part of the last
+        total += step_s[step]
+    return total
 
 
 @kernel
@@ -185,10 +189,10 @@ def try_block(row, share, many, begins, listing, terms, bounds, rates, work, run
             work.lows[row, x] = max(work.lows[row, x], low)
         if time >= out.limits[STEADY if warm else COLD, x]:
             continue
-        walk_point(begins[run, 0], listing, own, ahead, start, p, running)
+        total = walk_point(begins[run, 0], listing, own, ahead, start, p, running)
         for kind in (COLD, STEADY):
-            if (kind == STEADY or warm == 0) and time < out.limits[kind, x]:
-                note_point(run, x, kind, time, listing, running, out)
+            if (kind == STEADY or warm == 0) and total < out.limits[kind, x]:
+                note_point(run, x, kind, total, listing, running, out)
 
 
 @kernel

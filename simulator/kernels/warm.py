@@ -14,19 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels import grid_roofs as roofs
 from simulator.kernels import grid_search as frontier
-from simulator.kernels import schedule_few as programme
+from simulator.kernels import layout, stairs
+from simulator.kernels import schedule_few as few
+from simulator.kernels import schedule_keep as keeping
 from simulator.kernels import schedule_segments as segments
 from simulator.kernels import schedule_stretches as stretches
+from simulator.kernels import schedule_sums as sums
 from simulator.kernels.jit import cache_works, needs_compile
+from simulator.kernels.layout import Machine, Net, Network, Rates
 
 
 @contextlib.contextmanager
 def beside() -> Iterator[bool]:
     """Compile the kernels of schedules in a process of its own for as long as the block runs; yields whether it does."""
     # A run with overlap `network` needs one of the programmes, any other run the other.
-    programmes = (programme.residency, programme.fetch_ahead)
+    programmes = (few.residency, few.fetch_ahead)
     if not needs_compile((frontier.search,)) and not all(needs_compile((one,)) for one in programmes):
         yield False
         return
@@ -64,50 +67,67 @@ def compile_schedules() -> None:
     """Call every kernel of schedules once, on nothing."""
     none, ints = np.zeros(1), np.zeros(1, dtype=np.int64)
     flat, flat_ints = np.zeros((1, 8)), np.zeros((1, 8), dtype=np.int64)
-    spans, cube, box = np.zeros((1, 4), dtype=np.int64), np.zeros((1, 1, 2)), np.zeros((1, 1, 2), dtype=np.int64)
-    net = (flat, flat, none, ints, ints)
-    memo = (none, ints, flat_ints)
-    network = (ints, ints, ints, spans, flat, flat, net)
-    programme.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
-    programme.residency(network, none, 0, 0, 0, none, np.inf, memo, ints, cube, box)
-    programme.walk_back(ints, box, 0, 0, 0, flat_ints)
-    labels = (np.zeros((1, 1, 1, 6)), np.zeros((1, 1), dtype=np.int64), memo, ints)
-    programme.fetch_ahead(network, none, none, none, False, 0.0, none, flat, none, *labels, 2)
-    programme.walk_labels(ints, ints, np.zeros((1, 1, 1, 6)), 0, flat_ints, none)
+    spans, box = np.zeros((1, 4), dtype=np.int64), np.zeros((1, 1, 2), dtype=np.int64)
+    net = Net(flat, flat, none, ints, ints)
+    memo, machine = (none, ints, flat_ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
+    network = Network(ints, ints, ints, spans, flat, flat, net)
+    stairs.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
+    few.residency(network, machine, 0, 0, 0, none, np.inf, memo, ints, np.zeros((1, 1, 2)), box)
+    few.walk_back(ints, box, 0, 0, 0, flat_ints)
+    labels = np.zeros((1, 1, 1, 6))
+    scratch = (labels, np.zeros((1, 1), dtype=np.int64), memo, ints)
+    few.fetch_ahead(network, machine, none[:0], none, False, 0.0, none, flat, none, *scratch, 0)
+    few.prefetch(network, machine, 0.0, 0.0, none, flat, np.inf, *scratch)
+    few.walk_labels(ints, ints, labels, 0, flat_ints, none)
     ends = np.zeros(5, dtype=np.int64)
     frontier.keep_best(
         flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
         ints,
     )  # fmt: skip
-    tables = (none, none, none, none, none)
-    no_points = np.zeros(0, dtype=np.int64)
-    roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
-    _compile_segments(ints, none, flat, flat_ints, spans, net)
+    _compile_sums(none, flat, flat_ints, machine)
+    _compile_segments(ints, none, flat, flat_ints, network)
 
 
-def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, spans: Any, net: Any) -> None:
+def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> None:
+    """The same for what schedules add up to."""
+    rates, nothing = Rates(none, none, none), np.zeros(0)
+    layout.fill_times(none, none, machine, none.copy())
+    layout.fill_grid(none, none, rates, 0.0, np.zeros((1, 1)))
+    layout.least_time(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    keeping.share(0.0, np.zeros(0, dtype=np.int64), nothing, nothing, nothing)
+    records, steps = sums.Records(*[none] * 10), sums.Steps(flat_ints[:0], flat[:0], flat[:0], flat[:0], flat[:0])
+    parts = np.zeros((sums.CAUSES, 8))
+    added = sums.Added(np.zeros(8), np.zeros(8), parts)
+    many = Rates(np.zeros(8), np.zeros(8), np.zeros(8))
+    sums.sum_steps(records, steps, many, sums.new_block(), np.zeros((sums.CAUSES, sums.BLOCK)), added)
+    sums.largest_roofs(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
+
+
+def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: Network) -> None:
     """The same for the kernels of sub-batches."""
-    lists, twice = (ints, flat_ints, flat, np.zeros(2, dtype=np.int64)), np.zeros((2, 1, 2))
-    network = (ints, ints, ints, spans, spans, flat, flat, none, net)
-    stretches.stay_between(none, flat[:, :2].copy(), flat)
-    stretches.list_stretch(network, none, False, 0, 0, 0.0, lists, (ints, ints))
-    in_room = (0.0, flat[:, :2].copy(), none, flat)
+    lists, pairs = stretches.Lists(ints, flat_ints, flat, np.zeros(2, dtype=np.int64)), np.zeros((2, 1, 2))
+    source, rows = stretches.Source(network, network.spans, none), (ints, ints)
+    cuts, chip = flat[:, :2].copy(), segments.Chip(Rates(none, none, none), 0.0)
+    stretches.stay_between(none, cuts, flat)
+    stretches.list_stretch(source, none, False, 0, 0, 0.0, lists, rows)
     wanted, where = np.zeros((1, 1, 1, 2, 2), dtype=np.bool_), np.zeros((1, 1, 1, 2, 2), dtype=np.int64)
     near = np.zeros((1, 1, 4), dtype=np.int64)
-    stretches.list_neighbours(network, none, False, True, *in_room, near[0], lists, (ints, ints))
-    stretches.list_wanted(network, none, False, *in_room, wanted[0], where[0], lists, (ints, ints))
-    cuts, modes, rates = in_room[1], np.zeros((1, 3), dtype=np.int64), (none, none, none)
-    times, bounds = np.zeros((1, 1, 3, 3, 1)), np.zeros((1, 3, 1))
-    segments.least_runs(lists, 0, rates, 0.0, 0, 1.0, np.zeros((0, 1)))
-    segments.neighbour_times(lists, near[0], cuts, flat, modes[0], rates, 0.0, 0, np.zeros((2, 1, 1)), times[0])
-    segments.potentials(times[:, :0], 0, bounds, bounds)
-    table, chosen = np.zeros((1, 1, 1, 2, 2, 2)), np.zeros((1, 1, 6), dtype=np.int64)
-    exact = (lists, near, where, wanted, rates, 0.0, twice, table)
-    given = (0, none, (times, bounds, bounds), modes, (cuts, 0.0, flat, flat), exact)
-    segments.mark_wanted(*given)
-    scratch = (np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), chosen[0])
-    segments.best_ways(*given, scratch, none, ints, chosen)
-    segments.want_ways(np.zeros(0, dtype=np.int64), chosen, modes, wanted)
-    segments.paths_of(
-        0, ints, chosen, modes, cuts, where, lists, rates, 0.0, twice, flat_ints, np.zeros((1, 1, 3), dtype=np.int64)
-    )
+    stretches.list_neighbours(source, none, False, True, 0.0, cuts, none, flat, near[0], lists, rows)
+    stretches.list_wanted(source, none, False, 0.0, cuts, none, flat, wanted[0], where[0], lists, rows)
+    modes, times, bounds = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 3, 3, 1)), np.zeros((1, 3, 1))
+    segments.least_runs(lists, 0, chip, 0, 1.0, np.zeros((0, 1)))
+    segments.neighbour_times(lists, near[0], cuts, flat, modes[0], chip, 0, np.zeros((2, 1, 1)), times[0])
+    segments.potentials(times[:, :0].copy(), 0, bounds, bounds)
+    exact = segments.Exact(lists, near, where, wanted, pairs, np.zeros((1, 1, 1, 2, 2, 2)))
+    cutting, known = segments.Cutting(cuts, 0.0, flat, flat), segments.Bounds(times, bounds, bounds)
+    segments.mark_wanted(0, none, known, modes, cutting, chip, exact)
+    found = segments.Found(none, ints, np.zeros((1, 1, 6), dtype=np.int64))
+    scratch = (np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), np.zeros((1, 6), dtype=np.int64))
+    segments.best_ways(0, none, known, modes, cutting, chip, exact, scratch, found)
+    segments.want_ways(np.zeros(0, dtype=np.int64), found.chosen, modes, wanted)
+    paths = np.zeros((1, 1, 3), dtype=np.int64)
+    segments.paths_of(0, found, modes, cuts, where, lists, chip, pairs, flat_ints, paths)
+
+
+if __name__ == "__main__":
+    compile_schedules()

@@ -167,6 +167,7 @@ class _OneSize:
                 (at[near], ways.take(near))
                 for at, ways in room.ways
                 for near in [np.flatnonzero(ways.time_s * room.times < known[at])]
+                if len(near)
             ]
 
     def _won(self, winner: Ints, winners: list[tuple[_Room, int, Ints]]) -> Sums:
