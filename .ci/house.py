@@ -60,7 +60,7 @@ def python_faults(path: Path) -> Iterator[str]:
 def is_kernel_file(path: Path) -> bool:
     """Tell whether a file holds kernels."""
     in_room = path.parts[:2] == ("simulator", "kernels") and path.suffix == ".py"
-    return in_room and path.name not in ("jit.py", "__init__.py")
+    return in_room and path.name not in ("jit.py", "warm.py", "__init__.py")
 
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from answers.ask import Answers, Side, ask
-from answers.compare import MISSING, Difference, Verdict, compare, row_in_words
+from answers.compare import LAYER_CHOICES, MISSING, Difference, Verdict, compare, row_in_words
 from answers.questions import questions
 
 HERE = Path(__file__).resolve().parent.parent
@@ -179,6 +179,7 @@ def report(old: Answers, new: Answers, show: int) -> int:
     """Compare, print what differs and a summary; return the exit code."""
     total, refused, faulty, tied = Verdict(), 0, 0, 0
     kinds: Counter[str] = Counter()
+    of_ties: Counter[str] = Counter()
     for question in old.questions:
         label = question["label"]
         one = old.get(label)
@@ -194,6 +195,7 @@ def report(old: Answers, new: Answers, show: int) -> int:
                 print("\n".join(told("DIFFERENT", question, one, verdict.faults)))
         if verdict.ties:
             tied += 1
+            of_ties.update({kind_of(each.key) for each in verdict.tied})
             if tied <= show:
                 print("\n".join(told("tie", question, one, verdict.tied)))
     for what, count in (("different", faulty), ("tied", tied)):
@@ -203,13 +205,25 @@ def report(old: Answers, new: Answers, show: int) -> int:
         f"{kinds['run']} runs and {kinds['sweep']} sweeps of {total.points:,} points; {refused} questions answered by an error\n"
         f"{total.numbers:,} numbers: {total.bits:,} equal to the bit, {total.near:,} within 1e-12, "
         f"{total.numbers - total.bits - total.near:,} not\n"
-        f"{total.ties} ties in {tied} questions; {faulty} questions differ\n"
+        f"{total.ties} ties in {tied} questions{in_words(of_ties)}; {faulty} questions differ\n"
         + "\n".join(
             f"{each['name']}: {each['seconds']:.0f} s, {each['core_seconds']:.0f} core seconds"
             for each in (old.head, new.head)
         )
     )
     return 1 if faulty else 0
+
+
+def kind_of(key: str) -> str:
+    """A key without the layer that it is of, and without what is below it."""
+    words = key.split(".")
+    # The name of a layer may have dots of its own.
+    return next((f"layers.{word}" for word in words[2:] if word in LAYER_CHOICES), words[0])
+
+
+def in_words(counts: Counter[str]) -> str:
+    """Keys and in how many questions: a key in all ties that should be in few is no matter of choice."""
+    return " (" + ", ".join(f"{key} {count}" for key, count in counts.most_common()) + ")" if counts else ""
 
 
 def told(what: str, question: dict[str, Any], old: dict[str, Any], differences: Sequence[Difference]) -> list[str]:

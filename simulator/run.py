@@ -124,7 +124,7 @@ def _result(
         run = spent(known.power, precision, work, plans, totals)
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
-    ratios = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
+    ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
     first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
     return Result(
         network=low.network,

@@ -8,7 +8,13 @@ import pytest
 
 from simulator.frontier.grid import candidates
 from simulator.frontier.grid import search as tiling
-from simulator.frontier.grid.search import ArraySpec, Shape, breakdowns, build_tables, frontier, stack, tile_sizes
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.frontier.grid.points import breakdowns
+from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.points import stack
+from simulator.frontier.grid.points import tile_sizes
+from simulator.frontier.grid.search import frontier
 
 ARRAYS = {
     "one unit (footprint, bytes)": ArraySpec(
@@ -58,8 +64,9 @@ def resnet50() -> list[Shape]:
 
 def forget() -> None:
     """Drop every memoised table."""
-    for memo in (build_tables, candidates._axis, candidates._windows, candidates._sizes, candidates._pixel_table):
-        memo.cache_clear()
+    for memo in (build_tables, candidates._axis, candidates._windows, candidates._pixel_table):
+        memo.memory.clear()
+    candidates._sizes.cache_clear()
 
 
 @pytest.mark.parametrize("name", ARRAYS)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from naive_space import Input, Stage, even_reads, window_reads
 
 from simulator.chip.load import load_chip
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.lower.array import ArraySpec
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.fuse import fuse
 from simulator.kernels.layout import Machine

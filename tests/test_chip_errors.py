@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import bundled
 from simulator.chip.load import chip_from_text, load_chip
 from simulator.errors import ChipError
+from simulator.store import bundled
 
 BASE = bundled.chips()["example_edge"].read_text(encoding="utf-8")
 DIMENSIONS = (

@@ -5,13 +5,13 @@ import json
 import pytest
 import yaml
 
-from simulator import bundled
 from simulator.chip import yaml_places
 from simulator.chip.library import simulable
 from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_chip
 from simulator.chip.parts import dram_part, dram_parts, host_link, host_links
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError
+from simulator.store import bundled
 
 FILES = sorted(bundled.chips())
 NAMES = simulable()

@@ -12,6 +12,7 @@ import pytest
 from report_example import example
 
 from simulator import cli
+from simulator.store import disk
 
 RUN = ["run", "twolayers", "--chip", "example_edge"]
 
@@ -104,9 +105,7 @@ def test_the_schema_is_json(capsys):
 
 
 def test_the_cache_is_cleared(monkeypatch, capsys):
-    module = types.ModuleType("simulator.cache")
-    module.clear = lambda: 2_500_000
-    monkeypatch.setitem(sys.modules, "simulator.cache", module)
+    monkeypatch.setattr(disk, "clear", lambda: 2_500_000)
     assert cli.main(["cache", "--clear"]) == 0
     assert capsys.readouterr().out == "Freed 2.5 MB (1e6 bytes)\n"
 

@@ -37,8 +37,9 @@ def result() -> dict[str, Any]:
     return {
         "result": {
             "network": "small", "batch": 1, "latency_s": 2e-3, "throughput_per_s": 500.0, "utilisation": 0.5,
-            "macs": 1000, "dram_bytes": 4096.0, "bound_by": "dram", "waterfall": {"ideal_s": 1e-3, "dram_s": 1e-3},
-            "waterfall_period": {"ideal_s": 1e-3, "dram_s": 1e-3}, "gain_if_infinite": {"dram": 1e-3},
+            "macs": 1000, "dram_bytes": 4096.0, "load_bytes": 0.0, "bound_by": "dram",
+            "waterfall": {"ideal_s": 1e-3, "dram_s": 1e-3}, "waterfall_period": {"ideal_s": 1e-3, "dram_s": 1e-3},
+            "gain_if_infinite": {"dram": 1e-3},
             "layers": [layer], "cost": {"bill_usd": 20.0}, "notes": [],
         }
     }  # fmt: skip
@@ -135,9 +136,18 @@ def test_two_schedules_of_one_time_are_a_tie() -> None:
 
 
 def test_a_tie_whose_parts_do_not_add_up_is_a_fault() -> None:
-    new = changed(result(), "result", "waterfall", "dram_s", to=1.5e-3)
+    new = changed(result(), "result", "layers", 0, "tiling", "rows", to=14)
+    new = changed(new, "result", "waterfall", "dram_s", to=1.5e-3)
     verdict = script.compare(result(), new)
     assert keys(verdict) == ["sum of waterfall"]
+
+
+def test_other_sums_with_the_same_layers_are_no_tie() -> None:
+    verdict = script.compare(result(), changed(result(), "result", "dram_bytes", to=8192.0))
+    assert (verdict.ties, keys(verdict)) == (0, ["dram_bytes"])
+    # The schedule in steady state is not among the layers.
+    verdict = script.compare(result(), changed(result(), "result", "load_bytes", to=8192.0))
+    assert (verdict.ties, verdict.faults) == (1, [])
 
 
 def test_nan_equals_nan_and_nothing_else() -> None:
@@ -151,8 +161,12 @@ def test_nan_equals_nan_and_nothing_else() -> None:
 def test_a_key_that_is_gone_or_new_is_a_fault() -> None:
     new = result()
     del new["result"]["macs"]
-    new["result"]["power"] = 3.0
-    assert keys(script.compare(result(), new)) == ["macs", "power"]
+    new["result"]["power_w"] = 3.0
+    assert keys(script.compare(result(), new)) == ["macs", "power_w"]
+    del new["result"]["power_w"]
+    new["result"]["macs"] = 1000
+    del new["result"]["load_bytes"]
+    assert keys(script.compare(result(), new)) == ["load_bytes"]
 
 
 def test_errors_are_compared_by_class_and_text() -> None:

@@ -1,10 +1,9 @@
-"""The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles, cache."""
+"""The frontier search: known optima, every point costs what it says, brute force with cycles, parts of the cycles."""
 
 import itertools
 import os
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,21 +14,16 @@ from simulator import cache
 from simulator.errors import OptionError
 from simulator.frontier.grid import search as tiling
 from simulator.frontier.grid.candidates import one_tile
-from simulator.frontier.grid.search import (
-    ORDERS,
-    ArraySpec,
-    Frontier,
-    Shape,
-    breakdown,
-    breakdowns,
-    build_tables,
-    decode,
-    frontier,
-    positions,
-    stack,
-    tile_cost,
-    tile_sizes,
-)
+from simulator.frontier.grid.points import ORDERS
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.frontier.grid.points import breakdown
+from simulator.frontier.grid.points import breakdowns
+from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.points import decode
+from simulator.frontier.grid.points import stack
+from simulator.frontier.grid.points import tile_sizes
+from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
 
 INF = float("inf")
@@ -254,71 +248,5 @@ def test_an_impossible_order_or_stream_is_refused() -> None:
         tile_cost(CONVOLUTION, UNIT, tile, "NKCPQ", 3)
 
 
-@pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
-    return tmp_path / "kept"
-
-
-def points(found: Frontier) -> cache.Points:
+def points(found: Frontier) -> tuple[np.ndarray, ...]:
     return found.footprint, found.bytes_, found.cycles, found.codes
-
-
-def test_frontiers_come_back_from_disk_bit_by_bit(kept: Path) -> None:
-    name = cache.name_of(CONVOLUTION, SYSTOLIC)
-    wanted = {mask: points(frontier(CONVOLUTION, SYSTOLIC, mask)) for mask in (0, 5)}
-    assert cache.load(name) == {}
-    assert cache.save(name, wanted)
-    back = cache.load(name)
-    assert set(back) == {0, 5}
-    for mask, parts in wanted.items():
-        assert [part.tobytes() for part in back[mask]] == [part.tobytes() for part in parts]
-    assert [path.name for path in kept.iterdir()] == [name + ".frontier.npy"]
-    assert cache.clear() > 0
-    assert cache.load(name) == {}
-    assert cache.clear() == 0
-
-
-def test_names_differ_by_layer_and_array() -> None:
-    assert (
-        len({cache.name_of(layer, spec) for layer in (CONVOLUTION, Shape((1,) * 8)) for spec in (UNIT, SYSTOLIC)}) == 4
-    )
-
-
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
-def test_a_damaged_file_counts_as_missing(kept: Path, damage: str) -> None:
-    cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
-    path = kept / "some.frontier.npy"
-    data = bytearray(path.read_bytes())
-    if damage == "cut":
-        path.write_bytes(data[:-17])
-    elif damage == "flipped":
-        data[-30] ^= 1
-        path.write_bytes(data)
-    elif damage == "foreign":
-        np.save(path, np.arange(12.0))
-    else:
-        path.write_bytes(b"")
-    assert cache.load("some") == {}
-
-
-def test_a_full_cache_drops_what_was_used_longest_ago(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = points(frontier(CONVOLUTION, UNIT))
-    for name in ("old", "new"):
-        cache.save(name, {0: one})
-    for age, name in ((200, "old"), (100, "new")):
-        path = kept / f"{name}.frontier.npy"
-        monkeypatch.setattr(cache, "MOST_BYTES", 2 * path.stat().st_size)
-        os.utime(path, (1e9 - age, 1e9 - age))
-    monkeypatch.setattr(cache, "_writes", os.getpid() % 64 - 1)  # the next write trims
-    cache.save("newest", {0: one})
-    assert sorted(path.name.split(".")[0] for path in kept.iterdir()) == ["new", "newest"]
-
-
-def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(blocked / "kept"))
-    assert not cache.save("some", {0: points(frontier(CONVOLUTION, UNIT))})
-    assert cache.load("some") == {}
-    assert cache.clear() == 0

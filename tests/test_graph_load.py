@@ -7,11 +7,11 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from simulator import bundled
 from simulator.errors import NetworkError, RooftileError
 from simulator.graph.check import check_graph
 from simulator.graph.layer import Layer
 from simulator.graph.load import load_network, network_digest, network_parameters, summary
+from simulator.store import bundled
 
 
 def message(call, *args, **kwargs):

@@ -5,11 +5,12 @@ import math
 import pytest
 import yaml
 
-from simulator import bundled, load_chip
+from simulator import load_chip
 from simulator.chip.library import entry, library, simulable
 from simulator.chip.published import Published
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError
+from simulator.store import bundled
 
 FACTS = set(Published.model_fields) - {"vendor", "deployment", "year", "provenance", "results", "sources"}
 NAMED = [

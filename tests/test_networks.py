@@ -4,10 +4,10 @@ import networkx as nx
 import pytest
 from network_values import FOLDED, MILLIONS, NORMALISED, OPERATIONS, PUBLISHED
 
-from simulator import bundled
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network, network_digest, summary
+from simulator.store import bundled
 
 
 def layers_of(graph):

@@ -11,6 +11,7 @@ from simulator.frontier import packs
 from simulator.frontier.grid.search import Frontier
 from simulator.lower.rows import lower
 from simulator.schedule.pool import Pool, build_pool
+from simulator.store import disk
 
 
 def build() -> Pool:
@@ -42,21 +43,21 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = build()
-    (path,) = kept.glob("*.pack.npz")
+    (path,) = kept.glob("*.pack.rooftile")
     low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
     with monkeypatch.context() as patch:
         patch.setattr(packs.frontiers, "get", forbidden)
         patch.setattr(packs.frontiers, "tables", forbidden)
         same(made, build_pool(low, 64.0, True, True))
     size = path.stat().st_size
-    assert cache.clear() >= size
-    assert not list(kept.glob("*.pack.npz"))
+    assert disk.clear() >= size
+    assert not list(kept.glob("*.pack.rooftile"))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "bare", "text", "empty"])
 def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
     made = build()
-    (path,) = kept.glob("*.pack.npz")
+    (path,) = kept.glob("*.pack.rooftile")
     data = bytearray(path.read_bytes())
     if damage == "cut":
         path.write_bytes(data[: len(data) // 2])
@@ -64,9 +65,24 @@ def test_a_damaged_pack_counts_as_missing(kept: Path, damage: str) -> None:
         data[len(data) // 3] ^= 1
         path.write_bytes(data)
     elif damage == "foreign":
-        np.savez(path, points=np.zeros(3))
+        with open(path, "wb") as file:
+            np.savez(file, points=np.zeros(3))
+    elif damage == "bare":
+        with open(path, "wb") as file:
+            np.save(file, np.zeros(3))
+    elif damage == "text":
+        path.write_text("a note\n")
     else:
         path.write_bytes(b"")
+    same(made, build())
+
+
+def test_a_pack_under_the_name_of_another_counts_as_missing(kept: Path) -> None:
+    made = build()
+    (path,) = kept.glob("*.pack.rooftile")
+    simulate(load_network("resnet18"), load_chip("dpu_b4096"), gains=False)
+    (other,) = {*kept.glob("*.pack.rooftile")} - {path}
+    path.write_bytes(other.read_bytes())
     same(made, build())
 
 
@@ -74,7 +90,7 @@ def test_a_chip_with_more_sram_reads_the_same_pack(kept: Path) -> None:
     network = load_network("alexnet")
     simulate(network, load_chip("dpu_b4096"))
     simulate(network, load_chip("dpu_b4096", set={"sram.capacity_mib": 64}))
-    assert len(list(kept.glob("*.pack.npz"))) == 1
+    assert len(list(kept.glob("*.pack.rooftile"))) == 1
 
 
 def test_a_network_of_vector_work_alone_has_an_empty_stack() -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import NetworkError
-from simulator.frontier.grid.search import WEIGHTS, ArraySpec, Shape, decode, frontier
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.frontier.grid.points import decode
+from simulator.frontier.grid.search import WEIGHTS, frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.layer import LSTM_OPERATIONS, Layer

@@ -6,7 +6,9 @@ import pytest
 from naive_array import layer_steps
 
 from simulator import load_chip, load_network, simulate, sweep
-from simulator.frontier.grid.search import ArraySpec, Shape, frontier
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.frontier.grid.search import frontier
 from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
 

@@ -16,7 +16,8 @@ from space_example import BIG, MIB, SPEC, lowered, networks, one_context, placed
 
 from simulator.errors import InfeasibleError, OptionError
 from simulator.frontier.grid import search as tiling
-from simulator.frontier.grid.unrolling import ArraySpec, unrollings
+from simulator.lower.array import ArraySpec
+from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.kernels import space_share as sharing

@@ -47,7 +47,7 @@ def test_parts_equal_the_table_and_stand_beside_the_plan(network, tmp_path):
     plan = json.loads((tmp_path / "a" / "plan.json").read_text())
     assert plan["points"] == 80
     assert {"rooftile", "model", "network_digest", "chip_digest", "chunk", "vary", "design"} <= plan.keys()
-    assert not list((tmp_path / "a").glob("*.tmp"))
+    assert not list((tmp_path / "a").glob(".rooftile-*"))
 
 
 def test_a_run_goes_on_where_it_was_stopped(network, tmp_path):
@@ -63,11 +63,14 @@ def test_a_run_goes_on_where_it_was_stopped(network, tmp_path):
         run(network, out, progress=stop)
     assert read.progress_of(out) == (32, 80)
     kept = {path.name: path.stat().st_mtime_ns for path in out.glob("*.parquet")}
-    (out / ".part-000004.tmp").write_text("what a killed run leaves")
+    draft = out / ".rooftile-0123456789ab.part-000004-01234567.parquet"
+    draft.write_text("what a killed run leaves")
+    (out / ".notes.tmp").write_text("of the user")
     frame = run(network, out, progress=lambda done, points: seen.append((done, points)))
     assert seen == [(0, 80), (16, 80), (32, 80), (32, 80), (48, 80), (64, 80), (80, 80)]
     assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
-    assert not (out / ".part-000004.tmp").exists()
+    assert not draft.exists()
+    assert (out / ".notes.tmp").exists()
     assert frame.collect().equals(sweep(network, "example_edge", VARY, set=SETS))
 
 
@@ -163,7 +166,7 @@ def test_a_killed_run_loses_at_most_the_chunk_in_hand(tmp_path):
     assert main(command) == 0
     assert read.progress_of(out) == (40_000, 40_000)
     assert read.scan(out).select(pl.struct("clock_mhz", "overhead_us").n_unique()).collect().item() == 40_000
-    assert not list(out.glob(".*.tmp"))
+    assert not list(out.glob(".rooftile-*"))
 
 
 def test_ctrl_c_is_130_and_says_what_is_kept(tmp_path, capsys, monkeypatch):

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from simulator import warm
+
 PROGRAM = """
 from simulator.kernels import grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches
 from simulator.kernels import schedule_sums, stairs, warm
@@ -60,3 +64,58 @@ def test_kernels_on_disk_load_without_what_compiling_needs(tmp_path: Path) -> No
         run = subprocess.run([sys.executable, "-c", LEAN], capture_output=True, text=True, check=False, env=environment)
         assert run.returncode == 0, run.stderr
     assert run.stdout.split() == ["False"]
+
+
+TRAP = "import pathlib\npathlib.Path({marker!r}).touch()\n"
+SHADOWED = ("numpy", "numba", "yaml", "networkx", "typer", "pydantic", "rich")
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A folder with files named as modules that we import; running one leaves a mark."""
+    folder = tmp_path / "trap"
+    folder.mkdir()
+    for name in SHADOWED:
+        (folder / f"{name}.py").write_text(TRAP.format(marker=str(folder / "ran")))
+    return folder
+
+
+def helper(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command that `beside` starts."""
+    started = []
+
+    class Process:
+        def __init__(self, command: list[str], **_: object) -> None:
+            started.append(command)
+
+        def terminate(self) -> None: ...
+
+        wait = terminate
+
+    monkeypatch.setattr(warm, "needs_compile", lambda _: True)
+    monkeypatch.setattr(warm, "cache_works", lambda: True)
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    with warm.beside() as compiles:
+        assert compiles
+    return started[0]
+
+
+def test_the_helper_runs_nothing_of_the_current_folder(trap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        command = helper(patch)
+    other = trap.parent / "path"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text(TRAP.format(marker=str(other / "ran")))
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(other)}
+    run = subprocess.run(command, cwd=trap, capture_output=True, text=True, check=False, env=environment)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert not (trap / "ran").exists()
+    assert (other / "ran").exists()  # what the user put on the path of modules stays there
+
+
+def test_the_module_runs_nothing_of_the_current_folder(trap: Path) -> None:
+    command = [sys.executable, "-m", "simulator", "networks"]
+    run = subprocess.run(command, cwd=trap, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "resnet50" in run.stdout
+    assert not (trap / "ran").exists()

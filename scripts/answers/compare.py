@@ -30,6 +30,12 @@ LAYER_CHOICES = frozenset(
     {"cycles", "latency_s", "utilisation", "dram_bytes", "sram_bytes", "bound_by", "tiling", "waterfall"}
 )
 
+OF_LAYERS = frozenset({"dram_bytes", "sram_bytes", "lower_bound_s", "waterfall", "layers"})
+"""Keys that follow from how the layers of the result run."""
+
+OTHER_SCHEDULE = frozenset({"cycles", "latency_s", "dram_bytes", "tiling"})
+"""Keys of a layer of which one at least differs where another schedule won."""
+
 Path = tuple[str, ...]
 
 
@@ -88,9 +94,9 @@ def _told(answer: Mapping[str, Any]) -> str:
 def _results(old: Mapping[str, Any], new: Mapping[str, Any], verdict: Verdict) -> None:
     found: list[tuple[Path, Any, Any]] = []
     _walk(old, new, (), (total_s(old), old), verdict, found)
-    free = [_is_choice(path) for path, _, _ in found]
+    paths = [path for path, _, _ in found]
     differences = [Difference(".".join(path), one, other) for path, one, other in found]
-    if differences and all(free) and "latency_s" in new:
+    if differences and all(_is_choice(*each) for each in found) and _has_cause(paths):
         verdict.ties, verdict.tied = 1, differences
         verdict.faults += _unequal_sums(new)
     else:
@@ -103,10 +109,18 @@ def total_s(result: Mapping[str, Any]) -> float:
     return max(float(result.get("latency_s", 0.0)), float(result.get("batch", 1)) / rate)
 
 
-def _is_choice(path: Path) -> bool:
+def _is_choice(path: Path, old: Any, new: Any) -> bool:
+    """Whether a difference may come from another schedule. Words of a tiling come and go, no other key does."""
     if path[0] == "layers":
-        return len(path) > 2 and path[2] in LAYER_CHOICES
-    return path[0] in CHOICES
+        choice = len(path) > 2 and path[2] in LAYER_CHOICES
+        return choice and (MISSING not in (old, new) or (len(path) > 3 and path[2] == "tiling"))
+    return path[0] in CHOICES and MISSING not in (old, new)
+
+
+def _has_cause(paths: Sequence[Path]) -> bool:
+    """Whether what differs about the layers can come from another schedule: one that is seen, or a roof that is as large."""
+    about = [path for path in paths if path[0] in OF_LAYERS and path[-1] != "bound_by"]
+    return not about or any(path[0] == "layers" and path[2] in OTHER_SCHEDULE for path in about)
 
 
 def _unequal_sums(result: Mapping[str, Any]) -> Iterator[Difference]:

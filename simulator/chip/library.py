@@ -6,16 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from simulator import bundled
 from simulator.chip import load
 from simulator.chip.faults import explain
 from simulator.chip.published import Listing, Published
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError
+from simulator.store import bundled
+from simulator.store.data import parsed
 
 DRAM_BITS = 32
 """Width of one DRAM where only the bus is published: devices are then counted as so many bits each."""
@@ -110,9 +110,7 @@ def simulable() -> list[str]:
 @cache
 def _bundled_entry(name: str, path: Path) -> Entry:
     """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers."""
-    # The C loader, where pyyaml was built with it, is ten times faster.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)
+    data = parsed(path.read_text(encoding="utf-8"))
     if not load.is_listing(data):
         return _entry(name, data, Architecture.model_validate(data))
     listing = Listing.model_validate(data)

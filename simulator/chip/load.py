@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator import bundled
 from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
+from simulator.store import bundled
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""

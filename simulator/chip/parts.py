@@ -6,18 +6,13 @@ width and rate here, so that no file holds a number twice.
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from simulator.errors import ChipError, nearest
+from simulator.store.data import read_data
 from simulator.units import DRAM_STREAMED_EFFICIENCY, GB, GIB, part_bytes_per_s
 
 CUSTOM = "custom"
 """The part name of a chip that gives its own `gb_per_s_per_device`."""
-
-_DATA = Path(__file__).parent.parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +64,10 @@ class HostLink:
 
 
 @cache
-def _read(name: str) -> dict[str, Any]:
-    """One data file of the package, read once."""
-    # The C loader, where pyyaml was built with it, is ten times faster, and these files are our own.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data: dict[str, Any] = yaml.load((_DATA / name).read_text(encoding="utf-8"), loader)
-    return data
-
-
-@cache
 def dram_parts() -> dict[str, DramPart]:
     """All named memory parts, in the order of the file."""
     parts = {}
-    for family, entry in _read("dram.yaml")["families"].items():
+    for family, entry in read_data("dram.yaml")["families"].items():
         efficiency = entry.get("efficiency", DRAM_STREAMED_EFFICIENCY)
         for rate in entry["rate_mt_per_s"]:
             for width, capacity_gib in entry["capacity_gib_by_width"].items():
@@ -94,7 +80,7 @@ def dram_parts() -> dict[str, DramPart]:
 def host_links() -> dict[str, HostLink]:
     """All named host links, in the order of the file."""
     links = {}
-    for family, entry in _read("host.yaml")["links"].items():
+    for family, entry in read_data("host.yaml")["links"].items():
         lane = entry["gbit_per_s_per_lane"] * GB / 8 * entry["line_code"]
         for lanes in entry.get("lanes", [None]):
             name = family if lanes is None else f"{family}-x{lanes}"

@@ -11,6 +11,6 @@ def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete the fronti
     """Delete what is kept on disk between runs; it is built again when needed."""
     if not clear:
         raise OptionError("--clear: missing; 'rooftile cache' does nothing without it")
-    from simulator.cache import clear as clear_cache  # noqa: PLC0415
+    from simulator.store.disk import clear as clear_cache  # noqa: PLC0415
 
     typer.echo(f"Freed {clear_cache() / 1e6:,.1f} MB (1e6 bytes)")

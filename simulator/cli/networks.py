@@ -3,10 +3,10 @@
 
 def networks() -> None:
     """List the bundled networks and their parameters."""
-    from simulator.bundled import networks as bundled_networks  # noqa: PLC0415
     from simulator.cli.screen import console  # noqa: PLC0415
     from simulator.graph.load import load_network, summary  # noqa: PLC0415
     from simulator.report.lists import network_table  # noqa: PLC0415
+    from simulator.store.bundled import networks as bundled_networks  # noqa: PLC0415
 
     rows = []
     for name in bundled_networks():

@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from simulator.errors import ChipError
-
-_FILE = Path(__file__).parent.parent / "data" / "silicon_cost.yaml"
+from simulator.store.data import read_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +75,9 @@ class Family:
     """Energy of the whole path, device to controller [pJ/bit]."""
 
 
-@cache
 def book() -> dict[str, Any]:
     """The whole file as plain data."""
-    # The C loader, where pyyaml was built with it, is ten times faster, and the file is our own.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data: dict[str, Any] = yaml.load(_FILE.read_text(encoding="utf-8"), loader)
-    return data
+    return read_data("silicon_cost.yaml")
 
 
 def node(process_nm: float | None, where: str = "chip") -> Node:

@@ -13,10 +13,10 @@ from simulator.cost.power import PowerModel, covered_mm2, power_model, powers
 from simulator.cost.price import Cost, chip_cost
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError
+from simulator.store.memory import Memory, one_each
 from simulator.units import MIB
 
-_known: dict[int, tuple[Architecture, "Priced"]] = {}
-_MOST_KNOWN = 1024
+_known: Memory[int, tuple[Architecture, "Priced"]] = Memory(1024, one_each)
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,7 @@ def priced(chip: Architecture) -> Priced:
         power = power_model(chip)
     except ChipError as error:
         notes.append(f"no power: {error}")
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    _known[id(chip)] = (chip, Priced(cost, power, tuple(dict.fromkeys(notes))))
-    return _known[id(chip)][1]
+    return _known.put(id(chip), (chip, Priced(cost, power, tuple(dict.fromkeys(notes)))))[1]
 
 
 def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quantities:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from simulator.frontier import sm
 from simulator.frontier.grid import points, search
-from simulator.frontier.grid.candidates import Shape, Tables, build_tables
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.frontier.grid.candidates import Tables, build_tables
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

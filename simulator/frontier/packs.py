@@ -10,11 +10,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from simulator import cache
-from simulator.frontier.grid.search import Frontier, Shape, Stack, stack
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.frontier import array
+from simulator.frontier.grid.points import Stack
+from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import frontiers
 from simulator.kernels import stairs as kernels
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.store import disk
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -56,10 +59,10 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
     """
     if lookup is not None:
         return _build(places, shapes, spec, lookup)
-    if spec.kind == "sm":  # a few points a layer: nothing to keep
+    if not array.model_of(spec).keeps:  # a few points a layer
         return _build(places, shapes, spec, frontiers.get)
-    name = cache.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
-    kept = cache.load_arrays(name)
+    name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
+    kept = disk.load(name)
     if kept is not None:
         found = _unpacked(kept)
         if found is not None:
@@ -67,7 +70,7 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
     begin = time.perf_counter()
     made = _build(places, shapes, spec, frontiers.get)
     if time.perf_counter() - begin > WORTH_KEEPING_S:
-        cache.save_arrays(name, _packed(made))
+        disk.save(name, _packed(made))
     return made
 
 
@@ -78,8 +81,7 @@ def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lo
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
         points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
     codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    tables = stack(shapes, spec, [frontiers.tables(shape, spec) for shape in shapes if spec.kind != "sm"])
-    return Pack(points, codes, bounds, *mark_all(points, bounds), tables)
+    return Pack(points, codes, bounds, *mark_all(points, bounds), array.model_of(spec).tables(shapes, spec))
 
 
 def blocks_of(bounds: Ints) -> Ints:

@@ -4,13 +4,13 @@ A multiprocessor (SM) is an array with a MAC rate and no shape of its own: what 
 a block of outputs and a split of the reduction. docs/model_gpu.md has the equations, their sources and what was fitted.
 """
 
-import functools
-
 import numpy as np
 
-from simulator.frontier.grid.candidates import Floats, Ints, Shape
+from simulator.frontier.grid.candidates import Floats, Ints
 from simulator.frontier.grid.search import WEIGHTS, Frontier
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.store.memory import remembered
 from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
@@ -46,7 +46,7 @@ SUM_WIDTH = 4
 _ALL = tuple((rows, columns, parts) for rows, columns in BLOCKS for parts in SPLITS)
 
 
-@functools.lru_cache(maxsize=65_536)
+@remembered(16 * 2**20)
 def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
     """On-chip parts of every choice, float64[choices, 8] in the order of `grid.points.OnChip`; infinite where there is none."""
     out = np.full((ATTENTION + 1, 9), np.inf)

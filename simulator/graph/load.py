@@ -15,11 +15,11 @@ from typing import Any
 
 import networkx as nx
 
-from simulator import bundled
 from simulator.errors import NetworkError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.layer import Layer
+from simulator.store import bundled
 
 LARGEST = 1_000_000
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""

@@ -10,6 +10,7 @@ many containers), kernels are compiled anew in each process.
 import functools
 import hashlib
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -144,9 +145,17 @@ def _cache_class() -> Any:
 
         _impl_class = Implementation
 
+        def __init__(self, function: Any) -> None:
+            super().__init__(function)
+            # numba looks at this before it unpickles the rest, which may name classes that are gone.
+            self._cache_file._version = taken
+
         def load_overload(self, sig: Any, target_context: Any) -> Any:
             with self._guard_against_spurious_io_errors():
-                return self._load_overload(sig, target_context)
+                try:
+                    return self._load_overload(sig, target_context)
+                except (AttributeError, ImportError, ValueError, EOFError, pickle.UnpicklingError):
+                    return None  # half written by another version: as if it were missing
 
         def is_filled(self) -> bool:
             """Whether code of this stamp is there, for any types."""

@@ -26,15 +26,9 @@ NEEDS, UNBEATEN = 2 * BLOCK, 3 * BLOCK
 """Of a label to be put among others, in place of the choice: marks of who needs a row, and of who is not beaten."""
 
 
-class Machines(NamedTuple):
-    """The points of a block: seconds per cycle and byte, bytes per second, overhead, and when to stop: a schedule, a step."""
-
-    cycle_s: Floats
-    byte_s: Floats
-    bytes_per_s: Floats
-    overhead_s: Floats
-    stop_s: Floats
-    until_s: Floats
+CYCLE_S, BYTE_S, BYTES_PER_S, OVERHEAD_S, STOP_S, UNTIL_S = (column * BLOCK for column in range(6))
+"""Where the columns of a block's machines begin: seconds per cycle and byte, bytes per second, overhead, and when to stop: a
+schedule, a step. One array: the compiler makes vector code of a loop over few."""
 
 
 class Labels(NamedTuple):
@@ -70,10 +64,17 @@ def relax(cycles, total, first, most, number, machine, source, target, many, lab
     some = 0
     for p in range(many):
         time, more = prefetch_step(
-            source[AHEAD + p], total, first, most, cycles, machine.cycle_s[p], machine.byte_s[p], machine.bytes_per_s[p]
+            source[AHEAD + p],
+            total,
+            first,
+            most,
+            cycles,
+            machine[CYCLE_S + p],
+            machine[BYTE_S + p],
+            machine[BYTES_PER_S + p],
         )
-        end = source[TIME + p] + (time + machine.overhead_s[p])
-        done = end if end < machine.until_s[p] else math.inf
+        end = source[TIME + p] + (time + machine[OVERHEAD_S + p])
+        done = end if end < machine[UNTIL_S + p] else math.inf
         later = more if done < math.inf else -1.0
         had, had_ahead, had_way = target[TIME + p] + 0.0, target[AHEAD + p] + 0.0, target[WAY + p] + 0.0
         fresh = (had > done) | (had_ahead < later)
@@ -91,10 +92,17 @@ def propose(cycles, total, first, most, machine, source, many, label):
     """Fill in what one choice makes of a label of each point, to be put among several; see `relax`."""
     for p in range(many):
         time, more = prefetch_step(
-            source[AHEAD + p], total, first, most, cycles, machine.cycle_s[p], machine.byte_s[p], machine.bytes_per_s[p]
+            source[AHEAD + p],
+            total,
+            first,
+            most,
+            cycles,
+            machine[CYCLE_S + p],
+            machine[BYTE_S + p],
+            machine[BYTES_PER_S + p],
         )
-        end = source[TIME + p] + (time + machine.overhead_s[p])
-        done = end if end < machine.until_s[p] else math.inf
+        end = source[TIME + p] + (time + machine[OVERHEAD_S + p])
+        done = end if end < machine[UNTIL_S + p] else math.inf
         label[TIME + p], label[AHEAD + p], label[NEEDS + p] = done, more if done < math.inf else -1.0, 1.0
 
 
@@ -189,8 +197,8 @@ def run_block(begins, listing, terms, ahead, start, machine, many, labels):
             wide[after, state] = 0
         most = min(ahead, terms.to_come[step])
         for p in range(many):
-            to_come = terms.least_after[step] * machine.cycle_s[p] + (steps - 1 - step) * machine.overhead_s[p]
-            machine.until_s[p] = machine.stop_s[p] - to_come
+            to_come = terms.least_after[step] * machine[CYCLE_S + p] + (steps - 1 - step) * machine[OVERHEAD_S + p]
+            machine[UNTIL_S + p] = machine[STOP_S + p] - to_come
         for number in range(begins[step], begins[step + 1]):
             source, target = ways[number, WAY_SOURCE], ways[number, WAY_TARGET]
             cycles, total = amounts[number, OWN_CYCLES], max(0.0, amounts[number, OWN_BYTES])
@@ -235,7 +243,7 @@ def end_block(steps, start, machine, many, labels, found):
     for slot in range(wide[last, 0]):
         for p in range(many):
             missing = start - rows[last, slot, AHEAD + p]
-            wait = (missing if missing > 0.0 else 0.0) * machine.byte_s[p]
+            wait = (missing if missing > 0.0 else 0.0) * machine[BYTE_S + p]
             end = rows[last, slot, TIME + p] + wait
             if end < found[0, p]:
                 found[0, p], found[1, p], found[2, p] = end, float(slot), wait

@@ -14,7 +14,18 @@ import numpy.typing as npt
 
 from .jit import kernel
 from .layout import OWN_BYTES, OWN_CYCLES, WAY_POINT, WAY_SOURCE, prefetch_step
-from .schedule_labels import SLOTS, Labels, Machines, Terms, end_block, run_block
+from .schedule_labels import (
+    BYTE_S,
+    BYTES_PER_S,
+    CYCLE_S,
+    OVERHEAD_S,
+    SLOTS,
+    STOP_S,
+    Labels,
+    Terms,
+    end_block,
+    run_block,
+)
 from .schedule_sums import BLOCK
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +47,7 @@ COLD, STEADY = 0, 1
 class Running(NamedTuple):
     """Scratch of a block: its machines, the programme, ends found (time, label, wait), and a path with the times of its steps."""
 
-    machine: Machines
+    machine: Floats
     labels: Labels
     found: Floats
     path: Ints
@@ -86,8 +97,7 @@ def new_running(steps: int, states: int, places: Ints, rows: int) -> Running:
         np.zeros((2, states * SLOTS, 3 * BLOCK)), np.zeros((rows, BLOCK), dtype=np.float32), places,
         np.zeros((2, states), dtype=np.int64), np.zeros(4 * BLOCK), np.zeros(BLOCK),
     )  # fmt: skip
-    machine = Machines(*(np.zeros(BLOCK) for _ in range(6)))
-    return Running(machine, labels, np.zeros((3, BLOCK)), np.zeros(steps, dtype=np.int64), np.zeros(steps))
+    return Running(np.zeros(6 * BLOCK), labels, np.zeros((3, BLOCK)), np.zeros(steps, dtype=np.int64), np.zeros(steps))
 
 
 @kernel
@@ -104,10 +114,10 @@ def walk_point(begin, listing, terms, ahead, start, p, running):
     for step in range(steps):
         total, most = max(0.0, amounts[path[step], OWN_BYTES]), min(ahead, terms.to_come[step])
         time, have = prefetch_step(
-            have, total, min(terms.first_pass[step], total), most, amounts[path[step], OWN_CYCLES], machine.cycle_s[p],
-            machine.byte_s[p], machine.bytes_per_s[p],
+            have, total, min(terms.first_pass[step], total), most, amounts[path[step], OWN_CYCLES], machine[CYCLE_S + p],
+            machine[BYTE_S + p], machine[BYTES_PER_S + p],
         )  # fmt: skip
-        step_s[step] = time + machine.overhead_s[p]
+        step_s[step] = time + machine[OVERHEAD_S + p]
     step_s[steps - 1] += found[2, p]
     total = 0.0
     for step in range(steps):  # step after step, as a plan adds: the wait is part of the last
@@ -147,11 +157,10 @@ def fill_block(lanes, many, rates, limits, share, machine):
     """The machines of the points of a block, and when to stop: at so many times their limits."""
     for p in range(many):
         x = lanes[p]
-        machine.stop_s[p] = limits[x] * share * (1.0 + 1e-9)
-        machine.cycle_s[p], machine.byte_s[p], machine.overhead_s[p] = (
-            rates.cycle_s[x], rates.byte_s[x], rates.overhead_s[x],
-        )  # fmt: skip
-        machine.bytes_per_s[p] = 1.0 / rates.byte_s[x] if rates.byte_s[x] > 0.0 else math.inf
+        machine[STOP_S + p] = limits[x] * share * (1.0 + 1e-9)
+        machine[CYCLE_S + p], machine[BYTE_S + p] = rates.cycle_s[x], rates.byte_s[x]
+        machine[OVERHEAD_S + p] = rates.overhead_s[x]
+        machine[BYTES_PER_S + p] = 1.0 / rates.byte_s[x] if rates.byte_s[x] > 0.0 else math.inf
 
 
 @kernel
@@ -174,7 +183,7 @@ def try_block(row, share, many, begins, listing, terms, bounds, rates, work, run
         ):  # more labels than there is room for: not of use, and nothing more is to be tried
             out.limits[COLD, x], out.limits[STEADY, x], out.best[COLD, x] = -math.inf, -math.inf, -math.inf
             continue
-        least = min(time, machine.stop_s[p])
+        least = min(time, machine[STOP_S + p])
         if least < math.inf:
             low = (least - steps * rates.overhead_s[x] - ROUNDING * least) / rates.cycle_s[x]
             work.lows[row, x] = max(work.lows[row, x], low)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .jit import kernel
 from .layout import SLACK, Rates, step_time
+from .schedule_cuts import WAY_BEGIN, WAY_END, WAY_HELD, WAY_IN, WAY_OUT, WAY_SIZE, over_cuts
 from .schedule_stretches import BESIDES, MOVE, MOVES, NEEDS, POINT, SOURCE, STATE, STEPS, TAKES, TARGET, Lists
 
 Floats = npt.NDArray[np.float64]
@@ -30,12 +31,6 @@ PLAIN = 0
 
 LEAST, MOST = range(2)
 """Columns of values between two times."""
-
-WAY_SIZE, WAY_BEGIN, WAY_END, WAY_IN, WAY_OUT, WAY_HELD = range(6)
-"""Columns of the segments of a way: place of the size, cuts at its ends, where the tensors there are, weights held."""
-
-CAME_SIZE, CAME_BEGIN, CAME_IN, CAME_HELD = range(4)
-"""Columns of the segment by which a cut was reached."""
 
 PATH_MODE, PATH_MOVE, PATH_POINT = range(3)
 """Columns of a path."""
@@ -324,43 +319,10 @@ def note(p, mode, span, ends, modes, cutting, chip, exact, writing):
 @kernel
 def mark_wanted(count, limits, bounds, modes, cutting, chip, exact):
     """Mark the lists that any of `count` points needs (see `visit`); a point with a limit of 0 needs none."""
+    writing = count < 0  # a constant written out would compile everything anew for it
     for p in range(count):
         if limits[p] > 0.0:
-            visit(p, limits[p], bounds, modes, cutting, chip, exact, False)
-
-
-@kernel
-def over_cuts(tables, plain, value, came, chosen):
-    """Write the segments of the fastest way into `chosen`, last first; return (how many, its time).
-
-    tables: float64[sizes, cuts, cuts, in, out, held], time of each segment; infinite where it cannot be. plain: only those
-    whose ends are in outer memory and whose weights are read by every run. value: float64[cuts, 2], time at each cut with its
-    tensor in outer memory or resident. came: int64[cuts, 2, 4], the segment that ends there as (size, start, in, held).
-    chosen: int64[cuts, 6], (size, start, end, in, out, held). Of equals the first in the order of the tables counts.
-    """
-    count, kinds = tables.shape[1], 1 if plain else 2
-    for j in range(count):
-        value[j, 0], value[j, 1] = math.inf, math.inf
-    value[0, 0] = 0.0
-    for j in range(1, count):
-        for size in range(tables.shape[0]):
-            for i in range(j):
-                for entry in range(kinds):
-                    for leave in range(kinds):
-                        for held in range(kinds):
-                            time = value[i, entry] + tables[size, i, j, entry, leave, held]
-                            if time < value[j, leave]:
-                                value[j, leave] = time
-                                came[j, leave, CAME_SIZE], came[j, leave, CAME_BEGIN] = size, i
-                                came[j, leave, CAME_IN], came[j, leave, CAME_HELD] = entry, held
-    pieces, at, leave = 0, count - 1, 0
-    while at > 0 and value[count - 1, 0] < math.inf:
-        by = came[at, leave]
-        start, entry = by[CAME_BEGIN], by[CAME_IN]
-        chosen[pieces, WAY_SIZE], chosen[pieces, WAY_BEGIN], chosen[pieces, WAY_END] = by[CAME_SIZE], start, at
-        chosen[pieces, WAY_IN], chosen[pieces, WAY_OUT], chosen[pieces, WAY_HELD] = entry, leave, by[CAME_HELD]
-        pieces, at, leave = pieces + 1, start, entry
-    return pieces, value[count - 1, 0]
+            visit(p, limits[p], bounds, modes, cutting, chip, exact, writing)
 
 
 @kernel
@@ -371,16 +333,17 @@ def best_ways(count, limits, bounds, modes, cutting, chip, exact, scratch, out):
     segments all end in outer memory and hold no weights counts before others that are as fast.
     """
     value, came, other = scratch
+    writing = count > 0
     table, (found, pieces, chosen) = exact.table, out
     for p in range(count):
         if not limits[p] > 0.0:
             continue
         table[:] = math.inf
-        visit(p, limits[p], bounds, modes, cutting, chip, exact, True)
-        plain, time = over_cuts(table, True, value, came, chosen[p])
+        visit(p, limits[p], bounds, modes, cutting, chip, exact, writing)
+        plain, time = over_cuts(table, writing, value, came, chosen[p])
         if time < limits[p]:
             found[p], pieces[p] = time, plain
-        many, time = over_cuts(table, False, value, came, other)
+        many, time = over_cuts(table, not writing, value, came, other)
         if time < min(found[p], limits[p]):
             found[p], pieces[p] = time, many
             for piece in range(many):

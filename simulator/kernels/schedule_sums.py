@@ -86,9 +86,15 @@ class Block(NamedTuple):
 
 def new_block() -> Block:
     """Scratch for one thread."""
-    rows = [np.zeros(BLOCK) for _ in range(4)]
     return Block(
-        *rows, np.zeros((ON_CHIP, BLOCK)), np.zeros(ON_CHIP, dtype=np.bool_), np.zeros(BLOCK), np.zeros((2, BLOCK))
+        cycle_s=np.zeros(BLOCK),
+        byte_s=np.zeros(BLOCK),
+        overhead_s=np.zeros(BLOCK),
+        overheads=np.zeros(BLOCK),
+        busy=np.zeros((ON_CHIP, BLOCK)),
+        some=np.zeros(ON_CHIP, dtype=np.bool_),
+        left=np.zeros(BLOCK),
+        totals=np.zeros((2, BLOCK)),
     )
 
 

@@ -36,6 +36,9 @@ Ints = npt.NDArray[np.int64]
 TIME, MOVED = 0, BLOCK
 """Where the two values of a state begin in its row of a block."""
 
+CYCLE_S, BYTE_S, OVERHEAD_S = 0, BLOCK, 2 * BLOCK
+"""Where the columns of `Running.machine` begin. One array: the compiler makes vector code of a loop over few."""
+
 FIRST, MANY, BUCKET = range(3)
 """Columns of blocks: first point, how many, bucket."""
 
@@ -59,7 +62,7 @@ class Room(NamedTuple):
 class Paths(NamedTuple):
     """Frontier row (-1: none) and outer-memory bytes of each step and point; and of each block where its points are alike."""
 
-    rows: Ints
+    rows: npt.NDArray[np.int32]
     moved: Floats
     alike: Ints
     alike_moved: Floats
@@ -84,9 +87,7 @@ class Running(NamedTuple):
     moved: Floats
     totals: Floats
     reached: Ints
-    cycle_s: Floats
-    byte_s: Floats
-    overhead_s: Floats
+    machine: Floats
     sizes: Ints
 
 
@@ -101,15 +102,13 @@ def new_running(steps: int, states: int) -> Running:
         moved=np.zeros((steps, BLOCK)),
         totals=np.zeros(BLOCK),
         reached=np.zeros((2, states), dtype=np.int64),
-        cycle_s=np.zeros(BLOCK),
-        byte_s=np.zeros(BLOCK),
-        overhead_s=np.zeros(BLOCK),
+        machine=np.zeros(3 * BLOCK),
         sizes=np.zeros(BLOCK, dtype=np.int64),
     )
 
 
 @kernel
-def relax(cycles, totals, phi, number, running, source, target, way):
+def relax(cycles, totals, phi, number, machine, source, target, way):
     """One choice for a block of points: a better time, then fewer bytes, replaces what the target state had.
 
     source, target: values of states. way: the numbers of their choices. totals: bytes of each point, infinite where it does
@@ -117,7 +116,7 @@ def relax(cycles, totals, phi, number, running, source, target, way):
     storing.
     """
     for p in range(BLOCK):
-        own = step_time(cycles, totals[p], running.cycle_s[p], running.byte_s[p], phi, running.overhead_s[p])
+        own = step_time(cycles, totals[p], machine[CYCLE_S + p], machine[BYTE_S + p], phi, machine[OVERHEAD_S + p])
         time, moved = source[TIME + p] + own, source[MOVED + p] + totals[p]
         had, had_moved, had_way = target[TIME + p] + 0.0, target[MOVED + p] + 0.0, way[p] + 0.0
         wins = (time < had) | ((time == had) & (moved < had_moved))
@@ -181,7 +180,7 @@ def run_block(weights, listing, picks, starts, room, phi, running):
                 values[after, target, :] = math.inf
                 running.way[step * states + target, :] = 0.0
             relax(
-                amounts[number, OWN_CYCLES], totals, phi, float(number), running, values[now, source],
+                amounts[number, OWN_CYCLES], totals, phi, float(number), running.machine, values[now, source],
                 values[after, target], running.way[step * states + target],
             )  # fmt: skip
     if reached[steps % 2, 0] == 0:
@@ -198,14 +197,14 @@ def run_straight(listing, picks, starts, phi, running):
     for step in range(steps):
         number = picks[starts[step]]
         running.path[step, BLOCK] = number
-        add_times(listing.amounts[number, OWN_CYCLES], listing.amounts[number, OWN_BYTES], phi, running, times)
+        add_times(listing.amounts[number, OWN_CYCLES], listing.amounts[number, OWN_BYTES], phi, running.machine, times)
 
 
 @kernel
-def add_times(cycles, moved, phi, running, times):
+def add_times(cycles, moved, phi, machine, times):
     """Add the time of a step, of which all points of a block have the same choice."""
     for p in range(BLOCK):
-        times[p] += step_time(cycles, moved, running.cycle_s[p], running.byte_s[p], phi, running.overhead_s[p])
+        times[p] += step_time(cycles, moved, machine[CYCLE_S + p], machine[BYTE_S + p], phi, machine[OVERHEAD_S + p])
 
 
 @kernel
@@ -283,9 +282,8 @@ def fill_block(rates, sizes, rooms, first, many, running):
     """The machines of points first .. first + many - 1 as a block, the last one to its end; mark who tries the room."""
     for p in range(BLOCK):
         at = first + min(p, many - 1)
-        running.cycle_s[p], running.byte_s[p], running.overhead_s[p] = (
-            rates.cycle_s[at], rates.byte_s[at], rates.overhead_s[at],
-        )  # fmt: skip
+        running.machine[CYCLE_S + p], running.machine[BYTE_S + p] = rates.cycle_s[at], rates.byte_s[at]
+        running.machine[OVERHEAD_S + p] = rates.overhead_s[at]
         running.sizes[p] = sizes[at]
         running.faster[p] = p < many and rooms[sizes[at]] >= 0.0
 

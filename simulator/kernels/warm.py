@@ -1,4 +1,4 @@
-"""Compile the kernels of schedules into the disk cache: `python -m simulator.kernels.warm`.
+"""Compile the kernels of schedules into the disk cache: in a process of its own.
 
 The command starts this beside itself when nothing is compiled yet: while one process compiles the search for tilings the
 other compiles the rest, and the first run is done in little more than half the time. The calls below have the types of
@@ -9,6 +9,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,12 @@ def beside() -> Iterator[bool]:
     if not needs_compile((frontier.search,)) and not all(needs_compile((one,)) for one in programmes):
         yield False
         return
-    if not cache_works():
+    if not cache_works() or not sys.executable:  # inside another program there may be no interpreter to start
         yield True
         return
-    command = [sys.executable, "-m", "simulator.kernels.warm"]
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            _command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
     except OSError:  # no second process to be had: everything is compiled in this one
         yield True
@@ -48,6 +48,19 @@ def beside() -> Iterator[bool]:
     finally:
         process.terminate()
         process.wait()
+
+
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from simulator.kernels.warm import compile_schedules; compile_schedules()"
+
+
+def _command() -> list[str]:
+    """What runs `compile_schedules` in another process.
+
+    Nothing of the current folder may be imported: with `-P` it is not on the path of modules, which `-m` would put it on.
+    PYTHONPATH counts as in this process. The folder of the package goes last, for a clone that is not installed.
+    """
+    shield = "-I" if sys.flags.isolated else "-P"
+    return [sys.executable, shield, "-c", _PROGRAM, str(Path(__file__).parent.parent.parent)]
 
 
 def compile_schedules() -> None:

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from simulator.chip.schema import Architecture, Vector
-from simulator.errors import NetworkError, nearest
-from simulator.frontier.grid.search import Shape
-from simulator.frontier.grid.unrolling import ArraySpec
+from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
 from simulator.graph.layer import WEIGHTED, Layer
 from simulator.graph.merge import merge
+from simulator.lower.array import ArraySpec, array_spec
+from simulator.lower.shape import Shape, layer_shape, touched_bytes
 from simulator.units import CACHE_SHARE, GPU_RECTIFIED_ENERGY
 
 BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
@@ -126,42 +124,6 @@ class Lowered:
         )
 
 
-def array_spec(chip: Architecture, precision: str) -> ArraySpec:
-    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
-    array = chip.array
-    if array is None:
-        raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
-    if precision not in array.rate:
-        known = nearest(precision, array.rate)
-        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
-    words = array.unit_words
-    return ArraySpec(
-        count=array.count,
-        rows=array.rows,
-        columns=array.columns,
-        stationary=array.stationary,
-        unroll_rows=tuple(array.unroll.rows),
-        unroll_columns=tuple(array.unroll.columns),
-        unroll_count=tuple(array.unroll.count),
-        rate=float(array.rate[precision]),
-        accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
-        weights_double_buffered=array.weights_double_buffered,
-        systolic=array.systolic,
-        weight_load_cycles=array.load_cycles,
-        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
-        unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
-        pass_overhead_cycles=array.pass_overhead_cycles,
-        multicast=chip.interconnect.multicast,
-        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
-        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
-        holds=tuple(chip.sram.holds),
-        double_buffered=chip.schedule.overlap != "none",
-        kind=array.kind,
-        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
-        async_copies=array.async_copies,
-    )
-
-
 def check_batch(graph: Graph, batch: int) -> None:
     """Raise NetworkError for a batch that is not a whole number of at least 1, or too large to count."""
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
@@ -274,59 +236,3 @@ def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> fl
 def _weights(shape: Shape) -> int:
     g, _, k, c, _, _, r, s = shape.extents
     return g // shape.steps * k * c * r * s
-
-
-def layer_shape(
-    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
-) -> Shape:
-    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
-    steps that run one after another, as each reads the weights anew.
-
-    Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
-    4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
-    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
-    """
-    groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
-    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
-    stride = layer.stride
-    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
-    weight_width = width
-    if winograd > 0.0 and plain and layer.groups == 1:
-        p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
-        weight_width = width * winograd
-    plane = (layer.in_height, layer.in_width)
-    if layer.steps > 1:
-        groups, p = groups * layer.steps, p // layer.steps
-        plane = (p, q)
-    outputs = groups * items * layer.out_channels * p * q
-    if layer.kind == "lstm":
-        output_bytes = outputs * width  # the sums of the steps, of which the states are made
-    return Shape(
-        extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
-        stride=stride,
-        dilation=layer.dilation,
-        padding=(layer.padding[0], layer.padding[2]),
-        plane=plane,
-        in_width=width,
-        weight_width=weight_width,
-        out_width=output_bytes / outputs,
-        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
-        steps=layer.steps,
-        holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
-    )
-
-
-def outputs_per(blocks: int, outputs: int) -> float:
-    """Outputs per block of an axis: 2 in Winograd, else 1."""
-    return 2.0 if blocks < outputs else 1.0
-
-
-def touched_bytes(shape: Shape) -> float:
-    """Bytes of the inputs that the loop nest reads: rows and columns that a stride skips are not. [B]"""
-    groups, items, _, channels, p, q, r, s = shape.extents
-    axes = zip((p, q), (r, s), shape.stride, shape.dilation, shape.padding, shape.plane, strict=True)
-    touched = 1
-    for extent, kernel, stride, dilation, pad, plane in axes:
-        at = np.add.outer(np.arange(extent) * stride, np.arange(kernel) * dilation) - pad
-        touched *= len(np.unique(at[(at >= 0) & (at < plane)]))
-    return shape.in_width * groups * items * channels * touched

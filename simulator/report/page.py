@@ -6,11 +6,11 @@ end of script in it would run; here every `<` of the chart reaches the page as a
 
 import importlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import OptionError
+from simulator.store import whole
 
 SUFFIXES = (".svg", ".png", ".pdf", ".html")
 
@@ -64,12 +64,7 @@ def content(chart: Any, suffix: str) -> bytes:
 
 def save(option: str, chart: Any, path: str) -> None:
     """Write the chart to `path`, whole or not at all. Raises OptionError when the system refuses."""
-    place = Path(path).resolve()
-    data = content(chart, place.suffix.lower())
-    temporary = place.with_name(f".{place.name[:100]}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, place)
+        whole.deliver(path, content(chart, Path(path).suffix.lower()))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OptionError(f"{option}: cannot write {path!r}: {error.strerror or error}") from None

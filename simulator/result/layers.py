@@ -77,7 +77,7 @@ def seen_in_time(plan: Plan, machines: Machines) -> Floats:
     """Seconds of a schedule by cause, as people see them: float64[CAUSES, 1]."""
     records, steps = steps_of(plan)
     hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
-    return waterfall.shown(each_step(records, steps, machines).parts, hidden_s).sum(axis=1, keepdims=True)
+    return np.asarray(waterfall.shown(each_step(records, steps, machines).parts, hidden_s).sum(axis=1, keepdims=True))
 
 
 def in_space(low: Lowered, work: Work, plan: SpacePlan, limited: Limited | None) -> Columns:

@@ -17,7 +17,7 @@ from simulator.kernels.schedule_sums import BLOCK, Steps
 from simulator.schedule.few import ahead_sizes
 from simulator.schedule.keep import keeping_of
 from simulator.schedule.machines import Machines
-from simulator.schedule.many_whole import rooms_of
+from simulator.schedule.many_whole import new_settled, rooms_of
 from simulator.schedule.plans import Plans, Sums, added
 from simulator.schedule.pool import Pool
 from simulator.schedule.records import all_records
@@ -86,13 +86,11 @@ def _runs_of(pool: Pool, capacity: float, keep: bool, fifo_bytes: float | None) 
     steps = len(pool.weights)
     if keep:
         sizes, bounds = rooms_of(pool, capacity)
-        rooms, stays, kept, least = (
-            np.empty((len(sizes) + 2, 1)), np.empty((len(sizes) + 2, 1)), np.zeros((len(sizes) + 2, 1, steps)),
-            np.empty((len(sizes) + 2, 1, 2)),
-        )  # fmt: skip
-        keeping.settle(np.array([capacity]), *keeping_of(pool), sizes, bounds, (rooms, stays, kept, least))
+        settled = new_settled(len(sizes) + 2, 1, steps)
+        keeping.settle(np.array([capacity]), *keeping_of(pool), sizes, bounds, settled)
+        rooms, _, all_kept, _ = settled
         tried = np.flatnonzero(rooms >= 0.0)
-        room, kept = rooms[tried].ravel(), kept[tried].reshape(-1, steps)
+        room, kept = rooms[tried].ravel(), all_kept[tried].reshape(-1, steps)
     else:
         sizes, bounds, room, kept = np.zeros(0), np.zeros((0, 2)), np.array([capacity]), np.zeros((1, steps))
     streamed = (pool.weights - kept).sum(axis=1)

@@ -102,10 +102,7 @@ def _best_paths(
     sizes[size_of] = machines.capacity_bytes
     steps, count = len(pool.weights), len(size_of)
     rooms_tried = len(room_sizes) + 2 if len(room_sizes) else 1
-    settled = (
-        np.empty((rooms_tried, len(sizes))), np.empty((rooms_tried, len(sizes))),
-        np.zeros((rooms_tried, len(sizes), steps)), np.empty((rooms_tried, len(sizes), 2)),
-    )  # fmt: skip
+    settled = new_settled(rooms_tried, len(sizes), steps)
     keeping.settle(sizes, *keeping_of(pool), room_sizes, bounds, settled)
     bound_s = np.empty((rooms_tried, count))
     keeping.bound_times(settled[3], size_of, machines.rates, float(steps), machines.phi, bound_s)
@@ -173,6 +170,12 @@ class _Run:
         )  # fmt: skip
 
 
+def new_settled(rooms: int, sizes: int, steps: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """What `kernels.schedule_keep.settle` fills in: room for all else, kept bytes, the same a step, and bounds."""
+    shape = (rooms, sizes)
+    return np.empty(shape), np.empty(shape), np.zeros((*shape, steps)), np.empty((*shape, 2))
+
+
 def rooms_of(pool: Pool, largest: float) -> tuple[Floats, Floats]:
     """(the fixed list of rooms below the largest SRAM, least cycles and bytes of a schedule in each)."""
     # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try. It
@@ -200,7 +203,10 @@ class _Scratch:
         size = self._steps * count
         if self._paths is None or len(self._paths[0]) < size:
             self._paths = np.full(size, -1, dtype=np.int32), np.zeros(size)
-        rows, moved = (array[:size].reshape(self._steps, count) for array in self._paths)
+        rows, moved = (
+            self._paths[0][:size].reshape(self._steps, count),
+            self._paths[1][:size].reshape(self._steps, count),
+        )
         return kernels.Paths(rows, moved, np.full((self._steps, blocks), -1), np.zeros((self._steps, blocks)))
 
     def chosen(self, length: int, blocks: int) -> kernels.Chosen:

@@ -33,8 +33,8 @@ class Sums:
     @classmethod
     def nothing(cls, count: int) -> Self:
         """Of chips on which nothing fits."""
-        nan = (np.full(count, np.nan) for _ in range(3))
-        return cls(np.full(count, np.inf), *nan, np.zeros((CAUSES, count)))
+        outer, feed, kept = (np.full(count, np.nan) for _ in range(3))
+        return cls(np.full(count, np.inf), outer, feed, kept, np.zeros((CAUSES, count)))
 
     def take(self, at: Any) -> Self:
         """Some of the chips."""
@@ -104,14 +104,15 @@ def steps_of(plan: Plan) -> tuple[Records, Steps]:
         plan.outer_bytes(),
         plan.step_s,
     )
-    return together, Steps(*(np.ascontiguousarray(column)[:, None] for column in columns))
+    made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
+    return together, Steps(*made)
 
 
 def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
     """What each step of one schedule adds: as if every step were a schedule of its own."""
     count = steps.rows.shape[0]
-    alone = Steps(*(np.ascontiguousarray(column.T) for column in steps))
-    return added(records, alone, machines.part(np.zeros(count, dtype=np.int64)))
+    made: Any = [np.ascontiguousarray(column.T) for column in steps]
+    return added(records, Steps(*made), machines.part(np.zeros(count, dtype=np.int64)))
 
 
 def sums_of(plan: Plan, machines: Machines) -> Sums:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.search import WEIGHTS, Shape, Stack
+from simulator.frontier.grid.points import Stack
+from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.packs import Lookup, Place, blocks_of, mark_all, pack_of
 from simulator.kernels.layout import BESIDE, CYCLES, FIRST_PASS, RESERVED, VECTOR_CYCLES, Net, Network
 from simulator.lower.rows import Lowered, Row
+from simulator.lower.shape import Shape
 from simulator.lower.work import Work, work_of
 from simulator.schedule.states import Moves, moves
 from simulator.units import GPU_L2_EFFICIENCY

@@ -1,34 +1,35 @@
 """Where the pools of networks come from: built when first asked for, kept for a while, shared by all who have one in hand."""
 
-import contextlib
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
 
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
-from simulator.kept import Kept
 from simulator.lower.rows import lower
 from simulator.schedule.pool import Pool, build_pool
+from simulator.store.memory import Memory
 
 MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
 
-MOST_SWEEP_BYTES = 32 * 2**20
-"""The same during a sweep, which goes through its arrays one after another. [B]"""
-
-_pools: Kept[tuple[Any, ...], Pool] = Kept(MOST_POOL_BYTES)
+Pools = Memory[tuple[Any, ...], Pool]
+_pools: Pools = Memory(MOST_POOL_BYTES)
 _in_hand: "weakref.WeakValueDictionary[tuple[Any, ...], Pool]" = weakref.WeakValueDictionary()
 """What any caller still has, whether it is among the pools kept or not: it is not built twice."""
 _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
 _next = itertools.count()
 
 
-def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[int], Pool]:
-    """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen."""
+def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools | None = None) -> Callable[[int], Pool]:
+    """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen.
+
+    pools: where they are kept, instead of among those that all callers share.
+    """
+    kept = _pools if pools is None else pools
     array = chip.array
     key = (
         precision, chip.vector.model_dump_json(), chip.schedule.residency, chip.keeps_weights, chip.sram.holds,
@@ -42,7 +43,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
     def pool_of(batch: int) -> Pool:
         if batch in own:
             return own[batch]
-        found = None if number is None else _pools.get((number, key, batch))
+        found = None if number is None else kept.get((number, key, batch))
         if found is None:
             found = None if number is None else _in_hand.get((number, key, batch))
             if found is None:
@@ -50,22 +51,12 @@ def pool_source(graph: Graph, chip: Architecture, precision: str) -> Callable[[i
                 low = lower(graph, chip, batch, precision)
                 found = build_pool(low, float(chip.vector.lanes), optimal, chip.keeps_weights)
             if number is not None:
-                _pools.put((number, key, batch), found)
+                kept.put((number, key, batch), found)
                 _in_hand[number, key, batch] = found
         own[batch] = found
         return found
 
     return pool_of
-
-
-@contextlib.contextmanager
-def few_pools() -> Iterator[None]:
-    """Keep no more pools than a sweep needs for as long as the block runs."""
-    before, _pools.most_bytes = _pools.most_bytes, min(_pools.most_bytes, MOST_SWEEP_BYTES)
-    try:
-        yield
-    finally:
-        _pools.most_bytes = before
 
 
 def _number_of(graph: Graph) -> int:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
-from simulator.lower.rows import Lowered, Row, touched_bytes
+from simulator.lower.rows import Lowered, Row
+from simulator.lower.shape import touched_bytes
 
 MOST_STATES = 4096
 """Sets of live resident tensors at one step; beyond it the longest-lived tensors go through outer memory."""

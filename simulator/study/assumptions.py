@@ -7,13 +7,9 @@ on the same thing: a price that is wrong is wrong for both.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from simulator.chip.schema import Architecture
 from simulator.cost.bill import FACTORS, SEED, Z, bill_of, total_of
@@ -21,10 +17,9 @@ from simulator.cost.book import book
 from simulator.cost.die import Die, check_die, die_of
 from simulator.cost.quantities import quantities
 from simulator.errors import ChipError
+from simulator.store.data import read_data
 
 Floats = npt.NDArray[np.float64]
-
-_FILE = Path(__file__).parent.parent / "data" / "uncertainty.yaml"
 
 NAMES = {
     "model_a": "error of the model, A",
@@ -73,16 +68,9 @@ class Assumption:
         return math.exp(Z * self.log_sd)
 
 
-@cache
-def _data() -> dict[str, Any]:
-    """Ranges that belong to no price."""
-    data: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    return data
-
-
 def assumptions_of(names: tuple[str, ...], a: Die | None, b: Die | None) -> tuple[Assumption, ...]:
     """The assumptions called `names`, with what they are around. a, b: dies where cost is asked for."""
-    money, energy, other = book(), book()["energy"], _data()
+    money, energy, other = book(), book()["energy"], read_data("uncertainty.yaml")
     sd = {
         "model_a": other["model"]["log_sd"],
         "model_b": other["model"]["log_sd"],

@@ -5,10 +5,10 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from simulator.bundled import networks
 from simulator.chip.library import Entry, library
 from simulator.chip.published import Row
 from simulator.errors import ModelError
+from simulator.store.bundled import networks
 from simulator.study.validation import Point, book, counters, point_of, with_errors
 
 

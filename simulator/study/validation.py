@@ -7,14 +7,9 @@ Every result in a chip file whose chip has an array and whose network is bundled
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from statistics import median
 from typing import Any
 
-import yaml
-
-from simulator.bundled import networks
 from simulator.chip.library import Entry
 from simulator.chip.load import load_chip
 from simulator.chip.published import Row
@@ -25,6 +20,8 @@ from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.store.bundled import networks
+from simulator.store.data import read_data
 from simulator.study.compare import FREE_BATCH_GPU
 
 FREE_BATCH = 8
@@ -114,12 +111,9 @@ def with_errors(data: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]
     return data
 
 
-@cache
 def book() -> Mapping[str, Any]:
     """`simulator/data/validation.yaml`."""
-    text = (Path(__file__).parent.parent / "data" / "validation.yaml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
-    return data
+    return read_data("validation.yaml")
 
 
 def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: None) -> Validation:

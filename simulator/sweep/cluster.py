@@ -25,8 +25,10 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, RooftileError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.store.digest import model_digest
+from simulator.store.memory import Memory, one_each
 from simulator.sweep.groups import Space
-from simulator.sweep.plan import Plan, model_digest
+from simulator.sweep.plan import Plan
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.run import part_bytes, slice_table
 
@@ -95,8 +97,7 @@ def facts() -> dict[str, str]:
 # ---- on a worker ---------------------------------------------------------------------------------------------------
 
 _lock = threading.Lock()
-_spaces: dict[str, Space] = {}
-_MOST_SPACES = 2
+_spaces: Memory[str, Space] = Memory(2, one_each)
 
 
 def _space_of(run: str, expected: Mapping[str, str], raw: bytes) -> Space:
@@ -110,11 +111,8 @@ def _space_of(run: str, expected: Mapping[str, str], raw: bytes) -> Space:
         ]
         raise OptionError(f"--scheduler: a worker differs: {', '.join(unequal)}; install the same on both")
     with _lock:
-        if run not in _spaces:
-            while len(_spaces) >= _MOST_SPACES:
-                _spaces.pop(next(iter(_spaces)))
-            _spaces[run] = pickle.loads(raw).space()
-        return _spaces[run]
+        found = _spaces.get(run)
+        return _spaces.put(run, pickle.loads(raw).space()) if found is None else found
 
 
 def compute_part(run: str, expected: Mapping[str, str], raw: bytes, number: int | None) -> bytes:

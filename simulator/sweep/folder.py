@@ -1,11 +1,9 @@
 """A sweep folder: `plan.json`, one Parquet part a chunk with its checksum in its name, one lock.
 
-A part is there whole or not at all: it is written to memory, then to a temporary file, then renamed. Whatever ends a run, at
-most the chunk in hand is lost.
+A part is there whole or not at all. Whatever ends a run, at most the chunk in hand is lost.
 """
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import OptionError
+from simulator.store import whole
 from simulator.sweep.plan import differences
 
 PLAN = "plan.json"
@@ -95,7 +94,7 @@ def begin(folder: Path, plan: dict[str, Any]) -> None:
         if strangers:
             raise OptionError(f"--out: {folder}: has parts but no {PLAN}; choose another folder")
         with told(folder):
-            _write(folder / PLAN, (json.dumps(plan, indent=2) + "\n").encode())
+            whole.write(folder / PLAN, (json.dumps(plan, indent=2) + "\n").encode())
         return
     lines = differences(old, json.loads(json.dumps(plan)))
     if lines:
@@ -150,7 +149,7 @@ def checked_parts(folder: Path, repair: bool) -> dict[int, Part]:
 
 def clean(folder: Path) -> None:
     """Delete what a killed run left half written."""
-    for path in folder.glob(".*.tmp"):
+    for path in whole.drafts(folder, lambda name: name == PLAN or _PART.fullmatch(name)):
         path.unlink(missing_ok=True)
 
 
@@ -158,25 +157,5 @@ def write_part(folder: Path, chunk: int, raw: bytes) -> Path:
     """Write one part, given as the bytes of its file. Raises OptionError where the system refuses."""
     path = folder / f"part-{chunk:06d}-{zlib.crc32(raw):08x}.parquet"
     with told(folder):
-        _write(path, raw)
+        whole.write(path, raw)
     return path
-
-
-def _write(path: Path, raw: bytes) -> None:
-    """All or nothing, also after a power cut."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(draft, "wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -17,11 +17,13 @@ from simulator.chip.schema import Architecture, Schedule
 from simulator.cost.quantities import quantities
 from simulator.errors import InputError, OptionError
 from simulator.graph.build import Graph
-from simulator.lower.rows import array_spec, check_batch
+from simulator.lower.array import array_spec
+from simulator.lower.rows import check_batch
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
-from simulator.schedule.pools import pool_source
+from simulator.schedule.pools import Pools, pool_source
 from simulator.schedule.program import Program, program_of, splits
+from simulator.store.memory import Memory, one_each
 from simulator.sweep.design import places
 from simulator.sweep.plan import Plan
 from simulator.sweep.ranges import PARAMETER, Axis, Value
@@ -31,6 +33,9 @@ Columns = dict[str, npt.NDArray[Any]]
 
 MOST_VARIANTS, MOST_GRAPHS = 1024, 64
 """Groups, and networks of other parameters, that stay built."""
+
+MOST_POOL_BYTES = 32 * 2**20
+"""Pools of one sweep, which goes through its arrays one after another and needs few of them. [B]"""
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,17 @@ class Variant:
     pools: Callable[[int], Pool] | None = None
     """Where pools come from, if the caller has a source in hand: what it gave stays as long as this variant."""
     fault: str | None = None
+    kept: Pools | None = None
+    """Where pools are kept, if not among those that all callers share."""
 
     @property
     def program(self) -> Program | None:
         """What is scheduled, whose pools stay as long as what is given here; None where nothing can be simulated in time."""
         if self.graph is None or self.chip.schedule.placement == "space":
             return None
-        return program_of(self.chip, self.pools or pool_source(self.graph, self.chip, self.precision), self.batch)
+        return program_of(
+            self.chip, self.pools or pool_source(self.graph, self.chip, self.precision, self.kept), self.batch
+        )
 
     @property
     def together(self) -> bool:
@@ -88,8 +97,9 @@ class Space:
         apart = {"dram.devices"} if custom else set()
         apart |= {"sram.capacity_mib"} if cached else set()
         self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
-        self._graphs: dict[tuple[tuple[str, Value], ...], Graph] = {}
-        self._known: dict[tuple[Value, ...], Variant] = {}
+        self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
+        self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
+        self._pools: Pools = Memory(MOST_POOL_BYTES)
         self.stop = threading.Event()
         """Set when the run is interrupted: points that are solved one by one end early."""
         self.begun = False
@@ -101,11 +111,7 @@ class Space:
         given = {key[len(PARAMETER) :]: value for key, value in (values or {}).items() if key.startswith(PARAMETER)}
         key = tuple(sorted(given.items()))
         found = self._graphs.get(key)
-        if found is None:
-            while len(self._graphs) >= MOST_GRAPHS:  # sizes without end: the oldest go
-                self._graphs.pop(next(iter(self._graphs)), None)
-            found = self._graphs[key] = self._network(given)
-        return found
+        return self._graphs.put(key, self._network(given)) if found is None else found
 
     def _check(self) -> None:
         """Try every value of every axis beside the first values of the others."""
@@ -161,11 +167,7 @@ class Space:
         """The variant of a group, built once; its own chip has the first point's values of the columns."""
         key = tuple(values[axis.key] for axis, shared in zip(self.plan.axes, self._shared, strict=True) if not shared)
         found = self._known.get(key)
-        if found is None:
-            while len(self._known) >= MOST_VARIANTS:  # groups without end: the oldest go
-                self._known.pop(next(iter(self._known)), None)
-            self._known[key] = found = self._variant(values, "point")
-        return found
+        return self._known.put(key, self._variant(values, "point")) if found is None else found
 
     def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
         """The variant with these values; a fault of theirs is kept in it."""
@@ -181,7 +183,7 @@ class Space:
                 quantities(chip)  # a limit needs the energy of the chip
         except InputError as error:
             return Variant(chip, None, 1, precision, fault=str(error))
-        return Variant(chip, graph, int(batch), precision)
+        return Variant(chip, graph, int(batch), precision, kept=self._pools)
 
 
 def _to_check(axis: Axis) -> tuple[Value, ...]:

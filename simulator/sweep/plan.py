@@ -1,14 +1,11 @@
 """What a sweep is: network, chip, axes and design, and everything that its answers depend on, as plain data."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from simulator import __version__
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError, OptionError, nearest
 from simulator.sweep.design import Design, design_of, size
@@ -24,8 +21,6 @@ KEYS = ("network", "chip", "vary", "design", "seed", "set", "param", "batch", "p
 """Keys of a plan file."""
 
 GRID = Design()
-
-_NOT_MODEL = ("cli", "report", "study", "sweep", "web", "arch_configs", "workloads", "__pycache__")
 
 
 @dataclass(frozen=True)
@@ -152,19 +147,6 @@ def _flat(data: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(value, f"{path}{key}.")
         else:
             yield path + key, value
-
-
-@cache
-def model_digest() -> str:
-    """Digest of the code and data that answers depend on: a folder never mixes two models."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256(__version__.encode())
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if path.suffix not in (".py", ".yaml") or inside.parts[0] in _NOT_MODEL:
-            continue
-        digest.update(str(inside.as_posix()).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:40]
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[str]:

@@ -25,10 +25,10 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
-from simulator.schedule.pools import few_pools
+from simulator.store.digest import model_digest
 from simulator.sweep import folder as store
 from simulator.sweep.groups import Columns, Group, Space
-from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, model_digest, plan_of
+from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweep.ranges import PARAMETER
 from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
 
@@ -246,7 +246,6 @@ def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
         workers.shutdown(wait=True, cancel_futures=True)
 
 
-@few_pools()
 def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
     """One chunk as a table, on the threads of `workers`.
 

@@ -156,7 +156,8 @@ def _economics(
     block: Block, rows: Ints, variant: Variant, columns: Columns, solved: _Solved, totals: Totals
 ) -> dict[str, Floats]:
     """Cost, power and ratios of a group; why there is no cost goes into the block."""
-    chip, figures = variant.chip, {}
+    chip = variant.chip
+    figures: dict[str, Any] = {}
     try:
         figures, power = _cost(block, rows, chip, varied(chip, columns), columns, totals.runs)
         figures["power_w"] = spent(power, variant.precision, solved.work, solved.plans, totals).average_w

@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from simulator.errors import OptionError
 from simulator.frontier.grid.folds import fold_costs, set_loads, stream, unit_channels
-from simulator.frontier.grid.unrolling import ArraySpec, Unrollings, unrollings
+from simulator.frontier.grid.unrolling import Unrollings, unrollings
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tables as tables
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.store.memory import remembered
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -26,44 +29,6 @@ TILE_LOOPS = "gnkcpq"
 MOST_TILES = 1 << 17
 MOST_BATCH = 16
 """Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """All of a layer that its tilings depend on, batch included.
-
-    extents: G N K C P Q R S. Widths in bytes per element; `out_width` per output of the loop nest, which a fused
-    pool makes smaller than one element's; `acc_width` of an unfinished output.
-    """
-
-    extents: tuple[int, int, int, int, int, int, int, int]
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    """Above and left; below and right follow from the plane."""
-    plane: tuple[int, int] = (1, 1)
-    in_width: float = 1.0
-    weight_width: float = 1.0
-    out_width: float = 1.0
-    acc_width: float = 4.0
-    steps: int = 1
-    """Parts of the groups that run one after another, with the same weights: the groups of one step are G / steps."""
-    holds_weights: bool = False
-    """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
-
-    context: int = 0
-    """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
-
-    @property
-    def step_extents(self) -> tuple[int, ...]:
-        """G N K C P Q R S of one step: what can run side by side."""
-        return (self.extents[0] // self.steps, *self.extents[1:])
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of the loop nest, and of the second product where there is one."""
-        product = math.prod(self.extents)
-        return product + product // self.extents[3] * self.context
 
 
 @dataclass(frozen=True)
@@ -98,7 +63,7 @@ class Tables:
         return self.group, self.pixel, self.axis_k, self.axis_c
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(8 * 2**20)
 def _axis(
     extent: int,
     inner: int,
@@ -170,7 +135,7 @@ def _axes(
     return group, axis_k, _axis(c, 1, kernel_steps, c_units, fold, sizes[2], passes_c)
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(8 * 2**20)
 def _windows(extent: int, geometry: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
     """Input rows that tiles of each size touch; see `tables.touched`. geometry: stride, dilation, kernel, pad, plane."""
     out = np.empty((len(sizes), 3))
@@ -282,7 +247,7 @@ class _Pixels:
         return table, tiles
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(32 * 2**20)
 def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     """(table, sizes n p q of its rows, rows that each unrolling needs, where each unrolling's begin)."""
     units = np.array(pixels.units)
@@ -357,7 +322,7 @@ def _rules(spec: ArraySpec) -> Ints:
     return np.array([feeds[0], feeds[1], partial, *held, 0, 0], dtype=np.int64)
 
 
-@functools.lru_cache(maxsize=1024)
+@remembered(64 * 2**20)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
     units = unrollings(shape.step_extents, spec)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.unrolling import ArraySpec, Unrollings
+from simulator.frontier.grid.unrolling import Unrollings
+from simulator.lower.array import ArraySpec
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

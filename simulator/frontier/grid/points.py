@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.frontier.grid.candidates import TILE_LOOPS, Floats, Ints, Shape, Tables, build_tables
+from simulator.frontier.grid.candidates import TILE_LOOPS, Floats, Ints, Tables, build_tables
 from simulator.frontier.grid.folds import fold_costs, set_loads
-from simulator.frontier.grid.unrolling import LOOPS, ArraySpec
+from simulator.frontier.grid.unrolling import LOOPS
 from simulator.kernels import grid_tiling as at
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 ORDERS = ("CKNPQ", "CKNQP", "NPCQK", "NQCPK", "NQPKC")
 """Loop orders over tiles, outermost first. Tests compare with all 120."""

@@ -14,26 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError
-from simulator.frontier.grid.candidates import Floats, Ints, Shape, Tables, build_tables, one_tile
+from simulator.frontier.grid.candidates import Floats, Ints, Tables, build_tables, one_tile
 from simulator.frontier.grid.points import (
-    ORDERS,
-    OnChip,
-    Stack,
-    breakdown,
     breakdowns,
-    decode,
     stack,
-    tile_sizes,
-    words,
 )
-from simulator.frontier.grid.unrolling import ArraySpec
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tiling as onetile
-
-__all__ = [
-    "INPUTS", "ORDERS", "OUTPUTS", "WEIGHTS", "ArraySpec", "Frontier", "OnChip", "Shape", "Stack", "Tables",
-    "breakdown", "breakdowns", "build_tables", "decode", "frontier", "stack", "tile_cost", "tile_sizes", "words",
-]  # fmt: skip
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 INPUTS, WEIGHTS, OUTPUTS = 1, 2, 4
 """Bits of a set of resident operands."""

@@ -1,12 +1,13 @@
 """Which loops of a layer run side by side on an array: the unrollings worth trying, from the chip's `array` section."""
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import grid_unroll as kernels
+from simulator.lower.array import ArraySpec
+from simulator.store.memory import remembered
 
 LOOPS = (
     "groups",
@@ -23,47 +24,6 @@ LOOPS = (
 """Words of `array.unroll`, in the order of the kernels."""
 
 MOST_TUPLES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class ArraySpec:
-    """What of a chip the frontiers of its layers depend on: the array, its feed, and how tiles are buffered."""
-
-    count: int
-    rows: int
-    columns: int
-    stationary: str
-    unroll_rows: tuple[str, ...]
-    unroll_columns: tuple[str, ...]
-    unroll_count: tuple[str, ...]
-    rate: float = 1.0
-    """MACs per unit and cycle at the precision of the run."""
-    accumulator_bytes: float = 0.0
-    """Accumulators of all arrays together. [B]"""
-    weights_double_buffered: bool = False
-    systolic: bool = False
-    weight_load_cycles: float = 0.0
-    weight_bus_bytes_per_cycle: float = 0.0
-    """Bus that brings stationary weights to the units; 0: `weight_load_cycles` says it. [B/cycle]"""
-    unit_words: tuple[int, int, int] | None = None
-    """Words of inputs, weights and outputs in one row-stationary unit."""
-    pass_overhead_cycles: float = 0.0
-    """Cycles lost at the start of every fold."""
-    multicast: bool = True
-    link_bytes_per_cycle: float = float("inf")
-    port_bytes_per_cycle: float = float("inf")
-    holds: tuple[str, ...] = ("inputs", "weights", "outputs")
-    """Operands that share the SRAM; another one has a path of its own."""
-    double_buffered: bool = True
-    """Whether tiles are fetched while others are computed (any overlap but `none`)."""
-    kind: str = "grid"
-    """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
-    lanes: float = 0.0
-    """Vector lanes, for layers that a multiprocessor runs on them."""
-    async_copies: bool = False
-    """Whether copies to the shared memory of a multiprocessor pass no registers."""
-    element_grain: bool = False
-    """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +70,7 @@ def _left(extents: list[int], factors: npt.NDArray[np.int64]) -> list[int]:
     return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(16 * 2**20)
 def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     """Unrollings of a layer of `extents` (G N K C P Q R S) that no other beats in steps, feed and weight loads together."""
     words = (*spec.unroll_rows, *spec.unroll_columns, *spec.unroll_count)

@@ -4,7 +4,6 @@ cuts.
 Equations, assumptions and sources: docs/space.md.
 """
 
-import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,14 +11,16 @@ import numpy.typing as npt
 
 from simulator.errors import InfeasibleError, ModelError
 from simulator.frontier.grid.folds import fold_costs
-from simulator.frontier.grid.search import Shape
-from simulator.frontier.grid.unrolling import LOOPS, ArraySpec
+from simulator.frontier.grid.unrolling import LOOPS
 from simulator.graph.fuse import Steps
 from simulator.kernels import space_pipeline as kernels
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered
+from simulator.lower.shape import Shape
 from simulator.schedule.space.stages import Stages, build_stages
+from simulator.store.memory import remembered
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -42,7 +43,7 @@ class Place:
     """Elements that the vector unit does a cycle, shared by all stages."""
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered(16 * 2**20)
 def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
     """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: float64[3, count + 1], read-only.
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError, nearest
-from simulator.frontier.grid.unrolling import ArraySpec
 from simulator.graph.fuse import Steps
 from simulator.kernels import space_pipeline as kernels
 from simulator.kernels.layout import Machine
@@ -25,6 +24,7 @@ from simulator.kernels.schedule_sums import (
     PIPELINE,
     VECTOR,
 )  # fmt: skip
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered
 from simulator.schedule.space.contexts import (
     Choice,

@@ -57,5 +57,7 @@ def place_alone(program: SpaceProgram, machine: Machine) -> tuple[Plans, tuple[S
 
 
 def _sums(program: SpaceProgram, plan: SpacePlan, time_s: float, parts: np.ndarray) -> Sums:
-    figures = (time_s, float(plan.outer_bytes.sum()), program.feed_bytes, plan.load_bytes)
-    return Sums(*(np.array([figure]) for figure in figures), parts.sum(axis=1, keepdims=True))
+    time, outer, feed, kept = (
+        np.array([figure]) for figure in (time_s, float(plan.outer_bytes.sum()), program.feed_bytes, plan.load_bytes)
+    )
+    return Sums(time, outer, feed, kept, parts.sum(axis=1, keepdims=True))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.search import Shape
 from simulator.graph.fuse import Read, Step, Steps
 from simulator.graph.layer import Layer
 from simulator.kernels import space_pipeline as kernels
 from simulator.lower.rows import BITS, Lowered, Row
+from simulator.lower.shape import Shape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

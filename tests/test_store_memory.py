@@ -16,6 +16,7 @@ from simulator.graph.build import NetworkBuilder
 from simulator.kept import Kept, array_bytes
 from simulator.run import simulate
 from simulator.schedule.pools import pool_source
+from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
 
 
 @dataclass
@@ -33,30 +34,66 @@ def test_arrays_are_counted_once_however_deep():
 
 
 def test_the_least_recently_used_goes_first():
-    kept = Kept(2500)
+    kept = Memory(2500)
     for key in "ab":
         kept.put(key, np.zeros(125))
     assert kept.get("a") is not None
     kept.put("c", np.zeros(125))
-    assert (kept.get("b"), len(kept), kept.held_bytes) == (None, 2, 2000)
+    assert (kept.get("b"), len(kept), kept.held) == (None, 2, 2000)
     assert kept.get("a") is not None
     large = kept.put("large", np.zeros(10_000))
     assert kept.get("large") is large  # the newest stays whatever its size
     assert len(kept) == 1
     kept.drop(lambda key: key == "large")
-    assert (len(kept), kept.held_bytes) == (0, 0)
+    assert (len(kept), kept.held) == (0, 0)
 
 
 def test_what_grew_since_it_was_put_is_measured_again():
-    kept = Kept(10_000)
+    kept = Memory(10_000)
     kept.put("a", {"first": np.zeros(100)})
     kept.get("a")["second"] = np.zeros(1000)
     kept.put("b", {})
-    assert kept.held_bytes == 8800
+    assert kept.held == 8800
+
+
+def test_the_order_of_use_stays_when_values_are_measured_anew():
+    kept = Memory(3000)
+    for key in "abc":
+        kept.put(key, np.zeros(100))
+    for key in "bac":
+        kept.get(key)
+    kept.put("d", np.zeros(100))  # beyond the bound: b goes, which was used longest ago
+    assert [kept.get(key) is not None for key in "abcd"] == [True, False, True, True]
+
+
+def test_a_memory_by_number_keeps_so_many():
+    kept = Memory(2, one_each)
+    for key in "abc":
+        kept.put(key, np.zeros(1000))
+    assert [kept.get(key) is not None for key in "abc"] == [False, True, True]
+    assert kept.statistics == Statistics(hits=2, misses=1, evictions=1, values=2, held=2)
+
+
+def test_a_function_with_a_memory_is_asked_once():
+    asked = []
+
+    @remembered(1000)
+    def answer(size, *, plus=0):
+        asked.append((size, plus))
+        return np.zeros(size + plus)
+
+    assert answer(3) is answer(3)
+    assert answer(3, plus=1) is answer(3, plus=1)
+    assert len(answer(200)) == 200  # too large for all that is kept beside it
+    answer(3)
+    assert asked == [(3, 0), (3, 1), (200, 0), (3, 0)]
+    assert answer.memory.statistics.held == 24
+    answer.memory.clear()
+    assert answer.memory.statistics.values == 0
 
 
 def test_threads_may_use_it_together():
-    kept, faults = Kept(5000), []
+    kept, faults = Memory(5000), []
 
     def work(seed):
         rng = np.random.default_rng(seed)
@@ -92,8 +129,40 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     monkeypatch.setattr(module, "_pools", Kept(1))
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
-    assert len(module._pools) == 1
+    assert [len(each) for each in own if each.most == 1] == [1]
     assert len(packs.frontiers._frontiers) <= 4  # of twelve: each thread has one in hand, not yet measured
+
+
+def test_sweeps_side_by_side_leave_the_pools_of_others_alone(network, monkeypatch):
+    """Both are within their points at the same time; the first to begin is the first to end."""
+    module = sys.modules["simulator.simulate"]
+    before = module._pools.most
+    both, first_done, found = threading.Barrier(2, timeout=120), threading.Event(), {}
+    fill = run.fill
+
+    def together(*args, **options):
+        name = threading.current_thread().name
+        if name in ("first", "second"):  # the one point that each solves on its own thread
+            both.wait()
+            assert module._pools.most == before
+            if name == "second":
+                assert first_done.wait(120)
+        return fill(*args, **options)
+
+    def work(rows):
+        found[rows] = sweep(network, "example_edge", {"array.rows": [rows], "clock_mhz": [100, 200]})
+        if threading.current_thread().name == "first":
+            first_done.set()
+
+    monkeypatch.setattr(run, "fill", together)
+    threads = [threading.Thread(target=work, args=(rows,), name=name) for rows, name in ((8, "first"), (16, "second"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert module._pools.most == before
+    for rows in (8, 16):
+        assert found[rows].equals(sweep(network, "example_edge", {"array.rows": [rows], "clock_mhz": [100, 200]}))
 
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):

@@ -11,14 +11,16 @@ from typing import Any
 
 from simulator.errors import RooftileError, nearest
 
-_HERE = Path(__file__).parent
+_PACKAGE_FOLDER = Path(__file__).parent.parent
 _PACKAGE = "simulator.workloads"
+FOLDERS = ("arch_configs", "workloads")
+"""The folders of chips and networks."""
 
 
 def folder(name: str) -> Path:
-    """Path of `arch_configs` or `workloads`."""
-    inside = _HERE / name
-    return inside if inside.is_dir() else _HERE.parent / name
+    """Path of one of FOLDERS."""
+    inside = _PACKAGE_FOLDER / name
+    return inside if inside.is_dir() else _PACKAGE_FOLDER.parent / name
 
 
 def chips() -> dict[str, Path]:

@@ -1,0 +1,83 @@
+"""What of a chip the frontiers of its layers depend on."""
+
+from dataclasses import dataclass
+
+from simulator.chip.schema import Architecture
+from simulator.errors import NetworkError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """What of a chip the frontiers of its layers depend on: the array, its feed, and how tiles are buffered."""
+
+    count: int
+    rows: int
+    columns: int
+    stationary: str
+    unroll_rows: tuple[str, ...]
+    unroll_columns: tuple[str, ...]
+    unroll_count: tuple[str, ...]
+    rate: float = 1.0
+    """MACs per unit and cycle at the precision of the run."""
+    accumulator_bytes: float = 0.0
+    """Accumulators of all arrays together. [B]"""
+    weights_double_buffered: bool = False
+    systolic: bool = False
+    weight_load_cycles: float = 0.0
+    weight_bus_bytes_per_cycle: float = 0.0
+    """Bus that brings stationary weights to the units; 0: `weight_load_cycles` says it. [B/cycle]"""
+    unit_words: tuple[int, int, int] | None = None
+    """Words of inputs, weights and outputs in one row-stationary unit."""
+    pass_overhead_cycles: float = 0.0
+    """Cycles lost at the start of every fold."""
+    multicast: bool = True
+    link_bytes_per_cycle: float = float("inf")
+    port_bytes_per_cycle: float = float("inf")
+    holds: tuple[str, ...] = ("inputs", "weights", "outputs")
+    """Operands that share the SRAM; another one has a path of its own."""
+    double_buffered: bool = True
+    """Whether tiles are fetched while others are computed (any overlap but `none`)."""
+    kind: str = "grid"
+    """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
+    lanes: float = 0.0
+    """Vector lanes, for layers that a multiprocessor runs on them."""
+    async_copies: bool = False
+    """Whether copies to the shared memory of a multiprocessor pass no registers."""
+    element_grain: bool = False
+    """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
+
+
+def array_spec(chip: Architecture, precision: str) -> ArraySpec:
+    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
+    array = chip.array
+    if array is None:
+        raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
+    if precision not in array.rate:
+        known = nearest(precision, array.rate)
+        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    words = array.unit_words
+    return ArraySpec(
+        count=array.count,
+        rows=array.rows,
+        columns=array.columns,
+        stationary=array.stationary,
+        unroll_rows=tuple(array.unroll.rows),
+        unroll_columns=tuple(array.unroll.columns),
+        unroll_count=tuple(array.unroll.count),
+        rate=float(array.rate[precision]),
+        accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
+        weights_double_buffered=array.weights_double_buffered,
+        systolic=array.systolic,
+        weight_load_cycles=array.load_cycles,
+        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
+        unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
+        pass_overhead_cycles=array.pass_overhead_cycles,
+        multicast=chip.interconnect.multicast,
+        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
+        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        holds=tuple(chip.sram.holds),
+        double_buffered=chip.schedule.overlap != "none",
+        kind=array.kind,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        async_copies=array.async_copies,
+    )

@@ -1,0 +1,102 @@
+"""The loop nest of a layer: all that its tilings depend on, and what of its inputs it reads."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.graph.layer import WEIGHTED, Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All of a layer that its tilings depend on, batch included.
+
+    extents: G N K C P Q R S. Widths in bytes per element; `out_width` per output of the loop nest, which a fused
+    pool makes smaller than one element's; `acc_width` of an unfinished output.
+    """
+
+    extents: tuple[int, int, int, int, int, int, int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    """Above and left; below and right follow from the plane."""
+    plane: tuple[int, int] = (1, 1)
+    in_width: float = 1.0
+    weight_width: float = 1.0
+    out_width: float = 1.0
+    acc_width: float = 4.0
+    steps: int = 1
+    """Parts of the groups that run one after another, with the same weights: the groups of one step are G / steps."""
+    holds_weights: bool = False
+    """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
+
+    context: int = 0
+    """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
+
+    @property
+    def step_extents(self) -> tuple[int, ...]:
+        """G N K C P Q R S of one step: what can run side by side."""
+        return (self.extents[0] // self.steps, *self.extents[1:])
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the loop nest, and of the second product where there is one."""
+        product = math.prod(self.extents)
+        return product + product // self.extents[3] * self.context
+
+
+def layer_shape(
+    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
+) -> Shape:
+    """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
+    steps that run one after another, as each reads the weights anew.
+
+    Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
+    4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
+    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
+    """
+    groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
+    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
+    stride = layer.stride
+    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
+    weight_width = width
+    if winograd > 0.0 and plain and layer.groups == 1:
+        p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
+        weight_width = width * winograd
+    plane = (layer.in_height, layer.in_width)
+    if layer.steps > 1:
+        groups, p = groups * layer.steps, p // layer.steps
+        plane = (p, q)
+    outputs = groups * items * layer.out_channels * p * q
+    if layer.kind == "lstm":
+        output_bytes = outputs * width  # the sums of the steps, of which the states are made
+    return Shape(
+        extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
+        stride=stride,
+        dilation=layer.dilation,
+        padding=(layer.padding[0], layer.padding[2]),
+        plane=plane,
+        in_width=width,
+        weight_width=weight_width,
+        out_width=output_bytes / outputs,
+        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
+        steps=layer.steps,
+        holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
+    )
+
+
+def outputs_per(blocks: int, outputs: int) -> float:
+    """Outputs per block of an axis: 2 in Winograd, else 1."""
+    return 2.0 if blocks < outputs else 1.0
+
+
+def touched_bytes(shape: Shape) -> float:
+    """Bytes of the inputs that the loop nest reads: rows and columns that a stride skips are not. [B]"""
+    groups, items, _, channels, p, q, r, s = shape.extents
+    axes = zip((p, q), (r, s), shape.stride, shape.dilation, shape.padding, shape.plane, strict=True)
+    touched = 1
+    for extent, kernel, stride, dilation, pad, plane in axes:
+        at = np.add.outer(np.arange(extent) * stride, np.arange(kernel) * dilation) - pad
+        touched *= len(np.unique(at[(at >= 0) & (at < plane)]))
+    return shape.in_width * groups * items * channels * touched
