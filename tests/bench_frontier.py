@@ -8,13 +8,11 @@ import pytest
 
 from simulator.frontier.grid import candidates
 from simulator.frontier.grid import search as tiling
+from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.points import breakdowns, stack, tile_sizes
+from simulator.frontier.grid.search import frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
-from simulator.frontier.grid.points import breakdowns
-from simulator.frontier.grid.candidates import build_tables
-from simulator.frontier.grid.points import stack
-from simulator.frontier.grid.points import tile_sizes
-from simulator.frontier.grid.search import frontier
 
 ARRAYS = {
     "one unit (footprint, bytes)": ArraySpec(

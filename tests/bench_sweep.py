@@ -21,9 +21,9 @@ import numpy as np
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.kernels import schedule_narrow as narrowing
-from simulator.schedule.pools import pool_source
 from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.many_whole import solve_together
+from simulator.schedule.pools import pool_source
 from simulator.sweep.groups import Machines, Space
 from simulator.sweep.plan import CHUNK, plan_of
 from simulator.sweep.run import _space

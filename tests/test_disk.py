@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import frontiers
-from simulator.store import digest, disk
+from simulator.frontier import kept as frontiers
 from simulator.frontier.grid.search import Frontier, frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
+from simulator.store import digest, disk
 
 UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True)
 PRODUCT = Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1))

@@ -10,21 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import cache
 from simulator.errors import OptionError
 from simulator.frontier.grid import search as tiling
-from simulator.frontier.grid.candidates import one_tile
-from simulator.frontier.grid.points import ORDERS
-from simulator.lower.array import ArraySpec
-from simulator.lower.shape import Shape
-from simulator.frontier.grid.points import breakdown
-from simulator.frontier.grid.points import breakdowns
-from simulator.frontier.grid.candidates import build_tables
-from simulator.frontier.grid.points import decode
-from simulator.frontier.grid.points import stack
-from simulator.frontier.grid.points import tile_sizes
+from simulator.frontier.grid.candidates import build_tables, one_tile
+from simulator.frontier.grid.points import ORDERS, breakdown, breakdowns, decode, stack, tile_sizes
 from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 INF = float("inf")
 FEW = 4 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 25

@@ -16,13 +16,13 @@ from space_example import BIG, MIB, SPEC, lowered, networks, one_context, placed
 
 from simulator.errors import InfeasibleError, OptionError
 from simulator.frontier.grid import search as tiling
-from simulator.lower.array import ArraySpec
 from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import IDEAL
+from simulator.lower.array import ArraySpec
 from simulator.schedule.space.contexts import Place, fitting, pipeline, settled, stage_cycles
 
 # the arrays
