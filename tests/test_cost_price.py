@@ -280,7 +280,13 @@ def test_energy_takes_arrays():
 def test_efficiency():
     bill = chip_cost(load_chip("tpu_v1")).bill_usd.best
     rates = np.array([1000.0, 500.0])
-    known = {"bill_usd": bill, "peak_tops": 92.0, "sram_mib": np.array([24.0, 12.0]), "dram_devices": 2, "power_w": 40.0}
+    known = {
+        "bill_usd": bill,
+        "peak_tops": 92.0,
+        "sram_mib": np.array([24.0, 12.0]),
+        "dram_devices": 2,
+        "power_w": 40.0,
+    }
     found = ratios(rates, {**known, "area_mm2": 331.0})
     assert tuple(found) == RATIOS
     assert found["throughput_per_usd"].tolist() == pytest.approx([1000 / bill, 500 / bill])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import frontiers
+from simulator.frontier import kept as frontiers
 from simulator.frontier.grid.search import Frontier, frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape

@@ -93,11 +93,7 @@ def test_many_points_of_one_size_in_several_levels(keep):
     """So many that blocks are full, and that most of them are bounded by points beside."""
     rng = random.Random(7)
     pool = random_pool(rng)
-    while (
-        len(pool.steps) < 4
-        or not pool.weights.any()
-        or solve_one(pool, adapter.machines(60.0 * SCALE))[0] is None
-    ):
+    while len(pool.steps) < 4 or not pool.weights.any() or solve_one(pool, adapter.machines(60.0 * SCALE))[0] is None:
         pool = random_pool(rng)
     machines = many_machines(rng, 1200, (60,), 3.0)
     found = solve_ahead(pool, machines, keep)

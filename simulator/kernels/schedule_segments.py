@@ -1,8 +1,8 @@
 """Segments of sub-batches: bounds that leave most of them out, their times, and the best way over the cuts.
 
 All that is read of a network are lists of choices (`kernels.schedule_stretches`). A *mode* is a size of sub-batches with
-weights read by every run or held for all of them. At a cut the tensor is in outer memory, or resident in the middle of a segment, or resident
-for the whole batch where one segment ends and the next begins.
+weights read by every run or held for all of them. At a cut the tensor is in outer memory, or resident in the middle of a
+segment, or resident for the whole batch where one segment ends and the next begins.
 """
 
 import math
