@@ -30,9 +30,9 @@ OTHER = {
 
 def network() -> Any:
     net = NetworkBuilder("keys")
-    first = net.relu(net.conv(net.input(3, 20, 20), 24, 3))
-    second = net.add(net.conv(first, 24, 3), first)
-    net.dense(net.pool(second, 20), 10)
+    first = net.conv(net.input(3, 20, 20), 24, 3, padding=1, activation="relu")
+    second = net.add(net.conv(first, 24, 3, padding=1), first)
+    net.dense(net.global_pool(second), 10)
     return nx.freeze(net.build())
 
 
