@@ -24,10 +24,10 @@ from simulator.kernels import schedule_narrow as narrowing
 from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.many_whole import solve_together
 from simulator.schedule.pools import pool_source
-from simulator.sweep.groups import Machines, Space
-from simulator.sweep.plan import CHUNK, plan_of
-from simulator.sweep.run import _space
-from simulator.sweep.table import empty_block, fill
+from simulator.sweeps.groups import Machines, Space
+from simulator.sweeps.plan import CHUNK, plan_of
+from simulator.sweeps.run import _space
+from simulator.sweeps.table import empty_block, fill
 
 NETWORK = "resnet50"
 WEIGHTS_APART = {"schedule.overlap": "layer", "sram.holds": ["inputs", "outputs"]}

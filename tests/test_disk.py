@@ -185,7 +185,7 @@ def test_the_folder_is_the_users_where_none_is_chosen(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(("name", "counts"), [
-    ("simulate.py", True), ("data/dram.yaml", True), ("sweep/run.py", True), ("new/deep/er.py", True),
+    ("simulate.py", True), ("data/dram.yaml", True), ("sweeps/run.py", True), ("new/deep/er.py", True),
     ("cli/run.py", False), ("report/page.py", False), ("web/page.py", False), ("workloads/resnet.py", False),
     ("arch_configs/some.yaml", False), ("data/notes.txt", False),
 ])  # fmt: skip

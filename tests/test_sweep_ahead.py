@@ -23,8 +23,8 @@ from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
-from simulator.sweep.plan import plan_of
-from simulator.sweep.run import _space
+from simulator.sweeps.plan import plan_of
+from simulator.sweeps.run import _space
 
 pytestmark = pytest.mark.usefixtures("made_up_parts")
 
@@ -198,7 +198,7 @@ def test_points_do_not_depend_on_slices_or_chunks(network):
     ],
 )
 def test_chunks_are_small_where_few_points_share_an_sram_size(network, vary, chunk):
-    module = sys.modules["simulator.sweep.run"]
+    module = sys.modules["simulator.sweeps.run"]
     space = _space(plan_of(vary), network, "example_edge", None, {})
     assert (65_536 if module.many_a_size(space) else 2_048) == chunk
 

@@ -15,7 +15,7 @@ from simulator.errors import ChipError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report.uncertainty_report import uncertainty_chart, verdicts
 from simulator.study import assumptions
-from simulator.study import uncertainty as study
+from simulator.study import uncertainties as study
 
 Z = 1.645
 
