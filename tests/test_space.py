@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_space import best_cuts, best_split, one_by_one, simulate, waiting_rows
+from profiles import examples
 from space_example import BIG, MIB, SPEC, lowered, networks, one_context, placed, random_network, steps_of, twin
 
 from simulator.errors import InfeasibleError, OptionError
@@ -359,7 +360,7 @@ def test_waterfalls_add_up(name, numbers):
     assert (again.period_parts == plan.period_parts).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     seed=st.integers(0, 400),
     batch=st.sampled_from([1, 3]),

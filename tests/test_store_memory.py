@@ -16,7 +16,7 @@ from simulator.graph.build import NetworkBuilder
 from simulator.run import simulate
 from simulator.schedule.pools import pool_source
 from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
-from simulator.sweep import groups, run
+from simulator.sweeps import groups, run
 
 
 @dataclass
