@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from simulator.candidates import Floats, Ints, Shape
+from simulator.candidates import Shape
 from simulator.tiling import WEIGHTS, Frontier
 from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
@@ -24,7 +24,7 @@ from simulator.units import (
     GPU_STEP_CYCLES,
     GPU_SUM_BYTES,
 )
-from simulator.unrolling import ArraySpec
+from simulator.unrolling import ArraySpec, Floats, Ints
 
 BLOCKS = (
     (256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (64, 32), (32, 64),

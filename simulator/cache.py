@@ -40,6 +40,7 @@ _SOURCES = (
     "unrolling.py",
     "points.py",
     "schedule/packs.py",
+    "kernels/best.py",
     "kernels/frontier.py",
     "kernels/onetile.py",
     "kernels/programme.py",

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.kernels import onetile as at
 from simulator.kernels.roofs import roof_cycles
 from simulator.schedule.best import best
 from simulator.schedule.plan import Plan
@@ -15,12 +14,6 @@ from simulator.schedule.stacks import parts_of
 
 ON_CHIP = ("array", "interconnect", "sram")
 """Roofs inside the frontier."""
-
-_PLACES = np.array(
-    [
-        at.FILL, at.LINK, at.PORT, at.FEED_IN, at.FEED_WT, at.FEED_OUT, at.FEED_PARTIAL, at.FEED_IN_RULE, at.HOLDS_IN,
-    ]
-)  # fmt: skip
 
 
 def gains(
@@ -104,8 +97,8 @@ def on_chip(pool: Pool) -> dict[str, Floats]:
         stacked = pool.stack
         rows = np.empty((len(pool.points), 3))
         roof_cycles(
-            *stacked.tables, stacked.starts, stacked.rows, stacked.numbers, stacked.rules, _PLACES, pool.point_shape,
-            pool.codes, pool.points[:, 1].copy(), rows,
+            *stacked.tables, stacked.starts, stacked.rows, stacked.numbers, stacked.rules, pool.point_shape, pool.codes,
+            pool.points[:, 1].copy(), rows,
         )  # fmt: skip
         pool.memo["on_chip"] = {name: rows[:, column].copy() for column, name in enumerate(ON_CHIP)}
     known: dict[str, Floats] = pool.memo["on_chip"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.kernels import frontier, programme, roofs, segments, stretches
+from simulator.kernels import best, frontier, programme, roofs, segments, stretches
 from simulator.kernels.jit import cache_works, needs_compile
 
 
@@ -58,13 +58,13 @@ def compile_schedules() -> None:
     programme.fetch_ahead(network, none, none, none, False, 0.0, none, flat, none, *labels, 2)
     programme.walk_labels(ints, ints, np.zeros((1, 1, 1, 6)), 0, flat_ints, none)
     ends = np.zeros(5, dtype=np.int64)
-    frontier.keep_best(
-        flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
+    best.keep_best(
+        flat, ints, 0, np.zeros((best.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
         ints,
     )  # fmt: skip
     tables = (none, none, none, none, none)
     no_points = np.zeros(0, dtype=np.int64)
-    roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, ints, no_points, no_points, none, flat)
+    roofs.roof_cycles(*tables, flat_ints, flat_ints, flat, flat_ints, no_points, no_points, none, flat)
     _compile_segments(ints, none, flat, flat_ints, spans, net)
 
 

@@ -48,7 +48,6 @@ def spec_of(machine: Machine) -> tiling.ArraySpec:
         unroll_count=(),
         accumulator_bytes=machine.acc_bytes,
         double_buffered=machine.db == 2,
-        element_grain=True,
     )
 
 
@@ -75,7 +74,6 @@ def array_spec(array: Array, machine: Machine) -> tiling.ArraySpec:
         port_bytes_per_cycle=array.port,
         holds=array.holds,
         double_buffered=machine.db == 2,
-        element_grain=True,
     )
 
 

@@ -86,6 +86,14 @@ def counts(layer: NaiveLayer, tile: Mapping[str, int], spread: Spread, array: Ar
         outer, streams = groups * sum(pixels) * reductions, outputs
     else:
         outer, streams = groups * sum(pixels) * sum(outputs), [reductions]
+    whole = math.ceil(layer.P * layer.Q / u["pixels"])
+    if "pixels" not in words:
+        whole = math.ceil(layer.P / u["out_height"]) * math.ceil(layer.Q / u["out_width"])
+    work.layer_steps = math.ceil(layer.N / u["batch"]) * whole
+    if array.stationary == "inputs":
+        work.layer_steps = math.ceil(layer.K / u["out_channels"])
+    elif array.stationary == "outputs":
+        work.layer_steps = counts_whole(layer, u, words)
     work.folds = outer * (work.channel_tiles if array.stationary == "outputs" else len(streams))
     work.steps = outer * sum(streams)
     work.stretched = outer * sum(max(s, load) if array.two_sets else s for s in streams)
@@ -94,6 +102,14 @@ def counts(layer: NaiveLayer, tile: Mapping[str, int], spread: Spread, array: Ar
     feed(work, layer, spread, array, (len(outputs), sum(outputs), len(pixels), sum(pixels)), tile)
     work.ways = ways(work, load, array, widths)
     return work
+
+
+def counts_whole(layer: NaiveLayer, u: Mapping[str, int], words: set[str]) -> int:
+    """Steps through the whole reduction of one output."""
+    if "reduction" in words:
+        return math.ceil(layer.C * layer.R * layer.S / u["reduction"])
+    axes = (("in_channels", layer.C), ("kernel_height", layer.R), ("kernel_width", layer.S))
+    return math.prod(math.ceil(extent / u[word]) for word, extent in axes)
 
 
 def feed(
@@ -148,6 +164,7 @@ def non_dominated(points: Points) -> Points:
 def brute_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Machine) -> Points:
     """Every (footprint, bytes, on-chip cycles) that no tiling with any unrolling beats, sorted."""
     widths = Widths(machine.in_w, machine.wt_w, machine.out_w, machine.acc_w)
+    machine = replace(machine, acc_bytes=int(array.accumulators))
     # What an unrolling costs depends on its factors and copies alone.
     every = kernel_rows_together(list(spreads(layer, array)), layer, array)
     distinct = {(tuple(factor(s, word) for word in WORDS), copies(s, array)): s for s in every}

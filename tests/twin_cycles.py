@@ -74,6 +74,8 @@ class Work:
     folds: int = 0
     stretched: float = 0.0
     """Steps of all folds, each at least as long as the set behind it takes to load, where the array holds two sets."""
+    layer_steps: int = 0
+    """Steps of a fold past which all of the layer streams."""
     reductions: int = 0
     """Steps through the reduction of one output, over all tiles of the input channels."""
     passes_out: int = 0
@@ -175,6 +177,8 @@ def walk(layer: NaiveLayer, tile: Mapping[str, int], spread: Spread, array: Arra
         feed_tile(work, layer, ranges, blocks, array, (copies_in, copies_wt))
         finished = math.prod(len(ranges[loop]) for loop in "GNKPQ")
         work.largest_outputs = max(work.largest_outputs, finished)
+    whole = Blocks(layer, {loop: range(getattr(layer, loop)) for loop in "GNKCPQ"}, spread, array)
+    work.layer_steps = sum(1 for _ in itertools.product(*fold_loops(whole, array)[1]))
     wide, deep = channels_of_a_unit(layer, spread, array)
     if array.stationary == "rows":
         # Windows that overlap are used again in the array: the plane enters once a pass over the output channels.
@@ -273,7 +277,9 @@ def array_cycles(work: Work, load: float, array: Array, sets: int) -> float:
     """Cycles of all folds, of which there are at least `sets`: the array is set anew where accumulators are full."""
     skew = array.rows + array.columns - 2.0 if array.systolic else 0.0
     if array.two_sets and array.stationary != "outputs":
-        once = skew + load if array.systolic and array.bus == 0.0 else skew
+        # The first set loads with nothing to hide behind, the last fold hides none: of the two waits the shorter is left.
+        once = skew + min(array.load_cycles, work.layer_steps) if array.systolic else 0.0
+        once -= 1.0 if array.systolic and array.load_cycles + skew + array.overhead >= 1.0 else 0.0
         return (max(work.stretched, sets * load) + sets * array.overhead + once) / array.rate
     every = load + skew + array.overhead
     # The last cycle of a systolic array counts from zero, as SCALE-Sim reports it.
