@@ -16,7 +16,7 @@ from simulator.lower.shape import Shape
 
 ARRAYS = {
     "one unit (footprint, bytes)": ArraySpec(
-        1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True
+        1, 1, 1, "outputs", (), (), (), double_buffered=False
     ),
     "64 x 64 weight stationary": ArraySpec(
         1, 64, 64, "weights", ("reduction",), ("out_channels",), (), systolic=True, weight_load_cycles=64,

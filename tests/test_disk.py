@@ -14,7 +14,7 @@ from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store import digest, disk
 
-UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True)
+UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False)
 PRODUCT = Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1))
 ARRAYS = {"word": np.arange(3, dtype=np.int8), "wide": np.ones((2, 3)), "none": np.zeros((0, 2))}
 SOME, OTHER, THIRD = (disk.name_of("some", number) for number in range(3))

@@ -44,8 +44,6 @@ class ArraySpec:
     """Vector lanes, for layers that a multiprocessor runs on them."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
-    element_grain: bool = False
-    """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
 
 
 @dataclass(frozen=True, slots=True)
