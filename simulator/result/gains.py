@@ -17,11 +17,9 @@ from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
+from simulator.vocabulary import ON_CHIP, ROOFS
 
 Floats = npt.NDArray[np.float64]
-
-ON_CHIP = ("array", "interconnect", "sram")
-"""Roofs inside the frontier."""
 
 
 def gains(
@@ -51,7 +49,7 @@ def gains(
         _, other = best(changed, program.batch, pools, program.keep, program.split, (0.0, period_s))
         return 0.0 if other is None else max(0.0, period_s - max(other.time_s, host_s, limited(other)))
 
-    out = dict.fromkeys((*ON_CHIP, "vector", "dram", "overhead", "host", "power"), 0.0)
+    out = dict.fromkeys(ROOFS, 0.0)
     out["host"] = period_s - max(steady_s, power_s)
     out["power"] = period_s - max(steady_s, host_s)
     if period_s > steady_s:
