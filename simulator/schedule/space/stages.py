@@ -10,8 +10,9 @@ import numpy.typing as npt
 from simulator.graph.fuse import Read, Step, Steps
 from simulator.graph.layer import Layer
 from simulator.kernels import space_pipeline as kernels
-from simulator.lower.rows import BITS, Lowered, Row
+from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
+from simulator.vocabulary import BITS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
