@@ -5,12 +5,11 @@
     result = simulate(load_network("resnet50"), load_chip("inferx_x1"), batch=1)
     result.throughput_per_s
 
-Importing the package is cheap: each name is fetched from its own file when it is first used.
+Importing the package is cheap: each name is fetched from its own file when it is first used. No module is called as one of
+these names: Python binds a module to its package when it is first imported, and would hide the function behind it.
 """
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
     from simulator.result.form import LayerResult, Result
     from simulator.run import simulate
     from simulator.study.batching import batch_curve
-    from simulator.study.explain import explain
-    from simulator.study.lint import lint
+    from simulator.study.explaining import explain
+    from simulator.study.linting import lint
     from simulator.study.memory import memory_map
-    from simulator.study.sensitivity import sensitivity
+    from simulator.study.sensitivities import sensitivity
     from simulator.study.sizing import size
-    from simulator.study.uncertainty import uncertainty
-    from simulator.sweep.run import sweep
+    from simulator.study.uncertainties import uncertainty
+    from simulator.sweeps.run import sweep
 
 __version__ = "0.2.0"
 
@@ -52,17 +51,17 @@ _HOMES = {
     "LayerResult": "simulator.result.form",
     "Result": "simulator.result.form",
     "RooftileError": "simulator.errors",
-    "explain": "simulator.study.explain",
+    "explain": "simulator.study.explaining",
     "batch_curve": "simulator.study.batching",
-    "lint": "simulator.study.lint",
+    "lint": "simulator.study.linting",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
     "memory_map": "simulator.study.memory",
-    "sensitivity": "simulator.study.sensitivity",
+    "sensitivity": "simulator.study.sensitivities",
     "simulate": "simulator.run",
     "size": "simulator.study.sizing",
-    "sweep": "simulator.sweep.run",
-    "uncertainty": "simulator.study.uncertainty",
+    "sweep": "simulator.sweeps.run",
+    "uncertainty": "simulator.study.uncertainties",
 }
 
 
@@ -71,25 +70,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
-    setattr(sys.modules[__name__], name, value)
+    globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     """List the public names whether or not they have been fetched."""
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """This package, in which the file `simulator/simulate.py` does not hide the function `simulate`.
-
-    Python binds a module to its package when the module is first imported; without this, `from simulator import
-    simulate` would give the function or the module, depending on what ran before.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

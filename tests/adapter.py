@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from naive import Machine, NaiveLayer
 from naive_schedule import Chain, Problem
+from twin_cycles import Array
 
 from simulator.frontier.grid import search as tiling
 from simulator.kernels import grid_tiling as onetile
@@ -18,6 +19,7 @@ from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.segments import in_segments
 
 OVERLAPS = {phi: word for word, phi in PHI.items()}
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def shape_of(layer: NaiveLayer, machine: Machine) -> tiling.Shape:
@@ -47,7 +49,32 @@ def spec_of(machine: Machine) -> tiling.ArraySpec:
         unroll_count=(),
         accumulator_bytes=machine.acc_bytes,
         double_buffered=machine.db == 2,
-        element_grain=True,
+    )
+
+
+def array_spec(array: Array, machine: Machine) -> tiling.ArraySpec:
+    """The core's form of an array."""
+    return tiling.ArraySpec(
+        count=array.count,
+        rows=array.rows,
+        columns=array.columns,
+        stationary=array.stationary,
+        unroll_rows=array.on_rows,
+        unroll_columns=array.on_columns,
+        unroll_count=array.on_count,
+        rate=array.rate,
+        accumulator_bytes=array.accumulators,
+        weights_double_buffered=array.two_sets,
+        systolic=array.systolic,
+        weight_load_cycles=array.load_cycles,
+        weight_bus_bytes_per_cycle=array.bus,
+        unit_words=array.words,
+        pass_overhead_cycles=array.overhead,
+        multicast=array.multicast,
+        link_bytes_per_cycle=array.link,
+        port_bytes_per_cycle=array.port,
+        holds=array.holds,
+        double_buffered=machine.db == 2,
     )
 
 
@@ -174,3 +201,44 @@ def schedule(problem: Problem) -> tuple[float, float]:
     if plan is None:
         return math.inf, math.inf
     return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes().sum())
+
+
+def full_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Machine) -> Floats:
+    """(footprint, bytes, on-chip cycles) of the frontier of a layer on an array, a row a point."""
+    found = tiling.frontier(shape_of(layer, machine), array_spec(array, machine), resident)
+    return np.stack([found.footprint, found.bytes_, found.cycles], axis=1)
+
+
+def full_cost(
+    layer: NaiveLayer, tile: dict[str, int], order: str, stream: int, resident: int, machine: Machine, array: Array
+) -> tuple[float, float, float]:
+    """(footprint, bytes, on-chip cycles) of one tiling with the best unrolling."""
+    return tiling.tile_cost(shape_of(layer, machine), array_spec(array, machine), tile, order, stream, resident)
+
+
+def points(
+    layer: NaiveLayer, array: Array, resident: int, machine: Machine
+) -> list[tuple[dict[str, int], dict[str, int], tuple[float, float], float, float, dict[str, float]]]:
+    """Tile, unrolling, copies of inputs and weights, bytes, cycles and parts of the cycles of every point of a frontier."""
+    shape, spec = shape_of(layer, machine), array_spec(array, machine)
+    built = tiling.build_tables(shape, spec)
+    found = tiling.frontier(shape, spec, resident, built)
+    stacked = tiling.stack([shape], spec, [built])
+    rows = tiling.tile_sizes(stacked, np.zeros(len(found), dtype=np.int64), found.codes)
+    out = []
+    for at, row in enumerate(rows):
+        outer = float(found.bytes_[at])
+        says = tiling.words(built.units.factors[row[8]], row)
+        copied = built.units.copies[row[8]]
+        parts = dataclasses.asdict(tiling.breakdown(shape, spec, int(found.codes[at]), outer, built))
+        out.append(
+            (
+                says["tile"],
+                says["unrolling"],
+                (float(copied[0]), float(copied[1])),
+                outer,
+                float(found.cycles[at]),
+                parts,
+            )
+        )
+    return out

@@ -8,17 +8,15 @@ import pytest
 
 from simulator.frontier.grid import candidates
 from simulator.frontier.grid import search as tiling
+from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.points import breakdowns, stack, tile_sizes
+from simulator.frontier.grid.search import frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
-from simulator.frontier.grid.points import breakdowns
-from simulator.frontier.grid.candidates import build_tables
-from simulator.frontier.grid.points import stack
-from simulator.frontier.grid.points import tile_sizes
-from simulator.frontier.grid.search import frontier
 
 ARRAYS = {
     "one unit (footprint, bytes)": ArraySpec(
-        1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True
+        1, 1, 1, "outputs", (), (), (), double_buffered=False
     ),
     "64 x 64 weight stationary": ArraySpec(
         1, 64, 64, "weights", ("reduction",), ("out_channels",), (), systolic=True, weight_load_cycles=64,

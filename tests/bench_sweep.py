@@ -20,14 +20,18 @@ from types import SimpleNamespace
 import numpy as np
 
 from simulator import load_chip, load_network, simulate, sweep
+from simulator.chip.schema import Architecture
 from simulator.kernels import schedule_narrow as narrowing
-from simulator.schedule.pools import pool_source
+from simulator.kernels.layout import Listing, Rates
+from simulator.kernels.schedule_whole import BUCKET, Chosen
+from simulator.schedule.machines import Machines, machines_of
 from simulator.schedule.many_prefetch import solve_ahead
-from simulator.schedule.many_whole import solve_together
-from simulator.sweep.groups import Machines, Space
-from simulator.sweep.plan import CHUNK, plan_of
-from simulator.sweep.run import _space
-from simulator.sweep.table import empty_block, fill
+from simulator.schedule.many_whole import solve_whole
+from simulator.schedule.pools import pool_source
+from simulator.sweeps.groups import Space
+from simulator.sweeps.plan import CHUNK, plan_of
+from simulator.sweeps.run import _space
+from simulator.sweeps.table import empty_block, fill
 
 NETWORK = "resnet50"
 WEIGHTS_APART = {"schedule.overlap": "layer", "sram.holds": ["inputs", "outputs"]}
@@ -59,7 +63,7 @@ CASES_IN_PARTS = {
 }
 
 
-def machines(count: int, each: int) -> Machines:
+def machines(chip: Architecture, count: int, each: int) -> Machines:
     """`count` points, `each` of one SRAM size, with clocks and bandwidths of their own."""
     rng = np.random.default_rng(0)
     sizes = np.floor(np.geomspace(0.25, 32, -(-count // each)) * 2**20)
@@ -67,7 +71,8 @@ def machines(count: int, each: int) -> Machines:
         np.exp(rng.uniform(np.log(1e8), np.log(2e9), count)),
         np.exp(rng.uniform(np.log(1e9), np.log(1e11), count)),
     )
-    return Machines(np.repeat(sizes, each)[:count], 1 / clock, 1 / rate, np.full(count, 1e-6))
+    columns = np.repeat(sizes, each)[:count], 1 / clock, 1 / rate, np.full(count, 1e-6)
+    return Machines(*columns, chip.schedule.overlap, machines_of(chip).fifo_bytes)
 
 
 def per_core(points: int, run: Callable[[], object], times: int = 3) -> float:
@@ -85,16 +90,14 @@ def kernel_speed(sets: dict, each: int, count: int, threads: int) -> float:
     """Points a second and core of the schedules alone."""
     chip = load_chip("example_edge", set=sets)
     pool = pool_source(load_network(NETWORK), chip, "int8")(1)
-    keep = chip.schedule.residency == "optimal" and "weights" in chip.sram.holds
-    fifo_bytes = None if "weights" in chip.sram.holds else float(chip.sram.weight_fifo_bytes)
 
     def solve(many: Machines) -> None:
         if chip.schedule.overlap == "network":
-            solve_ahead(pool, many, keep, fifo_bytes, True, 0.0)
+            solve_ahead(pool, many, chip.keeps_weights)
         else:
-            solve_together(pool, many, chip.schedule.overlap, keep, True, 0.0)
+            solve_whole(pool, many, chip.keeps_weights)
 
-    slices = [machines(count // 8, each) for _ in range(8)]
+    slices = [machines(chip, count // 8, each) for _ in range(8)]
     with ThreadPoolExecutor(threads) as workers:
 
         def run() -> None:
@@ -107,17 +110,27 @@ def choices(sets: dict, each: int, count: int) -> tuple[float, float]:
     """Choices that a block of 64 points has: those listed for each move of the network, and those left for each step."""
     chip = load_chip("example_edge", set=sets)
     pool = pool_source(load_network(NETWORK), chip, "int8")(1)
-    keep = chip.schedule.residency == "optimal" and "weights" in chip.sram.holds
     module, seen = sys.modules["simulator.schedule.many_whole"], np.zeros(3)
 
-    def count_them(machines: tuple, blocks: np.ndarray, wanted: np.ndarray, lists: tuple, *rest: object) -> None:
-        narrowing.narrow_blocks(machines, blocks, wanted, lists, *rest)
-        begins, starts = lists[0][blocks[wanted, 2]], rest[-1][1][:-2][wanted]
+    def count_them(
+        rates: Rates,
+        blocks: np.ndarray,
+        wanted: np.ndarray,
+        listing: Listing,
+        phi: float,
+        scratch: object,
+        chosen: Chosen,
+    ) -> None:
+        narrowing.narrow_blocks(rates, blocks, wanted, listing, phi, scratch, chosen)
+        begins, starts = listing.begins[blocks[wanted, BUCKET]], chosen.starts[:-2][wanted]
         seen[:] += len(begins), (begins[:, -1] - begins[:, 0]).sum(), (starts[:, -1] - starts[:, 0]).sum()
 
-    usual, module.narrowing = module.narrowing, SimpleNamespace(narrow_blocks=count_them)
+    usual, module.narrowing = (
+        module.narrowing,
+        SimpleNamespace(narrow_blocks=count_them, new_narrowing=narrowing.new_narrowing),
+    )
     try:
-        solve_together(pool, machines(count // 8, each), chip.schedule.overlap, keep, True, 0.0)
+        solve_whole(pool, machines(chip, count // 8, each), chip.keeps_weights)
     finally:
         module.narrowing = usual
     return seen[1] / seen[0] / len(pool.moves.source), seen[2] / seen[0] / len(pool.weights)
@@ -141,7 +154,7 @@ def in_parts_speed(batch: int, each: int, count: int) -> float:
 def space_of(vary: dict, sets: dict, batch: int = 1) -> Space:
     """The points of a sweep, frontiers at hand."""
     space = _space(plan_of(vary, batch=batch), NETWORK, "example_edge", sets, {})
-    space.first.pool_of(batch)
+    space.first.program.pool  # noqa: B018  # built
     return space
 
 

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import profiles
 import pytest
 from hypothesis import settings
 
@@ -11,7 +12,9 @@ from simulator.schedule.pool import Pool
 
 settings.register_profile("jit", deadline=None, print_blob=True)
 settings.register_profile("nojit", deadline=None, max_examples=20, print_blob=True)
-settings.load_profile("nojit" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "jit")
+settings.register_profile("nightly", deadline=None, max_examples=profiles.examples(100), print_blob=True)
+plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+settings.load_profile("nojit" if plain else "nightly" if profiles.NIGHTLY else "jit")
 
 
 @pytest.fixture

@@ -66,4 +66,5 @@ def check_plans(found: Plans, at: int, machines: Machines, cold: Plan | None, st
         return True
     one, row = machines.one(at), slice(at, at + 1)
     pairs = ((found.cold, cold), (found.steady, steady))
-    return all([check_sums(sums.take(row), sums_of(plan, one)) for sums, plan in pairs])
+    same = [check_sums(sums.take(row), sums_of(plan, one)) for sums, plan in pairs]
+    return all(same)

@@ -9,10 +9,10 @@ from fractions import Fraction
 from naive_space import Input, Stage, even_reads, window_reads
 
 from simulator.chip.load import load_chip
-from simulator.lower.array import ArraySpec
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.fuse import fuse
 from simulator.kernels.layout import Machine
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import lower
 from simulator.schedule.space.place import place
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator.chip.load import load_chip
 from simulator.cost import book as data
@@ -66,7 +67,7 @@ def priced(settings_):
         raise
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(chip=CHIPS, key=st.sampled_from(sorted(MORE)), n=st.integers(1, 20))
 def test_more_of_anything_never_costs_less(chip, key, n):
     less, more = priced(chip), priced({**chip, key: MORE[key](chip[key], n)})
@@ -77,7 +78,7 @@ def test_more_of_anything_never_costs_less(chip, key, n):
     assert more.peak_power_w >= less.peak_power_w * (1 - 1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(chip=CHIPS, place=st.integers(0, len(NODES) - 2))
 def test_an_older_process_is_never_smaller(chip, place):
     older, newer = priced({**chip, "process_nm": NODES[place]}), priced({**chip, "process_nm": NODES[place + 1]})
@@ -85,7 +86,7 @@ def test_an_older_process_is_never_smaller(chip, place):
     assert older.area_mm2.best >= newer.area_mm2.best
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(chip=CHIPS)
 def test_items_sum_to_the_whole_and_bands_hold_the_best(chip):
     cost = priced(chip)
@@ -280,7 +281,13 @@ def test_energy_takes_arrays():
 def test_efficiency():
     bill = chip_cost(load_chip("tpu_v1")).bill_usd.best
     rates = np.array([1000.0, 500.0])
-    known = {"bill_usd": bill, "peak_tops": 92.0, "sram_mib": np.array([24.0, 12.0]), "dram_devices": 2, "power_w": 40.0}
+    known = {
+        "bill_usd": bill,
+        "peak_tops": 92.0,
+        "sram_mib": np.array([24.0, 12.0]),
+        "dram_devices": 2,
+        "power_w": 40.0,
+    }
     found = ratios(rates, {**known, "area_mm2": 331.0})
     assert tuple(found) == RATIOS
     assert found["throughput_per_usd"].tolist() == pytest.approx([1000 / bill, 500 / bill])

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import frontiers
-from simulator.store import digest, disk
+from simulator.frontier import kept as frontiers
 from simulator.frontier.grid.search import Frontier, frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
+from simulator.store import digest, disk
 
-UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True)
+UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False)
 PRODUCT = Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1))
 ARRAYS = {"word": np.arange(3, dtype=np.int8), "wide": np.ones((2, 3)), "none": np.zeros((0, 2))}
 SOME, OTHER, THIRD = (disk.name_of("some", number) for number in range(3))
@@ -185,7 +185,7 @@ def test_the_folder_is_the_users_where_none_is_chosen(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(("name", "counts"), [
-    ("simulate.py", True), ("data/dram.yaml", True), ("sweep/run.py", True), ("new/deep/er.py", True),
+    ("simulate.py", True), ("data/dram.yaml", True), ("sweeps/run.py", True), ("new/deep/er.py", True),
     ("cli/run.py", False), ("report/page.py", False), ("web/page.py", False), ("workloads/resnet.py", False),
     ("arch_configs/some.yaml", False), ("data/notes.txt", False),
 ])  # fmt: skip

@@ -6,12 +6,13 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.report.explain_report import steps, verdict
-from simulator.study.explain import TIMES, explain
+from simulator.study.explaining import TIMES, explain
 
 NETWORK = "squeezenet"
 
@@ -42,7 +43,7 @@ def test_figures_are_those_of_simulate_and_the_parts_sum_to_the_difference(graph
     assert sizes == sorted(sizes, reverse=True)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(clock=st.floats(50, 2000), other=st.floats(50, 2000))
 def test_a_change_of_the_clock_alone_is_the_clock(graph, clock, other):
     chip = "example_edge"

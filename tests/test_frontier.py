@@ -10,25 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import cache
 from simulator.errors import OptionError
 from simulator.frontier.grid import search as tiling
-from simulator.frontier.grid.candidates import one_tile
-from simulator.frontier.grid.points import ORDERS
-from simulator.lower.array import ArraySpec
-from simulator.lower.shape import Shape
-from simulator.frontier.grid.points import breakdown
-from simulator.frontier.grid.points import breakdowns
-from simulator.frontier.grid.candidates import build_tables
-from simulator.frontier.grid.points import decode
-from simulator.frontier.grid.points import stack
-from simulator.frontier.grid.points import tile_sizes
+from simulator.frontier.grid.candidates import build_tables, one_tile
+from simulator.frontier.grid.points import ORDERS, breakdown, breakdowns, decode, stack, tile_sizes
 from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 INF = float("inf")
 FEW = 4 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 25
-UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False, element_grain=True)
+UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False)
 SYSTOLIC = ArraySpec(
     1, 64, 64, "weights", ("reduction",), ("out_channels",), (), systolic=True, weight_load_cycles=64,
     link_bytes_per_cycle=128, port_bytes_per_cycle=256,
@@ -108,7 +101,7 @@ def arrays(draw: st.DrawFn) -> ArraySpec:
         weights_double_buffered=draw(st.booleans()), systolic=draw(st.booleans()),
         weight_load_cycles=draw(st.sampled_from([0.0, 3.0])), multicast=draw(st.booleans()),
         link_bytes_per_cycle=draw(st.sampled_from([INF, 2.0])), port_bytes_per_cycle=draw(st.sampled_from([INF, 3.0])),
-        double_buffered=draw(st.booleans()), element_grain=draw(st.booleans()),
+        double_buffered=draw(st.booleans()),
         weight_bus_bytes_per_cycle=draw(st.sampled_from([0.0, 0.0, 2.0])),
         unit_words=draw(st.sampled_from([None, (2, 6, 2)])) if stationary == "rows" else None,
     )  # fmt: skip
@@ -148,7 +141,7 @@ def no_tiling_beats(found: Frontier, shape: Shape, spec: ArraySpec, resident: in
             if stream >= 0 and resident & (1 << stream):
                 continue
             footprint, total = onetile.tiling_cost(*where, order, stream, resident, built.numbers)
-            cycles, _ = onetile.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
+            cycles, _ = onetile.on_chip_cycles(*where, built.own, built.numbers, built.rules, total)
             slack = 1 + 1e-12
             fits = (found.footprint <= footprint * slack) & (found.bytes_ <= total * slack)
             assert (fits & (found.cycles <= cycles * slack)).any(), (tile, order, stream)

@@ -9,12 +9,12 @@ from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.result.gains import ON_CHIP, on_chip
 from simulator.run import simulate
-from simulator.schedule.machines import machines_of
-from simulator.schedule.pools import pool_source
 from simulator.schedule.best import best
 from simulator.schedule.few import solve_one
 from simulator.schedule.keep import rooms, share
+from simulator.schedule.machines import machines_of
 from simulator.schedule.pool import Pool, without
+from simulator.schedule.pools import pool_source
 
 
 @pytest.mark.kernel

@@ -11,11 +11,11 @@ from simulator import load_chip, load_network, simulate, sweep
 from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
-from simulator.lower.shape import Shape
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
+from simulator.lower.shape import Shape
 from simulator.report.layers import short_tiling
 
 

@@ -9,11 +9,11 @@ from test_sweep_engine import check_equal
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError
-from simulator.lower.shape import Shape
 from simulator.frontier.sm import ATTENTION, frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
+from simulator.lower.shape import Shape
 from simulator.units import GPU_RECTIFIED_ENERGY
 
 T4, V100 = "t4", "v100"

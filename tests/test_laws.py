@@ -14,6 +14,7 @@ import networkx as nx
 import pytest
 from hypothesis import HealthCheck, currently_in_test_context, given, note, settings
 from hypothesis import strategies as st
+from profiles import examples
 from random_models import Graph, chips, networks
 
 from simulator.chip.load import load_chip
@@ -27,7 +28,7 @@ from simulator.run import simulate
 SLACK = 1e-9
 """Relative; sums of tens of float64 terms agree to far better."""
 
-quick = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+quick = settings(max_examples=examples(80), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 batches = st.sampled_from([1, 1, 2, 3, 4])
 
 
@@ -187,7 +188,7 @@ def text(result: Result) -> str:
 
 @pytest.mark.parametrize("what", MORE)
 @given(network=networks, chip=chips(), batch=batches, factor=st.sampled_from([1.07, 2.0, 7.0]))
-@settings(quick, max_examples=15)
+@settings(quick, max_examples=examples(15))
 def test_the_laws_hold_in_space(what: str, network: Graph, chip: Architecture, batch: int, factor: float) -> None:
     """Layers side by side on parts of the chip instead of one after another."""
     chip = changed(chip, "schedule", placement="space")
@@ -198,7 +199,7 @@ def test_the_laws_hold_in_space(what: str, network: Graph, chip: Architecture, b
 
 
 @given(network=networks, chip=chips(), batch=batches)
-@settings(quick, max_examples=20)
+@settings(quick, max_examples=examples(20))
 def test_the_same_input_gives_the_same_bytes(network: Graph, chip: Architecture, batch: int) -> None:
     first = tried(network, chip, batch)
     again = tried(nx.freeze(network.copy()), chip.model_copy(), batch)

@@ -6,7 +6,7 @@ import pytest
 
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
-from simulator.study.lint import SAME, STARVED, WASTED, lint, settings_of
+from simulator.study.linting import SAME, STARVED, WASTED, lint, settings_of
 from simulator.study.shapes import exchanged, narrower
 
 NETWORK = "squeezenet"

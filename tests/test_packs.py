@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator import cache, load_chip, load_network, simulate
+from simulator import load_chip, load_network, simulate
 from simulator.frontier import packs
 from simulator.frontier.grid.search import Frontier
 from simulator.lower.rows import lower
@@ -47,7 +47,6 @@ def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypa
     low = lower(load_network("alexnet"), load_chip("dpu_b4096"))
     with monkeypatch.context() as patch:
         patch.setattr(packs.frontiers, "get", forbidden)
-        patch.setattr(packs.frontiers, "tables", forbidden)
         same(made, build_pool(low, 64.0, True, True))
     size = path.stat().st_size
     assert disk.clear() >= size

@@ -8,16 +8,16 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import NetworkError
-from simulator.lower.array import ArraySpec
-from simulator.lower.shape import Shape
 from simulator.frontier.grid.points import decode
 from simulator.frontier.grid.search import WEIGHTS, frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.layer import LSTM_OPERATIONS, Layer
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import lower
-from simulator.schedule.pools import pool_source
+from simulator.lower.shape import Shape
 from simulator.schedule.keep import channel_bytes, share
+from simulator.schedule.pools import pool_source
 from simulator.schedule.states import moves
 
 SPEC = ArraySpec(4, 16, 8, "weights", ("reduction",), ("out_channels", "groups"), ("out_channels", "batch"))

@@ -10,14 +10,13 @@ from naive_rows import walk_rows
 from simulator import load_chip
 from simulator.chip.load import load_chip as load
 from simulator.errors import ChipError
-from simulator.frontier.grid.folds import set_loads
-from simulator.frontier.grid.points import breakdown
-from simulator.lower.array import ArraySpec
-from simulator.lower.shape import Shape
 from simulator.frontier.grid.candidates import build_tables
-from simulator.frontier.grid.points import decode
+from simulator.frontier.grid.folds import set_loads
+from simulator.frontier.grid.points import breakdown, decode
 from simulator.frontier.grid.search import frontier, tile_cost
 from simulator.frontier.grid.unrolling import unrollings
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 from simulator.store.bundled import chips
 
 INF = float("inf")

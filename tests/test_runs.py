@@ -6,11 +6,11 @@ import pytest
 from naive_array import layer_steps
 
 from simulator import load_chip, load_network, simulate, sweep
-from simulator.lower.array import ArraySpec
-from simulator.lower.shape import Shape
 from simulator.frontier.grid.search import frontier
 from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 DENSE = {"schedule.overlap": "layer", "schedule.sub_batches": False}
 

@@ -9,7 +9,7 @@ from simulator.chip.parts import dram_parts
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, OptionError
-from simulator.study.sensitivity import LEAST_USD, sensitivity
+from simulator.study.sensitivities import LEAST_USD, sensitivity
 from simulator.study.steps import levers, links, neighbours, step_usd, stepped
 
 NETWORK = "squeezenet"

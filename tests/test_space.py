@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_space import best_cuts, best_split, one_by_one, simulate, waiting_rows
+from profiles import examples
 from space_example import BIG, MIB, SPEC, lowered, networks, one_context, placed, random_network, steps_of, twin
 
 from simulator.errors import InfeasibleError, OptionError
 from simulator.frontier.grid import search as tiling
-from simulator.lower.array import ArraySpec
 from simulator.frontier.grid.unrolling import unrollings
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import IDEAL
+from simulator.lower.array import ArraySpec
 from simulator.schedule.space.contexts import Place, fitting, pipeline, settled, stage_cycles
 
 # the arrays
@@ -359,7 +360,7 @@ def test_waterfalls_add_up(name, numbers):
     assert (again.period_parts == plan.period_parts).all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     seed=st.integers(0, 400),
     batch=st.sampled_from([1, 3]),

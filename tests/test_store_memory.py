@@ -13,10 +13,10 @@ from simulator import load_chip, load_network, sweep
 from simulator.frontier import packs
 from simulator.frontier.kept import Store
 from simulator.graph.build import NetworkBuilder
-from simulator.kept import Kept, array_bytes
 from simulator.run import simulate
 from simulator.schedule.pools import pool_source
 from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
+from simulator.sweeps import groups, run
 
 
 @dataclass
@@ -125,8 +125,13 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     vary = {key: values[key] for key in order}
     sets = {"schedule.overlap": "layer"}
     whole = sweep(network, "example_edge", vary, set=sets)
-    module = sys.modules["simulator.schedule.pools"]
-    monkeypatch.setattr(module, "_pools", Kept(1))
+    own = []
+
+    def small(most, *how):
+        own.append(Memory(most if how else 1, *how))
+        return own[-1]
+
+    monkeypatch.setattr(groups, "Memory", small)
     monkeypatch.setattr(packs, "frontiers", Store(1))
     assert sweep(network, "example_edge", vary, set=sets).equals(whole)
     assert [len(each) for each in own if each.most == 1] == [1]
@@ -135,7 +140,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
 
 def test_sweeps_side_by_side_leave_the_pools_of_others_alone(network, monkeypatch):
     """Both are within their points at the same time; the first to begin is the first to end."""
-    module = sys.modules["simulator.simulate"]
+    module = sys.modules["simulator.schedule.pools"]
     before = module._pools.most
     both, first_done, found = threading.Barrier(2, timeout=120), threading.Event(), {}
     fill = run.fill
@@ -167,7 +172,7 @@ def test_sweeps_side_by_side_leave_the_pools_of_others_alone(network, monkeypatc
 
 def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
     module = sys.modules["simulator.schedule.pools"]
-    monkeypatch.setattr(module, "_pools", Kept(2**40))
+    monkeypatch.setattr(module, "_pools", Memory(2**40))
     graph = load_network("alexnet")
     simulate(graph, "example_edge", gains=False)
     assert len(module._pools) > 0
@@ -177,7 +182,7 @@ def test_pools_are_bounded_and_go_with_their_graph(monkeypatch):
 
 
 def test_what_a_caller_has_in_hand_stays(network, monkeypatch):
-    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Memory(1))
     frozen = load_network("alexnet")
     pools = pool_source(frozen, load_chip("example_edge"), "int8")
     one, two = pools(1), pools(2)
@@ -189,7 +194,7 @@ def test_a_pool_that_somebody_has_is_not_built_again(monkeypatch):
     net = NetworkBuilder("in hand")
     net.dense(net.input(8, 1, 1), 4)
     graph, chip = nx.freeze(net.build()), load_chip("example_edge")
-    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Kept(1))
+    monkeypatch.setattr(sys.modules["simulator.schedule.pools"], "_pools", Memory(1))
     held = pool_source(graph, chip, "int8")
     pool = held(2)
     held(3)  # now the newest: the other is no longer kept

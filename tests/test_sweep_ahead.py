@@ -23,8 +23,8 @@ from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
-from simulator.sweep.plan import plan_of
-from simulator.sweep.run import _space
+from simulator.sweeps.plan import plan_of
+from simulator.sweeps.run import _space
 
 pytestmark = pytest.mark.usefixtures("made_up_parts")
 
@@ -93,11 +93,7 @@ def test_many_points_of_one_size_in_several_levels(keep):
     """So many that blocks are full, and that most of them are bounded by points beside."""
     rng = random.Random(7)
     pool = random_pool(rng)
-    while (
-        len(pool.steps) < 4
-        or not pool.weights.any()
-        or solve_one(pool, adapter.machines(60.0 * SCALE))[0] is None
-    ):
+    while len(pool.steps) < 4 or not pool.weights.any() or solve_one(pool, adapter.machines(60.0 * SCALE))[0] is None:
         pool = random_pool(rng)
     machines = many_machines(rng, 1200, (60,), 3.0)
     found = solve_ahead(pool, machines, keep)
@@ -202,7 +198,7 @@ def test_points_do_not_depend_on_slices_or_chunks(network):
     ],
 )
 def test_chunks_are_small_where_few_points_share_an_sram_size(network, vary, chunk):
-    module = sys.modules["simulator.sweep.run"]
+    module = sys.modules["simulator.sweeps.run"]
     space = _space(plan_of(vary), network, "example_edge", None, {})
     assert (65_536 if module.many_a_size(space) else 2_048) == chunk
 

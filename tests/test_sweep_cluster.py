@@ -12,10 +12,10 @@ from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import network_digest
-from simulator.sweep import cluster as rooms
-from simulator.sweep import read
-from simulator.sweep.groups import Space
-from simulator.sweep.plan import plan_of
+from simulator.sweeps import cluster as rooms
+from simulator.sweeps import read
+from simulator.sweeps.groups import Space
+from simulator.sweeps.plan import plan_of
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")

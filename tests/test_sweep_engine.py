@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
+from simulator.chip.change import changed_chip
 from simulator.cost.columns import columns as cost_columns
 from simulator.cost.distinct import priced_once
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import quantities
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
-from simulator.chip.change import changed_chip
 from simulator.schedule.machines import machines_of
 
 SAME = (

@@ -17,9 +17,9 @@ from simulator import sweep
 from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
-from simulator.sweep import folder as store
-from simulator.sweep import read
-from simulator.sweep.read import front
+from simulator.sweeps import folder as store
+from simulator.sweeps import read
+from simulator.sweeps.read import front
 
 VARY = {"sram.capacity_mib": "1:8:x2", "clock_mhz": "100:1000:+100", "dram.devices": [1, 2]}
 SETS = {"schedule.overlap": "layer"}
@@ -86,7 +86,7 @@ def test_a_changed_plan_is_refused_with_the_difference(network, tmp_path, monkey
     ]
     with pytest.raises(OptionError, match=r"chip_digest: was "):
         run(network, tmp_path, set={**SETS, "overhead_us": 1})
-    monkeypatch.setattr(sys.modules["simulator.sweep.run"], "model_digest", lambda: "another model")
+    monkeypatch.setattr(sys.modules["simulator.sweeps.run"], "model_digest", lambda: "another model")
     with pytest.raises(OptionError, match=r"model: was "):
         run(network, tmp_path)
 
@@ -189,7 +189,7 @@ def test_ctrl_c_is_130_and_says_what_is_kept(tmp_path, capsys, monkeypatch):
     assert main(command) == 0
     assert "3 of 3 points in" in capsys.readouterr().out
     sorted(out.glob("*.parquet"))[1].unlink()
-    monkeypatch.setattr(sys.modules["simulator.sweep.run"], "chunk_table", interrupted)
+    monkeypatch.setattr(sys.modules["simulator.sweeps.run"], "chunk_table", interrupted)
     assert main(command) == 130
     assert f"2 of 3 points are kept in {out}; the same command goes on" in capsys.readouterr().err
 
@@ -279,7 +279,7 @@ def test_a_plan_file_is_the_same_as_options(tmp_path, monkeypatch):
 
 def test_the_first_point_is_solved_where_ctrl_c_reaches(network, monkeypatch):
     """Kernels compile on the main thread: threads could not be interrupted before they are done."""
-    engine = sys.modules["simulator.sweep.run"]
+    engine = sys.modules["simulator.sweeps.run"]
     seen, fill = [], engine.fill
 
     def noted(block, rows, *others, **more):

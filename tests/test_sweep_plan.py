@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import OptionError
-from simulator.sweep.design import Design, _shuffled, design_of, places
-from simulator.sweep.plan import differences, plan_of, read_plan
-from simulator.sweep.ranges import axis_of, chip_keys
+from simulator.sweeps.design import Design, _shuffled, design_of, places
+from simulator.sweeps.plan import differences, plan_of, read_plan
+from simulator.sweeps.ranges import axis_of, chip_keys
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from simulator import load_chip, load_network, simulate, uncertainty
+from simulator.chip.change import changed_chip
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report.uncertainty_report import uncertainty_chart, verdicts
 from simulator.study import assumptions
-from simulator.study import uncertainty as study
-from simulator.chip.change import changed_chip
+from simulator.study import uncertainties as study
 
 Z = 1.645
 

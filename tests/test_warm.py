@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import warm
+from simulator.kernels import warm
 
 PROGRAM = """
 from simulator.kernels import grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches

@@ -20,7 +20,7 @@ from simulator.cli.question import (
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
-    from simulator.sweep.ranges import Value
+    from simulator.sweeps.ranges import Value
 
 
 MOST_BATCHES = 1000
@@ -41,7 +41,7 @@ def batch(
 ) -> None:
     """Run NETWORK on CHIP at growing batches: throughput, latency, traffic, and where the SRAM overflows."""
     check_outputs(json, plot)
-    from simulator.sweep.ranges import axis_of  # noqa: PLC0415
+    from simulator.sweeps.ranges import axis_of  # noqa: PLC0415
 
     listed = axis_of("batch", batches, "--batch", drawn=False).values
     if len(listed) > MOST_BATCHES:

@@ -40,7 +40,7 @@ def best(
     highest, lowest = limits(most, "--max"), limits(least, "--min")
     if json is not None and json != "-":
         check_writable("--json", json)
-    from simulator.sweep import read  # noqa: PLC0415
+    from simulator.sweeps import read  # noqa: PLC0415
 
     frame = read.scan(folder, check=True)
     found = read.best(frame, by, highest, lowest, top)
@@ -58,14 +58,14 @@ def axes_of(folder: str) -> list[str]:
     """Keys that a sweep varied."""
     from pathlib import Path  # noqa: PLC0415
 
-    from simulator.sweep.folder import read_plan_of  # noqa: PLC0415
+    from simulator.sweeps.folder import read_plan_of  # noqa: PLC0415
 
     return [str(axis["key"]) for axis in read_plan_of(Path(folder)).get("vary", [])]
 
 
 def _columns(by: str, most: dict[str, float], least: dict[str, float]) -> list[str]:
     """Columns shown: the one asked for, those of the limits, and the usual ones."""
-    from simulator.sweep.read import SHORT  # noqa: PLC0415
+    from simulator.sweeps.read import SHORT  # noqa: PLC0415
 
     asked = [SHORT.get(name, name) for name in (by, *most, *least)]
     usual = ["throughput_per_s", "latency_s", "utilisation", "bound_by", "relative_cost", "power_w"]
@@ -88,7 +88,7 @@ def limits(texts: list[str] | None, option: str) -> dict[str, float]:
 
 def say_missing(folder: str) -> None:
     """Say on standard error that a sweep is not finished."""
-    from simulator.sweep.read import progress_of  # noqa: PLC0415
+    from simulator.sweeps.read import progress_of  # noqa: PLC0415
 
     there, points = progress_of(folder)
     if there < points:

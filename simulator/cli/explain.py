@@ -48,7 +48,7 @@ def explain(
     check_side(b, both, "--set-b", set_b or [])
     graph = graph_of(network, params)
     with working():
-        from simulator.study.explain import explain as ask  # noqa: PLC0415
+        from simulator.study.explaining import explain as ask  # noqa: PLC0415
 
         of = "latency" if latency else "period"
         found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])

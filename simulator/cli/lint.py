@@ -30,7 +30,7 @@ def lint(
     check_outputs(json, plot)
     graph = graph_of(network, params, (chip, settings))
     with working() as tell:
-        from simulator.study.lint import lint as ask  # noqa: PLC0415
+        from simulator.study.linting import lint as ask  # noqa: PLC0415
 
         found = ask(graph, chip, batch, precision, settings or [], tell)
     from simulator.report.lint_report import lint_chart, lint_report  # noqa: PLC0415

@@ -68,7 +68,7 @@ def _range(key: str, text: str | None, option: str) -> list[Any] | None:
     """Values of an axis of the map. Raises OptionError."""
     if text is None:
         return None
-    from simulator.sweep.ranges import axis_of  # noqa: PLC0415
+    from simulator.sweeps.ranges import axis_of  # noqa: PLC0415
 
     values = axis_of(key, text, option, drawn=False).values
     if len(values) > MOST_VALUES:

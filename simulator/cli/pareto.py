@@ -22,7 +22,7 @@ def pareto(
     names = [name.strip() for name in of.split(",") if name.strip()]
     if json is not None and json != "-":
         check_writable("--json", json)
-    from simulator.sweep import read  # noqa: PLC0415
+    from simulator.sweeps import read  # noqa: PLC0415
 
     frame = read.scan(folder, check=True)
     found = read.pareto(frame, names, highest, lowest)

@@ -30,7 +30,7 @@ def sensitivity(
     check_outputs(json, plot)
     graph = graph_of(network, params, (chip, settings))
     with working() as tell:
-        from simulator.study.sensitivity import sensitivity as ask  # noqa: PLC0415
+        from simulator.study.sensitivities import sensitivity as ask  # noqa: PLC0415
 
         found = ask(graph, chip, batch, precision, settings or [], tell)
     from simulator.report.sensitivity_report import sensitivity_chart, sensitivity_report  # noqa: PLC0415

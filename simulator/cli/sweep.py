@@ -12,7 +12,7 @@ from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError, StoppedError
 
 if TYPE_CHECKING:
-    from simulator.sweep.run import Progress
+    from simulator.sweeps.run import Progress
 
 
 def sweep(
@@ -66,7 +66,7 @@ def sweep(
     given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
     if out is None:
         raise OptionError("--out: missing; see 'rooftile sweep --help'")
-    from simulator.sweep.folder import need_extra  # noqa: PLC0415
+    from simulator.sweeps.folder import need_extra  # noqa: PLC0415
 
     need_extra()
     _check_ranges(given)
@@ -75,8 +75,8 @@ def sweep(
 
     if scheduler is None and needs_compile((residency_blocks,)):
         print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)
-    from simulator.sweep.read import progress_of  # noqa: PLC0415
-    from simulator.sweep.run import sweep as run  # noqa: PLC0415
+    from simulator.sweeps.read import progress_of  # noqa: PLC0415
+    from simulator.sweeps.run import sweep as run  # noqa: PLC0415
 
     try:
         with _bar() as progress:
@@ -107,7 +107,7 @@ def _given(
     """Arguments of `sweep`: the plan file's, then the command line's over them."""
     given: dict[str, Any] = {}
     if plan is not None:
-        from simulator.sweep.plan import read_plan  # noqa: PLC0415
+        from simulator.sweeps.plan import read_plan  # noqa: PLC0415
 
         given = read_plan(plan)
         if "param" in given:
@@ -127,7 +127,7 @@ def _given(
 
 def _check_ranges(given: dict[str, Any]) -> None:
     """Tell a slip in what varies before anything is compiled. Raises OptionError as `sweep`."""
-    from simulator.sweep.plan import plan_of  # noqa: PLC0415
+    from simulator.sweeps.plan import plan_of  # noqa: PLC0415
 
     names = ("vary", "design", "seed", "batch", "precision", "chunk")
     plan_of(**{name: given[name] for name in names if name in given})
@@ -179,7 +179,7 @@ def _tell(text: str) -> None:
 
 def _kept(out: str) -> str:
     """What an interrupted run leaves, and how to go on."""
-    from simulator.sweep.read import progress_of  # noqa: PLC0415
+    from simulator.sweeps.read import progress_of  # noqa: PLC0415
 
     try:
         there, points = progress_of(out)

@@ -56,7 +56,7 @@ def ask(
     check_side(chips[1], [], "--set-b", set_b or [])
     graph = graph_of(network, params)
     with working() as tell:
-        from simulator.study.uncertainty import uncertainty  # noqa: PLC0415
+        from simulator.study.uncertainties import uncertainty  # noqa: PLC0415
 
         found = uncertainty(
             graph, chips[0], chips[1], batch=batch, precision=precision, by=by, draws=draws, seed=seed,

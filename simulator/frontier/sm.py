@@ -6,8 +6,8 @@ a block of outputs and a split of the reduction. docs/model_gpu.md has the equat
 
 import numpy as np
 
-from simulator.frontier.grid.candidates import Floats, Ints
 from simulator.frontier.grid.search import WEIGHTS, Frontier
+from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered

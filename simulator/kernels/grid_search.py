@@ -12,7 +12,7 @@ and Is the inputs without and with sharing of rows between neighbours, X further
 Where neighbours share nothing, I0 = Is and WEIGHT_FIRST, with FI, takes the place of PASSING. Every other pair has the
 bytes of one of these and no smaller footprint (docs/model.md has the cases). `search` walks the candidate tables once a
 form and an unrolling, skips blocks whose best corner is beaten, and appends what the envelope does not beat;
-`keep_best` makes the exact frontier of the survivors.
+`best.keep_best` makes the exact frontier of the survivors.
 """
 
 import math
@@ -25,11 +25,13 @@ from .jit import kernel
 IN_BYTES, WT_BYTES, OUT_BYTES, ACC_BYTES = 0, 1, 2, 3
 ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6
 BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
-LINK, PORT, FILL = 12, 13, 14
-FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 15, 16, 17, 18, 19
-OUT_ROOM, ACC_ROOM = 20, 21
+LINK, PORT = 12, 13
+FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 14, 15, 16, 17, 18
+OUT_ROOM, ACC_ROOM, SETS = 19, 20, 21
 # indices of `rules`
 FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT, MERGED, LAST_BIN = 0, 1, 2, 3, 4, 5, 6, 7
+KEEPS, RESETS = 8, 9
+COPIES_IN, COPIES_WT, SET_CYCLES, SET_LEAST, ONCE = 0, 1, 2, 3, 4  # columns of `own`
 OUTPUT_FIRST, INPUT_FIRST, WEIGHT_FIRST, PASSING = 0, 1, 2, 3
 LEVELS, BINS = 64, 1024
 CHUNK = 8
@@ -131,11 +133,12 @@ def axis_list(table, u, by_size, by_trips, by_feed, feed, rows, out, base):
 
 
 @kernel
-def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out, base):
+def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, each, out, base):
     """Pixel tiles that matter: (window, pixels, trips, inputs, fold, feed, row, swap P and Q). Returns how many.
 
     needed[first:end]: rows of the table for unrolling u. plan[3:8]: whether these matter: window, pixels, trips,
-    inputs (1 not shared, 2 shared), feed. Folds always do. feed: 0 steps, 1 trips. base: row of `out` to begin at.
+    inputs (1 not shared, 2 shared), feed. Folds always do. feed: 0 steps, 1 trips. each: what a fold adds however long it
+    is, left out here where more folds may be needed. base: row of `out` to begin at.
     """
     count = base
     for at in range(first, end):
@@ -147,7 +150,7 @@ def pixel_list(pixel, needed, first, end, u, plan, at_plan, feed, out, base):
             pixel[row, 5] if plan[at_plan, 6] == 1 else min(pixel[row, 6], pixel[row, 7]),
         )
         out[count, 3] *= min(plan[at_plan, 6], 1)
-        out[count, 4] = pixel[row, 9 + 2 * u]
+        out[count, 4] = pixel[row, 9 + 2 * u] - each * trips
         out[count, 5] = plan[at_plan, 7] * (pixel[row, 8 + 2 * u] if feed == 0 else trips)
         out[count, 6], out[count, 7] = row, 1.0 if pixel[row, 6] < pixel[row, 7] else 0.0
         covered = False
@@ -188,30 +191,72 @@ def grains(form, resident, numbers, rules):
 
 
 @kernel
-def beaten(tables, p, k, u, product, feed, feeds_wt, no_worse, copies, numbers, rules):
+def beaten(tables, p, k, u, feed, feeds_wt, no_worse, own, numbers, rules):
     """Whether another unrolling takes no more cycles for pixel tile p and K tile k, whatever the tile of C.
 
     Footprint and bytes do not depend on the unrolling. An earlier unrolling may be as good, it has been walked already; a
-    later one must be better. product, feed: folds of P and K together, and bytes fed beside partial outputs, of unrolling u.
-    feeds_wt: whether the feed of weights matters. no_worse: see `search`.
+    later one must be better. feed: bytes fed beside partial outputs with unrolling u. feeds_wt: whether the feed of weights
+    matters. no_worse: see `search`.
     """
     _, pixel, axis_k, _ = tables
     feed_in, feed_wt = numbers[FEED_IN] * rules[HOLDS_IN], numbers[FEED_WT] * rules[HOLDS_WT] * feeds_wt
     feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT]
-    if rules[FEED_OUT_RULE] > 0:
-        feed_out -= numbers[FEED_PARTIAL] * rules[HOLDS_OUT]
     trips = pixel[p, 2] * pixel[p, 3] * pixel[p, 4]
     fed = not (math.isinf(numbers[LINK]) and math.isinf(numbers[PORT]))
-    for v in range(copies.shape[0]):
+    product = axis_k[k, 3 + 2 * u] * pixel[p, 9 + 2 * u]
+    for v in range(own.shape[0]):
         other = axis_k[k, 3 + 2 * v] * pixel[p, 9 + 2 * v]
-        if v == u or not no_worse[v, u] or other > product or (v > u and other == product):
+        if (
+            v == u
+            or not no_worse[v, u]
+            or other > product
+            or (v > u and other == product)
+            or own[v, ONCE] > own[u, ONCE]
+        ):
             continue
+        if rules[RESETS]:
+            # Where accumulators are full, fewer folds and their stream count apart.
+            stream = other - axis_k[k, 3 + 2 * v] * own[v, SET_CYCLES] * trips
+            if (
+                axis_k[k, 3 + 2 * v] > axis_k[k, 3 + 2 * u]
+                or stream > product - axis_k[k, 3 + 2 * u] * own[u, SET_CYCLES] * trips
+                or own[v, SET_CYCLES] > own[u, SET_CYCLES]
+                or own[v, SET_LEAST] > own[u, SET_LEAST]
+            ):
+                continue
         weights = pixel[p, 8 + 2 * v] if rules[FEED_WT_RULE] == 0 else trips
         inputs = axis_k[k, 2 + 2 * v] if rules[FEED_IN_RULE] == 0 else axis_k[k, 1]
-        moved = (feed_wt * copies[v, 1] * weights + feed_out) + feed_in * copies[v, 0] * inputs
+        moved = (feed_wt * own[v, COPIES_WT] * weights + feed_out) + feed_in * own[v, COPIES_IN] * inputs
         if moved < feed or (moved == feed and v < u) or not fed:
             return True
     return False
+
+
+@kernel
+def left_out(tables, p, k, u, feed, feeds_wt, fixed):
+    """Whether the pair of pixel tile p and K tile k is `beaten`, which is asked once."""
+    rows, no_worse, own, numbers, rules, known = fixed
+    place = (u * rows[1] + p) * rows[2] + k
+    if known[place] == 0:
+        worse = beaten(tables, p, k, u, feed, feeds_wt, no_worse, own, numbers, rules)
+        known[place] = 2 if worse else 1
+    return known[place] == 2
+
+
+@kernel
+def kept_folds(folds, stream, trips, own, u, sets):
+    """Cycles for each step of the reduction where sums stay in accumulators, which ask for so many sets of weights at least.
+
+    folds: of groups and K. stream: cycles that the folds of the pixel tiles stream, without what a fold costs however long it
+    is.
+    """
+    return max(folds * stream, own[u, SET_LEAST] * sets) + own[u, SET_CYCLES] * max(folds * trips, sets)
+
+
+@kernel
+def code_of(rows, u, order, stream, gr, p, k, c):
+    """One number that says what a point is."""
+    return ((((((u * 5 + order) * 4 + stream + 1) * rows[0] + gr) * rows[1] + p) * rows[2]) + k) * rows[3] + c
 
 
 @kernel
@@ -219,24 +264,24 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
     """Offer every tiling of one form, unrolling, group tile and triviality of C.
 
     pixels, axes: lists of `pixel_list` and `axis_list`; lengths: see `lists_of`. whole: C is not cut. feeds_wt: whether the
-    feed of weights matters. fixed: rows, no_worse, copies, numbers, rules and known of `search`. keep: (envelope, nearby, found,
+    feed of weights matters. fixed: rows, no_worse, own, numbers, rules and known of `search`. keep: (envelope, nearby, found,
     codes).
     """
-    rows, no_worse, copies, numbers, rules, known = fixed
-    group, units = tables[0], copies.shape[0]
+    rows, _, own, numbers, rules, _ = fixed
+    group, units = tables[0], own.shape[0]
     envelope, nearby, found, codes = keep
     g, g1, steps_g = group[gr, 0], group[gr, 1] == 1.0, group[gr, 2 + 2 * u]
-    buffers, last = numbers[BUFFERS], rules[LAST_BIN]
+    buffers, last, once, link, port = numbers[BUFFERS], rules[LAST_BIN], own[u, ONCE], numbers[LINK], numbers[PORT]
     in_on, wt_on, out_on = 1.0 - (resident & 1), 1.0 - (resident >> 1 & 1), 1.0 - (resident >> 2)
     shares_k, pass_wt, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
     out_width = numbers[OUT_ROOM] * out_on if whole else numbers[ACC_ROOM]
     out_total = numbers[ALL_OUTPUTS] * numbers[OUT_BYTES] * out_on
     slope = numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * out_on if form != OUTPUT_FIRST else 0.0
     grain_in, grain_wt, grain_out = grains(form, resident, numbers, rules)
-    feed_in = numbers[FEED_IN] * copies[u, 0] * rules[HOLDS_IN]
-    feed_wt = numbers[FEED_WT] * copies[u, 1] * rules[HOLDS_WT]
-    feed_part = numbers[FEED_PARTIAL] * rules[HOLDS_OUT] if rules[FEED_OUT_RULE] > 0 else 0.0
-    feed_out = numbers[FEED_OUT] * rules[HOLDS_OUT] - feed_part
+    feed_in = numbers[FEED_IN] * own[u, COPIES_IN] * rules[HOLDS_IN]
+    feed_wt = numbers[FEED_WT] * own[u, COPIES_WT] * rules[HOLDS_WT]
+    feed_part, feed_out = numbers[FEED_PARTIAL] * rules[HOLDS_OUT], numbers[FEED_OUT] * rules[HOLDS_OUT]
+    each, passed = own[u, SET_CYCLES], 1 if rules[KEEPS] else 3
     begin, begin_k, begin_c = lengths[4], lengths[5], lengths[6]
     end_k, end_c = begin_k + lengths[1], begin_c + (1 if whole else lengths[2])
     for turn in range(lengths[0]):
@@ -251,24 +296,23 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
         while j < end_k:
             k, k1 = axes[j, 0], axes[j, 1] == 1.0
             weights = wt_on * numbers[WT_BYTES] * g * k * (1.0 if g1 and k1 and whole else buffers)
-            outputs = g * k * pixels[i, 1] * out_width
+            outputs, back = g * k * pixels[i, 1] * out_width, feed_part
             if not whole and outputs <= numbers[ACCUMULATORS]:
-                outputs = 0.0
+                outputs, back = 0.0, 0.0
             elif out_on and (cut or not k1):
                 outputs *= buffers
             base = in_total * (axes[j, 1] if shares_k else 1.0) + wt_total + out_total
             held = math.inf if form == PASSING else min(outputs, grain_out)
             passing, feeding = outputs + grain_in, outputs + grain_wt
-            product = axes[j, 2] * pixels[i, 4]
+            plain = axes[j, 2] * (pixels[i, 4] + each * pixels[i, 2]) * steps_g
+            array = plain
+            if rules[RESETS]:
+                array = kept_folds(axes[j, 2] * steps_g, pixels[i, 4], pixels[i, 2], own, u, numbers[SETS])
             feed_k = feed_p + feed_in * axes[j, 3]
             jump_k, j = int(axes[j, 5]), j + 1
             if units > 1 and jump_k == 0:
                 p, kr = int(pixels[i, 6]), int(axes[j - 1, 4])
-                place = (u * rows[1] + p) * rows[2] + kr
-                if known[place] == 0:
-                    worse = beaten(tables, p, kr, u, product, feed_k, feeds_wt, no_worse, copies, numbers, rules)
-                    known[place] = 2 if worse else 1
-                if known[place] == 2:
+                if left_out(tables, p, kr, u, feed_k, feeds_wt, fixed):
                     continue
             m = begin_c + (0 if whole else 1)
             while m < end_c:
@@ -279,9 +323,11 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
                 level, cycles = 0, 0.0
                 lost = place > 0 and envelope[0, place - 1] <= total
                 if not lost:
-                    shared = feed_k + feed_part * axes[m, 3]
-                    cycles = product * axes[m, 2] * steps_g + numbers[FILL]
-                    cycles = max(cycles, shared / numbers[LINK], (shared + total) / numbers[PORT])
+                    fed = feed_k + back * (axes[m, passed] - 1.0)
+                    cycles = max(array * axes[m, 2] + once, fed / link, (fed + total) / port)
+                    if array > plain:  # or the accumulators are left unused
+                        fed = feed_k + feed_part * (axes[m, 3] - 1.0)
+                        cycles = min(cycles, max(plain * axes[m, 2] + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers[LEAST])
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[LEVELS, 0])), place - 1] <= total
                 jump_c, m = int(axes[m, 5]), m + 1
@@ -298,13 +344,12 @@ def walk(tables, gr, pixels, axes, lengths, form, u, whole, resident, feeds_wt, 
                 if min(passing + wt_held, feeding + in_held) < held + (in_held + wt_held):
                     stream = 0 if passing + wt_held <= feeding + in_held else 1
                 order = ORDER_OF[form] + (int(pixels[i, 7]) if swaps else 0)
-                code = ((u * 5 + order) * 4 + stream + 1) * rows[0] + gr
-                code = (code * rows[1] + int(pixels[i, 6])) * rows[2] + int(axes[j - 1, 4])
-                record(found, codes, lengths, footprint, total, cycles, code * rows[3] + int(axes[m - 1, 4]))
+                code = code_of(rows, u, order, stream, gr, int(pixels[i, 6]), int(axes[j - 1, 4]), int(axes[m - 1, 4]))
+                record(found, codes, lengths, footprint, total, cycles, code)
 
 
 @kernel
-def lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths):
+def lists_of(tables, needed, starts, u, plan, at, each, rules, lists, lengths):
     """Set lengths[0:3] to the rows of the lists of pixel tiles, K and C for one unrolling and form, and lengths[4:7] to where
     they begin; lengths[3] are the survivors so far.
 
@@ -322,7 +367,7 @@ def lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths):
     slot = 40 * u + ((plan[at, 3] * 2 + plan[at, 4]) * 2 + plan[at, 5]) * 3 + plan[at, 6]
     if where[slot, 0] < 0:
         where[slot, 0], feed = used[0], rules[FEED_WT_RULE]
-        where[slot, 1] = pixel_list(pixel, needed, starts[u], starts[u + 1], u, plan, at, feed, pixels, used[0])
+        where[slot, 1] = pixel_list(pixel, needed, starts[u], starts[u + 1], u, plan, at, feed, each, pixels, used[0])
         used[0] += where[slot, 1]
     lengths[0], lengths[4] = where[slot, 1], where[slot, 0]
     slot = 40 * u + 24 + plan[at, 8] * 4 + plan[at, 9] * 2 + plan[at, 10]
@@ -340,7 +385,7 @@ def lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths):
 
 
 @kernel
-def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbers, rules, known, lists, lengths, keep):
+def search(tables, rows, needed, starts, plan, resident, no_worse, own, numbers, rules, known, lists, lengths, keep):
     """Survivors of all tilings for one set of resident operands: lengths[3] (may exceed the room: try again with
     more).
 
@@ -349,16 +394,16 @@ def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbe
     any tile of groups and of C. known: int8[unrollings x P x K], whether a pair of tiles is beaten (1 no, 2 yes, 0 not asked
     yet), the same for all sets of resident operands. lists: see `lists_of`. keep: see `walk`.
     """
-    fixed = (rows, no_worse, copies, numbers, rules, known)
+    fixed = (rows, no_worse, own, numbers, rules, known)
     envelope, nearby, _, _ = keep
     for place in range(rules[LAST_BIN] + 1):
         envelope[0, place] = math.inf
         nearby[0, place, 0] = math.inf
     envelope[LEVELS, 0] = 0.0
     lengths[3] = 0
-    for u in range(copies.shape[0]):
+    for u in range(own.shape[0]):
         for at in range(plan.shape[0]):
-            lists_of(tables, needed, starts, u, plan, at, rules, lists, lengths)
+            lists_of(tables, needed, starts, u, plan, at, own[u, SET_CYCLES], rules, lists, lengths)
             for whole in range(2):
                 if plan[at, 2 - whole]:
                     for gr in range(rows[0]):
@@ -366,83 +411,3 @@ def search(tables, rows, needed, starts, plan, resident, no_worse, copies, numbe
                             tables, gr, lists[0], lists[1], lengths, plan[at, 0], u, whole, resident, plan[at, 7], fixed,
                             keep,
                         )  # fmt: skip
-
-
-@kernel
-def sort_survivors(found, count, envelope, least, last, order, ends, stay, place):
-    """Fill `order` with the survivors that the final envelope does not beat, by footprint, bytes, cycles; return how
-    many.
-
-    stay, place: int64[count], scratch. ends: int64[4 * BINS + 1], scratch of a counting sort on quarters of a bin,
-    which insertion finishes.
-    """
-    for i in range(ends.shape[0]):
-        ends[i] = 0
-    total = 0
-    for i in range(count):
-        quarter = max(0, min(4 * last + 3, (np.float64(found[i, 0]).view(np.int64) >> 46) - 4 * 16367))
-        level = min(max(level_of(found[i, 2], least) - 1, 0), int(envelope[LEVELS, 0]))
-        if quarter < 4 or envelope[level, quarter // 4 - 1] > found[i, 1]:
-            ends[quarter + 1] += 1
-            stay[total], place[total] = i, quarter
-            total += 1
-    for i in range(1, ends.shape[0]):
-        ends[i] += ends[i - 1]
-    for i in range(total):
-        order[ends[place[i]]] = stay[i]
-        ends[place[i]] += 1
-    for i in range(1, total):
-        moving, at = order[i], i
-        while at > 0:
-            other = order[at - 1]
-            before = found[moving, 0] - found[other, 0]
-            if before == 0.0:
-                before = found[moving, 1] - found[other, 1]
-            if before == 0.0:
-                before = found[moving, 2] - found[other, 2]
-            if before >= 0.0:
-                break
-            order[at] = other
-            at -= 1
-        order[at] = moving
-    return total
-
-
-@kernel
-def keep_best(found, codes, count, envelope, least, last, order, ends, stay, place, stair, out, out_codes):
-    """The exact frontier of the first `count` survivors, by rising footprint. Returns how many points are kept.
-
-    order, ends, stay, place: see `sort_survivors`, stair: float64[count + 1, 2], all scratch: the stair holds the kept
-    (bytes, cycles), bytes rising and cycles falling.
-    """
-    kept, steps = 0, 0
-    for i in range(sort_survivors(found, count, envelope, least, last, order, ends, stay, place)):
-        at = order[i]
-        total, cycles = found[at, 1], found[at, 2]
-        low, high = 0, steps
-        while low < high:
-            middle = (low + high) // 2
-            if stair[middle, 0] <= total:
-                low = middle + 1
-            else:
-                high = middle
-        if low > 0 and stair[low - 1, 1] <= cycles:
-            continue
-        if low > 0 and stair[low - 1, 0] == total:
-            low -= 1
-        last = low
-        while last < steps and stair[last, 1] >= cycles:
-            last += 1
-        if last == low:
-            for j in range(steps, low, -1):
-                stair[j, 0], stair[j, 1] = stair[j - 1, 0], stair[j - 1, 1]
-            steps += 1
-        elif last > low + 1:
-            for j in range(last, steps):
-                stair[low + 1 + j - last, 0], stair[low + 1 + j - last, 1] = stair[j, 0], stair[j, 1]
-            steps -= last - low - 1
-        stair[low, 0], stair[low, 1] = total, cycles
-        out[kept, 0], out[kept, 1], out[kept, 2] = found[at, 0], total, cycles
-        out_codes[kept] = codes[at]
-        kept += 1
-    return kept

@@ -2,8 +2,6 @@
 beats.
 """
 
-import math
-
 from .jit import kernel
 
 
@@ -61,22 +59,19 @@ def keep_front(table, whole, out):
 
 
 @kernel
-def fold_cost(steps, load, longest, fold):
-    """Cycles of a fold that streams `steps` steps, as `folds.stream`. fold: (load, overhead, hidden); longest: 0 for none."""
-    pieces = max(1.0, math.ceil(steps / longest)) if longest > 0 else 1.0
-    if fold[2] > 0.0:
-        return pieces * (max(steps / pieces, load) + fold[1])
-    return steps + pieces * (load + fold[1])
+def fold_cost(steps, load, fold):
+    """Cycles of a fold that streams `steps` steps, as `folds.stream`. fold: (load, overhead, hidden)."""
+    return max(steps, load) + fold[1] if fold[2] > 0.0 else steps + load + fold[1]
 
 
 @kernel
-def pixel_rows(extents, sizes, counts, windows, units, longest, loads, fold, table, tiles, base, cost):
+def pixel_rows(extents, sizes, counts, windows, units, loads, fold, table, tiles, base, cost):
     """Fill the table of all pixel tiles n x p x q (see `candidates`), their sizes, and for each the row of the smallest tile
     with the same trips.
 
     extents: N P Q. sizes: int64[3, most], rising, `counts` of each. windows: float64[2, most, 3] of the sizes of P and of Q.
-    units: int64[unrollings, 4], n p q and flat pixels. longest: int64[unrollings], 0: no accumulators to fill. fold: load,
-    overhead, hidden, and whether there are folds. cost: float64[rows, 5], what of a tile its bytes and footprint depend on.
+    units: int64[unrollings, 4], n p q and flat pixels. loads: float64[unrollings], of a set. fold: load, overhead, hidden, and
+    whether there are folds. cost: float64[rows, 5], what of a tile its bytes and footprint depend on.
     """
     row, flat = 0, True
     for u in range(units.shape[0]):
@@ -107,12 +102,12 @@ def pixel_rows(extents, sizes, counts, windows, units, longest, loads, fold, tab
                 cost[row, 0], cost[row, 1], cost[row, 3] = table[row, 0], table[row, 1], table[row, 5]
                 cost[row, 2] = table[row, 2] * table[row, 3] * table[row, 4]
                 cost[row, 4] = min(table[row, 6], table[row, 7])
-                tile_steps(extents, tiles, row, units, longest, loads, fold, flat, table)
+                tile_steps(extents, tiles, row, units, loads, fold, flat, table)
                 row += 1
 
 
 @kernel
-def tile_steps(extents, tiles, row, units, longest, loads, fold, flat, table):
+def tile_steps(extents, tiles, row, units, loads, fold, flat, table):
     """Array steps and folds of a row of a pixel table, summed over the tiles, ragged ones included, for every unrolling."""
     for u in range(units.shape[0]):
         steps, folds = 0.0, 0.0
@@ -139,5 +134,5 @@ def tile_steps(extents, tiles, row, units, longest, loads, fold, flat, table):
                 one = items * ((p + units[u, 1] - 1) // units[u, 1]) * ((q + units[u, 2] - 1) // units[u, 2])
             steps += times * one
             if fold[3] > 0.0:
-                folds += times * fold_cost(one, loads[u], longest[u], fold)
+                folds += times * fold_cost(one, loads[u], fold)
         table[row, 8 + 2 * u], table[row, 9 + 2 * u] = steps, folds if fold[3] > 0.0 else steps

@@ -15,12 +15,17 @@ from .jit import kernel
 IN_BYTES, WT_BYTES, OUT_BYTES, ACC_BYTES = 0, 1, 2, 3  # a byte width each; weights times kernel elements
 ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6  # bytes per input element of one plane, bytes, elements
 BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
-LINK, PORT, FILL = 12, 13, 14  # bytes per cycle of interconnect and SRAM ports; cycles once a layer
-FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 15, 16, 17, 18, 19
-OUT_ROOM, ACC_ROOM = 20, 21  # bytes of SRAM per finished and per unfinished output; 0 where outputs have their own path
+LINK, PORT = 12, 13  # bytes per cycle of interconnect and SRAM ports
+FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 14, 15, 16, 17, 18
+OUT_ROOM, ACC_ROOM = 19, 20  # bytes of SRAM per finished and per unfinished output; 0 where outputs have their own path
+SETS = 21  # least sets of weights a step of the reduction, where outputs fill the accumulators
 NUMBERS = 22
 # indices of `rules`
 FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT = 0, 1, 2, 3, 4, 5
+KEEPS, RESETS = 8, 9  # whether there are accumulators; whether weights come in again where these are full, 2 at a price
+# columns of `own`, a row an unrolling
+COPIES_IN, COPIES_WT, SET_CYCLES, SET_LEAST, ONCE = 0, 1, 2, 3, 4
+OWN = 5
 
 
 @kernel
@@ -80,31 +85,46 @@ def weight_passes(pixel, row, again, streamed):
 
 
 @kernel
-def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, copies, numbers, rules, outer_bytes):
-    """Cycles of the best unrolling: the largest of array, interconnect and SRAM ports. Returns (cycles, unrolling)."""
+def fed_bytes(pixel, pr, axis_k, kr, u, own, numbers, rules):
+    """Bytes between SRAM and arrays beside partial outputs."""
+    inputs = axis_k[kr, 2 + 2 * u] if rules[FEED_IN_RULE] == 0 else axis_k[kr, 1]
+    inputs *= numbers[FEED_IN] * own[u, COPIES_IN]
+    trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
+    weights = pixel[pr, 8 + 2 * u] if rules[FEED_WT_RULE] == 0 else trips
+    weights *= numbers[FEED_WT] * own[u, COPIES_WT]
+    return inputs * rules[HOLDS_IN] + weights * rules[HOLDS_WT] + numbers[FEED_OUT] * rules[HOLDS_OUT]
+
+
+@kernel
+def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, own, numbers, rules, outer_bytes):
+    """On-chip cycles with the best unrolling: largest of array, interconnect and SRAM ports. Returns (cycles, unrolling).
+
+    With accumulators the better of two ways: sums stay in them, and weights come in again where they are full; or they are
+    left unused.
+    """
     best, which = math.inf, 0
     if math.isinf(outer_bytes):  # not allowed
         return best, which
-    for u in range(copies.shape[0]):
-        array = (
-            axis_k[kr, 3 + 2 * u] * pixel[pr, 9 + 2 * u] * axis_c[cr, 3 + 2 * u] * group[gr, 2 + 2 * u] + numbers[FILL]
-        )
-        if array >= best:
-            continue
-        inputs = axis_k[kr, 2 + 2 * u] if rules[FEED_IN_RULE] == 0 else axis_k[kr, 1]
-        inputs *= numbers[FEED_IN] * copies[u, 0]
-        trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
-        weights = pixel[pr, 8 + 2 * u] if rules[FEED_WT_RULE] == 0 else trips
-        weights *= numbers[FEED_WT] * copies[u, 1]
-        outputs = numbers[FEED_OUT]
-        if rules[FEED_OUT_RULE] == 1:
-            outputs += numbers[FEED_PARTIAL] * (axis_c[cr, 2 + 2 * u] - 1.0)
-        elif rules[FEED_OUT_RULE] == 2:
-            outputs += numbers[FEED_PARTIAL] * (axis_c[cr, 1] - 1.0)
-        shared = inputs * rules[HOLDS_IN] + weights * rules[HOLDS_WT] + outputs * rules[HOLDS_OUT]
-        cycles = max(array, shared / numbers[LINK], (shared + outer_bytes) / numbers[PORT])
-        if cycles < best:
-            best, which = cycles, u
+    partial = numbers[FEED_PARTIAL] * rules[HOLDS_OUT]
+    trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
+    fits = group[gr, 0] * axis_k[kr, 0] * pixel[pr, 1] * numbers[ACC_ROOM] <= numbers[ACCUMULATORS]
+    for u in range(own.shape[0]):
+        sets = axis_k[kr, 3 + 2 * u] * group[gr, 2 + 2 * u]
+        array = sets * pixel[pr, 9 + 2 * u]
+        shared = fed_bytes(pixel, pr, axis_k, kr, u, own, numbers, rules)
+        passes = (axis_c[cr, 2 + 2 * u] if rules[FEED_OUT_RULE] == 1 else axis_c[cr, 1]) - 1.0
+        for kept in range(1 + rules[KEEPS]):
+            cycles, fed = array, shared + partial * passes
+            if kept:
+                fed = shared + partial * (0.0 if fits else axis_c[cr, 1] - 1.0)
+                if rules[RESETS]:
+                    stream = array - sets * own[u, SET_CYCLES] * trips
+                    cycles = max(stream, own[u, SET_LEAST] * numbers[SETS])
+                    cycles += own[u, SET_CYCLES] * max(sets * trips, numbers[SETS])
+            cycles = cycles * axis_c[cr, 3 + 2 * u] + own[u, ONCE]
+            cycles = max(cycles, fed / numbers[LINK], (fed + outer_bytes) / numbers[PORT])
+            if cycles < best:
+                best, which = cycles, u
     return best, which
 
 

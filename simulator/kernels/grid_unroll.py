@@ -10,60 +10,64 @@ LOOPS = 10
 
 
 @kernel
-def useful(extent, factor):
-    """Smallest factor that needs as few steps as `factor`."""
-    steps = (extent + factor - 1) // factor
-    return (extent + steps - 1) // steps
+def next_factor(extent, room, factor):
+    """Next larger factor of a loop with `room` units for it and the loops behind it; 0 when there is none.
+
+    Of factors that leave those equally much, the largest: a smaller one has no fewer steps in any tile.
+    """
+    larger = factor + 1
+    if larger > min(extent, room):
+        return 0
+    return min(extent, room // (room // larger))
 
 
 @kernel
-def next_factor(extent, factor):
-    """Smallest factor that needs fewer steps than `factor`; extent + 1 when there is none."""
-    steps = (extent + factor - 1) // factor
-    if steps == 1:
-        return extent + 1
-    return (extent + steps - 2) // (steps - 1)
+def factor_tuples(extents, length, every, out):
+    """Tuples of factors, one a loop, whose product is at most `length`; all of them, or those that no other exceeds.
 
-
-@kernel
-def factor_tuples(extents, length, out):
-    """Tuples of factors, one a loop, whose product is at most `length`; the last loop takes the most that helps.
-
-    extents: int64[loops]. out: int64[rows, loops]. Returns how many (the room is checked by the caller's bound).
+    extents: int64[loops]. every: whether all. out: int64[rows, loops]. Returns how many, at most one less than its rows; of
+    those that are not all, a few may still be exceeded by others.
     """
     loops = extents.shape[0]
     count = 0
     last = out.shape[0] - 1  # the tuple being counted up
     for i in range(loops):
         out[last, i] = 1
-    while count < last:
+    while True:
         room = length
         for i in range(loops - 1):
             room //= out[last, i]
-        out[last, loops - 1] = useful(extents[loops - 1], min(room, extents[loops - 1]))
-        for i in range(loops):
-            out[count, i] = out[last, i]
-        count += 1
+        most = min(room, extents[loops - 1])
+        for factor in range(1 if every else most, most + 1):
+            if count == last:
+                return count
+            for i in range(loops - 1):
+                out[count, i] = out[last, i]
+            out[count, loops - 1] = factor
+            count += 1
         at = loops - 2
         while at >= 0:
-            product = 1
+            room = length
             for i in range(at):
-                product *= out[last, i]
-            out[last, at] = next_factor(extents[at], out[last, at])
-            if out[last, at] <= extents[at] and product * out[last, at] <= length:
+                room //= out[last, i]
+            if every:
+                factor = out[last, at] + 1 if out[last, at] < min(room, extents[at]) else 0
+            else:
+                factor = next_factor(extents[at], room, out[last, at])
+            if factor > 0:
+                out[last, at] = factor
                 break
             out[last, at] = 1
             at -= 1
         if at < 0:
             return count
-    return count
 
 
 @kernel
-def layer_costs(extents, unrolls, on_count, flat_reduction, flat_pixels, multicast, costs):
+def layer_costs(extents, unrolls, copies, flat_reduction, flat_pixels, costs):
     """Per unrolling: steps, passes of inputs, of weights, of partial outputs, and weight loads of the whole layer.
 
-    extents: int64[8]. unrolls: int64[rows, 10], all axes together; on_count: the part of it that is spread over arrays.
+    extents: int64[8]. unrolls: int64[rows, 10], all axes together; copies: float64[rows, 2], of inputs and of weights.
     costs: float64[rows, 5].
     """
     reduction = extents[3] * extents[6] * extents[7]
@@ -82,13 +86,9 @@ def layer_costs(extents, unrolls, on_count, flat_reduction, flat_pixels, multica
         else:
             steps_p = float((extents[4] + unrolls[row, 4] - 1) // unrolls[row, 4])
             steps_p *= float((extents[5] + unrolls[row, 5] - 1) // unrolls[row, 5])
-        copies_in, copies_wt = 1.0, 1.0
-        if not multicast:
-            copies_in = float(on_count[row, 2])
-            copies_wt = float(on_count[row, 1] * on_count[row, 4] * on_count[row, 5] * on_count[row, 9])
         costs[row, 0] = steps_g * steps_n * steps_k * steps_c * steps_p
-        costs[row, 1] = steps_k * copies_in
-        costs[row, 2] = steps_n * steps_p * copies_wt
+        costs[row, 1] = steps_k * copies[row, 0]
+        costs[row, 2] = steps_n * steps_p * copies[row, 1]
         costs[row, 3] = steps_c
         costs[row, 4] = steps_g * steps_k * steps_c
 

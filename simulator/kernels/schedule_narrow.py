@@ -185,9 +185,8 @@ def narrow_blocks(rates, blocks, wanted, listing, phi, scratch, chosen):
 
     What is left out lies on no path that comes within a billionth of the guide's at any of the block's ratios of bandwidth and
     clock. Rounding is far smaller, so the best of all stays, and the first of equals. rates, blocks, listing: as in
-    `kernels.schedule_whole.residency_blocks`. Blocks of a bucket are first narrowed together, TOGETHER at a time. chosen: picks, room for
-    all choices of each block and bucket and one; starts, two rows more than blocks; and whether every step has one choice, for
-    all points of the block.
+    `kernels.schedule_whole.residency_blocks`. Blocks of a bucket are first narrowed together, TOGETHER at a time. chosen:
+    `Chosen`; its picks have room for all choices of each block and bucket and one, its starts two rows more than blocks.
     """
     picks, starts, straight = chosen
     at, steps, count = 0, starts.shape[1] - 1, blocks.shape[0]

@@ -1,9 +1,8 @@
 """The prefetch programme for many points of one SRAM size at once, points innermost: overlap `network`.
 
-Answers equal `kernels.schedule_few.fetch_ahead` to the last bit: the same operations, the same first of equals. A **run** is a room
-beside kept weights with so many bytes set aside, begun cold or warm; its list of choices (`kernels.schedule_lists`) is the same for
-all points. Labels (time, bytes ahead) of a state are SLOTS rows of a block; a point that needs more is left to the other
-programme. Which runs a point needs at all: `kernels.sweep_runs` has the bounds, here is what a run gives.
+What `kernels.schedule_few.fetch_ahead` gives for each point: the same operations, the same first of equals. A **run** is a
+room beside kept weights with so many bytes set aside, begun cold or warm; its list of choices (`kernels.schedule_lists`) is the
+same for all points. Labels (time, bytes ahead) are those of `kernels.schedule_labels`.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Segments of sub-batches: bounds that leave most of them out, their times, and the best way over the cuts.
 
-All that is read of a network are lists of choices (`kernels.schedule_stretches`). A *mode* is a size of sub-batches with weights read by
-every run or held for all of them. At a cut the tensor is in outer memory, or resident in the middle of a segment, or resident
-for the whole batch where one segment ends and the next begins.
+All that is read of a network are lists of choices (`kernels.schedule_stretches`). A *mode* is a size of sub-batches with
+weights read by every run or held for all of them. At a cut the tensor is in outer memory, or resident in the middle of a
+segment, or resident for the whole batch where one segment ends and the next begins.
 """
 
 import math
@@ -256,8 +256,7 @@ def between(lists, near, i, j, cuts, room, chip, p, source, target, values):
 def visit(p, limit, bounds, modes, cutting, chip, exact, writing):
     """Go through the segments that may be part of a schedule of point `p` faster than `limit` seconds.
 
-    bounds: times and potentials (see above). modes: int64[modes, 3], place of the size, held, repeats. network: cuts, room,
-    around and stay as in `kernels.schedule_stretches`. exact: lists, near, where, wanted, machine, phi, values and the table; segments
+    bounds: times and potentials (see above). modes: int64[modes, 3], place of the size, held, repeats. exact: `Exact`; segments
     whose times need lists of their own are marked in `wanted`, or, with `writing`, all times go to table[size, i, j, in, out,
     held].
     """

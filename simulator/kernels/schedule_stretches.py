@@ -1,6 +1,6 @@
 """Lists of choices: what the programmes of segments run through, made once for all points of one SRAM size.
 
-A list has, for every step of a stretch, the choices of a run in a given room, in the order of `kernels.schedule_few.residency`: the
+A list has, for every step of a stretch, the choices of a run in a given room, in the order of `schedule_few.residency`: the
 states before and after, the move and the point of its frontier, on-chip cycles, outer-memory bytes, and the bytes of SRAM that
 it needs beside those of whole tensors.
 """
@@ -54,9 +54,9 @@ class Source(NamedTuple):
 def list_stretch(given, kept, held, begin, end, room, lists, scratch):
     """List the choices of steps begin..end - 1 of a run in `room` bytes, behind what is there.
 
-    given: `Source`. kept: bytes of each step's weights that
-    stay for ever. held: all weights are in SRAM. lists: `Lists`. scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin: of moves with the same
-    number in their span (the same rows and reserved bytes) one is asked. Returns whether the lists were long enough.
+    given: `Source`. kept: bytes of each step's weights that stay for ever. held: all weights are in SRAM. lists: `Lists`.
+    scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin: of moves with the same number in their
+    span (the same rows and reserved bytes) one is asked. Returns whether the lists were long enough.
     """
     first, source, target, spans, costs, steps, net = given.network
     weights, (begins, ways, amounts, used), (points, starts) = given.weights, lists, scratch

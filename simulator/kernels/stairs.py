@@ -114,7 +114,7 @@ def stairs_between(span, net, least, most, out):
 
 @kernel
 def fitting(span, net, room, memo, points):
-    """(rows, how many) of the points of a span that fit `room`: see `stairs_between`. The last answer to each query is remembered.
+    """(rows, how many) of the points of a span that fit `room` (`stairs_between`). The last answer to each query is remembered.
 
     span: a move's lo, hi, base, and the number of its query; moves with the same frontier and the same reserved bytes share
     one. memo: room asked for last (NaN: none), how many rows, and the rows. points: scratch for a long answer.

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from simulator.kernels import grid_best as best
 from simulator.kernels import grid_search as frontier
 from simulator.kernels import layout, stairs
 from simulator.kernels import schedule_few as few
@@ -80,7 +81,7 @@ def compile_schedules() -> None:
     few.prefetch(network, machine, 0.0, 0.0, none, flat, np.inf, *scratch)
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
     ends = np.zeros(5, dtype=np.int64)
-    frontier.keep_best(
+    best.keep_best(
         flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
         ints,
     )  # fmt: skip

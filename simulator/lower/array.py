@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
+from simulator.units import CACHE_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,45 @@ class ArraySpec:
     """Vector lanes, for layers that a multiprocessor runs on them."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
-    element_grain: bool = False
-    """Stream single elements, as other tools do, instead of the piece the array takes in one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """All of a chip that a network lowered for it depends on, beside its schedule: what is kept of it is kept by this."""
+
+    precision: str
+    spec: ArraySpec
+    lanes: int
+    """Elements that the vector unit does a cycle."""
+    channels: int
+    operations: tuple[tuple[str, float], ...]
+    """Operations per element of a kind of layer, where the vector unit has its own figure."""
+    fuses: tuple[str, ...]
+    accumulator_bytes: float
+    """Width of a partial sum. [B]"""
+    winograd: float
+    """Bytes of a stored Winograd weight over 16 per kernel; 0 without Winograd."""
+    cached_bytes: float
+    """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+
+
+def target_of(chip: Architecture, precision: str) -> Target:
+    """What of a chip a lowered network depends on. Raises NetworkError where the chip does not run the precision."""
+    spec, array = array_spec(chip, precision), chip.array
+    winograd = 0.0
+    if array is not None and array.winograd:
+        winograd = 1.0 if array.winograd_expands_weights else 9.0 / 16.0
+    return Target(
+        precision=precision,
+        spec=spec,
+        lanes=chip.vector.lanes,
+        channels=chip.vector.channels,
+        operations=tuple(sorted(chip.vector.operations.items())),
+        fuses=tuple(chip.vector.fuses),
+        accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,
+        winograd=winograd,
+        cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+    )
 
 
 def array_spec(chip: Architecture, precision: str) -> ArraySpec:

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.chip.schema import Architecture, Vector
+from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
 from simulator.graph.layer import WEIGHTED, Layer
 from simulator.graph.merge import merge
-from simulator.lower.array import ArraySpec, array_spec
+from simulator.lower.array import ArraySpec, Target, target_of
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
-from simulator.units import CACHE_SHARE, GPU_RECTIFIED_ENERGY
+from simulator.units import GPU_RECTIFIED_ENERGY
 
 BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
 """Storage of one element of inputs, weights and finished outputs. [bit]"""
@@ -137,32 +137,34 @@ def check_batch(graph: Graph, batch: int) -> None:
 
 
 def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
-    """Fuse, multiply by the batch and give every tensor its bytes."""
+    """A network as a chip runs it, in numbers. Raises NetworkError for what the chip cannot run."""
     check_batch(graph, batch)
-    spec = array_spec(chip, precision)
-    width = BITS[precision] / 8.0
-    acc_width = float(chip.array.accumulator_bytes) if chip.array else 4.0
-    fused = fuse(graph, chip.vector.fuses)
-    if spec.kind == "sm":
-        fused = merge(fused, "attention" in chip.vector.fuses)
+    target = target_of(chip, precision)
     if chip.schedule.placement == "space":
         _check_no_steps(graph, chip)
-    winograd = 0.0
-    if chip.array is not None and chip.array.winograd:
-        winograd = 1.0 if chip.array.winograd_expands_weights else 9.0 / 16.0
-    rows = tuple(_row(step, batch, width, acc_width, winograd, chip.vector) for step in fused.steps)
-    if spec.kind == "sm":
+    return lower_to(graph, target, batch)
+
+
+def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
+    """Fuse, multiply by the batch and give every tensor its bytes."""
+    check_batch(graph, batch)
+    width, on_sm = BITS[target.precision] / 8.0, target.spec.kind == "sm"
+    fused = fuse(graph, target.fuses)
+    if on_sm:
+        fused = merge(fused, "attention" in target.fuses)
+    rows = tuple(_row(step, batch, width, target) for step in fused.steps)
+    if on_sm:
         rows = _rectified(rows, fused)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
-        precision=precision,
+        precision=target.precision,
         rows=rows,
         tensor_bytes=tuple(tensor.elements * batch * width for tensor in fused.tensors),
         tensor_readers=tuple(tensor.readers for tensor in fused.tensors),
         tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
-        spec=spec,
-        cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+        spec=target.spec,
+        cached_bytes=target.cached_bytes,
     )
 
 
@@ -183,11 +185,12 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float, vector: Vector) -> Row:
+def _row(step: Step, batch: int, width: float, target: Target) -> Row:
     """One step for the whole batch."""
     layer = step.layer
     bytes_per = batch * width
-    operations = batch * sum(part.operations_with(vector.operations, vector.channels) for part in (layer, *step.fused))
+    own, acc_width = dict(target.operations), target.accumulator_bytes
+    operations = batch * sum(part.operations_with(own, target.channels) for part in (layer, *step.fused))
     output_bytes = step.output_elements * bytes_per
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)
@@ -195,7 +198,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
     shape = None
     executed = 0
     if layer.is_compute:
-        shape = layer_shape(layer, batch, width, acc_width, output_bytes, winograd)
+        shape = layer_shape(layer, batch, width, acc_width, output_bytes, target.winograd)
         if step.second is not None:
             shape = replace(shape, context=step.second.out_channels)
         executed = shape.macs
@@ -218,7 +221,7 @@ def _row(step: Step, batch: int, width: float, acc_width: float, winograd: float
         output=step.output,
         output_bytes=output_bytes,
         least_footprint=sum(
-            min(2.0 * vector.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
+            min(2.0 * target.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
         )
         if shape is None
         else 0.0,

@@ -10,7 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.report.tables import CAUSES, ROOFS
-from simulator.study.explain import Explanation, Side
+from simulator.study.explaining import Explanation, Side
 
 FACTORS = {
     "macs_executed": "MACs executed (Winograd)",

@@ -9,7 +9,7 @@ from rich.text import Text
 from simulator.chip.parts import dram_parts, host_links
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.study.lint import SAME, TOGETHER, Finding, Lint, Need
+from simulator.study.linting import SAME, TOGETHER, Finding, Lint, Need
 
 WIDTH, ROW = 420, 24
 NEEDED, THERE, STARVED_COLOUR = "#0072B2", "#d9d9d9", "#D55E00"

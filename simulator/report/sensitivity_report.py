@@ -10,7 +10,7 @@ from rich.text import Text
 from simulator.chip.parts import dram_parts
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.study.sensitivity import Sensitivity, Step
+from simulator.study.sensitivities import Sensitivity, Step
 
 WIDTH, ROW = 380, 34
 SMALL_LETTER = 5.2

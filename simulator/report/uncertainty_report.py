@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.study.uncertainty import FIGURES, Influence, Side, Uncertainty
+from simulator.study.uncertainties import FIGURES, Influence, Side, Uncertainty
 
 WIDTH, ROW, HIGH = 440, 24, 130
 

@@ -51,7 +51,8 @@ def gains(
         _, other = best(changed, program.batch, pools, program.keep, program.split, (0.0, period_s))
         return 0.0 if other is None else max(0.0, period_s - max(other.time_s, host_s, limited(other)))
 
-    out = dict.fromkeys((*ON_CHIP, "vector", "dram", "overhead", "host", "power"), 0.0)
+    outer = "dram" if chip.dram is not None else "host"
+    out = dict.fromkeys((*ON_CHIP, "vector", "overhead", outer, "host", "power"), 0.0)
     out["host"] = period_s - max(steady_s, power_s)
     out["power"] = period_s - max(steady_s, host_s)
     if period_s > steady_s:
@@ -59,7 +60,6 @@ def gains(
     for roof in (*ON_CHIP, "vector"):
         if binds(program.pool, roof):
             out[roof] = saved(machines, _variants(program.pool_of, roof))
-    outer = "dram" if chip.dram is not None else "host"
     out[outer] = saved(replace(machines, byte_s=np.zeros(1)), program.pool_of)
     if machines.overhead_s[0] > 0.0:
         out["overhead"] = saved(replace(machines, overhead_s=np.zeros(1)), program.pool_of)

@@ -138,7 +138,8 @@ class _OneSize:
     def _promising(self, pool: Pool, times: int, sizes: list[float], at: Ints) -> Ints:
         """Those of some points for which whole batches in rooms of these sizes may be best, as `schedule.keep` bounds them."""
         cycles, outer = least(pool, real_room(pool, self._capacity, sizes[-1]))
-        streamed = max(0.0, pool.all_weights - (self._capacity - sizes[0]))
+        # Where no weights may stay, they are among the bytes of every tiling.
+        streamed = max(0.0, pool.all_weights - (self._capacity - sizes[0])) if self._program.keep else 0.0
         part = self._machines.part(at)
         least_s = least_grid(cycles, outer + streamed, len(pool.steps), part.rates, part.phi)
         at = at[least_s * times < self._known[at]]

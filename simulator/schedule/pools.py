@@ -3,13 +3,15 @@
 import itertools
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import networkx as nx
 
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
-from simulator.lower.rows import lower
+from simulator.lower.array import Target, target_of
+from simulator.lower.rows import lower_to
 from simulator.schedule.pool import Pool, build_pool
 from simulator.store.memory import Memory
 
@@ -24,35 +26,39 @@ _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
 _next = itertools.count()
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All of a chip that a pool depends on, and so what pools are kept by."""
+
+    target: Target
+    optimal: bool
+    """Whether activations may be resident."""
+    keep: bool
+    """Whether constant weights may be in SRAM as a whole."""
+
+
 def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools | None = None) -> Callable[[int], Pool]:
     """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen.
 
     pools: where they are kept, instead of among those that all callers share.
     """
     kept = _pools if pools is None else pools
-    array = chip.array
-    key = (
-        precision, chip.vector.model_dump_json(), chip.schedule.residency, chip.keeps_weights, chip.sram.holds,
-        chip.sram.bytes_per_cycle, chip.interconnect,
-        chip.schedule.overlap, None if array is None else array.model_dump_json(),
-        chip.sram.capacity_bytes if chip.is_gpu else None,
-    )  # fmt: skip
+    rules = Rules(target_of(chip, precision), chip.schedule.residency == "optimal", chip.keeps_weights)
     number = _number_of(graph) if nx.is_frozen(graph) else None
     own: dict[int, Pool] = {}  # what this caller has in hand stays whatever else is let go
 
     def pool_of(batch: int) -> Pool:
         if batch in own:
             return own[batch]
-        found = None if number is None else kept.get((number, key, batch))
+        found = None if number is None else kept.get((number, rules, batch))
         if found is None:
-            found = None if number is None else _in_hand.get((number, key, batch))
+            found = None if number is None else _in_hand.get((number, rules, batch))
             if found is None:
-                optimal = chip.schedule.residency == "optimal"
-                low = lower(graph, chip, batch, precision)
-                found = build_pool(low, float(chip.vector.lanes), optimal, chip.keeps_weights)
+                low = lower_to(graph, rules.target, batch)
+                found = build_pool(low, float(rules.target.lanes), rules.optimal, rules.keep)
             if number is not None:
-                kept.put((number, key, batch), found)
-                _in_hand[number, key, batch] = found
+                kept.put((number, rules, batch), found)
+                _in_hand[number, rules, batch] = found
         own[batch] = found
         return found
 

@@ -41,7 +41,11 @@ def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:
 
 def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
     """On-chip parts of points of a pool, float64[points, 9] in the order of `grid.points.OnChip`; layers: place in its shapes."""
-    return array.model_of(pool.low.spec).parts(pool.stack, pool.shapes, pool.low.spec, layers, codes, outer_bytes)
+    return array.model_of(pool.low.spec).parts(_read(pool, layers, codes), outer_bytes)
+
+
+def _read(pool: Pool, layers: Ints, codes: Ints) -> array.Codes:
+    return array.Codes(pool.stack, pool.shapes, pool.low.spec, layers, codes)
 
 
 def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
@@ -49,5 +53,5 @@ def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
     known: dict[tuple[int, int], dict[str, object]] = pool.memo.setdefault("words", {})
     keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
     if not known.keys() >= set(keys):
-        known.update(zip(keys, array.model_of(pool.low.spec).words(pool.stack, layers, codes), strict=True))
+        known.update(zip(keys, array.model_of(pool.low.spec).words(_read(pool, layers, codes)), strict=True))
     return [known[key] for key in keys]

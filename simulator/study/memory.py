@@ -31,7 +31,7 @@ from simulator.study.memory_bench import (
 )
 from simulator.study.memory_edges import Exchange, Threshold, exchanges_of, frontier_of, or_none, thresholds_of
 from simulator.study.subject import changes_of, chip_of
-from simulator.sweep.table import STATUS
+from simulator.sweeps.table import STATUS
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]

@@ -19,9 +19,9 @@ from simulator.schedule.machines import machines_of
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.solve import solve_alone
-from simulator.sweep.groups import Columns, Variant
-from simulator.sweep.run import threads
-from simulator.sweep.table import Block, empty_block, fill
+from simulator.sweeps.groups import Columns, Variant
+from simulator.sweeps.run import threads
+from simulator.sweeps.table import Block, empty_block, fill
 from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ from simulator.cost.columns import columns as cost_columns
 from simulator.cost.priced import varied
 from simulator.errors import ChipError, OptionError
 from simulator.study.steps import memory_kind, short
-from simulator.sweep.ranges import axis_of
+from simulator.sweeps.ranges import axis_of
 
 Floats = npt.NDArray[np.float64]
 

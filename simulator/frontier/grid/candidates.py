@@ -12,16 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError
-from simulator.frontier.grid.folds import fold_costs, set_loads, stream, unit_channels
-from simulator.frontier.grid.unrolling import Unrollings, unrollings
+from simulator.frontier.grid.folds import fold_costs, once, resets, set_loads, stream
+from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings, unit_channels, unrollings
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tables as tables
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 TILE_LOOPS = "gnkcpq"
 """Loops that tilings cut, in the order of `Shape.extents`; kernel rows and columns stay whole."""
@@ -43,6 +40,9 @@ class Tables:
     needed: Ints
     starts: Ints
     units: Unrollings
+    own: Floats
+    """Of each unrolling: copies of inputs and of weights, cycles of each set of weights and least cycles of it (`resets`), and
+    cycles once a layer."""
     numbers: Floats
     rules: Ints
 
@@ -90,7 +90,7 @@ def _axis(
     steps = more * whole + rest
     folds = steps
     if fold is not None:
-        folds = more * stream(whole, fold, None) + stream(rest, fold, None)
+        folds = more * stream(whole, fold) + stream(rest, fold)
     if within is not None:
         each, beyond = (np.array(column) for column in zip(*within, strict=True))
         whole, rest = (-(-n[:, None] // each) * beyond for n in (size, ragged))
@@ -123,7 +123,7 @@ def _axes(
         group[:, 1:] *= shape.steps
     passes_k = passes_c = None
     if spec.unit_words is not None:
-        wide, deep = unit_channels(spec, units, s)
+        wide, deep = unit_channels(spec, factors, s)
         beyond = (-(-r // factors[:, 6])).astype(float).tolist()
         passes_k = tuple((int(n), 1.0) for n in wide * factors[:, 2])
         passes_c = tuple(zip((deep * factors[:, 3]).tolist(), beyond, strict=True))
@@ -193,14 +193,15 @@ def _thinned(sizes: tuple[int, ...], most: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class _Pixels:
-    """What a pixel table depends on: N P Q, geometry of P and Q, units (n, p, q, flat) per unrolling, fold, longest."""
+    """What a pixel table depends on: N P Q, geometry of P and Q, units (n, p, q, flat) per unrolling, fold, loads of a set."""
 
     extents: tuple[int, int, int]
     geometry: tuple[tuple[int, ...], tuple[int, ...]]
     units: tuple[tuple[int, ...], ...]
     fold: tuple[float, ...] | None
-    longest: tuple[int, ...] | None
     loads: tuple[float, ...]
+    sets: tuple[float, ...]
+    """Cycles that a fold of each unrolling adds however long it is; 0 where nothing asks for more folds."""
 
     @classmethod
     def of(cls, shape: Shape, spec: ArraySpec, units: Unrollings) -> "_Pixels":
@@ -210,16 +211,13 @@ class _Pixels:
         chosen = factors[:, [1, 4, 5, 9]]
         if not units.flat_pixels:
             chosen[:, 3] = 0
-        longest = None
-        if spec.accumulator_bytes > 0 and spec.stationary in ("weights", "rows"):
-            per_step = factors[:, [0, 1, 2, 4, 5, 9]].prod(axis=1)
-            longest = tuple(np.maximum(1, spec.accumulator_bytes / shape.acc_width // per_step).astype(int).tolist())
         cost, axis = fold_costs(spec)
         sides = zip(shape.stride, shape.dilation, (r, s), shape.padding, shape.plane, strict=True)
         rows, columns = (tuple(side) for side in sides)
         unit = tuple(tuple(row) for row in chosen.tolist())
         loads = set_loads(spec, units, shape.weight_width)
-        return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, longest, loads)
+        sets = tuple(resets(spec, loads, 1.0)[0][:, 0].tolist())
+        return cls((n, p, q), (rows, columns), unit, cost if axis == 0 else None, loads, sets)
 
     def rows(self, sizes: Sequence[tuple[int, ...]]) -> tuple[Floats, Ints, Ints, Floats]:
         """(table, sizes, row of the smallest tile with the same trips, costs) of all tiles n x p x q; see `tables.pixel_rows`."""
@@ -235,8 +233,7 @@ class _Pixels:
         base, cost = np.empty(rows, dtype=np.int64), np.empty((rows, 5))
         tables.pixel_rows(
             np.array(self.extents, dtype=np.int64), padded, np.array(counts, dtype=np.int64), windows,
-            np.array(self.units, dtype=np.int64), np.array(self.longest or (0,) * units, dtype=np.int64),
-            np.array(self.loads, dtype=np.float64),
+            np.array(self.units, dtype=np.int64), np.array(self.loads, dtype=np.float64),
             np.array([*(self.fold or (0.0,) * 3), self.fold is not None], dtype=np.float64), table, tiles, base, cost,
         )  # fmt: skip
         return table, tiles, base, cost
@@ -252,8 +249,8 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     """(table, sizes n p q of its rows, rows that each unrolling needs, where each unrolling's begin)."""
     units = np.array(pixels.units)
     cut = bool((units[:, 1:] > 1).any())
-    # A fold that hides its load, or that accumulators cut, is not linear in its steps: then every tile may differ.
-    bent = pixels.longest is not None or (pixels.fold is not None and bool(pixels.fold[2]))
+    # A fold that hides its load is not linear in its steps: then every tile may differ.
+    bent = pixels.fold is not None and bool(pixels.fold[2])
     n_sizes = _batch_sizes(pixels.extents[0], tuple(sorted(set(units[:, 0].tolist()))), bent)
     area = len(n_sizes) * pixels.extents[1] * pixels.extents[2]
     every = (cut or bent) and area <= MOST_TILES
@@ -268,7 +265,8 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     needed = []
     out = np.empty(len(table), dtype=np.int64)
     for u in range(len(units)):
-        columns = table[:, 8 + 2 * u : 10 + 2 * u]
+        columns = table[:, 8 + 2 * u : 10 + 2 * u].copy()
+        columns[:, 1] -= pixels.sets[u] * cost[:, 2]  # where more folds may be needed, what a fold adds counts apart
         saves = smaller | (columns < columns[base]).any(axis=1)
         rows = order[saves[order]]
         count = tables.keep_front(np.ascontiguousarray(np.hstack([cost[rows], columns[rows]])), whole[rows], out)
@@ -279,47 +277,48 @@ def _pixel_table(pixels: _Pixels) -> tuple[Floats, Ints, Ints, Ints]:
     return np.ascontiguousarray(table[used]), tiles[used], place, starts
 
 
-def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
-    """The row of numbers that the kernels read; their order is in `kernels.grid_search`."""
+def _numbers(shape: Shape, spec: ArraySpec, units: Unrollings) -> tuple[Floats, Floats]:
+    """The row of numbers that the kernels read, their order is in `kernels.onetile`; and `Tables.own`."""
     g, n, k, c, p, q, r, s = (float(extent) for extent in shape.extents)
-    f = units.factors.astype(np.float64)
-    grain = [1.0, 1.0, 1.0]
-    if not spec.element_grain:
-        grain[0] = float((f[:, 0] * f[:, 1] * f[:, 3] * f[:, 8] * f[:, 4] * f[:, 5] * f[:, 9]).max())
-        grain[1] = float((f[:, 0] * f[:, 2] * f[:, 3] * f[:, 8] * f[:, 6] * f[:, 7]).max())
-        grain[2] = float((f[:, 0] * f[:, 1] * f[:, 2] * f[:, 4] * f[:, 5] * f[:, 9]).max())
     outputs = g * n * k * p * q
     kernel_reads = 1.0 if spec.stationary == "rows" else r * s
     plane = shape.plane[0] * shape.plane[1] if spec.stationary == "rows" else p * q
     # An operand with a path of its own takes none of the shared SRAM.
     room = [float(word in spec.holds) for word in ("inputs", "weights", "outputs")]
-    load, overhead, hidden = fold_costs(spec)[0]
-    fill = 0.0
-    if spec.systolic and hidden:
-        fill = spec.rows + spec.columns - 2.0 + load
-    elif spec.systolic and load + overhead >= 1.0:
-        fill = -1.0  # SCALE-Sim's report gives the index of the last cycle, not the count
-    return np.array(
+    costs, sets = resets(spec, set_loads(spec, units, shape.weight_width), outputs * shape.acc_width)
+    numbers = np.array(
         [
             shape.in_width * room[0], shape.weight_width * r * s * room[1], shape.out_width, shape.acc_width,
             shape.in_width * g * c, shape.weight_width * g * k * c * r * s, outputs,
             2.0 if spec.double_buffered else 1.0,
-            grain[0] * shape.in_width * room[0], grain[1] * shape.weight_width * room[1],
-            grain[2] * max(shape.out_width, shape.acc_width) * room[2],
-            spec.accumulator_bytes, spec.link_bytes_per_cycle, spec.port_bytes_per_cycle, fill * shape.steps / spec.rate,
+            shape.in_width * room[0], shape.weight_width * room[1], max(shape.out_width, shape.acc_width) * room[2],
+            spec.accumulator_bytes, spec.link_bytes_per_cycle, spec.port_bytes_per_cycle,
             shape.in_width * g * n * c * plane * kernel_reads, shape.weight_width * g * k * c * r * s,
             outputs * shape.out_width, outputs * 2.0 * shape.acc_width, 0.0,
-            shape.out_width * room[2], shape.acc_width * room[2],
+            shape.out_width * room[2], shape.acc_width * room[2], sets,
         ]
     )  # fmt: skip
+    fill = once(spec, _layer_steps(shape, spec, units)) * shape.steps / spec.rate
+    return numbers, np.concatenate([units.copies, costs, fill[:, None]], axis=1)
+
+
+def _layer_steps(shape: Shape, spec: ArraySpec, units: Unrollings) -> Floats:
+    """Steps of a fold past which all of the layer streams, for each unrolling."""
+    steps = -(-np.array(shape.extents[:6]) // units.factors[:, :6])
+    if fold_costs(spec)[1] == 1:
+        return np.asarray(steps[:, 2], dtype=np.float64)
+    pixels = steps[:, 4] * steps[:, 5]
+    if units.flat_pixels:
+        pixels = -(-shape.extents[4] * shape.extents[5] // units.factors[:, 9])
+    return np.asarray(steps[:, 1] * pixels, dtype=np.float64)
 
 
 def _rules(spec: ArraySpec) -> Ints:
     """Feed rules of the stationarity (inputs, weights, partial outputs) and what shares the SRAM; see `on_chip_cycles`."""
     feeds = {"weights": (0, 1, 1), "outputs": (0, 0, 2), "inputs": (1, 0, 1), "rows": (0, 1, 1)}[spec.stationary]
     held = tuple(int(word in spec.holds) for word in ("inputs", "weights", "outputs"))
-    partial = 0 if spec.accumulator_bytes > 0 else feeds[2]
-    return np.array([feeds[0], feeds[1], partial, *held, 0, 0], dtype=np.int64)
+    keeps = int(spec.accumulator_bytes > 0)
+    return np.array([*feeds, *held, 0, 0, keeps, 2 if keeps and fold_costs(spec)[1] == 0 else 0], dtype=np.int64)
 
 
 @remembered(64 * 2**20)
@@ -328,13 +327,21 @@ def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units, (0, 0, 0))
     pixel, tiles, needed, starts = _pixel_table(_Pixels.of(shape, spec, units))
-    group = _group_tiles(group)
-    numbers = _numbers(shape, spec, units)
-    numbers[kernels.LEAST] = _least(group, pixel, axis_k, axis_c, numbers)
+    numbers, own = _numbers(shape, spec, units)
+    group = _group_tiles(group, numbers[kernels.BUFFERS])
+    numbers[kernels.LEAST] = _least(group, pixel, axis_k, axis_c, own)
     rules = _rules(spec)
+    # Where even the fewest folds are as many sets as the outputs ask for, nothing comes in again.
+    if (
+        not own[:, 2:4].any()
+        or numbers[kernels.SETS] <= (axis_k[:, 3::2].min(axis=0) * group[:, 2::2].min(axis=0)).min()
+    ):
+        own[:, 2:4], rules[kernels.RESETS] = 0.0, 0
+    elif not own[:, kernels.SET_CYCLES].any():
+        rules[kernels.RESETS] = 1
     rules[kernels.MERGED] = bool((pixel[:, 5] == np.minimum(pixel[:, 6], pixel[:, 7])).all())
     rules[kernels.LAST_BIN] = _last_bin(group, pixel, axis_k, axis_c, numbers)
-    return Tables(group, pixel, axis_k, axis_c, tiles, needed, starts, units, numbers, rules)
+    return Tables(group, pixel, axis_k, axis_c, tiles, needed, starts, units, own, numbers, rules)
 
 
 def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
@@ -349,24 +356,27 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     pixel, tiles = _Pixels.of(shape, spec, units).one(tile["n"], tile["p"], tile["q"])
     row = np.zeros(len(units.factors), dtype=np.int64)
     starts = np.arange(len(row) + 1)
-    return Tables(
-        axes[0], pixel, axes[1], axes[2], tiles, row, starts, units, _numbers(shape, spec, units), _rules(spec)
-    )
+    numbers, own = _numbers(shape, spec, units)
+    return Tables(axes[0], pixel, axes[1], axes[2], tiles, row, starts, units, own, numbers, _rules(spec))
 
 
-def _group_tiles(table: Floats) -> Floats:
-    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger one."""
+def _group_tiles(table: Floats, buffers: float) -> Floats:
+    """Group tiles worth trying: every loop over operands depends on the groups, so only steps speak for a larger one.
+
+    But a tile of all groups is held once, where smaller ones are fetched while others are worked on.
+    """
     rows: list[int] = []
     for row in range(len(table) - 1, -1, -1):
-        if not any((table[other, 2:] <= table[row, 2:]).all() for other in rows):
+        size = table[row, 0] / (buffers if table[row, 1] == 1.0 else 1.0)
+        if not any((table[other, 2:] <= table[row, 2:]).all() and table[other, 0] <= size for other in rows):
             rows.append(row)
     return np.ascontiguousarray(table[rows])
 
 
-def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> float:
+def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, own: Floats) -> float:
     """No tiling takes fewer on-chip cycles: the best unrolling with the best tile of each axis."""
     k, p, c, g = (t[:, at::2].min(axis=0) for t, at in ((axis_k, 3), (pixel, 9), (axis_c, 3), (group, 3)))
-    return float((k * p * c * g).min()) + float(numbers[kernels.FILL])
+    return float((k * p * c * g + own[:, kernels.ONCE]).min())
 
 
 def _last_bin(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numbers: Floats) -> int:

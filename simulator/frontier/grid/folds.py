@@ -1,15 +1,12 @@
-"""Folds: what one stay of a stationary operand costs beyond its steps, and how many channels a unit works through in it."""
+"""Folds: what one stay of a stationary operand costs beyond its steps."""
 
+import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from simulator.frontier.grid.unrolling import Unrollings
+from simulator.frontier.grid.unrolling import Floats, Unrollings, set_size
 from simulator.lower.array import ArraySpec
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def fold_costs(spec: ArraySpec) -> tuple[tuple[float, float, float], int]:
@@ -36,38 +33,47 @@ def set_loads(spec: ArraySpec, units: Unrollings, weight_width: float) -> tuple[
     """
     if spec.weight_bus_bytes_per_cycle <= 0.0:
         return (spec.weight_load_cycles,) * len(units.factors)
-    sets = units.factors[:, [0, 2, 3, 6, 7, 8]].prod(axis=1) * weight_width
+    sets = set_size(units.factors) * weight_width
     loads: list[float] = (sets / spec.weight_bus_bytes_per_cycle * spec.rate).tolist()
     return tuple(loads)
 
 
-def stream(steps: Any, fold: tuple[float, ...], longest: Ints | None, load: Any = None) -> Any:
+def stream(steps: Any, fold: tuple[float, ...]) -> Any:
     """Cycles of folds that stream `steps` steps past stationary operands; fold: its (load, overhead, hidden).
 
-    `load` cycles bring the stationary operand in (for each unrolling, where given), hidden behind streaming where the
-    array holds two sets; `overhead` fills and drains a systolic array; accumulators hold `longest` steps, a longer
-    stream is cut and starts again.
+    `load` cycles bring the stationary operand in, hidden behind streaming where the array holds two sets; `overhead` fills
+    and drains a systolic array.
     """
-    constant, overhead, hidden = fold
-    load = constant if load is None else load
-    pieces: Any = 1.0 if longest is None else np.maximum(1, np.ceil(steps / longest))
-    if hidden:
-        return pieces * (np.maximum(steps / pieces, load) + overhead)
-    return steps + pieces * (load + overhead)
+    load, overhead, hidden = fold
+    return np.maximum(steps, load) + overhead if hidden else steps + load + overhead
 
 
-def unit_channels(spec: ArraySpec, units: Unrollings, kernel_width: int) -> tuple[Ints, Ints]:
-    """(output channels, input channels) that one unit works through in a pass, for each unrolling; 1 without unit memory.
+def once(spec: ArraySpec, layer_steps: Floats) -> Floats:
+    """Cycles that a systolic array takes once a layer, for each unrolling; 0 where operands are broadcast.
 
-    A row-stationary unit holds rows of the kernel and of the inputs for q input channels, q S inputs, and for p output
-    channels, p q S weights and p partial sums. q comes first: it saves passes of partial sums, which are wider than
-    inputs and move both ways.
+    layer_steps: steps of a fold that streams all of the layer. With two sets the array fills once, and the first set loads
+    with nothing to hide behind; the last fold hides none, so of the two waits only the shorter is left. SCALE-Sim reports
+    the index of the last cycle, not the count: one less.
     """
-    ones = np.ones(len(units.factors), dtype=np.int64)
-    if spec.unit_words is None:
-        return ones, ones
-    inputs, weights, outputs = spec.unit_words
-    row = -(-kernel_width // units.factors[:, 7])
-    deep = np.maximum(1, np.minimum(inputs // row, weights // row))
-    wide = np.maximum(1, np.minimum(outputs, weights // (row * deep)))
-    return wide, deep
+    (load, overhead, hidden), _ = fold_costs(spec)
+    if not spec.systolic:
+        return np.zeros(len(layer_steps))
+    fill = spec.rows + spec.columns - 2.0 if hidden else 0.0
+    found = fill + np.minimum(load if hidden else 0.0, layer_steps)
+    return np.asarray(found - (1.0 if load + overhead + fill >= 1.0 else 0.0))
+
+
+def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float) -> tuple[Floats, float]:
+    """What accumulators that fill cost: (cycles of each set of weights and least cycles of it, of each unrolling; sets).
+
+    output_bytes: unfinished outputs of the layer. The accumulators have room for a part of them, so at least so many sets
+    come in for each step through the reduction, in cycles of the array without its rate. No sets where that costs nothing.
+    """
+    (_, overhead, hidden), axis = fold_costs(spec)
+    costs = np.zeros((len(loads), 2))
+    if spec.accumulator_bytes > 0.0 and axis == 0:
+        load = np.array(loads)
+        costs[:, 0] = overhead if hidden else load + overhead
+        costs[:, 1] = load if hidden else 0.0
+    sets = math.ceil(output_bytes / spec.accumulator_bytes) / spec.rate if costs.any() else 0.0
+    return costs, sets

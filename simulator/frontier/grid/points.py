@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from simulator.frontier.grid.candidates import TILE_LOOPS, Floats, Ints, Tables, build_tables
+from simulator.frontier.grid.candidates import TILE_LOOPS, Tables, build_tables
 from simulator.frontier.grid.folds import fold_costs, set_loads
-from simulator.frontier.grid.unrolling import LOOPS
+from simulator.frontier.grid.unrolling import LOOPS, Floats, Ints
 from simulator.kernels import grid_tiling as at
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -46,7 +47,7 @@ class OnChip:
 class Stack:
     """Tables of many layers behind each other, flat, so that points of all of them are read at once.
 
-    starts, rows: int64[layers, 5], where each layer's group, pixel, K and C tables and copies begin and how many
+    starts, rows: int64[layers, 5], where each layer's group, pixel, K and C tables and `Tables.own` begin and how many
     rows they have. tiles, first_tile: sizes of all pixel tiles and each layer's first. layer: float64[layers, 7],
     see `stack`. loads, factors: cycles to load a set of weights, and loops, of each unrolling; first_unit: each layer's first.
     """
@@ -69,7 +70,7 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
     if not built:
         none, ints = np.zeros(0), np.zeros((0, 5), dtype=np.int64)
         return Stack((none,) * 5, ints, ints, ints[:, :3], ints[:, 0], none, ints, none, none, ints, ints[:, 0])
-    kinds = [[*t.four, t.units.copies] for t in built]
+    kinds = [[*t.four, t.own] for t in built]
     loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
@@ -122,7 +123,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     loading, and fill and drain, in the proportion in which every fold pays for them.
     """
     (group, pixel, k, c), _, _, u = _unpack(stacked, layers, codes)
-    flat_group, flat_pixel, flat_k, flat_c, copies = stacked.tables
+    flat_group, flat_pixel, flat_k, flat_c, flat_own = stacked.tables
     wide, starts = 2 * stacked.rows[layers, 4] + 2, stacked.starts[layers]
     group, pixel = starts[:, 0] + group * wide, starts[:, 1] + pixel * (wide + 6)
     k, c, own = starts[:, 2] + k * wide, starts[:, 3] + c * wide, 2 + 2 * u
@@ -130,27 +131,56 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     # Folds cost more than steps along the streaming axis alone; along the others the folds are the steps.
     steps = flat_k[k + own + (layer[6] != 1)] * flat_c[c + own + (layer[6] != 2)]
     steps = steps * flat_pixel[pixel + own + 6 + (layer[6] != 0)] * flat_group[group + own]
-    folds = flat_k[k + own + 1] * flat_pixel[pixel + own + 7] * flat_c[c + own + 1] * flat_group[group + own]
-    ideal = layer[0] / layer[1]
-    set_load = np.where(layer[6] == 0, stacked.loads[stacked.first_unit[layers] + u], layer[2])
-    filling, loading = _overheads(np.maximum(folds - steps, 0.0), numbers[at.FILL], layer, set_load)
-    edges = np.maximum(steps - ideal, 0.0)
     trips = flat_pixel[pixel + 2] * flat_pixel[pixel + 3] * flat_pixel[pixel + 4]
-    copies_at = starts[:, 4] + 2 * u
+    owned = flat_own[starts[:, 4] + at.OWN * u + np.arange(at.OWN)[:, None]]
     inputs = np.where(rules[at.FEED_IN_RULE] == 0, flat_k[k + own], flat_k[k + 1])
     weights = np.where(rules[at.FEED_WT_RULE] == 0, flat_pixel[pixel + own + 6], trips)
+    feed = inputs * numbers[at.FEED_IN] * owned[at.COPIES_IN] * rules[at.HOLDS_IN]
+    feed = feed + weights * numbers[at.FEED_WT] * owned[at.COPIES_WT] * rules[at.HOLDS_WT]
+    feed = feed + numbers[at.FEED_OUT] * rules[at.HOLDS_OUT]
     passes = np.where(rules[at.FEED_OUT_RULE] == 1, flat_c[c + own], flat_c[c + 1]) - 1.0
-    outputs = numbers[at.FEED_OUT] + np.where(rules[at.FEED_OUT_RULE] > 0, numbers[at.FEED_PARTIAL] * passes, 0.0)
-    feed = inputs * numbers[at.FEED_IN] * copies[copies_at] * rules[at.HOLDS_IN]
-    feed = feed + weights * numbers[at.FEED_WT] * copies[copies_at + 1] * rules[at.HOLDS_WT]
-    feed = feed + outputs * rules[at.HOLDS_OUT]
+    folds = flat_k[k + own + 1] * flat_group[group + own]
+    fits = flat_group[group] * flat_k[k] * flat_pixel[pixel + 1] * numbers[at.ACC_ROOM] <= numbers[at.ACCUMULATORS]
+    back = numbers[at.FEED_PARTIAL] * rules[at.HOLDS_OUT] * np.stack([passes, np.where(fits, 0.0, flat_c[c + 1] - 1.0)])
+    arrays, feeds = (
+        _ways(folds, flat_pixel[pixel + own + 7], trips, flat_c[c + own + 1], owned, numbers, rules),
+        feed + back,
+    )
+    kept = _keeps(arrays + owned[at.ONCE], feeds, outer_bytes, numbers, rules)
+    array, feed = np.where(kept, arrays[1], arrays[0]), np.where(kept, feeds[1], feeds[0])
+    ideal = layer[0] / layer[1]
+    set_load = np.where(layer[6] == 0, stacked.loads[stacked.first_unit[layers] + u], layer[2])
+    filling, loading = _overheads(np.maximum(array - steps, 0.0), owned[at.ONCE], layer, set_load)
+    edges = np.maximum(steps - ideal, 0.0)
     total = ideal + edges + filling + loading
-    # Sets of weights are counted by tile: that full accumulators ask for one again is left out.
     sets = flat_c[c + own] * flat_group[group + own] * np.where(layer[6] == 1, flat_k[k + 1], flat_k[k + own])
     sets = sets * np.where(layer[6] == 0, trips, flat_pixel[pixel + own + 6])
+    sets = np.maximum(sets, np.where(kept, numbers[at.SETS] * flat_c[c + own], 0.0))
     hidden = np.where(layer[4] > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
     link, port = feed / numbers[at.LINK], (feed + outer_bytes) / numbers[at.PORT]
     return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
+
+
+def _ways(
+    folds: Floats, pixels: Floats, trips: Floats, reduction: Floats, owned: Floats, numbers: Floats, rules: Ints
+) -> Floats:
+    """Array cycles with the accumulators left unused and with sums kept in them, float64[2, points]; see `onetile`."""
+    plain = folds * pixels
+    stream = plain - folds * owned[at.SET_CYCLES] * trips
+    cut = np.maximum(stream, owned[at.SET_LEAST] * numbers[at.SETS])
+    cut = cut + owned[at.SET_CYCLES] * np.maximum(folds * trips, numbers[at.SETS])
+    ways: Floats = np.stack([plain, np.where(rules[at.RESETS] > 0, cut, plain)]) * reduction
+    return ways
+
+
+def _keeps(arrays: Floats, feeds: Floats, outer_bytes: Floats, numbers: Floats, rules: Ints) -> npt.NDArray[np.bool_]:
+    """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing."""
+    cycles = np.maximum(arrays, feeds / numbers[at.LINK])
+    cycles = np.maximum(cycles, (feeds + outer_bytes) / numbers[at.PORT])
+    kept: npt.NDArray[np.bool_] = (rules[at.KEEPS] > 0) & (
+        (cycles[1] < cycles[0]) | ((cycles[1] == cycles[0]) & (arrays[1] <= arrays[0]))
+    )
+    return kept
 
 
 def _overheads(extra: Floats, once: Floats, layer: Floats, load: Floats) -> tuple[Floats, Floats]:

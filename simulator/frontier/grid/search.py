@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError
-from simulator.frontier.grid.candidates import Floats, Ints, Tables, build_tables, one_tile
+from simulator.frontier.grid.candidates import Tables, build_tables, one_tile
 from simulator.frontier.grid.points import (
     breakdowns,
     stack,
 )
+from simulator.frontier.grid.unrolling import Floats, Ints
+from simulator.kernels import grid_best as best
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tiling as onetile
 from simulator.lower.array import ArraySpec
@@ -94,14 +96,14 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     while True:
         known, lists = scratch.own(built)
         kernels.search(
-            built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.units.copies,
+            built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.own,
             built.numbers, built.rules, known, lists, scratch.lengths, scratch.keep,
         )  # fmt: skip
         count = int(scratch.lengths[3])
         if count <= len(scratch.order):
             break
         scratch = _scratch(built, count)
-    kept = kernels.keep_best(
+    kept = best.keep_best(
         *scratch.keep[2:], count, scratch.keep[0], built.numbers[kernels.LEAST], built.rules[kernels.LAST_BIN],
         scratch.order, scratch.ends, scratch.stay, scratch.place, scratch.stair, scratch.out, scratch.out_codes,
     )  # fmt: skip
@@ -118,6 +120,7 @@ def _plan(resident: int, cuts_c: bool, feeds: bool, rules: tuple[int, ...]) -> I
     moves_in, moves_wt, moves_out = (not resident & bit for bit in (INPUTS, WEIGHTS, OUTPUTS))
     merged = bool(rules[kernels.MERGED])
     holds_in, holds_wt, holds_out = (feeds and bool(rules[at]) for at in (3, 4, 5))
+    keeps, by_trips = bool(rules[kernels.KEEPS]), rules[kernels.RESETS] > 1
     first, second, third, passing = kernels.OUTPUT_FIRST, kernels.INPUT_FIRST, kernels.WEIGHT_FIRST, kernels.PASSING
     whole = {
         first: False, second: True, third: moves_wt or merged, passing: moves_in and not merged,
@@ -136,10 +139,12 @@ def _plan(resident: int, cuts_c: bool, feeds: bool, rules: tuple[int, ...]) -> I
         plan.append(
             [
                 form, whole[form], cut[form] and cuts_c,
-                moves_in and form != passing, moves_out or form == first, moves_wt and form in (first, second),
+                moves_in and form != passing, moves_out or form == first,
+                by_trips or (moves_wt and form in (first, second)),
                 shared if moves_in else 0, holds_wt,
                 moves_wt or moves_out or form == first, moves_in and form != second, holds_in,
-                moves_in or moves_wt, moves_out and form != first, holds_out and rules[2] > 0,
+                moves_in or moves_wt, (moves_out and form != first) or (holds_out and keeps),
+                holds_out and (not keeps or bool(rules[kernels.RESETS])),
             ]
         )  # fmt: skip
     return np.array(plan, dtype=np.int64)
@@ -217,5 +222,5 @@ def tile_cost(
     built = one_tile(shape, spec, tile)
     where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
     footprint, total = onetile.tiling_cost(*where, positions(order), stream, resident, built.numbers)
-    cycles, _ = onetile.on_chip_cycles(*where, built.units.copies, built.numbers, built.rules, total)
+    cycles, _ = onetile.on_chip_cycles(*where, built.own, built.numbers, built.rules, total)
     return float(footprint), float(total), float(cycles)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.kernels import grid_tables as tables
 from simulator.kernels import grid_unroll as kernels
 from simulator.lower.array import ArraySpec
 from simulator.store.memory import remembered
@@ -23,7 +24,12 @@ LOOPS = (
 )
 """Words of `array.unroll`, in the order of the kernels."""
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 MOST_TUPLES = 4096
+MOST_UNROLLINGS = 64
+"""Beyond these, unrollings that lose on the layer as a whole are not tried on its tiles."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +46,28 @@ class Unrollings:
     flat_pixels: bool
 
 
-def _axis(extents: list[int], words: tuple[str, ...], length: int) -> npt.NDArray[np.int64]:
-    """All useful factor tuples of one axis, int64[rows, 10]."""
+def _axis(extents: list[int], words: tuple[str, ...], length: int, every: bool) -> Ints:
+    """Factor tuples of one axis, int64[rows, 10]: all, or those that no other exceeds."""
     if not words or length == 1:
         return np.ones((1, len(LOOPS)), dtype=np.int64)
     loops = [LOOPS.index(word) for word in words]
     out = np.empty((MOST_TUPLES + 1, len(loops)), dtype=np.int64)
-    rows = kernels.factor_tuples(np.array([extents[at] for at in loops], dtype=np.int64), length, out)
+    rows = kernels.factor_tuples(np.array([extents[at] for at in loops], dtype=np.int64), length, every, out)
     factors = np.ones((rows, len(LOOPS)), dtype=np.int64)
     factors[:, loops] = out[:rows]
     return factors
 
 
-def _kernel_whole(factors: npt.NDArray[np.int64], spec: ArraySpec) -> npt.NDArray[np.int64]:
+def _rows(extents: list[int], spec: ArraySpec, every: bool) -> Ints:
+    """Factor tuples of the rows. On a systolic array groups on the columns need rows of their own, so fewer may be better."""
+    lengths = {spec.rows}
+    if spec.systolic and "groups" in spec.unroll_columns:
+        lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, extents[0]) + 1)}
+    found = [_axis(extents, spec.unroll_rows, length, every) for length in sorted(lengths, reverse=True)]
+    return _kernel_whole(np.unique(np.concatenate(found), axis=0), spec)
+
+
+def _kernel_whole(factors: Ints, spec: ArraySpec) -> Ints:
     """The tuples of an axis that spread as many kernel rows as it can, where rows are stationary; else all of them.
 
     A row-stationary unit slides one row of the kernel along one row of the inputs and passes its sums to the unit of the
@@ -61,44 +76,92 @@ def _kernel_whole(factors: npt.NDArray[np.int64], spec: ArraySpec) -> npt.NDArra
     if spec.stationary != "rows":
         return factors
     most: np.int64 = factors[:, 6].max()
-    whole: npt.NDArray[np.int64] = factors[factors[:, 6] == most]
+    whole: Ints = factors[factors[:, 6] == most]
     return whole
 
 
-def _left(extents: list[int], factors: npt.NDArray[np.int64]) -> list[int]:
+def _left(extents: list[int], factors: Ints) -> list[int]:
     """Extents in blocks of the factors already taken."""
     return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
 
 
+def _spread(whole: list[int], spec: ArraySpec) -> tuple[Ints, Ints]:
+    """(factors over rows, columns and arrays together, those over arrays) worth a look; no factor exceeds its extent.
+
+    Where a larger factor costs something, parts of an axis are among them: more weights a set over a bus, more copies where
+    nothing is multicast, other channels a unit with memory.
+    """
+    by_bus = spec.weight_bus_bytes_per_cycle > 0.0
+    words = (*spec.unroll_rows, *spec.unroll_columns)
+    every = by_bus or (spec.unit_words is not None and "kernel_width" in words)
+    both, arrays = [], []
+    for on_rows in _rows(whole, spec, every):
+        after_rows = _left(whole, on_rows)
+        for_columns = list(after_rows)
+        if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
+            for_columns[0] = min(after_rows[0], max(1, spec.rows // int(on_rows.prod())))
+        for on_columns in _kernel_whole(_axis(for_columns, spec.unroll_columns, spec.columns, every), spec):
+            left = _left(after_rows, on_columns)
+            on_count = _axis(left, spec.unroll_count, spec.count, by_bus or not spec.multicast)
+            both.append(np.minimum(on_rows * on_columns * on_count, whole))
+            arrays.append(on_count)
+    return np.concatenate(both), np.concatenate(arrays)
+
+
+def unit_channels(spec: ArraySpec, factors: Ints, kernel_width: int) -> tuple[Ints, Ints]:
+    """(output channels, input channels) that one unit works through in a pass, for each unrolling; 1 without unit memory.
+
+    A row-stationary unit holds rows of the kernel and of the inputs for q input channels, q S inputs, and for p output
+    channels, p q S weights and p partial sums. q comes first: it saves passes of partial sums, which are wider than
+    inputs and move both ways.
+    """
+    ones = np.ones(len(factors), dtype=np.int64)
+    if spec.unit_words is None:
+        return ones, ones
+    inputs, weights, outputs = spec.unit_words
+    row = -(-kernel_width // factors[:, 7])
+    deep = np.maximum(1, np.minimum(inputs // row, weights // row))
+    wide = np.maximum(1, np.minimum(outputs, weights // (row * deep)))
+    return wide, deep
+
+
+def _costs(extents: tuple[int, ...], spec: ArraySpec, factors: Ints, copies: Floats) -> Floats:
+    """What unrollings differ in, the less the better: with no more of any of these, none is slower in any tile."""
+    wide, deep = unit_channels(spec, factors, extents[7])
+    columns = [-factors, -(wide * factors[:, 2])[:, None], -(deep * factors[:, 3])[:, None], copies]
+    if spec.weight_bus_bytes_per_cycle > 0.0:
+        columns.append(set_size(factors)[:, None])
+    return np.ascontiguousarray(np.concatenate(columns, axis=1), dtype=np.float64)
+
+
+def set_size(factors: Ints) -> Ints:
+    """Weights that the units hold at once, for each unrolling."""
+    size: Ints = factors[:, [0, 2, 3, 6, 7, 8]].prod(axis=1)
+    return size
+
+
 @remembered(16 * 2**20)
 def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
-    """Unrollings of a layer of `extents` (G N K C P Q R S) that no other beats in steps, feed and weight loads together."""
+    """Unrollings of a layer of `extents` (G N K C P Q R S) that no other beats in every tile: see `_costs`."""
     words = (*spec.unroll_rows, *spec.unroll_columns, *spec.unroll_count)
     flat_reduction, flat_pixels = "reduction" in words, "pixels" in words
-    whole = [*extents, extents[3] * extents[6] * extents[7], extents[4] * extents[5]]
-    pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for on_rows in _kernel_whole(_axis(whole, spec.unroll_rows, spec.rows), spec):
-        after_rows = _left(whole, on_rows)
-        if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
-            after_rows[0] = min(after_rows[0], max(1, spec.rows // int(on_rows.prod())))
-        for on_columns in _kernel_whole(_axis(after_rows, spec.unroll_columns, spec.columns), spec):
-            both = on_rows * on_columns
-            on_count = _axis(_left(after_rows, on_columns), spec.unroll_count, spec.count)
-            pairs.append((both * on_count, on_count))
-    factors = np.ascontiguousarray(np.concatenate([pair[0] for pair in pairs]))
-    on_count = np.ascontiguousarray(np.concatenate([pair[1] for pair in pairs]))
-    costs = np.empty((len(factors), 5))
-    kernels.layer_costs(
-        np.array(extents, dtype=np.int64), factors, on_count, flat_reduction, flat_pixels, spec.multicast, costs
-    )
-    if spec.accumulator_bytes > 0:
-        costs[:, 3] = 0.0  # partial outputs stay in the accumulators: their passes cost nothing
-    keep = np.empty(len(factors), dtype=np.bool_)
-    kernels.keep_unrollings(costs, keep)
-    rank = np.argsort(costs[keep, 0], kind="stable")
-    factors, on_count = factors[keep][rank], on_count[keep][rank]
+    factors, on_count = _spread([*extents, extents[3] * extents[6] * extents[7], extents[4] * extents[5]], spec)
     copies = np.ones((len(factors), 2))
     if not spec.multicast:
         copies[:, 0] = on_count[:, 2]
-        copies[:, 1] = on_count[:, 1] * on_count[:, 4] * on_count[:, 5] * on_count[:, 9]
-    return Unrollings(factors, copies, flat_reduction, flat_pixels)
+        copies[:, 1] = on_count[:, [1, 4, 5, 9]].prod(axis=1)
+    # Sorted, so that whatever beats a row comes before it.
+    ordered, place = np.unique(_costs(extents, spec, factors, copies), axis=0, return_index=True)
+    kept = np.empty(len(ordered), dtype=np.int64)
+    count = tables.keep_front(ordered, np.zeros(len(ordered), dtype=np.bool_), kept)
+    chosen = place[kept[:count]]
+    factors, copies = np.ascontiguousarray(factors[chosen]), np.ascontiguousarray(copies[chosen])
+    whole_layer = np.empty((len(factors), 5))
+    kernels.layer_costs(np.array(extents, dtype=np.int64), factors, copies, flat_reduction, flat_pixels, whole_layer)
+    # Of unrollings that cost a layer the same the one with the smaller sets of weights comes first.
+    rank = np.lexsort((set_size(factors), whole_layer[:, 0]))
+    if len(rank) > MOST_UNROLLINGS:
+        keep = np.empty(len(rank), dtype=np.bool_)
+        kernels.keep_unrollings(whole_layer[rank], keep)
+        rank = rank[keep]
+    return Unrollings(factors[rank], copies[rank], flat_reduction, flat_pixels)

@@ -25,7 +25,7 @@ from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
 from simulator.schedule.solve import solve
 from simulator.schedule.space.solve import SpaceProgram, solve_space
-from simulator.sweep.groups import Columns, Variant
+from simulator.sweeps.groups import Columns, Variant
 from simulator.vocabulary import ROOFS
 
 Floats = npt.NDArray[np.float64]

@@ -24,9 +24,9 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.pools import Pools, pool_source
 from simulator.schedule.program import Program, program_of, splits
 from simulator.store.memory import Memory, one_each
-from simulator.sweep.design import places
-from simulator.sweep.plan import Plan
-from simulator.sweep.ranges import PARAMETER, Axis, Value
+from simulator.sweeps.design import places
+from simulator.sweeps.plan import Plan
+from simulator.sweeps.ranges import PARAMETER, Axis, Value
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from simulator.errors import OptionError
 from simulator.store import whole
-from simulator.sweep.plan import differences
+from simulator.sweeps.plan import differences
 
 PLAN = "plan.json"
 LOCK = ".lock"

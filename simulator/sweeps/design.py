@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError, nearest
-from simulator.sweep.ranges import Axis
+from simulator.sweeps.ranges import Axis
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]

@@ -27,10 +27,10 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.store.digest import model_digest
 from simulator.store.memory import Memory, one_each
-from simulator.sweep.groups import Space
-from simulator.sweep.plan import Plan
-from simulator.sweep.ranges import PARAMETER
-from simulator.sweep.run import part_bytes, slice_table
+from simulator.sweeps.groups import Space
+from simulator.sweeps.plan import Plan
+from simulator.sweeps.ranges import PARAMETER
+from simulator.sweeps.run import part_bytes, slice_table
 
 EXTRA = "--scheduler: needs distributed; install it with: pip install 'rooftile[cluster]'"
 LIBRARIES = ("numpy", "numba", "polars")

@@ -8,8 +8,8 @@ from typing import Any
 
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError, OptionError, nearest
-from simulator.sweep.design import Design, design_of, size
-from simulator.sweep.ranges import Axis, axis_of
+from simulator.sweeps.design import Design, design_of, size
+from simulator.sweeps.ranges import Axis, axis_of
 
 CHUNK = 65_536
 """Points of one part of a folder."""

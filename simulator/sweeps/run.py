@@ -26,11 +26,11 @@ from simulator.graph.load import load_network, network_digest
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
 from simulator.store.digest import model_digest
-from simulator.sweep import folder as store
-from simulator.sweep.groups import Columns, Group, Space
-from simulator.sweep.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
-from simulator.sweep.ranges import PARAMETER
-from simulator.sweep.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
+from simulator.sweeps import folder as store
+from simulator.sweeps.groups import Columns, Group, Space
+from simulator.sweeps.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
+from simulator.sweeps.ranges import PARAMETER
+from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,7 +104,7 @@ def sweep(
     if out is not None:
         if scheduler is None:
             return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space))
-        from simulator.sweep import cluster  # noqa: PLC0415
+        from simulator.sweeps import cluster  # noqa: PLC0415
 
         with cluster.connected(scheduler) as client:
             source = partial(cluster.parts, client, cluster.recipe_of(space, network, params or {}), tell)
@@ -226,7 +226,7 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
                 done += high - low
                 if progress:
                     progress(done, plan.points)
-    from simulator.sweep.read import scan  # noqa: PLC0415
+    from simulator.sweeps.read import scan  # noqa: PLC0415
 
     return scan(folder)
 

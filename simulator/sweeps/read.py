@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError, nearest
-from simulator.sweep import folder as store
+from simulator.sweeps import folder as store
 
 if TYPE_CHECKING:
     import polars as pl

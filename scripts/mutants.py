@@ -1,0 +1,191 @@
+"""Would the tests notice a small wrong change? Mutants of the rooms of the model, drawn by a seed, and who survives.
+
+    python scripts/mutants.py --seed 1 --count 60             of all rooms, with the tests of each
+    python scripts/mutants.py --rooms schedule,kernels        of some
+    python scripts/mutants.py --seed 1 --list                 what would be tried
+
+Each mutant is one change in a copy of the tree: another comparison, operator, column or number, a term left out, a `min` for a
+`max`. It is killed by a test that fails, by the limit of time, or by a crash. A survivor is a hole in the tests, or equivalent:
+then scripts/data/equivalent_mutants.yaml says why. Exit code 0: at most 5 % survive that are not listed; 1: more; 2: cannot run;
+130: interrupted. Which tests are run for which file stands in scripts/mutation/rooms.py.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mutation import draw, judge
+from mutation.draw import Mutant
+from mutation.judge import Verdict
+from mutation.rooms import ROOMS, Room, room_of
+
+ROOT = Path(__file__).resolve().parent.parent
+EQUIVALENT = ROOT / "scripts" / "data" / "equivalent_mutants.yaml"
+MOST_SURVIVORS = 0.05
+"""Share of the mutants judged that may survive without being listed."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = arguments(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timeout` too gets a summary
+    mutants = drawn(options)
+    if options.list:
+        for mutant in mutants:
+            print(in_words(mutant))
+        return 0
+    verdicts: list[Verdict] = []
+    code = 0
+    try:
+        with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
+            run(mutants, options, Path(folder), verdicts)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
+    except RuntimeError as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+    return report(verdicts, options) or code
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n", 1)[0],
+        epilog=__doc__.split("\n", 1)[1],
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    names = list(dict.fromkeys(room.name for room in ROOMS))
+    parser.add_argument("--seed", metavar="N", type=int, default=1, help="which mutants; default 1")
+    parser.add_argument("--count", metavar="N", type=int, default=60, help="how many; default 60")
+    parser.add_argument("--rooms", metavar="NAMES", default=",".join(names), help=f"default: {','.join(names)}")
+    parser.add_argument("--files", metavar="GLOB", default="*", help="only files whose path matches")
+    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="processes; default 2")
+    parser.add_argument(
+        "--seconds", metavar="S", type=float, default=120.0, help="limit of a mutant, processor time; default 120"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write all verdicts there")
+    parser.add_argument("--list", action="store_true", help="list the mutants and try none")
+    options = parser.parse_args(words)
+    options.rooms = options.rooms.split(",")
+    if unknown := set(options.rooms) - set(names):
+        parser.error(f"--rooms: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
+    if options.jobs < 1 or options.count < 1 or not options.seconds > 0:
+        parser.error("--jobs, --count and --seconds: must be positive")
+    return options
+
+
+def drawn(options: argparse.Namespace) -> list[Mutant]:
+    """Draw of the rooms asked for. Columns are looked for in all rooms: a name is often used elsewhere."""
+    sources = draw.read(ROOT, [pattern for room in ROOMS for pattern in room.files])
+    wanted = {
+        file: source
+        for file, source in sources.items()
+        if (room := room_of(file)) and room.name in options.rooms and Path(file).match(options.files)
+    }
+    return draw.draw(wanted, draw.groups_of(sources.values()), options.seed, options.count)
+
+
+def run(mutants: Sequence[Mutant], options: argparse.Namespace, folder: Path, verdicts: list[Verdict]) -> None:
+    """Check that the tests pass as they are, then judge all mutants."""
+    tasks = [(mutant, room) for mutant in mutants if (room := room_of(mutant.file))]
+    first = judge.copied(ROOT, folder)
+    for room in dict.fromkeys(room for _, room in tasks):
+        check_clean(first, room, options.seconds)
+    trees = [first] + [first.twin(folder / f"tree{at}") for at in range(1, min(options.jobs, len(tasks)))]
+    begin = time.monotonic()
+
+    def told(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        done, spent = len(verdicts), time.monotonic() - begin
+        left = spent / done * (len(tasks) - done)
+        fate = verdict.fate if verdict.fate == judge.SURVIVED else f"killed by {verdict.fate}"
+        at = f"{verdict.mutant.file}:{verdict.mutant.line}"
+        print(
+            f"{done}/{len(tasks)}  {at}  {fate} ({verdict.seconds:.0f} s)  about {left / 60:.0f} min left",
+            file=sys.stderr,
+        )
+
+    judge.judge_all(trees, tasks, options.seconds, told)
+
+
+def check_clean(tree: judge.Tree, room: Room, limit_s: float) -> None:
+    """The tests of a room must pass without any change, well within the limit; kernels are compiled meanwhile."""
+    begin = time.monotonic()
+    fate, last = tree.run(room, None)
+    spent = time.monotonic() - begin
+    print(f"{room.files[0]}: unchanged {spent:.0f} s, {last}", file=sys.stderr)
+    if fate != judge.SURVIVED:
+        raise RuntimeError(f"{', '.join(room.files)}: the tests must pass without a change, got {last}")
+    if spent > limit_s:
+        print(
+            f"{room.files[0]}: that is longer than --seconds {limit_s:.0f}: all would count as killed", file=sys.stderr
+        )
+
+
+def report(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
+    """Print survivors and a summary; return the exit code."""
+    reasons = equivalents()
+    survivors = [verdict.mutant for verdict in verdicts if verdict.fate == judge.SURVIVED]
+    holes = [mutant for mutant in survivors if key_of(mutant) not in reasons]
+    for mutant in survivors:
+        why = reasons.get(key_of(mutant))
+        print(in_words(mutant) + (f"\n    equivalent: {why}" if why else ""))
+    names = sorted({room_name(verdict) for verdict in verdicts})
+    for name in names:
+        print(counted(name, [verdict for verdict in verdicts if room_name(verdict) == name], reasons))
+    if len(names) != 1:
+        print(counted("all", verdicts, reasons))
+    if options.json:
+        options.json.write_text(json.dumps([as_dict(verdict, reasons) for verdict in verdicts], indent=1) + "\n")
+    return int(len(holes) > MOST_SURVIVORS * len(verdicts))
+
+
+def counted(name: str, verdicts: Sequence[Verdict], reasons: dict[tuple[str, str, str], str]) -> str:
+    """One line of the summary."""
+    count = Counter(verdict.fate for verdict in verdicts)
+    drawn_, lived = len(verdicts), count[judge.SURVIVED]
+    listed = sum(verdict.fate == judge.SURVIVED and key_of(verdict.mutant) in reasons for verdict in verdicts)
+    share = f"{(lived - listed) / drawn_:.0%}" if drawn_ else "-"
+    return (
+        f"{name}: {drawn_} drawn, {drawn_ - lived} killed ({count[judge.BY_TEST]} by a test, {count[judge.BY_TIME]} by time, "
+        f"{count[judge.BY_CRASH]} by a crash), {lived} survived, of these {listed} equivalent: {share} not noticed"
+    )
+
+
+def room_name(verdict: Verdict) -> str:
+    room = room_of(verdict.mutant.file)
+    return room.name if room else ""
+
+
+def as_dict(verdict: Verdict, reasons: dict[tuple[str, str, str], str]) -> dict[str, Any]:
+    mutant = verdict.mutant
+    return {
+        "file": mutant.file, "line": mutant.line, "kind": mutant.edit.kind, "old": mutant.before, "new": mutant.after,
+        "fate": verdict.fate, "by": verdict.by, "seconds": round(verdict.seconds, 1), "equivalent": reasons.get(key_of(mutant)),
+    }  # fmt: skip
+
+
+def key_of(mutant: Mutant) -> tuple[str, str, str]:
+    """What a list of equivalents knows a mutant by: line numbers move."""
+    return mutant.file, mutant.before, mutant.after
+
+
+def equivalents() -> dict[tuple[str, str, str], str]:
+    """Reasons by file and lines before and after."""
+    rows = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
+    return {(row["file"], row["old"], row["new"]): row["why"] for row in rows}
+
+
+def in_words(mutant: Mutant) -> str:
+    return f"{mutant.file}:{mutant.line}: {mutant.old} -> {mutant.edit.new}\n    {mutant.before}\n    {mutant.after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Which tests judge which files: the most telling first, since a run ends at the first test that fails.
+
+Kernels are judged without the compiler, which would take longer than the tests: theirs are small cases. All others run with
+kernels as compiled before. Tests are found by name, wherever in tests/ they stand.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """A part of the model: its files, the files of tests that judge it, tests of these that take too long, and how they run."""
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    slow: tuple[str, ...] = ()
+    compiled: bool = True
+
+    def words(self, root: Path) -> list[str]:
+        """The arguments of pytest."""
+        slow = [word for name in self.slow for word in ("--deselect", placed(root, name))]
+        return [placed(root, name) for name in self.tests] + slow
+
+
+def placed(root: Path, name: str) -> str:
+    """The path of a file of tests, or of a test in it. name: test_file.py or test_file.py::test."""
+    file, *test = name.split("::")
+    found = sorted((root / "tests").rglob(file))
+    if len(found) != 1:
+        raise RuntimeError(f"{file}: must be one file in tests, got {len(found)}")
+    return "::".join([found[0].relative_to(root).as_posix(), *test])
+
+
+PLANS = (
+    "test_residency_brute.py",
+    "test_schedule.py",
+    "test_sweep_kernel.py",
+    "test_sweep_ahead.py",
+    "test_sweep_narrow.py",
+    "test_sweep_split.py",
+)
+"""Schedules, of one chip and of many, against slow twins."""
+GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py")
+"""Frontiers against every tiling."""
+WHOLE = ("test_without_jit.py", "test_runs.py", "test_power_limit.py", "test_simulate.py")
+"""Whole runs of small networks."""
+
+
+def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tests, one of them before all others."""
+    return (first, *(name for name in tests if name != first))
+
+
+ROOMS = (
+    Room(
+        "kernels",
+        (
+            "simulator/kernels/schedule_segments.py",
+            "simulator/kernels/schedule_stretches.py",
+            "simulator/kernels/schedule_cuts.py",
+        ),
+        led("test_schedule.py", PLANS),
+        compiled=False,
+    ),
+    Room(
+        "kernels",
+        ("simulator/kernels/schedule_labels.py", "simulator/kernels/schedule_prefetch.py"),
+        led("test_sweep_ahead.py", PLANS),
+        compiled=False,
+    ),
+    Room("kernels", ("simulator/kernels/schedule_narrow.py",), led("test_sweep_narrow.py", PLANS), compiled=False),
+    Room(
+        "kernels",
+        (
+            "simulator/kernels/schedule_whole.py",
+            "simulator/kernels/schedule_lists.py",
+            "simulator/kernels/schedule_sums.py",
+        ),
+        led("test_sweep_kernel.py", PLANS),
+        compiled=False,
+    ),
+    Room(
+        "kernels",
+        (
+            "simulator/kernels/schedule_few.py",
+            "simulator/kernels/schedule_keep.py",
+            "simulator/kernels/layout.py",
+            "simulator/kernels/stairs.py",
+        ),
+        PLANS,
+        compiled=False,
+    ),
+    Room("kernels", ("simulator/kernels/space_*.py",), ("test_space.py",), compiled=False),
+    Room("kernels", ("simulator/kernels/grid_*.py",), GRIDS, compiled=False),
+    Room("frontier", ("simulator/frontier/grid/*.py",), (*GRIDS, "test_row_stationary.py")),
+    Room(
+        "frontier",
+        ("simulator/frontier/*.py",),
+        ("test_gpu.py", "test_gpu_kernels.py", "test_row_stationary.py", "test_packs.py"),
+    ),
+    Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE)),
+    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_pools.py", "test_recurrent.py", *WHOLE)),
+    Room("result", ("simulator/result/*.py",), ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py")),
+    Room(
+        "cost",
+        ("simulator/cost/*.py",),
+        (
+            "test_cost_formulas.py",
+            "test_cost_price.py",
+            "test_cost_calibration.py",
+            "test_power_limit.py",
+            "test_cost_cli.py",
+        ),
+    ),
+    Room(
+        "lower",
+        ("simulator/lower/*.py",),
+        ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", "test_pools.py", *WHOLE),
+    ),
+)
+"""The first room of those whose patterns match a file is the file's; jit.py and warm.py of the kernels are none's."""
+
+
+def room_of(file: str) -> Room | None:
+    """The room that a file belongs to."""
+    return next((room for room in ROOMS if any(Path(file).match(pattern) for pattern in room.files)), None)
