@@ -1,6 +1,8 @@
 """Names of the package: functions, modules, and the model's words, each once."""
 
 import ast
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,12 @@ import pytest
 import simulator
 from simulator import vocabulary
 from simulator.chip import array, schema
+from simulator.cli.faults import explain, option
+from simulator.errors import ChipError, OptionError, argument
 
 PACKAGE = Path(simulator.__file__).parent
 TALK = ("cli", "web")  # files of commands are called as the commands
+FACES = (*TALK, "report")
 
 ORDERS = """
 import importlib, sys, types
@@ -93,3 +98,36 @@ def test_tables_of_the_vocabulary_agree():
 ])  # fmt: skip
 def test_types_of_a_chip_file_are_the_tables(kind, table):
     assert get_args(kind) == table
+
+
+def fault(**parts):
+    return OptionError(**parts)
+
+
+@pytest.mark.parametrize(("error", "plain", "typed"), [
+    (fault(key="draws", must="be 100", got=5), "draws: must be 100, got 5", "--draws: must be 100, got 5"),
+    (fault(key="max_power", must="be 1", got="x"), "max_power: must be 1, got 'x'", "--max-power: must be 1, got 'x'"),
+    (fault(key="most", given="cost=2", text="unknown"), "most cost=2: unknown", "--max cost=2: unknown"),
+    (fault(key="out", text="a\nb", place="plan:3"), "plan:3: out: a\nplan:3: out: b", "plan:3: --out: a\nplan:3: --out: b"),
+    (fault(text=f"damaged; {argument('repair')} helps"), "damaged; repair helps", "damaged; --repair helps"),
+    (ChipError(f"{argument('set', 'a=1')}: a: unknown key"), "set a=1: a: unknown key", "--set a=1: a: unknown key"),
+    (OptionError("batch: must be 1"), "batch: must be 1", "batch: must be 1"),
+])  # fmt: skip
+def test_each_face_names_an_argument_in_its_own_way(error, plain, typed):
+    assert str(error) == plain
+    assert error.told(option) == typed
+    assert explain(error) == (typed.splitlines(), 2)
+    again = pickle.loads(pickle.dumps(error))  # as it comes back from a worker
+    assert (str(again), again.told(option), type(again)) == (plain, typed, type(error))
+    assert (again.key, again.must, again.got, again.place) == (error.key, error.must, error.got, error.place)
+
+
+def test_only_the_faces_speak_of_options():
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told]
+        if path.relative_to(PACKAGE).parts[0] not in FACES:
+            found += [f"{path.name}:{one.lineno}" for one in texts if re.search(r"(?<![\w-])--[a-z]", str(one.value))]
+    assert not found
