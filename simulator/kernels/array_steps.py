@@ -29,3 +29,19 @@ def loop_steps(extents, factors, flat_reduction, flat_pixels):
         pixels = trips(extents, factors, OUT_HEIGHT) * trips(extents, factors, OUT_WIDTH)
     groups, batch = trips(extents, factors, GROUPS), trips(extents, factors, BATCH)
     return groups, batch, trips(extents, factors, OUT_CHANNELS), reduction, pixels
+
+
+@kernel
+def useful(extent, factor):
+    """Smallest factor that needs as few steps as `factor`."""
+    steps = (extent + factor - 1) // factor
+    return (extent + steps - 1) // steps
+
+
+@kernel
+def next_useful(extent, factor):
+    """Smallest factor that needs fewer steps than `factor`; extent + 1 when there is none."""
+    steps = (extent + factor - 1) // factor
+    if steps == 1:
+        return extent + 1
+    return (extent + steps - 2) // (steps - 1)

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .array_steps import loop_steps
+from .array_steps import loop_steps, next_useful, useful
 from .grid_tables import fold_cost
-from .grid_unroll import next_factor, useful
 from .jit import kernel
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +76,7 @@ def curve(nest, slots, folds, scratch, out):
         if fresh:
             factor[at] = useful(left, most) if last else 1
         else:
-            factor[at] = most + 1 if last else next_factor(left, factor[at])
+            factor[at] = most + 1 if last else next_useful(left, factor[at])
         fresh = factor[at] <= most
         at += 1 if fresh else -1
     for arrays in range(1, out.cycles.shape[0]):
@@ -112,7 +111,7 @@ def note(nest, slots, folds, factor, total, out):
     steps = groups * channels * reduction * pixels
     stream = pixels if folds.streams == OVER_PIXELS else (channels if folds.streams == OVER_CHANNELS else reduction)
     many = steps / stream
-    whole, filling = many * fold_cost(stream, folds.load, 0, folds), many * folds.overhead
+    whole, filling = many * fold_cost(stream, folds.load, folds), many * folds.overhead
     if whole / folds.rate < out.cycles[used]:
         out.cycles[used] = whole / folds.rate
         out.loading[used], out.filling[used] = (whole - steps - filling) / folds.rate, filling / folds.rate
