@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from simulator.study.uncertainties import uncertainty
     from simulator.sweeps.run import sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "LayerResult",

@@ -9,11 +9,17 @@ RooftileError
 ├── StoppedError          interrupted by the user: exit code 130, and what is kept
 └── ModelError            a law of the model is broken: our fault, exit code 1
 
-The message of an InputError is one line a fault: where, what, must be, got, nearest right name.
+The message of an InputError is one line a fault: where, what, must be, got, nearest right name. Arguments of a Python call
+stand in it by their own names (`draws: must be ...`); a face that calls them otherwise puts its names there (`--draws: ...`).
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+
+_MARK = "\x1f"  # before the name of an argument, until the message is told
+_ARGUMENT = re.compile(_MARK + r"(\w+)")
+_NOTHING = object()
 
 
 class RooftileError(Exception):
@@ -22,10 +28,40 @@ class RooftileError(Exception):
     exit_code = 1
 
 
+def argument(name: str, given: str = "") -> str:
+    """An argument of a Python call, and what was given for it, as messages of an InputError name it."""
+    return f"{_MARK}{name} {given}" if given else _MARK + name
+
+
+def named(text: str, name: Callable[[str], str]) -> str:
+    """A text with every `argument` in it by the name that `name` gives it."""
+    return _ARGUMENT.sub(lambda found: name(found[1]), text)
+
+
 class InputError(RooftileError):
-    """Input that the user can mend."""
+    """Input that the user can mend.
+
+    text: the whole message; or with `key`, what is wrong with it, where `must` does not say it.
+    key: the argument at fault. given: what of it, where it takes several. place: file or line where the key stands.
+    must, got: what it has to be, beginning with that verb, and what it is.
+    """
 
     exit_code = 2
+
+    def __init__(
+        self, text: str = "", *, key: str = "", given: str = "", must: str = "", got: object = _NOTHING, place: str = ""
+    ) -> None:
+        self.key, self.must, self.got, self.place = key, must, None if got is _NOTHING else got, place
+        what = f"must {must}" if must else text
+        if got is not _NOTHING:
+            what += f", got {got!r}"
+        head = [part for part in (place, argument(key, given) if key else "") if part]
+        self._said = "\n".join(": ".join([*head, line]) for line in what.split("\n"))
+        super().__init__(named(self._said, str))
+
+    def told(self, name: Callable[[str], str]) -> str:
+        """The message with the arguments by the names that `name` gives them: one line a fault."""
+        return named(self._said, name)
 
 
 class ChipError(InputError):

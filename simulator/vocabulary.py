@@ -1,4 +1,81 @@
-"""The model's words, one table a word: what time is lost to, and the roof that each loss belongs to."""
+"""The model's words, one table a word: number formats, operands, kinds of layers, what time is lost to, and what binds.
+
+Every other file takes its lists of these words from here; the types of a chip file are made of them too.
+"""
+
+# ---- number formats ------------------------------------------------------------------------------------------------
+
+BITS = {"int4": 4, "int8": 8, "int16": 16, "fp8": 8, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
+"""Number format -> storage of one element of inputs, weights and finished outputs. [bit]"""
+
+PRECISIONS = tuple(BITS)
+"""Number formats in the order in which they are listed."""
+
+FLOATS = tuple(word for word in PRECISIONS if not word.startswith("int"))
+"""Those with an exponent."""
+
+# ---- operands ------------------------------------------------------------------------------------------------------
+
+OPERANDS = ("inputs", "weights", "outputs")
+"""What a layer reads and writes, in the order of every table."""
+
+STATIONARY = ("weights", "outputs", "inputs", "rows")
+"""What may stay in the units of an array: an operand, or rows of the kernel (row stationary)."""
+
+# ---- kinds of layers -----------------------------------------------------------------------------------------------
+
+COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})
+"""Kinds that run on the MAC array. Every other kind is vector work (or `input`)."""
+
+WEIGHTED = COMPUTE - {"matmul"}
+"""Kinds with weights of their own, the same for every item."""
+
+VECTOR_OPERATIONS: dict[str, float] = {
+    "input": 0.0,
+    "concat": 1.0,
+    "copy": 1.0,
+    "relu": 1.0,
+    "add": 1.0,
+    "mul": 1.0,
+    "pool": 1.0,  # per kernel element, see `Layer.vector_operations`
+    "resize": 1.0,
+    "embedding": 1.0,
+    "gelu": 4.0,
+    "silu": 4.0,
+    "sigmoid": 4.0,
+    "tanh": 4.0,
+    "softmax": 5.0,  # maximum, subtract, exponential, sum, divide
+    "layer_norm": 5.0,  # mean, variance (two passes), normalise, scale and shift
+    "local_norm": 5.0,
+    "additive_score": 7.0,  # per kernel element: add, hyperbolic tangent, multiply and add
+}
+"""Operations per output element of each vector kind, counted from its definition (max, exp, sum, ... one each)."""
+
+VECTOR_KINDS = tuple(word for word in VECTOR_OPERATIONS if word != "input")
+"""Kinds that a vector unit works on: an input is there already."""
+
+ELEMENTWISE = frozenset(VECTOR_KINDS) - {"concat", "pool", "resize", "embedding", "additive_score"}
+"""Vector kinds whose output has the shape of each input."""
+
+FUSED = (
+    "relu",
+    "add",
+    "pool",
+    "mul",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "layer_norm",
+    "local_norm",
+    "concat",
+    "resize",
+    "attention",
+)
+"""What a chip may do on the way out of its array: vector kinds, and the whole of an attention at once."""
+
+# ---- where time goes -----------------------------------------------------------------------------------------------
 
 ROOF_OF = {
     "ideal_s": "array",
@@ -21,5 +98,39 @@ WATERFALL = tuple(ROOF_OF)
 PIPELINE = "pipeline_s"
 """What a stage waits for the slowest one of its pipeline; it counts as the array."""
 
+CAUSES = {
+    "ideal_s": "multiplying, every unit busy",
+    "edges_s": "idle units at tile edges",
+    "fill_drain_s": "array fill and drain",
+    "weight_loading_s": "loading weights into the array",
+    "interconnect_s": "interconnect",
+    "sram_s": "SRAM ports",
+    "vector_s": "vector unit",
+    "overhead_s": "command overhead",
+    "dram_s": "waiting for DRAM",
+    "host_s": "waiting for the host",
+    "power_s": "held back by the power limit",
+    PIPELINE: "waiting for the slowest stage",
+}
+"""What each part of a waterfall means, for people, in the order shown."""
+
+ROOF_NAMES = {
+    "array": "MAC array",
+    "interconnect": "interconnect",
+    "sram": "SRAM ports",
+    "vector": "vector unit",
+    "overhead": "command overhead",
+    "dram": "DRAM",
+    "host": "host link",
+    "power": "power limit",
+}
+"""Names of the roofs as a person reads them."""
+
 ROOFS = tuple(dict.fromkeys(ROOF_OF.values()))
 """What a network can be bound by, in the order in which the first of equals counts."""
+
+ON_CHIP = ROOFS[:3]
+"""Roofs inside the frontier of a layer: the array and its feed."""
+
+ARRAY_PARTS = tuple(part for part, roof in ROOF_OF.items() if roof == "array")
+"""Parts of a waterfall in which the array is at work."""

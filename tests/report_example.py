@@ -1,7 +1,8 @@
 """A small result made by hand, for the tests of reports and of the command."""
 
 from simulator.report.tables import ChipFacts
-from simulator.result.form import WATERFALL, LayerResult, Result
+from simulator.result.form import LayerResult, Result
+from simulator.vocabulary import WATERFALL
 
 CHIP = ChipFacts(
     name="Hand-made [chip]",

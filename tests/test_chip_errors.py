@@ -153,20 +153,20 @@ def test_a_bad_edit_is_one_line(old, new, message):
 
 
 SETTINGS = [
-    ("sram.capasity=1", "--set sram.capasity=1: sram.capasity: unknown key; did you mean 'capacity_mib'?"),
-    ("rows=3", "--set rows=3: rows: unknown key; did you mean 'array.rows'?"),
-    ("sram.capacity_mib=.nan", "--set sram.capacity_mib=.nan: sram.capacity_mib: must be a finite number, got nan"),
-    ("sram=8", "--set sram=8: sram: must be a mapping, got 8"),
-    ("array.rate.int8=0", "--set array.rate.int8=0: array.rate.int8: must be at least 0.001, got 0"),
-    ("name.x=3", "--set name.x=3: name: is not a mapping, so nothing below it can be set"),
-    ("a.b=[", "--set a.b=[: '[' is not a value"),
-    ("clock_mhz", "--set clock_mhz: must be KEY=VALUE, such as sram.capacity_mib=16"),
-    ("=3", "--set =3: must be KEY=VALUE, such as sram.capacity_mib=16"),
-    ("array..rows=3", "--set array..rows=3: must be KEY=VALUE, such as sram.capacity_mib=16"),
-    ("clock_mhz=", "--set clock_mhz=: clock_mhz: must be a number, got null"),
-    ("overhead_us=.inf", "--set overhead_us=.inf: overhead_us: must be a finite number, got inf"),
-    ("clock_mhz=&x 3", "--set clock_mhz=&x 3: '&x 3' is not a value"),
-    ("clock_mhz=1\nname: x", "--set clock_mhz=1 name: x: '1\\nname: x' is not a value"),
+    ("sram.capasity=1", "set sram.capasity=1: sram.capasity: unknown key; did you mean 'capacity_mib'?"),
+    ("rows=3", "set rows=3: rows: unknown key; did you mean 'array.rows'?"),
+    ("sram.capacity_mib=.nan", "set sram.capacity_mib=.nan: sram.capacity_mib: must be a finite number, got nan"),
+    ("sram=8", "set sram=8: sram: must be a mapping, got 8"),
+    ("array.rate.int8=0", "set array.rate.int8=0: array.rate.int8: must be at least 0.001, got 0"),
+    ("name.x=3", "set name.x=3: name: is not a mapping, so nothing below it can be set"),
+    ("a.b=[", "set a.b=[: '[' is not a value"),
+    ("clock_mhz", "set clock_mhz: must be KEY=VALUE, such as sram.capacity_mib=16"),
+    ("=3", "set =3: must be KEY=VALUE, such as sram.capacity_mib=16"),
+    ("array..rows=3", "set array..rows=3: must be KEY=VALUE, such as sram.capacity_mib=16"),
+    ("clock_mhz=", "set clock_mhz=: clock_mhz: must be a number, got null"),
+    ("overhead_us=.inf", "set overhead_us=.inf: overhead_us: must be a finite number, got inf"),
+    ("clock_mhz=&x 3", "set clock_mhz=&x 3: '&x 3' is not a value"),
+    ("clock_mhz=1\nname: x", "set clock_mhz=1 name: x: '1\\nname: x' is not a value"),
 ]
 
 
@@ -205,7 +205,7 @@ def test_a_mapping_of_settings_takes_plain_values():
 def test_a_dram_may_be_set_on_a_chip_without_one():
     chip = load_chip("groq_tsp", ["dram.part=hbm2-2.4", "dram.devices=2"])
     assert chip.dram_devices == 2
-    with pytest.raises(ChipError, match=r"^--set dram\.devices=2: dram\.part: missing$"):
+    with pytest.raises(ChipError, match=r"^set dram\.devices=2: dram\.part: missing$"):
         load_chip("groq_tsp", ["dram.devices=2"])
 
 
@@ -252,7 +252,7 @@ def test_without_dram_and_without_link_nothing_could_run():
     with pytest.raises(ChipError) as caught:
         load_chip("example_edge", ["dram=null", "host=null"])
     assert (
-        str(caught.value) == "--set dram=null: dram: missing; a chip without DRAM must have a host link to run anything"
+        str(caught.value) == "set dram=null: dram: missing; a chip without DRAM must have a host link to run anything"
     )
 
 

@@ -8,12 +8,11 @@ from simulator.frontier.grid.candidates import MOST_BATCH, MOST_TILES
 from simulator.frontier.grid.points import ORDERS
 from simulator.frontier.grid.unrolling import MOST_TUPLES
 from simulator.graph.build import NetworkBuilder
-from simulator.graph.layer import VECTOR_OPERATIONS
-from simulator.lower.rows import BITS, MOST_MACS, lower
+from simulator.lower.rows import MOST_MACS, lower
 from simulator.schedule import best, few, keep, scratch, segments, states
 from simulator.schedule.machines import PHI, machines_of
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
-from simulator.vocabulary import ROOF_OF, WATERFALL
+from simulator.vocabulary import BITS, ROOF_OF, VECTOR_OPERATIONS, WATERFALL
 
 CLONE = Path(__file__).parents[1]
 MODEL, LAYER, SCHEDULE = (

@@ -130,7 +130,7 @@ def test_a_file_of_a_user(tmp_path):
         ("build = 3\n", "{path}: build: must be a function that returns the graph, got none"),
         ("def build():\n    return 1 / 0\n", "{path}:2: build raised ZeroDivisionError: division by zero"),
         ("def build():\n    pass\n", "{path}: must be a networkx.DiGraph, got NoneType"),
-        ("def build(size: int):\n    pass\n", "{path}: size: must be given, as in --param size=VALUE"),
+        ("def build(size: int):\n    pass\n", "{path}: size: must be given, as in params size=VALUE"),
         (
             "import networkx\ndef build():\n    return networkx.DiGraph([(1, 2)])\n",
             "{path}: must have at least one layer, got none in 2 nodes",

@@ -21,9 +21,9 @@ from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError
 from simulator.graph.load import load_network
-from simulator.lower.rows import BITS
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.vocabulary import BITS
 
 SLACK = 1e-9
 """Relative; sums of tens of float64 terms agree to far better."""
@@ -174,7 +174,7 @@ def never_faster(result: Result, network: Graph, chip: Architecture) -> None:
     weights = sum(layer.weight_elements for layer in layers if layer.kind != "matmul")
     memory = chip.outer_bytes_per_s
     assert memory is not None
-    width = {str(word): bits for word, bits in BITS.items()}[result.precision] / 8
+    width = BITS[result.precision] / 8
     outputs = result.batch * sum(
         network.nodes[name]["layer"].output_elements for name in network if network.out_degree(name) == 0
     )
@@ -246,6 +246,7 @@ FRESH = """
 import hashlib, json, sys
 from simulator.chip.load import load_chip
 from simulator.run import simulate
+from simulator.vocabulary import BITS
 for network, name, batch in json.loads(sys.argv[1]):
     chip = load_chip(name)
     result = simulate(network, chip, batch=batch, precision=next(iter(chip.array.rate)))

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_models import Graph, chips, networks
-from simulator.tiling import ArraySpec, Shape, frontier
 from test_laws import SLACK, changed, never_slower, tried
 
 from simulator import load_chip, simulate
 from simulator.chip.schema import Architecture
+from simulator.frontier.grid.search import frontier
 from simulator.graph.build import NetworkBuilder
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
 
 INF = float("inf")
 WORDS = [

@@ -149,7 +149,7 @@ def test_a_chip_without_dram(small):
     assert (found.devices, found.exchanges, found.frontier) == ((0,), (), ())
     assert found.own.most_per_s >= found.points[-1].throughput_per_s * (1.0 - 1e-9)
     assert any("no DRAM" in note for note in found.notes)
-    with pytest.raises(OptionError, match="has no DRAM; give it one with --set"):
+    with pytest.raises(OptionError, match="has no DRAM; give it one with set dram"):
         memory_map(small, "groq_tsp", devices=(1, 2))
 
 

@@ -1,15 +1,24 @@
 """Names of the package: functions, modules, and the model's words, each once."""
 
+import ast
+import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import simulator
+from simulator import vocabulary
+from simulator.chip import array, schema
+from simulator.cli.faults import explain, option
+from simulator.errors import ChipError, OptionError, argument
 
 PACKAGE = Path(simulator.__file__).parent
 TALK = ("cli", "web")  # files of commands are called as the commands
+FACES = (*TALK, "report")
 
 ORDERS = """
 import importlib, sys, types
@@ -41,3 +50,84 @@ def test_no_module_is_called_as_a_public_name():
     rooms = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.suffix == ".py" or path.is_dir()]
     called = {path.stem for path in rooms if path.parts[0] not in TALK}
     assert not called & set(simulator.__all__)
+
+
+ALIKE = {
+    (vocabulary.ROOFS, "chip/load.py"): "keys of a chip file",
+    (vocabulary.ROOFS, "study/claim.py"): "keys of a chip file",
+    (vocabulary.ROOFS, "schedule/space/place.py"): "what a stage waits for",
+    (vocabulary.VECTOR_KINDS, "study/claim.py"): "what one chip fuses",
+    (vocabulary.OPERANDS, "frontier/grid/candidates.py"): "the places of operands in a kernel's columns",
+    (vocabulary.OPERANDS, "frontier/grid/points.py"): "the places of operands in a kernel's columns",
+}
+"""Where three words of a table stand together and are no second table."""
+
+
+def literals(path):
+    """(line, texts) of every tuple, list, set and dict written out in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+            entries = node.keys if isinstance(node, ast.Dict) else node.elts
+            yield node.lineno, {entry.value for entry in entries if isinstance(entry, ast.Constant)}
+
+
+@pytest.mark.parametrize("table", [
+    vocabulary.PRECISIONS, vocabulary.OPERANDS, vocabulary.VECTOR_KINDS, tuple(vocabulary.COMPUTE), vocabulary.ROOFS,
+    vocabulary.WATERFALL,
+])  # fmt: skip
+def test_no_other_file_lists_the_words_of_a_table(table):
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name != "vocabulary.py" and (table, name) not in ALIKE:
+            found += [f"{name}:{line}" for line, texts in literals(path) if len(texts & set(table)) >= 3]
+    assert not found
+
+
+def test_tables_of_the_vocabulary_agree():
+    assert set(vocabulary.CAUSES) == {*vocabulary.WATERFALL, vocabulary.PIPELINE}
+    assert set(vocabulary.ROOF_NAMES) == set(vocabulary.ROOFS)
+    assert vocabulary.ON_CHIP == ("array", "interconnect", "sram")
+    assert {*vocabulary.FUSED} - {"attention"} < {*vocabulary.VECTOR_KINDS}
+    assert {*vocabulary.OPERANDS} < {*vocabulary.STATIONARY}
+
+
+@pytest.mark.parametrize(("kind", "table"), [
+    (array.Precision, vocabulary.PRECISIONS), (array.Stationary, vocabulary.STATIONARY),
+    (schema.Operand, vocabulary.OPERANDS), (schema.VectorKind, vocabulary.VECTOR_KINDS), (schema.Fused, vocabulary.FUSED),
+])  # fmt: skip
+def test_types_of_a_chip_file_are_the_tables(kind, table):
+    assert get_args(kind) == table
+
+
+def fault(**parts):
+    return OptionError(**parts)
+
+
+@pytest.mark.parametrize(("error", "plain", "typed"), [
+    (fault(key="draws", must="be 100", got=5), "draws: must be 100, got 5", "--draws: must be 100, got 5"),
+    (fault(key="max_power", must="be 1", got="x"), "max_power: must be 1, got 'x'", "--max-power: must be 1, got 'x'"),
+    (fault(key="most", given="cost=2", text="unknown"), "most cost=2: unknown", "--max cost=2: unknown"),
+    (fault(key="out", text="a\nb", place="plan:3"), "plan:3: out: a\nplan:3: out: b", "plan:3: --out: a\nplan:3: --out: b"),
+    (fault(text=f"damaged; {argument('repair')} helps"), "damaged; repair helps", "damaged; --repair helps"),
+    (ChipError(f"{argument('set', 'a=1')}: a: unknown key"), "set a=1: a: unknown key", "--set a=1: a: unknown key"),
+    (OptionError("batch: must be 1"), "batch: must be 1", "batch: must be 1"),
+])  # fmt: skip
+def test_each_face_names_an_argument_in_its_own_way(error, plain, typed):
+    assert str(error) == plain
+    assert error.told(option) == typed
+    assert explain(error) == (typed.splitlines(), 2)
+    again = pickle.loads(pickle.dumps(error))  # as it comes back from a worker
+    assert (str(again), again.told(option), type(again)) == (plain, typed, type(error))
+    assert (again.key, again.must, again.got, again.place) == (error.key, error.must, error.got, error.place)
+
+
+def test_only_the_faces_speak_of_options():
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told]
+        if path.relative_to(PACKAGE).parts[0] not in FACES:
+            found += [f"{path.name}:{one.lineno}" for one in texts if re.search(r"(?<![\w-])--[a-z]", str(one.value))]
+    assert not found

@@ -75,9 +75,7 @@ def test_importing_the_package_and_the_command_is_light():
     assert run(code).strip() == "[]"
 
 
-def test_the_function_is_not_hidden_by_the_file_of_its_name():
-    code = "import simulator.simulate; from simulator import simulate; print(callable(simulate))"
-    assert run(code).strip() == "True"
+def test_a_function_is_the_same_from_its_file_and_from_the_package():
     assert run("from simulator.run import simulate as a; from simulator import simulate as b; print(a is b)") == (
         "True\n"
     )

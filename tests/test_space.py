@@ -61,7 +61,7 @@ def test_a_stage_on_some_arrays_runs_as_with_the_best_unrolling(words):
             3,
         )
         spec = ArraySpec(9, rng.choice([2, 3, 8]), rng.choice([1, 4]), "weights", *words, rate=rng.choice([1.0, 0.5]))
-        curve = stage_cycles(tiling.Shape(extents), spec)[0]
+        curve = stage_cycles(tiling.Shape(extents), spec).cycles
         wanted = [least_steps(extents, dataclasses.replace(spec, count=count)) for count in range(1, 10)]
         assert curve[1:].tolist() == [steps / spec.rate for steps in itertools.accumulate(wanted, min)]
 
@@ -75,7 +75,7 @@ def test_a_systolic_stage_takes_the_cycles_of_one_tile(stationary):
     whole = dict(zip("gnkcpq", shape.extents, strict=False))
     _, _, cycles = tiling.tile_cost(shape, spec, whole, "CKNPQ", resident=7)
     # The core lets the last fold of a layer end a cycle sooner.
-    assert stage_cycles(shape, spec)[0, 1] == pytest.approx(cycles, abs=1.0)
+    assert stage_cycles(shape, spec).cycles[1] == pytest.approx(cycles, abs=1.0)
 
 
 @pytest.mark.kernel
@@ -99,7 +99,7 @@ def test_one_by_one_to_the_slowest_is_the_best_share():
 def rows_of(graph, fuses=()):
     low, fused = lowered(graph, fuses=fuses)
     pipe = pipeline(low, fused, SPEC, Place(Machine(1e9, 1.0, 0.0, 1.0, 0.0), 1e30))
-    return pipe, pipe.rooms(0, len(low.rows) - 1)[1]
+    return pipe, pipe.buffers(0, len(low.rows) - 1).rows
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])

@@ -90,7 +90,7 @@ def test_a_worker_that_differs_is_refused(network, workers, tmp_path, monkeypatc
     with pytest.raises(OptionError) as caught:
         run(network, tmp_path / "a", scheduler=workers)
     line = str(caught.value)
-    assert line.startswith("--scheduler: a worker differs: rooftile is ")
+    assert line.startswith("scheduler: a worker differs: rooftile is ")
     assert "0.0.1 here" in line
     assert "install the same on both" in line
     assert read.progress_of(tmp_path / "a") == (0, 80)

@@ -78,7 +78,7 @@ def test_a_changed_plan_is_refused_with_the_difference(network, tmp_path, monkey
     run(network, tmp_path)
     with pytest.raises(OptionError) as caught:
         run(network, tmp_path, vary={**VARY, "dram.devices": [1, 2, 3]}, chunk=20)
-    where = f"--out: {tmp_path / 'plan.json'}: made with another plan"
+    where = f"out: {tmp_path / 'plan.json'}: made with another plan"
     assert str(caught.value).splitlines() == [
         f"{where}: points: was 80, now 120",
         f"{where}: chunk: was 16, now 20",
@@ -108,7 +108,7 @@ def test_a_damaged_part_is_named_and_computed_anew(network, tmp_path, capsys):
     part.write_bytes(raw)
     with pytest.raises(OptionError) as caught:
         run(network, tmp_path)
-    assert str(caught.value) == f"{part}: damaged; --repair computes it anew"
+    assert str(caught.value) == f"{part}: damaged; repair computes it anew"
     assert main(["best", str(tmp_path)]) == 2
     assert f"{part}: damaged" in capsys.readouterr().err
     assert run(network, tmp_path, repair=True).collect().equals(whole)
@@ -119,7 +119,7 @@ def test_what_the_system_refuses_is_one_line_and_leaves_nothing(network, tmp_pat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "plain").write_text("")
-    with pytest.raises(OptionError, match=r"--out: must be a folder, got the file"):
+    with pytest.raises(OptionError, match=r"^out: must be a folder, got the file"):
         run(network, tmp_path / "plain")
     with pytest.raises(OptionError, match=r"cannot write: Not a directory"):
         run(network, tmp_path / "plain" / "below")
@@ -127,7 +127,7 @@ def test_what_the_system_refuses_is_one_line_and_leaves_nothing(network, tmp_pat
     out = tmp_path / "a"
     with pytest.raises(OptionError) as caught:
         run(network, out)
-    assert str(caught.value) == f"--out: {out}: cannot write: No space left on device; finished parts are kept"
+    assert str(caught.value) == f"out: {out}: cannot write: No space left on device; finished parts are kept"
     assert [path.name for path in out.iterdir()] == [".lock"]
 
 

@@ -22,7 +22,7 @@ from mutation.rooms import Room
 
 SURVIVED, BY_TEST, BY_TIME, BY_CRASH = "survived", "test", "time", "crash"
 MOST_BYTES = 8 << 30
-"""Address space of a test run: a list that grows for ever must not take the machine with it."""
+"""Address space of a test run: a list that grows for ever must not take the machine with it. Too little to draw charts."""
 WAIT = 10
 """The limit is of processor time, which is the same on a busy machine; a run that sleeps ends after so many times the limit."""
 PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--hypothesis-seed=0"]
@@ -107,7 +107,7 @@ def fate_of(code: int, said: str) -> tuple[str, str]:
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return BY_TIME, lines[-1]
     failed = [line.split()[1] for line in lines if line.startswith("FAILED ")]
-    return (BY_TEST, failed[-1]) if code == 1 and failed else (BY_CRASH, lines[-1])
+    return (BY_TEST, failed[-1]) if code == 1 and failed else (BY_CRASH, f"exit {code}: {lines[-1]}")
 
 
 def copied(root: Path, folder: Path) -> Tree:

@@ -38,9 +38,17 @@ PLANS = (
     "test_sweep_kernel.py",
     "test_sweep_ahead.py",
     "test_sweep_narrow.py",
-    "test_sweep_split.py",
+    "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",
 )
-"""Schedules, of one chip and of many, against slow twins."""
+SLOW_PLANS = (
+    "test_sweep_ahead.py::test_many_points_of_one_size_in_several_levels",
+    "test_sweep_ahead.py::test_points_left_are_solved_one_by_one",
+    "test_sweep_ahead.py::test_tables_equal_simulate",
+    "test_sweep_ahead.py::test_a_real_network_equals_simulate",
+    "test_sweep_ahead.py::test_points_do_not_depend_on_slices_or_chunks",
+    "test_sweep_ahead.py::test_time_by_cause_where_each_can_be_the_largest",
+)
+"""Schedules, of one chip and of many, against slow twins; and what of it is too slow without the compiler."""
 GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py")
 """Frontiers against every tiling."""
 WHOLE = ("test_without_jit.py", "test_runs.py", "test_power_limit.py", "test_simulate.py")
@@ -61,15 +69,23 @@ ROOMS = (
             "simulator/kernels/schedule_cuts.py",
         ),
         led("test_schedule.py", PLANS),
+        SLOW_PLANS,
         compiled=False,
     ),
     Room(
         "kernels",
         ("simulator/kernels/schedule_labels.py", "simulator/kernels/schedule_prefetch.py"),
         led("test_sweep_ahead.py", PLANS),
+        SLOW_PLANS,
         compiled=False,
     ),
-    Room("kernels", ("simulator/kernels/schedule_narrow.py",), led("test_sweep_narrow.py", PLANS), compiled=False),
+    Room(
+        "kernels",
+        ("simulator/kernels/schedule_narrow.py",),
+        led("test_sweep_narrow.py", PLANS),
+        SLOW_PLANS,
+        compiled=False,
+    ),
     Room(
         "kernels",
         (
@@ -78,6 +94,7 @@ ROOMS = (
             "simulator/kernels/schedule_sums.py",
         ),
         led("test_sweep_kernel.py", PLANS),
+        SLOW_PLANS,
         compiled=False,
     ),
     Room(
@@ -89,6 +106,7 @@ ROOMS = (
             "simulator/kernels/stairs.py",
         ),
         PLANS,
+        SLOW_PLANS,
         compiled=False,
     ),
     Room("kernels", ("simulator/kernels/space_*.py",), ("test_space.py",), compiled=False),
@@ -100,7 +118,7 @@ ROOMS = (
         ("test_gpu.py", "test_gpu_kernels.py", "test_row_stationary.py", "test_packs.py"),
     ),
     Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE)),
-    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_pools.py", "test_recurrent.py", *WHOLE)),
+    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE)),
     Room("result", ("simulator/result/*.py",), ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py")),
     Room(
         "cost",
@@ -110,13 +128,15 @@ ROOMS = (
             "test_cost_price.py",
             "test_cost_calibration.py",
             "test_power_limit.py",
-            "test_cost_cli.py",
+            "test_sweep_engine.py::test_what_is_priced_once_costs_the_same",
+            "test_cost_cli.py::test_sources_name_every_coefficient",
+            "test_cost_cli.py::test_validate",
         ),
     ),
     Room(
         "lower",
         ("simulator/lower/*.py",),
-        ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", "test_pools.py", *WHOLE),
+        ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", *WHOLE),
     ),
 )
 """The first room of those whose patterns match a file is the file's; jit.py and warm.py of the kernels are none's."""

@@ -4,14 +4,21 @@ Limits are far beyond any real chip; they keep products of keys inside float64 a
 check.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from simulator.units import KIB
+from simulator.vocabulary import PRECISIONS, STATIONARY
 
-Precision = Literal["int4", "int8", "int16", "fp8", "fp16", "bf16", "tf32", "fp32"]
+if TYPE_CHECKING:  # words of a table are known when this runs, not before
+    Precision = str
+    Stationary = str
+else:
+    Precision = Literal[*PRECISIONS]
+    Stationary = Literal[*STATIONARY]
+
 Dimension = Literal[
     "groups",
     "batch",
@@ -123,7 +130,7 @@ class Array(Model):
     """MAC units in a column."""
     columns: Side
     """MAC units in a row."""
-    stationary: Literal["weights", "outputs", "inputs", "rows"]
+    stationary: Stationary
     """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
     unroll: Unroll
     """Loop dimensions that each axis may unroll."""

@@ -4,7 +4,7 @@ Limits are far beyond any real chip; they keep products of keys inside float64 a
 check. Units are in the names; GB = 1e9 bytes, KiB and MiB are powers of two.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,28 +22,16 @@ from simulator.units import (
     effective_bytes_per_s,
     peak_tops,
 )
+from simulator.vocabulary import FUSED, OPERANDS, VECTOR_KINDS
 
-Operand = Literal["inputs", "weights", "outputs"]
-VectorKind = Literal[
-    "concat", "copy", "relu", "add", "mul", "pool", "resize", "embedding", "gelu", "silu", "sigmoid", "tanh", "softmax",
-    "layer_norm", "local_norm", "additive_score",
-]  # fmt: skip
-Fused = Literal[
-    "relu",
-    "add",
-    "pool",
-    "mul",
-    "gelu",
-    "silu",
-    "sigmoid",
-    "tanh",
-    "softmax",
-    "layer_norm",
-    "local_norm",
-    "concat",
-    "resize",
-    "attention",
-]
+if TYPE_CHECKING:  # words of a table are known when this runs, not before
+    Operand = str
+    VectorKind = str
+    Fused = str
+else:
+    Operand = Literal[*OPERANDS]
+    VectorKind = Literal[*VECTOR_KINDS]
+    Fused = Literal[*FUSED]
 
 
 class Sram(Model):
@@ -53,7 +41,7 @@ class Sram(Model):
     """Capacity [MiB]."""
     bytes_per_cycle: BytesPerCycle
     """All ports, reads and writes together [bytes per cycle of the chip's clock]."""
-    holds: tuple[Operand, ...] = ("inputs", "weights", "outputs")
+    holds: tuple[Operand, ...] = OPERANDS
     """Operands that share it; one that is missing has a path of its own."""
     managed: Literal["software", "cache"] = "software"
     """`cache` offers half its capacity and misses above it."""
@@ -69,7 +57,7 @@ class Sram(Model):
         if len(set(self.holds)) != len(self.holds):
             raise fault("holds", f"must name each operand once, got {list(self.holds)}")
         if not self.holds:
-            raise fault("holds", "must name at least one of inputs, weights, outputs, got []")
+            raise fault("holds", f"must name at least one of {', '.join(OPERANDS)}, got []")
         if self.weight_fifo_kib is not None and "weights" in self.holds:
             raise fault("weight_fifo_kib", "must be left out where sram.holds lists weights")
         return self
@@ -276,7 +264,7 @@ class Architecture(Model):
         for key, (got, must) in wanted.items():
             if got != must:
                 raise fault(key, f"must be {must!r} where array.kind is sm, got {got!r}")
-        if len(self.sram.holds) < 3:
+        if len(self.sram.holds) < len(OPERANDS):
             raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
         return self
 
@@ -305,7 +293,7 @@ class Architecture(Model):
         """
         if self.array is None:
             raise ChipError(f"{self.name}: array: missing; this chip can be compared, not simulated")
-        rates: dict[str, float] = {str(word): rate for word, rate in self.array.rate.items()}
+        rates = self.array.rate
         if precision not in rates:
             raise ChipError(f"{self.name}: array.rate: no {precision}{nearest(precision, rates)}")
         return peak_tops(self.array.macs, rates[precision], self.clock_hz)

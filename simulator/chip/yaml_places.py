@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from yaml.composer import Composer
 
-from simulator.errors import ChipError
+from simulator.errors import ChipError, argument
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
@@ -163,8 +163,8 @@ def _mapping(node: yaml.MappingNode, loader: yaml.SafeLoader, path: Path, places
 
 
 def set_label(expression: str) -> str:
-    """`--set a.b=c` on one line, the place of a change in messages."""
-    return f"--set {' '.join(expression.split())}"
+    """The place of a change `a.b=c` in messages, on one line."""
+    return argument("set", " ".join(expression.split()))
 
 
 def parse_setting(expression: str) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ from simulator.cli.output import check_writable, write
 from simulator.cli.question import Batch, Json, Precision, working
 from simulator.cli.values import parameters
 from simulator.errors import OptionError
+from simulator.vocabulary import PRECISIONS
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
@@ -35,10 +36,10 @@ def claim(
         check_writable("--json", json)
     from simulator.chip.library import entry, library  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
-    from simulator.study.claim import BYTES, judge  # noqa: PLC0415
+    from simulator.study.claim import judge  # noqa: PLC0415
 
-    if precision not in BYTES:
-        raise OptionError(f"--precision: must be one of {', '.join(BYTES)}, got {precision!r}")
+    if precision not in PRECISIONS:
+        raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     wanted = amount("--throughput", throughput, RATES, "1000/s")
     values = parameters(params or [])
     graph = load_network(network, **values)
@@ -62,7 +63,7 @@ def claim(
 
 def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
-    from simulator.study.claim import BYTES, judge, resources_of  # noqa: PLC0415
+    from simulator.study.claim import judge, resources_of  # noqa: PLC0415
 
     parameters_of = graph.graph["parameters"]
     best: dict[tuple[int | None, str, str | None, str | None], float] = {}
@@ -73,7 +74,7 @@ def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool)
         )
         precision = row.precision or "int8"
         other = row.params or row.settings or row.ran_with  # another network, chip or size than the ones judged
-        if row.network != network or not same or other or precision not in BYTES:
+        if row.network != network or not same or other or precision not in PRECISIONS:
             continue
         if resources_of(chip, precision).peak_tops is not None:
             kind = (row.batch, precision, row.mode, row.not_modelled)

@@ -6,10 +6,18 @@ import sys
 import traceback
 from typing import Any
 
-from simulator.errors import RooftileError, nearest
+from simulator.errors import InputError, RooftileError, nearest
 
 DEBUG = "ROOFTILE_DEBUG"
 """Set to 1, this environment variable shows the traceback of any fault."""
+
+_OPTIONS = {"most": "--max", "least": "--min", "params": "--param"}
+"""Arguments of Python calls that the command calls otherwise than by their own names."""
+
+
+def option(argument: str) -> str:
+    """The option that sets an argument of a Python call."""
+    return _OPTIONS.get(argument, f"--{argument.replace('_', '-')}")
 
 
 def report(error: Exception) -> int:
@@ -25,7 +33,8 @@ def report(error: Exception) -> int:
 def explain(error: Exception) -> tuple[list[str], int]:
     """Return the lines of an error and its exit code: ours, the command line parser's, the system's, or unexpected."""
     if isinstance(error, RooftileError):
-        return [line for line in str(error).splitlines() if line.strip()], error.exit_code
+        text = error.told(option) if isinstance(error, InputError) else str(error)
+        return [line for line in text.splitlines() if line.strip()], error.exit_code
     if hasattr(error, "format_message"):  # typer carries its own copy of click, so its classes cannot be named here
         return [_usage(error)], 2
     if isinstance(error, OSError) and error.filename is None:

@@ -64,16 +64,17 @@ def check_side(chip: str, both: list[str], option: str, own: list[str]) -> None:
     """
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.chip.yaml_places import set_label  # noqa: PLC0415
-    from simulator.errors import ChipError  # noqa: PLC0415
+    from simulator.cli.faults import option as option_of  # noqa: PLC0415
+    from simulator.errors import ChipError, named  # noqa: PLC0415
 
     load_chip(chip, set=both)  # a slip in these is told as `--set`
-    labels = tuple(set_label(change) for change in own)
+    labels = tuple(named(set_label(change), option_of) for change in own)
     try:
         load_chip(chip, set=[*both, *own])
     except ChipError as error:
-        lines = str(error).splitlines()
-        named = [option + line.removeprefix("--set") if line.startswith(labels) else line for line in lines]
-        raise ChipError("\n".join(named)) from None
+        lines = error.told(option_of).splitlines()
+        told = [option + line.removeprefix("--set") if line.startswith(labels) else line for line in lines]
+        raise ChipError("\n".join(told)) from None
 
 
 @contextmanager

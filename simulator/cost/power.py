@@ -15,11 +15,10 @@ from simulator.cost.book import book, fit
 from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
+from simulator.vocabulary import FLOATS
 
 ITEMS = ("mac_j", "sram_j", "interconnect_j", "dram_j", "host_j", "static_j")
 """Parts of the energy of a run, in the order shown; `host_j` is what a chip without DRAM moves over its link."""
-
-_FLOATS = ("fp8", "fp16", "bf16", "tf32", "fp32")
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ def _mac_energies(q: Quantities) -> dict[str, float]:
     weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
     for precision in q.rates:
         weights[precision] = data["mac_weights"][precision]
-        if q.of_gpu and precision in _FLOATS:
+        if q.of_gpu and precision in FLOATS:
             # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
             weights[precision] = max(1.0, entry["float_weight"] * over_fp16)

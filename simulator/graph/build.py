@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import networkx as nx
 
 from simulator.errors import NetworkError, nearest
-from simulator.graph.layer import COMPUTE, VECTOR_OPERATIONS, Layer
+from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+from simulator.vocabulary import ELEMENTWISE
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
@@ -241,8 +242,8 @@ class NetworkBuilder:
         Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
         """
         name = self._named(name, kind)
-        if kind not in _ELEMENTWISE:
-            self._fault(name, "kind", f"must be elementwise, got {kind!r}{nearest(kind, _ELEMENTWISE)}")
+        if kind not in ELEMENTWISE:
+            self._fault(name, "kind", f"must be elementwise, got {kind!r}{nearest(kind, ELEMENTWISE)}")
         wanted = (2, 99) if kind in ("add", "mul") else (1, 1)
         if not wanted[0] <= len(inputs) <= wanted[1]:
             self._fault(name, "inputs", f"must be {'two or more' if wanted[0] == 2 else 'one'}, got {len(inputs)}")
@@ -429,11 +430,6 @@ class NetworkBuilder:
 
     def _fault(self, name: str, what: str, text: str) -> NoReturn:
         raise NetworkError(f"{self._name}: {name}: {what}: {text}")
-
-
-_ELEMENTWISE = (
-    frozenset(VECTOR_OPERATIONS) - COMPUTE - {"input", "concat", "pool", "resize", "embedding", "additive_score"}
-)
 
 
 def _shape(x: Output) -> str:

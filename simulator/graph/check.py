@@ -6,8 +6,9 @@ from typing import Any
 import networkx as nx
 
 from simulator.errors import NetworkError, nearest
-from simulator.graph.layer import COMPUTE, VECTOR_OPERATIONS, Layer
+from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
+from simulator.vocabulary import COMPUTE, VECTOR_OPERATIONS
 
 MOST_FAULTS = 10
 """Lines of an error: one mistake in a loop of a builder would else fill the screen."""

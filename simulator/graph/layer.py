@@ -4,36 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})
-"""Kinds that run on the MAC array. Every other kind is vector work (or `input`)."""
-
-WEIGHTED = COMPUTE - {"matmul"}
-"""Kinds with weights of their own, the same for every item."""
+from simulator.vocabulary import COMPUTE, VECTOR_OPERATIONS, WEIGHTED
 
 LSTM_OPERATIONS = 28.0
 """Vector operations of an LSTM for each number of its state and step: three sigmoids, two hyperbolic tangents, three products,
 and the sums of four products from below with four from the step before and of the new cell."""
-
-VECTOR_OPERATIONS: dict[str, float] = {
-    "input": 0.0,
-    "concat": 1.0,
-    "copy": 1.0,
-    "relu": 1.0,
-    "add": 1.0,
-    "mul": 1.0,
-    "pool": 1.0,  # per kernel element, see `Layer.vector_operations`
-    "resize": 1.0,
-    "embedding": 1.0,
-    "gelu": 4.0,
-    "silu": 4.0,
-    "sigmoid": 4.0,
-    "tanh": 4.0,
-    "softmax": 5.0,  # maximum, subtract, exponential, sum, divide
-    "layer_norm": 5.0,  # mean, variance (two passes), normalise, scale and shift
-    "local_norm": 5.0,
-    "additive_score": 7.0,  # per kernel element: add, hyperbolic tangent, multiply and add
-}
-"""Operations per output element of each vector kind, counted from its definition (max, exp, sum, ... one each)."""
 
 
 @dataclass(frozen=True, slots=True)

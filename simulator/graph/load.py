@@ -15,7 +15,7 @@ from typing import Any
 
 import networkx as nx
 
-from simulator.errors import NetworkError, nearest
+from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.layer import Layer
@@ -191,7 +191,7 @@ def _arguments(function: Callable[..., Any], params: Mapping[str, Any], where: s
             except ValueError as error:
                 faults.append(f"{where}: {key}: {error}")
         elif parameter.default is inspect.Parameter.empty:
-            faults.append(f"{where}: {key}: must be given, as in --param {key}=VALUE")
+            faults.append(f"{where}: {key}: must be given, as in {argument('params')} {key}=VALUE")
         else:
             values[key] = parameter.default
     if faults:

@@ -1,12 +1,60 @@
 """Weights that stay in SRAM for ever, for many SRAM sizes at once: what stays beside each room, as in `schedule.keep`."""
 
 import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from .jit import kernel
 from .layout import least_time
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 LEAST_CYCLES, LEAST_BYTES = range(2)
 """Columns of bounds of a room: cycles, and bytes of the outer memory, that no schedule in it stays below."""
+
+
+class Keeping(NamedTuple):
+    """What may stay: bytes of each step's weights and of one output channel of them, and the steps in the order in which weights
+    are kept."""
+
+    weights: Floats
+    channels: Floats
+    order: Ints
+
+
+class Tried(NamedTuple):
+    """Rooms beside kept weights that are tried, rising (none: no weights are kept); and the least cycles of a schedule in each,
+    and bytes without constant weights."""
+
+    rooms: Floats
+    least: Floats
+
+
+NONE_TRIED = Tried(np.zeros(0), np.zeros((0, 2)))
+"""Where no weights may stay."""
+
+
+class Settled(NamedTuple):
+    """What stays in every room of every SRAM size, arrays of [room, size, ...]: room for all else, kept bytes, the same a step,
+    and bounds: least cycles (infinite: not tried) and bytes.
+
+    Rooms in the order of `schedule.keep`: what all weights leave, all of a size, then the list from its end. A size that does
+    not try a room has a negative one there.
+    """
+
+    rooms: Floats
+    stays: Floats
+    kept: Floats
+    bounds: Floats
+
+
+def new_settled(tried: Tried, sizes: int, steps: int) -> Settled:
+    """For so many SRAM sizes, to be filled in."""
+    shape = (len(tried.rooms) + 2 if len(tried.rooms) else 1, sizes)
+    return Settled(np.empty(shape), np.empty(shape), np.zeros((*shape, steps)), np.empty((*shape, 2)))
 
 
 @kernel
@@ -29,44 +77,34 @@ def share(size, order, weights, channels, kept):
 
 
 @kernel
-def settle(capacities, weights, channels, order, rooms, least, settled):
-    """Fill in what stays in every room of every SRAM size: room for all else, kept bytes, the same a step, and bounds.
-
-    weights, channels: bytes of each step's weights, and of one output channel of them; order: steps in which weights are kept.
-    rooms: sizes beside kept weights that are tried, rising; none: no weights are kept. least[room]: cycles, and bytes without
-    constant weights, that no schedule in it stays below. settled[...][room, size], rooms in the order of `schedule.keep`: what
-    all weights leave, all of a size, then the list from its end. A size that does not try a room has a negative one there.
-    bounds: least cycles (infinite: not tried) and bytes.
-    """
-    rooms_of, stays, kept, bounds = settled
-    many, count, all_weights = rooms.shape[0], weights.shape[0], 0.0
+def settle(capacities, keeping, tried, settled):
+    """Fill in what stays in every room of every SRAM size."""
+    weights, rooms, bounds, all_weights = keeping.weights, tried.rooms, settled.bounds, 0.0
+    many, count = rooms.shape[0], weights.shape[0]
     for step in range(count):
         all_weights += weights[step]
-    for at in range(rooms_of.shape[0]):
+    for at in range(settled.rooms.shape[0]):
         number = many + 1 - at if many > 0 else 0
         for size in range(capacities.shape[0]):
             capacity = capacities[size]
             room = rooms[number] if number < many else capacity - (all_weights if number > many else 0.0)
-            rooms_of[at, size], stays[at, size], bounds[at, size, LEAST_CYCLES], bounds[at, size, LEAST_BYTES] = (
-                -1.0,
-                0.0,
-                math.inf,
-                0.0,
-            )
+            settled.rooms[at, size], settled.stays[at, size] = -1.0, 0.0
+            bounds[at, size, LEAST_CYCLES], bounds[at, size, LEAST_BYTES] = math.inf, 0.0
             if room <= 0.0 or (number < many and (room >= capacity or capacity - room >= all_weights)):
                 continue
-            stays[at, size] = share(capacity - room, order, weights, channels, kept[at, size])
-            rooms_of[at, size] = capacity - stays[at, size]
+            kept = settled.kept[at, size]
+            settled.stays[at, size] = share(capacity - room, keeping.order, weights, keeping.channels, kept)
+            settled.rooms[at, size] = capacity - settled.stays[at, size]
             # Whole channels stay, so more than `room` may be left: what holds in the next listed room holds here.
             next_room = 0
-            while next_room < many and rooms[next_room] < rooms_of[at, size]:
+            while next_room < many and rooms[next_room] < settled.rooms[at, size]:
                 next_room += 1
             bounds[at, size, LEAST_CYCLES] = 0.0
             if next_room < many:
-                bounds[at, size, LEAST_CYCLES] = least[next_room, LEAST_CYCLES]
-                bounds[at, size, LEAST_BYTES] = least[next_room, LEAST_BYTES]
+                bounds[at, size, LEAST_CYCLES] = tried.least[next_room, LEAST_CYCLES]
+                bounds[at, size, LEAST_BYTES] = tried.least[next_room, LEAST_BYTES]
                 for step in range(count):
-                    bounds[at, size, LEAST_BYTES] += weights[step] - kept[at, size, step]
+                    bounds[at, size, LEAST_BYTES] += weights[step] - kept[step]
 
 
 @kernel

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .jit import kernel
-from .layout import OWN_BYTES, OWN_CYCLES, WAY_KIND, WAY_SOURCE, WAY_TARGET, step_time
+from .layout import OWN_BYTES, OWN_CYCLES, WAY_KIND, WAY_SOURCE, WAY_TARGET, Listing, Rates, step_time
 from .schedule_lists import ALWAYS, VARIED
 from .schedule_whole import BUCKET, FIRST, MANY
 
@@ -35,6 +35,16 @@ class Narrowing(NamedTuple):
     back: Floats
 
 
+class Task(NamedTuple):
+    """What is narrowed: choices, for points of these rates; where those that matter are listed, and scratch."""
+
+    listing: Listing
+    rates: Rates
+    phi: float
+    picks: Ints
+    scratch: Narrowing
+
+
 def new_narrowing(steps: int, states: int, wide: int) -> Narrowing:
     """Scratch for lists of up to `wide` choices."""
     return Narrowing(
@@ -53,9 +63,10 @@ def cycles_of(cycles, total, ratio, phi):
 
 
 @kernel
-def guide(listing, picks, starts, ratio, phi, scratch):
-    """Fill `path` with the fastest choices at one ratio among those that all points have; whether there is such a path."""
-    ways, amounts, came, path, forth = listing.ways, listing.amounts, scratch.came, scratch.guide, scratch.forth
+def guide(task, starts, ratio):
+    """Fill scratch.guide with the fastest choices at one ratio among those that all points have; whether there is such a path."""
+    ways, amounts = task.listing.ways, task.listing.amounts
+    came, path, forth = task.scratch.came, task.scratch.guide, task.scratch.forth
     steps, states = came.shape
     for state in range(states):
         forth[0, state, LEAST] = math.inf
@@ -64,11 +75,11 @@ def guide(listing, picks, starts, ratio, phi, scratch):
         for state in range(states):
             forth[step + 1, state, LEAST] = math.inf
         for at in range(starts[step], starts[step + 1]):
-            number = picks[at]
+            number = task.picks[at]
             kind, target = ways[number, WAY_KIND], ways[number, WAY_TARGET]
             if kind == VARIED:
                 return False
-            own = cycles_of(amounts[number, OWN_CYCLES], amounts[number, OWN_BYTES], ratio, phi)
+            own = cycles_of(amounts[number, OWN_CYCLES], amounts[number, OWN_BYTES], ratio, task.phi)
             time = forth[step, ways[number, WAY_SOURCE], LEAST] + own
             if kind == ALWAYS and time < forth[step + 1, target, LEAST]:
                 forth[step + 1, target, LEAST], came[step, target] = time, number
@@ -80,7 +91,7 @@ def guide(listing, picks, starts, ratio, phi, scratch):
 
 
 @kernel
-def weigh(listing, picks, starts, least, most, phi, scratch):
+def weigh(task, starts, least, most):
     """Fill lead[at] with three bounds of what choice picks[at] takes beyond the guide's at ratios from `least` to `most`.
 
     And forth[step, state] with their least sums over the ways to a state. Returns the most cycles of the guide. Cycles are
@@ -89,7 +100,8 @@ def weigh(listing, picks, starts, least, most, phi, scratch):
     of the guide, which is below the line through its ends. Lines of a path add to a line, which is least at an end: the first
     two bounds, of which one must hold.
     """
-    ways, amounts, lead, path, forth = listing.ways, listing.amounts, scratch.lead, scratch.guide, scratch.forth
+    ways, amounts, phi = task.listing.ways, task.listing.amounts, task.phi
+    lead, path, forth = task.scratch.lead, task.scratch.guide, task.scratch.forth
     steps, states, whole = path.shape[0], forth.shape[1], 0.0
     for state in range(states):
         forth[0, state, LEAST] = forth[0, state, MOST] = forth[0, state, KINK] = math.inf
@@ -101,7 +113,7 @@ def weigh(listing, picks, starts, least, most, phi, scratch):
         for state in range(states):
             forth[step + 1, state, LEAST] = forth[step + 1, state, MOST] = forth[step + 1, state, KINK] = math.inf
         for at in range(starts[step], starts[step + 1]):
-            number = picks[at]
+            number = task.picks[at]
             own, moved = amounts[number, OWN_CYCLES], amounts[number, OWN_BYTES]
             first, last = cycles_of(own, moved, least, phi), cycles_of(own, moved, most, phi)
             lower, less = 0.0, min(first - low, last - high)
@@ -110,7 +122,8 @@ def weigh(listing, picks, starts, least, most, phi, scratch):
                 lower = first + (last - first) * ((kink - least) / (most - least)) - at_kink
                 less = min(less, at_kink - cycles_of(cycles, total, kink, phi))
             first, last = first - low - lower, last - high - lower
-            lead[at - starts[0], 0], lead[at - starts[0], 1], lead[at - starts[0], 2] = first, last, less
+            row = at - starts[0]
+            lead[row, LEAST], lead[row, MOST], lead[row, KINK] = first, last, less
             source, target = ways[number, WAY_SOURCE], ways[number, WAY_TARGET]
             forth[step + 1, target, LEAST] = min(forth[step + 1, target, LEAST], forth[step, source, LEAST] + first)
             forth[step + 1, target, MOST] = min(forth[step + 1, target, MOST], forth[step, source, MOST] + last)
@@ -130,9 +143,10 @@ def ratios(rates, first, many):
 
 
 @kernel
-def near_guide(listing, picks, starts, margin, scratch, starts_out, at):
+def near_guide(task, starts, margin, starts_out, at):
     """List the choices on a path within `margin` cycles of the guide from place `at` of `picks` on; where the list ends."""
-    ways, lead, forth, back = listing.ways, scratch.lead, scratch.forth, scratch.back
+    ways, picks = task.listing.ways, task.picks
+    lead, forth, back = task.scratch.lead, task.scratch.forth, task.scratch.back
     steps, states, begin = forth.shape[0] - 1, forth.shape[1], starts[0]
     for state in range(states):
         back[steps, state, LEAST] = back[steps, state, MOST] = back[steps, state, KINK] = math.inf
@@ -165,18 +179,18 @@ def near_guide(listing, picks, starts, margin, scratch, starts_out, at):
 
 
 @kernel
-def narrow(listing, rates, first, many, picks, starts, phi, scratch, starts_out, at):
+def narrow(task, first, many, starts, starts_out, at):
     """List those of the choices picks[starts[step]] .. that may be best for points first .. first + many - 1 from place `at` on.
 
     Returns where the list ends; -1: nothing can be left out.
     """
-    least, most, overhead = ratios(rates, first, many)
+    least, most, overhead = ratios(task.rates, first, many)
     if not (most < math.inf and overhead < math.inf):
         return -1
-    if not guide(listing, picks, starts, 0.5 * (least + most), phi, scratch):
+    if not guide(task, starts, 0.5 * (least + most)):
         return -1
-    margin = 1e-9 * (weigh(listing, picks, starts, least, most, phi, scratch) + (starts.shape[0] - 1) * overhead)
-    return near_guide(listing, picks, starts, margin, scratch, starts_out, at)
+    margin = 1e-9 * (weigh(task, starts, least, most) + (starts.shape[0] - 1) * overhead)
+    return near_guide(task, starts, margin, starts_out, at)
 
 
 @kernel
@@ -188,12 +202,14 @@ def narrow_blocks(rates, blocks, wanted, listing, phi, scratch, chosen):
     `kernels.schedule_whole.residency_blocks`. Blocks of a bucket are first narrowed together, TOGETHER at a time. chosen:
     `Chosen`; its picks have room for all choices of each block and bucket and one, its starts two rows more than blocks.
     """
-    picks, starts, straight = chosen
+    picks, starts = chosen.picks, chosen.starts
+    task = Task(listing, rates, phi, picks, scratch)
     at, steps, count = 0, starts.shape[1] - 1, blocks.shape[0]
     whole, shared, bucket, end, fewer = starts[count], starts[count + 1], -1, 0, False
     for number in range(count):
         if not wanted[number]:
             continue
+        first, many, out = blocks[number, FIRST], blocks[number, MANY], starts[number]
         if blocks[number, BUCKET] != bucket:
             bucket, end = blocks[number, BUCKET], number
             begins = listing.begins[bucket]
@@ -206,26 +222,13 @@ def narrow_blocks(rates, blocks, wanted, listing, phi, scratch, chosen):
             end = number
             while end < count and end < number + TOGETHER and blocks[end, BUCKET] == bucket:
                 end += 1
-            first = blocks[number, FIRST]
-            many = blocks[end - 1, FIRST] + blocks[end - 1, MANY] - first
-            found = narrow(listing, rates, first, many, picks, whole, phi, scratch, shared, at)
+            found = narrow(task, first, blocks[end - 1, FIRST] + blocks[end - 1, MANY] - first, whole, shared, at)
             fewer, at = found >= 0, max(at, found)
         own, found = shared if fewer else whole, -1
         if fewer and shared[steps] - shared[0] > steps:
-            found = narrow(
-                listing,
-                rates,
-                blocks[number, FIRST],
-                blocks[number, MANY],
-                picks,
-                shared,
-                phi,
-                scratch,
-                starts[number],
-                at,
-            )
+            found = narrow(task, first, many, shared, out, at)
             at = max(at, found)
         if found < 0:
             for step in range(steps + 1):
-                starts[number, step] = own[step]
-        straight[number] = fewer and starts[number, steps] - starts[number, 0] == steps
+                out[step] = own[step]
+        chosen.straight[number] = fewer and out[steps] - out[0] == steps

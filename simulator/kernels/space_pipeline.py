@@ -6,16 +6,105 @@ or from outside (-1 - number of the network's tensor). Times of the even pace ar
 """
 
 import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from .jit import kernel
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 SLACK = 1e-7
 """Rows; phases are sums of a few hundred fractions of at least 1/65,536 with errors near 1e-13."""
 
-# columns of `edges`
-PRODUCER, KIND, ROWS, STRIDE, REACH, DILATION, PAD, SOURCE = 0, 1, 2, 3, 4, 5, 6, 7
-# values of KIND: a window slides over the rows, rows pass in proportion, all rows first
-WINDOW, EVEN, WHOLE = 0, 1, 2
+PRODUCER, KIND, ROWS, STRIDE, REACH, DILATION, PAD, SOURCE = range(8)
+"""Columns of `Flow.edges`."""
+
+COLUMNS = 8
+
+WINDOW, EVEN, WHOLE = range(3)
+"""Kinds of edges: a window slides over the rows, rows pass in proportion, all rows come first."""
+
+
+class Readers(NamedTuple):
+    """Edges that read each tensor, and the nodes that they lead to: those of tensor n from first[n] on, rising."""
+
+    first: Ints
+    edge: Ints
+    node: Ints
+
+
+class Flow(NamedTuple):
+    """How rows flow through a network. Sources are tensors: outputs of the steps, then the network's inputs; origins are where
+    rows come from: the nodes, then the network's inputs."""
+
+    first_node: Ints
+    """Of each step, and the end."""
+    units: Ints
+    """Units of work of each node for an item."""
+    outs: Ints
+    """Rows of its outputs."""
+    first_edge: Ints
+    """Of each node, and the end."""
+    edges: Ints
+    """int64[edges, COLUMNS]."""
+    row_bytes: Floats
+    """Of a row of each edge."""
+    source_bytes: Floats
+    """Of an item of each source."""
+    last_reader: Ints
+    """Last step that reads each source; the number of steps for an output of the network."""
+    readers: Readers
+    """Of each source."""
+    takers: Readers
+    """Of each origin."""
+    rows_of: Ints
+    """Rows of each origin."""
+    start: Ints
+    """Where the times of each origin begin in those of `Running`, and the end."""
+
+
+class Load(NamedTuple):
+    """What an item takes in a context: of each node a unit of work, and its outer-memory traffic, over which tensors from
+    outside arrive evenly [s]; and whether each step's output goes to outer memory."""
+
+    unit_s: Floats
+    outer_s: float
+    leaves: npt.NDArray[np.bool_]
+
+
+class Running(NamedTuple):
+    """Scratch of `fill`, zeros at the start: when each row was given and each unit was done, and how far each origin is."""
+
+    given: Floats
+    done: Floats
+    clock: Floats
+    worked: Ints
+    """Units done."""
+    sent: Ints
+    """Rows that moved on."""
+    held: Ints
+    """Whether a finished row waits for room."""
+    room_at: Ints
+    """Of each edge, the first unit whose end gives room for the next row."""
+
+
+class Shared(NamedTuple):
+    """What the stages of the contexts first .. step share, one entry a step: vector and outer-memory time of an item [s]; and
+    whether each step has vector work."""
+
+    vector_s: Floats
+    outer_s: Floats
+    on_vector: npt.NDArray[np.bool_]
+
+
+def new_running(flow: Flow) -> Running:
+    """Scratch for one filling of a pipeline."""
+    times, origins = int(flow.start[-1]), len(flow.rows_of)
+    worked, sent, held, at = (np.zeros(size, dtype=np.int64) for size in (origins, origins, origins, len(flow.edges)))
+    return Running(np.zeros(times), np.zeros(times), np.zeros(origins), worked, sent, held, at)
 
 
 @kernel
@@ -68,220 +157,197 @@ def most_rows(edge, units, lag):
 
 
 @kernel
-def own_buffers(nodes, first_edge, edges, lags, line):
+def own_buffers(flow, lags, line):
     """Lag and rows of every edge for a stage that waits for this input alone, into lags: float64[e], line: int64[e]."""
-    for node in range(nodes.shape[0]):
-        for e in range(first_edge[node], first_edge[node + 1]):
-            lags[e] = own_lag(edges[e], nodes[node])
-            line[e] = most_rows(edges[e], nodes[node], lags[e])
+    for node in range(flow.units.shape[0]):
+        for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
+            lags[e] = own_lag(flow.edges[e], flow.units[node])
+            line[e] = most_rows(flow.edges[e], flow.units[node], lags[e])
 
 
 @kernel
-def pace(
-    first, end, first_node, nodes, first_edge, edges, readers, first_reader, lags, row_bytes, phase, source, rows,
-    room
-):  # fmt: skip
+def pace(first, end, flow, lags, phase, arrival, rows, room):
     """Buffers of the context of steps first .. end at even pace, and of every shorter one that begins there.
 
-    phase: float64[nodes], when a node begins. source: float64[sources], when a tensor from outside begins to arrive: as
+    phase: float64[nodes], when a node begins. arrival: float64[sources], when a tensor from outside begins to arrive: as
     late as its readers allow. rows: int64[e], rows that wait. room: float64[steps], buffer bytes of the context first
-    .. step. readers, first_reader: edges that read each source (CSR), in the order of the steps.
+    .. step.
     """
-    begin = first_node[first]
-    for origin in range(source.shape[0]):
-        source[origin] = math.inf
+    edges, units, row_bytes, readers = flow.edges, flow.units, flow.row_bytes, flow.readers
+    begin = flow.first_node[first]
+    arrival[:] = math.inf
     total = 0.0
     for step in range(first, end + 1):
-        for node in range(first_node[step], first_node[step + 1]):
+        for node in range(flow.first_node[step], flow.first_node[step + 1]):
             phase[node] = 0.0
-            for e in range(first_edge[node], first_edge[node + 1]):
+            for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
                 known = phase[edges[e, PRODUCER]] if edges[e, PRODUCER] >= begin else 0.0
                 phase[node] = max(phase[node], known + lags[e])
-            for e in range(first_edge[node], first_edge[node + 1]):
+            for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
                 if edges[e, PRODUCER] >= begin:
-                    rows[e] = most_rows(edges[e], nodes[node], phase[node] - phase[edges[e, PRODUCER]])
+                    rows[e] = most_rows(edges[e], units[node], phase[node] - phase[edges[e, PRODUCER]])
                     total += rows[e] * row_bytes[e]
                     continue
-                origin = edges[e, SOURCE]
+                source = edges[e, SOURCE]
                 rows[e] = 0
-                earlier = phase[node] - lags[e] < source[origin]
-                source[origin] = min(source[origin], phase[node] - lags[e])
-                at = first_reader[origin] if earlier else first_reader[origin + 1]
-                while at < first_reader[origin + 1] and readers[at, 0] <= e:
-                    if readers[at, 0] >= first_edge[begin] and readers[at, 0] != e:
-                        again, reader = readers[at, 0], readers[at, 1]
+                earlier = phase[node] - lags[e] < arrival[source]
+                arrival[source] = min(arrival[source], phase[node] - lags[e])
+                at = readers.first[source] if earlier else readers.first[source + 1]
+                while at < readers.first[source + 1] and readers.edge[at] <= e:
+                    again, reader = readers.edge[at], readers.node[at]
+                    if again >= flow.first_edge[begin] and again != e:
                         total -= rows[again] * row_bytes[again]
-                        rows[again] = most_rows(edges[again], nodes[reader], phase[reader] - source[origin])
+                        rows[again] = most_rows(edges[again], units[reader], phase[reader] - arrival[source])
                         total += rows[again] * row_bytes[again]
                     at += 1
-                rows[e] = most_rows(edges[e], nodes[node], phase[node] - source[origin])
+                rows[e] = most_rows(edges[e], units[node], phase[node] - arrival[source])
                 total += rows[e] * row_bytes[e]
         room[step] = total
 
 
 @kernel
-def _when(row, ready, takers, lo, hi, first_edge_of, edges, units, room, done, start, count, at):
-    """When a finished row moves on: once every reader has room for it; -1 while that is not known yet.
-
-    takers: rows lo .. hi are (edge, node) of the readers. at: int64[e], first unit whose end gives room for the row.
-    """
-    now = ready
-    for i in range(lo, hi):
-        e, node = takers[i, 0], takers[i, 1]
-        if first_edge_of[0] > e or e >= first_edge_of[1] or row < room[e]:
-            continue
-        while freed_rows(edges[e], units[node], at[e]) <= row - room[e]:
-            at[e] += 1
-        if at[e] >= count[node]:
-            return -1.0
-        now = max(now, done[start[node] + at[e]])
-    return now
+def origin_of(flow, e):
+    """Where the rows of an edge come from: its producer, or behind all nodes the tensor of the network."""
+    producer = flow.edges[e, PRODUCER]
+    return producer if producer >= 0 else flow.units.shape[0] - 1 - producer
 
 
 @kernel
-def fill(
-    first, end, first_node, units, outs, rows_of, first_edge, edges, takers, first_taker, start, room, unit_s,
-    outer_s, leaves, times, counts
-):  # fmt: skip
+def has_sent(origin, ready, own, flow, room, running):
+    """Let the next row of an origin, there from `ready` on, move on once every reader has room; False while that is not known.
+
+    own: first and last edge of the context, and the end.
+    """
+    row, takers = running.sent[origin], flow.takers
+    for i in range(takers.first[origin], takers.first[origin + 1]):
+        e, node = takers.edge[i], takers.node[i]
+        if own[0] > e or e >= own[1] or row < room[e]:
+            continue
+        while freed_rows(flow.edges[e], flow.units[node], running.room_at[e]) <= row - room[e]:
+            running.room_at[e] += 1
+        if running.room_at[e] >= running.worked[node]:
+            return False
+        ready = max(ready, running.done[flow.start[node] + running.room_at[e]])
+    running.given[flow.start[origin] + row] = running.clock[origin] = ready
+    running.sent[origin] += 1
+    return True
+
+
+@kernel
+def has_worked(node, flow, unit_s, running):
+    """Let a node do its next unit of work, once all rows it reads are there; False while that is not known."""
+    unit, units, now = running.worked[node], flow.units[node], running.clock[node]
+    for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
+        row, origin = last_row(flow.edges[e], units, unit), origin_of(flow, e)
+        if row >= running.sent[origin]:
+            return False
+        if row >= 0:
+            now = max(now, running.given[flow.start[origin] + row])
+    running.clock[node] = running.done[flow.start[node] + unit] = now + unit_s[node]
+    running.worked[node] += 1
+    running.held[node] = 1 if flow.outs[node] == units or unit + 1 == units else 0
+    return True
+
+
+@kernel
+def fill(first, end, flow, load, room, running):
     """Time from the arrival of an item at an idle context, its buffers as in `room`, to its last row out. [s]
 
-    unit_s: float64[nodes], of one unit of work. outer_s: of the context's outer-memory traffic for an item, over which
-    tensors from outside arrive evenly. leaves: whether a step's output goes to outer memory. rows_of: int64[origins],
-    rows of every node's outputs and of every network input. start: int64[origins + 1], where the times of each begin.
-    takers: readers of each origin. times: float64[3, .], counts: int64[4, .], scratch of zeros. Infinite where the
-    pipeline locks up. Every node goes as far as it can, round by round.
+    Infinite where the pipeline locks up. Every node goes as far as it can, round by round.
     """
-    begin, stop = first_node[first], first_node[end + 1]
-    own = (first_edge[begin], first_edge[stop])
-    given, done, clock = times[0], times[1], times[2]
-    count, sent, held, at = counts[0], counts[1], counts[2], counts[3]
+    begin, stop = flow.first_node[first], flow.first_node[end + 1]
+    own = (flow.first_edge[begin], flow.first_edge[stop])
     moved = True
     while moved:
         moved = False
         for e in range(own[0], own[1]):
-            origin = edges[e, PRODUCER]
-            if begin <= origin:
+            if begin <= flow.edges[e, PRODUCER]:
                 continue
-            origin = origin if origin >= 0 else units.shape[0] - 1 - origin
-            while sent[origin] < rows_of[origin]:
-                ready = clock[origin] + outer_s / rows_of[origin]
-                lo, hi = first_taker[origin], first_taker[origin + 1]
-                ready = _when(sent[origin], ready, takers, lo, hi, own, edges, units, room, done, start, count, at)
-                if ready < 0.0:
+            origin = origin_of(flow, e)
+            rows = flow.rows_of[origin]
+            while running.sent[origin] < rows:
+                if not has_sent(origin, running.clock[origin] + load.outer_s / rows, own, flow, room, running):
                     break
-                given[start[origin] + sent[origin]] = clock[origin] = ready
-                sent[origin] += 1
                 moved = True
         for node in range(begin, stop):
-            while count[node] < units[node] or held[node] > 0:
-                if held[node] > 0:
-                    lo, hi = first_taker[node], first_taker[node + 1]
-                    ready = _when(
-                        sent[node], clock[node], takers, lo, hi, own, edges, units, room, done, start, count, at
-                    )
-                    if ready < 0.0:
+            while running.worked[node] < flow.units[node] or running.held[node] > 0:
+                if running.held[node] > 0:
+                    if not has_sent(node, running.clock[node], own, flow, room, running):
                         break
-                    given[start[node] + sent[node]] = clock[node] = ready
-                    sent[node] += 1
-                    held[node] = 0
-                    moved = True
-                    continue
-                ready = _begins(node, clock[node], count[node], units, first_edge, edges, sent, given, start)
-                if ready < 0.0:
+                    running.held[node] = 0
+                elif not has_worked(node, flow, load.unit_s, running):
                     break
-                clock[node] = done[start[node] + count[node]] = ready + unit_s[node]
-                count[node] += 1
-                held[node] = 1 if outs[node] == units[node] or count[node] == units[node] else 0
                 moved = True
     finish = 0.0
+    for node in range(begin, stop):
+        if running.worked[node] < flow.units[node] or running.held[node] > 0:
+            return math.inf
+        finish = max(finish, running.clock[node])
     for step in range(first, end + 1):
-        for node in range(first_node[step], first_node[step + 1]):
-            if count[node] < units[node] or held[node] > 0:
-                return math.inf
-            finish = max(finish, clock[node])
-        if leaves[step]:
-            finish = max(finish, clock[first_node[step + 1] - 1] + outer_s / outs[first_node[step + 1] - 1])
+        if load.leaves[step]:
+            node = flow.first_node[step + 1] - 1
+            finish = max(finish, running.clock[node] + load.outer_s / flow.outs[node])
     return finish
 
 
 @kernel
-def _begins(node, clock, unit, units, first_edge, edges, sent, given, start):
-    """When a node can begin a unit of work: once all rows it reads are there; -1 while that is not known yet."""
-    now = clock
-    for e in range(first_edge[node], first_edge[node + 1]):
-        row = last_row(edges[e], units[node], unit)
-        origin = edges[e, PRODUCER]
-        origin = origin if origin >= 0 else units.shape[0] - 1 - origin
-        if row >= sent[origin]:
-            return -1.0
-        if row >= 0:
-            now = max(now, given[start[origin] + row])
-    return now
-
-
-@kernel
-def crossing(first, end, first_node, first_edge, edges, source_bytes, last_reader, seen, read, written):
+def crossing(first, end, flow, seen, read, written):
     """Bytes an item moves to and from outer memory in the contexts first .. step, into read, written: float64[steps].
 
-    last_reader: last step that reads each step's output; beyond all steps where it is an output of the network.
     seen: int64[sources], scratch of zeros at the start, of which `first + 1` marks what this call has counted.
     """
-    begin = first_node[first]
+    begin = flow.first_node[first]
     taken, given = 0.0, 0.0
     for step in range(first, end + 1):
-        for e in range(first_edge[first_node[step]], first_edge[first_node[step + 1]]):
-            origin = edges[e, SOURCE]
-            if origin < 0 or seen[origin] == first + 1:
+        for e in range(flow.first_edge[flow.first_node[step]], flow.first_edge[flow.first_node[step + 1]]):
+            source = flow.edges[e, SOURCE]
+            if source < 0 or seen[source] == first + 1:
                 continue
-            if edges[e, PRODUCER] < begin:
-                seen[origin] = first + 1
-                taken += source_bytes[origin]
-            elif last_reader[origin] == step:
-                seen[origin] = first + 1
-                given -= source_bytes[origin]
-        given += source_bytes[step]
+            if flow.edges[e, PRODUCER] < begin:
+                seen[source] = first + 1
+                taken += flow.source_bytes[source]
+            elif flow.last_reader[source] == step:
+                seen[source] = first + 1
+                given -= flow.source_bytes[source]
+        given += flow.source_bytes[step]
         read[step], written[step] = taken, given
 
 
 @kernel
-def least_fills(
-    first, last, first_node, units, outs, first_edge, edges, cycles, cycle_s, vector_s, overhead_s, outer_s,
-    on_vector, last_reader, scratch, out
-):  # fmt: skip
+def least_fills(first, last, flow, cycles, machine, shared, scratch, out):
     """No item leaves the contexts first .. step sooner, into out: float64[steps]: `fill` with all buffers unlimited,
     and of every node the times of its first and last unit only. [s]
 
-    cycles: float64[ends, steps], of every stage in the contexts first .. end; cycle_s: seconds of one. vector_s, outer_s:
-    float64[steps], vector and outer-memory time of an item in the contexts first .. step. on_vector: whether a step has
-    vector work. scratch: float64[3, nodes].
+    cycles: float64[ends, steps], of every stage in the contexts first .. end. scratch: float64[3, nodes].
     """
-    begin = first_node[first]
+    begin = flow.first_node[first]
     begins, ends, unit_of = scratch[0], scratch[1], scratch[2]
     for end in range(first, last + 1):
+        outer_s, vector_s = shared.outer_s[end], shared.vector_s[end]
         out[end] = 0.0
         for step in range(first, end + 1):
-            lead_s = vector_s[end] if on_vector[step] else 0.0
-            lead_s = max(lead_s, cycles[end, step] * cycle_s)
-            for node in range(first_node[step], first_node[step + 1]):
-                unit_s = (lead_s + overhead_s if node == first_node[step] else vector_s[end]) / units[node]
+            lead_s = max(vector_s if shared.on_vector[step] else 0.0, cycles[end, step] * machine.cycle_s)
+            for node in range(flow.first_node[step], flow.first_node[step + 1]):
+                units = flow.units[node]
+                unit_s = (lead_s + machine.overhead_s if node == flow.first_node[step] else vector_s) / units
                 begins[node], ends[node], unit_of[node] = 0.0, 0.0, unit_s
-                for e in range(first_edge[node], first_edge[node + 1]):
-                    for unit in (0, units[node] - 1):
-                        row = last_row(edges[e], units[node], unit)
-                        producer = edges[e, PRODUCER]
+                for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
+                    for unit in (0, units - 1):
+                        row = last_row(flow.edges[e], units, unit)
+                        producer = flow.edges[e, PRODUCER]
                         if row < 0:
                             continue
                         if producer < begin:
-                            there = outer_s[end] * (row + 1.0) / edges[e, ROWS]
-                        elif row == outs[producer] - 1:
+                            there = outer_s * (row + 1.0) / flow.edges[e, ROWS]
+                        elif row == flow.outs[producer] - 1:
                             there = ends[producer]
                         else:
                             there = begins[producer] + (row + 1.0) * unit_of[producer]
                         if unit == 0:
                             begins[node] = max(begins[node], there)
                         ends[node] = max(ends[node], there + unit_s)
-                ends[node] = max(ends[node], begins[node] + unit_s * units[node])
+                ends[node] = max(ends[node], begins[node] + unit_s * units)
                 out[end] = max(out[end], ends[node])
-            if last_reader[step] > end:
-                node = first_node[step + 1] - 1
-                out[end] = max(out[end], ends[node] + outer_s[end] / outs[node])
+            if flow.last_reader[step] > end:
+                node = flow.first_node[step + 1] - 1
+                out[end] = max(out[end], ends[node] + outer_s / flow.outs[node])

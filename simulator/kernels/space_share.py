@@ -2,94 +2,119 @@
 pipeline."""
 
 import math
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from .array_steps import loop_steps, next_useful, useful
+from .grid_tables import fold_cost
 from .jit import kernel
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ROWS, COLUMNS, ARRAYS = range(3)
+"""Axes along which indices run side by side."""
+
+OVER_PIXELS, OVER_CHANNELS = range(2)
+"""What a fold streams over: output pixels, output channels; else the reduction."""
+
+
+class Nest(NamedTuple):
+    """The loops of a layer (`kernels.array_steps`), and whether reduction and pixels are unrolled as one loop each."""
+
+    extents: Ints
+    flat_reduction: bool
+    flat_pixels: bool
+
+
+class Slots(NamedTuple):
+    """Where indices may run side by side: axis and loop of each, by axis; and the lengths of the axes."""
+
+    axis: Ints
+    loop: Ints
+    lengths: Ints
+
+
+class Folds(NamedTuple):
+    """Cycles of a fold beside its steps, whether its load hides behind the present steps, what it streams over, and the rate."""
+
+    load: float
+    overhead: float
+    hidden: float
+    streams: int
+    rate: float
+
+
+class Curve(NamedTuple):
+    """Cycles of a layer on 0, 1, 2, ... arrays: all, of them loading weights, of them fill and drain."""
+
+    cycles: Floats
+    loading: Floats
+    filling: Floats
+
 
 @kernel
-def curve(extents, slots, limits, flat_reduction, flat_pixels, fold, streams, rate, scratch, out):
-    """Cycles of a layer on 1, 2, ... arrays with the best unrolling, into out: float64[3, arrays + 1] (never rising).
+def curve(nest, slots, folds, scratch, out):
+    """Cycles of a layer on 1, 2, ... arrays, each with the best unrolling, into out: `Curve` (never rising).
 
-    extents: int64[10], loops as in `unroll`, flattened reduction and pixels last. slots: int64[m, 2], (axis, loop) with
-    axis 0 rows, 1 columns, 2 arrays. limits: int64[3], lengths of the axes. fold: load, overhead, hidden of a fold
-    [cycle]; streams: axis that a fold streams over, 0 pixels, 1 K, 2 C. scratch: int64[2, 10 or m]. Rows of out: all
-    cycles, of them loading, of them fill.
+    scratch: int64[2, 10 or slots].
     """
-    m = slots.shape[0]
-    for arrays in range(out.shape[1]):
-        out[0, arrays], out[1, arrays], out[2, arrays] = math.inf, 0.0, 0.0
+    out.cycles[:], out.loading[:], out.filling[:] = math.inf, 0.0, 0.0
     factor, total = scratch[0], scratch[1]
-    at = 0
-    fresh = True
+    count, at, fresh = slots.axis.shape[0], 0, True
     while at >= 0:
-        if at == m:
-            for i in range(total.shape[0]):
-                total[i] = 1
-            used = 1
-            for i in range(m):
-                total[slots[i, 1]] *= factor[i]
-                if slots[i, 0] == 2:
-                    used *= factor[i]
-            _note(extents, total, used, flat_reduction, flat_pixels, fold, streams, rate, out)
-            at -= 1
-            fresh = False
+        if at == count:
+            note(nest, slots, folds, factor, total, out)
+            at, fresh = at - 1, False
             continue
-        left, room = extents[slots[at, 1]], limits[slots[at, 0]]
-        for i in range(at):
-            if slots[i, 1] == slots[at, 1]:
-                left = (left + factor[i] - 1) // factor[i]
-            if slots[i, 0] == slots[at, 0]:
-                room //= factor[i]
-        last = slots[at, 0] != 2 and (at + 1 == m or slots[at + 1, 0] != slots[at, 0])
+        left, room = left_of(nest, slots, at, factor)
         most = min(left, room)
+        # Units that stand idle save nothing, so the last loop of rows and columns takes all that helps.
+        last = slots.axis[at] != ARRAYS and (at + 1 == count or slots.axis[at + 1] != slots.axis[at])
         if fresh:
-            factor[at] = 1
-            if last:  # units that stand idle save nothing, so the last loop of rows and columns takes all that helps
-                steps = (left + most - 1) // most
-                factor[at] = (left + steps - 1) // steps
+            factor[at] = useful(left, most) if last else 1
         else:
-            steps = (left + factor[at] - 1) // factor[at]
-            if last or steps == 1:
-                at -= 1
-                continue
-            factor[at] = (left + steps - 2) // (steps - 1)
-            if factor[at] > most:
-                at -= 1
-                continue
-        at += 1
-        fresh = True
-    for arrays in range(1, out.shape[1]):
-        if out[0, arrays] >= out[0, arrays - 1]:
-            for row in range(3):
-                out[row, arrays] = out[row, arrays - 1]
+            factor[at] = most + 1 if last else next_useful(left, factor[at])
+        fresh = factor[at] <= most
+        at += 1 if fresh else -1
+    for arrays in range(1, out.cycles.shape[0]):
+        if out.cycles[arrays] >= out.cycles[arrays - 1]:
+            out.cycles[arrays] = out.cycles[arrays - 1]
+            out.loading[arrays], out.filling[arrays] = out.loading[arrays - 1], out.filling[arrays - 1]
 
 
 @kernel
-def _note(extents, factors, used, flat_reduction, flat_pixels, fold, streams, rate, out):
-    """Keep the cycles of one unrolling on `used` arrays if they are the fewest so far."""
-    steps_g = float((extents[0] + factors[0] - 1) // factors[0])
-    steps_k = float((extents[2] + factors[2] - 1) // factors[2])
-    if flat_reduction:
-        steps_c = float((extents[8] + factors[8] - 1) // factors[8])
-    else:
-        steps_c = float((extents[3] + factors[3] - 1) // factors[3])
-        steps_c *= float((extents[6] + factors[6] - 1) // factors[6])
-        steps_c *= float((extents[7] + factors[7] - 1) // factors[7])
-    steps_p = float((extents[1] + factors[1] - 1) // factors[1])
-    if flat_pixels:
-        steps_p *= float((extents[9] + factors[9] - 1) // factors[9])
-    else:
-        steps_p *= float((extents[4] + factors[4] - 1) // factors[4])
-        steps_p *= float((extents[5] + factors[5] - 1) // factors[5])
-    steps = steps_g * steps_k * steps_c * steps_p
-    stream = steps_p if streams == 0 else (steps_k if streams == 1 else steps_c)
-    folds = steps / stream
-    loading, filling = folds * fold[0], folds * fold[1]
-    if fold[2] > 0.0:  # the next weights load behind the present ones
-        loading = folds * max(0.0, fold[0] - stream)
-    cycles = (steps + loading + filling) / rate
-    if cycles < out[0, used]:
-        out[0, used], out[1, used], out[2, used] = cycles, loading / rate, filling / rate
+def left_of(nest, slots, at, factor):
+    """What the slots before one leave: (blocks of the indices of its loop, units of its axis)."""
+    left, room = nest.extents[slots.loop[at]], slots.lengths[slots.axis[at]]
+    for i in range(at):
+        if slots.loop[i] == slots.loop[at]:
+            left = (left + factor[i] - 1) // factor[i]
+        if slots.axis[i] == slots.axis[at]:
+            room //= factor[i]
+    return left, room
+
+
+@kernel
+def note(nest, slots, folds, factor, total, out):
+    """Keep the cycles of one unrolling, a factor a slot, if they are the fewest so far on as many arrays."""
+    total[:] = 1
+    used = 1
+    for i in range(slots.axis.shape[0]):
+        total[slots.loop[i]] *= factor[i]
+        if slots.axis[i] == ARRAYS:
+            used *= factor[i]
+    groups, batch, channels, reduction, pixels = loop_steps(nest.extents, total, nest.flat_reduction, nest.flat_pixels)
+    pixels *= batch
+    steps = groups * channels * reduction * pixels
+    stream = pixels if folds.streams == OVER_PIXELS else (channels if folds.streams == OVER_CHANNELS else reduction)
+    many = steps / stream
+    whole, filling = many * fold_cost(stream, folds.load, folds), many * folds.overhead
+    if whole / folds.rate < out.cycles[used]:
+        out.cycles[used] = whole / folds.rate
+        out.loading[used], out.filling[used] = (whole - steps - filling) / folds.rate, filling / folds.rate
 
 
 @kernel

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, nearest
 from simulator.units import CACHE_SHARE
+from simulator.vocabulary import OPERANDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ArraySpec:
     multicast: bool = True
     link_bytes_per_cycle: float = float("inf")
     port_bytes_per_cycle: float = float("inf")
-    holds: tuple[str, ...] = ("inputs", "weights", "outputs")
+    holds: tuple[str, ...] = OPERANDS
     """Operands that share the SRAM; another one has a path of its own."""
     double_buffered: bool = True
     """Whether tiles are fetched while others are computed (any overlap but `none`)."""

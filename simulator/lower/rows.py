@@ -6,14 +6,12 @@ from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
-from simulator.graph.layer import WEIGHTED, Layer
+from simulator.graph.layer import Layer
 from simulator.graph.merge import merge
 from simulator.lower.array import ArraySpec, Target, target_of
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
 from simulator.units import GPU_RECTIFIED_ENERGY
-
-BITS = {"int4": 4, "int8": 8, "fp8": 8, "int16": 16, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
-"""Storage of one element of inputs, weights and finished outputs. [bit]"""
+from simulator.vocabulary import BITS, WEIGHTED
 
 MOST_MACS = 2**53
 """Beyond this, float64 no longer counts every MAC."""

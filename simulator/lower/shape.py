@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.graph.layer import WEIGHTED, Layer
+from simulator.graph.layer import Layer
+from simulator.vocabulary import WEIGHTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.curves import MARK, OTHER, Line, Panel, draw
 from simulator.report.page import require_charts
-from simulator.report.tables import ROOFS
 from simulator.study.batching import BatchCurve, BatchPoint, PublishedPoint
 from simulator.units import MIB
+from simulator.vocabulary import ROOF_NAMES
 
 NEAR = 0.95
 """Share of the highest throughput at which a batch is called large enough."""
@@ -66,7 +66,7 @@ def _row(point: BatchPoint) -> list[Text]:
     cells = (
         str(point.batch), fmt.significant(point.throughput_per_s), fmt.significant(point.latency_s * 1e3),
         fmt.share(point.utilisation), _per_item(point.dram_bytes, point.batch),
-        _per_item(point.least_dram_bytes, point.batch), live, lost, ROOFS.get(str(point.bound_by), str(point.bound_by)),
+        _per_item(point.least_dram_bytes, point.batch), live, lost, ROOF_NAMES.get(str(point.bound_by), str(point.bound_by)),
     )  # fmt: skip
     return [Text(cell) for cell in cells]
 

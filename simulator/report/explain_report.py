@@ -9,8 +9,8 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.report.tables import CAUSES, ROOFS
 from simulator.study.explaining import Explanation, Side
+from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 FACTORS = {
     "macs_executed": "MACs executed (Winograd)",
@@ -107,7 +107,7 @@ def _sides(found: Explanation) -> Table:
         ("outer memory", _memory),
         ("its traffic per inference", lambda side: fmt.megabytes(side.dram_bytes / found.batch)),
         ("utilisation", lambda side: fmt.share(side.utilisation)),
-        ("bound by", lambda side: ROOFS.get(side.bound_by, side.bound_by)),
+        ("bound by", lambda side: ROOF_NAMES.get(side.bound_by, side.bound_by)),
     ]
     for name, text in rows:
         table.add_row(name, *(Text(text(side)) for side in (found.a, found.b)))

@@ -10,6 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.result.form import LayerResult, Result
 from simulator.units import MIB
+from simulator.vocabulary import OPERANDS
 
 LETTERS = {
     "groups": "G",
@@ -25,7 +26,7 @@ LETTERS = {
 }
 """Loops by the letters that a narrow column has room for."""
 
-STREAMED = {"inputs": "~I", "weights": "~W", "outputs": "~O"}
+STREAMED = {word: f"~{word[0].upper()}" for word in OPERANDS}
 """The operand that passes by instead of being held."""
 
 BLOCKS = "Tiling: rows (pixels) x columns (output channels) of a thread block | parts of the reduction in blocks of their own."

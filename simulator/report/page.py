@@ -26,7 +26,7 @@ def require_charts() -> Any:
         importlib.import_module("vl_convert")
         return importlib.import_module("altair")
     except ImportError:
-        raise OptionError("--plot: pictures need the extra 'charts': pip install 'rooftile[charts]'") from None
+        raise OptionError("pictures need the extra 'charts': pip install 'rooftile[charts]'", key="plot") from None
 
 
 def check_picture(option: str, path: str) -> None:
@@ -43,7 +43,7 @@ def html(chart: Any) -> str:
     """A page of its own with the chart: no network, and no text of the chart that a browser could run."""
     text = json.dumps(chart.to_dict(), ensure_ascii=False)
     if _MARK in text:
-        raise OptionError("--plot: a name holds the private character U+E000")
+        raise OptionError("a name holds the private character U+E000", key="plot")
     specification = json.loads(text.replace("<", _MARK))
     page: str = require_charts().Chart.from_dict(specification).to_html(inline=True)
     return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.report.tables import ROOFS
 from simulator.study.sizing_answer import FIGURES, Best, Design, Neighbour, Sizing, Targets
 from simulator.study.steps import RESOURCES
+from simulator.vocabulary import ROOF_NAMES
 
 WIDTH, ROW = 220, 24
 MEETS, MISSES, LIMIT = "#0072B2", "#E69F00", "#D55E00"
@@ -152,7 +152,7 @@ def _winner(found: Sizing, best: Design) -> list[RenderableType]:
         ("Throughput", f"{fmt.significant(best.throughput_per_s)} per second"),
         ("Latency", fmt.time(best.latency_s)),
         ("Power", "-" if best.power_w is None else f"{fmt.significant(best.power_w, 3)} W"),
-        ("Bound by", ", ".join(dict.fromkeys(ROOFS.get(one.bound_by, one.bound_by) for one in best.served))),
+        ("Bound by", ", ".join(dict.fromkeys(ROOF_NAMES.get(one.bound_by, one.bound_by) for one in best.served))),
         ("As", f"the bundled chip {best.chip}" if best.bundled else _settings(found, best)),
     ]
     for name, value in rows:
@@ -191,7 +191,7 @@ def _served(best: Design) -> Table:
     table = _table("", "share", "1/s", "latency", "W", "bound by")
     for one in best.served:
         figures = (fmt.significant(one.throughput_per_s), fmt.time(one.latency_s), fmt.significant(one.power_w, 3))
-        roof = ROOFS.get(one.bound_by, one.bound_by)
+        roof = ROOF_NAMES.get(one.bound_by, one.bound_by)
         table.add_row(Text(one.network), f"{100 * one.share:.3g} %", *figures, roof)
     return table
 

@@ -10,34 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
 from simulator.result.form import Result
-
-CAUSES = {
-    "ideal_s": "multiplying, every unit busy",
-    "edges_s": "idle units at tile edges",
-    "fill_drain_s": "array fill and drain",
-    "weight_loading_s": "loading weights into the array",
-    "interconnect_s": "interconnect",
-    "sram_s": "SRAM ports",
-    "vector_s": "vector unit",
-    "overhead_s": "command overhead",
-    "dram_s": "waiting for DRAM",
-    "host_s": "waiting for the host",
-    "power_s": "held back by the power limit",
-    "pipeline_s": "waiting for the slowest stage",
-}
-"""What each part of a waterfall means, in the order shown."""
-
-ROOFS = {
-    "array": "MAC array",
-    "interconnect": "interconnect",
-    "sram": "SRAM ports",
-    "dram": "DRAM",
-    "vector": "vector unit",
-    "host": "host link",
-    "overhead": "command overhead",
-    "power": "power limit",
-}
-"""Names of the roofs as a person reads them."""
+from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 _SAME = 1e-9  # relative: two times that differ by less are one and the same but for rounding
 
@@ -110,7 +83,7 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
         ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
-        ("Bound by", ROOFS.get(result.bound_by, result.bound_by)),
+        ("Bound by", ROOF_NAMES.get(result.bound_by, result.bound_by)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most, of {fmt.mebibytes(chip.sram_bytes)}"),
         ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
@@ -178,7 +151,9 @@ def _gains(gains: Mapping[str, float], period_s: float) -> Table:
     table = _table("", f"{unit} saved", "share", f"{unit} left")
     for roof, seconds in sorted(gains.items(), key=lambda item: -item[1]):
         left = fmt.fixed((period_s - seconds) / scale, places)
-        table.add_row(ROOFS.get(roof, roof), fmt.fixed(seconds / scale, places), fmt.percent(seconds / period_s), left)
+        table.add_row(
+            ROOF_NAMES.get(roof, roof), fmt.fixed(seconds / scale, places), fmt.percent(seconds / period_s), left
+        )
     return table
 
 

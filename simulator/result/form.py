@@ -4,21 +4,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-WATERFALL = (
-    "ideal_s",
-    "edges_s",
-    "fill_drain_s",
-    "weight_loading_s",
-    "interconnect_s",
-    "sram_s",
-    "vector_s",
-    "overhead_s",
-    "dram_s",
-    "host_s",
-    "power_s",
-)
-"""Parts of a waterfall in the order in which they are filled; `pipeline_s` follows in `space` placement."""
-
 
 @dataclass(slots=True)
 class LayerResult:

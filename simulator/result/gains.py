@@ -17,11 +17,9 @@ from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
+from simulator.vocabulary import ON_CHIP
 
 Floats = npt.NDArray[np.float64]
-
-ON_CHIP = ("array", "interconnect", "sram")
-"""Roofs inside the frontier."""
 
 
 def gains(

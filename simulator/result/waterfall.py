@@ -10,7 +10,9 @@ from simulator.vocabulary import ROOFS, WATERFALL
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-DRAM, HOST, POWER = (WATERFALL.index(word) for word in ("dram_s", "host_s", "power_s"))
+DRAM = WATERFALL.index("dram_s")
+HOST = WATERFALL.index("host_s")
+POWER = WATERFALL.index("power_s")
 """Places of parts that are no causes of a schedule: what waits for the outer memory goes to one of the first two."""
 
 

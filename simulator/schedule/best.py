@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from simulator.schedule.keep import Best, rooms, share, whole_batches
+from simulator.schedule.keep import Best, rooms_of, share, whole_batches
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
@@ -34,7 +34,7 @@ def best(
     parts = {
         size: [
             InRoom(machines, size, pool_of, keep, room)
-            for room in rooms_of(pool_of(size), float(machines.capacity_bytes[0]), keep)
+            for room in segment_rooms(pool_of(size), float(machines.capacity_bytes[0]), keep)
         ]
         for size in halves(batch)
     }
@@ -54,10 +54,9 @@ def halves(batch: int) -> list[int]:
     return [batch, *halves(batch // 2)] if batch % 2 == 0 else [batch] * (batch > 1)
 
 
-def rooms_of(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
+def segment_rooms(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
     """Rooms for everything but kept weights that are tried with segments, in order. [B]"""
-    tried = rooms(capacity_bytes, float(pool.weights.sum()), SEGMENT_ROOMS) if keep else []
-    return [capacity_bytes, *tried[::-1]]
+    return rooms_of(pool, capacity_bytes, keep, SEGMENT_ROOMS)[::-1]
 
 
 class InRoom:

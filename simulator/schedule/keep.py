@@ -7,12 +7,13 @@ has beyond it. So with more SRAM every choice still exists and keeps at least th
 import bisect
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import schedule_keep as kernels
-from simulator.kernels.layout import Machine, least_time
+from simulator.kernels.layout import Machine, least_grid, least_time
 from simulator.lower.rows import Row
 from simulator.schedule.few import fewest, quick, settle, solve_one
 from simulator.schedule.machines import Machines
@@ -34,17 +35,50 @@ PER_OCTAVE = 4
 """Sizes of that room tried in each doubling."""
 
 
+class Floor(NamedTuple):
+    """What no schedule stays below: on-chip cycles, and bytes of the outer memory, each alone."""
+
+    cycles: float
+    outer_bytes: float
+
+    def time_s(self, steps: int, machine: Machine) -> float:
+        """No schedule of so many steps is faster. [s]"""
+        rates = (machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+        return float(least_time(self.cycles, self.outer_bytes, float(steps), *rates))
+
+    def times_s(self, steps: int, machines: Machines) -> Floats:
+        """The same for many chips. [s]"""
+        return least_grid(self.cycles, self.outer_bytes, steps, machines.rates, machines.phi)
+
+
+def fixed_sizes(below: float, per_octave: float = PER_OCTAVE) -> list[float]:
+    """The fixed list of sizes, rising, below one. [B]"""
+    found: list[float] = []
+    size = SMALLEST_ROOM
+    while size < below:
+        found.append(size)
+        size = SMALLEST_ROOM * 2.0 ** (len(found) / per_octave)
+    return found
+
+
 def rooms(capacity: float, all_weights: float, per_octave: float = PER_OCTAVE) -> list[float]:
     """Rooms for everything but kept weights, rising: the fixed list below `capacity`, and what all weights leave. [B]"""
-    found, size, step = [], SMALLEST_ROOM, 0
-    while size < capacity:
-        if capacity - size < all_weights:
-            found.append(size)
-        step += 1
-        size = SMALLEST_ROOM * 2.0 ** (step / per_octave)
+    found = [size for size in fixed_sizes(capacity, per_octave) if capacity - size < all_weights]
     if all_weights < capacity:
         found.append(capacity - all_weights)
     return sorted(found)
+
+
+def rooms_of(pool: Pool, capacity: float, keep: bool, per_octave: float = PER_OCTAVE) -> list[float]:
+    """Rooms that are tried, rising, all of the SRAM last; `keep`: weights may stay for ever. [B]"""
+    return [*(rooms(capacity, pool.all_weights, per_octave) if keep and pool.weights.any() else []), capacity]
+
+
+def tried_of(pool: Pool, largest: float) -> kernels.Tried:
+    """The same for many SRAM sizes up to the largest: the fixed list, of which the kernel leaves out what a size does not try."""
+    # Never empty: beside it, all weights may stay in an SRAM smaller than any room of it.
+    sizes = fixed_sizes(max(largest, 2.0 * SMALLEST_ROOM))
+    return kernels.Tried(np.array(sizes), np.array([least(pool, size) for size in sizes]).reshape(-1, 2))
 
 
 def listed(room: float) -> float:
@@ -70,15 +104,15 @@ def order_of(pool: Pool) -> Ints:
     return found
 
 
-def keeping_of(pool: Pool) -> tuple[Floats, Floats, Ints]:
-    """(weights of each step, bytes of one output channel of them, steps in the order in which weights are kept)."""
+def keeping_of(pool: Pool) -> kernels.Keeping:
+    """Weights of the network that may stay, and the order in which they do."""
     if "keeping" not in pool.memo:
         channels = np.ones(len(pool.weights))
         for step, row in enumerate(pool.low.rows):
             if row.shape is not None and row.weight_bytes > 0.0:
                 channels[step] = channel_bytes(row)
-        pool.memo["keeping"] = (pool.weights, channels, order_of(pool))
-    found: tuple[Floats, Floats, Ints] = pool.memo["keeping"]
+        pool.memo["keeping"] = kernels.Keeping(pool.weights, channels, order_of(pool))
+    found: kernels.Keeping = pool.memo["keeping"]
     return found
 
 
@@ -97,29 +131,30 @@ def channel_bytes(row: Row) -> float:
     return row.weight_bytes / (row.shape.extents[0] * row.shape.extents[2])
 
 
-def least(pool: Pool, room: float) -> tuple[float, float]:
-    """(on-chip cycles, outer-memory bytes without constant weights) that no schedule in `room` bytes stays below.
+def least(pool: Pool, room: float) -> Floor:
+    """What no schedule in `room` bytes stays below, with all weights in SRAM for nothing.
 
-    Each alone, with all weights in SRAM for nothing: they depend on the network and the array only, so they are kept.
+    It depends on the network and the array only, so it is kept.
     """
     known = pool.memo.setdefault("least", {})
     if room not in known:
         terms = settle(pool, Machine(room + pool.all_weights, 1.0, 0.0, 0.0, 0.0), pool.weights)
         cycles = float(pool.least_cycles.sum()) if pool.rescored else fewest(pool, terms)
         by_bytes = terms.machine._replace(cycle_s=0.0, byte_s=1.0)
-        known[room] = (cycles, fewest(pool, replace(terms, machine=by_bytes)))
-    found: tuple[float, float] = known[room]
+        known[room] = Floor(cycles, fewest(pool, replace(terms, machine=by_bytes)))
+    found: Floor = known[room]
     return found
 
 
-def lower_bound(pool: Pool, machine: Machine, kept: float, room: float) -> float:
-    """No schedule in `room` bytes with `kept` bytes of weights kept is faster than its least on-chip and memory times. [s]"""
+def floor_of(pool: Pool, kept: float, room: float) -> Floor:
+    """What no schedule in `room` bytes with `kept` bytes of weights kept stays below."""
     cycles, outer = least(pool, room)
-    streamed = max(0.0, pool.all_weights - kept)
-    steps = float(len(pool.steps))
-    return float(
-        least_time(cycles, outer + streamed, steps, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-    )
+    return Floor(cycles, outer + max(0.0, pool.all_weights - kept))
+
+
+def floor_of_span(pool: Pool, capacity_bytes: float, low: float, high: float) -> Floor:
+    """What no schedule stays below in any room of `low` to `high` bytes, beside what of the SRAM's weights it leaves."""
+    return floor_of(pool, capacity_bytes - low, real_room(pool, capacity_bytes, high))
 
 
 def real_room(pool: Pool, capacity_bytes: float, room: float) -> float:
@@ -138,7 +173,7 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     if not keep or not pool.weights.any():
         return solve_one(pool, machines, None, limit_s)
     capacity = float(machines.capacity_bytes[0])
-    sizes = [*rooms(capacity, pool.all_weights), capacity]
+    sizes = rooms_of(pool, capacity, keep)
     # All weights first: of schedules as fast, it moves the fewest bytes.
     found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
     return _explore(pool, machines, sizes, (0, len(sizes) - 1), found, _sharpened(pool, machines, sizes, limit_s))
@@ -162,16 +197,16 @@ def _explore(
     pool: Pool, machines: Machines, sizes: list[float], span: tuple[int, int], best: Best, limit_s: tuple[float, float]
 ) -> Best:
     """The best of `best` and of the rooms of a span of `sizes`; a span that cannot be better is left out as a whole."""
-    (low, high), machine = span, machines.row()
+    (low, high), machine, steps = span, machines.row(), len(pool.steps)
     limit = tuple(plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True))
-    left = machine.capacity_bytes - sizes[low]
-    if lower_bound(pool, machine, left, real_room(pool, machine.capacity_bytes, sizes[high])) >= max(limit):
+    if floor_of_span(pool, machine.capacity_bytes, sizes[low], sizes[high]).time_s(steps, machine) >= max(limit):
         return best
+    left = machine.capacity_bytes - sizes[low]
     if low == high:
         room = real_room(pool, machine.capacity_bytes, sizes[low])
 
         def bound(ahead: float) -> float:
-            return lower_bound(pool, machine, left, listed(room - ahead))
+            return floor_of(pool, left, listed(room - ahead)).time_s(steps, machine)
 
         kept = share(pool, left) if left > 0.0 else None
         found, found_steady = solve_one(pool, machines, kept, (limit[0], limit[1]), bound)

@@ -15,9 +15,8 @@ from simulator.kernels.layout import OWN_CYCLES, VECTOR_CYCLES, Listing
 from simulator.kernels.schedule_labels import SLOTS, Terms
 from simulator.kernels.schedule_sums import BLOCK, Steps
 from simulator.schedule.few import ahead_sizes
-from simulator.schedule.keep import keeping_of
+from simulator.schedule.keep import keeping_of, tried_of
 from simulator.schedule.machines import Machines
-from simulator.schedule.many_whole import new_settled, rooms_of
 from simulator.schedule.plans import Plans, Sums, added
 from simulator.schedule.pool import Pool
 from simulator.schedule.records import all_records
@@ -84,15 +83,13 @@ def solve_ahead(pool: Pool, machines: Machines, keep: bool, stop: threading.Even
 def _runs_of(pool: Pool, capacity: float, keep: bool, fifo_bytes: float | None) -> _Runs:
     """Every room with every size set aside; sizes so large that nothing is left for tiles are none."""
     steps = len(pool.weights)
+    tried, room, kept = keeping.NONE_TRIED, np.array([capacity]), np.zeros((1, steps))
     if keep:
-        sizes, bounds = rooms_of(pool, capacity)
-        settled = new_settled(len(sizes) + 2, 1, steps)
-        keeping.settle(np.array([capacity]), *keeping_of(pool), sizes, bounds, settled)
-        rooms, _, all_kept, _ = settled
-        tried = np.flatnonzero(rooms >= 0.0)
-        room, kept = rooms[tried].ravel(), all_kept[tried].reshape(-1, steps)
-    else:
-        sizes, bounds, room, kept = np.zeros(0), np.zeros((0, 2)), np.array([capacity]), np.zeros((1, steps))
+        tried = tried_of(pool, capacity)
+        settled = keeping.new_settled(tried, 1, steps)
+        keeping.settle(np.array([capacity]), keeping_of(pool), tried, settled)
+        some = np.flatnonzero(settled.rooms >= 0.0)
+        room, kept = settled.rooms[some].ravel(), settled.kept[some].reshape(-1, steps)
     streamed = (pool.weights - kept).sum(axis=1)
     ahead = [
         [0.0] if not own else [fifo_bytes] if fifo_bytes is not None else ahead_sizes(size)
@@ -103,10 +100,10 @@ def _runs_of(pool: Pool, capacity: float, keep: bool, fifo_bytes: float | None) 
     left = room[of_room] - (aside if fifo_bytes is None else 0.0)
     streamed = streamed[of_room]
     least_cycles, least_bytes = np.full(len(left), pool.least_cycles.sum()), streamed.copy()
-    next_size = np.searchsorted(sizes, left)
-    known = next_size < len(sizes)
-    least_cycles[known] = bounds[next_size[known], keeping.LEAST_CYCLES]
-    least_bytes[known] += bounds[next_size[known], keeping.LEAST_BYTES]
+    next_room = np.searchsorted(tried.rooms, left)
+    known = next_room < len(tried.rooms)
+    least_cycles[known] = tried.least[next_room[known], keeping.LEAST_CYCLES]
+    least_bytes[known] += tried.least[next_room[known], keeping.LEAST_BYTES]
     return _Runs(left, aside, np.minimum(aside, streamed), kept[of_room], least_cycles, least_bytes)
 
 
@@ -156,7 +153,7 @@ def _search(pool: Pool, runs: _Runs, listed: tuple[Truths, Listing], machines: M
 def _fewest(listing: Listing, fits: Truths) -> tuple[Floats, Ints]:
     """(fewest cycles of any choice of each step, distinct rows; the row of each run)."""
     begins = listing.begins
-    listed = np.flatnonzero(fits)[np.argsort(begins[fits, 0])]
+    listed = np.flatnonzero(fits)[np.argsort(begins.T[0][fits])]
     rows = np.zeros((len(fits), begins.shape[1] - 1))
     if len(listed):
         cycles = listing.amounts[: begins[fits, -1].max(), OWN_CYCLES]

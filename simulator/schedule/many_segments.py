@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.layout import BESIDE, BYTES, CYCLES, SLACK, VECTOR_CYCLES, least_grid, times_grid
+from simulator.kernels.layout import BESIDE, BYTES, CYCLES, SLACK, VECTOR_CYCLES, times_grid
 from simulator.kernels.schedule_segments import HELD, PATH_MODE, PATH_MOVE, PATH_POINT, REPEATS, SIZE
 from simulator.kernels.schedule_sums import Records, Steps
-from simulator.schedule.best import halves, rooms_of
-from simulator.schedule.keep import least, real_room, rooms, share
+from simulator.schedule import keep as keeping
+from simulator.schedule.best import halves, segment_rooms
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.plans import Plans, Sums, added
@@ -85,8 +85,8 @@ class _OneSize:
         for size in halves(program.batch):
             pools = {part: pool_of(part) for part in (size, *divisors(size))}
             times, self._rooms[size] = program.batch // size, []
-            for room in rooms_of(pools[size], capacity, program.keep):
-                kept = share(pools[size], capacity - room)
+            for room in segment_rooms(pools[size], capacity, program.keep):
+                kept = keeping.share(pools[size], capacity - room)
                 segments = Segments(pools, size, capacity, kept, program.keep, machines.phi)
                 self._rooms[size].append(_Room(segments, times, segments.least_times(machines) * times, []))
 
@@ -126,9 +126,7 @@ class _OneSize:
     def _whole_batches(self, size: int) -> Sums:
         """Whole batches of a size, for those chips that they may be best for; infinite times for others."""
         pool, times, count = self._program.pool_of(size), self._batch // size, len(self._machines)
-        sizes = [self._capacity]
-        if self._program.keep and pool.weights.any():
-            sizes = [*rooms(self._capacity, pool.all_weights), self._capacity]
+        sizes = keeping.rooms_of(pool, self._capacity, self._program.keep)
         at = self._promising(pool, times, sizes, np.arange(count))
         out = Sums.nothing(count)
         if len(at):
@@ -137,11 +135,10 @@ class _OneSize:
 
     def _promising(self, pool: Pool, times: int, sizes: list[float], at: Ints) -> Ints:
         """Those of some points for which whole batches in rooms of these sizes may be best, as `schedule.keep` bounds them."""
-        cycles, outer = least(pool, real_room(pool, self._capacity, sizes[-1]))
-        # Where no weights may stay, they are among the bytes of every tiling.
-        streamed = max(0.0, pool.all_weights - (self._capacity - sizes[0])) if self._program.keep else 0.0
-        part = self._machines.part(at)
-        least_s = least_grid(cycles, outer + streamed, len(pool.steps), part.rates, part.phi)
+        floor = keeping.floor_of_span(pool, self._capacity, sizes[0], sizes[-1])
+        if not self._program.keep:  # where no weights may stay, they are among the bytes of every tiling
+            floor = keeping.floor_of(pool, pool.all_weights, keeping.real_room(pool, self._capacity, sizes[-1]))
+        least_s = floor.times_s(len(pool.steps), self._machines.part(at))
         at = at[least_s * times < self._known[at]]
         if len(sizes) == 1 or not len(at):
             return at

@@ -2,6 +2,7 @@
 
 import threading
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from simulator.kernels import schedule_narrow as narrowing
 from simulator.kernels import schedule_sums as adding
 from simulator.kernels import schedule_whole as kernels
 from simulator.kernels.layout import VECTOR_CYCLES, Listing
-from simulator.schedule.keep import SMALLEST_ROOM, keeping_of, least, rooms
+from simulator.schedule.keep import keeping_of, tried_of
 from simulator.schedule.machines import Machines
 from simulator.schedule.plans import Plans, Sums
 from simulator.schedule.pool import Pool
@@ -37,33 +38,43 @@ SPAN, MOST_BUCKETS = 2048, 32
 def solve_whole(pool: Pool, machines: Machines, keep: bool) -> Plans:
     """The best whole-batch schedules of all chips; `keep`: weights may stay for ever."""
     keep = keep and bool(pool.weights.any())
-    order, size_of, buckets = _buckets(machines, keep)
+    order, size_of, firsts = _buckets(machines, keep)
     sorted_ = machines.part(order)
-    sizes, bounds = rooms_of(pool, float(machines.capacity_bytes.max())) if keep else (np.zeros(0), np.zeros((0, 2)))
+    tried = tried_of(pool, float(machines.capacity_bytes.max())) if keep else keeping.NONE_TRIED
     count, records = len(order), all_records(pool)
     vector = np.ascontiguousarray(pool.steps[:, VECTOR_CYCLES])
     best = kernels.Best(*(np.empty(count) for _ in kernels.Best._fields))
     sums = adding.Added(np.empty(count), np.empty(count), np.empty((adding.CAUSES, count)))
     scratch = np.zeros((adding.CAUSES, adding.BLOCK))
-    for begin, end in pairwise(_spans(buckets, SPAN if keep else 4 * SPAN)):
-        lo, hi = int(buckets[begin]), int(buckets[end])
+    for begin, end in pairwise(_spans(firsts, SPAN if keep else 4 * SPAN)):
+        lo, hi = int(firsts[begin]), int(firsts[end])
         part = sorted_.part(slice(lo, hi))
-        found, paths, blocks = _best_paths(part, pool, (buckets[begin : end + 1] - lo, size_of[lo:hi]), sizes, bounds)
-        for field in kernels.Best._fields:
-            getattr(best, field)[lo:hi] = getattr(found, field)
+        run = _best_paths(part, pool, firsts[begin : end + 1] - lo, size_of[lo:hi], tried)
+        for column, found in zip(best, run.best, strict=True):
+            column[lo:hi] = found
         own = adding.Added(sums.outer_bytes[lo:hi], sums.feed_bytes[lo:hi], sums.parts[:, lo:hi])
-        adding.sum_blocks(records, vector, paths, blocks, part.rates, machines.phi, adding.new_block(), scratch, own)
+        adding.sum_blocks(
+            records, vector, run.paths, run.blocks, part.rates, machines.phi, adding.new_block(), scratch, own
+        )
     back = np.empty_like(order)
     back[order] = np.arange(count)
     all_ = Sums(best.time_s, sums.outer_bytes, sums.feed_bytes, best.kept_bytes, sums.parts).take(back)
     return Plans(all_, all_)
 
 
-def _buckets(machines: Machines, keep: bool) -> tuple[Ints, Ints, Ints]:
-    """(points in the order of the kernel, number of the SRAM size of each, where buckets begin, and the end).
+class _Buckets(NamedTuple):
+    """Points in the order of the kernel, the number of the SRAM size of each, and where buckets begin, and the end.
 
     A bucket has points of one SRAM size or of neighbouring ones.
     """
+
+    order: Ints
+    size_of: Ints
+    firsts: Ints
+
+
+def _buckets(machines: Machines, keep: bool) -> _Buckets:
+    """Sort the points into buckets."""
     order = np.argsort(machines.capacity_bytes, kind="stable")
     rising = machines.capacity_bytes[order]
     fresh = np.concatenate([[True], rising[1:] != rising[:-1]])
@@ -77,7 +88,7 @@ def _buckets(machines: Machines, keep: bool) -> tuple[Ints, Ints, Ints]:
     ratio = (machines.byte_s / machines.cycle_s)[order]
     inside = np.repeat(np.arange(len(firsts)), np.diff(edges)) + ratio / (1.001 * max(float(ratio.max()), 1e-300))
     again = np.argsort(inside)
-    return order[again], size_of[again], edges
+    return _Buckets(order[again], size_of[again], edges)
 
 
 def _spans(buckets: Ints, points: int) -> list[int]:
@@ -90,44 +101,37 @@ def _spans(buckets: Ints, points: int) -> list[int]:
     return spans
 
 
-def _best_paths(
-    machines: Machines, pool: Pool, buckets: tuple[Ints, Ints], room_sizes: Floats, bounds: Floats
-) -> tuple[kernels.Best, kernels.Paths, Ints]:
-    """(answers, paths and blocks as `kernels.schedule_whole` has them) of chips in buckets.
+def _best_paths(machines: Machines, pool: Pool, firsts: Ints, size_of: Ints, tried: keeping.Tried) -> "_Run":
+    """Answers, paths and blocks as `kernels.schedule_whole` has them, of chips in buckets.
 
-    buckets: where each begins, and the end; the number of each chip's SRAM size, counted on from any.
+    firsts: where each bucket begins, and the end. size_of: the number of each chip's SRAM size, counted on from any.
     """
-    firsts, size_of = buckets[0], buckets[1] - buckets[1].min()
+    size_of = size_of - size_of.min()
     sizes = np.empty(int(size_of.max()) + 1)
     sizes[size_of] = machines.capacity_bytes
-    steps, count = len(pool.weights), len(size_of)
-    rooms_tried = len(room_sizes) + 2 if len(room_sizes) else 1
-    settled = new_settled(rooms_tried, len(sizes), steps)
-    keeping.settle(sizes, *keeping_of(pool), room_sizes, bounds, settled)
-    bound_s = np.empty((rooms_tried, count))
-    keeping.bound_times(settled[3], size_of, machines.rates, float(steps), machines.phi, bound_s)
-    best = kernels.Best(np.full(count, np.inf), np.zeros(count), np.full(count, np.inf))
-    room_list = [kernels.Room(*(part[room] for part in settled[:3])) for room in range(rooms_tried)]
-    run = _Run(pool, machines, size_of, firsts, room_list, best)
-    if rooms_tried > 1:
+    settled = keeping.new_settled(tried, len(sizes), len(pool.weights))
+    keeping.settle(sizes, keeping_of(pool), tried, settled)
+    bound_s = np.empty((len(settled.rooms), len(size_of)))
+    keeping.bound_times(settled.bounds, size_of, machines.rates, float(len(pool.weights)), machines.phi, bound_s)
+    rooms = [kernels.Room(*of) for of in zip(settled.rooms, settled.stays, settled.kept, strict=True)]
+    run = _Run(pool, machines, size_of, firsts, rooms)
+    if len(rooms) > 1:
         # First where each block promises most: what cannot beat that need not be tried.
         middle = run.blocks[:, kernels.FIRST] + run.blocks[:, kernels.MANY] // 2
         promising = bound_s[:, middle].argmin(axis=0)
         for room in np.unique(promising):
             run.try_room(int(room), promising == room, only_limit=True)
     # The same rooms in the same order as `schedule.keep`: of equally fast schedules the first counts.
-    for room in range(rooms_tried):
-        may_win = bound_s[room] < np.minimum(best.time_s, best.limit_s)
+    for room in range(len(rooms)):
+        may_win = bound_s[room] < np.minimum(run.best.time_s, run.best.limit_s)
         run.try_room(room, np.logical_or.reduceat(may_win, run.blocks[:, kernels.FIRST]))
-    return best, run.paths, run.blocks
+    return run
 
 
 class _Run:
     """The kernels on chips in buckets: lists of choices, and blocks of chips that run through them."""
 
-    def __init__(
-        self, pool: Pool, machines: Machines, size_of: Ints, firsts: Ints, rooms: list[kernels.Room], best: kernels.Best
-    ) -> None:
+    def __init__(self, pool: Pool, machines: Machines, size_of: Ints, firsts: Ints, rooms: list[kernels.Room]) -> None:
         block, many = adding.BLOCK, np.diff(firsts)
         per_bucket = -(-many // block)
         bucket = np.repeat(np.arange(len(many)), per_bucket)
@@ -135,10 +139,11 @@ class _Run:
         self.blocks = np.stack([firsts[bucket] + inside, np.minimum(block, many[bucket] - inside), bucket], axis=1)
         self._pool, self._machines, self._size_of = pool, machines, size_of
         self._size_firsts = np.append(np.minimum.reduceat(size_of, firsts[:-1]), size_of.max() + 1)
-        self._rooms, self._best = rooms, best
+        count, self._rooms = len(size_of), rooms
+        self.best = kernels.Best(np.full(count, np.inf), np.zeros(count), np.full(count, np.inf))
         self._begins = np.zeros((len(many), len(pool.weights) + 1), dtype=np.int64)
         self._scratch = _scratch(pool)
-        self.paths = self._scratch.paths(len(size_of), len(self.blocks))
+        self.paths = self._scratch.paths(count, len(self.blocks))
 
     def try_room(self, room: int, wanted: Truths, only_limit: bool = False) -> None:
         """Better what is known of the chips of the blocks that are wanted, with a room of this number."""
@@ -157,7 +162,8 @@ class _Run:
                 break
             self._scratch = _scratch(pool, grow=True)
         wanted = wanted & buckets[bucket]
-        length = 3 * (self._begins[:, -1] - self._begins[:, 0])[bucket[wanted]].sum()
+        begins = self._begins.T
+        length = 3 * (begins[-1] - begins[0])[bucket[wanted]].sum()
         chosen, rates, phi = (
             self._scratch.chosen(int(length), len(self.blocks)),
             self._machines.rates,
@@ -166,23 +172,8 @@ class _Run:
         narrowing.narrow_blocks(rates, self.blocks, wanted, listing, phi, self._scratch.narrowing, chosen)
         kernels.residency_blocks(
             pool.weights, rates, self._size_of, self.blocks, wanted, listing, chosen, own, phi, only_limit,
-            self._scratch.running, self._best, self.paths,
+            self._scratch.running, self.best, self.paths,
         )  # fmt: skip
-
-
-def new_settled(rooms: int, sizes: int, steps: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """What `kernels.schedule_keep.settle` fills in: room for all else, kept bytes, the same a step, and bounds."""
-    shape = (rooms, sizes)
-    return np.empty(shape), np.empty(shape), np.zeros((*shape, steps)), np.empty((*shape, 2))
-
-
-def rooms_of(pool: Pool, largest: float) -> tuple[Floats, Floats]:
-    """(the fixed list of rooms below the largest SRAM, least cycles and bytes of a schedule in each)."""
-    # All weights are more than any SRAM here, so the list is whole; the kernel leaves out what a point does not try. It
-    # is never empty: beside it, all weights may stay in an SRAM smaller than any room of it.
-    sizes = rooms(max(largest, 2.0 * SMALLEST_ROOM), np.inf)
-    bounds = np.array([least(pool, size) for size in sizes]).reshape(-1, 2)
-    return np.array(sizes), bounds
 
 
 class _Scratch:

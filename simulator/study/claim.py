@@ -16,9 +16,9 @@ from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
-from simulator.graph.layer import WEIGHTED
 from simulator.run import simulate
 from simulator.units import GB, MIB
+from simulator.vocabulary import BITS, WEIGHTED
 
 CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
 """SRAM sizes that the model tries, 1/32 MiB to 4 GiB [MiB]."""
@@ -26,7 +26,6 @@ CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
 MOST_DEVICES = 64
 """Most DRAMs that the model tries."""
 
-BYTES = {"int4": 0.5, "int8": 1.0, "fp8": 1.0, "int16": 2.0, "fp16": 2.0, "bf16": 2.0, "tf32": 4.0, "fp32": 4.0}
 MODEL_ERROR = 0.27
 """Error that nine in ten of all measured figures stay within (the validation's): a claim above a chip's own model by less
 than this says nothing against the claim."""
@@ -116,7 +115,7 @@ def demand_of(graph: Graph, precision: str) -> Demand:
         weights += layer.weight_elements if layer.kind in WEIGHTED else 0
         if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
             saved += layer.macs * (1 - 1 / WINOGRAD)
-    return Demand(macs, macs - saved, weights * BYTES[precision])
+    return Demand(macs, macs - saved, weights * BITS[precision] / 8.0)
 
 
 def resources_of(chip: Entry, precision: str) -> Resources:
@@ -195,7 +194,7 @@ def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math
     Its bytes are counted at int8; other widths scale what there is instead. Parts of a batch only make it faster, and take
     longest to search: not where it is fast enough without.
     """
-    width, found = BYTES[case.precision], 0.0
+    width, found = BITS[case.precision] / 8.0, 0.0
     for sub_batches in (False, True) if enough < math.inf and case.batch > 1 else (True,):
         machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd, sub_batches)
         try:

@@ -274,10 +274,9 @@ def _scaled(macs: int, row: Row, params: Mapping[str, Any]) -> float | None:
 
 def beyond_compute(chip: Entry, throughput_per_s: float, precision: str | None, macs: float | None) -> Sequence[str]:
     """One remark where a throughput needs more operations a second than the chip has, else none."""
-    peak = chip.published.peak_tops_int8
-    if precision in ("fp16", "bf16"):
-        peak = chip.published.peak_tflops_fp16
-    if peak is None or macs is None or precision not in ("int8", "fp16", "bf16"):
+    half = precision in ("fp16", "bf16")
+    peak = chip.published.peak_tflops_fp16 if half else chip.published.peak_tops_int8
+    if peak is None or macs is None or not (half or precision == "int8"):
         return ()
     needed = throughput_per_s * macs * 2.0 / 1e12
     return (f"needs {needed:.3g} of {peak:g} TOPS: beyond its compute bound",) if needed > peak else ()

@@ -15,14 +15,15 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.result.form import WATERFALL, LayerResult, Result
+from simulator.result.form import LayerResult, Result
 from simulator.run import simulate
 from simulator.study.subject import changes_of, chip_of
+from simulator.vocabulary import PIPELINE, WATERFALL
 
 TIMES = ("period", "latency")
 """What can be explained: the time of a batch in steady state, or that of one batch on an idle chip."""
 
-CAUSES = (*WATERFALL, "pipeline_s")
+CAUSES = (*WATERFALL, PIPELINE)
 FACTORS = ("macs_executed", "mac_units", "clock")
 """Causes of the difference of `ideal_s`."""
 
@@ -159,7 +160,7 @@ def explain(
 
 def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) -> Side:
     """One side of the explanation."""
-    rates = {} if chip.array is None else {str(word): rate for word, rate in chip.array.rate.items()}
+    rates = {} if chip.array is None else chip.array.rate
     return Side(
         chip=run.chip,
         changes=changes,

@@ -30,6 +30,7 @@ from simulator.study.steps import (
     step_usd,
 )
 from simulator.study.subject import changes_of, chip_of
+from simulator.vocabulary import ARRAY_PARTS
 
 SAME = 1e-3
 """A throughput that is lower by less than this share is the same: what was taken away was never needed. [-]"""
@@ -283,7 +284,7 @@ def _fewer(run: Result, lever: Lever) -> list[Any]:
         return found
     if lever.key == "array.count":
         period_s = run.batch / run.throughput_per_s
-        own = sum(run.waterfall_period[part] for part in ("ideal_s", "edges_s", "fill_drain_s", "weight_loading_s"))
+        own = sum(run.waterfall_period[part] for part in ARRAY_PARTS)
         if own >= BUSY * period_s:
             return []
     halves = [lever.value / 2**turn for turn in range(1, MOST_HALVES + 1)]

@@ -16,7 +16,7 @@ from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
-from simulator.errors import InfeasibleError, OptionError
+from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.lower.rows import check_batch
@@ -211,9 +211,8 @@ def _check(chip: Architecture, sizes: Sequence[float], counts: Sequence[int]) ->
         changed_chip(chip, {"sram.capacity_mib": size}, "sram")
     if chip.dram is None:
         if counts != (0,):
-            raise OptionError(
-                f"dram: {chip.name} has no DRAM; give it one with --set dram.part=... --set dram.devices=1"
-            )
+            how = f"{argument('set', 'dram.part=...')} {argument('set', 'dram.devices=1')}"
+            raise OptionError(f"dram: {chip.name} has no DRAM; give it one with {how}")
         return
     for each in counts:
         changed_chip(chip, {"dram.devices": each}, "dram")
@@ -291,7 +290,7 @@ def _notes(chip: Architecture, counts: Sequence[int]) -> tuple[str, ...]:
         if last is not None and port is not None and last >= port:
             notes.append(
                 f"dram.port_bytes_per_cycle: the chip's port moves at most {port / 1e9:.3g} GB/s (1e9 bytes), whatever is "
-                "behind it; widen it with --set to see more devices at work"
+                "behind it; widen it to see more devices at work"
             )
     if chip.power_limit_w is not None:
         notes.append("power_limit_w: more SRAM leaks more, so that more may be slower: no thresholds are told")

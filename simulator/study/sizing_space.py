@@ -13,7 +13,7 @@ from simulator.chip.parts import CUSTOM, dram_part, dram_parts
 from simulator.chip.schema import Architecture
 from simulator.cost.columns import columns as cost_columns
 from simulator.cost.priced import varied
-from simulator.errors import ChipError, OptionError
+from simulator.errors import ChipError, OptionError, argument
 from simulator.study.steps import memory_kind, short
 from simulator.sweeps.ranges import axis_of
 
@@ -136,7 +136,7 @@ def given_axes(vary: Mapping[str, Any] | Sequence[str]) -> dict[str, tuple[Any, 
     pairs = vary.items() if isinstance(vary, Mapping) else [_pair(text) for text in vary]
     axes: dict[str, tuple[Any, ...]] = {}
     for key, what in pairs:
-        label = f"--vary {key}={what}"
+        label = argument("vary", f"{key}={what}")
         axis = axis_of(key, what, label, drawn=False)
         if key in ("batch", "precision") or key.startswith("param."):
             raise OptionError(f"{label}: must be a key of the chip; a size is sought for one batch of one network")
@@ -149,7 +149,7 @@ def given_axes(vary: Mapping[str, Any] | Sequence[str]) -> dict[str, tuple[Any, 
 def _pair(text: str) -> tuple[str, str]:
     key, equals, what = (part.strip() for part in text.partition("="))
     if not (key and equals and what):
-        raise OptionError(f"--vary {text}: must be KEY=RANGE, such as sram.capacity_mib=1:64:x2")
+        raise OptionError(key="vary", given=text, must="be KEY=RANGE, such as sram.capacity_mib=1:64:x2")
     return key, what
 
 

@@ -13,7 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.bill import SEED
 from simulator.cost.die import Die
 from simulator.cost.money import YIELD_MODELS
-from simulator.errors import ChipError, OptionError, nearest
+from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.run import simulate
@@ -185,9 +185,9 @@ def uncertainty(
     """
     figure = SHORT.get(by, by)
     if figure not in FIGURES:
-        raise OptionError(f"--by: unknown figure {by!r}{nearest(by, [*FIGURES, *SHORT])}")
+        raise OptionError(f"unknown figure {by!r}{nearest(by, [*FIGURES, *SHORT])}", key="by")
     if isinstance(draws, bool) or not 100 <= draws <= MOST_DRAWS:
-        raise OptionError(f"--draws: must be from 100 to {MOST_DRAWS:,}, got {draws}")
+        raise OptionError(key="draws", must=f"be from 100 to {MOST_DRAWS:,}", got=draws)
     graph = load_network(network) if isinstance(network, str) else network
     chips = chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b")
     dies = tuple(_die(chip, figure) for chip in chips)
@@ -254,7 +254,7 @@ def _die(chip: Architecture, figure: str) -> Die | None:
     try:
         return priced_die(chip)
     except ChipError as error:
-        raise ChipError(f"{error}; --by throughput_per_s compares without cost") from None
+        raise ChipError(f"{error}; {argument('by')} throughput_per_s compares without cost") from None
 
 
 def _alike(a: Architecture, b: Architecture) -> bool:

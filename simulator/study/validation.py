@@ -16,13 +16,13 @@ from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InputError
 from simulator.graph.build import Graph, NetworkBuilder
-from simulator.graph.layer import WEIGHTED
 from simulator.graph.load import load_network
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
 from simulator.store.data import read_data
 from simulator.study.compare import FREE_BATCH_GPU
+from simulator.vocabulary import BITS, WEIGHTED
 
 FREE_BATCH = 8
 """Batch at which a result with a free batch is simulated where the chip is no GPU: large enough to share weights."""
@@ -236,7 +236,7 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
     """Throughput of the plain roofline: MACs at peak, or every weight and the network's ends once at nominal bandwidth."""
     compute_s = result.macs / (machine.peak_tops(precision) * 1e12 / 2)
     bandwidth = machine.dram_peak_bytes_per_s or machine.host_bytes_per_s
-    width = {"int16": 2.0, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}.get(precision, 1.0)
+    width = BITS[precision] / 8.0
     moved = 0.0
     for name, data in graph.nodes(data=True):
         layer = data["layer"]

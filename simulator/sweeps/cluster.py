@@ -22,7 +22,7 @@ from typing import Any
 
 from simulator import __version__
 from simulator.chip.schema import Architecture
-from simulator.errors import ModelError, OptionError, RooftileError
+from simulator.errors import ModelError, OptionError, RooftileError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.store.digest import model_digest
@@ -32,7 +32,7 @@ from simulator.sweeps.plan import Plan
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.run import part_bytes, slice_table
 
-EXTRA = "--scheduler: needs distributed; install it with: pip install 'rooftile[cluster]'"
+EXTRA = "needs distributed; install it with: pip install 'rooftile[cluster]'"
 LIBRARIES = ("numpy", "numba", "polars")
 """Libraries whose versions the bytes of a part depend on, beside our own code."""
 
@@ -76,8 +76,8 @@ def recipe_of(space: Space, network: Graph | str, params: Mapping[str, Any]) -> 
     sets: list[dict[str, Any]] = [{}]
     for axis in varied:
         if axis.drawn or len(sets) * len(axis.values) > MOST_GRAPHS:
-            raise OptionError(
-                f"--scheduler: vary {axis.key}: a network of your own may have at most {MOST_GRAPHS:,} listed"
+            raise _fault(
+                f"vary {axis.key}: a network of your own may have at most {MOST_GRAPHS:,} listed"
                 " combinations of parameters on a cluster"
             )
         sets = [{**each, axis.key: value} for each in sets for value in axis.values]
@@ -109,7 +109,7 @@ def _space_of(run: str, expected: Mapping[str, str], raw: bytes) -> Space:
             for name, value in expected.items()
             if own.get(name) != value
         ]
-        raise OptionError(f"--scheduler: a worker differs: {', '.join(unequal)}; install the same on both")
+        raise _fault(f"a worker differs: {', '.join(unequal)}; install the same on both")
     with _lock:
         found = _spaces.get(run)
         return _spaces.put(run, pickle.loads(raw).space()) if found is None else found
@@ -124,7 +124,7 @@ def compute_part(run: str, expected: Mapping[str, str], raw: bytes, number: int 
             return b""
         return part_bytes(slice_table(space, *space.plan.bounds(number)))
     except KeyboardInterrupt:  # the client has gone; a worker must not end with it
-        raise OptionError("--scheduler: the sweep was interrupted") from None
+        raise _fault("the sweep was interrupted") from None
 
 
 def stop_run(run: str) -> None:
@@ -226,16 +226,16 @@ def _result(future: Any, number: int) -> bytes:
     except RooftileError:
         raise
     except KilledWorker:
-        raise OptionError(
-            f"--scheduler: chunk {number}: every worker that computed it died; give workers more memory, or choose a"
-            " smaller --chunk in a new folder"
+        raise _fault(
+            f"chunk {number}: every worker that computed it died; give workers more memory, or choose a"
+            f" smaller {argument('chunk')} in a new folder"
         ) from None
     except (CancelledError, OSError, TimeoutError):
         raise _lost() from None
     except Exception as error:
         if any(isinstance(each, ImportError) for each in _causes(error)):
-            raise OptionError(
-                f"--scheduler: the cluster cannot load rooftile ({error}); scheduler and workers need what runs here:"
+            raise _fault(
+                f"the cluster cannot load rooftile ({error}); scheduler and workers need what runs here:"
                 f" pip install 'rooftile[cluster]=={__version__}'"
             ) from None
         raise ModelError(f"chunk {number}: {type(error).__name__} on a worker: {error}") from error
@@ -249,8 +249,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def _fault(what: str) -> OptionError:
+    return OptionError(what, key="scheduler")
+
+
 def _lost() -> OptionError:
-    return OptionError("--scheduler: the cluster is gone; finished parts are kept, the same command goes on")
+    return _fault("the cluster is gone; finished parts are kept, the same command goes on")
 
 
 @contextlib.contextmanager
@@ -263,7 +267,7 @@ def connected(scheduler: Any) -> Iterator[Any]:
     try:
         import distributed  # noqa: PLC0415
     except ImportError:
-        raise OptionError(EXTRA) from None
+        raise _fault(EXTRA) from None
     if isinstance(scheduler, distributed.Client):
         yield scheduler
         return
@@ -272,10 +276,10 @@ def connected(scheduler: Any) -> Iterator[Any]:
         text = str(scheduler)
         if text.endswith(".json"):
             if not Path(text).is_file():
-                raise OptionError(f"--scheduler: {text!r}: no such scheduler file")
+                raise _fault(f"{text!r}: no such scheduler file")
             how["scheduler_file"] = text
         elif not _ADDRESS.fullmatch(text):
-            raise OptionError(f"--scheduler: must be an address such as tcp://host:8786, or a .json file, got {text!r}")
+            raise _fault(f"must be an address such as tcp://host:8786, or a .json file, got {text!r}")
         else:
             how["address"] = text
     else:
@@ -289,7 +293,7 @@ def connected(scheduler: Any) -> Iterator[Any]:
     except (OSError, TimeoutError, ValueError) as error:
         log.setLevel(level)
         why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise OptionError(f"--scheduler: no scheduler answers at {str(scheduler)!r}: {why}") from None
+        raise _fault(f"no scheduler answers at {str(scheduler)!r}: {why}") from None
     try:
         yield client
     finally:

@@ -38,16 +38,16 @@ class Design:
         return self.kind != "grid"
 
 
-def design_of(text: str, seed: int, label: str = "--design") -> Design:
+def design_of(text: str, seed: int) -> Design:
     """`grid`, `random:N` or `latin:N`. Raises OptionError for anything else."""
     kind, colon, count = text.strip().partition(":")
     if kind not in KINDS:
-        raise OptionError(f"{label}: unknown design {kind!r}{nearest(kind, KINDS)}")
+        raise OptionError(f"unknown design {kind!r}{nearest(kind, KINDS)}", key="design")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise OptionError(f"--seed: must be a whole number from 0 to 2**63 - 1, got {seed!r}")
+        raise OptionError(key="seed", must="be a whole number from 0 to 2**63 - 1", got=seed)
     if kind == "grid":
         if colon:
-            raise OptionError(f"{label}: a grid takes no number of points, got {text!r}")
+            raise OptionError("a grid takes no number of points", key="design", got=text)
         return Design()
     try:
         points = int(float(count))
@@ -55,7 +55,7 @@ def design_of(text: str, seed: int, label: str = "--design") -> Design:
     except (ValueError, OverflowError):
         points, exact = 0, False
     if not exact or points < 1:
-        raise OptionError(f"{label}: must be {kind}:N with N at least 1, got {text!r}")
+        raise OptionError(key="design", must=f"be {kind}:N with N at least 1", got=text)
     return Design(kind, points, seed)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import OptionError
+from simulator.errors import OptionError, argument
 from simulator.store import whole
 from simulator.sweeps.plan import differences
 
@@ -58,14 +58,14 @@ def owned(folder: Path) -> Iterator[None]:
 
     with told(folder):
         if folder.exists() and not folder.is_dir():
-            raise OptionError(f"--out: must be a folder, got the file {str(folder)!r}")
+            raise OptionError(key="out", must=f"be a folder, got the file {str(folder)!r}")
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             raise OptionError(
-                f"--out: {folder}: another run is writing here; wait for it, or choose another folder"
+                f"{folder}: another run is writing here; wait for it, or choose another folder", key="out"
             ) from None
     try:
         yield
@@ -82,7 +82,7 @@ def told(folder: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise OptionError(
-            f"--out: {folder}: cannot write: {error.strerror or error}; finished parts are kept"
+            f"{folder}: cannot write: {error.strerror or error}; finished parts are kept", key="out"
         ) from None
 
 
@@ -92,16 +92,16 @@ def begin(folder: Path, plan: dict[str, Any]) -> None:
     if old is None:
         strangers = [path.name for path in folder.iterdir() if _PART.fullmatch(path.name)]
         if strangers:
-            raise OptionError(f"--out: {folder}: has parts but no {PLAN}; choose another folder")
+            raise OptionError(f"{folder}: has parts but no {PLAN}; choose another folder", key="out")
         with told(folder):
             whole.write(folder / PLAN, (json.dumps(plan, indent=2) + "\n").encode())
         return
     lines = differences(old, json.loads(json.dumps(plan)))
     if lines:
-        where = f"--out: {folder / PLAN}: made with another plan"
+        where = f"{folder / PLAN}: made with another plan"
         shown = [f"{where}: {line}" for line in lines[:6]]
         more = [f"{where}: and {len(lines) - 6} more differences"] if len(lines) > 6 else []
-        raise OptionError("\n".join([*shown, *more]))
+        raise OptionError("\n".join([*shown, *more]), key="out")
 
 
 def read_plan_of(folder: Path) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def checked_parts(folder: Path, repair: bool) -> dict[int, Part]:
     damaged = [part for part in parts.values() if not part.sound()]
     if damaged and not repair:
         raise OptionError(
-            "\n".join(f"{part.path}: damaged; --repair computes it anew" for part in damaged[:8])
+            "\n".join(f"{part.path}: damaged; {argument('repair')} computes it anew" for part in damaged[:8])
             + (f"\n{folder}: and {len(damaged) - 8} more damaged parts" if len(damaged) > 8 else "")
         )
     for part in damaged:

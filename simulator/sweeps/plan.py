@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.chip.yaml_places import read_yaml
-from simulator.errors import ChipError, OptionError, nearest
+from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.sweeps.design import Design, design_of, size
 from simulator.sweeps.ranges import Axis, axis_of
 
@@ -79,7 +79,7 @@ def plan_of(
             raise OptionError(f"{label}: {key}: given twice")
         axes.append(axis_of(key, what, label, placed.draws))
     if not axes:
-        raise OptionError("--vary: missing; must be at least one KEY=RANGE such as sram.capacity_mib=1:64:x2")
+        raise OptionError("missing; must be at least one KEY=RANGE such as sram.capacity_mib=1:64:x2", key="vary")
     if isinstance(chunk, bool) or not isinstance(chunk, int) or not 1 <= chunk <= 1_000_000:
         raise OptionError(f"chunk: must be a whole number from 1 to 1,000,000, got {chunk!r}")
     plan = Plan(tuple(axes), placed, batch, precision, chunk)
@@ -98,7 +98,7 @@ def _pairs(vary: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, Any, 
     if isinstance(vary, str):
         raise OptionError(f"vary: must be a mapping or a list of KEY=RANGE texts, got {vary!r}")
     for text in vary:
-        label = f"--vary {' '.join(text.split())}"
+        label = argument("vary", " ".join(text.split()))
         key, equals, what = (part.strip() for part in text.partition("="))
         if not (key and equals and what):
             raise OptionError(f"{label}: must be KEY=RANGE, such as sram.capacity_mib=1:64:x2")

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from simulator.chip.array import Precision
 from simulator.chip.faults import keys, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
-from simulator.errors import ChipError, OptionError, nearest
+from simulator.errors import ChipError, OptionError, argument, nearest
+from simulator.vocabulary import PRECISIONS
 
 Value = int | float | bool | str
 
@@ -71,7 +71,7 @@ def chip_keys() -> dict[str, bool]:
             if not path and name in _TEXTS:
                 continue
             if _holds(kind, dict):
-                found.update((f"{path}{name}.{word}", False) for word in typing.get_args(Precision))
+                found.update((f"{path}{name}.{word}", False) for word in PRECISIONS)
             elif not _holds(kind, tuple):
                 found[path + name] = _holds(kind, int) and not _holds(kind, float)
 
@@ -150,7 +150,9 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
         raise OptionError(f"{label}: empty range: must begin at or below its end, got {parts[0]} above {parts[1]}")
     if len(parts) == 2:
         if not drawn:
-            raise OptionError(f"{label}: must have a step: {forms}; A:B alone is for --design random:N or latin:N")
+            raise OptionError(
+                f"{label}: must have a step: {forms}; A:B alone is for {argument('design')} random:N or latin:N"
+            )
         if low == high:
             return Axis(key, (_whole(low, whole),))
         return Axis(key, (), float(low), float(high), whole)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import OptionError, nearest
+from simulator.errors import OptionError, argument, nearest
 from simulator.sweeps import folder as store
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def limited(frame: "pl.LazyFrame", most: Mapping[str, float], least: Mapping[str
 
     frame = frame.filter(pl.col("throughput_per_s").is_not_null())
     for name, value in most.items():
-        frame = frame.filter(pl.col(column_of(frame, name, f"--max {name}={value:g}")) <= value)
+        frame = frame.filter(pl.col(column_of(frame, name, argument("most", f"{name}={value:g}"))) <= value)
     for name, value in least.items():
-        frame = frame.filter(pl.col(column_of(frame, name, f"--min {name}={value:g}")) >= value)
+        frame = frame.filter(pl.col(column_of(frame, name, argument("least", f"{name}={value:g}"))) >= value)
     return frame
 
 
@@ -90,7 +90,7 @@ def best(
     """The `top` points by one column, within limits; of equals the first of the plan. Less is better of LESS_IS_BETTER."""
     import polars as pl  # noqa: PLC0415
 
-    column = column_of(frame, by, f"--by {by}")
+    column = column_of(frame, by, argument("by", by))
     kept = limited(frame, most or {}, least or {}).with_row_index("_point").filter(pl.col(column).is_not_null())
     # By the number of the point too, so that equal inputs give equal answers.
     sorted_ = kept.sort([column, "_point"], descending=[column not in LESS_IS_BETTER, False])
@@ -107,10 +107,10 @@ def pareto(
     import polars as pl  # noqa: PLC0415
 
     if len(of) < 2:
-        raise OptionError(f"--of: must name at least two columns, such as throughput,cost, got {','.join(of)!r}")
-    columns = [column_of(frame, name, f"--of {','.join(of)}") for name in of]
+        raise OptionError(key="of", must="name at least two columns, such as throughput,cost", got=",".join(of))
+    columns = [column_of(frame, name, argument("of", ",".join(of))) for name in of]
     if len(dict.fromkeys(columns)) < len(columns):
-        raise OptionError(f"--of: must name each column once, got {','.join(of)!r}")
+        raise OptionError(key="of", must="name each column once", got=",".join(of))
     kept = limited(frame, most or {}, least or {}).with_row_index("_point")
     for column in columns:
         kept = kept.filter(pl.col(column).is_not_null())

@@ -5,6 +5,7 @@ Equations, assumptions and sources: docs/space.md.
 """
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from simulator.graph.fuse import Steps
 from simulator.kernels import space_pipeline as kernels
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
+from simulator.kernels.space_share import Curve
 from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered
 from simulator.lower.shape import Shape
@@ -44,32 +46,60 @@ class Place:
 
 
 @remembered(16 * 2**20)
-def stage_cycles(shape: Shape, spec: ArraySpec) -> Floats:
-    """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: float64[3, count + 1], read-only.
+def stage_cycles(shape: Shape, spec: ArraySpec) -> Curve:
+    """Cycles of a layer on 0, 1, .. spec.count arrays, each with its best unrolling: read-only.
 
-    Rows: all cycles (infinite on no array), of them loading weights, of them fill and drain. Never rising: a stage may
-    leave arrays idle.
+    Infinite on no array, and never rising: a stage may leave arrays idle.
     """
     e = shape.extents
     extents = np.array([*e, e[3] * e[6] * e[7], e[4] * e[5]], dtype=np.int64)
     axes = (spec.unroll_rows, spec.unroll_columns, spec.unroll_count)
-    slots = [(axis, LOOPS.index(word)) for axis, words in enumerate(axes) for word in words]
+    pairs = [(axis, LOOPS.index(word)) for axis, words in enumerate(axes) for word in words]
+    axis, loop = np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy()
     used = {word for words in axes for word in words}
-    fold, streams = fold_costs(spec)
-    out = np.empty((3, spec.count + 1))
+    (load, overhead, hidden), streams = fold_costs(spec)
+    out = Curve(*(np.empty(spec.count + 1) for _ in Curve._fields))
     sharing.curve(
-        extents, np.array(slots, dtype=np.int64).reshape(-1, 2), np.array([spec.rows, spec.columns, spec.count]),
-        "reduction" in used, "pixels" in used, fold, streams, spec.rate,
-        np.ones((2, 1 + max(10, len(slots))), dtype=np.int64), out,
+        sharing.Nest(extents, "reduction" in used, "pixels" in used),
+        sharing.Slots(axis, loop, np.array([spec.rows, spec.columns, spec.count])),
+        sharing.Folds(float(load), float(overhead), float(hidden), streams, float(spec.rate)),
+        np.ones((2, max(len(LOOPS), len(pairs))), dtype=np.int64), out,
     )  # fmt: skip
-    out.flags.writeable = False
+    for column in out:
+        column.flags.writeable = False
     return out
+
+
+class Buffers(NamedTuple):
+    """room: bytes of the contexts first .. step. rows: that wait on every edge of the context first .. end."""
+
+    room: Floats
+    rows: Ints
+
+
+class Moved(NamedTuple):
+    """Of an item in the contexts first .. step, one entry a step: vector operations; bytes read from outer memory and written
+    to it, of tables read there, and between stages."""
+
+    operations: Floats
+    read: Floats
+    written: Floats
+    tables: Floats
+    inner: Floats
+
+    def at(self, step: int) -> "Moved":
+        """Of the context that ends at a step."""
+        return Moved(*(column[step] for column in self))
+
+    def outer(self, slices: int = 1) -> Floats:
+        """All bytes over outer memory: each slice reads all inputs. [B]"""
+        return slices * self.read + self.written + self.tables
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """All that the search reads, built once. curves: float64[steps, arrays + 1], cycles; levels: their values,
-    rising."""
+    """All that the search reads, built once. curves: float64[steps, arrays + 1], cycles; levels: their values, rising. lags,
+    line: of every edge, for a stage that waits for it alone."""
 
     stages: Stages
     spec: ArraySpec
@@ -81,41 +111,36 @@ class Pipeline:
     lags: Floats
     line: Ints
 
-    def rooms(self, first: int, end: int) -> tuple[Floats, Ints]:
-        """(buffer bytes of the contexts first .. step, rows that wait on every edge of first .. end)."""
-        s = self.stages
-        room, rows = np.full(s.steps, np.inf), np.zeros(len(s.edges), dtype=np.int64)
-        kernels.pace(
-            first, end, s.first_node, s.units, s.first_edge, s.edges, s.readers, s.first_reader, self.lags, s.row_bytes,
-            np.zeros(len(s.units)), np.zeros(len(s.source_bytes)), rows, room,
-        )  # fmt: skip
-        return room, rows
+    def buffers(self, first: int, end: int) -> Buffers:
+        """Buffers of the contexts first .. step, up to first .. end."""
+        flow = self.stages.flow
+        room, rows = np.full(self.stages.steps, np.inf), np.zeros(len(flow.edges), dtype=np.int64)
+        phase, arrival = np.zeros(len(flow.units)), np.zeros(len(flow.source_bytes))
+        kernels.pace(first, end, flow, self.lags, phase, arrival, rows, room)
+        return Buffers(room, rows)
 
-    def shares(self, first: int) -> Floats:
-        """Of an item in the contexts first .. step: float64[5, steps], vector operations, bytes read from and written
-        to outer memory, bytes of tables read there, bytes between stages."""
-        s = self.stages
-        out = np.zeros((5, s.steps))
-        kernels.crossing(
-            first, s.steps - 1, s.first_node, s.first_edge, s.edges, s.source_bytes, s.last_reader,
-            np.zeros(len(s.source_bytes), dtype=np.int64), out[1], out[2],
-        )  # fmt: skip
-        inner = np.where(s.edges[:, kernels.SOURCE] >= 0, s.row_bytes * s.edges[:, kernels.ROWS], 0.0)
-        ends = np.concatenate([[0.0], np.cumsum(inner)])[s.first_edge[s.first_node]]
-        out[0, first:] = np.cumsum(s.vector_operations[first:])
-        out[3, first:] = np.cumsum(s.fixed_bytes[first:])
-        out[4, first:] = ends[first + 1 :] - ends[first]
+    def moved(self, first: int) -> Moved:
+        """What an item moves in the contexts that begin at a step."""
+        stages, flow = self.stages, self.stages.flow
+        out = Moved(*(np.zeros(stages.steps) for _ in Moved._fields))
+        seen = np.zeros(len(flow.source_bytes), dtype=np.int64)
+        kernels.crossing(first, stages.steps - 1, flow, seen, out.read, out.written)
+        inner = np.where(flow.edges[:, kernels.SOURCE] >= 0, flow.row_bytes * flow.edges[:, kernels.ROWS], 0.0)
+        ends = np.concatenate([[0.0], np.cumsum(inner)])[flow.first_edge[flow.first_node]]
+        out.operations[first:] = np.cumsum(stages.vector_operations[first:])
+        out.tables[first:] = np.cumsum(stages.fixed_bytes[first:])
+        out.inner[first:] = ends[first + 1 :] - ends[first]
         return out
 
-    def roofs(self, cycles: Floats | float, share: Floats, slices: int = 1) -> Floats:
-        """Time of an item on each roof: float64[4, ...], array stages, vector unit, interconnect, outer memory. [s]
+    def roofs(self, cycles: Floats | float, moved: Moved, slices: int = 1) -> Floats:
+        """Time of an item on each roof, in the order of the names below: float64[4, ...]. [s]
 
         cycles: of the slowest stage. A slice of output channels reads all inputs and gives its share of the rest.
         """
         chip = self.chip.machine
-        vector = share[0] / slices / self.chip.lanes * chip.cycle_s
-        inner = (share[4] + share[2] / slices) / self.spec.link_bytes_per_cycle * chip.cycle_s
-        outer = (share[1] + (share[2] + share[3]) / slices) * chip.byte_s
+        vector = moved.operations / slices / self.chip.lanes * chip.cycle_s
+        inner = (moved.inner + moved.written / slices) / self.spec.link_bytes_per_cycle * chip.cycle_s
+        outer = (moved.read + (moved.written + moved.tables) / slices) * chip.byte_s
         return np.array([cycles * chip.cycle_s + chip.overhead_s, vector + chip.overhead_s, inner, outer])
 
     def fill_s(self, first: int, end: int, cycles: Floats, roofs: Floats) -> float:
@@ -123,19 +148,19 @@ class Pipeline:
 
         cycles: float64[steps], of every stage.
         """
-        s, chip = self.stages, self.chip.machine
-        vector_s = roofs[1] - chip.overhead_s
-        node_s = np.full(len(s.units), vector_s)
-        on_vector = np.where(s.vector_operations > 0.0, vector_s, 0.0)
-        node_s[s.first_node[:-1]] = np.maximum(on_vector, cycles * chip.cycle_s) + chip.overhead_s
-        times = np.zeros((3, int(s.start[-1])))
-        counts = np.zeros((4, max(len(s.edges), len(s.rows_of))), dtype=np.int64)
-        found = kernels.fill(
-            first, end, s.first_node, s.units, s.outs, s.rows_of, s.first_edge, s.edges, s.takers, s.first_taker, s.start,
-            self.rooms(first, end)[1], node_s / s.units, roofs[3], s.last_reader[: s.steps] > end,
-            times, counts,
-        )  # fmt: skip
+        flow, chip = self.stages.flow, self.chip.machine
+        vector_s = roofs[VECTOR_ROOF] - chip.overhead_s
+        node_s = np.full(len(flow.units), vector_s)
+        on_vector = np.where(self.stages.vector_operations > 0.0, vector_s, 0.0)
+        node_s[flow.first_node[:-1]] = np.maximum(on_vector, cycles * chip.cycle_s) + chip.overhead_s
+        load = kernels.Load(node_s / flow.units, roofs[OUTER_ROOF], flow.last_reader[: self.stages.steps] > end)
+        rows = self.buffers(first, end).rows
+        found = kernels.fill(first, end, flow, load, rows, kernels.new_running(flow))
         return max(float(found), float(roofs.max()))
+
+
+ARRAY_ROOF, VECTOR_ROOF, LINK_ROOF, OUTER_ROOF = range(4)
+"""Rows of `Pipeline.roofs`: stages on arrays, vector unit, interconnect, outer memory."""
 
 
 def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeline:
@@ -144,9 +169,10 @@ def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeli
     curves = np.zeros((stages.steps, spec.count + 1))
     for step, shape in enumerate(stages.shapes):
         if shape is not None:
-            curves[step] = stage_cycles(shape, spec)[0]
-    lags, line = np.zeros(len(stages.edges)), np.zeros(len(stages.edges), dtype=np.int64)
-    kernels.own_buffers(stages.units, stages.first_edge, stages.edges, lags, line)
+            curves[step] = stage_cycles(shape, spec).cycles
+    edges = len(stages.flow.edges)
+    lags, line = np.zeros(edges), np.zeros(edges, dtype=np.int64)
+    kernels.own_buffers(stages.flow, lags, line)
     levels = np.unique(np.append(curves[:, 1:], 0.0))
     return Pipeline(stages, spec, chip, low.batch, stages.computes, curves, levels, lags, line)
 
@@ -166,81 +192,101 @@ class Choice:
     """Output channels (or groups) of a slice."""
 
 
-def assigned(pipe: Pipeline, choice: Choice) -> tuple[Ints, Floats]:
-    """(arrays, cycles) of every stage of a context; zeros elsewhere."""
+class Assigned(NamedTuple):
+    """Arrays and cycles of every stage; zeros outside the context."""
+
+    arrays: Ints
+    cycles: Floats
+
+
+def assigned(pipe: Pipeline, choice: Choice) -> Assigned:
+    """The arrays that the stages of a context take, and their cycles with them."""
     steps = pipe.stages.steps
     arrays, cycles = np.zeros(steps, dtype=np.int64), np.zeros(steps)
     if choice.slices > 1:
-        shape, _ = sliced(pipe.stages.shapes[choice.first], choice.size)
-        curve = stage_cycles(shape, pipe.spec)[0]
+        curve = stage_cycles(sliced(pipe.stages.shapes[choice.first], choice.size), pipe.spec).cycles
         arrays[choice.first] = int(np.argmin(curve))
         cycles[choice.first] = curve[-1]
-        return arrays, cycles
+        return Assigned(arrays, cycles)
     sharing.assign(pipe.curves, pipe.computes, choice.first, choice.last, choice.level, arrays)
     own = slice(choice.first, choice.last + 1)
     cycles[own] = np.where(pipe.computes[own], pipe.curves[np.arange(choice.first, choice.last + 1), arrays[own]], 0.0)
-    return arrays, cycles
+    return Assigned(arrays, cycles)
 
 
 def settled(pipe: Pipeline, draft: Choice, goal: str) -> Choice:
     """The context with what it adds to the period or the latency of a batch, no longer a lower bound of it."""
-    share = pipe.shares(draft.first)[:, draft.last]
-    roofs = pipe.roofs(draft.level, share, draft.slices)
+    moved = pipe.moved(draft.first).at(draft.last)
+    roofs = pipe.roofs(draft.level, moved, draft.slices)
     item = float(roofs.max())
     whole = draft.slices == 1 and draft.last - draft.first + 1 == pipe.stages.steps
     reload = 0.0 if whole else float(pipe.stages.weight_bytes[draft.first : draft.last + 1].sum())
     first = item
     if goal == "latency":
-        first = pipe.fill_s(draft.first, draft.last, assigned(pipe, draft)[1], roofs)
+        first = pipe.fill_s(draft.first, draft.last, assigned(pipe, draft).cycles, roofs)
     time_s = reload * pipe.chip.machine.byte_s + draft.slices * (first + (pipe.batch - 1) * item)
-    moved = reload + pipe.batch * float(draft.slices * share[1] + share[2] + share[3])
-    return replace(draft, time_s=time_s, outer_bytes=moved)
+    return replace(draft, time_s=time_s, outer_bytes=reload + pipe.batch * float(moved.outer(draft.slices)))
 
 
 def fitting(pipe: Pipeline, first: int, goal: str) -> list[Choice]:
     """Every context that begins at step `first` and fits, with its time, or for the latency a lower bound of it."""
-    s, steps, chip = pipe.stages, pipe.stages.steps, pipe.chip.machine
-    weights = np.cumsum(s.weight_bytes[first:])
+    stages, steps, chip = pipe.stages, pipe.stages.steps, pipe.chip.machine
+    weights = np.cumsum(stages.weight_bytes[first:])
     reach = first + int(np.searchsorted(weights, chip.capacity_bytes, side="right")) - 1
     if reach < first:
         return []
-    room, _ = pipe.rooms(first, reach)
     places = np.full(steps, len(pipe.levels), dtype=np.int64)
     sharing.slowest_of_all(pipe.curves, pipe.computes, pipe.levels, first, reach, places)
-    fit = (weights + room[first:] <= chip.capacity_bytes) & (places[first:] < len(pipe.levels))
+    room = pipe.buffers(first, reach).room[first:]
+    fit = (weights + room <= chip.capacity_bytes) & (places[first:] < len(pipe.levels))
     last = first + (len(fit) if fit.all() else int(fit.argmin())) - 1
     if last < first:
         return []
-    level, shares = np.zeros(steps), pipe.shares(first)
+    level, moved = np.zeros(steps), pipe.moved(first)
     level[first : last + 1] = pipe.levels[places[first : last + 1]]
-    roofs = pipe.roofs(level, shares)
+    roofs = pipe.roofs(level, moved)
     item = roofs.max(axis=0)
     least = item.copy()
     if goal == "latency":
-        cycles = np.zeros((steps, steps))
-        sharing.assign_all(pipe.curves, pipe.computes, first, last, level, cycles)
-        kernels.least_fills(
-            first, last, s.first_node, s.units, s.outs, s.first_edge, s.edges, cycles, chip.cycle_s,
-            roofs[1] - chip.overhead_s, chip.overhead_s, roofs[3], s.vector_operations > 0.0, s.last_reader,
-            np.empty((3, len(s.units))), least,
-        )  # fmt: skip
+        _bound_fills(pipe, first, last, level, roofs, least)
     reload = np.concatenate([np.zeros(first), weights])
     if first == 0:
         reload[steps - 1] = 0.0
     time = reload * chip.byte_s + np.maximum(least, item) + (pipe.batch - 1) * item
-    moved = reload + pipe.batch * shares[1:4].sum(axis=0)
-    return [Choice(float(time[at]), float(moved[at]), first, at, 1, float(level[at])) for at in range(first, last + 1)]
+    outer = reload + pipe.batch * moved.outer()
+    return [Choice(float(time[at]), float(outer[at]), first, at, 1, float(level[at])) for at in range(first, last + 1)]
 
 
-def sliced(shape: Shape | None, size: int) -> tuple[Shape, int]:
-    """(loop nest of a slice of `size` output channels, or groups where there are more of them, and how many there
-    are)."""
+def _bound_fills(pipe: Pipeline, first: int, last: int, level: Floats, roofs: Floats, least: Floats) -> None:
+    """Fill least[step] with a time that no item takes less than to pass through the idle context first .. step. [s]"""
+    stages, chip = pipe.stages, pipe.chip.machine
+    cycles = np.zeros((stages.steps, stages.steps))
+    sharing.assign_all(pipe.curves, pipe.computes, first, last, level, cycles)
+    vector_s = roofs[VECTOR_ROOF] - chip.overhead_s
+    shared = kernels.Shared(vector_s, roofs[OUTER_ROOF], stages.vector_operations > 0.0)
+    scratch = np.empty((3, len(stages.flow.units)))
+    kernels.least_fills(first, last, stages.flow, cycles, chip, shared, scratch, least)
+
+
+def _sliced_axis(shape: Shape) -> int:
+    """The loop that slices cut: output channels, or groups where there are more of them."""
+    return 0 if shape.extents[0] > shape.extents[2] else 2
+
+
+def channels(shape: Shape | None) -> int:
+    """How many output channels (or groups) of a layer slices share."""
     if shape is None:
         raise ModelError("vector work has no output channels to slice")
-    axis = 0 if shape.extents[0] > shape.extents[2] else 2
+    return shape.extents[_sliced_axis(shape)]
+
+
+def sliced(shape: Shape | None, size: int) -> Shape:
+    """The loop nest of a slice of `size` output channels (or groups)."""
+    if shape is None:
+        raise ModelError("vector work has no output channels to slice")
     extents = list(shape.extents)
-    whole, extents[axis] = extents[axis], size
-    return replace(shape, extents=tuple(extents)), whole  # type: ignore[arg-type]
+    extents[_sliced_axis(shape)] = size
+    return replace(shape, extents=tuple(extents))  # type: ignore[arg-type]
 
 
 def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
@@ -248,16 +294,16 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
     shape = pipe.stages.shapes[step]
     if shape is None:
         return None
-    room = float(pipe.rooms(step, step)[0][step])
+    room = float(pipe.buffers(step, step).room[step])
     best: Choice | None = None
-    whole = sliced(shape, 1)[1]
+    whole = channels(shape)
     for parts in SLICES:
         size = -(-whole // parts)
         slices = -(-whole // size)
         weights = float(pipe.stages.weight_bytes[step])
         if slices == 1 or weights * size / whole + room > pipe.chip.machine.capacity_bytes:
             continue
-        level = float(stage_cycles(sliced(shape, size)[0], pipe.spec)[0, -1])
+        level = float(stage_cycles(sliced(shape, size), pipe.spec).cycles[-1])
         draft = Choice(np.inf, np.inf, step, step, slices, level, size)
         choice = settled(pipe, draft, goal)
         if best is None or (choice.time_s, choice.outer_bytes) < (best.time_s, best.outer_bytes):
@@ -324,9 +370,9 @@ def _shortest(table: list[list[Choice]]) -> list[Choice]:
 def _fault(pipe: Pipeline, low: Lowered, step: int) -> str:
     """The line that says what a layer needs."""
     shape, weights = pipe.stages.shapes[step], float(pipe.stages.weight_bytes[step])
-    least = float(pipe.rooms(step, step)[0][step])
+    least = float(pipe.buffers(step, step).room[step])
     if shape is not None and weights > 0.0:
-        whole = sliced(shape, 1)[1]
+        whole = channels(shape)
         least += weights * -(-whole // max(SLICES)) / whole
     return (
         f"{low.network}: sram.capacity_mib: layer {low.rows[step].name!r} needs at least {least:,.0f} bytes of SRAM "

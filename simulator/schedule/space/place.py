@@ -31,6 +31,7 @@ from simulator.schedule.space.contexts import (
     Pipeline,
     Place,
     assigned,
+    channels,
     contexts,
     pipeline,
     sliced,
@@ -142,18 +143,17 @@ def place(
 def _context(pipe: Pipeline, choice: Choice, once: bool) -> Context:
     """A chosen context with its buffers and times."""
     first, last = choice.first, choice.last
-    s, own = pipe.stages, slice(choice.first, choice.last + 1)
-    _, rows = pipe.rooms(first, last)
+    s, flow, own = pipe.stages, pipe.stages.flow, slice(choice.first, choice.last + 1)
+    rows = pipe.buffers(first, last).rows
     line, skip = np.zeros(s.steps), np.zeros(s.steps)
     for step in range(first, last + 1):
-        edges = slice(s.first_edge[s.first_node[step]], s.first_edge[s.first_node[step + 1]])
-        line[step] = (np.minimum(pipe.line, rows)[edges] * s.row_bytes[edges]).sum()
-        skip[step] = (np.maximum(rows - pipe.line, 0)[edges] * s.row_bytes[edges]).sum()
+        edges = s.edges_of(step)
+        line[step] = (np.minimum(pipe.line, rows)[edges] * flow.row_bytes[edges]).sum()
+        skip[step] = (np.maximum(rows - pipe.line, 0)[edges] * flow.row_bytes[edges]).sum()
     arrays, cycles = assigned(pipe, choice)
-    share = pipe.shares(first)[:, last]
-    roofs = pipe.roofs(choice.level, share, choice.slices)
-    part = choice.size / sliced(s.shapes[first], 1)[1] if choice.slices > 1 else 1.0
-    outer = choice.slices * share[1] + share[2] + share[3]
+    moved = pipe.moved(first).at(last)
+    roofs = pipe.roofs(choice.level, moved, choice.slices)
+    part = choice.size / channels(s.shapes[first]) if choice.slices > 1 else 1.0
     return Context(
         first=first,
         last=last,
@@ -164,7 +164,7 @@ def _context(pipe: Pipeline, choice: Choice, once: bool) -> Context:
         line_bytes=tuple(line[own].tolist()),
         skip_bytes=tuple(skip[own].tolist()),
         reload_bytes=0.0 if once else float(s.weight_bytes[own].sum()),
-        outer_bytes=float(outer),
+        outer_bytes=float(moved.outer(choice.slices)),
         item_s=float(roofs.max()),
         fill_s=pipe.fill_s(first, last, cycles, roofs),
         bound_by=tuple(WAITS)[int(roofs.argmax())],
@@ -219,27 +219,27 @@ def _folds(pipe: Pipeline, choice: Choice, step: int) -> tuple[float, float]:
     if shape is None:
         return 0.0, 0.0
     if choice.slices > 1:
-        shape = sliced(shape, choice.size)[0]
-    arrays = int(assigned(pipe, choice)[0][step])
+        shape = sliced(shape, choice.size)
+    arrays = int(assigned(pipe, choice).arrays[step])
     curve = stage_cycles(shape, pipe.spec)
-    return float(curve[1, arrays]), float(curve[2, arrays])
+    return float(curve.loading[arrays]), float(curve.filling[arrays])
 
 
 def _outer(pipe: Pipeline, context: Context) -> Floats:
     """Outer-memory bytes of each step of a context for a batch: what it reads first, what leaves, weights loaded
     anew."""
-    s = pipe.stages
-    begin = s.first_node[context.first]
+    s, flow = pipe.stages, pipe.stages.flow
+    begin = flow.first_node[context.first]
     seen: set[int] = set()
     out = np.zeros(context.last + 1 - context.first)
     for step in range(context.first, context.last + 1):
         taken = 0.0
-        for edge in s.edges[s.first_edge[s.first_node[step]] : s.first_edge[s.first_node[step + 1]]].tolist():
-            origin = edge[kernels.SOURCE]
-            if origin >= 0 and edge[kernels.PRODUCER] < begin and origin not in seen:
-                seen.add(origin)
-                taken += float(s.source_bytes[origin])
-        given = float(s.source_bytes[step]) if s.last_reader[step] > context.last else 0.0
+        for edge in flow.edges[s.edges_of(step)].tolist():
+            source = edge[kernels.SOURCE]
+            if source >= 0 and edge[kernels.PRODUCER] < begin and source not in seen:
+                seen.add(source)
+                taken += float(flow.source_bytes[source])
+        given = float(flow.source_bytes[step]) if flow.last_reader[step] > context.last else 0.0
         reload = float(s.weight_bytes[step]) if context.reload_bytes > 0.0 else 0.0
         out[step - context.first] = pipe.batch * (context.slices * taken + given + float(s.fixed_bytes[step])) + reload
     return out

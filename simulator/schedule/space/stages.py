@@ -10,51 +10,40 @@ import numpy.typing as npt
 from simulator.graph.fuse import Read, Step, Steps
 from simulator.graph.layer import Layer
 from simulator.kernels import space_pipeline as kernels
-from simulator.lower.rows import BITS, Lowered, Row
+from simulator.kernels.space_pipeline import COLUMNS, PRODUCER, ROWS, SOURCE, Flow, Readers
+from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
+from simulator.vocabulary import BITS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-EDGE = 8
-"""Columns of `Stages.edges`."""
+Edge = tuple[int, int, int, int, int, int, int, int]
+"""A row of `kernels.Flow.edges`."""
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Nodes and edges as `kernels.space_pipeline` reads them; a step has one node, and one more for each fused layer with a
-    window.
+    """How rows flow, a step having one node, and one more for each fused layer with a window; and what each step does.
 
-    first_node: int64[steps + 1]. units, outs: int64[nodes], units of work and rows of outputs of an item. first_edge:
-    int64[nodes + 1]. edges: int64[e, 8]. row_bytes: float64[e]. readers: int64[., 2], (edge, node) by source, from
-    first_reader. source_bytes: of an item of each source: outputs of the steps, then the network's inputs. last_reader:
-    int64[sources], the number of steps for an output of the network. vector_operations, weight_bytes, fixed_bytes: of
-    each step, for an item (weights: once).
+    vector_operations, weight_bytes, fixed_bytes: of each step, for an item (weights: once). shapes: None for vector work.
     """
 
-    first_node: Ints
-    units: Ints
-    outs: Ints
-    first_edge: Ints
-    edges: Ints
-    row_bytes: Floats
-    readers: Ints
-    first_reader: Ints
-    source_bytes: Floats
-    last_reader: Ints
+    flow: Flow
     vector_operations: Floats
     weight_bytes: Floats
     fixed_bytes: Floats
-    rows_of: Ints
-    takers: Ints
-    first_taker: Ints
-    start: Ints
     shapes: tuple[Shape | None, ...]
 
     @property
     def steps(self) -> int:
         """Steps of the network."""
         return len(self.weight_bytes)
+
+    def edges_of(self, step: int) -> slice:
+        """The edges that lead to the nodes of a step."""
+        flow = self.flow
+        return slice(flow.first_edge[flow.first_node[step]], flow.first_edge[flow.first_node[step + 1]])
 
     @property
     def computes(self) -> npt.NDArray[np.bool_]:
@@ -69,7 +58,7 @@ class _Node:
 
     units: int
     outs: int
-    edges: list[tuple[tuple[int, ...], float]]
+    edges: list[tuple[Edge, float]]
 
 
 class _Builder:
@@ -152,24 +141,14 @@ def _work(layer: Layer, arrives: int) -> tuple[int, int]:
     return layer.out_height, layer.out_height
 
 
-def _edge(
-    layer: Layer, producer: int, source: int, rows: int, size: float, units: int
-) -> tuple[tuple[int, ...], float]:
+def _edge(layer: Layer, producer: int, source: int, rows: int, size: float, units: int) -> tuple[Edge, float]:
     """The edge of a layer's own inputs, and bytes of a row."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
     if not windowed:
         return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows
     reach = (layer.kernel_height - 1) * layer.dilation[0]
-    return (
-        producer,
-        kernels.WINDOW,
-        rows,
-        layer.stride[0],
-        reach,
-        layer.dilation[0],
-        layer.padding[0],
-        source,
-    ), size / rows
+    stride, dilation, padding = layer.stride[0], layer.dilation[0], layer.padding[0]
+    return (producer, kernels.WINDOW, rows, stride, reach, dilation, padding, source), size / rows
 
 
 def item_shape(row: Row, batch: int) -> Shape | None:
@@ -188,43 +167,50 @@ def build_stages(low: Lowered, fused: Steps) -> Stages:
     builder = _Builder(low, fused)
     for number, step in enumerate(fused.steps):
         builder.add(number, step)
-    flat = [(edge, size, node) for node, built in enumerate(builder.nodes) for edge, size in built.edges]
-    steps = len(low.rows)
-    sources = steps + len(low.tensor_bytes)
-    node_step = np.searchsorted(np.array(builder.first_node), np.arange(len(builder.nodes)), side="right") - 1
-    by_source: list[list[tuple[int, int]]] = [[] for _ in range(sources)]
-    last_reader = np.full(sources, -1, dtype=np.int64)
-    for number, (edge, _, node) in enumerate(flat):
-        if edge[kernels.SOURCE] >= 0:
-            by_source[edge[kernels.SOURCE]].append((number, node))
-            last_reader[edge[kernels.SOURCE]] = node_step[node]
-    last_reader[last_reader < 0] = steps
-    source_bytes = np.array([row.output_bytes for row in low.rows] + list(low.tensor_bytes)) / low.batch
-    origins = len(builder.nodes) + len(low.tensor_bytes)
-    rows_of = np.zeros(origins, dtype=np.int64)
-    by_origin: list[list[tuple[int, int]]] = [[] for _ in range(origins)]
-    for number, (edge, _, node) in enumerate(flat):
-        producer = edge[kernels.PRODUCER]
-        origin = producer if producer >= 0 else len(builder.nodes) - 1 - producer
-        by_origin[origin].append((number, node))
-        rows_of[origin] = edge[kernels.ROWS]
     return Stages(
-        first_node=np.array(builder.first_node, dtype=np.int64),
-        units=np.array([node.units for node in builder.nodes], dtype=np.int64),
-        outs=np.array([node.outs for node in builder.nodes], dtype=np.int64),
-        first_edge=np.cumsum([0, *(len(node.edges) for node in builder.nodes)], dtype=np.int64),
-        edges=np.array([edge for edge, _, _ in flat], dtype=np.int64).reshape(-1, EDGE),
-        row_bytes=np.array([size for _, size, _ in flat], dtype=np.float64),
-        readers=np.array([pair for pairs in by_source for pair in pairs], dtype=np.int64).reshape(-1, 2),
-        first_reader=np.cumsum([0, *(len(pairs) for pairs in by_source)], dtype=np.int64),
-        source_bytes=source_bytes,
-        last_reader=last_reader,
+        flow=_flow(builder),
         vector_operations=np.array([row.vector_operations / low.batch for row in low.rows]),
         weight_bytes=np.array([row.weight_bytes for row in low.rows]),
         fixed_bytes=np.array([row.fixed_bytes / low.batch for row in low.rows]),
-        rows_of=rows_of,
-        takers=np.array([pair for pairs in by_origin for pair in pairs], dtype=np.int64).reshape(-1, 2),
-        first_taker=np.cumsum([0, *(len(pairs) for pairs in by_origin)], dtype=np.int64),
-        start=np.cumsum([0, *(node.units for node in builder.nodes), *rows_of[len(builder.nodes) :]], dtype=np.int64),
         shapes=tuple(item_shape(row, low.batch) for row in low.rows),
     )
+
+
+def _flow(builder: _Builder) -> Flow:
+    """Nodes, edges and what reads what, as the kernels read them."""
+    low, nodes = builder.low, builder.nodes
+    steps, inputs = len(low.rows), len(low.tensor_bytes)
+    edges = [(edge, size) for node in nodes for edge, size in node.edges]
+    columns = np.array([edge for edge, _ in edges], dtype=np.int64).reshape(-1, COLUMNS)
+    node_of = np.repeat(np.arange(len(nodes)), [len(node.edges) for node in nodes])
+    first_node = np.array(builder.first_node, dtype=np.int64)
+    source, producer = columns[:, SOURCE], columns[:, PRODUCER]
+    last_reader, read = np.full(steps + inputs, -1, dtype=np.int64), source >= 0
+    step_of = np.searchsorted(first_node, node_of, side="right") - 1
+    np.maximum.at(last_reader, source[read], step_of[read])
+    last_reader[last_reader < 0] = steps
+    origin = np.where(producer >= 0, producer, len(nodes) - 1 - producer)
+    rows_of = np.zeros(len(nodes) + inputs, dtype=np.int64)
+    rows_of[origin] = columns[:, ROWS]
+    return Flow(
+        first_node=first_node,
+        units=np.array([node.units for node in nodes], dtype=np.int64),
+        outs=np.array([node.outs for node in nodes], dtype=np.int64),
+        first_edge=np.cumsum([0, *(len(node.edges) for node in nodes)], dtype=np.int64),
+        edges=columns,
+        row_bytes=np.array([size for _, size in edges], dtype=np.float64),
+        source_bytes=np.array([row.output_bytes for row in low.rows] + list(low.tensor_bytes)) / low.batch,
+        last_reader=last_reader,
+        readers=_readers(source, node_of, steps + inputs),
+        takers=_readers(origin, node_of, len(nodes) + inputs),
+        rows_of=rows_of,
+        start=np.cumsum([0, *(node.units for node in nodes), *rows_of[len(nodes) :]], dtype=np.int64),
+    )
+
+
+def _readers(read: Ints, node_of: Ints, tensors: int) -> Readers:
+    """Edges by what each reads (negative: nothing), and the nodes that they lead to."""
+    edge = np.argsort(read, kind="stable")
+    edge = edge[np.searchsorted(read[edge], 0) :]
+    first = np.searchsorted(read[edge], np.arange(tensors + 1)).astype(np.int64)
+    return Readers(first, edge, node_of[edge])
