@@ -52,7 +52,11 @@ SLOW_PLANS = (
 GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py")
 """Frontiers against every tiling."""
 WHOLE = ("test_without_jit.py", "test_runs.py", "test_power_limit.py", "test_simulate.py")
-"""Whole runs of small networks."""
+SLOW_RUNS = (
+    "test_simulate.py::test_a_batch_must_be_a_whole_number",
+    "test_recurrent.py::test_a_sweep_gives_what_one_run_gives",
+)
+"""Whole runs of small networks; and what of them takes long or is of another room."""
 
 
 def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,9 +121,14 @@ ROOMS = (
         ("simulator/frontier/*.py",),
         ("test_gpu.py", "test_gpu_kernels.py", "test_row_stationary.py", "test_packs.py"),
     ),
-    Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE)),
-    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE)),
-    Room("result", ("simulator/result/*.py",), ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py")),
+    Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE), SLOW_RUNS[:1]),
+    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE), SLOW_RUNS),
+    Room(
+        "result",
+        ("simulator/result/*.py",),
+        ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
+        (SLOW_RUNS[0], "test_explain.py::test_the_command_prints_writes_and_draws"),
+    ),
     Room(
         "cost",
         ("simulator/cost/*.py",),
@@ -137,6 +146,7 @@ ROOMS = (
         "lower",
         ("simulator/lower/*.py",),
         ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", *WHOLE),
+        SLOW_RUNS,
     ),
 )
 """The first room of those whose patterns match a file is the file's; jit.py and warm.py of the kernels are none's."""
