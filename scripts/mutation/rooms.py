@@ -113,7 +113,13 @@ ROOMS = (
         SLOW_PLANS,
         compiled=False,
     ),
-    Room("kernels", ("simulator/kernels/space_*.py",), ("test_space.py",), compiled=False),
+    Room(
+        "kernels",
+        ("simulator/kernels/space_*.py",),
+        ("test_space.py",),
+        ("test_space.py::test_waterfalls_add_up",),
+        compiled=False,
+    ),
     Room("kernels", ("simulator/kernels/grid_*.py",), GRIDS, compiled=False),
     Room("frontier", ("simulator/frontier/grid/*.py",), (*GRIDS, "test_row_stationary.py")),
     Room(
@@ -126,7 +132,7 @@ ROOMS = (
     Room(
         "result",
         ("simulator/result/*.py",),
-        ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
+        ("test_result_laws.py", "test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
         (SLOW_RUNS[0], "test_explain.py::test_the_command_prints_writes_and_draws"),
     ),
     Room(
@@ -134,6 +140,8 @@ ROOMS = (
         ("simulator/cost/*.py",),
         (
             "test_cost_formulas.py",
+            "test_cost_bill.py",
+            "test_cost_provenance.py",
             "test_cost_price.py",
             "test_cost_calibration.py",
             "test_power_limit.py",
