@@ -153,7 +153,14 @@ ROOMS = (
     Room(
         "lower",
         ("simulator/lower/*.py",),
-        ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", *WHOLE),
+        (
+            "test_lower_shape.py",
+            "test_array_twin.py",
+            "test_row_stationary.py",
+            "test_recurrent.py",
+            "test_gpu.py",
+            *WHOLE,
+        ),
         SLOW_RUNS,
     ),
 )
