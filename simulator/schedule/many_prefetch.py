@@ -179,7 +179,7 @@ class _Scratch:
         steps, states = len(pool.steps), pool.moves.states
         self.wide = wide
         self.ways, self.amounts = np.zeros((wide, 5), dtype=np.int64), np.empty((wide, 7))
-        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST, dtype=np.int64)
+        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64)
         places, rows = _places(pool)
         self.running = kernels.new_running(steps, states, places, rows)
 

@@ -187,7 +187,7 @@ class _Scratch:
         self.narrowing = narrowing.new_narrowing(steps, states, wide)
         self.running = kernels.new_running(steps, states)
         self.ways, self.amounts = np.zeros((wide, 5), dtype=np.int64), np.empty((wide, 7))
-        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST, dtype=np.int64)
+        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64)
 
     def paths(self, count: int, blocks: int) -> kernels.Paths:
         """Rows and bytes of every step of chips, and of all chips of blocks; of chips that do not run, of no meaning."""
