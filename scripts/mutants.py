@@ -53,7 +53,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except RuntimeError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
-    return report(verdicts, options) or code
+    found = report(verdicts, options)
+    return code or found
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:

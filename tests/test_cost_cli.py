@@ -1,6 +1,7 @@
 """`rooftile cost` from options to output: report, JSON, pictures, and what goes wrong."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -154,7 +155,7 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OptionError, match=r"^--plot: cannot write '.*x.svg': No space left on device$"):
         page.save("--plot", cost_chart(chip_cost(load_chip("inferx_x1"), draws=0)), str(place))
     assert place.read_text() == "old"

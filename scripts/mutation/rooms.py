@@ -52,7 +52,11 @@ SLOW_PLANS = (
 GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py")
 """Frontiers against every tiling."""
 WHOLE = ("test_without_jit.py", "test_runs.py", "test_power_limit.py", "test_simulate.py")
-"""Whole runs of small networks."""
+SLOW_RUNS = (
+    "test_simulate.py::test_a_batch_must_be_a_whole_number",
+    "test_recurrent.py::test_a_sweep_gives_what_one_run_gives",
+)
+"""Whole runs of small networks; and what of them takes long or is of another room."""
 
 
 def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,7 +113,13 @@ ROOMS = (
         SLOW_PLANS,
         compiled=False,
     ),
-    Room("kernels", ("simulator/kernels/space_*.py",), ("test_space.py",), compiled=False),
+    Room(
+        "kernels",
+        ("simulator/kernels/space_*.py",),
+        ("test_space.py",),
+        ("test_space.py::test_waterfalls_add_up",),
+        compiled=False,
+    ),
     Room("kernels", ("simulator/kernels/grid_*.py",), GRIDS, compiled=False),
     Room("frontier", ("simulator/frontier/grid/*.py",), (*GRIDS, "test_row_stationary.py")),
     Room(
@@ -117,14 +127,21 @@ ROOMS = (
         ("simulator/frontier/*.py",),
         ("test_gpu.py", "test_gpu_kernels.py", "test_row_stationary.py", "test_packs.py"),
     ),
-    Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE)),
-    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE)),
-    Room("result", ("simulator/result/*.py",), ("test_gains.py", *WHOLE, "test_explain.py", "test_space.py")),
+    Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE), SLOW_RUNS[:1]),
+    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE), SLOW_RUNS),
+    Room(
+        "result",
+        ("simulator/result/*.py",),
+        ("test_result_laws.py", "test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
+        (SLOW_RUNS[0], "test_explain.py::test_the_command_prints_writes_and_draws"),
+    ),
     Room(
         "cost",
         ("simulator/cost/*.py",),
         (
             "test_cost_formulas.py",
+            "test_cost_bill.py",
+            "test_cost_provenance.py",
             "test_cost_price.py",
             "test_cost_calibration.py",
             "test_power_limit.py",
@@ -136,7 +153,15 @@ ROOMS = (
     Room(
         "lower",
         ("simulator/lower/*.py",),
-        ("test_array_twin.py", "test_row_stationary.py", "test_recurrent.py", "test_gpu.py", *WHOLE),
+        (
+            "test_lower_shape.py",
+            "test_array_twin.py",
+            "test_row_stationary.py",
+            "test_recurrent.py",
+            "test_gpu.py",
+            *WHOLE,
+        ),
+        SLOW_RUNS,
     ),
 )
 """The first room of those whose patterns match a file is the file's; jit.py and warm.py of the kernels are none's."""

@@ -83,7 +83,7 @@ def fewest(pool: Pool, terms: Terms) -> float:
         network_of(pool, terms), terms.machine, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo, own.points,
         own.values, own.choice,
     )  # fmt: skip
-    return float(own.values[-1, 0, 0]) if failed < 0 else np.inf
+    return float(own.values[-1, 0, kernels.TIME]) if failed < 0 else np.inf
 
 
 def least_steps(cycles: Floats, terms: Terms) -> Floats:
@@ -119,7 +119,7 @@ def stretch(
         own.values,
         own.choice,
     )
-    if failed >= 0 or not np.isfinite(own.values[end, target, 0]):
+    if failed >= 0 or not np.isfinite(own.values[end, target, kernels.TIME]):
         return None
     path = np.empty((end - begin, 2), dtype=np.int64)
     kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)

@@ -21,6 +21,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+TENSOR_BYTES = 2
+"""Column of `Pool.cuts` behind those of `kernels.schedule_stretches`: bytes of the tensor there."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Moves and frontiers of one network on one array.

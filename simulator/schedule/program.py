@@ -16,8 +16,13 @@ class Program:
     batch: int
     keep: bool
     """Weights may stay in SRAM for ever."""
-    split: bool
-    """The batch may be taken in parts."""
+    sub_batches: bool
+    """A batch of several items may be taken in parts."""
+
+    @property
+    def split(self) -> bool:
+        """Whether the batch may be taken in parts."""
+        return self.sub_batches and self.batch > 1
 
     @property
     def pool(self) -> Pool:
@@ -26,10 +31,15 @@ class Program:
 
 
 def program_of(chip: Architecture, pool_of: Callable[[int], Pool], batch: int) -> Program:
-    """The program of a chip: what its schedule allows."""
-    return Program(pool_of, batch, chip.keeps_weights, splits(chip, batch))
+    """The program of a chip: what its schedule allows. A batch that is none is refused by what gives the pools."""
+    return Program(pool_of, batch, chip.keeps_weights, takes_parts(chip))
 
 
 def splits(chip: Architecture, batch: int) -> bool:
     """Whether a chip may take a batch in parts."""
-    return chip.schedule.sub_batches and chip.schedule.residency == "optimal" and batch > 1
+    return takes_parts(chip) and batch > 1
+
+
+def takes_parts(chip: Architecture) -> bool:
+    """Whether a chip may take batches of several items in parts."""
+    return chip.schedule.sub_batches and chip.schedule.residency == "optimal"

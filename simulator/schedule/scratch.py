@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier.packs import LONGEST
+from simulator.kernels.layout import SPAN_QUERY
 from simulator.schedule.pool import Pool
 
 Floats = npt.NDArray[np.float64]
@@ -29,7 +30,7 @@ class Scratch:
         self.values = np.empty((steps + 1, states, 2))
         self.choice = np.zeros((steps, states, 2), dtype=np.int64)
         self.points = np.empty(LONGEST, dtype=np.int64)
-        queries = int(max(pool.spans[:, 3].max(initial=0), pool.spans_kept[:, 3].max(initial=0))) + 1
+        queries = int(max(pool.spans[:, SPAN_QUERY].max(initial=0), pool.spans_kept[:, SPAN_QUERY].max(initial=0))) + 1
         self.memo = _memo(queries)
 
     @functools.cached_property

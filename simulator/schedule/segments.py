@@ -24,7 +24,7 @@ from simulator.kernels.layout import Machine
 from simulator.schedule.few import settle, step_times
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
-from simulator.schedule.pool import Pool
+from simulator.schedule.pool import TENSOR_BYTES, Pool
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -152,7 +152,7 @@ class Segments:
 
     def around(self, place: int) -> Floats:
         """Bytes of the tensor at each cut for the whole batch beyond those of one run, by place of the size. [B]"""
-        return np.asarray(self.pools[place].cuts[:, 2] * (self.batch // self.sizes[place] - 1))
+        return np.asarray(self.pools[place].cuts[:, TENSOR_BYTES] * (self.batch // self.sizes[place] - 1))
 
     def plan(self, machine: Machine, ways: Ways) -> Plan:
         """The schedule of the first point, whose machine is given."""
@@ -164,7 +164,7 @@ class Segments:
             if (place, held) not in terms:
                 terms[place, held] = self._terms(pool, machine, held)
             own = terms[place, held]
-            begin, end = int(self.cuts[i, 0]), int(self.cuts[j, 0])
+            begin, end = int(self.cuts[i, lists.STEPS]), int(self.cuts[j, lists.STEPS])
             around = self.around(place)
             beside = (around[i] if entry else 0.0) + (around[j] if leave else 0.0)
             left = own.machine.capacity_bytes - (beside + (stay[i, j] if held else 0.0))
@@ -241,7 +241,7 @@ class _Search:
         self._near = np.empty((modes, count - 1, 4), dtype=np.int64)
         self._where = np.full((modes, count, count, 2, 2), -1, dtype=np.int64)
         self._wanted = np.zeros((modes, count, count, 2, 2), dtype=np.bool_)
-        self._around = np.stack([parent.around(place) for place in parent.modes[:, 0]])
+        self._around = np.stack([parent.around(place) for place in parent.modes[:, kernels.SIZE]])
         self._states = max(pool.moves.states for pool in parent.pools)
         own.reset()
         for mode, (place, held, repeats) in enumerate(parent.modes.tolist()):

@@ -41,7 +41,7 @@ def solve(program: Program, machines: Machines, stop: threading.Event | None = N
 
 def solve_alone(program: Program, machines: Machines) -> tuple[Plans, Schedules]:
     """The best schedules of the one chip of `machines`, as columns, and as they are."""
-    cold, steady = best(machines, program.batch, program.pool_of, program.keep, program.split)
+    cold, steady = best(machines, program.batch, program.pool_of, program.keep, program.sub_batches)
     if cold is None or steady is None:
         return Plans.nothing(1), (None, None)
     quick = sums_of(cold, machines)

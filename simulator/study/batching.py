@@ -18,6 +18,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.rows import Lowered, check_batch, lower
 from simulator.result.form import Result
 from simulator.run import simulate
@@ -224,8 +225,8 @@ def enough_sram(pool: Pool) -> float | None:
         whole = np.flatnonzero(plan.reserved[span] == live[step]) + plan.first[step]
         if not len(whole):
             return None
-        tiles = [float(pool.points[lo, 0]) if lo < hi else 0.0 for lo, hi in pool.spans[whole, :2]]
-        needs[step] = live[step] + max(float(pool.steps[step, 0]), min(tiles))
+        tiles = [float(pool.points[lo, FOOTPRINT]) if lo < hi else 0.0 for lo, hi in pool.spans[whole, :2]]
+        needs[step] = live[step] + max(float(pool.steps[step, LEAST_ROOM]), min(tiles))
     return float(needs.max())
 
 

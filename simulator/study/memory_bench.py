@@ -200,12 +200,12 @@ def least_sram(
     found: list[int | None] = [None] * len(brackets)
     if not at:
         return found
-    ends = np.array([brackets[number] for number in at], dtype=np.int64)
+    below, enough = np.array([brackets[number] for number in at], dtype=np.int64).T
     each, least = np.array([devices[n] for n in at], dtype=np.int64), np.array([wanted[n] for n in at])
 
     def reaches(searches: Ints, sizes: Ints) -> Truths:
         return np.asarray(bench.rates(sizes, each[searches]) >= least[searches])
 
-    for number, size in zip(at, least_true(reaches, ends[:, 0], ends[:, 1], within).tolist(), strict=True):
+    for number, size in zip(at, least_true(reaches, below, enough, within).tolist(), strict=True):
         found[number] = size
     return found

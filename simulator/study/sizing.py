@@ -8,7 +8,7 @@ cheapest of all, and every design tested is a run of `simulate`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from simulator.chip.library import Entry, library
 from simulator.chip.load import Settings
@@ -16,7 +16,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
-from simulator.study.sizing_answer import FIGURES, Best, Design, Neighbour, Sizing, Targets
+from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
 from simulator.study.sizing_space import Group, default_axes, given_axes, space_of
 from simulator.study.subject import changes_of, chip_of, network_words
@@ -35,16 +35,13 @@ def size(
     network: Graph | str | Mapping[Any, float],
     chip: Architecture | str = BASE,
     *,
-    at_least_per_s: float | None = None,
-    latency_s: float | None = None,
-    max_power_w: float | None = None,
-    max_cost_usd: float | None = None,
     batch: int = 1,
     precision: str = "int8",
     set: Settings | None = None,
     vary: Mapping[str, Any] | Sequence[str] | None = None,
     bundled: bool = True,
     tell: Callable[[str], None] = lambda _: None,
+    **limits: Unpack[Limits],
 ) -> Sizing:
     """The cheapest chip that reaches the targets, the runners-up, and what binds.
 
@@ -55,9 +52,9 @@ def size(
         inferences of the mix a second, 1 / sum(share / throughput): the weighted harmonic mean.
     chip
         Base of the design space; `set` changes one given by name.
-    at_least_per_s, latency_s, max_power_w, max_cost_usd
-        Targets: throughput of the mix [1/s], latency of a batch of the slowest network [s], average power in steady state
-        [W], best estimate of the bill [USD]. At least one.
+    limits
+        Targets, at least one: `at_least_per_s`, throughput of the mix [1/s]; `latency_s`, of a batch of the slowest network
+        [s]; `max_power_w`, average in steady state [W]; `max_cost_usd`, best estimate of the bill [USD].
     vary
         {key: range or values}, or texts `KEY=RANGE`: the design space; left out, multiples of the base chip.
     bundled
@@ -70,7 +67,7 @@ def size(
     ChipError, NetworkError
         As `simulate`; ChipError also for a base chip that has no bill.
     """
-    targets = _checked(Targets(at_least_per_s, latency_s, max_power_w, max_cost_usd))
+    targets = _checked(Targets(**limits))
     mix = mix_of(network)
     base = chip_of(chip, set)
     space = space_of(base, default_axes(base) if vary is None else given_axes(vary), precision)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,15 @@ class Targets:
     def given(self) -> dict[str, float]:
         """Those that matter."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Limits(TypedDict, total=False):
+    """`Targets` as keyword arguments."""
+
+    at_least_per_s: float | None
+    latency_s: float | None
+    max_power_w: float | None
+    max_cost_usd: float | None
 
 
 FIGURES = {

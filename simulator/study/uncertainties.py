@@ -299,8 +299,8 @@ def _curve(graph: Graph, chip: Architecture, batch: int, precision: str, span: l
             changes["dram.port_bytes_per_cycle"] = dram.port_bytes_per_cycle * factor
         found = simulate(graph, changed_chip(chip, changes), batch, precision, gains=False)
         rows.append((batch / found.throughput_per_s, found.latency_s))
-    times = np.array(rows)
-    return _Curve(chip, 1.0 / factors, times[:, 0], times[:, 1], batch, items, static_w)
+    period_s, latency_s = np.array(rows).T.copy()
+    return _Curve(chip, 1.0 / factors, period_s, latency_s, batch, items, static_w)
 
 
 def _figure(
