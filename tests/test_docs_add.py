@@ -140,4 +140,4 @@ def test_a_study_and_its_command(tmp_path, monkeypatch, capsys):
     assert main(command) == 0
     assert "oaknet on Example edge chip" in capsys.readouterr().out
     assert main([*command, "--share", "2"]) == 2
-    assert capsys.readouterr().err == "rooftile: --share: must be above 0 and at most 1, got 2\n"
+    assert capsys.readouterr().err == "rooftile: --share: must be above 0 and at most 1, got 2.0\n"
