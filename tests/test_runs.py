@@ -55,19 +55,20 @@ def test_a_sweep_pays_the_call_too() -> None:
 
 @pytest.mark.parametrize("systolic", [True, False])
 def test_groups_of_a_systolic_array_have_rows_of_their_own(systolic: bool) -> None:
-    # 16 x 8 units, depthwise 3 x 3 of 20 channels: 9 of 16 rows, so one group at a time; with broadcast, 8 columns.
+    # 16 x 8 units, depthwise 3 x 3 of 20 channels. Systolic: groups times reduction at most 16 rows, so five groups with a
+    # third of their nine products each, 4 x 3 folds, are the best; with broadcast 3 steps of 7 of the 20 groups on 8 columns.
     spec = ArraySpec(1, 16, 8, "weights", ("reduction",), ("out_channels", "groups"), (), systolic=systolic)
     shape = Shape((20, 1, 1, 1, 4, 4, 3, 3), padding=(1, 1), plane=(4, 4))
     for factors in unrollings(shape.extents, spec).factors.tolist():
         assert not systolic or factors[0] * factors[8] <= 16
-    most = 1 if systolic else 7  # 20 groups on 8 columns: 3 steps of 7
+    most, products = (5, 3) if systolic else (7, 9)
     steps = layer_steps(
         {"G": 20, "N": 1, "K": 1, "C": 1, "P": 4, "Q": 4, "R": 3, "S": 3},
         {"g": 20, "n": 1, "k": 1, "c": 1, "p": 4, "q": 4},
-        {"groups": most, "reduction": 9},
+        {"groups": most, "reduction": products},
     )
     found = frontier(shape, spec)
-    fills = 0 if not systolic else 20 * (16 + 8 - 2) - 1
+    fills = 0 if not systolic else 4 * 3 * (16 + 8 - 2) - 1
     assert found.cycles.min() == steps + fills
 
 

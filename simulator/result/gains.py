@@ -17,6 +17,7 @@ from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
+from simulator.vocabulary import ROOFS
 from simulator.vocabulary import ON_CHIP
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +51,7 @@ def gains(
         return 0.0 if other is None else max(0.0, period_s - max(other.time_s, host_s, limited(other)))
 
     outer = "dram" if chip.dram is not None else "host"
-    out = dict.fromkeys((*ON_CHIP, "vector", "overhead", outer, "host", "power"), 0.0)
+    out = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == outer}
     out["host"] = period_s - max(steady_s, power_s)
     out["power"] = period_s - max(steady_s, host_s)
     if period_s > steady_s:
