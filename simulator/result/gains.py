@@ -17,8 +17,7 @@ from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
-from simulator.vocabulary import ROOFS
-from simulator.vocabulary import ON_CHIP
+from simulator.vocabulary import ON_CHIP, ROOFS
 
 Floats = npt.NDArray[np.float64]
 
