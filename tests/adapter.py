@@ -10,6 +10,7 @@ from naive import Machine, NaiveLayer
 from naive_schedule import Chain, Problem
 from twin_cycles import Array
 
+from simulator.frontier.grid import points as read
 from simulator.frontier.grid import search as tiling
 from simulator.kernels import grid_tiling as onetile
 from simulator.lower.rows import Lowered, Row
@@ -223,14 +224,14 @@ def points(
     shape, spec = shape_of(layer, machine), array_spec(array, machine)
     built = tiling.build_tables(shape, spec)
     found = tiling.frontier(shape, spec, resident, built)
-    stacked = tiling.stack([shape], spec, [built])
-    rows = tiling.tile_sizes(stacked, np.zeros(len(found), dtype=np.int64), found.codes)
+    stacked = read.stack([shape], spec, [built])
+    rows = read.tile_sizes(stacked, np.zeros(len(found), dtype=np.int64), found.codes)
     out = []
     for at, row in enumerate(rows):
         outer = float(found.bytes_[at])
-        says = tiling.words(built.units.factors[row[8]], row)
+        says = read.words(built.units.factors[row[8]], row)
         copied = built.units.copies[row[8]]
-        parts = dataclasses.asdict(tiling.breakdown(shape, spec, int(found.codes[at]), outer, built))
+        parts = dataclasses.asdict(read.breakdown(shape, spec, int(found.codes[at]), outer, built))
         out.append(
             (
                 says["tile"],

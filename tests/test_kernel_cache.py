@@ -174,7 +174,7 @@ from numba.core import caching
 before = list(caching.CacheImpl._locator_classes)
 import {first}
 import {second}
-from simulator.kernels import sweep
+from simulator.kernels import schedule_whole as sweep
 from sums.outer import outer
 theirs, ours = others.double._cache, outer._cache
 print(outer(10.0), type(theirs) is caching.FunctionCache, type(theirs._impl.locator) in before, theirs.cache_path)
@@ -182,7 +182,9 @@ print(type(sweep.relax._cache).__module__, type(ours).__module__, caching.CacheI
 """
 
 
-@pytest.mark.parametrize("names", [("others", "simulator.kernels.sweep"), ("simulator.kernels.sweep", "others")])
+@pytest.mark.parametrize(
+    "names", [("others", "simulator.kernels.schedule_whole"), ("simulator.kernels.schedule_whole", "others")]
+)
 def test_other_packages_keep_numbas_own_cache(package: Path, names: tuple[str, str]) -> None:
     """numba is imported first, and others' functions are decorated before and after ours."""
     (package.parent / "others.py").write_text(OTHERS)

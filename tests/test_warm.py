@@ -10,7 +10,7 @@ import pytest
 from simulator.kernels import warm
 
 PROGRAM = """
-from simulator.kernels import grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches
+from simulator.kernels import grid_best, grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches
 from simulator.kernels import schedule_sums, stairs, warm
 from simulator import simulate
 
@@ -23,10 +23,10 @@ def versions(files):
 
 
 warm.compile_schedules()
-compiled = versions((grid_search, *FILES))
+compiled = versions((grid_search, grid_best, *FILES))
 for chip, batch in (("example_edge", 2), ("dpu_b4096", 1), ("inferx_x1", 1)):
     simulate("alexnet", chip, batch=batch)
-found = versions((grid_search, *FILES))
+found = versions((grid_search, grid_best, *FILES))
 print(*(f"{name}:{found[name]}" for name in compiled if found[name] > compiled[name]))
 print(*sorted(versions(FILES).keys() - compiled.keys()))
 print(*sorted(compiled))
