@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.kernels.schedule_sums import Added
 from simulator.lower.rows import Lowered
 from simulator.lower.work import Work
 from simulator.result import waterfall
@@ -14,7 +15,7 @@ from simulator.result.form import LayerResult, Layers
 from simulator.result.laws import fractions
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
-from simulator.schedule.plans import each_step, steps_of
+from simulator.schedule.plans import each_step
 from simulator.schedule.records import words_of
 from simulator.schedule.space.place import Context, SpacePlan
 
@@ -55,14 +56,12 @@ class Columns:
 
 def in_time(work: Work, plan: Plan, machines: Machines, limited: Limited | None) -> Columns:
     """A schedule in time, layer after layer on the whole chip."""
-    records, steps = steps_of(plan)
-    found = each_step(records, steps, machines)
+    found, seen = _seen(plan, machines)
     outer, footprints = plan.outer_bytes(), plan.footprints()
     slower_s = _slower(limited, work, found.feed_bytes, outer)
-    hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
     return Columns(
         parts=found.parts,
-        seen=waterfall.shown(found.parts, hidden_s),
+        seen=seen,
         slower_s=slower_s,
         cycles=np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]),
         time_s=plan.step_s + slower_s,
@@ -75,9 +74,15 @@ def in_time(work: Work, plan: Plan, machines: Machines, limited: Limited | None)
 
 def seen_in_time(plan: Plan, machines: Machines) -> Floats:
     """Seconds of a schedule by cause, as people see them: float64[CAUSES, 1]."""
-    records, steps = steps_of(plan)
+    return np.asarray(_seen(plan, machines)[1].sum(axis=1, keepdims=True))
+
+
+def _seen(plan: Plan, machines: Machines) -> tuple[Added, Floats]:
+    """(what each step of a schedule adds, its time by cause as people see it)."""
+    records, steps = plan.steps
+    found = each_step(records, steps, machines)
     hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
-    return np.asarray(waterfall.shown(each_step(records, steps, machines).parts, hidden_s).sum(axis=1, keepdims=True))
+    return found, waterfall.shown(found.parts, hidden_s)
 
 
 def in_space(low: Lowered, work: Work, plan: SpacePlan, limited: Limited | None) -> Columns:

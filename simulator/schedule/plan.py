@@ -2,13 +2,16 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import layout as kernels
 from simulator.kernels.layout import Machine
+from simulator.kernels.schedule_sums import Records, Steps
 from simulator.schedule.pool import Pool
+from simulator.schedule.records import records_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -120,6 +123,28 @@ class Plan:
     def step_s(self) -> Floats:
         """Time that each step adds. [s]"""
         return np.concatenate([piece.total_s for piece in self.pieces])
+
+    @functools.cached_property
+    def steps(self) -> tuple[Records, Steps]:
+        """What the points that the schedule uses consist of, and its steps, arrays of [steps, 1]: as the kernels add them up."""
+        records, rows, offset = [], [], 0
+        for piece in self.pieces:
+            tiled = np.flatnonzero(piece.points >= 0)
+            own = np.full(len(piece.points), -1, dtype=np.int64)
+            own[tiled] = offset + np.arange(len(tiled))
+            records.append(records_of(piece.pool, piece.points[tiled], piece.start + tiled))
+            rows.append(own)
+            offset += len(tiled)
+        together = Records(*(np.concatenate([*column, np.zeros(1)]) for column in zip(*records, strict=True)))
+        columns = (
+            np.concatenate(rows),
+            np.concatenate([piece.vector for piece in self.pieces]),
+            np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in self.pieces]),
+            self.outer_bytes(),
+            self.step_s,
+        )
+        made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
+        return together, Steps(*made)
 
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step."""

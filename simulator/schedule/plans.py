@@ -10,7 +10,6 @@ from simulator.kernels import schedule_sums as kernels
 from simulator.kernels.schedule_sums import CAUSES, Added, Records, Steps
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
-from simulator.schedule.records import records_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -85,29 +84,6 @@ def added(records: Records, steps: Steps, machines: Machines) -> Added:
     return sums
 
 
-def steps_of(plan: Plan) -> tuple[Records, Steps]:
-    """The steps of one schedule, arrays of [steps, 1], and what the points that they use consist of."""
-    records, rows, offset = [], [], 0
-    for piece in plan.pieces:
-        points = piece.points
-        tiled = np.flatnonzero(points >= 0)
-        own = np.full(len(points), -1, dtype=np.int64)
-        own[tiled] = offset + np.arange(len(tiled))
-        records.append(records_of(piece.pool, points[tiled], piece.start + tiled))
-        rows.append(own)
-        offset += len(tiled)
-    together = Records(*(np.concatenate([*column, np.zeros(1)]) for column in zip(*records, strict=True)))
-    columns = (
-        np.concatenate(rows),
-        np.concatenate([piece.vector for piece in plan.pieces]),
-        np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in plan.pieces]),
-        plan.outer_bytes(),
-        plan.step_s,
-    )
-    made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
-    return together, Steps(*made)
-
-
 def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
     """What each step of one schedule adds: as if every step were a schedule of its own."""
     count = steps.rows.shape[0]
@@ -117,5 +93,5 @@ def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
 
 def sums_of(plan: Plan, machines: Machines) -> Sums:
     """What one schedule adds up to, on the one chip of `machines`."""
-    found = added(*steps_of(plan), machines)
+    found = added(*plan.steps, machines)
     return Sums(np.array([plan.time_s]), found.outer_bytes, found.feed_bytes, np.array([plan.kept_bytes]), found.parts)
