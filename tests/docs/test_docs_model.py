@@ -14,7 +14,7 @@ from simulator.schedule.machines import PHI, machines_of
 from simulator.units import DRAM_STREAMED_EFFICIENCY, KIB, PORT_EFFICIENCY, effective_bytes_per_s
 from simulator.vocabulary import BITS, ROOF_OF, VECTOR_OPERATIONS, WATERFALL
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 MODEL, LAYER, SCHEDULE = (
     (CLONE / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("model", "model_layer", "model_schedule")
 )

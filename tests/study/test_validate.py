@@ -18,7 +18,7 @@ from simulator.report.validation_page import validation_chart, validation_page
 from simulator.study.claim import MODEL_ERROR
 from simulator.study.validation import book, spearman, validate
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import simulator.study
 from simulator.cli import main
 from simulator.cli.app import app
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 TEXT = (CLONE / "docs" / "add.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 

@@ -11,7 +11,7 @@ from simulator.chip.faults import keys
 from simulator.chip.load import chip_from_text, load_chip
 from simulator.chip.parts import dram_parts, host_links
 
-PAGE = (Path(__file__).parent.parent / "docs" / "chips.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
 
 
 def test_every_key_is_explained():

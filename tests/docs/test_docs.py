@@ -14,7 +14,7 @@ import pytest
 
 from simulator.cli import main
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 README = CLONE / "README.md"
 PAGES = [README, *sorted((CLONE / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -85,7 +85,7 @@ def test_the_result_in_the_readme_is_what_the_command_prints(monkeypatch, capsys
     if os.environ.get("UPDATE_DOCS"):
         README.write_text(text.replace(shown, printed), encoding="utf-8")
     else:
-        assert shown == printed, "UPDATE_DOCS=1 pytest tests/test_docs.py writes the new one"
+        assert shown == printed, "UPDATE_DOCS=1 pytest tests/docs/test_docs.py writes the new one"
 
 
 def test_the_first_run_is_what_the_script_runs():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 PACKAGE = CLONE / "simulator"
 PAGES = ("docs/house.md", "docs/add.md", "CONTRIBUTING.md")
 TEXT = (CLONE / "docs" / "house.md").read_text(encoding="utf-8")

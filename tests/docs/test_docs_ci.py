@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 PROJECT = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOW = yaml.safe_load((CLONE / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
 JOBS = WORKFLOW["jobs"]

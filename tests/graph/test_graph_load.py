@@ -280,7 +280,7 @@ def test_digest_depends_on_edges_and_not_on_attributes():
 
 # ---- the page about networks --------------------------------------------------------------------
 
-PAGE = Path(__file__).parent.parent / "docs" / "networks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 
 
 def test_the_example_of_the_page_runs(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 import simulator
 
-CLONE = Path(__file__).parents[1]
+CLONE = Path(__file__).parents[2]
 pytestmark = pytest.mark.packaging
 
 

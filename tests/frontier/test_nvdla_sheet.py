@@ -10,7 +10,7 @@ import pytest
 
 def load_script() -> ModuleType:
     """scripts/nvdla_sheet.py as a module (scripts are no package, so that no generic name is ever installed)."""
-    path = Path(__file__).resolve().parent.parent / "scripts" / "nvdla_sheet.py"
+    path = Path(__file__).resolve().parents[2] / "scripts" / "nvdla_sheet.py"
     spec = importlib.util.spec_from_file_location("nvdla_sheet", path)
     assert spec is not None
     assert spec.loader is not None
