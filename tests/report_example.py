@@ -57,6 +57,7 @@ def example(**changes: object) -> Result:
         "load_bytes": 0.0,
         "sram_bytes": 7.5 * 2**20,
         "bound_by": "dram",
+        "largest_loss": "dram_s",
         "lower_bound_s": 4e-3,
         "waterfall": parts(ideal_s=3e-3, edges_s=1e-3, dram_s=4e-3),
         "waterfall_period": parts(ideal_s=3e-3, edges_s=1e-3, dram_s=4e-3),

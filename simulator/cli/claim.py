@@ -87,7 +87,7 @@ def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool)
 
 def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     """Print the verdicts, and write them where asked."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -95,4 +95,4 @@ def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     if json is not None:
         write("--json", json, to_json(data))
     if json != "-":
-        console().print(claim_report(found[0]) if single else claim_table(found))
+        show(claim_report(found[0]) if single else claim_table(found))

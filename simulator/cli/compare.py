@@ -122,7 +122,7 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
 
 def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -134,4 +134,4 @@ def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
 
         save("--plot", compare_chart(found), plot)
     if json != "-":
-        console().print(compare_report(found))
+        show(compare_report(found))

@@ -63,10 +63,10 @@ def cost(
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":
-        from simulator.cli.screen import console  # noqa: PLC0415
+        from simulator.cli.screen import show  # noqa: PLC0415
         from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-        console().print(cost_report(answer, known))
+        show(cost_report(answer, known))
 
 
 def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
@@ -89,7 +89,7 @@ def _draw(place: str, answer: "Cost") -> None:
 
 def _validate(json: str | None) -> None:
     """Print the comparison with published areas."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.cost import validation  # noqa: PLC0415
     from simulator.report.cost_tables import validation_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
@@ -100,4 +100,4 @@ def _validate(json: str | None) -> None:
     if json is not None:
         write("--json", json, to_json(found.to_dict()))
     if json != "-":
-        console().print(validation_report(found))
+        show(validation_report(found))

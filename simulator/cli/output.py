@@ -22,6 +22,14 @@ def check_writable(option: str, path: str) -> None:
         raise OptionError(f"{option}: cannot write {path!r}: no permission")
 
 
+def emit(text: str) -> None:
+    """Write to standard output. Raises BrokenPipeError without a number: with one the parser would end the process itself."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise BrokenPipeError from None
+
+
 def write(option: str, path: str, text: str) -> None:
     """Write `text` to the file `path`, or to standard output for `-`.
 
@@ -29,7 +37,7 @@ def write(option: str, path: str, text: str) -> None:
     Raises OptionError when the system refuses.
     """
     if path == "-":
-        sys.stdout.write(text)
+        emit(text)
         return
     try:
         whole.deliver(path, text.encode())

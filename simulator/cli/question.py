@@ -137,6 +137,6 @@ def answer(
     if json is not None:
         write("--json", json, to_json(found.to_dict()))
     if json != "-":
-        from simulator.cli.screen import console  # noqa: PLC0415
+        from simulator.cli.screen import show  # noqa: PLC0415
 
-        console().print(report(found))
+        show(report(found))

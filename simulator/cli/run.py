@@ -71,8 +71,7 @@ def _facts(chip: "Architecture") -> "ChipFacts":
 
 def _show(result: "Result", facts: "ChipFacts", layers: bool) -> None:
     """Print the report."""
-    from simulator.cli.screen import ascii_only, console  # noqa: PLC0415
+    from simulator.cli.screen import ascii_only, console, show  # noqa: PLC0415
     from simulator.report.tables import run_report  # noqa: PLC0415
 
-    screen = console()
-    screen.print(run_report(result, facts, layers=layers, width=screen.width, ascii_only=ascii_only()))
+    show(run_report(result, facts, layers=layers, width=console().width, ascii_only=ascii_only()))

@@ -66,7 +66,7 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
             raise OptionError(f"--fit: must stand without {option}; the constants and their rows are fixed")
     if json is not None and json != "-":
         check_writable("--json", json)
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import fits_report  # noqa: PLC0415
     from simulator.study.fits import fits  # noqa: PLC0415
@@ -76,12 +76,12 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
         document = {"constants": [one.to_dict() for one in found]}
         write("--json", json, to_json(document))
     if json != "-":
-        console().print(fits_report(found))
+        show(fits_report(found))
 
 
 def _answer(found: "Validation", json: str | None, plot: str | None, page: str | None, picture: str | None) -> None:
     """Print the tables, and write what else is asked for."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
 
@@ -95,4 +95,4 @@ def _answer(found: "Validation", json: str | None, plot: str | None, page: str |
     if page is not None and picture is not None:
         write("--page", page, validation_page(found, Path(picture).name))
     if json != "-":
-        console().print(validation_report(found))
+        show(validation_report(found))

@@ -101,7 +101,7 @@ def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> Non
     added = sums.Added(np.zeros(8), np.zeros(8), parts)
     many = Rates(np.zeros(8), np.zeros(8), np.zeros(8))
     sums.sum_steps(records, steps, many, sums.new_block(), np.zeros((sums.CAUSES, sums.BLOCK)), added)
-    sums.largest_roofs(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
+    sums.largest_losses(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
 
 
 def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: Network) -> None:

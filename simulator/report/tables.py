@@ -83,7 +83,8 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
         ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
-        ("Bound by", ROOF_NAMES.get(result.bound_by, result.bound_by)),
+        ("Bound by", _bound(result)),
+        ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most, of {fmt.mebibytes(chip.sram_bytes)}"),
         ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
@@ -94,6 +95,21 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
     for name, value in rows:
         grid.add_row(name, Text(value, style="bold" if name == "Throughput" else ""))
     return grid
+
+
+def _bound(result: Result) -> str:
+    """The roof that binds, and what its absence would save."""
+    name = ROOF_NAMES.get(result.bound_by, result.bound_by)
+    saved = result.gain_if_infinite.get(result.bound_by, 0.0) * result.throughput_per_s / result.batch
+    return f"{name}: without its limit {fmt.share(saved)} of the time would go" if saved > _SAME else name
+
+
+def _loss(result: Result) -> str:
+    """The largest part of the time in which no useful work is done."""
+    lost = result.waterfall_period.get(result.largest_loss, 0.0) * result.throughput_per_s / result.batch
+    if result.largest_loss == "ideal_s" or lost <= _SAME:
+        return "none"
+    return f"{CAUSES[result.largest_loss]}: {fmt.share(lost)} of the time"
 
 
 def _economy(result: Result) -> list[tuple[str, str]]:

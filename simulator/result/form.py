@@ -1,8 +1,10 @@
 """The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Generic, TypeVar
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -34,22 +36,26 @@ class LayerResult:
 Layers = tuple[LayerResult, ...]
 
 
-class _Layers:
-    """The field `layers`: a tuple, given as such or as what makes it when the layers are first asked for.
+class Later(Generic[Value]):
+    """A field given as such, or as what makes it when it is first asked for.
 
-    Hundreds of records take longer to make than the schedule behind them, and most answers are read for their totals.
+    Hundreds of layers take longer to make than the schedule behind them, and so does a schedule for each roof that might be
+    gone; most answers are read for their totals.
     """
 
-    def __get__(self, instance: object, owner: type | None = None) -> Layers:
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Value:
         if instance is None:
-            raise AttributeError("layers")  # a field without a default
-        given = instance.__dict__["layers"]
-        found: Layers = given if isinstance(given, tuple) else given()
-        instance.__dict__["layers"] = found
+            raise AttributeError(self.name)  # a field without a default
+        given = instance.__dict__[self.name]
+        found: Value = given() if callable(given) else given
+        instance.__dict__[self.name] = found
         return found
 
-    def __set__(self, instance: object, given: Layers | Callable[[], Layers]) -> None:
-        instance.__dict__["layers"] = given
+    def __set__(self, instance: object, given: Value | Callable[[], Value]) -> None:
+        instance.__dict__[self.name] = given
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,16 @@ class Result:
     load_bytes: float
     sram_bytes: float
     """Largest SRAM use of any layer."""
-    bound_by: str
+    largest_loss: str
+    """The largest part of `waterfall_period` beyond the ideal; `ideal_s` where nothing is lost."""
     lower_bound_s: float
     """No schedule of this chip is faster: the larger of MACs at peak and compulsory bytes at full bandwidth."""
     waterfall: dict[str, float]
     waterfall_period: dict[str, float]
-    gain_if_infinite: dict[str, float]
-    layers: _Layers = _Layers()
+    bound_by: Later[str] = Later()
+    """The roof with the largest gain: the one limit to lift first."""
+    gain_if_infinite: Later[dict[str, float]] = Later()
+    layers: Later[Layers] = Later()
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None
@@ -99,7 +108,7 @@ class Result:
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "layers": self.layers}
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data in the order of the fields, ready for JSON."""

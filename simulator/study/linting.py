@@ -159,7 +159,7 @@ class _Subject:
         try:
             chip = changed_chip(self.chip, changes, "set")
         except ChipError as error:
-            return self.chip, Outcome(None, None, None, None, reason=str(error).splitlines()[0])
+            return self.chip, Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
         return chip, outcome(self.graph, chip, self.batch, self.precision)
 
     def share(self, found: Outcome) -> float | None:

@@ -139,7 +139,7 @@ def _step(
     try:
         changed = stepped(chip, lever.key, value)
     except ChipError as error:
-        found = Outcome(None, None, None, None, reason=str(error).splitlines()[0])
+        found = Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
         return Step(lever.key, lever.resource, lever.value, value, up, found, None, None, False)
     found = outcome(graph, changed, batch, precision)
     usd = step_usd(chip, changed, lever.key, base.bill_usd, found.bill_usd)

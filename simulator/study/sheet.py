@@ -46,7 +46,7 @@ def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, A
                 cells |= {"batch": row.batch or batch} | {key: getattr(row, key) for key in RESULTS}
             wanted = [c for c in (*RESULTS, *FACTS) if cells.get(c) is None and c != "peak_tops_sparse"]
             cells["please_fill"] = " ".join(wanted)
-            writer.writerow({key: _cell(value) for key, value in cells.items()})
+            writer.writerow({key: cell(value) for key, value in cells.items()})
     return out.getvalue()
 
 
@@ -76,7 +76,7 @@ def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str
     return max(rows, key=lambda row: row.throughput_per_s, default=None)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A cell; numbers without a needless `.0`, and no text that a spreadsheet would run as a formula."""
     if isinstance(value, float) and value == int(value):
         return int(value)

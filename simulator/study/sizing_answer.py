@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
+from simulator.result.form import Later
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -52,7 +54,7 @@ class Served:
     """With the chip to itself."""
     latency_s: float
     power_w: float | None
-    bound_by: str
+    bound_by: Later[str] = Later()  # noqa: RUF009 (a descriptor)
 
 
 @dataclass(frozen=True)

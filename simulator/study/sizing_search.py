@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,6 +16,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
 from simulator.lower.rows import lower
+from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_space import Group, Space
@@ -164,7 +166,14 @@ class Search:
             known = known and run.power_w is not None
             energy_j += each_s * (run.power_w or 0.0)
             served.append(
-                Served(network_words(graph), share, run.throughput_per_s, run.latency_s, run.power_w, run.bound_by)
+                Served(
+                    network_words(graph),
+                    share,
+                    run.throughput_per_s,
+                    run.latency_s,
+                    run.power_w,
+                    partial(bound_of, run),
+                )
             )
         power_w = energy_j / time_s if known else None
         tops = chip.peak_tops(self.precision)
@@ -273,3 +282,8 @@ def _kind(box: Box) -> Any:
     if box.entry is not None:
         return box.entry.name
     return None if box.group is None else (*_arrays(box.group), box.high[1])
+
+
+def bound_of(run: Result) -> str:
+    """What binds a run, asked for once a design is shown."""
+    return run.bound_by

@@ -18,6 +18,8 @@ from simulator.sweeps.plan import differences
 
 PLAN = "plan.json"
 LOCK = ".lock"
+AGAIN = "again"
+"""Key of a plan under which lies what its points are run again with; no two plans differ by it."""
 _PART = re.compile(r"part-(\d{6,})-([0-9a-f]{8})\.parquet")
 
 EXTRA = "sweep: needs polars and filelock; install them with: pip install 'rooftile[sweep]'"
@@ -96,7 +98,7 @@ def begin(folder: Path, plan: dict[str, Any]) -> None:
         with told(folder):
             whole.write(folder / PLAN, (json.dumps(plan, indent=2) + "\n").encode())
         return
-    lines = differences(old, json.loads(json.dumps(plan)))
+    lines = differences({**old, AGAIN: None}, {**json.loads(json.dumps(plan)), AGAIN: None})
     if lines:
         where = f"{folder / PLAN}: made with another plan"
         shown = [f"{where}: {line}" for line in lines[:6]]

@@ -18,8 +18,8 @@ from simulator.graph.build import NetworkBuilder
 from simulator.schedule.machines import machines_of
 
 SAME = (
-    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "bound_by", "power_w",
-    "throughput_per_usd", "throughput_per_tops", "throughput_per_dram", "throughput_per_sram_mib", "throughput_per_w",
+    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "largest_loss",
+    "power_w", "throughput_per_usd", "throughput_per_tops", "throughput_per_dram", "throughput_per_sram_mib", "throughput_per_w",
     "throughput_per_mm2", "energy_per_inference_j",
 )  # fmt: skip
 

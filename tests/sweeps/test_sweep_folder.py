@@ -232,9 +232,9 @@ def test_best_and_pareto(network, tmp_path, capsys):
     assert costs == sorted(costs, reverse=True)
     assert rates[0] == table["throughput_per_s"].max()
     assert main(["best", str(tmp_path), "--max", "cost=0"]) == 0
-    assert capsys.readouterr().out == "no point is within the limits\n"
+    assert capsys.readouterr().out == "No point is within the limits.\n"
     assert main(["pareto", str(tmp_path)]) == 0
-    assert "throughput_per_s" in capsys.readouterr().out
+    assert "no other beats in throughput, relative cost, power in W" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_best_and_pareto(network, tmp_path, capsys):
         (["best", ".", "--max", "cost"], "--max: must be COLUMN=VALUE, such as relative_cost=2, got 'cost'"),
         (["best", ".", "--max", "cost=a"], "--max: must be COLUMN=VALUE, such as relative_cost=2, got 'cost=a'"),
         (["best", ".", "--by", "trougput"], "--by trougput: unknown column 'trougput'; did you mean 'throughput'"),
-        (["best", ".", "--by", "bound_by"], "--by bound_by: must be a column of numbers, got 'bound_by'"),
+        (["best", ".", "--by", "largest_loss"], "--by largest_loss: must be a column of numbers, got 'largest_loss'"),
         (["best", ".", "--top", "0"], "--top: must be a whole number of at least 1, got 0"),
         (["pareto", ".", "--of", "cost"], "--of: must name at least two columns, such as throughput,cost, got 'cost'"),
         (["pareto", ".", "--of", "cost,relative_cost"], "--of: must name each column once, got 'cost,relative_cost'"),
