@@ -66,6 +66,7 @@ def _facts(chip: "Architecture") -> "ChipFacts":
         sram_bytes=chip.sram.capacity_bytes,
         outer_bytes_per_s=chip.outer_bytes_per_s,
         dram_devices=chip.dram_devices,
+        dram_bytes=chip.dram_capacity_bytes,
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
 from simulator.result.form import Result
+from simulator.units import GIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 _SAME = 1e-9  # relative: two times that differ by less are one and the same but for rounding
@@ -27,6 +28,8 @@ class ChipFacts:
     """Of the DRAM, or of the host link of a chip without."""
     dram_devices: int
     """0 for a chip without DRAM."""
+    dram_bytes: float | None = None
+    """Capacity of the DRAM; None where it is not known."""
 
 
 def run_report(
@@ -58,6 +61,8 @@ def run_report(
 def _head(result: Result, chip: ChipFacts) -> Text:
     """Return what ran on what, with the four resources of the chip."""
     memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
+    if chip.dram_devices and chip.dram_bytes:
+        memory += f" ({fmt.figure(chip.dram_bytes / GIB)} GiB)"
     if chip.outer_bytes_per_s is not None:
         link = " over the host link" if chip.dram_devices == 0 else ""
         memory += f", {fmt.rate(chip.outer_bytes_per_s)}{link}"

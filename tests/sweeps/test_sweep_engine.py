@@ -127,6 +127,7 @@ def test_chips_without_dram_and_chips_with_a_cache_equal_simulate(network):
         vary = {"sram.capacity_mib": [0.03, 0.3], "clock_mhz": [100, 900]}
         if chip.dram is not None:
             vary["dram.devices"] = [1, 3]
+            vary["dram.capacity_gib"] = [1, 6.5]
         check_equal(network, chip, sweep(network, chip, vary), vary)
 
 
