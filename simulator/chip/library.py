@@ -1,7 +1,7 @@
 """The chip library: every bundled file, those that can be simulated and those that can only be compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Entry:
     published: Published
     architecture: Architecture | None
     """None where the file has no array: the chip can be compared, not simulated."""
+    is_file: bool = False
+    """Whether it is a file of the user's."""
 
     @property
     def peak_tops(self) -> float | None:
@@ -94,12 +96,12 @@ def entry(name_or_path: str | Path) -> Entry:
         return _bundled_entry(known[path], path)
     data, places = read_yaml(load.text_of(path), str(path))
     if not load.is_listing(data):
-        return _entry(path.stem, data, load.load_chip(path))
+        return replace(_entry(path.stem, data, load.load_chip(path)), is_file=True)
     try:
         listing = Listing.model_validate(data)
     except ValidationError as error:
         raise ChipError(explain(error, Listing, places, str(path))) from None
-    return Entry(path.stem, listing.name, listing.kind, listing.published, None)
+    return Entry(path.stem, listing.name, listing.kind, listing.published, None, is_file=True)
 
 
 def simulable() -> list[str]:

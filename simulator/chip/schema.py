@@ -274,6 +274,12 @@ class Architecture(Model):
         return self
 
     @property
+    def list_price_usd(self) -> float | None:
+        """List price that is published about the chip [USD]; None where there is none."""
+        price = (self.published or {}).get("list_price_usd")
+        return float(price) if isinstance(price, int | float) and not isinstance(price, bool) and price > 0 else None
+
+    @property
     def keeps_weights(self) -> bool:
         """Whether weights may stay in SRAM for ever."""
         return self.schedule.residency == "optimal" and self.schedule.keep_weights and "weights" in self.sram.holds

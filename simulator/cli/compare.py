@@ -1,4 +1,4 @@
-"""`rooftile compare`: the three efficiency tables, published beside simulated."""
+"""`rooftile compare`: chips in one order, then the three efficiency tables, published beside simulated."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,7 @@ def compare(
             "--batch",
             metavar="N",
             parser=whole_number,
-            help="The large batch to simulate; that of the published figure if left out.",
+            help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
         ),
     ] = None,
     precision: Precision = "int8",
@@ -37,39 +37,42 @@ def compare(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
     questions: Annotated[
         str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
     ] = None,
     json: Json = None,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
     ] = None,
     uncertain: uncertainty.Uncertain = False,
-    by: uncertainty.By = uncertainty.BY,
+    by: uncertainty.By = None,
     draws: uncertainty.Draws = uncertainty.DRAWS,
     seed: uncertainty.Seed = uncertainty.SEED,
     set_a: uncertainty.SetA = None,
     set_b: uncertainty.SetB = None,
 ) -> None:
-    """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
-    from simulator.errors import OptionError  # noqa: PLC0415
+    """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
+    from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
+    from simulator.study.ranking import BY  # noqa: PLC0415
 
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
     if uncertain:
         if published or questions is not None:
             raise OptionError("--uncertainty: must stand without --published and --questions")
-        options = (by, draws, seed, set_a, set_b, json, plot)
+        options = (by or uncertainty.BY, draws, seed, set_a, set_b, json, plot)
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     if set_a or set_b:
         raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
-    if (by, draws, seed) != (uncertainty.BY, uncertainty.DRAWS, uncertainty.SEED):
-        raise OptionError("--by, --draws, --seed: need --uncertainty")
-    if batch is not None and batch < LARGE_BATCH:
-        raise OptionError(f"--batch: must be at least {LARGE_BATCH}, the smallest of the large class, got {batch}")
+    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
+        raise OptionError("--draws, --seed: need --uncertainty")
+    by = "usd" if by is None else by
+    if by not in BY:
+        raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
         if path is not None and path != "-":
             check_writable(option, path)
@@ -84,7 +87,7 @@ def compare(
         return
     with progress() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
-    _answer(found, json, plot)
+    _answer(found, by, every, json, plot)
 
 
 def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
@@ -120,18 +123,20 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     write("--questions", path, questions(entries, question, graph.graph["parameters"]))
 
 
-def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
+def _answer(found: "Comparison", by: str, every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
+    from simulator.study.ranking import ranking  # noqa: PLC0415
 
+    order = ranking(found, by)
     if json is not None:
-        write("--json", json, to_json(found.to_dict()))
+        write("--json", json, to_json({**found.to_dict(), "ranking": order.to_dict()}))
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
         from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
         save("--plot", compare_chart(found), plot)
     if json != "-":
-        show(compare_report(found))
+        show(compare_report(found, order, every))

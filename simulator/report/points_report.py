@@ -177,7 +177,7 @@ def points_chart(found: Points) -> Any:
         return scatter(alt, [], "", "", "No point is within the limits")
     at = knee(found.rows, found.goals) if len(found.goals) > 1 else 0
     rows = [
-        {"label": _where(row, found.axes), "kind": "published" if number == at else "other",
+        {"label": _where(row, found.axes), "of": _where(row, found.axes), "kind": "published" if number == at else "other",
          "x": float(row[across]) * _SCALE.get(across, 1.0), "y": float(row[upward]) * _SCALE.get(upward, 1.0)}
         for number, row in enumerate(found.rows) if row.get(across) and row.get(upward)
     ]  # fmt: skip

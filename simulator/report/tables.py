@@ -181,7 +181,8 @@ def _gains(gains: Mapping[str, float], period_s: float) -> Table:
 def _ratios(result: Result) -> dict[str, float]:
     """Return the throughput by what it costs, where that is known."""
     ratios = {
-        "per US dollar": result.throughput_per_usd,
+        "per USD of the bill": result.throughput_per_usd,
+        "per USD of list price": result.throughput_per_list_usd,
         "per peak TOPS": result.throughput_per_tops,
         "per DRAM device": result.throughput_per_dram,
         "per MiB of SRAM": result.throughput_per_sram_mib,

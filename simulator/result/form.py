@@ -98,6 +98,8 @@ class Result:
     power_w: float | None = None
     """Average in steady state."""
     throughput_per_usd: float | None = None
+    throughput_per_list_usd: float | None = None
+    """By the list price in the chip file, which is no bill."""
     throughput_per_tops: float | None = None
     throughput_per_dram: float | None = None
     throughput_per_sram_mib: float | None = None

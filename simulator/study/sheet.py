@@ -121,7 +121,7 @@ def read_sheet(path: str | Path) -> list[Entry]:
 def _entry(name: str, place: Path, facts: dict[str, Any], results: list[dict[str, Any]]) -> Entry:
     """One chip of the sheet; the file's name keeps it apart from a chip of the library."""
     data = {**facts, "results": results, "sources": {"sheet": str(place.name)}}
-    return Entry(f"{name} ({place.name})", name, "accelerator", Published.model_validate(data), None)
+    return Entry(f"{name} ({place.name})", name, "accelerator", Published.model_validate(data), None, is_file=True)
 
 
 def _rows(place: Path) -> list[tuple[int, dict[str, str]]]:
