@@ -6,6 +6,7 @@ RooftileError
 │   ├── NetworkError      a network, its parameters, batch or precision
 │   ├── OptionError       a command-line option or an argument of a Python call
 │   └── InfeasibleError   the chip cannot run the network (a layer does not fit)
+├── CheckError            an answer does not hold what `--check` asks of it: exit code 3
 ├── StoppedError          interrupted by the user: exit code 130, and what is kept
 └── ModelError            a law of the model is broken: our fault, exit code 1
 
@@ -78,6 +79,12 @@ class OptionError(InputError):
 
 class InfeasibleError(InputError):
     """The chip cannot run the network: the message says which layer needs how many bytes and how many there are."""
+
+
+class CheckError(RooftileError):
+    """An answer does not hold what was asked of it."""
+
+    exit_code = 3
 
 
 class StoppedError(RooftileError):

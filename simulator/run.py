@@ -30,6 +30,7 @@ from simulator.schedule.plans import Plans
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.solve import solve_alone
+from simulator.units import GB
 
 
 def simulate(
@@ -147,6 +148,7 @@ def _result(
         precision=low.precision,
         **first,
         peak_tops=chip.peak_tops(precision),
+        outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
         macs=work.macs,
         macs_executed=work.macs_executed,
         sram_bytes=columns.most_sram_bytes,

@@ -54,6 +54,7 @@ def example(**changes: object) -> Result:
         "macs": 11_464_704_000,
         "macs_executed": 11_464_704_000,
         "dram_bytes": 6e6,
+        "outer_gb_per_s": 12.8,
         "load_bytes": 0.0,
         "sram_bytes": 7.5 * 2**20,
         "bound_by": "dram",

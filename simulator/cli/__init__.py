@@ -1,7 +1,7 @@
 """The command `rooftile`: one file a command; this one turns whatever happens into an exit code.
 
-Exit codes: 0; 1 a fault of ours; 2 bad input, or output that cannot be written; 130 interrupted. Standard output
-carries the answer alone; notices and errors go to standard error, one line an error.
+Exit codes: 0; 1 a fault of ours; 2 bad input, or output that cannot be written; 3 a `--check` that does not hold; 130
+interrupted. Standard output carries the answer alone; notices and errors go to standard error, one line an error.
 """
 
 import atexit

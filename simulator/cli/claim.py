@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.amounts import RATES, amount
-from simulator.cli.output import check_writable, write
-from simulator.cli.question import Batch, Json, Precision, working
+from simulator.cli.output import write
+from simulator.cli.question import Batch, Json, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
-from simulator.errors import OptionError
+from simulator.errors import CheckError, OptionError
 from simulator.vocabulary import PRECISIONS
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ def claim(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     json: Json = None,
+    check: Annotated[bool, typer.Option("--check", help="End with exit code 3 if a claim is impossible.")] = False,
+    plot: Plot = None,
 ) -> None:
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
-    if json is not None and json != "-":
-        check_writable("--json", json)
+    check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
@@ -58,7 +59,15 @@ def claim(
                 found += _published(one, graph, network, verdict_alone=json is None)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
+    if plot is not None:
+        from simulator.report.claim_report import claim_chart  # noqa: PLC0415
+        from simulator.report.page import save  # noqa: PLC0415
+
+        save("--plot", claim_chart(found), plot)
     _answer(found, json, single=wanted is not None)
+    impossible = [one for one in found if one.verdict == "impossible"]
+    if check and impossible:
+        raise CheckError(f"--check: {len(impossible)} of {len(found)} claims: impossible")
 
 
 def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":

@@ -33,7 +33,7 @@ class ChipFacts:
 
 
 def run_report(
-    result: Result, chip: ChipFacts, *, layers: bool = False, width: int = 80, ascii_only: bool = False
+    result: Result, chip: ChipFacts | None, *, layers: bool = False, width: int = 80, ascii_only: bool = False
 ) -> Group:
     """Put the report of one run together for a page `width` characters wide.
 
@@ -48,7 +48,12 @@ def run_report(
         sections.append([_title(title), _gains(gains, period_s)])
     ratios = _ratios(result)
     if ratios:
-        sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios, chip.dram_devices)])
+        sections.append(
+            [
+                _title("Inference efficiency: inferences per second"),
+                _efficiency(ratios, chip is None or chip.dram_devices > 0),
+            ]
+        )
     if layers:
         title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
         sections.append([_title(title), *layer_section(result, width)])
@@ -58,8 +63,10 @@ def run_report(
     return Group(*spaced[:-1])
 
 
-def _head(result: Result, chip: ChipFacts) -> Text:
-    """Return what ran on what, with the four resources of the chip."""
+def _head(result: Result, chip: ChipFacts | None) -> Text:
+    """Return what ran on what, with the four resources of the chip where they are given."""
+    if chip is None:
+        return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
     memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
     if chip.dram_devices and chip.dram_bytes:
         memory += f" ({fmt.figure(chip.dram_bytes / GIB)} GiB)"
@@ -75,12 +82,13 @@ def _head(result: Result, chip: ChipFacts) -> Text:
     return text
 
 
-def _answer(result: Result, chip: ChipFacts) -> Table:
+def _answer(result: Result, chip: ChipFacts | None) -> Table:
     """Return the figures a reader came for."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column()
-    outer = "DRAM traffic" if chip.dram_devices else "Host traffic"
+    outer = "Outer traffic" if chip is None else "DRAM traffic" if chip.dram_devices else "Host traffic"
+    room = "" if chip is None else f", of {fmt.mebibytes(chip.sram_bytes)}"
     busy = f"{fmt.share(result.utilisation)} of the peak"
     if result.effective_utilisation > result.utilisation * (1 + _SAME):
         busy += f" ({fmt.share(result.effective_utilisation)} counting what Winograd saves)"
@@ -91,7 +99,7 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
         ("Bound by", _bound(result)),
         ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
-        ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most, of {fmt.mebibytes(chip.sram_bytes)}"),
+        ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
         ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
     ]
     if result.load_bytes > 0:
@@ -192,14 +200,14 @@ def _ratios(result: Result) -> dict[str, float]:
     return {name: value for name, value in ratios.items() if value is not None}
 
 
-def _efficiency(ratios: Mapping[str, float], dram_devices: int) -> Table:
+def _efficiency(ratios: Mapping[str, float], has_dram: bool) -> Table:
     """Return the ratios, one a line; a chip without DRAM says so."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for name, value in ratios.items():
         table.add_row(name, fmt.significant(value))
-    if not dram_devices:
+    if not has_dram:
         table.add_row("per DRAM device", "no DRAM")
     return table
 

@@ -1,5 +1,6 @@
 """The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
 
+import importlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Generic, TypeVar
@@ -33,6 +34,11 @@ class LayerResult:
     waterfall: dict[str, float] = field(default_factory=dict)
 
 
+def faces() -> Any:
+    """What shows results, which stands above them: fetched when a result is asked to show itself."""
+    return importlib.import_module("simulator.report.faces")
+
+
 Layers = tuple[LayerResult, ...]
 
 
@@ -58,7 +64,7 @@ class Later(Generic[Value]):
         instance.__dict__[self.name] = given
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One network on one chip at one batch. Totals are for the whole batch and equal the sums over the layers."""
 
@@ -78,6 +84,8 @@ class Result:
     macs: int
     macs_executed: int
     dram_bytes: float
+    outer_gb_per_s: float | None
+    """Sustained bandwidth of the outer memory [1e9 bytes/s]: DRAM, else the host link."""
     load_bytes: float
     sram_bytes: float
     """Largest SRAM use of any layer."""
@@ -108,6 +116,25 @@ class Result:
     energy_per_inference_j: float | None = None
     notes: tuple[str, ...] = ()
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
+
+    def __repr__(self) -> str:
+        what = f"{self.network} on {self.chip}: batch {self.batch}, {self.precision}"
+        return (
+            f"Result({what}, {self.throughput_per_s:.4g}/s, {self.latency_s:.4g} s, {self.utilisation:.1%} of the peak)"
+        )
+
+    def _repr_html_(self) -> str:
+        """The report and the picture, as notebooks show them."""
+        html: str = faces().html(self)
+        return html
+
+    def plot(self) -> Any:
+        """Roofline and waterfall, an altair chart. Raises OptionError when the extra `charts` is not installed."""
+        return faces().run_chart(self)
+
+    def to_polars(self) -> Any:
+        """One row a layer, a polars table; names as in the JSON. Raises OptionError without the extra `sweep`."""
+        return faces().layers_table(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
