@@ -36,6 +36,7 @@ from .grid_layout import (
     SIZE,
     STEPS,
     TRIPS,
+    Bools,
     Floats,
     Ints,
     Tile,
@@ -48,7 +49,6 @@ from .grid_lists import (
     AXIS_SIZE,
     AXIS_TRIPS,
     BEGIN,
-    BY_FEED,
     COUNT,
     FORM,
     OF_C,
@@ -107,8 +107,48 @@ class Task(NamedTuple):
     group: int
     whole: int
     resident: int
-    feeds_weights: int
-    """Whether the feed of weights matters."""
+
+
+class Terms(NamedTuple):
+    """What all tilings of a task share; nothing where the operand is resident."""
+
+    in_bytes: float
+    """SRAM bytes of the inputs for each input of a tile in one channel and group."""
+    weight_bytes: float
+    """The same of the weights for each input and output channel."""
+    all_inputs: float
+    """Outer-memory bytes of the inputs for each input of one plane, of all weights, and of all finished outputs."""
+    all_weights: float
+    all_outputs: float
+    slope: float
+    """Outer-memory bytes of unfinished outputs for each pass after the first."""
+    out_width: float
+    """SRAM bytes of an output in a tile."""
+    out_buffers: float
+    """Copies of an output tile that others follow."""
+    grain_in: float
+    """SRAM bytes of streamed operands; infinite for what is not streamed."""
+    grain_weights: float
+    grain_out: float
+    feed_partial: float
+    """Bytes fed of unfinished outputs at a pass."""
+
+
+class Contest(NamedTuple):
+    """What decides between unrollings: tables, and what is fed of each operand at a pass."""
+
+    pixel: Floats
+    axis_k: Floats
+    own: Floats
+    no_worse: Bools
+    feed_in: float
+    feed_weights: float
+    feed_out: float
+    is_fed: bool
+    """Whether there is a limit to what is fed."""
+    in_by_steps: int
+    weights_by_steps: int
+    resets: int
 
 
 @kernel
@@ -120,9 +160,8 @@ def level_of(cycles, least):
 
 
 @kernel
-def remember(keep, level, place, footprint, total, cycles, last):
+def remember(envelope, nearby, level, place, footprint, total, cycles, last):
     """Note a survivor: lower the envelope for its cell and bin and all larger ones."""
-    envelope, nearby = keep.envelope, keep.nearby
     top = int(envelope[TOP])
     while top < level:
         for larger in range(last + 1):
@@ -159,56 +198,59 @@ def matched(nearby, level, place, footprint, total, cycles):
 
 
 @kernel
-def record(keep, footprint, total, cycles, code):
+def record(points, codes, found, footprint, total, cycles, code):
     """Append a survivor where there is room, and count it."""
-    at, points = keep.found[0], keep.points
-    if at < keep.codes.shape[0]:
+    at = found[0]
+    if at < codes.shape[0]:
         points[at, FOOTPRINT], points[at, BYTES], points[at, CYCLES] = footprint, total, cycles
-        keep.codes[at] = code
-    keep.found[0] = at + 1
+        codes[at] = code
+    found[0] = at + 1
 
 
 @kernel
-def grains(form, resident, numbers, rules):
-    """SRAM bytes of streamed inputs, weights and outputs; infinite for what a form does not stream."""
-    buffers = numbers.buffers
+def terms_of(numbers, rules, g, task):
+    """What all tilings of a `Task` share. g: groups of a tile."""
+    form, resident, buffers = task.form, task.resident, numbers.buffers
+    in_on, out_on = 0.0 if resident & HAS_INPUTS else 1.0, 0.0 if resident & HAS_OUTPUTS else 1.0
+    weights_on = 0.0 if resident & HAS_WEIGHTS else 1.0
     grain_in, grain_weights, grain_out = math.inf, math.inf, math.inf
-    if not resident & HAS_INPUTS and (form in (OUTPUT_FIRST, PASSING) or (form == WEIGHT_FIRST and rules.merged)):
+    if in_on and (form in (OUTPUT_FIRST, PASSING) or (form == WEIGHT_FIRST and rules.merged)):
         grain_in = numbers.grain_in * buffers
-    if not resident & HAS_WEIGHTS and form <= INPUT_FIRST:
+    if weights_on and form <= INPUT_FIRST:
         grain_weights = numbers.grain_weights * buffers
-    if not resident & HAS_OUTPUTS and form in (INPUT_FIRST, WEIGHT_FIRST):
+    if out_on and form in (INPUT_FIRST, WEIGHT_FIRST):
         grain_out = numbers.grain_out * buffers
-    return grain_in, grain_weights, grain_out
+    return Terms(
+        in_on * numbers.in_bytes * g, weights_on * numbers.weight_bytes * g, in_on * numbers.all_inputs,
+        weights_on * numbers.all_weights, numbers.all_outputs * numbers.out_bytes * out_on,
+        numbers.all_outputs * 2.0 * numbers.acc_bytes * out_on if form != OUTPUT_FIRST else 0.0,
+        numbers.out_room * out_on if task.whole else numbers.acc_room, buffers if out_on else 1.0,
+        grain_in, grain_weights, grain_out, numbers.feed_partial * rules.holds_out,
+    )  # fmt: skip
 
 
 @kernel
-def beaten(layer, u, p, k, feed, feeds_weights):
+def beaten(contest, u, p, k, feed):
     """Whether another unrolling takes no more cycles for pixel tile p and K tile k, whatever the tile of C.
 
     Footprint and bytes do not depend on the unrolling. An earlier unrolling may be as good, it has been walked already; a
-    later one must be better. feed: bytes fed beside partial outputs with unrolling u. feeds_weights: whether the feed of weights
-    matters.
+    later one must be better. feed: bytes fed beside partial outputs with unrolling u.
     """
-    pixel, axis_k, own, numbers, rules = layer.pixel, layer.axis_k, layer.own, layer.numbers, layer.rules
-    feed_in, feed_weights = numbers.feed_in * rules.holds_in, numbers.feed_weights * rules.holds_weights * feeds_weights
-    feed_out = numbers.feed_out * rules.holds_out
-    trips = trips_of(pixel, p)
-    fed = not (math.isinf(numbers.link) and math.isinf(numbers.port))
-    folds = axis_k[k, FOLDS + EACH * u]
+    pixel, axis_k, own, no_worse = contest.pixel, contest.axis_k, contest.own, contest.no_worse
+    trips, folds = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u]
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
     for v in range(own.shape[0]):
         others = axis_k[k, FOLDS + EACH * v]
         other = others * pixel[p, PIXEL_FOLDS + EACH * v]
         if (
             v == u
-            or not layer.no_worse[v, u]
+            or not no_worse[v, u]
             or other > product
             or (v > u and other == product)
             or own[v, ONCE] > own[u, ONCE]
         ):
             continue
-        if rules.resets:
+        if contest.resets:
             # Where accumulators are full, fewer folds and their stream count apart.
             stream = other - others * own[v, SET_CYCLES] * trips
             if (
@@ -218,22 +260,13 @@ def beaten(layer, u, p, k, feed, feeds_weights):
                 or own[v, SET_LEAST] > own[u, SET_LEAST]
             ):
                 continue
-        weights = pixel[p, PIXEL_STEPS + EACH * v] if rules.weights_by_steps else trips
-        inputs = axis_k[k, STEPS + EACH * v] if rules.in_by_steps else axis_k[k, TRIPS]
-        moved = (feed_weights * own[v, COPIES_WEIGHTS] * weights + feed_out) + feed_in * own[v, COPIES_IN] * inputs
-        if moved < feed or (moved == feed and v < u) or not fed:
+        weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
+        inputs = axis_k[k, STEPS + EACH * v] if contest.in_by_steps else axis_k[k, TRIPS]
+        moved = contest.feed_weights * own[v, COPIES_WEIGHTS] * weights + contest.feed_out
+        moved += contest.feed_in * own[v, COPIES_IN] * inputs
+        if moved < feed or (moved == feed and v < u) or not contest.is_fed:
             return True
     return False
-
-
-@kernel
-def left_out(layer, known, task, p, k, feed):
-    """Whether the pair of pixel tile p and K tile k is `beaten`, which is asked once."""
-    u = task.u
-    place = (u * layer.pixel.shape[0] + p) * layer.axis_k.shape[0] + k
-    if known[place] == NOT_ASKED:
-        known[place] = BEATEN if beaten(layer, u, p, k, feed, task.feeds_weights) else KEPT
-    return known[place] == BEATEN
 
 
 @kernel
@@ -247,11 +280,10 @@ def kept_folds(folds, stream, trips, own, u, sets):
 
 
 @kernel
-def code_of(layer, at, u, order, stream):
-    """One number that says what a point is: a `Tile` with an unrolling, an order and a streamed operand."""
-    code = ((u * 5 + order) * 4 + stream + 1) * layer.group.shape[0] + at.group
-    code = (code * layer.pixel.shape[0] + at.pixel) * layer.axis_k.shape[0] + at.k
-    return code * layer.axis_c.shape[0] + at.c
+def code_of(rows, at, u, order, stream):
+    """One number that says what a point is: a `Tile` with an unrolling, an order and a streamed operand. rows: of each table."""
+    code = ((u * 5 + order) * 4 + stream + 1) * rows.group + at.group
+    return ((code * rows.pixel + at.pixel) * rows.k + at.k) * rows.c + at.c
 
 
 @kernel
@@ -263,23 +295,17 @@ def streamed(plain, passing, feeding, otherwise):
 
 
 @kernel
-def walk(layer, lists, task, known, keep):
-    """Offer every tiling of a `Task`. lists: see `lists_of`; known: see `search`; keep: `Survivors`."""
-    form, u, gr, whole, resident, _ = task
+def walk(layer, lists, task, contest, known, keep):
+    """Offer every tiling of a `Task`. lists: see `lists_of`; contest: `Contest`; known: see `search`; keep: `Survivors`."""
+    form, u, gr, whole, resident = task
     numbers, rules, own, group, units = layer.numbers, layer.rules, layer.own, layer.group, layer.own.shape[0]
     pixels, axes, present, envelope, nearby = lists.pixels, lists.axes, lists.present, keep.envelope, keep.nearby
+    rows = Tile(group.shape[0], layer.pixel.shape[0], layer.axis_k.shape[0], layer.axis_c.shape[0])
     g, g1, steps_g = group[gr, SIZE], group[gr, TRIPS] == 1.0, group[gr, STEPS + EACH * u]
     buffers, last, once, link, port = numbers.buffers, rules.last_bin, own[u, ONCE], numbers.link, numbers.port
-    in_on, out_on = 0.0 if resident & HAS_INPUTS else 1.0, 0.0 if resident & HAS_OUTPUTS else 1.0
-    weights_on = 0.0 if resident & HAS_WEIGHTS else 1.0
     shares_k, passes, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
-    out_width = numbers.out_room * out_on if whole else numbers.acc_room
-    out_total = numbers.all_outputs * numbers.out_bytes * out_on
-    slope = numbers.all_outputs * 2.0 * numbers.acc_bytes * out_on if form != OUTPUT_FIRST else 0.0
-    grain_in, grain_weights, grain_out = grains(form, resident, numbers, rules)
-    feed_in = numbers.feed_in * own[u, COPIES_IN] * rules.holds_in
-    feed_weights = numbers.feed_weights * own[u, COPIES_WEIGHTS] * rules.holds_weights
-    feed_part, feed_out = numbers.feed_partial * rules.holds_out, numbers.feed_out * rules.holds_out
+    terms = terms_of(numbers, rules, g, task)
+    feed_in, feed_weights = contest.feed_in * own[u, COPIES_IN], contest.feed_weights * own[u, COPIES_WEIGHTS]
     each, passed = own[u, SET_CYCLES], AXIS_TRIPS if rules.keeps else AXIS_FEED
     begin, many = present[OF_PIXELS, BEGIN], present[OF_PIXELS, COUNT]
     begin_k, begin_c = present[OF_K, BEGIN], present[OF_C, BEGIN]
@@ -289,34 +315,38 @@ def walk(layer, lists, task, known, keep):
         i = begin + (turn if resident & HAS_WEIGHTS else many - 1 - turn)
         trips, folds_p = pixels[i, TILE_TRIPS], pixels[i, TILE_FOLDS]
         cut = trips > 1.0 or not g1
-        inputs = in_on * numbers.in_bytes * g * pixels[i, TILE_WINDOW] * (1.0 if whole and not cut else buffers)
-        weights_total = weights_on * numbers.all_weights * (trips if passes else 1.0)
-        in_total = in_on * numbers.all_inputs * pixels[i, TILE_INPUTS]
-        feed_p = feed_weights * pixels[i, TILE_FEED] + feed_out
+        inputs = terms.in_bytes * pixels[i, TILE_WINDOW] * (1.0 if whole and not cut else buffers)
+        weights_total = terms.all_weights * (trips if passes else 1.0)
+        in_total = terms.all_inputs * pixels[i, TILE_INPUTS]
+        feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
         j = begin_k
         while j < end_k:
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
-            weights = weights_on * numbers.weight_bytes * g * k * (1.0 if g1 and k1 and whole else buffers)
-            outputs, back = g * k * pixels[i, TILE_PIXELS] * out_width, feed_part
+            weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
+            outputs, back = g * k * pixels[i, TILE_PIXELS] * terms.out_width, terms.feed_partial
             if not whole and outputs <= numbers.accumulators:
                 outputs, back = 0.0, 0.0
-            elif out_on and (cut or not k1):
-                outputs *= buffers
-            base = in_total * (axes[j, AXIS_TRIPS] if shares_k else 1.0) + weights_total + out_total
-            held = math.inf if form == PASSING else min(outputs, grain_out)
-            passing, feeding = outputs + grain_in, outputs + grain_weights
+            elif cut or not k1:
+                outputs *= terms.out_buffers
+            base = in_total * (axes[j, AXIS_TRIPS] if shares_k else 1.0) + weights_total + terms.all_outputs
+            held = math.inf if form == PASSING else min(outputs, terms.grain_out)
+            passing, feeding = outputs + terms.grain_in, outputs + terms.grain_weights
             plain = folds_k * (folds_p + each * trips) * steps_g
             array = kept_folds(folds_k * steps_g, folds_p, trips, own, u, numbers.sets) if rules.resets else plain
             feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
             jump_k, j = int(axes[j, AXIS_JUMP]), j + 1
             p, row_k = int(pixels[i, TILE_ROW]), int(axes[j - 1, AXIS_ROW])
-            if units > 1 and jump_k == 0 and left_out(layer, known, task, p, row_k, feed_k):
-                continue
+            if units > 1 and jump_k == 0:
+                pair = (u * rows.pixel + p) * rows.k + row_k
+                if known[pair] == NOT_ASKED:
+                    known[pair] = BEATEN if beaten(contest, u, p, row_k, feed_k) else KEPT
+                if known[pair] == BEATEN:
+                    continue
             m = begin_c + (0 if whole else 1)
             while m < end_c:
                 in_held, weights_held = inputs * axes[m, AXIS_SIZE], weights * axes[m, AXIS_SIZE]
                 footprint = min(held + (in_held + weights_held), passing + weights_held, feeding + in_held)
-                total = base + slope * (axes[m, AXIS_TRIPS] - 1.0)
+                total = base + terms.slope * (axes[m, AXIS_TRIPS] - 1.0)
                 place = max(0, min(last, (np.float64(footprint).view(np.int64) >> 48) - 16367))
                 level, cycles = 0, 0.0
                 lost = place > 0 and envelope[0, place - 1] <= total
@@ -325,7 +355,7 @@ def walk(layer, lists, task, known, keep):
                     fed = feed_k + back * (axes[m, passed] - 1.0)
                     cycles = max(array * folds_c + once, fed / link, (fed + total) / port)
                     if array > plain:  # or the accumulators are left unused
-                        fed = feed_k + feed_part * (axes[m, AXIS_FEED] - 1.0)
+                        fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
                         cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[TOP])), place - 1] <= total
@@ -338,12 +368,14 @@ def walk(layer, lists, task, known, keep):
                     continue
                 if level <= envelope[TOP] and matched(nearby, level, place, footprint, total, cycles):
                     continue
-                remember(keep, level, place, footprint, total, cycles, last)
-                stream = OF_OUTPUTS if grain_out < outputs else NOTHING
+                remember(envelope, nearby, level, place, footprint, total, cycles, last)
+                stream = OF_OUTPUTS if terms.grain_out < outputs else NOTHING
                 stream = streamed(held + (in_held + weights_held), passing + weights_held, feeding + in_held, stream)
                 order = ORDER_OF[form] + (int(pixels[i, TILE_SWAP]) if swaps else 0)
                 at = Tile(gr, p, row_k, int(axes[m - 1, AXIS_ROW]))
-                record(keep, footprint, total, cycles, code_of(layer, at, u, order, stream))
+                record(
+                    keep.points, keep.codes, keep.found, footprint, total, cycles, code_of(rows, at, u, order, stream)
+                )
 
 
 @kernel
@@ -353,8 +385,13 @@ def search(layer, plan, resident, known, lists, keep):
     layer: `grid_layout.Layer`. plan: int64[forms, 14], see its columns. known: int8[unrollings x P x K], what is known of pairs
     of tiles, the same for all sets of resident operands. lists: `Lists`. keep: `Survivors`.
     """
-    envelope, nearby = keep.envelope, keep.nearby
-    for place in range(layer.rules.last_bin + 1):
+    numbers, rules, envelope, nearby = layer.numbers, layer.rules, keep.envelope, keep.nearby
+    contest = Contest(
+        layer.pixel, layer.axis_k, layer.own, layer.no_worse, numbers.feed_in * rules.holds_in,
+        numbers.feed_weights * rules.holds_weights, numbers.feed_out * rules.holds_out,
+        not (math.isinf(numbers.link) and math.isinf(numbers.port)), rules.in_by_steps, rules.weights_by_steps, rules.resets,
+    )  # fmt: skip
+    for place in range(rules.last_bin + 1):
         envelope[0, place] = math.inf
         nearby[0, place, FOOTPRINT] = math.inf
     envelope[TOP] = 0.0
@@ -366,5 +403,4 @@ def search(layer, plan, resident, known, lists, keep):
             for whole in range(2):
                 if asked[WITH_WHOLE] if whole else asked[WITH_CUT]:
                     for gr in range(layer.group.shape[0]):
-                        task = Task(asked[FORM], u, gr, whole, resident, asked[BY_FEED])
-                        walk(layer, lists, task, known, keep)
+                        walk(layer, lists, Task(asked[FORM], u, gr, whole, resident), contest, known, keep)

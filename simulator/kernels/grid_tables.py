@@ -73,12 +73,17 @@ class PixelAxes(NamedTuple):
 
 
 class PixelUnits(NamedTuple):
-    """Unrollings as pixel tiles see them: units and cycles to load a set, a row each; the fold, and whether there are folds."""
+    """Unrollings as pixel tiles see them."""
 
     units: Ints
+    """A row an unrolling, see the columns of units."""
+    flat: bool
+    """Whether P and Q are one loop."""
     loads: Floats
+    """Cycles to load a set of weights."""
     fold: Fold
     folds: bool
+    """Whether there are folds."""
 
 
 class PixelTiles(NamedTuple):
@@ -161,11 +166,8 @@ def pixel_rows(axes, array, out):
     """Fill the table of all pixel tiles n x p x q, and what stands beside it. axes: `PixelAxes`, array: `PixelUnits`, out:
     `PixelTiles`.
     """
-    extents, rows, columns, units = axes.extents, axes.rows, axes.columns, array.units
+    extents, rows, columns = axes.extents, axes.rows, axes.columns
     table, cost = out.table, out.cost
-    row, flat = 0, True
-    for u in range(units.shape[0]):
-        flat = flat and units[u, UNIT_FLAT] > 0
     images = extents[SIZE_N]
     base_n, trips_n = 0, 0
     for i in range(axes.n.shape[0]):
@@ -182,6 +184,7 @@ def pixel_rows(axes, array, out):
                 q = axes.q[k]
                 if (extents[SIZE_Q] + q - 1) // q != trips_q:
                     base_q, trips_q = k, (extents[SIZE_Q] + q - 1) // q
+                row = (i * axes.p.shape[0] + j) * axes.q.shape[0] + k
                 out.sizes[row, SIZE_N], out.sizes[row, SIZE_P], out.sizes[row, SIZE_Q] = n, p, q
                 out.base[row] = (base_n * axes.p.shape[0] + base_p) * axes.q.shape[0] + base_q
                 table[row, WINDOW] = n * rows[j, MOST_ROWS] * columns[k, MOST_ROWS]
@@ -193,12 +196,11 @@ def pixel_rows(axes, array, out):
                 cost[row, COST_WINDOW], cost[row, COST_PIXELS] = table[row, WINDOW], table[row, PIXELS]
                 cost[row, COST_TRIPS], cost[row, COST_INPUTS] = trips_of(table, row), table[row, INPUTS]
                 cost[row, COST_SHARED] = min(table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q])
-                tile_steps(extents, array, flat, out.sizes, table, row)
-                row += 1
+                tile_steps(extents, array, out.sizes, table, row)
 
 
 @kernel
-def tile_steps(extents, array, flat, sizes, table, row):
+def tile_steps(extents, array, sizes, table, row):
     """Array steps and folds of a row of a pixel table, summed over the tiles, ragged ones included, for every unrolling."""
     units, fold = array.units, array.fold
     for u in range(units.shape[0]):
@@ -219,7 +221,7 @@ def tile_steps(extents, array, flat, sizes, table, row):
                     q = size
             if times == 0.0:
                 continue
-            if flat:
+            if array.flat:
                 pixels = (p * q + units[u, UNIT_FLAT] - 1) // units[u, UNIT_FLAT]
                 one = items * pixels
             else:

@@ -121,8 +121,9 @@ class Pixels:
             rows=windows(extents[layout.SIZE_P], rows, p),
             columns=windows(extents[layout.SIZE_Q], columns, q),
         )
-        units = PixelUnits(
-            np.array(self.units, dtype=np.int64), np.array(self.loads, dtype=np.float64),
+        units = np.array(self.units, dtype=np.int64)
+        array = PixelUnits(
+            units, bool(units[:, layout.UNIT_FLAT].all()), np.array(self.loads, dtype=np.float64),
             self.fold or Fold(0.0, 0.0, 0.0), self.fold is not None,
         )  # fmt: skip
         count = len(n) * len(p) * len(q)
@@ -130,7 +131,7 @@ class Pixels:
             np.empty((count, layout.PIXEL_STEPS + EACH * len(self.units))), np.empty((count, 3), dtype=np.int64),
             np.empty(count, dtype=np.int64), np.empty((count, 5)),
         )  # fmt: skip
-        tables.pixel_rows(axes, units, out)
+        tables.pixel_rows(axes, array, out)
         return out
 
 
