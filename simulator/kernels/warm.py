@@ -80,11 +80,11 @@ def compile_schedules() -> None:
     few.fetch_ahead(network, machine, none[:0], none, False, 0.0, none, flat, none, *scratch, 0)
     few.prefetch(network, machine, 0.0, 0.0, none, flat, np.inf, *scratch)
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
-    ends = np.zeros(5, dtype=np.int64)
-    best.keep_best(
-        flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
-        ints,
-    )  # fmt: skip
+    keep = frontier.Survivors(
+        np.zeros((frontier.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
+    )
+    sorting = best.Sorting(ints, np.zeros(5, dtype=np.int64), ints, ints, flat)
+    best.keep_best(keep, 1.0, 0, sorting, flat, ints)
     _compile_sums(none, flat, flat_ints, machine)
     _compile_segments(ints, none, flat, flat_ints, network)
 

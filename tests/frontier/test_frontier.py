@@ -16,6 +16,7 @@ from simulator.frontier.grid.candidates import build_tables, one_tile
 from simulator.frontier.grid.points import ORDERS, breakdown, breakdowns, decode, stack, tile_sizes
 from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_layout import Tile
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -136,12 +137,12 @@ def no_tiling_beats(found: Frontier, shape: Shape, spec: ArraySpec, resident: in
     for _ in range(6):
         tile = {loop: chosen.randint(1, extent) for loop, extent in zip("gnkcpq", shape.extents, strict=False)}
         built = one_tile(shape, spec, tile)
-        where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
+        at = Tile(0, 0, 0, 0)
         for order, stream in itertools.product(chosen.sample(ALL_ORDERS, 20), range(-1, 3)):
             if stream >= 0 and resident & (1 << stream):
                 continue
-            footprint, total = onetile.tiling_cost(*where, order, stream, resident, built.numbers)
-            cycles, _ = onetile.on_chip_cycles(*where, built.own, built.numbers, built.rules, total)
+            footprint, total = onetile.tiling_cost(built.layer, at, order, stream, resident)
+            cycles = onetile.on_chip_cycles(built.layer, at, total)
             slack = 1 + 1e-12
             fits = (found.footprint <= footprint * slack) & (found.bytes_ <= total * slack)
             assert (fits & (found.cycles <= cycles * slack)).any(), (tile, order, stream)
