@@ -62,7 +62,7 @@ def simulate(
     seen_steady = seen if steady is cold else layers.seen_in_time(steady, machines)
     saved = gains_of(chip, precision, machines, program, steady, power) if gains else {}
     result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(seen, seen_steady, precision, saved, _notes(chip, cold))
+    return result(seen, seen_steady, precision, saved, (*graph.graph.get("notes", ()), *_notes(chip, cold)))
 
 
 def _in_space(
@@ -79,7 +79,7 @@ def _in_space(
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_space(low, work, quick, _limited(power, precision, totals))
     result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(plans.cold.parts, plans.steady.parts, precision, {}, steady.notes)
+    return result(plans.cold.parts, plans.steady.parts, precision, {}, (*graph.graph.get("notes", ()), *steady.notes))
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:

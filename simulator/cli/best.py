@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.output import check_writable, write
-from simulator.cli.values import plain_value, whole_number
+from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -74,10 +74,18 @@ def _columns(by: str, most: dict[str, float], least: dict[str, float]) -> list[s
 
 def limits(texts: list[str] | None, option: str) -> dict[str, float]:
     """Read COLUMN=VALUE options. Raises OptionError."""
+    if not texts:
+        return {}
+    from simulator.reading.values import value_of  # noqa: PLC0415
+    from simulator.sweeps.read import SHORT  # noqa: PLC0415
+
     out: dict[str, float] = {}
-    for text in texts or []:
+    for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
-        number = plain_value(value) if equals and name and value else ""
+        try:
+            number = value_of(SHORT.get(name, name), value) if equals and name and value else ""
+        except ValueError as error:
+            raise OptionError(f"{option} {text}: {name}: {error}") from None
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise OptionError(f"{option}: must be COLUMN=VALUE, such as relative_cost=2, got {text!r}")
         if name in out:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.amounts import RATES, amount
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Batch, Json, Precision, working
 from simulator.cli.values import parameters
@@ -35,13 +34,15 @@ def claim(
     if json is not None and json != "-":
         check_writable("--json", json)
     from simulator.chip.library import entry, library  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.graph.load import asked_network, load_network  # noqa: PLC0415
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
     if precision not in PRECISIONS:
         raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    wanted = amount("--throughput", throughput, RATES, "1000/s")
-    values = parameters(params or [])
+    wanted = option_amount("--throughput", throughput, RATE, "/s")
+    network, values = asked_network(network, parameters(params))
     graph = load_network(network, **values)
     if wanted is not None:
         if chip == "all":

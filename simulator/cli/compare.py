@@ -54,6 +54,7 @@ def compare(
 ) -> None:
     """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
     from simulator.errors import OptionError  # noqa: PLC0415
+    from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
 
     if not network:
@@ -77,7 +78,7 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    question = Question(network, parameters(params or []), precision, batch)
+    question = Question(*asked_network(network, parameters(params)), precision, batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)

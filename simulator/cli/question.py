@@ -51,7 +51,7 @@ def graph_of(network: str, params: list[str] | None, *chips: tuple[str, list[str
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
 
-    values = parameters(params or [])
+    values = parameters(params)
     for chip, settings in chips:
         load_chip(chip, set=settings or [])
     return load_network(network, **values)

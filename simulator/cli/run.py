@@ -35,7 +35,7 @@ def run(
     json: Json = None,
 ) -> None:
     """Run NETWORK on CHIP: throughput, latency, utilisation, and where the time goes."""
-    values = parameters(params or [])
+    values = parameters(params)
     check_outputs(json, None)
     # Imported here: --help and a mistyped option must not wait for the model.
     from simulator.chip.load import load_chip  # noqa: PLC0415

@@ -114,7 +114,7 @@ def _given(
             given["params"] = given.pop("param")
     options = {
         "network": network, "chip": chip, "vary": vary, "design": design, "seed": seed, "batch": batch,
-        "precision": precision, "set": settings, "params": parameters(params or []) or None, "chunk": chunk,
+        "precision": precision, "set": settings, "params": parameters(params) or None, "chunk": chunk,
     }  # fmt: skip
     given |= {name: value for name, value in options.items() if value}
     if seed == 0:
