@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Batch, Json, Precision, working
+from simulator.cli.question import Batch, Json, Named, Precision, working
 from simulator.cli.values import parameters
 from simulator.errors import OptionError
 from simulator.vocabulary import PRECISIONS
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
 
 
 def claim(
-    chip: Annotated[str, typer.Argument(metavar="CHIP", help="A bundled chip or a chip file; `all` for the library.")],
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")],
+    chip: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHIP",
+            help="A bundled chip or a chip file; `all` for the library.",
+            autocompletion=complete.chips,
+        ),
+    ],
+    network: Named,
     throughput: Annotated[
         str | None,
-        typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),
+        typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; left out: what is published is judged."),
     ] = None,
     batch: Batch = 1,
     precision: Precision = "int8",

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import uncertainty
+from simulator.cli import complete, uncertainty
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, Precision, progress
+from simulator.cli.question import Json, Named, Precision, progress
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ def compare(
         typer.Argument(
             metavar="[CHIP...]",
             help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+            autocompletion=complete.chips_and_sheets,
         ),
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
+    network: Named = "",
     batch: Annotated[
         int | None,
         typer.Option(

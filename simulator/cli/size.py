@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.question import Batch, Json, Params, Plot, Precision, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters
 from simulator.errors import InfeasibleError, OptionError
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
 
 def size(
     network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+        str | None,
+        typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.", autocompletion=complete.networks),
     ] = None,
     networks: Annotated[
         list[str] | None,
-        typer.Option("--network", metavar="N[@SIZE][:SHARE]", help="One of several, such as yolov3@608:0.3."),
+        typer.Option(
+            "--network",
+            metavar="N[@SIZE][:SHARE]",
+            help="One of several, such as yolov3@608:0.3.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     at_least: Annotated[
-        str | None, typer.Option("--at-least", metavar="RATE", help="Throughput wanted, such as 1000/s.")
+        str | None, typer.Option("--at-least", metavar="RATE", help="Throughput wanted, such as 1000/s or 30fps.")
     ] = None,
     latency: Annotated[
         str | None, typer.Option("--latency", metavar="TIME", help="Longest latency of a batch, such as 5ms.")
@@ -33,7 +40,13 @@ def size(
         str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials in USD, such as 25.")
     ] = None,
     chip: Annotated[
-        str, typer.Option("--chip", metavar="BASE", help="The chip to vary: a bundled one or a YAML file.")
+        str,
+        typer.Option(
+            "--chip",
+            metavar="BASE",
+            help="The chip to vary: a bundled one or a YAML file.",
+            autocompletion=complete.chips,
+        ),
     ] = "example_edge",
     vary: Annotated[
         list[str] | None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, progress
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def validate(
     chips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.")
+        list[str] | None,
+        typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.", autocompletion=complete.chips),
     ] = None,
     json: Json = None,
     plot: Annotated[
