@@ -1,6 +1,5 @@
 """The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -25,7 +24,7 @@ from simulator.cli import (
     sweep,
     validate,
 )
-from simulator.cli.help import Grouped, epilog, first_steps
+from simulator.cli.help import Grouped, first_steps
 
 _INTERRUPTED = 130
 
@@ -37,28 +36,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-_COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
-    (run.run, "Run a network on a chip."),
-    (cost.cost, "Estimate area, bill of materials and power of a chip."),
-    (compare.compare, "Compare chips: throughput per TOPS, per DRAM, per MB of SRAM."),
-    (sensitivity.sensitivity, "Show what the next dollar buys."),
-    (lint.lint, "Check what of a chip a network never needs."),
-    (size.size, "Find the cheapest chip that reaches targets."),
-    (explain.explain, "Explain why one chip is slower than another."),
-    (claim.claim, "Judge a claimed throughput."),
-    (batch.batch, "Find the batch: throughput, latency and traffic against it."),
-    (memory.memory, "Weigh SRAM against DRAM."),
-    (sweep.sweep, "Run a network on many chips."),
-    (best.best, "Show the best points of a sweep."),
-    (pareto.pareto, "Show the points of a sweep that no other beats."),
-    (validate.validate, "Compare published figures with the model."),
-    (chips.chips, "List the bundled chips."),
-    (networks.networks, "List the bundled networks and their parameters."),
-    (cache.cache, "Delete what is kept between runs."),
-)
-for _function, _what in _COMMANDS:
-    _name = _function.__name__
-    app.command(_name, short_help=_what, epilog=epilog(_name))(_function)
+app.command("run", short_help="Run a network on a chip.")(run.run)
+app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
+app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
+app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
+app.command("lint", short_help="Check what of a chip a network never needs.")(lint.lint)
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(size.size)
+app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
+app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
+app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)
+app.command("memory", short_help="Weigh SRAM against DRAM.")(memory.memory)
+app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
+app.command("best", short_help="Show the best points of a sweep.")(best.best)
+app.command("pareto", short_help="Show the points of a sweep that no other beats.")(pareto.pareto)
+app.command("validate", short_help="Compare published figures with the model.")(validate.validate)
+app.command("chips", short_help="List the bundled chips.")(chips.chips)
+app.command("networks")(networks.networks)
+app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
 def _version(wanted: bool) -> None:

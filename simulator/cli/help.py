@@ -119,7 +119,12 @@ def first_steps(version: str) -> str:
 
 
 class Grouped(TyperGroup):
-    """Lists its commands in groups."""
+    """Lists its commands in groups; their own help ends with examples."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, command in self.commands.items():
+            command.epilog = command.epilog or epilog(name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (the parser gives it)
         """Write a section a group."""
