@@ -61,9 +61,8 @@ def simulate(
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
-    return _result(
-        Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, _notes(chip, cold)
-    )
+    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold))
+    return _result(Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _in_space(
@@ -86,7 +85,8 @@ def _in_space(
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
-    return _result(Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, steady.notes)
+    notes = (*graph.graph.get("notes", ()), *steady.notes)
+    return _result(Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:

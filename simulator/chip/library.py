@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from simulator.chip import load
 from simulator.chip.faults import explain
-from simulator.chip.published import Listing, Published
+from simulator.chip.published import Listing, Published, with_names
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError
@@ -95,6 +95,8 @@ def entry(name_or_path: str | Path) -> Entry:
     if path in known:
         return _bundled_entry(known[path], path)
     data, places = read_yaml(load.text_of(path), str(path))
+    if "published" in data:
+        data["published"] = with_names(data["published"])
     if not load.is_listing(data):
         return replace(_entry(path.stem, data, load.load_chip(path)), is_file=True)
     try:

@@ -14,12 +14,16 @@ from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
-from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
+from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
+from simulator.reading.names import beside, known_name, near_file
 from simulator.store import bundled
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
+
+SUFFIXES = (".yaml", ".yml")
+"""Of chip files."""
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
@@ -33,7 +37,8 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     Parameters
     ----------
     name_or_path : str or Path
-        Short name (`inferx_x1`), alias, or path of a chip file (anything with a slash or ending in .yaml or .yml).
+        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, or path of a chip file (anything
+        with a slash or ending in .yaml or .yml).
     set : mapping or sequence of "key=value", optional
         Dotted keys to change, as `--set` does; applied to the file's plain data, which is then checked once.
 
@@ -98,7 +103,8 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
         for key, value in changes.items():
             if not isinstance(key, str):
                 raise ChipError(f"set: keys must be text such as 'sram.capacity_mib', got {shown(key)}")
-            yield key, value, f"set {key}={shown(value)}"
+            label = f"set {key}={shown(value)}"
+            yield key, amount_set(key, value, label) if isinstance(value, str) else value, label
         return
     for expression in changes or ():
         if not isinstance(expression, str):
@@ -108,7 +114,7 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
 
 def is_path(word: str) -> bool:
     """Whether a word means a chip file, not a short name or alias."""
-    return "/" in word or "\\" in word or word.lower().endswith((".yaml", ".yml"))
+    return "/" in word or "\\" in word or word.lower().endswith(SUFFIXES)
 
 
 def find(name_or_path: str | Path) -> Path:
@@ -120,12 +126,20 @@ def find(name_or_path: str | Path) -> Path:
     chips = bundled.chips()
     if name_or_path in chips:
         return chips[name_or_path]
-    aliases = _aliases()
-    if name_or_path in aliases:
-        return chips[aliases[name_or_path]]
     if not name_or_path.strip():
         raise ChipError("chip: must be a bundled name or a path, got ''")
-    raise ChipError(f"unknown chip {shown(name_or_path)}{nearest(name_or_path, [*chips, *aliases])}")
+    found = bundled_chip(name_or_path)
+    if found is not None:
+        return chips[found]
+    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*chips, *_aliases()], "rooftile chips")
+    raise ChipError(f"unknown chip {shown(name_or_path)}{near}")
+
+
+def bundled_chip(text: str) -> str | None:
+    """The short name of the bundled chip that a text means, however it is written, alias or not; None if none."""
+    aliases = _aliases()
+    found = known_name(text, [*bundled.chips(), *aliases])
+    return None if found is None else aliases.get(found, found)
 
 
 @cache
@@ -142,7 +156,7 @@ def text_of(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise ChipError(f"{path}: no such file") from None
+        raise ChipError(f"{path}: no such file{near_file(path, SUFFIXES)}") from None
     except IsADirectoryError:
         raise ChipError(f"{path}: must be a file, got a directory") from None
     except PermissionError:

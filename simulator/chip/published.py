@@ -4,11 +4,14 @@ A bundled file names source and confidence of every fact and result; a file of y
 dense operations, a MAC is two; GB = 1e9 bytes; `sram_mb` is as the source counts it, MB or MiB.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from simulator.chip.array import fault
+from simulator.reading.sizes import WANTED, ImageSize, height_width, image_size
+from simulator.store import bundled
 
 Confidence = Literal["primary", "secondary", "derived", "recalled", "low"]
 """primary: read in the maker's own document or log; secondary: in the press or a survey; derived: computed from other
@@ -22,6 +25,36 @@ Mode = Literal[
 
 Amount = Annotated[float, Field(gt=0, le=1e15)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
+
+
+MOST_PIXELS = 65_536
+"""On a side of an image."""
+
+
+def _image(value: Any) -> ImageSize:
+    """A size of an image as it is kept. Raises what pydantic takes."""
+    try:
+        if value is True or not isinstance(value, int | str):
+            raise ValueError(f"must be {WANTED}, got {str(value)[:40]!r}")
+        if max(height_width(value)) > MOST_PIXELS:
+            raise ValueError(f"must be at most {MOST_PIXELS:,} pixels on a side, got {str(value)[:40]!r}")
+        return image_size(value)
+    except ValueError as error:
+        raise fault("", str(error)) from None
+
+
+def with_names(published: Any) -> Any:
+    """A `published` section as a file has it, its results' networks as they are listed: ResNet-50 is resnet50."""
+    if not isinstance(published, Mapping) or not isinstance(published.get("results"), list | tuple):
+        return published
+    return {**published, "results": [_named(row) for row in published["results"]]}
+
+
+def _named(row: Any) -> Any:
+    """One result with its network as it is listed; anything else as it is."""
+    if not isinstance(row, Mapping) or not isinstance(row.get("network"), str):
+        return row
+    return {**row, "network": bundled.network_name(row["network"]) or row["network"]}
 
 
 class _Model(BaseModel):
@@ -46,8 +79,8 @@ class Row(_Model):
 
     network: str
     """Name of the network, as `rooftile networks` has it where it is bundled."""
-    image_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    """Rows of the square image."""
+    image_size: Annotated[int | str, BeforeValidator(_image)] | None = None
+    """Rows of the square image, or height x width as text: "1080x1920"."""
     sequence_length: Annotated[int, Field(ge=1, le=2**20)] | None = None
     """Tokens."""
     params: dict[str, Any] = Field(default_factory=dict)

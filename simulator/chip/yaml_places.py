@@ -12,6 +12,7 @@ import yaml
 from yaml.composer import Composer
 
 from simulator.errors import ChipError, argument
+from simulator.reading.amounts import amount_of_key
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
@@ -168,11 +169,14 @@ def set_label(expression: str) -> str:
 
 
 def parse_setting(expression: str) -> tuple[str, Any]:
-    """`sram.capacity_mib=16` -> key and value; the value is read as YAML."""
+    """`sram.capacity_mib=16` -> key and value; the value is an amount with a unit (`512KiB`), or read as YAML."""
     label = set_label(expression)
     key, equals, text = expression.partition("=")
     if not equals or not key.strip():
         raise ChipError(f"{label}: must be KEY=VALUE, such as sram.capacity_mib=16")
+    amount = amount_set(key.strip(), text, label)
+    if not isinstance(amount, str):
+        return key.strip(), amount
     try:
         data, _ = read_yaml(f"value: {text}", label)
     except ChipError:
@@ -180,6 +184,15 @@ def parse_setting(expression: str) -> tuple[str, Any]:
     if data.keys() != {"value"}:
         raise ChipError(f"{label}: {text!r} is not a value")
     return key.strip(), data["value"]
+
+
+def amount_set(key: str, text: str, label: str) -> int | float | str:
+    """An amount with a unit, such as 1GHz, in that of the key; any other text as it is. Raises ChipError."""
+    try:
+        number = amount_of_key(key, text)
+    except ValueError as error:
+        raise ChipError(f"{label}: {key}: {error}") from None
+    return text if number is None else number
 
 
 def override(data: dict[str, Any], places: Places, key: str, value: Any, label: str) -> None:

@@ -25,13 +25,14 @@ from simulator.cli import (
     validate,
 )
 from simulator.cli.form import answering
+from simulator.cli.help import Grouped, first_steps
 
 _INTERRUPTED = 130
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
 app = typer.Typer(
     name="rooftile",
-    add_completion=False,
+    cls=Grouped,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -52,7 +53,7 @@ app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
 app.command("best", short_help="Show the best points of a sweep.")(answering(best.best))
 app.command("pareto", short_help="Show the points of a sweep that no other beats.")(answering(pareto.pareto))
 app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
-app.command("chips")(answering(chips.chips))
+app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
@@ -72,7 +73,7 @@ def rooftile(
 ) -> None:
     """Throughput of inference chips before silicon exists, and where the TOPS went."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(first_steps(__version__))
 
 
 def run_app(arguments: list[str]) -> int:
@@ -82,6 +83,8 @@ def run_app(arguments: list[str]) -> int:
     """
     try:
         outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+    except SystemExit as leaving:  # the way in which completion ends
+        return leaving.code if isinstance(leaving.code, int) else 0
     except typer.Abort:  # the parser's word for Ctrl-C, in older versions
         raise KeyboardInterrupt from None
     if outcome == _INTERRUPTED:  # the same in newer ones

@@ -8,7 +8,7 @@ import typer
 
 from simulator.cli.output import write
 from simulator.cli.question import Plot, check_outputs, working
-from simulator.cli.values import plain_value, whole_number
+from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -61,10 +61,18 @@ def axes_of(folder: str) -> list[str]:
 
 def limits(texts: list[str] | None, option: str) -> dict[str, float]:
     """Read COLUMN=VALUE options. Raises OptionError."""
+    if not texts:
+        return {}
+    from simulator.reading.values import value_of  # noqa: PLC0415
+    from simulator.sweeps.read import SHORT  # noqa: PLC0415
+
     out: dict[str, float] = {}
-    for text in texts or []:
+    for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
-        number = plain_value(value) if equals and name and value else ""
+        try:
+            number = value_of(SHORT.get(name, name), value) if equals and name and value else ""
+        except ValueError as error:
+            raise OptionError(f"{option} {text}: {name}: {error}") from None
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise OptionError(f"{option}: must be COLUMN=VALUE, such as relative_cost=2, got {text!r}")
         if name in out:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.amounts import RATES, amount
+from simulator.cli import complete
 from simulator.cli.output import write
-from simulator.cli.question import Batch, Json, Plot, Precision, check_outputs, working
+from simulator.cli.question import Batch, Json, Named, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
 from simulator.errors import CheckError, OptionError
 from simulator.vocabulary import PRECISIONS
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 
 
 def claim(
-    chip: Annotated[str, typer.Argument(metavar="CHIP", help="A bundled chip or a chip file; `all` for the library.")],
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")],
+    chip: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHIP",
+            help="A bundled chip or a chip file; `all` for the library.",
+            autocompletion=complete.chips,
+        ),
+    ],
+    network: Named,
     throughput: Annotated[
         str | None,
-        typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),
+        typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; left out: what is published is judged."),
     ] = None,
     batch: Batch = 1,
     precision: Precision = "int8",
@@ -36,13 +43,15 @@ def claim(
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.graph.load import asked_network, load_network  # noqa: PLC0415
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
     if precision not in PRECISIONS:
         raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    wanted = amount("--throughput", throughput, RATES, "1000/s")
-    values = parameters(params or [])
+    wanted = option_amount("--throughput", throughput, RATE, "/s")
+    network, values = asked_network(network, parameters(params))
     graph = load_network(network, **values)
     if wanted is not None:
         if chip == "all":

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import uncertainty
+from simulator.cli import complete, uncertainty
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, Precision, progress
+from simulator.cli.question import Json, Named, Precision, progress
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ def compare(
         typer.Argument(
             metavar="[CHIP...]",
             help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+            autocompletion=complete.chips_and_sheets,
         ),
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
+    network: Named = "",
     batch: Annotated[
         int | None,
         typer.Option(
@@ -55,6 +56,7 @@ def compare(
 ) -> None:
     """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
     from simulator.study.ranking import BY  # noqa: PLC0415
 
@@ -80,7 +82,7 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    question = Question(network, parameters(params or []), precision, batch)
+    question = Question(*asked_network(network, parameters(params)), precision, batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)

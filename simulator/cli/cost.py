@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Plot, check_outputs
 from simulator.errors import OptionError, nearest
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 
 
 def cost(
-    chip: Annotated[str | None, typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
+    chip: Annotated[
+        str | None,
+        typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key, such as process_nm=7."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option("--reference", metavar="CHIP", help="Chip to compare with; default inferx_x1.")
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="CHIP",
+            help="Chip to compare with; default inferx_x1.",
+            autocompletion=complete.chips,
+        ),
     ] = None,
     yield_model: Annotated[
         str,

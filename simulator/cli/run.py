@@ -39,7 +39,7 @@ def run(
     check: Check = None,
 ) -> None:
     """Run NETWORK on CHIP: throughput, latency, utilisation, and where the time goes."""
-    values = parameters(params or [])
+    values = parameters(params)
     check_outputs(json, plot)
     rules = rules_of(check)
     # Imported here: --help and a mistyped option must not wait for the model.

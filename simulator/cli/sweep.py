@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError, StoppedError
 
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
 def sweep(
     network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+        str | None,
+        typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.", autocompletion=complete.networks),
     ] = None,
-    chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
+    chip: Annotated[
+        str | None,
+        typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,7 +119,7 @@ def _given(
             given["params"] = given.pop("param")
     options = {
         "network": network, "chip": chip, "vary": vary, "design": design, "seed": seed, "batch": batch,
-        "precision": precision, "set": settings, "params": parameters(params or []) or None, "chunk": chunk,
+        "precision": precision, "set": settings, "params": parameters(params) or None, "chunk": chunk,
     }  # fmt: skip
     given |= {name: value for name, value in options.items() if value}
     if seed == 0:

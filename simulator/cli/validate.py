@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, progress
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def validate(
     chips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.")
+        list[str] | None,
+        typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.", autocompletion=complete.chips),
     ] = None,
     json: Json = None,
     plot: Annotated[
@@ -42,14 +44,18 @@ def validate(
             if path is not None:
                 check_picture(option, path)
     from simulator.chip.library import library, simulable  # noqa: PLC0415
+    from simulator.chip.load import bundled_chip  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.study.validation import validate  # noqa: PLC0415
 
     known = library()
-    for name in chips or []:
-        if name not in known:
-            raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable())}")
-    entries = [known[name] for name in chips] if chips else list(known.values())
+    entries = list(known.values())
+    if chips:
+        names = {name: bundled_chip(name) or name for name in chips}
+        for name, short in names.items():
+            if short not in known:
+                raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable(), 'rooftile chips')}")
+        entries = [known[short] for short in dict.fromkeys(names.values())]
     with progress() as tell:
         found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:

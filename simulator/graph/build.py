@@ -9,6 +9,7 @@ from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+from simulator.reading.sizes import ImageSize, height_width
 from simulator.vocabulary import ELEMENTWISE
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
@@ -50,6 +51,17 @@ class NetworkBuilder:
         self._whole(name, channels=channels, height=height, width=width)
         layer = Layer(name, "input", out_channels=channels, out_height=height, out_width=width)
         return self._add(layer, {})
+
+    def image(self, size: ImageSize, multiple: int = 1, channels: int = 3) -> Output:
+        """Add an image as the input, padded to a multiple of so many pixels on both sides; a note of the graph says so."""
+        try:
+            rows, columns = height_width(size)
+        except ValueError as error:
+            self._fault("input", "size", str(error))
+        padded = [-(-side // multiple) * multiple for side in (rows, columns)]
+        if padded != [rows, columns]:
+            self._graph.graph["notes"] = (f"padded from {rows}x{columns} to {padded[0]}x{padded[1]}",)
+        return self.input(channels, padded[0], padded[1])
 
     def conv(
         self,

@@ -3,14 +3,16 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from simulator.chip.library import Entry
-from simulator.chip.published import Published, Row
+from simulator.chip.published import Published, Row, with_names
 from simulator.errors import OptionError, nearest
+from simulator.reading.amounts import amount
+from simulator.reading.sizes import image_size
+from simulator.reading.units import unit_of_key
 from simulator.study.compare import CLASSES, LARGE_BATCH, SMALL_BATCH, Question, batch_class
 
 FACTS = {
@@ -28,7 +30,6 @@ CONDITIONS = ("network", "image_size", "sequence_length", "batch", "precision")
 RESULTS = ("throughput_per_s", "latency_ms")
 COLUMNS = ("chip", *CONDITIONS, *RESULTS, *FACTS, "please_fill")
 _WHOLE = ("image_size", "sequence_length", "batch", "dram_devices")
-_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _MOST_BYTES = 10_000_000  # a sheet of a few hundred vendors has a thousandth of it
 
 
@@ -120,7 +121,7 @@ def read_sheet(path: str | Path) -> list[Entry]:
 
 def _entry(name: str, place: Path, facts: dict[str, Any], results: list[dict[str, Any]]) -> Entry:
     """One chip of the sheet; the file's name keeps it apart from a chip of the library."""
-    data = {**facts, "results": results, "sources": {"sheet": str(place.name)}}
+    data = with_names({**facts, "results": results, "sources": {"sheet": str(place.name)}})
     return Entry(f"{name} ({place.name})", name, "accelerator", Published.model_validate(data), None, is_file=True)
 
 
@@ -161,9 +162,15 @@ def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
         return None
     if column in ("network", "precision"):
         return text
+    if column == "image_size" and not text.replace(",", "").isdigit():
+        try:
+            return image_size(text)
+        except ValueError as error:
+            faults.append(f"{where}: {column}: {error}")
+            return None
     try:
         # A comma separates thousands; `1,5` may be meant as one and a half, and is refused.
-        value = float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+        value = float(amount(text, *unit_of_key(column)))
     except ValueError:
         value = math.nan
     least = 0.0 if column in ("sram_mb", "dram_devices", "dram_bandwidth_gb_s") else 1e-9

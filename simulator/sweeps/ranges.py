@@ -13,6 +13,7 @@ from simulator.chip.faults import keys, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError, OptionError, argument, nearest
+from simulator.reading.amounts import amount_of_key
 from simulator.vocabulary import PRECISIONS
 
 Value = int | float | bool | str
@@ -101,11 +102,11 @@ def axis_of(key: str, what: Any, label: str, drawn: bool) -> Axis:
         axis = _ranged(key, what.strip(), label, whole, drawn) if _is_range(what) else None
         if axis is not None:
             return axis
-        what = [_scalar(part, label) for part in what.split(",")]
+        what = what.split(",")
     elif isinstance(what, int | float):
         what = [what]
     try:
-        values = tuple(_plain(value, label) for value in what)
+        values = tuple(_scalar(value, label, key) if isinstance(value, str) else _plain(value, label) for value in what)
     except TypeError:
         raise OptionError(f"{label}: must be a text such as 1:64:x2 or a list of values, got {shown(what)}") from None
     if not values:
@@ -145,7 +146,7 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
     forms = "A:B:xF (times F), A:B:+S (plus S), A:B:/N (N values) or a,b,c"
     if len(parts) not in (2, 3) or not all(parts):
         raise OptionError(f"{label}: must be {forms}, got {text!r}")
-    low, high = _number(parts[0], label), _number(parts[1], label)
+    low, high = _number(parts[0], label, key), _number(parts[1], label, key)
     if low > high:
         raise OptionError(f"{label}: empty range: must begin at or below its end, got {parts[0]} above {parts[1]}")
     if len(parts) == 2:
@@ -159,7 +160,7 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
     sign, step = parts[2][0], parts[2][1:].strip()
     if sign not in "x*+/":
         raise OptionError(f"{label}: step must begin with x, + or /, got {parts[2]!r}")
-    by = _number(step, label)
+    by = _number(step, label, key if sign == "+" else "")
     if sign == "/":
         values = _spread(low, high, by, label, whole)
     elif sign == "+":
@@ -218,16 +219,22 @@ def _check_count(count: float, label: str) -> None:
         raise OptionError(f"{label}: must have at most {MOST_VALUES:,} values, got {count:,.0f}")
 
 
-def _number(text: str, label: str) -> int | float:
+def _number(text: str, label: str, key: str) -> int | float:
     """One finite number of a range."""
-    value = _scalar(text, label)
+    value = _scalar(text, label, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise OptionError(f"{label}: must be a number, got {text!r}")
     return value
 
 
-def _scalar(text: str, label: str) -> Value:
-    """One value as a chip file would read it."""
+def _scalar(text: str, label: str, key: str) -> Value:
+    """One value of a key: an amount with a unit (`512KiB`) in that of the key, else as a chip file would read it."""
+    try:
+        amount = amount_of_key(key.removeprefix(PARAMETER), text)
+    except ValueError as error:
+        raise OptionError(f"{label}: {error}") from None
+    if amount is not None:
+        return _plain(amount, label)
     try:
         data, _ = read_yaml(f"value: {text.strip()}", label)
     except ChipError:

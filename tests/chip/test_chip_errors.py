@@ -262,7 +262,7 @@ def test_files_that_cannot_be_read(tmp_path, monkeypatch):
         f"{tmp_path}/": f"{tmp_path}: must be a file, got a directory",
         "a\0b.yaml": "'a\\x00b.yaml': cannot be read: embedded null byte",
         "": "chip: must be a bundled name or a path, got ''",
-        "exmple_edge": "unknown chip 'exmple_edge'; did you mean 'example_edge' or 'example' or 'google_edge_tpu'?",
+        "exmple_edge": "unknown chip 'exmple_edge'; did you mean 'example_edge' or 'example'?",
     }
     for name, message in cases.items():
         with pytest.raises(ChipError) as caught:

@@ -29,7 +29,11 @@ def message(call, *args, **kwargs):
         ("resnet50", {"image_size": 0}, "resnet50: image_size: must be a whole number of at least 1, got 0"),
         ("resnet50", {"image_size": -224}, "resnet50: image_size: must be a whole number of at least 1, got -224"),
         ("resnet50", {"image_size": 224.5}, "resnet50: image_size: must be a whole number of at least 1, got 224.5"),
-        ("resnet50", {"image_size": "big"}, "resnet50: image_size: must be a whole number of at least 1, got 'big'"),
+        (
+            "resnet50",
+            {"image_size": "big"},
+            "resnet50: image_size: must be a whole number of at least 1, or height x width such as 1080x1920, got 'big'",
+        ),
         ("resnet50", {"image_size": True}, "resnet50: image_size: must be a whole number of at least 1, got True"),
         ("resnet50", {"image_size": None}, "resnet50: image_size: must be a whole number of at least 1, got None"),
         ("resnet50", {"image_size": math.nan}, "resnet50: image_size: must be a finite number, got nan"),
