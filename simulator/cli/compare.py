@@ -12,6 +12,7 @@ from simulator.cli.values import parameters, whole_number
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.study.compare import Comparison, Question
+    from simulator.study.ranking import Ranking
 
 
 def compare(
@@ -38,6 +39,15 @@ def compare(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    max_power: Annotated[
+        str | None, typer.Option("--max-power", metavar="POWER", help="Rank chips within it alone, such as 10W.")
+    ] = None,
+    max_cost: Annotated[
+        str | None, typer.Option("--max-cost", metavar="MONEY", help="Rank chips of at most this bill, such as 100USD.")
+    ] = None,
+    max_price: Annotated[
+        str | None, typer.Option("--max-price", metavar="MONEY", help="Rank chips of at most this list price.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
     questions: Annotated[
@@ -57,8 +67,10 @@ def compare(
     """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import MONEY, POWER  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
-    from simulator.study.ranking import BY  # noqa: PLC0415
+    from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
@@ -73,6 +85,12 @@ def compare(
     if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
         raise OptionError("--draws, --seed: need --uncertainty")
     by = "usd" if by is None else by
+    asked = {
+        "power_w": option_amount("--max-power", max_power, POWER, "W"),
+        "bill_usd": option_amount("--max-cost", max_cost, MONEY, "USD"),
+        "price_usd": option_amount("--max-price", max_price, MONEY, "USD"),
+    }
+    limits = {name: most for name, most in asked.items() if most is not None}
     if by not in BY:
         raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
@@ -89,7 +107,7 @@ def compare(
         return
     with progress() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
-    _answer(found, by, every, json, plot)
+    _answer(found, ranking(found, by, limits), every, json, plot)
 
 
 def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
@@ -125,14 +143,12 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     write("--questions", path, questions(entries, question, graph.graph["parameters"]))
 
 
-def _answer(found: "Comparison", by: str, every: bool, json: str | None, plot: str | None) -> None:
+def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.study.ranking import ranking  # noqa: PLC0415
 
-    order = ranking(found, by)
     if json is not None:
         write("--json", json, to_json({**found.to_dict(), "ranking": order.to_dict()}))
     if plot is not None:

@@ -62,7 +62,10 @@ def size(
     plot: Plot = None,
     json: Json = None,
 ) -> None:
-    """Find the cheapest chip that reaches the targets on NETWORK, or on a mix of networks; the runners-up; what binds."""
+    """Find the cheapest chip that reaches the targets on NETWORK, or on a mix of networks; the runners-up; what binds.
+
+    With --max-power or --max-cost alone: the chip with most throughput per dollar of its bill within them.
+    """
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
     from simulator.reading.units import MONEY, POWER, RATE, TIME  # noqa: PLC0415
 
@@ -72,8 +75,10 @@ def size(
         "max_power_w": option_amount("--max-power", max_power, POWER, "W"),
         "max_cost_usd": option_amount("--max-cost", max_cost, MONEY, "USD"),
     }
-    if wanted["at_least_per_s"] is None and wanted["latency_s"] is None:
-        raise OptionError("--at-least: missing; give it, or --latency, or both; see 'rooftile size --help'")
+    if not any(wanted.values()):
+        raise OptionError(
+            "--at-least: missing; give it, or --latency, --max-power or --max-cost; see 'rooftile size --help'"
+        )
     values = parameters(params)
     check_outputs(json, plot)
     from simulator.chip.load import load_chip  # noqa: PLC0415

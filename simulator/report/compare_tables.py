@@ -39,6 +39,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
         sections += [Text(), _ranked(order, every)]
     if order.unranked:
         sections.append(Text(f"Not ranked, since it is not known what to divide by: {few(order.unranked)}"))
+    if order.above:
+        sections.append(Text(f"Above a limit, or not known to be within it: {few(order.above)}"))
     if lines:
         sections += [Text(), _throughput(_first(lines, lambda line: line.best_per_s, every))]
         for what, title, heading in EFFICIENCIES:

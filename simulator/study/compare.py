@@ -107,9 +107,14 @@ class Line:
                 return max(known)
         return None
 
+    def known(self, figure: Figure | None, what: str) -> float | None:
+        """One of PER, of the chip or of one of its figures; None where it is not known."""
+        value: float | None = getattr(figure if what == "power_w" else self, what, None)
+        return value
+
     def per(self, figure: Figure | None, what: str) -> float | None:
         """Throughput over one of PER; None where either is unknown or 0."""
-        divisor: float | None = getattr(figure if what == "power_w" else self, what, None)
+        divisor = self.known(figure, what)
         return None if figure is None or not divisor else figure.throughput_per_s / divisor
 
 

@@ -1,5 +1,6 @@
 """Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +36,13 @@ class Ranking:
     rows: tuple[Ranked, ...]
     unranked: tuple[str, ...]
     """Chips that have a throughput, but nothing known to divide it by."""
+    above: tuple[str, ...] = ()
+    """Chips beyond a limit, or not known to be within it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         rows = [{"place": at, "chip": row.line.chip, "value": row.value} for at, row in enumerate(self.rows, 1)]
-        return {"by": self.by, "rows": rows, "unranked": list(self.unranked)}
+        return {"by": self.by, "rows": rows, "unranked": list(self.unranked), "above": list(self.above)}
 
     @property
     def mine(self) -> tuple[tuple[int, Ranked], ...]:
@@ -47,17 +50,20 @@ class Ranking:
         return tuple((at, row) for at, row in enumerate(self.rows, 1) if row.line.mine)
 
 
-def ranking(found: Comparison, by: str) -> Ranking:
-    """The chips of a comparison ranked by a word of BY.
+def ranking(found: Comparison, by: str, limits: Mapping[str, float] | None = None) -> Ranking:
+    """The chips of a comparison ranked by a word of BY. limits: most `power_w`, `bill_usd` or `price_usd`; unknown is above.
 
     A chip counts with the figure that the model has for it at the batch asked for, or at the large one; a chip that is not
     described counts with what is published about it.
     """
     below, _ = BY[by]
-    rows, unranked = [], []
+    rows, unranked, above = [], [], []
     for line in found.lines:
         figure = figure_of(line, found.batch)
         if figure is None:
+            continue
+        if any((known := line.known(figure, name)) is None or known > most for name, most in (limits or {}).items()):
+            above.append(line.chip)
             continue
         value = figure.throughput_per_s if below is None else line.per(figure, below)
         if value is None:
@@ -65,7 +71,7 @@ def ranking(found: Comparison, by: str) -> Ranking:
         else:
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
-    return Ranking(by, tuple(rows), tuple(unranked))
+    return Ranking(by, tuple(rows), tuple(unranked), tuple(above))
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:

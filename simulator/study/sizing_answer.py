@@ -20,6 +20,11 @@ class Targets:
     max_cost_usd: float | None = None
     """Best estimate of the bill [USD]."""
 
+    @property
+    def of_speed(self) -> bool:
+        """Whether a throughput or a latency is wanted; else the most throughput for a USD is."""
+        return self.at_least_per_s is not None or self.latency_s is not None
+
     def given(self) -> dict[str, float]:
         """Those that matter."""
         return {name: value for name, value in asdict(self).items() if value is not None}

@@ -127,6 +127,48 @@ class Search:
                     begin = self.tested
         return found
 
+    def most(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
+        """The designs with most throughput for a USD of their bill that meet the targets, the best first, each of other arrays or
+        memory.
+
+        Boxes wait in the order of a bound: no design of a box is faster than its largest, or cheaper than its cheapest. Raises
+        GivenUpError where that takes too long.
+        """
+        found: list[tuple[Box, Design]] = []
+        taken: set[Any] = set()
+        ticket, begin = count(), self.tested
+        queue = [(-np.inf, next(ticket), box) for box in self._all()]
+        while queue and len(found) < wanted:
+            bound, _, box = heapq.heappop(queue)
+            if self.tested - begin > (MOST_AFTER if found else MOST_TESTS):
+                if found:
+                    break
+                raise GivenUpError
+            now = -self._most(box, targets, taken)
+            if now == 0.0:
+                continue
+            if now > bound:
+                heapq.heappush(queue, (now, next(ticket), box))
+            elif not box.single:
+                for half in box.halves():
+                    heapq.heappush(queue, (bound, next(ticket), half))
+            else:
+                design = self.run(box)
+                if design is not None and not design.misses(targets):
+                    found.append((box, design))
+                    taken.add(_kind(box))
+        return found
+
+    def _most(self, box: Box, targets: Targets, taken: set[Any]) -> float:
+        """No design of a box has more throughput for a USD; of a single one what it has. 0 where none can meet the targets."""
+        usd = self._least(box, targets, taken)
+        if not np.isfinite(usd):
+            return 0.0
+        if box.single:
+            design = self.run(box)
+            return 0.0 if design is None or design.misses(targets) else design.throughput_per_s / usd
+        return 0.0 if box.group is None else self._bound(box.group, box.high) / usd
+
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
         if box.entry is not None:

@@ -215,11 +215,24 @@ def test_mistakes_are_one_line(options, message, capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "targets", [{"max_cost_usd": 1e6}, {"max_cost_usd": 16}, {"max_power_w": 1.2}, {"max_power_w": 0.001}]
+)
+def test_most_throughput_for_a_dollar_within_limits(graphs, every, targets):
+    """Without a target of speed; compared with every design of the space."""
+    found = size(graphs["squeezenet"], BASE, **targets, vary=SPACE, bundled=False)
+    runs = [one["squeezenet"] for _, one in every if meets(one["squeezenet"], targets)]
+    if not runs:
+        assert found.winner is None
+        return
+    assert found.winner.throughput_per_s / found.winner.bill_usd == max(run.throughput_per_usd for run in runs)
+    rest = [one.throughput_per_s / one.bill_usd for one in found.runners_up]
+    assert rest == sorted(rest, reverse=True)
+
+
 def test_calls_that_make_no_sense(graphs):
     with pytest.raises(OptionError, match="must have a target"):
         size(graphs["squeezenet"])
-    with pytest.raises(OptionError, match="target of speed"):
-        size(graphs["squeezenet"], max_cost_usd=3)
     with pytest.raises(OptionError, match="latency_s: must be a number above 0"):
         size(graphs["squeezenet"], latency_s=-1.0)
     with pytest.raises(OptionError, match="weight must be a number above 0"):
