@@ -19,6 +19,7 @@ from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
 from simulator.result.economics import at_rest, efficiency, limiting, shares, spent
+from simulator.result.evidence import band, unmeasured
 from simulator.result.form import Result
 from simulator.result.gains import bound_of, gains_in_space
 from simulator.result.gains import gains as gains_of
@@ -62,7 +63,7 @@ def simulate(
     columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
     notes = (*graph.graph.get("notes", ()), *_notes(chip, cold))
-    return _result(Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
+    return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _in_space(
@@ -86,7 +87,7 @@ def _in_space(
     columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
     notes = (*graph.graph.get("notes", ()), *steady.notes)
-    return _result(Asked(chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
+    return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:
@@ -106,6 +107,7 @@ def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers
 class Asked:
     """What ran on what."""
 
+    graph: Graph
     chip: Architecture
     low: Lowered
     work: Work
@@ -140,6 +142,8 @@ def _result(
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
+    kinds = {data["layer"].kind for _, data in asked.graph.nodes(data=True)}
+    least, most = (factor * float(totals.throughput_per_s[0]) for factor in band(chip.is_gpu, kinds))
     first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
     return Result(
         network=low.network,
@@ -147,6 +151,8 @@ def _result(
         batch=low.batch,
         precision=low.precision,
         **first,
+        throughput_low_per_s=least,
+        throughput_high_per_s=most,
         peak_tops=chip.peak_tops(precision),
         outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
         macs=work.macs,
@@ -161,7 +167,7 @@ def _result(
         cost=None if known.cost is None else known.cost.to_dict(),
         energy=energy,
         power_w=_known(np.ravel(figures.get("power_w", np.nan))),
-        notes=(*notes, *known.notes),
+        notes=(*notes, *_unproven(chip, kinds), *known.notes),
         **ratios,
     )
 
@@ -171,6 +177,12 @@ _FIRST = (
     "lower_bound_s",
 )  # fmt: skip
 """Figures of a result that are figures of its totals."""
+
+
+def _unproven(chip: Architecture, kinds: set[str]) -> tuple[str, ...]:
+    """What of a network no measured row of the chip has."""
+    missing = unmeasured(chip.name, kinds)
+    return (f"unproven: no measured network of this chip has {', '.join(missing)}",) if missing else ()
 
 
 def _known(column: Any) -> float | None:

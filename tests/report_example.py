@@ -47,6 +47,8 @@ def example(**changes: object) -> Result:
         "precision": "int8",
         "latency_s": 8e-3,
         "throughput_per_s": 125.0,
+        "throughput_low_per_s": 80.0,
+        "throughput_high_per_s": 150.0,
         "load_s": 0.0,
         "peak_tops": 7.643136,
         "utilisation": 0.375,

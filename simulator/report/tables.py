@@ -93,7 +93,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
     if result.effective_utilisation > result.utilisation * (1 + _SAME):
         busy += f" ({fmt.share(result.effective_utilisation)} counting what Winograd saves)"
     rows = [
-        ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
+        ("Throughput", _throughput(result)),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
         ("Bound by", _bound(result)),
@@ -108,6 +108,12 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
     for name, value in rows:
         grid.add_row(name, Text(value, style="bold" if name == "Throughput" else ""))
     return grid
+
+
+def _throughput(result: Result) -> str:
+    """Results a second, with the band that measured rows leave."""
+    ends = (fmt.significant(value, 3) for value in (result.throughput_low_per_s, result.throughput_high_per_s))
+    return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, nine in ten measured)"
 
 
 def _bound(result: Result) -> str:

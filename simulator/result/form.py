@@ -74,6 +74,9 @@ class Result:
     precision: str
     latency_s: float
     throughput_per_s: float
+    throughput_low_per_s: float
+    """Nine in ten measured rows of such chips and networks lie, over their prediction, between this and the next."""
+    throughput_high_per_s: float
     load_s: float
     """One-time load of the weights that stay in SRAM for ever."""
     peak_tops: float
