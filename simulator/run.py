@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,8 +61,8 @@ def simulate(
     seen = columns.seen.sum(axis=1, keepdims=True)
     seen_steady = seen if steady is cold else layers.seen_in_time(steady, machines)
     saved = gains_of(chip, precision, machines, program, steady, power) if gains else {}
-    result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(seen, seen_steady, precision, saved, _notes(chip, cold))
+    run = _Run(chip, precision, low, work, machines, plans, totals)
+    return _result(run, columns, seen, seen_steady, saved, _notes(chip, cold))
 
 
 def _in_space(
@@ -78,8 +78,8 @@ def _in_space(
     work = work_of(low)
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_space(low, work, quick, _limited(power, precision, totals))
-    result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(plans.cold.parts, plans.steady.parts, precision, {}, steady.notes)
+    run = _Run(chip, precision, low, work, machines, plans, totals)
+    return _result(run, columns, plans.cold.parts, plans.steady.parts, {}, steady.notes)
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:
@@ -95,21 +95,28 @@ def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers
     return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, precision))
 
 
+class _Run(NamedTuple):
+    """What was run on what, and what it adds up to: columns of length 1."""
+
+    chip: Architecture
+    precision: str
+    low: Lowered
+    work: Work
+    machines: Machines
+    plans: Plans
+    totals: Totals
+
+
 def _result(
-    chip: Architecture,
-    low: Lowered,
-    work: Work,
-    machines: Machines,
-    plans: Plans,
-    totals: Totals,
+    run: _Run,
     columns: layers.Columns,
     seen: Any,
     seen_steady: Any,
-    precision: str,
     saved: Mapping[str, float],
     notes: tuple[str, ...],
 ) -> Result:
-    """Row 0 of columns of length 1, and the layers."""
+    """Row 0 of columns of length 1, and the layers. seen, seen_steady: seconds by cause of the batch and of the period."""
+    chip, precision, low, work, machines, plans, totals = run
     has_dram, pipeline = chip.dram is not None, columns.pipeline
     cold = waterfall.rows_of(seen, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
     period = waterfall.rows_of(seen_steady, has_dram, totals.host_s, totals.power_s, pipeline)
@@ -121,9 +128,9 @@ def _result(
         figures = {"bill_usd": known.cost.bill_usd, "area_mm2": known.cost.area_mm2}
         figures = {name: band.best for name, band in figures.items() if band is not None and band.best is not None}
     if known.power is not None:
-        run = spent(known.power, precision, work, plans, totals)
-        figures["power_w"] = run.average_w
-        energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
+        drawn = spent(known.power, precision, work, plans, totals)
+        figures["power_w"] = drawn.average_w
+        energy = {part: float(np.ravel(value)[0]) for part, value in drawn.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
     first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
     return Result(
