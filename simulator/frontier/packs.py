@@ -6,7 +6,7 @@ A run that finds its pack on disk reads one file: it builds no candidate tables,
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from simulator.frontier.grid.points import FlatTables, Stack
 from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import frontiers
 from simulator.kernels import stairs as kernels
-from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
+from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, Net
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store import disk
@@ -34,7 +34,15 @@ Place = tuple[Shape, int]
 """A layer and its resident operands."""
 
 Lookup = Callable[[Shape, ArraySpec, int], Frontier]
-Marked = tuple[Floats, Floats, Ints, Ints]
+
+
+class Marked(NamedTuple):
+    """What queries of frontiers start from, as `layout.Net` has it beside the points."""
+
+    life: Floats
+    heads: Floats
+    blocks: Ints
+    marks: Ints
 
 
 @dataclass(frozen=True)
@@ -93,20 +101,27 @@ def blocks_of(bounds: Ints) -> Ints:
 
 
 def mark_all(points: Floats, bounds: Ints) -> Marked:
-    """(life, heads, blocks, marks) of frontiers whose rows begin and end at `bounds` (`kernels.stairs.mark`)."""
+    """What queries of frontiers start from whose rows begin and end at `bounds` (`kernels.stairs.mark`)."""
     counts = blocks_of(bounds)
-    heads, blocks = np.zeros(counts.sum() + 1), np.zeros(counts.sum() + 1, dtype=np.int64)
-    life, marks = np.empty((len(points), 2)), np.empty(4096, dtype=np.int64)
-    scratch = np.empty(LONGEST, dtype=np.int64), np.empty((LONGEST, 2))
+    room = counts.sum() + 1
+    net = Net(
+        points,
+        np.empty((len(points), 2)),
+        np.zeros(room),
+        np.zeros(room, dtype=np.int64),
+        np.empty(4096, dtype=np.int64),
+    )
+    out, held = np.empty(LONGEST, dtype=np.int64), np.empty((LONGEST, 2))
     base = used = 0
     for row, end, count in zip(bounds.tolist(), bounds[1:].tolist(), counts.tolist(), strict=False):
         while True:
-            size = kernels.mark(row, end, points, life, *scratch, heads[base:], blocks[base:], marks, used)
+            size = kernels.mark(row, end, net, base, used, out, held)
             if size >= 0:
                 break
-            marks = np.concatenate([marks[:used], np.empty(2 * len(marks), dtype=np.int64)])
+            more = np.empty(2 * len(net.marks), dtype=np.int64)
+            net = net._replace(marks=np.concatenate([net.marks[:used], more]))
         base, used = base + count, size
-    return life, heads, blocks, marks[:used].copy()
+    return Marked(net.life, net.heads, net.blocks, net.marks[:used].copy())
 
 
 def _packed(pack: Pack) -> dict[str, npt.NDArray[np.generic]]:

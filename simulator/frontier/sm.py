@@ -49,7 +49,7 @@ _ALL = tuple((rows, columns, parts) for rows, columns in BLOCKS for parts in SPL
 
 @remembered(16 * 2**20)
 def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
-    """On-chip parts of every choice, float64[choices, 8] in the order of `grid.points.OnChip`; infinite where there is none."""
+    """On-chip parts of every choice, float64[choices, 9] in the order of `grid.points.OnChip`; infinite where there is none."""
     out = np.full((ATTENTION + 1, 9), np.inf)
     if shape.context > 0:
         out[ATTENTION] = _attention(shape, spec)
@@ -162,7 +162,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
 
 
 def parts(shapes: tuple[Shape, ...], spec: ArraySpec, layers: Ints, codes: Ints) -> Floats:
-    """On-chip parts of many points, float64[points, 8], as `grid.points.breakdowns`; layers: place in `shapes` of each."""
+    """On-chip parts of many points, float64[points, 9], as `grid.points.breakdowns`; layers: place in `shapes` of each."""
     rows = [_all_parts(shapes[layer], spec)[code] for layer, code in zip(layers.tolist(), codes.tolist(), strict=True)]
     return np.array(rows).reshape(-1, 9)
 

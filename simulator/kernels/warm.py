@@ -72,7 +72,7 @@ def compile_schedules() -> None:
     net = Net(flat, flat, none, ints, ints)
     memo, machine = (none, ints, flat_ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
     network = Network(ints, ints, ints, spans, flat, flat, net)
-    stairs.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
+    stairs.mark(0, 0, net, 0, 0, ints, flat)
     few.residency(network, machine, 0, 0, 0, none, np.inf, memo, ints, np.zeros((1, 1, 2)), box)
     few.walk_back(ints, box, 0, 0, 0, flat_ints)
     labels = np.zeros((1, 1, 1, 6))

@@ -164,7 +164,8 @@ def test_no_tiling_beats_it_where_many_unrollings_compete(
         no_tiling_beats(found[resident], shape, spec, resident, chosen)
     # Those left out early are no others than those that would be beaten in the end: the same points and codes.
     tables = build_tables(shape, spec)
-    monkeypatch.setitem(tables.__dict__, "no_worse", np.zeros_like(tables.no_worse))
+    never = tables.layer._replace(no_worse=np.zeros_like(tables.layer.no_worse))
+    monkeypatch.setitem(tables.__dict__, "layer", never)
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), points(found[resident]), strict=True):
             assert one.tobytes() == other.tobytes()
@@ -177,8 +178,12 @@ def test_lists_without_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> N
     tables = build_tables(shape, spec)
     scratch = tiling._scratch(tables, 0)
     longest = max(len(tables.axis_k), len(tables.axis_c))
-    short = [np.empty((len(tables.pixel) + 1, 8)), np.empty((4 * longest + 8, 6))]
-    monkeypatch.setattr(scratch, "lists", [*short, *scratch.lists[2:4], np.zeros(2, dtype=np.int64)])
+    short = scratch.lists._replace(
+        pixels=np.empty((len(tables.pixel) + 1, 8)),
+        axes=np.empty((4 * longest + 8, 6)),
+        used=np.zeros(2, dtype=np.int64),
+    )
+    monkeypatch.setattr(scratch, "lists", short)
     monkeypatch.setattr(scratch, "_owner", None)
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), found[resident], strict=True):

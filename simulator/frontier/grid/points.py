@@ -211,10 +211,10 @@ class _Read(NamedTuple):
 def _read(stacked: Stack, places: _Places, streams: Floats) -> _Read:
     """Columns of the tables at points. streams: the axis that streams."""
     tables, group, pixel, k, c, own = stacked.tables, places.group, places.pixel, places.k, places.c, places.unrolling
-    # Folds cost more than steps along the streaming axis alone; along the others the folds are the steps.
-    steps = tables.k[k + own + np.where(streams == OVER_K, STEPS, FOLDS)]
-    steps = steps * tables.c[c + own + np.where(streams == OVER_C, STEPS, FOLDS)]
-    steps = steps * tables.pixel[pixel + own + np.where(streams == OVER_PIXELS, at.PIXEL_STEPS, at.PIXEL_FOLDS)]
+    # Along the streaming axis folds cost more than steps, which stand one column before; along the others both are equal.
+    steps = tables.k[k + own + FOLDS - (streams == OVER_K)]
+    steps = steps * tables.c[c + own + FOLDS - (streams == OVER_C)]
+    steps = steps * tables.pixel[pixel + own + at.PIXEL_FOLDS - (streams == OVER_PIXELS)]
     groups = tables.group[group + own + STEPS]
     return _Read(
         groups,
