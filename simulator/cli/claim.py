@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def claim(
     chip: Annotated[str, typer.Argument(metavar="CHIP", help="A bundled chip or a chip file; `all` for the library.")],
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")],
+    network: Annotated[
+        str, typer.Option("--network", metavar="N", help="A bundled network, or a Python file, which is run.")
+    ],
     throughput: Annotated[
         str | None,
         typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),

@@ -22,7 +22,9 @@ def compare(
             help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
         ),
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
+    network: Annotated[
+        str, typer.Option("--network", metavar="N", help="A bundled network, or a Python file (it is run).")
+    ] = "",
     batch: Annotated[
         int | None,
         typer.Option(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from simulator.graph.build import Graph
 
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")]
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A bundled network, or a Python file, which is run.")]
 Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")]
 Batch = Annotated[int, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")]
 Precision = Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")]

@@ -18,7 +18,7 @@ SIZES = ("image_size", "sequence_length")
 
 def size(
     network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+        str | None, typer.Argument(metavar="NETWORK", help="A bundled network, or a Python file, which is run.")
     ] = None,
     networks: Annotated[
         list[str] | None,

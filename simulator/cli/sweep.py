@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def sweep(
     network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+        str | None, typer.Argument(metavar="NETWORK", help="A bundled network, or a Python file, which is run.")
     ] = None,
     chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
     vary: Annotated[

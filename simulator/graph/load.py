@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import operator
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -20,9 +21,16 @@ from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.layer import Layer
 from simulator.store import bundled
+from simulator.store.foreign import printable, text_of
 
 LARGEST = 1_000_000
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
+
+MOST_BYTES = 10_000_000
+"""Of a Python file."""
+
+NO_CODE = "ROOFTILE_NO_CODE"
+"""Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
 
@@ -52,14 +60,14 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     if not isinstance(name_or_path, str | Path) or not text.strip():
         raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
     if isinstance(name_or_path, Path) or _is_path(text):
-        where, function = text, _user_builder(Path(text))
+        where, function = printable(text), _user_builder(Path(text))
     else:
         where = _bundled_name(text)
         function = bundled.builder(where)
     arguments = _arguments(function, params, where)
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
-    graph.graph.setdefault("name", Path(text).stem)
+    graph.graph["name"] = printable(str(graph.graph.get("name", Path(text).stem)))
     graph.graph["parameters"] = arguments
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
@@ -120,32 +128,36 @@ def _bundled_name(text: str) -> str:
 
 def _user_builder(path: Path) -> Callable[..., Any]:
     """Run a user's file and return its `build`."""
+    file = printable(str(path))
     if path.suffix != ".py":
-        raise NetworkError(f"{path}: must be a bundled name or a .py file with a function build")
-    try:
-        source = path.read_bytes()
-    except FileNotFoundError:
-        near = nearest(path.name, [each.name for each in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
-        raise NetworkError(f"{path}: no such file{near if 'did you mean' in near else ''}") from None
-    except OSError as error:
-        raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a NUL byte in the path
-        raise NetworkError(f"{str(path)!r}: is not a path: {error}") from None
+        raise NetworkError(f"{file}: must be a bundled name or a .py file with a function build, which is run")
+    if os.environ.get(NO_CODE, "") not in ("", "0"):
+        what = f"a Python file is code and would be run, which --no-code or {NO_CODE} forbids"
+        raise NetworkError(f"{file}: must be a bundled name: {what}")
+    source = text_of(path, MOST_BYTES, NetworkError, lambda: _near(path))
     # Compiled here rather than imported, so that no __pycache__ appears beside the user's file.
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
-        raise NetworkError(f"{path}:{error.lineno or 1}: not Python: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+        raise NetworkError(f"{file}:{error.lineno or 1}: not Python: {error.msg}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the file raises, it is the file's fault
         raise NetworkError(_told(error, path, "the file")) from error
     function = getattr(module, "build", None)
     if not callable(function):
         names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
         near = nearest("build", names) if names else ""
-        raise NetworkError(f"{path}: build: must be a function that returns the graph, got none{near}")
+        raise NetworkError(f"{file}: build: must be a function that returns the graph, got none{near}")
     return function  # type: ignore[no-any-return]
+
+
+def _near(path: Path) -> str:
+    """The Python file beside a path that its name resembles."""
+    near = nearest(path.name, [each.name for each in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
+    return near if "did you mean" in near else ""
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Any:
@@ -157,15 +169,21 @@ def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str
         if str(error).startswith(f"{where}:"):
             raise
         raise NetworkError(f"{where}: {error}") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise NetworkError(_told(error, Path(where), "build")) from error
 
 
 def _told(error: BaseException, path: Path, what: str) -> str:
     """One line for whatever a user's file raised, with the last line of the file that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    place = f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
-    text = " ".join(str(error).split())
+    file = printable(str(path))
+    place = f"{file}:{lines[-1]}" if lines and lines[-1] else file
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # of the file's own class
+        text = ""
     return f"{place}: {what} raised {type(error).__name__}{': ' + text[:200] if text else ''}"
 
 

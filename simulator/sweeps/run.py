@@ -176,6 +176,7 @@ def plan_data(space: Space) -> dict[str, Any]:
         "network_digest": network_digest(graph)[:40],
         "chip": space.chip.name,
         "chip_digest": chip_digest(space.chip),
+        store.BOUND: True,
         **space.plan.to_dict(),
     }
 
@@ -212,7 +213,7 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
     """Compute the parts that are missing."""
     plan = space.plan
     with store.owned(folder):
-        store.begin(folder, plan_data(space))
+        seal = store.seal_of(store.begin(folder, plan_data(space)))
         store.clean(folder)
         parts = store.checked_parts(folder, repair)
         done = sum(plan.bounds(number)[1] - plan.bounds(number)[0] for number in parts)
@@ -221,7 +222,7 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
         missing = [number for number in range(plan.chunks) if number not in parts]
         with closing(source(missing)) as found:
             for number, raw in found:
-                store.write_part(folder, number, raw)
+                store.write_part(folder, seal, number, raw)
                 low, high = plan.bounds(number)
                 done += high - low
                 if progress:

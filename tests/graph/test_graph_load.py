@@ -157,12 +157,15 @@ def test_files_that_are_not_there(tmp_path):
     )
     assert message(load_network, f"{tmp_path}/no/x.py") == f"{tmp_path}/no/x.py: no such file"
     assert message(load_network, f"{tmp_path}/") == (
-        f"{tmp_path}: must be a bundled name or a .py file with a function build"
+        f"{tmp_path}: must be a bundled name or a .py file with a function build, which is run"
     )
     (tmp_path / "folder.py").mkdir()
-    assert message(load_network, f"{tmp_path}/folder.py") == f"{tmp_path}/folder.py: cannot be read: Is a directory"
-    assert "is not a path" in message(load_network, "a\0b.py")
-    assert message(load_network, "net.onnx") == "net.onnx: must be a bundled name or a .py file with a function build"
+    assert message(load_network, f"{tmp_path}/folder.py") == f"{tmp_path}/folder.py: must be a file, got a directory"
+    assert message(load_network, "a\0b.py") == "a\\x00b.py: cannot be read: embedded null byte"
+    assert (
+        message(load_network, "net.onnx")
+        == "net.onnx: must be a bundled name or a .py file with a function build, which is run"
+    )
 
 
 def test_a_folder_does_not_hide_a_bundled_network(tmp_path, monkeypatch):
@@ -220,7 +223,19 @@ def test_a_graph_without_the_builder():
             plain(kind="dense", kernel_height=1, kernel_width=1),
             "g: c: in_height: inputs and outputs of a dense must have the same rows, got 8 x 8 and 6 x 6",
         ),
-        (plain(out_channels=10**15), "g: c: must be at most 2**53 elements or operations, got 3.6e+16"),
+        (plain(out_channels=10**15), "g: c: out_channels: must be at most 16,777,216, got 1000000000000000"),
+        (
+            plain(
+                kind="relu",
+                kernel_height=1,
+                kernel_width=1,
+                out_channels=2**24,
+                groups=2**24,
+                out_height=64,
+                out_width=64,
+            ),
+            "g: c: must be at most 2**53 elements or operations, got 1.15e+18",
+        ),
         (
             changed(lambda g: g.add_node("z")),
             "g: z: layer: must be a Layer as the node's attribute, got NoneType",

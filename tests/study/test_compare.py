@@ -219,7 +219,7 @@ def test_the_command(tmp_path, capsys):
         (["t4", "--network", "resnet5"], "did you mean"),
         (["t4", "--network", "resnet50", "--batch", "4"], "--batch: must be at least 10"),
         (["t4", "--network", "resnet50", "--plot", "x.gif"], "--plot: must end in"),
-        (["none.csv", "--network", "resnet50"], "none.csv: cannot be read: No such file"),
+        (["none.csv", "--network", "resnet50"], "none.csv: no such file"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, capsys):
