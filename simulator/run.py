@@ -28,9 +28,11 @@ from simulator.schedule.plans import Plans
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.solve import solve_alone
+from simulator.store.calls import public
 from simulator.vocabulary import ROOFS
 
 
+@public
 def simulate(
     network: Graph | str,
     chip: Architecture | str,

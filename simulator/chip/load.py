@@ -17,6 +17,7 @@ from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 from simulator.store import bundled, foreign
+from simulator.store.calls import public
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
@@ -30,6 +31,7 @@ Settings = Mapping[str, Any] | Sequence[str]
 """Changes to a chip: {"sram.capacity_mib": 16}, or ["sram.capacity_mib=16"] as on the command line."""
 
 
+@public
 def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architecture:
     """One chip: bundled under a short name or alias, or a YAML file.
 

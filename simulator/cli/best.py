@@ -9,6 +9,7 @@ import typer
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import plain_value, whole_number
 from simulator.errors import OptionError
+from simulator.store.foreign import printable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +115,9 @@ def show(found: "pl.DataFrame", json: str | None, columns: list[str], nothing: s
     chosen = [name for name in dict.fromkeys(columns) if name in found.columns]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in chosen:
-        table.add_column(name, justify="right" if found.schema[name].is_numeric() else "left", overflow="fold")
+        table.add_column(
+            printable(name), justify="right" if found.schema[name].is_numeric() else "left", overflow="fold"
+        )
     for row in found.select(chosen).rows():
         table.add_row(*(_text(value) for value in row))
     console().print(table)
@@ -126,4 +129,4 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-    return str(value)
+    return printable(str(value))

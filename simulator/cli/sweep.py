@@ -10,6 +10,7 @@ import typer
 
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError, StoppedError
+from simulator.store.foreign import printable
 
 if TYPE_CHECKING:
     from simulator.sweeps.run import Progress
@@ -88,7 +89,8 @@ def sweep(
             raise OptionError(f"--{error}") from None
         raise
     there, points = progress_of(out)
-    print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
+    where = printable(out)
+    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
 
 def _given(

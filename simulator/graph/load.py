@@ -68,7 +68,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
     graph.graph["name"] = printable(str(graph.graph.get("name", Path(text).stem)))
-    graph.graph["parameters"] = arguments
+    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen
@@ -132,7 +132,7 @@ def _user_builder(path: Path) -> Callable[..., Any]:
     if path.suffix != ".py":
         raise NetworkError(f"{file}: must be a bundled name or a .py file with a function build, which is run")
     if os.environ.get(NO_CODE, "") not in ("", "0"):
-        what = f"a Python file is code and would be run, which --no-code or {NO_CODE} forbids"
+        what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
         raise NetworkError(f"{file}: must be a bundled name: {what}")
     source = text_of(path, MOST_BYTES, NetworkError, lambda: _near(path))
     # Compiled here rather than imported, so that no __pycache__ appears beside the user's file.
@@ -152,6 +152,16 @@ def _user_builder(path: Path) -> Callable[..., Any]:
         near = nearest("build", names) if names else ""
         raise NetworkError(f"{file}: build: must be a function that returns the graph, got none{near}")
     return function  # type: ignore[no-any-return]
+
+
+def _plain_value(value: Any) -> Any:
+    """A parameter as answers show it: a number, or text that can be seen."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    try:
+        return printable(str(value))
+    except Exception:  # of the file's own class
+        return type(value).__name__
 
 
 def _near(path: Path) -> str:

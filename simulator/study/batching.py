@@ -24,6 +24,7 @@ from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
+from simulator.store.calls import public
 from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.units import MIB
@@ -121,6 +122,7 @@ class BatchCurve:
         return {**data, "overflows_at": self.overflows_at}
 
 
+@public
 def batch_curve(
     network: Graph | str,
     chip: Architecture | str,

@@ -17,6 +17,7 @@ from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.assumptions import (
     BOTH,
     NAMES,
@@ -148,6 +149,7 @@ class _Curve:
         return np.interp(1.0 / factors["bandwidth"], self.inverse, values)
 
 
+@public
 def uncertainty(
     network: Graph | str,
     a: Architecture | str,

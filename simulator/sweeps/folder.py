@@ -116,7 +116,8 @@ def owned(folder: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             raise OptionError(
-                f"{folder}: another run is writing here; wait for it, or choose another folder", key="out"
+                f"{printable(str(folder))}: another run is writing here; wait for it, or choose another folder",
+                key="out",
             ) from None
     try:
         yield
@@ -131,9 +132,10 @@ def told(folder: Path) -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or what the system has no bytes for
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OptionError(
-            f"{folder}: cannot write: {error.strerror or error}; finished parts are kept", key="out"
+            f"{printable(str(folder))}: cannot write: {printable(reason)}; finished parts are kept", key="out"
         ) from None
 
 
@@ -146,7 +148,7 @@ def begin(folder: Path, plan: dict[str, Any]) -> dict[str, Any]:
     old = read_plan_of(folder) if (folder / PLAN).exists() else None
     if old is None:
         if _all_parts(folder):
-            raise OptionError(f"{folder}: has parts but no {PLAN}; choose another folder", key="out")
+            raise OptionError(f"{printable(str(folder))}: has parts but no {PLAN}; choose another folder", key="out")
         with told(folder):
             whole.write(folder / PLAN, (json.dumps(plan, indent=2) + "\n").encode())
         return plan

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulator.chip.faults import shown
 from simulator.chip.yaml_places import label_of, read_yaml
 from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.store.foreign import printable, text_of
@@ -26,6 +27,9 @@ KEYS = ("network", "chip", "vary", "design", "seed", "set", "param", "batch", "p
 
 MOST_BYTES = 4_000_000
 """Of a plan file."""
+
+MOST_FAULTS = 12
+"""Lines of an error for unknown keys."""
 
 GRID = Design()
 
@@ -104,7 +108,9 @@ def _pairs(vary: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, Any, 
         return
     if isinstance(vary, str):
         raise OptionError(f"vary: must be a mapping or a list of KEY=RANGE texts, got {vary!r}")
-    for text in vary:
+    for text in vary or ():
+        if not isinstance(text, str):
+            raise OptionError(f"vary: must be texts such as 'sram.capacity_mib=1:64:x2', got {shown(text)}")
         label = argument("vary", label_of(text))
         key, equals, what = (part.strip() for part in text.partition("="))
         if not (key and equals and what):
@@ -120,7 +126,9 @@ def read_plan(path: str | Path) -> dict[str, Any]:
         data, places = read_yaml(text, printable(str(place)), most=MOST_BYTES)
     except ChipError as error:
         raise OptionError(str(error)) from None
-    faults = [f"{places[(key,)]}: {key}: unknown key{nearest(key, KEYS)}" for key in data if key not in KEYS]
+    faults = [f"{places[(key,)]}: {key}: unknown key{nearest(key, KEYS)}" for key in data if key not in KEYS][
+        :MOST_FAULTS
+    ]
     for key, kind, noun in (
         ("vary", dict, "a mapping of keys to ranges or lists"),
         ("set", dict, "a mapping of chip keys to values"),
@@ -134,7 +142,7 @@ def read_plan(path: str | Path) -> dict[str, Any]:
         ("chunk", int, "a whole number"),
     ):
         if key in data and (not isinstance(data[key], kind) or isinstance(data[key], bool)):
-            faults.append(f"{places[(key,)]}: {key}: must be {noun}, got {data[key]!r}")
+            faults.append(f"{places[(key,)]}: {key}: must be {noun}, got {shown(data[key])}")
     if faults:
         raise OptionError("\n".join(faults))
     if isinstance(data.get("vary"), dict):

@@ -25,6 +25,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
+from simulator.store.calls import public
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.groups import Columns, Group, Space
@@ -44,6 +45,7 @@ Tell = Callable[[str], None]
 """Called with what goes on, in words."""
 
 
+@public
 def sweep(
     network: Graph | str,
     chip: Architecture | str,
