@@ -91,8 +91,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float) and value == int(value):
         return int(value)
     if isinstance(value, str) and (value.lstrip()[:1] in FORMULA or value[:1] in _BEFORE_FORMULA):
-        return "'" + value
-    return value
+        return "'" + printable(value)
+    return printable(value) if isinstance(value, str) else value
 
 
 def read_sheet(path: str | Path) -> list[Entry]:

@@ -218,6 +218,38 @@ def test_a_graph_without_the_builder():
         (plain(stride=(0, 1)), "g: c: stride: must be 2 whole numbers of at least 1, got (0, 1)"),
         (plain(padding=(1, 1)), "g: c: padding: must be 4 whole numbers of at least 0, got (1, 1)"),
         (plain(out_height=7), "g: c: out_height: must be 6 for its inputs, kernel, stride and padding, got 7"),
+        (
+            plain(kind="dense", kernel_height=1, kernel_width=2**31, in_height=6, in_width=6),
+            "g: c: kernel_width: must be at most 16,777,216, got 2147483648",
+        ),
+        (
+            plain(kind="dense", kernel_height=1, kernel_width=3, in_height=6, in_width=6),
+            "g: c: kernel_width: must be 1 of a dense, got 3",
+        ),
+        (
+            plain(kind="relu", kernel_height=1, kernel_width=1, stride=(2, 1)),
+            "g: c: stride: must be (1, 1) of a relu, got (2, 1)",
+        ),
+        (plain(kind=["conv"]), "g: c: kind: must be a known one, got ['conv']"),
+        (plain(dilation=(1e30, 1)), "g: c: dilation: must be 2 whole numbers of at least 1, got (1e+30, 1)"),
+        (plain(dilation=(10**30, 1)), "g: c: dilation: must be at most 16,777,216, got (1000000000"),
+        (
+            plain(out_channels=10**400),
+            "g: c: out_channels: must be at most 16,777,216, got a whole number of 1329 bits",
+        ),
+        (plain(has_bias=3), "g: c: has_bias: must be True or False, got 3"),
+        (
+            changed(lambda g: g.add_node("z\x1b", layer=Layer("z\x1b", "relu"))),
+            r"g: z\x1b: name: must be printable text of at most 200 characters",
+        ),
+        (
+            changed(lambda g: g.add_node(3, layer=Layer(3, "relu"))),
+            "g: 3: name: must be printable text of at most 200 characters",
+        ),
+        (
+            changed(lambda g: g.add_edge("c", "r", operand=["inputs"])),
+            "g: c -> r: operand: must be 'inputs' or 'weights', got ['inputs']",
+        ),
         (plain(in_channels=4), "g: x -> c: inputs: must be at least 256 elements, got 192"),
         (
             plain(kind="dense", kernel_height=1, kernel_width=1),

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from simulator.chip.library import entry, library
-from simulator.chip.published import Row
+from simulator.chip.library import Entry, entry, library
+from simulator.chip.published import Published, Row
 from simulator.cli import main
 from simulator.errors import InfeasibleError, OptionError
 from simulator.report.compare_tables import remarks_of as row_remarks
 from simulator.report.labels import LETTER, Point, axes, place
+from simulator.store.foreign import printable
 from simulator.study.compare import Question, batch_class, compare
 from simulator.study.sheet import COLUMNS, questions, read_sheet
 
@@ -168,6 +169,14 @@ def test_faults_of_a_sheet_are_one_line(tmp_path, text, message):
         read_sheet(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "\t=1+1", "  @sum", "\r+1", "\n-1", "\tplain"])
+def test_no_cell_of_the_sheet_is_a_formula(name):
+    chip = Entry(name, name, "accelerator", Published(), None)
+    text = questions([chip], Question("resnet50"), {})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["chip"] for row in rows] == ["'" + printable(name)] * 2
 
 
 def test_labels_do_not_collide():
