@@ -31,9 +31,11 @@ from simulator.schedule.plans import Plans
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.solve import solve_alone
+from simulator.store.calls import public
 from simulator.units import GB
 
 
+@public
 def simulate(
     network: Graph | str,
     chip: Architecture | str,

@@ -17,13 +17,16 @@ from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 from simulator.reading.names import beside, known_name, near_file
-from simulator.store import bundled
+from simulator.store import bundled, foreign
+from simulator.store.calls import public
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
 
 SUFFIXES = (".yaml", ".yml")
 """Of chip files."""
+MOST_BYTES = 4_000_000
+"""Of a chip file: the characters that it may have, at the four bytes that one may take."""
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
@@ -31,6 +34,7 @@ Settings = Mapping[str, Any] | Sequence[str]
 """Changes to a chip: {"sram.capacity_mib": 16}, or ["sram.capacity_mib=16"] as on the command line."""
 
 
+@public
 def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architecture:
     """One chip: bundled under a short name or alias, or a YAML file.
 
@@ -48,10 +52,11 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
         No such chip, or a fault in the file or the changes: one line a fault.
     """
     path = find(name_or_path)
-    data, places = read_yaml(text_of(path), str(path))
+    file = foreign.printable(str(path))
+    data, places = read_yaml(text_of(path), file)
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
-    return _validated(data, places, str(path))
+    return _validated(data, places, file)
 
 
 def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = None) -> Architecture:
@@ -153,18 +158,4 @@ def _aliases() -> dict[str, str]:
 
 def text_of(path: Path) -> str:
     """Text of a chip file; what may go wrong on the way is one line."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ChipError(f"{path}: no such file{near_file(path, SUFFIXES)}") from None
-    except IsADirectoryError:
-        raise ChipError(f"{path}: must be a file, got a directory") from None
-    except PermissionError:
-        raise ChipError(f"{path}: may not be read (permission denied)") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ChipError(f"{str(path)!r}: cannot be read: {reason}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ChipError(f"{path}: must be UTF-8 text, got byte 0x{raw[error.start]:02x} at {error.start}") from None
+    return foreign.text_of(path, MOST_BYTES, ChipError, lambda: near_file(path, SUFFIXES))

@@ -7,9 +7,9 @@ dense operations, a MAC is two; GB = 1e9 bytes; `sram_mb` is as the source count
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from simulator.chip.array import fault
+from simulator.chip.array import Name, fault
 from simulator.reading.sizes import WANTED, ImageSize, height_width, image_size
 from simulator.store import bundled
 
@@ -23,7 +23,19 @@ Mode = Literal[
 ]  # fmt: skip
 """How a result came about; `docs/compare.md` explains each."""
 
-Amount = Annotated[float, Field(gt=0, le=1e15)]
+
+def _nothing_or_something(value: float) -> float:
+    """A figure that may be 0. Less than anything there is would make quotients overflow."""
+    if 0.0 < value < LEAST:
+        raise fault("", f"must be 0 or at least {LEAST:g}, got {value:g}")
+    return value
+
+
+LEAST = 1e-9
+"""Of a figure that is not 0."""
+
+Amount = Annotated[float, Field(ge=LEAST, le=1e15)]
+Size = Annotated[float, Field(ge=0, le=1e9), AfterValidator(_nothing_or_something)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
 
 
@@ -120,6 +132,8 @@ class Row(_Model):
 class Published(_Model):
     """Facts and results published about one chip."""
 
+    _names = model_validator(mode="before")(with_names)
+
     vendor: str | None = None
     """Who makes it."""
     deployment: str | None = None
@@ -140,7 +154,7 @@ class Published(_Model):
     """INT8 MACs a cycle."""
     array: str | None = None
     """The array in words."""
-    sram_mb: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    sram_mb: Size | None = None
     """On-chip SRAM [MB or MiB, as the source counts]."""
     sram_bandwidth_gb_s: Amount | None = None
     """Bandwidth of it [GB/s]."""
@@ -150,7 +164,7 @@ class Published(_Model):
     """Physical devices or stacks; 0 without DRAM."""
     dram_bus_bits: Count | None = None
     """Width of all of them [bit]."""
-    dram_bandwidth_gb_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    dram_bandwidth_gb_s: Size | None = None
     """Nominal bandwidth [GB/s]."""
     dram_capacity_gb: Amount | None = None
     """Capacity [GB or GiB, as the source counts]."""
@@ -201,7 +215,7 @@ class Listing(_Model):
 
     schema_version: Literal[1] = Field(alias="schema")
     """Version of the form: 1."""
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
     """Other short names."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
-from simulator.chip.array import Array, BytesPerCycle, Model, fault, words
+from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
 from simulator.errors import ChipError, nearest
 from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
@@ -204,7 +204,7 @@ class Architecture(Model):
 
     schema_version: Literal[1] = Field(alias="schema")
     """Version of this form: 1."""
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
     """Other short names for the command."""

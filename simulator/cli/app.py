@@ -1,6 +1,10 @@
 """The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
 
-from typing import Annotated
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
@@ -29,8 +33,49 @@ from simulator.cli.help import Grouped, first_steps
 
 _INTERRUPTED = 130
 
+_NO_CODE = "ROOFTILE_NO_CODE"  # as in graph/load.py, whose import --help must not wait for
+
+_NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help=f"Refuse a network that is a Python file: it is run. {_NO_CODE}=1 does so too."),
+]
+
+
+def _able_to_forbid_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with `--no-code`, where it takes a network: the reader of networks heeds it, and nothing between."""
+    signature = inspect.signature(function)
+    if not {"network", "networks"} & signature.parameters.keys():
+        return function
+
+    @wraps(function)
+    def command(*, no_code: bool, **given: Any) -> Any:
+        if not no_code:
+            return function(**given)
+        before = os.environ.get(_NO_CODE, "")
+        os.environ[_NO_CODE] = "1"  # also for the processes that the command starts
+        try:
+            return function(**given)
+        finally:
+            os.environ[_NO_CODE] = before
+
+    option = inspect.Parameter("no_code", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_NoCode)
+    changed: Any = command
+    changed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+    changed.__annotations__ = {**function.__annotations__, "no_code": _NoCode}
+    return command
+
+
+class _Commands(typer.Typer):
+    """All commands."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        """As typer's, of a function that can forbid code."""
+        declare = super().command(name, **options)
+        return lambda function: declare(_able_to_forbid_code(function))
+
+
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
-app = typer.Typer(
+app = _Commands(
     name="rooftile",
     cls=Grouped,
     pretty_exceptions_enable=False,

@@ -20,14 +20,17 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network or a Python file; NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
 Named = Annotated[
     str,
     typer.Option(
-        "--network", metavar="N", help="A bundled network or a Python file.", autocompletion=complete.networks
+        "--network",
+        metavar="N",
+        help="A bundled network, or a Python file, which is run.",
+        autocompletion=complete.networks,
     ),
 ]
 Chip = Annotated[

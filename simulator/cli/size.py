@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def size(
     network: Annotated[
         str | None,
-        typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.", autocompletion=complete.networks),
+        typer.Argument(
+            metavar="NETWORK",
+            help="A bundled network, or a Python file, which is run.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     networks: Annotated[
         list[str] | None,

@@ -11,6 +11,7 @@ import typer
 from simulator.cli import complete
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError, StoppedError
+from simulator.store.foreign import printable
 
 if TYPE_CHECKING:
     from simulator.sweeps.run import Progress
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 def sweep(
     network: Annotated[
         str | None,
-        typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.", autocompletion=complete.networks),
+        typer.Argument(
+            metavar="NETWORK",
+            help="A bundled network, or a Python file, which is run.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     chip: Annotated[
         str | None,
@@ -93,7 +98,8 @@ def sweep(
             raise OptionError(f"--{error}") from None
         raise
     there, points = progress_of(out)
-    print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
+    where = printable(out)
+    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
 
 def _given(

@@ -46,7 +46,7 @@ def validate(
     from simulator.chip.library import library, simulable  # noqa: PLC0415
     from simulator.chip.load import bundled_chip  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
-    from simulator.study.validation import validate  # noqa: PLC0415
+    from simulator.study.validation import THROUGHPUT, validate  # noqa: PLC0415
 
     known = library()
     entries = list(known.values())
@@ -60,6 +60,12 @@ def validate(
         found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")
+    if not any(point.quantity == THROUGHPUT for point in found.points):
+        for option, path in (("--plot", plot), ("--page", page)):
+            if path is not None:
+                raise OptionError(
+                    f"{option}: nothing to draw: no throughput of {', '.join(chips or [])} can be modelled"
+                )
     _answer(found, json, plot, page, picture)
 
 

@@ -10,6 +10,7 @@ from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
 from simulator.reading.sizes import ImageSize, height_width
+from simulator.store.foreign import printable
 from simulator.vocabulary import ELEMENTWISE
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
@@ -39,8 +40,8 @@ class NetworkBuilder:
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-        self._graph: Graph = nx.DiGraph(name=name, parameters=dict(parameters or {}))
-        self._name = name
+        self._name = printable(str(name))
+        self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
         self._counts: dict[str, int] = {}
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
         self._windows: list[str] = []
@@ -48,6 +49,7 @@ class NetworkBuilder:
 
     def input(self, channels: int, height: int = 1, width: int = 1, name: str = "input") -> Output:
         """Add an input of the network."""
+        name = self._named(name, "input")
         self._whole(name, channels=channels, height=height, width=width)
         layer = Layer(name, "input", out_channels=channels, out_height=height, out_width=width)
         return self._add(layer, {})
@@ -424,9 +426,9 @@ class NetworkBuilder:
         return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
 
     def _named(self, name: str, kind: str) -> str:
-        """Return `name`, or the kind with a running number."""
+        """Return `name` made printable, or the kind with a running number."""
         if name:
-            return name
+            return printable(str(name))
         self._counts[kind] = self._counts.get(kind, 0) + 1
         return f"{kind}{self._counts[kind]}"
 

@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import operator
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -23,6 +24,7 @@ from simulator.reading.names import beside, near_file
 from simulator.reading.sizes import ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
 from simulator.store import bundled
+from simulator.store.foreign import printable, text_of
 
 LARGEST = 1_000_000
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
@@ -32,6 +34,11 @@ SIZES = ("image_size", "sequence_length")
 
 SUFFIXES = (".py", ".onnx", ".yaml", ".yml", ".json")
 """Of words that mean a file."""
+MOST_BYTES = 10_000_000
+"""Of a Python file."""
+
+NO_CODE = "ROOFTILE_NO_CODE"
+"""Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
 
@@ -64,8 +71,8 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
-    graph.graph.setdefault("name", Path(where).stem)
-    graph.graph["parameters"] = arguments
+    graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))
+    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen
@@ -115,7 +122,7 @@ def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Ca
     if isinstance(name_or_path, str):
         text, size = _sized(text)
     if isinstance(name_or_path, Path) or _is_path(text):
-        where, function = text, _user_builder(Path(text))
+        where, function = printable(text), _user_builder(Path(text))
     else:
         where = _bundled_name(text)
         function = bundled.builder(where)
@@ -163,32 +170,41 @@ def _bundled_name(text: str) -> str:
 
 def _user_builder(path: Path) -> Callable[..., Any]:
     """Run a user's file and return its `build`."""
+    file = printable(str(path))
     if path.suffix != ".py":
         near = beside(str(path), (".py",))
-        raise NetworkError(f"{path}: must be a bundled name or a .py file with a function build{near}")
-    try:
-        source = path.read_bytes()
-    except FileNotFoundError:
-        raise NetworkError(f"{path}: no such file{near_file(path, ('.py',))}") from None
-    except OSError as error:
-        raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a NUL byte in the path
-        raise NetworkError(f"{str(path)!r}: is not a path: {error}") from None
+        raise NetworkError(f"{file}: must be a bundled name or a .py file with a function build, which is run{near}")
+    if os.environ.get(NO_CODE, "") not in ("", "0"):
+        what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
+        raise NetworkError(f"{file}: must be a bundled name: {what}")
+    source = text_of(path, MOST_BYTES, NetworkError, lambda: near_file(path, (".py",)))
     # Compiled here rather than imported, so that no __pycache__ appears beside the user's file.
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
-        raise NetworkError(f"{path}:{error.lineno or 1}: not Python: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+        raise NetworkError(f"{file}:{error.lineno or 1}: not Python: {error.msg}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the file raises, it is the file's fault
         raise NetworkError(_told(error, path, "the file")) from error
     function = getattr(module, "build", None)
     if not callable(function):
         names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
         near = nearest("build", names) if names else ""
-        raise NetworkError(f"{path}: build: must be a function that returns the graph, got none{near}")
+        raise NetworkError(f"{file}: build: must be a function that returns the graph, got none{near}")
     return function  # type: ignore[no-any-return]
+
+
+def _plain_value(value: Any) -> Any:
+    """A parameter as answers show it: a number, or text that can be seen."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    try:
+        return printable(str(value))
+    except Exception:  # of the file's own class
+        return type(value).__name__
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Any:
@@ -200,15 +216,21 @@ def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str
         if str(error).startswith(f"{where}:"):
             raise
         raise NetworkError(f"{where}: {error}") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise NetworkError(_told(error, Path(where), "build")) from error
 
 
 def _told(error: BaseException, path: Path, what: str) -> str:
     """One line for whatever a user's file raised, with the last line of the file that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    place = f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
-    text = " ".join(str(error).split())
+    file = printable(str(path))
+    place = f"{file}:{lines[-1]}" if lines and lines[-1] else file
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # of the file's own class
+        text = ""
     return f"{place}: {what} raised {type(error).__name__}{': ' + text[:200] if text else ''}"
 
 

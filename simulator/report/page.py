@@ -64,7 +64,8 @@ def content(chart: Any, suffix: str) -> bytes:
 
 def save(option: str, chart: Any, path: str) -> None:
     """Write the chart to `path`, whole or not at all. Raises OptionError when the system refuses."""
+    picture = content(chart, Path(path).suffix.lower())
     try:
-        whole.deliver(path, content(chart, Path(path).suffix.lower()))
-    except OSError as error:
-        raise OptionError(f"{option}: cannot write {path!r}: {error.strerror or error}") from None
+        whole.deliver(path, picture)
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{option}: cannot write {path!r}: {getattr(error, 'strerror', None) or error}") from None

@@ -14,6 +14,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.shapes import exchanged, narrower, wasteful
 from simulator.study.steps import (
     FABRIC,
@@ -177,6 +178,7 @@ def settings_of(changes: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{key}={'null' if value is None else value}" for key, value in changes.items())
 
 
+@public
 def lint(
     network: Graph | str,
     chip: Architecture | str,

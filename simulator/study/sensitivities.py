@@ -11,6 +11,7 @@ from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
 from simulator.study.subject import changes_of, chip_of
 
@@ -102,6 +103,7 @@ class Sensitivity:
         return {**data, "better": [step.setting for step in self.better]}
 
 
+@public
 def sensitivity(
     network: Graph | str,
     chip: Architecture | str,

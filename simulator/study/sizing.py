@@ -16,6 +16,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
 from simulator.study.sizing_space import Group, default_axes, given_axes, space_of
@@ -31,6 +32,7 @@ CLOSE = 0.01
 """How closely the best that can be had of a target is sought where the targets cannot all be met. [-]"""
 
 
+@public
 def size(
     network: Graph | str | Mapping[Any, float],
     chip: Architecture | str = BASE,

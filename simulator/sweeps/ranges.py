@@ -21,6 +21,12 @@ Value = int | float | bool | str
 MOST_VALUES = 1_000_000
 """Of one axis written out; a million values of one key are a slip of the keyboard."""
 
+LEAST, MOST = 1e-18, 1e18
+"""Of a number, whatever its sign: no key has others, and sums and steps of these are exact enough to end."""
+
+MOST_SHOWN = 60
+"""Characters of a bad text."""
+
 RESERVED = ("batch", "precision")
 PARAMETER = "param."
 """What an axis of a network parameter begins with."""
@@ -145,7 +151,7 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
     parts = [part.strip() for part in text.split(":")]
     forms = "A:B:xF (times F), A:B:+S (plus S), A:B:/N (N values) or a,b,c"
     if len(parts) not in (2, 3) or not all(parts):
-        raise OptionError(f"{label}: must be {forms}, got {text!r}")
+        raise OptionError(f"{label}: must be {forms}, got {_cut(text)}")
     low, high = _number(parts[0], label, key), _number(parts[1], label, key)
     if low > high:
         raise OptionError(f"{label}: empty range: must begin at or below its end, got {parts[0]} above {parts[1]}")
@@ -159,7 +165,7 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
         return Axis(key, (), float(low), float(high), whole)
     sign, step = parts[2][0], parts[2][1:].strip()
     if sign not in "x*+/":
-        raise OptionError(f"{label}: step must begin with x, + or /, got {parts[2]!r}")
+        raise OptionError(f"{label}: step must begin with x, + or /, got {_cut(parts[2])}")
     by = _number(step, label, key if sign == "+" else "")
     if sign == "/":
         values = _spread(low, high, by, label, whole)
@@ -179,7 +185,9 @@ def _added(low: float, high: float, by: float, label: str) -> list[Value]:
     """low, low + by, ... up to high; each from its own product, so that no rounding piles up."""
     if by <= 0:
         raise OptionError(f"{label}: step must be above 0, got +{by:g}")
-    count = math.floor((high - low) / by * (1 + 1e-12) + 1e-9) + 1
+    steps = (high - low) / by * (1 + 1e-12) + 1e-9
+    _check_count(steps, label)
+    count = math.floor(steps) + 1
     _check_count(count, label)
     return [low + at * by for at in range(count)]
 
@@ -223,8 +231,15 @@ def _number(text: str, label: str, key: str) -> int | float:
     """One finite number of a range."""
     value = _scalar(text, label, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionError(f"{label}: must be a number, got {text!r}")
+        raise OptionError(f"{label}: must be a number, got {_cut(text)}")
+    if 0 < abs(value) < LEAST:  # steps of less would never come to an end
+        raise OptionError(f"{label}: must be 0 or at least {LEAST:g}, got {value:g}")
     return value
+
+
+def _cut(text: str) -> str:
+    """A bad text as messages show it."""
+    return repr(text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "...")
 
 
 def _scalar(text: str, label: str, key: str) -> Value:
@@ -240,7 +255,7 @@ def _scalar(text: str, label: str, key: str) -> Value:
     except ChipError:
         data = {}
     if data.keys() != {"value"} or data["value"] is None:
-        raise OptionError(f"{label}: must be values such as 1,2,4, got {text!r}")
+        raise OptionError(f"{label}: must be values such as 1,2,4, got {_cut(text)}")
     return _plain(data["value"], label)
 
 
@@ -250,8 +265,10 @@ def _plain(value: Any, label: str) -> Value:
         value = value.item()
     if not isinstance(value, int | float | str):
         raise OptionError(f"{label}: must be a number or a word, got {shown(value)}")
-    if isinstance(value, int | float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise OptionError(f"{label}: must be a finite number, got {value}")
+    if isinstance(value, int | float) and abs(value) > MOST:
+        raise OptionError(f"{label}: must be from {-MOST:g} to {MOST:g}, got {shown(value)}")
     return value
 
 

@@ -26,6 +26,7 @@ from simulator.graph.load import load_network, network_digest
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
+from simulator.store.calls import public
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.again import recipe
@@ -46,6 +47,7 @@ Tell = Callable[[str], None]
 """Called with what goes on, in words."""
 
 
+@public
 def sweep(
     network: Graph | str,
     chip: Architecture | str,
@@ -179,6 +181,7 @@ def plan_data(space: Space, again: Mapping[str, Any] | None = None) -> dict[str,
         "network_digest": network_digest(graph)[:40],
         "chip": space.chip.name,
         "chip_digest": chip_digest(space.chip),
+        store.BOUND: True,
         **space.plan.to_dict(),
         store.AGAIN: again,
     }
@@ -223,7 +226,7 @@ def _to_folder(
     """Compute the parts that are missing."""
     plan = space.plan
     with store.owned(folder):
-        store.begin(folder, plan_data(space, again))
+        seal = store.seal_of(store.begin(folder, plan_data(space, again)))
         store.clean(folder)
         parts = store.checked_parts(folder, repair)
         done = sum(plan.bounds(number)[1] - plan.bounds(number)[0] for number in parts)
@@ -232,7 +235,7 @@ def _to_folder(
         missing = [number for number in range(plan.chunks) if number not in parts]
         with closing(source(missing)) as found:
             for number, raw in found:
-                store.write_part(folder, number, raw)
+                store.write_part(folder, seal, number, raw)
                 low, high = plan.bounds(number)
                 done += high - low
                 if progress:

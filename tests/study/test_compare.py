@@ -7,13 +7,14 @@ import json
 import pytest
 
 from simulator import simulate
-from simulator.chip.library import entry, library
-from simulator.chip.published import Row
+from simulator.chip.library import Entry, entry, library
+from simulator.chip.published import Published, Row
 from simulator.cli import main
 from simulator.errors import InfeasibleError, OptionError
 from simulator.report.compare_tables import remarks_of as row_remarks
 from simulator.report.labels import LETTER, Point, axes, place
 from simulator.store import bundled
+from simulator.store.foreign import printable
 from simulator.study.compare import Question, batch_class, compare
 from simulator.study.ranking import ranking
 from simulator.study.sheet import COLUMNS, questions, read_sheet
@@ -214,6 +215,14 @@ def test_faults_of_a_sheet_are_one_line(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["=1+1", "\t=1+1", "  @sum", "\r+1", "\n-1", "\tplain"])
+def test_no_cell_of_the_sheet_is_a_formula(name):
+    chip = Entry(name, name, "accelerator", Published(), None)
+    text = questions([chip], Question("resnet50"), {})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["chip"] for row in rows] == ["'" + printable(name)] * 2
+
+
 def test_labels_do_not_collide():
     points = [Point(f"chip_{i}", 10 ** (0.3 + 0.07 * (i % 6)), 10 ** (0.3 + 0.08 * (i // 6))) for i in range(30)]
     frame = axes(points, 520, 400)
@@ -263,7 +272,7 @@ def test_the_command(tmp_path, capsys):
         (["t4", "--network", "resnet5"], "did you mean"),
         (["t4", "--network", "resnet50", "--by", "dollar"], "--by: must be one of usd, list-usd"),
         (["t4", "--network", "resnet50", "--plot", "x.gif"], "--plot: must end in"),
-        (["none.csv", "--network", "resnet50"], "none.csv: cannot be read: No such file"),
+        (["none.csv", "--network", "resnet50"], "none.csv: no such file"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, capsys):
