@@ -172,7 +172,7 @@ def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
             )
     if first.pool.moves.thinned:
         notes.append(
-            f"{first.pool.moves.thinned} long-lived tensors go through outer memory: there would be too many sets "
-            "of resident tensors"
+            f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
+            "there would be too many choices between sets of resident tensors"
         )
     return tuple(notes)
