@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, progress
+from simulator.cli.question import Json, working
 
 if TYPE_CHECKING:
     from simulator.study.validation import Validation
@@ -50,7 +50,7 @@ def validate(
         if name not in known:
             raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable())}")
     entries = [known[name] for name in chips] if chips else list(known.values())
-    with progress() as tell:
+    with working() as tell:
         found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")

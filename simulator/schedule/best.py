@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.progress import counted, each
 from simulator.schedule.keep import Best, rooms_of, share, whole_batches
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
@@ -31,12 +32,14 @@ def best(
     whole = pool_of(batch)  # refuses what is no batch
     if batch == 1 or not sub_batches:
         return _same_where_as_fast(whole_batches(whole, machines, keep, limit_s), limit_s)
+    for size in each(divisors(batch), lambda size: f"tilings at batch {size:,}"):
+        pool_of(size)
     parts = {
         size: [
             InRoom(machines, size, pool_of, keep, room)
             for room in segment_rooms(pool_of(size), float(machines.capacity_bytes[0]), keep)
         ]
-        for size in halves(batch)
+        for size in each(halves(batch), lambda size: f"schedules at batch {size:,}")
     }
     return _in_parts(machines, batch, pool_of, keep, parts, _sharpened(batch, parts, limit_s))
 
@@ -105,7 +108,7 @@ def _sharpened(batch: int, parts: Parts, limit_s: tuple[float, float]) -> tuple[
         for size in parts
         for at, room in enumerate(parts[size])
     ]
-    for promised, _, times, room in sorted(tried, key=lambda one: one[:3]):
+    for promised, _, times, room in counted(sorted(tried, key=lambda one: one[:3])):
         if promised >= least:
             break
         least = min(least, room.time_s(least / times) * times)

@@ -13,6 +13,7 @@ from simulator.chip.library import Entry
 from simulator.chip.published import Row
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
+from simulator.progress import counted
 from simulator.run import simulate
 
 SMALL_BATCH, LARGE_BATCH = 1, 10
@@ -130,7 +131,7 @@ def compare(
     graph = load_network(question.network, **question.params)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     lines = []
-    for chip in chips:
+    for chip in counted(chips):
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
         remarks: list[str] = []
         published = _published(chip, question, dict(graph.graph["parameters"]), macs)
