@@ -36,23 +36,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run", short_help="Run a network on a chip.")(watched(run.run))
-app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(watched(cost.cost))
-app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(
-    watched(compare.compare)
-)
-app.command("sensitivity", short_help="Show what the next dollar buys.")(watched(sensitivity.sensitivity))
-app.command("lint", short_help="Check what of a chip a network never needs.")(watched(lint.lint))
-app.command("size", short_help="Find the cheapest chip that reaches targets.")(watched(size.size))
-app.command("explain", short_help="Explain why one chip is slower than another.")(watched(explain.explain))
-app.command("claim", short_help="Judge a claimed throughput.")(watched(claim.claim))
-app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(watched(batch.batch))
-app.command("memory", short_help="Weigh SRAM against DRAM.")(watched(memory.memory))
-# Not watched: a sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted.
+app.command("run", short_help="Run a network on a chip.")(run.run)
+app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
+app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
+app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
+app.command("lint", short_help="Check what of a chip a network never needs.")(lint.lint)
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(size.size)
+app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
+app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
+app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)
+app.command("memory", short_help="Weigh SRAM against DRAM.")(memory.memory)
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
-app.command("best", short_help="Show the best points of a sweep.")(watched(best.best))
-app.command("pareto", short_help="Show the points of a sweep that no other beats.")(watched(pareto.pareto))
-app.command("validate", short_help="Compare published figures with the model.")(watched(validate.validate))
+app.command("best", short_help="Show the best points of a sweep.")(best.best)
+app.command("pareto", short_help="Show the points of a sweep that no other beats.")(pareto.pareto)
+app.command("validate", short_help="Compare published figures with the model.")(validate.validate)
 app.command("chips")(chips.chips)
 app.command("networks")(networks.networks)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
@@ -74,6 +71,14 @@ def rooftile(
     """Throughput of inference chips before silicon exists, and where the TOPS went."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+UNWATCHED = ("sweep", "cache")
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted."""
+
+for command in app.registered_commands:
+    if command.name not in UNWATCHED and command.callback is not None:
+        command.callback = watched(command.callback)
 
 
 def run_app(arguments: list[str]) -> int:
