@@ -27,6 +27,7 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
+from simulator.schedule.segments import LARGEST_PART, is_thinned
 from simulator.schedule.solve import solve_alone
 from simulator.vocabulary import ROOFS
 
@@ -62,7 +63,7 @@ def simulate(
     seen_steady = seen if steady is cold else layers.seen_in_time(steady, machines)
     saved = gains_of(chip, precision, machines, program, steady, power) if gains else {}
     result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(seen, seen_steady, precision, saved, _notes(chip, cold))
+    return result(seen, seen_steady, precision, saved, _notes(chip, cold, batch, program.split))
 
 
 def _in_space(
@@ -161,8 +162,8 @@ def _known(column: Any) -> float | None:
     return None if np.isnan(column[0]) else float(column[0])
 
 
-def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
-    """What a reader should know of a schedule."""
+def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str, ...]:
+    """What a reader should know of a schedule. parts: the batch may be taken in parts."""
     notes, first = [], plan.pieces[0]
     if chip.dram is None:
         streamed = float(first.terms.streamed.sum())
@@ -175,4 +176,12 @@ def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
             f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
             "there would be too many choices between sets of resident tensors"
         )
+    if parts:
+        if is_thinned(batch):
+            notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")
+        if first.pool.moves.thinned_cuts:
+            notes.append(
+                f"approximated: parts of the network that take the batch in sub-batches do not begin or end at "
+                f"{first.pool.moves.thinned_cuts:,} of the places where they might"
+            )
     return tuple(notes)

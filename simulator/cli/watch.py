@@ -5,6 +5,7 @@ terminal once it takes long, and leaves when it is told to.
 """
 
 import atexit
+import contextvars
 import functools
 import os
 import sys
@@ -42,14 +43,14 @@ class _Work(threading.Thread):
 
     def __init__(self, work: Callable[[], None], own: Watch) -> None:
         super().__init__(daemon=True, name="command")
-        self._work, self._own = work, own
+        self._work, self._own, self._context = work, own, contextvars.copy_context()
         self.error: BaseException | None = None
         self.ended = threading.Event()  # a `join` that a signal interrupts takes the thread for ended
 
     def run(self) -> None:
         watch(self._own)
         try:
-            self._work()
+            self._context.run(self._work)
         except BaseException as error:  # raised again in the first thread
             self.error = error
         finally:

@@ -10,7 +10,7 @@ from simulator.schedule.keep import Best, rooms_of, share, whole_batches
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.segments import SLACK, Segments, Ways, divisors
+from simulator.schedule.segments import SLACK, Segments, Ways, divisors, half_of
 
 SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
@@ -54,7 +54,8 @@ def _same_where_as_fast(found: Best, limit_s: tuple[float, float]) -> Best:
 
 def halves(batch: int) -> list[int]:
     """Batches whose segments are tried for a batch: itself, its half, the half of that and so on; a single item has none."""
-    return [batch, *halves(batch // 2)] if batch % 2 == 0 else [batch] * (batch > 1)
+    half = half_of(batch)
+    return [batch, *halves(half)] if half else [batch] * (batch > 1)
 
 
 def segment_rooms(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
@@ -126,7 +127,7 @@ def _in_parts(
 ) -> Best:
     """The best of whole batches, of smaller batches one after another, and of segments in sub-batches."""
     found = whole_batches(pool_of(batch), machines, keep, limit_s)
-    half = batch // 2 if batch % 2 == 0 else 0
+    half = half_of(batch)
     for size in divisors(batch):
         times = batch // size
         limit = _limits(found, limit_s, times)

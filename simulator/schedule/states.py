@@ -7,10 +7,10 @@ move beside the tiles.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ MOST_OF_ALL = 65_536
 
 FEWEST_MOVES = 4
 """Choices that each step has however long the network is: what it reads from the step before, and what it writes."""
+
+MOST_CUTS = 256
+"""Places where segments of sub-batches may begin and end; no bundled network has more than 103."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Moves:
     at_cut: tuple[tuple[int, int, int], ...] = ()
     """Places where exactly one tensor is live: (steps before it, the tensor, number of the state in which it is resident or
     -1). The end of the network comes last, with tensor -1."""
+    thinned_cuts: int = 0
+    """Such places that are not among them because there would be too many."""
 
 
 Move = tuple[int, int, int, int, float, float, tuple[int, ...]]
@@ -81,7 +86,11 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     life = _life(low)
     until, thinned = stays(low, life) if optimal else ({}, 0)
     first, rows, states, numbers = _build(low, life, until)
-    return replace(_pack(first, rows, states, thinned), at_cut=_cuts(low, life, numbers))
+    cuts = _cuts(low, life, numbers)
+    kept = _fewer(cuts, low)
+    return replace(
+        _pack(first, rows, states, thinned), at_cut=(*kept, (len(low.rows), -1, -1)), thinned_cuts=len(cuts) - len(kept)
+    )
 
 
 def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
@@ -103,13 +112,10 @@ def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
 def _thin(low: Lowered, life: _Life, whole: dict[int, int], most: int) -> tuple[dict[int, int], int]:
     """(`whole` with stays cut short so that no step has more than `most` moves, moves of all steps)."""
     until = dict(whole)
-    born_at: dict[int, list[int]] = {}
-    for t in whole:
-        born_at.setdefault(life.born[t], []).append(t)
-    live: list[int] = []
+    born, live = _born_at(whole, life), list[int]()
     counts: list[int] = []
     for step in range(len(low.rows)):
-        live = [t for t in (*live, *born_at.get(step, ())) if t in until and until[t] >= step]
+        live = [t for t in (*live, *born.get(step, ())) if t in until and until[t] >= step]
         while (count := _count(step, live, low, life, until)) > most:
             out = min(live, key=functools.partial(_worth, step, low, until))
             before = [r for r in low.tensor_readers[out] if life.done[out] <= r <= until[out]]
@@ -122,6 +128,14 @@ def _thin(low: Lowered, life: _Life, whole: dict[int, int], most: int) -> tuple[
                 until[out] = max(sooner)
         counts.append(count)
     return until, sum(counts)
+
+
+def _born_at(tensors: Iterable[int], life: _Life) -> dict[int, list[int]]:
+    """Of each step the tensors that it is the first to write."""
+    found: dict[int, list[int]] = {}
+    for t in tensors:
+        found.setdefault(life.born[t], []).append(t)
+    return found
 
 
 def _count(step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> int:
@@ -167,9 +181,11 @@ def _build(
     before: dict[frozenset[int], int] = {frozenset(): 0}
     first, rows, most = [0], [], 1
     numbers: list[dict[frozenset[int], int]] = []
+    born, live = _born_at(until, life), list[int]()
     for step, row in enumerate(low.rows):
         after: dict[frozenset[int], int] = {frozenset(): 0}  # nothing resident is always state 0
-        leaving = _Leaving(step, low, life, until)
+        live = [t for t in (*live, *born.get(step, ())) if until[t] >= step]
+        leaving = _Leaving(step, live, low, life, until)
         for state, number in before.items():
             for held in leaving.held(state):
                 mask, beside = _operands(row, held)
@@ -196,10 +212,9 @@ Written = list[tuple[frozenset[int], float]]
 class _Leaving:
     """What may be resident while a step runs, and what then leaves."""
 
-    def __init__(self, step: int, low: Lowered, life: _Life, until: dict[int, int]) -> None:
+    def __init__(self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> None:
         output = low.rows[step].output
         self._fresh = frozenset({output}) if output in until and life.born[output] == step else None
-        live = [t for t in until if life.born[t] <= step]
         self.finished = frozenset(t for t in live if life.last[t] <= step and life.done[t] <= step)
         """Tensors that nobody needs after the step."""
         self._read = {t: until[t] > step for t in live if _may_leave(t, step, low, life)}
@@ -273,14 +288,23 @@ def _in_cache(row: Row, low: Lowered) -> float:
 
 
 def _cuts(low: Lowered, life: _Life, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
-    """Places where a segment of sub-batches may begin or end; see `Moves.at_cut`."""
+    """Places where a segment of sub-batches may begin or end, but for the end of the network; see `Moves.at_cut`."""
     loops = {row.loop: step for step, row in enumerate(low.rows) if row.loop}  # where each ends
     found, until = [], -1
+    born = _born_at((t for t in range(len(low.tensor_bytes)) if life.born[t] < life.last[t]), life)
+    live = born.get(-1, [])  # what comes from outside
     for step, row in enumerate(low.rows[:-1]):
+        live = [t for t in (*live, *born.get(step, ())) if step < life.last[t]]
         until = max(until, loops.get(row.loop, -1))
         if step < until:
             continue  # inside a loop, whose layers take turns
-        live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
         if len(live) == 1 and life.born[live[0]] >= 0 and life.done[live[0]] <= step:
             found.append((step + 1, live[0], numbers[step].get(frozenset(live), -1)))
-    return (*found, (len(low.rows), -1, -1))
+    return tuple(found)
+
+
+def _fewer(cuts: tuple[tuple[int, int, int], ...], low: Lowered) -> tuple[tuple[int, int, int], ...]:
+    """At most MOST_CUTS - 1 of some cuts: of each run of as many neighbours the one with the smallest tensor; the first."""
+    runs = min(len(cuts), MOST_CUTS - 1)
+    edges = [len(cuts) * run // runs for run in range(runs + 1)] if runs else [0]
+    return tuple(min(cuts[a:b], key=lambda cut: low.tensor_bytes[cut[1]]) for a, b in pairwise(edges))

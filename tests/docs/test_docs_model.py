@@ -96,6 +96,8 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert "the margin doubles" in SCHEDULE
     assert (states.MOST_MOVES, states.MOST_OF_ALL, MOST_TUPLES) == (1024, 65_536, 4096)
     assert "at most 1024 moves at a layer; at most 4096 unrollings an axis" in " ".join(MODEL.split())
+    assert f"more than {segments.LARGEST_PART} items" in " ".join(SCHEDULE.split())
+    assert f"of more than {states.MOST_CUTS} places" in " ".join(SCHEDULE.split())
     assert "more than 1024, or the network more than 65,536" in " ".join(SCHEDULE.split())
     assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())
     assert f"room for {scratch.LABELS} labels" in " ".join(SCHEDULE.split())
