@@ -30,6 +30,7 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
+from simulator.schedule.segments import LARGEST_PART, is_thinned
 from simulator.schedule.solve import solve_alone
 from simulator.store.calls import public
 from simulator.units import GB
@@ -64,7 +65,7 @@ def simulate(
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
-    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold))
+    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold, batch, program.split))
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
@@ -192,8 +193,8 @@ def _known(column: Any) -> float | None:
     return None if np.isnan(column[0]) else float(column[0])
 
 
-def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
-    """What a reader should know of a schedule."""
+def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str, ...]:
+    """What a reader should know of a schedule. parts: the batch may be taken in parts."""
     notes, first = [], plan.pieces[0]
     if chip.dram is None:
         streamed = float(first.terms.streamed.sum())
@@ -203,7 +204,15 @@ def _notes(chip: Architecture, plan: Plan) -> tuple[str, ...]:
             )
     if first.pool.moves.thinned:
         notes.append(
-            f"{first.pool.moves.thinned} long-lived tensors go through outer memory: there would be too many sets "
-            "of resident tensors"
+            f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
+            "there would be too many choices between sets of resident tensors"
         )
+    if parts:
+        if is_thinned(batch):
+            notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")
+        if first.pool.moves.thinned_cuts:
+            notes.append(
+                f"approximated: parts of the network that take the batch in sub-batches do not begin or end at "
+                f"{first.pool.moves.thinned_cuts:,} of the places where they might"
+            )
     return tuple(notes)

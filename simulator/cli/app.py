@@ -30,6 +30,7 @@ from simulator.cli import (
 )
 from simulator.cli.form import answering
 from simulator.cli.help import Grouped, first_steps
+from simulator.cli.watch import watched
 
 _INTERRUPTED = 130
 
@@ -119,6 +120,14 @@ def rooftile(
     """Throughput of inference chips before silicon exists, and where the TOPS went."""
     if context.invoked_subcommand is None:
         typer.echo(first_steps(__version__))
+
+
+UNWATCHED = ("sweep", "cache")
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted."""
+
+for command in app.registered_commands:
+    if command.name not in UNWATCHED and command.callback is not None:
+        command.callback = watched(command.callback)
 
 
 def run_app(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from simulator.cli.output import write
 from simulator.cli.question import Batch, Json, Named, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
 from simulator.errors import CheckError, OptionError
+from simulator.progress import each
 from simulator.vocabulary import PRECISIONS
 
 if TYPE_CHECKING:
@@ -62,9 +63,8 @@ def claim(
     else:
         chips = list(library().values()) if chip == "all" else [entry(chip)]
         found = []
-        with working() as tell:  # the whole library takes a minute the first time
-            for one in chips:
-                tell(f"judging {one.name}")
+        with working():  # the whole library takes a minute the first time
+            for one in each(chips, lambda one: f"judging {one.name}"):
                 found += _published(one, graph, network, verdict_alone=json is None)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")

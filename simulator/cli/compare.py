@@ -6,7 +6,7 @@ import typer
 
 from simulator.cli import complete, uncertainty
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, Named, Precision, progress
+from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def compare(
     if questions is not None:
         _ask(questions, entries, question)
         return
-    with progress() as tell:  # all of them take a minute the first time
+    with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, ranking(found, by, limits), every, json, plot)
 

@@ -10,6 +10,7 @@ import typer
 from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
+from simulator.cli.watch import progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -111,20 +112,6 @@ def compiling_beside(many: bool = False) -> "Iterator[None]":
         if compiling or (many and _many_compile()):
             print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
         yield
-
-
-@contextmanager
-def progress() -> "Iterator[Callable[[str], None]]":
-    """Yields what shows on a terminal what is being done; its line goes where the work ends well."""
-    shows = sys.stderr.isatty()
-
-    def tell(what: str) -> None:
-        if shows:
-            print(f"\r\x1b[K{what} ", end="", file=sys.stderr, flush=True)
-
-    yield tell
-    if shows:
-        print("\r\x1b[K", end="", file=sys.stderr)
 
 
 @contextmanager

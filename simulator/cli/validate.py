@@ -7,7 +7,7 @@ import typer
 
 from simulator.cli import complete
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, progress
+from simulator.cli.question import Json, working
 
 if TYPE_CHECKING:
     from simulator.study.validation import Validation
@@ -56,7 +56,7 @@ def validate(
             if short not in known:
                 raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable(), 'rooftile chips')}")
         entries = [known[short] for short in dict.fromkeys(names.values())]
-    with progress() as tell:
+    with working() as tell:
         found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")

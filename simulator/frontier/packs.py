@@ -19,6 +19,7 @@ from simulator.kernels import stairs as kernels
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, Net
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
+from simulator.progress import each
 from simulator.store import disk
 
 Floats = npt.NDArray[np.float64]
@@ -85,7 +86,7 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
 
 
 def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup) -> Pack:
-    parts = [lookup(shape, spec, mask) for shape, mask in places]
+    parts = [lookup(shape, spec, mask) for shape, mask in each(places)]
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     points = np.empty((bounds[-1], 3))
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):

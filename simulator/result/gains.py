@@ -10,6 +10,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
 from simulator.kernels.layout import VECTOR_CYCLES
 from simulator.lower.work import Work
+from simulator.progress import each
 from simulator.result.totals import Totals, least_time, link_time
 from simulator.schedule.best import best
 from simulator.schedule.machines import Machines
@@ -57,7 +58,7 @@ def gains(
     out["power"] = period_s - max(steady_s, host_s)
     if period_s > steady_s:
         return out
-    for roof in (*ON_CHIP, "vector"):
+    for roof in each((*ON_CHIP, "vector"), lambda roof: f"without {roof}"):
         if binds(program.pool, roof):
             out[roof] = saved(machines, _variants(program.pool_of, roof))
     out[outer] = saved(replace(machines, byte_s=np.zeros(1)), program.pool_of)

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.progress import counted, each
 from simulator.schedule.keep import Best, rooms_of, share, whole_batches
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.schedule.segments import SLACK, Segments, Ways, divisors
+from simulator.schedule.segments import SLACK, Segments, Ways, divisors, half_of
 
 SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
@@ -31,12 +32,14 @@ def best(
     whole = pool_of(batch)  # refuses what is no batch
     if batch == 1 or not sub_batches:
         return _same_where_as_fast(whole_batches(whole, machines, keep, limit_s), limit_s)
+    for size in each(divisors(batch), lambda size: f"tilings at batch {size:,}"):
+        pool_of(size)
     parts = {
         size: [
             InRoom(machines, size, pool_of, keep, room)
             for room in segment_rooms(pool_of(size), float(machines.capacity_bytes[0]), keep)
         ]
-        for size in halves(batch)
+        for size in each(halves(batch), lambda size: f"schedules at batch {size:,}")
     }
     return _in_parts(machines, batch, pool_of, keep, parts, _sharpened(batch, parts, limit_s))
 
@@ -51,7 +54,8 @@ def _same_where_as_fast(found: Best, limit_s: tuple[float, float]) -> Best:
 
 def halves(batch: int) -> list[int]:
     """Batches whose segments are tried for a batch: itself, its half, the half of that and so on; a single item has none."""
-    return [batch, *halves(batch // 2)] if batch % 2 == 0 else [batch] * (batch > 1)
+    half = half_of(batch)
+    return [batch, *halves(half)] if half else [batch] * (batch > 1)
 
 
 def segment_rooms(pool: Pool, capacity_bytes: float, keep: bool) -> list[float]:
@@ -105,7 +109,7 @@ def _sharpened(batch: int, parts: Parts, limit_s: tuple[float, float]) -> tuple[
         for size in parts
         for at, room in enumerate(parts[size])
     ]
-    for promised, _, times, room in sorted(tried, key=lambda one: one[:3]):
+    for promised, _, times, room in counted(sorted(tried, key=lambda one: one[:3])):
         if promised >= least:
             break
         least = min(least, room.time_s(least / times) * times)
@@ -123,7 +127,7 @@ def _in_parts(
 ) -> Best:
     """The best of whole batches, of smaller batches one after another, and of segments in sub-batches."""
     found = whole_batches(pool_of(batch), machines, keep, limit_s)
-    half = batch // 2 if batch % 2 == 0 else 0
+    half = half_of(batch)
     for size in divisors(batch):
         times = batch // size
         limit = _limits(found, limit_s, times)

@@ -23,7 +23,7 @@ from simulator.schedule.plans import Plans, Sums, added
 from simulator.schedule.pool import Pool
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
-from simulator.schedule.segments import Segments, Ways, divisors
+from simulator.schedule.segments import Segments, Ways, divisors, half_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,7 +36,7 @@ SURE = 1e-12
 def in_order(batch: int) -> list[tuple[str, int]]:
     """What is tried for a batch, in the order of `schedule.best`: ("whole", size) and ("segments", size)."""
     found = [("whole", batch)]
-    half = batch // 2 if batch % 2 == 0 else 0
+    half = half_of(batch)
     for size in divisors(batch):
         if size == half and size > 1:
             found += in_order(size)

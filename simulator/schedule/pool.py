@@ -10,7 +10,17 @@ import numpy.typing as npt
 from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.packs import Lookup, Place, blocks_of, mark_all, pack_of
-from simulator.kernels.layout import BESIDE, CYCLES, FIRST_PASS, RESERVED, VECTOR_CYCLES, Net, Network
+from simulator.kernels.layout import (
+    BESIDE,
+    CYCLES,
+    FIRST_PASS,
+    RESERVED,
+    SPAN_HI,
+    SPAN_LO,
+    VECTOR_CYCLES,
+    Net,
+    Network,
+)
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
 from simulator.lower.work import Work, work_of
@@ -112,20 +122,24 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
     numbers: dict[Place, int] = {}
     at, at_kept = (np.full(len(move_step), -1, dtype=np.int64) for _ in range(2))
-    for move, (step, mask) in enumerate(zip(move_step.tolist(), plan.masks.tolist(), strict=True)):
-        row = low.rows[step]
-        if row.shape is not None:
-            at[move] = at_kept[move] = numbers.setdefault((row.shape, mask), len(numbers))
+    for step, row in enumerate(low.rows):
+        if row.shape is None:
+            continue
+        own = slice(plan.first[step], plan.first[step + 1])
+        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
+            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
+            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
             if keep and row.weight_bytes > 0.0:
-                at_kept[move] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
+                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
     shapes = tuple(dict.fromkeys(shape for shape, _ in numbers))
     of_shape = {shape: number for number, shape in enumerate(shapes)}
     pack = pack_of(tuple(numbers), shapes, low.spec, lookup)
     blocks = blocks_of(pack.bounds)
     rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
     rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
-    asked = np.array([[*at, *at_kept], [*plan.reserved, *plan.reserved]]).T
-    queries = np.unique(asked, axis=0, return_inverse=True)[1].reshape(2, -1, 1)
+    sizes, size = np.unique(plan.reserved, return_inverse=True)
+    asked = np.concatenate([at, at_kept]) * len(sizes) + np.concatenate([size, size])
+    queries = np.unique(asked, return_inverse=True)[1].reshape(2, -1, 1)
     owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
@@ -169,11 +183,16 @@ def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
 def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
     least = steps[:, VECTOR_CYCLES].copy()
-    ranges = {(lo, hi) for which in spans for lo, hi in which[:, :2].tolist()}
-    cheapest = {(lo, hi): float(points[lo:hi, CYCLES].min()) if lo < hi else 0.0 for lo, hi in ranges}
-    of_moves = np.array(
-        [[cheapest[lo, hi] for lo, hi in which[:, :2].tolist()] for which in spans], dtype=np.float64
-    ).min(axis=0)
+    lows, highs = (np.concatenate([which[:, column] for which in spans]) for column in (SPAN_LO, SPAN_HI))
+    # Ranges that begin at the same point are the same, but for empty ones.
+    begins, at, inverse = np.unique(np.where(lows < highs, lows, -1), return_index=True, return_inverse=True)
+    cheapest = np.array(
+        [
+            points[lo:hi, CYCLES].min() if lo >= 0 else 0.0
+            for lo, hi in zip(begins.tolist(), highs[at].tolist(), strict=True)
+        ]
+    )
+    of_moves = cheapest[inverse].reshape(2, -1).min(axis=0)
     return np.maximum(least, np.minimum.reduceat(of_moves, plan.first[:-1]))
 
 
@@ -183,8 +202,9 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
     if cycles is not None and len(points):
         points = points.copy()
         points[:, CYCLES] = cycles
-        starts = {(int(lo), int(hi)) for spans in (pool.spans, pool.spans_kept) for lo, hi in spans[:, :2] if lo < hi}
-        found = mark_all(points, np.array([*sorted(lo for lo, _ in starts), len(points)], dtype=np.int64))
+        spans = np.concatenate([pool.spans, pool.spans_kept])
+        starts = np.unique(spans[spans[:, SPAN_LO] < spans[:, SPAN_HI], SPAN_LO])
+        found = mark_all(points, np.append(starts, len(points)).astype(np.int64))
     steps = pool.steps.copy()
     if vector:
         steps[:, VECTOR_CYCLES] = 0.0

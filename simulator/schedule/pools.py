@@ -2,6 +2,7 @@
 
 import itertools
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from simulator.store.memory import Memory
 
 MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
+
+MOST_IN_HAND = 32
+"""Pools that a caller has in hand: more than there are sizes of sub-batches of any batch."""
 
 Pools = Memory[tuple[Any, ...], Pool]
 _pools: Pools = Memory(MOST_POOL_BYTES)
@@ -45,10 +49,11 @@ def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools |
     kept = _pools if pools is None else pools
     rules = Rules(target_of(chip, precision), chip.schedule.residency == "optimal", chip.keeps_weights)
     number = _number_of(graph) if nx.is_frozen(graph) else None
-    own: dict[int, Pool] = {}  # what this caller has in hand stays whatever else is let go
+    own: OrderedDict[int, Pool] = OrderedDict()  # what this caller used last stays whatever else is let go
 
     def pool_of(batch: int) -> Pool:
         if batch in own:
+            own.move_to_end(batch)
             return own[batch]
         found = None if number is None else kept.get((number, rules, batch))
         if found is None:
@@ -60,6 +65,8 @@ def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools |
                 kept.put((number, rules, batch), found)
                 _in_hand[number, rules, batch] = found
         own[batch] = found
+        if len(own) > MOST_IN_HAND:
+            own.popitem(last=False)
         return found
 
     return pool_of

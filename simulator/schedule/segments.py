@@ -45,13 +45,31 @@ MOST_SMALL = 16
 """Sub-batches of up to so many items are tried whenever they divide the batch; larger ones only by halving it."""
 
 
-def divisors(batch: int) -> list[int]:
-    """Sizes of sub-batches to try, the largest first: halves of halves of the batch, and small divisors."""
-    sizes = {size for size in range(1, min(batch - 1, MOST_SMALL) + 1) if batch % size == 0}
+LARGEST_PART = 4096
+"""Sub-batches of more items are not tried: what they share their weights among is enough, and each takes a search of its own."""
+
+
+def half_of(batch: int) -> int:
+    """The largest of the halves of halves of a batch that is tried; 0 where there is none."""
     half = batch
     while half % 2 == 0:
         half //= 2
+        if half <= LARGEST_PART:
+            return half
+    return 0
+
+
+def is_thinned(batch: int) -> bool:
+    """Whether halves of a batch are too large to be tried."""
+    return batch % 2 == 0 and half_of(batch) != batch // 2
+
+
+def divisors(batch: int) -> list[int]:
+    """Sizes of sub-batches to try, the largest first: halves of halves of the batch, and small divisors."""
+    sizes = {size for size in range(1, min(batch - 1, MOST_SMALL) + 1) if batch % size == 0}
+    while half := half_of(batch):
         sizes.add(half)
+        batch = half
     return sorted(sizes, reverse=True)
 
 

@@ -6,9 +6,11 @@ steps; a move says which operands of the step are resident, which bytes of SRAM 
 move beside the tiles.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from fractions import Fraction
+from itertools import pairwise, product
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +19,17 @@ from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
 
-MOST_STATES = 4096
-"""Sets of live resident tensors at one step; beyond it the longest-lived tensors go through outer memory."""
+MOST_MOVES = 1024
+"""Choices between sets of resident tensors at one step; no bundled network has more than 768."""
+
+MOST_OF_ALL = 65_536
+"""Such choices of a whole network: beyond it, each step has half as many, or a quarter, and so on. Bundled: 31,708."""
+
+FEWEST_MOVES = 4
+"""Choices that each step has however long the network is: what it reads from the step before, and what it writes."""
+
+MOST_CUTS = 256
+"""Places where segments of sub-batches may begin and end; no bundled network has more than 103."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,12 @@ class Moves:
     resident: tuple[tuple[int, ...], ...]
     """Per move, the tensors resident while the step runs."""
     thinned: int
-    """Tensors that may not be resident because there would be too many states."""
+    """Tensors that leave the SRAM sooner than they might, or are never there, because there would be too many moves."""
     at_cut: tuple[tuple[int, int, int], ...] = ()
     """Places where exactly one tensor is live: (steps before it, the tensor, number of the state in which it is resident or
     -1). The end of the network comes last, with tensor -1."""
+    thinned_cuts: int = 0
+    """Such places that are not among them because there would be too many."""
 
 
 Move = tuple[int, int, int, int, float, float, tuple[int, ...]]
@@ -65,20 +78,85 @@ def _life(low: Lowered) -> _Life:
 
 
 def moves(low: Lowered, optimal: bool = True) -> Moves:
-    """Every move of the network; with `optimal` false all activations go through outer memory (the chip's compiler)."""
-    allowed = (
-        {t for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]} if optimal else set()
+    """Every move of the network; with `optimal` false all activations go through outer memory (the chip's compiler).
+
+    Where there would be too many, some tensors leave the SRAM sooner than they might (see `stays`): which ones depends on
+    the network alone, so that more SRAM, or another batch, has the same moves.
+    """
+    life = _life(low)
+    until, thinned = stays(low, life) if optimal else ({}, 0)
+    first, rows, states, numbers = _build(low, life, until)
+    cuts = _cuts(low, life, numbers)
+    kept = _fewer(cuts, low)
+    return replace(
+        _pack(first, rows, states, thinned), at_cut=(*kept, (len(low.rows), -1, -1)), thinned_cuts=len(cuts) - len(kept)
     )
-    thinned = 0
+
+
+def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
+    """(last step through which each tensor may be resident, tensors for which that is sooner than it might be).
+
+    Where a step has more than MOST_MOVES moves, the tensor with the fewest reads for each step of its stay leaves: after
+    the step if it is read there, else after the reader before; where there is none it is never resident. Of equals the
+    smaller leaves, then the younger. To have nothing resident stays a choice at every step.
+    """
+    whole = {t: life.last[t] for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]}
+    most = MOST_MOVES
     while True:
-        built = _build(low, frozenset(allowed))
-        if built is not None:
-            first, rows, states, numbers = built
-            return replace(_pack(first, rows, states, thinned), at_cut=_cuts(low, numbers))
-        life = _life(low)
-        longest = max(allowed, key=lambda t: (life.last[t] - life.born[t], -t))
-        allowed.remove(longest)
-        thinned += 1
+        until, total = _thin(low, life, whole, most)
+        if total <= MOST_OF_ALL or most <= FEWEST_MOVES:
+            return until, sum(until.get(t) != last for t, last in whole.items())
+        most //= 2
+
+
+def _thin(low: Lowered, life: _Life, whole: dict[int, int], most: int) -> tuple[dict[int, int], int]:
+    """(`whole` with stays cut short so that no step has more than `most` moves, moves of all steps)."""
+    until = dict(whole)
+    born, live = _born_at(whole, life), list[int]()
+    counts: list[int] = []
+    for step in range(len(low.rows)):
+        live = [t for t in (*live, *born.get(step, ())) if t in until and until[t] >= step]
+        while (count := _count(step, live, low, life, until)) > most:
+            out = min(live, key=functools.partial(_worth, step, low, until))
+            before = [r for r in low.tensor_readers[out] if life.done[out] <= r <= until[out]]
+            if step in before and until[out] > step and out != low.rows[step].output:
+                until[out] = step
+                continue
+            live.remove(out)
+            del until[out]
+            if sooner := [r for r in before if r < step]:
+                until[out] = max(sooner)
+        counts.append(count)
+    return until, sum(counts)
+
+
+def _born_at(tensors: Iterable[int], life: _Life) -> dict[int, list[int]]:
+    """Of each step the tensors that it is the first to write."""
+    found: dict[int, list[int]] = {}
+    for t in tensors:
+        found.setdefault(life.born[t], []).append(t)
+    return found
+
+
+def _count(step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> int:
+    """Moves of a step: a live tensor is there or not; one that is read and not done with may also leave."""
+    count = 1
+    for t in live:
+        count *= 3 if _may_leave(t, step, low, life) and until[t] > step else 2
+    return count
+
+
+def _may_leave(tensor: int, step: int, low: Lowered, life: _Life) -> bool:
+    """Whether a resident tensor may be written out after a step: it was read there, is whole, and is read again."""
+    return (
+        step in low.tensor_readers[tensor] and life.done[tensor] <= step < life.last[tensor]
+    ) and tensor != low.rows[step].output
+
+
+def _worth(step: int, low: Lowered, until: dict[int, int], tensor: int) -> tuple[Fraction, float, int]:
+    """What is lost where a tensor leaves: reads from a step on for each step of its stay, then its bytes; then the older."""
+    reads = sum(step <= reader <= until[tensor] for reader in low.tensor_readers[tensor])
+    return Fraction(reads, until[tensor] - step + 1), low.tensor_bytes[tensor], -tensor
 
 
 def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Moves:
@@ -97,27 +175,29 @@ def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Move
 
 
 def _build(
-    low: Lowered, allowed: frozenset[int]
-) -> tuple[list[int], list[Move], int, list[dict[frozenset[int], int]]] | None:
-    """(first move of each step, moves, most states, states after each step), or None beyond MOST_STATES."""
-    life = _life(low)
+    low: Lowered, life: _Life, until: dict[int, int]
+) -> tuple[list[int], list[Move], int, list[dict[frozenset[int], int]]]:
+    """(first move of each step, moves, most states, states after each step)."""
     before: dict[frozenset[int], int] = {frozenset(): 0}
     first, rows, most = [0], [], 1
     numbers: list[dict[frozenset[int], int]] = []
+    born, live = _born_at(until, life), list[int]()
     for step, row in enumerate(low.rows):
         after: dict[frozenset[int], int] = {frozenset(): 0}  # nothing resident is always state 0
+        live = [t for t in (*live, *born.get(step, ())) if until[t] >= step]
+        leaving = _Leaving(step, live, low, life, until)
         for state, number in before.items():
-            for held, left, written in _choices(step, row, state, low, life, allowed):
-                target = after.setdefault(left, len(after))
+            for held in leaving.held(state):
                 mask, beside = _operands(row, held)
-                reserved = row.inner_bytes + sum(low.tensor_bytes[t] for t in held)
+                reserved = row.inner_bytes + sum([low.tensor_bytes[t] for t in held])
                 if low.cached_bytes > 0.0:
                     mask, beside = _cached(row, low)
                     reserved = _in_cache(row, low)
-                evicted = sum(low.tensor_bytes[t] for t in written)
-                rows.append((step, number, target, mask, reserved, beside + evicted, tuple(sorted(held))))
-        if len(after) > MOST_STATES:
-            return None
+                resident = tuple(sorted(held))
+                left = held - leaving.finished
+                for written, evicted in leaving.choices(resident):
+                    target = after.setdefault(left - written, len(after))
+                    rows.append((step, number, target, mask, reserved, beside + evicted, resident))
         most = max(most, len(after))
         before = after
         numbers.append(after)
@@ -125,20 +205,38 @@ def _build(
     return first, rows, most, numbers
 
 
-def _choices(
-    step: int, row: Row, state: frozenset[int], low: Lowered, life: _Life, allowed: frozenset[int]
-) -> Iterator[tuple[frozenset[int], frozenset[int], tuple[int, ...]]]:
-    """(tensors resident while the step runs, resident afterwards, written out after it) for every choice at this step."""
-    fresh = row.output in allowed and life.born[row.output] == step
-    for keep in (False, True) if fresh else (False,):
-        held = state | {row.output} if keep else state
-        finished = frozenset(t for t in held if life.last[t] <= step and life.done[t] <= step)
-        read = [
-            t for t in held - finished if step in low.tensor_readers[t] and life.done[t] <= step and t != row.output
-        ]
-        for drops in product((False, True), repeat=len(read)):
-            written = tuple(t for t, drop in zip(sorted(read), drops, strict=True) if drop)
-            yield held, held - finished - frozenset(written), written
+Written = list[tuple[frozenset[int], float]]
+"""Tensors written out after a step, and their bytes, for every choice."""
+
+
+class _Leaving:
+    """What may be resident while a step runs, and what then leaves."""
+
+    def __init__(self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> None:
+        output = low.rows[step].output
+        self._fresh = frozenset({output}) if output in until and life.born[output] == step else None
+        self.finished = frozenset(t for t in live if life.last[t] <= step and life.done[t] <= step)
+        """Tensors that nobody needs after the step."""
+        self._read = {t: until[t] > step for t in live if _may_leave(t, step, low, life)}
+        self._bytes = low.tensor_bytes
+        self._known: dict[tuple[int, ...], Written] = {}
+
+    def held(self, state: frozenset[int]) -> Iterator[frozenset[int]]:
+        """Tensors resident while the step runs, for every choice of a state before it."""
+        yield state
+        if self._fresh is not None:
+            yield state | self._fresh
+
+    def choices(self, resident: tuple[int, ...]) -> Written:
+        """What is written out after the step, for every choice, where these tensors are resident; in their order."""
+        read = tuple([t for t in resident if t in self._read])
+        if read not in self._known:
+            self._known[read] = [
+                (frozenset(written), sum([self._bytes[t] for t in written]))
+                for drops in product(*((False, True) if self._read[t] else (True,) for t in read))
+                for written in [[t for t, drop in zip(read, drops, strict=True) if drop]]
+            ]
+        return self._known[read]
 
 
 def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
@@ -189,16 +287,24 @@ def _in_cache(row: Row, low: Lowered) -> float:
     return min(low.cached_bytes, touched + sum(size for _, size in row.reads))
 
 
-def _cuts(low: Lowered, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
-    """Places where a segment of sub-batches may begin or end; see `Moves.at_cut`."""
-    life = _life(low)
+def _cuts(low: Lowered, life: _Life, numbers: list[dict[frozenset[int], int]]) -> tuple[tuple[int, int, int], ...]:
+    """Places where a segment of sub-batches may begin or end, but for the end of the network; see `Moves.at_cut`."""
     loops = {row.loop: step for step, row in enumerate(low.rows) if row.loop}  # where each ends
     found, until = [], -1
+    born = _born_at((t for t in range(len(low.tensor_bytes)) if life.born[t] < life.last[t]), life)
+    live = born.get(-1, [])  # what comes from outside
     for step, row in enumerate(low.rows[:-1]):
+        live = [t for t in (*live, *born.get(step, ())) if step < life.last[t]]
         until = max(until, loops.get(row.loop, -1))
         if step < until:
             continue  # inside a loop, whose layers take turns
-        live = [t for t in range(len(low.tensor_bytes)) if life.born[t] <= step < life.last[t]]
         if len(live) == 1 and life.born[live[0]] >= 0 and life.done[live[0]] <= step:
             found.append((step + 1, live[0], numbers[step].get(frozenset(live), -1)))
-    return (*found, (len(low.rows), -1, -1))
+    return tuple(found)
+
+
+def _fewer(cuts: tuple[tuple[int, int, int], ...], low: Lowered) -> tuple[tuple[int, int, int], ...]:
+    """At most MOST_CUTS - 1 of some cuts: of each run of as many neighbours the one with the smallest tensor; the first."""
+    runs = min(len(cuts), MOST_CUTS - 1)
+    edges = [len(cuts) * run // runs for run in range(runs + 1)] if runs else [0]
+    return tuple(min(cuts[a:b], key=lambda cut: low.tensor_bytes[cut[1]]) for a, b in pairwise(edges))

@@ -20,6 +20,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.rows import Lowered, check_batch, lower
+from simulator.progress import each
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
@@ -148,7 +149,7 @@ def batch_curve(
     pools = pool_source(graph, machine, precision)
     in_time = machine.schedule.placement == "time"
     points = []
-    for size in sizes:
+    for size in each(sizes):
         tell(f"batch {size}")
         enough = enough_sram(pools(size)) if in_time else None
         points.append(_point(graph, machine, size, precision, enough))

@@ -15,6 +15,7 @@ from simulator.chip.published import Row
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
+from simulator.progress import counted
 from simulator.run import simulate
 from simulator.units import GIB
 
@@ -162,7 +163,7 @@ def compare(
     graph = load_network(question.network, **question.params)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     lines = []
-    for chip in chips:
+    for chip in counted(chips):
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
         asked: Figure | None = None
         remarks: list[str] = []

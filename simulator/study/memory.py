@@ -20,6 +20,7 @@ from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.lower.rows import check_batch
+from simulator.progress import stages
 from simulator.store.calls import public
 from simulator.study.memory_bench import (
     LEAST_BYTES,
@@ -154,6 +155,7 @@ def memory_map(
     counts = tuple(sorted({*(devices or devices_around(own))}))
     _check(machine, sizes, counts)
     bench = Bench(graph, machine, batch, precision)
+    then = stages(4)
     tell(f"{len(sizes) * len(counts)} points")
     points = _points(bench, sizes, counts)
     if all(point.throughput_per_s is None for point in points):
@@ -162,14 +164,17 @@ def memory_map(
     exchanges: tuple[Exchange, ...] = ()
     frontier: tuple[dict[str, float | None], ...] = ()
     if machine.power_limit_w is None:
+        then()
         tell("SRAM that buys nothing")
         ladder = ladder_of(
             bench, sorted({*counts, own}), [int(size * MIB) for size in (*sizes, machine.sram.capacity_mib)]
         )
         thresholds = thresholds_of(bench, ladder, sorted({*counts, own}))
+        then()
         tell("DRAM against SRAM")
         exchanges = exchanges_of(bench, ladder, counts)
         frontier = frontier_of(bench, ladder, thresholds, sizes, counts)
+    then()
     tell("traffic")
     traffic, least_mib = _traffic(bench, sizes, thresholds)
     return MemoryMap(

@@ -10,6 +10,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.progress import each
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
@@ -122,7 +123,7 @@ def sensitivity(
     run = simulate(graph, chip, batch, precision, gains=False)
     base = outcome_of(run)
     rows: list[tuple[float, list[Step]]] = []
-    for lever in levers(chip):
+    for lever in each(levers(chip)):
         pair = []
         for value, up in ((lever.down, False), (lever.up, True)):
             if value is not None:

@@ -16,6 +16,7 @@ from simulator.cost.money import YIELD_MODELS
 from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.progress import each
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.assumptions import (
@@ -206,7 +207,7 @@ def uncertainty(
         wide = float(np.exp(WIDEST * bandwidth.log_sd))
         span = [min(span[0], 1.0 / wide), max(span[1], wide)]
     curves = []
-    for chip in chips:
+    for chip in each(chips):
         tell(chip.name)
         curves.append(_curve(graph, chip, batch, precision, span))
 

@@ -17,6 +17,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import InputError
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.graph.load import load_network
+from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
@@ -123,7 +124,7 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
     """
     points: list[Point] = []
     reasons: dict[str, int] = {}
-    for chip in chips:
+    for chip in counted(chips):
         if chip.architecture is not None:
             tell(chip.name)
             points += _results(chip, reasons) + counters(chip)

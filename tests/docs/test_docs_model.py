@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import numpy as np
+
 from simulator import load_chip, load_network, units
 from simulator.frontier.grid.pixels import MOST_BATCH, MOST_TILES
 from simulator.frontier.grid.points import ORDERS
@@ -92,17 +94,20 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert f"within {segments.FIRST_TRY - 1.0:.1%}".replace("%", " %") in " ".join(SCHEDULE.split())
     assert segments.WIDER == 2.0
     assert "the margin doubles" in SCHEDULE
-    assert (states.MOST_STATES, MOST_TUPLES) == (4096, 4096)
-    assert "at most 4096 sets of live resident tensors; at most 4096 unrollings an axis" in " ".join(MODEL.split())
+    assert (states.MOST_MOVES, states.MOST_OF_ALL, MOST_TUPLES) == (1024, 65_536, 4096)
+    assert "at most 1024 moves at a layer; at most 4096 unrollings an axis" in " ".join(MODEL.split())
+    assert f"more than {segments.LARGEST_PART} items" in " ".join(SCHEDULE.split())
+    assert f"of more than {states.MOST_CUTS} places" in " ".join(SCHEDULE.split())
+    assert "more than 1024, or the network more than 65,536" in " ".join(SCHEDULE.split())
     assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())
     assert f"room for {scratch.LABELS} labels" in " ".join(SCHEDULE.split())
 
 
-def test_the_bundled_networks_have_few_sets_of_resident_tensors():
+def test_the_bundled_networks_have_few_moves():
     most = int(re.search(r"The bundled networks have at most (\d+)", " ".join(SCHEDULE.split()))[1])
     chip = load_chip("example_edge")
-    branching = ("inception_v4", "yolov7", "yolov8l", "bert_large", "unet")
-    assert max(states.moves(lower(load_network(name), chip)).states for name in branching) == most
+    branching = ("inception_v4", "yolov7", "yolov8x_seg", "bert_large", "unet")
+    assert max(np.diff(states.moves(lower(load_network(name), chip)).first).max() for name in branching) == most
 
 
 def test_the_loop_orders_are_those_of_the_search():

@@ -1,0 +1,150 @@
+"""Commands beside a thread that watches them: Ctrl-C is heard at once, and a long command shows how far it is.
+
+A kernel does not stop for a signal. So the command runs in a thread of its own, and the first thread waits, draws a line on a
+terminal once it takes long, and leaves when it is told to.
+"""
+
+import atexit
+import contextvars
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simulator.progress import Watch, say, watch
+
+SHOWN_AFTER_S = 2.0
+"""What takes less shows nothing."""
+
+LOOK_EVERY_S = 0.2
+
+LEAVES_WITHIN_S = 0.5
+"""Time that an interrupted command has to tidy up; one that is inside a kernel then is left to end with the process."""
+
+STACK_BYTES = 16 * 2**20
+"""Of the thread of a command: some systems give a thread much less than a process."""
+
+
+def watched(command: Callable[..., None]) -> Callable[..., None]:
+    """The same command, watched."""
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        beside(functools.partial(command, **given))
+
+    return run
+
+
+class _Work(threading.Thread):
+    """A command in a thread of its own, with what it ended with."""
+
+    def __init__(self, work: Callable[[], None], own: Watch) -> None:
+        super().__init__(daemon=True, name="command")
+        self._work, self._own, self._context = work, own, contextvars.copy_context()
+        self.error: BaseException | None = None
+        self.ended = threading.Event()  # a `join` that a signal interrupts takes the thread for ended
+
+    def run(self) -> None:
+        watch(self._own)
+        try:
+            self._context.run(self._work)
+        except BaseException as error:  # raised again in the first thread
+            self.error = error
+        finally:
+            self.ended.set()
+
+
+def beside(work: Callable[[], None]) -> None:
+    """Do some work in another thread while this one watches; raises what the work raises, KeyboardInterrupt at Ctrl-C."""
+    own = Watch()
+    before = threading.stack_size(STACK_BYTES)
+    thread = _Work(work, own)
+    try:
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    line = _Line(own)
+    try:
+        while not thread.ended.wait(LOOK_EVERY_S):
+            line.draw(True)
+        line.draw(False)
+    except KeyboardInterrupt:
+        line.draw(False)
+        _stop(thread)
+        raise
+    if thread.error is not None:
+        raise thread.error
+
+
+def _stop(thread: _Work) -> None:
+    """Have a thread end: at its next line of Python, or, where none comes soon, with the process."""
+    import ctypes  # noqa: PLC0415
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    thread.ended.wait(LEAVES_WITHIN_S)
+    # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
+    # Python ends by the signal where code that was made from text, as in many an import, was interrupted.
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """End the process here and now."""
+    from simulator.cli import EXIT_INTERRUPTED  # noqa: PLC0415
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(EXIT_INTERRUPTED)
+
+
+class _Line:
+    """The line on a terminal that says what is done, how far it is and how long it will still take."""
+
+    def __init__(self, own: Watch) -> None:
+        self._own, self._drawn, self._shows = own, "", sys.stderr.isatty()
+
+    def draw(self, shown: bool) -> None:
+        """Draw the line, or take it away."""
+        if not self._shows:
+            return
+        text = line_of(self._own) if shown and self._own.elapsed_s >= SHOWN_AFTER_S else ""
+        if text == self._drawn:
+            return
+        columns = _columns()
+        print(f"\r\x1b[K{text[: columns - 1]}", end="", file=sys.stderr, flush=True)
+        self._drawn = text
+
+
+def _columns() -> int:
+    """Columns of the terminal."""
+    try:
+        return max(20, os.get_terminal_size(sys.stderr.fileno()).columns)
+    except (OSError, ValueError):
+        return 80
+
+
+def line_of(own: Watch) -> str:
+    """What the line says."""
+    share, left = own.share, own.left_s
+    parts = [own.words or "working", f"{own.elapsed_s:,.0f} s"]
+    if share is not None and left is not None:
+        parts += [f"{100.0 * share:.0f} %", f"about {duration(left)} left"]
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 90.0:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60.0:,.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:,.1f} h"
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Yields what says what is being done, for the line."""
+    yield say

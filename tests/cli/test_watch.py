@@ -1,0 +1,116 @@
+"""A command that takes long: the line on a terminal, and Ctrl-C inside a kernel."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from terminal import on_terminal
+
+from simulator.cli import watch
+from simulator.errors import OptionError
+from simulator.progress import Watch, each, say
+from simulator.progress import watch as look
+
+KERNEL = "from simulator.cli import app, main, watch\nimport sys, time, ctypes\n"
+"""Code before that of a test. `PyDLL(None).sleep` holds nothing of Python, `ctypes.CDLL(None).sleep` is as a kernel."""
+
+
+def interrupted(code, after_s):
+    """(exit code, stderr, seconds from Ctrl-C to the end) of a program that is told to stop."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KERNEL + code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()  # it works
+    time.sleep(after_s)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err, time.monotonic() - begin
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("work", ["ctypes.CDLL(None).sleep(50)", "[time.sleep(0.01) for _ in range(5000)]"])
+def test_ctrl_c_is_heard_inside_of_what_does_not_stop_for_signals(work):
+    code = (
+        f"def work():\n    print('works', flush=True)\n    {work}\n"
+        "app.app = lambda **options: watch.beside(work)\nsys.exit(main([]))"
+    )
+    returned, err, took_s = interrupted(code, 0.2)
+    assert (returned, err) == (130, "rooftile: interrupted\n")
+    assert took_s < 5.0  # half a second, were the machine idle
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_an_interrupted_command_tidies_up():
+    code = (
+        "def work():\n    try:\n        print('works', flush=True)\n        [time.sleep(0.01) for _ in range(5000)]\n"
+        "    finally:\n        sys.stderr.write('tidy ')\n"
+        "app.app = lambda **options: watch.beside(work)\nsys.exit(main([]))"
+    )
+    returned, err, _ = interrupted(code, 0.2)
+    assert (returned, err) == (130, "tidy rooftile: interrupted\n")
+
+
+def test_what_a_command_raises_is_raised():
+    def fails() -> None:
+        raise OptionError("--batch: wrong")
+
+    with pytest.raises(OptionError, match="--batch: wrong"):
+        watch.beside(fails)
+
+
+def test_a_command_runs_in_another_thread_and_is_watched():
+    seen = []
+    watch.beside(lambda: seen.extend((threading.current_thread(), say("words"))))
+    assert seen[0] is not threading.current_thread()
+
+
+def test_the_line():
+    now = [0.0]
+    own = Watch(lambda: now[0])
+    look(own)
+    try:
+        assert watch.line_of(own) == "working, 0 s"
+        for at in each(range(4), lambda at: f"chip {at}"):
+            now[0] = 100.0 * (at + 1)
+            if at == 1:
+                now[0] = 150.0
+                assert watch.line_of(own) == "chip 1, 150 s, 25 %, about 8 min left"
+    finally:
+        look(None)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(12.4, "12 s"), (600.0, "10 min"), (9000.0, "2.5 h")])
+def test_times_are_said_as_people_do(seconds, said):
+    assert watch.duration(seconds) == said
+
+
+def test_a_long_command_shows_a_line_on_a_terminal_and_takes_it_away(tmp_path):
+    code = (
+        "import sys, time\nfrom simulator.cli import watch\nfrom simulator.progress import each\n"
+        "watch.SHOWN_AFTER_S = 0.2\n"
+        "def work():\n    [time.sleep(0.5) for _ in each(range(4), lambda at: f'chip {at}')]\n    print('answer')\n"
+        "watch.beside(work)"
+    )
+    returned, printed = on_terminal([code], tmp_path, program=("-c",))
+    assert returned == 0
+    assert "chip 2, 1 s, 50 %, about 1 s left" in printed
+    assert printed.index("chip 2") < printed.index("answer")
+    assert printed.rstrip("\r\n").endswith("\x1b[K") or printed.rstrip("\r\n").endswith("answer")
+
+
+def test_a_short_command_shows_none(tmp_path):
+    code = "from simulator.cli import watch\nwatch.beside(lambda: print('answer'))"
+    assert on_terminal([code], tmp_path, program=("-c",)) == (0, "answer\r\n")
+
+
+def test_nothing_is_drawn_on_a_pipe():
+    code = (
+        "import time\nfrom simulator.cli import watch\nwatch.SHOWN_AFTER_S = 0.0\nwatch.beside(lambda: time.sleep(0.6))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (out.stdout, out.stderr) == ("", "")

@@ -1,0 +1,143 @@
+"""Where a network has too many moves, they are thinned: work is bounded, nothing gets infeasible, and it is said."""
+
+import itertools
+import random
+import time
+
+import adapter
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_schedule import brute_schedule
+from test_residency_brute import random_problem
+
+from simulator import load_chip, load_network
+from simulator.chip.change import changed_chip
+from simulator.chip.schema import Architecture
+from simulator.graph.build import Graph, NetworkBuilder
+from simulator.lower.rows import lower
+from simulator.run import simulate
+from simulator.schedule import states
+from simulator.schedule.states import MOST_MOVES, MOST_OF_ALL, moves
+
+CHIP = "example_edge"
+
+
+def all_to_all(layers: int) -> Graph:
+    """Each layer reads all before it."""
+    net = NetworkBuilder("all to all")
+    outputs = [net.input(8, 7, 7)]
+    for _ in range(layers):
+        outputs.append(net.conv(net.concat(*outputs) if len(outputs) > 1 else outputs[0], 8, 1))
+    return net.build()
+
+
+def side_by_side(branches: int) -> Graph:
+    """Many layers read the input, one reads them all."""
+    net = NetworkBuilder("side by side")
+    image = net.input(8, 7, 7)
+    net.conv(net.concat(*(net.conv(image, 8, 1) for _ in range(branches))), 8, 1)
+    return net.build()
+
+
+@st.composite
+def tangles(draw: st.DrawFn) -> Graph:
+    """Layers that each read some of those before."""
+    net = NetworkBuilder("tangle")
+    outputs = [net.input(draw(st.sampled_from([2, 4, 8])), 4, 4)]
+    for _ in range(draw(st.integers(1, 12))):
+        read = draw(st.lists(st.sampled_from(range(len(outputs))), min_size=1, max_size=6, unique=True))
+        joined = net.concat(*(outputs[at] for at in read)) if len(read) > 1 else outputs[read[0]]
+        outputs.append(net.conv(joined, draw(st.sampled_from([2, 4, 8])), 1))
+    return net.build()
+
+
+def with_residency(word: str, **changes: object) -> Architecture:
+    return changed_chip(load_chip(CHIP), {"schedule.residency": word, **changes})
+
+
+@pytest.mark.parametrize("graph", [all_to_all(20), all_to_all(100), side_by_side(300)], ids=["20", "100", "branches"])
+def test_any_graph_has_bounded_moves(graph: Graph) -> None:
+    found = moves(lower(graph, load_chip(CHIP)))
+    assert max(found.first[1:] - found.first[:-1]) <= MOST_MOVES
+    assert len(found.source) <= MOST_OF_ALL
+    assert found.thinned > 0
+
+
+@pytest.mark.parametrize("graph", [all_to_all(100), side_by_side(300)], ids=["all to all", "side by side"])
+def test_a_dense_graph_is_soon_answered_no_slower_than_with_nothing_resident_and_says_so(graph: Graph) -> None:
+    begin = time.perf_counter()
+    found = simulate(graph, CHIP, gains=False)
+    assert time.perf_counter() - begin < 60.0  # 2 s on a machine with nothing else to do; without a bound, for ever
+    nothing = simulate(graph, with_residency("none"), gains=False)
+    assert found.latency_s <= nothing.latency_s * (1.0 + 1e-12)
+    assert found.dram_bytes < nothing.dram_bytes
+    assert found.notes[0].startswith("approximated: ")
+    assert not nothing.notes
+
+
+def test_what_is_not_thinned_says_nothing() -> None:
+    assert not any("approximated" in note for note in simulate(all_to_all(4), CHIP, gains=False).notes)
+
+
+def test_the_networks_with_the_most_moves_are_not_thinned() -> None:
+    most, of_all = 0, 0
+    for network, chip in (("yolov8x_seg", "example_edge"), ("yolo11x", "tpu_v1"), ("yolov7", "tpu_v1")):
+        found = moves(lower(load_network(network), load_chip(chip)))
+        assert found.thinned == 0
+        most, of_all = max(most, *(found.first[1:] - found.first[:-1])), max(of_all, len(found.source))
+    assert (most, of_all) == (768, 31_708)
+
+
+@given(tangles(), st.sampled_from([4, 6, 12, 48, 200]))
+@settings(deadline=None)
+def test_thinned_moves_are_counted_before_they_are_made(graph: Graph, most: int) -> None:
+    low = lower(graph, load_chip(CHIP))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(states, "MOST_MOVES", most)
+        found = moves(low)
+        each = found.first[1:] - found.first[:-1]
+        assert max(each) <= most
+        life = states._life(low)
+        until, _ = states.stays(low, life)
+        assert states._thin(low, life, until, 10**9) == (until, len(found.source))
+        # The same for any batch: numbers of states are compared between them.
+        again = moves(lower(graph, load_chip(CHIP), 3))
+    for name in ("first", "source", "target", "masks"):
+        assert (getattr(found, name) == getattr(again, name)).all()
+    assert found.at_cut == again.at_cut
+    # Nothing resident is a choice of every step.
+    for begin, end in itertools.pairwise(found.first.tolist()):
+        assert any(found.source[at] == found.target[at] == 0 and not found.resident[at] for at in range(begin, end))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_thinned_choices_are_never_better_than_all_nor_worse_than_none(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+    worse = 0
+    for _ in range(30):
+        problem = random_problem(rng)
+        monkeypatch.setattr(states, "MOST_MOVES", 1)
+        nothing = adapter.schedule(problem)
+        monkeypatch.setattr(states, "MOST_MOVES", 4)
+        some = adapter.schedule(problem)
+        monkeypatch.setattr(states, "MOST_MOVES", MOST_MOVES)
+        assert brute_schedule(problem) <= some <= nothing, problem
+        worse += some > brute_schedule(problem)
+    assert worse < 30
+
+
+def test_the_tensor_with_the_fewest_reads_for_its_stay_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Tensor 0 is read at steps 1 and 5, tensor 1 at 2, 2 at 3 and so on: of 0 and the fresh one at step 2, 0 leaves after 1.
+    net = NetworkBuilder("skip")
+    first = x = net.conv(net.input(4, 4, 4), 4, 1)
+    for _ in range(4):
+        x = net.conv(x, 4, 1)
+    net.conv(net.concat(x, first), 4, 1)
+    monkeypatch.setattr(states, "MOST_MOVES", 4)
+    low = lower(net.build(), with_residency("optimal", **{"vector.fuses": []}))
+    until, thinned = states.stays(low, states._life(low))
+    assert thinned == 1
+    assert until == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}

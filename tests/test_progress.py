@@ -1,0 +1,93 @@
+"""How far a question is: shares of loops inside loops, what is left, and that nobody pays where nobody looks."""
+
+import contextlib
+import threading
+
+import pytest
+
+from simulator.progress import Watch, counted, each, say, stages, watch, watched
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def own():
+    clock = Clock()
+    found = Watch(clock)
+    watch(found)
+    yield found, clock
+    watch(None)
+
+
+def test_a_loop_inside_a_loop_counts_as_part_of_its_round(own):
+    found, _ = own
+    shares = []
+    for _ in each("ab"):
+        for _ in each("wxyz"):
+            shares.append(found.share)
+    assert shares == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
+    assert found.share is None
+
+
+def test_what_is_left_is_as_slow_as_what_is_done(own):
+    found, clock = own
+    clock.now = 5.0  # before the loop
+    left = []
+    for _ in each("abcd"):
+        left.append(found.left_s)
+        clock.now += 3.0
+    assert left == [None, 9.0, 6.0, 3.0]
+    assert found.elapsed_s == 17.0
+
+
+def test_a_loop_that_is_left_early_counts_no_longer(own):
+    found, _ = own
+    for item in each("abcd"):
+        if item == "c":
+            break
+    assert found.share is None
+    with contextlib.suppress(ValueError):
+        for _ in each("ab"):
+            raise ValueError
+    assert found.share is None
+
+
+def test_the_loop_outside_says_what_is_done(own):
+    found, _ = own
+    said = []
+    for _ in each("ab", lambda item: f"outer {item}"):
+        for _ in each("xy", lambda item: f"inner {item}"):
+            said.append(found.words)
+    assert said == ["outer a", "outer a", "outer b", "outer b"]
+    say("own words")
+    assert found.words == "own words"
+
+
+def test_stages(own):
+    found, _ = own
+    then = stages(4)
+    shares = [found.share]
+    for _ in range(3):
+        then()
+        shares.append(found.share)
+    assert shares == [0.0, 0.25, 0.5, 0.75]
+    del then
+    assert found.share is None
+
+
+def test_only_the_thread_that_is_watched_is_noted(own):
+    found, _ = own
+    seen = []
+    other = threading.Thread(target=lambda: seen.extend((watched(), list(each("ab")), list(counted(iter("cd"))))))
+    other.start()
+    other.join()
+    assert seen == [None, ["a", "b"], ["c", "d"]]
+    assert found.share is None
