@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import complete, uncertainty
+from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.values import parameters, whole_number
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.study.compare import Comparison, Question
     from simulator.study.ranking import Ranking
+
+RankedBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="N",
+        parser=whole_number,
+        help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
+    ),
+]
 
 
 def compare(
@@ -25,29 +36,15 @@ def compare(
         ),
     ] = None,
     network: Named = "",
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            "--batch",
-            metavar="N",
-            parser=whole_number,
-            help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
-        ),
-    ] = None,
+    batch: RankedBatch = None,
     precision: Precision = "int8",
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
-    max_power: Annotated[
-        str | None, typer.Option("--max-power", metavar="POWER", help="Rank chips within it alone, such as 10W.")
-    ] = None,
-    max_cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="MONEY", help="Rank chips of at most this bill, such as 100USD.")
-    ] = None,
-    max_price: Annotated[
-        str | None, typer.Option("--max-price", metavar="MONEY", help="Rank chips of at most this list price.")
-    ] = None,
+    max_power: MaxPower = None,
+    max_cost: MaxCost = None,
+    max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
     questions: Annotated[
@@ -67,8 +64,6 @@ def compare(
     """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
-    from simulator.reading.amounts import option_amount  # noqa: PLC0415
-    from simulator.reading.units import MONEY, POWER  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
     from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
@@ -85,12 +80,7 @@ def compare(
     if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
         raise OptionError("--draws, --seed: need --uncertainty")
     by = "usd" if by is None else by
-    asked = {
-        "power_w": option_amount("--max-power", max_power, POWER, "W"),
-        "bill_usd": option_amount("--max-cost", max_cost, MONEY, "USD"),
-        "price_usd": option_amount("--max-price", max_price, MONEY, "USD"),
-    }
-    limits = {name: most for name, most in asked.items() if most is not None}
+    limits = limits_of(max_power, max_cost, max_price)
     if by not in BY:
         raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):

@@ -25,6 +25,14 @@ Network = Annotated[
         autocompletion=complete.networks,
     ),
 ]
+SomeNetwork = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A bundled network, or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
+        autocompletion=complete.networks,
+    ),
+]
 Named = Annotated[
     str,
     typer.Option(

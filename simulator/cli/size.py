@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import complete
-from simulator.cli.question import Batch, Json, Params, Plot, Precision, Settings, answer, check_outputs, working
+from simulator.cli.limits import MaxCost, MaxPower, limits_of
+from simulator.cli.question import (
+    Batch,
+    Json,
+    Params,
+    Plot,
+    Precision,
+    Settings,
+    SomeNetwork,
+    answer,
+    check_outputs,
+    working,
+)
 from simulator.cli.values import parameters
 from simulator.errors import InfeasibleError, OptionError
 
@@ -14,14 +26,7 @@ if TYPE_CHECKING:
 
 
 def size(
-    network: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NETWORK",
-            help="A bundled network, or a Python file, which is run.",
-            autocompletion=complete.networks,
-        ),
-    ] = None,
+    network: SomeNetwork = None,
     networks: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,12 +42,8 @@ def size(
     latency: Annotated[
         str | None, typer.Option("--latency", metavar="TIME", help="Longest latency of a batch, such as 5ms.")
     ] = None,
-    max_power: Annotated[
-        str | None, typer.Option("--max-power", metavar="POWER", help="Average in steady state, such as 10W.")
-    ] = None,
-    max_cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials in USD, such as 25.")
-    ] = None,
+    max_power: MaxPower = None,
+    max_cost: MaxCost = None,
     chip: Annotated[
         str,
         typer.Option(
@@ -71,13 +72,14 @@ def size(
     With --max-power or --max-cost alone: the chip with most throughput per dollar of its bill within them.
     """
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
-    from simulator.reading.units import MONEY, POWER, RATE, TIME  # noqa: PLC0415
+    from simulator.reading.units import RATE, TIME  # noqa: PLC0415
 
+    limits = limits_of(max_power, max_cost)
     wanted = {
         "at_least_per_s": option_amount("--at-least", at_least, RATE, "/s"),
         "latency_s": option_amount("--latency", latency, TIME, "s", bare=False),
-        "max_power_w": option_amount("--max-power", max_power, POWER, "W"),
-        "max_cost_usd": option_amount("--max-cost", max_cost, MONEY, "USD"),
+        "max_power_w": limits.get("power_w"),
+        "max_cost_usd": limits.get("bill_usd"),
     }
     if not any(wanted.values()):
         raise OptionError(

@@ -438,8 +438,7 @@ class NetworkBuilder:
                 self._fault(name, what, f"must be a whole number of at least 1, got {value!r}")
 
     def _mismatch(self, name: str, x: Output, other: Output) -> NoReturn:
-        # A window that did not fit was taken as one output: then that is the cause.
-        self._check_image()
+        self._check_image()  # a window that did not fit was taken as one output: then that is the cause
         self._fault(name, "inputs", f"must have one shape, got {_shape(x)} and {_shape(other)}")
 
     def _fault(self, name: str, what: str, text: str) -> NoReturn:
