@@ -18,7 +18,7 @@ import networkx as nx
 
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.build import Graph
-from simulator.graph.check import check_graph
+from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
 from simulator.store import bundled
 from simulator.store.foreign import printable, text_of
@@ -67,7 +67,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     arguments = _arguments(function, params, where)
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
-    graph.graph["name"] = printable(str(graph.graph.get("name", Path(text).stem)))
+    graph.graph["name"] = printable(str(graph.graph.get("name", Path(text).stem)))[:LONGEST_NAME]
     graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
@@ -122,7 +122,8 @@ def _bundled_name(text: str) -> str:
         return text
     found = {_plain(name): name for name in names}.get(_plain(text))
     if found is None:
-        raise NetworkError(f"network: {text!r} is not a bundled name nor a .py file{nearest(text, names)}")
+        shown = text[:LONGEST_NAME]
+        raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{nearest(shown, names)}")
     return found
 
 
