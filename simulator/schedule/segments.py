@@ -239,6 +239,8 @@ def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.List
 def _unbeaten(rows: Floats, steps: int) -> lists.Lists:
     """Lists for `kernels.schedule_segments` of rows (step, cycles, bytes) that no other of the same step beats."""
     rows = rows[np.lexsort(rows.T[::-1])]
+    # Of rows that begin as the one before (step, cycles) the first moves the fewest bytes.
+    rows = rows[np.append(True, (rows[1:, :2] != rows[:-1, :2]).any(axis=1))] if len(rows) else rows
     stays, last, least = np.zeros(len(rows), dtype=np.bool_), -1.0, np.inf
     for at, (step, _, moved) in enumerate(rows.tolist()):
         stays[at] = step != last or moved < least
