@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulator.chip.load import load_chip
     from simulator.errors import RooftileError
     from simulator.graph.load import load_network
+    from simulator.reading.sizes import ImageSize
     from simulator.result.form import LayerResult, Result
     from simulator.run import simulate
     from simulator.study.batching import batch_curve
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "ImageSize",
     "LayerResult",
     "Result",
     "RooftileError",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ImageSize": "simulator.reading.sizes",
     "LayerResult": "simulator.result.form",
     "Result": "simulator.result.form",
     "RooftileError": "simulator.errors",

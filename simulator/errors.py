@@ -6,6 +6,7 @@ RooftileError
 │   ├── NetworkError      a network, its parameters, batch or precision
 │   ├── OptionError       a command-line option or an argument of a Python call
 │   └── InfeasibleError   the chip cannot run the network (a layer does not fit)
+├── CheckError            an answer does not hold what `--check` asks of it: exit code 3
 ├── StoppedError          interrupted by the user: exit code 130, and what is kept
 └── ModelError            a law of the model is broken: our fault, exit code 1
 
@@ -80,6 +81,12 @@ class InfeasibleError(InputError):
     """The chip cannot run the network: the message says which layer needs how many bytes and how many there are."""
 
 
+class CheckError(RooftileError):
+    """An answer does not hold what was asked of it."""
+
+    exit_code = 3
+
+
 class StoppedError(RooftileError):
     """The user interrupted; the message says what is kept and how to go on."""
 
@@ -90,10 +97,43 @@ class ModelError(RooftileError):
     """A result breaks a law of the model (a defect of ours, never the user's)."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` or `; known: a, b, c` to end an error line about an unknown name."""
+MOST_NAMES = 10
+"""Names in one line of an error."""
+
+
+def nearest(name: str, known: Iterable[str], listed_by: str = "") -> str:
+    """`; did you mean 'x'?` or `; known: a, b, c` to end an error line about an unknown name: ten names at most.
+
+    listed_by: the command that lists them, named in place of names that are not near.
+
+    >>> nearest("resnet5", ["resnet50", "vgg16"]), nearest("gpt2", ["gnmt", "vgg16"])
+    ("; did you mean 'resnet50'?", '; known: gnmt, vgg16')
+    """
     choices = sorted(known)
-    close = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    wanted = name.lower()
+    likeness = {choice: _likeness(wanted, choice.lower()) for choice in choices}
+    ranked = sorted(choices, key=lambda choice: (likeness[choice], choice), reverse=True)
+    close = [choice for choice in ranked[:3] if likeness[choice] >= _NEAR]
     if close:
-        return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return "; known: " + ", ".join(choices)
+        return "; did you mean " + " or ".join(repr(choice) for choice in close) + "?"
+    if len(choices) <= MOST_NAMES:
+        return "; known: " + ", ".join(choices)
+    if listed_by:
+        return f"; {listed_by!r} lists all {len(choices)}"
+    return "; known: " + ", ".join(ranked[:MOST_NAMES]) + f" and {len(choices) - MOST_NAMES} more"
+
+
+_NEAR = 0.6  # gpt2 and gnmt have 0.5, and are not near
+
+
+def _likeness(name: str, other: str) -> float:
+    """How near two names are, from 0 to 1; so is one that the other begins with, and one with one letter changed (t5, t4)."""
+    if len(name) == len(other) > 1 and sum(map(str.__ne__, name, other)) == 1:
+        return max(_NEAR, 1 - 1 / len(name))
+    if min(len(name), len(other)) >= 3 and (other.startswith(name) or name.startswith(other)):
+        return max(_NEAR, 2 * len(name) / (len(name) + len(other)))
+    matcher = difflib.SequenceMatcher(None, other, name, autojunk=False)
+    # The cheap bounds first: there may be tens of thousands of unknown names.
+    if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
+        return matcher.quick_ratio() * _NEAR
+    return matcher.ratio()

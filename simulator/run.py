@@ -1,9 +1,11 @@
 """One chip x one graph -> `Result`: the sweep of one point, and its layers."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from simulator.chip.load import load_chip
@@ -12,13 +14,16 @@ from simulator.cost.power import PowerModel
 from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph
+from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
 from simulator.result.economics import at_rest, efficiency, limiting, shares, spent
+from simulator.result.evidence import band, unmeasured
 from simulator.result.form import Result
+from simulator.result.gains import bound_of, gains_in_space
 from simulator.result.gains import gains as gains_of
 from simulator.result.totals import Totals, totals_of
 from simulator.schedule.few import infeasible
@@ -29,9 +34,11 @@ from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.segments import LARGEST_PART, is_thinned
 from simulator.schedule.solve import solve_alone
-from simulator.vocabulary import ROOFS
+from simulator.store.calls import public
+from simulator.units import GB
 
 
+@public
 def simulate(
     network: Graph | str,
     chip: Architecture | str,
@@ -42,32 +49,38 @@ def simulate(
     """Run one network on one chip.
 
     network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
-    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether to fill
-    `gain_if_infinite`, which schedules the network once more for each roof.
+    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether `gain_if_infinite` is
+    filled. It is worked out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
 
     Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    if not nx.is_frozen(graph):  # what `load_network` gives was checked there
+        check_graph(graph, str(graph.graph.get("name", "network")))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":
-        return _in_space(graph, chip, machines, batch, precision, power)
+        return _in_space(graph, chip, machines, batch, precision, power, gains)
     program = program_of(chip, pool_source(graph, chip, precision), batch)
     plans, (cold, steady) = solve_alone(program, machines)
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
     work, low = program.pool.work, program.pool.low
     totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_time(work, cold, machines, _limited(power, precision, totals))
-    seen = columns.seen.sum(axis=1, keepdims=True)
-    seen_steady = seen if steady is cold else layers.seen_in_time(steady, machines)
-    saved = gains_of(chip, precision, machines, program, steady, power) if gains else {}
-    result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(seen, seen_steady, precision, saved, _notes(chip, cold, batch, program.split))
+    columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
+    saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
+    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold, batch, program.split))
+    return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _in_space(
-    graph: Graph, chip: Architecture, machines: Machines, batch: int, precision: str, power: PowerModel | None
+    graph: Graph,
+    chip: Architecture,
+    machines: Machines,
+    batch: int,
+    precision: str,
+    power: PowerModel | None,
+    gains: bool,
 ) -> Result:
     """The layers side by side as a pipeline of stages."""
     # Imported here: few chips are placed like this, and the other runs start sooner without.
@@ -78,9 +91,10 @@ def _in_space(
     plans, (quick, steady) = place_alone(program, machines.row())
     work = work_of(low)
     totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_space(low, work, quick, _limited(power, precision, totals))
-    result = partial(_result, chip, low, work, machines, plans, totals, columns)
-    return result(plans.cold.parts, plans.steady.parts, precision, {}, steady.notes)
+    columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
+    saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
+    notes = (*graph.graph.get("notes", ()), *steady.notes)
+    return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:
@@ -96,24 +110,33 @@ def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers
     return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, precision))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What ran on what."""
+
+    graph: Graph
+    chip: Architecture
+    low: Lowered
+    work: Work
+    machines: Machines
+    precision: str
+
+
 def _result(
-    chip: Architecture,
-    low: Lowered,
-    work: Work,
-    machines: Machines,
+    asked: Asked,
     plans: Plans,
     totals: Totals,
     columns: layers.Columns,
-    seen: Any,
-    seen_steady: Any,
-    precision: str,
-    saved: Mapping[str, float],
+    saved: Callable[[], dict[str, float]],
+    gains: bool,
     notes: tuple[str, ...],
 ) -> Result:
     """Row 0 of columns of length 1, and the layers."""
+    chip, low, work, machines, precision = asked.chip, asked.low, asked.work, asked.machines, asked.precision
     has_dram, pipeline = chip.dram is not None, columns.pipeline
-    cold = waterfall.rows_of(seen, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
-    period = waterfall.rows_of(seen_steady, has_dram, totals.host_s, totals.power_s, pipeline)
+    cold = waterfall.rows_of(plans.cold.parts, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
+    period = waterfall.rows_of(plans.steady.parts, has_dram, totals.host_s, totals.power_s, pipeline)
+    loss = waterfall.LOSSES[int(totals.loss[0])]
     wait_s, macs_per_s = totals.wait_s, float(work.units / machines.cycle_s[0])
     known = priced(chip)
     figures: dict[str, Any] = {}
@@ -126,6 +149,8 @@ def _result(
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
+    kinds = {data["layer"].kind for _, data in asked.graph.nodes(data=True)}
+    least, most = (factor * float(totals.throughput_per_s[0]) for factor in band(chip.is_gpu, kinds))
     first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
     return Result(
         network=low.network,
@@ -133,19 +158,23 @@ def _result(
         batch=low.batch,
         precision=low.precision,
         **first,
+        throughput_low_per_s=least,
+        throughput_high_per_s=most,
         peak_tops=chip.peak_tops(precision),
+        outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
         macs=work.macs,
         macs_executed=work.macs_executed,
         sram_bytes=columns.most_sram_bytes,
-        bound_by=ROOFS[int(totals.roof[0])],
+        bound_by=lambda: bound_of(saved(), loss),
+        largest_loss=loss,
         waterfall=waterfall.named(cold[0]),
         waterfall_period=waterfall.named(period[0]),
-        gain_if_infinite=dict(saved),
+        gain_if_infinite=saved if gains else {},
         layers=layers.layers_of(low, work, columns, macs_per_s, has_dram, wait_s),
         cost=None if known.cost is None else known.cost.to_dict(),
         energy=energy,
         power_w=_known(np.ravel(figures.get("power_w", np.nan))),
-        notes=(*notes, *known.notes),
+        notes=(*notes, *_unproven(chip, kinds), *known.notes),
         **ratios,
     )
 
@@ -155,6 +184,12 @@ _FIRST = (
     "lower_bound_s",
 )  # fmt: skip
 """Figures of a result that are figures of its totals."""
+
+
+def _unproven(chip: Architecture, kinds: set[str]) -> tuple[str, ...]:
+    """What of a network no measured row of the chip has."""
+    missing = unmeasured(chip.name, kinds)
+    return (f"unproven: no measured network of this chip has {', '.join(missing)}",) if missing else ()
 
 
 def _known(column: Any) -> float | None:

@@ -12,7 +12,6 @@ from twin_cycles import Array
 
 from simulator.frontier.grid import points as read
 from simulator.frontier.grid import search as tiling
-from simulator.kernels import grid_tiling as onetile
 from simulator.lower.rows import Lowered, Row
 from simulator.schedule import few
 from simulator.schedule.machines import PHI, Machines
@@ -99,8 +98,8 @@ def frontier(layer: NaiveLayer, resident: int, machine: Machine) -> list[tuple[f
     """Sorted (footprint, bytes) of the layer's frontier."""
     shape, spec = shape_of(layer, machine), spec_of(machine)
     built = tiling.build_tables(shape, spec)
-    numbers = built.numbers.copy()
-    numbers[[onetile.GRAIN_IN, onetile.GRAIN_WT, onetile.GRAIN_OUT]] = machine.granules
+    grain_in, grain_weights, grain_out = map(float, machine.granules)
+    numbers = built.numbers._replace(grain_in=grain_in, grain_weights=grain_weights, grain_out=grain_out)
     found = tiling.frontier(shape, spec, resident, dataclasses.replace(built, numbers=numbers))
     kept: list[tuple[float, float]] = []
     for point in sorted(zip(found.footprint.tolist(), found.bytes_.tolist(), strict=True)):

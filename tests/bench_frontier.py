@@ -6,7 +6,7 @@ ResNet-50 at batch 1, its 24 distinct layers, every set of resident operands; wa
 import numpy as np
 import pytest
 
-from simulator.frontier.grid import candidates
+from simulator.frontier.grid import candidates, pixels
 from simulator.frontier.grid import search as tiling
 from simulator.frontier.grid.candidates import build_tables
 from simulator.frontier.grid.points import breakdowns, stack, tile_sizes
@@ -62,9 +62,9 @@ def resnet50() -> list[Shape]:
 
 def forget() -> None:
     """Drop every memoised table."""
-    for memo in (build_tables, candidates._axis, candidates._windows, candidates._pixel_table):
+    for memo in (build_tables, candidates._axis, pixels.windows, pixels.pixel_table):
         memo.memory.clear()
-    candidates._sizes.cache_clear()
+    pixels._sizes.cache_clear()
 
 
 @pytest.mark.parametrize("name", ARRAYS)

@@ -7,12 +7,13 @@ one group and no normalisation. At another image size the first dense layer take
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 
-def build_alexnet(image_size: int = 227, classes: int = 1000) -> Graph:
+def build_alexnet(image_size: ImageSize = 227, classes: int = 1000) -> Graph:
     """AlexNet of the paper, in two groups."""
     net = NetworkBuilder("alexnet", {"image_size": image_size, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, 96, 11, stride=4, bias=True, activation="relu", name="conv1")
     x = net.pool(net.vector("local_norm", x, name="norm1"), 3, stride=2, name="pool1")
     x = net.conv(x, 256, 5, padding=2, groups=2, bias=True, activation="relu", name="conv2")
@@ -23,10 +24,10 @@ def build_alexnet(image_size: int = 227, classes: int = 1000) -> Graph:
     return _classify(net, net.pool(x, 3, stride=2, name="pool5"), classes)
 
 
-def build_alexnet_torch(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_alexnet_torch(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """AlexNet as PyTorch ships it, in one group."""
     net = NetworkBuilder("alexnet_torch", {"image_size": image_size, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, 64, 11, stride=4, padding=2, bias=True, activation="relu", name="conv1")
     x = net.pool(x, 3, stride=2, name="pool1")
     x = net.conv(x, 192, 5, padding=2, bias=True, activation="relu", name="conv2")

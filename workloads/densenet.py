@@ -8,6 +8,7 @@ shift are done with the relu behind them and counted with it. That behind the 1x
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 _GROWTH = 32
 """Channels that each layer adds."""
@@ -16,25 +17,25 @@ _NARROW = 4 * _GROWTH
 """Channels to which the 1x1 of a layer narrows."""
 
 
-def build_densenet121(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_densenet121(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """DenseNet-121 of torchvision (table 1 of the paper)."""
     return _build("densenet121", (6, 12, 24, 16), image_size, classes)
 
 
-def build_densenet169(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_densenet169(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """DenseNet-169 of torchvision (table 1 of the paper)."""
     return _build("densenet169", (6, 12, 32, 32), image_size, classes)
 
 
-def build_densenet201(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_densenet201(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """DenseNet-201 of torchvision (table 1 of the paper)."""
     return _build("densenet201", (6, 12, 48, 32), image_size, classes)
 
 
-def _build(name: str, blocks: Sequence[int], image_size: int, classes: int) -> Graph:
+def _build(name: str, blocks: Sequence[int], image_size: ImageSize, classes: int) -> Graph:
     """Stem, four blocks of `blocks` layers each with transitions between, classifier."""
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, 64, 7, stride=2, padding=3, activation="relu", name="conv0")
     x = net.pool(x, 3, stride=2, padding=1, name="pool0")
     for block, count in enumerate(blocks, start=1):

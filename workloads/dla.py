@@ -5,24 +5,24 @@ CenterNet is the authors' version without deformable convolutions (their dlav0).
 with stride 2, is a 2x2 one with four outputs for each channel, which become blocks of pixels: the same products.
 """
 
-from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 _WIDTHS = (16, 32, 64, 128, 256, 512)
 
 
-def build_dla34(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_dla34(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """DLA-34 with its classifier."""
     net = _begin("dla34", image_size, classes)
-    x = _features(net, net.input(3, image_size, image_size))[-1]
+    x = _features(net, net.image(image_size, 32))[-1]
     net.dense(net.global_pool(x, name="pool"), classes, name="fc")
     return net.build()
 
 
-def build_centernet_dla34(image_size: int = 512, classes: int = 80) -> Graph:
+def build_centernet_dla34(image_size: ImageSize = 512, classes: int = 80) -> Graph:
     """CenterNet: a map of centres for each class, two of sizes and two of offsets, at a quarter of the image's size."""
     net = _begin("centernet_dla34", image_size, classes)
-    levels = _features(net, net.input(3, image_size, image_size))
+    levels = _features(net, net.image(image_size, 32))
     for number in range(1, len(levels)):
         start = len(levels) - 1 - number
         levels[start + 1 :] = _climb(net, levels[start:], f"up{number}")
@@ -33,10 +33,8 @@ def build_centernet_dla34(image_size: int = 512, classes: int = 80) -> Graph:
     return net.build()
 
 
-def _begin(name: str, image_size: int, classes: int) -> NetworkBuilder:
+def _begin(name: str, image_size: ImageSize, classes: int) -> NetworkBuilder:
     """Return a builder for an image whose size five halvings divide, so that what was halved in two ways joins."""
-    if image_size % 32:
-        raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
     return NetworkBuilder(name, {"image_size": image_size, "classes": classes})
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .mobilenet import by_8
 
@@ -66,76 +67,76 @@ _LITE = _Family(_PLAN, "relu", excite=False, fixed_ends=True)
 _EDGETPU = _Family(_PLAN_EDGETPU, "relu", excite=False, fixed_ends=False)
 
 
-def build_efficientnet_b0(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_efficientnet_b0(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """EfficientNet-B0."""
     return _build("efficientnet_b0", _CLASSIC, 1.0, 1.0, image_size, classes)
 
 
-def build_efficientnet_b1(image_size: int = 240, classes: int = 1000) -> Graph:
+def build_efficientnet_b1(image_size: ImageSize = 240, classes: int = 1000) -> Graph:
     """EfficientNet-B1."""
     return _build("efficientnet_b1", _CLASSIC, 1.0, 1.1, image_size, classes)
 
 
-def build_efficientnet_b2(image_size: int = 260, classes: int = 1000) -> Graph:
+def build_efficientnet_b2(image_size: ImageSize = 260, classes: int = 1000) -> Graph:
     """EfficientNet-B2."""
     return _build("efficientnet_b2", _CLASSIC, 1.1, 1.2, image_size, classes)
 
 
-def build_efficientnet_b3(image_size: int = 300, classes: int = 1000) -> Graph:
+def build_efficientnet_b3(image_size: ImageSize = 300, classes: int = 1000) -> Graph:
     """EfficientNet-B3."""
     return _build("efficientnet_b3", _CLASSIC, 1.2, 1.4, image_size, classes)
 
 
-def build_efficientnet_b4(image_size: int = 380, classes: int = 1000) -> Graph:
+def build_efficientnet_b4(image_size: ImageSize = 380, classes: int = 1000) -> Graph:
     """EfficientNet-B4."""
     return _build("efficientnet_b4", _CLASSIC, 1.4, 1.8, image_size, classes)
 
 
-def build_efficientnet_lite0(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_efficientnet_lite0(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """EfficientNet-lite0."""
     return _build("efficientnet_lite0", _LITE, 1.0, 1.0, image_size, classes)
 
 
-def build_efficientnet_lite1(image_size: int = 240, classes: int = 1000) -> Graph:
+def build_efficientnet_lite1(image_size: ImageSize = 240, classes: int = 1000) -> Graph:
     """EfficientNet-lite1."""
     return _build("efficientnet_lite1", _LITE, 1.0, 1.1, image_size, classes)
 
 
-def build_efficientnet_lite2(image_size: int = 260, classes: int = 1000) -> Graph:
+def build_efficientnet_lite2(image_size: ImageSize = 260, classes: int = 1000) -> Graph:
     """EfficientNet-lite2."""
     return _build("efficientnet_lite2", _LITE, 1.1, 1.2, image_size, classes)
 
 
-def build_efficientnet_lite3(image_size: int = 280, classes: int = 1000) -> Graph:
+def build_efficientnet_lite3(image_size: ImageSize = 280, classes: int = 1000) -> Graph:
     """EfficientNet-lite3."""
     return _build("efficientnet_lite3", _LITE, 1.2, 1.4, image_size, classes)
 
 
-def build_efficientnet_lite4(image_size: int = 300, classes: int = 1000) -> Graph:
+def build_efficientnet_lite4(image_size: ImageSize = 300, classes: int = 1000) -> Graph:
     """EfficientNet-lite4."""
     return _build("efficientnet_lite4", _LITE, 1.4, 1.8, image_size, classes)
 
 
-def build_efficientnet_edgetpu_s(image_size: int = 224, classes: int = 1001) -> Graph:
+def build_efficientnet_edgetpu_s(image_size: ImageSize = 224, classes: int = 1001) -> Graph:
     """EfficientNet-EdgeTPU small; one class is the background."""
     return _build("efficientnet_edgetpu_s", _EDGETPU, 1.0, 1.0, image_size, classes)
 
 
-def build_efficientnet_edgetpu_m(image_size: int = 240, classes: int = 1001) -> Graph:
+def build_efficientnet_edgetpu_m(image_size: ImageSize = 240, classes: int = 1001) -> Graph:
     """EfficientNet-EdgeTPU medium; one class is the background."""
     return _build("efficientnet_edgetpu_m", _EDGETPU, 1.0, 1.1, image_size, classes)
 
 
-def build_efficientnet_edgetpu_l(image_size: int = 300, classes: int = 1001) -> Graph:
+def build_efficientnet_edgetpu_l(image_size: ImageSize = 300, classes: int = 1001) -> Graph:
     """EfficientNet-EdgeTPU large; one class is the background."""
     return _build("efficientnet_edgetpu_l", _EDGETPU, 1.2, 1.4, image_size, classes)
 
 
-def _build(name: str, family: _Family, width: float, depth: float, image_size: int, classes: int) -> Graph:
+def _build(name: str, family: _Family, width: float, depth: float, image_size: ImageSize, classes: int) -> Graph:
     """Stem, blocks, last convolution, classifier."""
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes})
     ends = 1.0 if family.fixed_ends else width
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, by_8(32 * ends), 3, stride=2, padding="same", activation=family.activation, name="stem")
     number, last = 0, len(family.plan) - 1
     for place, blocks in enumerate(family.plan):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output, Size
+from simulator.reading.sizes import ImageSize
 
 Convolution: TypeAlias = tuple[int, Size, int]
 """Channels, kernel, stride."""
@@ -26,7 +27,7 @@ _V1 = {
 }
 
 
-def build_inception_v1(image_size: int = 224, classes: int = 1000, variant: str = "paper") -> Graph:
+def build_inception_v1(image_size: ImageSize = 224, classes: int = 1000, variant: str = "paper") -> Graph:
     """Inception v1. `variant`: "paper", with 5x5 convolutions, local normalisation and biases; or "slim", as TF-slim and
     PyTorch have it, with 3x3 in their place and batch normalisation.
     """
@@ -34,7 +35,7 @@ def build_inception_v1(image_size: int = 224, classes: int = 1000, variant: str 
         raise NetworkError(f"inception_v1: variant: must be 'paper' or 'slim', got {variant!r}")
     net = NetworkBuilder("inception_v1", {"image_size": image_size, "classes": classes, "variant": variant})
     paper = variant == "paper"
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, 64, 7, stride=2, padding=3, bias=paper, activation="relu", name="conv1")
     x = net.pool(x, 3, stride=2, ceil=True, name="pool1")
     x = net.vector("local_norm", x, name="norm1") if paper else x
@@ -66,10 +67,10 @@ def _block_v1(net: NetworkBuilder, x: Output, name: str, widths: Sequence[int], 
     return net.concat(*branches, name=name)
 
 
-def build_inception_v3(image_size: int = 299, classes: int = 1000) -> Graph:
+def build_inception_v3(image_size: ImageSize = 299, classes: int = 1000) -> Graph:
     """Inception v3."""
     net = NetworkBuilder("inception_v3", {"image_size": image_size, "classes": classes})
-    x = stem_v3(net, net.input(3, image_size, image_size))
+    x = stem_v3(net, net.image(image_size))
     for letter, projection in zip("bcd", (32, 64, 64), strict=True):
         x = _block_35(net, x, f"mixed5{letter}", projection)
     x = shrink(net, x, "mixed6a", [[(384, 3, 2)], [(64, 1, 1), (96, 3, 1), (96, 3, 2)]])
@@ -161,10 +162,10 @@ def _block_8(net: NetworkBuilder, x: Output, name: str) -> Output:
     return net.concat(_chain(net, x, f"{name}_a", [(320, 1, 1)]), *halves, _projection(net, x, name, 192), name=name)
 
 
-def build_inception_v4(image_size: int = 299, classes: int = 1000) -> Graph:
+def build_inception_v4(image_size: ImageSize = 299, classes: int = 1000) -> Graph:
     """Inception v4 (figures 3 to 9 of the paper)."""
     net = NetworkBuilder("inception_v4", {"image_size": image_size, "classes": classes})
-    x = _stem_v4(net, net.input(3, image_size, image_size))
+    x = _stem_v4(net, net.image(image_size))
     for number in range(1, 5):
         x = _block_a_v4(net, x, f"mixed_a{number}")
     x = shrink(net, x, "reduce_a", [[(384, 3, 2)], [(192, 1, 1), (224, 3, 1), (256, 3, 2)]])

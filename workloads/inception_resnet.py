@@ -6,6 +6,7 @@ used after training: no auxiliary head.
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .inception import Convolution, chains, shrink, stem_v3
 
@@ -38,10 +39,10 @@ _REDUCE_B: tuple[tuple[Convolution, ...], ...] = (
 )
 
 
-def build_inception_resnet_v2(image_size: int = 299, classes: int = 1000) -> Graph:
+def build_inception_resnet_v2(image_size: ImageSize = 299, classes: int = 1000) -> Graph:
     """Inception-ResNet v2 of TF-slim. The factor by which a block's value is scaled folds into its last convolution."""
     net = NetworkBuilder("inception_resnet_v2", {"image_size": image_size, "classes": classes})
-    x = stem_v3(net, net.input(3, image_size, image_size))
+    x = stem_v3(net, net.image(image_size))
     branches = chains(net, x, "mixed5", _FIRST)
     pooled = net.pool(x, 3, stride=1, padding=1, name="mixed5_pool")
     x = net.concat(*branches, net.conv(pooled, 64, 1, activation="relu", name="mixed5_projection"), name="mixed5")

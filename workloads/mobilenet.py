@@ -7,12 +7,13 @@ scales the channels; how it rounds is the authors' code too.
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
 from simulator.graph.window import Padding
+from simulator.reading.sizes import ImageSize
 
 
-def build_mobilenet_v1(image_size: int = 224, width: float = 1.0, classes: int = 1000) -> Graph:
+def build_mobilenet_v1(image_size: ImageSize = 224, width: float = 1.0, classes: int = 1000) -> Graph:
     """MobileNet v1: pairs of a depthwise 3x3 and a 1x1 convolution."""
     net = NetworkBuilder("mobilenet_v1", {"image_size": image_size, "width": width, "classes": classes})
-    x = features_v1(net, net.input(3, image_size, image_size), width)[-1]
+    x = features_v1(net, net.image(image_size), width)[-1]
     net.dense(net.global_pool(x, name="pool"), classes, name="fc")
     return net.build()
 
@@ -29,10 +30,10 @@ def features_v1(net: NetworkBuilder, x: Output, width: float, padding: Padding =
     return found
 
 
-def build_mobilenet_v2(image_size: int = 224, width: float = 1.0, classes: int = 1000) -> Graph:
+def build_mobilenet_v2(image_size: ImageSize = 224, width: float = 1.0, classes: int = 1000) -> Graph:
     """MobileNet v2: inverted residuals with linear bottlenecks."""
     net = NetworkBuilder("mobilenet_v2", {"image_size": image_size, "width": width, "classes": classes})
-    x, _ = features_v2(net, net.input(3, image_size, image_size), width)
+    x, _ = features_v2(net, net.image(image_size), width)
     net.dense(net.global_pool(x, name="pool"), classes, name="fc")
     return net.build()
 
@@ -100,10 +101,10 @@ _EDGETPU = (
 """Kernel, stride, expansion, channels: of the fused blocks, of the depthwise ones."""
 
 
-def build_mobilenet_edgetpu(image_size: int = 224, width: float = 1.0, classes: int = 1001) -> Graph:
+def build_mobilenet_edgetpu(image_size: ImageSize = 224, width: float = 1.0, classes: int = 1001) -> Graph:
     """MobileNet EdgeTPU: its first blocks widen by a full 3x3 instead of a 1x1 and a depthwise 3x3."""
     net = NetworkBuilder("mobilenet_edgetpu", {"image_size": image_size, "width": width, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, by_8(32 * width), 3, stride=2, padding="same", activation="relu", name="conv0")
     x = net.conv(x, by_8(16 * width), 1, name="block1_project")
     number = 1

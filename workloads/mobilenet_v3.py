@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .efficientnet import excite
 from .mobilenet import by_8
@@ -54,20 +55,20 @@ _SMALL = (
 """Table 2 of the paper."""
 
 
-def build_mobilenet_v3_large(image_size: int = 224, width: float = 1.0, classes: int = 1000) -> Graph:
+def build_mobilenet_v3_large(image_size: ImageSize = 224, width: float = 1.0, classes: int = 1000) -> Graph:
     """MobileNet v3 large of torchvision, with `silu` for hard swish and `sigmoid` for hard sigmoid."""
     return _build("mobilenet_v3_large", _LARGE, 1280, image_size, width, classes)
 
 
-def build_mobilenet_v3_small(image_size: int = 224, width: float = 1.0, classes: int = 1000) -> Graph:
+def build_mobilenet_v3_small(image_size: ImageSize = 224, width: float = 1.0, classes: int = 1000) -> Graph:
     """MobileNet v3 small of torchvision, with `silu` for hard swish and `sigmoid` for hard sigmoid."""
     return _build("mobilenet_v3_small", _SMALL, 1024, image_size, width, classes)
 
 
-def _build(name: str, blocks: Sequence[_Block], last: int, image_size: int, width: float, classes: int) -> Graph:
+def _build(name: str, blocks: Sequence[_Block], last: int, image_size: ImageSize, width: float, classes: int) -> Graph:
     """Stem, blocks, last convolution, two dense layers."""
     net = NetworkBuilder(name, {"image_size": image_size, "width": width, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, by_8(16 * width), 3, stride=2, padding=1, activation="silu", name="conv0")
     for number, block in enumerate(blocks, start=1):
         x = _inverted(net, x, f"block{number}", block, width)

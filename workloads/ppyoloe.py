@@ -5,6 +5,7 @@ A hard sigmoid counts as a sigmoid.
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts
 
@@ -12,33 +13,33 @@ _SIZES = {"s": (0.33, 0.5), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25
 """Depth, width."""
 
 
-def build_ppyoloe_s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_ppyoloe_s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """PP-YOLOE small."""
     return _build("s", image_size, classes, activation)
 
 
-def build_ppyoloe_m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_ppyoloe_m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """PP-YOLOE medium."""
     return _build("m", image_size, classes, activation)
 
 
-def build_ppyoloe_l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_ppyoloe_l(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """PP-YOLOE large."""
     return _build("l", image_size, classes, activation)
 
 
-def build_ppyoloe_x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_ppyoloe_x(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """PP-YOLOE extra large."""
     return _build("x", image_size, classes, activation)
 
 
-def _build(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Stem, four stages of which three lead to the neck, heads."""
     parts = Parts(f"ppyoloe_{size}", image_size, classes, activation)
     depth, width = _SIZES[size]
     net = parts.net
     wide = [round(channels * width) for channels in (64, 128, 256, 512, 1024)]
-    x = parts.conv(net.input(3, image_size, image_size), wide[0] // 2, 3, "stem1", 2)
+    x = parts.conv(net.image(image_size, 32), wide[0] // 2, 3, "stem1", 2)
     x = parts.conv(parts.conv(x, wide[0] // 2, 3, "stem2"), wide[0], 3, "stem3")
     kept = []
     for stage, count in enumerate((3, 6, 6, 3), start=1):

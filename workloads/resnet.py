@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 
-def build_resnet18(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_resnet18(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ResNet-18: basic blocks of two 3x3 convolutions."""
     return _build("resnet18", (2, 2, 2, 2), basic, image_size, classes)
 
 
-def build_resnet34(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_resnet34(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ResNet-34: basic blocks of two 3x3 convolutions."""
     return _build("resnet34", (3, 4, 6, 3), basic, image_size, classes)
 
 
-def build_resnet50(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_resnet50(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ResNet-50 v1.5."""
     return _build("resnet50", (3, 4, 6, 3), bottleneck_v1_5, image_size, classes)
 
@@ -35,32 +36,32 @@ def build_resnet50_reid(image_size: int = 256, image_width: int = 128) -> Graph:
     return net.build()
 
 
-def build_resnet101(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_resnet101(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ResNet-101 v1.5."""
     return _build("resnet101", (3, 4, 23, 3), bottleneck_v1_5, image_size, classes)
 
 
-def build_resnet152(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_resnet152(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ResNet-152 v1.5."""
     return _build("resnet152", (3, 8, 36, 3), bottleneck_v1_5, image_size, classes)
 
 
-def build_resnet50_v1(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet50_v1(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-50 of the paper: stride in the first 1x1. `halve`: "first", or "last" for TF-slim's."""
     return _build_v1("resnet50_v1", (3, 4, 6, 3), image_size, classes, halve)
 
 
-def build_resnet101_v1(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet101_v1(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-101 of the paper: stride in the first 1x1. `halve`: "first", or "last" for TF-slim's."""
     return _build_v1("resnet101_v1", (3, 4, 23, 3), image_size, classes, halve)
 
 
-def build_resnet152_v1(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet152_v1(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-152 of the paper: stride in the first 1x1. `halve`: "first", or "last" for TF-slim's."""
     return _build_v1("resnet152_v1", (3, 8, 36, 3), image_size, classes, halve)
 
 
-def _build_v1(name: str, blocks: Sequence[int], image_size: int, classes: int, halve: str) -> Graph:
+def _build_v1(name: str, blocks: Sequence[int], image_size: ImageSize, classes: int, halve: str) -> Graph:
     """Version 1. TF-slim halves the image in the 3x3 of a stage's last block, so more blocks see the smaller image."""
     check_halve(name, halve)
     block = _bottleneck_v1 if halve == "first" else bottleneck_v1_5
@@ -74,14 +75,14 @@ def _build(
     name: str,
     blocks: Sequence[int],
     block: Block,
-    image_size: int,
+    image_size: ImageSize,
     classes: int,
     more: dict[str, str] | None = None,
 ) -> Graph:
     """Stem, four stages of `blocks` blocks each, classifier."""
     more = more or {}
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes, **more})
-    x = stem(net, net.input(3, image_size, image_size))
+    x = stem(net, net.image(image_size))
     for stage in range(4):
         x = stages(net, x, stage, blocks[stage], block, stride_of(stage, more.get("halve") == "last"))
     x = net.global_pool(x, name="pool5")

@@ -8,30 +8,31 @@ ONNX model zoo has it (the first block of a stage halves the image), or "last", 
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .resnet import check_halve, stages, stem, stride_of
 
 
-def build_resnet50_v2(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet50_v2(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-50 v2."""
     return _build("resnet50_v2", (3, 4, 6, 3), image_size, classes, halve)
 
 
-def build_resnet101_v2(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet101_v2(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-101 v2."""
     return _build("resnet101_v2", (3, 4, 23, 3), image_size, classes, halve)
 
 
-def build_resnet152_v2(image_size: int = 224, classes: int = 1000, halve: str = "first") -> Graph:
+def build_resnet152_v2(image_size: ImageSize = 224, classes: int = 1000, halve: str = "first") -> Graph:
     """ResNet-152 v2."""
     return _build("resnet152_v2", (3, 8, 36, 3), image_size, classes, halve)
 
 
-def _build(name: str, blocks: Sequence[int], image_size: int, classes: int, halve: str) -> Graph:
+def _build(name: str, blocks: Sequence[int], image_size: ImageSize, classes: int, halve: str) -> Graph:
     """Stem, four stages, classifier."""
     check_halve(name, halve)
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes, "halve": halve})
-    x = stem(net, net.input(3, image_size, image_size), "relu" if halve == "first" else "")
+    x = stem(net, net.image(image_size), "relu" if halve == "first" else "")
     for stage in range(4):
         x = stages(net, x, stage, blocks[stage], _bottleneck, stride_of(stage, halve == "last"))
     x = net.global_pool(net.vector("relu", x, name="relu5"), name="pool5")

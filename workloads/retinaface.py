@@ -5,6 +5,7 @@ Two boxes a place of three maps. On ResNet-50, and on MobileNet v1 with a quarte
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .mobilenet import features_v1
 from .resnet import bottleneck_v1_5, stages, stem, stride_of
@@ -12,10 +13,10 @@ from .resnet import bottleneck_v1_5, stages, stem, stride_of
 BOXES = 2
 
 
-def build_retinaface_resnet50(image_size: int = 640) -> Graph:
+def build_retinaface_resnet50(image_size: ImageSize = 640) -> Graph:
     """RetinaFace on ResNet-50 v1.5, whose last three stages lead to 256 channels each."""
     net = NetworkBuilder("retinaface_resnet50", {"image_size": image_size})
-    x = stem(net, net.input(3, image_size, image_size))
+    x = stem(net, net.image(image_size))
     found = []
     for stage, count in enumerate((3, 4, 6, 3)):
         x = stages(net, x, stage, count, bottleneck_v1_5, stride_of(stage, last=False))
@@ -23,10 +24,10 @@ def build_retinaface_resnet50(image_size: int = 640) -> Graph:
     return _heads(net, found[1:], 256)
 
 
-def build_retinaface_mobilenet(image_size: int = 640) -> Graph:
+def build_retinaface_mobilenet(image_size: ImageSize = 640) -> Graph:
     """RetinaFace on MobileNet v1, width 0.25, of which three values lead to 64 channels each."""
     net = NetworkBuilder("retinaface_mobilenet", {"image_size": image_size})
-    found = features_v1(net, net.input(3, image_size, image_size), 0.25, padding=1)
+    found = features_v1(net, net.image(image_size), 0.25, padding=1)
     return _heads(net, [found[5], found[11], found[13]], 64)
 
 

@@ -5,6 +5,7 @@ Choosing among the boxes is not part of the network.
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .resnet import bottleneck_32x4d, stages, stem, stride_of
 from .retinaface import join_coarser
@@ -13,7 +14,7 @@ BOXES = 9
 CHANNELS = 256
 
 
-def build_retinanet_resnext50(image_size: int = 800, classes: int = 264) -> Graph:
+def build_retinanet_resnext50(image_size: ImageSize = 800, classes: int = 264) -> Graph:
     """RetinaNet as MLPerf's reference code and torchvision have it, on ResNeXt-50 32x4d: levels 3 to 7, of which the sixth
     comes from the fifth of the pyramid; 120,087 boxes at 800 x 800.
 
@@ -21,7 +22,7 @@ def build_retinanet_resnext50(image_size: int = 800, classes: int = 264) -> Grap
     level, 78.18 million in all where the published network has 37.06. Scores (the sigmoids of the maps) belong to the choice.
     """
     net = NetworkBuilder("retinanet_resnext50", {"image_size": image_size, "classes": classes})
-    x = stem(net, net.input(3, image_size, image_size))
+    x = stem(net, net.image(image_size))
     found = []
     for stage, count in enumerate((3, 4, 6, 3)):
         x = stages(net, x, stage, count, bottleneck_32x4d, stride_of(stage, last=False))

@@ -7,18 +7,19 @@
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .mobilenet import features_v1, features_v2
 from .resnet import basic, stages, stem
 
 
-def build_ssd_resnet34(image_size: int = 1200, classes: int = 81) -> Graph:
+def build_ssd_resnet34(image_size: ImageSize = 1200, classes: int = 81) -> Graph:
     """SSD of MLPerf on ResNet-34, whose fourth stage keeps the image size and whose fifth is left out.
 
     Heads have stride 3, so that 1200 x 1200 gives maps of 50, 25, 13, 7, 3 and 3 with 15,130 boxes.
     """
     net = NetworkBuilder("ssd_resnet34", {"image_size": image_size, "classes": classes})
-    x = stem(net, net.input(3, image_size, image_size))
+    x = stem(net, net.image(image_size))
     for stage, (count, stride) in enumerate(((3, 1), (4, 2), (6, 1))):
         x = stages(net, x, stage, count, basic, (stride, 1))
     maps = [x]
@@ -35,10 +36,10 @@ def build_ssd_resnet34(image_size: int = 1200, classes: int = 81) -> Graph:
     return net.build()
 
 
-def build_ssd_mobilenet_v1(image_size: int = 300, classes: int = 91) -> Graph:
+def build_ssd_mobilenet_v1(image_size: ImageSize = 300, classes: int = 91) -> Graph:
     """SSD on MobileNet v1: 1,917 boxes at 300 x 300, heads of 1x1."""
     net = NetworkBuilder("ssd_mobilenet_v1", {"image_size": image_size, "classes": classes})
-    found = features_v1(net, net.input(3, image_size, image_size), 1.0)
+    found = features_v1(net, net.image(image_size), 1.0)
     maps = [found[11], found[13]]
     for number, (narrow, channels) in enumerate(_EXTRAS, start=1):
         y = net.conv(maps[-1], narrow, 1, activation="relu", name=f"extra{number}_1x1")
@@ -47,10 +48,10 @@ def build_ssd_mobilenet_v1(image_size: int = 300, classes: int = 91) -> Graph:
     return net.build()
 
 
-def build_ssd_mobilenet_v2(image_size: int = 300, classes: int = 91) -> Graph:
+def build_ssd_mobilenet_v2(image_size: ImageSize = 300, classes: int = 91) -> Graph:
     """SSD on MobileNet v2: depthwise convolutions between the further maps, heads of 3x3."""
     net = NetworkBuilder("ssd_mobilenet_v2", {"image_size": image_size, "classes": classes})
-    last, wide = features_v2(net, net.input(3, image_size, image_size), 1.0)
+    last, wide = features_v2(net, net.image(image_size), 1.0)
     maps = [wide["block14"], last]
     for number, (narrow, channels) in enumerate(_EXTRAS, start=1):
         y = net.conv(maps[-1], narrow, 1, activation="relu", name=f"extra{number}_1x1")

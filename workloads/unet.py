@@ -8,13 +8,14 @@ channel, is counted neither there nor here.
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 DEPTH = 4
 """Halvings."""
 
 
 def build_unet(
-    image_size: int = 572, channels: int = 1, width: int = 64, classes: int = 2, padding: str = "valid"
+    image_size: ImageSize = 572, channels: int = 1, width: int = 64, classes: int = 2, padding: str = "valid"
 ) -> Graph:
     """U-Net. `channels` of the image; `width`: channels of the first convolution; `padding`: "valid" or "same"."""
     if padding not in ("valid", "same"):
@@ -22,7 +23,7 @@ def build_unet(
     settings = {"image_size": image_size, "channels": channels, "width": width, "classes": classes, "padding": padding}
     net = NetworkBuilder("unet", settings)
     pad = 1 if padding == "same" else 0
-    x = net.input(channels, image_size, image_size)
+    x = net.image(image_size, 1 << DEPTH if pad else 1, channels)
     skips: list[Output] = []
     for level in range(DEPTH):
         x = _pair(net, x, width << level, pad, f"down{level + 1}")
@@ -34,8 +35,6 @@ def build_unet(
         x = net.conv(x, 4 * (width << level), 1, name=f"{name}_larger").spread(2)
         skip = skips[level]
         if (skip.height, skip.width) != (x.height, x.width):
-            if padding == "same":
-                raise NetworkError(f"unet: image_size: must be a multiple of {1 << DEPTH}, got {image_size}")
             crop = Output(skip.name, skip.channels, x.height, x.width)
             skip = net.vector("copy", crop, name=f"{name}_crop")
         x = _pair(net, net.concat(skip, x, name=f"{name}_concat"), width << level, pad, name)

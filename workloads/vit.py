@@ -6,49 +6,47 @@ and the places of the patches are trained numbers that are added: one piece of v
 of the normalisations. CLIP's own gelu counts as a gelu.
 """
 
-from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 from .bert import attend
 
 
-def build_vit_b16(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_vit_b16(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ViT-Base of 16 x 16 pixels a patch."""
     return _build("vit_b16", 16, 12, 768, 12, image_size, classes)
 
 
-def build_vit_b32(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_vit_b32(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ViT-Base of 32 x 32 pixels a patch."""
     return _build("vit_b32", 32, 12, 768, 12, image_size, classes)
 
 
-def build_vit_l16(image_size: int = 224, classes: int = 1000) -> Graph:
+def build_vit_l16(image_size: ImageSize = 224, classes: int = 1000) -> Graph:
     """ViT-Large of 16 x 16 pixels a patch."""
     return _build("vit_l16", 16, 24, 1024, 16, image_size, classes)
 
 
-def build_clip_vit_b32(image_size: int = 224, features: int = 512) -> Graph:
+def build_clip_vit_b32(image_size: ImageSize = 224, features: int = 512) -> Graph:
     """CLIP on ViT-Base of 32 x 32 pixels a patch: the features of an image."""
     net = NetworkBuilder("clip_vit_b32", {"image_size": image_size, "features": features})
-    x = _patches(net, "clip_vit_b32", 32, 768, image_size, bias=False)
+    x = _patches(net, 32, 768, image_size, bias=False)
     x = _encode(net, net.vector("layer_norm", x, name="norm0"), 12, 12)
     net.dense(x, features, bias=False, name="project")
     return net.build()
 
 
-def _build(name: str, patch: int, layers: int, hidden: int, heads: int, image_size: int, classes: int) -> Graph:
+def _build(name: str, patch: int, layers: int, hidden: int, heads: int, image_size: ImageSize, classes: int) -> Graph:
     """Patches, encoder layers, classifier."""
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes})
-    x = _encode(net, _patches(net, name, patch, hidden, image_size, bias=True), layers, heads)
+    x = _encode(net, _patches(net, patch, hidden, image_size, bias=True), layers, heads)
     net.dense(x, classes, name="fc")
     return net.build()
 
 
-def _patches(net: NetworkBuilder, name: str, patch: int, hidden: int, image_size: int, bias: bool) -> Output:
+def _patches(net: NetworkBuilder, patch: int, hidden: int, image_size: ImageSize, bias: bool) -> Output:
     """Rows of the patches and one more, with their places added."""
-    if image_size % patch:
-        raise NetworkError(f"{name}: image_size: must be a multiple of {patch}, got {image_size}")
-    x = net.conv(net.input(3, image_size, image_size), hidden, patch, stride=patch, bias=bias, name="patches").rows()
+    x = net.conv(net.image(image_size, patch), hidden, patch, stride=patch, bias=bias, name="patches").rows()
     return net.vector("copy", Output(x.name, hidden, x.height + 1), name="places")
 
 

@@ -8,12 +8,13 @@ TensorFlow's "same" but in the first two convolutions, which have none.
 from collections.abc import Sequence
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 
-def build_xception(image_size: int = 299, classes: int = 1000) -> Graph:
+def build_xception(image_size: ImageSize = 299, classes: int = 1000) -> Graph:
     """Xception of Keras (figure 5 of the paper)."""
     net = NetworkBuilder("xception", {"image_size": image_size, "classes": classes})
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size)
     x = net.conv(x, 32, 3, stride=2, activation="relu", name="block1_conv1")
     x = net.conv(x, 64, 3, activation="relu", name="block1_conv2")
     for number, channels in enumerate((128, 256, 728), start=2):

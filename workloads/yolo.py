@@ -4,14 +4,14 @@ their output maps.
 A leaky relu counts as a relu. Decoding the boxes is not part of the network.
 """
 
-from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 
-def build_yolov3(image_size: int = 416, classes: int = 80) -> Graph:
+def build_yolov3(image_size: ImageSize = 416, classes: int = 80) -> Graph:
     """YOLOv3 for any image size that is a multiple of 32; 80 classes are those of COCO."""
     net = _begin("yolov3", image_size, classes)
-    x = _conv(net, net.input(3, image_size, image_size), 32, 3, "conv0")
+    x = _conv(net, net.image(image_size, 32), 32, 3, "conv0")
     stages = []
     for stage, count in enumerate((1, 2, 8, 8, 4), start=1):
         x = _conv(net, x, 32 << stage, 3, f"down{stage}", stride=2)
@@ -28,10 +28,10 @@ def build_yolov3(image_size: int = 416, classes: int = 80) -> Graph:
     return net.build()
 
 
-def build_yolov3_tiny(image_size: int = 416, classes: int = 80) -> Graph:
+def build_yolov3_tiny(image_size: ImageSize = 416, classes: int = 80) -> Graph:
     """YOLOv3-tiny: six pools in a row of convolutions, two maps. The last pool keeps the size."""
     net = _begin("yolov3_tiny", image_size, classes)
-    x = net.input(3, image_size, image_size)
+    x = net.image(image_size, 32)
     for number in range(1, 7):
         x = skip = _conv(net, x, 8 << number, 3, f"conv{number}")
         # darknet pads the last one, of stride 1, below and on the right.
@@ -48,10 +48,8 @@ def build_yolov3_tiny(image_size: int = 416, classes: int = 80) -> Graph:
     return net.build()
 
 
-def _begin(name: str, image_size: int, classes: int) -> NetworkBuilder:
+def _begin(name: str, image_size: ImageSize, classes: int) -> NetworkBuilder:
     """Return a builder for an image whose size five halvings divide."""
-    if image_size % 32:
-        raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
     return NetworkBuilder(name, {"image_size": image_size, "classes": classes})
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from simulator.graph.build import Graph, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts, head_widths, scaled
 
@@ -23,37 +24,37 @@ _V11 = {
 """Depth, width, most channels before the width counts."""
 
 
-def build_yolov10n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov10n(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv10 nano."""
     return _build_v10("n", image_size, classes, activation)
 
 
-def build_yolov10s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov10s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv10 small."""
     return _build_v10("s", image_size, classes, activation)
 
 
-def build_yolo11n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolo11n(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLO11 nano."""
     return _build_v11("n", image_size, classes, activation)
 
 
-def build_yolo11s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolo11s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLO11 small."""
     return _build_v11("s", image_size, classes, activation)
 
 
-def build_yolo11m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolo11m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLO11 medium."""
     return _build_v11("m", image_size, classes, activation)
 
 
-def build_yolo11l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolo11l(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLO11 large."""
     return _build_v11("l", image_size, classes, activation)
 
 
-def build_yolo11x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolo11x(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLO11 extra large."""
     return _build_v11("x", image_size, classes, activation)
 
@@ -62,12 +63,12 @@ Block = Callable[[Output, str], Output]
 """Makes (value, name) a block's value."""
 
 
-def _build_v10(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v10(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone of which two steps down convolve channel by channel, attention, neck and heads. Blocks n and s have in common."""
     parts = Parts(f"yolov10{size}", image_size, classes, activation)
     wide = [scaled(channels * {"n": 0.25, "s": 0.5}[size]) for channels in (64, 128, 256, 512, 1024)]
     mixed = size == "s"
-    x = parts.conv(parts.net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    x = parts.conv(parts.net.image(image_size, 32), wide[0], 3, "conv0", 2)
     kept = []
     for stage, (channels, count) in enumerate(zip(wide[1:], (1, 2, 2, 1), strict=True), start=1):
         x = (parts.conv if stage < 3 else partial(_down, parts))(x, channels, 3, f"down{stage}", 2)
@@ -86,7 +87,7 @@ def _build_v10(size: str, image_size: int, classes: int, activation: str) -> Gra
     return parts.net.build()
 
 
-def _build_v11(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v11(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone, attention, neck and heads."""
     parts = Parts(f"yolo11{size}", image_size, classes, activation)
     depth, width, most = _V11[size]
@@ -98,7 +99,7 @@ def _build_v11(size: str, image_size: int, classes: int, activation: str) -> Gra
         return parts.chain(x, channels, inner, count, link, name)
 
     wide = [scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
-    x = parts.conv(parts.net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    x = parts.conv(parts.net.image(image_size, 32), wide[0], 3, "conv0", 2)
     kept = []
     for stage, channels in enumerate((wide[2], wide[3], wide[3], wide[4]), start=1):
         x = parts.conv(x, wide[stage], 3, f"down{stage}", 2)

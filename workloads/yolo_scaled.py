@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
 
 _V5 = {"n": (1 / 3, 0.25), "s": (1 / 3, 0.5), "m": (2 / 3, 0.75), "l": (1.0, 1.0), "x": (4 / 3, 1.25)}
 """Depth, width."""
@@ -24,52 +25,52 @@ _V8 = {
 """Depth, width, most channels before the width counts."""
 
 
-def build_yolov5n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5n(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 nano."""
     return _build_v5("n", image_size, classes, activation)
 
 
-def build_yolov5s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 small."""
     return _build_v5("s", image_size, classes, activation)
 
 
-def build_yolov5m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 medium."""
     return _build_v5("m", image_size, classes, activation)
 
 
-def build_yolov5l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5l(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 large."""
     return _build_v5("l", image_size, classes, activation)
 
 
-def build_yolov5x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5x(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 extra large."""
     return _build_v5("x", image_size, classes, activation)
 
 
-def build_yolov8n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8n(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 nano."""
     return _build_v8("n", image_size, classes, activation)
 
 
-def build_yolov8s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 small."""
     return _build_v8("s", image_size, classes, activation)
 
 
-def build_yolov8m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 medium."""
     return _build_v8("m", image_size, classes, activation)
 
 
-def build_yolov8l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8l(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 large."""
     return _build_v8("l", image_size, classes, activation)
 
 
-def build_yolov8x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8x(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 extra large."""
     return _build_v8("x", image_size, classes, activation)
 
@@ -81,9 +82,7 @@ Block = Callable[[Output, int, int, bool, str], Output]
 class Parts:
     """The pieces that both versions are made of, with one activation."""
 
-    def __init__(self, name: str, image_size: int, classes: int, activation: str, what: str = "classes") -> None:
-        if image_size % 32:
-            raise NetworkError(f"{name}: image_size: must be a multiple of 32, got {image_size}")
+    def __init__(self, name: str, image_size: ImageSize, classes: int, activation: str, what: str = "classes") -> None:
         if activation not in ("silu", "relu"):
             raise NetworkError(f"{name}: activation: must be 'silu' or 'relu', got {activation!r}")
         self.net = NetworkBuilder(name, {"image_size": image_size, what: classes, "activation": activation})
@@ -166,7 +165,7 @@ def scaled(channels: float) -> int:
     return math.ceil(channels / 8) * 8
 
 
-def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v5(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone and neck, three maps."""
     parts = Parts(f"yolov5{size}", image_size, classes, activation)
     for number, x in enumerate(features_v5(parts, size, image_size), start=1):
@@ -174,14 +173,14 @@ def _build_v5(size: str, image_size: int, classes: int, activation: str) -> Grap
     return parts.net.build()
 
 
-def features_v5(parts: Parts, size: str, image_size: int) -> list[Output]:
+def features_v5(parts: Parts, size: str, image_size: ImageSize) -> list[Output]:
     """YOLOv5 without its maps: backbone, the way up and the way down; three values, the finest first."""
     depth, width = _V5[size]
     net = parts.net
     act = parts.activation
     wide = [scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 9, 3)]
-    x = net.conv(net.input(3, image_size, image_size), wide[0], 6, stride=2, padding=2, activation=act, name="conv0")
+    x = net.conv(net.image(image_size, 32), wide[0], 6, stride=2, padding=2, activation=act, name="conv0")
     kept = []
     for stage, count in enumerate(counts, start=1):
         x = parts.c3(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")
@@ -190,19 +189,19 @@ def features_v5(parts: Parts, size: str, image_size: int) -> list[Output]:
     return parts.neck(parts.c3, top, kept, True, counts[0])
 
 
-def _build_v8(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v8(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone and neck, three maps of boxes and of classes."""
     parts = Parts(f"yolov8{size}", image_size, classes, activation)
     detect_v8(parts, features_v8(parts, size, image_size), classes)
     return parts.net.build()
 
 
-def features_v8(parts: Parts, size: str, image_size: int) -> list[Output]:
+def features_v8(parts: Parts, size: str, image_size: ImageSize) -> list[Output]:
     """YOLOv8 without its heads: backbone, the way up and the way down; three values, the finest first."""
     depth, width, most = _V8[size]
     wide = [scaled(min(channels, most) * width) for channels in (64, 128, 256, 512, 1024)]
     counts = [max(1, round(count * depth)) for count in (3, 6, 6, 3)]
-    x = parts.conv(parts.net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    x = parts.conv(parts.net.image(image_size, 32), wide[0], 3, "conv0", 2)
     kept = []
     for stage, count in enumerate(counts, start=1):
         x = parts.c2f(parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, True, f"stage{stage}")

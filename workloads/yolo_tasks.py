@@ -9,6 +9,7 @@ from above: 15 classes of DOTA.
 from collections.abc import Callable
 
 from simulator.graph.build import Graph, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts, detect_v8, features_v5, features_v8, scaled
 
@@ -17,107 +18,107 @@ PROTOTYPES = 32
 _WIDTHS = {"n": 0.25, "s": 0.5, "m": 0.75, "l": 1.0, "x": 1.25}
 
 
-def build_yolov5n_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5n_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 nano, with outlines."""
     return _build_v5_seg("n", image_size, classes, activation)
 
 
-def build_yolov5s_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5s_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 small, with outlines."""
     return _build_v5_seg("s", image_size, classes, activation)
 
 
-def build_yolov5m_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5m_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 medium, with outlines."""
     return _build_v5_seg("m", image_size, classes, activation)
 
 
-def build_yolov5l_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5l_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 large, with outlines."""
     return _build_v5_seg("l", image_size, classes, activation)
 
 
-def build_yolov5x_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov5x_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv5 extra large, with outlines."""
     return _build_v5_seg("x", image_size, classes, activation)
 
 
-def build_yolov8n_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8n_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 nano, with outlines."""
     return _build_v8_seg("n", image_size, classes, activation)
 
 
-def build_yolov8s_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8s_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 small, with outlines."""
     return _build_v8_seg("s", image_size, classes, activation)
 
 
-def build_yolov8m_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8m_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 medium, with outlines."""
     return _build_v8_seg("m", image_size, classes, activation)
 
 
-def build_yolov8l_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8l_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 large, with outlines."""
     return _build_v8_seg("l", image_size, classes, activation)
 
 
-def build_yolov8x_seg(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov8x_seg(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv8 extra large, with outlines."""
     return _build_v8_seg("x", image_size, classes, activation)
 
 
-def build_yolov8n_pose(image_size: int = 640, joints: int = 17, activation: str = "silu") -> Graph:
+def build_yolov8n_pose(image_size: ImageSize = 640, joints: int = 17, activation: str = "silu") -> Graph:
     """YOLOv8 nano, with joints."""
     return _build_v8_pose("n", image_size, joints, activation)
 
 
-def build_yolov8s_pose(image_size: int = 640, joints: int = 17, activation: str = "silu") -> Graph:
+def build_yolov8s_pose(image_size: ImageSize = 640, joints: int = 17, activation: str = "silu") -> Graph:
     """YOLOv8 small, with joints."""
     return _build_v8_pose("s", image_size, joints, activation)
 
 
-def build_yolov8m_pose(image_size: int = 640, joints: int = 17, activation: str = "silu") -> Graph:
+def build_yolov8m_pose(image_size: ImageSize = 640, joints: int = 17, activation: str = "silu") -> Graph:
     """YOLOv8 medium, with joints."""
     return _build_v8_pose("m", image_size, joints, activation)
 
 
-def build_yolov8l_pose(image_size: int = 640, joints: int = 17, activation: str = "silu") -> Graph:
+def build_yolov8l_pose(image_size: ImageSize = 640, joints: int = 17, activation: str = "silu") -> Graph:
     """YOLOv8 large, with joints."""
     return _build_v8_pose("l", image_size, joints, activation)
 
 
-def build_yolov8x_pose(image_size: int = 640, joints: int = 17, activation: str = "silu") -> Graph:
+def build_yolov8x_pose(image_size: ImageSize = 640, joints: int = 17, activation: str = "silu") -> Graph:
     """YOLOv8 extra large, with joints."""
     return _build_v8_pose("x", image_size, joints, activation)
 
 
-def build_yolov8n_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+def build_yolov8n_obb(image_size: ImageSize = 1024, classes: int = 15, activation: str = "silu") -> Graph:
     """YOLOv8 nano, with boxes that are turned."""
     return _build_v8_obb("n", image_size, classes, activation)
 
 
-def build_yolov8s_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+def build_yolov8s_obb(image_size: ImageSize = 1024, classes: int = 15, activation: str = "silu") -> Graph:
     """YOLOv8 small, with boxes that are turned."""
     return _build_v8_obb("s", image_size, classes, activation)
 
 
-def build_yolov8m_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+def build_yolov8m_obb(image_size: ImageSize = 1024, classes: int = 15, activation: str = "silu") -> Graph:
     """YOLOv8 medium, with boxes that are turned."""
     return _build_v8_obb("m", image_size, classes, activation)
 
 
-def build_yolov8l_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+def build_yolov8l_obb(image_size: ImageSize = 1024, classes: int = 15, activation: str = "silu") -> Graph:
     """YOLOv8 large, with boxes that are turned."""
     return _build_v8_obb("l", image_size, classes, activation)
 
 
-def build_yolov8x_obb(image_size: int = 1024, classes: int = 15, activation: str = "silu") -> Graph:
+def build_yolov8x_obb(image_size: ImageSize = 1024, classes: int = 15, activation: str = "silu") -> Graph:
     """YOLOv8 extra large, with boxes that are turned."""
     return _build_v8_obb("x", image_size, classes, activation)
 
 
-def _build_v5_seg(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v5_seg(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Prototypes from the finest value, enlarged by repetition; three maps of boxes, classes and weights of the prototypes."""
     parts = Parts(f"yolov5{size}_seg", image_size, classes, activation)
     found = features_v5(parts, size, image_size)
@@ -128,7 +129,7 @@ def _build_v5_seg(size: str, image_size: int, classes: int, activation: str) -> 
     return parts.net.build()
 
 
-def _build_v8_seg(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v8_seg(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Prototypes from the finest value, enlarged by a transposed convolution; maps of weights, of boxes and of classes."""
     parts = Parts(f"yolov8{size}_seg", image_size, classes, activation)
     found = features_v8(parts, size, image_size)
@@ -139,7 +140,7 @@ def _build_v8_seg(size: str, image_size: int, classes: int, activation: str) -> 
     return parts.net.build()
 
 
-def _build_v8_pose(size: str, image_size: int, joints: int, activation: str) -> Graph:
+def _build_v8_pose(size: str, image_size: ImageSize, joints: int, activation: str) -> Graph:
     """Maps of joints, of boxes and of one class."""
     parts = Parts(f"yolov8{size}_pose", image_size, joints, activation, what="joints")
     found = features_v8(parts, size, image_size)
@@ -148,7 +149,7 @@ def _build_v8_pose(size: str, image_size: int, joints: int, activation: str) -> 
     return parts.net.build()
 
 
-def _build_v8_obb(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build_v8_obb(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Maps of angles, of boxes and of classes."""
     parts = Parts(f"yolov8{size}_obb", image_size, classes, activation)
     found = features_v8(parts, size, image_size)

@@ -5,6 +5,7 @@ Relu everywhere but in the heads, whose activation is `silu` as trained by the a
 """
 
 from simulator.graph.build import Graph, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts, scaled
 
@@ -12,22 +13,22 @@ _SIZES = {"n": (1 / 3, 0.25, False), "s": (1 / 3, 0.5, False), "m": (0.6, 0.75, 
 """Depth, width, whether part of each block passes by."""
 
 
-def build_yolov6n(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov6n(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv6 nano."""
     return _build("n", image_size, classes, activation)
 
 
-def build_yolov6s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov6s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv6 small."""
     return _build("s", image_size, classes, activation)
 
 
-def build_yolov6m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov6m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv6 medium: pairs with residuals beside a 1x1, and boxes as distributions."""
     return _build("m", image_size, classes, activation)
 
 
-def _build(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone of 3x3 convolutions, the way up and the way down, three heads apart for classes and boxes."""
     parts = Parts(f"yolov6{size}", image_size, classes, activation)
     net = parts.net
@@ -36,7 +37,7 @@ def _build(size: str, image_size: int, classes: int, activation: str) -> Graph:
     block = _split if split else _row
     counts = [round(count * depth) for count in (6, 12, 18, 6, 12)]
     wide = [scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
-    x = parts.conv(net.input(3, image_size, image_size), wide[0], 3, "conv0", 2)
+    x = parts.conv(net.image(image_size, 32), wide[0], 3, "conv0", 2)
     kept = []
     for stage, count in enumerate(counts[:4], start=1):
         x = block(parts, parts.conv(x, wide[stage], 3, f"down{stage}", 2), wide[stage], count, f"stage{stage}")

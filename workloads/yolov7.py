@@ -3,15 +3,16 @@ it trains side by side are one. And its authors' tiny one, whose leaky relus cou
 """
 
 from simulator.graph.build import Graph, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts
 
 
-def build_yolov7(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolov7(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOv7."""
     parts = Parts("yolov7", image_size, classes, activation)
     net = parts.net
-    x = parts.conv(net.input(3, image_size, image_size), 32, 3, "conv0")
+    x = parts.conv(net.image(image_size, 32), 32, 3, "conv0")
     x = parts.conv(parts.conv(x, 64, 3, "conv1", 2), 64, 3, "conv2")
     x = _block(parts, parts.conv(x, 128, 3, "conv3", 2), "stage1", 64, 256)
     kept = []
@@ -34,11 +35,11 @@ def build_yolov7(image_size: int = 640, classes: int = 80, activation: str = "si
     return net.build()
 
 
-def build_yolov7_tiny(image_size: int = 640, classes: int = 80, activation: str = "relu") -> Graph:
+def build_yolov7_tiny(image_size: ImageSize = 640, classes: int = 80, activation: str = "relu") -> Graph:
     """YOLOv7 tiny."""
     parts = Parts("yolov7_tiny", image_size, classes, activation)
     net = parts.net
-    x = parts.conv(parts.conv(net.input(3, image_size, image_size), 32, 3, "conv0", 2), 64, 3, "conv1", 2)
+    x = parts.conv(parts.conv(net.image(image_size, 32), 32, 3, "conv0", 2), 64, 3, "conv1", 2)
     kept = []
     for stage, inner in enumerate((32, 64, 128, 256), start=1):
         if stage > 1:

@@ -5,6 +5,7 @@ convolution; the heads are apart for classes and boxes.
 """
 
 from simulator.graph.build import Graph, Output
+from simulator.reading.sizes import ImageSize
 
 from .yolo_scaled import Parts, scaled
 
@@ -12,34 +13,34 @@ _SIZES = {"s": (1 / 3, 0.5), "m": (2 / 3, 0.75), "l": (1.0, 1.0), "x": (4 / 3, 1
 """Depth, width."""
 
 
-def build_yolox_s(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolox_s(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOX small."""
     return _build("s", image_size, classes, activation)
 
 
-def build_yolox_m(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolox_m(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOX medium."""
     return _build("m", image_size, classes, activation)
 
 
-def build_yolox_l(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolox_l(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOX large."""
     return _build("l", image_size, classes, activation)
 
 
-def build_yolox_x(image_size: int = 640, classes: int = 80, activation: str = "silu") -> Graph:
+def build_yolox_x(image_size: ImageSize = 640, classes: int = 80, activation: str = "silu") -> Graph:
     """YOLOX extra large."""
     return _build("x", image_size, classes, activation)
 
 
-def _build(size: str, image_size: int, classes: int, activation: str) -> Graph:
+def _build(size: str, image_size: ImageSize, classes: int, activation: str) -> Graph:
     """Backbone, the way up and the way down, three heads."""
     parts = Parts(f"yolox_{size}", image_size, classes, activation)
     depth, width = _SIZES[size]
     net = parts.net
     wide = [scaled(channels * width) for channels in (64, 128, 256, 512, 1024)]
     few, many = (max(1, round(count * depth)) for count in (3, 9))
-    x = parts.conv(net.input(3, image_size, image_size).gather(2), wide[0], 3, "conv0")
+    x = parts.conv(net.image(image_size, 32).gather(2), wide[0], 3, "conv0")
     kept = []
     for stage, count in enumerate((few, many, many, few), start=1):
         x = parts.conv(x, wide[stage], 3, f"down{stage}", 2)

@@ -6,9 +6,10 @@ check.
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from simulator.store.foreign import printable
 from simulator.units import KIB
 from simulator.vocabulary import PRECISIONS, STATIONARY
 
@@ -48,6 +49,9 @@ BytesPerCycle = Annotated[float, Field(ge=1e-3, le=2**30)]  # a GiB a cycle feed
 def fault(key: str, what: str) -> PydanticCustomError:
     """An error about `key` below the model being checked, for rules that pydantic's own words do not cover."""
     return PydanticCustomError("chip_fault", "{key}: {what}", {"key": key, "what": what})
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
 
 
 class Model(BaseModel):

@@ -42,7 +42,12 @@ def explain(error: ValidationError, model: type[BaseModel], places: Places, file
     """One line for each fault of a validation, unknown keys first; a misspelt key is not also reported missing."""
     lines: list[str] = []
     misspelt: set[Path] = set()
-    for entry in sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden"):
+    entries = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    left = 0
+    for number, entry in enumerate(entries):
+        if len(lines) == _MOST_LINES:  # the wrong file altogether: the first lines say so
+            left = len(entries) - number
+            break
         path: Path = tuple(part for part in entry["loc"] if part != "[key]")
         kind, context = entry["type"], entry.get("ctx") or {}
         if kind == "extra_forbidden":
@@ -64,11 +69,10 @@ def explain(error: ValidationError, model: type[BaseModel], places: Places, file
             what = f"{say}, got {shown(entry['input'])}"
             if kind == "literal_error" and isinstance(entry["input"], str):
                 what += _close(entry["input"], context["expected"])
-        lines.append(f"{_place(path, places, file)}: {dotted(path)}: {what}")
-    lines = list(dict.fromkeys(lines))
-    if len(lines) > _MOST_LINES:  # the wrong file altogether: the first lines say so
-        lines = [*lines[:_MOST_LINES], f"{file}: and {len(lines) - _MOST_LINES} more faults"]
-    return "\n".join(lines)
+        line = f"{_place(path, places, file)}: {dotted(path)}: {what}"
+        if line not in lines:
+            lines.append(line)
+    return "\n".join([*lines, f"{file}: and {left} more faults"] if left else lines)
 
 
 def shown(value: Any) -> str:

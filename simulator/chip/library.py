@@ -1,7 +1,7 @@
 """The chip library: every bundled file, those that can be simulated and those that can only be compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from simulator.chip import load
 from simulator.chip.faults import explain
 from simulator.chip.published import Listing, Published
 from simulator.chip.schema import Architecture
-from simulator.chip.yaml_places import read_yaml
+from simulator.chip.yaml_places import Places, read_yaml
 from simulator.errors import ChipError
 from simulator.store import bundled
 from simulator.store.data import parsed
+from simulator.store.foreign import printable
 
 DRAM_BITS = 32
 """Width of one DRAM where only the bus is published: devices are then counted as so many bits each."""
@@ -33,6 +34,8 @@ class Entry:
     published: Published
     architecture: Architecture | None
     """None where the file has no array: the chip can be compared, not simulated."""
+    is_file: bool = False
+    """Whether it is a file of the user's."""
 
     @property
     def peak_tops(self) -> float | None:
@@ -92,14 +95,25 @@ def entry(name_or_path: str | Path) -> Entry:
     known = {place: name for name, place in bundled.chips().items()}
     if path in known:
         return _bundled_entry(known[path], path)
-    data, places = read_yaml(load.text_of(path), str(path))
+    file, name = printable(str(path)), printable(path.stem)
+    data, places = read_yaml(load.text_of(path), file)
     if not load.is_listing(data):
-        return _entry(path.stem, data, load.load_chip(path))
+        made = _entry(name, load.load_chip(path), published_of(data.get("published"), file, places))
+        return replace(made, is_file=True)
     try:
         listing = Listing.model_validate(data)
     except ValidationError as error:
-        raise ChipError(explain(error, Listing, places, str(path))) from None
-    return Entry(path.stem, listing.name, listing.kind, listing.published, None)
+        raise ChipError(explain(error, Listing, places, file)) from None
+    return Entry(name, listing.name, listing.kind, listing.published, None, is_file=True)
+
+
+def published_of(data: Mapping[str, Any] | None, where: str, places: Places | None = None) -> Published:
+    """What a chip file says is published, checked. where: the file, or the chip. Raises ChipError: one line a fault."""
+    try:
+        return Published.model_validate(data or {})
+    except ValidationError as error:
+        below = {path[1:]: line for path, line in (places or {}).items() if path[:1] == ("published",)}
+        raise ChipError(explain(error, Published, below, f"{where}: published")) from None
 
 
 def simulable() -> list[str]:
@@ -112,15 +126,11 @@ def _bundled_entry(name: str, path: Path) -> Entry:
     """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers."""
     data = parsed(path.read_text(encoding="utf-8"))
     if not load.is_listing(data):
-        return _entry(name, data, Architecture.model_validate(data))
+        return _entry(name, Architecture.model_validate(data), published_of(data.get("published"), name))
     listing = Listing.model_validate(data)
     return Entry(name, listing.name, listing.kind, listing.published, None)
 
 
-def _entry(name: str, data: Mapping[str, Any], chip: Architecture) -> Entry:
-    """One file with an array, its publications checked too."""
-    try:
-        published = Published.model_validate(data.get("published") or {})
-    except ValidationError as error:
-        raise ChipError(explain(error, Published, {}, f"{name}: published")) from None
+def _entry(name: str, chip: Architecture, published: Published) -> Entry:
+    """One file with an array."""
     return Entry(name, chip.name, chip.kind, published, chip if chip.array is not None else None)

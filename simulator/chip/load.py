@@ -14,12 +14,19 @@ from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
-from simulator.chip.yaml_places import Places, override, parse_setting, read_yaml, set_label
+from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
-from simulator.store import bundled
+from simulator.reading.names import beside, known_name, near_file
+from simulator.store import bundled, foreign
+from simulator.store.calls import public
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
+
+SUFFIXES = (".yaml", ".yml")
+"""Of chip files."""
+MOST_BYTES = 4_000_000
+"""Of a chip file: the characters that it may have, at the four bytes that one may take."""
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
@@ -27,13 +34,15 @@ Settings = Mapping[str, Any] | Sequence[str]
 """Changes to a chip: {"sram.capacity_mib": 16}, or ["sram.capacity_mib=16"] as on the command line."""
 
 
+@public
 def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architecture:
     """One chip: bundled under a short name or alias, or a YAML file.
 
     Parameters
     ----------
     name_or_path : str or Path
-        Short name (`inferx_x1`), alias, or path of a chip file (anything with a slash or ending in .yaml or .yml).
+        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, or path of a chip file (anything
+        with a slash or ending in .yaml or .yml).
     set : mapping or sequence of "key=value", optional
         Dotted keys to change, as `--set` does; applied to the file's plain data, which is then checked once.
 
@@ -43,10 +52,11 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
         No such chip, or a fault in the file or the changes: one line a fault.
     """
     path = find(name_or_path)
-    data, places = read_yaml(text_of(path), str(path))
+    file = foreign.printable(str(path))
+    data, places = read_yaml(text_of(path), file)
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
-    return _validated(data, places, str(path))
+    return _validated(data, places, file)
 
 
 def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = None) -> Architecture:
@@ -98,7 +108,8 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
         for key, value in changes.items():
             if not isinstance(key, str):
                 raise ChipError(f"set: keys must be text such as 'sram.capacity_mib', got {shown(key)}")
-            yield key, value, f"set {key}={shown(value)}"
+            label = f"set {key}={shown(value)}"
+            yield key, amount_set(key, value, label) if isinstance(value, str) else value, label
         return
     for expression in changes or ():
         if not isinstance(expression, str):
@@ -108,7 +119,7 @@ def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:
 
 def is_path(word: str) -> bool:
     """Whether a word means a chip file, not a short name or alias."""
-    return "/" in word or "\\" in word or word.lower().endswith((".yaml", ".yml"))
+    return "/" in word or "\\" in word or word.lower().endswith(SUFFIXES)
 
 
 def find(name_or_path: str | Path) -> Path:
@@ -120,12 +131,20 @@ def find(name_or_path: str | Path) -> Path:
     chips = bundled.chips()
     if name_or_path in chips:
         return chips[name_or_path]
-    aliases = _aliases()
-    if name_or_path in aliases:
-        return chips[aliases[name_or_path]]
     if not name_or_path.strip():
         raise ChipError("chip: must be a bundled name or a path, got ''")
-    raise ChipError(f"unknown chip {shown(name_or_path)}{nearest(name_or_path, [*chips, *aliases])}")
+    found = bundled_chip(name_or_path)
+    if found is not None:
+        return chips[found]
+    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*chips, *_aliases()], "rooftile chips")
+    raise ChipError(f"unknown chip {shown(name_or_path)}{near}")
+
+
+def bundled_chip(text: str) -> str | None:
+    """The short name of the bundled chip that a text means, however it is written, alias or not; None if none."""
+    aliases = _aliases()
+    found = known_name(text, [*bundled.chips(), *aliases])
+    return None if found is None else aliases.get(found, found)
 
 
 @cache
@@ -139,18 +158,4 @@ def _aliases() -> dict[str, str]:
 
 def text_of(path: Path) -> str:
     """Text of a chip file; what may go wrong on the way is one line."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ChipError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise ChipError(f"{path}: must be a file, got a directory") from None
-    except PermissionError:
-        raise ChipError(f"{path}: may not be read (permission denied)") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ChipError(f"{str(path)!r}: cannot be read: {reason}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ChipError(f"{path}: must be UTF-8 text, got byte 0x{raw[error.start]:02x} at {error.start}") from None
+    return foreign.text_of(path, MOST_BYTES, ChipError, lambda: near_file(path, SUFFIXES))

@@ -4,11 +4,14 @@ A bundled file names source and confidence of every fact and result; a file of y
 dense operations, a MAC is two; GB = 1e9 bytes; `sram_mb` is as the source counts it, MB or MiB.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from simulator.chip.array import fault
+from simulator.chip.array import Name, fault
+from simulator.reading.sizes import WANTED, ImageSize, height_width, image_size
+from simulator.store import bundled
 
 Confidence = Literal["primary", "secondary", "derived", "recalled", "low"]
 """primary: read in the maker's own document or log; secondary: in the press or a survey; derived: computed from other
@@ -20,8 +23,50 @@ Mode = Literal[
 ]  # fmt: skip
 """How a result came about; `docs/compare.md` explains each."""
 
-Amount = Annotated[float, Field(gt=0, le=1e15)]
+
+def _nothing_or_something(value: float) -> float:
+    """A figure that may be 0. Less than anything there is would make quotients overflow."""
+    if 0.0 < value < LEAST:
+        raise fault("", f"must be 0 or at least {LEAST:g}, got {value:g}")
+    return value
+
+
+LEAST = 1e-9
+"""Of a figure that is not 0."""
+
+Amount = Annotated[float, Field(ge=LEAST, le=1e15)]
+Size = Annotated[float, Field(ge=0, le=1e9), AfterValidator(_nothing_or_something)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
+
+
+MOST_PIXELS = 65_536
+"""On a side of an image."""
+
+
+def _image(value: Any) -> ImageSize:
+    """A size of an image as it is kept. Raises what pydantic takes."""
+    try:
+        if value is True or not isinstance(value, int | str):
+            raise ValueError(f"must be {WANTED}, got {str(value)[:40]!r}")
+        if max(height_width(value)) > MOST_PIXELS:
+            raise ValueError(f"must be at most {MOST_PIXELS:,} pixels on a side, got {str(value)[:40]!r}")
+        return image_size(value)
+    except ValueError as error:
+        raise fault("", str(error)) from None
+
+
+def with_names(published: Any) -> Any:
+    """A `published` section as a file has it, its results' networks as they are listed: ResNet-50 is resnet50."""
+    if not isinstance(published, Mapping) or not isinstance(published.get("results"), list | tuple):
+        return published
+    return {**published, "results": [_named(row) for row in published["results"]]}
+
+
+def _named(row: Any) -> Any:
+    """One result with its network as it is listed; anything else as it is."""
+    if not isinstance(row, Mapping) or not isinstance(row.get("network"), str):
+        return row
+    return {**row, "network": bundled.network_name(row["network"]) or row["network"]}
 
 
 class _Model(BaseModel):
@@ -46,8 +91,8 @@ class Row(_Model):
 
     network: str
     """Name of the network, as `rooftile networks` has it where it is bundled."""
-    image_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    """Rows of the square image."""
+    image_size: Annotated[int | str, BeforeValidator(_image)] | None = None
+    """Rows of the square image, or height x width as text: "1080x1920"."""
     sequence_length: Annotated[int, Field(ge=1, le=2**20)] | None = None
     """Tokens."""
     params: dict[str, Any] = Field(default_factory=dict)
@@ -87,6 +132,8 @@ class Row(_Model):
 class Published(_Model):
     """Facts and results published about one chip."""
 
+    _names = model_validator(mode="before")(with_names)
+
     vendor: str | None = None
     """Who makes it."""
     deployment: str | None = None
@@ -107,7 +154,7 @@ class Published(_Model):
     """INT8 MACs a cycle."""
     array: str | None = None
     """The array in words."""
-    sram_mb: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    sram_mb: Size | None = None
     """On-chip SRAM [MB or MiB, as the source counts]."""
     sram_bandwidth_gb_s: Amount | None = None
     """Bandwidth of it [GB/s]."""
@@ -117,7 +164,7 @@ class Published(_Model):
     """Physical devices or stacks; 0 without DRAM."""
     dram_bus_bits: Count | None = None
     """Width of all of them [bit]."""
-    dram_bandwidth_gb_s: Annotated[float, Field(ge=0, le=1e9)] | None = None
+    dram_bandwidth_gb_s: Size | None = None
     """Nominal bandwidth [GB/s]."""
     dram_capacity_gb: Amount | None = None
     """Capacity [GB or GiB, as the source counts]."""
@@ -168,7 +215,7 @@ class Listing(_Model):
 
     schema_version: Literal[1] = Field(alias="schema")
     """Version of the form: 1."""
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
     """Other short names."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
-from simulator.chip.array import Array, BytesPerCycle, Model, fault, words
+from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
 from simulator.errors import ChipError, nearest
 from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
     GB,
+    GIB,
     GPU_KERNEL_GAP_US,
     KIB,
     LAYER_START_CYCLES,
@@ -86,6 +87,8 @@ class Dram(Model):
     """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
     """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
+    capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
+    """Capacity of all devices together [GiB, 2**30]: a board of "80 GB" has 80; the usual one of the part when left out."""
 
     @field_validator("part")
     @classmethod
@@ -120,7 +123,9 @@ class Dram(Model):
 
     @property
     def capacity_bytes(self) -> int | None:
-        """Usual capacity of the devices [bytes]; None for a custom part, which gives none."""
+        """Capacity of all devices [bytes]: the file's own, else the usual one; None for a custom part, which has none."""
+        if self.capacity_gib is not None:
+            return int(self.capacity_gib * GIB)
         if self.part == parts.CUSTOM:
             return None
         return self.devices * parts.dram_part(self.part).capacity_bytes
@@ -199,7 +204,7 @@ class Architecture(Model):
 
     schema_version: Literal[1] = Field(alias="schema")
     """Version of this form: 1."""
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
     """Other short names for the command."""
@@ -267,6 +272,12 @@ class Architecture(Model):
         if len(self.sram.holds) < len(OPERANDS):
             raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
         return self
+
+    @property
+    def list_price_usd(self) -> float | None:
+        """List price that is published about the chip [USD]; None where there is none."""
+        price = (self.published or {}).get("list_price_usd")
+        return float(price) if isinstance(price, int | float) and not isinstance(price, bool) and price > 0 else None
 
     @property
     def keeps_weights(self) -> bool:

@@ -1,6 +1,10 @@
 """The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
 
-from typing import Annotated
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
@@ -24,34 +28,79 @@ from simulator.cli import (
     sweep,
     validate,
 )
+from simulator.cli.form import answering
+from simulator.cli.help import Grouped, first_steps
 from simulator.cli.watch import watched
 
 _INTERRUPTED = 130
 
+_NO_CODE = "ROOFTILE_NO_CODE"  # as in graph/load.py, whose import --help must not wait for
+
+_NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help=f"Refuse a network that is a Python file: it is run. {_NO_CODE}=1 does so too."),
+]
+
+
+def _able_to_forbid_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with `--no-code`, where it takes a network: the reader of networks heeds it, and nothing between."""
+    signature = inspect.signature(function)
+    if not {"network", "networks"} & signature.parameters.keys():
+        return function
+
+    @wraps(function)
+    def command(*, no_code: bool, **given: Any) -> Any:
+        if not no_code:
+            return function(**given)
+        before = os.environ.get(_NO_CODE, "")
+        os.environ[_NO_CODE] = "1"  # also for the processes that the command starts
+        try:
+            return function(**given)
+        finally:
+            os.environ[_NO_CODE] = before
+
+    option = inspect.Parameter("no_code", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_NoCode)
+    changed: Any = command
+    changed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+    changed.__annotations__ = {**function.__annotations__, "no_code": _NoCode}
+    return command
+
+
+class _Commands(typer.Typer):
+    """All commands."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        """As typer's, of a function that can forbid code."""
+        declare = super().command(name, **options)
+        return lambda function: declare(_able_to_forbid_code(function))
+
+
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
-app = typer.Typer(
+app = _Commands(
     name="rooftile",
-    add_completion=False,
+    cls=Grouped,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run", short_help="Run a network on a chip.")(run.run)
-app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(cost.cost)
-app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(compare.compare)
-app.command("sensitivity", short_help="Show what the next dollar buys.")(sensitivity.sensitivity)
-app.command("lint", short_help="Check what of a chip a network never needs.")(lint.lint)
-app.command("size", short_help="Find the cheapest chip that reaches targets.")(size.size)
-app.command("explain", short_help="Explain why one chip is slower than another.")(explain.explain)
-app.command("claim", short_help="Judge a claimed throughput.")(claim.claim)
-app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(batch.batch)
-app.command("memory", short_help="Weigh SRAM against DRAM.")(memory.memory)
+app.command("run", short_help="Run a network on a chip.")(answering(run.run))
+app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(answering(cost.cost))
+app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(
+    answering(compare.compare)
+)
+app.command("sensitivity", short_help="Show what the next dollar buys.")(answering(sensitivity.sensitivity))
+app.command("lint", short_help="Check what of a chip a network never needs.")(answering(lint.lint))
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(answering(size.size))
+app.command("explain", short_help="Explain why one chip is slower than another.")(answering(explain.explain))
+app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim))
+app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(answering(batch.batch))
+app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory))
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
-app.command("best", short_help="Show the best points of a sweep.")(best.best)
-app.command("pareto", short_help="Show the points of a sweep that no other beats.")(pareto.pareto)
-app.command("validate", short_help="Compare published figures with the model.")(validate.validate)
-app.command("chips")(chips.chips)
-app.command("networks")(networks.networks)
+app.command("best", short_help="Show the best points of a sweep.")(answering(best.best))
+app.command("pareto", short_help="Show the points of a sweep that no other beats.")(answering(pareto.pareto))
+app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
+app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
+app.command("networks")(answering(networks.networks))
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
@@ -70,7 +119,7 @@ def rooftile(
 ) -> None:
     """Throughput of inference chips before silicon exists, and where the TOPS went."""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        typer.echo(first_steps(__version__))
 
 
 UNWATCHED = ("sweep", "cache")
@@ -88,6 +137,8 @@ def run_app(arguments: list[str]) -> int:
     """
     try:
         outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+    except SystemExit as leaving:  # the way in which completion ends
+        return leaving.code if isinstance(leaving.code, int) else 0
     except typer.Abort:  # the parser's word for Ctrl-C, in older versions
         raise KeyboardInterrupt from None
     if outcome == _INTERRUPTED:  # the same in newer ones

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.output import check_writable, write
-from simulator.cli.values import plain_value, whole_number
+from simulator.cli.output import write
+from simulator.cli.question import Plot, check_outputs, working
+from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -35,23 +36,18 @@ def best(
     least: Least = None,
     top: Annotated[int, typer.Option("--top", metavar="N", parser=whole_number, help="How many points.")] = 10,
     json: Json = None,
+    plot: Plot = None,
 ) -> None:
     """Show the best points of the sweep in DIR: most of COLUMN, or least of a cost, a power, a latency, an area."""
     highest, lowest = limits(most, "--max"), limits(least, "--min")
-    if json is not None and json != "-":
-        check_writable("--json", json)
+    check_outputs(json, plot)
     from simulator.sweeps import read  # noqa: PLC0415
 
     frame = read.scan(folder, check=True)
     found = read.best(frame, by, highest, lowest, top)
     say_missing(folder)
-    axes = axes_of(folder)
-    show(
-        found,
-        json,
-        [*axes, *_columns(read.column_of(frame, by, "--by"), highest, lowest)],
-        "no point is within the limits",
-    )
+    limited = [read.SHORT.get(name, name) for name in (*highest, *lowest)]
+    show(folder, found, [read.column_of(frame, by, "--by")], limited, top, json, plot)
 
 
 def axes_of(folder: str) -> list[str]:
@@ -63,21 +59,20 @@ def axes_of(folder: str) -> list[str]:
     return [str(axis["key"]) for axis in read_plan_of(Path(folder)).get("vary", [])]
 
 
-def _columns(by: str, most: dict[str, float], least: dict[str, float]) -> list[str]:
-    """Columns shown: the one asked for, those of the limits, and the usual ones."""
-    from simulator.sweeps.read import SHORT  # noqa: PLC0415
-
-    asked = [SHORT.get(name, name) for name in (by, *most, *least)]
-    usual = ["throughput_per_s", "latency_s", "utilisation", "bound_by", "relative_cost", "power_w"]
-    return list(dict.fromkeys([*asked, *usual]))
-
-
 def limits(texts: list[str] | None, option: str) -> dict[str, float]:
     """Read COLUMN=VALUE options. Raises OptionError."""
+    if not texts:
+        return {}
+    from simulator.reading.values import value_of  # noqa: PLC0415
+    from simulator.sweeps.read import SHORT  # noqa: PLC0415
+
     out: dict[str, float] = {}
-    for text in texts or []:
+    for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
-        number = plain_value(value) if equals and name and value else ""
+        try:
+            number = value_of(SHORT.get(name, name), value) if equals and name and value else ""
+        except ValueError as error:
+            raise OptionError(f"{option} {text}: {name}: {error}") from None
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise OptionError(f"{option}: must be COLUMN=VALUE, such as relative_cost=2, got {text!r}")
         if name in out:
@@ -95,35 +90,45 @@ def say_missing(folder: str) -> None:
         print(f"{there:,} of {points:,} points are there; the sweep is not finished", file=sys.stderr)
 
 
-def show(found: "pl.DataFrame", json: str | None, columns: list[str], nothing: str) -> None:
-    """Print points as a table, and write them as JSON: all columns, null for what is unknown."""
+def show(
+    folder: str,
+    found: "pl.DataFrame",
+    goals: list[str],
+    limited: list[str],
+    top: int,
+    json: str | None,
+    plot: str | None,
+) -> None:
+    """Print the first points as a table, draw all, and write all as JSON: all columns, null for what is unknown."""
+    from simulator.report.points_report import Points, points_chart, points_report  # noqa: PLC0415
+    from simulator.sweeps.again import bounds  # noqa: PLC0415
+
+    rows = found.to_dicts()
+    with working():
+        bound = bounds(folder, rows[:top])
+    rows = [
+        {**row, "bound_by": roof} for row, roof in zip(rows, [*bound, *[None] * (len(rows) - len(bound))], strict=True)
+    ]
+    columns = [
+        *limited,
+        "throughput_per_s",
+        "latency_s",
+        "bill_usd",
+        "power_w",
+        "utilisation",
+        "bound_by",
+        "largest_loss",
+    ]
+    points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns)
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 
-        write("--json", json, to_json(found.to_dicts()))
-    if json == "-":
-        return
-    if not len(found):
-        print(nothing)
-        return
-    from rich import box  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+        write("--json", json, to_json(rows))
+    if plot is not None:
+        from simulator.report.page import save  # noqa: PLC0415
 
-    from simulator.cli.screen import console  # noqa: PLC0415
+        save("--plot", points_chart(points), plot)
+    if json != "-":
+        from simulator.cli.screen import show as show_report  # noqa: PLC0415
 
-    chosen = [name for name in dict.fromkeys(columns) if name in found.columns]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in chosen:
-        table.add_column(name, justify="right" if found.schema[name].is_numeric() else "left", overflow="fold")
-    for row in found.select(chosen).rows():
-        table.add_row(*(_text(value) for value in row))
-    console().print(table)
-
-
-def _text(value: object) -> str:
-    """One cell: four figures of a number, a dash for what is unknown."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
-    return str(value)
+        show_report(points_report(points))

@@ -4,13 +4,20 @@ from typing import Annotated
 
 import typer
 
-from simulator.errors import OptionError
 
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete it; it is built again when needed.")] = False,
+) -> None:
+    """Say how much is kept on disk between runs, and where; ROOFTILE_CACHE_DIR and ROOFTILE_CACHE_MIB set it."""
+    from simulator.store import disk  # noqa: PLC0415
 
-def cache(clear: Annotated[bool, typer.Option("--clear", help="Delete the frontiers kept on disk.")] = False) -> None:
-    """Delete what is kept on disk between runs; it is built again when needed."""
-    if not clear:
-        raise OptionError("--clear: missing; 'rooftile cache' does nothing without it")
-    from simulator.store.disk import clear as clear_cache  # noqa: PLC0415
-
-    typer.echo(f"Freed {clear_cache() / 1e6:,.1f} MB (1e6 bytes)")
+    if clear:
+        typer.echo(f"Freed {disk.clear() / 2**20:,.1f} MiB (2**20 bytes)")
+        return
+    try:
+        place = str(disk.folder())
+    except OSError:
+        typer.echo("Nothing is kept: there is no home to keep it in (ROOFTILE_CACHE_DIR names a folder)")
+        return
+    most = disk.most_bytes() / 2**20
+    typer.echo(f"{disk.size() / 2**20:,.1f} MiB of at most {most:,.0f} MiB (2**20 bytes) in {place}")

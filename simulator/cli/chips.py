@@ -1,9 +1,12 @@
 """`rooftile chips`: the bundled chips, or the schema of a chip file."""
 
-import json
+import json as json_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from simulator.cli.output import check_writable, write
+from simulator.cli.question import Json
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
@@ -13,18 +16,27 @@ def chips(
     schema: Annotated[
         bool, typer.Option("--schema", help="Write the JSON schema of a chip file, for editors, and stop.")
     ] = False,
+    json: Json = None,
 ) -> None:
     """List the bundled chips: those that can be simulated, and those that can only be compared."""
     if schema:
         from simulator.chip.load import chip_schema  # noqa: PLC0415
 
-        typer.echo(json.dumps(chip_schema(), indent=2))
+        typer.echo(json_module.dumps(chip_schema(), indent=2))
         return
     from simulator.chip.library import library  # noqa: PLC0415
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.lists import chip_table  # noqa: PLC0415
 
-    console().print(chip_table([_row(entry) for entry in library().values()]))
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    rows = [_row(entry) for entry in library().values()]
+    if json is not None:
+        from simulator.report.document import to_json  # noqa: PLC0415
+
+        write("--json", json, to_json(rows))
+    if json != "-":
+        show(chip_table(rows))
 
 
 def _row(entry: "Entry") -> dict[str, str | float | bool | None]:

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.amounts import RATES, amount
-from simulator.cli.output import check_writable, write
-from simulator.cli.question import Batch, Json, Precision, working
+from simulator.cli import complete
+from simulator.cli.output import write
+from simulator.cli.question import Batch, Json, Named, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
-from simulator.errors import OptionError
+from simulator.errors import CheckError, OptionError
 from simulator.progress import each
 from simulator.vocabulary import PRECISIONS
 
@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 
 def claim(
-    chip: Annotated[str, typer.Argument(metavar="CHIP", help="A bundled chip or a chip file; `all` for the library.")],
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")],
+    chip: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHIP",
+            help="A bundled chip or a chip file; `all` for the library.",
+            autocompletion=complete.chips,
+        ),
+    ],
+    network: Named,
     throughput: Annotated[
         str | None,
-        typer.Option("--throughput", metavar="X", help="Inferences a second; left out: what is published is judged."),
+        typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; left out: what is published is judged."),
     ] = None,
     batch: Batch = 1,
     precision: Precision = "int8",
@@ -31,18 +38,21 @@ def claim(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     json: Json = None,
+    check: Annotated[bool, typer.Option("--check", help="End with exit code 3 if a claim is impossible.")] = False,
+    plot: Plot = None,
 ) -> None:
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
-    if json is not None and json != "-":
-        check_writable("--json", json)
+    check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.graph.load import asked_network, load_network  # noqa: PLC0415
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
     if precision not in PRECISIONS:
         raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    wanted = amount("--throughput", throughput, RATES, "1000/s")
-    values = parameters(params or [])
+    wanted = option_amount("--throughput", throughput, RATE, "/s")
+    network, values = asked_network(network, parameters(params))
     graph = load_network(network, **values)
     if wanted is not None:
         if chip == "all":
@@ -58,7 +68,15 @@ def claim(
                 found += _published(one, graph, network, verdict_alone=json is None)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
+    if plot is not None:
+        from simulator.report.claim_report import claim_chart  # noqa: PLC0415
+        from simulator.report.page import save  # noqa: PLC0415
+
+        save("--plot", claim_chart(found), plot)
     _answer(found, json, single=wanted is not None)
+    impossible = [one for one in found if one.verdict == "impossible"]
+    if check and impossible:
+        raise CheckError(f"--check: {len(impossible)} of {len(found)} claims: impossible")
 
 
 def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
@@ -87,7 +105,7 @@ def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool)
 
 def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     """Print the verdicts, and write them where asked."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -95,4 +113,4 @@ def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     if json is not None:
         write("--json", json, to_json(data))
     if json != "-":
-        console().print(claim_report(found[0]) if single else claim_table(found))
+        show(claim_report(found[0]) if single else claim_table(found))

@@ -1,17 +1,29 @@
-"""`rooftile compare`: the three efficiency tables, published beside simulated."""
+"""`rooftile compare`: chips in one order, then the three efficiency tables, published beside simulated."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import uncertainty
+from simulator.cli import complete, uncertainty
+from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json, Precision, working
+from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.study.compare import Comparison, Question
+    from simulator.study.ranking import Ranking
+
+RankedBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="N",
+        parser=whole_number,
+        help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
+    ),
+]
 
 
 def compare(
@@ -20,56 +32,57 @@ def compare(
         typer.Argument(
             metavar="[CHIP...]",
             help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+            autocompletion=complete.chips_and_sheets,
         ),
     ] = None,
-    network: Annotated[str, typer.Option("--network", metavar="N", help="A bundled network or a Python file.")] = "",
-    batch: Annotated[
-        int | None,
-        typer.Option(
-            "--batch",
-            metavar="N",
-            parser=whole_number,
-            help="The large batch to simulate; that of the published figure if left out.",
-        ),
-    ] = None,
+    network: Named = "",
+    batch: RankedBatch = None,
     precision: Precision = "int8",
     params: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    max_power: MaxPower = None,
+    max_cost: MaxCost = None,
+    max_price: MaxPrice = None,
+    every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
     questions: Annotated[
         str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
     ] = None,
     json: Json = None,
     plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the four plots: .svg, .png, .pdf or .html.")
+        str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
     ] = None,
     uncertain: uncertainty.Uncertain = False,
-    by: uncertainty.By = uncertainty.BY,
+    by: uncertainty.By = None,
     draws: uncertainty.Draws = uncertainty.DRAWS,
     seed: uncertainty.Seed = uncertainty.SEED,
     set_a: uncertainty.SetA = None,
     set_b: uncertainty.SetB = None,
 ) -> None:
-    """Compare CHIPs on one network: throughput per TOPS, per DRAM and per MB of SRAM."""
-    from simulator.errors import OptionError  # noqa: PLC0415
+    """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
+    from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
+    from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
     if uncertain:
         if published or questions is not None:
             raise OptionError("--uncertainty: must stand without --published and --questions")
-        options = (by, draws, seed, set_a, set_b, json, plot)
+        options = (by or uncertainty.BY, draws, seed, set_a, set_b, json, plot)
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     if set_a or set_b:
         raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
-    if (by, draws, seed) != (uncertainty.BY, uncertainty.DRAWS, uncertainty.SEED):
-        raise OptionError("--by, --draws, --seed: need --uncertainty")
-    if batch is not None and batch < LARGE_BATCH:
-        raise OptionError(f"--batch: must be at least {LARGE_BATCH}, the smallest of the large class, got {batch}")
+    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
+        raise OptionError("--draws, --seed: need --uncertainty")
+    by = "usd" if by is None else by
+    limits = limits_of(max_power, max_cost, max_price)
+    if by not in BY:
+        raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
         if path is not None and path != "-":
             check_writable(option, path)
@@ -77,14 +90,14 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    question = Question(network, parameters(params or []), precision, batch)
+    question = Question(*asked_network(network, parameters(params)), precision, batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
-    _answer(found, json, plot)
+    _answer(found, ranking(found, by, limits), every, json, plot)
 
 
 def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
@@ -120,18 +133,18 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     write("--questions", path, questions(entries, question, graph.graph["parameters"]))
 
 
-def _answer(found: "Comparison", json: str | None, plot: str | None) -> None:
+def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
     if json is not None:
-        write("--json", json, to_json(found.to_dict()))
+        write("--json", json, to_json({**found.to_dict(), "ranking": order.to_dict()}))
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
         from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
         save("--plot", compare_chart(found), plot)
     if json != "-":
-        console().print(compare_report(found))
+        show(compare_report(found, order, every))

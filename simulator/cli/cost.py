@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Plot, check_outputs
 from simulator.errors import OptionError, nearest
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 
 
 def cost(
-    chip: Annotated[str | None, typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
+    chip: Annotated[
+        str | None,
+        typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key, such as process_nm=7."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option("--reference", metavar="CHIP", help="Chip to compare with; default inferx_x1.")
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="CHIP",
+            help="Chip to compare with; default inferx_x1.",
+            autocompletion=complete.chips,
+        ),
     ] = None,
     yield_model: Annotated[
         str,
@@ -63,10 +73,10 @@ def cost(
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":
-        from simulator.cli.screen import console  # noqa: PLC0415
+        from simulator.cli.screen import show  # noqa: PLC0415
         from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-        console().print(cost_report(answer, known))
+        show(cost_report(answer, known))
 
 
 def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
@@ -89,7 +99,7 @@ def _draw(place: str, answer: "Cost") -> None:
 
 def _validate(json: str | None) -> None:
     """Print the comparison with published areas."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.cost import validation  # noqa: PLC0415
     from simulator.report.cost_tables import validation_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
@@ -100,4 +110,4 @@ def _validate(json: str | None) -> None:
     if json is not None:
         write("--json", json, to_json(found.to_dict()))
     if json != "-":
-        console().print(validation_report(found))
+        show(validation_report(found))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.question import (
     Batch,
     Json,
@@ -26,8 +27,12 @@ Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE",
 
 def explain(
     network: Network,
-    a: Annotated[str, typer.Argument(metavar="A", help="A bundled chip or a YAML file.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same with --set-b.")],
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="A bundled chip or a YAML file.", autocompletion=complete.chips)
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Another one, or the same with --set-b.", autocompletion=complete.chips)
+    ],
     set_a: Side = None,
     set_b: Other = None,
     latency: Annotated[

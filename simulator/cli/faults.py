@@ -1,5 +1,6 @@
 """What a fault looks like on standard error: one line each, and an exit code."""
 
+import contextlib
 import difflib
 import os
 import sys
@@ -7,6 +8,7 @@ import traceback
 from typing import Any
 
 from simulator.errors import InputError, RooftileError, nearest
+from simulator.store.foreign import printable
 
 DEBUG = "ROOFTILE_DEBUG"
 """Set to 1, this environment variable shows the traceback of any fault."""
@@ -26,27 +28,31 @@ def report(error: Exception) -> int:
         traceback.print_exception(error)
     lines, code = explain(error)
     for line in lines:
-        print(f"rooftile: {printable(line)}", file=sys.stderr)
+        say(f"rooftile: {printable(line)}")
     return code
+
+
+def say(line: str) -> None:
+    """Print one line on standard error; where nothing can be written there, the exit code has to do."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed by somebody, or none at all
+        print(line, file=sys.stderr, flush=True)
 
 
 def explain(error: Exception) -> tuple[list[str], int]:
     """Return the lines of an error and its exit code: ours, the command line parser's, the system's, or unexpected."""
     if isinstance(error, RooftileError):
         text = error.told(option) if isinstance(error, InputError) else str(error)
-        return [line for line in text.splitlines() if line.strip()], error.exit_code
+        return [line for line in text.split("\n") if line.strip()], error.exit_code
     if hasattr(error, "format_message"):  # typer carries its own copy of click, so its classes cannot be named here
         return [_usage(error)], 2
-    if isinstance(error, OSError) and error.filename is None:
-        return [f"standard output: cannot be written: {error.strerror or error}"], 2
+    if isinstance(error, OSError):
+        where = "standard output: cannot be written" if error.filename is None else f"{error.filename}: cannot be used"
+        return [f"{where}: {error.strerror or error}"], 2
+    if isinstance(error, MemoryError):
+        return ["memory: there is too little for this question; a smaller batch or network needs less"], 2
     kind = type(error).__name__
     first = (str(error).splitlines() or ["no message"])[0]
     return [f"internal error: {kind}: {first} (a defect of rooftile; {DEBUG}=1 shows the traceback)"], 1
-
-
-def printable(text: str) -> str:
-    """`text` with control characters escaped: a name from a stranger's file must not steer the terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _usage(error: Any) -> str:

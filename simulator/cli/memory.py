@@ -43,7 +43,7 @@ def memory(
     json: Json = None,
 ) -> None:
     """Weigh SRAM against DRAM devices for NETWORK on CHIP: throughput, bill, and throughput per dollar of both."""
-    values = parameters(params or [])
+    values = parameters(params)
     check_outputs(json, plot)
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415

@@ -7,6 +7,9 @@ from pathlib import Path
 from simulator.errors import OptionError
 from simulator.store import whole
 
+MOST_SHOWN = 100
+"""Characters of a path in a message."""
+
 
 def check_writable(option: str, path: str) -> None:
     """Refuse an output path that cannot work before the work is done.
@@ -14,12 +17,24 @@ def check_writable(option: str, path: str) -> None:
     `option` names the option in the message. Raises OptionError.
     """
     place = Path(path)
-    if place.is_dir():
-        raise OptionError(f"{option}: must be a file that can be written, got the folder {path!r}")
-    if not place.parent.is_dir():
-        raise OptionError(f"{option}: cannot write {path!r}: there is no folder {str(place.parent)!r}")
-    if not os.access(place if place.exists() else place.parent, os.W_OK):
-        raise OptionError(f"{option}: cannot write {path!r}: no permission")
+    try:
+        there = _there(place)
+        if there and place.is_dir():
+            raise OptionError(f"{option}: must be a file that can be written, got the folder {path!r}")
+        if not place.parent.is_dir():
+            raise OptionError(f"{option}: cannot write {path!r}: there is no folder {str(place.parent)!r}")
+        if not os.access(place if there else place.parent, os.W_OK):
+            raise OptionError(f"{option}: cannot write {path!r}: no permission")
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL
+        raise OptionError(f"{option}: cannot write {_cut(path)}: {_reason(error)}") from None
+
+
+def emit(text: str) -> None:
+    """Write to standard output. Raises BrokenPipeError without a number: with one the parser would end the process itself."""
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        raise BrokenPipeError from None
 
 
 def write(option: str, path: str, text: str) -> None:
@@ -29,11 +44,30 @@ def write(option: str, path: str, text: str) -> None:
     Raises OptionError when the system refuses.
     """
     if path == "-":
-        sys.stdout.write(text)
+        emit(text)
         return
     try:
         whole.deliver(path, text.encode())
     except BrokenPipeError:
         raise
-    except OSError as error:
-        raise OptionError(f"{option}: cannot write {path!r}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{option}: cannot write {_cut(path)}: {_reason(error)}") from None
+
+
+def _there(place: Path) -> bool:
+    """Whether there is something at a path, or may be. Raises OSError and ValueError where there can be nothing."""
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
+    return True
+
+
+def _cut(path: str) -> str:
+    """A path as messages show it."""
+    return repr(path if len(path) <= MOST_SHOWN else path[:MOST_SHOWN] + "...")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """What the system says."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

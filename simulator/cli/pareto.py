@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.best import Json, Least, Most, axes_of, limits, say_missing, show
-from simulator.cli.output import check_writable
+from simulator.cli.best import Json, Least, Most, limits, say_missing, show
+from simulator.cli.question import Plot, check_outputs
+from simulator.cli.values import whole_number
 
 
 def pareto(
@@ -15,17 +16,18 @@ def pareto(
     ] = "throughput,cost,power",
     most: Most = None,
     least: Least = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", parser=whole_number, help="How many points to show.")] = 20,
     json: Json = None,
+    plot: Plot = None,
 ) -> None:
     """Show the points of the sweep in DIR that no other beats in all columns, the best of the first column on top."""
     highest, lowest = limits(most, "--max"), limits(least, "--min")
     names = [name.strip() for name in of.split(",") if name.strip()]
-    if json is not None and json != "-":
-        check_writable("--json", json)
+    check_outputs(json, plot)
     from simulator.sweeps import read  # noqa: PLC0415
 
     frame = read.scan(folder, check=True)
     found = read.pareto(frame, names, highest, lowest)
     say_missing(folder)
-    columns = [read.SHORT.get(name, name) for name in names]
-    show(found, json, [*axes_of(folder), *columns, "utilisation", "bound_by"], "no point is within the limits")
+    goals = [read.SHORT.get(name, name) for name in names]
+    show(folder, found, goals, [read.SHORT.get(name, name) for name in (*highest, *lowest)], top, json, plot)

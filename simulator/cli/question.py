@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
@@ -16,17 +17,49 @@ if TYPE_CHECKING:
 
     from simulator.graph.build import Graph
 
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")]
-Chip = Annotated[str, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")]
+Network = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A bundled network or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
+        autocompletion=complete.networks,
+    ),
+]
+SomeNetwork = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NETWORK",
+        help="A bundled network, or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
+        autocompletion=complete.networks,
+    ),
+]
+Named = Annotated[
+    str,
+    typer.Option(
+        "--network",
+        metavar="N",
+        help="A bundled network, or a Python file, which is run.",
+        autocompletion=complete.networks,
+    ),
+]
+Chip = Annotated[
+    str,
+    typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),
+]
 Batch = Annotated[int, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")]
-Precision = Annotated[str, typer.Option("--precision", metavar="P", help="Number format, such as int8.")]
+Precision = Annotated[
+    str,
+    typer.Option("--precision", metavar="P", help="Number format, such as int8.", autocompletion=complete.precisions),
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key, such as sram.capacity_mib=16."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a chip key, such as sram.capacity_mib=16 or clock_mhz=1GHz."
+    ),
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter, such as image_size=320."),
+    typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter, such as image_size=1080x1920."),
 ]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")
@@ -52,7 +85,7 @@ def graph_of(network: str, params: list[str] | None, *chips: tuple[str, list[str
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
 
-    values = parameters(params or [])
+    values = parameters(params)
     for chip, settings in chips:
         load_chip(chip, set=settings or [])
     return load_network(network, **values)
@@ -124,6 +157,6 @@ def answer(
     if json is not None:
         write("--json", json, to_json(found.to_dict()))
     if json != "-":
-        from simulator.cli.screen import console  # noqa: PLC0415
+        from simulator.cli.screen import show  # noqa: PLC0415
 
-        console().print(report(found))
+        show(report(found))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.check import Check, hold, rules_of
 from simulator.cli.output import write
 from simulator.cli.question import (
     Batch,
@@ -11,6 +12,7 @@ from simulator.cli.question import (
     Json,
     Network,
     Params,
+    Plot,
     Precision,
     Settings,
     check_outputs,
@@ -33,10 +35,13 @@ def run(
     params: Params = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
     json: Json = None,
+    plot: Plot = None,
+    check: Check = None,
 ) -> None:
     """Run NETWORK on CHIP: throughput, latency, utilisation, and where the time goes."""
-    values = parameters(params or [])
-    check_outputs(json, None)
+    values = parameters(params)
+    check_outputs(json, plot)
+    rules = rules_of(check)
     # Imported here: --help and a mistyped option must not wait for the model.
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
@@ -47,12 +52,18 @@ def run(
 
     with compiling_beside():
         result = simulate(graph, architecture, batch=batch, precision=precision)
-    if json is not None:
-        from simulator.report.document import to_json  # noqa: PLC0415
+    if plot is not None:
+        from simulator.report.page import save  # noqa: PLC0415
+        from simulator.report.run_chart import run_chart  # noqa: PLC0415
 
-        write("--json", json, to_json(result.to_dict()))
+        save("--plot", run_chart(result), plot)
+    if json is not None:
+        from simulator.report.document import run_document, to_json  # noqa: PLC0415
+
+        write("--json", json, to_json(run_document(result, architecture, graph)))
     if json != "-":
         _show(result, _facts(architecture), layers)
+    hold(rules, result)
 
 
 def _facts(chip: "Architecture") -> "ChipFacts":
@@ -66,13 +77,13 @@ def _facts(chip: "Architecture") -> "ChipFacts":
         sram_bytes=chip.sram.capacity_bytes,
         outer_bytes_per_s=chip.outer_bytes_per_s,
         dram_devices=chip.dram_devices,
+        dram_bytes=chip.dram_capacity_bytes,
     )
 
 
 def _show(result: "Result", facts: "ChipFacts", layers: bool) -> None:
     """Print the report."""
-    from simulator.cli.screen import ascii_only, console  # noqa: PLC0415
+    from simulator.cli.screen import ascii_only, console, show  # noqa: PLC0415
     from simulator.report.tables import run_report  # noqa: PLC0415
 
-    screen = console()
-    screen.print(run_report(result, facts, layers=layers, width=screen.width, ascii_only=ascii_only()))
+    show(run_report(result, facts, layers=layers, width=console().width, ascii_only=ascii_only()))

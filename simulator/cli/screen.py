@@ -3,11 +3,18 @@
 import io
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from simulator.cli.form import chosen
+from simulator.cli.output import emit
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 PIPED_WIDTH = 120
-"""Columns when standard output is not a terminal: wide enough for every table."""
+"""Columns of text when standard output is not a terminal; tables take what they need."""
 
 
 class _Screen(Console):
@@ -23,6 +30,21 @@ def console() -> Console:
         sys.stdout.reconfigure(errors="replace")  # a name outside the terminal's encoding is no reason to fail
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_WIDTH
     return _Screen(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def show(report: "RenderableType") -> None:
+    """Print a report in the form that is asked for. No line ends in spaces, no figure is cut, whatever the width."""
+    if chosen.get() in ("csv", "md"):
+        from simulator.report.export import as_csv, as_markdown  # noqa: PLC0415
+
+        emit((as_csv if chosen.get() == "csv" else as_markdown)(report))
+        return
+    from simulator.report.fit import printed  # noqa: PLC0415
+
+    screen = console()
+    with screen.capture() as capture:
+        printed(report, screen, folds=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")))
+    emit("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
 
 
 def ascii_only() -> bool:

@@ -4,40 +4,54 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli.amounts import MONEY, POWERS, RATES, TIMES, amount
-from simulator.cli.question import Batch, Json, Params, Plot, Precision, Settings, answer, check_outputs, working
-from simulator.cli.values import parameters, plain_value
+from simulator.cli import complete
+from simulator.cli.limits import MaxCost, MaxPower, limits_of
+from simulator.cli.question import (
+    Batch,
+    Json,
+    Params,
+    Plot,
+    Precision,
+    Settings,
+    SomeNetwork,
+    answer,
+    check_outputs,
+    working,
+)
+from simulator.cli.values import parameters
 from simulator.errors import InfeasibleError, OptionError
 
 if TYPE_CHECKING:
     from simulator.graph.build import Graph
 
-SIZES = ("image_size", "sequence_length")
-"""Parameters that NETWORK@SIZE sets: the first of them that the network has."""
-
 
 def size(
-    network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
-    ] = None,
+    network: SomeNetwork = None,
     networks: Annotated[
         list[str] | None,
-        typer.Option("--network", metavar="N[@SIZE][:SHARE]", help="One of several, such as yolov3@608:0.3."),
+        typer.Option(
+            "--network",
+            metavar="N[@SIZE][:SHARE]",
+            help="One of several, such as yolov3@608:0.3.",
+            autocompletion=complete.networks,
+        ),
     ] = None,
     at_least: Annotated[
-        str | None, typer.Option("--at-least", metavar="RATE", help="Throughput wanted, such as 1000/s.")
+        str | None, typer.Option("--at-least", metavar="RATE", help="Throughput wanted, such as 1000/s or 30fps.")
     ] = None,
     latency: Annotated[
         str | None, typer.Option("--latency", metavar="TIME", help="Longest latency of a batch, such as 5ms.")
     ] = None,
-    max_power: Annotated[
-        str | None, typer.Option("--max-power", metavar="POWER", help="Average in steady state, such as 10W.")
-    ] = None,
-    max_cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials in USD, such as 25.")
-    ] = None,
+    max_power: MaxPower = None,
+    max_cost: MaxCost = None,
     chip: Annotated[
-        str, typer.Option("--chip", metavar="BASE", help="The chip to vary: a bundled one or a YAML file.")
+        str,
+        typer.Option(
+            "--chip",
+            metavar="BASE",
+            help="The chip to vary: a bundled one or a YAML file.",
+            autocompletion=complete.chips,
+        ),
     ] = "example_edge",
     vary: Annotated[
         list[str] | None,
@@ -53,16 +67,25 @@ def size(
     plot: Plot = None,
     json: Json = None,
 ) -> None:
-    """Find the cheapest chip that reaches the targets on NETWORK, or on a mix of networks; the runners-up; what binds."""
+    """Find the cheapest chip that reaches the targets on NETWORK, or on a mix of networks; the runners-up; what binds.
+
+    With --max-power or --max-cost alone: the chip with most throughput per dollar of its bill within them.
+    """
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import RATE, TIME  # noqa: PLC0415
+
+    limits = limits_of(max_power, max_cost)
     wanted = {
-        "at_least_per_s": amount("--at-least", at_least, RATES, "1000/s"),
-        "latency_s": amount("--latency", latency, TIMES, "5ms"),
-        "max_power_w": amount("--max-power", max_power, POWERS, "10W"),
-        "max_cost_usd": amount("--max-cost", max_cost, MONEY, "25"),
+        "at_least_per_s": option_amount("--at-least", at_least, RATE, "/s"),
+        "latency_s": option_amount("--latency", latency, TIME, "s", bare=False),
+        "max_power_w": limits.get("power_w"),
+        "max_cost_usd": limits.get("bill_usd"),
     }
-    if wanted["at_least_per_s"] is None and wanted["latency_s"] is None:
-        raise OptionError("--at-least: missing; give it, or --latency, or both; see 'rooftile size --help'")
-    values = parameters(params or [])
+    if not any(wanted.values()):
+        raise OptionError(
+            "--at-least: missing; give it, or --latency, --max-power or --max-cost; see 'rooftile size --help'"
+        )
+    values = parameters(params)
     check_outputs(json, plot)
     from simulator.chip.load import load_chip  # noqa: PLC0415
 
@@ -93,38 +116,19 @@ def _mix(network: str | None, others: list[str], values: dict[str, Any]) -> "dic
         raise OptionError("--param: must be left out with several networks; give sizes as N@SIZE")
     mix = {}
     for text in others or [str(network)]:
-        name, share, size_text = _parts(text)
-        given = dict(values)
-        if size_text is not None:
-            given[_size_parameter(text, name)] = size_text
-        mix[load_network(name, **given)] = share
+        name, share = _shared(text)
+        mix[load_network(name, **values)] = share
     return mix
 
 
-def _parts(text: str) -> tuple[str, float, int | None]:
-    """(name, share, size) of `NAME[@SIZE][:SHARE]`."""
-    name, share, size_value = text, 1.0, None
-    head, colon, tail = name.rpartition(":")
-    if colon and head:
-        value = plain_value(tail)
-        if isinstance(value, bool | str) or not 0.0 < value < float("inf"):
-            raise OptionError(f"--network {text}: share must be a number above 0, got {tail!r}")
-        name, share = head, float(value)
-    head, at, tail = name.rpartition("@")
-    if at and head:
-        value = plain_value(tail)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise OptionError(f"--network {text}: size must be a whole number of at least 1, got {tail!r}")
-        name, size_value = head, value
-    return name, share, size_value
+def _shared(text: str) -> tuple[str, float]:
+    """(NAME or NAME@SIZE, share) of `NAME[@SIZE][:SHARE]`."""
+    from simulator.reading.values import plain_value  # noqa: PLC0415
 
-
-def _size_parameter(text: str, name: str) -> str:
-    """The parameter that @SIZE sets."""
-    from simulator.graph.load import network_parameters  # noqa: PLC0415
-
-    known = network_parameters(name)
-    found = next((word for word in SIZES if word in known), None)
-    if found is None:
-        raise OptionError(f"--network {text}: {name} has no {' or '.join(SIZES)} to set")
-    return found
+    head, colon, tail = text.rpartition(":")
+    if not colon or not head or "/" in tail or "\\" in tail:  # a colon of a path
+        return text, 1.0
+    value = plain_value(tail)
+    if isinstance(value, bool | str) or not 0.0 < value < float("inf"):
+        raise OptionError(f"--network {text}: share must be a number above 0, got {tail!r}")
+    return head, float(value)

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simulator.cli import complete
+from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError, StoppedError
+from simulator.store.foreign import printable
 
 if TYPE_CHECKING:
     from simulator.sweeps.run import Progress
 
 
 def sweep(
-    network: Annotated[
-        str | None, typer.Argument(metavar="NETWORK", help="A bundled network or a Python file.")
+    network: SomeNetwork = None,
+    chip: Annotated[
+        str | None,
+        typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),
     ] = None,
-    chip: Annotated[str | None, typer.Option("--chip", metavar="CHIP", help="A bundled chip or a YAML file.")] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,11 +65,13 @@ def sweep(
             "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster: tcp://host:8786, or its .json."
         ),
     ] = None,
+    plot: Plot = None,
 ) -> None:
     """Run NETWORK on many chips: every combination of what varies, or a random or Latin hypercube design."""
     given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
     if out is None:
         raise OptionError("--out: missing; see 'rooftile sweep --help'")
+    check_outputs(None, plot)
     from simulator.sweeps.folder import need_extra  # noqa: PLC0415
 
     need_extra()
@@ -88,7 +94,25 @@ def sweep(
             raise OptionError(f"--{error}") from None
         raise
     there, points = progress_of(out)
-    print(f"{there:,} of {points:,} points in {out}; read them with: rooftile best {out}, rooftile pareto {out}")
+    where = printable(out)
+    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
+
+
+def _draw(out: str, plot: str) -> None:
+    """Draw the points that no other beats in throughput and bill, or the fastest where no bill can be told."""
+    from simulator.cli.best import axes_of  # noqa: PLC0415
+    from simulator.report.page import save  # noqa: PLC0415
+    from simulator.report.points_report import Points, points_chart  # noqa: PLC0415
+    from simulator.sweeps import read  # noqa: PLC0415
+
+    goals = ["throughput_per_s", "bill_usd"]
+    rows = read.pareto(read.scan(out), goals).to_dicts()
+    if not rows:
+        goals, rows = (
+            ["throughput_per_s", "latency_s"],
+            read.best(read.scan(out), "throughput_per_s", top=200).to_dicts(),
+        )
+    save("--plot", points_chart(Points(rows, len(rows), axes_of(out), goals)), plot)
 
 
 def _given(
@@ -114,7 +138,7 @@ def _given(
             given["params"] = given.pop("param")
     options = {
         "network": network, "chip": chip, "vary": vary, "design": design, "seed": seed, "batch": batch,
-        "precision": precision, "set": settings, "params": parameters(params or []) or None, "chunk": chunk,
+        "precision": precision, "set": settings, "params": parameters(params) or None, "chunk": chunk,
     }  # fmt: skip
     given |= {name: value for name, value in options.items() if value}
     if seed == 0:

@@ -15,11 +15,12 @@ Uncertain = Annotated[
     bool, typer.Option("--uncertainty", help="Of two chips: in how many draws of what is uncertain A beats B.")
 ]
 By = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--by",
         metavar="FIGURE",
-        help="With --uncertainty: throughput_per_usd, throughput, throughput_per_w, latency or cost.",
+        help="Rank by throughput per usd (of the bill), list-usd, w, mm2, tops, dram or sram, or by throughput. "
+        "With --uncertainty: throughput_per_usd, throughput, throughput_per_w, latency or cost.",
     ),
 ]
 Draws = Annotated[int, typer.Option("--draws", metavar="N", parser=whole_number, help="With --uncertainty: how many.")]

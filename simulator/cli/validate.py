@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, working
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 def validate(
     chips: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.")
+        list[str] | None,
+        typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.", autocompletion=complete.chips),
     ] = None,
     json: Json = None,
     plot: Annotated[
@@ -42,18 +44,28 @@ def validate(
             if path is not None:
                 check_picture(option, path)
     from simulator.chip.library import library, simulable  # noqa: PLC0415
+    from simulator.chip.load import bundled_chip  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
-    from simulator.study.validation import validate  # noqa: PLC0415
+    from simulator.study.validation import THROUGHPUT, validate  # noqa: PLC0415
 
     known = library()
-    for name in chips or []:
-        if name not in known:
-            raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable())}")
-    entries = [known[name] for name in chips] if chips else list(known.values())
+    entries = list(known.values())
+    if chips:
+        names = {name: bundled_chip(name) or name for name in chips}
+        for name, short in names.items():
+            if short not in known:
+                raise OptionError(f"{name}: must be a bundled chip{nearest(name, simulable(), 'rooftile chips')}")
+        entries = [known[short] for short in dict.fromkeys(names.values())]
     with working() as tell:
         found = validate(entries, lambda chip: tell(f"simulating {chip}"))
     if not found.points:
         raise OptionError(f"{', '.join(chips or [])}: nothing published about it can be modelled")
+    if not any(point.quantity == THROUGHPUT for point in found.points):
+        for option, path in (("--plot", plot), ("--page", page)):
+            if path is not None:
+                raise OptionError(
+                    f"{option}: nothing to draw: no throughput of {', '.join(chips or [])} can be modelled"
+                )
     _answer(found, json, plot, page, picture)
 
 
@@ -66,7 +78,7 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
             raise OptionError(f"--fit: must stand without {option}; the constants and their rows are fixed")
     if json is not None and json != "-":
         check_writable("--json", json)
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import fits_report  # noqa: PLC0415
     from simulator.study.fits import fits  # noqa: PLC0415
@@ -76,12 +88,12 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
         document = {"constants": [one.to_dict() for one in found]}
         write("--json", json, to_json(document))
     if json != "-":
-        console().print(fits_report(found))
+        show(fits_report(found))
 
 
 def _answer(found: "Validation", json: str | None, plot: str | None, page: str | None, picture: str | None) -> None:
     """Print the tables, and write what else is asked for."""
-    from simulator.cli.screen import console  # noqa: PLC0415
+    from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
 
@@ -95,4 +107,4 @@ def _answer(found: "Validation", json: str | None, plot: str | None, page: str |
     if page is not None and picture is not None:
         write("--page", page, validation_page(found, Path(picture).name))
     if json != "-":
-        console().print(validation_report(found))
+        show(validation_report(found))

@@ -76,7 +76,7 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
         bill["interposer"], bonding = _interposer(packaging["interposer"], mm2, devices, column["package"])
     if q.memory is not None:
         price = data["dram"]["usd_per_gb"]["value"] * column["dram"]
-        bill["dram"] = money.dram_usd(devices, q.memory.gib_each, price, q.memory.family.price)
+        bill["dram"] = money.dram_usd(q.memory.gib, price, q.memory.family.price)
     test = data["test"]
     bill["test"] = money.test_usd(die_usd, test["final_usd"], test["system_usd"], test["share_of_die"]) * column["test"]
     assembly = packaging["assembly"]
@@ -92,6 +92,9 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
         "balls": _first(balls),
         "package_size": _first(size),
     }
+    if q.memory is not None:
+        price = money.dram_usd(1.0, data["dram"]["usd_per_gb"]["value"], q.memory.family.price)
+        details |= {"dram_gib": _first(q.memory.gib), "dram_usd_per_gib": float(price)}
     return bill, {**details, "wafer_usd": q.node.wafer_usd, "d0_cm2": q.node.d0_cm2}
 
 

@@ -83,7 +83,10 @@ def _upright(q: Quantities) -> Quantities:
     """The same with every array as one column, so that the uncertain factors can stand beside it as rows."""
     varied = {name: _column(getattr(q, name)) for name in _VARIED}
     upright = replace(q, **varied)
-    return upright if q.memory is None else upright.with_devices(_column(q.memory.devices))
+    if q.memory is None:
+        return upright
+    upright = upright.with_devices(_column(q.memory.devices))
+    return upright if q.memory.own_gib is None else upright.with_gib(_column(q.memory.own_gib))
 
 
 def _column(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Cost of points that mostly share it: SRAM sizes, clocks and memory devices that occur are priced once, in every combination."""
+"""Cost of points that mostly share it: the SRAM sizes, clocks and memories that occur are priced once, in every combination."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -20,6 +20,7 @@ def priced_once(q: Quantities) -> Columns:
         "sram_bytes": q.sram_bytes,
         "clock_hz": q.clock_hz,
         "devices": 1.0 if q.memory is None else q.memory.devices,
+        "gib": None if q.memory is None else q.memory.own_gib,
     }
     values, places = {}, []
     for name, column in varied.items():
@@ -31,8 +32,9 @@ def priced_once(q: Quantities) -> Columns:
     if many < 2 or many * WORTH > len(places[0]):
         return columns(q)
     mesh = {name: own.ravel() for name, own in zip(values, np.meshgrid(*values.values(), indexing="ij"), strict=True)}
-    devices = mesh.pop("devices", None)
+    devices, gib = mesh.pop("devices", None), mesh.pop("gib", None)
     few = replace(q, **mesh)
+    few = few if gib is None else few.with_gib(gib)
     known = columns(few if devices is None else few.with_devices(devices))
     spread: Columns = _spread(known, np.ravel_multi_index(tuple(places), shape), many)
     return spread

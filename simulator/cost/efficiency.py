@@ -10,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 
 BELOW = {
     "throughput_per_usd": "bill_usd",
+    "throughput_per_list_usd": "list_price_usd",
     "throughput_per_tops": "peak_tops",
     "throughput_per_dram": "dram_devices",
     "throughput_per_sram_mib": "sram_mib",

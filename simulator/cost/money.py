@@ -75,9 +75,9 @@ def interposer_usd(area_mm2: Any, wafer_usd: float, d0_cm2: float, alpha: float,
     return die_usd(wafer_usd, dies_per_wafer(area_mm2), good) + area_mm2 * ubump_usd_mm2
 
 
-def dram_usd(devices: Any, gib_each: Any, usd_per_gb: Any, family_price: Any) -> Any:
-    """Memory devices [USD]: devices x capacity [GiB, sold as GB] x price of DDR5 x price of the family over DDR5."""
-    return devices * gib_each * usd_per_gb * family_price
+def dram_usd(gib: Any, usd_per_gb: Any, family_price: Any) -> Any:
+    """Memory devices [USD]: capacity [GiB, sold as GB] x price of DDR5 x price of the family over DDR5."""
+    return gib * usd_per_gb * family_price
 
 
 def test_usd(die: Any, final_usd: float, system_usd: float, share_of_die: float) -> Any:

@@ -55,6 +55,8 @@ def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quant
         q = replace(q, sram_bytes=np.floor(columns["sram.capacity_mib"].astype(np.float64) * MIB) + beside)
     if "clock_mhz" in columns:
         q = replace(q, clock_hz=columns["clock_mhz"].astype(np.float64) * 1e6)
+    if "dram.capacity_gib" in columns:
+        q = q.with_gib(columns["dram.capacity_gib"].astype(np.float64))
     return q.with_devices(columns["dram.devices"].astype(np.float64)) if "dram.devices" in columns else q
 
 

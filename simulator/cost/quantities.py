@@ -29,11 +29,18 @@ class Memory:
     devices: Number
     """Packages or stacks that are bought."""
     gib_each: float
-    """Capacity of one [GiB]."""
+    """Usual capacity of one [GiB]."""
     channels_each: float
     """Interfaces on the die for one of them."""
     bytes_per_s_each: float
     """Nominal bandwidth of one [bytes/s]."""
+    own_gib: Number | None = None
+    """Capacity of all of them, where the file gives it [GiB]."""
+
+    @property
+    def gib(self) -> Number:
+        """Capacity of all of them [GiB]."""
+        return self.devices * self.gib_each if self.own_gib is None else self.own_gib
 
     @property
     def stacked(self) -> bool:
@@ -82,6 +89,10 @@ class Quantities:
     def with_devices(self, devices: Number) -> "Quantities":
         """The same chip with another number of memory devices; one without memory stays as it is."""
         return self if self.memory is None else replace(self, memory=replace(self.memory, devices=devices))
+
+    def with_gib(self, gib: Number) -> "Quantities":
+        """The same chip with another capacity of its memory [GiB]; one without memory stays as it is."""
+        return self if self.memory is None else replace(self, memory=replace(self.memory, own_gib=gib))
 
 
 def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
@@ -136,13 +147,13 @@ def _memory(dram: Dram, notes: list[str]) -> Memory:
         devices = dram.devices * for_one
         notes.append(
             f"dram.part: custom: counted as {devices:g} x32 {usual['family'].upper()} devices of"
-            f" {usual['gb_per_s']:g} GB/s and {usual['gib']} GiB"
+            f" {usual['gb_per_s']:g} GB/s"
         )
-        return Memory(families()[usual["family"]], devices, float(usual["gib"]), 1.0, each / for_one)
+        return Memory(families()[usual["family"]], devices, float(usual["gib"]), 1.0, each / for_one, dram.capacity_gib)
     part = dram_part(dram.part)
     family = families()[dram.part.split("-")[0]]
     gib = part.capacity_bytes / GIB
-    return Memory(family, float(dram.devices), gib, part.width_bits / family.bits, part.bytes_per_s)
+    return Memory(family, float(dram.devices), gib, part.width_bits / family.bits, part.bytes_per_s, dram.capacity_gib)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:

@@ -6,15 +6,17 @@ A run that finds its pack on disk reads one file: it builds no candidate tables,
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier import array
-from simulator.frontier.grid.points import Stack
+from simulator.frontier.grid.points import FlatTables, Stack
 from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import frontiers
 from simulator.kernels import stairs as kernels
+from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, Net
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.progress import each
@@ -33,7 +35,15 @@ Place = tuple[Shape, int]
 """A layer and its resident operands."""
 
 Lookup = Callable[[Shape, ArraySpec, int], Frontier]
-Marked = tuple[Floats, Floats, Ints, Ints]
+
+
+class Marked(NamedTuple):
+    """What queries of frontiers start from, as `layout.Net` has it beside the points."""
+
+    life: Floats
+    heads: Floats
+    blocks: Ints
+    marks: Ints
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lo
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     points = np.empty((bounds[-1], 3))
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
-        points[row:end, 0], points[row:end, 1], points[row:end, 2] = part.footprint, part.bytes_, part.cycles
+        own = points[row:end]
+        own[:, FOOTPRINT], own[:, BYTES], own[:, CYCLES] = part.footprint, part.bytes_, part.cycles
     codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
     return Pack(points, codes, bounds, *mark_all(points, bounds), array.model_of(spec).tables(shapes, spec))
 
@@ -91,20 +102,27 @@ def blocks_of(bounds: Ints) -> Ints:
 
 
 def mark_all(points: Floats, bounds: Ints) -> Marked:
-    """(life, heads, blocks, marks) of frontiers whose rows begin and end at `bounds` (`kernels.stairs.mark`)."""
+    """What queries of frontiers start from whose rows begin and end at `bounds` (`kernels.stairs.mark`)."""
     counts = blocks_of(bounds)
-    heads, blocks = np.zeros(counts.sum() + 1), np.zeros(counts.sum() + 1, dtype=np.int64)
-    life, marks = np.empty((len(points), 2)), np.empty(4096, dtype=np.int64)
-    scratch = np.empty(LONGEST, dtype=np.int64), np.empty((LONGEST, 2))
+    room = counts.sum() + 1
+    net = Net(
+        points,
+        np.empty((len(points), 2)),
+        np.zeros(room),
+        np.zeros(room, dtype=np.int64),
+        np.empty(4096, dtype=np.int64),
+    )
+    out, held = np.empty(LONGEST, dtype=np.int64), np.empty((LONGEST, 2))
     base = used = 0
     for row, end, count in zip(bounds.tolist(), bounds[1:].tolist(), counts.tolist(), strict=False):
         while True:
-            size = kernels.mark(row, end, points, life, *scratch, heads[base:], blocks[base:], marks, used)
+            size = kernels.mark(row, end, net, base, used, out, held)
             if size >= 0:
                 break
-            marks = np.concatenate([marks[:used], np.empty(2 * len(marks), dtype=np.int64)])
+            more = np.empty(2 * len(net.marks), dtype=np.int64)
+            net = net._replace(marks=np.concatenate([net.marks[:used], more]))
         base, used = base + count, size
-    return life, heads, blocks, marks[:used].copy()
+    return Marked(net.life, net.heads, net.blocks, net.marks[:used].copy())
 
 
 def _packed(pack: Pack) -> dict[str, npt.NDArray[np.generic]]:
@@ -113,15 +131,15 @@ def _packed(pack: Pack) -> dict[str, npt.NDArray[np.generic]]:
     arrays |= {
         f"stack_{field.name}": getattr(pack.stack, field.name) for field in fields(Stack) if field.name != "tables"
     }
-    return arrays | {f"table_{at}": table for at, table in enumerate(pack.stack.tables)}
+    return arrays | {f"table_{name}": table for name, table in pack.stack.tables._asdict().items()}
 
 
 def _unpacked(arrays: dict[str, npt.NDArray[np.generic]]) -> Pack | None:
     """The pack that `_packed` took apart, or None where something is missing."""
     try:
-        tables = tuple(arrays.pop(f"table_{at}") for at in range(5))
+        tables: dict[str, Any] = {name: arrays.pop(f"table_{name}") for name in FlatTables._fields}
         inner = {field.name: arrays[f"stack_{field.name}"] for field in fields(Stack) if field.name != "tables"}
         outer = {field.name: arrays[field.name] for field in fields(Pack) if field.name != "stack"}
     except KeyError:
         return None
-    return Pack(**outer, stack=Stack(tables=tables, **inner))  # type: ignore[arg-type]  # the names' own types
+    return Pack(**outer, stack=Stack(tables=FlatTables(**tables), **inner))  # type: ignore[arg-type]  # the names' own types

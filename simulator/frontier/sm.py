@@ -6,6 +6,7 @@ a block of outputs and a split of the reduction. docs/model_gpu.md has the equat
 
 import numpy as np
 
+from simulator.frontier.grid.points import ARRAY, FEED_BYTES, INTERCONNECT, SRAM
 from simulator.frontier.grid.search import WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.lower.array import ArraySpec
@@ -48,7 +49,7 @@ _ALL = tuple((rows, columns, parts) for rows, columns in BLOCKS for parts in SPL
 
 @remembered(16 * 2**20)
 def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
-    """On-chip parts of every choice, float64[choices, 8] in the order of `grid.points.OnChip`; infinite where there is none."""
+    """On-chip parts of every choice, float64[choices, 9] in the order of `grid.points.OnChip`; infinite where there is none."""
     out = np.full((ATTENTION + 1, 9), np.inf)
     if shape.context > 0:
         out[ATTENTION] = _attention(shape, spec)
@@ -152,8 +153,8 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     One point: the constant weights are read once, and all else goes through the cache, whatever the blocks are.
     """
     parts = _all_parts(shape, spec)
-    cycles = np.max(parts[:, [0, 5, 6]], axis=1)
-    best = int(np.lexsort((parts[:, 7], cycles))[0])
+    cycles = np.max(parts[:, [ARRAY, INTERCONNECT, SRAM]], axis=1)
+    best = int(np.lexsort((parts[:, FEED_BYTES], cycles))[0])
     g, _, k, c, _, _, r, s = shape.step_extents
     weights = 0.0 if resident & WEIGHTS else shape.weight_width * g * k * c * r * s
     one = np.zeros(1)
@@ -161,7 +162,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
 
 
 def parts(shapes: tuple[Shape, ...], spec: ArraySpec, layers: Ints, codes: Ints) -> Floats:
-    """On-chip parts of many points, float64[points, 8], as `grid.points.breakdowns`; layers: place in `shapes` of each."""
+    """On-chip parts of many points, float64[points, 9], as `grid.points.breakdowns`; layers: place in `shapes` of each."""
     rows = [_all_parts(shapes[layer], spec)[code] for layer, code in zip(layers.tolist(), codes.tolist(), strict=True)]
     return np.array(rows).reshape(-1, 9)
 

@@ -9,6 +9,8 @@ from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+from simulator.reading.sizes import ImageSize, height_width
+from simulator.store.foreign import printable
 from simulator.vocabulary import ELEMENTWISE
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
@@ -38,8 +40,8 @@ class NetworkBuilder:
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-        self._graph: Graph = nx.DiGraph(name=name, parameters=dict(parameters or {}))
-        self._name = name
+        self._name = printable(str(name))
+        self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
         self._counts: dict[str, int] = {}
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
         self._windows: list[str] = []
@@ -47,9 +49,21 @@ class NetworkBuilder:
 
     def input(self, channels: int, height: int = 1, width: int = 1, name: str = "input") -> Output:
         """Add an input of the network."""
+        name = self._named(name, "input")
         self._whole(name, channels=channels, height=height, width=width)
         layer = Layer(name, "input", out_channels=channels, out_height=height, out_width=width)
         return self._add(layer, {})
+
+    def image(self, size: ImageSize, multiple: int = 1, channels: int = 3) -> Output:
+        """Add an image as the input, padded to a multiple of so many pixels on both sides; a note of the graph says so."""
+        try:
+            rows, columns = height_width(size)
+        except ValueError as error:
+            self._fault("input", "size", str(error))
+        padded = [-(-side // multiple) * multiple for side in (rows, columns)]
+        if padded != [rows, columns]:
+            self._graph.graph["notes"] = (f"padded from {rows}x{columns} to {padded[0]}x{padded[1]}",)
+        return self.input(channels, padded[0], padded[1])
 
     def conv(
         self,
@@ -412,9 +426,9 @@ class NetworkBuilder:
         return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
 
     def _named(self, name: str, kind: str) -> str:
-        """Return `name`, or the kind with a running number."""
+        """Return `name` made printable, or the kind with a running number."""
         if name:
-            return name
+            return printable(str(name))
         self._counts[kind] = self._counts.get(kind, 0) + 1
         return f"{kind}{self._counts[kind]}"
 
@@ -424,8 +438,7 @@ class NetworkBuilder:
                 self._fault(name, what, f"must be a whole number of at least 1, got {value!r}")
 
     def _mismatch(self, name: str, x: Output, other: Output) -> NoReturn:
-        # A window that did not fit was taken as one output: then that is the cause.
-        self._check_image()
+        self._check_image()  # a window that did not fit was taken as one output: then that is the cause
         self._fault(name, "inputs", f"must have one shape, got {_shape(x)} and {_shape(other)}")
 
     def _fault(self, name: str, what: str, text: str) -> NoReturn:

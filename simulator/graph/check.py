@@ -8,10 +8,20 @@ import networkx as nx
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
+from simulator.store.foreign import printable
 from simulator.vocabulary import COMPUTE, VECTOR_OPERATIONS
 
 MOST_FAULTS = 10
 """Lines of an error: one mistake in a loop of a builder would else fill the screen."""
+
+MOST_SHOWN = 60
+"""Characters of a bad value."""
+
+LONGEST_NAME = 200
+"""Characters of a layer's name."""
+
+LARGEST_EXTENT = 2**24
+"""Of a layer along one axis: a hundred times any in use. The search for tilings has lists as long as that."""
 
 MOST_MACS = 2**53
 """MACs, and elements of a tensor: float64 counts exactly up to here."""
@@ -28,6 +38,14 @@ _EXTENTS = (
     "in_height",
     "in_width",
 )
+
+
+_WINDOWED = ("conv", "pool")
+"""Kinds whose window slides: all others have a kernel of 1, with no stride, dilation or padding."""
+
+_KERNEL = ("kernel_height", "kernel_width")
+_SCORE = ("additive_score", "kernel_height")
+"""It has the numbers of a row there, which it adds up."""
 
 
 def check_graph(graph: Any, where: str) -> None:
@@ -53,33 +71,50 @@ def check_graph(graph: Any, where: str) -> None:
 
 def _node_faults(name: Any, layer: Any) -> Iterator[str]:
     """Yield the faults of one node: names, kinds, and numbers that are no extents."""
+    shown = printable(str(name))[:MOST_SHOWN]
     if not isinstance(layer, Layer):
-        yield f"{name}: layer: must be a Layer as the node's attribute, got {type(layer).__name__}"
+        yield f"{shown}: layer: must be a Layer as the node's attribute, got {type(layer).__name__}"
         return
-    if layer.name != name:
-        yield f"{name}: name: must be the node's, got {layer.name!r}"
-    if layer.kind not in _KINDS:
-        yield f"{name}: kind: must be a known one, got {layer.kind!r}{nearest(str(layer.kind), _KINDS)}"
+    if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
+        yield f"{shown}: name: must be printable text of at most {LONGEST_NAME} characters"
+    elif layer.name != name:
+        yield f"{shown}: name: must be the node's, got {layer.name!r}"
+    if not isinstance(layer.kind, str) or layer.kind not in _KINDS:
+        yield f"{name}: kind: must be a known one, got {layer.kind!r}{nearest(str(layer.kind)[:MOST_SHOWN], _KINDS)}"
         return
-    good = True
-    for what in _EXTENTS:
-        value = getattr(layer, what)
-        if not _whole(value, 1):
-            good = False
-            yield f"{name}: {what}: must be a whole number of at least 1, got {value!r}"
-    for what, length, least in (("stride", 2, 1), ("dilation", 2, 1), ("padding", 4, 0)):
-        values = getattr(layer, what)
-        if not isinstance(values, tuple) or len(values) != length or not all(_whole(each, least) for each in values):
-            good = False
-            yield f"{name}: {what}: must be {length} whole numbers of at least {least}, got {values!r}"
-    if good:
+    faults = [f"{shown}: {fault}" for fault in _number_faults(layer)]
+    yield from faults
+    if not faults:
         yield from _window_faults(layer)
         yield from _step_faults(layer)
 
 
+def _number_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is no extent, stride, dilation or padding, and what a layer of this kind does not have."""
+    for what in _EXTENTS:
+        value = getattr(layer, what)
+        if not _whole(value, 1):
+            yield f"{what}: must be a whole number of at least 1, got {_shown(value)}"
+        elif value > LARGEST_EXTENT:
+            yield f"{what}: must be at most {LARGEST_EXTENT:,}, got {_shown(value)}"
+        elif value > 1 and what in _KERNEL and not (layer.kind in _WINDOWED or (layer.kind, what) == _SCORE):
+            yield f"{what}: must be 1 of a {layer.kind}, got {value}"
+    for what, usual, least in (("stride", (1, 1), 1), ("dilation", (1, 1), 1), ("padding", (0, 0, 0, 0), 0)):
+        values = getattr(layer, what)
+        good = isinstance(values, tuple) and len(values) == len(usual) and all(_whole(each, least) for each in values)
+        if not good:
+            yield f"{what}: must be {len(usual)} whole numbers of at least {least}, got {_shown(values)}"
+        elif max(values) > LARGEST_EXTENT:
+            yield f"{what}: must be at most {LARGEST_EXTENT:,}, got {_shown(values)}"
+        elif values != usual and layer.kind not in _WINDOWED:
+            yield f"{what}: must be {usual} of a {layer.kind}, got {values}"
+    if not isinstance(layer.has_bias, bool):
+        yield f"has_bias: must be True or False, got {_shown(layer.has_bias)}"
+
+
 def _window_faults(layer: Layer) -> Iterator[str]:
     """Yield what is wrong between inputs, window and outputs."""
-    if layer.kind not in ("conv", "pool"):
+    if layer.kind not in _WINDOWED:
         if layer.kind in COMPUTE and (layer.in_height, layer.in_width) != (layer.out_height, layer.out_width):
             sizes = f"{layer.in_height} x {layer.in_width} and {layer.out_height} x {layer.out_width}"
             yield f"{layer.name}: in_height: inputs and outputs of a {layer.kind} must have the same rows, got {sizes}"
@@ -121,8 +156,8 @@ def _edge_faults(graph: Any) -> Iterator[str]:
         for producer, _, operand in graph.in_edges(name, data="operand"):
             if place[producer] >= place[name]:
                 yield f"{name}: order: must come after {producer!r}, which it reads"
-            if operand not in counts:
-                yield f"{producer} -> {name}: operand: must be 'inputs' or 'weights', got {operand!r}"
+            if not isinstance(operand, str) or operand not in counts:
+                yield f"{producer} -> {name}: operand: must be 'inputs' or 'weights', got {_shown(operand)}"
                 continue
             counts[operand] += 1
             have: int = graph.nodes[producer]["layer"].output_elements
@@ -158,6 +193,14 @@ def _size_faults(graph: Any) -> Iterator[str]:
             return
     if macs > MOST_MACS:
         yield f"must be at most 2**53 multiply-accumulates for one item, got {macs:.3g}"
+
+
+def _shown(value: object) -> str:
+    """A bad value on one line, cut where it is long."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a whole number of {value.bit_length()} bits"
+    text = printable(repr(value))
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
 
 
 def _whole(value: object, least: int) -> bool:

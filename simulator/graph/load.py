@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import operator
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -17,12 +18,27 @@ import networkx as nx
 
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.build import Graph
-from simulator.graph.check import check_graph
+from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
+from simulator.reading.names import beside, near_file
+from simulator.reading.sizes import ImageSize, height_width, image_size
+from simulator.reading.values import whole_number
 from simulator.store import bundled
+from simulator.store.foreign import printable, text_of
 
 LARGEST = 1_000_000
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
+
+SIZES = ("image_size", "sequence_length")
+"""Parameters that NETWORK@SIZE sets: the first of them that the network has."""
+
+SUFFIXES = (".py", ".onnx", ".yaml", ".yml", ".json")
+"""Of words that mean a file."""
+MOST_BYTES = 10_000_000
+"""Of a Python file."""
+
+NO_CODE = "ROOFTILE_NO_CODE"
+"""Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
 
@@ -34,9 +50,9 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     ----------
     name_or_path
         A bundled name (`rooftile networks` lists them; upper case, `-`, `_` and `.` do not matter: "ResNet-50") or the
-        path of a `.py` file that has a function `build`. The file is run.
+        path of a `.py` file that has a function `build`. The file is run. Either may end in its size: `yolov3@608`.
     params
-        Keyword arguments of the builder, such as `image_size=320`.
+        Keyword arguments of the builder, such as `image_size=320` or `image_size="1080x1920"` (height x width).
 
     Returns
     -------
@@ -51,16 +67,12 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     text = str(name_or_path)
     if not isinstance(name_or_path, str | Path) or not text.strip():
         raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
-    if isinstance(name_or_path, Path) or _is_path(text):
-        where, function = text, _user_builder(Path(text))
-    else:
-        where = _bundled_name(text)
-        function = bundled.builder(where)
-    arguments = _arguments(function, params, where)
+    where, function, given = _found(name_or_path, params)
+    arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
-    graph.graph.setdefault("name", Path(text).stem)
-    graph.graph["parameters"] = arguments
+    graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))[:LONGEST_NAME]
+    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen
@@ -95,57 +107,105 @@ def network_parameters(name: str) -> dict[str, Any]:
     return {key: parameter.default for key, parameter in signature.parameters.items()}
 
 
+def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name or path and parameters of a network as it was asked for: bundled names as they are listed, @SIZE read.
+
+    Raises NetworkError as `load_network`.
+    """
+    where, _, given = _found(text, params)
+    return where, dict(given)
+
+
+def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Callable[..., Any], Mapping[str, Any]]:
+    """(bundled name or path, builder, parameters with that of @SIZE) of a network."""
+    text, size = str(name_or_path), ""
+    if isinstance(name_or_path, str):
+        text, size = _sized(text)
+    if isinstance(name_or_path, Path) or _is_path(text):
+        where, function = printable(text), _user_builder(Path(text))
+    else:
+        where = _bundled_name(text)
+        function = bundled.builder(where)
+    if size:
+        params = {**params, **_size_parameter(function, where, size, params)}
+    return where, function, params
+
+
+def _sized(text: str) -> tuple[str, str]:
+    """(name, size) of `NAME@SIZE`; the size is empty where there is none, or where a file is called so."""
+    name, at, size = text.rpartition("@")
+    if not at or not name or "/" in size or "\\" in size or size.endswith(SUFFIXES):
+        return text, ""
+    if not size.strip():
+        raise NetworkError(f"network: {text!r}: must have a size behind @, such as yolov3@608")
+    return name, size.strip()
+
+
+def _size_parameter(function: Callable[..., Any], where: str, size: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter that @SIZE sets: the first of SIZES that the builder has."""
+    known = inspect.signature(function).parameters
+    name = next((word for word in SIZES if word in known), None)
+    if name is None:
+        raise NetworkError(f"{where}@{size}: {where} has no {' or '.join(SIZES)} to set; leave @{size} out")
+    if name in params:
+        raise NetworkError(f"{where}@{size}: {name}: given twice")
+    try:
+        return {name: image_size(size) if name == SIZES[0] else whole_number(size)}
+    except ValueError as error:
+        raise NetworkError(f"{where}@{size}: {name}: {error}") from None
+
+
 def _is_path(text: str) -> bool:
     """Whether the user means a file. A folder that happens to be named as a network does not hide the network."""
-    return text.endswith((".py", ".onnx", ".yaml", ".yml", ".json")) or "/" in text or "\\" in text
-
-
-def _plain(name: str) -> str:
-    """Return a name without what people write differently; v1.5 is what a bare ResNet means."""
-    plain = "".join(each for each in name.lower() if each.isalnum())
-    return plain.removesuffix("v15") if plain.startswith("resnet") else plain
+    return text.endswith(SUFFIXES) or "/" in text or "\\" in text
 
 
 def _bundled_name(text: str) -> str:
-    if bundled.namesake(text) is not None:
-        return text
-    names = bundled.networks()
-    if text in names:
-        return text
-    found = {_plain(name): name for name in names}.get(_plain(text))
+    found = bundled.network_name(text)
     if found is None:
-        raise NetworkError(f"network: {text!r} is not a bundled name nor a .py file{nearest(text, names)}")
+        shown = text[:LONGEST_NAME]
+        near = beside(text, (".py",)) or nearest(shown, bundled.networks(), "rooftile networks")
+        raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{near}")
     return found
 
 
 def _user_builder(path: Path) -> Callable[..., Any]:
     """Run a user's file and return its `build`."""
+    file = printable(str(path))
     if path.suffix != ".py":
-        raise NetworkError(f"{path}: must be a bundled name or a .py file with a function build")
-    try:
-        source = path.read_bytes()
-    except FileNotFoundError:
-        near = nearest(path.name, [each.name for each in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
-        raise NetworkError(f"{path}: no such file{near if 'did you mean' in near else ''}") from None
-    except OSError as error:
-        raise NetworkError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a NUL byte in the path
-        raise NetworkError(f"{str(path)!r}: is not a path: {error}") from None
+        near = beside(str(path), (".py",))
+        raise NetworkError(f"{file}: must be a bundled name or a .py file with a function build, which is run{near}")
+    if os.environ.get(NO_CODE, "") not in ("", "0"):
+        what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
+        raise NetworkError(f"{file}: must be a bundled name: {what}")
+    source = text_of(path, MOST_BYTES, NetworkError, lambda: near_file(path, (".py",)))
     # Compiled here rather than imported, so that no __pycache__ appears beside the user's file.
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
     except SyntaxError as error:
-        raise NetworkError(f"{path}:{error.lineno or 1}: not Python: {error.msg}") from None
-    except (Exception, SystemExit) as error:
+        raise NetworkError(f"{file}:{error.lineno or 1}: not Python: {error.msg}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the file raises, it is the file's fault
         raise NetworkError(_told(error, path, "the file")) from error
     function = getattr(module, "build", None)
     if not callable(function):
         names = [name for name, value in vars(module).items() if inspect.isfunction(value)]
         near = nearest("build", names) if names else ""
-        raise NetworkError(f"{path}: build: must be a function that returns the graph, got none{near}")
+        raise NetworkError(f"{file}: build: must be a function that returns the graph, got none{near}")
     return function  # type: ignore[no-any-return]
+
+
+def _plain_value(value: Any) -> Any:
+    """A parameter as answers show it: a number, or text that can be seen."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    try:
+        return printable(str(value))
+    except Exception:  # of the file's own class
+        return type(value).__name__
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str) -> Any:
@@ -157,15 +217,21 @@ def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str
         if str(error).startswith(f"{where}:"):
             raise
         raise NetworkError(f"{where}: {error}") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise NetworkError(_told(error, Path(where), "build")) from error
 
 
 def _told(error: BaseException, path: Path, what: str) -> str:
     """One line for whatever a user's file raised, with the last line of the file that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    place = f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
-    text = " ".join(str(error).split())
+    file = printable(str(path))
+    place = f"{file}:{lines[-1]}" if lines and lines[-1] else file
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # of the file's own class
+        text = ""
     return f"{place}: {what} raised {type(error).__name__}{': ' + text[:200] if text else ''}"
 
 
@@ -180,6 +246,7 @@ def _arguments(function: Callable[..., Any], params: Mapping[str, Any], where: s
     open_ended = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     faults: list[str] = []
     values: dict[str, Any] = {}
+    params = _both_sides(params, known, where)
     for key in params:
         if key not in known and not open_ended:
             near = nearest(key, known) if known else "; it takes none"
@@ -199,6 +266,20 @@ def _arguments(function: Callable[..., Any], params: Mapping[str, Any], where: s
     return values | {key: value for key, value in params.items() if key not in known}
 
 
+def _both_sides(params: Mapping[str, Any], known: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """Parameters in which `image_size=HxW` of a builder with a width of its own is a height and a width."""
+    size = params.get("image_size")
+    if "image_width" not in known or not isinstance(size, str | tuple | list):
+        return params
+    try:
+        rows, columns = height_width(size)
+    except ValueError as error:
+        raise NetworkError(f"{where}: image_size: {error}") from None
+    if "image_width" in params:
+        raise NetworkError(f"{where}: image_width: must be left out where image_size is height x width")
+    return {**params, "image_size": rows, "image_width": columns}
+
+
 def _list_of(near: str, known: Mapping[str, Any]) -> str:
     """Return the list of parameters where the nearest name alone was shown."""
     return f" Known: {', '.join(known)}" if "did you mean" in near else ""
@@ -207,6 +288,11 @@ def _list_of(near: str, known: Mapping[str, Any]) -> str:
 def _value(value: Any, parameter: inspect.Parameter) -> Any:
     """One argument in the type of its annotation, else of its default. Raises ValueError saying what it must be."""
     kind = _kind(parameter)
+    if kind is ImageSize and isinstance(value, str | tuple | list):
+        if max(height_width(value)) > LARGEST:
+            raise ValueError(f"must be at most {LARGEST} on a side, got {value!r}")
+        return image_size(value)
+    kind = int if kind is ImageSize else kind
     if kind is bool:
         if not isinstance(value, bool):
             raise ValueError(f"must be true or false, got {value!r}")
@@ -219,13 +305,15 @@ def _value(value: Any, parameter: inspect.Parameter) -> Any:
         # A parameter whose default is zero or less may be so; sizes and widths may not.
         default = parameter.default
         signed = isinstance(default, int | float) and default <= 0
+        if parameter.name == "image_size" and isinstance(value, str):
+            raise ValueError(f"must be a whole number, got {value!r}; for height x width annotate it ImageSize")
         return _number(value, whole=kind is int, signed=signed)
     return value
 
 
-def _kind(parameter: inspect.Parameter) -> type | None:
+def _kind(parameter: inspect.Parameter) -> Any:
     """Type that a parameter takes: its annotation (also as text), or that of its default; None for anything else."""
-    names = {"int": int, "float": float, "str": str, "bool": bool}
+    names = {"int": int, "float": float, "str": str, "bool": bool, "ImageSize": ImageSize}
     if parameter.annotation is inspect.Parameter.empty:
         kind: Any = type(parameter.default)
     else:

@@ -10,25 +10,26 @@ outputs, each as one loop."""
 
 
 @kernel
-def trips(extents, factors, loop):
+def trips(extent, factor):
     """Steps over one loop."""
-    return float((extents[loop] + factors[loop] - 1) // factors[loop])
+    return float((extent + factor - 1) // factor)
 
 
 @kernel
 def loop_steps(extents, factors, flat_reduction, flat_pixels):
     """Steps over groups, batch, output channels, reduction and output pixels; flat: the latter two as one loop each."""
     if flat_reduction:
-        reduction = trips(extents, factors, REDUCTION)
+        reduction = trips(extents[REDUCTION], factors[REDUCTION])
     else:
-        reduction = trips(extents, factors, IN_CHANNELS)
-        reduction *= trips(extents, factors, KERNEL_HEIGHT) * trips(extents, factors, KERNEL_WIDTH)
+        kernel_steps = trips(extents[KERNEL_HEIGHT], factors[KERNEL_HEIGHT])
+        kernel_steps *= trips(extents[KERNEL_WIDTH], factors[KERNEL_WIDTH])
+        reduction = trips(extents[IN_CHANNELS], factors[IN_CHANNELS]) * kernel_steps
     if flat_pixels:
-        pixels = trips(extents, factors, PIXELS)
+        pixels = trips(extents[PIXELS], factors[PIXELS])
     else:
-        pixels = trips(extents, factors, OUT_HEIGHT) * trips(extents, factors, OUT_WIDTH)
-    groups, batch = trips(extents, factors, GROUPS), trips(extents, factors, BATCH)
-    return groups, batch, trips(extents, factors, OUT_CHANNELS), reduction, pixels
+        pixels = trips(extents[OUT_HEIGHT], factors[OUT_HEIGHT]) * trips(extents[OUT_WIDTH], factors[OUT_WIDTH])
+    groups, batch = trips(extents[GROUPS], factors[GROUPS]), trips(extents[BATCH], factors[BATCH])
+    return groups, batch, trips(extents[OUT_CHANNELS], factors[OUT_CHANNELS]), reduction, pixels
 
 
 @kernel

@@ -1,26 +1,42 @@
 """The exact frontier of what a search found: sorted, and gone through once with a staircase of bytes and cycles."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from .grid_search import LEVELS, level_of
+from .grid_layout import Floats, Ints
+from .grid_search import TOP, level_of
 from .jit import kernel
+from .layout import BYTES, CYCLES, FOOTPRINT
+from .stairs import HELD_BYTES, HELD_CYCLES
+
+
+class Sorting(NamedTuple):
+    """Scratch of `keep_best`, with room for all survivors."""
+
+    order: Ints
+    ends: Ints
+    """int64[4 * BINS + 1], of a counting sort on quarters of a bin, which insertion finishes."""
+    stay: Ints
+    place: Ints
+    stair: Floats
+    """The kept bytes and cycles: bytes rising and cycles falling (`kernels.stairs`)."""
 
 
 @kernel
-def sort_survivors(found, count, envelope, least, last, order, ends, stay, place):
-    """Fill `order` with the survivors that the final envelope does not beat, by footprint, bytes, cycles; return how
+def sort_survivors(keep, least, last, sorting):
+    """Fill `sorting.order` with the survivors that the final envelope does not beat, by footprint, bytes, cycles; return how
     many.
-
-    stay, place: int64[count], scratch. ends: int64[4 * BINS + 1], scratch of a counting sort on quarters of a bin,
-    which insertion finishes.
     """
+    points, envelope = keep.points, keep.envelope
+    order, ends, stay, place = sorting.order, sorting.ends, sorting.stay, sorting.place
     for i in range(ends.shape[0]):
         ends[i] = 0
     total = 0
-    for i in range(count):
-        quarter = max(0, min(4 * last + 3, (np.float64(found[i, 0]).view(np.int64) >> 46) - 4 * 16367))
-        level = min(max(level_of(found[i, 2], least) - 1, 0), int(envelope[LEVELS, 0]))
-        if quarter < 4 or envelope[level, quarter // 4 - 1] > found[i, 1]:
+    for i in range(keep.found[0]):
+        quarter = max(0, min(4 * last + 3, (np.float64(points[i, FOOTPRINT]).view(np.int64) >> 46) - 4 * 16367))
+        level = min(max(level_of(points[i, CYCLES], least) - 1, 0), int(envelope[TOP]))
+        if quarter < 4 or envelope[level, quarter // 4 - 1] > points[i, BYTES]:
             ends[quarter + 1] += 1
             stay[total], place[total] = i, quarter
             total += 1
@@ -33,11 +49,11 @@ def sort_survivors(found, count, envelope, least, last, order, ends, stay, place
         moving, at = order[i], i
         while at > 0:
             other = order[at - 1]
-            before = found[moving, 0] - found[other, 0]
+            before = points[moving, FOOTPRINT] - points[other, FOOTPRINT]
             if before == 0.0:
-                before = found[moving, 1] - found[other, 1]
+                before = points[moving, BYTES] - points[other, BYTES]
             if before == 0.0:
-                before = found[moving, 2] - found[other, 2]
+                before = points[moving, CYCLES] - points[other, CYCLES]
             if before >= 0.0:
                 break
             order[at] = other
@@ -47,40 +63,41 @@ def sort_survivors(found, count, envelope, least, last, order, ends, stay, place
 
 
 @kernel
-def keep_best(found, codes, count, envelope, least, last, order, ends, stay, place, stair, out, out_codes):
-    """The exact frontier of the first `count` survivors, by rising footprint. Returns how many points are kept.
+def keep_best(keep, least, last, sorting, out, out_codes):
+    """The exact frontier of the survivors, by rising footprint, into out and out_codes. Returns how many points are kept.
 
-    order, ends, stay, place: see `sort_survivors`, stair: float64[count + 1, 2], all scratch: the stair holds the kept
-    (bytes, cycles), bytes rising and cycles falling.
+    keep: `grid_search.Survivors`, of which none was left out for want of room. least, last: `Numbers.least`, `Rules.last_bin`.
     """
+    points, stair = keep.points, sorting.stair
     kept, steps = 0, 0
-    for i in range(sort_survivors(found, count, envelope, least, last, order, ends, stay, place)):
-        at = order[i]
-        total, cycles = found[at, 1], found[at, 2]
+    for i in range(sort_survivors(keep, least, last, sorting)):
+        at = sorting.order[i]
+        total, cycles = points[at, BYTES], points[at, CYCLES]
         low, high = 0, steps
         while low < high:
             middle = (low + high) // 2
-            if stair[middle, 0] <= total:
+            if stair[middle, HELD_BYTES] <= total:
                 low = middle + 1
             else:
                 high = middle
-        if low > 0 and stair[low - 1, 1] <= cycles:
+        if low > 0 and stair[low - 1, HELD_CYCLES] <= cycles:
             continue
-        if low > 0 and stair[low - 1, 0] == total:
+        if low > 0 and stair[low - 1, HELD_BYTES] == total:
             low -= 1
-        last = low
-        while last < steps and stair[last, 1] >= cycles:
-            last += 1
-        if last == low:
+        beaten = low
+        while beaten < steps and stair[beaten, HELD_CYCLES] >= cycles:
+            beaten += 1
+        if beaten == low:
             for j in range(steps, low, -1):
-                stair[j, 0], stair[j, 1] = stair[j - 1, 0], stair[j - 1, 1]
+                stair[j, HELD_BYTES], stair[j, HELD_CYCLES] = stair[j - 1, HELD_BYTES], stair[j - 1, HELD_CYCLES]
             steps += 1
-        elif last > low + 1:
-            for j in range(last, steps):
-                stair[low + 1 + j - last, 0], stair[low + 1 + j - last, 1] = stair[j, 0], stair[j, 1]
-            steps -= last - low - 1
-        stair[low, 0], stair[low, 1] = total, cycles
-        out[kept, 0], out[kept, 1], out[kept, 2] = found[at, 0], total, cycles
-        out_codes[kept] = codes[at]
+        elif beaten > low + 1:
+            for j in range(beaten, steps):
+                to = low + 1 + j - beaten
+                stair[to, HELD_BYTES], stair[to, HELD_CYCLES] = stair[j, HELD_BYTES], stair[j, HELD_CYCLES]
+            steps -= beaten - low - 1
+        stair[low, HELD_BYTES], stair[low, HELD_CYCLES] = total, cycles
+        out[kept, FOOTPRINT], out[kept, BYTES], out[kept, CYCLES] = points[at, FOOTPRINT], total, cycles
+        out_codes[kept] = keep.codes[at]
         kept += 1
     return kept

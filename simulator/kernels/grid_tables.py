@@ -2,27 +2,117 @@
 beats.
 """
 
+from typing import NamedTuple
+
+import numpy as np
+
+from .grid_layout import (
+    ALL_ROWS,
+    COST_INPUTS,
+    COST_PIXELS,
+    COST_SHARED,
+    COST_TRIPS,
+    COST_WINDOW,
+    EACH,
+    FRESH_ROWS,
+    INPUTS,
+    INPUTS_BY_P,
+    INPUTS_BY_Q,
+    MOST_ROWS,
+    PIXEL_FOLDS,
+    PIXEL_STEPS,
+    PIXELS,
+    SIZE_N,
+    SIZE_P,
+    SIZE_Q,
+    TRIPS_N,
+    TRIPS_P,
+    TRIPS_Q,
+    UNIT_FLAT,
+    UNIT_N,
+    UNIT_P,
+    UNIT_Q,
+    WINDOW,
+    Floats,
+    Ints,
+)
+from .grid_tiling import trips_of
 from .jit import kernel
 
 
+class Side(NamedTuple):
+    """One axis of the outputs, and of the inputs that the kernel slides over."""
+
+    stride: int
+    dilation: int
+    kernel: int
+    pad: int
+    plane: int
+
+
+class Fold(NamedTuple):
+    """What a fold costs beside its steps. [cycle]"""
+
+    load: float
+    """To bring the stationary operand in."""
+    overhead: float
+    """To fill and drain a systolic array."""
+    hidden: float
+    """Whether the load hides behind streaming: the array holds two sets."""
+
+
+class PixelAxes(NamedTuple):
+    """Sizes to try along N, P and Q, rising, of extents N P Q; windows of those of P and of Q."""
+
+    extents: Ints
+    n: Ints
+    p: Ints
+    q: Ints
+    rows: Floats
+    columns: Floats
+
+
+class PixelUnits(NamedTuple):
+    """Unrollings as pixel tiles see them."""
+
+    units: Ints
+    """A row an unrolling, see the columns of units."""
+    flat: bool
+    """Whether P and Q are one loop."""
+    loads: Floats
+    """Cycles to load a set of weights."""
+    fold: Fold
+    folds: bool
+    """Whether there are folds."""
+
+
+class PixelTiles(NamedTuple):
+    """Pixel tiles, a row each: columns of the table, sizes, row of the smallest tile with the same trips, columns of costs."""
+
+    table: Floats
+    sizes: Ints
+    base: Ints
+    cost: Floats
+
+
 @kernel
-def touched(extent, sizes, stride, dilation, kernel_extent, pad, plane, stamp, out):
+def touched(extent, side, sizes, stamp, out):
     """Input rows that tiles of some output rows touch; the same for columns.
 
-    out[i] for sizes[i]: [most rows of one tile, sum over tiles, sum over tiles of rows that the tile before did not
-    hold]. stamp: int64[plane], scratch. Rows in the padding are not touched, rows skipped by the stride neither.
+    out[i] for sizes[i]: windows of tiles. side: `Side`. stamp: int64[plane], scratch. Rows in the padding are not touched, rows
+    skipped by the stride neither.
     """
     for i in range(sizes.shape[0]):
-        for at in range(plane):
+        for at in range(side.plane):
             stamp[at] = -2
         most, total, fresh = 0, 0, 0
         size = sizes[i]
         for tile in range((extent + size - 1) // size):
             rows, new = 0, 0
             for o in range(tile * size, min(extent, (tile + 1) * size)):
-                for r in range(kernel_extent):
-                    at = o * stride + r * dilation - pad
-                    if at < 0 or at >= plane or stamp[at] == tile:
+                for r in range(side.kernel):
+                    at = o * side.stride + r * side.dilation - side.pad
+                    if at < 0 or at >= side.plane or stamp[at] == tile:
                         continue
                     rows += 1
                     if stamp[at] != tile - 1:
@@ -31,7 +121,7 @@ def touched(extent, sizes, stride, dilation, kernel_extent, pad, plane, stamp, o
             most = max(most, rows)
             total += rows
             fresh += new
-        out[i, 0], out[i, 1], out[i, 2] = most, total, fresh
+        out[i, MOST_ROWS], out[i, ALL_ROWS], out[i, FRESH_ROWS] = most, total, fresh
 
 
 @kernel
@@ -60,79 +150,91 @@ def keep_front(table, whole, out):
 
 @kernel
 def fold_cost(steps, load, fold):
-    """Cycles of a fold that streams `steps` steps, as `folds.stream`. fold: (load, overhead, hidden)."""
-    return max(steps, load) + fold[1] if fold[2] > 0.0 else steps + load + fold[1]
+    """Cycles of a fold that streams `steps` steps past stationary operands which take `load` cycles to come in."""
+    return max(steps, load) + fold.overhead if fold.hidden > 0.0 else steps + load + fold.overhead
 
 
 @kernel
-def pixel_rows(extents, sizes, counts, windows, units, loads, fold, table, tiles, base, cost):
-    """Fill the table of all pixel tiles n x p x q (see `candidates`), their sizes, and for each the row of the smallest tile
-    with the same trips.
+def fill_folds(steps, fold, out):
+    """Fill out with the cycles of folds that stream so many steps; both flat."""
+    for i in range(steps.shape[0]):
+        out[i] = fold_cost(steps[i], fold.load, fold)
 
-    extents: N P Q. sizes: int64[3, most], rising, `counts` of each. windows: float64[2, most, 3] of the sizes of P and of Q.
-    units: int64[unrollings, 4], n p q and flat pixels. loads: float64[unrollings], of a set. fold: load, overhead, hidden, and
-    whether there are folds. cost: float64[rows, 5], what of a tile its bytes and footprint depend on.
+
+@kernel
+def pixel_rows(axes, array, out):
+    """Fill the table of all pixel tiles n x p x q, and what stands beside it. axes: `PixelAxes`, array: `PixelUnits`, out:
+    `PixelTiles`.
     """
-    row, flat = 0, True
-    for u in range(units.shape[0]):
-        flat = flat and units[u, 3] > 0
+    extents, rows, columns = axes.extents, axes.rows, axes.columns
+    table, cost = out.table, out.cost
+    images = extents[SIZE_N]
     base_n, trips_n = 0, 0
-    for i in range(counts[0]):
-        n = sizes[0, i]
-        if (extents[0] + n - 1) // n != trips_n:
-            base_n, trips_n = i, (extents[0] + n - 1) // n
+    for i in range(axes.n.shape[0]):
+        n = axes.n[i]
+        if (images + n - 1) // n != trips_n:
+            base_n, trips_n = i, (images + n - 1) // n
         base_p, trips_p = 0, 0
-        for j in range(counts[1]):
-            p = sizes[1, j]
-            if (extents[1] + p - 1) // p != trips_p:
-                base_p, trips_p = j, (extents[1] + p - 1) // p
+        for j in range(axes.p.shape[0]):
+            p = axes.p[j]
+            if (extents[SIZE_P] + p - 1) // p != trips_p:
+                base_p, trips_p = j, (extents[SIZE_P] + p - 1) // p
             base_q, trips_q = 0, 0
-            for k in range(counts[2]):
-                q = sizes[2, k]
-                if (extents[2] + q - 1) // q != trips_q:
-                    base_q, trips_q = k, (extents[2] + q - 1) // q
-                tiles[row, 0], tiles[row, 1], tiles[row, 2] = n, p, q
-                base[row] = (base_n * counts[1] + base_p) * counts[2] + base_q
-                table[row, 0] = n * windows[0, j, 0] * windows[1, k, 0]
-                table[row, 1] = n * p * q
-                table[row, 2], table[row, 3], table[row, 4] = trips_n, trips_p, trips_q
-                table[row, 5] = extents[0] * windows[0, j, 1] * windows[1, k, 1]
-                table[row, 6] = extents[0] * windows[0, j, 2] * windows[1, k, 1]
-                table[row, 7] = extents[0] * windows[0, j, 1] * windows[1, k, 2]
-                cost[row, 0], cost[row, 1], cost[row, 3] = table[row, 0], table[row, 1], table[row, 5]
-                cost[row, 2] = table[row, 2] * table[row, 3] * table[row, 4]
-                cost[row, 4] = min(table[row, 6], table[row, 7])
-                tile_steps(extents, tiles, row, units, loads, fold, flat, table)
-                row += 1
+            for k in range(axes.q.shape[0]):
+                q = axes.q[k]
+                if (extents[SIZE_Q] + q - 1) // q != trips_q:
+                    base_q, trips_q = k, (extents[SIZE_Q] + q - 1) // q
+                row = (i * axes.p.shape[0] + j) * axes.q.shape[0] + k
+                out.sizes[row, SIZE_N], out.sizes[row, SIZE_P], out.sizes[row, SIZE_Q] = n, p, q
+                out.base[row] = (base_n * axes.p.shape[0] + base_p) * axes.q.shape[0] + base_q
+                table[row, WINDOW] = n * rows[j, MOST_ROWS] * columns[k, MOST_ROWS]
+                table[row, PIXELS] = n * p * q
+                table[row, TRIPS_N], table[row, TRIPS_P], table[row, TRIPS_Q] = trips_n, trips_p, trips_q
+                table[row, INPUTS] = images * rows[j, ALL_ROWS] * columns[k, ALL_ROWS]
+                table[row, INPUTS_BY_P] = images * rows[j, FRESH_ROWS] * columns[k, ALL_ROWS]
+                table[row, INPUTS_BY_Q] = images * rows[j, ALL_ROWS] * columns[k, FRESH_ROWS]
+                cost[row, COST_WINDOW], cost[row, COST_PIXELS] = table[row, WINDOW], table[row, PIXELS]
+                cost[row, COST_TRIPS], cost[row, COST_INPUTS] = trips_of(table, row), table[row, INPUTS]
+                cost[row, COST_SHARED] = min(table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q])
+                tile_steps(extents, array, out.sizes, table, row)
 
 
 @kernel
-def tile_steps(extents, tiles, row, units, loads, fold, flat, table):
+def tile_steps(extents, array, sizes, table, row):
     """Array steps and folds of a row of a pixel table, summed over the tiles, ragged ones included, for every unrolling."""
+    units, fold = array.units, array.fold
     for u in range(units.shape[0]):
         steps, folds = 0.0, 0.0
         for corner in range(8):
             times, items, pixels, p, q = 1.0, 1.0, 1, 1, 1
             for axis in range(3):
-                size, trips = tiles[row, axis], table[row, 2 + axis]
+                size, trips = sizes[row, axis], table[row, TRIPS_N + axis]
                 if (corner >> (2 - axis)) & 1:  # the last tile
                     size = extents[axis] - (int(trips) - 1) * size
                 else:
                     times *= trips - 1.0
-                if axis == 0:
-                    items = float((size + units[u, 0] - 1) // units[u, 0])
-                elif axis == 1:
+                if axis == SIZE_N:
+                    items = float((size + units[u, UNIT_N] - 1) // units[u, UNIT_N])
+                elif axis == SIZE_P:
                     p = size
                 else:
                     q = size
             if times == 0.0:
                 continue
-            if flat:
-                pixels = (p * q + units[u, 3] - 1) // units[u, 3]
+            if array.flat:
+                pixels = (p * q + units[u, UNIT_FLAT] - 1) // units[u, UNIT_FLAT]
                 one = items * pixels
             else:
-                one = items * ((p + units[u, 1] - 1) // units[u, 1]) * ((q + units[u, 2] - 1) // units[u, 2])
+                one = items * ((p + units[u, UNIT_P] - 1) // units[u, UNIT_P])
+                one = one * ((q + units[u, UNIT_Q] - 1) // units[u, UNIT_Q])
             steps += times * one
-            if fold[3] > 0.0:
-                folds += times * fold_cost(one, loads[u], fold)
-        table[row, 8 + 2 * u], table[row, 9 + 2 * u] = steps, folds if fold[3] > 0.0 else steps
+            if array.folds:
+                folds += times * fold_cost(one, array.loads[u], fold)
+        table[row, PIXEL_STEPS + EACH * u], table[row, PIXEL_FOLDS + EACH * u] = steps, folds if array.folds else steps
+
+
+def folds_of(steps: Floats, fold: Fold) -> Floats:
+    """Cycles of folds that stream so many steps (`fold_cost`); an array of the same form."""
+    out = np.empty(steps.size)
+    fill_folds(np.ascontiguousarray(steps, dtype=np.float64).ravel(), fold, out)
+    return out.reshape(steps.shape)

@@ -1,196 +1,249 @@
 """Footprint, outer-memory bytes and on-chip cycles of one given tiling, in any of the 120 loop orders.
 
-The search in `frontier.py` uses closed forms of its own for the orders that matter; every point of a frontier costs
+The search in `grid_search.py` uses closed forms of its own for the orders that matter; every point of a frontier costs
 here what the search says it costs, and this file is what the loop-walking twin of the tests is compared with.
-
-Layout of `numbers` (float64): see the names below. `rules` (int64): feed rules of the stationarity, then what the SRAM
-holds.
 """
 
 import math
+from typing import NamedTuple
 
+from .grid_layout import (
+    COPIES_IN,
+    COPIES_WEIGHTS,
+    EACH,
+    FOLDS,
+    HAS_INPUTS,
+    HAS_OUTPUTS,
+    HAS_WEIGHTS,
+    INPUTS,
+    ONCE,
+    PIXEL_FOLDS,
+    PIXEL_STEPS,
+    PIXELS,
+    SET_CYCLES,
+    SET_LEAST,
+    SIZE,
+    STEPS,
+    TRIPS,
+    TRIPS_N,
+    TRIPS_P,
+    TRIPS_Q,
+    WINDOW,
+)
 from .jit import kernel
 
-# indices of `numbers`
-IN_BYTES, WT_BYTES, OUT_BYTES, ACC_BYTES = 0, 1, 2, 3  # a byte width each; weights times kernel elements
-ALL_INPUTS, ALL_WEIGHTS, ALL_OUTPUTS = 4, 5, 6  # bytes per input element of one plane, bytes, elements
-BUFFERS, GRAIN_IN, GRAIN_WT, GRAIN_OUT, ACCUMULATORS = 7, 8, 9, 10, 11
-LINK, PORT = 12, 13  # bytes per cycle of interconnect and SRAM ports
-FEED_IN, FEED_WT, FEED_OUT, FEED_PARTIAL, LEAST = 14, 15, 16, 17, 18
-OUT_ROOM, ACC_ROOM = 19, 20  # bytes of SRAM per finished and per unfinished output; 0 where outputs have their own path
-SETS = 21  # least sets of weights a step of the reduction, where outputs fill the accumulators
-NUMBERS = 22
-# indices of `rules`
-FEED_IN_RULE, FEED_WT_RULE, FEED_OUT_RULE, HOLDS_IN, HOLDS_WT, HOLDS_OUT = 0, 1, 2, 3, 4, 5
-KEEPS, RESETS = 8, 9  # whether there are accumulators; whether weights come in again where these are full, 2 at a price
-# columns of `own`, a row an unrolling
-COPIES_IN, COPIES_WT, SET_CYCLES, SET_LEAST, ONCE = 0, 1, 2, 3, 4
-OWN = 5
+AT_N, AT_K, AT_C, AT_P, AT_Q = range(5)
+"""Loops of an order, in the order of their positions."""
+
+AGAIN_N, AGAIN_P, AGAIN_Q = 1, 2, 4
+"""Bits of loops over which weights are read again."""
+
+NOTHING, OF_INPUTS, OF_WEIGHTS, OF_OUTPUTS = range(-1, 3)
+"""The streamed operand."""
+
+
+class Once(NamedTuple):
+    """Which loops of a tiling are trivial: one trip."""
+
+    group: bool
+    n: bool
+    k: bool
+    c: bool
+    p: bool
+    q: bool
+
+
+class Passes(NamedTuple):
+    """What a loop order implies."""
+
+    again: int
+    """Bits of N, P, Q loops outside the innermost loop of the weights: over these they are read again."""
+    over_k: bool
+    """Whether inputs are read again over K."""
+    shared: int
+    """Along which axis neighbours share inputs: 0 none, 1 P, 2 Q, as columns of the pixel table behind `INPUTS`."""
+    partial: bool
+    """Whether outputs leave unfinished."""
 
 
 @kernel
-def loop_rules(position, n1, k1, c1, p1, q1):
-    """What the loop order implies: (weights re-read over these loops, inputs over K, shared axis, outputs unfinished).
-
-    position: int64[5], place of N, K, C, P, Q, outermost 0. n1..q1: whether the loop is trivial (one trip).
-    First: bits 1, 2, 4 for N, P, Q loops outside the innermost non-trivial loop of the weights. Third: 0 none, 1 P,
-    2 Q.
-    """
+def loop_rules(position, once):
+    """`Passes` of an order. position: int64[5], place of N, K, C, P, Q, outermost 0. once: `Once`."""
     last = -1
-    if not k1:
-        last = max(last, position[1])
-    if not c1:
-        last = max(last, position[2])
+    if not once.k:
+        last = max(last, position[AT_K])
+    if not once.c:
+        last = max(last, position[AT_C])
     again = 0
-    if not n1 and position[0] < last:
-        again |= 1
-    if not p1 and position[3] < last:
-        again |= 2
-    if not q1 and position[4] < last:
-        again |= 4
+    if not once.n and position[AT_N] < last:
+        again |= AGAIN_N
+    if not once.p and position[AT_P] < last:
+        again |= AGAIN_P
+    if not once.q and position[AT_Q] < last:
+        again |= AGAIN_Q
     inner, shared = -1, 0
-    if not n1:
-        inner = max(inner, position[0])
-    if not c1:
-        inner = max(inner, position[2])
-    if not p1 and position[3] > inner:
-        inner, shared = position[3], 1
-    if not q1 and position[4] > inner:
-        inner, shared = position[4], 2
-    over_k = 1 if (not k1 and position[1] < inner) else 0
+    if not once.n:
+        inner = max(inner, position[AT_N])
+    if not once.c:
+        inner = max(inner, position[AT_C])
+    if not once.p and position[AT_P] > inner:
+        inner, shared = position[AT_P], 1
+    if not once.q and position[AT_Q] > inner:
+        inner, shared = position[AT_Q], 2
+    over_k = not once.k and position[AT_K] < inner
     done = -1
-    if not n1:
-        done = max(done, position[0])
-    if not k1:
-        done = max(done, position[1])
-    if not p1:
-        done = max(done, position[3])
-    if not q1:
-        done = max(done, position[4])
-    partial = 1 if (not c1 and position[2] < done) else 0
-    return again, over_k, shared, partial
+    if not once.n:
+        done = max(done, position[AT_N])
+    if not once.k:
+        done = max(done, position[AT_K])
+    if not once.p:
+        done = max(done, position[AT_P])
+    if not once.q:
+        done = max(done, position[AT_Q])
+    return Passes(again, over_k, shared, not once.c and position[AT_C] < done)
+
+
+@kernel
+def trips_of(pixel, row):
+    """Trips of N, P and Q together."""
+    return pixel[row, TRIPS_N] * pixel[row, TRIPS_P] * pixel[row, TRIPS_Q]
 
 
 @kernel
 def weight_passes(pixel, row, again, streamed):
     """How often the weights pass: trips of N, P, Q in `again`, of all three when streamed."""
     passes = 1.0
-    if streamed or again & 1:
-        passes *= pixel[row, 2]
-    if streamed or again & 2:
-        passes *= pixel[row, 3]
-    if streamed or again & 4:
-        passes *= pixel[row, 4]
+    if streamed or again & AGAIN_N:
+        passes *= pixel[row, TRIPS_N]
+    if streamed or again & AGAIN_P:
+        passes *= pixel[row, TRIPS_P]
+    if streamed or again & AGAIN_Q:
+        passes *= pixel[row, TRIPS_Q]
     return passes
 
 
 @kernel
-def fed_bytes(pixel, pr, axis_k, kr, u, own, numbers, rules):
-    """Bytes between SRAM and arrays beside partial outputs."""
-    inputs = axis_k[kr, 2 + 2 * u] if rules[FEED_IN_RULE] == 0 else axis_k[kr, 1]
-    inputs *= numbers[FEED_IN] * own[u, COPIES_IN]
-    trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
-    weights = pixel[pr, 8 + 2 * u] if rules[FEED_WT_RULE] == 0 else trips
-    weights *= numbers[FEED_WT] * own[u, COPIES_WT]
-    return inputs * rules[HOLDS_IN] + weights * rules[HOLDS_WT] + numbers[FEED_OUT] * rules[HOLDS_OUT]
+def fed_bytes(layer, at, u):
+    """Bytes between SRAM and arrays beside partial outputs, with unrolling u."""
+    numbers, rules, own, pixel, axis_k = layer.numbers, layer.rules, layer.own, layer.pixel, layer.axis_k
+    inputs = axis_k[at.k, STEPS + EACH * u] if rules.in_by_steps else axis_k[at.k, TRIPS]
+    inputs *= numbers.feed_in * own[u, COPIES_IN]
+    weights = pixel[at.pixel, PIXEL_STEPS + EACH * u] if rules.weights_by_steps else trips_of(pixel, at.pixel)
+    weights *= numbers.feed_weights * own[u, COPIES_WEIGHTS]
+    return inputs * rules.holds_in + weights * rules.holds_weights + numbers.feed_out * rules.holds_out
 
 
 @kernel
-def on_chip_cycles(group, gr, pixel, pr, axis_k, kr, axis_c, cr, own, numbers, rules, outer_bytes):
-    """On-chip cycles with the best unrolling: largest of array, interconnect and SRAM ports. Returns (cycles, unrolling).
+def on_chip_cycles(layer, at, outer_bytes):
+    """On-chip cycles of a `Tile` with the best unrolling: largest of array, interconnect and SRAM ports.
 
     With accumulators the better of two ways: sums stay in them, and weights come in again where they are full; or they are
     left unused.
     """
-    best, which = math.inf, 0
+    best = math.inf
     if math.isinf(outer_bytes):  # not allowed
-        return best, which
-    partial = numbers[FEED_PARTIAL] * rules[HOLDS_OUT]
-    trips = pixel[pr, 2] * pixel[pr, 3] * pixel[pr, 4]
-    fits = group[gr, 0] * axis_k[kr, 0] * pixel[pr, 1] * numbers[ACC_ROOM] <= numbers[ACCUMULATORS]
+        return best
+    numbers, rules, own, axis_c = layer.numbers, layer.rules, layer.own, layer.axis_c
+    partial = numbers.feed_partial * rules.holds_out
+    trips = trips_of(layer.pixel, at.pixel)
+    outputs = layer.group[at.group, SIZE] * layer.axis_k[at.k, SIZE] * layer.pixel[at.pixel, PIXELS]
+    fits = outputs * numbers.acc_room <= numbers.accumulators
     for u in range(own.shape[0]):
-        sets = axis_k[kr, 3 + 2 * u] * group[gr, 2 + 2 * u]
-        array = sets * pixel[pr, 9 + 2 * u]
-        shared = fed_bytes(pixel, pr, axis_k, kr, u, own, numbers, rules)
-        passes = (axis_c[cr, 2 + 2 * u] if rules[FEED_OUT_RULE] == 1 else axis_c[cr, 1]) - 1.0
-        for kept in range(1 + rules[KEEPS]):
+        sets = layer.axis_k[at.k, FOLDS + EACH * u] * layer.group[at.group, STEPS + EACH * u]
+        array = sets * layer.pixel[at.pixel, PIXEL_FOLDS + EACH * u]
+        shared = fed_bytes(layer, at, u)
+        passes = (axis_c[at.c, STEPS + EACH * u] if rules.partial_by_steps else axis_c[at.c, TRIPS]) - 1.0
+        for kept in range(1 + rules.keeps):
             cycles, fed = array, shared + partial * passes
             if kept:
-                fed = shared + partial * (0.0 if fits else axis_c[cr, 1] - 1.0)
-                if rules[RESETS]:
+                fed = shared + partial * (0.0 if fits else axis_c[at.c, TRIPS] - 1.0)
+                if rules.resets:
                     stream = array - sets * own[u, SET_CYCLES] * trips
-                    cycles = max(stream, own[u, SET_LEAST] * numbers[SETS])
-                    cycles += own[u, SET_CYCLES] * max(sets * trips, numbers[SETS])
-            cycles = cycles * axis_c[cr, 3 + 2 * u] + own[u, ONCE]
-            cycles = max(cycles, fed / numbers[LINK], (fed + outer_bytes) / numbers[PORT])
-            if cycles < best:
-                best, which = cycles, u
-    return best, which
+                    cycles = max(stream, own[u, SET_LEAST] * numbers.sets)
+                    cycles += own[u, SET_CYCLES] * max(sets * trips, numbers.sets)
+            cycles = cycles * axis_c[at.c, FOLDS + EACH * u] + own[u, ONCE]
+            cycles = max(cycles, fed / numbers.link, (fed + outer_bytes) / numbers.port)
+            best = min(best, cycles)
+    return best
 
 
 @kernel
 def footprint_inputs(numbers, g, size_c, window, changes, stream, resident):
-    """SRAM bytes of the inputs."""
-    buffers = numbers[BUFFERS]
-    if resident & 1:
+    """SRAM bytes of the inputs. changes: whether another tile follows."""
+    if resident & HAS_INPUTS:
         return 0.0
-    if stream == 0:
-        return numbers[GRAIN_IN] * buffers
-    return numbers[IN_BYTES] * g * size_c * window * (buffers if changes else 1.0)
+    if stream == OF_INPUTS:
+        return numbers.grain_in * numbers.buffers
+    return numbers.in_bytes * g * size_c * window * (numbers.buffers if changes else 1.0)
 
 
 @kernel
 def footprint_weights(numbers, g, size_k, size_c, changes, stream, resident):
     """SRAM bytes of the weights."""
-    if resident & 2:
+    if resident & HAS_WEIGHTS:
         return 0.0
-    if stream == 1:
-        return numbers[GRAIN_WT] * numbers[BUFFERS]
-    return numbers[WT_BYTES] * g * size_k * size_c * (numbers[BUFFERS] if changes else 1.0)
+    if stream == OF_WEIGHTS:
+        return numbers.grain_weights * numbers.buffers
+    return numbers.weight_bytes * g * size_k * size_c * (numbers.buffers if changes else 1.0)
 
 
 @kernel
-def footprint_outputs(numbers, g, size_k, pixels, changes, split, stream, resident):
+def footprint_outputs(numbers, elements, changes, split, stream, resident):
     """SRAM bytes of the outputs: at accumulator width while C is cut, none where the accumulators hold them."""
-    if stream == 2 and not resident & 4:
-        return numbers[GRAIN_OUT] * numbers[BUFFERS]
-    elements = g * size_k * pixels
+    if stream == OF_OUTPUTS and not resident & HAS_OUTPUTS:
+        return numbers.grain_out * numbers.buffers
     if split:
-        held = elements * numbers[ACC_ROOM]
-        if held <= numbers[ACCUMULATORS]:
+        held = elements * numbers.acc_room
+        if held <= numbers.accumulators:
             return 0.0
-        if resident & 4:
+        if resident & HAS_OUTPUTS:
             return held
-        return held * (numbers[BUFFERS] if changes else 1.0)
-    if resident & 4:
+        return held * (numbers.buffers if changes else 1.0)
+    if resident & HAS_OUTPUTS:
         return 0.0
-    return elements * numbers[OUT_ROOM] * (numbers[BUFFERS] if changes else 1.0)
+    return elements * numbers.out_room * (numbers.buffers if changes else 1.0)
 
 
 @kernel
-def tiling_cost(group, gr, pixel, pr, axis_k, kr, axis_c, cr, position, stream, resident, numbers):
-    """(footprint, outer-memory bytes) of one tiling; infinite bytes where resident outputs would leave unfinished."""
-    g1, k1, c1 = group[gr, 1] == 1.0, axis_k[kr, 1] == 1.0, axis_c[cr, 1] == 1.0
-    n1, p1, q1 = pixel[pr, 2] == 1.0, pixel[pr, 3] == 1.0, pixel[pr, 4] == 1.0
-    again, over_k, shared, partial = loop_rules(position, n1, k1, c1, p1, q1)
-    cut = not (n1 and p1 and q1 and g1)
-    g, k, c = group[gr, 0], axis_k[kr, 0], axis_c[cr, 0]
-    footprint = footprint_inputs(numbers, g, c, pixel[pr, 0], cut or not c1, stream, resident)
-    footprint += footprint_weights(numbers, g, k, c, not (g1 and k1 and c1), stream, resident)
-    footprint += footprint_outputs(numbers, g, k, pixel[pr, 1], cut or not k1, not c1, stream, resident)
+def footprint_of(layer, at, once, stream, resident):
+    """SRAM bytes of the tiles of a `Tile`. once: `Once`."""
+    numbers, g, k, c = layer.numbers, layer.group[at.group, SIZE], layer.axis_k[at.k, SIZE], layer.axis_c[at.c, SIZE]
+    window, pixels = layer.pixel[at.pixel, WINDOW], layer.pixel[at.pixel, PIXELS]
+    cut = not (once.n and once.p and once.q and once.group)
+    footprint = footprint_inputs(numbers, g, c, window, cut or not once.c, stream, resident)
+    footprint += footprint_weights(numbers, g, k, c, not (once.group and once.k and once.c), stream, resident)
+    return footprint + footprint_outputs(numbers, g * k * pixels, cut or not once.k, not once.c, stream, resident)
+
+
+@kernel
+def outer_bytes_of(layer, at, passes, stream, resident):
+    """Outer-memory bytes of a `Tile`; infinite where resident outputs would leave unfinished. passes: `Passes`."""
+    numbers, pixel, trips_k = layer.numbers, layer.pixel, layer.axis_k[at.k, TRIPS]
     total = 0.0
-    if not resident & 1:
-        if stream == 0:
-            total += numbers[ALL_INPUTS] * pixel[pr, 5] * axis_k[kr, 1]
+    if not resident & HAS_INPUTS:
+        if stream == OF_INPUTS:
+            total += numbers.all_inputs * pixel[at.pixel, INPUTS] * trips_k
         else:
-            total += numbers[ALL_INPUTS] * pixel[pr, 5 + shared] * (axis_k[kr, 1] if over_k else 1.0)
-    if not resident & 2:
-        total += numbers[ALL_WEIGHTS] * weight_passes(pixel, pr, again, stream == 1)
-    if resident & 4:
-        if partial:
+            total += numbers.all_inputs * pixel[at.pixel, INPUTS + passes.shared] * (trips_k if passes.over_k else 1.0)
+    if not resident & HAS_WEIGHTS:
+        total += numbers.all_weights * weight_passes(pixel, at.pixel, passes.again, stream == OF_WEIGHTS)
+    if resident & HAS_OUTPUTS:
+        if passes.partial:
             total = math.inf
     else:
-        total += numbers[ALL_OUTPUTS] * numbers[OUT_BYTES]
-        if partial or stream == 2:
-            total += numbers[ALL_OUTPUTS] * 2.0 * numbers[ACC_BYTES] * (axis_c[cr, 1] - 1.0)
-    return footprint, total
+        total += numbers.all_outputs * numbers.out_bytes
+        if passes.partial or stream == OF_OUTPUTS:
+            total += numbers.all_outputs * 2.0 * numbers.acc_bytes * (layer.axis_c[at.c, TRIPS] - 1.0)
+    return total
+
+
+@kernel
+def tiling_cost(layer, at, position, stream, resident):
+    """(footprint, outer-memory bytes) of a `Tile`; infinite bytes where resident outputs would leave unfinished."""
+    pixel = layer.pixel
+    once = Once(
+        layer.group[at.group, TRIPS] == 1.0, pixel[at.pixel, TRIPS_N] == 1.0, layer.axis_k[at.k, TRIPS] == 1.0,
+        layer.axis_c[at.c, TRIPS] == 1.0, pixel[at.pixel, TRIPS_P] == 1.0, pixel[at.pixel, TRIPS_Q] == 1.0,
+    )  # fmt: skip
+    footprint = footprint_of(layer, at, once, stream, resident)
+    return footprint, outer_bytes_of(layer, at, loop_rules(position, once), stream, resident)

@@ -1,12 +1,11 @@
-"""Unrollings: how many indices of each loop run in one cycle on rows, columns and arrays.
+"""Unrollings: how many indices of each loop run in one cycle on rows, columns and arrays."""
 
-Loops are numbered: groups 0, batch 1, out_channels 2, in_channels 3, out_height 4, out_width 5, kernel_height 6,
-kernel_width 7, and flattened reduction 8 and pixels 9.
-"""
-
+from .array_steps import loop_steps
+from .grid_layout import COPIES_IN, COPIES_WEIGHTS
 from .jit import kernel
 
-LOOPS = 10
+LAYER_STEPS, INPUT_PASSES, WEIGHT_PASSES, PARTIAL_PASSES, WEIGHT_LOADS = range(5)
+"""Columns of what an unrolling costs a layer as a whole."""
 
 
 @kernel
@@ -67,30 +66,16 @@ def factor_tuples(extents, length, every, out):
 def layer_costs(extents, unrolls, copies, flat_reduction, flat_pixels, costs):
     """Per unrolling: steps, passes of inputs, of weights, of partial outputs, and weight loads of the whole layer.
 
-    extents: int64[8]. unrolls: int64[rows, 10], all axes together; copies: float64[rows, 2], of inputs and of weights.
-    costs: float64[rows, 5].
+    extents: int64[10] and unrolls: int64[rows, 10], of the loops of `kernels.array_steps`, all axes together; copies:
+    float64[rows, 2]. costs: float64[rows, 5], see its columns.
     """
-    reduction = extents[3] * extents[6] * extents[7]
     for row in range(unrolls.shape[0]):
-        steps_g = float((extents[0] + unrolls[row, 0] - 1) // unrolls[row, 0])
-        steps_n = float((extents[1] + unrolls[row, 1] - 1) // unrolls[row, 1])
-        steps_k = float((extents[2] + unrolls[row, 2] - 1) // unrolls[row, 2])
-        if flat_reduction:
-            steps_c = float((reduction + unrolls[row, 8] - 1) // unrolls[row, 8])
-        else:
-            steps_c = float((extents[3] + unrolls[row, 3] - 1) // unrolls[row, 3])
-            steps_c *= float((extents[6] + unrolls[row, 6] - 1) // unrolls[row, 6])
-            steps_c *= float((extents[7] + unrolls[row, 7] - 1) // unrolls[row, 7])
-        if flat_pixels:
-            steps_p = float((extents[4] * extents[5] + unrolls[row, 9] - 1) // unrolls[row, 9])
-        else:
-            steps_p = float((extents[4] + unrolls[row, 4] - 1) // unrolls[row, 4])
-            steps_p *= float((extents[5] + unrolls[row, 5] - 1) // unrolls[row, 5])
-        costs[row, 0] = steps_g * steps_n * steps_k * steps_c * steps_p
-        costs[row, 1] = steps_k * copies[row, 0]
-        costs[row, 2] = steps_n * steps_p * copies[row, 1]
-        costs[row, 3] = steps_c
-        costs[row, 4] = steps_g * steps_k * steps_c
+        groups, batch, channels, reduction, pixels = loop_steps(extents, unrolls[row], flat_reduction, flat_pixels)
+        costs[row, LAYER_STEPS] = groups * batch * channels * reduction * pixels
+        costs[row, INPUT_PASSES] = channels * copies[row, COPIES_IN]
+        costs[row, WEIGHT_PASSES] = batch * pixels * copies[row, COPIES_WEIGHTS]
+        costs[row, PARTIAL_PASSES] = reduction
+        costs[row, WEIGHT_LOADS] = groups * channels * reduction
 
 
 @kernel

@@ -1,7 +1,8 @@
 """What schedules add up to: bytes moved and fed, and time by cause, for one schedule or for many at once.
 
 A step's time is split among its causes in the order of their numbers below, each taking the least of its own busy time and
-what is left; what remains is waiting for the outer memory. All is added step after step, so that one schedule gives the same
+what is left; what remains is waiting for the outer memory. Weights that shift into an array while it waits for the outer memory
+count as loading. All is added step after step, so that one schedule gives the same
 figures alone and among others.
 """
 
@@ -27,6 +28,9 @@ IDEAL, EDGES, FILLING, LOADING, LINK, PORTS, VECTOR, OVERHEAD, OUTER, PIPELINE =
 CAUSES = 10
 ON_CHIP = 7
 """Causes whose busy time is cycles of the chip."""
+
+HIDDEN = ON_CHIP
+"""Row of a block with the cycles of weight loading that a second set of weights hides."""
 
 
 class Records(NamedTuple):
@@ -72,7 +76,7 @@ class Steps(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Scratch of a block of points: machines, busy cycles by cause, which causes any point has, what is left of a step."""
+    """Scratch of a block of points: machines, busy and hidden cycles by cause, which any point has, what is left of a step."""
 
     cycle_s: Floats
     byte_s: Floats
@@ -91,8 +95,8 @@ def new_block() -> Block:
         byte_s=np.zeros(BLOCK),
         overhead_s=np.zeros(BLOCK),
         overheads=np.zeros(BLOCK),
-        busy=np.zeros((ON_CHIP, BLOCK)),
-        some=np.zeros(ON_CHIP, dtype=np.bool_),
+        busy=np.zeros((HIDDEN + 1, BLOCK)),
+        some=np.zeros(HIDDEN + 1, dtype=np.bool_),
         left=np.zeros(BLOCK),
         totals=np.zeros((2, BLOCK)),
     )
@@ -100,7 +104,7 @@ def new_block() -> Block:
 
 @kernel
 def causes(records, row, vector):
-    """Cycles of a step by cause: the array's parts, and what the busiest other roof takes beyond the array.
+    """Cycles of a step by cause: the array's parts, what the busiest other roof takes beyond the array, and hidden loading.
 
     Of equal roofs the first counts, the array before all: it is what an architect wants to keep busy.
     """
@@ -111,14 +115,15 @@ def causes(records, row, vector):
     on_ports = over if ports == most and link < most else 0.0
     on_vector = over if vector == most and link < most and ports < most else 0.0
     ideal, edges = records.ideal[row], records.edges[row]
-    return ideal, edges, records.filling[row], records.loading[row], on_link, on_ports, on_vector
+    on_array = ideal, edges, records.filling[row], records.loading[row]
+    return *on_array, on_link, on_ports, on_vector, records.hidden[row]
 
 
 @kernel
 def busy_alike(records, row, vector, many, block):
     """Fill in the busy cycles of a step that all points of a block run in the same way."""
     of = causes(records, row, vector)
-    for cause in range(ON_CHIP):
+    for cause in range(HIDDEN + 1):
         own = of[cause]
         block.some[cause] = own > 0.0
         if own > 0.0:
@@ -129,11 +134,11 @@ def busy_alike(records, row, vector, many, block):
 @kernel
 def busy_each(records, rows, vector, repeats, many, block):
     """Fill in the busy cycles of a step of every point of a block, all its runs together."""
-    for cause in range(ON_CHIP):
+    for cause in range(HIDDEN + 1):
         block.some[cause] = False
     for p in range(many):
         of = causes(records, rows[p], vector[p])
-        for cause in range(ON_CHIP):
+        for cause in range(HIDDEN + 1):
             block.busy[cause, p] = of[cause] * repeats[p]
             block.some[cause] |= of[cause] > 0.0
 
@@ -158,11 +163,24 @@ def take_rest(overheads, many, left, fixed, rest):
 
 
 @kernel
+def take_hidden(cycles, cycle_s, overheads, many, left, loading):
+    """Take from what a step will wait for the outer memory the time in which weights shift into the array meanwhile."""
+    for p in range(many):
+        waits = left[p] - overheads[p] if left[p] > overheads[p] else 0.0
+        own = cycles[p] * cycle_s[p]
+        own = own if own < waits else waits
+        left[p] -= own
+        loading[p] += own
+
+
+@kernel
 def split_step(block, many, parts):
     """Split the time of a step of a block, in `block.left`, among its causes and add it to `parts`: float64[CAUSES, BLOCK]."""
     for cause in range(ON_CHIP):
         if block.some[cause]:
             take(block.busy[cause], block.cycle_s, many, block.left, parts[cause])
+    if block.some[HIDDEN]:
+        take_hidden(block.busy[HIDDEN], block.cycle_s, block.overheads, many, block.left, parts[LOADING])
     take_rest(block.overheads, many, block.left, parts[OVERHEAD], parts[OUTER])
 
 
@@ -240,12 +258,12 @@ def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums):
                 add_alike(block.totals, total, records.feed[row], many)
                 times_alike(max(records.cycles[row], vector[step]), alike_moved[step, at], phi, many, block)
             else:
-                for cause in range(ON_CHIP):
+                for cause in range(HIDDEN + 1):
                     block.some[cause] = False
                 for p in range(many):
                     own = rows[step, begin + p]
                     of = causes(records, own, vector[step])
-                    for cause in range(ON_CHIP):
+                    for cause in range(HIDDEN + 1):
                         block.busy[cause, p] = of[cause]
                         block.some[cause] |= of[cause] > 0.0
                     total = moved[step, begin + p]
@@ -260,23 +278,18 @@ def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums):
 
 
 @kernel
-def largest_roofs(parts, has_dram, host_s, power_s, out):
-    """Fill out[point] with the number of the roof that costs most (see `vocabulary.ROOFS`).
+def largest_losses(parts, has_dram, host_s, power_s, out):
+    """Fill out[point] with the place in `vocabulary.WATERFALL` of the largest part beyond the ideal; 0 where nothing is lost.
 
     parts: float64[CAUSES, points]. host_s, power_s: what the host link and the power limit add. [s]
     """
     for p in range(out.shape[0]):
-        array = parts[EDGES, p] + parts[FILLING, p] + parts[LOADING, p] + parts[PIPELINE, p]
-        best, most = 0, array
-        for roof in range(1, 5):
-            own = parts[LINK + roof - 1, p]
-            if own > most:
-                best, most = roof, own
+        best, most = 0, 0.0
+        for cause in range(EDGES, OVERHEAD + 1):
+            if parts[cause, p] > most:
+                best, most = cause, parts[cause, p]
         dram, host = (parts[OUTER, p], host_s[p]) if has_dram else (0.0, parts[OUTER, p] + host_s[p])
-        if dram > most:
-            best, most = 5, dram
-        if host > most:
-            best, most = 6, host
-        if power_s[p] > most:
-            best = 7
+        for place, own in ((OUTER, dram), (OUTER + 1, host), (OUTER + 2, power_s[p]), (OUTER + 3, parts[PIPELINE, p])):
+            if own > most:
+                best, most = place, own
         out[p] = best

@@ -49,18 +49,19 @@ def insert_point(out, held, count, at, points, life):
 
 
 @kernel
-def mark(lo, hi, points, life, out, held, heads, first, marks, size):
-    """Staircases of rows lo..hi of `points` every MARK rows, so that a query need not start from nothing.
+def mark(lo, hi, net, base, size, out, held):
+    """Staircases of points lo..hi of a `layout.Net` every MARK rows, so that a query need not start from nothing.
 
-    life: float64[rows, 2], filled with the footprints at which each row joins and leaves the staircase. heads: float64[blocks],
-    footprint of each block's first row. first: int64[blocks + 1], filled with where each block's staircase begins in
-    `marks`. size: marks in use. out, held: scratch. New size; -1: `marks` is too short.
+    Fills, of the net, `life` with the footprints at which each row joins and leaves the staircase, and from block `base` on
+    `heads` with the footprint of each block's first row and `blocks` with where its staircase begins in `marks`. size: marks in
+    use. out, held: scratch. New size; -1: `marks` is too short.
     """
-    count, block = 0, 0
+    points, life, marks = net.points, net.life, net.marks
+    count, block = 0, base
     for at in range(lo, hi):
         life[at, JOINS], life[at, LEAVES] = points[at, FOOTPRINT], math.inf
         if (at - lo) % MARK == 0:
-            first[block], heads[block] = size, points[at, FOOTPRINT]
+            net.blocks[block], net.heads[block] = size, points[at, FOOTPRINT]
             if size + count > marks.shape[0]:
                 return -1
             for j in range(count):
@@ -68,7 +69,7 @@ def mark(lo, hi, points, life, out, held, heads, first, marks, size):
             size += count
             block += 1
         count = insert_point(out, held, count, at, points, life)
-    first[block] = size
+    net.blocks[block] = size
     return size
 
 

@@ -72,7 +72,7 @@ def compile_schedules() -> None:
     net = Net(flat, flat, none, ints, ints)
     memo, machine = (none, ints, flat_ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
     network = Network(ints, ints, ints, spans, flat, flat, net)
-    stairs.mark(0, 0, flat, flat, ints, flat, none, ints, ints, 0)
+    stairs.mark(0, 0, net, 0, 0, ints, flat)
     few.residency(network, machine, 0, 0, 0, none, np.inf, memo, ints, np.zeros((1, 1, 2)), box)
     few.walk_back(ints, box, 0, 0, 0, flat_ints)
     labels = np.zeros((1, 1, 1, 6))
@@ -80,11 +80,11 @@ def compile_schedules() -> None:
     few.fetch_ahead(network, machine, none[:0], none, False, 0.0, none, flat, none, *scratch, 0)
     few.prefetch(network, machine, 0.0, 0.0, none, flat, np.inf, *scratch)
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
-    ends = np.zeros(5, dtype=np.int64)
-    best.keep_best(
-        flat, ints, 0, np.zeros((frontier.LEVELS + 1, 1)), np.float64(1.0), np.int64(0), ints, ends, ints, ints, flat, flat,
-        ints,
-    )  # fmt: skip
+    keep = frontier.Survivors(
+        np.zeros((frontier.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
+    )
+    sorting = best.Sorting(ints, np.zeros(5, dtype=np.int64), ints, ints, flat)
+    best.keep_best(keep, 1.0, 0, sorting, flat, ints)
     _compile_sums(none, flat, flat_ints, machine)
     _compile_segments(ints, none, flat, flat_ints, network)
 
@@ -101,7 +101,7 @@ def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> Non
     added = sums.Added(np.zeros(8), np.zeros(8), parts)
     many = Rates(np.zeros(8), np.zeros(8), np.zeros(8))
     sums.sum_steps(records, steps, many, sums.new_block(), np.zeros((sums.CAUSES, sums.BLOCK)), added)
-    sums.largest_roofs(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
+    sums.largest_losses(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
 
 
 def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: Network) -> None:

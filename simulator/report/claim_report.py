@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
+from simulator.report.page import require_charts
 from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Bound, Verdict
 from simulator.units import MIB
 
@@ -87,3 +89,39 @@ def _bounds(bounds: Sequence[Bound]) -> Table:
 def _amount(value: float | None) -> str:
     """Three digits."""
     return fmt.significant(value, 3)
+
+
+def claim_chart(found: Sequence[Verdict]) -> Any:
+    """What each claim needs over what there is, a bar a bound; beyond the line it is broken. Labels come from strangers.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    alt = require_charts()
+    rows = [
+        {"claim": f"{one.chip}, batch {'free' if one.batch is None else one.batch}, {one.precision}", "bound": bound.name,
+         "share": bound.needed / bound.available, "state": "broken" if bound.broken else "holds", "verdict": one.verdict}
+        for one in found for bound in one.bounds if bound.available
+    ]  # fmt: skip
+    impossible = sum(one.verdict == "impossible" for one in found)
+    title = f"{found[0].network}: {impossible} of {len(found)} claims {'is' if len(found) == 1 else 'are'} impossible"
+    if len(found) == 1:
+        title = f"{found[0].chip}, {found[0].network}: {fmt.figure(found[0].throughput_per_s)} a second is {found[0].verdict}"
+    if not rows:
+        empty = alt.Chart(alt.Data(values=[{"text": "nothing is known to hold a claim against"}]))
+        return empty.mark_text(fontSize=13).encode(text="text:N").properties(title=title)
+    colour = alt.Color("state:N", title=None, scale=alt.Scale(domain=["holds", "broken"], range=["#0072B2", "#D55E00"]))
+    x = alt.X("share:Q", title="needed / available", scale=alt.Scale(type="log"))
+    base = alt.Chart(alt.Data(values=rows))
+    bars = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x,
+        y=alt.Y("bound:N", title=None),
+        color=colour,
+        tooltip=["claim:N", "bound:N", alt.Tooltip("share:Q", format=".3~g")],
+    )
+    rule = alt.Chart(alt.Data(values=[{"share": 1.0}])).mark_rule(color="#333333", strokeDash=[4, 3]).encode(x=x)
+    heading = alt.TitleParams(title, anchor="start", fontSize=14)
+    return (
+        alt.layer(rule, bars)
+        .properties(width=460, height=40 + 26 * len({row["bound"] for row in rows}), title=heading)
+        .configure(padding=12)
+    )

@@ -1,51 +1,151 @@
-"""The tables of a comparison: throughput with what makes it unfair, then the three inference efficiencies."""
+"""The tables of a comparison: the answer in a sentence, one ranking, then throughput and three efficiencies, each ranked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.study.compare import CLASSES, FREE_BATCH_GPU, LARGE_BATCH, Comparison, Figure, Line
+from simulator.report.scatter import few
+from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, LARGE_BATCH, Comparison, Figure, Line
+from simulator.study.ranking import BY, Ranked, Ranking
 
 EFFICIENCIES = (
     ("peak_tops", "Throughput per TOPS of peak", "TOPS"),
     ("dram_devices", "Throughput per DRAM", "DRAMs"),
     ("sram_mb", "Throughput per MB of SRAM", "MB"),
 )
-"""Divisor, title and heading of the three tables."""
+"""Divisor, title and heading of the three classic tables."""
 
 GAP = "-"
 UNKNOWN = "unknown"
+MINE = ">"
+"""Before the name of a chip from a file of the user's."""
+
+ROWS = 10
+"""Rows of a table unless all are asked for."""
 
 
-def compare_report(found: Comparison) -> Group:
-    """Put the comparison together for a terminal: chips in the order of their throughput, the others named below."""
+def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Group:
+    """Put the comparison together for a terminal. order: its chips in one order. every: all rows, not the first ten and mine."""
     lines = [line for line in found.lines if line.best_per_s is not None]
     without = [line.chip for line in found.lines if line.best_per_s is None]
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
-    sections: list[RenderableType] = [
-        Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {found.precision}", style="bold")
-    ]
+    sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
+    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {found.precision}"))
+    if order.rows:
+        sections += [Text(), _ranked(order, every)]
+    if order.unranked:
+        sections.append(Text(f"Not ranked, since it is not known what to divide by: {few(order.unranked)}"))
+    if order.above:
+        sections.append(Text(f"Above a limit, or not known to be within it: {few(order.above)}"))
     if lines:
-        sections += [Text(), _throughput(lines)]
-        sections += [part for table in EFFICIENCIES for part in (Text(), _efficiency(lines, *table))]
-        sections += [Text(), _legend(found)]
+        sections += [Text(), _throughput(_first(lines, lambda line: line.best_per_s, every))]
+        for what, title, heading in EFFICIENCIES:
+            ranked = _first(lines, partial(_best_per, what), every)
+            sections += [Text(), _efficiency(ranked, what, title, heading)]
+        sections += [Text(), _legend(found, order, every)]
     if without:
-        sections += [Text(), Text(f"Nothing published or modelled on this network: {', '.join(without)}")]
+        sections += [Text(), Text(f"Nothing published or modelled on this network: {few(without)}")]
     return Group(*sections)
+
+
+def answer_lines(order: Ranking) -> list[str]:
+    """The answer in a sentence: where mine stands, or which are the best."""
+    _, words = BY[order.by]
+    if not order.rows:
+        return [f"No chip can be ranked by {words}."]
+    best = order.rows[0]
+    first = f"{best.line.chip} ({_worth(best, order.by)})"
+    lines = []
+    for at, row in order.mine:
+        place = f"{row.line.chip} is {_ordinal(at)} of {len(order.rows)} by {words}: {_worth(row, order.by)}"
+        lines.append(f"{place}." if at == 1 else f"{place}; the best is {first}.")
+    if lines:
+        return lines
+    after = [f"{row.line.chip} ({fmt.significant(row.value, 3)})" for row in order.rows[1:3]]
+    return [f"Best of {len(order.rows)} by {words}: {first}{', then ' if after else ''}{', '.join(after)}."]
+
+
+def _worth(row: Ranked, by: str) -> str:
+    """What a chip gives, with the unit."""
+    unit = {"usd": "/s for a USD", "list-usd": "/s for a USD", "throughput": "/s"}.get(by, "/s each")
+    return f"{fmt.significant(row.value, 3)}{unit}"
+
+
+def _ordinal(at: int) -> str:
+    """A place in words.
+
+    >>> [_ordinal(at) for at in (1, 2, 3, 4, 11, 12, 13, 21, 102)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '102nd']
+    """
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(at % 10, "th") if at % 100 not in (11, 12, 13) else "th"
+    return f"{at}{ending}"
 
 
 def remarks_of(line: Line) -> list[str]:
     """Everything to know before comparing this line: about the chip, then about each figure."""
     remarks = list(line.remarks)
-    for kind in ("published", "simulated"):
+    for kind in KINDS:
         for name, words in CLASSES.items():
             figure: Figure | None = getattr(line, kind)[name]
             if figure is not None and figure.remarks:
                 remarks.append(f"{words} {kind}: {', '.join(figure.remarks)}")
     return remarks
+
+
+def _best_per(what: str, line: Line) -> float | None:
+    """The best throughput of a line over a divisor, published ones first."""
+    for kind in KINDS:
+        known = [value for figure in getattr(line, kind).values() if (value := line.per(figure, what)) is not None]
+        if known:
+            return max(known)
+    return None
+
+
+def _first(lines: Sequence[Line], worth: Callable[[Line], float | None], every: bool) -> list[Line]:
+    """Lines by worth, those without at the end; unless all are wanted the first ten, and mine."""
+    ordered = sorted(lines, key=lambda line: (-(worth(line) or 0.0), line.chip))
+    return [line for at, line in enumerate(ordered) if every or at < ROWS or line.mine]
+
+
+def _name(line: Line) -> Text:
+    """The name of a chip; mine is marked."""
+    return Text(f"{MINE} {line.chip}" if line.mine else line.chip, style="bold green" if line.mine else "bold")
+
+
+def _ranked(order: Ranking, every: bool) -> Table:
+    """The chips in one order."""
+    table = _table(BY[order.by][1][:1].upper() + BY[order.by][1][1:])
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("chip", no_wrap=True)
+    plain = order.by == "throughput"
+    headings = ("1/s", "batch", "W", "bill\nUSD", "list\nUSD", "mm2", "DRAM\nGiB")
+    for heading in (
+        headings if plain else ({"usd": "1/s a USD", "list-usd": "1/s a USD"}.get(order.by, "1/s each"), *headings)
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("from", no_wrap=True)
+    for at, row in enumerate(order.rows, 1):
+        if not (every or at <= ROWS or row.line.mine):
+            continue
+        line, figure = row.line, row.figure
+        numbers = (
+            figure.throughput_per_s,
+            None,
+            figure.power_w,
+            line.bill_usd,
+            line.price_usd,
+            line.area_mm2,
+        )
+        cells = [fmt.significant(number, 3) for number in numbers]
+        cells[1] = "free" if figure.batch is None else str(figure.batch)
+        cells.append(fmt.figure(line.dram_gib))
+        cells = cells if plain else [_shown(figure, row.value).rstrip(), *cells]
+        table.add_row(str(at), _name(line), *cells, "model" if figure.mode == "simulated" else "published")
+    return table
 
 
 def _throughput(lines: Sequence[Line]) -> Table:
@@ -56,7 +156,7 @@ def _throughput(lines: Sequence[Line]) -> Table:
     table.add_column("mind", overflow="fold")
     for line in lines:
         cells = [_shown(figure, None if figure is None else figure.throughput_per_s) for figure in _four(line)]
-        table.add_row(Text(line.chip, style="bold"), *cells, Text("; ".join(remarks_of(line))))
+        table.add_row(_name(line), *cells, Text("; ".join(remarks_of(line))))
     return table
 
 
@@ -74,7 +174,7 @@ def _efficiency(lines: Sequence[Line], what: str, title: str, heading: str) -> T
             for figure in _four(line)
         ]
         known = UNKNOWN if divisor is None else fmt.figure(divisor)
-        table.add_row(Text(line.chip, style="bold"), known, *cells)
+        table.add_row(_name(line), known, *cells)
     return table
 
 
@@ -86,7 +186,7 @@ def _four(line: Line) -> list[Figure | None]:
 def _figures(table: Table) -> None:
     """Add the four columns that every table has."""
     for words in CLASSES.values():
-        for kind in ("published", "simulated"):
+        for kind in KINDS:
             table.add_column(f"{words}\n{kind}", justify="right", no_wrap=True)
 
 
@@ -104,15 +204,21 @@ def _table(title: str) -> Table:
     )  # fmt: skip
 
 
-def _legend(found: Comparison) -> Text:
+def _legend(found: Comparison, order: Ranking, every: bool) -> Text:
     """Say what the columns hold."""
     batch = f"at batch {found.batch}"
-    if found.batch is None:
+    if found.batch is None or found.batch < LARGE_BATCH:
         batch = (
             f"at the same batch, or at {LARGE_BATCH} (GPUs {FREE_BATCH_GPU}) where that is free or nothing is published"
         )
-    return Text(
-        f"- no figure; * not quite comparable, see `mind`. batch 10+: published at batch 10 or more, or free; simulated "
-        f"{batch}.\nTOPS, DRAMs and MB are published ones where there are any, else those of the chip file; "
-        "MB as the source counts them."
-    )
+    lines = [
+        "The bill is what chip and DRAM cost to build, by the model; a list price is what somebody asks. The two are never "
+        "in one ranking (`--by usd`, `--by list-usd`).",
+        f"- no figure; * not quite comparable, see `mind`. batch 10+: published at batch 10 or more, or free; simulated {batch}.",
+        "TOPS, DRAMs and MB are published ones where there are any, else those of the chip file; MB as the source counts them.",
+    ]
+    if not every and len(order.rows) > ROWS:
+        lines.append(f"The first {ROWS} of each table are shown; `--all` shows all.")
+    if order.mine:
+        lines.append(f"{MINE} is yours.")
+    return Text("\n".join(lines))

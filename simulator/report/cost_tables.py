@@ -136,8 +136,14 @@ def _power(cost: Cost) -> Table:
 def _details(details: Mapping[str, float]) -> Text:
     """Two lines on the way from wafer to package."""
     below = fmt.significant(details["interconnect_control_bottom_up_mm2"], 3)
+    memory = ""
+    if "dram_gib" in details:
+        gib, price = fmt.figure(details["dram_gib"]), fmt.significant(details["dram_usd_per_gib"], 3)
+        memory = (
+            f"DRAM: {gib} GiB at {price} USD a GiB (`dram.capacity_gib`); its interface is in die, package and board\n"
+        )
     return Text(
-        f"{details['dies_per_wafer']:,.0f} dies on a wafer of {details['wafer_usd']:,.0f} USD,"
+        f"{memory}{details['dies_per_wafer']:,.0f} dies on a wafer of {details['wafer_usd']:,.0f} USD,"
         f" {fmt.percent(details['yield'])} good at {details['d0_cm2']:g} defects/cm2; {details['balls']:,.0f} balls\n"
         f"Interconnect and control from lanes, ports and arrays: {below} mm2"
     )

@@ -2,12 +2,74 @@
 
 import json
 import math
+from dataclasses import fields
 from typing import Any
+
+from simulator import __version__
+from simulator.chip.load import chip_digest
+from simulator.graph.load import network_digest
+from simulator.result.form import LayerResult, Result
+from simulator.store.digest import model_digest
+
+RUN_SCHEMA = "rooftile-run-1"
+"""Name and version of the form of `rooftile run --json`; `docs/run.schema.json` describes it."""
 
 
 def to_json(data: Any) -> str:
     """Render what a `to_dict` gives as one JSON document that ends with a newline; never NaN or Infinity."""
     return json.dumps(plain(data), indent=2, allow_nan=False) + "\n"
+
+
+def run_document(result: Any, chip: Any, graph: Any) -> dict[str, Any]:
+    """A run as plain data: what made it first, then the fields of the result."""
+    return {**provenance(chip, graph), **result.to_dict()}
+
+
+def provenance(chip: Any, graph: Any) -> dict[str, str]:
+    """What an answer depends on: the version, and digests of model, chip and network that change with anything that counts."""
+    return {
+        "schema": RUN_SCHEMA,
+        "rooftile_version": __version__,
+        "model_digest": model_digest()[:40],
+        "chip_digest": chip_digest(chip),
+        "network_digest": network_digest(graph)[:40],
+    }
+
+
+def run_schema() -> dict[str, Any]:
+    """JSON Schema of `rooftile run --json`."""
+    made = {
+        name: {"type": "string"}
+        for name in ("schema", "rooftile_version", "model_digest", "chip_digest", "network_digest")
+    }
+    layer = {item.name: _kind(item.type) for item in fields(LayerResult)}
+    own = {item.name: _kind(item.type) for item in fields(Result)}
+    own |= {"bound_by": {"type": "string"}, "gain_if_infinite": _kind(dict[str, float]),
+            "layers": {"type": "array", "items": _object(layer)}}  # fmt: skip
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": RUN_SCHEMA, **_object({**made, **own})}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _kind(annotation: Any) -> dict[str, Any]:
+    """The schema of a field by its annotation."""
+    words = str(annotation)
+    if "dict[str, float]" in words:
+        out: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "number"}}
+    elif "dict" in words:
+        out = {"type": "object"}
+    elif "tuple" in words:
+        out = {"type": "array", "items": {"type": "string"}}
+    else:
+        out = {"type": next((name for kind, name in _TYPES.items() if kind in words), "string")}
+    if "None" in words:
+        out["type"] = [out["type"], "null"]
+    return out
+
+
+_TYPES = {"int": "integer", "float": "number", "str": "string"}
 
 
 def plain(value: Any) -> Any:

@@ -14,8 +14,8 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = _table()
     table.add_column("chip", no_wrap=True)
     table.add_column("", overflow="ellipsis", no_wrap=True, max_width=44)
-    table.add_column("runs", no_wrap=True)
-    for heading in ("nm", "MACs", "MHz", "TOPS", "SRAM MiB", "DRAM GB/s"):
+    table.add_column("run", no_wrap=True)
+    for heading in ("nm", "MACs", "MHz", "TOPS", "SRAM\nMiB", "DRAM\nGB/s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -28,7 +28,7 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             ),
         )
     table.caption = Text(
-        "runs yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained\n"
+        "run yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained "
         "GB/s); no: it can be compared, figures are published ones, - where nobody publishes any. GB = 1e9 bytes."
     )
     return table

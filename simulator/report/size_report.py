@@ -81,6 +81,8 @@ def targets_words(targets: Targets) -> str:
         words.append(f"at most {fmt.figure(targets.max_power_w)} W")
     if targets.max_cost_usd is not None:
         words.append(f"at most {fmt.figure(targets.max_cost_usd)} USD")
+    if not targets.of_speed:
+        words.insert(0, "most throughput per USD of the bill")
     return ", ".join(words)
 
 
@@ -147,8 +149,10 @@ def _winner(found: Sizing, best: Design) -> list[RenderableType]:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column()
-    rows = [
-        ("Cheapest", f"{best.bill_usd:.2f} USD: {best.summary}"),
+    each = f"{fmt.significant(best.throughput_per_s / best.bill_usd, 3)} per second for a USD"
+    bill = f"{best.bill_usd:.2f} USD: {best.summary}"
+    rows = [("Cheapest", bill), ("That is", each)] if found.targets.of_speed else [("Most", each), ("Bill", bill)]
+    rows += [
         ("Throughput", f"{fmt.significant(best.throughput_per_s)} per second"),
         ("Latency", fmt.time(best.latency_s)),
         ("Power", "-" if best.power_w is None else f"{fmt.significant(best.power_w, 3)} W"),
@@ -156,7 +160,7 @@ def _winner(found: Sizing, best: Design) -> list[RenderableType]:
         ("As", f"the bundled chip {best.chip}" if best.bundled else _settings(found, best)),
     ]
     for name, value in rows:
-        grid.add_row(name, Text(value, style="bold" if name == "Cheapest" else ""))
+        grid.add_row(name, Text(value, style="bold" if name == rows[0][0] else ""))
     return [grid]
 
 

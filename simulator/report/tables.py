@@ -10,6 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
 from simulator.result.form import Result
+from simulator.units import GIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 _SAME = 1e-9  # relative: two times that differ by less are one and the same but for rounding
@@ -27,10 +28,12 @@ class ChipFacts:
     """Of the DRAM, or of the host link of a chip without."""
     dram_devices: int
     """0 for a chip without DRAM."""
+    dram_bytes: float | None = None
+    """Capacity of the DRAM; None where it is not known."""
 
 
 def run_report(
-    result: Result, chip: ChipFacts, *, layers: bool = False, width: int = 80, ascii_only: bool = False
+    result: Result, chip: ChipFacts | None, *, layers: bool = False, width: int = 80, ascii_only: bool = False
 ) -> Group:
     """Put the report of one run together for a page `width` characters wide.
 
@@ -45,7 +48,12 @@ def run_report(
         sections.append([_title(title), _gains(gains, period_s)])
     ratios = _ratios(result)
     if ratios:
-        sections.append([_title("Inference efficiency: inferences per second"), _efficiency(ratios, chip.dram_devices)])
+        sections.append(
+            [
+                _title("Inference efficiency: inferences per second"),
+                _efficiency(ratios, chip is None or chip.dram_devices > 0),
+            ]
+        )
     if layers:
         title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
         sections.append([_title(title), *layer_section(result, width)])
@@ -55,9 +63,13 @@ def run_report(
     return Group(*spaced[:-1])
 
 
-def _head(result: Result, chip: ChipFacts) -> Text:
-    """Return what ran on what, with the four resources of the chip."""
+def _head(result: Result, chip: ChipFacts | None) -> Text:
+    """Return what ran on what, with the four resources of the chip where they are given."""
+    if chip is None:
+        return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
     memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
+    if chip.dram_devices and chip.dram_bytes:
+        memory += f" ({fmt.figure(chip.dram_bytes / GIB)} GiB)"
     if chip.outer_bytes_per_s is not None:
         link = " over the host link" if chip.dram_devices == 0 else ""
         memory += f", {fmt.rate(chip.outer_bytes_per_s)}{link}"
@@ -70,22 +82,24 @@ def _head(result: Result, chip: ChipFacts) -> Text:
     return text
 
 
-def _answer(result: Result, chip: ChipFacts) -> Table:
+def _answer(result: Result, chip: ChipFacts | None) -> Table:
     """Return the figures a reader came for."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column()
-    outer = "DRAM traffic" if chip.dram_devices else "Host traffic"
+    outer = "Outer traffic" if chip is None else "DRAM traffic" if chip.dram_devices else "Host traffic"
+    room = "" if chip is None else f", of {fmt.mebibytes(chip.sram_bytes)}"
     busy = f"{fmt.share(result.utilisation)} of the peak"
     if result.effective_utilisation > result.utilisation * (1 + _SAME):
         busy += f" ({fmt.share(result.effective_utilisation)} counting what Winograd saves)"
     rows = [
-        ("Throughput", f"{fmt.significant(result.throughput_per_s)} per second"),
+        ("Throughput", _throughput(result)),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
-        ("Bound by", ROOF_NAMES.get(result.bound_by, result.bound_by)),
+        ("Bound by", _bound(result)),
+        ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
-        ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most, of {fmt.mebibytes(chip.sram_bytes)}"),
+        ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
         ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
     ]
     if result.load_bytes > 0:
@@ -94,6 +108,27 @@ def _answer(result: Result, chip: ChipFacts) -> Table:
     for name, value in rows:
         grid.add_row(name, Text(value, style="bold" if name == "Throughput" else ""))
     return grid
+
+
+def _throughput(result: Result) -> str:
+    """Results a second, with the band that measured rows leave."""
+    ends = (fmt.significant(value, 3) for value in (result.throughput_low_per_s, result.throughput_high_per_s))
+    return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, nine in ten measured)"
+
+
+def _bound(result: Result) -> str:
+    """The roof that binds, and what its absence would save."""
+    name = ROOF_NAMES.get(result.bound_by, result.bound_by)
+    saved = result.gain_if_infinite.get(result.bound_by, 0.0) * result.throughput_per_s / result.batch
+    return f"{name}: without its limit {fmt.share(saved)} of the time would go" if saved > _SAME else name
+
+
+def _loss(result: Result) -> str:
+    """The largest part of the time in which no useful work is done."""
+    lost = result.waterfall_period.get(result.largest_loss, 0.0) * result.throughput_per_s / result.batch
+    if result.largest_loss == "ideal_s" or lost <= _SAME:
+        return "none"
+    return f"{CAUSES[result.largest_loss]}: {fmt.share(lost)} of the time"
 
 
 def _economy(result: Result) -> list[tuple[str, str]]:
@@ -160,7 +195,8 @@ def _gains(gains: Mapping[str, float], period_s: float) -> Table:
 def _ratios(result: Result) -> dict[str, float]:
     """Return the throughput by what it costs, where that is known."""
     ratios = {
-        "per US dollar": result.throughput_per_usd,
+        "per USD of the bill": result.throughput_per_usd,
+        "per USD of list price": result.throughput_per_list_usd,
         "per peak TOPS": result.throughput_per_tops,
         "per DRAM device": result.throughput_per_dram,
         "per MiB of SRAM": result.throughput_per_sram_mib,
@@ -170,14 +206,14 @@ def _ratios(result: Result) -> dict[str, float]:
     return {name: value for name, value in ratios.items() if value is not None}
 
 
-def _efficiency(ratios: Mapping[str, float], dram_devices: int) -> Table:
+def _efficiency(ratios: Mapping[str, float], has_dram: bool) -> Table:
     """Return the ratios, one a line; a chip without DRAM says so."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for name, value in ratios.items():
         table.add_row(name, fmt.significant(value))
-    if not dram_devices:
+    if not has_dram:
         table.add_row("per DRAM device", "no DRAM")
     return table
 

@@ -17,7 +17,7 @@ from simulator.study.fits import Fit, fits
 from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation, book
 
 SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
-POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "bound by")
+POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "largest loss")
 FIT_HEADINGS = ("value", "median", "bias", "worst")
 RESIDUAL_HEADINGS = ("chip", "network", "figure", "published", "predicted", "error")
 COLOURS = {
@@ -276,7 +276,8 @@ def _point_cells(point: Point) -> list[str]:
     places = fmt.decimals(max(point.published, point.predicted), 3)
     return [
         point.chip + ("*" if point.fitted else ""), point.network, str(point.batch), point.precision, point.quantity,
-        fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), _signed(point.error), point.bound_by,
+        fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), _signed(point.error),
+        point.largest_loss.removesuffix("_s"),
     ]  # fmt: skip
 
 
@@ -315,7 +316,9 @@ def _table(title: str | None, headings: Sequence[str], rows: Sequence[Sequence[s
     """A table whose first `left` columns are words."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < left or heading == "bound by" else "right", no_wrap=True)
+        table.add_column(
+            heading, justify="left" if number < left or heading == "largest loss" else "right", no_wrap=True
+        )
     for row in rows:
         table.add_row(*map(Text, row))
     return table

@@ -52,5 +52,6 @@ def efficiency(
     count, given = len(totals.runs), dict(figures)
     given["peak_tops"] = peak_tops(1.0, work.units, clocks(chip, columns, count))  # type: ignore[arg-type]
     given["sram_mib"] = capacities(chip, columns, count) / MIB
+    given["list_price_usd"] = np.nan if chip.list_price_usd is None else chip.list_price_usd
     given["dram_devices"] = columns.get("dram.devices", np.full(count, chip.dram_devices)) if chip.dram else 0.0
     return ratios(totals.throughput_per_s, given)

@@ -1,8 +1,11 @@
 """The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
 
+import importlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Generic, TypeVar
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -31,28 +34,37 @@ class LayerResult:
     waterfall: dict[str, float] = field(default_factory=dict)
 
 
+def faces() -> Any:
+    """What shows results, which stands above them: fetched when a result is asked to show itself."""
+    return importlib.import_module("simulator.report.faces")
+
+
 Layers = tuple[LayerResult, ...]
 
 
-class _Layers:
-    """The field `layers`: a tuple, given as such or as what makes it when the layers are first asked for.
+class Later(Generic[Value]):
+    """A field given as such, or as what makes it when it is first asked for.
 
-    Hundreds of records take longer to make than the schedule behind them, and most answers are read for their totals.
+    Hundreds of layers take longer to make than the schedule behind them, and so does a schedule for each roof that might be
+    gone; most answers are read for their totals.
     """
 
-    def __get__(self, instance: object, owner: type | None = None) -> Layers:
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Value:
         if instance is None:
-            raise AttributeError("layers")  # a field without a default
-        given = instance.__dict__["layers"]
-        found: Layers = given if isinstance(given, tuple) else given()
-        instance.__dict__["layers"] = found
+            raise AttributeError(self.name)  # a field without a default
+        given = instance.__dict__[self.name]
+        found: Value = given() if callable(given) else given
+        instance.__dict__[self.name] = found
         return found
 
-    def __set__(self, instance: object, given: Layers | Callable[[], Layers]) -> None:
-        instance.__dict__["layers"] = given
+    def __set__(self, instance: object, given: Value | Callable[[], Value]) -> None:
+        instance.__dict__[self.name] = given
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """One network on one chip at one batch. Totals are for the whole batch and equal the sums over the layers."""
 
@@ -62,6 +74,9 @@ class Result:
     precision: str
     latency_s: float
     throughput_per_s: float
+    throughput_low_per_s: float
+    """Nine in ten measured rows of such chips and networks lie, over their prediction, between this and the next."""
+    throughput_high_per_s: float
     load_s: float
     """One-time load of the weights that stay in SRAM for ever."""
     peak_tops: float
@@ -72,16 +87,21 @@ class Result:
     macs: int
     macs_executed: int
     dram_bytes: float
+    outer_gb_per_s: float | None
+    """Sustained bandwidth of the outer memory [1e9 bytes/s]: DRAM, else the host link."""
     load_bytes: float
     sram_bytes: float
     """Largest SRAM use of any layer."""
-    bound_by: str
+    largest_loss: str
+    """The largest part of `waterfall_period` beyond the ideal; `ideal_s` where nothing is lost."""
     lower_bound_s: float
     """No schedule of this chip is faster: the larger of MACs at peak and compulsory bytes at full bandwidth."""
     waterfall: dict[str, float]
     waterfall_period: dict[str, float]
-    gain_if_infinite: dict[str, float]
-    layers: _Layers = _Layers()
+    bound_by: Later[str] = Later()
+    """The roof with the largest gain: the one limit to lift first."""
+    gain_if_infinite: Later[dict[str, float]] = Later()
+    layers: Later[Layers] = Later()
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None
@@ -89,6 +109,8 @@ class Result:
     power_w: float | None = None
     """Average in steady state."""
     throughput_per_usd: float | None = None
+    throughput_per_list_usd: float | None = None
+    """By the list price in the chip file, which is no bill."""
     throughput_per_tops: float | None = None
     throughput_per_dram: float | None = None
     throughput_per_sram_mib: float | None = None
@@ -98,8 +120,27 @@ class Result:
     notes: tuple[str, ...] = ()
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
 
+    def __repr__(self) -> str:
+        what = f"{self.network} on {self.chip}: batch {self.batch}, {self.precision}"
+        return (
+            f"Result({what}, {self.throughput_per_s:.4g}/s, {self.latency_s:.4g} s, {self.utilisation:.1%} of the peak)"
+        )
+
+    def _repr_html_(self) -> str:
+        """The report and the picture, as notebooks show them."""
+        html: str = faces().html(self)
+        return html
+
+    def plot(self) -> Any:
+        """Roofline and waterfall, an altair chart. Raises OptionError when the extra `charts` is not installed."""
+        return faces().run_chart(self)
+
+    def to_polars(self) -> Any:
+        """One row a layer, a polars table; names as in the JSON. Raises OptionError without the extra `sweep`."""
+        return faces().layers_table(self)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "layers": self.layers}
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data in the order of the fields, ready for JSON."""

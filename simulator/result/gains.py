@@ -9,8 +9,9 @@ import numpy.typing as npt
 from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
 from simulator.kernels.layout import VECTOR_CYCLES
+from simulator.lower.work import Work
 from simulator.progress import each
-from simulator.result.totals import least_time, link_time
+from simulator.result.totals import Totals, least_time, link_time
 from simulator.schedule.best import best
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
@@ -18,7 +19,8 @@ from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
-from simulator.vocabulary import ON_CHIP, ROOFS
+from simulator.schedule.space.place import SpacePlan
+from simulator.vocabulary import ON_CHIP, ROOF_OF, ROOFS
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,6 +65,33 @@ def gains(
     if machines.overhead_s[0] > 0.0:
         out["overhead"] = saved(replace(machines, overhead_s=np.zeros(1)), program.pool_of)
     return out
+
+
+def gains_in_space(
+    chip: Architecture, work: Work, machines: Machines, plan: SpacePlan, totals: Totals
+) -> dict[str, float]:
+    """Seconds saved per batch in steady state, one roof at a time, of layers placed in space as they are."""
+    outer = "dram" if chip.dram is not None else "host"
+    out = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == outer}
+    host_s, power_s = float(totals.host_s[0]), float(totals.power_s[0])
+    out["power"] = power_s
+    out["host"] = host_s if power_s == 0.0 else 0.0
+    if host_s > 0.0 or power_s > 0.0:
+        return out
+    for context in plan.contexts:
+        roofs = {outer if roof == "outer" else roof: own for roof, own in context.roofs_s.items()}
+        for roof, own in roofs.items():
+            others = max(0.0, *(other for name, other in roofs.items() if name != roof))
+            out[roof] += context.slices * work.batch * max(0.0, own - others)
+    out[outer] += sum(context.reload_bytes for context in plan.contexts) * float(machines.byte_s[0])
+    floor_s = link_time(chip, work)
+    return {roof: min(saved, float(totals.period_s[0]) - floor_s) for roof, saved in out.items()}
+
+
+def bound_of(saved: dict[str, float], loss: str) -> str:
+    """The roof with the largest gain. Where no roof alone saves anything, several bind at once: that of the largest loss."""
+    roof = max(saved, key=lambda name: saved[name])
+    return roof if saved[roof] > 0.0 else ROOF_OF.get(loss, "array")
 
 
 def binds(pool: Pool, roof: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.schedule_sums import Added
+from simulator.kernels.layout import times_each
+from simulator.kernels.schedule_sums import Records, Steps
 from simulator.lower.rows import Lowered
 from simulator.lower.work import Work
 from simulator.result import waterfall
@@ -18,6 +19,7 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.plans import each_step
 from simulator.schedule.records import words_of
 from simulator.schedule.space.place import Context, SpacePlan
+from simulator.vocabulary import ROOFS
 
 Floats = npt.NDArray[np.float64]
 Said = dict[str, object]
@@ -40,8 +42,8 @@ class Columns:
 
     parts: Floats
     """Seconds by cause, float64[CAUSES, steps]."""
-    seen: Floats
-    """The same as people see them."""
+    bound: Callable[[], Sequence[str]]
+    """Gives the roof that binds each step."""
     slower_s: Floats
     """What the power limit adds."""
     cycles: Floats
@@ -54,14 +56,14 @@ class Columns:
     pipeline: bool = False
 
 
-def in_time(work: Work, plan: Plan, machines: Machines, limited: Limited | None) -> Columns:
+def in_time(work: Work, plan: Plan, machines: Machines, has_dram: bool, limited: Limited | None) -> Columns:
     """A schedule in time, layer after layer on the whole chip."""
-    found, seen = _seen(plan, machines)
+    found = each_step(*plan.steps, machines)
     outer, footprints = plan.outer_bytes(), plan.footprints()
     slower_s = _slower(limited, work, found.feed_bytes, outer)
     return Columns(
         parts=found.parts,
-        seen=seen,
+        bound=functools.partial(_bound, *plan.steps, machines, has_dram, slower_s),
         slower_s=slower_s,
         cycles=np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]),
         time_s=plan.step_s + slower_s,
@@ -72,32 +74,39 @@ def in_time(work: Work, plan: Plan, machines: Machines, limited: Limited | None)
     )
 
 
-def seen_in_time(plan: Plan, machines: Machines) -> Floats:
-    """Seconds of a schedule by cause, as people see them: float64[CAUSES, 1]."""
-    return np.asarray(_seen(plan, machines)[1].sum(axis=1, keepdims=True))
+def _bound(records: Records, steps: Steps, machines: Machines, has_dram: bool, slower_s: Floats) -> list[str]:
+    """The roof of each step whose absence would save most of its time, with its tiling as it is."""
+    machine = machines.row()
+    rows, vector = steps.rows[:, 0], steps.vector[:, 0]
+    busy = dict(zip(ROOFS, (records.array[rows], records.link[rows], records.ports[rows], vector), strict=False))
+    moved = steps.moved[:, 0] / steps.repeats[:, 0]
+    cycles = np.max([*busy.values()], axis=0)
+    once = times_each(cycles, moved, machine)
+    saved = {roof: np.zeros(len(rows)) for roof in ROOFS}
+    for roof in busy:
+        left = np.max([own for name, own in busy.items() if name != roof], axis=0)
+        saved[roof] = once - times_each(left, moved, machine)
+    saved["overhead"] = np.full(len(rows), machine.overhead_s)
+    saved["dram" if has_dram else "host"] = once - times_each(cycles, np.zeros(len(rows)), machine)
+    saved["power"] = slower_s / steps.repeats[:, 0]
+    return [ROOFS[at] for at in np.argmax([*saved.values()], axis=0).tolist()]
 
 
-def _seen(plan: Plan, machines: Machines) -> tuple[Added, Floats]:
-    """(what each step of a schedule adds, its time by cause as people see it)."""
-    records, steps = plan.steps
-    found = each_step(records, steps, machines)
-    hidden_s = (records.hidden[steps.rows] * steps.repeats * machines.cycle_s[0]).ravel()
-    return found, waterfall.shown(found.parts, hidden_s)
-
-
-def in_space(low: Lowered, work: Work, plan: SpacePlan, limited: Limited | None) -> Columns:
+def in_space(low: Lowered, work: Work, plan: SpacePlan, has_dram: bool, limited: Limited | None) -> Columns:
     """A placement in space, all layers side by side."""
     fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
     slower_s = _slower(limited, work, fed, plan.outer_bytes)
-    cycles, sram, stages = [], [], []
+    cycles, sram, stages, bound = [], [], [], []
     for number, context in enumerate(plan.contexts):
         cycles += [own * low.batch for own in context.cycles]
         buffers = zip(context.weight_bytes, context.line_bytes, context.skip_bytes, strict=True)
         sram += [sum(own) for own in buffers]
         stages += [_stage(context, at, number, len(plan.contexts)) for at in range(len(context.cycles))]
+        roof = context.bound_by if context.bound_by != "outer" else "dram" if has_dram else "host"
+        bound += [roof] * len(context.cycles)
     return Columns(
         parts=plan.latency_parts,
-        seen=plan.latency_parts,
+        bound=lambda: bound,
         slower_s=slower_s,
         cycles=np.array(cycles),
         time_s=plan.latency_parts.sum(axis=0) + slower_s,
@@ -152,10 +161,9 @@ def layers_of(
 
 
 def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s: float) -> Layers:
-    nothing = np.zeros(len(low.rows))
-    bound = waterfall.bound_words(waterfall.bounds(columns.parts, has_dram, nothing, columns.slower_s))
-    rows = waterfall.rows_of(columns.seen, has_dram, 0.0, columns.slower_s, columns.pipeline)
+    rows = waterfall.rows_of(columns.parts, has_dram, 0.0, columns.slower_s, columns.pipeline)
     numbers = (columns.cycles, columns.time_s, shares, columns.outer_bytes, columns.sram_bytes)
+    bound = columns.bound()
     words = waterfall.words_of(columns.pipeline)
     found = zip(low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), strict=True)
     layers = (

@@ -1,4 +1,4 @@
-"""From schedules to figures, as columns with one entry a chip: times, rates, shares, bytes, what binds."""
+"""From schedules to figures, as columns with one entry a chip: times, rates, shares, bytes, the largest loss."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ class Totals:
     load_bytes: Floats
     load_s: Floats
     lower_bound_s: Floats
-    roof: Ints
-    """Place in `vocabulary.ROOFS` of what binds in steady state."""
+    loss: Ints
+    """Place in `waterfall.LOSSES` of what costs most in steady state."""
     wait_s: float
     """What the host adds to a batch on its own."""
     host_s: Floats
@@ -79,7 +79,7 @@ def totals_of(
         load_bytes=plans.steady.kept_bytes,
         load_s=plans.steady.kept_bytes * machines.byte_s,
         lower_bound_s=np.maximum(compute_s, cold_bytes * machines.byte_s),
-        roof=waterfall.bounds(plans.steady.parts, has_dram, zeros + host_s, zeros + power_s),
+        loss=waterfall.losses(plans.steady.parts, has_dram, zeros + host_s, zeros + power_s),
         wait_s=wait_s,
         host_s=host_s,
         cold_power_s=cold_power_s,

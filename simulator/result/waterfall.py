@@ -1,11 +1,11 @@
-"""Where the time went, in the words of a result: time by cause as parts, and the roof that binds."""
+"""Where the time went, in the words of a result: time by cause as parts, and which of them is the largest loss."""
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.schedule_sums import LOADING, OUTER, OVERHEAD, PIPELINE, largest_roofs
+from simulator.kernels.schedule_sums import OUTER, OVERHEAD, PIPELINE, largest_losses
 from simulator.vocabulary import PIPELINE as PIPELINE_WORD
-from simulator.vocabulary import ROOFS, WATERFALL
+from simulator.vocabulary import WATERFALL
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -43,26 +43,12 @@ def named(row: Floats) -> dict[str, float]:
     return dict(zip(words_of(len(row) > len(WATERFALL)), row.tolist(), strict=True))
 
 
-def shown(parts: Floats, hidden_s: Floats) -> Floats:
-    """Time by cause as people see it: weights that shift into the array while it waits for outer memory show as loading. [s]
-
-    hidden_s: time of each column that a second set of weights hides, as much of it as there is waiting is moved. Which roof
-    binds is asked of the parts before: without the wait this loading would take no time.
-    """
-    out = parts.copy()
-    moved = np.minimum(hidden_s, parts[OUTER])
-    out[LOADING] += moved
-    out[OUTER] -= moved
-    return out
+LOSSES = words_of(pipeline=True)
+"""What `losses` gives the places of; the first is the ideal, where nothing is lost."""
 
 
-def bounds(parts: Floats, has_dram: bool, host_s: Floats, power_s: Floats) -> Ints:
-    """Place in `vocabulary.ROOFS` of what costs most beyond the ideal time, for each column of parts."""
+def losses(parts: Floats, has_dram: bool, host_s: Floats, power_s: Floats) -> Ints:
+    """Place in LOSSES of the largest part beyond the ideal, for each column of parts."""
     out = np.empty(parts.shape[1], dtype=np.int64)
-    largest_roofs(np.ascontiguousarray(parts), has_dram, host_s, power_s, out)
+    largest_losses(np.ascontiguousarray(parts), has_dram, host_s, power_s, out)
     return out
-
-
-def bound_words(found: Ints) -> list[str]:
-    """The words of `bounds`."""
-    return [ROOFS[at] for at in found.tolist()]

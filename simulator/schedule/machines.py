@@ -25,8 +25,9 @@ COLUMNS = (
     "dram.port_bytes_per_cycle",
     "dram.measured_efficiency",
     "overhead_us",
+    "dram.capacity_gib",
 )
-"""Keys of a chip file that change these numbers alone, and not its frontiers."""
+"""Keys of a chip file that change these numbers or the price alone, and not its frontiers."""
 
 
 @dataclass(frozen=True)

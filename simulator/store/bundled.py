@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from simulator.errors import RooftileError, nearest
+from simulator.reading.names import known_name
 
 _PACKAGE_FOLDER = Path(__file__).parent.parent
 _PACKAGE = "simulator.workloads"
@@ -46,6 +47,11 @@ def networks() -> dict[str, tuple[str, str]]:
 def namesake(name: str) -> str | None:
     """Return the module that a network is named after and found in (resnet50: resnet), or None; spares importing the others."""
     return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
+
+
+def network_name(text: str) -> str | None:
+    """The bundled network that a text means, however it is written (ResNet-50: resnet50); None if none."""
+    return text if namesake(text) is not None else known_name(text, networks())
 
 
 def builder(name: str) -> Callable[..., Any]:

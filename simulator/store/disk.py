@@ -26,8 +26,8 @@ from simulator.store.digest import model_digest
 
 Array = npt.NDArray[np.generic]
 
-MOST_BYTES = 1 << 30
-"""Beyond this the files used longest ago go."""
+USUAL_MIB = 1024
+"""What may be kept unless `$ROOFTILE_CACHE_MIB` says how much. [MiB]"""
 
 TRIM_EVERY = 64
 """Writes, on average, between two looks at how much there is."""
@@ -57,6 +57,22 @@ def folder() -> Path:
     if not found.is_absolute():  # older ones leave a home that is not known as `~`: a folder of that name here
         raise FileNotFoundError(str(found))
     return found
+
+
+def most_bytes() -> int:
+    """Beyond this the files used longest ago go: `$ROOFTILE_CACHE_MIB`, a whole number of MiB, else USUAL_MIB. [bytes]"""
+    chosen = os.environ.get("ROOFTILE_CACHE_MIB", "")
+    return (int(chosen) if chosen.isdecimal() and len(chosen) < 10 else USUAL_MIB) << 20
+
+
+def size() -> int:
+    """What is kept now. [bytes]"""
+    total = 0
+    with contextlib.suppress(OSError):  # there is no such folder
+        for path in _files():
+            with contextlib.suppress(OSError):  # another process deletes it
+                total += path.stat().st_size
+    return total
 
 
 def name_of(kind: str, *parts: object) -> str:
@@ -100,12 +116,12 @@ def save(name: str, arrays: Mapping[str, Array]) -> bool:
 
 
 def trim() -> None:
-    """Delete the files used longest ago beyond MOST_BYTES. Raises OSError where the folder cannot be read."""
+    """Delete the files used longest ago beyond `most_bytes`. Raises OSError where the folder cannot be read."""
     stats = []
     for path in _files():
         with contextlib.suppress(OSError):  # another process was faster
             stats.append((path.stat(), path))
-    excess = sum(stat.st_size for stat, _ in stats) - MOST_BYTES
+    excess = sum(stat.st_size for stat, _ in stats) - most_bytes()
     for stat, path in sorted(stats, key=lambda item: item[0].st_mtime):
         if excess <= 0:
             return

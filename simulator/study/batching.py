@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from simulator.chip.change import changed_chip
-from simulator.chip.library import Entry
+from simulator.chip.library import Entry, published_of
 from simulator.chip.load import Settings
-from simulator.chip.published import Published, Row
+from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
@@ -25,6 +25,7 @@ from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
+from simulator.store.calls import public
 from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.units import MIB
@@ -122,6 +123,7 @@ class BatchCurve:
         return {**data, "overflows_at": self.overflows_at}
 
 
+@public
 def batch_curve(
     network: Graph | str,
     chip: Architecture | str,
@@ -254,7 +256,7 @@ def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int
 
 def published_points(graph: Graph, chip: Architecture, precision: str, most: int) -> list[PublishedPoint]:
     """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
-    known = Entry(chip.name, chip.name, chip.kind, Published.model_validate(chip.published or {}), chip)
+    known = Entry(chip.name, chip.name, chip.kind, published_of(chip.published, chip.name), chip)
     params = dict(graph.graph.get("parameters", {}))
     question = Question(str(graph.graph.get("name", "network")), params, precision)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))

@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from simulator.chip.faults import explain
 from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
@@ -25,6 +28,9 @@ CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
 
 MOST_DEVICES = 64
 """Most DRAMs that the model tries."""
+
+MOST_BYTES_PER_S = 1e15
+"""Most bandwidth of DRAM that a chip file may have [bytes/s]."""
 
 MODEL_ERROR = 0.27
 """Error that nine in ten of all measured figures stay within (the validation's): a claim above a chip's own model by less
@@ -157,24 +163,26 @@ def ideal(
     # MACs a cycle of its one unit: as few as a clock of at most 50 GHz allows, so that the vectors of a unit beside it, which
     # does sixteen operations a MAC and so takes next to no time, fit any SRAM.
     rate = 2.0 ** max(0, math.ceil(math.log2(peak_tops * 1e12 / 2 / 50e9)))
-    return Architecture.model_validate(
-        {
-            "schema": 1,
-            "name": "ideal machine",
-            "clock_mhz": peak_tops * 1e12 / 2 / rate / 1e6,
-            "array": {
-                "rows": 1, "columns": 1, "stationary": "outputs", "unroll": {}, "rate": {"int8": rate},
-                "winograd": winograd, "winograd_expands_weights": False,
-            },
-            "sram": {"capacity_mib": sram_mib, "bytes_per_cycle": 2.0**30},
-            "dram": {
-                "part": "custom", "devices": 1, "gb_per_s_per_device": dram_bytes_per_s / GB, "measured_efficiency": 1.0,
-            },
-            "interconnect": {"bytes_per_cycle": 2.0**30},
-            "vector": {"lanes": 16 * int(rate), "fuses": ("relu", "add", "pool", "concat")},
-            "schedule": {"residency": "optimal", "overlap": "network", "sub_batches": sub_batches},
-        }
-    )  # fmt: skip
+    data = {
+        "schema": 1,
+        "name": "ideal machine",
+        "clock_mhz": peak_tops * 1e12 / 2 / rate / 1e6,
+        "array": {
+            "rows": 1, "columns": 1, "stationary": "outputs", "unroll": {}, "rate": {"int8": rate},
+            "winograd": winograd, "winograd_expands_weights": False,
+        },
+        "sram": {"capacity_mib": sram_mib, "bytes_per_cycle": 2.0**30},
+        "dram": {
+            "part": "custom", "devices": 1, "gb_per_s_per_device": dram_bytes_per_s / GB, "measured_efficiency": 1.0,
+        },
+        "interconnect": {"bytes_per_cycle": 2.0**30},
+        "vector": {"lanes": 16 * int(rate), "fuses": ("relu", "add", "pool", "concat")},
+        "schedule": {"residency": "optimal", "overlap": "network", "sub_batches": sub_batches},
+    }  # fmt: skip
+    try:
+        return Architecture.model_validate(data)
+    except ValidationError as error:  # resources beyond those that a chip file may have
+        raise ChipError(explain(error, Architecture, {}, "an ideal machine of these resources")) from None
 
 
 @dataclass(frozen=True)
@@ -293,7 +301,7 @@ def _least(
         if case is not None and sram:
             model_dram = first(
                 range(1, MOST_DEVICES + 1),
-                lambda n: reached(case, sram / MIB, n * each, throughput_per_s) >= throughput_per_s,
+                lambda n: reached(case, sram / MIB, min(n * each, MOST_BYTES_PER_S), throughput_per_s) >= throughput_per_s,
             )  # fmt: skip
     return strict_sram, model_sram, strict_dram, model_dram
 

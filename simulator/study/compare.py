@@ -5,16 +5,19 @@ stand for it. Both the published and the simulated throughput of a chip are divi
 published ones where there are any, else those of its file.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any
 
 from simulator.chip.library import Entry
 from simulator.chip.published import Row
+from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
+from simulator.units import GIB
 
 SMALL_BATCH, LARGE_BATCH = 1, 10
 """The two classes of the tables: batch 1, and batch 10 or more. Results between the two belong to neither."""
@@ -27,15 +30,17 @@ UNCHECKED = ("recalled", "low")
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared: a network with its parameters, a precision, and the large batch that is simulated.
+    """What is compared: a network with its parameters, a precision, and the batch that is simulated.
 
-    batch: None simulates the batch of the published figure beside it; without one LARGE_BATCH, or what fills a GPU.
+    Without a batch the large class is simulated at the batch of the published figure beside it; without one at LARGE_BATCH, or
+    what fills a GPU.
     """
 
     network: str
     params: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "int8"
     batch: int | None = None
+    """The batch to rank at; below LARGE_BATCH the large class is simulated as if it were left out."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,20 @@ class Figure:
     source: str | None
     remarks: tuple[str, ...] = ()
     """What makes it unfair to compare."""
+    power_w: float | None = None
+    """Average in steady state, of a simulated one."""
+
+
+PER = {
+    "peak_tops": "throughput_per_tops",
+    "dram_devices": "throughput_per_dram",
+    "sram_mb": "throughput_per_sram_mb",
+    "bill_usd": "throughput_per_usd",
+    "price_usd": "throughput_per_list_usd",
+    "power_w": "throughput_per_w",
+    "area_mm2": "throughput_per_mm2",
+}
+"""What a throughput is divided by, and the name of the quotient. A bill and a list price are two things and have two names."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +83,21 @@ class Line:
     """0 without DRAM."""
     sram_mb: float | None
     price_usd: float | None
+    """List price."""
     published: dict[str, Figure | None]
     """By class: `batch_1`, `batch_10`."""
     simulated: dict[str, Figure | None]
     remarks: tuple[str, ...] = ()
     """About the chip as a whole."""
+    mine: bool = False
+    """Whether it comes from a file of the user's."""
+    asked: Figure | None = None
+    """Simulated at the batch of the question, where it has one."""
+    bill_usd: float | None = None
+    """Bill of materials, best estimate; None where it cannot be told."""
+    area_mm2: float | None = None
+    dram_gib: float | None = None
+    """Capacity of its DRAM that the bill holds; None where it is not known."""
 
     @property
     def best_per_s(self) -> float | None:
@@ -79,9 +108,14 @@ class Line:
                 return max(known)
         return None
 
+    def known(self, figure: Figure | None, what: str) -> float | None:
+        """One of PER, of the chip or of one of its figures; None where it is not known."""
+        value: float | None = getattr(figure if what == "power_w" else self, what, None)
+        return value
+
     def per(self, figure: Figure | None, what: str) -> float | None:
-        """Throughput over `peak_tops`, `dram_devices`, `sram_mb` or `price_usd`; None where either is unknown or 0."""
-        divisor: float | None = getattr(self, what)
+        """Throughput over one of PER; None where either is unknown or 0."""
+        divisor = self.known(figure, what)
         return None if figure is None or not divisor else figure.throughput_per_s / divisor
 
 
@@ -101,17 +135,15 @@ class Comparison:
         """Plain data for JSON, the quotients included; None for what is unknown or not there."""
         data = asdict(self)
         for entry, line in zip(data["lines"], self.lines, strict=True):
-            for kind in ("published", "simulated"):
-                for name, figure in getattr(line, kind).items():
-                    if figure is not None:
-                        entry[kind][name] |= {
-                            "throughput_per_tops": line.per(figure, "peak_tops"),
-                            "throughput_per_dram": line.per(figure, "dram_devices"),
-                            "throughput_per_sram_mb": line.per(figure, "sram_mb"),
-                            "throughput_per_usd": line.per(figure, "price_usd"),
-                        }
+            shown = [(entry[kind], name, one) for kind in KINDS for name, one in getattr(line, kind).items()]
+            for place, name, figure in [*shown, (entry, "asked", line.asked)]:
+                if figure is not None:
+                    place[name] |= {quotient: line.per(figure, what) for what, quotient in PER.items()}
         return data
 
+
+KINDS = ("published", "simulated")
+"""Where a figure comes from."""
 
 CLASSES = {"batch_1": "batch 1", "batch_10": "batch 10+"}
 """The two classes, as JSON and people call them."""
@@ -133,11 +165,12 @@ def compare(
     lines = []
     for chip in counted(chips):
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
+        asked: Figure | None = None
         remarks: list[str] = []
         published = _published(chip, question, dict(graph.graph["parameters"]), macs)
         if run and chip.architecture is not None:
             tell(chip.name)
-            simulated, remarks = _simulated(chip, graph, question, published["batch_10"])
+            simulated, asked, remarks = _simulated(chip, graph, question, published["batch_10"])
         if chip.counts_bus:
             remarks.append("DRAM counted from its bus, 32 bits each")
         if chip.published.peak_tops_int8 is None and chip.published.peak_tflops_fp16 is not None:
@@ -147,7 +180,7 @@ def compare(
         lines.append(
             Line(
                 chip.name, chip.title, chip.peak_tops, chip.dram_devices, chip.sram_mb,
-                chip.published.list_price_usd, published, simulated, tuple(remarks),
+                chip.published.list_price_usd, published, simulated, tuple(remarks), chip.is_file, asked, *_built(chip),
             )
         )  # fmt: skip
     ordered = sorted(lines, key=lambda line: (-(line.best_per_s or 0.0), line.chip))
@@ -163,33 +196,49 @@ def _sparse(chip: Entry) -> str:
 
 def _large_batch(chip: Entry, question: Question, beside: Figure | None) -> int:
     """The large batch to simulate beside a published figure: its own, or one that is like a free one."""
-    if question.batch is not None:
+    if question.batch is not None and question.batch >= LARGE_BATCH:
         return question.batch
     if beside is not None and beside.batch is not None:
         return beside.batch
     return FREE_BATCH_GPU if chip.architecture is not None and chip.architecture.is_gpu else LARGE_BATCH
 
 
+def _built(chip: Entry) -> tuple[float | None, float | None, float | None]:
+    """Bill [USD], area [mm2] and capacity of the DRAM [GiB] of a chip, each None where it cannot be told."""
+    if chip.architecture is None:
+        return None, None, None
+    cost, capacity = priced(chip.architecture).cost, chip.architecture.dram_capacity_bytes
+    bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
+    return bill, None if cost is None else cost.area_mm2.best, None if capacity is None else capacity / GIB
+
+
 def _simulated(
     chip: Entry, graph: Any, question: Question, beside: Figure | None
-) -> tuple[dict[str, Figure | None], list[str]]:
-    """Both classes as the model has them, and why one is missing. beside: the published figure of the large class."""
+) -> tuple[dict[str, Figure | None], Figure | None, list[str]]:
+    """Both classes as the model has them, the batch asked for, and why one is missing. beside: the published large class."""
     found: dict[str, Figure | None] = dict.fromkeys(CLASSES)
     machine = chip.architecture
     if machine is None or machine.array is None:
-        return found, []
+        return found, None, []
     precision = question.precision
     unfair: tuple[str, ...] = ()
     if precision not in machine.array.rate:
         precision = next(iter(machine.array.rate))
         unfair = (f"{precision}, not {question.precision}",)
-    for name, batch in zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True):
-        try:
+    batches = dict(zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True))
+    runs: dict[int, Figure] = {}
+    try:
+        for batch in dict.fromkeys([*batches.values(), *([] if question.batch is None else [question.batch])]):
             result = simulate(graph, machine, batch=batch, precision=precision, gains=False)
-        except (InfeasibleError, ChipError, NetworkError) as error:
-            return found, [f"cannot run it: {str(error).splitlines()[0]}"]
-        found[name] = Figure(result.throughput_per_s, batch, precision, "simulated", None, unfair)
-    return found, []
+            runs[batch] = Figure(
+                result.throughput_per_s, batch, precision, "simulated", None, unfair, result.power_w
+            )  # fmt: skip
+    except (InfeasibleError, ChipError, NetworkError) as error:
+        reason = [f"cannot run it: {str(error).splitlines()[0]}"]
+    else:
+        reason = []
+    found = {name: runs.get(batch) for name, batch in batches.items()}
+    return found, None if question.batch is None else runs.get(question.batch), reason
 
 
 def _published(
@@ -238,6 +287,11 @@ def remarks_of(
     remarks = []
     if row.network != question.network:
         remarks.append(f"{row.network}, not {question.network}")
+    remarks += [
+        f"{key}={theirs}, not {ours}"
+        for key, theirs, ours in _otherwise(row, params)
+        if row.network == question.network
+    ]
     if row.image_size is not None and row.image_size != params.get("image_size", row.image_size):
         remarks.append(f"image of {row.image_size}, not {params['image_size']}")
     length = params.get("sequence_length")
@@ -257,6 +311,25 @@ def remarks_of(
         remarks.append(row.not_modelled)
     remarks.extend(beyond_compute(chip, row.throughput_per_s, row.precision, _scaled(macs, row, params)))
     return remarks
+
+
+def _otherwise(row: Row, params: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """(parameter, of the row, of the question) where they differ: a row has what it tells, and the network's own values else."""
+    own = defaults(row.network)
+    for key, ours in params.items():
+        theirs = row.params.get(key, own.get(key, ours))
+        told = key in ("image_size", "sequence_length") and key not in row.params
+        if not told and key not in row.ran_with and theirs != ours:
+            yield key, theirs, ours
+
+
+@cache
+def defaults(network: str) -> Mapping[str, Any]:
+    """Parameters of a bundled network as they are unless they are set; empty where there is no such network."""
+    try:
+        return dict(load_network(network).graph["parameters"])
+    except NetworkError:
+        return {}
 
 
 def same_size(row: Row, params: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result.form import LayerResult, Result
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.subject import changes_of, chip_of
 from simulator.vocabulary import PIPELINE, WATERFALL
 
@@ -123,6 +124,7 @@ class Explanation:
         return {**data, "difference_s": self.difference_s}
 
 
+@public
 def explain(
     network: Graph | str,
     a: Architecture | str,

@@ -14,6 +14,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.shapes import exchanged, narrower, wasteful
 from simulator.study.steps import (
     FABRIC,
@@ -159,7 +160,7 @@ class _Subject:
         try:
             chip = changed_chip(self.chip, changes, "set")
         except ChipError as error:
-            return self.chip, Outcome(None, None, None, None, reason=str(error).splitlines()[0])
+            return self.chip, Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
         return chip, outcome(self.graph, chip, self.batch, self.precision)
 
     def share(self, found: Outcome) -> float | None:
@@ -177,6 +178,7 @@ def settings_of(changes: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(f"{key}={'null' if value is None else value}" for key, value in changes.items())
 
 
+@public
 def lint(
     network: Graph | str,
     chip: Architecture | str,

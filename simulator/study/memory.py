@@ -21,6 +21,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.lower.rows import check_batch
 from simulator.progress import stages
+from simulator.store.calls import public
 from simulator.study.memory_bench import (
     LEAST_BYTES,
     SAME,
@@ -126,6 +127,7 @@ class MemoryMap:
         return data
 
 
+@public
 def memory_map(
     network: Graph | str,
     chip: Architecture | str,

@@ -12,6 +12,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import each
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
 from simulator.study.subject import changes_of, chip_of
 
@@ -103,6 +104,7 @@ class Sensitivity:
         return {**data, "better": [step.setting for step in self.better]}
 
 
+@public
 def sensitivity(
     network: Graph | str,
     chip: Architecture | str,
@@ -140,7 +142,7 @@ def _step(
     try:
         changed = stepped(chip, lever.key, value)
     except ChipError as error:
-        found = Outcome(None, None, None, None, reason=str(error).splitlines()[0])
+        found = Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
         return Step(lever.key, lever.resource, lever.value, value, up, found, None, None, False)
     found = outcome(graph, changed, batch, precision)
     usd = step_usd(chip, changed, lever.key, base.bill_usd, found.bill_usd)

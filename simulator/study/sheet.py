@@ -3,14 +3,20 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
+from simulator.chip.faults import explain
 from simulator.chip.library import Entry
 from simulator.chip.published import Published, Row
 from simulator.errors import OptionError, nearest
+from simulator.reading.amounts import amount
+from simulator.reading.sizes import image_size
+from simulator.reading.units import unit_of_key
+from simulator.store.foreign import printable, text_of
 from simulator.study.compare import CLASSES, LARGE_BATCH, SMALL_BATCH, Question, batch_class
 
 FACTS = {
@@ -27,9 +33,14 @@ FACTS = {
 CONDITIONS = ("network", "image_size", "sequence_length", "batch", "precision")
 RESULTS = ("throughput_per_s", "latency_ms")
 COLUMNS = ("chip", *CONDITIONS, *RESULTS, *FACTS, "please_fill")
+FORMULA = ("=", "+", "-", "@")
+"""What a formula begins with in a spreadsheet, blanks before it or not."""
+_BEFORE_FORMULA = ("\t", "\r", "\n")  # some programs drop these and look again
 _WHOLE = ("image_size", "sequence_length", "batch", "dram_devices")
-_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 _MOST_BYTES = 10_000_000  # a sheet of a few hundred vendors has a thousandth of it
+_MOST_SHOWN = 40  # characters of a bad cell
+MOST_FAULTS = 12
+"""Lines of an error."""
 
 
 def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, Any]) -> str:
@@ -46,7 +57,7 @@ def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, A
                 cells |= {"batch": row.batch or batch} | {key: getattr(row, key) for key in RESULTS}
             wanted = [c for c in (*RESULTS, *FACTS) if cells.get(c) is None and c != "peak_tops_sparse"]
             cells["please_fill"] = " ".join(wanted)
-            writer.writerow({key: _cell(value) for key, value in cells.items()})
+            writer.writerow({key: cell(value) for key, value in cells.items()})
     return out.getvalue()
 
 
@@ -76,13 +87,13 @@ def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str
     return max(rows, key=lambda row: row.throughput_per_s, default=None)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A cell; numbers without a needless `.0`, and no text that a spreadsheet would run as a formula."""
     if isinstance(value, float) and value == int(value):
         return int(value)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@"):
-        return "'" + value
-    return value
+    if isinstance(value, str) and (value.lstrip()[:1] in FORMULA or value[:1] in _BEFORE_FORMULA):
+        return "'" + printable(value)
+    return printable(value) if isinstance(value, str) else value
 
 
 def read_sheet(path: str | Path) -> list[Entry]:
@@ -91,12 +102,13 @@ def read_sheet(path: str | Path) -> list[Entry]:
     Raises OptionError: one line a fault, with file, line and column.
     """
     place = Path(path)
-    rows = _rows(place)
+    file = printable(str(place))
+    rows = _rows(place, file)
     chips: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     faults: list[str] = []
     for number, cells in rows:
-        where = f"{place}:{number}"
-        name = (cells.get("chip") or "").strip()
+        where = f"{file}:{number}"
+        name = cells.get("chip") or ""
         if not name:
             faults.append(f"{where}: chip: missing")
             continue
@@ -110,29 +122,36 @@ def read_sheet(path: str | Path) -> list[Entry]:
                 faults.append(f"{where}: network: missing; a throughput belongs to a network")
                 continue
             kept = {key: values[key] for key in (*CONDITIONS, *RESULTS) if values.get(key) is not None}
-            results.append({**kept, "mode": "vendor_sheet", "source": "sheet"})
+            kept |= {"mode": "vendor_sheet", "source": "sheet"}
+            faults += _faults_of(kept, Row, where)
+            results.append(kept)
+        faults += _faults_of(facts, Published, where)
     if faults:
-        raise OptionError("\n".join(faults[:12]))
+        more = [f"{file}: and {len(faults) - MOST_FAULTS} more faults"] if len(faults) > MOST_FAULTS else []
+        raise OptionError("\n".join([*faults[:MOST_FAULTS], *more]))
     if not chips:
-        raise OptionError(f"{place}: must have at least one chip, got no row")
-    return [_entry(name, place, facts, results) for name, (facts, results) in chips.items()]
+        raise OptionError(f"{file}: must have at least one chip, got no row")
+    return [_entry(name, printable(place.name), facts, results) for name, (facts, results) in chips.items()]
 
 
-def _entry(name: str, place: Path, facts: dict[str, Any], results: list[dict[str, Any]]) -> Entry:
-    """One chip of the sheet; the file's name keeps it apart from a chip of the library."""
-    data = {**facts, "results": results, "sources": {"sheet": str(place.name)}}
-    return Entry(f"{name} ({place.name})", name, "accelerator", Published.model_validate(data), None)
-
-
-def _rows(place: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line, cells) of every row that is not empty."""
+def _faults_of(data: dict[str, Any], model: type[BaseModel], where: str) -> list[str]:
+    """What the form of a chip file has against a row, one line each."""
     try:
-        raw = place.read_bytes()
-        text = raw[:_MOST_BYTES].decode("utf-8-sig")
-    except OSError as error:
-        raise OptionError(f"{place}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise OptionError(f"{place}: must be UTF-8 text") from None
+        model.model_validate(data)
+    except ValidationError as error:
+        return explain(error, model, {}, where).split("\n")
+    return []
+
+
+def _entry(name: str, file: str, facts: dict[str, Any], results: list[dict[str, Any]]) -> Entry:
+    """One chip of the sheet; the file's name keeps it apart from a chip of the library."""
+    data = {**facts, "results": results, "sources": {"sheet": file}}
+    return Entry(f"{name} ({file})", name, "accelerator", Published.model_validate(data), None, is_file=True)
+
+
+def _rows(place: Path, file: str) -> list[tuple[int, dict[str, str]]]:
+    """(line, cells) of every row that is not empty."""
+    text = text_of(place, _MOST_BYTES, OptionError)
     # A spreadsheet of a country with decimal commas writes semicolons, one copied from its window tabs.
     first = text.partition("\n")[0]
     delimiter = next((sign for sign in ",;\t" if sign in first), ",")
@@ -141,17 +160,23 @@ def _rows(place: Path) -> list[tuple[int, dict[str, str]]]:
         names = [name.strip() for name in reader.fieldnames or []]
         unknown = [name for name in names if name not in COLUMNS]
         if unknown:
-            raise OptionError(f"{place}:1: {unknown[0]}: unknown column{nearest(unknown[0], COLUMNS)}")
+            name = printable(unknown[0])[:_MOST_SHOWN]
+            raise OptionError(f"{file}:1: {name}: unknown column{nearest(name, COLUMNS)}")
         if "chip" not in names:
-            raise OptionError(f"{place}:1: chip: missing; a sheet has one row a chip")
+            raise OptionError(f"{file}:1: chip: missing; a sheet has one row a chip")
         reader.fieldnames = names
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise OptionError(f"{place}: cannot be read as CSV: {error}") from None
+        raise OptionError(f"{file}: cannot be read as CSV: {error}") from None
     crowded = [number for number, row in rows if "" in row]
     if crowded:
-        raise OptionError(f"{place}:{crowded[0]}: must have {len(names)} cells, got more")
-    return [(number, row) for number, row in rows if any(text.strip() for text in row.values())]
+        raise OptionError(f"{file}:{crowded[0]}: must have {len(names)} cells, got more")
+    # Names become those of chips and networks: what cannot be seen in them is written out.
+    return [
+        (number, {key: printable(text.strip()) for key, text in row.items()})
+        for number, row in rows
+        if any(text.strip() for text in row.values())
+    ]
 
 
 def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
@@ -161,21 +186,27 @@ def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
         return None
     if column in ("network", "precision"):
         return text
+    if column == "image_size" and not text.replace(",", "").isdigit():
+        try:
+            return image_size(text)
+        except ValueError as error:
+            faults.append(f"{where}: {column}: {error}")
+            return None
     try:
         # A comma separates thousands; `1,5` may be meant as one and a half, and is refused.
-        value = float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+        value = float(amount(text, *unit_of_key(column)))
     except ValueError:
         value = math.nan
     least = 0.0 if column in ("sram_mb", "dram_devices", "dram_bandwidth_gb_s") else 1e-9
     least_words = "of at least 0" if least == 0.0 else "above 0"
     if not (math.isfinite(value) and least <= value <= 1e9):
         faults.append(
-            f"{where}: {column}: must be a plain number {least_words}, such as 1500 or 1.5, got {text[:40]!r}"
+            f"{where}: {column}: must be a plain number {least_words}, such as 1500 or 1.5, got {text[:_MOST_SHOWN]!r}"
         )
         return None
     if column in _WHOLE:
         if value != int(value):
-            faults.append(f"{where}: {column}: must be a whole number, got {text[:40]!r}")
+            faults.append(f"{where}: {column}: must be a whole number, got {text[:_MOST_SHOWN]!r}")
             return None
         return int(value)
     return value

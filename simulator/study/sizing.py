@@ -16,6 +16,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
 from simulator.study.sizing_space import Group, default_axes, given_axes, space_of
@@ -31,6 +32,7 @@ CLOSE = 0.01
 """How closely the best that can be had of a target is sought where the targets cannot all be met. [-]"""
 
 
+@public
 def size(
     network: Graph | str | Mapping[Any, float],
     chip: Architecture | str = BASE,
@@ -44,6 +46,8 @@ def size(
     **limits: Unpack[Limits],
 ) -> Sizing:
     """The cheapest chip that reaches the targets, the runners-up, and what binds.
+
+    Without a target of speed: the chip with most throughput for a USD of its bill within the limits.
 
     Parameters
     ----------
@@ -74,7 +78,8 @@ def size(
     entries = [one for one in library().values() if _may_answer(one, precision)] if bundled else []
     search = Search(mix, space, entries, batch, precision, tell)
     try:
-        found = search.find(targets, ANSWERS)
+        find = search.find if targets.of_speed else search.most
+        found = find(targets, ANSWERS)
         neighbours = _neighbours(search, found[0][0], targets) if found else ()
         failing = () if found else _failing(search, targets)
         alone = _alone(search, targets) if any(one.reached is None for one in failing) else ()
@@ -120,8 +125,6 @@ def _checked(targets: Targets) -> Targets:
     for name, value in targets.given().items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < float("inf"):
             raise OptionError(f"{name}: must be a number above 0, got {value!r}")
-    if targets.at_least_per_s is None and targets.latency_s is None:
-        raise OptionError("size: must have a target of speed: at_least_per_s or latency_s")
     return targets
 
 

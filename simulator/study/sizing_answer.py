@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
+from simulator.result.form import Later
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -17,6 +19,11 @@ class Targets:
     """Average while it runs in steady state [W]."""
     max_cost_usd: float | None = None
     """Best estimate of the bill [USD]."""
+
+    @property
+    def of_speed(self) -> bool:
+        """Whether a throughput or a latency is wanted; else the most throughput for a USD is."""
+        return self.at_least_per_s is not None or self.latency_s is not None
 
     def given(self) -> dict[str, float]:
         """Those that matter."""
@@ -52,7 +59,7 @@ class Served:
     """With the chip to itself."""
     latency_s: float
     power_w: float | None
-    bound_by: str
+    bound_by: Later[str] = Later()  # noqa: RUF009 (a descriptor)
 
 
 @dataclass(frozen=True)

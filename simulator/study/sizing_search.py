@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,6 +16,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
 from simulator.lower.rows import lower
+from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_space import Group, Space
@@ -125,6 +127,48 @@ class Search:
                     begin = self.tested
         return found
 
+    def most(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
+        """The designs with most throughput for a USD of their bill that meet the targets, the best first, each of other arrays or
+        memory.
+
+        Boxes wait in the order of a bound: no design of a box is faster than its largest, or cheaper than its cheapest. Raises
+        GivenUpError where that takes too long.
+        """
+        found: list[tuple[Box, Design]] = []
+        taken: set[Any] = set()
+        ticket, begin = count(), self.tested
+        queue = [(-np.inf, next(ticket), box) for box in self._all()]
+        while queue and len(found) < wanted:
+            bound, _, box = heapq.heappop(queue)
+            if self.tested - begin > (MOST_AFTER if found else MOST_TESTS):
+                if found:
+                    break
+                raise GivenUpError
+            now = -self._most(box, targets, taken)
+            if now == 0.0:
+                continue
+            if now > bound:
+                heapq.heappush(queue, (now, next(ticket), box))
+            elif not box.single:
+                for half in box.halves():
+                    heapq.heappush(queue, (bound, next(ticket), half))
+            else:
+                design = self.run(box)
+                if design is not None and not design.misses(targets):
+                    found.append((box, design))
+                    taken.add(_kind(box))
+        return found
+
+    def _most(self, box: Box, targets: Targets, taken: set[Any]) -> float:
+        """No design of a box has more throughput for a USD; of a single one what it has. 0 where none can meet the targets."""
+        usd = self._least(box, targets, taken)
+        if not np.isfinite(usd):
+            return 0.0
+        if box.single:
+            design = self.run(box)
+            return 0.0 if design is None or design.misses(targets) else design.throughput_per_s / usd
+        return 0.0 if box.group is None else self._bound(box.group, box.high) / usd
+
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
         if box.entry is not None:
@@ -164,7 +208,14 @@ class Search:
             known = known and run.power_w is not None
             energy_j += each_s * (run.power_w or 0.0)
             served.append(
-                Served(network_words(graph), share, run.throughput_per_s, run.latency_s, run.power_w, run.bound_by)
+                Served(
+                    network_words(graph),
+                    share,
+                    run.throughput_per_s,
+                    run.latency_s,
+                    run.power_w,
+                    partial(bound_of, run),
+                )
             )
         power_w = energy_j / time_s if known else None
         tops = chip.peak_tops(self.precision)
@@ -273,3 +324,8 @@ def _kind(box: Box) -> Any:
     if box.entry is not None:
         return box.entry.name
     return None if box.group is None else (*_arrays(box.group), box.high[1])
+
+
+def bound_of(run: Result) -> str:
+    """What binds a run, asked for once a design is shown."""
+    return run.bound_by

@@ -13,7 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
-from simulator.result.form import Result
+from simulator.result.form import Later, Result
 from simulator.run import simulate
 
 SHARE = 0.1
@@ -70,7 +70,7 @@ class Outcome:
     latency_s: float | None
     bill_usd: float | None
     power_w: float | None
-    bound_by: str | None = None
+    bound_by: Later[str | None] = Later()  # noqa: RUF009 (a descriptor)
     idle: float | None = None
     """Share of the slots of the array's steps that hold no MAC [-]."""
     reason: str | None = None
@@ -89,7 +89,7 @@ def outcome(graph: Graph, chip: Architecture, batch: int, precision: str) -> Out
     try:
         run = simulate(graph, chip, batch, precision, gains=False)
     except (InfeasibleError, ChipError) as error:
-        return Outcome(None, None, None, None, reason=str(error).splitlines()[0])
+        return Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
     return outcome_of(run)
 
 
@@ -98,7 +98,7 @@ def outcome_of(run: Result) -> Outcome:
     bill = (run.cost or {}).get("bill_usd")
     usd = None if bill is None else bill["best"]
     return Outcome(
-        run.throughput_per_s, run.latency_s, usd, run.power_w, run.bound_by, idle_share(run.waterfall_period)
+        run.throughput_per_s, run.latency_s, usd, run.power_w, lambda: run.bound_by, idle_share(run.waterfall_period)
     )
 
 

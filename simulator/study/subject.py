@@ -7,6 +7,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
+from simulator.store.foreign import printable
 
 
 def chip_of(chip: Architecture | str, given: Settings | None, argument: str = "set") -> Architecture:
@@ -26,8 +27,8 @@ def changes_of(given: Settings | None) -> tuple[str, ...]:
     if given is None:
         return ()
     if isinstance(given, Mapping):
-        return tuple(f"{key}={value}" for key, value in given.items())
-    return tuple(given)
+        return tuple(printable(f"{key}={value}") for key, value in given.items())
+    return tuple(printable(change) for change in given)
 
 
 def network_words(graph: Graph) -> str:

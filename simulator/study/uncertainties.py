@@ -18,6 +18,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import each
 from simulator.run import simulate
+from simulator.store.calls import public
 from simulator.study.assumptions import (
     BOTH,
     NAMES,
@@ -34,7 +35,7 @@ from simulator.study.subject import changes_of, chip_of
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 10_000
-MOST_DRAWS = 1_000_000
+MOST_DRAWS, MOST_SEED = 1_000_000, 2**32 - 1
 
 FIGURES = {
     "throughput_per_usd": ("throughput per dollar", "1/s/USD", True),
@@ -149,6 +150,7 @@ class _Curve:
         return np.interp(1.0 / factors["bandwidth"], self.inverse, values)
 
 
+@public
 def uncertainty(
     network: Graph | str,
     a: Architecture | str,
@@ -189,6 +191,8 @@ def uncertainty(
         raise OptionError(f"unknown figure {by!r}{nearest(by, [*FIGURES, *SHORT])}", key="by")
     if isinstance(draws, bool) or not 100 <= draws <= MOST_DRAWS:
         raise OptionError(key="draws", must=f"be from 100 to {MOST_DRAWS:,}", got=draws)
+    if isinstance(seed, bool) or not 0 <= seed <= MOST_SEED:
+        raise OptionError(key="seed", must=f"be from 0 to {MOST_SEED:,}", got=seed)
     graph = load_network(network) if isinstance(network, str) else network
     chips = chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b")
     dies = tuple(_die(chip, figure) for chip in chips)

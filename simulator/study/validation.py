@@ -55,7 +55,7 @@ class Point:
     """Throughput of the same chip at full utilisation; the other baseline takes a constant share of it."""
     fitted: bool
     """Whether a constant of the model was fitted on figures of this chip."""
-    bound_by: str
+    largest_loss: str
     gpu: bool
     """Whether the chip is a GPU: its arrays are multiprocessors."""
     source: str
@@ -215,7 +215,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     peak = machine.peak_tops(precision) * 1e12 / 2 / (result.macs / batch)
     return Point(
         group, chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
-        _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.bound_by,
+        _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.largest_loss,
         machine.is_gpu, chip.published.sources.get(row.source or "", ""), row.note,
     )  # fmt: skip
 
@@ -260,7 +260,7 @@ def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Poi
             Point(
                 group_of(chip.name, "silicon"), chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
                 float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
-                result.bound_by, machine.is_gpu, book()["sources"][entry["source"]],
+                result.largest_loss, machine.is_gpu, book()["sources"][entry["source"]],
             )
             for quantity, value in entry["figures"].items()
         ]  # fmt: skip

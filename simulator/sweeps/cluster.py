@@ -6,6 +6,7 @@ to another one.
 """
 
 import contextlib
+import json
 import logging
 import pickle
 import queue
@@ -26,6 +27,7 @@ from simulator.errors import ModelError, OptionError, RooftileError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.store.digest import model_digest
+from simulator.store.foreign import printable, text_of
 from simulator.store.memory import Memory, one_each
 from simulator.sweeps.groups import Space
 from simulator.sweeps.plan import Plan
@@ -42,6 +44,9 @@ AHEAD = 2
 """Chunks in flight for each thread of the cluster: one in hand, one waiting. More would only fill memory."""
 MOST_GRAPHS = 1024
 """Networks that travel with a sweep over parameters of a network that workers cannot build themselves."""
+
+MOST_FILE_BYTES = 10_000_000
+"""Of a scheduler file, which lists the workers too."""
 
 _ADDRESS = re.compile(r"[a-z]+://[^\s/]+:\d+/?")
 
@@ -257,6 +262,20 @@ def _lost() -> OptionError:
     return _fault("the cluster is gone; finished parts are kept, the same command goes on")
 
 
+def _address_in(place: Path) -> str:
+    """The address that a scheduler file holds. Raises OptionError where it holds none."""
+    try:
+        found = json.loads(text_of(place, MOST_FILE_BYTES, OptionError))
+        address = found.get("address") if isinstance(found, dict) else None
+    except OptionError as error:
+        raise _fault(str(error)) from None
+    except (ValueError, RecursionError):
+        address = None
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+        raise _fault(f"{printable(str(place))}: must be a scheduler file, with an address such as tcp://host:8786")
+    return address
+
+
 @contextlib.contextmanager
 def connected(scheduler: Any) -> Iterator[Any]:
     """A client of the cluster; one that was made here is closed again.
@@ -275,9 +294,7 @@ def connected(scheduler: Any) -> Iterator[Any]:
     if isinstance(scheduler, str | Path):
         text = str(scheduler)
         if text.endswith(".json"):
-            if not Path(text).is_file():
-                raise _fault(f"{text!r}: no such scheduler file")
-            how["scheduler_file"] = text
+            how["address"] = _address_in(Path(text))
         elif not _ADDRESS.fullmatch(text):
             raise _fault(f"must be an address such as tcp://host:8786, or a .json file, got {text!r}")
         else:

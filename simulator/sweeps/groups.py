@@ -1,6 +1,7 @@
 """Points in groups that share a network, an array and thus their frontiers; what differs inside a group as columns.
 
-Keys of COLUMNS change numbers of a schedule alone: SRAM size, clock, bandwidth, overhead. Every other key makes a group.
+Keys of COLUMNS change numbers of a schedule, or of the price, alone: SRAM size, clock, bandwidth, overhead, DRAM capacity. Every
+other key makes a group.
 """
 
 import threading

@@ -6,19 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulator.chip.yaml_places import read_yaml
+from simulator.chip.faults import shown
+from simulator.chip.yaml_places import label_of, read_yaml
 from simulator.errors import ChipError, OptionError, argument, nearest
+from simulator.store.foreign import printable, text_of
 from simulator.sweeps.design import Design, design_of, size
 from simulator.sweeps.ranges import Axis, axis_of
 
 CHUNK = 65_536
 """Points of one part of a folder."""
 
+MOST_CHUNK = 1_000_000
+"""Points of the largest part."""
+
 SLOW_CHUNK = 2_048
 """The same where every point is solved on its own: a chunk is what an interrupted run loses."""
 
 KEYS = ("network", "chip", "vary", "design", "seed", "set", "param", "batch", "precision", "chunk")
 """Keys of a plan file."""
+
+MOST_BYTES = 4_000_000
+"""Of a plan file."""
+
+MOST_FAULTS = 12
+"""Lines of an error for unknown keys."""
 
 GRID = Design()
 
@@ -80,8 +91,8 @@ def plan_of(
         axes.append(axis_of(key, what, label, placed.draws))
     if not axes:
         raise OptionError("missing; must be at least one KEY=RANGE such as sram.capacity_mib=1:64:x2", key="vary")
-    if isinstance(chunk, bool) or not isinstance(chunk, int) or not 1 <= chunk <= 1_000_000:
-        raise OptionError(f"chunk: must be a whole number from 1 to 1,000,000, got {chunk!r}")
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or not 1 <= chunk <= MOST_CHUNK:
+        raise OptionError(f"chunk: must be a whole number from 1 to {MOST_CHUNK:,}, got {chunk!r}")
     plan = Plan(tuple(axes), placed, batch, precision, chunk)
     size(placed, axes)
     return plan
@@ -97,8 +108,10 @@ def _pairs(vary: Mapping[str, Any] | Sequence[str]) -> Iterator[tuple[str, Any, 
         return
     if isinstance(vary, str):
         raise OptionError(f"vary: must be a mapping or a list of KEY=RANGE texts, got {vary!r}")
-    for text in vary:
-        label = argument("vary", " ".join(text.split()))
+    for text in vary or ():
+        if not isinstance(text, str):
+            raise OptionError(f"vary: must be texts such as 'sram.capacity_mib=1:64:x2', got {shown(text)}")
+        label = argument("vary", label_of(text))
         key, equals, what = (part.strip() for part in text.partition("="))
         if not (key and equals and what):
             raise OptionError(f"{label}: must be KEY=RANGE, such as sram.capacity_mib=1:64:x2")
@@ -109,14 +122,13 @@ def read_plan(path: str | Path) -> dict[str, Any]:
     """A plan file as plain data with the keys of `sweep`. Raises OptionError for what is wrong in it."""
     place = Path(path)
     try:
-        data, places = read_yaml(place.read_bytes().decode("utf-8-sig"), str(place))
-    except OSError as error:
-        raise OptionError(f"{place}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise OptionError(f"{place}: must be UTF-8 text") from None
+        text = text_of(place, MOST_BYTES, OptionError)
+        data, places = read_yaml(text, printable(str(place)), most=MOST_BYTES)
     except ChipError as error:
         raise OptionError(str(error)) from None
-    faults = [f"{places[(key,)]}: {key}: unknown key{nearest(key, KEYS)}" for key in data if key not in KEYS]
+    faults = [f"{places[(key,)]}: {key}: unknown key{nearest(key, KEYS)}" for key in data if key not in KEYS][
+        :MOST_FAULTS
+    ]
     for key, kind, noun in (
         ("vary", dict, "a mapping of keys to ranges or lists"),
         ("set", dict, "a mapping of chip keys to values"),
@@ -130,7 +142,7 @@ def read_plan(path: str | Path) -> dict[str, Any]:
         ("chunk", int, "a whole number"),
     ):
         if key in data and (not isinstance(data[key], kind) or isinstance(data[key], bool)):
-            faults.append(f"{places[(key,)]}: {key}: must be {noun}, got {data[key]!r}")
+            faults.append(f"{places[(key,)]}: {key}: must be {noun}, got {shown(data[key])}")
     if faults:
         raise OptionError("\n".join(faults))
     if isinstance(data.get("vary"), dict):

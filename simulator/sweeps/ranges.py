@@ -13,12 +13,19 @@ from simulator.chip.faults import keys, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError, OptionError, argument, nearest
+from simulator.reading.amounts import amount_of_key
 from simulator.vocabulary import PRECISIONS
 
 Value = int | float | bool | str
 
 MOST_VALUES = 1_000_000
 """Of one axis written out; a million values of one key are a slip of the keyboard."""
+
+LEAST, MOST = 1e-18, 1e18
+"""Of a number, whatever its sign: no key has others, and sums and steps of these are exact enough to end."""
+
+MOST_SHOWN = 60
+"""Characters of a bad text."""
 
 RESERVED = ("batch", "precision")
 PARAMETER = "param."
@@ -101,11 +108,11 @@ def axis_of(key: str, what: Any, label: str, drawn: bool) -> Axis:
         axis = _ranged(key, what.strip(), label, whole, drawn) if _is_range(what) else None
         if axis is not None:
             return axis
-        what = [_scalar(part, label) for part in what.split(",")]
+        what = what.split(",")
     elif isinstance(what, int | float):
         what = [what]
     try:
-        values = tuple(_plain(value, label) for value in what)
+        values = tuple(_scalar(value, label, key) if isinstance(value, str) else _plain(value, label) for value in what)
     except TypeError:
         raise OptionError(f"{label}: must be a text such as 1:64:x2 or a list of values, got {shown(what)}") from None
     if not values:
@@ -144,8 +151,8 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
     parts = [part.strip() for part in text.split(":")]
     forms = "A:B:xF (times F), A:B:+S (plus S), A:B:/N (N values) or a,b,c"
     if len(parts) not in (2, 3) or not all(parts):
-        raise OptionError(f"{label}: must be {forms}, got {text!r}")
-    low, high = _number(parts[0], label), _number(parts[1], label)
+        raise OptionError(f"{label}: must be {forms}, got {_cut(text)}")
+    low, high = _number(parts[0], label, key), _number(parts[1], label, key)
     if low > high:
         raise OptionError(f"{label}: empty range: must begin at or below its end, got {parts[0]} above {parts[1]}")
     if len(parts) == 2:
@@ -158,8 +165,8 @@ def _ranged(key: str, text: str, label: str, whole: bool, drawn: bool) -> Axis:
         return Axis(key, (), float(low), float(high), whole)
     sign, step = parts[2][0], parts[2][1:].strip()
     if sign not in "x*+/":
-        raise OptionError(f"{label}: step must begin with x, + or /, got {parts[2]!r}")
-    by = _number(step, label)
+        raise OptionError(f"{label}: step must begin with x, + or /, got {_cut(parts[2])}")
+    by = _number(step, label, key if sign == "+" else "")
     if sign == "/":
         values = _spread(low, high, by, label, whole)
     elif sign == "+":
@@ -178,7 +185,9 @@ def _added(low: float, high: float, by: float, label: str) -> list[Value]:
     """low, low + by, ... up to high; each from its own product, so that no rounding piles up."""
     if by <= 0:
         raise OptionError(f"{label}: step must be above 0, got +{by:g}")
-    count = math.floor((high - low) / by * (1 + 1e-12) + 1e-9) + 1
+    steps = (high - low) / by * (1 + 1e-12) + 1e-9
+    _check_count(steps, label)
+    count = math.floor(steps) + 1
     _check_count(count, label)
     return [low + at * by for at in range(count)]
 
@@ -218,22 +227,35 @@ def _check_count(count: float, label: str) -> None:
         raise OptionError(f"{label}: must have at most {MOST_VALUES:,} values, got {count:,.0f}")
 
 
-def _number(text: str, label: str) -> int | float:
+def _number(text: str, label: str, key: str) -> int | float:
     """One finite number of a range."""
-    value = _scalar(text, label)
+    value = _scalar(text, label, key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionError(f"{label}: must be a number, got {text!r}")
+        raise OptionError(f"{label}: must be a number, got {_cut(text)}")
+    if 0 < abs(value) < LEAST:  # steps of less would never come to an end
+        raise OptionError(f"{label}: must be 0 or at least {LEAST:g}, got {value:g}")
     return value
 
 
-def _scalar(text: str, label: str) -> Value:
-    """One value as a chip file would read it."""
+def _cut(text: str) -> str:
+    """A bad text as messages show it."""
+    return repr(text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "...")
+
+
+def _scalar(text: str, label: str, key: str) -> Value:
+    """One value of a key: an amount with a unit (`512KiB`) in that of the key, else as a chip file would read it."""
+    try:
+        amount = amount_of_key(key.removeprefix(PARAMETER), text)
+    except ValueError as error:
+        raise OptionError(f"{label}: {error}") from None
+    if amount is not None:
+        return _plain(amount, label)
     try:
         data, _ = read_yaml(f"value: {text.strip()}", label)
     except ChipError:
         data = {}
     if data.keys() != {"value"} or data["value"] is None:
-        raise OptionError(f"{label}: must be values such as 1,2,4, got {text!r}")
+        raise OptionError(f"{label}: must be values such as 1,2,4, got {_cut(text)}")
     return _plain(data["value"], label)
 
 
@@ -243,8 +265,10 @@ def _plain(value: Any, label: str) -> Value:
         value = value.item()
     if not isinstance(value, int | float | str):
         raise OptionError(f"{label}: must be a number or a word, got {shown(value)}")
-    if isinstance(value, int | float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise OptionError(f"{label}: must be a finite number, got {value}")
+    if isinstance(value, int | float) and abs(value) > MOST:
+        raise OptionError(f"{label}: must be from {-MOST:g} to {MOST:g}, got {shown(value)}")
     return value
 
 

@@ -42,8 +42,8 @@ def scan(folder: str | Path, check: bool = False) -> "pl.LazyFrame":
     import polars as pl  # noqa: PLC0415
 
     place = Path(folder)
-    store.read_plan_of(place)
-    parts = store.checked_parts(place, repair=False) if check else store.parts_of(place)
+    plan = store.read_plan_of(place)
+    parts = store.checked_parts(place, repair=False) if check else store.parts_of(place, plan)
     if not parts:
         raise OptionError(f"{place}: has no parts yet; run the sweep first")
     return pl.scan_parquet([part.path for part in parts.values()])
@@ -52,9 +52,8 @@ def scan(folder: str | Path, check: bool = False) -> "pl.LazyFrame":
 def progress_of(folder: str | Path) -> tuple[int, int]:
     """(points there, points of the plan)."""
     plan = store.read_plan_of(Path(folder))
-    chunk, points = int(plan["chunk"]), int(plan["points"])
-    parts = store.parts_of(Path(folder))
-    return sum(min(points, (at + 1) * chunk) - at * chunk for at in parts), points
+    parts = store.parts_of(Path(folder), plan)
+    return sum(store.points_of(plan, at) for at in parts), int(plan["points"])
 
 
 def column_of(frame: "pl.LazyFrame", name: str, label: str, numeric: bool = True) -> str:

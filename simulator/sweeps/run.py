@@ -23,14 +23,17 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
+from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
+from simulator.store.calls import public
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
+from simulator.sweeps.again import recipe
 from simulator.sweeps.groups import Columns, Group, Space
 from simulator.sweeps.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweeps.ranges import PARAMETER
-from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill, roof_names
+from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,6 +47,7 @@ Tell = Callable[[str], None]
 """Called with what goes on, in words."""
 
 
+@public
 def sweep(
     network: Graph | str,
     chip: Architecture | str,
@@ -102,13 +106,14 @@ def sweep(
     if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
+        again = recipe(network, params or {}, space.chip)
         if scheduler is None:
-            return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space))
+            return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space), again)
         from simulator.sweeps import cluster  # noqa: PLC0415
 
         with cluster.connected(scheduler) as client:
             source = partial(cluster.parts, client, cluster.recipe_of(space, network, params or {}), tell)
-            return _to_folder(space, Path(out), repair, progress, source)
+            return _to_folder(space, Path(out), repair, progress, source, again)
     if scheduler is not None:
         raise OptionError("scheduler: needs a folder for the parts; give out=")
     if plan.points > MOST_IN_MEMORY:
@@ -166,8 +171,8 @@ def many_a_size(space: Space) -> bool:
     return min(each, CHUNK // sizes) >= MANY
 
 
-def plan_data(space: Space) -> dict[str, Any]:
-    """All that the answers of a folder depend on, as plain data."""
+def plan_data(space: Space, again: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All that the answers of a folder depend on, as plain data; and what its points are run again with."""
     graph = space.graph({axis.key: axis.extremes()[0] for axis in space.plan.axes})
     return {
         "rooftile": __version__,
@@ -176,7 +181,9 @@ def plan_data(space: Space) -> dict[str, Any]:
         "network_digest": network_digest(graph)[:40],
         "chip": space.chip.name,
         "chip_digest": chip_digest(space.chip),
+        store.BOUND: True,
         **space.plan.to_dict(),
+        store.AGAIN: again,
     }
 
 
@@ -208,11 +215,18 @@ def _trimmer() -> Callable[[int], int] | None:
     return found
 
 
-def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | None, source: Parts) -> "pl.LazyFrame":
+def _to_folder(
+    space: Space,
+    folder: Path,
+    repair: bool,
+    progress: Progress | None,
+    source: Parts,
+    again: Mapping[str, Any] | None,
+) -> "pl.LazyFrame":
     """Compute the parts that are missing."""
     plan = space.plan
     with store.owned(folder):
-        store.begin(folder, plan_data(space))
+        seal = store.seal_of(store.begin(folder, plan_data(space, again)))
         store.clean(folder)
         parts = store.checked_parts(folder, repair)
         done = sum(plan.bounds(number)[1] - plan.bounds(number)[0] for number in parts)
@@ -221,7 +235,7 @@ def _to_folder(space: Space, folder: Path, repair: bool, progress: Progress | No
         missing = [number for number in range(plan.chunks) if number not in parts]
         with closing(source(missing)) as found:
             for number, raw in found:
-                store.write_part(folder, number, raw)
+                store.write_part(folder, seal, number, raw)
                 low, high = plan.bounds(number)
                 done += high - low
                 if progress:
@@ -320,9 +334,9 @@ def _frame(values: Columns, block: Block) -> "pl.DataFrame":
         strict = column.dtype != object
         columns.append(pl.Series(key, column if strict else [str(value) for value in column.tolist()]))
     columns += [pl.Series(name, block.numbers[name], nan_to_null=True) for name in NUMBERS]
-    words = pl.Series("bound_by", [*roof_names(), None], dtype=pl.Enum([*roof_names()]))
+    words = pl.Series("largest_loss", [*LOSSES, None], dtype=pl.Enum([*LOSSES]))
     states = pl.Series("status", [*STATUS], dtype=pl.Enum([*STATUS]))
-    columns.insert(len(values) + 4, words.gather(np.where(block.roof < 0, len(words) - 1, block.roof)))
+    columns.insert(len(values) + 4, words.gather(np.where(block.loss < 0, len(words) - 1, block.loss)))
     columns.append(states.gather(block.status))
     columns.append(pl.Series("reason", block.reason.tolist(), dtype=pl.String))
     return pl.DataFrame(columns)

@@ -26,7 +26,6 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.solve import solve
 from simulator.schedule.space.solve import SpaceProgram, solve_space
 from simulator.sweeps.groups import Columns, Variant
-from simulator.vocabulary import ROOFS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -58,8 +57,8 @@ class Block:
     """Columns of a stretch of points."""
 
     numbers: dict[str, Floats]
-    roof: npt.NDArray[np.int64]
-    """Place in `vocabulary.ROOFS`, -1 where nothing runs."""
+    loss: npt.NDArray[np.int64]
+    """Place in `waterfall.LOSSES`, -1 where nothing runs."""
     status: npt.NDArray[np.int64]
     """Place in STATUS."""
     reason: npt.NDArray[Any]
@@ -115,7 +114,7 @@ def fill(
             found |= _economics(block, rows, variant, columns, solved, totals)
     for name, column in found.items():
         block.numbers[name][rows] = np.where(runs, column, np.nan)
-    block.roof[rows] = np.where(runs, totals.roof, -1)
+    block.loss[rows] = np.where(runs, totals.loss, -1)
 
 
 def _solved(variant: Variant, columns: Columns, count: int, stop: threading.Event | None) -> _Solved:
@@ -187,8 +186,3 @@ def _no_cost(block: Block, rows: Ints, runs: Truths, reason: str) -> None:
     """Say of points that run why their cost cannot be told."""
     block.status[rows[runs]] = STATUS.index("no cost")
     block.reason[rows[runs]] = reason
-
-
-def roof_names() -> tuple[str, ...]:
-    """Words of `bound_by`, in the order of `Block.roof`."""
-    return ROOFS

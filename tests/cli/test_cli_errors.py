@@ -78,7 +78,6 @@ RUN = ["run", "resnet50", "--chip", "x"]
             ["sweep", "squeezenet", "--chip", "example_edge", "--vary", "batch=4:1:x2", "--out", "x"],
             "--vary batch=4:1:x2: empty range: must begin at or below its end, got 4 above 1",
         ),
-        (["cache"], "--clear: missing; 'rooftile cache' does nothing without it"),
     ],
 )
 def test_bad_command_lines(arguments, line, capsys):

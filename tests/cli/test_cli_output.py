@@ -5,8 +5,9 @@ import os
 import pytest
 
 from simulator.cli import output
-from simulator.cli.values import parameters, plain_value, whole_number
+from simulator.cli.values import whole_number
 from simulator.errors import OptionError
+from simulator.reading.values import parameters, plain_value
 
 
 def test_a_file_is_replaced_whole(tmp_path):

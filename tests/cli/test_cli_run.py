@@ -116,10 +116,11 @@ def start(arguments, **options):
     return subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, **options)
 
 
-def test_a_reader_that_leaves_is_no_fault():
+@pytest.mark.parametrize("command", [["chips"], ["chips", "--json", "-"], ["networks", "--format", "csv"]])
+def test_a_reader_that_leaves_is_no_fault(command):
     read, write = os.pipe()
     os.close(read)
-    process = start(["chips"], stdout=write)
+    process = start(command, stdout=write)
     os.close(write)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")

@@ -122,6 +122,30 @@ def test_one_chip_equals_a_sweep_to_the_last_bit():
         assert table.can_be_made[at]
 
 
+@pytest.mark.parametrize("part", ["lpddr4-4266-x32", "custom"])
+def test_capacity_has_a_price_of_its_own(part):
+    custom = {"dram.gb_per_s_per_device": 17.064} if part == "custom" else {}
+    chips = [
+        load_chip("example_edge", set={"dram.part": part, **custom, "dram.capacity_gib": gib}) for gib in (1, 2, 8)
+    ]
+    small, usual, large = (chip_cost(chip) for chip in chips)
+    bills = [cost.bill_items["dram"].best for cost in (small, usual, large)]
+    assert bills == pytest.approx([2.64, 5.28, 21.12])
+    assert [cost.details["dram_gib"] for cost in (small, usual, large)] == [1, 2, 8]
+    left_out = load_chip("example_edge", set={"dram.part": part, **custom})
+    assert chip_cost(left_out).bill_usd.best == usual.bill_usd.best
+    assert small.area_items == large.area_items
+    assert chips[2].dram_capacity_bytes == 8 * 2**30
+
+
+def test_lpddr4_and_lpddr5_of_the_same_capacity_differ_by_their_price_for_a_gib():
+    both = [
+        chip_cost(load_chip("example_edge", set={"dram.part": part, "dram.capacity_gib": 4}))
+        for part in ("lpddr4-4266-x32", "lpddr5-5500-x32")
+    ]
+    assert both[1].bill_items["dram"].best / both[0].bill_items["dram"].best == pytest.approx(1.2 / 1.1)
+
+
 def test_a_sweep_says_which_points_cannot_be_made():
     base = quantities(load_chip("inferx_x1"))
     assert columns(base.with_devices(np.arange(1.0, 9.0))).can_be_made.tolist() == [True] * 6 + [False] * 2
@@ -236,7 +260,7 @@ def test_a_block_has_an_area_and_no_bill():
 
 def test_a_custom_part_is_counted_as_usual_devices():
     cost = chip_cost(load_chip("nvdla_2048"))
-    assert cost.notes == ("dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s and 2 GiB",)
+    assert cost.notes == ("dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s",)
     assert cost.status.startswith("a block of IP")
     alone = chip_cost(load_chip("nvdla_2048", set={"kind": "accelerator"}))
     assert alone.notes == cost.notes

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator import load_chip, load_network, units
-from simulator.frontier.grid.candidates import MOST_BATCH, MOST_TILES
+from simulator.frontier.grid.pixels import MOST_BATCH, MOST_TILES
 from simulator.frontier.grid.points import ORDERS
 from simulator.frontier.grid.unrolling import MOST_TUPLES
 from simulator.graph.build import NetworkBuilder

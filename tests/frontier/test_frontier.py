@@ -16,6 +16,7 @@ from simulator.frontier.grid.candidates import build_tables, one_tile
 from simulator.frontier.grid.points import ORDERS, breakdown, breakdowns, decode, stack, tile_sizes
 from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_layout import Tile
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -136,12 +137,12 @@ def no_tiling_beats(found: Frontier, shape: Shape, spec: ArraySpec, resident: in
     for _ in range(6):
         tile = {loop: chosen.randint(1, extent) for loop, extent in zip("gnkcpq", shape.extents, strict=False)}
         built = one_tile(shape, spec, tile)
-        where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
+        at = Tile(0, 0, 0, 0)
         for order, stream in itertools.product(chosen.sample(ALL_ORDERS, 20), range(-1, 3)):
             if stream >= 0 and resident & (1 << stream):
                 continue
-            footprint, total = onetile.tiling_cost(*where, order, stream, resident, built.numbers)
-            cycles, _ = onetile.on_chip_cycles(*where, built.own, built.numbers, built.rules, total)
+            footprint, total = onetile.tiling_cost(built.layer, at, order, stream, resident)
+            cycles = onetile.on_chip_cycles(built.layer, at, total)
             slack = 1 + 1e-12
             fits = (found.footprint <= footprint * slack) & (found.bytes_ <= total * slack)
             assert (fits & (found.cycles <= cycles * slack)).any(), (tile, order, stream)
@@ -163,7 +164,8 @@ def test_no_tiling_beats_it_where_many_unrollings_compete(
         no_tiling_beats(found[resident], shape, spec, resident, chosen)
     # Those left out early are no others than those that would be beaten in the end: the same points and codes.
     tables = build_tables(shape, spec)
-    monkeypatch.setitem(tables.__dict__, "no_worse", np.zeros_like(tables.no_worse))
+    never = tables.layer._replace(no_worse=np.zeros_like(tables.layer.no_worse))
+    monkeypatch.setitem(tables.__dict__, "layer", never)
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), points(found[resident]), strict=True):
             assert one.tobytes() == other.tobytes()
@@ -176,8 +178,12 @@ def test_lists_without_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> N
     tables = build_tables(shape, spec)
     scratch = tiling._scratch(tables, 0)
     longest = max(len(tables.axis_k), len(tables.axis_c))
-    short = [np.empty((len(tables.pixel) + 1, 8)), np.empty((4 * longest + 8, 6))]
-    monkeypatch.setattr(scratch, "lists", [*short, *scratch.lists[2:4], np.zeros(2, dtype=np.int64)])
+    short = scratch.lists._replace(
+        pixels=np.empty((len(tables.pixel) + 1, 8)),
+        axes=np.empty((4 * longest + 8, 6)),
+        used=np.zeros(2, dtype=np.int64),
+    )
+    monkeypatch.setattr(scratch, "lists", short)
     monkeypatch.setattr(scratch, "_owner", None)
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), found[resident], strict=True):

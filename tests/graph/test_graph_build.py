@@ -148,7 +148,7 @@ def small():
         ),
         (
             lambda n, x: n.vector("relo", x),
-            "net: relo1: kind: must be elementwise, got 'relo'; did you mean 'relu' or 'gelu'?",
+            "net: relo1: kind: must be elementwise, got 'relo'; did you mean 'relu'?",
         ),
         (lambda n, x: n.vector("add", x), "net: add1: inputs: must be two or more, got 1"),
         (lambda n, x: n.vector("relu", x, x), "net: relu1: inputs: must be one, got 2"),

@@ -29,7 +29,11 @@ def message(call, *args, **kwargs):
         ("resnet50", {"image_size": 0}, "resnet50: image_size: must be a whole number of at least 1, got 0"),
         ("resnet50", {"image_size": -224}, "resnet50: image_size: must be a whole number of at least 1, got -224"),
         ("resnet50", {"image_size": 224.5}, "resnet50: image_size: must be a whole number of at least 1, got 224.5"),
-        ("resnet50", {"image_size": "big"}, "resnet50: image_size: must be a whole number of at least 1, got 'big'"),
+        (
+            "resnet50",
+            {"image_size": "big"},
+            "resnet50: image_size: must be a whole number of at least 1, or height x width such as 1080x1920, got 'big'",
+        ),
         ("resnet50", {"image_size": True}, "resnet50: image_size: must be a whole number of at least 1, got True"),
         ("resnet50", {"image_size": None}, "resnet50: image_size: must be a whole number of at least 1, got None"),
         ("resnet50", {"image_size": math.nan}, "resnet50: image_size: must be a finite number, got nan"),
@@ -157,12 +161,15 @@ def test_files_that_are_not_there(tmp_path):
     )
     assert message(load_network, f"{tmp_path}/no/x.py") == f"{tmp_path}/no/x.py: no such file"
     assert message(load_network, f"{tmp_path}/") == (
-        f"{tmp_path}: must be a bundled name or a .py file with a function build"
+        f"{tmp_path}: must be a bundled name or a .py file with a function build, which is run"
     )
     (tmp_path / "folder.py").mkdir()
-    assert message(load_network, f"{tmp_path}/folder.py") == f"{tmp_path}/folder.py: cannot be read: Is a directory"
-    assert "is not a path" in message(load_network, "a\0b.py")
-    assert message(load_network, "net.onnx") == "net.onnx: must be a bundled name or a .py file with a function build"
+    assert message(load_network, f"{tmp_path}/folder.py") == f"{tmp_path}/folder.py: must be a file, got a directory"
+    assert message(load_network, "a\0b.py") == "a\\x00b.py: cannot be read: embedded null byte"
+    assert (
+        message(load_network, "net.onnx")
+        == "net.onnx: must be a bundled name or a .py file with a function build, which is run"
+    )
 
 
 def test_a_folder_does_not_hide_a_bundled_network(tmp_path, monkeypatch):
@@ -215,12 +222,56 @@ def test_a_graph_without_the_builder():
         (plain(stride=(0, 1)), "g: c: stride: must be 2 whole numbers of at least 1, got (0, 1)"),
         (plain(padding=(1, 1)), "g: c: padding: must be 4 whole numbers of at least 0, got (1, 1)"),
         (plain(out_height=7), "g: c: out_height: must be 6 for its inputs, kernel, stride and padding, got 7"),
+        (
+            plain(kind="dense", kernel_height=1, kernel_width=2**31, in_height=6, in_width=6),
+            "g: c: kernel_width: must be at most 16,777,216, got 2147483648",
+        ),
+        (
+            plain(kind="dense", kernel_height=1, kernel_width=3, in_height=6, in_width=6),
+            "g: c: kernel_width: must be 1 of a dense, got 3",
+        ),
+        (
+            plain(kind="relu", kernel_height=1, kernel_width=1, stride=(2, 1)),
+            "g: c: stride: must be (1, 1) of a relu, got (2, 1)",
+        ),
+        (plain(kind=["conv"]), "g: c: kind: must be a known one, got ['conv']"),
+        (plain(dilation=(1e30, 1)), "g: c: dilation: must be 2 whole numbers of at least 1, got (1e+30, 1)"),
+        (plain(dilation=(10**30, 1)), "g: c: dilation: must be at most 16,777,216, got (1000000000"),
+        (
+            plain(out_channels=10**400),
+            "g: c: out_channels: must be at most 16,777,216, got a whole number of 1329 bits",
+        ),
+        (plain(has_bias=3), "g: c: has_bias: must be True or False, got 3"),
+        (
+            changed(lambda g: g.add_node("z\x1b", layer=Layer("z\x1b", "relu"))),
+            r"g: z\x1b: name: must be printable text of at most 200 characters",
+        ),
+        (
+            changed(lambda g: g.add_node(3, layer=Layer(3, "relu"))),
+            "g: 3: name: must be printable text of at most 200 characters",
+        ),
+        (
+            changed(lambda g: g.add_edge("c", "r", operand=["inputs"])),
+            "g: c -> r: operand: must be 'inputs' or 'weights', got ['inputs']",
+        ),
         (plain(in_channels=4), "g: x -> c: inputs: must be at least 256 elements, got 192"),
         (
             plain(kind="dense", kernel_height=1, kernel_width=1),
             "g: c: in_height: inputs and outputs of a dense must have the same rows, got 8 x 8 and 6 x 6",
         ),
-        (plain(out_channels=10**15), "g: c: must be at most 2**53 elements or operations, got 3.6e+16"),
+        (plain(out_channels=10**15), "g: c: out_channels: must be at most 16,777,216, got 1000000000000000"),
+        (
+            plain(
+                kind="relu",
+                kernel_height=1,
+                kernel_width=1,
+                out_channels=2**24,
+                groups=2**24,
+                out_height=64,
+                out_width=64,
+            ),
+            "g: c: must be at most 2**53 elements or operations, got 1.15e+18",
+        ),
         (
             changed(lambda g: g.add_node("z")),
             "g: z: layer: must be a Layer as the node's attribute, got NoneType",

@@ -40,7 +40,7 @@ def check(network, chip, batch, clocks):
     """Sweep a chip over its clock and compare each row with `simulate`; how many of them run."""
     table, runs = sweep(network, chip, {"clock_mhz": clocks}, batch=batch), 0
     shared = sorted({*table.columns} & {field.name for field in fields(Result)})
-    assert len(shared) == 15
+    assert len(shared) == 16
     for row in table.to_dicts():
         one = changed_chip(chip, {"clock_mhz": row["clock_mhz"]})
         if row["status"] == "infeasible":

@@ -64,7 +64,7 @@ def test_points_of_a_sweep_equal_simulate(network, settings):
     vary = {"power_limit_w": [0.3, 0.9, 1.4, 50.0], "sram.capacity_mib": [0.03, 2, 64], "clock_mhz": [100, 900]}
     table = sweep(network, chip, vary)
     check_equal(network, chip, table, vary)
-    assert "power" in table["bound_by"].to_list()
+    assert "power_s" in table["largest_loss"].to_list()
     assert set(table["status"].to_list()) >= {"ok", "infeasible"}
 
 

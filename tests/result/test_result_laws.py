@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from simulator.errors import ModelError
-from simulator.kernels.schedule_sums import CAUSES, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
+from simulator.kernels.schedule_sums import CAUSES, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE, Records, Steps
 from simulator.result import waterfall
+from simulator.result.gains import bound_of
 from simulator.result.laws import check, fractions
-from simulator.schedule.plans import Plans
+from simulator.schedule.machines import Machines
+from simulator.schedule.plans import Plans, added
 from simulator.vocabulary import WATERFALL
 
 
@@ -58,10 +60,14 @@ def parts(**causes):
 
 @pytest.mark.parametrize(("hidden", "loading", "outer"), [(2.0, 3.0, 3.0), (7.0, 6.0, 0.0), (0.0, 1.0, 5.0)])
 def test_hidden_loading_shows_as_far_as_the_array_waits(hidden, loading, outer):
-    before = parts(ideal=4.0, loading=1.0, outer=5.0)
-    shown = waterfall.shown(before, np.array([hidden]))
-    assert (shown[LOADING, 0], shown[OUTER, 0], shown[IDEAL, 0]) == (loading, outer, 4.0)
-    assert (before[LOADING, 0], before[OUTER, 0]) == (1.0, 5.0)
+    """A step of 4 cycles of work and 1 of loading that takes 10 s: while it waits 5 s, weights shift into the array."""
+    point = {"ideal": 4.0, "loading": 1.0, "array": 5.0, "cycles": 5.0, "hidden": hidden}
+    records = Records(*(np.array([point.get(name, 0.0), 0.0]) for name in Records._fields))
+    one = np.ones((1, 1))
+    steps = Steps(np.zeros((1, 1), dtype=np.int64), 0.0 * one, one, one, 10.0 * one)
+    machines = Machines(np.ones(1), np.ones(1), np.ones(1), np.zeros(1), "network")
+    found = added(records, steps, machines).parts[:, 0]
+    assert (found[LOADING], found[OUTER], found[IDEAL]) == (loading, outer, 4.0)
 
 
 @pytest.mark.parametrize("has_dram", [True, False])
@@ -80,10 +86,23 @@ def test_a_pipeline_has_one_part_more():
     assert tuple(waterfall.named(found[0])) == (*WATERFALL, "pipeline_s")
 
 
-def test_what_binds_is_the_largest_beyond_the_ideal():
+def test_the_largest_loss_is_the_largest_part_beyond_the_ideal():
     found = np.hstack([parts(ideal=9.0, loading=1.0, outer=2.0), parts(ideal=9.0, loading=3.0, outer=2.0)])
     zeros = np.zeros(2)
-    assert waterfall.bound_words(waterfall.bounds(found, True, zeros, zeros)) == ["dram", "array"]
-    assert waterfall.bound_words(waterfall.bounds(found, False, zeros + 0.5, zeros)) == ["host", "array"]
-    assert waterfall.bound_words(waterfall.bounds(found, True, zeros + 2.5, zeros)) == ["host", "array"]
-    assert waterfall.bound_words(waterfall.bounds(found, True, zeros, zeros + 3.5)) == ["power", "power"]
+
+    def words(has_dram, host_s, power_s):
+        return [waterfall.LOSSES[at] for at in waterfall.losses(found, has_dram, host_s, power_s).tolist()]
+
+    assert words(True, zeros, zeros) == ["dram_s", "weight_loading_s"]
+    assert words(False, zeros + 0.5, zeros) == ["host_s", "weight_loading_s"]
+    assert words(True, zeros + 2.5, zeros) == ["host_s", "weight_loading_s"]
+    assert words(True, zeros, zeros + 3.5) == ["power_s", "power_s"]
+    found = np.hstack([parts(ideal=9.0), parts(ideal=9.0, wait=1.0)])
+    assert words(True, zeros, zeros) == ["ideal_s", "pipeline_s"]
+
+
+def test_what_binds_is_what_gains_most():
+    assert bound_of({"array": 2.0, "dram": 3.0}, "edges_s") == "dram"
+    assert bound_of({"array": 2.0, "dram": 2.0}, "dram_s") == "array"
+    assert bound_of({"array": 0.0, "dram": 0.0}, "dram_s") == "dram", "two bind at once: no one alone gains"
+    assert bound_of({"array": 0.0, "dram": 0.0}, "pipeline_s") == "array"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator.cli import main
 from simulator.frontier import kept as frontiers
 from simulator.frontier.grid.search import Frontier, frontier
 from simulator.lower.array import ArraySpec
@@ -128,7 +129,7 @@ def test_what_was_used_longest_ago_goes_first(kept: Path, monkeypatch: pytest.Mo
         disk.save(name, ARRAYS)
         os.utime(kept / name, (1e9 - age, 1e9 - age))
     disk.load(SOME)  # written first, used last
-    monkeypatch.setattr(disk, "MOST_BYTES", 2 * (kept / SOME).stat().st_size)
+    monkeypatch.setattr(disk, "most_bytes", lambda: 2 * (kept / SOME).stat().st_size)
     monkeypatch.setattr(disk, "TRIM_EVERY", 1)
     disk.save(THIRD, ARRAYS)
     assert {path.name for path in kept.iterdir()} == {SOME, THIRD}
@@ -206,3 +207,18 @@ def test_the_digest_is_of_contents_and_names(tmp_path: Path) -> None:
     assert digest.digest_of(tmp_path) == before
     (tmp_path / "one.py").rename(tmp_path / "other.py")
     assert digest.digest_of(tmp_path) != before
+
+
+def test_how_much_is_kept_is_said_and_can_be_set(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("ROOFTILE_CACHE_MIB", "7")
+    disk.save(disk.name_of("test", 1), {"x": np.zeros(2**18)})
+    assert disk.most_bytes() == 7 * 2**20
+    assert 2.0 * 2**20 < disk.size() < 2.01 * 2**20
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out == f"2.0 MiB of at most 7 MiB (2**20 bytes) in {tmp_path}\n"
+    monkeypatch.setenv("ROOFTILE_CACHE_MIB", "much")
+    assert disk.most_bytes() == disk.USUAL_MIB * 2**20
+    assert main(["cache", "--clear"]) == 0
+    assert capsys.readouterr().out == "Freed 2.0 MiB (2**20 bytes)\n"
+    assert disk.size() == 0

@@ -145,11 +145,11 @@ def test_the_command(capsys):
     [
         (
             ["goya", "--network", "resnet50", "--throughput", "fast"],
-            "--throughput: must be a number above 0 with its unit, such as 1000/s, got 'fast'",
+            "--throughput: must be a rate such as 1000/s (a bare number: /s), got 'fast'",
         ),
         (
             ["goya", "--network", "resnet50", "--throughput", "-1"],
-            "--throughput: must be a number above 0 with its unit, such as 1000/s, got '-1'",
+            "--throughput: must be above 0, such as 1000/s, got '-1'",
         ),
         (["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"], "--precision: must be one of"),
         (["fsd", "--network", "resnet50"], "--throughput: missing; nothing is published about fsd on resnet50"),

@@ -6,13 +6,17 @@ import json
 
 import pytest
 
-from simulator.chip.library import entry, library
-from simulator.chip.published import Row
+from simulator import simulate
+from simulator.chip.library import Entry, entry, library
+from simulator.chip.published import Published, Row
 from simulator.cli import main
 from simulator.errors import InfeasibleError, OptionError
 from simulator.report.compare_tables import remarks_of as row_remarks
 from simulator.report.labels import LETTER, Point, axes, place
+from simulator.store import bundled
+from simulator.store.foreign import printable
 from simulator.study.compare import Question, batch_class, compare
+from simulator.study.ranking import ranking
 from simulator.study.sheet import COLUMNS, questions, read_sheet
 
 RESNET = Question("resnet50")
@@ -127,6 +131,47 @@ def test_the_sheet_asks_for_what_is_missing_and_is_read_back(tmp_path):
     assert line(again, "goya (vendors.csv)").per(again.lines[0].published["batch_1"], "sram_mb") is not None
 
 
+def test_a_published_figure_is_of_the_same_network_only_if_its_parameters_are():
+    chips = [entry("rk3588_core"), entry("rk3568")]
+    silu = compare(chips, Question("yolov5s"), run=False)
+    assert {one.chip: one.published["batch_1"].throughput_per_s for one in silu.lines} == {
+        "rk3588_core": 48.4,
+        "rk3568": 19.3,
+    }
+    assert all(one.published["batch_1"].remarks == () for one in silu.lines)
+    relu = compare(chips, Question("yolov5s", {"activation": "relu"}), run=False)
+    assert {one.chip: one.published["batch_1"].throughput_per_s for one in relu.lines} == {
+        "rk3588_core": 66.1,
+        "rk3568": 25.5,
+    }
+
+
+def test_ranking_by_bill_and_by_list_price():
+    chips = [entry(name) for name in ("inferx_x1", "tpu_v1", "goya", "t4")]
+    found = compare(chips, Question("resnet50", batch=4))
+    bill, listed = ranking(found, "usd"), ranking(found, "list-usd")
+    assert [row.line.chip for row in bill.rows] == ["inferx_x1", "tpu_v1"]
+    assert set(bill.unranked) == {"goya", "t4"}
+    assert {row.line.chip for row in listed.rows} == {"inferx_x1", "t4"}
+    x1 = next(row for row in bill.rows if row.line.chip == "inferx_x1")
+    run = simulate("resnet50", "inferx_x1", 4)
+    assert (x1.figure.batch, x1.figure.power_w, x1.value) == (4, run.power_w, run.throughput_per_usd)
+    other = next(row for row in listed.rows if row.line.chip == "inferx_x1")
+    assert other.value == pytest.approx(run.throughput_per_list_usd) == run.throughput_per_s / 99
+    assert ranking(found, "throughput").rows[0].line.chip == "goya"
+
+
+def test_mine_is_marked_and_named_first(tmp_path, capsys):
+    mine = tmp_path / "mychip.yaml"
+    text = bundled.chips()["example_edge"].read_text(encoding="utf-8")
+    mine.write_text(text.replace("devices: 1", "devices: 2", 1), encoding="utf-8")
+    assert main(["compare", str(mine), "inferx_x1", "tpu_v1", "--network", "squeezenet", "--format", "md"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("mychip is ")
+    assert " of 3 by throughput per USD of the bill" in out.splitlines()[0]
+    assert out.count("| > mychip |") == 5
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_sheets_of_any_spreadsheet(tmp_path, delimiter):
     path = tmp_path / "v.csv"
@@ -168,6 +213,14 @@ def test_faults_of_a_sheet_are_one_line(tmp_path, text, message):
         read_sheet(path)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "\t=1+1", "  @sum", "\r+1", "\n-1", "\tplain"])
+def test_no_cell_of_the_sheet_is_a_formula(name):
+    chip = Entry(name, name, "accelerator", Published(), None)
+    text = questions([chip], Question("resnet50"), {})
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["chip"] for row in rows] == ["'" + printable(name)] * 2
 
 
 def test_labels_do_not_collide():
@@ -217,9 +270,9 @@ def test_the_command(tmp_path, capsys):
         (["t4"], "--network: missing"),
         (["t5", "--network", "resnet50"], "unknown chip 't5'; did you mean 't4'"),
         (["t4", "--network", "resnet5"], "did you mean"),
-        (["t4", "--network", "resnet50", "--batch", "4"], "--batch: must be at least 10"),
+        (["t4", "--network", "resnet50", "--by", "dollar"], "--by: must be one of usd, list-usd"),
         (["t4", "--network", "resnet50", "--plot", "x.gif"], "--plot: must end in"),
-        (["none.csv", "--network", "resnet50"], "none.csv: cannot be read: No such file"),
+        (["none.csv", "--network", "resnet50"], "none.csv: no such file"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, capsys):

@@ -142,6 +142,8 @@ def test_faults(network):
         found_of(network, by="troughput")
     with pytest.raises(OptionError, match=r"^draws: must be from 100 to 1,000,000, got 5"):
         found_of(network, draws=5)
+    with pytest.raises(OptionError, match=r"^seed: must be from 0 to 4,294,967,295, got 4294967296"):
+        found_of(network, seed=2**32)
     with pytest.raises(ChipError, match=r"only an accelerator has a bill, got gpu; by throughput_per_s compares"):
         found_of(network, "inferx_x1", "example_edge", set_b=["kind=gpu"])
     assert found_of(network, "inferx_x1", "example_edge", set_b=["kind=gpu"], by="throughput").draws == 2000

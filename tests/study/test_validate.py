@@ -209,7 +209,7 @@ def test_the_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["groq"], "groq: must be a bundled chip; did you mean 'groq_tsp'?"),
+        (["groqq"], "groqq: must be a bundled chip; did you mean 'groq_tsp'?"),
         (["goya"], "goya: nothing published about it can be modelled"),
         (["groq_tsp", "--page", "/none/v.md"], "--page: cannot write '/none/v.md': there is no folder '/none'"),
         (["groq_tsp", "--plot", "v.gif"], "--plot: must end in"),

@@ -149,13 +149,19 @@ def test_a_network_file_with_parameters_travels_as_its_graphs(workers, tmp_path,
     ("address", "line"),
     [
         ("nothing", "--scheduler: must be an address such as tcp://host:8786, or a .json file, got 'nothing'"),
-        ("none.json", "--scheduler: 'none.json': no such scheduler file"),
+        ("none.json", "--scheduler: none.json: no such file"),
+        ("broken.json", "--scheduler: broken.json: must be a scheduler file, with an address such as tcp://host:8786"),
+        ("other.json", "--scheduler: other.json: must be a scheduler file, with an address such as tcp://host:8786"),
+        ("found.json", "--scheduler: no scheduler answers at 'found.json': "),
         ("tcp://127.0.0.1:9", "--scheduler: no scheduler answers at 'tcp://127.0.0.1:9': "),
     ],
 )
 def test_addresses_that_are_none(address, line, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(rooms, "CONNECT_S", 0.5)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.json").write_text('{"address":')
+    (tmp_path / "other.json").write_text('{"address": ["tcp://127.0.0.1:9"]}')
+    (tmp_path / "found.json").write_text('{"address": "tcp://127.0.0.1:9"}')
     command = ["sweep", "alexnet", "--chip", "dpu_b4096", "--vary", "batch=1", "--out", "a", "--scheduler", address]
     assert main(command) == 2
     error = capsys.readouterr().err

@@ -18,8 +18,8 @@ from simulator.graph.build import NetworkBuilder
 from simulator.schedule.machines import machines_of
 
 SAME = (
-    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "bound_by", "power_w",
-    "throughput_per_usd", "throughput_per_tops", "throughput_per_dram", "throughput_per_sram_mib", "throughput_per_w",
+    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "largest_loss",
+    "power_w", "throughput_per_usd", "throughput_per_tops", "throughput_per_dram", "throughput_per_sram_mib", "throughput_per_w",
     "throughput_per_mm2", "energy_per_inference_j",
 )  # fmt: skip
 
@@ -127,6 +127,7 @@ def test_chips_without_dram_and_chips_with_a_cache_equal_simulate(network):
         vary = {"sram.capacity_mib": [0.03, 0.3], "clock_mhz": [100, 900]}
         if chip.dram is not None:
             vary["dram.devices"] = [1, 3]
+            vary["dram.capacity_gib"] = [1, 6.5]
         check_equal(network, chip, sweep(network, chip, vary), vary)
 
 

@@ -1,6 +1,7 @@
 """A sweep folder: resumed, refused, repaired, and never half written. Commands that read it back."""
 
 import errno
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import polars as pl
@@ -114,6 +116,93 @@ def test_a_damaged_part_is_named_and_computed_anew(network, tmp_path, capsys):
     assert run(network, tmp_path, repair=True).collect().equals(whole)
 
 
+def part_of(folder, number):
+    return sorted(folder.glob(f"part-{number:06d}-*.parquet"))[0]
+
+
+def test_a_part_is_of_its_plan_and_number_alone(network, tmp_path, capsys):
+    whole = run(network, tmp_path / "a").collect()
+    run(network, tmp_path / "b", set={**SETS, "overhead_us": 1})
+    ours, foreign = part_of(tmp_path / "a", 1), part_of(tmp_path / "b", 1)
+    again = ours.with_name(ours.name.replace("part-000001", "part-000002"))
+    before = ours.read_bytes()
+    # The part of another sweep, as many rows and a right checksum there; and a part of this one under another number.
+    for content, name in ((foreign.read_bytes(), foreign.name), (before, again.name)):
+        stranger = ours.with_name(name)
+        stranger.write_bytes(content)
+        assert main(["best", str(tmp_path / "a")]) == 2
+        assert capsys.readouterr().err == f"rooftile: {stranger}: damaged; --repair computes it anew\n"
+        assert run(network, tmp_path / "a", repair=True).collect().equals(whole)
+        assert not stranger.exists()
+    assert ours.read_bytes() == before
+
+
+def test_a_part_beyond_the_plan_is_not_read(network, tmp_path, capsys):
+    whole = run(network, tmp_path).collect()
+    part = part_of(tmp_path, 4)
+    beyond = part.with_name(part.name.replace("part-000004", "part-000005"))
+    beyond.write_bytes(part.read_bytes())
+    assert read.progress_of(tmp_path) == (80, 80)
+    assert read.scan(tmp_path).collect().equals(whole)
+    assert main(["pareto", str(tmp_path)]) == 2
+    line = f"{beyond}: must be numbered 0 to 4, as the plan's are; it is of another sweep, move it"
+    assert capsys.readouterr().err == f"rooftile: {line}\n"
+    with pytest.raises(OptionError, match=r"must be numbered 0 to 4"):
+        run(network, tmp_path, repair=True)
+    assert beyond.exists()
+
+
+def test_parts_that_0_2_wrote_are_read(network, tmp_path):
+    whole = run(network, tmp_path).collect()
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    del plan[store.BOUND]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(OptionError, match=r"damaged"):
+        read.scan(tmp_path, check=True)
+    for part in tmp_path.glob("*.parquet"):
+        raw = part.read_bytes()
+        part.rename(part.with_name(f"{part.name[:11]}-{zlib.crc32(raw):08x}.parquet"))
+    assert read.scan(tmp_path, check=True).collect().equals(whole)
+    first, second = part_of(tmp_path, 1), part_of(tmp_path, 2)
+    twice = first.with_name(first.name.replace("000001", "000002"))
+    twice.write_bytes(first.read_bytes())
+    with pytest.raises(OptionError) as caught:
+        read.scan(tmp_path, check=True)
+    late, early = sorted((twice, second), reverse=True)
+    assert str(caught.value) == f"{late}: must be there once, got {early.name} too; move one"
+    twice.unlink()
+    short = pl.read_parquet(first).head(15)
+    first.unlink()
+    raw = write_parquet(short)
+    lying = tmp_path / f"part-000001-{zlib.crc32(raw):08x}.parquet"
+    lying.write_bytes(raw)
+    with pytest.raises(OptionError) as caught:
+        read.scan(tmp_path, check=True)
+    assert str(caught.value) == f"{lying}: damaged; repair computes it anew"
+
+
+def write_parquet(frame):
+    data = io.BytesIO()
+    frame.write_parquet(data)
+    return data.getvalue()
+
+
+PLANS = [
+    "[]", "[" * 100_000, '{"points": "80", "chunk": 16}', '{"points": 80, "chunk": 0}', '{"points": 80.0, "chunk": 16}',
+    '{"points": 1e400, "chunk": 16}', '{"points": ' + "9" * 5000 + ', "chunk": 1}', '{"points": 80, "chunk": 16, "vary": 3}',
+    '{"points": 80, "chunk": 16, "vary": [{"key": 3}]}', "nothing", "\0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", PLANS, ids=[text[:40] for text in PLANS])
+def test_a_plan_that_is_none_is_damaged(text, tmp_path, capsys):
+    (tmp_path / "plan.json").write_text(text)
+    assert main(["best", str(tmp_path)]) == 2
+    assert (
+        capsys.readouterr().err == f"rooftile: {tmp_path / 'plan.json'}: damaged; delete the folder or choose another\n"
+    )
+
+
 def test_what_the_system_refuses_is_one_line_and_leaves_nothing(network, tmp_path, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -162,7 +251,7 @@ def test_a_killed_run_loses_at_most_the_chunk_in_hand(tmp_path):
     there, points = read.progress_of(out)
     assert points == 40_000
     assert there >= 1500
-    assert all(part.sound() for part in store.parts_of(out).values())
+    assert store.checked_parts(out, repair=False)
     assert main(command) == 0
     assert read.progress_of(out) == (40_000, 40_000)
     assert read.scan(out).select(pl.struct("clock_mhz", "overhead_us").n_unique()).collect().item() == 40_000
@@ -232,9 +321,9 @@ def test_best_and_pareto(network, tmp_path, capsys):
     assert costs == sorted(costs, reverse=True)
     assert rates[0] == table["throughput_per_s"].max()
     assert main(["best", str(tmp_path), "--max", "cost=0"]) == 0
-    assert capsys.readouterr().out == "no point is within the limits\n"
+    assert capsys.readouterr().out == "No point is within the limits.\n"
     assert main(["pareto", str(tmp_path)]) == 0
-    assert "throughput_per_s" in capsys.readouterr().out
+    assert "no other beats in throughput, relative cost, power in W" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -244,14 +333,14 @@ def test_best_and_pareto(network, tmp_path, capsys):
         (["best", ".", "--max", "cost"], "--max: must be COLUMN=VALUE, such as relative_cost=2, got 'cost'"),
         (["best", ".", "--max", "cost=a"], "--max: must be COLUMN=VALUE, such as relative_cost=2, got 'cost=a'"),
         (["best", ".", "--by", "trougput"], "--by trougput: unknown column 'trougput'; did you mean 'throughput'"),
-        (["best", ".", "--by", "bound_by"], "--by bound_by: must be a column of numbers, got 'bound_by'"),
+        (["best", ".", "--by", "largest_loss"], "--by largest_loss: must be a column of numbers, got 'largest_loss'"),
         (["best", ".", "--top", "0"], "--top: must be a whole number of at least 1, got 0"),
         (["pareto", ".", "--of", "cost"], "--of: must name at least two columns, such as throughput,cost, got 'cost'"),
         (["pareto", ".", "--of", "cost,relative_cost"], "--of: must name each column once, got 'cost,relative_cost'"),
         (["sweep", "alexnet", "--chip", "tpu_v1"], "--vary: missing; see 'rooftile sweep --help'"),
         (["sweep", "alexnet", "--vary", "batch=1"], "--chip: missing; see 'rooftile sweep --help'"),
         (["sweep", "alexnet", "--vary", "batch=1", "--chip", "tpu_v1"], "--out: missing; see 'rooftile sweep --help'"),
-        (["sweep", "--plan", "nothing.yaml"], "nothing.yaml: cannot be read: No such file or directory"),
+        (["sweep", "--plan", "nothing.yaml"], "nothing.yaml: no such file"),
     ],
 )
 def test_bad_command_lines(arguments, line, network, tmp_path, monkeypatch, capsys):

@@ -149,7 +149,7 @@ def test_plan_files(tmp_path):
         f"{path}:1: vari: unknown key; did you mean 'vary'?",
         f"{path}:3: batch: must be a whole number, got 'many'",
     ]
-    with pytest.raises(OptionError, match=r"nowhere.yaml: cannot be read"):
+    with pytest.raises(OptionError, match=r"nowhere.yaml: no such file"):
         read_plan(tmp_path / "nowhere.yaml")
 
 

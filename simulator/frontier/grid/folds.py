@@ -1,29 +1,51 @@
 """Folds: what one stay of a stationary operand costs beyond its steps."""
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from simulator.frontier.grid.unrolling import Floats, Unrollings, set_size
+from simulator.kernels.grid_tables import Fold
 from simulator.lower.array import ArraySpec
 
+OVER_PIXELS, OVER_K, OVER_C = range(3)
+"""Axes that stream through an array."""
 
-def fold_costs(spec: ArraySpec) -> tuple[tuple[float, float, float], int]:
-    """((load, overhead, hidden) of a fold in cycles, streaming axis: 0 pixels, 1 K, 2 C, 3 none).
+
+class FoldCosts(NamedTuple):
+    """What a fold costs, and the axis that streams: OVER_PIXELS, OVER_K or OVER_C."""
+
+    fold: Fold
+    streams: int
+
+
+class Resets(NamedTuple):
+    """What accumulators that fill cost each unrolling. [cycle]"""
+
+    cycles: Floats
+    """Of each set of weights."""
+    least: Floats
+    """Least of it."""
+    sets: float
+    """Sets that come in at least for each step of the reduction, in cycles of the array without its rate."""
+
+
+def fold_costs(spec: ArraySpec) -> FoldCosts:
+    """What a fold costs on an array, and which axis streams.
 
     Systolic arrays fill and drain in rows + columns - 2 cycles a fold; stationary operands enter row by row. Where the
     array holds two sets, the next fold follows at once and the array fills and drains once a layer. A bus for weights
     adds what `set_loads` says.
     """
-    fill = spec.pass_overhead_cycles + (spec.rows + spec.columns - 2.0 if spec.systolic else 0.0)
-    load = spec.weight_load_cycles
+    overhead, load = float(spec.pass_overhead_cycles), float(spec.weight_load_cycles)
+    fill = overhead + (spec.rows + spec.columns - 2.0 if spec.systolic else 0.0)
     if spec.stationary == "outputs":
-        return (0.0, fill, 0.0), 2
-    axis = {"weights": 0, "inputs": 1, "rows": 0}[spec.stationary]
+        return FoldCosts(Fold(0.0, fill, 0.0), OVER_C)
+    axis = {"weights": OVER_PIXELS, "inputs": OVER_K, "rows": OVER_PIXELS}[spec.stationary]
     if spec.weights_double_buffered:
-        return (load, spec.pass_overhead_cycles, 1.0), axis
-    return (load, fill, 0.0), axis
+        return FoldCosts(Fold(load, overhead, 1.0), axis)
+    return FoldCosts(Fold(load, fill, 0.0), axis)
 
 
 def set_loads(spec: ArraySpec, units: Unrollings, weight_width: float) -> tuple[float, ...]:
@@ -36,16 +58,6 @@ def set_loads(spec: ArraySpec, units: Unrollings, weight_width: float) -> tuple[
     sets = set_size(units.factors) * weight_width
     loads: list[float] = (sets / spec.weight_bus_bytes_per_cycle * spec.rate).tolist()
     return tuple(loads)
-
-
-def stream(steps: Any, fold: tuple[float, ...]) -> Any:
-    """Cycles of folds that stream `steps` steps past stationary operands; fold: its (load, overhead, hidden).
-
-    `load` cycles bring the stationary operand in, hidden behind streaming where the array holds two sets; `overhead` fills
-    and drains a systolic array.
-    """
-    load, overhead, hidden = fold
-    return np.maximum(steps, load) + overhead if hidden else steps + load + overhead
 
 
 def once(spec: ArraySpec, layer_steps: Floats) -> Floats:
@@ -63,17 +75,17 @@ def once(spec: ArraySpec, layer_steps: Floats) -> Floats:
     return np.asarray(found - (1.0 if load + overhead + fill >= 1.0 else 0.0))
 
 
-def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float) -> tuple[Floats, float]:
-    """What accumulators that fill cost: (cycles of each set of weights and least cycles of it, of each unrolling; sets).
+def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float) -> Resets:
+    """What accumulators that fill cost; nothing, and no sets, where they cost nothing.
 
     output_bytes: unfinished outputs of the layer. The accumulators have room for a part of them, so at least so many sets
-    come in for each step through the reduction, in cycles of the array without its rate. No sets where that costs nothing.
+    come in for each step through the reduction.
     """
     (_, overhead, hidden), axis = fold_costs(spec)
-    costs = np.zeros((len(loads), 2))
-    if spec.accumulator_bytes > 0.0 and axis == 0:
+    cycles, least = np.zeros(len(loads)), np.zeros(len(loads))
+    if spec.accumulator_bytes > 0.0 and axis == OVER_PIXELS:
         load = np.array(loads)
-        costs[:, 0] = overhead if hidden else load + overhead
-        costs[:, 1] = load if hidden else 0.0
-    sets = math.ceil(output_bytes / spec.accumulator_bytes) / spec.rate if costs.any() else 0.0
-    return costs, sets
+        cycles[:] = overhead if hidden else load + overhead
+        least[:] = load if hidden else 0.0
+    sets = math.ceil(output_bytes / spec.accumulator_bytes) / spec.rate if cycles.any() or least.any() else 0.0
+    return Resets(cycles, least, sets)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier.grid.candidates import TILE_LOOPS, Tables, build_tables
-from simulator.frontier.grid.folds import fold_costs, set_loads
+from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, fold_costs, set_loads
 from simulator.frontier.grid.unrolling import LOOPS, Floats, Ints
-from simulator.kernels import grid_tiling as at
+from simulator.kernels import grid_layout as at
+from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Numbers, Rules
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -43,16 +44,63 @@ class OnChip:
     hidden_loading: float
 
 
+(
+    ARRAY, IDEAL, EDGES, FILL_DRAIN, WEIGHT_LOADING, INTERCONNECT, SRAM, FEED_BYTES, HIDDEN_LOADING,
+) = range(9)  # fmt: skip
+"""Columns of on-chip parts: those of `OnChip`."""
+
+OF_GROUP, OF_PIXEL, OF_K, OF_C, OF_OWN = range(5)
+"""Columns of places in a stack: a table each."""
+
+
+class FlatTables(NamedTuple):
+    """Tables of many layers behind each other, flat, and what their unrollings have of their own."""
+
+    group: Floats
+    pixel: Floats
+    k: Floats
+    c: Floats
+    own: Floats
+
+
+class LayerColumns(NamedTuple):
+    """What parts of cycles need of a layer beside its tables, one entry a point."""
+
+    macs: Floats
+    macs_per_cycle: Floats
+    load: Floats
+    overhead: Floats
+    hidden: Floats
+    """Of a fold: load, overhead and hidden as `Fold` has them."""
+    rate: Floats
+    """MACs a unit and cycle."""
+    streams: Floats
+    """The axis that streams."""
+
+
+class Unpacked(NamedTuple):
+    """What codes of points say: rows in the four tables, order, streamed operand and unrolling of each."""
+
+    group: Ints
+    pixel: Ints
+    k: Ints
+    c: Ints
+    order: Ints
+    stream: Ints
+    unrolling: Ints
+
+
 @dataclass(frozen=True)
 class Stack:
     """Tables of many layers behind each other, flat, so that points of all of them are read at once.
 
     starts, rows: int64[layers, 5], where each layer's group, pixel, K and C tables and `Tables.own` begin and how many
-    rows they have. tiles, first_tile: sizes of all pixel tiles and each layer's first. layer: float64[layers, 7],
-    see `stack`. loads, factors: cycles to load a set of weights, and loops, of each unrolling; first_unit: each layer's first.
+    rows they have. tiles, first_tile: sizes of all pixel tiles and each layer's first. numbers, rules, layer: a row a layer of
+    `Numbers`, `Rules` and `LayerColumns`. loads, factors: cycles to load a set of weights, and loops, of each unrolling;
+    first_unit: each layer's first.
     """
 
-    tables: tuple[Floats, ...]
+    tables: FlatTables
     starts: Ints
     rows: Ints
     tiles: Ints
@@ -69,51 +117,119 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
     """Lay the tables of several layers behind each other; layer i of `breakdowns` is shapes[i] with built[i]."""
     if not built:
         none, ints = np.zeros(0), np.zeros((0, 5), dtype=np.int64)
-        return Stack((none,) * 5, ints, ints, ints[:, :3], ints[:, 0], none, ints, none, none, ints, ints[:, 0])
-    kinds = [[*t.four, t.own] for t in built]
+        one = np.zeros(0, dtype=np.int64)
+        return Stack(FlatTables(*(none,) * 5), ints, ints, ints[:, :3], one, none, ints, none, none, ints, one)
+    kinds = [FlatTables(t.group, t.pixel, t.axis_k, t.axis_c, t.own) for t in built]
     loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
     cost, streams = fold_costs(spec)
-    # MACs, MACs a cycle, cost of a fold (load, overhead, hidden), MACs per unit and cycle, the axis that streams.
+    # As `LayerColumns` has them, behind the MACs.
     fixed = [spec.rate * spec.rows * spec.columns * spec.count, *cost, spec.rate, float(streams)]
     return Stack(
-        tuple(np.concatenate([row[kind].ravel() for row in kinds]) for kind in range(5)),
+        FlatTables(*(np.concatenate([table.ravel() for table in kind]) for kind in zip(*kinds, strict=True))),
         np.cumsum(lengths, axis=0) - lengths,
         rows,
         np.concatenate([t.pixel_tiles for t in built]),
-        np.cumsum(rows[:, 1]) - rows[:, 1],
-        np.stack([t.numbers for t in built]),
-        np.stack([t.rules for t in built]),
+        np.cumsum(rows[:, OF_PIXEL]) - rows[:, OF_PIXEL],
+        np.array([t.numbers for t in built], dtype=np.float64),
+        np.array([t.rules for t in built], dtype=np.int64),
         np.array([[float(shape.macs), *fixed] for shape in shapes]),
         np.concatenate(loads),
         np.concatenate([t.units.factors for t in built]),
-        np.cumsum(rows[:, 4]) - rows[:, 4],
+        np.cumsum(rows[:, OF_OWN]) - rows[:, OF_OWN],
     )
 
 
-def _unpack(stacked: Stack, layers: Ints, codes: Ints) -> tuple[list[Ints], Ints, Ints, Ints]:
-    """(rows of group, pixel, K and C, order, stream, unrolling) of every code; see `kernels.grid_search.walk`."""
+def _unpack(stacked: Stack, layers: Ints, codes: Ints) -> Unpacked:
+    """What every code says; see `kernels.grid_search.code_of`."""
     rows = stacked.rows[layers]
-    rest = np.asarray(codes, dtype=np.int64)
-    found = []
-    for kind in (3, 2, 1, 0):
-        rest, row = np.divmod(rest, rows[:, kind])
-        found.append(row)
+    rest, c = np.divmod(np.asarray(codes, dtype=np.int64), rows[:, OF_C])
+    rest, k = np.divmod(rest, rows[:, OF_K])
+    rest, pixel = np.divmod(rest, rows[:, OF_PIXEL])
+    rest, group = np.divmod(rest, rows[:, OF_GROUP])
     rest, stream = np.divmod(rest, 4)
     unrolling, order = np.divmod(rest, 5)
-    return found[::-1], order, stream - 1, unrolling
+    return Unpacked(group, pixel, k, c, order, stream - 1, unrolling)
+
+
+class _Places(NamedTuple):
+    """Where the rows of points begin in flat tables, and how far behind it the two columns of each one's unrolling stand."""
+
+    group: Ints
+    pixel: Ints
+    k: Ints
+    c: Ints
+    own: Ints
+    unrolling: Ints
+
+
+def _places(stacked: Stack, layers: Ints, found: Unpacked) -> _Places:
+    """Where the rows of points begin."""
+    own = EACH * stacked.rows[layers, OF_OWN]
+    starts = stacked.starts[layers]
+    return _Places(
+        starts[:, OF_GROUP] + found.group * (STEPS + own),
+        starts[:, OF_PIXEL] + found.pixel * (at.PIXEL_STEPS + own),
+        starts[:, OF_K] + found.k * (STEPS + own),
+        starts[:, OF_C] + found.c * (STEPS + own),
+        starts[:, OF_OWN] + at.OWN * found.unrolling,
+        EACH * found.unrolling,
+    )
 
 
 def tile_sizes(stacked: Stack, layers: Ints, codes: Ints) -> Ints:
     """What many points are, int64[points, 9]: sizes g n k c p q, number of the order, stream (-1 none), unrolling."""
-    (group, pixel, k, c), order, stream, unrolling = _unpack(stacked, layers, codes)
-    wide = 2 * stacked.rows[layers, 4] + 2
-    starts = stacked.starts[layers]
-    tiles = stacked.tiles[stacked.first_tile[layers] + pixel]
-    sizes = [stacked.tables[kind][starts[:, kind] + row * wide] for kind, row in ((0, group), (2, k), (3, c))]
-    columns = [sizes[0], tiles[:, 0], sizes[1], sizes[2], tiles[:, 1], tiles[:, 2], order, stream, unrolling]
-    return np.stack(columns, axis=1).astype(np.int64)
+    found = _unpack(stacked, layers, codes)
+    tables, places = stacked.tables, _places(stacked, layers, found)
+    n, p, q = stacked.tiles[stacked.first_tile[layers] + found.pixel].T
+    g, k, c = tables.group[places.group + SIZE], tables.k[places.k + SIZE], tables.c[places.c + SIZE]
+    return np.stack([g, n, k, c, p, q, found.order, found.stream, found.unrolling], axis=1).astype(np.int64)
+
+
+class _Read(NamedTuple):
+    """Columns of the tables at points."""
+
+    groups: Floats
+    """Steps."""
+    size: Floats
+    """Outputs of a tile."""
+    k_trips: Floats
+    k_steps: Floats
+    k_folds: Floats
+    c_trips: Floats
+    c_steps: Floats
+    c_folds: Floats
+    trips: Floats
+    """Of N, P and Q together."""
+    pixel_steps: Floats
+    pixel_folds: Floats
+    steps: Floats
+    """Of the layer."""
+
+
+def _read(stacked: Stack, places: _Places, streams: Floats) -> _Read:
+    """Columns of the tables at points. streams: the axis that streams."""
+    tables, group, pixel, k, c, own = stacked.tables, places.group, places.pixel, places.k, places.c, places.unrolling
+    # Along the streaming axis folds cost more than steps, which stand one column before; along the others both are equal.
+    steps = tables.k[k + own + FOLDS - (streams == OVER_K)]
+    steps = steps * tables.c[c + own + FOLDS - (streams == OVER_C)]
+    steps = steps * tables.pixel[pixel + own + at.PIXEL_FOLDS - (streams == OVER_PIXELS)]
+    groups = tables.group[group + own + STEPS]
+    return _Read(
+        groups,
+        tables.group[group + SIZE] * tables.k[k + SIZE] * tables.pixel[pixel + at.PIXELS],
+        tables.k[k + TRIPS],
+        tables.k[k + own + STEPS],
+        tables.k[k + own + FOLDS],
+        tables.c[c + TRIPS],
+        tables.c[c + own + STEPS],
+        tables.c[c + own + FOLDS],
+        tables.pixel[pixel + at.TRIPS_N] * tables.pixel[pixel + at.TRIPS_P] * tables.pixel[pixel + at.TRIPS_Q],
+        tables.pixel[pixel + own + at.PIXEL_STEPS],
+        tables.pixel[pixel + own + at.PIXEL_FOLDS],
+        steps * groups,
+    )
 
 
 def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
@@ -122,74 +238,66 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
     loading, and fill and drain, in the proportion in which every fold pays for them.
     """
-    (group, pixel, k, c), _, _, u = _unpack(stacked, layers, codes)
-    flat_group, flat_pixel, flat_k, flat_c, flat_own = stacked.tables
-    wide, starts = 2 * stacked.rows[layers, 4] + 2, stacked.starts[layers]
-    group, pixel = starts[:, 0] + group * wide, starts[:, 1] + pixel * (wide + 6)
-    k, c, own = starts[:, 2] + k * wide, starts[:, 3] + c * wide, 2 + 2 * u
-    numbers, rules, layer = stacked.numbers[layers].T, stacked.rules[layers].T, stacked.layer[layers].T
-    # Folds cost more than steps along the streaming axis alone; along the others the folds are the steps.
-    steps = flat_k[k + own + (layer[6] != 1)] * flat_c[c + own + (layer[6] != 2)]
-    steps = steps * flat_pixel[pixel + own + 6 + (layer[6] != 0)] * flat_group[group + own]
-    trips = flat_pixel[pixel + 2] * flat_pixel[pixel + 3] * flat_pixel[pixel + 4]
-    owned = flat_own[starts[:, 4] + at.OWN * u + np.arange(at.OWN)[:, None]]
-    inputs = np.where(rules[at.FEED_IN_RULE] == 0, flat_k[k + own], flat_k[k + 1])
-    weights = np.where(rules[at.FEED_WT_RULE] == 0, flat_pixel[pixel + own + 6], trips)
-    feed = inputs * numbers[at.FEED_IN] * owned[at.COPIES_IN] * rules[at.HOLDS_IN]
-    feed = feed + weights * numbers[at.FEED_WT] * owned[at.COPIES_WT] * rules[at.HOLDS_WT]
-    feed = feed + numbers[at.FEED_OUT] * rules[at.HOLDS_OUT]
-    passes = np.where(rules[at.FEED_OUT_RULE] == 1, flat_c[c + own], flat_c[c + 1]) - 1.0
-    folds = flat_k[k + own + 1] * flat_group[group + own]
-    fits = flat_group[group] * flat_k[k] * flat_pixel[pixel + 1] * numbers[at.ACC_ROOM] <= numbers[at.ACCUMULATORS]
-    back = numbers[at.FEED_PARTIAL] * rules[at.HOLDS_OUT] * np.stack([passes, np.where(fits, 0.0, flat_c[c + 1] - 1.0)])
-    arrays, feeds = (
-        _ways(folds, flat_pixel[pixel + own + 7], trips, flat_c[c + own + 1], owned, numbers, rules),
-        feed + back,
-    )
-    kept = _keeps(arrays + owned[at.ONCE], feeds, outer_bytes, numbers, rules)
+    found = _unpack(stacked, layers, codes)
+    places = _places(stacked, layers, found)
+    numbers, rules = Numbers(*stacked.numbers[layers].T), Rules(*stacked.rules[layers].T)
+    layer = LayerColumns(*stacked.layer[layers].T)
+    read = _read(stacked, places, layer.streams)
+    own = stacked.tables.own[places.own + np.arange(at.OWN)[:, None]]
+    inputs = np.where(rules.in_by_steps, read.k_steps, read.k_trips)
+    weights = np.where(rules.weights_by_steps, read.pixel_steps, read.trips)
+    feed = inputs * numbers.feed_in * own[at.COPIES_IN] * rules.holds_in
+    feed = feed + weights * numbers.feed_weights * own[at.COPIES_WEIGHTS] * rules.holds_weights
+    feed = feed + numbers.feed_out * rules.holds_out
+    passes = np.where(rules.partial_by_steps, read.c_steps, read.c_trips) - 1.0
+    fits = read.size * numbers.acc_room <= numbers.accumulators
+    back = numbers.feed_partial * rules.holds_out * np.stack([passes, np.where(fits, 0.0, read.c_trips - 1.0)])
+    arrays, feeds = _ways(read, own, numbers, rules), feed + back
+    kept = _keeps(arrays + own[at.ONCE], feeds, outer_bytes, numbers, rules)
     array, feed = np.where(kept, arrays[1], arrays[0]), np.where(kept, feeds[1], feeds[0])
-    ideal = layer[0] / layer[1]
-    set_load = np.where(layer[6] == 0, stacked.loads[stacked.first_unit[layers] + u], layer[2])
-    filling, loading = _overheads(np.maximum(array - steps, 0.0), owned[at.ONCE], layer, set_load)
-    edges = np.maximum(steps - ideal, 0.0)
+    ideal = layer.macs / layer.macs_per_cycle
+    set_load = np.where(
+        layer.streams == OVER_PIXELS, stacked.loads[stacked.first_unit[layers] + found.unrolling], layer.load
+    )
+    filling, loading = _overheads(np.maximum(array - read.steps, 0.0), own[at.ONCE], layer, set_load)
+    edges = np.maximum(read.steps - ideal, 0.0)
     total = ideal + edges + filling + loading
-    sets = flat_c[c + own] * flat_group[group + own] * np.where(layer[6] == 1, flat_k[k + 1], flat_k[k + own])
-    sets = sets * np.where(layer[6] == 0, trips, flat_pixel[pixel + own + 6])
-    sets = np.maximum(sets, np.where(kept, numbers[at.SETS] * flat_c[c + own], 0.0))
-    hidden = np.where(layer[4] > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
-    link, port = feed / numbers[at.LINK], (feed + outer_bytes) / numbers[at.PORT]
+    sets = read.c_steps * read.groups * np.where(layer.streams == OVER_K, read.k_trips, read.k_steps)
+    sets = sets * np.where(layer.streams == OVER_PIXELS, read.trips, read.pixel_steps)
+    sets = np.maximum(sets, np.where(kept, numbers.sets * read.c_steps, 0.0))
+    hidden = np.where(layer.hidden > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
+    link, port = feed / numbers.link, (feed + outer_bytes) / numbers.port
     return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
 
 
-def _ways(
-    folds: Floats, pixels: Floats, trips: Floats, reduction: Floats, owned: Floats, numbers: Floats, rules: Ints
-) -> Floats:
-    """Array cycles with the accumulators left unused and with sums kept in them, float64[2, points]; see `onetile`."""
-    plain = folds * pixels
-    stream = plain - folds * owned[at.SET_CYCLES] * trips
-    cut = np.maximum(stream, owned[at.SET_LEAST] * numbers[at.SETS])
-    cut = cut + owned[at.SET_CYCLES] * np.maximum(folds * trips, numbers[at.SETS])
-    ways: Floats = np.stack([plain, np.where(rules[at.RESETS] > 0, cut, plain)]) * reduction
+def _ways(read: _Read, own: Floats, numbers: Numbers, rules: Rules) -> Floats:
+    """Array cycles with the accumulators left unused and with sums kept in them, float64[2, points]; see
+    `kernels.grid_tiling.on_chip_cycles`.
+    """
+    folds = read.k_folds * read.groups
+    plain = folds * read.pixel_folds
+    stream = plain - folds * own[at.SET_CYCLES] * read.trips
+    cut = np.maximum(stream, own[at.SET_LEAST] * numbers.sets)
+    cut = cut + own[at.SET_CYCLES] * np.maximum(folds * read.trips, numbers.sets)
+    ways: Floats = np.stack([plain, np.where(np.greater(rules.resets, 0), cut, plain)]) * read.c_folds
     return ways
 
 
-def _keeps(arrays: Floats, feeds: Floats, outer_bytes: Floats, numbers: Floats, rules: Ints) -> npt.NDArray[np.bool_]:
+def _keeps(arrays: Floats, feeds: Floats, outer_bytes: Floats, numbers: Numbers, rules: Rules) -> npt.NDArray[np.bool_]:
     """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing."""
-    cycles = np.maximum(arrays, feeds / numbers[at.LINK])
-    cycles = np.maximum(cycles, (feeds + outer_bytes) / numbers[at.PORT])
-    kept: npt.NDArray[np.bool_] = (rules[at.KEEPS] > 0) & (
-        (cycles[1] < cycles[0]) | ((cycles[1] == cycles[0]) & (arrays[1] <= arrays[0]))
-    )
+    cycles = np.maximum(arrays, feeds / numbers.link)
+    cycles = np.maximum(cycles, (feeds + outer_bytes) / numbers.port)
+    better = (cycles[1] < cycles[0]) | ((cycles[1] == cycles[0]) & (arrays[1] <= arrays[0]))
+    kept: npt.NDArray[np.bool_] = np.greater(rules.keeps, 0) & better
     return kept
 
 
-def _overheads(extra: Floats, once: Floats, layer: Floats, load: Floats) -> tuple[Floats, Floats]:
+def _overheads(extra: Floats, once: Floats, layer: LayerColumns, load: Floats) -> tuple[Floats, Floats]:
     """(fill and drain, weight loading) of cycles `extra` beyond the steps and `once` a layer, which may be -1."""
-    overhead, hidden, rate = layer[3:6]
-    share = np.divide(load, load + overhead, out=np.zeros_like(load), where=load + overhead > 0.0)
+    share = np.divide(load, load + layer.overhead, out=np.zeros_like(load), where=load + layer.overhead > 0.0)
     loading = extra * share
     filling = extra - loading
-    first = np.where((hidden > 0.0) & (once > 0.0), np.minimum(once, load / rate), 0.0)
+    first = np.where((layer.hidden > 0.0) & (once > 0.0), np.minimum(once, load / layer.rate), 0.0)
     loading, filling = loading + first, filling + (once - first)
     # The cycle that the last index of a layer counts less belongs to the loading where nothing is filled.
     return np.maximum(filling, 0.0), np.maximum(loading + np.minimum(filling, 0.0), 0.0)

@@ -8,25 +8,26 @@ import functools
 import math
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import OptionError
 from simulator.frontier.grid.candidates import Tables, build_tables, one_tile
-from simulator.frontier.grid.points import (
-    breakdowns,
-    stack,
-)
+from simulator.frontier.grid.points import ARRAY, INTERCONNECT, SRAM, breakdowns, stack
 from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.kernels import grid_best as best
+from simulator.kernels import grid_layout as layout
+from simulator.kernels import grid_lists as listing
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_layout import Rules
+from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
-INPUTS, WEIGHTS, OUTPUTS = 1, 2, 4
+INPUTS, WEIGHTS, OUTPUTS = layout.HAS_INPUTS, layout.HAS_WEIGHTS, layout.HAS_OUTPUTS
 """Bits of a set of resident operands."""
 
 _LETTERS = "NKCPQ"
@@ -66,10 +67,10 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | N
 
 def _held(shape: Shape, spec: ArraySpec, found: Frontier, built: Tables) -> Frontier:
     """The points of a frontier with resident weights, where these come in at the first step and leave after the last."""
-    weights = float(built.numbers[kernels.ALL_WEIGHTS]) / shape.steps
+    weights = built.numbers.all_weights / shape.steps
     bytes_ = found.bytes_ + weights
     rows = breakdowns(stack([shape], spec, [built]), np.zeros(len(found), dtype=np.int64), found.codes, bytes_)
-    cycles = np.maximum(rows[:, 0], np.maximum(rows[:, 5], rows[:, 6]))
+    cycles = np.maximum(rows[:, ARRAY], np.maximum(rows[:, INTERCONNECT], rows[:, SRAM]))
     return Frontier(found.footprint + weights, bytes_, cycles, found.codes)
 
 
@@ -92,35 +93,31 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     """Every non-dominated tiling of the tables of a layer."""
     scratch = _scratch(built, 0)
     feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
-    plan = _plan(resident, len(built.axis_c) > 1, feeds, tuple(built.rules.tolist()))
+    plan = _plan(resident, len(built.axis_c) > 1, feeds, built.rules)
     while True:
-        known, lists = scratch.own(built)
-        kernels.search(
-            built.four, built.rows, built.needed, built.starts, plan, resident, built.no_worse, built.own,
-            built.numbers, built.rules, known, lists, scratch.lengths, scratch.keep,
-        )  # fmt: skip
-        count = int(scratch.lengths[3])
-        if count <= len(scratch.order):
+        found = scratch.of(built)
+        kernels.search(built.layer, plan, resident, found.known, found.lists, scratch.keep)
+        count = int(scratch.keep.found.item())
+        if count <= len(scratch.keep.codes):
             break
         scratch = _scratch(built, count)
-    kept = best.keep_best(
-        *scratch.keep[2:], count, scratch.keep[0], built.numbers[kernels.LEAST], built.rules[kernels.LAST_BIN],
-        scratch.order, scratch.ends, scratch.stay, scratch.place, scratch.stair, scratch.out, scratch.out_codes,
-    )  # fmt: skip
-    footprint, bytes_, cycles = scratch.out[:kept].T.copy()
-    return Frontier(footprint, bytes_, cycles, scratch.out_codes[:kept].copy())
+    least, last = built.numbers.least, built.rules.last_bin
+    kept = best.keep_best(scratch.keep, least, last, scratch.sorting, scratch.out, scratch.out_codes)
+    out = scratch.out[:kept].T.copy()
+    return Frontier(out[FOOTPRINT], out[BYTES], out[CYCLES], scratch.out_codes[:kept].copy())
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(resident: int, cuts_c: bool, feeds: bool, rules: tuple[int, ...]) -> Ints:
+def _plan(resident: int, cuts_c: bool, feeds: bool, rules: Rules) -> Ints:
     """Forms of traffic to search and what matters in each: the `plan` of `kernels.search`.
 
     A form is left out where another has its bytes and no larger footprint: see docs/model.md.
     """
     moves_in, moves_wt, moves_out = (not resident & bit for bit in (INPUTS, WEIGHTS, OUTPUTS))
-    merged = bool(rules[kernels.MERGED])
-    holds_in, holds_wt, holds_out = (feeds and bool(rules[at]) for at in (3, 4, 5))
-    keeps, by_trips = bool(rules[kernels.KEEPS]), rules[kernels.RESETS] > 1
+    merged, keeps, by_trips = bool(rules.merged), bool(rules.keeps), rules.resets > 1
+    holds_in, holds_weights, holds_out = (
+        feeds and bool(holds) for holds in (rules.holds_in, rules.holds_weights, rules.holds_out)
+    )
     first, second, third, passing = kernels.OUTPUT_FIRST, kernels.INPUT_FIRST, kernels.WEIGHT_FIRST, kernels.PASSING
     whole = {
         first: False, second: True, third: moves_wt or merged, passing: moves_in and not merged,
@@ -135,19 +132,26 @@ def _plan(resident: int, cuts_c: bool, feeds: bool, rules: tuple[int, ...]) -> I
     for form in (first, second, third, passing):
         if not (whole[form] or (cut[form] and cuts_c)):
             continue
-        shared = 1 if form in (first, passing) else 2
+        shared = listing.UNSHARED if form in (first, passing) else listing.SHARED
         plan.append(
             [
                 form, whole[form], cut[form] and cuts_c,
                 moves_in and form != passing, moves_out or form == first,
                 by_trips or (moves_wt and form in (first, second)),
-                shared if moves_in else 0, holds_wt,
+                shared if moves_in else 0, holds_weights,
                 moves_wt or moves_out or form == first, moves_in and form != second, holds_in,
                 moves_in or moves_wt, (moves_out and form != first) or (holds_out and keeps),
-                holds_out and (not keeps or bool(rules[kernels.RESETS])),
+                holds_out and (not keeps or bool(rules.resets)),
             ]
         )  # fmt: skip
     return np.array(plan, dtype=np.int64)
+
+
+class _OfTables(NamedTuple):
+    """What searches of the same tables share: what is known of pairs of tiles, and lists (`kernels.search`)."""
+
+    known: npt.NDArray[np.int8]
+    lists: listing.Lists
 
 
 class _Scratch:
@@ -155,42 +159,41 @@ class _Scratch:
 
     def __init__(self, room: int, pixels: int, axis: int) -> None:
         self.room, self.pixels, self.axis = room, pixels, axis
-        self.lists = [
-            np.empty((16 * pixels, 8)),
-            np.empty((16 * axis, 6)),
-            np.empty(axis, dtype=np.int64),
-            np.empty((0, 2), dtype=np.int64),
-            np.zeros(2, dtype=np.int64),
-        ]
-        self.lengths = np.zeros(7, dtype=np.int64)
-        self.keep = (
-            np.empty((kernels.LEVELS + 1, kernels.BINS)),
-            np.empty((kernels.LEVELS, kernels.BINS, 3)),
-            np.empty((room, 3)),
-            np.empty(room, dtype=np.int64),
+        self.lists = listing.Lists(
+            pixels=np.empty((16 * pixels, 8)),
+            axes=np.empty((16 * axis, 6)),
+            scratch=np.empty(axis, dtype=np.int64),
+            where=np.empty((0, 2), dtype=np.int64),
+            used=np.zeros(2, dtype=np.int64),
+            present=np.zeros((3, 2), dtype=np.int64),
         )
-        self.ends = np.empty(4 * kernels.BINS + 1, dtype=np.int64)
-        self.order, self.stay, self.place = (np.empty(room, dtype=np.int64) for _ in range(3))
-        self.stair, self.out, self.out_codes = (
-            np.empty((room + 1, 2)),
-            np.empty((room, 3)),
-            np.empty(room, dtype=np.int64),
+        self.keep = kernels.Survivors(
+            envelope=np.empty((kernels.LEVELS + 1, kernels.BINS)),
+            nearby=np.empty((kernels.LEVELS, kernels.BINS, 3)),
+            points=np.empty((room, 3)),
+            codes=np.empty(room, dtype=np.int64),
+            found=np.zeros(1, dtype=np.int64),
         )
+        order, stay, place = (np.empty(room, dtype=np.int64) for _ in range(3))
+        self.sorting = best.Sorting(
+            order, np.empty(4 * kernels.BINS + 1, dtype=np.int64), stay, place, np.empty((room + 1, 2))
+        )
+        self.out, self.out_codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
         self._known = np.zeros(1, dtype=np.int8)
         self._owner: Tables | None = None
 
-    def own(self, built: Tables) -> tuple[npt.NDArray[np.int8], tuple[Any, ...]]:
-        """What is known of pairs of tiles of these tables, and their lists (`kernels.search`): nothing, the first time."""
+    def of(self, built: Tables) -> _OfTables:
+        """What is known of these tables: nothing, the first time."""
         if self._owner is not built:
             units = len(built.units.copies)
             size = units * len(built.pixel) * len(built.axis_k) if units > 1 else 1
             if len(self._known) < size:
                 self._known = np.empty(size, dtype=np.int8)
-            self._known[:size] = 0
-            self.lists[3] = np.full((40 * units, 2), -1, dtype=np.int64)
-            self.lists[4][:] = 0
+            self._known[:size] = kernels.NOT_ASKED
+            self.lists = self.lists._replace(where=np.full((listing.SLOTS * units, 2), -1, dtype=np.int64))
+            self.lists.used[:] = 0
             self._owner = built
-        return self._known, tuple(self.lists)
+        return _OfTables(self._known, self.lists)
 
 
 _own = threading.local()
@@ -220,7 +223,6 @@ def tile_cost(
     if not -1 <= stream <= 2:
         raise OptionError(f"stream: must be -1 (none), 0, 1 or 2, got {stream}")
     built = one_tile(shape, spec, tile)
-    where = (built.group, 0, built.pixel, 0, built.axis_k, 0, built.axis_c, 0)
-    footprint, total = onetile.tiling_cost(*where, positions(order), stream, resident, built.numbers)
-    cycles, _ = onetile.on_chip_cycles(*where, built.own, built.numbers, built.rules, total)
-    return float(footprint), float(total), float(cycles)
+    at = layout.Tile(0, 0, 0, 0)
+    footprint, total = onetile.tiling_cost(built.layer, at, positions(order), stream, resident)
+    return float(footprint), float(total), float(onetile.on_chip_cycles(built.layer, at, total))

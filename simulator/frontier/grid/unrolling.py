@@ -1,12 +1,27 @@
 """Which loops of a layer run side by side on an array: the unrollings worth trying, from the chip's `array` section."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import grid_tables as tables
 from simulator.kernels import grid_unroll as kernels
+from simulator.kernels.array_steps import (
+    BATCH,
+    GROUPS,
+    IN_CHANNELS,
+    KERNEL_HEIGHT,
+    KERNEL_WIDTH,
+    OUT_CHANNELS,
+    OUT_HEIGHT,
+    OUT_WIDTH,
+    PIXELS,
+    REDUCTION,
+)
+from simulator.kernels.grid_layout import COPIES_IN, COPIES_WEIGHTS
 from simulator.lower.array import ArraySpec
 from simulator.store.memory import remembered
 
@@ -62,7 +77,7 @@ def _rows(extents: list[int], spec: ArraySpec, every: bool) -> Ints:
     """Factor tuples of the rows. On a systolic array groups on the columns need rows of their own, so fewer may be better."""
     lengths = {spec.rows}
     if spec.systolic and "groups" in spec.unroll_columns:
-        lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, extents[0]) + 1)}
+        lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, extents[GROUPS]) + 1)}
     found = [_axis(extents, spec.unroll_rows, length, every) for length in sorted(lengths, reverse=True)]
     return _kernel_whole(np.unique(np.concatenate(found), axis=0), spec)
 
@@ -75,8 +90,8 @@ def _kernel_whole(factors: Ints, spec: ArraySpec) -> Ints:
     """
     if spec.stationary != "rows":
         return factors
-    most: np.int64 = factors[:, 6].max()
-    whole: Ints = factors[factors[:, 6] == most]
+    most: np.int64 = factors[:, KERNEL_HEIGHT].max()
+    whole: Ints = factors[factors[:, KERNEL_HEIGHT] == most]
     return whole
 
 
@@ -85,8 +100,15 @@ def _left(extents: list[int], factors: Ints) -> list[int]:
     return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
 
 
-def _spread(whole: list[int], spec: ArraySpec) -> tuple[Ints, Ints]:
-    """(factors over rows, columns and arrays together, those over arrays) worth a look; no factor exceeds its extent.
+class _Spread(NamedTuple):
+    """Factors over rows, columns and arrays together, and those over arrays alone: int64[unrollings, 10]."""
+
+    factors: Ints
+    on_count: Ints
+
+
+def _spread(whole: list[int], spec: ArraySpec) -> _Spread:
+    """The factors worth a look; none exceeds its extent.
 
     Where a larger factor costs something, parts of an axis are among them: more weights a set over a bus, more copies where
     nothing is multicast, other channels a unit with memory.
@@ -99,17 +121,24 @@ def _spread(whole: list[int], spec: ArraySpec) -> tuple[Ints, Ints]:
         after_rows = _left(whole, on_rows)
         for_columns = list(after_rows)
         if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
-            for_columns[0] = min(after_rows[0], max(1, spec.rows // int(on_rows.prod())))
+            for_columns[GROUPS] = min(after_rows[GROUPS], max(1, spec.rows // int(on_rows.prod())))
         for on_columns in _kernel_whole(_axis(for_columns, spec.unroll_columns, spec.columns, every), spec):
             left = _left(after_rows, on_columns)
             on_count = _axis(left, spec.unroll_count, spec.count, by_bus or not spec.multicast)
             both.append(np.minimum(on_rows * on_columns * on_count, whole))
             arrays.append(on_count)
-    return np.concatenate(both), np.concatenate(arrays)
+    return _Spread(np.concatenate(both), np.concatenate(arrays))
 
 
-def unit_channels(spec: ArraySpec, factors: Ints, kernel_width: int) -> tuple[Ints, Ints]:
-    """(output channels, input channels) that one unit works through in a pass, for each unrolling; 1 without unit memory.
+class UnitChannels(NamedTuple):
+    """Channels that one unit works through in a pass, for each unrolling."""
+
+    outputs: Ints
+    inputs: Ints
+
+
+def unit_channels(spec: ArraySpec, factors: Ints, kernel_width: int) -> UnitChannels:
+    """Output and input channels that one unit works through in a pass, for each unrolling; 1 without unit memory.
 
     A row-stationary unit holds rows of the kernel and of the inputs for q input channels, q S inputs, and for p output
     channels, p q S weights and p partial sums. q comes first: it saves passes of partial sums, which are wider than
@@ -117,26 +146,34 @@ def unit_channels(spec: ArraySpec, factors: Ints, kernel_width: int) -> tuple[In
     """
     ones = np.ones(len(factors), dtype=np.int64)
     if spec.unit_words is None:
-        return ones, ones
+        return UnitChannels(ones, ones)
     inputs, weights, outputs = spec.unit_words
-    row = -(-kernel_width // factors[:, 7])
+    row = -(-kernel_width // factors[:, KERNEL_WIDTH])
     deep = np.maximum(1, np.minimum(inputs // row, weights // row))
     wide = np.maximum(1, np.minimum(outputs, weights // (row * deep)))
-    return wide, deep
+    return UnitChannels(wide, deep)
 
 
 def _costs(extents: tuple[int, ...], spec: ArraySpec, factors: Ints, copies: Floats) -> Floats:
     """What unrollings differ in, the less the better: with no more of any of these, none is slower in any tile."""
-    wide, deep = unit_channels(spec, factors, extents[7])
-    columns = [-factors, -(wide * factors[:, 2])[:, None], -(deep * factors[:, 3])[:, None], copies]
+    wide, deep = unit_channels(spec, factors, extents[KERNEL_WIDTH])
+    outputs, inputs = wide * factors[:, OUT_CHANNELS], deep * factors[:, IN_CHANNELS]
+    columns = [-factors, -outputs[:, None], -inputs[:, None], copies]
     if spec.weight_bus_bytes_per_cycle > 0.0:
         columns.append(set_size(factors)[:, None])
     return np.ascontiguousarray(np.concatenate(columns, axis=1), dtype=np.float64)
 
 
+def with_flat(extents: Sequence[int]) -> list[int]:
+    """Extents G N K C P Q R S of a layer, and those of the reduction and of the pixels as one loop each."""
+    kernel = extents[KERNEL_HEIGHT] * extents[KERNEL_WIDTH]
+    return [*extents, extents[IN_CHANNELS] * kernel, extents[OUT_HEIGHT] * extents[OUT_WIDTH]]
+
+
 def set_size(factors: Ints) -> Ints:
     """Weights that the units hold at once, for each unrolling."""
-    size: Ints = factors[:, [0, 2, 3, 6, 7, 8]].prod(axis=1)
+    loops = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, REDUCTION]
+    size: Ints = factors[:, loops].prod(axis=1)
     return size
 
 
@@ -145,11 +182,12 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     """Unrollings of a layer of `extents` (G N K C P Q R S) that no other beats in every tile: see `_costs`."""
     words = (*spec.unroll_rows, *spec.unroll_columns, *spec.unroll_count)
     flat_reduction, flat_pixels = "reduction" in words, "pixels" in words
-    factors, on_count = _spread([*extents, extents[3] * extents[6] * extents[7], extents[4] * extents[5]], spec)
+    whole = with_flat(extents)
+    factors, on_count = _spread(whole, spec)
     copies = np.ones((len(factors), 2))
     if not spec.multicast:
-        copies[:, 0] = on_count[:, 2]
-        copies[:, 1] = on_count[:, [1, 4, 5, 9]].prod(axis=1)
+        copies[:, COPIES_IN] = on_count[:, OUT_CHANNELS]
+        copies[:, COPIES_WEIGHTS] = on_count[:, [BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS]].prod(axis=1)
     # Sorted, so that whatever beats a row comes before it.
     ordered, place = np.unique(_costs(extents, spec, factors, copies), axis=0, return_index=True)
     kept = np.empty(len(ordered), dtype=np.int64)
@@ -157,9 +195,9 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     chosen = place[kept[:count]]
     factors, copies = np.ascontiguousarray(factors[chosen]), np.ascontiguousarray(copies[chosen])
     whole_layer = np.empty((len(factors), 5))
-    kernels.layer_costs(np.array(extents, dtype=np.int64), factors, copies, flat_reduction, flat_pixels, whole_layer)
+    kernels.layer_costs(np.array(whole, dtype=np.int64), factors, copies, flat_reduction, flat_pixels, whole_layer)
     # Of unrollings that cost a layer the same the one with the smaller sets of weights comes first.
-    rank = np.lexsort((set_size(factors), whole_layer[:, 0]))
+    rank = np.lexsort((set_size(factors), whole_layer[:, kernels.LAYER_STEPS]))
     if len(rank) > MOST_UNROLLINGS:
         keep = np.empty(len(rank), dtype=np.bool_)
         kernels.keep_unrollings(whole_layer[rank], keep)

@@ -52,7 +52,8 @@ class Context:
     """Steps first .. last, on the chip together; the tuples have an entry for each.
 
     slices: how many times in turn it runs, each time with a slice of its one layer's output channels (else 1). cycles:
-    array cycles of a stage for an item (of a slice). item_s: of the slowest stage or shared roof. bound_by: which.
+    array cycles of a stage for an item (of a slice). roofs_s: of the slowest stage and of each shared roof. item_s: of the
+    slowest of these.
     fill_s: from an item's arrival at the idle context to its last row out. outer_bytes: of an item over outer memory;
     reload_bytes: of a batch (of all slices), 0 where the weights stay.
     """
@@ -69,7 +70,12 @@ class Context:
     outer_bytes: float
     item_s: float
     fill_s: float
-    bound_by: str
+    roofs_s: dict[str, float]
+
+    @property
+    def bound_by(self) -> str:
+        """The slowest of `roofs_s`."""
+        return max(self.roofs_s, key=lambda roof: self.roofs_s[roof])
 
     @property
     def sram_bytes(self) -> float:
@@ -167,7 +173,7 @@ def _context(pipe: Pipeline, choice: Choice, once: bool) -> Context:
         outer_bytes=float(moved.outer(choice.slices)),
         item_s=float(roofs.max()),
         fill_s=pipe.fill_s(first, last, cycles, roofs),
-        bound_by=tuple(WAITS)[int(roofs.argmax())],
+        roofs_s=dict(zip(WAITS, roofs.tolist(), strict=True)),
     )
 
 

@@ -1,0 +1,56 @@
+"""What a shell completes: names of chips and networks, and files of the user's beside them. Reads no chip and builds nothing."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_BUILDER = re.compile(r"^def build_(\w+)\(", re.MULTILINE)
+
+
+def chips(incomplete: str) -> list[str]:
+    """Bundled chips and chip files that begin so."""
+    from simulator.store.bundled import chips as bundled  # noqa: PLC0415 (--help must not wait for it)
+
+    return [*_beginning(bundled(), incomplete), *_files(incomplete, ".yaml", ".yml")]
+
+
+def chips_and_sheets(incomplete: str) -> list[str]:
+    """The same, and filled sheets."""
+    return [*chips(incomplete), *_files(incomplete, ".csv")]
+
+
+def networks(incomplete: str) -> list[str]:
+    """Bundled networks and Python files that begin so."""
+    return [*_beginning(network_names(), incomplete), *_files(incomplete, ".py")]
+
+
+def precisions(incomplete: str) -> list[str]:
+    """Number formats that begin so."""
+    from simulator.vocabulary import PRECISIONS  # noqa: PLC0415
+
+    return _beginning(PRECISIONS, incomplete)
+
+
+def network_names() -> list[str]:
+    """Names of the bundled networks, read from their builders' names: importing them would take half a second a key."""
+    from simulator.store.bundled import folder  # noqa: PLC0415
+
+    texts = (path.read_text(encoding="utf-8") for path in folder("workloads").glob("*.py"))
+    return sorted({name for text in texts for name in _BUILDER.findall(text)})
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _files(incomplete: str, *suffixes: str) -> list[str]:
+    """Files with one of the suffixes, and folders, that begin so; those of this folder where no folder is typed."""
+    head, slash, tail = incomplete.rpartition("/")
+    place = Path(head + slash) if slash else Path()
+    try:
+        found = [each for each in sorted(place.iterdir()) if each.name.startswith(tail) and each.name[:1] != "."]
+        folders = {each for each in found if slash and each.is_dir()}
+    except (OSError, ValueError):
+        return []
+    chosen = [each for each in found if each.suffix in suffixes or each in folders]
+    return [f"{head}{slash}{each.name}{'/' if each in folders else ''}" for each in chosen]

@@ -1,0 +1,46 @@
+"""`--format`, which every command has that prints a table."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Annotated, Any
+
+import typer
+
+from simulator.errors import OptionError, nearest
+
+chosen: ContextVar[str] = ContextVar("form", default="table")
+"""In which form the command at work answers."""
+
+FORMS = ("table", "csv", "md", "json")
+"""Forms of an answer. csv: the largest table of the report. json: all of it, as `--json -`."""
+
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="F", help="Answer as table, csv (the largest table), md, or json (everything)."),
+]
+
+
+def answering(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with `--format`: its tables in another form, or its JSON on standard output."""
+    signature = inspect.signature(command)
+    option = inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=Format)
+
+    @functools.wraps(command)
+    def run(*, format: str, **options: Any) -> None:
+        if format not in FORMS:
+            raise OptionError(f"--format: must be one of {', '.join(FORMS)}, got {format!r}{nearest(format, FORMS)}")
+        if format == "json":
+            if options.get("json") not in (None, "-"):
+                raise OptionError("--format json: writes to standard output; --json FILE writes to a file")
+            options["json"] = "-"
+        before = chosen.set(format)
+        try:
+            command(**options)
+        finally:
+            chosen.reset(before)
+
+    keep = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()]
+    run.__signature__ = signature.replace(parameters=[*keep, option])  # type: ignore[attr-defined]
+    return run

@@ -1,0 +1,24 @@
+"""Limits of power and money, as options."""
+
+from typing import Annotated
+
+import typer
+
+MaxPower = Annotated[
+    str | None, typer.Option("--max-power", metavar="POWER", help="Average in steady state, such as 10W.")
+]
+MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials, such as 100USD.")]
+MaxPrice = Annotated[str | None, typer.Option("--max-price", metavar="MONEY", help="List price, such as 500USD.")]
+
+
+def limits_of(max_power: str | None, max_cost: str | None, max_price: str | None = None) -> dict[str, float]:
+    """The limits that are given: most `power_w`, `bill_usd`, `price_usd`. Raises OptionError for what is none."""
+    from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.units import MONEY, POWER  # noqa: PLC0415
+
+    asked = {
+        "power_w": option_amount("--max-power", max_power, POWER, "W"),
+        "bill_usd": option_amount("--max-cost", max_cost, MONEY, "USD"),
+        "price_usd": option_amount("--max-price", max_price, MONEY, "USD"),
+    }
+    return {name: most for name, most in asked.items() if most is not None}

@@ -1,0 +1,184 @@
+"""The table of pixel tiles of a layer: sizes along batch, height and width worth trying, with what they cost on one array."""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from simulator.frontier.grid.folds import OVER_PIXELS, fold_costs, resets, set_loads
+from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings
+from simulator.kernels import grid_layout as layout
+from simulator.kernels import grid_tables as tables
+from simulator.kernels.array_steps import BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS
+from simulator.kernels.grid_layout import EACH
+from simulator.kernels.grid_tables import Fold, PixelAxes, PixelTiles, PixelUnits, Side
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+from simulator.store.memory import remembered
+
+MOST_TILES = 1 << 17
+MOST_BATCH = 16
+"""Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
+
+
+@remembered(8 * 2**20)
+def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
+    """Input rows that tiles of each size touch; see `tables.touched`."""
+    out = np.empty((len(sizes), 3))
+    tables.touched(extent, side, np.array(sizes, dtype=np.int64), np.empty(side.plane, dtype=np.int64), out)
+    return out
+
+
+def _batch_sizes(extent: int, units: tuple[int, ...], bent: bool) -> tuple[int, ...]:
+    """Sizes of the batch to try: the smallest of every trip count, and where the ragged tile saves a step; all if bent."""
+    size = np.arange(1, extent + 1)
+    if bent and extent <= MOST_BATCH:
+        return tuple(size.tolist())
+    trips = -(-extent // size)
+    ragged = extent - (trips - 1) * size
+    first = np.concatenate([[True], trips[1:] != trips[:-1]])
+    keep = first.copy()
+    for unit in units:
+        if unit > 1:
+            steps = -(-ragged // unit)
+            keep[1:] |= steps[1:] < steps[:-1]
+    return tuple(size[keep].tolist())
+
+
+@functools.lru_cache(maxsize=4096)
+def _sizes(extent: int, every: bool, side: Side) -> tuple[int, ...]:
+    """Tile sizes to try for one axis: the smallest of every trip count, and every integer where it is unrolled.
+
+    Where kernels overlap, a larger tile of the same trip count may touch fewer rows at the edges of the plane: these
+    too.
+    """
+    size = np.arange(1, extent + 1)
+    if every or extent == 1:
+        return tuple(size.tolist())
+    trips = -(-extent // size)
+    keep = np.r_[True, trips[1:] != trips[:-1]]
+    if side.kernel > 1:
+        base = np.maximum.accumulate(np.where(keep, np.arange(extent), 0))
+        rows = windows(extent, side, tuple(size.tolist()))
+        keep |= (rows < rows[base]).any(axis=1)
+    return tuple(size[keep].tolist())
+
+
+def _aligned(sizes: tuple[int, ...], extent: int, units: Ints) -> tuple[int, ...]:
+    """The sizes, and each rounded up to every unrolling: too many tiles to try every integer."""
+    size = np.array(sizes)[:, None]
+    rounded = np.minimum(-(-size // np.unique(units[units > 0])) * np.unique(units[units > 0]), extent)
+    return tuple(sorted({*sizes, *rounded.ravel().tolist()}))
+
+
+def _thinned(sizes: tuple[int, ...], most: int) -> tuple[int, ...]:
+    """At most about `most` of the sizes, the smallest and the largest among them."""
+    at = np.linspace(0, len(sizes) - 1, max(2, min(most, len(sizes)))).astype(int)
+    return tuple(sizes[i] for i in np.unique(at))
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What a pixel table depends on."""
+
+    extents: tuple[int, int, int]
+    """Of N, P and Q."""
+    sides: tuple[Side, Side]
+    """Of P and Q."""
+    units: tuple[tuple[int, ...], ...]
+    """Of each unrolling, see the columns of units."""
+    fold: Fold | None
+    loads: tuple[float, ...]
+    """Cycles to load a set of weights, of each unrolling."""
+    sets: tuple[float, ...]
+    """Cycles that a fold of each unrolling adds however long it is; 0 where nothing asks for more folds."""
+
+    @classmethod
+    def of(cls, shape: Shape, spec: ArraySpec, units: Unrollings) -> "Pixels":
+        """Collect it from a layer and an array."""
+        _, n, _, _, p, q, r, s = shape.extents
+        chosen = units.factors[:, [BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS]]
+        if not units.flat_pixels:
+            chosen[:, layout.UNIT_FLAT] = 0
+        cost, axis = fold_costs(spec)
+        sides = zip(shape.stride, shape.dilation, (r, s), shape.padding, shape.plane, strict=True)
+        rows, columns = (Side(*side) for side in sides)
+        unit = tuple(tuple(row) for row in chosen.tolist())
+        loads = set_loads(spec, units, shape.weight_width)
+        sets = tuple(resets(spec, loads, 1.0).cycles.tolist())
+        return cls((n, p, q), (rows, columns), unit, cost if axis == OVER_PIXELS else None, loads, sets)
+
+    def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
+        """All tiles n x p x q; see `tables.pixel_rows`."""
+        extents, (rows, columns) = self.extents, self.sides
+        axes = PixelAxes(
+            extents=np.array(extents, dtype=np.int64),
+            n=np.array(n, dtype=np.int64),
+            p=np.array(p, dtype=np.int64),
+            q=np.array(q, dtype=np.int64),
+            rows=windows(extents[layout.SIZE_P], rows, p),
+            columns=windows(extents[layout.SIZE_Q], columns, q),
+        )
+        units = np.array(self.units, dtype=np.int64)
+        array = PixelUnits(
+            units, bool(units[:, layout.UNIT_FLAT].all()), np.array(self.loads, dtype=np.float64),
+            self.fold or Fold(0.0, 0.0, 0.0), self.fold is not None,
+        )  # fmt: skip
+        count = len(n) * len(p) * len(q)
+        out = PixelTiles(
+            np.empty((count, layout.PIXEL_STEPS + EACH * len(self.units))), np.empty((count, 3), dtype=np.int64),
+            np.empty(count, dtype=np.int64), np.empty((count, 5)),
+        )  # fmt: skip
+        tables.pixel_rows(axes, array, out)
+        return out
+
+
+class PixelTable(NamedTuple):
+    """The pixel tiles worth trying: table, sizes of its rows, rows that each unrolling needs, where each unrolling's begin."""
+
+    table: Floats
+    sizes: Ints
+    needed: Ints
+    starts: Ints
+
+
+@remembered(32 * 2**20)
+def pixel_table(pixels: Pixels) -> PixelTable:
+    """The pixel tiles worth trying, of all sizes."""
+    units = np.array(pixels.units)
+    along = units[:, layout.UNIT_P :]
+    cut = bool((along > 1).any())
+    # A fold that hides its load is not linear in its steps: then every tile may differ.
+    bent = pixels.fold is not None and bool(pixels.fold.hidden)
+    images, *plane = pixels.extents
+    n_sizes = _batch_sizes(images, tuple(sorted(set(units[:, layout.UNIT_N].tolist()))), bent)
+    area = len(n_sizes) * math.prod(plane)
+    every = (cut or bent) and area <= MOST_TILES
+    p_sizes, q_sizes = (_sizes(extent, every, side) for extent, side in zip(plane, pixels.sides, strict=True))
+    if cut and not every:
+        p_sizes, q_sizes = (_aligned(*one, along) for one in zip((p_sizes, q_sizes), plane, strict=True))
+    table, tiles, base, cost = pixels.rows(
+        _thinned(n_sizes, MOST_TILES // (len(p_sizes) * len(q_sizes))), p_sizes, q_sizes
+    )
+    trips = table[:, layout.TRIPS_N : layout.TRIPS_Q + 1]
+    whole = (trips == 1.0).all(axis=1)
+    order = np.lexsort((table[:, layout.PIXELS], table[:, layout.WINDOW]))
+    smaller = (base == np.arange(len(base))) | (cost < cost[base]).any(axis=1)
+    needed = []
+    out = np.empty(len(table), dtype=np.int64)
+    for u, adds in enumerate(pixels.sets):
+        own = layout.PIXEL_STEPS + EACH * u
+        columns = table[:, own : own + EACH].copy()
+        columns[:, -1] -= (
+            adds * cost[:, layout.COST_TRIPS]
+        )  # where more folds may be needed, what a fold adds counts apart
+        saves = smaller | (columns < columns[base]).any(axis=1)
+        rows = order[saves[order]]
+        count = tables.keep_front(np.ascontiguousarray(np.hstack([cost[rows], columns[rows]])), whole[rows], out)
+        needed.append(rows[out[:count]])
+    used = np.unique(np.concatenate(needed)) if len(needed) > 1 else np.sort(needed[0])
+    starts = np.cumsum([0] + [len(rows) for rows in needed])
+    place = np.searchsorted(used, np.concatenate(needed))
+    return PixelTable(np.ascontiguousarray(table[used]), tiles[used], place, starts)

@@ -1,0 +1,117 @@
+"""Tables that a page has room for: digits are never cut, columns move into a further table below instead."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+LEAST_TEXT = 10
+"""Characters below which a column of words is not folded or shortened. [characters]"""
+
+GAP, NARROW_GAP = 2, 1
+"""Between columns, and where a table would not fit otherwise. [characters]"""
+
+
+def parts_of(report: RenderableType) -> Iterator[RenderableType]:
+    """The texts and tables that a report consists of, in order."""
+    if isinstance(report, Group):
+        for part in report.renderables:
+            yield from parts_of(part)
+    else:
+        yield report
+
+
+def fitted(table: Table, width: int) -> list[Table]:
+    """One table, or as many as it takes for a page `width` characters wide; each begins with the first column."""
+    columns = table.columns
+    if not columns or sum(map(_natural, columns)) + GAP * (len(columns) - 1) <= width:
+        return [table]
+    gap = GAP if _room(columns, GAP) <= width else NARROW_GAP
+    first = columns[0]
+    groups: list[list[Column]] = [[]]
+    for column in columns[1:]:
+        if groups[-1] and _room([first, *groups[-1], column], gap) > width:
+            groups.append([])
+        groups[-1].append(column)
+    return [
+        _part(table, [first, *group], width, gap, title=at == 0, caption=at == len(groups) - 1)
+        for at, group in enumerate(groups)
+    ]
+
+
+def plain(cell: RenderableType) -> str:
+    """The characters of a cell or a heading."""
+    return cell.plain if isinstance(cell, Text) else Text.from_markup(cell).plain if isinstance(cell, str) else ""
+
+
+def _longest(column: Column, words: bool = False) -> int:
+    """Characters of the longest line, or word, of a column."""
+    cells = [plain(column.header), *(plain(cell) for cell in column.cells)]
+    return max((cell_len(part) for cell in cells for part in (cell.split() if words else cell.split("\n"))), default=0)
+
+
+def _natural(column: Column) -> int:
+    """Characters that a column takes where there is room for all of it."""
+    widest = _longest(column)
+    return max(widest if column.max_width is None else min(widest, column.max_width), column.min_width or 0)
+
+
+def _shrinks(column: Column) -> bool:
+    """Whether a column holds words, which may be folded or shortened; figures may not."""
+    return column.justify != "right" and (
+        not column.no_wrap or (column.overflow == "ellipsis" and column.max_width is not None)
+    )
+
+
+def _least(column: Column) -> int:
+    """Characters that a column cannot do without."""
+    natural = _natural(column)
+    if not _shrinks(column):
+        return natural
+    heading = max((cell_len(word) for word in plain(column.header).split()), default=0)
+    return min(natural, max(LEAST_TEXT, column.min_width or 0, heading))
+
+
+def _room(columns: Sequence[Column], gap: int) -> int:
+    """Characters that columns side by side cannot do without."""
+    return sum(map(_least, columns)) + gap * (len(columns) - 1)
+
+
+def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: bool, caption: bool) -> Table:
+    """Some columns of a table; what room is left goes to the columns of words."""
+    out = Table(
+        title=table.title if title else None, title_justify=table.title_justify, title_style=table.title_style,
+        caption=table.caption if caption else None, caption_justify=table.caption_justify, box=table.box,
+        padding=(0, gap, 0, 0), pad_edge=False, header_style=table.header_style, show_header=table.show_header,
+    )  # fmt: skip
+    left = width - _room(columns, gap)
+    for column in columns:
+        least = _least(column)
+        more = min(max(left, 0), _natural(column) - least)
+        left -= more
+        out.add_column(
+            column.header, justify=column.justify, style=column.style, no_wrap=column.no_wrap,
+            overflow="ellipsis" if column.no_wrap else "fold",
+            min_width=None if _shrinks(column) else least + more, max_width=least + more,
+        )  # fmt: skip
+    for at, row in enumerate(table.rows):
+        out.add_row(*(list(column.cells)[at] for column in columns), style=row.style, end_section=row.end_section)
+    return out
+
+
+def printed(report: RenderableType, screen: Console, folds: bool) -> None:
+    """Print a report part by part. folds: whether tables keep to the width of the screen; else they take what they need."""
+    for part in parts_of(report):
+        if not isinstance(part, Table):
+            screen.print(part)
+            continue
+        if folds:
+            for number, table in enumerate(fitted(part, screen.width)):
+                screen.print(*([""] if number else []), table, sep="\n")
+        else:
+            width = screen.width
+            screen.width = max(width, sum(map(_natural, part.columns)) + (GAP + 1) * len(part.columns) + 2)
+            screen.print(part)
+            screen.width = width

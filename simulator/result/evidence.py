@@ -1,0 +1,40 @@
+"""What is known of how right a throughput is: a band from measured rows, and what of a network was never measured on a chip."""
+
+from collections.abc import Collection
+from functools import cache
+
+from simulator.store.data import read_data
+
+CLASSES = ("dedicated", "gpu")
+"""Classes of chips, by whether the arrays are multiprocessors."""
+
+FAMILIES = ("convolutional", "attention or recurrent")
+"""Kinds of networks."""
+
+_PLAIN = frozenset({"input", "copy", "concat", "add", "mul", "resize"})
+"""Kinds that do no more than move or add: no row is needed to trust them."""
+
+
+def family_of(kinds: Collection[str]) -> str:
+    """Which of FAMILIES a network with these kinds of layers is."""
+    return FAMILIES["matmul" in kinds or "lstm" in kinds]
+
+
+def band(gpu: bool, kinds: Collection[str]) -> tuple[float, float]:
+    """Measured over predicted throughput: what nine in ten rows of such chips and networks lie between [-]."""
+    own = read_data("evidence.yaml")["bands"][CLASSES[gpu]][family_of(kinds)]
+    return float(own["low"]), float(own["high"])
+
+
+def unmeasured(chip: str, kinds: Collection[str]) -> list[str]:
+    """Kinds of layers that no measured network of a chip has; none for a chip that nothing is measured of.
+
+    chip: its name for people.
+    """
+    known = _measured().get(chip)
+    return [] if known is None else sorted({*kinds} - known - _PLAIN)
+
+
+@cache
+def _measured() -> dict[str, frozenset[str]]:
+    return {chip: frozenset(kinds) for chip, kinds in read_data("evidence.yaml")["measured"].items()}

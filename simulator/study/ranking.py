@@ -1,0 +1,82 @@
+"""Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.study.compare import Comparison, Figure, Line
+
+BY = {
+    "usd": ("bill_usd", "throughput per USD of the bill"),
+    "list-usd": ("price_usd", "throughput per USD of list price"),
+    "w": ("power_w", "throughput per watt"),
+    "mm2": ("area_mm2", "throughput per mm2 of die"),
+    "tops": ("peak_tops", "throughput per TOPS of peak"),
+    "dram": ("dram_devices", "throughput per DRAM"),
+    "sram": ("sram_mb", "throughput per MB of SRAM"),
+    "throughput": (None, "throughput"),
+}
+"""Word of `--by` -> what the throughput is divided by (None: nothing), and the order in words."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One chip with the figure that it is ranked by."""
+
+    line: Line
+    figure: Figure
+    value: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Chips in one order, the best first."""
+
+    by: str
+    rows: tuple[Ranked, ...]
+    unranked: tuple[str, ...]
+    """Chips that have a throughput, but nothing known to divide it by."""
+    above: tuple[str, ...] = ()
+    """Chips beyond a limit, or not known to be within it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        rows = [{"place": at, "chip": row.line.chip, "value": row.value} for at, row in enumerate(self.rows, 1)]
+        return {"by": self.by, "rows": rows, "unranked": list(self.unranked), "above": list(self.above)}
+
+    @property
+    def mine(self) -> tuple[tuple[int, Ranked], ...]:
+        """(place from 1, row) of the chips from files of the user's."""
+        return tuple((at, row) for at, row in enumerate(self.rows, 1) if row.line.mine)
+
+
+def ranking(found: Comparison, by: str, limits: Mapping[str, float] | None = None) -> Ranking:
+    """The chips of a comparison ranked by a word of BY. limits: most `power_w`, `bill_usd` or `price_usd`; unknown is above.
+
+    A chip counts with the figure that the model has for it at the batch asked for, or at the large one; a chip that is not
+    described counts with what is published about it.
+    """
+    below, _ = BY[by]
+    rows, unranked, above = [], [], []
+    for line in found.lines:
+        figure = figure_of(line, found.batch)
+        if figure is None:
+            continue
+        if any((known := line.known(figure, name)) is None or known > most for name, most in (limits or {}).items()):
+            above.append(line.chip)
+            continue
+        value = figure.throughput_per_s if below is None else line.per(figure, below)
+        if value is None:
+            unranked.append(line.chip)
+        else:
+            rows.append(Ranked(line, figure, value))
+    rows.sort(key=lambda row: (-row.value, row.line.chip))
+    return Ranking(by, tuple(rows), tuple(unranked), tuple(above))
+
+
+def figure_of(line: Line, batch: int | None) -> Figure | None:
+    """The figure that a chip counts with."""
+    if line.asked is not None:
+        return line.asked
+    name = "batch_1" if batch == 1 else "batch_10"
+    return line.simulated[name] or line.published[name]
