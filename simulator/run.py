@@ -13,6 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
 from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError
+from simulator.frontier.grid.sizes import LONG
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
@@ -211,6 +212,8 @@ def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str
             f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
             "there would be too many choices between sets of resident tensors"
         )
+    if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
+        notes.append(f"approximated: of axes longer than {LONG:,} not every size of a tile is tried")
     if parts:
         if is_thinned(batch):
             notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")
