@@ -22,6 +22,7 @@ from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.rows import Lowered, check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
@@ -85,8 +86,8 @@ class PublishedPoint:
     """Whether it is of the precision that was run, of the chip with no other settings, and of what the model covers."""
 
 
-@dataclass(frozen=True)
-class BatchCurve:
+@dataclass(frozen=True, repr=False)
+class BatchCurve(Shown):
     """What `batch_curve` finds."""
 
     network: str
