@@ -40,7 +40,12 @@ MOST_BYTES = 10_000_000
 NO_CODE = "ROOFTILE_NO_CODE"
 """Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
+_LATER = {
+    field.name: field.default for field in dataclasses.fields(Layer) if field.name in ("origin", "into", "table_rows")
+}
+"""Fields of a layer that count in a digest only where they are used: networks without them keep theirs."""
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Layer) if field.name not in _LATER)
 
 
 def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
@@ -84,11 +89,23 @@ def network_digest(graph: Graph) -> str:
     rows = [
         [
             [getattr(data["layer"], field) for field in _FIELDS],
-            sorted((place[producer], edge["operand"]) for producer, edge in graph.pred[name].items()),
+            sorted((place[producer], *_edge(edge)) for producer, edge in graph.pred[name].items()),
+            *_later(data["layer"]),
         ]
         for name, data in graph.nodes(data=True)
     ]
     return hashlib.sha256(json.dumps([_FIELDS, rows]).encode()).hexdigest()
+
+
+def _edge(edge: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of an edge counts in a digest."""
+    return (edge["operand"], edge["elements"]) if "elements" in edge else (edge["operand"],)
+
+
+def _later(layer: Layer) -> list[dict[str, Any]]:
+    """Fields of `_LATER` that a layer uses, as one more entry of its row."""
+    used = {name: getattr(layer, name) for name, usual in _LATER.items() if getattr(layer, name) != usual}
+    return [used] if used else []
 
 
 def summary(graph: Graph) -> dict[str, int]:
