@@ -54,6 +54,8 @@ class Row:
     """Of the output, what is state: it goes to the outer memory whoever else reads it."""
     stored_apart_bytes: float = 0.0
     """Of that, what becomes no part of an input that is there already."""
+    table_bytes: float = 0.0
+    """Of an embedding's whole table, where its rows are known."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
 
@@ -242,6 +244,7 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         second_bytes=step.weights.elements * bytes_per if step.weights else 0.0,
         stored_bytes=step.stored * bytes_per,
         stored_apart_bytes=step.stored_apart * bytes_per,
+        table_bytes=layer.table_rows * layer.out_channels * width,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
     )
 

@@ -35,7 +35,8 @@ def test_state_is_an_input_of_that_origin() -> None:
     first, second = net.state(4, 2), net.input(4, 2, name="other", origin="state")
     net.add(first, second)
     graph = net.build()
-    assert graph.nodes[first.name]["layer"].is_state_input and graph.nodes["other"]["layer"].is_state_input
+    assert graph.nodes[first.name]["layer"].is_state_input
+    assert graph.nodes["other"]["layer"].is_state_input
 
 
 @pytest.mark.parametrize(
@@ -53,9 +54,10 @@ def test_state_is_an_input_of_that_origin() -> None:
 def test_faults_of_origins_are_one_line(build, words) -> None:  # type: ignore[no-untyped-def]
     net = NetworkBuilder("net")
     x, state = net.input(4, name="x"), net.state(4, name="kept")
-    with pytest.raises(NetworkError, match="^net: ") as caught:
+    with pytest.raises(NetworkError, match=r"^net: ") as caught:
         build(net, x, state)
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_vector_work_says_how_much_of_a_tensor_it_reads() -> None:
