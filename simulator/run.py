@@ -26,6 +26,7 @@ from simulator.result.evidence import band, unmeasured
 from simulator.result.form import Result
 from simulator.result.gains import bound_of, gains_in_space
 from simulator.result.gains import gains as gains_of
+from simulator.result.room import has_room, short_of_room, used_bytes
 from simulator.result.totals import Totals, totals_of
 from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
@@ -53,7 +54,8 @@ def simulate(
     that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether `gain_if_infinite` is
     filled. It is worked out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
 
-    Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
+    Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM, or the
+    network and its batch the DRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
     if not nx.is_frozen(graph):  # what `load_network` gives was checked there
@@ -63,6 +65,7 @@ def simulate(
     if chip.schedule.placement == "space":
         return _in_space(graph, chip, machines, batch, precision, power, gains)
     program = program_of(chip, pool_source(graph, chip, precision), batch)
+    _check_room(chip, program.pool.work, machines)
     plans, (cold, steady) = solve_alone(program, machines)
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
@@ -88,14 +91,21 @@ def _in_space(
     from simulator.schedule.space.solve import SpaceProgram, place_alone  # noqa: PLC0415
 
     low = lower(graph, chip, batch, precision)
+    work = work_of(low)
+    _check_room(chip, work, machines)
     program = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))
     plans, (quick, steady) = place_alone(program, machines.row())
-    work = work_of(low)
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
     notes = (*graph.graph.get("notes", ()), *steady.notes)
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
+
+
+def _check_room(chip: Architecture, work: Work, machines: Machines) -> None:
+    """Raise InfeasibleError where the outer memory has no room for the batch."""
+    if machines.room_bytes is not None and chip.dram is not None and not has_room(chip, work, machines)[0]:
+        raise InfeasibleError(short_of_room(chip, work, float(machines.room_bytes[0]), chip.dram.devices))
 
 
 def _limiting(chip: Architecture) -> PowerModel | None:
@@ -163,6 +173,8 @@ def _result(
         throughput_high_per_s=most,
         peak_tops=chip.peak_tops(precision),
         outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
+        dram_used_bytes=used_bytes(chip, work) if has_dram else 0.0,
+        dram_capacity_bytes=chip.dram_capacity_bytes,
         macs=work.macs,
         macs_executed=work.macs_executed,
         sram_bytes=columns.most_sram_bytes,

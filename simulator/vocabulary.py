@@ -22,6 +22,9 @@ OPERANDS = ("inputs", "weights", "outputs")
 STATIONARY = ("weights", "outputs", "inputs", "rows")
 """What may stay in the units of an array: an operand, or rows of the kernel (row stationary)."""
 
+ORIGINS = ("host", "state")
+"""Where an input of a network comes from, and where an output goes: over the host link, or the outer memory, where it stays."""
+
 # ---- kinds of layers -----------------------------------------------------------------------------------------------
 
 COMPUTE = frozenset({"conv", "dense", "matmul", "lstm"})

@@ -1,30 +1,19 @@
 """Building a layer graph: each method of `NetworkBuilder` adds one node, works out its sizes and returns its output."""
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
-
-import networkx as nx
+from dataclasses import replace
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
+from simulator.graph.nodes import Graph, Nodes, Size, shape_text
 from simulator.graph.output import Output
-from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
+from simulator.graph.window import Need, Padding
 from simulator.reading.sizes import ImageSize, height_width
-from simulator.store.foreign import printable
-from simulator.vocabulary import ELEMENTWISE
+from simulator.vocabulary import ELEMENTWISE, ORIGINS
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
-if TYPE_CHECKING:
-    Graph: TypeAlias = nx.DiGraph[str]  # subscripted in the stubs only
-else:
-    Graph: TypeAlias = nx.DiGraph
 
-Size: TypeAlias = int | tuple[int, int]
-"""One number for both axes, or (height, width)."""
-
-
-class NetworkBuilder:
+class NetworkBuilder(Nodes):
     """Builds a layer graph node by node; the order of the calls is the run order.
 
     >>> net = NetworkBuilder("tiny")
@@ -39,20 +28,47 @@ class NetworkBuilder:
     `build()`, together with the smallest that the whole network takes.
     """
 
-    def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-        self._name = printable(str(name))
-        self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
-        self._counts: dict[str, int] = {}
-        self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
-        self._windows: list[str] = []
-        self._too_small = ""  # the first layer whose window does not fit
-
-    def input(self, channels: int, height: int = 1, width: int = 1, name: str = "input") -> Output:
-        """Add an input of the network."""
+    def input(
+        self, channels: int, height: int = 1, width: int = 1, name: str = "input", *, origin: str = "host"
+    ) -> Output:
+        """Add an input of the network. `origin`: "host", or "state" for what lies in the outer memory already, as `state`."""
         name = self._named(name, "input")
         self._whole(name, channels=channels, height=height, width=width)
         layer = Layer(name, "input", out_channels=channels, out_height=height, out_width=width)
-        return self._add(layer, {})
+        return self._add(replace(layer, origin=self._origin(name, origin)))
+
+    def state(self, channels: int, height: int = 1, width: int = 1, *, name: str = "") -> Output:
+        """Add what lies in the outer memory between passes, one copy an item: a cache of keys, a table, a recurrent state.
+
+        It crosses no host link; every pass reads of it what its readers ask for.
+        """
+        return self.input(channels, height, width, self._named(name, "state"), origin="state")
+
+    def output(self, x: Output, *, origin: str = "host", into: Output | None = None) -> Output:
+        """Say where the whole of a layer's output goes, and return `x`: to the host where nothing reads it, as it does untold;
+        with `origin` "state" to the outer memory, for passes to come, whatever else reads it.
+
+        `into`: the state of this network that it becomes a part of, so that it takes no room of its own.
+        """
+        layer = self._graph.nodes[x.name]["layer"] if x.name in self._graph else None
+        if layer is None or layer.kind == "input":
+            self._fault(x.name, "output", "must be the output of a layer of this builder")
+        origin, target = self._origin(x.name, origin), ""
+        if into is not None:
+            state = self._graph.nodes[into.name]["layer"] if into.name in self._graph else None
+            if not origin or state is None or not state.is_state_input:
+                self._fault(x.name, "into", f"must be a state of this builder, and origin 'state', got {into.name!r}")
+            target = into.name
+        self._graph.nodes[x.name]["layer"] = replace(layer, origin=origin, into=target)
+        return x
+
+    def _origin(self, name: str, origin: str) -> str:
+        """An origin as a layer has it: nothing of what comes from the host or goes there."""
+        if origin not in ORIGINS:
+            self._fault(
+                name, "origin", f"must be one of {', '.join(ORIGINS)}, got {origin!r}{nearest(str(origin), ORIGINS)}"
+            )
+        return "" if origin == ORIGINS[0] else origin
 
     def image(self, size: ImageSize, multiple: int = 1, channels: int = 3) -> Output:
         """Add an image as the input, padded to a multiple of so many pixels on both sides; a note of the graph says so."""
@@ -98,7 +114,7 @@ class NetworkBuilder:
             has_bias=bias,
             **window,
         )
-        return self._activated(self._add(layer, {x.name: "inputs"}), activation)
+        return self._activated(self._add(layer, [x]), activation)
 
     def depthwise(
         self,
@@ -144,7 +160,7 @@ class NetworkBuilder:
         name = self._named(name, "dense")
         self._whole(name, out_channels=out_channels)
         if x.width != 1:
-            self._fault(name, "inputs", f"must be channels x rows, got {_shape(x)}; did you mean x.flat()?")
+            self._fault(name, "inputs", f"must be channels x rows, got {shape_text(x)}; did you mean x.flat()?")
         layer = Layer(
             name,
             "dense",
@@ -156,7 +172,7 @@ class NetworkBuilder:
             steps=self._steps(name, x, steps),
             loop=loop,
         )
-        return self._activated(self._add(layer, {x.name: "inputs"}), activation)
+        return self._activated(self._add(layer, [x]), activation)
 
     def lstm(self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "") -> Output:
         """Add the recurrent half of an LSTM over the rows of `x`, which are the products from below: four numbers a unit.
@@ -168,20 +184,14 @@ class NetworkBuilder:
         """
         name = self._named(name, "lstm")
         if x.channels % 4 or x.width != 1:
-            self._fault(name, "inputs", f"must be rows of four numbers for each unit, got {_shape(x)}")
+            self._fault(name, "inputs", f"must be rows of four numbers for each unit, got {shape_text(x)}")
         units = x.channels // 4
         layer = Layer(
             name, "lstm", out_channels=x.channels, in_channels=units, out_height=x.height, in_height=x.height, has_bias=bias,
             steps=self._steps(name, x, steps or x.height), loop=loop,
         )  # fmt: skip
-        self._add(layer, {x.name: "inputs"})
+        self._add(layer, [x])
         return Output(name, units, x.height)
-
-    def _steps(self, name: str, x: Output, steps: int) -> int:
-        self._whole(name, steps=steps)
-        if x.height % steps:
-            self._fault(name, "steps", f"must divide the {x.height} rows of {x.name!r}, got {steps}")
-        return steps
 
     def matmul(
         self,
@@ -203,7 +213,7 @@ class NetworkBuilder:
         self._whole(name, heads=heads)
         for operand in (x, second):
             if operand.width != 1:
-                self._fault(name, "inputs", f"must be channels x rows, got {_shape(operand)}")
+                self._fault(name, "inputs", f"must be channels x rows, got {shape_text(operand)}")
             if operand.channels % heads:
                 self._fault(
                     name, "heads", f"must divide the {operand.channels} channels of {operand.name!r}, got {heads}"
@@ -229,7 +239,7 @@ class NetworkBuilder:
             steps=self._steps(name, x, steps),
             loop=loop,
         )
-        return self._add(layer, {x.name: "inputs", second.name: "weights"})
+        return self._add(layer, [x], second)
 
     def additive_score(self, x: Output, second: Output, name: str = "") -> Output:
         """Compare each row of `x` with each row of `second`: their sum, its hyperbolic tangent, and a weighted total of that.
@@ -248,7 +258,7 @@ class NetworkBuilder:
             in_height=x.height,
             kernel_height=x.channels,
         )
-        return self._add(layer, {x.name: "inputs", second.name: "inputs"})
+        return self._add(layer, [x, second])
 
     def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
         """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
@@ -297,7 +307,7 @@ class NetworkBuilder:
         name = self._named(name, "pool")
         window = self._window(name, x, kernel, kernel if stride is None else stride, padding, 1, ceil)
         layer = Layer(name, "pool", out_channels=x.channels, in_channels=x.channels, **window)
-        return self._add(layer, {x.name: "inputs"})
+        return self._add(layer, [x])
 
     def global_pool(self, x: Output, name: str = "") -> Output:
         """Average (or maximum) of each channel."""
@@ -313,7 +323,7 @@ class NetworkBuilder:
             kernel_width=x.width,
             stride=(x.height, x.width),
         )
-        return self._add(layer, {x.name: "inputs"})
+        return self._add(layer, [x])
 
     def resize(self, x: Output, factor: Size, name: str = "") -> Output:
         """Enlarge the image `factor` times: in both directions, or (in height, in width)."""
@@ -323,14 +333,20 @@ class NetworkBuilder:
         self._needs[name] = Need(x.name, (lambda n: -(-n // rows), lambda n: -(-n // columns)))
         return out
 
-    def embedding(self, x: Output, hidden: int, name: str = "") -> Output:
-        """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs."""
+    def embedding(self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0) -> Output:
+        """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs.
+
+        `table_rows`: of the whole table, which then counts as parameters and takes room in the outer memory.
+        """
         name = self._named(name, "embedding")
         self._whole(name, hidden=hidden)
+        if table_rows != 0:
+            self._whole(name, table_rows=table_rows)
         layer = Layer(
-            name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height
-        )
-        return self._add(layer, {x.name: "inputs"})
+            name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height,
+            table_rows=table_rows,
+        )  # fmt: skip
+        return self._add(layer, [x])
 
     def build(self) -> Graph:
         """Return the finished graph. Raises NetworkError where the image is too small or there is no layer."""
@@ -339,112 +355,5 @@ class NetworkBuilder:
             raise NetworkError(f"{self._name}: must have at least one layer, got none")
         return self._graph
 
-    def _check_image(self) -> None:
-        if not self._too_small:
-            return
-        rows, columns = (max(image_needed(self._needs, name, axis) for name in self._windows) for axis in range(2))
-        self._fault(
-            self._too_small,
-            "image",
-            f"is too small for the window: the network's input must be at least {rows} x {columns} (height x width)",
-        )
-
-    def _window(
-        self, name: str, x: Output, kernel: Size, stride: Size, padding: Padding, dilation: Size, ceil: bool = False
-    ) -> dict[str, Any]:
-        """Fields of a `Layer` with a sliding window; a window that does not fit is noted, and taken as one output."""
-        k, s, d = (self._pair(name, *each) for each in (("kernel", kernel), ("stride", stride), ("dilation", dilation)))
-        extents = (x.height, x.width)
-        pads = pads_of(extents, k, s, d, padding)
-        if pads is None:
-            self._fault(name, "padding", f"must be 1, 2 or 4 whole numbers of at least 0, or 'same', got {padding!r}")
-        outputs = [output_extent(extents[a], k[a], s[a], d[a], pads[2 * a], pads[2 * a + 1], ceil) for a in range(2)]
-
-        def need(a: int) -> Callable[[int], int]:
-            if padding == "same":
-                return lambda n: (n - 1) * s[a] + 1
-            return lambda n: max(1, (n - 1) * s[a] + d[a] * (k[a] - 1) + 1 - pads[2 * a] - pads[2 * a + 1])
-
-        self._needs[name] = Need(x.name, (need(0), need(1)))
-        self._windows.append(name)
-        if min(outputs) < 1:
-            self._too_small = self._too_small or name
-        return {
-            "out_height": max(1, outputs[0]),
-            "out_width": max(1, outputs[1]),
-            "kernel_height": k[0],
-            "kernel_width": k[1],
-            "stride": s,
-            "dilation": d,
-            "padding": pads,
-            "in_height": x.height,
-            "in_width": x.width,
-        }
-
-    def _pair(self, name: str, what: str, value: Size) -> tuple[int, int]:
-        pair = value if isinstance(value, tuple) else (value, value)
-        if len(pair) != 2:
-            self._fault(name, what, f"must be one number or (height, width), got {value!r}")
-        self._whole(name, **{what: pair[0]})
-        self._whole(name, **{what: pair[1]})
-        return pair
-
-    def _add_vector(
-        self, name: str, kind: str, inputs: tuple[Output, ...], channels: int, height: int, width: int
-    ) -> Output:
-        """Add vector work; its `in_` extents are those of the first input, the edges tell of the others."""
-        x = inputs[0]
-        layer = Layer(
-            name,
-            kind,
-            out_channels=channels,
-            out_height=height,
-            out_width=width,
-            in_channels=x.channels,
-            in_height=x.height,
-            in_width=x.width,
-        )
-        if len({i.name for i in inputs}) != len(inputs):
-            self._fault(name, "inputs", "must be different nodes, got one twice; put a 'copy' between")
-        return self._add(layer, dict.fromkeys((i.name for i in inputs), "inputs"))
-
-    def _add(self, layer: Layer, operands: Mapping[str, str]) -> Output:
-        if layer.name in self._graph:
-            self._fault(layer.name, "name", "must be given once, got it twice")
-        for producer in operands:
-            if producer not in self._graph:
-                self._fault(layer.name, "inputs", f"must come from this builder, got {producer!r}")
-        self._graph.add_node(layer.name, layer=layer)
-        for producer, operand in operands.items():
-            self._graph.add_edge(producer, layer.name, operand=operand)
-        if operands and layer.name not in self._needs:
-            # Elementwise work needs as many rows as it gives; of a flattened image nothing asks for more than one.
-            self._needs[layer.name] = Need(next(iter(operands)), (lambda n: n, lambda n: n))
-        return Output(layer.name, layer.groups * layer.out_channels, layer.out_height, layer.out_width)
-
     def _activated(self, x: Output, activation: str) -> Output:
         return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
-
-    def _named(self, name: str, kind: str) -> str:
-        """Return `name` made printable, or the kind with a running number."""
-        if name:
-            return printable(str(name))
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        return f"{kind}{self._counts[kind]}"
-
-    def _whole(self, name: str, **values: int) -> None:
-        for what, value in values.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                self._fault(name, what, f"must be a whole number of at least 1, got {value!r}")
-
-    def _mismatch(self, name: str, x: Output, other: Output) -> NoReturn:
-        self._check_image()  # a window that did not fit was taken as one output: then that is the cause
-        self._fault(name, "inputs", f"must have one shape, got {_shape(x)} and {_shape(other)}")
-
-    def _fault(self, name: str, what: str, text: str) -> NoReturn:
-        raise NetworkError(f"{self._name}: {name}: {what}: {text}")
-
-
-def _shape(x: Output) -> str:
-    """Shape of a tensor and where it comes from, for messages."""
-    return f"{x.channels} x {x.height} x {x.width} of {x.name!r}"

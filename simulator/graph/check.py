@@ -9,7 +9,7 @@ from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
-from simulator.vocabulary import COMPUTE, VECTOR_OPERATIONS
+from simulator.vocabulary import COMPUTE, ORIGINS, VECTOR_OPERATIONS
 
 MOST_FAULTS = 10
 """Lines of an error: one mistake in a loop of a builder would else fill the screen."""
@@ -87,6 +87,7 @@ def _node_faults(name: Any, layer: Any) -> Iterator[str]:
     if not faults:
         yield from _window_faults(layer)
         yield from _step_faults(layer)
+        yield from _origin_faults(layer)
 
 
 def _number_faults(layer: Layer) -> Iterator[str]:
@@ -147,11 +148,28 @@ def _step_faults(layer: Layer) -> Iterator[str]:
         yield f"{layer.name}: out_channels: an lstm must have four times its in_channels in one group, got {channels}"
 
 
+def _origin_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is wrong with where a tensor comes from or goes, and with the table of an embedding."""
+    known = ("", ORIGINS[1])
+    if not isinstance(layer.origin, str) or layer.origin not in known:
+        yield f"{layer.name}: origin: must be {known[1]!r} or empty, got {_shown(layer.origin)}"
+    if not isinstance(layer.into, str):
+        yield f"{layer.name}: into: must be the name of an input, got {_shown(layer.into)}"
+    elif layer.into and (layer.kind == "input" or not layer.origin):
+        yield f"{layer.name}: into: must be empty of an input, and where origin is not {known[1]!r}, got {_shown(layer.into)}"
+    if not _whole(layer.table_rows, 0) or layer.table_rows > LARGEST_EXTENT:
+        yield f"{layer.name}: table_rows: must be a whole number of 0 to {LARGEST_EXTENT:,}, got {_shown(layer.table_rows)}"
+    elif layer.table_rows and layer.kind != "embedding":
+        yield f"{layer.name}: table_rows: must be 0 but for an embedding, got {layer.table_rows}"
+
+
 def _edge_faults(graph: Any) -> Iterator[str]:
     """Yield the faults of the edges: order, operands, and tensors smaller than what is read of them."""
     place = {name: number for number, name in enumerate(graph)}
     for name in graph:
         layer: Layer = graph.nodes[name]["layer"]
+        if layer.into and not (layer.into in graph and graph.nodes[layer.into]["layer"].is_state_input):
+            yield f"{name}: into: must be an input of origin 'state', got {_shown(layer.into)}"
         counts = {"inputs": 0, "weights": 0}
         for producer, _, operand in graph.in_edges(name, data="operand"):
             if place[producer] >= place[name]:
@@ -164,7 +182,19 @@ def _edge_faults(graph: Any) -> Iterator[str]:
             need = layer.weight_elements if operand == "weights" else layer.input_elements
             if layer.is_compute and need > have:
                 yield f"{producer} -> {name}: {operand}: must be at least {need} elements, got {have}"
+            yield from _share_faults(layer, producer, graph.edges[producer, name], have)
         yield from _count_faults(layer, counts["inputs"], counts["weights"])
+
+
+def _share_faults(layer: Layer, producer: str, edge: Any, have: int) -> Iterator[str]:
+    """Yield a share of a tensor that cannot be read of it, or that is not the edge's to say."""
+    if "elements" not in edge:
+        return
+    elements = edge["elements"]
+    if layer.is_compute:
+        yield f"{producer} -> {layer.name}: elements: must not be given, a {layer.kind} reads what its sizes say"
+    elif not _whole(elements, 1) or elements > have:
+        yield f"{producer} -> {layer.name}: elements: must be a whole number of 1 to {have}, got {_shown(elements)}"
 
 
 def _count_faults(layer: Layer, inputs: int, weights: int) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Fusion: a layer graph becomes steps, each a layer with the vector work done on its outputs before they leave the chip."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from simulator.graph.build import Graph
 from simulator.graph.layer import Layer
@@ -15,6 +15,8 @@ class Tensor:
     elements: int
     producers: tuple[int, ...]
     readers: tuple[int, ...]
+    state: bool = False
+    """Whether it is an input that lies in the outer memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class Step:
     output_elements: int
     second: Layer | None = None
     """A second product in the same kernel, of the softmax of the first with values (attention); see `graph.merge`."""
+    stored: int = 0
+    """Elements of the output that are state: written to the outer memory whoever else reads them."""
+    stored_apart: int = 0
+    """Those of them that become no part of an input that is there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class _Open:
     weights: str | None
     tail: str
     fused: list[Layer] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
+    extra: list[tuple[str, str]] = field(default_factory=list)
+    """(what is read, the fused node that reads it)."""
 
 
 def fuse(graph: Graph, words: Iterable[str]) -> Steps:
@@ -89,7 +96,7 @@ def fuse(graph: Graph, words: Iterable[str]) -> Steps:
         host = _host(graph, layer, inputs, ends, joined, fuses)
         if host is not None:
             step = steps[host]
-            step.extra.extend(u for u in inputs if u != step.tail)
+            step.extra.extend((u, node) for u in inputs if u != step.tail)
             step.fused.append(layer)
             step.tail = node
             ends[node] = host
@@ -119,7 +126,7 @@ def _host(
     if not candidates:
         return None
     last = max(candidates, key=lambda u: ends[u])
-    if graph.out_degree(last) != 1 or inputs.count(last) != 1:
+    if graph.out_degree(last) != 1 or inputs.count(last) != 1 or graph.nodes[last]["layer"].origin:
         return None
     return ends[last]
 
@@ -137,20 +144,53 @@ def _close(graph: Graph, steps: list[_Open], joined: dict[str, str], sources: li
         layer: Layer = graph.nodes[node]["layer"]
         return layer.output_elements
 
+    def read(producer: str, reader: str) -> Read:
+        return Read(tensor_of(producer), read_elements(graph, producer, reader))
+
     producers: dict[int, list[int]] = {number: [] for number in names.values()}
     readers: dict[int, list[int]] = {number: [] for number in names.values()}
     done: list[Step] = []
     for number, step in enumerate(steps):
-        reads = [Read(tensor_of(u), elements(u)) for u in step.inputs]
-        weights = Read(tensor_of(step.weights), elements(step.weights)) if step.weights else None
-        extra = tuple(Read(tensor_of(u), elements(u)) for u in step.extra)
+        reads = [read(u, step.layer.name) for u in step.inputs]
+        weights = read(step.weights, step.layer.name) if step.weights else None
+        extra = tuple(read(u, node) for u, node in step.extra)
         output = tensor_of(step.tail)
         producers[output].append(number)
-        for read in (*reads, *extra, *([weights] if weights else [])):
-            if not readers[read.tensor] or readers[read.tensor][-1] != number:
-                readers[read.tensor].append(number)
-        done.append(Step(step.layer, tuple(step.fused), tuple(reads), weights, extra, output, elements(step.tail)))
+        for each in (*reads, *extra, *([weights] if weights else [])):
+            if not readers[each.tensor] or readers[each.tensor][-1] != number:
+                readers[each.tensor].append(number)
+        done.append(
+            _stored(
+                Step(step.layer, tuple(step.fused), tuple(reads), weights, extra, output, elements(step.tail)),
+                [graph.nodes[node]["layer"] for node in (step.tail, joined.get(step.tail, step.tail))],
+            )
+        )
     tensors = tuple(
-        Tensor(node, elements(node), tuple(producers[number]), tuple(readers[number])) for node, number in names.items()
+        Tensor(
+            node,
+            elements(node),
+            tuple(producers[number]),
+            tuple(readers[number]),
+            graph.nodes[node]["layer"].is_state_input,
+        )
+        for node, number in names.items()
     )
     return Steps(tuple(done), tensors)
+
+
+def _stored(step: Step, ends: Sequence[Layer]) -> Step:
+    """A step that says what of its output is state. ends: the layers whose output that is, one or a concat's input and it."""
+    if not any(layer.origin for layer in ends):
+        return step
+    apart = 0 if any(layer.into for layer in ends) else step.output_elements
+    return replace(step, stored=step.output_elements, stored_apart=apart)
+
+
+def read_elements(graph: Graph, producer: str, reader: str) -> int:
+    """Elements of a node's output that a layer reads: what the edge says, what a compute layer has operands, else all."""
+    have: int = graph.nodes[producer]["layer"].output_elements
+    layer: Layer = graph.nodes[reader]["layer"]
+    edge = graph.edges[producer, reader]
+    if layer.is_compute:
+        return min(have, layer.weight_elements if edge["operand"] == "weights" else layer.input_elements)
+    return int(edge.get("elements", have))

@@ -44,11 +44,23 @@ class Layer:
     """Parts of the rows that run one after another, because each needs the one before: the steps of a recurrence."""
     loop: str = ""
     """Name of the loop that it shares with other layers: then these take turns in every step. Empty: a loop of its own."""
+    origin: str = ""
+    """`state`: an input that lies in the outer memory between passes, or an output that is written there for passes to come.
+    Empty: of an input the host, of an output whoever reads it, else the host."""
+    into: str = ""
+    """Name of the input of origin `state` that such an output becomes a part of; empty: it takes room of its own."""
+    table_rows: int = 0
+    """Of an embedding's whole table, where it is to be counted."""
 
     @property
     def is_compute(self) -> bool:
         """Whether the layer runs on the MAC array."""
         return self.kind in COMPUTE
+
+    @property
+    def is_state_input(self) -> bool:
+        """Whether the layer is an input that lies in the outer memory between passes."""
+        return self.kind == "input" and bool(self.origin)
 
     @property
     def macs(self) -> int:
@@ -69,7 +81,7 @@ class Layer:
     def parameters(self) -> int:
         """Trained weights and biases."""
         if self.kind not in WEIGHTED:
-            return 0
+            return self.table_rows * self.out_channels
         return self.weight_elements + (self.groups * self.out_channels if self.has_bias else 0)
 
     @property

@@ -21,7 +21,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
 from simulator.reading.names import beside, near_file
-from simulator.reading.sizes import ImageSize, height_width, image_size
+from simulator.reading.sizes import Count, ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
 from simulator.store import bundled
 from simulator.store.foreign import printable, text_of
@@ -40,7 +40,12 @@ MOST_BYTES = 10_000_000
 NO_CODE = "ROOFTILE_NO_CODE"
 """Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Layer))
+_LATER = {
+    field.name: field.default for field in dataclasses.fields(Layer) if field.name in ("origin", "into", "table_rows")
+}
+"""Fields of a layer that count in a digest only where they are used: networks without them keep theirs."""
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Layer) if field.name not in _LATER)
 
 
 def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
@@ -84,11 +89,23 @@ def network_digest(graph: Graph) -> str:
     rows = [
         [
             [getattr(data["layer"], field) for field in _FIELDS],
-            sorted((place[producer], edge["operand"]) for producer, edge in graph.pred[name].items()),
+            sorted((place[producer], *_edge(edge)) for producer, edge in graph.pred[name].items()),
+            *_later(data["layer"]),
         ]
         for name, data in graph.nodes(data=True)
     ]
     return hashlib.sha256(json.dumps([_FIELDS, rows]).encode()).hexdigest()
+
+
+def _edge(edge: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of an edge counts in a digest."""
+    return (edge["operand"], edge["elements"]) if "elements" in edge else (edge["operand"],)
+
+
+def _later(layer: Layer) -> list[dict[str, Any]]:
+    """Fields of `_LATER` that a layer uses, as one more entry of its row."""
+    used = {name: getattr(layer, name) for name, usual in _LATER.items() if getattr(layer, name) != usual}
+    return [used] if used else []
 
 
 def summary(graph: Graph) -> dict[str, int]:
@@ -156,8 +173,11 @@ def _size_parameter(function: Callable[..., Any], where: str, size: str, params:
 
 
 def _is_path(text: str) -> bool:
-    """Whether the user means a file. A folder that happens to be named as a network does not hide the network."""
-    return text.endswith(SUFFIXES) or "/" in text or "\\" in text
+    """Whether the user means a file. A folder that happens to be named as a network does not hide the network, and
+    meta-llama/Llama-3.1-8B is one."""
+    if text.endswith(SUFFIXES) or "\\" in text:
+        return True
+    return "/" in text and bundled.network_name(text) is None
 
 
 def _bundled_name(text: str) -> str:
@@ -292,6 +312,8 @@ def _value(value: Any, parameter: inspect.Parameter) -> Any:
         if max(height_width(value)) > LARGEST:
             raise ValueError(f"must be at most {LARGEST} on a side, got {value!r}")
         return image_size(value)
+    if kind is Count:
+        return _number(value, whole=True, lowest=0)
     kind = int if kind is ImageSize else kind
     if kind is bool:
         if not isinstance(value, bool):
@@ -305,15 +327,16 @@ def _value(value: Any, parameter: inspect.Parameter) -> Any:
         # A parameter whose default is zero or less may be so; sizes and widths may not.
         default = parameter.default
         signed = isinstance(default, int | float) and default <= 0
+        lowest = -LARGEST if signed else int(kind is int)
         if parameter.name == "image_size" and isinstance(value, str):
             raise ValueError(f"must be a whole number, got {value!r}; for height x width annotate it ImageSize")
-        return _number(value, whole=kind is int, signed=signed)
+        return _number(value, whole=kind is int, lowest=lowest)
     return value
 
 
 def _kind(parameter: inspect.Parameter) -> Any:
     """Type that a parameter takes: its annotation (also as text), or that of its default; None for anything else."""
-    names = {"int": int, "float": float, "str": str, "bool": bool, "ImageSize": ImageSize}
+    names = {"int": int, "float": float, "str": str, "bool": bool, "ImageSize": ImageSize, "Count": Count}
     if parameter.annotation is inspect.Parameter.empty:
         kind: Any = type(parameter.default)
     else:
@@ -325,10 +348,10 @@ def _kind(parameter: inspect.Parameter) -> Any:
     return kind if kind in names.values() else None
 
 
-def _number(value: Any, *, whole: bool, signed: bool) -> int | float:
-    """Return a finite number in range; whole ones may come as 224.0."""
+def _number(value: Any, *, whole: bool, lowest: int) -> int | float:
+    """Return a finite number in range, which begins above 0 where `lowest` is 0 and it is not whole; whole ones may be 224.0."""
     noun = "a whole number" if whole else "a number"
-    least = f" of at least {-LARGEST}" if signed else " of at least 1" if whole else " above 0"
+    least = f" of at least {lowest}" if whole or lowest else " above 0"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"must be {noun}{least}, got {value!r}")
     number = operator.index(value) if isinstance(value, Integral) else float(value)
@@ -336,7 +359,6 @@ def _number(value: Any, *, whole: bool, signed: bool) -> int | float:
         raise ValueError(f"must be a finite number, got {number!r}")
     if number > LARGEST:
         raise ValueError(f"must be at most {LARGEST}, got {f'{number:.3g}' if number < 1e300 else 'more than 1e300'}")
-    lowest = -LARGEST if signed else 1 if whole else 0
-    if number < lowest or (whole and number != int(number)) or (number == 0 and lowest == 0):
+    if number < lowest or (whole and number != int(number)) or (number == lowest == 0 and not whole):
         raise ValueError(f"must be {noun}{least}, got {number!r}")
     return int(number) if whole else float(number)

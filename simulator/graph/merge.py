@@ -43,6 +43,8 @@ def _siblings(steps: Steps) -> tuple[list[Step], dict[int, int]]:
             layer=replace(head.layer, out_channels=head.layer.out_channels + step.layer.out_channels),
             fused=(*head.fused, step.layer, *step.fused),
             output_elements=head.output_elements + step.output_elements,
+            stored=head.stored + step.stored,
+            stored_apart=head.stored_apart + step.stored_apart,
         )
     return found, same
 
@@ -52,8 +54,8 @@ def _key(step: Step, tensors: Sequence[Tensor]) -> tuple[object, ...] | None:
     layer, output = step.layer, tensors[step.output]
     if layer.kind not in MERGED or layer.groups > 1 or layer.steps > 1 or step.extra or len(output.producers) > 1:
         return None
-    shape = replace(layer, name="", out_channels=1, has_bias=False)
-    return (shape, step.inputs, tuple(fused.kind for fused in step.fused), bool(output.readers))
+    shape = replace(layer, name="", out_channels=1, has_bias=False, origin="", into="")
+    return (shape, step.inputs, tuple(fused.kind for fused in step.fused), bool(output.readers) or step.stored > 0)
 
 
 def _readers(steps: Sequence[Step], same: dict[int, int]) -> dict[int, list[int]]:
@@ -92,6 +94,8 @@ def _as_one(first: Step, softmax: Step, second: Step) -> Step:
         extra=(*first.extra, *values, *second.extra),
         output=second.output,
         output_elements=second.output_elements,
+        stored=second.stored,
+        stored_apart=second.stored_apart,
         second=second.layer,
     )
 
@@ -112,7 +116,7 @@ def _chain(
     if middle is None or steps[middle].layer.kind != "softmax" or len(_reads(steps[middle])) > 1:
         return None
     last = only_reader(steps[middle])
-    if last is None or steps[middle].fused:
+    if last is None or steps[middle].fused or first.stored or steps[middle].stored:
         return None
     second = steps[last]
     if second.layer.kind != "matmul" or second.inputs[0].tensor != steps[middle].output:
@@ -151,6 +155,7 @@ def _numbered(before: Steps, steps: Sequence[Step], same: dict[int, int]) -> Ste
             sum(t.elements for other, t in enumerate(before.tensors) if same[other] == number),
             tuple(place for place, step in enumerate(done) if step.output == new[number]),
             tuple(dict.fromkeys(read_by.get(number, ()))),
+            before.tensors[number].state,
         )
         for number in kept
     )

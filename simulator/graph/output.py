@@ -14,9 +14,14 @@ class Output:
     height: int = 1
     width: int = 1
 
+    @property
+    def elements(self) -> int:
+        """Elements for one item."""
+        return self.channels * self.height * self.width
+
     def flat(self) -> "Output":
         """Return the same elements as one long vector. No node: nothing moves."""
-        return Output(self.name, self.channels * self.height * self.width)
+        return Output(self.name, self.elements)
 
     def rows(self) -> "Output":
         """Return an image as a sequence, one row a pixel. No node: nothing moves."""

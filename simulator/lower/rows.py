@@ -48,6 +48,14 @@ class Row:
     """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
     loop: str = ""
     """Loop in which steps of this row and of others take turns."""
+    second_bytes: float = 0.0
+    """Of a second activation, what a pass cannot do without."""
+    stored_bytes: float = 0.0
+    """Of the output, what is state: it goes to the outer memory whoever else reads it."""
+    stored_apart_bytes: float = 0.0
+    """Of that, what becomes no part of an input that is there already."""
+    table_bytes: float = 0.0
+    """Of an embedding's whole table, where its rows are known."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
 
@@ -71,6 +79,8 @@ class Lowered:
     spec: ArraySpec
     cached_bytes: float = 0.0
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+    states: frozenset[int] = frozenset()
+    """Tensors that lie in the outer memory between passes: read there, never brought over a host link."""
 
     @property
     def macs(self) -> int:
@@ -93,14 +103,22 @@ class Lowered:
 
     @property
     def compulsory_bytes(self) -> float:
-        """Network outputs, what is read of the network inputs, and all constant weights, once each. [B]"""
+        """Network outputs, what is written of state, what is read of the network inputs, and all constant weights, once each.
+        [B]
+        """
         total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
         for tensor, size in enumerate(self.tensor_bytes):
             if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
             elif not self.tensor_producers[tensor]:
                 total += max((self._read(tensor, step) for step in self.tensor_readers[tensor]), default=0.0)
+            else:
+                total += self.stored_bytes(tensor)
         return total
+
+    def stored_bytes(self, tensor: int) -> float:
+        """Of a tensor, what its producers write to the outer memory as state. [B]"""
+        return sum(self.rows[step].stored_bytes for step in self.tensor_producers[tensor])
 
     def _read(self, tensor: int, step: int) -> float:
         """Bytes of a tensor that a step cannot do without: strides may skip some of the inputs of a compute layer."""
@@ -108,17 +126,15 @@ class Lowered:
         beside = max((size for read, size in row.reads if read == tensor), default=0.0)
         if row.shape is not None and row.inputs == tensor:
             return max(beside, touched_bytes(row.shape))
-        return max(beside, self.tensor_bytes[tensor] if row.weights == tensor else 0.0)
+        return max(beside, row.second_bytes if row.weights == tensor else 0.0)
 
     @property
     def input_output_bytes(self) -> float:
-        """Network inputs and outputs for the batch. [B]"""
+        """Network inputs and outputs for the batch that come from the host and go there: all but state. [B]"""
         return sum(
-            size
-            for size, producers, readers in zip(
-                self.tensor_bytes, self.tensor_producers, self.tensor_readers, strict=True
-            )
-            if not producers or not readers
+            size - self.stored_bytes(tensor)
+            for tensor, size in enumerate(self.tensor_bytes)
+            if not (self.tensor_producers[tensor] and self.tensor_readers[tensor]) and tensor not in self.states
         )
 
 
@@ -163,6 +179,7 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
         tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
         spec=target.spec,
         cached_bytes=target.cached_bytes,
+        states=frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state),
     )
 
 
@@ -224,6 +241,10 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         if shape is None
         else 0.0,
         loop=layer.loop,
+        second_bytes=step.weights.elements * bytes_per if step.weights else 0.0,
+        stored_bytes=step.stored * bytes_per,
+        stored_apart_bytes=step.stored_apart * bytes_per,
+        table_bytes=layer.table_rows * layer.out_channels * width,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
     )
 

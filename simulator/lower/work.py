@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.lower.room import Room, room_of
 from simulator.lower.rows import Lowered
 
 Floats = npt.NDArray[np.float64]
@@ -25,6 +26,8 @@ class Work:
     input_output_bytes: float
     units: float
     """MACs a cycle of the whole chip."""
+    room: Room
+    """What of the outer memory it takes."""
 
 
 def work_of(low: Lowered) -> Work:
@@ -42,4 +45,5 @@ def work_of(low: Lowered) -> Work:
         compulsory_bytes=low.compulsory_bytes,
         input_output_bytes=low.input_output_bytes,
         units=spec.count * spec.rows * spec.columns * spec.rate,
+        room=room_of(low),
     )

@@ -2,12 +2,15 @@
 
 import re
 from numbers import Integral
-from typing import TypeAlias
+from typing import NewType, TypeAlias
 
 from simulator.reading.values import whole_number
 
 ImageSize: TypeAlias = int | str
 """Pixels of an image: `224` for a square one, or `"1080x1920"`, height first."""
+
+Count = NewType("Count", int)
+"""A whole number of at least 0, whatever its default: layers of a kind, or 0 for none."""
 
 _BOTH = re.compile(r"\s*([0-9.,eE+]{1,12})\s*[x×X*]\s*([0-9.,eE+]{1,12})\s*")  # noqa: RUF001 (as people write it)
 

@@ -2,7 +2,7 @@
 
 import math
 
-from simulator.units import KIB, MIB
+from simulator.units import GIB, KIB, MIB
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
@@ -109,6 +109,15 @@ def mebibytes(count: float | None) -> str:
     if count is None:
         return "-"
     return f"{figure(count / MIB)} MiB" if count >= 0.1 * MIB or count == 0 else f"{figure(count / KIB)} KiB"
+
+
+def binary(count: float | None) -> str:
+    """Render bytes in GiB of 2**30 bytes, below one of them as `mebibytes`.
+
+    >>> binary(4 * 2**30), binary(2**29)
+    ('4 GiB', '512 MiB')
+    """
+    return mebibytes(count) if count is None or count < GIB else f"{figure(count / GIB)} GiB"
 
 
 def rate(bytes_per_s: float | None) -> str:

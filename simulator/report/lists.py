@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,33 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def network_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def network_tables(rows: Sequence[Mapping[str, Any]]) -> Group:
+    """Return a table of the networks that have one size, and one of the language models."""
+    language = [row for row in rows if row["macs"] is None]
+    return Group(_network_table([row for row in rows if row["macs"] is not None]), Text(""), _language_table(language))
+
+
+def _language_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row a language model: what it stores, and what its cache holds of a token."""
+    table = _table()
+    table.add_column("language model", no_wrap=True)
+    for heading in ("B parameters", "layers", "cache, numbers a token"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            Text(row["name"], style="bold"),
+            fmt.significant(row["parameters"] / 1e9),
+            str(row["layers"]),
+            f"{row['cache_values']:,}",
+        )
+    keys = ", ".join(f"{key}={value}" for key, value in rows[0]["keywords"].items()) if rows else ""
+    table.caption = Text(
+        f"B parameters: 1e9, all experts. --param (default, of {rows[0]['name']}): {keys}" if rows else ""
+    )
+    return table
+
+
+def _network_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return one row a network: its size for one item, and the parameters that `--param` can change."""
     table = _table()
     table.add_column("network", no_wrap=True)

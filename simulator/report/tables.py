@@ -82,6 +82,15 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
     return text
 
 
+def _dram_in_use(result: Result) -> list[tuple[str, str]]:
+    """Return the line that says how full the DRAM is; none without one."""
+    if result.dram_used_bytes <= 0.0:
+        return []
+    room = result.dram_capacity_bytes
+    of = "; its capacity is not known" if room is None else f", of {fmt.binary(room)}"
+    return [("DRAM in use", f"{fmt.binary(result.dram_used_bytes)}{of}")]
+
+
 def _answer(result: Result, chip: ChipFacts | None) -> Table:
     """Return the figures a reader came for."""
     grid = Table.grid(padding=(0, 2))
@@ -100,6 +109,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
         ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
+        *_dram_in_use(result),
         ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
     ]
     if result.load_bytes > 0:

@@ -98,6 +98,10 @@ class Result(Shown):
     """The roof with the largest gain: the one limit to lift first."""
     gain_if_infinite: Later[dict[str, float]] = Later()
     layers: Later[Layers] = Later()
+    dram_used_bytes: float = 0.0
+    """Weights, states of all items, inputs, outputs and activations in the DRAM; 0 without one."""
+    dram_capacity_bytes: int | None = None
+    """Of the DRAM; 0 without one, None where it is not known."""
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None

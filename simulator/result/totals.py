@@ -10,6 +10,7 @@ from simulator.cost.power import PowerModel
 from simulator.lower.work import Work
 from simulator.result import waterfall
 from simulator.result.laws import check, fractions
+from simulator.result.room import has_room
 from simulator.schedule.machines import Machines
 from simulator.schedule.plans import Plans, Sums
 
@@ -53,7 +54,7 @@ def totals_of(
     Raises ModelError where a law is broken.
     """
     has_dram, link_s = chip.dram is not None, link_time(chip, work)
-    wait_s, runs = link_s + chip.call_s, plans.fits
+    wait_s, runs = link_s + chip.call_s, plans.fits & has_room(chip, work, machines)
     if power is not None and chip.power_limit_w is not None:
         runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
     cold, steady = (least_time(chip, precision, work, sums, power) for sums in (plans.cold, plans.steady))

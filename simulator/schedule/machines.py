@@ -10,7 +10,7 @@ import numpy.typing as npt
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture
 from simulator.kernels.layout import Machine, Rates
-from simulator.units import CACHE_SHARE, MIB, MICRO, PORT_EFFICIENCY
+from simulator.units import CACHE_SHARE, GIB, MIB, MICRO, PORT_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -42,6 +42,8 @@ class Machines:
     overlap: str
     fifo_bytes: float | None = None
     """Where weights have a path of their own, the buffer on it, which takes what is fetched ahead; None: the SRAM does."""
+    room_bytes: Floats | None = None
+    """Capacity of the outer memory; None where it is not known, or there is none."""
 
     def __len__(self) -> int:
         return len(self.capacity_bytes)
@@ -90,6 +92,7 @@ def machines_of(chip: Architecture, columns: Columns | None = None, count: int =
         overhead_s,
         chip.schedule.overlap,
         None if "weights" in chip.sram.holds else float(chip.sram.weight_fifo_bytes),
+        _room_bytes(chip, given, count),
     )
 
 
@@ -101,6 +104,17 @@ def capacities(chip: Architecture, columns: Columns, count: int) -> Floats:
 def clocks(chip: Architecture, columns: Columns, count: int) -> Floats:
     """Clock of every machine [Hz]."""
     return column_of(columns, "clock_mhz", float(chip.clock_mhz), count) * 1e6
+
+
+def _room_bytes(chip: Architecture, columns: Columns, count: int) -> Floats | None:
+    """Capacity of the outer memory of every machine: what is given, else that of its parts. [B]"""
+    if chip.dram is None or (chip.dram.capacity_bytes is None and "dram.capacity_gib" not in columns):
+        return None
+    if "dram.capacity_gib" in columns:
+        return np.floor(columns["dram.capacity_gib"].astype(np.float64) * GIB)
+    if "dram.devices" in columns and chip.dram.capacity_gib is None:
+        return columns["dram.devices"].astype(np.float64) * dram_part(chip.dram.part).capacity_bytes
+    return np.full(count, float(chip.dram.capacity_bytes or 0))
 
 
 def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:

@@ -183,10 +183,13 @@ def _build(
     first, rows, most = [0], [], 1
     numbers: list[dict[frozenset[int], int]] = []
     born, live = _born_at(until, life), list[int]()
+    unwritten = tuple(
+        size - low.stored_bytes(t) for t, size in enumerate(low.tensor_bytes)
+    )  # state was written at once
     for step, row in enumerate(low.rows):
         after: dict[frozenset[int], int] = {frozenset(): 0}  # nothing resident is always state 0
         live = [t for t in (*live, *born.get(step, ())) if until[t] >= step]
-        leaving = _Leaving(step, live, low, life, until)
+        leaving = _Leaving(step, live, low, life, until, unwritten)
         for state, number in before.items():
             for held in leaving.held(state):
                 mask, beside = _operands(row, held)
@@ -213,13 +216,15 @@ Written = list[tuple[frozenset[int], float]]
 class _Leaving:
     """What may be resident while a step runs, and what then leaves."""
 
-    def __init__(self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> None:
+    def __init__(
+        self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int], unwritten: tuple[float, ...]
+    ) -> None:
         output = low.rows[step].output
         self._fresh = frozenset({output}) if output in until and life.born[output] == step else None
         self.finished = frozenset(t for t in live if life.last[t] <= step and life.done[t] <= step)
         """Tensors that nobody needs after the step."""
         self._read = {t: until[t] > step for t in live if _may_leave(t, step, low, life)}
-        self._bytes = low.tensor_bytes
+        self._bytes = unwritten
         self._known: dict[tuple[int, ...], Written] = {}
 
     def held(self, state: frozenset[int]) -> Iterator[frozenset[int]]:
@@ -244,6 +249,8 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
     """(mask of resident operands, outer-memory bytes beside the tiles)."""
     beside = row.fixed_bytes + sum(size for tensor, size in row.reads if tensor not in held)
     mask = OUTPUTS if row.output in held else 0
+    if row.output in held:
+        beside += row.stored_bytes
     if row.inner_bytes > 0.0:
         mask = INPUTS | OUTPUTS
     if row.shape is None or row.inner_bytes > 0.0:
@@ -258,7 +265,8 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
 def _cached(row: Row, low: Lowered) -> tuple[int, float]:
     """The same on a GPU: all activations go through the cache, and what misses it moves beside the tiles."""
     beside = row.fixed_bytes + sum(size * low.missed(tensor) for tensor, size in row.reads)
-    beside += row.output_bytes * low.missed(row.output)
+    missed = low.missed(row.output)
+    beside += row.output_bytes * missed + row.stored_bytes * (1.0 - missed)
     if row.shape is None:
         return OUTPUTS, beside
     if row.inputs >= 0:
@@ -293,7 +301,7 @@ def _cuts(low: Lowered, life: _Life, numbers: list[dict[frozenset[int], int]]) -
     loops = {row.loop: step for step, row in enumerate(low.rows) if row.loop}  # where each ends
     found, until = [], -1
     born = _born_at((t for t in range(len(low.tensor_bytes)) if life.born[t] < life.last[t]), life)
-    live = born.get(-1, [])  # what comes from outside
+    live = [t for t in born.get(-1, []) if t not in low.states]  # what comes from outside, and is not there anyway
     for step, row in enumerate(low.rows[:-1]):
         live = [t for t in (*live, *born.get(step, ())) if step < life.last[t]]
         until = max(until, loops.get(row.loop, -1))

@@ -49,9 +49,17 @@ def namesake(name: str) -> str | None:
     return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
 
 
+@functools.cache
+def _aliases() -> dict[str, str]:
+    """{other name: name} of the bundled networks: each module of `workloads` may have ALIASES."""
+    return {alias: name for stem in _stems() for alias, name in getattr(_module(stem), "ALIASES", {}).items()}
+
+
 def network_name(text: str) -> str | None:
     """The bundled network that a text means, however it is written (ResNet-50: resnet50); None if none."""
-    return text if namesake(text) is not None else known_name(text, networks())
+    if namesake(text) is not None:
+        return text
+    return known_name(text, networks()) or _aliases().get(known_name(text, _aliases()) or "")
 
 
 def builder(name: str) -> Callable[..., Any]:

@@ -19,7 +19,8 @@ from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
-from simulator.lower.rows import Lowered, check_batch, lower
+from simulator.lower.room import live_bytes
+from simulator.lower.rows import check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.result.shown import Shown
@@ -204,15 +205,6 @@ def _unspilled(graph: Graph, chip: Architecture, found: Result, enough: float) -
     larger = changed_chip(chip, {"sram.capacity_mib": capacity / MIB, "schedule.sub_batches": False})
     other = simulate(graph, larger, found.batch, found.precision, gains=False)
     return max(found.throughput_per_s, other.throughput_per_s)
-
-
-def live_bytes(low: Lowered) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Bytes of the tensors between layers that live while each step runs: written by it or before, read by it or later."""
-    total = np.zeros(len(low.rows))
-    for size, producers, readers in zip(low.tensor_bytes, low.tensor_producers, low.tensor_readers, strict=True):
-        if producers and readers:
-            total[min(producers) : max(readers) + 1] += size
-    return total
 
 
 def enough_sram(pool: Pool) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.chip.schema import Architecture
 from simulator.cost.distinct import priced_once
 from simulator.cost.efficiency import RATIOS
 from simulator.cost.power import PowerModel
@@ -18,6 +19,7 @@ from simulator.graph.fuse import fuse
 from simulator.lower.rows import lower
 from simulator.lower.work import Work, work_of
 from simulator.result.economics import at_rest, efficiency, limiting, spent
+from simulator.result.room import has_room, short_of_room
 from simulator.result.totals import Totals, totals_of
 from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
@@ -49,7 +51,7 @@ NUMBERS = (
 """Columns of numbers, after those of the axes. NaN becomes null."""
 
 STATUS = ("ok", "no cost", "infeasible", "invalid")
-"""Runs; runs, but its cost cannot be told; does not fit its SRAM; is no chip, network or batch at all."""
+"""Runs; runs, but its cost cannot be told; does not fit its SRAM or DRAM; is no chip, network or batch at all."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ def fill(
     if not runs.all():
         without = np.flatnonzero(~runs)
         block.status[rows[without]] = STATUS.index("infeasible")
-        block.reason[rows[without]] = _reasons(variant, solved, power, without)
+        block.reason[rows[without]] = _reasons(variant, columns, solved, power, without)
     found = {name: getattr(totals, name) for name in NUMBERS if hasattr(totals, name)}
     if cost:
         with np.errstate(invalid="ignore"):  # what does not run takes for ever
@@ -129,16 +131,20 @@ def _solved(variant: Variant, columns: Columns, count: int, stop: threading.Even
     return _Solved(work_of(low), machines, plans, None, reasons)
 
 
-def _reasons(variant: Variant, solved: _Solved, power: PowerModel | None, without: Ints) -> list[str]:
+def _reasons(variant: Variant, columns: Columns, solved: _Solved, power: PowerModel | None, without: Ints) -> list[str]:
     """Why some points do not run."""
     name, limit_w = variant.chip.name, variant.chip.power_limit_w
     count = len(solved.machines)
+    room = has_room(variant.chip, solved.work, solved.machines)
     static_w = np.broadcast_to(0.0 if power is None else power.static_w, (count,))[without].tolist()
     known: dict[float, str] = {}
     lines = []
     for at, drawn in zip(without.tolist(), static_w, strict=True):
         if limit_w is not None and drawn >= limit_w:
             lines.append(at_rest(name, limit_w, drawn))
+            continue
+        if not room[at]:
+            lines.append(_no_room(variant.chip, solved, columns, at))
             continue
         if solved.pool is None:
             lines.append(solved.reasons[at])
@@ -149,6 +155,14 @@ def _reasons(variant: Variant, solved: _Solved, power: PowerModel | None, withou
             known[capacity] = said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more lines)"
         lines.append(known[capacity])
     return lines
+
+
+def _no_room(chip: Architecture, solved: _Solved, columns: Columns, at: int) -> str:
+    """Why the outer memory of a point has no room for the batch."""
+    own = 1 if chip.dram is None else chip.dram.devices
+    room_bytes = 0.0 if solved.machines.room_bytes is None else float(solved.machines.room_bytes[at])
+    devices = int(columns["dram.devices"][at]) if "dram.devices" in columns else own
+    return short_of_room(chip, solved.work, room_bytes, devices)
 
 
 def _economics(

@@ -9,10 +9,11 @@ from simulator import batch_curve, load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
+from simulator.lower.room import live_bytes
 from simulator.report.batch_report import batch_lines
 from simulator.schedule.few import solve_one
 from simulator.schedule.pools import pool_source
-from simulator.study.batching import enough_sram, live_bytes, published_points
+from simulator.study.batching import enough_sram, published_points
 
 BATCHES = (1, 2, 4, 8)
 

@@ -1,0 +1,59 @@
+"""What of the outer memory a network takes for a batch, whatever the schedule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.lower.rows import Lowered
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes in the outer memory for a batch. [B]"""
+
+    batch: int
+    weights: float
+    """Constant weights as they are stored, and tables of embeddings whose size is known."""
+    states: float
+    """Of all items: what lies there between passes, and what is written to stay and is no part of that."""
+    ends: float
+    """Inputs from the host and outputs to it."""
+    activations: float
+    """Tensors between layers, at the step with the most that live, as if none stayed in the SRAM."""
+
+    def needed(self, in_parts: bool) -> float:
+        """All of it. in_parts: the batch may be taken an item at a time, so that the activations are those of one. [B]"""
+        return self.weights + self.states + self.ends + self.activations / (self.batch if in_parts else 1)
+
+    def largest_batch(self, capacity_bytes: float, in_parts: bool) -> int:
+        """Items of the largest batch that fits; 0 where none does. All but the weights grow with the batch."""
+        fixed = self.weights + (self.activations / self.batch if in_parts else 0.0)
+        item = (self.states + self.ends + (0.0 if in_parts else self.activations)) / self.batch
+        return max(0, int((capacity_bytes - fixed) // item)) if item > 0.0 else self.batch
+
+
+def live_bytes(low: Lowered, but_state: bool = False) -> Floats:
+    """Bytes of the tensors between layers that live while each step runs: written by it or before, read by it or later.
+
+    but_state: without what of them is state, which has room of its own.
+    """
+    total = np.zeros(len(low.rows))
+    for tensor, (producers, readers) in enumerate(zip(low.tensor_producers, low.tensor_readers, strict=True)):
+        if producers and readers:
+            size = low.tensor_bytes[tensor] - (low.stored_bytes(tensor) if but_state else 0.0)
+            total[min(producers) : max(readers) + 1] += size
+    return total
+
+
+def room_of(low: Lowered) -> Room:
+    """What of the outer memory a lowered network takes."""
+    return Room(
+        batch=low.batch,
+        weights=sum(row.weight_bytes + row.table_bytes for row in low.rows),
+        states=sum(low.tensor_bytes[t] for t in low.states) + sum(row.stored_apart_bytes for row in low.rows),
+        ends=low.input_output_bytes,
+        activations=float(live_bytes(low, but_state=True).max()),
+    )

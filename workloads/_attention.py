@@ -1,0 +1,81 @@
+"""Attention of a decoder: which rows see how many, the cache, and the products."""
+
+from dataclasses import dataclass
+
+from simulator.graph.build import NetworkBuilder, Output
+from simulator.graph.language import Decoder
+
+
+@dataclass(frozen=True)
+class Pass:
+    """New tokens and cached tokens of each of so many sequences."""
+
+    prompt: int
+    context: int
+    sequences: int
+
+    @property
+    def tokens(self) -> int:
+        """New tokens of all sequences."""
+        return self.sequences * self.prompt
+
+    def parts(self, window: int) -> list[tuple[int, int]]:
+        """(rows, keys) whose products are those of all rows, each with what lies before it, itself, and no more than a window.
+
+        Row i sees context + i keys. Of an odd number of rows the mean is a whole number; an even one is two odd ones.
+        """
+        growing = self.prompt if not window else min(self.prompt, max(0, window - self.context))
+        half = growing // 2
+        first = half if half % 2 else half - 1
+        split = [growing] if growing % 2 else [first, growing - first]
+        found, before = [], self.context
+        for rows in split if growing else []:
+            found.append((rows, before + (rows + 1) // 2))
+            before += rows
+        return found + ([(self.prompt - growing, window)] if growing < self.prompt else [])
+
+    def rows_at_hand(self, window: int) -> int:
+        """Rows of the cache that the new tokens see or are."""
+        return (min(self.context, window - 1) if window else self.context) + self.prompt
+
+
+def attend(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: Pass) -> Output:
+    """Queries against the keys of their group, and the projection of what they find."""
+    name, shared = f"layer{layer + 1}", decoder.kv_heads * decoder.head_dim
+    query = net.dense(x, decoder.heads * decoder.head_dim, bias=False, name=f"{name}_query")
+    key = net.dense(x, shared, bias=False, name=f"{name}_key")
+    value = net.dense(x, shared, bias=False, name=f"{name}_value")
+    if decoder.qk_norm:
+        query = net.vector("layer_norm", query, name=f"{name}_query_norm")
+        key = net.vector("layer_norm", key, name=f"{name}_key_norm")
+    window = decoder.window_of(layer)
+    keys, values = (cached(net, each, step, window) for each in (key, value))
+    groups, queries = step.sequences * decoder.kv_heads, decoder.heads // decoder.kv_heads
+    found = []
+    for number, (rows, seen) in enumerate(step.parts(window), 1):
+        part = f"{name}_attention{number}"
+        asked = Output(query.name, groups * decoder.head_dim, rows * queries)
+        scores = net.matmul(
+            asked, Output(keys.name, keys.channels, seen), heads=groups, transposed=True, name=f"{part}_scores"
+        )
+        weights = net.vector("softmax", scores, name=f"{part}_softmax")
+        found.append(
+            net.matmul(weights, Output(values.name, values.channels, seen), heads=groups, name=f"{part}_values").flat()
+        )
+    joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_attention")
+    joined = Output(joined.name, decoder.heads * decoder.head_dim, step.tokens)
+    return net.dense(joined, decoder.hidden, bias=False, name=f"{name}_projection")
+
+
+def cached(net: NetworkBuilder, new: Output, step: Pass, window: int) -> Output:
+    """Write new rows to the cache, and return what holds all rows that are seen: the cache, or the new rows where it is empty.
+
+    The sequences lie side by side in the channels, as heads do.
+    """
+    channels = step.sequences * new.channels
+    if not step.context:
+        net.output(new, origin="state")
+        return Output(new.name, channels, step.prompt)
+    cache = net.state(channels, step.rows_at_hand(window), name=f"{new.name}_cache")
+    net.output(new, origin="state", into=cache)
+    return cache

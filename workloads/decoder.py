@@ -1,0 +1,149 @@
+"""Decoders: language models that read a prompt (`phase` "prefill") or write one token after another ("decode").
+
+One builder for all families, from the descriptions of `simulator/data/language_models.yaml`. What is counted and what not:
+
+- Attention goes by groups of heads that share keys and values, so that a cache is read once. A query sees what lies before it:
+  rows of a prompt are taken with the mean of their lengths, in at most two parts, so that products are exact; a window cuts it.
+- Keys and values are written to the cache; where there is a context they are read from it, else they are at hand.
+- Experts run on their share of the tokens, as many of them as even routing meets (`Decoder.experts_met`). Tokens are gathered
+  for them by one piece of vector work and added up by another.
+- The head reads the last token; of its words one is taken (a maximum over the vocabulary), so none of them goes to the host.
+- Turning by position (rotary embedding) and scaling are done on the way and cost nothing; biases are not counted.
+- `sequences` are held by one item and share their experts: a batch of experts is one item, that of other models may be either.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from simulator.errors import NetworkError
+from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.graph.language import ACTIVATIONS, Decoder, aliases, decoders
+from simulator.reading.sizes import Count
+
+from ._attention import Pass, attend
+from ._latent import attend_latent
+
+PHASES = ("prefill", "decode")
+PROMPT = 512
+"""Tokens of a prompt unless given."""
+
+
+def build(
+    phase: str = "prefill",
+    prompt: Count = Count(0),  # noqa: B008 (a whole number)
+    context: Count = Count(0),  # noqa: B008
+    sequences: int = 1,
+    *,
+    name: str = "decoder",
+    **shapes: Any,
+) -> Graph:
+    """Build one pass of a decoder.
+
+    phase: "prefill" or "decode". prompt: new tokens of a sequence; 0: one in decode, else PROMPT. context: tokens in the cache
+    already. sequences: see above. shapes: fields of `Decoder`, of Llama 3 8B unless given.
+    """
+    decoder = Decoder(**shapes)
+    decoder.check(name)
+    if phase not in PHASES:
+        raise NetworkError(f"{name}: phase: must be 'prefill' or 'decode', got {phase!r}")
+    step = Pass(prompt or (1 if phase == "decode" else PROMPT), context, sequences)
+    net = NetworkBuilder(name)
+    tokens = net.input(1, step.tokens, name="tokens")
+    x = net.embedding(tokens, decoder.hidden, "words", table_rows=0 if decoder.tied else decoder.vocabulary)
+    for layer in range(decoder.layers):
+        x = _layer(net, x, decoder, layer, step)
+    last = net.vector("layer_norm", Output(x.name, decoder.hidden, step.sequences), name="norm")
+    logits = net.dense(last, decoder.vocabulary, bias=False, name="head")
+    net.global_pool(Output(logits.name, step.sequences, decoder.vocabulary), name="word")
+    return net.build()
+
+
+def _layer(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: Pass) -> Output:
+    """Attention and feed-forward, one behind the other or side by side."""
+    name = f"layer{layer + 1}"
+    normal = net.vector("layer_norm", x, name=f"{name}_norm1")
+    attention = (attend_latent if decoder.latent else attend)(net, normal, decoder, layer, step)
+    if decoder.parallel:
+        return net.add(attention, _feed_forward(net, normal, decoder, layer), x, name=f"{name}_add")
+    x = net.add(attention, x, name=f"{name}_add1")
+    normal = net.vector("layer_norm", x, name=f"{name}_norm2")
+    return net.add(_feed_forward(net, normal, decoder, layer), x, name=f"{name}_add2")
+
+
+def _feed_forward(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int) -> Output:
+    """A plain feed-forward, or experts."""
+    name = f"layer{layer + 1}"
+    if not decoder.has_experts(layer):
+        return _dense(net, x, decoder, decoder.ffn, f"{name}_ffn")
+    total = _experts(net, x, decoder, layer)
+    if not decoder.shared_ffn:
+        return total
+    return net.add(total, _dense(net, x, decoder, decoder.shared_ffn, f"{name}_shared"), name=f"{name}_experts_add")
+
+
+def _dense(net: NetworkBuilder, x: Output, decoder: Decoder, width: int, name: str) -> Output:
+    """Up, the activation or the gate, and down."""
+    activation, gated = ACTIVATIONS[decoder.activation]
+    if gated:
+        gate = net.dense(x, width, bias=False, activation=activation, name=f"{name}_gate")
+        up = net.dense(x, width, bias=False, name=f"{name}_up")
+        wide = net.vector("mul", gate, up, name=f"{name}_mul")
+    else:
+        wide = net.dense(x, width, bias=False, activation=activation, name=f"{name}_up")
+    return net.dense(wide, decoder.hidden, bias=False, name=f"{name}_down")
+
+
+def _experts(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int) -> Output:
+    """Experts on their shares of the rows, in at most two sizes that differ by a row, and the sum of what they give a token."""
+    name, hidden, tokens = f"layer{layer + 1}", decoder.hidden, x.height
+    scores = net.dense(x, decoder.experts, bias=False, name=f"{name}_router")
+    net.vector("softmax", scores, name=f"{name}_routing")
+    rows = tokens * decoder.active
+    met = decoder.experts_met(layer, tokens)
+    gathered = net.resize(x, (decoder.active, 1), name=f"{name}_gather") if decoder.active > 1 else x
+    each, more = divmod(rows, met)
+    sizes = [(count, height) for count, height in ((more, each + 1), (met - more, each)) if count]
+    found = [
+        _expert(net, Output(gathered.name, count * hidden, height), decoder, count, f"{name}_experts{number}").flat()
+        for number, (count, height) in enumerate(sizes, 1)
+    ]
+    joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_experts")
+    if decoder.active == 1:
+        return Output(joined.name, hidden, tokens)
+    return net.pool(Output(joined.name, hidden, rows), (decoder.active, 1), name=f"{name}_experts_sum")
+
+
+def _expert(net: NetworkBuilder, x: Output, decoder: Decoder, count: int, name: str) -> Output:
+    """`count` experts side by side, each on rows and weights of its own: convolutions of one pixel in so many groups."""
+    activation, gated = ACTIVATIONS[decoder.activation]
+    width = count * decoder.expert_ffn
+    if gated:
+        gate = net.conv(x, width, 1, groups=count, activation=activation, name=f"{name}_gate")
+        wide = net.vector("mul", gate, net.conv(x, width, 1, groups=count, name=f"{name}_up"), name=f"{name}_mul")
+    else:
+        wide = net.conv(x, width, 1, groups=count, activation=activation, name=f"{name}_up")
+    return net.conv(wide, count * decoder.hidden, 1, groups=count, name=f"{name}_down")
+
+
+def _builder(name: str, decoder: Decoder) -> Callable[..., Graph]:
+    """The builder of one bundled model: its shapes are the defaults of the parameters."""
+
+    def build_named(**given: Any) -> Graph:
+        return build(name=name, **given)
+
+    own = [p for p in inspect.signature(build).parameters.values() if p.name not in ("name", "shapes")]
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    for field in fields(Decoder):
+        value = getattr(decoder, field.name)
+        kind = Count if field.default == 0 and type(value) is int else type(value)  # what other models have not
+        parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind))
+    build_named.__name__ = f"build_{name}"
+    build_named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return build_named
+
+
+NETWORKS = {name: _builder(name, decoder) for name, decoder in decoders().items()}
+
+ALIASES = dict(aliases())
