@@ -130,7 +130,8 @@ def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, 
     Raises NetworkError as `load_network`.
     """
     where, _, given = _found(text, params)
-    return where, dict(given)
+    path = _sized(text)[0]
+    return path if _is_path(path) else where, dict(given)
 
 
 def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Callable[..., Any], Mapping[str, Any]]:
