@@ -110,9 +110,42 @@ def test_tables_say_thread_blocks_and_a_cache(network, capsys, monkeypatch):
 
 
 def test_a_mac_of_a_gpu_costs_the_same_inside_an_soc():
-    alone, inside = power_model(load_chip("t4")), power_model(load_chip("jetson_agx_xavier"))
-    assert alone.mac_j["int8"] == inside.mac_j["int8"]  # both 12 nm
+    clock = {"clock_mhz": 1000}  # both 12 nm
+    alone, inside = (power_model(load_chip(name, set=clock)) for name in ("t4", "jetson_agx_xavier"))
+    assert alone.mac_j["int8"] == inside.mac_j["int8"]
     assert inside.sram_byte_j == 0.0
+
+
+def test_the_energy_of_a_mac_follows_clock_node_and_the_way_of_its_operands():
+    def joules(**sets):
+        return power_model(load_chip("a100", set={key.replace("__", "."): value for key, value in sets.items()})).mac_j
+
+    assert joules()["bf16"] == pytest.approx(2.2e-12, rel=0.01)  # 7 nm, 1.41 GHz
+    assert joules(clock_mhz=2820)["bf16"] == pytest.approx(2**0.5 * joules()["bf16"])
+    assert joules(process_nm=16)["bf16"] == pytest.approx((16 / 7) ** 0.9 * joules()["bf16"])
+    assert joules(array__async_products=True)["bf16"] == pytest.approx(0.7 * joules()["bf16"])
+
+
+def test_a_limit_takes_clock_and_voltage_so_that_time_grows_less_than_power():
+    network = load_network("bert_large", sequence_length=128)
+    free, mild, hard = (
+        simulate(network, load_chip("a100", set={"power_limit_w": watts}), 64, "fp16") for watts in (2000, 200, 100)
+    )
+    assert free.bound_by != "power"
+    assert mild.bound_by == hard.bound_by == "power"
+    assert mild.power_w == pytest.approx(200.0)  # all that is left of a throttled chip's power is used, none above
+    assert mild.energy["mac_j"] < free.energy["mac_j"]
+    # 30 % of the limit is drawn at rest, so half the limit leaves half; its time is 2 ** (1 / 1.5).
+    assert mild.throughput_per_s / hard.throughput_per_s == pytest.approx(2 ** (2 / 3), rel=1e-9)
+
+
+def test_a_throttled_chip_gains_nothing_from_a_faster_clock():
+    network = load_network("bert_large", sequence_length=128)
+    slow, fast = (
+        simulate(network, load_chip("a100", set={"power_limit_w": 60, "clock_mhz": mhz, "overhead_us": 0}), 64, "fp16")
+        for mhz in (1410, 1500)
+    )
+    assert fast.throughput_per_s == pytest.approx(slow.throughput_per_s, rel=0.03)
 
 
 def test_without_a_power_limit_more_is_never_slower(network):
