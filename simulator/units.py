@@ -49,10 +49,24 @@ own (`overhead_us`) only where one is known.
 GPU_KERNEL_GAP_US = 4.0
 """Time between two kernels of a GPU [us]: fitted on BERT on an A100, taken for all."""
 
+GPU_KERNEL_FLOOR_US = 1.0
+"""Of these, what kernels back to back cannot do without [us]; the rest is the runtime's. Fitted on products of an A100 and an
+H100, whose smallest take 3.0 and 2.8 us with a round of blocks."""
+
 GPU_ARRAY_EFFICIENCY, GPU_ARRAY_EFFICIENCY_ASYNC = 0.7, 0.9
 """Share of its MAC rate that a multiprocessor reaches within a thread block [-]: where every copy to the shared memory passes
 registers, and where copies run beside the threads. Fitted, as all that follow and have no source, on BERT base and large on
 an A100, a T4 and a V100 and on the convolutions of MLPerf on an A100 and a T4 (docs/model_gpu.md)."""
+
+GPU_ARRAY_EFFICIENCY_DIRECT = 1.0
+"""The same where the matrix units read the shared memory themselves: no thread loads registers between products. Fitted, as the
+three that follow of such units, on matrix products of an H100."""
+
+GPU_STEP_CYCLES_AHEAD = 75
+"""Cycles that a thread block then needs at least for one step: a copy engine runs several steps ahead."""
+
+GPU_SPLIT_CYCLES = 5_000
+"""Cycles to add the sums of a split reduction, in a kernel or behind a barrier of its own."""
 
 GPU_KERNEL_CYCLES = 10_000
 """Further cycles before the first round of a kernel where copies to the shared memory pass registers."""

@@ -3,17 +3,22 @@
 import itertools
 
 BLOCKS = [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (64, 32), (32, 64)]
+FURTHER = [
+    (128, 192), (192, 128), (192, 192), (320, 128), (128, 320), (64, 192), (192, 64), (384, 64), (64, 384), (64, 320), (320, 64),
+]  # fmt: skip
 REGISTERS = 131_072
 STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES, SOFTMAX = 64, 300, 3500, 0.75, 0.35, 20
 SHARE = {False: 0.7, True: 0.9}  # by whether copies to the shared memory pass no registers
 KERNEL_CYCLES = {False: 10_000, True: 0}
+AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously
 
 
-def walk(extents, width, out_width, chip, block, parts, free=False):
+def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False, cluster=(1, 1)):
     """(on-chip cycles, feed bytes) of one choice; None where a part of the reduction would be empty.
 
     extents: G N K C P Q R S. chip: multiprocessors, MACs a cycle of one, bytes a cycle of link and cache. free: copies to
-    the shared memory pass no registers.
+    the shared memory pass no registers. ahead: products run asynchronously. cluster: blocks along rows and along columns that
+    fetch together.
     """
     g, n, k, c, p, q, r, s = extents
     count, macs, link, port = chip
@@ -26,23 +31,29 @@ def walk(extents, width, out_width, chip, block, parts, free=False):
             return None
         pieces.append(size // step)
     own = [[] for _ in range(count)]
-    feed = 0
-    rows, columns = range(0, n * p * q, block[0]), range(0, k, block[1])
-    for turn, (_, _, _, steps) in enumerate(itertools.product(range(g), rows, columns, pieces)):
-        own[turn % count].append(steps)
-        feed += (block[0] + block[1]) * steps * STEP_BYTES
+    feed, turn = 0.0, 0
+    high, wide = cluster
+    rows, columns = range(0, n * p * q, block[0] * high), range(0, k, block[1] * wide)
+    for _, _, _, steps in itertools.product(range(g), rows, columns, pieces):
+        for _ in range(high * wide):
+            own[turn % count].append(steps)
+            turn += 1
+        feed += (high * block[0] + wide * block[1]) * steps * STEP_BYTES  # each row and column of the cluster once
     outputs = g * n * p * q * k
     feed += outputs * out_width if parts == 1 else 8 * parts * outputs
     together = max(1, REGISTERS // (block[0] * block[1] * 4))
+    rate = macs * (1.0 if ahead else SHARE[free])
     longest = 0.0
     for blocks in own:
         time = 0.0
         for first in range(0, len(blocks), together):
             beside = blocks[first : first + together]
-            busy = sum(block[0] * block[1] * steps * step / (macs * SHARE[free]) for steps in beside)
-            time += max(busy, max(beside) * STEP_CYCLES) + ROUND_CYCLES
+            busy = sum(block[0] * block[1] * steps * step / rate for steps in beside)
+            time += max(busy, max(beside) * (AHEAD_CYCLES if ahead else STEP_CYCLES)) + ROUND_CYCLES
         longest = max(longest, time)
     longest += KERNEL_CYCLES[free]
+    if ahead and parts > 1:
+        longest += SPLIT_CYCLES
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
@@ -65,14 +76,15 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
     return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def best(extents, width, out_width, chip, lanes, plane, free=False):
+def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1):
     """(fewest cycles, least feed of these) over the whole list."""
     found = []
-    for block in BLOCKS:
-        for parts in (1, 2, 4):
-            one = walk(extents, width, out_width, chip, block, parts, free)
-            if one is not None:
-                found.append(one)
+    for block in BLOCKS + FURTHER if ahead else BLOCKS:
+        for parts in (1, 2, 4, 8, 16) if ahead else (1, 2, 4):
+            for together in {(1, 1), (cluster, 1), (1, cluster)}:
+                one = walk(extents, width, out_width, chip, block, parts, free, ahead, together)
+                if one is not None:
+                    found.append(one)
     g, n, k, c, p, q, r, s = extents
     if c == k == 1 or n == p == q == 1:
         feed = g * (n * c * plane[0] * plane[1] + k * c * r * s) * width + g * n * p * q * k * out_width

@@ -111,6 +111,8 @@ _OF_GRIDS = (
     "unit_words", "winograd", "pass_overhead_cycles",
 )  # fmt: skip
 
+_OF_MULTIPROCESSORS = ("async_copies", "async_products", "cluster")
+
 
 def _needs_no_grid(schema: dict[str, Any]) -> None:
     """In the JSON schema, `stationary` and `unroll` are for grids alone."""
@@ -163,6 +165,10 @@ class Array(Model):
     """Cycles lost at the start of every pass over the array."""
     async_copies: bool = False
     """Of a multiprocessor: copies from memory to its shared memory pass no registers and need no thread to wait."""
+    async_products: bool = False
+    """Of a multiprocessor with such copies: its matrix units read the shared memory themselves while threads go on."""
+    cluster: Annotated[int, Field(ge=1, le=16)] = 1
+    """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent."""
 
     @model_validator(mode="before")
     @classmethod
@@ -174,8 +180,13 @@ class Array(Model):
 
     @model_validator(mode="after")
     def _of_kind(self) -> Self:
-        if self.kind != "sm" and self.async_copies:
-            raise fault("async_copies", "must be left out where kind is grid")
+        for name in _OF_MULTIPROCESSORS:
+            if self.kind != "sm" and getattr(self, name) != type(self).model_fields[name].default:
+                raise fault(name, "must be left out where kind is grid")
+        if self.async_products and not self.async_copies:
+            raise fault(
+                "async_products", "must be left out where async_copies is false: the products wait for the copies"
+            )
         if self.kind == "sm":
             for name in _OF_GRIDS:
                 if getattr(self, name) != type(self).model_fields[name].default:

@@ -106,5 +106,8 @@ def _flat_power(power: PowerModel) -> PowerModel:
         value = getattr(power, item.name)
         if isinstance(value, np.ndarray):
             changed[item.name] = value.ravel()
-    peak = {name: np.ravel(value) if isinstance(value, np.ndarray) else value for name, value in power.peak.items()}
-    return replace(power, **changed, peak=peak)
+        if isinstance(value, dict):
+            changed[item.name] = {
+                name: np.ravel(own) if isinstance(own, np.ndarray) else own for name, own in value.items()
+            }
+    return replace(power, **changed)

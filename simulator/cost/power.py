@@ -4,7 +4,8 @@ Everything a run needs is in a `PowerModel`, made once for a chip, or once for a
 may be a number or an array.
 """
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from simulator.cost.quantities import Number, Quantities, Silicon, quantities, s
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
 from simulator.vocabulary import FLOATS
+
+GHZ = 1e9
 
 ITEMS = ("mac_j", "sram_j", "interconnect_j", "dram_j", "host_j", "static_j")
 """Parts of the energy of a run, in the order shown; `host_j` is what a chip without DRAM moves over its link."""
@@ -52,8 +55,8 @@ class PowerModel:
     """What one MAC, one byte and one second cost a chip."""
 
     name: str
-    mac_j: dict[str, float]
-    """Precision -> energy of a MAC [J]."""
+    mac_j: dict[str, Any]
+    """Precision -> energy of a MAC [J]; of a GPU it follows the clock."""
     sram_byte_j: Number
     """One byte through a port of the SRAM [J]."""
     interconnect_byte_j: Number
@@ -65,6 +68,10 @@ class PowerModel:
     """Power that is always drawn [W]."""
     peak: dict[str, Number]
     """Parts of the peak power [W]: every MAC busy at its costliest precision, DRAM and links full."""
+    limit_w: float | None = None
+    """Average power that the chip keeps to with clock and voltage [W]; None: it waits, or has no limit."""
+    throttle: float = 1.0
+    """Exponent of the excess of power in the time of a run that is held back."""
 
     @property
     def peak_w(self) -> Number:
@@ -115,23 +122,38 @@ class PowerModel:
         }
         return Energy(items, self.static_w, time_s)
 
+    def held(self, run: Energy) -> Energy:
+        """A run at the full voltage as its limit lets it: what it draws falls with the voltage to what may be drawn."""
+        if self.limit_w is None:
+            return run
+        drawn = run.total_j - run.items["static_j"]
+        left = (self.limit_w - self.static_w) * run.time_s
+        share = np.divide(left, drawn, out=np.ones(np.shape(drawn)), where=np.less(left, drawn))
+        items = {name: value if name == "static_j" else value * share for name, value in run.items.items()}
+        return Energy(items, run.static_w, run.time_s)
+
     def limited_s(
-        self, limit_w: float, precision: str, macs_executed: Any, interconnect_bytes: Any, dram_bytes: Any
+        self, limit_w: float, precision: str, macs_executed: Any, interconnect_bytes: Any, dram_bytes: Any, time_s: Any
     ) -> Any:
         """Least time of a run that may draw `limit_w` on average [s]: its energy / (limit - static power).
 
-        Arguments as of `energy`; what goes to and from the outer memory passes the SRAM ports too. Infinite where the
-        limit is no more than the static power.
+        A chip that lowers clock and voltage together draws less energy then: the time without a limit, `time_s`, grows with
+        a power of what is too much only. Other arguments as of `energy`; what goes to and from the outer memory passes the
+        SRAM ports too. Infinite where the limit is no more than the static power.
         """
         feed = interconnect_bytes
         run = self.energy(precision, macs_executed, feed + dram_bytes, feed, dram_bytes, 0.0)
         left = np.maximum(limit_w - self.static_w, 0.0)
-        return np.divide(
+        least = np.divide(
             run.total_j,
             left,
             out=np.full(np.broadcast_shapes(np.shape(run.total_j), np.shape(left)), np.inf),
             where=left > 0.0,
         )
+        if self.throttle == 1.0:
+            return least
+        over = np.where(least > time_s, least / time_s, 1.0)
+        return np.where(least > time_s, time_s * over**self.throttle, least)
 
 
 def power_model(chip: Architecture) -> PowerModel:
@@ -171,7 +193,7 @@ def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
         mw_mm2 = data["static_mw_mm2"]["value"]
         static = joules.static_w(mm2 - parts.sram, q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
     macs = _mac_energies(q)
-    costliest = max(rate * macs[precision] for precision, rate in q.rates.items())
+    costliest = functools.reduce(np.maximum, (rate * macs[precision] for precision, rate in q.rates.items()))
     # Arrays are fed at their edges, rows + columns operands a cycle, or what the ports give if that is less.
     feed = np.minimum(q.arrays * (q.rows + q.columns), q.sram_bytes_per_cycle) * q.clock_hz
     dram = 0.0 if q.memory is None else q.memory.devices * q.memory.bytes_per_s_each
@@ -183,7 +205,10 @@ def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
         "host_w": q.host_bytes_per_s * host_byte_j,
         "static_w": static,
     }
-    return PowerModel(q.name, macs, sram_byte_j, moved, outer_byte_j, q.memory is not None, static, peak)
+    model = PowerModel(q.name, macs, sram_byte_j, moved, outer_byte_j, q.memory is not None, static, peak)
+    if not gpu:
+        return model
+    return replace(model, limit_w=q.power_limit_w, throttle=1.0 / (1.0 + data["gpu"]["clock_exponent"]))
 
 
 def _sram_byte_j(q: Quantities) -> Number:
@@ -197,12 +222,15 @@ def _sram_byte_j(q: Quantities) -> Number:
     return joules.sram_j(1.0, at_node, bank, cell["at_kib"], cell["exponent_size"]) * either
 
 
-def _mac_energies(q: Quantities) -> dict[str, float]:
+def _mac_energies(q: Quantities) -> dict[str, Any]:
     """Energy of a MAC in every precision of the chip [J]."""
     data = book()["energy"]
     entry = data["gpu"] if q.of_gpu else data["mac_pj"]
     pj = entry["mac_pj"] if q.of_gpu else entry["value"]
     at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], entry["exponent"])
+    if q.of_gpu:  # a faster clock needs a higher voltage; operands from the shared memory pass no registers
+        at_node = at_node * np.power(q.clock_hz / (entry["at_ghz"] * GHZ), entry["clock_exponent"])
+        at_node = at_node * (entry["async_products"] if q.async_products else 1.0)
     weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
     for precision in q.rates:
         weights[precision] = data["mac_weights"][precision]
@@ -210,7 +238,7 @@ def _mac_energies(q: Quantities) -> dict[str, float]:
             # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
             weights[precision] = max(1.0, entry["float_weight"] * over_fp16)
-    return {precision: float(joules.mac_j(1.0, weight, at_node)) for precision, weight in weights.items()}
+    return {precision: joules.mac_j(1.0, weight, at_node) for precision, weight in weights.items()}
 
 
 def energy(

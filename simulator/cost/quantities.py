@@ -80,6 +80,8 @@ class Quantities:
     """Assumptions that the chip file made necessary."""
     of_gpu: bool = False
     """Whether the MACs are those of a GPU, a chip of its own or inside an SoC."""
+    async_products: bool = False
+    """Whether a GPU's matrix units read the shared memory themselves."""
 
     @property
     def mac_units(self) -> Number:
@@ -135,6 +137,7 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         power_limit_w=chip.power_limit_w,
         notes=tuple(notes),
         of_gpu=chip.kind == "gpu" or chip.array.kind == "sm",
+        async_products=chip.array.async_products,
     )
 
 

@@ -78,7 +78,7 @@ class Multiprocessors:
 
     def words(self, read: Codes) -> list[dict[str, Any]]:
         """What points are, in words."""
-        return [sm.words(code) for code in read.codes.tolist()]
+        return [sm.words(code, read.spec) for code in read.codes.tolist()]
 
 
 _MODELS: dict[str, Grid | Multiprocessors] = {"grid": Grid(), "sm": Multiprocessors()}

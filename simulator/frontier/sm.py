@@ -4,6 +4,8 @@ A multiprocessor (SM) is an array with a MAC rate and no shape of its own: what 
 a block of outputs and a split of the reduction. docs/model_gpu.md has the equations, their sources and what was fitted.
 """
 
+from typing import Any
+
 import numpy as np
 
 from simulator.frontier.grid.points import ARRAY, FEED_BYTES, INTERCONNECT, SRAM
@@ -15,6 +17,7 @@ from simulator.store.memory import remembered
 from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
+    GPU_ARRAY_EFFICIENCY_DIRECT,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
     GPU_KERNEL_CYCLES,
@@ -22,8 +25,10 @@ from simulator.units import (
     GPU_LANE_EFFICIENCY,
     GPU_ROUND_CYCLES,
     GPU_SOFTMAX_CYCLES,
+    GPU_SPLIT_CYCLES,
     GPU_STEP_BYTES,
     GPU_STEP_CYCLES,
+    GPU_STEP_CYCLES_AHEAD,
     GPU_SUM_BYTES,
 )
 
@@ -32,58 +37,86 @@ BLOCKS = (
 )  # fmt: skip
 """Rows (pixels) and columns (output channels) of the outputs that one thread block computes: those of common libraries."""
 
+ASYNC_BLOCKS = (
+    (128, 192), (192, 128), (192, 192), (320, 128), (128, 320), (64, 192), (192, 64), (384, 64), (64, 384), (64, 320), (320, 64),
+)  # fmt: skip
+"""Further ones where products run asynchronously: an instruction of four warps takes any multiple of 8 columns up to 256."""
+
 SPLITS = (1, 2, 4)
 """Parts of the reduction that may run in blocks of their own, whose sums are added afterwards."""
 
-ON_LANES = len(BLOCKS) * len(SPLITS)
+ASYNC_SPLITS = (1, 2, 4, 8, 16)
+"""The same where products run asynchronously, whose blocks are large."""
+
+ON_LANES = 0
 """Code of a layer that runs on the vector lanes: one channel a group, or one pixel, leaves a matrix unit nothing to share."""
 
-ATTENTION = ON_LANES + 1
+ATTENTION = 1
 """Code of attention: both products and the softmax between them in one kernel."""
+
+FIRST = 2
+"""Code of the first choice of a product."""
 
 SUM_WIDTH = 4
 """Bytes of a partial sum."""
 
-_ALL = tuple((rows, columns, parts) for rows, columns in BLOCKS for parts in SPLITS)
+_Choice = tuple[int, int, int, int, int]
+"""Rows and columns of a block, parts of the reduction, blocks of a cluster along rows and along columns."""
+
+
+def _choices(spec: ArraySpec) -> tuple[_Choice, ...]:
+    """What a product may be cut into on a chip, in the order of preference."""
+    blocks, splits = (BLOCKS + ASYNC_BLOCKS, ASYNC_SPLITS) if spec.async_products else (BLOCKS, SPLITS)
+    clusters = [(1, 1)] if spec.cluster == 1 else [(1, 1), (spec.cluster, 1), (1, spec.cluster)]
+    return tuple((*block, parts, *cluster) for block in blocks for parts in splits for cluster in clusters)
 
 
 @remembered(16 * 2**20)
 def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
-    """On-chip parts of every choice, float64[choices, 9] in the order of `grid.points.OnChip`; infinite where there is none."""
-    out = np.full((ATTENTION + 1, 9), np.inf)
+    """On-chip parts of every choice, float64[choices, 9] in the order of `grid.points.OnChip`; infinite where there is none.
+
+    Rows are codes: `ON_LANES`, `ATTENTION`, and the choices of a product from `FIRST` on.
+    """
+    none = np.full((FIRST, 9), np.inf)
     if shape.context > 0:
-        out[ATTENTION] = _attention(shape, spec)
-        return out
-    for code, (rows, columns, parts) in enumerate(_ALL):
-        found = _product(shape, spec, rows, columns, parts)
-        if found is not None:
-            out[code] = found
+        none[ATTENTION] = _attention(shape, spec)
+        return none
     _, n, k, c, p, q, _, _ = shape.step_extents
     if (c == 1 and k == 1) or n * p * q == 1:
-        out[ON_LANES] = _on_lanes(shape, spec)
-    return out * shape.steps  # of a recurrence, one after another
+        none[ON_LANES] = _on_lanes(shape, spec)
+    return np.concatenate([none, _products(shape, spec)]) * shape.steps  # of a recurrence, one after another
 
 
-def _product(shape: Shape, spec: ArraySpec, rows: int, columns: int, parts: int) -> tuple[float, ...] | None:
-    """One size of thread block and split of the reduction; None where a part of it would be empty."""
+def _products(shape: Shape, spec: ArraySpec) -> Floats:
+    """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty."""
     g, n, k, c, p, q, r, s = shape.step_extents
+    rows, columns, parts, high, wide = np.array(_choices(spec)).T
     steps = _steps(c * r * s, parts, shape.in_width)
-    if steps == 0:
-        return None
-    blocks = g * -(-(n * p * q) // rows) * -(-k // columns) * parts
+    # Blocks of a cluster begin together, so that all of them are there, with outputs or without.
+    blocks = g * _whole(n * p * q, rows, high) * _whole(k, columns, wide) * parts
     each = -(-blocks // spec.count)  # blocks of the SM that has most of them
-    beside = max(1, GPU_SUM_BYTES // (rows * columns * SUM_WIDTH))
+    beside = np.maximum(1, GPU_SUM_BYTES // (rows * columns * SUM_WIDTH))
     rounds = -(-each // beside)
     length = steps * GPU_STEP_BYTES / shape.in_width  # of the reduction, as the blocks see it
     one = rows * columns * length / _macs(spec)
-    waiting = (rounds - 1) * _idle(beside * one, steps) + _idle((each - (rounds - 1) * beside) * one, steps)
-    outputs = float(g * n * k * p * q)
-    written = outputs * (shape.out_width if parts == 1 else 2.0 * SUM_WIDTH * parts)
-    feed = blocks * (rows + columns) * length * shape.in_width + written
-    return _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
+    waiting = (rounds - 1) * _idle(beside * one, steps, spec) + _idle((each - (rounds - 1) * beside) * one, steps, spec)
+    if spec.async_products:
+        waiting = waiting + np.where(parts > 1, GPU_SPLIT_CYCLES, 0.0)
+    written = float(g * n * k * p * q) * np.where(parts == 1, shape.out_width, 2.0 * SUM_WIDTH * parts)
+    # Blocks of a cluster fetch the operand that they have in common once.
+    feed = blocks * (rows / wide + columns / high) * length * shape.in_width + written
+    found = _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
+    out = np.stack(np.broadcast_arrays(*found), axis=1)
+    out[steps == 0] = np.inf
+    return out
 
 
-def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[float, ...]:
+def _whole(length: int, block: Ints, cluster: Ints) -> Ints:
+    """Blocks along one side of the outputs, in whole clusters."""
+    return np.asarray(-(-length // (block * cluster)) * cluster)
+
+
+def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """The layer on the vector lanes, each operand fetched once."""
     g, n, k, c, p, q, r, s = shape.step_extents
     plane = shape.plane[0] * shape.plane[1]
@@ -93,7 +126,7 @@ def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[float, ...]:
     return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec)
 
 
-def _attention(shape: Shape, spec: ArraySpec) -> tuple[float, ...]:
+def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """softmax(Q K') V in one kernel: a block has a head's queries, or a part of them, and all its keys and values.
 
     Its softmax runs between the products, on the lanes of its multiprocessor, which are `GPU_SOFTMAX_CYCLES` at a score.
@@ -104,7 +137,8 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[float, ...]:
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
-    busy = each * rows * k * (c * r * s + shape.context) / _macs(spec)
+    macs = spec.rate * spec.rows * spec.columns * _share(spec)
+    busy = each * rows * k * (c * r * s + shape.context) / macs
     waiting = each * rows * k * GPU_SOFTMAX_CYCLES / (spec.lanes / spec.count)
     fetched = blocks * (rows * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
@@ -117,34 +151,39 @@ def _ideal(shape: Shape, spec: ArraySpec) -> float:
 
 
 def _macs(spec: ArraySpec) -> float:
-    """MACs a cycle that thread blocks reach on one multiprocessor."""
-    share = GPU_ARRAY_EFFICIENCY_ASYNC if spec.async_copies else GPU_ARRAY_EFFICIENCY
-    return spec.rate * spec.rows * spec.columns * share
+    """MACs a cycle that thread blocks of a product reach on one multiprocessor."""
+    return spec.rate * spec.rows * spec.columns * (GPU_ARRAY_EFFICIENCY_DIRECT if spec.async_products else _share(spec))
 
 
-def _starts(rounds: int, spec: ArraySpec) -> float:
+def _share(spec: ArraySpec) -> float:
+    """Share of the MAC rate that threads reach which load the operands into registers."""
+    return GPU_ARRAY_EFFICIENCY_ASYNC if spec.async_copies else GPU_ARRAY_EFFICIENCY
+
+
+def _starts(rounds: Any, spec: ArraySpec) -> Any:
     """Cycles to start a kernel and its rounds of blocks."""
-    return float(rounds * GPU_ROUND_CYCLES + (0 if spec.async_copies else GPU_KERNEL_CYCLES))
+    return rounds * GPU_ROUND_CYCLES + (0.0 if spec.async_copies else GPU_KERNEL_CYCLES)
 
 
-def _steps(reduction: int, parts: int, width: float) -> int:
+def _steps(reduction: int, parts: Ints, width: float) -> Ints:
     """Steps of GPU_STEP_BYTES that a block takes through its part of the reduction; 0 where a part would be empty."""
     step = max(1, int(GPU_STEP_BYTES / width))
     each = -(-reduction // parts)
     steps = -(-each // step)
-    return 0 if parts > 1 and steps * step * (parts - 1) >= reduction else steps
+    return np.where((parts > 1) & (steps * step * (parts - 1) >= reduction), 0, steps)
 
 
-def _idle(busy: float, steps: int) -> float:
+def _idle(busy: Floats, steps: Ints, spec: ArraySpec) -> Floats:
     """Cycles for which the units of a multiprocessor wait in one round of blocks that keeps them busy for `busy`."""
-    return max(0.0, steps * GPU_STEP_CYCLES - busy)
+    step = GPU_STEP_CYCLES_AHEAD if spec.async_products else GPU_STEP_CYCLES
+    return np.maximum(0.0, steps * step - busy)
 
 
-def _row(ideal: float, busy: float, waiting: float, feed: float, spec: ArraySpec) -> tuple[float, ...]:
-    """The parts of one choice as `grid.points.OnChip` has them."""
+def _row(ideal: float, busy: Any, waiting: Any, feed: Any, spec: ArraySpec) -> tuple[Any, ...]:
+    """The parts of choices as `grid.points.OnChip` has them, numbers or columns."""
     link = feed / (spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY)
     port = feed / (spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY)
-    return busy + waiting, ideal, max(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0
+    return busy + waiting, ideal, np.maximum(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
@@ -167,11 +206,12 @@ def parts(shapes: tuple[Shape, ...], spec: ArraySpec, layers: Ints, codes: Ints)
     return np.array(rows).reshape(-1, 9)
 
 
-def words(code: int) -> dict[str, object]:
+def words(code: int, spec: ArraySpec) -> dict[str, object]:
     """What a point is: rows and columns of a thread block, parts of the reduction, or that it runs on the lanes."""
     if code == ON_LANES:
         return {"thread_block": "none", "runs_on": "vector lanes"}
     if code == ATTENTION:
         return {"thread_block": "queries of a head", "runs_on": "attention"}
-    rows, columns, parts = _ALL[code]
-    return {"thread_block": f"{rows}x{columns}", "split_reduction": parts}
+    rows, columns, parts, high, wide = _choices(spec)[code - FIRST]
+    found: dict[str, object] = {"thread_block": f"{rows}x{columns}", "split_reduction": parts}
+    return found if spec.cluster == 1 else {**found, "cluster": f"{high}x{wide}"}

@@ -45,6 +45,10 @@ class ArraySpec:
     """Vector lanes, for layers that a multiprocessor runs on them."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
+    async_products: bool = False
+    """Whether its products read the shared memory themselves, beside the threads."""
+    cluster: int = 1
+    """Thread blocks that may share an operand on its way from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +123,6 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         kind=array.kind,
         lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
         async_copies=array.async_copies,
+        async_products=array.async_products,
+        cluster=array.cluster,
     )

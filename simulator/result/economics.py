@@ -36,7 +36,7 @@ def at_rest(name: str, limit_w: float, static_w: float) -> str:
 def spent(power: PowerModel, precision: str, work: Work, plans: Plans, totals: Totals) -> Energy:
     """Energy of a batch in steady state; what goes to and from the outer memory passes the SRAM ports too."""
     feed, outer = plans.steady.feed_bytes, plans.steady.outer_bytes
-    return power.energy(precision, work.macs_charged, feed + outer, feed, outer, totals.period_s)
+    return power.held(power.energy(precision, work.macs_charged, feed + outer, feed, outer, totals.period_s))
 
 
 def shares(power: PowerModel, precision: str, macs: Floats, feed_bytes: Floats, outer_bytes: Floats) -> Floats:

@@ -99,5 +99,7 @@ def least_time(chip: Architecture, precision: str, work: Work, sums: Sums, power
     if power is None or chip.power_limit_w is None:
         return np.zeros(len(sums.time_s))
     runs = np.isfinite(sums.time_s) & np.broadcast_to(power.static_w < chip.power_limit_w, sums.time_s.shape)
-    limited = power.limited_s(chip.power_limit_w, precision, work.macs_charged, sums.feed_bytes, sums.outer_bytes)
+    spent = work.macs_charged, sums.feed_bytes, sums.outer_bytes
+    with np.errstate(invalid="ignore"):  # what does not run takes for ever
+        limited = power.limited_s(chip.power_limit_w, precision, *spent, sums.time_s)
     return np.where(runs, limited, 0.0)

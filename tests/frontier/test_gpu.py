@@ -32,10 +32,11 @@ def network():
 
 def test_blocks_are_those_of_the_slow_twin():
     rng = random.Random(7)
-    for _ in range(150):
+    for _ in range(60):
         width = rng.choice([1, 2])
         count, macs, lanes = rng.choice([1, 3, 40]), rng.choice([256, 1024]), rng.choice([64, 2560])
-        free = rng.random() < 0.5
+        free = rng.random() < 0.6
+        ahead, cluster = free and rng.random() < 0.5, rng.choice([1, 2, 4])
         link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
         if rng.random() < 0.2:
             g, k, c = rng.randint(2, 64), 1, 1
@@ -54,9 +55,11 @@ def test_blocks_are_those_of_the_slow_twin():
         sets = {
             "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
             "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
+            "array.async_products": ahead, "array.cluster": cluster,
         }  # fmt: skip
         spec = array_spec(load_chip("t4", set=sets), "int8")
-        cycles, _ = naive_gpu.best(shape.extents, width, width, (count, macs, link, port), lanes, (p, q), free)
+        chip = (count, macs, link, port)
+        cycles, _ = naive_gpu.best(shape.extents, width, width, chip, lanes, (p, q), free, ahead, cluster)
         found = frontier(shape, spec)
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
@@ -107,9 +110,42 @@ def test_tables_say_thread_blocks_and_a_cache(network, capsys, monkeypatch):
 
 
 def test_a_mac_of_a_gpu_costs_the_same_inside_an_soc():
-    alone, inside = power_model(load_chip("t4")), power_model(load_chip("jetson_agx_xavier"))
-    assert alone.mac_j["int8"] == inside.mac_j["int8"]  # both 12 nm
+    clock = {"clock_mhz": 1000}  # both 12 nm
+    alone, inside = (power_model(load_chip(name, set=clock)) for name in ("t4", "jetson_agx_xavier"))
+    assert alone.mac_j["int8"] == inside.mac_j["int8"]
     assert inside.sram_byte_j == 0.0
+
+
+def test_the_energy_of_a_mac_follows_clock_node_and_the_way_of_its_operands():
+    def joules(**sets):
+        return power_model(load_chip("a100", set={key.replace("__", "."): value for key, value in sets.items()})).mac_j
+
+    assert joules()["bf16"] == pytest.approx(2.2e-12, rel=0.01)  # 7 nm, 1.41 GHz
+    assert joules(clock_mhz=2820)["bf16"] == pytest.approx(2**0.5 * joules()["bf16"])
+    assert joules(process_nm=16)["bf16"] == pytest.approx((16 / 7) ** 0.9 * joules()["bf16"])
+    assert joules(array__async_products=True)["bf16"] == pytest.approx(0.7 * joules()["bf16"])
+
+
+def test_a_limit_takes_clock_and_voltage_so_that_time_grows_less_than_power():
+    network = load_network("bert_large", sequence_length=128)
+    free, mild, hard = (
+        simulate(network, load_chip("a100", set={"power_limit_w": watts}), 64, "fp16") for watts in (2000, 200, 100)
+    )
+    assert free.bound_by != "power"
+    assert mild.bound_by == hard.bound_by == "power"
+    assert mild.power_w == pytest.approx(200.0)  # all that is left of a throttled chip's power is used, none above
+    assert mild.energy["mac_j"] < free.energy["mac_j"]
+    # 30 % of the limit is drawn at rest, so half the limit leaves half; its time is 2 ** (1 / 1.5).
+    assert mild.throughput_per_s / hard.throughput_per_s == pytest.approx(2 ** (2 / 3), rel=1e-9)
+
+
+def test_a_throttled_chip_gains_nothing_from_a_faster_clock():
+    network = load_network("bert_large", sequence_length=128)
+    slow, fast = (
+        simulate(network, load_chip("a100", set={"power_limit_w": 60, "clock_mhz": mhz, "overhead_us": 0}), 64, "fp16")
+        for mhz in (1410, 1500)
+    )
+    assert fast.throughput_per_s == pytest.approx(slow.throughput_per_s, rel=0.03)
 
 
 def test_without_a_power_limit_more_is_never_slower(network):
@@ -166,7 +202,9 @@ def test_points_of_a_sweep_equal_simulate(network, overlap):
     check_equal(network, chip, table, vary)
 
 
-@pytest.mark.parametrize("name", ["t4", "v100", "a100", "a30", "l4", "jetson_agx_xavier", "jetson_xavier_nx"])
+@pytest.mark.parametrize(
+    "name", ["t4", "v100", "a100", "a30", "l4", "l40s", "h100", "jetson_agx_xavier", "jetson_xavier_nx"]
+)
 def test_peaks_are_those_published(name):
     chip = load_chip(name)
     facts = chip.published or {}
@@ -185,9 +223,25 @@ def test_peaks_are_those_published(name):
         ({"schedule.placement": "space"}, "schedule.placement: must be 'time' where array.kind is sm"),
         ({"sram.holds": ["inputs"]}, "sram.holds: must be left out where array.kind is sm"),
         ({"array.kind": "gpu"}, "array.kind: must be"),
+        ({"array.async_products": True}, "array.async_products: must be left out where async_copies is false"),
+        ({"array.cluster": 0}, "array.cluster: must be at least 1"),
     ],
 )
 def test_what_a_chip_file_of_a_gpu_may_not_say(sets, line):
     with pytest.raises(ChipError) as caught:
         load_chip("t4", set=sets)
     assert line in str(caught.value)
+
+
+def test_a_cluster_halves_what_one_operand_takes_of_the_cache():
+    shape = Shape((1, 1, 8192, 8192, 8192, 1, 1, 1), in_width=2, weight_width=2, out_width=2)
+    alone, pair = (
+        frontier(shape, array_spec(load_chip("h100", set={"array.cluster": size}), "bf16")).cycles[0] for size in (1, 2)
+    )
+    ideal = 8192**3 / (132 * 2048)
+    assert alone > 1.3 * ideal  # held back by the cache
+    assert pair < 1.15 * ideal
+
+
+def test_a_result_names_the_cluster_where_there_is_one(network):
+    assert {"thread_block", "split_reduction", "cluster"} <= set(simulate(network, "h100", 64, "fp16").layers[0].tiling)
