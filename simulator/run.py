@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from simulator.chip.load import load_chip
@@ -13,6 +14,7 @@ from simulator.cost.power import PowerModel
 from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph
+from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.lower.rows import Lowered, lower
@@ -53,6 +55,8 @@ def simulate(
     Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    if not nx.is_frozen(graph):  # what `load_network` gives was checked there
+        check_graph(graph, str(graph.graph.get("name", "network")))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":
