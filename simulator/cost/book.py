@@ -52,12 +52,8 @@ class Fit:
     """Bit-cell area over delivered SRAM area [-]."""
     density_exponent: float
     """Logic area goes with density to minus this [-]."""
-    share_dram: float
-    """Share of interconnect and control in a die with DRAM [-]."""
-    share_no_dram: float
-    """The same without DRAM [-]."""
-    array_exponent: float
-    """MAC area goes with the size of an array to minus this [-]."""
+    share: float
+    """Share of interconnect and control in a die far below the reticle limit [-]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +102,12 @@ def node(process_nm: float | None, where: str = "chip") -> Node:
 def fit() -> Fit:
     """The fitted coefficients in use."""
     return Fit(**{name: entry["value"] for name, entry in book()["fit"].items()})
+
+
+def reticle_mm2() -> float:
+    """Largest die that a scanner exposes [mm2]."""
+    reticle = book()["reticle"]
+    return float(reticle["width_mm"] * reticle["height_mm"])
 
 
 @cache

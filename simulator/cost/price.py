@@ -13,10 +13,10 @@ from simulator.chip.load import chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost import area, money
 from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
-from simulator.cost.book import book, fit, mac_weight
-from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes, reticle_mm2
+from simulator.cost.book import book, fit, mac_weight, reticle_mm2
+from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes
 from simulator.cost.power import covered_mm2, powers
-from simulator.cost.quantities import Quantities, quantities, silicon
+from simulator.cost.quantities import Quantities, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, OptionError, nearest
 
 REFERENCE = "inferx_x1"
@@ -212,7 +212,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
         items = {"block": band.best or 0.0}
     else:
         share = book()["outside"][q.kind]
-        low, high = (float(area.die_mm2(parts.counted, 0.0, 0.0, share[end])) for end in ("low", "high"))
+        low, high = (float(whole_mm2(parts, share[end])) for end in ("low", "high"))
         band = Band(low, None, high)
         status = f"outside calibration: no {'GPU' if q.kind == 'gpu' else 'SoC'} is among the calibration chips"
         items = {"macs": parts.macs, "sram": parts.sram, "dram_interfaces": parts.dram, "links": parts.io}

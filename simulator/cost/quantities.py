@@ -10,7 +10,7 @@ from typing import Any
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture, Dram
 from simulator.cost import area
-from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node
+from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node, reticle_mm2
 from simulator.errors import ChipError
 from simulator.units import GB, GIB
 
@@ -184,6 +184,14 @@ class Silicon:
         return self.macs + self.sram + self.dram + self.io
 
 
+def whole_mm2(parts: Silicon, share: float, less_mm2: Number = 0.0) -> Number:
+    """The die around the counted parts [mm2], but for `less_mm2` of it.
+
+    Near the reticle limit less is taken off: what SRAM takes there, others give up, and no die is better for being fuller.
+    """
+    return area.die_mm2(parts.counted - less_mm2 * (1.0 - share), share, reticle_mm2())
+
+
 def silicon(q: Quantities, coefficients: Fit) -> Silicon:
     """Area of MACs, SRAM, DRAM interfaces and links [mm2]."""
     data = book()
@@ -195,9 +203,6 @@ def silicon(q: Quantities, coefficients: Fit) -> Silicon:
         area.unit_weight(q.rates, weights, data["mode_overhead"]["value"]),
         coefficients.mac_um2,
         scale,
-        q.rows * q.columns,
-        coefficients.array_exponent,
-        data["array_reference_macs"],
     )
     kind = data["sram_kinds"][q.sram_kind]["value"]
     sram = area.sram_mm2(q.sram_bytes, q.node.bitcell_um2, coefficients.sram_efficiency, kind)
