@@ -7,12 +7,12 @@ columns in, and the same functions price one chip and a million.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.chip.parts import CUSTOM, dram_part
+from simulator.chip.parts import CUSTOM, dram_part, usual_part
 from simulator.chip.schema import Architecture, Dram
 from simulator.cost import area
 from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node, reticle_mm2
 from simulator.errors import ChipError
-from simulator.units import GB, GIB
+from simulator.units import GIB
 
 Number = Any
 """A float, or an array of floats."""
@@ -107,12 +107,15 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         cached = "gpu_l2" if chip.kind == "gpu" else "cache"
         sram_kind = cached if chip.sram.managed == "cache" else "scratchpad"
     notes: list[str] = []
+    at = node(chip.process_nm, chip.name)
+    if at.between:
+        notes.append(f"process_nm: {at.nm:g}: interpolated between {at.between[0]} and {at.between[1]} nm")
     memory = None if chip.dram is None else _memory(chip.dram, notes)
     lanes, interface = _lanes(None if chip.host is None else chip.host.link, notes)
     return Quantities(
         name=chip.name,
         kind=chip.kind,
-        node=node(chip.process_nm, chip.name),
+        node=at,
         arrays=float(chip.array.count),
         rows=float(chip.array.rows),
         columns=float(chip.array.columns),
@@ -141,19 +144,27 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
 def _memory(dram: Dram, notes: list[str]) -> Memory:
     """The DRAM of a chip file; a part that only gives a bandwidth stands for as many usual devices as that takes."""
     if dram.part == CUSTOM:
-        usual = book()["dram"]["custom"]
-        each = dram.peak_bytes_per_s / dram.devices
-        for_one = -(-each // (usual["gb_per_s"] * GB))
-        devices = dram.devices * for_one
-        notes.append(
-            f"dram.part: custom: counted as {devices:g} x32 {usual['family'].upper()} devices of"
-            f" {usual['gb_per_s']:g} GB/s"
-        )
-        return Memory(families()[usual["family"]], devices, float(usual["gib"]), 1.0, each / for_one, dram.capacity_gib)
+        return _custom(dram, notes)
     part = dram_part(dram.part)
     family = families()[dram.part.split("-")[0]]
     gib = part.capacity_bytes / GIB
     return Memory(family, float(dram.devices), gib, part.width_bits / family.bits, part.bytes_per_s, dram.capacity_gib)
+
+
+def _custom(dram: Dram, notes: list[str]) -> Memory:
+    """A part that only gives a bandwidth, as so many usual devices of its family."""
+    usual = dram_part(book()["dram"]["custom"]["part"] if dram.family is None else usual_part(dram.family))
+    family = families()[usual.name.split("-")[0]]
+    each = dram.peak_bytes_per_s / dram.devices
+    for_one = -(-each // usual.bytes_per_s)
+    devices = dram.devices * for_one
+    assumed = "" if dram.family is not None else "; `dram.family` names another kind"
+    notes.append(
+        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {family.name.upper()} devices of"
+        f" {usual.gb_per_s:.5g} GB/s{assumed}"
+    )
+    gib = usual.capacity_bytes / GIB
+    return Memory(family, devices, gib, usual.width_bits / family.bits, each / for_one, dram.capacity_gib)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:

@@ -91,7 +91,7 @@ def test_validate(capsys):
         (["tpu_v1", "--json", "no/x"], "--json: cannot write 'no/x': there is no folder 'no'"),
         (["--validate", "--json", "no/x"], "--json: cannot write 'no/x': there is no folder 'no'"),
         (["tpu_v1", "--yield-model", "seed"], "--yield-model: unknown model 'seed'; did you mean 'seeds'?"),
-        (["tpu_v1", "--set", "process_nm=6"], "Google TPU v1: process_nm: no cost data for 6 nm; did you mean 5 or 7?"),
+        (["tpu_v1", "--set", "process_nm=2"], "Google TPU v1: process_nm: must be 3 to 65 nm for a cost, got 2"),
         (["tpu_v1", "--reference", "tpu_v9"], "unknown chip 'tpu_v9'; did you mean 'tpu_v3' or 'tpu_v1' or 'tpu_v4i'?"),
     ],
 )

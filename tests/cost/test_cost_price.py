@@ -21,7 +21,7 @@ from simulator.cost.quantities import quantities, silicon
 from simulator.errors import ChipError, OptionError
 from simulator.report.document import plain
 
-NODES = (65, 45, 40, 28, 16, 10, 7, 5, 3)
+NODES = (65, 45, 40, 28, 22, 20, 16, 11, 10, 8, 7, 6, 5, 4, 3)
 ACCELERATORS = ("example_edge", "inferx_x1", "tpu_v1", "tpu_v4i", "groq_tsp", "eyeriss")
 PARTS = ("lpddr4-4266-x32", "lpddr5-6400-x32", "ddr4-3200-x64", "gddr6-14-x32", "hbm2-2.4", "hbm3-6.4")
 
@@ -254,10 +254,9 @@ def test_kinds_of_sram_and_fabric_from_below():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"process_nm": 8}, "process_nm: no cost data for 8 nm; did you mean 7 or 10?"),
-        ({"process_nm": 20.5}, "process_nm: no cost data for 20.5 nm; did you mean 16 or 28?"),
-        ({"process_nm": 130}, "process_nm: no cost data for 130 nm; did you mean 65?"),
-        ({"process_nm": None}, "process_nm: missing; a cost needs one of 65, 45, 40, 28, 16, 14, 12, 10, 7, 5, 3"),
+        ({"process_nm": 2}, "process_nm: must be 3 to 65 nm for a cost, got 2"),
+        ({"process_nm": 130}, "process_nm: must be 3 to 65 nm for a cost, got 130"),
+        ({"process_nm": None}, "process_nm: missing; a cost needs 3 to 65 nm"),
         ({"sram.capacity_mib": 600}, "die: must be at most the reticle limit of 858 mm2 (26 x 33 mm), got 911 mm2"),
         (
             {"dram.devices": 12},
@@ -302,7 +301,8 @@ def test_a_block_has_an_area_and_no_bill():
 
 def test_a_custom_part_is_counted_as_usual_devices():
     cost = chip_cost(load_chip("nvdla_2048"))
-    assert cost.notes == ("dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s",)
+    said = "dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s; `dram.family` names another kind"
+    assert cost.notes == (said,)
     assert cost.status.startswith("a block of IP")
     alone = chip_cost(load_chip("nvdla_2048", set={"kind": "accelerator"}))
     assert alone.notes == cost.notes
