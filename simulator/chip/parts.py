@@ -88,6 +88,18 @@ def host_links() -> dict[str, HostLink]:
     return links
 
 
+@cache
+def dram_families() -> tuple[str, ...]:
+    """Kinds of memory that named parts are of, in the order of the file."""
+    return tuple(read_data("dram.yaml")["families"])
+
+
+def usual_part(family: str) -> str:
+    """The part that stands for a kind of memory: its narrowest, at the fastest rate."""
+    own = [part for part in dram_parts().values() if part.name.split("-")[0] == family]
+    return min(own, key=lambda part: (part.width_bits, -part.rate_mt_per_s)).name
+
+
 def dram_part(name: str) -> DramPart:
     """The memory part called `name`; ChipError with the nearest names when there is none."""
     try:

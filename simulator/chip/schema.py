@@ -83,6 +83,8 @@ class Dram(Model):
     """How many of them."""
     gb_per_s_per_device: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     """Nominal bandwidth of one device [GB/s, 1e9], only for `custom`."""
+    family: str | None = None
+    """Kind of memory of a `custom` part, such as `lpddr5`: its price, energy and interface; x32 LPDDR4X when left out."""
     port_bytes_per_cycle: BytesPerCycle | None = None
     """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
@@ -98,8 +100,17 @@ class Dram(Model):
             raise fault("", f"unknown DRAM part {name!r}{nearest(name, known)}")
         return name
 
+    @field_validator("family")
+    @classmethod
+    def _of_a_kind(cls, name: str | None) -> str | None:
+        if name is not None and name not in parts.dram_families():
+            raise fault("", f"unknown kind of memory {name!r}{nearest(name, parts.dram_families())}")
+        return name
+
     @model_validator(mode="after")
     def _bandwidth_once(self) -> Self:
+        if self.family is not None and self.part != parts.CUSTOM:
+            raise fault("family", f"must be left out, {self.part} is of one; or set part: custom")
         given = self.gb_per_s_per_device is not None
         if self.part == parts.CUSTOM and not given:
             raise fault("gb_per_s_per_device", "missing; a custom part must give its bandwidth")
@@ -276,8 +287,17 @@ class Architecture(Model):
     @property
     def list_price_usd(self) -> float | None:
         """List price that is published about the chip [USD]; None where there is none."""
-        price = (self.published or {}).get("list_price_usd")
-        return float(price) if isinstance(price, int | float) and not isinstance(price, bool) and price > 0 else None
+        return self._published_number("list_price_usd")
+
+    @property
+    def published_die_mm2(self) -> float | None:
+        """Die that is published about the chip [mm2]; None where there is none."""
+        return self._published_number("die_area_mm2")
+
+    def _published_number(self, fact: str) -> float | None:
+        """A published fact that is a number above 0, else None."""
+        value = (self.published or {}).get(fact)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
     @property
     def keeps_weights(self) -> bool:

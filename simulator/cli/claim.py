@@ -81,10 +81,11 @@ def claim(
 
 def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
-    from simulator.study.claim import judge, resources_of  # noqa: PLC0415
+    from simulator.study.bounds import resources_of  # noqa: PLC0415
+    from simulator.study.claim import judge, standing_of  # noqa: PLC0415
 
     parameters_of = graph.graph["parameters"]
-    best: dict[tuple[int | None, str, str | None, str | None], float] = {}
+    best: dict[tuple[int | None, str, str | None, str | None, str], float] = {}
     for row in chip.published.results:
         same = all(
             given is None or given == parameters_of.get(name)
@@ -95,11 +96,11 @@ def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool)
         if row.network != network or not same or other or precision not in PRECISIONS:
             continue
         if resources_of(chip, precision).peak_tops is not None:
-            kind = (row.batch, precision, row.mode, row.not_modelled)
+            kind = (row.batch, precision, row.mode, row.not_modelled, standing_of(row))
             best[kind] = max(best.get(kind, 0.0), row.throughput_per_s)
     return [
-        judge(chip, graph, value, batch, precision, () if beside is None else (beside,), verdict_alone)
-        for (batch, precision, _, beside), value in best.items()
+        judge(chip, graph, value, batch, precision, () if beside is None else (beside,), verdict_alone, standing)
+        for (batch, precision, _, beside, standing), value in best.items()
     ]
 
 

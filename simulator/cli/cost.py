@@ -65,6 +65,8 @@ def cost(
     if yield_model not in YIELD_MODELS:
         raise OptionError(f"--yield-model: unknown model {yield_model!r}{nearest(yield_model, YIELD_MODELS)}")
     architecture = load_chip(chip, set=settings or [])
+    if settings:  # what is published is about the chip as its file has it
+        architecture = architecture.model_copy(update={"published": None})
     other = None if reference is None else load_chip(reference)
     answer = chip_cost(architecture, other, yield_model=yield_model, bottom_up=bottom_up)
     known = coefficients(architecture) if sources else []

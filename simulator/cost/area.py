@@ -34,21 +34,9 @@ def unit_weight(rates: Mapping[str, float], weights: Mapping[str, float], mode_o
     return (1.0 + mode_overhead * (len(modes) - 1)) * max(modes)
 
 
-def mac_mm2(
-    units: Any,
-    weight: Any,
-    mac_um2: Any,
-    scale: Any,
-    array_macs: Any,
-    array_exponent: Any,
-    reference_macs: float = 2000.0,
-) -> Any:
-    """MAC arrays [mm2]: units x weight x area of an INT8 MAC [um2] x logic scale x (array / reference) ^ -exponent.
-
-    `array_macs` is the number of MAC units that are controlled as one; small arrays pay more control for each.
-    """
-    control = np.power(array_macs / reference_macs, -array_exponent)
-    return units * weight * mac_um2 * 1e-6 * scale * control
+def mac_mm2(units: Any, weight: Any, mac_um2: Any, scale: Any) -> Any:
+    """MAC arrays [mm2]: units x weight x area of an INT8 MAC [um2] x logic scale."""
+    return units * weight * mac_um2 * 1e-6 * scale
 
 
 def sram_mm2(capacity_bytes: Any, bitcell_um2: Any, efficiency: Any, kind_factor: Any = 1.0) -> Any:
@@ -64,9 +52,15 @@ def interface_mm2(analog_mm2: Any, ctrl_mtr: Any, scale: Any, scale_7nm: Any, de
     return analog_mm2 + ctrl_mtr / density_7nm * scale / scale_7nm
 
 
-def die_mm2(macs: Any, sram: Any, interfaces: Any, share: Any, extra: Any = 0.0) -> Any:
-    """Whole die [mm2]: what is counted, over one minus the share of interconnect and control, plus extra blocks."""
-    return (macs + sram + interfaces) / (1.0 - share) + extra
+def die_mm2(counted: Any, share: Any, most_mm2: float = np.inf) -> Any:
+    """Whole die [mm2]: what is counted, and the share of interconnect and control, which gives way near the largest die.
+
+    Far below `most_mm2`, counted / (1 - share) = d. Near it a designer has less room: d / (1 + (d / most)^4)^(1/4), and never
+    less than what is counted. It grows with whatever is counted, and has no classes of chips.
+    """
+    free = counted / (1.0 - share)
+    square = np.square(free / most_mm2)
+    return np.maximum(counted, free / np.sqrt(np.sqrt(1.0 + square * square)))
 
 
 def fabric_mm2(routers: Any, router_bits: Any, lanes: Any, cores: Any, coefficients: Any, scale: Any) -> Any:
@@ -86,8 +80,3 @@ def ip_mm2(units: Any, capacity_bytes: Any, fixed_mm2: Any, um2_per_mac: Any, mm
 def usable_edge_mm(area_mm2: Any, usable_share: float) -> Any:
     """Die edge that PHYs may take [mm]: four sides of a square die, less corners and supply."""
     return 4.0 * np.sqrt(area_mm2) * usable_share
-
-
-def reticle_mm2(width_mm: float, height_mm: float) -> float:
-    """Largest die that a scanner exposes [mm2]."""
-    return width_mm * height_mm

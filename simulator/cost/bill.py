@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost import money
-from simulator.cost.book import book
-from simulator.cost.die import Die, reticle_mm2
+from simulator.cost.book import book, reticle_mm2
+from simulator.cost.die import Die
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
     q, wafer, packaging = die.q, data["wafer"], data["package"]
     # A draw above the reticle is no die; the best estimate is checked elsewhere.
     mm2 = np.minimum(die.mm2 * column[own_area], reticle_mm2())
-    critical = mm2 * (1.0 - (1.0 - data["yield"]["sram_critical"]["value"]) * die.parts.sram / die.mm2)
+    critical = mm2 * (die.critical_mm2 / die.mm2)
     dies = money.dies_per_wafer(mm2, wafer["diameter_mm"], wafer["edge_mm"], wafer["scribe_mm"])
     good = money.die_yield(critical, q.node.d0_cm2 * column["defects"], model, data["yield"]["alpha"]["value"])
     die_usd = money.die_usd(q.node.wafer_usd * column["wafer"], dies, good)

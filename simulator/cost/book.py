@@ -1,5 +1,6 @@
 """The coefficients of cost and energy as typed records, read once from `simulator/data/silicon_cost.yaml`."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from simulator.store.data import read_data
 class Node:
     """One process node."""
 
-    nm: int
+    nm: float
     logic_mtr_mm2: float
     """Logic density [million transistors per mm2]."""
     bitcell_um2: float
@@ -26,6 +27,8 @@ class Node:
     """Leakage of SRAM [mW per MiB]."""
     core_v: float
     """Supply [V]."""
+    between: tuple[int, ...] = ()
+    """The known nodes that it is interpolated between; none for a known one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,8 @@ class Fit:
     """Bit-cell area over delivered SRAM area [-]."""
     density_exponent: float
     """Logic area goes with density to minus this [-]."""
-    share_dram: float
-    """Share of interconnect and control in a die with DRAM [-]."""
-    share_no_dram: float
-    """The same without DRAM [-]."""
-    array_exponent: float
-    """MAC area goes with the size of an array to minus this [-]."""
+    share: float
+    """Share of interconnect and control in a die far below the reticle limit [-]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +80,44 @@ def book() -> dict[str, Any]:
 
 
 def node(process_nm: float | None, where: str = "chip") -> Node:
-    """The process node of a chip.
+    """The process node of a chip; one between two that have coefficients is interpolated.
 
-    `process_nm` as in a chip file [nm]; `where` begins the message. Raises ChipError when it is missing or not one of
-    the nodes that have coefficients, naming the nearest.
+    `process_nm` as in a chip file [nm]; `where` begins the message. Raises ChipError when it is missing, or smaller or
+    larger than all nodes that have coefficients.
     """
     nodes, aliases = book()["nodes"], book()["node_aliases"]
-    known = sorted([*nodes, *aliases], reverse=True)
+    known = sorted([*nodes, *aliases])
     if process_nm is None:
-        raise ChipError(f"{where}: process_nm: missing; a cost needs one of {', '.join(map(str, known))}")
+        raise ChipError(f"{where}: process_nm: missing; a cost needs {known[0]} to {known[-1]} nm")
+    if not known[0] <= process_nm <= known[-1]:
+        raise ChipError(f"{where}: process_nm: must be {known[0]} to {known[-1]} nm for a cost, got {process_nm:g}")
     name = aliases.get(process_nm, process_nm)
-    if name not in nodes:
-        around = [
-            max((nm for nm in known if nm < process_nm), default=None),
-            min((nm for nm in known if nm > process_nm), default=None),
-        ]
-        meant = " or ".join(str(nm) for nm in around if nm is not None)
-        raise ChipError(f"{where}: process_nm: no cost data for {process_nm:g} nm; did you mean {meant}?")
-    entry = {key: value for key, value in nodes[name].items() if key not in ("conf", "source")}
-    return Node(nm=int(name), core_v=book()["package"]["core_v"][name], **entry)
+    if name in nodes:
+        return Node(nm=float(name), between=(), **_figures(name))
+    small = max(nm for nm in known if nm < process_nm)
+    large = min(nm for nm in known if nm > process_nm)
+    way = math.log(process_nm / small) / math.log(large / small)
+    ends = _figures(aliases.get(small, small)), _figures(aliases.get(large, large))
+    figures = {key: value * (ends[1][key] / value) ** way for key, value in ends[0].items()}
+    return Node(nm=float(process_nm), between=(large, small), **figures)
+
+
+def _figures(name: int) -> dict[str, float]:
+    """Coefficients of a known node."""
+    entry = {key: value for key, value in book()["nodes"][name].items() if key not in ("conf", "source")}
+    return {**entry, "core_v": book()["package"]["core_v"][name]}
 
 
 @cache
 def fit() -> Fit:
     """The fitted coefficients in use."""
     return Fit(**{name: entry["value"] for name, entry in book()["fit"].items()})
+
+
+def reticle_mm2() -> float:
+    """Largest die that a scanner exposes [mm2]."""
+    reticle = book()["reticle"]
+    return float(reticle["width_mm"] * reticle["height_mm"])
 
 
 @cache

@@ -5,14 +5,14 @@ coordinates where every coefficient is free: logarithms, and -ln(1 - share) for 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost import area
-from simulator.cost.book import Fit, Interface, Node, book, fit, interfaces, mac_weight, node
+from simulator.cost.book import Fit, Interface, Node, book, fit, interfaces, mac_weight, node, reticle_mm2
 from simulator.units import MIB
 
 Floats = NDArray[np.float64]
@@ -20,9 +20,12 @@ Floats = NDArray[np.float64]
 NAMES = tuple(Fit.__dataclass_fields__)
 """Coefficients in the order of a vector."""
 
+CROWDED = 0.8
+"""Share of the reticle limit above which the error of a prediction says little: the limit bounds it."""
+
 _STEP = 1e-6  # of numerical derivatives: a thousand times the rounding error of the model
-_SHARES = ("share_dram", "share_no_dram")
-_PLAIN = ("density_exponent", "array_exponent")  # may be zero, so their logarithm may not be taken
+_SHARES = ("share",)
+_PLAIN = ("density_exponent",)  # may be zero, so its logarithm may not be taken
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,12 @@ class Published:
     mm2: float
     """Published area [mm2]."""
     macs: float = 0.0
-    arrays: float = 1.0
     rate: Mapping[str, float] | None = None
     sram_mib: float = 0.0
     io: Mapping[str, int] | None = None
     extra_mm2: float = 0.0
     block: bool = False
     """A block has no share of interconnect and control."""
-
-    @property
-    def has_dram(self) -> bool:
-        """Whether the die has DRAM interfaces."""
-        return any(not name.endswith("lane") for name in self.io or {})
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def blocks() -> list[Published]:
 
 def _published(name: str, entry: Mapping[str, Any], block: bool) -> Published:
     """Turn an entry of the data file into a record."""
-    keys = ("mm2", "macs", "arrays", "rate", "sram_mib", "io", "extra_mm2")
+    keys = ("mm2", "macs", "rate", "sram_mib", "io", "extra_mm2")
     given = {key: entry[key] for key in keys if key in entry}
     return Published(name=name, node=node(entry["nm"], name), block=block, **given)
 
@@ -114,9 +111,6 @@ def counted(chip: Published, coefficients: Fit) -> Counted:
             area.unit_weight(chip.rate, weights, book()["mode_overhead"]["value"]),
             coefficients.mac_um2,
             scale,
-            chip.macs / chip.arrays,
-            coefficients.array_exponent,
-            book()["array_reference_macs"],
         )
     sram = area.sram_mm2(chip.sram_mib * MIB, chip.node.bitcell_um2, coefficients.sram_efficiency)
     links = [(interfaces()[name], count) for name, count in (chip.io or {}).items()]
@@ -132,9 +126,8 @@ def interface_total(links: Sequence[tuple[Interface, float]], scale: Any, coeffi
 def predicted(chip: Published, coefficients: Fit) -> float:
     """Predicted area of a published chip or block [mm2]."""
     parts = counted(chip, coefficients)
-    with_fabric = coefficients.share_dram if chip.has_dram else coefficients.share_no_dram
-    share = 0.0 if chip.block else with_fabric
-    return float(area.die_mm2(parts.macs, parts.sram, parts.interfaces, share, chip.extra_mm2))
+    total = parts.macs + parts.sram + parts.interfaces
+    return float(total if chip.block else area.die_mm2(total, coefficients.share, reticle_mm2()) + chip.extra_mm2)
 
 
 def vector(coefficients: Fit) -> Floats:
@@ -192,7 +185,7 @@ def fitted(
         return np.array([*logs, *(pull * (part - centre[at]))])
 
     # A lighter float MAC with denser logic, or heavier INT8 MACs: the two other valleys that were ever seen.
-    shifts = (np.zeros(7), np.array([0, -0.4, -0.1, 0, 0, 0, 0]), np.array([0.1, 0.1, -0.2, -0.1, 0, 0, 0]))
+    shifts = (np.zeros(5), np.array([0, -0.4, -0.1, 0, 0]), np.array([0.1, 0.1, -0.2, -0.1, 0]))
     tried = [least_squares(residuals, (begin + shift)[at]) for shift in shifts[:starts]]
     best = min(tried, key=lambda x: float(residuals(x) @ residuals(x)))
     x = begin.copy()
@@ -235,13 +228,15 @@ def jackknife_se(fits: Sequence[Fit]) -> Fit:
 def comparisons(members: Sequence[Published], full: Fit, folds: Sequence[Fit], z: float) -> list[Comparison]:
     """Compare every chip with its published area; `z` standard deviations make the band.
 
-    The band around a chip left out comes from the left-out errors of the other chips alone.
+    The band around a chip left out comes from the left-out errors of the other chips alone, and of dies well below the reticle
+    limit: near it, the limit itself says most of the area.
     """
     out_mm2 = np.array([predicted(chip, one) for chip, one in zip(members, folds, strict=True)])
     logs = np.log(out_mm2 / np.array([chip.mm2 for chip in members]))
+    free = np.array([_is_free(chip.mm2) for chip in members])
     rows = []
     for at, chip in enumerate(members):
-        others = np.delete(logs, at)
+        others = np.delete(logs, at)[np.delete(free, at)]
         band = float(np.exp(z * np.sqrt(np.mean(np.square(others)))))
         mm2 = float(out_mm2[at])
         rows.append(Comparison(chip.name, chip.mm2, predicted(chip, full), mm2, mm2 / band, mm2 * band))
@@ -249,18 +244,19 @@ def comparisons(members: Sequence[Published], full: Fit, folds: Sequence[Fit], z
 
 
 def log_rms(rows: Sequence[Comparison]) -> float:
-    """Root mean square of ln(left out / published) [-]."""
-    return float(np.sqrt(np.mean([np.log(row.left_out_mm2 / row.published_mm2) ** 2 for row in rows])))
+    """Root mean square of ln(left out / published) over the dies well below the reticle limit [-]."""
+    free = [row for row in rows if _is_free(row.published_mm2)]
+    return float(np.sqrt(np.mean([np.log(row.left_out_mm2 / row.published_mm2) ** 2 for row in free])))
+
+
+def _is_free(mm2: float) -> bool:
+    """Whether a die is well below the reticle limit."""
+    return mm2 < CROWDED * reticle_mm2()
 
 
 def rounded(one: Fit) -> Fit:
     """Coefficients as the data file holds them: four digits."""
     return Fit(*(float(f"{value:.4g}") for value in astuple(one)))
-
-
-def without_arrays(one: Fit) -> Fit:
-    """The same coefficients without the term for the size of arrays: the form of the earlier fit."""
-    return replace(one, array_exponent=0.0)
 
 
 def ip_fit(column: int) -> tuple[tuple[float, float, float], list[float]]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from simulator.cost import area
-from simulator.cost.book import book, fit, interfaces
-from simulator.cost.power import PowerModel, powers
-from simulator.cost.quantities import Number, Quantities, Silicon, silicon
+from simulator.cost.book import book, fit, interfaces, reticle_mm2
+from simulator.cost.power import PowerModel, powers, without_mm2
+from simulator.cost.quantities import Number, Quantities, Silicon, silicon, whole_mm2
 from simulator.errors import ChipError
 
 
@@ -18,6 +18,12 @@ class Die:
     mm2: Number
     """Area of the die [mm2]."""
     power: PowerModel
+
+    @property
+    def critical_mm2(self) -> Number:
+        """Area where a defect kills: all but the part of the SRAM that repair saves [mm2]."""
+        saved = (1.0 - book()["yield"]["sram_critical"]["value"]) * self.parts.sram
+        return without_mm2(self.q, self.parts, self.mm2, saved)
 
     @property
     def edge_needed_mm(self) -> Number:
@@ -40,18 +46,8 @@ def die_of(q: Quantities, bottom_up: bool = False) -> Die:
     """The die of a chip, or the dies of the points of a sweep."""
     coefficients = fit()
     parts = silicon(q, coefficients)
-    if bottom_up:
-        mm2 = parts.counted + fabric_mm2(q, parts)
-    else:
-        share = coefficients.share_no_dram if q.memory is None else coefficients.share_dram
-        mm2 = area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, share)
+    mm2 = parts.counted + fabric_mm2(q, parts) if bottom_up else whole_mm2(parts, coefficients.share)
     return Die(q, parts, mm2, powers(q, parts, mm2))
-
-
-def reticle_mm2() -> float:
-    """Largest die that can be exposed [mm2]."""
-    reticle = book()["reticle"]
-    return area.reticle_mm2(reticle["width_mm"], reticle["height_mm"])
 
 
 def check_die(die: Die, bottom_up: bool = False) -> None:
@@ -100,9 +96,7 @@ def fabric_mm2(q: Quantities, parts: Silicon) -> Number:
 
 def fabric_notes(die: Die) -> tuple[str, ...]:
     """Say so where the estimate from below and the calibrated share differ by more than two times."""
-    coefficients = fit()
-    share = coefficients.share_no_dram if die.q.memory is None else coefficients.share_dram
-    usual = die.parts.counted * share / (1.0 - share)
+    usual = whole_mm2(die.parts, fit().share) - die.parts.counted
     below = die.mm2 - die.parts.counted
     if usual <= 2.0 * below and below <= 2.0 * usual:
         return ()

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from simulator.chip.schema import Architecture
-from simulator.cost import area, joules
+from simulator.cost import joules
 from simulator.cost.book import book, fit
-from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon
+from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
 from simulator.vocabulary import FLOATS
@@ -163,16 +163,22 @@ def power_model(chip: Architecture) -> PowerModel:
     return powers(q, parts, covered_mm2(q, parts))
 
 
-def covered_mm2(q: Quantities, parts: Silicon) -> Number:
-    """Area that wires cross and clocks reach [mm2]: the die; of a GPU or SoC with the middle of the range of its share."""
-    coefficients = fit()
-    if q.kind == "ip":  # a block has no memory interface or link of its own
-        return area.die_mm2(parts.macs, parts.sram, 0.0, coefficients.share_no_dram)
+def covered_mm2(q: Quantities, parts: Silicon, less_mm2: Number = 0.0) -> Number:
+    """Area that wires cross and clocks reach [mm2]: the die; of a GPU or SoC with the middle of the range of its share.
+
+    less_mm2: as of `whole_mm2`.
+    """
+    if q.kind == "ip":  # a block has no memory interface or link of its own, and no more than is counted
+        return parts.macs + parts.sram - less_mm2
     if q.kind in ("gpu", "soc"):
         band = book()["outside"][q.kind]
-        return area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, (band["low"] + band["high"]) / 2)
-    share = coefficients.share_no_dram if q.memory is None else coefficients.share_dram
-    return area.die_mm2(parts.macs, parts.sram, parts.dram + parts.io, share)
+        return whole_mm2(parts, (band["low"] + band["high"]) / 2, less_mm2)
+    return whole_mm2(parts, fit().share, less_mm2)
+
+
+def without_mm2(q: Quantities, parts: Silicon, mm2: Number, less_mm2: Number) -> Number:
+    """A die of `mm2` but for `less_mm2` of its SRAM [mm2]."""
+    return mm2 - (covered_mm2(q, parts) - covered_mm2(q, parts, less_mm2))
 
 
 def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
@@ -191,7 +197,7 @@ def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
         static = data["gpu"]["static_share"] * q.power_limit_w
     else:
         mw_mm2 = data["static_mw_mm2"]["value"]
-        static = joules.static_w(mm2 - parts.sram, q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
+        static = joules.static_w(without_mm2(q, parts, mm2, parts.sram), q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
     macs = _mac_energies(q)
     costliest = functools.reduce(np.maximum, (rate * macs[precision] for precision, rate in q.rates.items()))
     # Arrays are fed at their edges, rows + columns operands a cycle, or what the ports give if that is less.

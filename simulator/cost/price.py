@@ -13,17 +13,17 @@ from simulator.chip.load import chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost import area, money
 from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
-from simulator.cost.book import book, fit, mac_weight
-from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes, reticle_mm2
+from simulator.cost.book import book, fit, mac_weight, reticle_mm2
+from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes
 from simulator.cost.power import covered_mm2, powers
-from simulator.cost.quantities import Quantities, quantities, silicon
+from simulator.cost.quantities import Quantities, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, OptionError, nearest
 
 REFERENCE = "inferx_x1"
 """Chip that `relative_cost` compares with when none is named."""
 
 CALIBRATED = "dedicated accelerators of 54 to 823 mm2 at 28, 16, 14, 12, 10, 7 and 5 nm"
-CALIBRATED_NM = (28, 16, 10, 7, 5)
+CALIBRATED_NM = (28, 16, 14, 12, 10, 7, 5)
 SMALLEST_MM2 = 40.0
 """Below three quarters of the smallest calibration chip nothing was tested."""
 
@@ -53,6 +53,8 @@ class Cost:
     """Whether the calibration covers the chip, in words."""
     calibrated: bool
     area_mm2: Band
+    published_mm2: float | None
+    """Die that the chip's file publishes [mm2]; None where it does not."""
     area_items: dict[str, float]
     """Part of the die -> best estimate [mm2]; without interconnect and control where the model does not cover them."""
     bill_usd: Band | None
@@ -67,6 +69,11 @@ class Cost:
     """Figures on the way: dies per wafer, yield, balls, and the like."""
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def contradicted(self) -> bool:
+        """Whether the published die lies outside of the range: the model is wrong about this chip."""
+        return self.published_mm2 is not None and not self.area_mm2.low <= self.published_mm2 <= self.area_mm2.high
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, in a fixed order."""
         return {
@@ -76,6 +83,8 @@ class Cost:
             "status": self.status,
             "calibrated": self.calibrated,
             "area_mm2": self.area_mm2.to_dict(),
+            "published_mm2": self.published_mm2,
+            "contradicted": self.contradicted,
             "area_items_mm2": dict(self.area_items),
             "bill_usd": None if self.bill_usd is None else self.bill_usd.to_dict(),
             "bill_items_usd": {name: band.to_dict() for name, band in self.bill_items.items()},
@@ -131,7 +140,7 @@ def chip_cost(
     check_die(die, bottom_up)
     factors = factors_of(draws)
     bill, details = bill_of(die, factors, yield_model, "area")
-    inside = q.node.nm in CALIBRATED_NM and bool(die.mm2 >= SMALLEST_MM2)
+    inside = all(nm in CALIBRATED_NM for nm in q.node.between or (q.node.nm,)) and bool(die.mm2 >= SMALLEST_MM2)
     total = total_of(bill)
     name, other = _reference_total(chip, reference, (draws, yield_model, bottom_up))
     mm2, peak = float(die.mm2), {part: float(watts) for part, watts in die.power.peak.items()}
@@ -144,6 +153,7 @@ def chip_cost(
         status=("inside the calibration" if inside else "extrapolated beyond the calibration") + f": {CALIBRATED}",
         calibrated=inside,
         area_mm2=_area_band(mm2),
+        published_mm2=chip.published_die_mm2,
         area_items=area_items(die),
         bill_usd=_band(total, draws),
         bill_items={name: _band(values, draws) for name, values in bill.items()},
@@ -212,7 +222,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
         items = {"block": band.best or 0.0}
     else:
         share = book()["outside"][q.kind]
-        low, high = (float(area.die_mm2(parts.counted, 0.0, 0.0, share[end])) for end in ("low", "high"))
+        low, high = (float(whole_mm2(parts, share[end])) for end in ("low", "high"))
         band = Band(low, None, high)
         status = f"outside calibration: no {'GPU' if q.kind == 'gpu' else 'SoC'} is among the calibration chips"
         items = {"macs": parts.macs, "sram": parts.sram, "dram_interfaces": parts.dram, "links": parts.io}
@@ -224,6 +234,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
         status=status,
         calibrated=False,
         area_mm2=band,
+        published_mm2=None if q.kind == "ip" else chip.published_die_mm2,  # of the chip around the block
         area_items={name: float(mm2) for name, mm2 in items.items()},
         bill_usd=None,
         bill_items={},

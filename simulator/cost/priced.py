@@ -57,7 +57,10 @@ def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quant
         q = replace(q, clock_hz=columns["clock_mhz"].astype(np.float64) * 1e6)
     if "dram.capacity_gib" in columns:
         q = q.with_gib(columns["dram.capacity_gib"].astype(np.float64))
-    return q.with_devices(columns["dram.devices"].astype(np.float64)) if "dram.devices" in columns else q
+    if "dram.devices" not in columns or q.memory is None or chip.dram is None:
+        return q
+    # A device of a custom part may be counted as several.
+    return q.with_devices(columns["dram.devices"].astype(np.float64) * (q.memory.devices / chip.dram.devices))
 
 
 def power_of(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> PowerModel:

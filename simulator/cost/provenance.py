@@ -8,6 +8,15 @@ from simulator.chip.schema import Architecture
 from simulator.cost.book import book, sources_of
 from simulator.cost.quantities import Quantities, quantities
 
+_NODE_UNITS = {
+    "logic_mtr_mm2": "Mtransistors/mm2",
+    "bitcell_um2": "um2",
+    "wafer_usd": "USD",
+    "d0_cm2": "1/cm2",
+    "sram_mw_mib": "mW/MiB",
+}
+"""Figures of a process node, in the order of the data file."""
+
 
 @dataclass(frozen=True)
 class Coefficient:
@@ -50,16 +59,15 @@ def _one(name: str, entry: dict[str, Any], unit: str, key: str = "value", confid
 
 
 def _node(q: Quantities) -> Iterator[Coefficient]:
-    entry = book()["nodes"][q.node.nm]
-    units = {
-        "logic_mtr_mm2": "Mtransistors/mm2",
-        "bitcell_um2": "um2",
-        "wafer_usd": "USD",
-        "d0_cm2": "1/cm2",
-        "sram_mw_mib": "mW/MiB",
-    }
-    for (key, unit), confidence in zip(units.items(), entry["conf"], strict=True):
-        yield _one(f"node {q.node.nm} nm: {key}", entry, unit, key, confidence)
+    nodes, aliases = book()["nodes"], book()["node_aliases"]
+    entry = nodes.get(q.node.nm)
+    if entry is None:  # interpolated, so derived from what both ends name
+        ends = [nodes[aliases.get(nm, nm)] for nm in q.node.between]
+        named = list(dict.fromkeys(source for end in ends for source in end["source"]))
+        entry = {"conf": ["derived"] * len(_NODE_UNITS), "source": named}
+    for (key, unit), confidence in zip(_NODE_UNITS.items(), entry["conf"], strict=True):
+        figure = {key: getattr(q.node, key), "source": entry["source"]}
+        yield _one(f"node {q.node.nm:g} nm: {key}", figure, unit, key, confidence)
 
 
 def _fit() -> Iterator[Coefficient]:

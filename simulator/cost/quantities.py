@@ -7,12 +7,12 @@ columns in, and the same functions price one chip and a million.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.chip.parts import CUSTOM, dram_part
+from simulator.chip.parts import CUSTOM, dram_part, usual_part
 from simulator.chip.schema import Architecture, Dram
 from simulator.cost import area
-from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node
+from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node, reticle_mm2
 from simulator.errors import ChipError
-from simulator.units import GB, GIB
+from simulator.units import GIB
 
 Number = Any
 """A float, or an array of floats."""
@@ -109,12 +109,15 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         cached = "gpu_l2" if chip.kind == "gpu" else "cache"
         sram_kind = cached if chip.sram.managed == "cache" else "scratchpad"
     notes: list[str] = []
+    at = node(chip.process_nm, chip.name)
+    if at.between:
+        notes.append(f"process_nm: {at.nm:g}: interpolated between {at.between[0]} and {at.between[1]} nm")
     memory = None if chip.dram is None else _memory(chip.dram, notes)
     lanes, interface = _lanes(None if chip.host is None else chip.host.link, notes)
     return Quantities(
         name=chip.name,
         kind=chip.kind,
-        node=node(chip.process_nm, chip.name),
+        node=at,
         arrays=float(chip.array.count),
         rows=float(chip.array.rows),
         columns=float(chip.array.columns),
@@ -144,19 +147,27 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
 def _memory(dram: Dram, notes: list[str]) -> Memory:
     """The DRAM of a chip file; a part that only gives a bandwidth stands for as many usual devices as that takes."""
     if dram.part == CUSTOM:
-        usual = book()["dram"]["custom"]
-        each = dram.peak_bytes_per_s / dram.devices
-        for_one = -(-each // (usual["gb_per_s"] * GB))
-        devices = dram.devices * for_one
-        notes.append(
-            f"dram.part: custom: counted as {devices:g} x32 {usual['family'].upper()} devices of"
-            f" {usual['gb_per_s']:g} GB/s"
-        )
-        return Memory(families()[usual["family"]], devices, float(usual["gib"]), 1.0, each / for_one, dram.capacity_gib)
+        return _custom(dram, notes)
     part = dram_part(dram.part)
     family = families()[dram.part.split("-")[0]]
     gib = part.capacity_bytes / GIB
     return Memory(family, float(dram.devices), gib, part.width_bits / family.bits, part.bytes_per_s, dram.capacity_gib)
+
+
+def _custom(dram: Dram, notes: list[str]) -> Memory:
+    """A part that only gives a bandwidth, as so many usual devices of its family."""
+    usual = dram_part(book()["dram"]["custom"]["part"] if dram.family is None else usual_part(dram.family))
+    family = families()[usual.name.split("-")[0]]
+    each = dram.peak_bytes_per_s / dram.devices
+    for_one = -(-each // usual.bytes_per_s)
+    devices = dram.devices * for_one
+    assumed = "" if dram.family is not None else "; `dram.family` names another kind"
+    notes.append(
+        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {family.name.upper()} devices of"
+        f" {usual.gb_per_s:.5g} GB/s{assumed}"
+    )
+    gib = usual.capacity_bytes / GIB
+    return Memory(family, devices, gib, usual.width_bits / family.bits, each / for_one, dram.capacity_gib)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:
@@ -187,6 +198,14 @@ class Silicon:
         return self.macs + self.sram + self.dram + self.io
 
 
+def whole_mm2(parts: Silicon, share: float, less_mm2: Number = 0.0) -> Number:
+    """The die around the counted parts [mm2], but for `less_mm2` of it.
+
+    Near the reticle limit less is taken off: what SRAM takes there, others give up, and no die is better for being fuller.
+    """
+    return area.die_mm2(parts.counted - less_mm2 * (1.0 - share), share, reticle_mm2())
+
+
 def silicon(q: Quantities, coefficients: Fit) -> Silicon:
     """Area of MACs, SRAM, DRAM interfaces and links [mm2]."""
     data = book()
@@ -198,9 +217,6 @@ def silicon(q: Quantities, coefficients: Fit) -> Silicon:
         area.unit_weight(q.rates, weights, data["mode_overhead"]["value"]),
         coefficients.mac_um2,
         scale,
-        q.rows * q.columns,
-        coefficients.array_exponent,
-        data["array_reference_macs"],
     )
     kind = data["sram_kinds"][q.sram_kind]["value"]
     sram = area.sram_mm2(q.sram_bytes, q.node.bitcell_um2, coefficients.sram_efficiency, kind)

@@ -71,7 +71,7 @@ def against_published() -> Validation:
     """Compare; the fits without one chip each begin at the coefficients in use and take half a second."""
     members, full = chips(), fit()
     rows = comparisons(members, full, left_out(members, full, starts=1), Z)
-    parts = [Block(b.name, b.node.nm, b.mm2, predicted(b, full)) for b in blocks()]
+    parts = [Block(b.name, int(b.node.nm), b.mm2, predicted(b, full)) for b in blocks()]
     return Validation(tuple(rows), tuple(parts), tuple(_nvdla()))
 
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Bound, Verdict
+from simulator.study.bounds import Bound
+from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Verdict
 from simulator.units import MIB
 
 
@@ -32,7 +33,8 @@ def least_lines(found: Verdict) -> list[str]:
     lines = []
     if found.least_sram_bytes is not None:
         least = f"no schedule does with less than {fmt.mebibytes(found.least_sram_bytes)}"
-        text = f"SRAM, at the known DRAM: {least if found.least_sram_bytes else 'no bound, all weights may stream'}"
+        least = least if found.least_sram_bytes else "no bound, all weights may stream"
+        text = f"SRAM, at the known {found.outer_memory}: {least}"
         if found.model_sram_mib is not None and math.isinf(found.model_sram_mib):
             text += f"; an ideal machine does not do with {fmt.figure(CAPACITIES_MIB[-1])} MiB either"
         elif found.model_sram_mib is not None:

@@ -86,13 +86,15 @@ def _area(cost: Cost) -> Table:
         share = fmt.percent(mm2 / best) if best is not None else ""
         # A chip without DRAM or links says so, instead of a part of no size.
         table.add_row(AREA[name], *((fmt.fixed(mm2, places), share) if mm2 else ("none", "")))
+    wrong = f"wrong: the file publishes {cost.published_mm2:,.0f}" if cost.contradicted else ""
     if best is None:
-        table.add_row("die, at least to at most", f"{cost.area_mm2.low:,.0f} to {cost.area_mm2.high:,.0f}", "")
+        ends = wrong or f"{cost.area_mm2.low:,.0f} to {cost.area_mm2.high:,.0f}"
+        table.add_row("die by the model" if wrong else "die, at least to at most", ends, "")
     else:
         name = "block" if cost.kind == "ip" else "die"
         table.add_row(name, fmt.fixed(best, places), fmt.percent(1.0), style="bold")
         ends = f"{fmt.fixed(cost.area_mm2.low, places)} to {fmt.fixed(cost.area_mm2.high, places)}"
-        table.add_row("nine times in ten", ends, "")
+        table.add_row("nine times in ten", wrong or ends, "")
     return table
 
 

@@ -1,10 +1,9 @@
 """Can a claimed throughput be true? Bounds that no schedule breaks, then what an ideal machine does in the model.
 
-Two strict bounds, for T inferences a second in batches of B, m MACs and W bytes of weights each, S bytes of SRAM:
-MACs, 2 m T <= peak; and DRAM bytes, T max(0, W - S) / B <= bandwidth, since at best S bytes of weights stay for ever and
-the others come in once a batch. A claim that breaks one is impossible (by direct multiplication: fast convolution needs
-fewer MACs). A claim within both that an ideal machine of these resources (every MAC busy, all transfers hidden, exact
-residency and tiling) or the chip's own model does not reach is doubtful.
+A claim that breaks a bound (`simulator/study/bounds.py`) is impossible, by direct multiplication: fast convolution needs fewer
+MACs. It is doubtful where the bound rests on a fact that nobody checked, and would hold with twice of it. A claim within the
+bounds that an ideal machine of these resources (every MAC busy, all transfers hidden, exact residency and tiling) or the chip's
+own model does not reach is doubtful too, but not one that was measured; and what was audited outranks an unchecked fact.
 """
 
 import math
@@ -16,12 +15,26 @@ from pydantic import ValidationError
 
 from simulator.chip.faults import explain
 from simulator.chip.library import Entry
+from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph
 from simulator.run import simulate
+from simulator.study.bounds import (
+    UNSURE_FACTOR,
+    Bound,
+    Demand,
+    Resources,
+    demand_of,
+    for_weights,
+    least_devices,
+    least_sram,
+    resources_of,
+    strict_bounds,
+    weight_need,
+)
 from simulator.units import GB, MIB
-from simulator.vocabulary import BITS, WEIGHTED
+from simulator.vocabulary import BITS
 
 CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
 """SRAM sizes that the model tries, 1/32 MiB to 4 GiB [MiB]."""
@@ -36,48 +49,11 @@ MODEL_ERROR = 0.27
 """Error that nine in ten of all measured figures stay within (the validation's): a claim above a chip's own model by less
 than this says nothing against the claim."""
 
-WINOGRAD = 2.25
-"""MACs saved by F(2x2, 3x3)."""
+AUDITED = ("single_stream", "offline", "server")
+"""How MLPerf measures."""
 
-
-@dataclass(frozen=True)
-class Demand:
-    """What one inference asks of a chip."""
-
-    macs: int
-    winograd_macs: float
-    """With F(2x2, 3x3) for every 3x3 convolution of stride 1."""
-    weight_bytes: float
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What is known about a chip; None where nothing is."""
-
-    peak_tops: float | None
-    sram_bytes: float | None
-    dram_bytes_per_s: float | None
-    """Nominal; 0 without DRAM."""
-    dram_devices: float | None
-
-
-@dataclass(frozen=True)
-class Bound:
-    """One bound: what the claim needs and what there is."""
-
-    name: str
-    needed: float
-    available: float | None
-    unit: str
-    strict: bool
-    """Whether no schedule at all breaks it; else it is what the model reaches."""
-    margin: float = 0.0
-    """Share of what there is by which the claim may exceed it, for the model's own error."""
-
-    @property
-    def broken(self) -> bool:
-        """Whether the claim needs more than there is; unknown resources break nothing."""
-        return self.available is not None and self.needed > self.available * (1 + self.margin + 1e-9)
+TOLD = ("claim", "model", "vendor_sheet")
+"""How a figure comes about that nobody measured, or not in the open."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +69,10 @@ class Verdict:
     verdict: str
     """`possible`, `doubtful` or `impossible`."""
     bounds: tuple[Bound, ...]
+    outer_memory: str
+    """What brings the weights that do not stay: `DRAM`, or `host link` without."""
     least_sram_bytes: float | None
-    """With less, no schedule reaches the claim at the known DRAM bandwidth; None where that is unknown."""
+    """With less, no schedule reaches the claim at the known bandwidth of the outer memory; None where that is unknown."""
     model_sram_mib: float | None
     """Least of `CAPACITIES_MIB` at which an ideal machine reaches it; infinite where none does, None where unknown."""
     least_dram: int | None
@@ -109,51 +87,6 @@ class Verdict:
         for entry, bound in zip(data["bounds"], self.bounds, strict=True):
             entry["broken"] = bound.broken
         return data
-
-
-def demand_of(graph: Graph, precision: str) -> Demand:
-    """MACs and weights of one inference."""
-    macs, saved, weights = 0, 0.0, 0
-    for _, data in graph.nodes(data=True):
-        layer = data["layer"]
-        macs += layer.macs
-        # The second operand of a `matmul` is no weight: it is made on the way.
-        weights += layer.weight_elements if layer.kind in WEIGHTED else 0
-        if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
-            saved += layer.macs * (1 - 1 / WINOGRAD)
-    return Demand(macs, macs - saved, weights * BITS[precision] / 8.0)
-
-
-def resources_of(chip: Entry, precision: str) -> Resources:
-    """What is published about a chip, else what its file says, at a precision."""
-    known, machine = chip.published, chip.architecture
-    peak = {"int8": known.peak_tops_int8, "int4": known.peak_tops_int4}.get(precision)
-    if precision in ("fp16", "bf16"):
-        peak = known.peak_tflops_fp16
-    if peak is None and machine is not None and machine.array is not None and precision in machine.array.rate:
-        peak = machine.peak_tops(precision)
-    bandwidth = chip.dram_gb_per_s
-    return Resources(
-        peak,
-        None if chip.sram_mb is None else chip.sram_mb * MIB,  # the larger reading where a source does not tell
-        None if bandwidth is None else bandwidth * GB,
-        chip.dram_devices,
-    )
-
-
-def dram_need(demand: Demand, throughput_per_s: float, batch: float, sram_bytes: float) -> float:
-    """DRAM bytes a second that no schedule avoids: weights that cannot stay, once a batch. [B/s]"""
-    return throughput_per_s * max(0.0, demand.weight_bytes - sram_bytes) / batch
-
-
-def least_sram(demand: Demand, throughput_per_s: float, batch: float, dram_bytes_per_s: float) -> float:
-    """Least SRAM at which `dram_need` is within the bandwidth. [B]"""
-    return max(0.0, demand.weight_bytes - batch * dram_bytes_per_s / throughput_per_s)
-
-
-def least_devices(need_bytes_per_s: float, device_bytes_per_s: float) -> int:
-    """Fewest devices that carry a need."""
-    return math.ceil(need_bytes_per_s / device_bytes_per_s * (1 - 1e-12))
 
 
 def ideal(
@@ -214,42 +147,61 @@ def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math
     return found
 
 
+def standing_of(row: Row) -> str:
+    """What a published figure is worth: `audited` (MLPerf's own log), `measured` by the maker, or a `claim`."""
+    if row.confidence != "primary" or row.mode is None or row.mode in TOLD:
+        return "claim"
+    return "audited" if row.mode in AUDITED else "measured"
+
+
 def judge(
     chip: Entry, graph: Graph, throughput_per_s: float, batch: int | None, precision: str = "int8",
-    remarks: Sequence[str] = (), verdict_alone: bool = False,
+    remarks: Sequence[str] = (), verdict_alone: bool = False, standing: str = "claim",
 ) -> Verdict:  # fmt: skip
     """Judge one claim; see the head of this file.
 
     batch: None where it is free. remarks: of the claim, put first. verdict_alone: leave out with how little SRAM and DRAM the
-    claim would hold in the model, and what an ideal machine reaches beyond it. Raises ChipError where not even the peak is known.
+    claim would hold in the model, and what an ideal machine reaches beyond it. standing: as `standing_of` gives it. Raises
+    ChipError where not even the peak is known.
     """
     there, demand = resources_of(chip, precision), demand_of(graph, precision)
     if there.peak_tops is None:
         raise ChipError(f"{chip.name}: {precision}: no peak is known, so nothing can be judged")
     machine = chip.architecture
     winograd = machine is not None and machine.array is not None and machine.array.winograd
-    macs = demand.winograd_macs if winograd else float(demand.macs)
     rate = float(batch) if batch is not None else math.inf
-    bounds = [Bound("MACs", throughput_per_s * macs * 2 / 1e12, there.peak_tops, "TOPS", True)]
+    bounds = strict_bounds(demand, there, throughput_per_s, rate, winograd)
     remarks = [*remarks, *_borrowed(chip, precision, there.peak_tops)]
-    if there.sram_bytes is not None and there.dram_bytes_per_s != 0:
-        need = dram_need(demand, throughput_per_s, rate, there.sram_bytes)
-        bandwidth = None if there.dram_bytes_per_s is None else there.dram_bytes_per_s / GB
-        bounds.append(Bound("DRAM bytes", need / GB, bandwidth, "GB/s", True))
-    elif there.dram_bytes_per_s == 0 and there.sram_bytes is not None and demand.weight_bytes > there.sram_bytes:
-        remarks.append("without DRAM its weights do not fit: they would come over the host link in every batch")
+    if not there.has_dram and there.sram_bytes is not None and demand.weight_bytes > there.sram_bytes:
+        remarks.append("without DRAM its weights do not fit: they come over the host link in every batch")
     case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd)
     if case is not None:
         bounds += _modelled(chip, case, there, throughput_per_s, verdict_alone)
     if bounds[0].broken and not winograd and throughput_per_s * demand.winograd_macs * 2 / 1e12 <= there.peak_tops:
         remarks.append("within reach only of fast convolution: Winograd in every 3x3 layer saves enough MACs")
-    impossible = any(bound.broken and bound.strict for bound in bounds)
-    doubtful = any(bound.broken for bound in bounds) or any("do not fit" in text for text in remarks)
+    verdict, reasons = _verdict(bounds, standing)
     return Verdict(
-        chip.name, graph.graph["name"], batch, precision, throughput_per_s,
-        "impossible" if impossible else "doubtful" if doubtful else "possible",
-        tuple(bounds), *_least(None if verdict_alone else case, there, demand, throughput_per_s, rate), tuple(remarks),
+        chip.name, graph.graph["name"], batch, precision, throughput_per_s, verdict, tuple(bounds),
+        "DRAM" if there.has_dram else "host link",
+        *_least(None if verdict_alone else case, there, demand, throughput_per_s, rate), (*remarks, *reasons),
     )  # fmt: skip
+
+
+def _verdict(bounds: Sequence[Bound], standing: str) -> tuple[str, list[str]]:
+    """The word, and why it is not what broken bounds alone would say."""
+    broken = [bound for bound in bounds if bound.broken]
+    unsure = [bound for bound in broken if bound.unsure]
+    reasons = [
+        f"{bound.name}: rests on {' and '.join(bound.unsure)}, and would hold with {UNSURE_FACTOR:g} times as much"
+        for bound in unsure
+    ]
+    if any(bound.strict and not bound.unsure for bound in broken):
+        return "impossible", reasons
+    if broken and (standing == "audited" or (standing == "measured" and not unsure)):
+        what = "audited result" if standing == "audited" else "measured figure"
+        against = "a fact that nobody checked" if unsure else "the model"
+        return "possible", [*reasons, f"a{'n' if standing == 'audited' else ''} {what} outranks {against}"]
+    return ("doubtful" if broken else "possible"), reasons
 
 
 def _borrowed(chip: Entry, precision: str, peak_tops: float) -> list[str]:
@@ -270,9 +222,9 @@ def _modelled(
 ) -> list[Bound]:  # fmt: skip
     """What the ideal machine, and the chip as its file describes it, reach."""
     found: list[Bound] = []
-    if there.sram_bytes and there.dram_bytes_per_s:
+    if there.sram_bytes and there.outer_bytes_per_s:
         enough = throughput_per_s if verdict_alone else math.inf
-        best = reached(case, there.sram_bytes / MIB, there.dram_bytes_per_s, enough)
+        best = reached(case, there.sram_bytes / MIB, there.outer_bytes_per_s, enough)
         found.append(Bound("an ideal machine of these resources", throughput_per_s, best, "inferences/s", False))
     machine = chip.architecture
     if machine is not None and machine.array is not None and case.precision in machine.array.rate:
@@ -285,19 +237,20 @@ def _least(
     case: _Case | None, there: Resources, demand: Demand, throughput_per_s: float, batch: float
 ) -> tuple[float | None, float | None, int | None, int | None]:
     """Least SRAM and fewest DRAMs, by the strict bound and in the model."""
-    bandwidth, sram = there.dram_bytes_per_s, there.sram_bytes
+    bandwidth, sram = there.outer_bytes_per_s, there.sram_bytes
     strict_sram: float | None = None
     model_sram: float | None = None
     strict_dram: int | None = None
     model_dram: int | None = None
-    if bandwidth is not None:
-        strict_sram = least_sram(demand, throughput_per_s, batch, bandwidth)
+    left = for_weights(demand, there, throughput_per_s)
+    if left is not None:
+        strict_sram = least_sram(demand, throughput_per_s, batch, left)
     if bandwidth and case is not None:
         mib = first(CAPACITIES_MIB, lambda mib: reached(case, mib, bandwidth, throughput_per_s) >= throughput_per_s)
         model_sram = math.inf if mib is None else mib
-    if bandwidth and there.dram_devices and sram is not None:
+    if bandwidth and there.has_dram and there.dram_devices and sram is not None:
         each = bandwidth / there.dram_devices
-        strict_dram = least_devices(dram_need(demand, throughput_per_s, batch, sram), each)
+        strict_dram = least_devices(weight_need(demand, throughput_per_s, batch, sram), each)
         if case is not None and sram:
             model_dram = first(
                 range(1, MOST_DEVICES + 1),

@@ -3,57 +3,32 @@
 import pytest
 
 from simulator.cost import calibration as model
-from simulator.cost.book import Fit, book, fit
+from simulator.cost.book import book, fit
 from simulator.cost.validation import against_published
-
-EARLIER = tuple(name for name in model.NAMES if name != "array_exponent")
 
 # Errors with the chip left out of the fit, as percent: a change of the data or of the form shows here.
 LEFT_OUT = {
-    "TPU v1": 5.8,
-    "Groq TSP": 16.0,
-    "InferX X1": 27.0,
-    "Hanguang 800": 23.2,
-    "Kunlun 1": -21.3,
-    "NNP-T": 21.4,
-    "NNP-I": 2.8,
-    "GC200": 5.5,
-    "GC2": -7.1,
-    "TPU v4i": 7.5,
-    "MTIA v1": -16.6,
-    "MTIA v2": 16.0,
-    "RNGD": -6.2,
-    "Warboy": -17.9,
-    "NorthPole": -23.4,
+    "TPU v1": 13.7,
+    "Groq TSP": 15.8,
+    "InferX X1": 24.8,
+    "Hanguang 800": 17.8,
+    "Kunlun 1": -20.5,
+    "NNP-T": 4.9,
+    "NNP-I": 0.2,
+    "GC200": 1.2,
+    "GC2": 3.0,
+    "TPU v4i": 13.6,
+    "MTIA v1": -18.1,
+    "MTIA v2": 11.0,
+    "RNGD": -6.3,
+    "Warboy": -18.2,
+    "NorthPole": -2.1,
 }
-
-
-def mean_error(chips, fits):
-    return sum(abs(model.predicted(c, f) / c.mm2 - 1) for c, f in zip(chips, fits, strict=True)) / len(chips)
 
 
 @pytest.fixture(scope="module")
 def found():
     return against_published()
-
-
-def test_the_earlier_coefficients_give_their_published_error():
-    published = book()["calibration"]["published"]
-    earlier = Fit(**{name: published[name] for name in EARLIER}, array_exponent=0.0)
-    chips = model.chips()
-    assert mean_error(chips, [earlier] * len(chips)) == pytest.approx(published["mean_error"], abs=5e-4)
-
-
-def test_the_earlier_form_fitted_again_is_the_earlier_fit():
-    chips, published = model.chips(), book()["calibration"]["published"]
-    start = model.without_arrays(model.prior())
-    how = {"free": EARLIER, "starts": 1}
-    full, folds = model.fitted(chips, start, **how), model.left_out(chips, start, **how)
-    assert mean_error(chips, [full] * len(chips)) == pytest.approx(published["mean_error"], abs=0.002)
-    assert mean_error(chips, folds) == pytest.approx(published["mean_error_left_out"], abs=0.002)
-    for name, se in zip(model.NAMES, [119, 1.33, 0.018, 0.13, 0.031, 0.066, 1], strict=True):
-        if name in EARLIER:  # standard errors of the earlier fit
-            assert abs(getattr(full, name) - published[name]) < 0.5 * se, name
 
 
 def test_the_coefficients_in_use_are_those_of_the_fit():
@@ -65,15 +40,19 @@ def test_the_coefficients_in_use_are_those_of_the_fit():
 def test_errors_left_out_of_the_fit(found):
     errors = {row.name: 100 * row.error_left_out for row in found.chips}
     assert errors == pytest.approx(LEFT_OUT, abs=0.3)
-    assert found.mean_error == pytest.approx(0.105, abs=0.001)
-    assert found.mean_error_left_out == pytest.approx(0.145, abs=0.001)
-    assert found.mean_error_left_out < book()["calibration"]["published"]["mean_error_left_out"]
+    assert found.mean_error == pytest.approx(0.095, abs=0.001)
+    assert found.mean_error_left_out == pytest.approx(0.114, abs=0.001)
+    for form in book()["calibration"]["earlier"].values():  # no class of chips is needed, and fewer coefficients
+        assert found.mean_error_left_out < form["mean_error_left_out"]
+        assert found.worst_error_left_out < form["worst_error_left_out"]
+        assert len(model.NAMES) < form["coefficients"]
     assert model.log_rms(found.chips) == pytest.approx(book()["residuals"]["log_rms_left_out"], abs=5e-4)
 
 
 def test_bands_hold_the_published_area_of_chips_left_out(found):
-    assert found.inside / len(found.chips) >= 0.8
-    assert [row.name for row in found.chips if not row.inside] == ["NorthPole"]
+    assert [row.name for row in found.chips if not row.inside] == []
+    for row in found.chips:
+        assert row.high_mm2 / row.low_mm2 > 1.5, row.name  # they are wide enough to say something
 
 
 def test_blocks_and_nvdla(found):

@@ -17,11 +17,11 @@ from simulator.cost.efficiency import RATIOS, ratios
 from simulator.cost.power import power_model
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import quantities, silicon
 from simulator.errors import ChipError, OptionError
 from simulator.report.document import plain
 
-NODES = (65, 45, 40, 28, 16, 10, 7, 5, 3)
+NODES = (65, 45, 40, 28, 22, 20, 16, 11, 10, 8, 7, 6, 5, 4, 3)
 ACCELERATORS = ("example_edge", "inferx_x1", "tpu_v1", "tpu_v4i", "groq_tsp", "eyeriss")
 PARTS = ("lpddr4-4266-x32", "lpddr5-6400-x32", "ddr4-3200-x64", "gddr6-14-x32", "hbm2-2.4", "hbm3-6.4")
 
@@ -146,6 +146,48 @@ def test_lpddr4_and_lpddr5_of_the_same_capacity_differ_by_their_price_for_a_gib(
     assert both[1].bill_items["dram"].best / both[0].bill_items["dram"].best == pytest.approx(1.2 / 1.1)
 
 
+@pytest.mark.parametrize("part", ["lpddr4-4266-x32", "lpddr5-6400-x32"])
+def test_a_chip_without_dram_saves_its_interface_and_no_more(part):
+    """Interconnect and control go with what is counted, not with a class: 23 mm2 without DRAM, where 26 are with it."""
+    having, without = (
+        chip_cost(load_chip("example_edge", set=change), draws=0) for change in ({"dram.part": part}, {"dram": None})
+    )
+    share = having.area_items["interconnect_control"] / having.area_mm2.best
+    assert without.area_items["interconnect_control"] / without.area_mm2.best == pytest.approx(share, abs=1e-4)
+    saved = having.area_mm2.best - without.area_mm2.best
+    assert saved == pytest.approx(having.area_items["dram_interfaces"] / (1 - share), rel=1e-3)
+    static = having.peak_items["static_w"] - without.peak_items["static_w"]
+    assert static == pytest.approx(0.020 * saved, rel=1e-3)
+    if part.startswith("lpddr4"):
+        assert having.bill_usd.best - without.bill_usd.best == pytest.approx(6.7, abs=0.1)
+        assert without.area_mm2.best == pytest.approx(47.2, abs=0.1)
+
+
+def test_the_share_gives_way_near_the_largest_die():
+    chip = quantities(load_chip("example_edge"))
+    mib = np.array([1, 10, 100, 200, 300, 400, 500, 590]) * 2.0**20
+    table = columns(dataclasses.replace(chip, sram_bytes=mib))
+    counted = np.array([silicon(dataclasses.replace(chip, sram_bytes=m), data.fit()).counted for m in mib])
+    share = 1 - counted / table.area_mm2
+    assert share[0] == pytest.approx(0.489, abs=1e-3)
+    assert (np.diff(share) <= 1e-12).all()
+    assert (np.diff(table.area_mm2) > 0).all()
+    assert (table.area_mm2 >= counted).all()
+    # What repairs itself and leaks less does not make a full die cheaper or cooler.
+    assert (np.diff(table.bill_usd) > 0).all()
+    assert (np.diff(table.power.static_w) > 0).all()
+
+
+def test_8_bit_floats_share_multipliers():
+    """Beside int8 and bf16 they cost a tenth for one more precision, not a unit of their own; alone they cost two of int8."""
+    area = [
+        chip_cost(load_chip("example_edge", set={"array.rate": rate}), draws=0).area_items["macs"]
+        for rate in ({"int8": 1.0, "bf16": 0.5}, {"int8": 1.0, "bf16": 0.5, "fp8": 1.0}, {"int8": 1.0}, {"fp8": 1.0})
+    ]
+    assert area[1] / area[0] == pytest.approx(1.2 / 1.1)
+    assert area[3] / area[2] == pytest.approx(2.0)
+
+
 def test_a_sweep_says_which_points_cannot_be_made():
     base = quantities(load_chip("inferx_x1"))
     assert columns(base.with_devices(np.arange(1.0, 9.0))).can_be_made.tolist() == [True] * 6 + [False] * 2
@@ -212,14 +254,13 @@ def test_kinds_of_sram_and_fabric_from_below():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"process_nm": 8}, "process_nm: no cost data for 8 nm; did you mean 7 or 10?"),
-        ({"process_nm": 20.5}, "process_nm: no cost data for 20.5 nm; did you mean 16 or 28?"),
-        ({"process_nm": 130}, "process_nm: no cost data for 130 nm; did you mean 65?"),
-        ({"process_nm": None}, "process_nm: missing; a cost needs one of 65, 45, 40, 28, 16, 14, 12, 10, 7, 5, 3"),
-        ({"sram.capacity_mib": 600}, "die: must be at most the reticle limit of 858 mm2 (26 x 33 mm), got 1,745 mm2"),
+        ({"process_nm": 2}, "process_nm: must be 3 to 65 nm for a cost, got 2"),
+        ({"process_nm": 130}, "process_nm: must be 3 to 65 nm for a cost, got 130"),
+        ({"process_nm": None}, "process_nm: missing; a cost needs 3 to 65 nm"),
+        ({"sram.capacity_mib": 600}, "die: must be at most the reticle limit of 858 mm2 (26 x 33 mm), got 911 mm2"),
         (
             {"dram.devices": 12},
-            "dram.devices: must be at most 6: interfaces of 12 need 52 mm of die edge, 118 mm2 has 35 mm",
+            "dram.devices: must be at most 6: interfaces of 12 need 52 mm of die edge, 124 mm2 has 36 mm",
         ),
     ],
 )
@@ -260,7 +301,8 @@ def test_a_block_has_an_area_and_no_bill():
 
 def test_a_custom_part_is_counted_as_usual_devices():
     cost = chip_cost(load_chip("nvdla_2048"))
-    assert cost.notes == ("dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s",)
+    said = "dram.part: custom: counted as 2 x32 LPDDR4X devices of 17.064 GB/s; `dram.family` names another kind"
+    assert cost.notes == (said,)
     assert cost.status.startswith("a block of IP")
     alone = chip_cost(load_chip("nvdla_2048", set={"kind": "accelerator"}))
     assert alone.notes == cost.notes

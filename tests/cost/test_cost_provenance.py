@@ -16,8 +16,8 @@ def of(name, **changes):
     ("name", "value", "unit", "spread", "confidence"),
     [
         ("energy of an int8 MAC at 16 nm", 0.25, "pJ", "0.17 to 0.37", "derived"),
-        ("fit: mac_um2", 1009.0, "um2", "+-165", "fitted"),
-        ("fit: share_dram", 0.4757, "-", "+-0.027", "fitted"),
+        ("fit: mac_um2", 764.2, "um2", "+-38", "fitted"),
+        ("fit: share", 0.489, "-", "+-0.027", "fitted"),
         ("DRAM: DDR5", 2.4, "USD/GB", f"x/{math.e**0.35:.2f}", "sourced"),
         ("test: share_of_die", 0.01, "-", f"x/{math.e**0.3:.2f}", "sourced"),
         ("yield: alpha", 3.0, "-", "", "sourced"),

@@ -61,7 +61,7 @@ def test_a_limit_that_is_not_reached_changes_nothing(network):
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_points_of_a_sweep_equal_simulate(network, settings):
     chip = load_chip("example_edge", set=settings)
-    vary = {"power_limit_w": [0.3, 0.9, 1.4, 50.0], "sram.capacity_mib": [0.03, 2, 64], "clock_mhz": [100, 900]}
+    vary = {"power_limit_w": [0.3, 0.55, 0.9, 1.4, 50.0], "sram.capacity_mib": [0.03, 2, 64], "clock_mhz": [100, 900]}
     table = sweep(network, chip, vary)
     check_equal(network, chip, table, vary)
     assert "power_s" in table["largest_loss"].to_list()

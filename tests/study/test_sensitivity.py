@@ -98,7 +98,7 @@ def test_every_step_of_every_part_is_the_next():
                 and one.width_bits == part.width_bits
                 and between[0] < one.bytes_per_s < between[1]
             ]
-    assert neighbours("lpddr4-4266-x32") == ("lpddr4-3200-x32", "lpddr5-5500-x32")
+    assert neighbours("lpddr4-4266-x32") == ("lpddr4x-3733-x32", "lpddr5-5500-x32")
     assert neighbours("custom") == (None, None)
     assert links("pcie3-x4") == ("pcie3-x2", "pcie3-x8")
 
