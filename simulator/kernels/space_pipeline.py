@@ -52,8 +52,12 @@ class Flow(NamedTuple):
     """int64[edges, COLUMNS]."""
     row_bytes: Floats
     """Of a row of each edge."""
+    edge_bytes: Floats
+    """Of an item of each edge: all or a slice of its source."""
     source_bytes: Floats
     """Of an item of each source."""
+    stored_bytes: Floats
+    """Of that, what is state: it goes to outer memory whoever else reads it."""
     last_reader: Ints
     """Last step that reads each source; the number of steps for an output of the network."""
     readers: Readers
@@ -291,24 +295,29 @@ def fill(first, end, flow, load, room, running):
 
 
 @kernel
-def crossing(first, end, flow, seen, read, written):
+def crossing(first, end, flow, seen, part, read, written):
     """Bytes an item moves to and from outer memory in the contexts first .. step, into read, written: float64[steps].
 
-    seen: int64[sources], scratch of zeros at the start, of which `first + 1` marks what this call has counted.
+    Of a source from before the context, its readers together read no more than all. seen: int64[sources], scratch of zeros at
+    the start, of which `first + 1` marks what this call has counted. part: float64[sources], scratch, read so far.
     """
     begin = flow.first_node[first]
     taken, given = 0.0, 0.0
     for step in range(first, end + 1):
         for e in range(flow.first_edge[flow.first_node[step]], flow.first_edge[flow.first_node[step + 1]]):
             source = flow.edges[e, SOURCE]
-            if source < 0 or seen[source] == first + 1:
+            if source < 0:
                 continue
             if flow.edges[e, PRODUCER] < begin:
+                if seen[source] != first + 1:
+                    seen[source] = first + 1
+                    part[source] = 0.0
+                more = min(flow.edge_bytes[e], flow.source_bytes[source] - part[source])
+                part[source] += more
+                taken += more
+            elif seen[source] != first + 1 and flow.last_reader[source] == step:
                 seen[source] = first + 1
-                taken += flow.source_bytes[source]
-            elif flow.last_reader[source] == step:
-                seen[source] = first + 1
-                given -= flow.source_bytes[source]
+                given -= flow.source_bytes[source] - flow.stored_bytes[source]
         given += flow.source_bytes[step]
         read[step], written[step] = taken, given
 

@@ -148,3 +148,22 @@ def test_the_bound_knows_slices() -> None:
     net.matmul(net.input(16, 8, name="query"), table.part(16), transposed=True)
     low = lower(net.build(), load_chip("inferx_x1"))
     assert low.compulsory_bytes == 16 * 8 + 16 * 8 + 16 * 8 + 16 * 32 + 8 * 32
+
+
+@pytest.mark.parametrize("kib", [64, 1024])
+def test_states_and_slices_where_layers_lie_side_by_side(kib: int) -> None:
+    """By hand: weights once or in every batch, a sixteenth of the input, keys as state and the outputs."""
+    chip = load_chip("example_edge", set={"schedule.placement": "space", "sram.capacity_mib": kib / 1024})
+    net = NetworkBuilder("beside")
+    x = net.input(256, 64)
+    keys = net.dense(net.vector("sigmoid", x.part(16)), 512, bias=False, name="keys")
+    net.output(keys, origin="state")
+    net.dense(net.dense(keys, 256, bias=False), 16, bias=False)
+    found = simulate(net.build(), chip, 2)
+    weights = 16 * 512 + 512 * 256 + 256 * 16
+    moved = 2 * (16 * 64 + 512 * 64 + 16 * 64)
+    if kib == 1024:
+        assert (found.dram_bytes, found.load_bytes) == (moved, weights)
+    else:  # contexts one after another: what lies between them goes out once and comes back
+        assert found.load_bytes == 0.0
+        assert found.dram_bytes >= moved + weights + 2 * 512 * 64

@@ -124,7 +124,8 @@ class Pipeline:
         stages, flow = self.stages, self.stages.flow
         out = Moved(*(np.zeros(stages.steps) for _ in Moved._fields))
         seen = np.zeros(len(flow.source_bytes), dtype=np.int64)
-        kernels.crossing(first, stages.steps - 1, flow, seen, out.read, out.written)
+        part = np.zeros(len(flow.source_bytes))
+        kernels.crossing(first, stages.steps - 1, flow, seen, part, out.read, out.written)
         inner = np.where(flow.edges[:, kernels.SOURCE] >= 0, flow.row_bytes * flow.edges[:, kernels.ROWS], 0.0)
         ends = np.concatenate([[0.0], np.cumsum(inner)])[flow.first_edge[flow.first_node]]
         out.operations[first:] = np.cumsum(stages.vector_operations[first:])

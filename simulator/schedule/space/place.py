@@ -236,16 +236,19 @@ def _outer(pipe: Pipeline, context: Context) -> Floats:
     anew."""
     s, flow = pipe.stages, pipe.stages.flow
     begin = flow.first_node[context.first]
-    seen: set[int] = set()
+    seen: dict[int, float] = {}
     out = np.zeros(context.last + 1 - context.first)
     for step in range(context.first, context.last + 1):
         taken = 0.0
-        for edge in flow.edges[s.edges_of(step)].tolist():
+        own = s.edges_of(step)
+        for edge, size in zip(flow.edges[own].tolist(), flow.edge_bytes[own].tolist(), strict=True):
             source = edge[kernels.SOURCE]
-            if source >= 0 and edge[kernels.PRODUCER] < begin and source not in seen:
-                seen.add(source)
-                taken += float(flow.source_bytes[source])
-        given = float(flow.source_bytes[step]) if flow.last_reader[step] > context.last else 0.0
+            if source >= 0 and edge[kernels.PRODUCER] < begin:
+                more = min(size, float(flow.source_bytes[source]) - seen.get(source, 0.0))
+                seen[source] = seen.get(source, 0.0) + more
+                taken += more
+        leaves = flow.last_reader[step] > context.last
+        given = float(flow.source_bytes[step] if leaves else flow.stored_bytes[step])
         reload = float(s.weight_bytes[step]) if context.reload_bytes > 0.0 else 0.0
         out[step - context.first] = pipe.batch * (context.slices * taken + given + float(s.fixed_bytes[step])) + reload
     return out

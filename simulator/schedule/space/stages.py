@@ -53,8 +53,8 @@ class Stages:
 
 @dataclass
 class _Node:
-    """A node being built; edges are (producer node, KIND, ROWS, STRIDE, REACH, DILATION, PAD, source) and bytes of a
-    row."""
+    """A node being built; edges are (producer node, KIND, ROWS, STRIDE, REACH, DILATION, PAD, source) and its
+    bytes."""
 
     units: int
     outs: int
@@ -84,7 +84,7 @@ class _Builder:
             lead.edges.append(_edge(layer, producer, source, rows, size, units))
         for read in [step.weights] if step.weights else []:
             for producer, source, rows, size in self._sources(read, number, layer):
-                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size / rows))
+                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size))
         held = layer.output_elements
         for behind in step.fused:
             if behind.kernel_height > 1 or behind.out_height != self.nodes[-1].outs:
@@ -108,13 +108,13 @@ class _Builder:
         last."""
         own = self.nodes[self.first_node[number] :]
         node = next((node for node in own if node.outs == rows), own[-1])
-        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows))
+        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size))
 
     def _sources(self, read: Read, number: int, layer: Layer) -> Iterator[tuple[int, int, int, float]]:
         """(producer node, source, rows, bytes of an item) of everything a read waits for.
 
         Where several steps write into one tensor and only a part of it is read, the part is that of the last earlier
-        step whose output has its size.
+        step whose output has its size; else it is that share of each.
         """
         tensor = self.fused.tensors[read.tensor]
         earlier = [step for step in tensor.producers if step < number]
@@ -125,9 +125,10 @@ class _Builder:
         sizes = {step: self.fused.steps[step].output_elements for step in earlier}
         alike = [step for step in earlier if sizes[step] == read.elements]
         parts = alike[-1:] if alike and sum(sizes.values()) != read.elements else earlier
+        share = min(1.0, read.elements / sum(sizes[step] for step in parts))
         for step in parts:
             node = self.ends[step]
-            yield node, step, self.nodes[node].outs, sizes[step] * self.width
+            yield node, step, self.nodes[node].outs, sizes[step] * self.width * share
 
 
 def _work(layer: Layer, arrives: int) -> tuple[int, int]:
@@ -142,13 +143,13 @@ def _work(layer: Layer, arrives: int) -> tuple[int, int]:
 
 
 def _edge(layer: Layer, producer: int, source: int, rows: int, size: float, units: int) -> tuple[Edge, float]:
-    """The edge of a layer's own inputs, and bytes of a row."""
+    """The edge of a layer's own inputs, and its bytes."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
     if not windowed:
-        return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size / rows
+        return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size
     reach = (layer.kernel_height - 1) * layer.dilation[0]
     stride, dilation, padding = layer.stride[0], layer.dilation[0], layer.padding[0]
-    return (producer, kernels.WINDOW, rows, stride, reach, dilation, padding, source), size / rows
+    return (producer, kernels.WINDOW, rows, stride, reach, dilation, padding, source), size
 
 
 def item_shape(row: Row, batch: int) -> Shape | None:
@@ -182,6 +183,7 @@ def _flow(builder: _Builder) -> Flow:
     steps, inputs = len(low.rows), len(low.tensor_bytes)
     edges = [(edge, size) for node in nodes for edge, size in node.edges]
     columns = np.array([edge for edge, _ in edges], dtype=np.int64).reshape(-1, COLUMNS)
+    sizes = np.array([size for _, size in edges], dtype=np.float64)
     node_of = np.repeat(np.arange(len(nodes)), [len(node.edges) for node in nodes])
     first_node = np.array(builder.first_node, dtype=np.int64)
     source, producer = columns[:, SOURCE], columns[:, PRODUCER]
@@ -198,8 +200,10 @@ def _flow(builder: _Builder) -> Flow:
         outs=np.array([node.outs for node in nodes], dtype=np.int64),
         first_edge=np.cumsum([0, *(len(node.edges) for node in nodes)], dtype=np.int64),
         edges=columns,
-        row_bytes=np.array([size for _, size in edges], dtype=np.float64),
+        row_bytes=sizes / columns[:, ROWS],
+        edge_bytes=sizes,
         source_bytes=np.array([row.output_bytes for row in low.rows] + list(low.tensor_bytes)) / low.batch,
+        stored_bytes=np.array([row.stored_bytes for row in low.rows] + [0.0] * inputs) / low.batch,
         last_reader=last_reader,
         readers=_readers(source, node_of, steps + inputs),
         takers=_readers(origin, node_of, len(nodes) + inputs),
