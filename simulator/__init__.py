@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simulator.run import simulate
     from simulator.study.batching import batch_curve
     from simulator.study.explaining import explain
+    from simulator.study.generating import generate
     from simulator.study.linting import lint
     from simulator.study.memory import memory_map
     from simulator.study.sensitivities import sensitivity
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "batch_curve",
     "explain",
+    "generate",
     "lint",
     "load_chip",
     "load_network",
@@ -56,6 +58,7 @@ _HOMES = {
     "RooftileError": "simulator.errors",
     "explain": "simulator.study.explaining",
     "batch_curve": "simulator.study.batching",
+    "generate": "simulator.study.generating",
     "lint": "simulator.study.linting",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
