@@ -12,7 +12,7 @@ from simulator.errors import OptionError
 
 def generate(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A bundled language model.", autocompletion=complete.networks)
+        str, typer.Argument(metavar="MODEL", help="A bundled language model.", autocompletion=complete.models)
     ],
     chip: Chip,
     prompt: Annotated[
