@@ -24,10 +24,7 @@ from simulator.store.calls import public
 from simulator.study.growing import Growing
 from simulator.study.subject import chip_of
 from simulator.units import GIB
-from simulator.vocabulary import BITS
-
-PRECISIONS = ("fp16", "bf16", "int8")
-"""What is taken unless one is given: the first that the chip has a rate for."""
+from simulator.vocabulary import BITS, GENERATING
 
 OWN = ("phase", "prompt", "context", "sequences")
 """Parameters of a model that the question sets."""
@@ -242,7 +239,7 @@ def asked_of(
     shapes = {key: value for key, value in {**network_parameters(name), **params}.items() if key not in OWN}
     prompt, output, batch = lengths
     rates = {} if chip.array is None else chip.array.rate
-    chosen = precision or next((word for word in PRECISIONS if word in rates), PRECISIONS[0])
+    chosen = precision or next((word for word in GENERATING if word in rates), GENERATING[0])
     chip.peak_tops(chosen)  # tells a precision that the chip has not
     first = 1 if isinstance(batch, str) else batch
     return Question(name, Decoder(**shapes), params, chip, chosen, prompt, output, first)
