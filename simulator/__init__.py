@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.chip.load import load_chip
+    from simulator.cost.price import chip_cost
     from simulator.errors import RooftileError
     from simulator.graph.load import load_network
     from simulator.reading.sizes import ImageSize
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.study.generating import generate
     from simulator.study.linting import lint
     from simulator.study.memory import memory_map
+    from simulator.study.ranking import compare_chips
     from simulator.study.sensitivities import sensitivity
     from simulator.study.sizing import size
     from simulator.study.uncertainties import uncertainty
@@ -38,6 +40,8 @@ __all__ = [
     "RooftileError",
     "__version__",
     "batch_curve",
+    "chip_cost",
+    "compare_chips",
     "explain",
     "generate",
     "lint",
@@ -59,6 +63,8 @@ _HOMES = {
     "explain": "simulator.study.explaining",
     "batch_curve": "simulator.study.batching",
     "generate": "simulator.study.generating",
+    "chip_cost": "simulator.cost.price",
+    "compare_chips": "simulator.study.ranking",
     "lint": "simulator.study.linting",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",

@@ -6,53 +6,56 @@ A thread that nobody watches, as in most programs that call the package, pays ne
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
+
+
+INNER = 0.5
+"""Share of what is left of a round that a loop inside it counts for: nobody knows how many more will follow."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop that runs: rounds done and in all, when it began, and the share of this round that loops inside it have done."""
+
+    done: int
+    of: int
+    begin: float
+    inside: float = 0.0
 
 
 class Watch:
     """What a thread is doing: loops inside loops, and words. One thread writes, others read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._begin = clock, clock()
-        self._loops: tuple[tuple[int, int, float], ...] = ()
+        self.clock, self._begin = clock, clock()
+        self.loops: tuple[Loop, ...] = ()
+        """That run now, the outermost first."""
         self.words = ""
         """What is being done."""
-
-    def put(self, loops: tuple[tuple[int, int, float], ...]) -> None:
-        """Note (rounds done, rounds in all, when it began) of the loops that run, the outermost first."""
-        self._loops = loops
-
-    @property
-    def loops(self) -> tuple[tuple[int, int, float], ...]:
-        """The same."""
-        return self._loops
-
-    def now(self) -> float:
-        """Seconds of the clock."""
-        return self._clock()
 
     @property
     def elapsed_s(self) -> float:
         """Since the watch began."""
-        return self._clock() - self._begin
+        return self.clock() - self._begin
 
     @property
     def share(self) -> float | None:
-        """Share of the outermost loop that is done, the part of its round included; None outside of loops."""
-        loops, done = self._loops, 0.0
-        for rounds, of, _ in reversed(loops):
-            done = min(1.0, (rounds + done) / of)
+        """Share of the outermost loop that is done, parts of its round included; never falls. None outside of loops."""
+        loops, done = self.loops, 0.0
+        for loop in reversed(loops):
+            done = min(1.0, (loop.done + loop.inside + (1.0 - loop.inside) * INNER * done) / loop.of)
         return done if loops else None
 
     @property
     def left_s(self) -> float | None:
         """Seconds that the outermost loop will still take, were all rounds alike; None where nothing is known."""
-        loops, share = self._loops, self.share
+        loops, share = self.loops, self.share
         if not share or not loops or share >= 1.0:
             return None
-        return (self._clock() - loops[0][2]) * (1.0 - share) / share
+        return (self.clock() - loops[0].begin) * (1.0 - share) / share
 
 
 _own = threading.local()
@@ -82,15 +85,18 @@ def each(items: Sequence[Item], words: Callable[[Item], str] | None = None) -> I
     if own is None or not items:
         yield from items
         return
-    outer, begin = own.loops, own.now()
+    outer, loop = own.loops, Loop(0, len(items), own.clock())
+    own.loops = (*outer, loop)
     try:
         for done, item in enumerate(items):
-            own.put((*outer, (done, len(items), begin)))
+            loop.done, loop.inside = done, 0.0
             if words is not None and not outer:
                 own.words = words(item)
             yield item
     finally:
-        own.put(outer)
+        own.loops = outer
+        if outer:
+            outer[-1].inside += (1.0 - outer[-1].inside) * INNER
 
 
 def stages(count: int) -> Callable[[], None]:

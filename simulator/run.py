@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+import networkx as nx
 import numpy as np
 
 from simulator.chip.load import load_chip
@@ -12,7 +13,9 @@ from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
 from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError
+from simulator.frontier.grid.sizes import LONG
 from simulator.graph.build import Graph
+from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.lower.rows import Lowered, lower
@@ -55,6 +58,8 @@ def simulate(
     network and its batch the DRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    if not nx.is_frozen(graph):  # what `load_network` gives was checked there
+        check_graph(graph, str(graph.graph.get("name", "network")))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":
@@ -219,6 +224,8 @@ def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str
             f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
             "there would be too many choices between sets of resident tensors"
         )
+    if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
+        notes.append(f"approximated: of axes longer than {LONG:,} not every size of a tile is tried")
     if parts:
         if is_thinned(batch):
             notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")

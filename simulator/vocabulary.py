@@ -60,6 +60,9 @@ VECTOR_OPERATIONS: dict[str, float] = {
 VECTOR_KINDS = tuple(word for word in VECTOR_OPERATIONS if word != "input")
 """Kinds that a vector unit works on: an input is there already."""
 
+PLAIN = frozenset({"input", "copy", "concat", "add", "mul", "resize"})
+"""Kinds that do no more than move or add."""
+
 ELEMENTWISE = frozenset(VECTOR_KINDS) - {"concat", "pool", "resize", "embedding", "additive_score"}
 """Vector kinds whose output has the shape of each input."""
 

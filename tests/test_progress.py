@@ -27,14 +27,27 @@ def own():
     watch(None)
 
 
-def test_a_loop_inside_a_loop_counts_as_part_of_its_round(own):
+def test_loops_inside_a_loop_count_as_parts_of_its_round(own):
     found, _ = own
     shares = []
     for _ in each("ab"):
         for _ in each("wxyz"):
             shares.append(found.share)
-    assert shares == [0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
+    assert shares == [0.0, 0.0625, 0.125, 0.1875, 0.5, 0.5625, 0.625, 0.6875]
     assert found.share is None
+
+
+def test_the_share_never_falls(own):
+    found, _ = own
+    shares = []
+    for _ in each("ab"):
+        for _ in range(5):
+            for _ in each("xyz"):
+                for _ in each("xy"):
+                    shares.append(found.share)
+            shares.append(found.share)
+    assert shares == sorted(shares)
+    assert shares[-1] < 1.0
 
 
 def test_what_is_left_is_as_slow_as_what_is_done(own):

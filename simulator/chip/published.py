@@ -56,10 +56,10 @@ def _image(value: Any) -> ImageSize:
 
 
 def with_names(published: Any) -> Any:
-    """A `published` section as a file has it, its results' networks as they are listed: ResNet-50 is resnet50."""
+    """A `published` section as a file has it, its results a tuple, with their networks as listed: ResNet-50 is resnet50."""
     if not isinstance(published, Mapping) or not isinstance(published.get("results"), list | tuple):
         return published
-    return {**published, "results": [_named(row) for row in published["results"]]}
+    return {**published, "results": tuple(_named(row) for row in published["results"])}
 
 
 def _named(row: Any) -> Any:
@@ -188,13 +188,6 @@ class Published(_Model):
     """Published results."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Key -> the source itself."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tuples(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("results"), list):
-            return {**data, "results": tuple(data["results"])}
-        return data
 
     @model_validator(mode="after")
     def _sourced(self) -> "Published":

@@ -84,6 +84,7 @@ def _stop(thread: _Work) -> None:
     import ctypes  # noqa: PLC0415
 
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    threading.excepthook = lambda _: None  # it may strike while the thread ends, too
     thread.ended.wait(LEAVES_WITHIN_S)
     # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
     # Python ends by the signal where code that was made from text, as in many an import, was interrupted.

@@ -18,7 +18,7 @@ import networkx as nx
 
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.build import Graph
-from simulator.graph.check import check_graph
+from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
 from simulator.reading.names import beside, near_file
 from simulator.reading.sizes import Count, ImageSize, height_width, image_size
@@ -76,7 +76,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
-    graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))
+    graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))[:LONGEST_NAME]
     graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
@@ -183,8 +183,9 @@ def _is_path(text: str) -> bool:
 def _bundled_name(text: str) -> str:
     found = bundled.network_name(text)
     if found is None:
-        near = beside(text, (".py",)) or nearest(text, bundled.networks(), "rooftile networks")
-        raise NetworkError(f"network: {text!r} is not a bundled name nor a .py file{near}")
+        shown = text[:LONGEST_NAME]
+        near = beside(text, (".py",)) or nearest(shown, bundled.networks(), "rooftile networks")
+        raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{near}")
     return found
 
 

@@ -52,6 +52,11 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     return Group(*sections)
 
 
+def ranking_report(order: Ranking) -> Group:
+    """The same of a ranking, with the comparison that it has."""
+    return compare_report(order.found, order)
+
+
 def answer_lines(order: Ranking) -> list[str]:
     """The answer in a sentence: where mine stands, or which are the best."""
     _, words = BY[order.by]

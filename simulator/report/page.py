@@ -17,6 +17,18 @@ SUFFIXES = (".svg", ".png", ".pdf", ".html")
 PNG_SCALE = 2.0
 """Pixels for each point: sharp on a dense screen."""
 
+STYLE = """<style>
+  body { margin: 1rem; background: #ffffff; }
+  .vega-embed { width: 100%; }
+  .vega-embed svg { max-width: 100%; height: auto; }
+  @media (prefers-color-scheme: dark) {
+    body { background: #141414; }
+    .vega-embed svg { filter: invert(1) hue-rotate(180deg); background: transparent; }
+  }
+</style>
+"""
+"""A page as wide as its window; in the dark its light colours turn dark and keep their hues."""
+
 _MARK = "\ue000"  # a private character; a chart that already has it is refused
 
 
@@ -45,7 +57,9 @@ def html(chart: Any) -> str:
     if _MARK in text:
         raise OptionError("a name holds the private character U+E000", key="plot")
     specification = json.loads(text.replace("<", _MARK))
-    page: str = require_charts().Chart.from_dict(specification).to_html(inline=True)
+    options = {"renderer": "svg"}
+    page: str = require_charts().Chart.from_dict(specification).to_html(inline=True, embed_options=options)
+    page = page.replace("</head>", f"{STYLE}</head>", 1)
     return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from simulator.report.labels import Point, axes, place
 from simulator.report.page import require_charts
 from simulator.study.compare import KINDS, Comparison, Figure, Line
+from simulator.study.ranking import Ranking
 
 FEW = 16
 """Points that are all labelled; of more, those that no other beats."""
@@ -52,6 +53,11 @@ def compare_chart(found: Comparison) -> Any:
     )
     chart = alt.vconcat(*rows, spacing=24, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
+
+
+def ranking_chart(order: Ranking) -> Any:
+    """The same of a ranking, with the comparison that it has."""
+    return compare_chart(order.found)
 
 
 def _panel(alt: Any, lines: Sequence[Line], name: str, across: str, upward: str | None, words: str) -> Any:

@@ -4,15 +4,13 @@ from collections.abc import Collection
 from functools import cache
 
 from simulator.store.data import read_data
+from simulator.vocabulary import PLAIN
 
 CLASSES = ("dedicated", "gpu")
 """Classes of chips, by whether the arrays are multiprocessors."""
 
 FAMILIES = ("convolutional", "attention or recurrent")
 """Kinds of networks."""
-
-_PLAIN = frozenset({"input", "copy", "concat", "add", "mul", "resize"})
-"""Kinds that do no more than move or add: no row is needed to trust them."""
 
 
 def family_of(kinds: Collection[str]) -> str:
@@ -27,12 +25,12 @@ def band(gpu: bool, kinds: Collection[str]) -> tuple[float, float]:
 
 
 def unmeasured(chip: str, kinds: Collection[str]) -> list[str]:
-    """Kinds of layers that no measured network of a chip has; none for a chip that nothing is measured of.
+    """Kinds of layers that no measured network of a chip has, but for plain ones; none for a chip that nothing is measured of.
 
     chip: its name for people.
     """
     known = _measured().get(chip)
-    return [] if known is None else sorted({*kinds} - known - _PLAIN)
+    return [] if known is None else sorted({*kinds} - known - PLAIN)
 
 
 @cache

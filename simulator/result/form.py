@@ -1,9 +1,10 @@
 """The form of a result: what `simulate` returns, with the names of `rooftile run --json`."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Generic, TypeVar
+
+from simulator.result.shown import Shown
 
 Value = TypeVar("Value")
 
@@ -34,11 +35,6 @@ class LayerResult:
     waterfall: dict[str, float] = field(default_factory=dict)
 
 
-def faces() -> Any:
-    """What shows results, which stands above them: fetched when a result is asked to show itself."""
-    return importlib.import_module("simulator.report.faces")
-
-
 Layers = tuple[LayerResult, ...]
 
 
@@ -65,7 +61,7 @@ class Later(Generic[Value]):
 
 
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(Shown):
     """One network on one chip at one batch. Totals are for the whole batch and equal the sums over the layers."""
 
     network: str
@@ -129,19 +125,6 @@ class Result:
         return (
             f"Result({what}, {self.throughput_per_s:.4g}/s, {self.latency_s:.4g} s, {self.utilisation:.1%} of the peak)"
         )
-
-    def _repr_html_(self) -> str:
-        """The report and the picture, as notebooks show them."""
-        html: str = faces().html(self)
-        return html
-
-    def plot(self) -> Any:
-        """Roofline and waterfall, an altair chart. Raises OptionError when the extra `charts` is not installed."""
-        return faces().run_chart(self)
-
-    def to_polars(self) -> Any:
-        """One row a layer, a polars table; names as in the JSON. Raises OptionError without the extra `sweep`."""
-        return faces().layers_table(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}

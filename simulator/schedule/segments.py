@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -239,11 +240,10 @@ def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.List
 def _unbeaten(rows: Floats, steps: int) -> lists.Lists:
     """Lists for `kernels.schedule_segments` of rows (step, cycles, bytes) that no other of the same step beats."""
     rows = rows[np.lexsort(rows.T[::-1])]
-    stays, last, least = np.zeros(len(rows), dtype=np.bool_), -1.0, np.inf
-    for at, (step, _, moved) in enumerate(rows.tolist()):
-        stays[at] = step != last or moved < least
-        last, least = step, moved if stays[at] else least
-    rows = rows[stays]
+    before = np.full(len(rows), np.inf)  # least bytes of the rows of the step so far
+    for low, high in pairwise(np.searchsorted(rows[:, 0], np.arange(steps + 1)).tolist()):
+        before[low + 1 : high] = np.minimum.accumulate(rows[low : high - 1, 2]) if high - low > 1 else np.inf
+    rows = rows[rows[:, 2] < before]
     begins = np.searchsorted(rows.T[0], np.arange(steps + 1)).astype(np.int64)
     amounts = np.zeros((len(rows), 4))
     amounts[:, :2] = rows[:, 1:]

@@ -22,7 +22,7 @@ from simulator.lower.shape import touched_bytes
 MOST_MOVES = 1024
 """Choices between sets of resident tensors at one step; no bundled network has more than 768."""
 
-MOST_OF_ALL = 65_536
+MOST_OF_ALL = 49_152
 """Such choices of a whole network: beyond it, each step has half as many, or a quarter, and so on. Bundled: 31,708."""
 
 FEWEST_MOVES = 4
@@ -96,9 +96,9 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
 def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
     """(last step through which each tensor may be resident, tensors for which that is sooner than it might be).
 
-    Where a step has more than MOST_MOVES moves, the tensor with the fewest reads for each step of its stay leaves: after
-    the step if it is read there, else after the reader before; where there is none it is never resident. Of equals the
-    smaller leaves, then the younger. To have nothing resident stays a choice at every step.
+    Where a step has more than MOST_MOVES moves, the tensor that saves the fewest transfers for each step of its stay leaves:
+    after the step if it is read there, else after the reader before; where there is none it is never resident. Of equals
+    the smaller leaves, then the younger. To have nothing resident stays a choice at every step.
     """
     whole = {t: life.last[t] for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]}
     most = MOST_MOVES
@@ -117,7 +117,7 @@ def _thin(low: Lowered, life: _Life, whole: dict[int, int], most: int) -> tuple[
     for step in range(len(low.rows)):
         live = [t for t in (*live, *born.get(step, ())) if t in until and until[t] >= step]
         while (count := _count(step, live, low, life, until)) > most:
-            out = min(live, key=functools.partial(_worth, step, low, until))
+            out = min(live, key=functools.partial(_worth, step, low, life, until))
             before = [r for r in low.tensor_readers[out] if life.done[out] <= r <= until[out]]
             if step in before and until[out] > step and out != low.rows[step].output:
                 until[out] = step
@@ -153,10 +153,11 @@ def _may_leave(tensor: int, step: int, low: Lowered, life: _Life) -> bool:
     ) and tensor != low.rows[step].output
 
 
-def _worth(step: int, low: Lowered, until: dict[int, int], tensor: int) -> tuple[Fraction, float, int]:
-    """What is lost where a tensor leaves: reads from a step on for each step of its stay, then its bytes; then the older."""
+def _worth(step: int, low: Lowered, life: _Life, until: dict[int, int], tensor: int) -> tuple[Fraction, float, int]:
+    """What is lost where a tensor leaves: transfers for each step of its stay, then its bytes; the older is worth more."""
     reads = sum(step <= reader <= until[tensor] for reader in low.tensor_readers[tensor])
-    return Fraction(reads, until[tensor] - step + 1), low.tensor_bytes[tensor], -tensor
+    transfers = reads + (until[tensor] == life.last[tensor])  # it is never written if it stays to its last reader
+    return Fraction(transfers, until[tensor] - step + 1), low.tensor_bytes[tensor], -tensor
 
 
 def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Moves:

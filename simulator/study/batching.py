@@ -23,6 +23,7 @@ from simulator.lower.room import live_bytes
 from simulator.lower.rows import check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
@@ -86,8 +87,8 @@ class PublishedPoint:
     """Whether it is of the precision that was run, of the chip with no other settings, and of what the model covers."""
 
 
-@dataclass(frozen=True)
-class BatchCurve:
+@dataclass(frozen=True, repr=False)
+class BatchCurve(Shown):
     """What `batch_curve` finds."""
 
     network: str

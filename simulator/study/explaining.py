@@ -16,6 +16,7 @@ from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result.form import LayerResult, Result
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.subject import changes_of, chip_of
@@ -92,8 +93,8 @@ class LayerDifference:
         return self.b_s - self.a_s
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """The difference between two times of one network."""
 
     network: str

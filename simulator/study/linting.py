@@ -13,6 +13,7 @@ from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.result.form import Result
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.shapes import exchanged, narrower, wasteful
@@ -119,8 +120,8 @@ class Finding:
     """Of the bill; below 0 where money is saved."""
 
 
-@dataclass(frozen=True)
-class Lint:
+@dataclass(frozen=True, repr=False)
+class Lint(Shown):
     """All that was checked."""
 
     network: str

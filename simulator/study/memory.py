@@ -21,6 +21,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.lower.rows import check_batch
 from simulator.progress import stages
+from simulator.result.shown import Shown
 from simulator.store.calls import public
 from simulator.study.memory_bench import (
     LEAST_BYTES,
@@ -76,8 +77,8 @@ class Traffic:
     """No schedule moves fewer: inputs and outputs, and the weights that cannot stay, once."""
 
 
-@dataclass(frozen=True)
-class MemoryMap:
+@dataclass(frozen=True, repr=False)
+class MemoryMap(Shown):
     """What `memory_map` finds."""
 
     network: str

@@ -1,10 +1,15 @@
 """Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.study.compare import Comparison, Figure, Line
+from simulator.chip.library import entry, library
+from simulator.errors import OptionError
+from simulator.graph.load import asked_network
+from simulator.result.shown import Shown
+from simulator.store.calls import public
+from simulator.study.compare import Comparison, Figure, Line, Question, compare
 
 BY = {
     "usd": ("bill_usd", "throughput per USD of the bill"),
@@ -28,11 +33,13 @@ class Ranked:
     value: float
 
 
-@dataclass(frozen=True)
-class Ranking:
+@dataclass(frozen=True, repr=False)
+class Ranking(Shown):
     """Chips in one order, the best first."""
 
     by: str
+    found: Comparison
+    """What is ranked, with everything that is published or simulated beside it."""
     rows: tuple[Ranked, ...]
     unranked: tuple[str, ...]
     """Chips that have a throughput, but nothing known to divide it by."""
@@ -71,7 +78,7 @@ def ranking(found: Comparison, by: str, limits: Mapping[str, float] | None = Non
         else:
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
-    return Ranking(by, tuple(rows), tuple(unranked), tuple(above))
+    return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above))
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:
@@ -80,3 +87,51 @@ def figure_of(line: Line, batch: int | None) -> Figure | None:
         return line.asked
     name = "batch_1" if batch == 1 else "batch_10"
     return line.simulated[name] or line.published[name]
+
+
+@public
+def compare_chips(
+    network: str,
+    chips: Sequence[str] | None = None,
+    *,
+    by: str = "usd",
+    batch: int | None = None,
+    precision: str = "int8",
+    params: Mapping[str, Any] | None = None,
+    limits: Mapping[str, float] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Ranking:
+    """Chips on one network, the best first.
+
+    Parameters
+    ----------
+    network, params, precision
+        As in `load_network` and `simulate`. A chip without the precision runs at its own first one.
+    chips
+        Names or paths of chip files; all bundled ones if left out. Those from files are `mine`.
+    by
+        A word of BY: throughput per `usd` of the bill, `list-usd`, `w`, `mm2`, `tops`, `dram`, `sram`, or `throughput`.
+    batch
+        To rank at; left out, that of the published figure beside it, or 10 (GPUs 128).
+    limits
+        Most `power_w`, `bill_usd`, `price_usd`; what is above, or not known to be within, is not ranked.
+
+    Raises
+    ------
+    OptionError
+        An unknown `by` or limit.
+    ChipError, NetworkError
+        As `load_chip` and `load_network`.
+    """
+    if by not in BY:
+        raise OptionError(key="by", must=f"be one of {', '.join(BY)}", got=by)
+    for name in limits or {}:
+        if name not in LIMITS:
+            raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)
+    entries = list(library().values()) if chips is None else [entry(chip) for chip in chips]
+    name, given = asked_network(network, params or {})
+    return ranking(compare(entries, Question(name, given, precision, batch), tell=tell), by, limits)
+
+
+LIMITS = ("power_w", "bill_usd", "price_usd")
+"""What a chip may have at most."""

@@ -11,6 +11,7 @@ from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import each
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
@@ -55,8 +56,8 @@ class Step:
         return self.change_per_s / self.change_usd
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+@dataclass(frozen=True, repr=False)
+class Sensitivity(Shown):
     """One network on one chip, and every step from it."""
 
     network: str

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 from simulator.result.form import Later
+from simulator.result.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ class Best:
     design: Design | None
 
 
-@dataclass(frozen=True)
-class Sizing:
+@dataclass(frozen=True, repr=False)
+class Sizing(Shown):
     """The answer."""
 
     networks: tuple[tuple[str, float], ...]
@@ -144,6 +145,11 @@ class Sizing:
     """With no winner: each target that could be met if it were as given here."""
     alone: tuple[Best, ...] = field(default=())
     """Where several of these are out of reach at once: what the space reaches of each target if no other counts."""
+
+    @property
+    def answers(self) -> tuple[Design, ...]:
+        """The winner and the runners-up; none where nothing reaches the targets."""
+        return () if self.winner is None else (self.winner, *self.runners_up)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -17,6 +17,7 @@ from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import each
+from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.study.assumptions import (
@@ -94,8 +95,8 @@ class Influence:
     """Of the spread of the draws: its squared rank correlation with the ratio, over the sum of all [-]."""
 
 
-@dataclass(frozen=True)
-class Uncertainty:
+@dataclass(frozen=True, repr=False)
+class Uncertainty(Shown):
     """The answer."""
 
     network: str

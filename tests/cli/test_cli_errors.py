@@ -48,7 +48,7 @@ RUN = ["run", "resnet50", "--chip", "x"]
             ["compare", "a", "b", "--network", "resnet50", "--uncertainty", "--draws", "nan"],
             "--draws: must be a whole number of at least 1, got 'nan'",
         ),
-        (["compare", "--network", "resnet50", "--draws", "7"], "--by, --draws, --seed: need --uncertainty"),
+        (["compare", "--network", "resnet50", "--draws", "7"], "--draws, --seed: need --uncertainty"),
         (
             ["explain", "squeezenet", "example_edge", "example_edge", "--set-b", "sram.capasity_mib=3"],
             "--set-b sram.capasity_mib=3: sram.capasity_mib: unknown key; did you mean 'capacity_mib'?",

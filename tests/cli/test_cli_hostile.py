@@ -36,6 +36,8 @@ def build(size: int = 8):
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with a chip, a network and a sheet whose names steer a terminal."""
+    if sys.platform == "win32":
+        pytest.skip("no file may have such a name there")
     monkeypatch.chdir(tmp_path)
     text = BASE.replace("name: Example edge chip", f"name: {EVIL}")
     published = (
@@ -186,6 +188,8 @@ SWEEP = ["sweep", "squeezenet", "--chip", "example_edge", "--out", "out", "--var
     ids=lambda value: value[:40] if isinstance(value, str) else value[0],
 )
 def test_hostile_options_are_one_line(arguments, line, tmp_path, monkeypatch, capsys):
+    if sys.platform == "win32" and ("File name" in line or "\n" in arguments[1]):
+        pytest.skip("the system has other words for it")
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     out, err = capsys.readouterr()

@@ -94,11 +94,11 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert f"within {segments.FIRST_TRY - 1.0:.1%}".replace("%", " %") in " ".join(SCHEDULE.split())
     assert segments.WIDER == 2.0
     assert "the margin doubles" in SCHEDULE
-    assert (states.MOST_MOVES, states.MOST_OF_ALL, MOST_TUPLES) == (1024, 65_536, 4096)
+    assert (states.MOST_MOVES, states.MOST_OF_ALL, MOST_TUPLES) == (1024, 49_152, 4096)
     assert "at most 1024 moves at a layer; at most 4096 unrollings an axis" in " ".join(MODEL.split())
     assert f"more than {segments.LARGEST_PART} items" in " ".join(SCHEDULE.split())
     assert f"of more than {states.MOST_CUTS} places" in " ".join(SCHEDULE.split())
-    assert "more than 1024, or the network more than 65,536" in " ".join(SCHEDULE.split())
+    assert "more than 1024, or the network more than 49,152" in " ".join(SCHEDULE.split())
     assert f"for batches up to {MOST_BATCH} and up to {MOST_TILES:,} tiles" in " ".join(LAYER.split())
     assert f"room for {scratch.LABELS} labels" in " ".join(SCHEDULE.split())
 

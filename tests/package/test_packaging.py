@@ -39,12 +39,12 @@ def test_the_wheel_holds_what_the_clone_holds(wheel):
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     wanted = {re.sub(r"^(workloads|arch_configs)/", r"simulator/\1/", name) for name in listed("simulator")}
     wanted |= {f"simulator/{name}" for name in listed("workloads", "arch_configs")}
-    assert inside == wanted
+    assert inside == wanted | {"rooftile.py"}
 
 
 def test_the_wheel_has_one_top_level_name_and_one_command(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"simulator", f"rooftile-{simulator.__version__}.dist-info"}
+    assert tops == {"simulator", "rooftile.py", f"rooftile-{simulator.__version__}.dist-info"}
     entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert wheel.read(entry).decode().split() == ["[console_scripts]", "rooftile", "=", "simulator.cli:main"]
 

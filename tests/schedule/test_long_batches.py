@@ -13,7 +13,7 @@ from simulator.schedule import states
 from simulator.schedule.best import halves
 from simulator.schedule.many_segments import in_order
 from simulator.schedule.pools import MOST_IN_HAND, pool_source
-from simulator.schedule.segments import LARGEST_PART, MOST_SMALL, divisors, half_of, is_thinned
+from simulator.schedule.segments import LARGEST_PART, MOST_SMALL, _unbeaten, divisors, half_of, is_thinned
 from simulator.schedule.states import MOST_CUTS, moves
 
 CHIP = "inferx_x1"
@@ -117,3 +117,13 @@ def test_fewer_cuts_are_never_faster_and_are_said(monkeypatch: pytest.MonkeyPatc
     assert after.latency_s >= before.latency_s * (1.0 - 1e-12)
     assert any("do not begin or end at 20 of the places" in note for note in after.notes)
     assert not any("approximated" in note for note in before.notes)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), max_size=40))
+def test_choices_that_another_of_the_step_beats_are_left_out(rows: list[tuple[int, int, int]]) -> None:
+    found = _unbeaten(np.array(rows, dtype=np.float64).reshape(-1, 3), 4)
+    for step in range(4):
+        own = {(cycles, moved) for at, cycles, moved in rows if at == step}
+        best = {(c, m) for c, m in own if not any(o != (c, m) and o[0] <= c and o[1] <= m for o in own)}
+        listed = found.amounts[found.begins[step] : found.begins[step + 1], :2].tolist()
+        assert [tuple(row) for row in listed] == sorted(best)

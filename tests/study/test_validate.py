@@ -15,7 +15,9 @@ from simulator import load_chip, load_network, simulate
 from simulator.chip.library import library, simulable
 from simulator.cli import main
 from simulator.report.validation_page import validation_chart, validation_page
+from simulator.store.data import read_data
 from simulator.study.claim import MODEL_ERROR
+from simulator.study.evidence import evidence_of
 from simulator.study.validation import book, spearman, validate
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,6 +35,18 @@ def summary(summaries, group):
 def test_the_page_is_up_to_date(found):
     page = (DOCS / "validation.md").read_text(encoding="utf-8")
     assert page == validation_page(found, "validation.svg"), "rooftile validate --page docs/validation.md writes it"
+
+
+def test_the_bands_of_throughputs_are_those_of_these_rows(found):
+    """Mend with `python scripts/evidence.py`."""
+    wanted = evidence_of(found, library())
+    kept = read_data("evidence.yaml")
+    assert kept["measured"] == wanted["measured"]
+    for chips, families in wanted["bands"].items():
+        for family, own in families.items():
+            band = kept["bands"][chips][family]
+            assert band["rows"] == own["rows"]
+            assert (band["low"], band["high"]) == pytest.approx((own["low"], own["high"]), rel=0.02)
 
 
 def test_the_readme_says_what_the_page_says(found):

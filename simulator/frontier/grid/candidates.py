@@ -12,6 +12,7 @@ import numpy as np
 from simulator.errors import OptionError
 from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, Resets, fold_costs, once, resets, set_loads
 from simulator.frontier.grid.pixels import Pixels, pixel_table
+from simulator.frontier.grid.sizes import sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings, unit_channels, unrollings, with_flat
 from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_search as kernels
@@ -91,7 +92,7 @@ def _axis(
     through the array. only: the one size wanted, or 0 for every size at which trips or steps change. within: the steps are
     then passes, which move operands, and the folds are steps.
     """
-    size = np.array([only], dtype=np.int64) if only else np.arange(1, extent + 1, dtype=np.int64)
+    size = np.array([only], dtype=np.int64) if only else sizes_of(extent)
     trips = -(-extent // size)
     ragged = extent - (trips - 1) * size
     unit = np.array(units, dtype=np.int64)

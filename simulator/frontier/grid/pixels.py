@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.frontier.grid.folds import OVER_PIXELS, fold_costs, resets, set_loads
+from simulator.frontier.grid.sizes import sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings
 from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_tables as tables
@@ -19,6 +20,8 @@ from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 
 MOST_TILES = 1 << 17
+LARGE_BATCH, MOST_PARTS = 4096, 128
+"""Batch beyond which so many sizes of its parts are tried: the time grows with the square of what is."""
 MOST_BATCH = 16
 """Beyond these, tiles that only a bent fold cost tells apart are not tried: time, and at most a few cycles a fold."""
 
@@ -33,7 +36,7 @@ def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
 
 def _batch_sizes(extent: int, units: tuple[int, ...], bent: bool) -> tuple[int, ...]:
     """Sizes of the batch to try: the smallest of every trip count, and where the ragged tile saves a step; all if bent."""
-    size = np.arange(1, extent + 1)
+    size = sizes_of(extent)
     if bent and extent <= MOST_BATCH:
         return tuple(size.tolist())
     trips = -(-extent // size)
@@ -54,13 +57,13 @@ def _sizes(extent: int, every: bool, side: Side) -> tuple[int, ...]:
     Where kernels overlap, a larger tile of the same trip count may touch fewer rows at the edges of the plane: these
     too.
     """
-    size = np.arange(1, extent + 1)
+    size = sizes_of(extent)
     if every or extent == 1:
         return tuple(size.tolist())
     trips = -(-extent // size)
     keep = np.r_[True, trips[1:] != trips[:-1]]
     if side.kernel > 1:
-        base = np.maximum.accumulate(np.where(keep, np.arange(extent), 0))
+        base = np.maximum.accumulate(np.where(keep, np.arange(len(size)), 0))
         rows = windows(extent, side, tuple(size.tolist()))
         keep |= (rows < rows[base]).any(axis=1)
     return tuple(size[keep].tolist())
@@ -159,9 +162,9 @@ def pixel_table(pixels: Pixels) -> PixelTable:
     p_sizes, q_sizes = (_sizes(extent, every, side) for extent, side in zip(plane, pixels.sides, strict=True))
     if cut and not every:
         p_sizes, q_sizes = (_aligned(*one, along) for one in zip((p_sizes, q_sizes), plane, strict=True))
-    table, tiles, base, cost = pixels.rows(
-        _thinned(n_sizes, MOST_TILES // (len(p_sizes) * len(q_sizes))), p_sizes, q_sizes
-    )
+    most = MOST_TILES // (len(p_sizes) * len(q_sizes))
+    n_sizes = _thinned(n_sizes, most if images <= LARGE_BATCH else min(most, MOST_PARTS))
+    table, tiles, base, cost = pixels.rows(n_sizes, p_sizes, q_sizes)
     trips = table[:, layout.TRIPS_N : layout.TRIPS_Q + 1]
     whole = (trips == 1.0).all(axis=1)
     order = np.lexsort((table[:, layout.PIXELS], table[:, layout.WINDOW]))
