@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulator.run import simulate
     from simulator.study.batching import batch_curve
     from simulator.study.explaining import explain
+    from simulator.study.generating import generate
     from simulator.study.linting import lint
     from simulator.study.memory import memory_map
     from simulator.study.ranking import compare_chips
@@ -42,6 +43,7 @@ __all__ = [
     "chip_cost",
     "compare_chips",
     "explain",
+    "generate",
     "lint",
     "load_chip",
     "load_network",
@@ -60,6 +62,7 @@ _HOMES = {
     "RooftileError": "simulator.errors",
     "explain": "simulator.study.explaining",
     "batch_curve": "simulator.study.batching",
+    "generate": "simulator.study.generating",
     "chip_cost": "simulator.cost.price",
     "compare_chips": "simulator.study.ranking",
     "lint": "simulator.study.linting",

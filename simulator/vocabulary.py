@@ -14,6 +14,9 @@ PRECISIONS = tuple(BITS)
 FLOATS = tuple(word for word in PRECISIONS if not word.startswith("int"))
 """Those with an exponent."""
 
+GENERATING = ("fp16", "bf16", "int8")
+"""Those of a language model unless one is given: the first that a chip has a rate for."""
+
 # ---- operands ------------------------------------------------------------------------------------------------------
 
 OPERANDS = ("inputs", "weights", "outputs")

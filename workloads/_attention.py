@@ -59,9 +59,8 @@ def attend(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: P
             asked, Output(keys.name, keys.channels, seen), heads=groups, transposed=True, name=f"{part}_scores"
         )
         weights = net.vector("softmax", scores, name=f"{part}_softmax")
-        found.append(
-            net.matmul(weights, Output(values.name, values.channels, seen), heads=groups, name=f"{part}_values").flat()
-        )
+        given = net.matmul(weights, Output(values.name, values.channels, seen), heads=groups, name=f"{part}_values")
+        found.append(Output(given.name, step.sequences * rows, decoder.heads * decoder.head_dim))
     joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_attention")
     joined = Output(joined.name, decoder.heads * decoder.head_dim, step.tokens)
     return net.dense(joined, decoder.hidden, bias=False, name=f"{name}_projection")

@@ -51,7 +51,8 @@ def _expanded(
         scores = net.matmul(asked, key, heads=groups, transposed=True, name=f"{part}_scores")
         weights = net.vector("softmax", scores, name=f"{part}_softmax")
         value = Output(values.name, groups * decoder.value_dim, seen)
-        found.append(net.matmul(weights, value, heads=groups, name=f"{part}_values").flat())
+        given = net.matmul(weights, value, heads=groups, name=f"{part}_values")
+        found.append(Output(given.name, step.sequences * rows, decoder.heads * decoder.value_dim))
     return found
 
 
@@ -74,5 +75,5 @@ def _absorbed(
         seen_values = net.matmul(weights, values, heads=step.sequences, name=f"{part}_values")
         latents = Output(seen_values.name, heads * decoder.latent, step.sequences * rows)
         out = net.conv(latents, heads * decoder.value_dim, 1, groups=heads, name=f"{part}_out")
-        found.append(out.flat())
+        found.append(Output(out.name, step.sequences * rows, heads * decoder.value_dim))
     return found

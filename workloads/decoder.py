@@ -105,10 +105,10 @@ def _experts(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int) -> Ou
     gathered = net.resize(x, (decoder.active, 1), name=f"{name}_gather") if decoder.active > 1 else x
     each, more = divmod(rows, met)
     sizes = [(count, height) for count, height in ((more, each + 1), (met - more, each)) if count]
-    found = [
-        _expert(net, Output(gathered.name, count * hidden, height), decoder, count, f"{name}_experts{number}").flat()
-        for number, (count, height) in enumerate(sizes, 1)
-    ]
+    found = []
+    for number, (count, height) in enumerate(sizes, 1):
+        given = _expert(net, Output(gathered.name, count * hidden, height), decoder, count, f"{name}_experts{number}")
+        found.append(Output(given.name, count * height, hidden))
     joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_experts")
     if decoder.active == 1:
         return Output(joined.name, hidden, tokens)

@@ -18,6 +18,7 @@ from simulator.cli import (
     compare,
     cost,
     explain,
+    generate,
     lint,
     memory,
     networks,
@@ -94,6 +95,9 @@ app.command("size", short_help="Find the cheapest chip that reaches targets.")(a
 app.command("explain", short_help="Explain why one chip is slower than another.")(answering(explain.explain))
 app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim))
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(answering(batch.batch))
+app.command("generate", short_help="Generate with a language model: tokens/s, first token, what fits, dollars.")(
+    answering(generate.generate)
+)
 app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory))
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
 app.command("best", short_help="Show the best points of a sweep.")(answering(best.best))

@@ -36,7 +36,19 @@ def network_names() -> list[str]:
     from simulator.store.bundled import folder  # noqa: PLC0415
 
     texts = (path.read_text(encoding="utf-8") for path in folder("workloads").glob("*.py"))
-    return sorted({name for text in texts for name in _BUILDER.findall(text)})
+    return sorted({*language_models(), *(name for text in texts for name in _BUILDER.findall(text))})
+
+
+def models(incomplete: str) -> list[str]:
+    """Bundled language models that begin so."""
+    return _beginning(language_models(), incomplete)
+
+
+def language_models() -> list[str]:
+    """Names of the bundled language models."""
+    from simulator.store.data import read_data  # noqa: PLC0415
+
+    return list(read_data("language_models.yaml")["models"])
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Questions about one chip": ("run", "explain", "cost", "sensitivity", "lint", "batch", "memory"),
+    "Questions about one chip": ("run", "generate", "explain", "cost", "sensitivity", "lint", "batch", "memory"),
     "Finding a chip": ("compare", "size", "sweep", "best", "pareto"),
     "Trust and library": ("claim", "validate", "chips", "networks", "cache"),
 }
@@ -15,6 +15,10 @@ EXAMPLES = {
     "run": (
         "run resnet50 --chip inferx_x1",
         "run yolov5s@640x384 --chip example_edge --set sram.capacity_mib=512KiB",
+    ),
+    "generate": (
+        "generate smollm2_135m --chip jetson_agx_orin --prompt 128 --output 32",
+        "generate llama3_8b --chip a100 --param layers=2 --batch max --rent 2 --json answer.json",
     ),
     "explain": (
         "explain resnet50 inferx_x1 dpu_b4096",

@@ -19,7 +19,7 @@ Truths = npt.NDArray[np.bool_]
 
 def used_bytes(chip: Architecture, work: Work) -> float:
     """Least bytes of the DRAM that a batch takes. [B]"""
-    return work.room.needed(_in_parts(chip))
+    return work.room.needed(in_parts(chip))
 
 
 def has_room(chip: Architecture, work: Work, machines: Machines) -> Truths:
@@ -31,7 +31,7 @@ def has_room(chip: Architecture, work: Work, machines: Machines) -> Truths:
 
 def short_of_room(chip: Architecture, work: Work, room_bytes: float, devices: int) -> str:
     """The line that says what needs how much of the outer memory, how much there is, and what would do."""
-    room, parts = work.room, _in_parts(chip)
+    room, parts = work.room, in_parts(chip)
     need = room.needed(parts)
     unit, name = (GIB, "GiB") if need >= GIB else (MIB, "MiB")
     held = {
@@ -54,6 +54,6 @@ def _are(devices: int) -> str:
     return f"is {devices}" if devices == 1 else f"are {devices:,}"
 
 
-def _in_parts(chip: Architecture) -> bool:
+def in_parts(chip: Architecture) -> bool:
     """Whether a batch may go through the chip an item at a time: in sub-batches, or through a pipeline of layers."""
     return takes_parts(chip) or chip.schedule.placement == "space"

@@ -63,6 +63,8 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name_or_path": (lambda value: isinstance(value, str | Path), "a name or a path"),
     "batch": (lambda value: isinstance(value, Hashable), "a whole number of at least 1"),
     **dict.fromkeys(("precision", "by", "of", "design"), (_text, "text")),
+    "generate.precision": (lambda value: value is None or _text(value), "text"),
+    "generate.model": (_text, "the name of a language model"),
     **dict.fromkeys(("set", "set_a", "set_b", "vary"), _CHANGES),
     "size.vary": (_ranges, "a mapping or a list of key=range texts"),
     "params": (lambda value: value is None or _by_text(value), "a mapping of names to values"),

@@ -97,7 +97,7 @@ def test_results_of_a_sheet_and_of_a_file(tmp_path, capsys):
         (["run", "resnet50", "--chip", "mychp.yaml"], "mychp.yaml: no such file; did you mean 'mychip.yaml'?"),
         (["run", "mynet", "--chip", "inferx_x1"], f"{UNKNOWN.format('mynet')}; did you mean './mynet.py'?"),
         (["run", "mynet@64", "--chip", "inferx_x1"], f"{UNKNOWN.format('mynet')}; did you mean './mynet.py'?"),
-        (["run", "gptx", "--chip", "inferx_x1"], f"{UNKNOWN.format('gptx')}; 'rooftile networks' lists all "),
+        (["run", "zzzz", "--chip", "inferx_x1"], f"{UNKNOWN.format('zzzz')}; 'rooftile networks' lists all "),
         (["cost", "zzzz"], "unknown chip 'zzzz'; 'rooftile chips' lists all "),
     ],
 )  # fmt: skip

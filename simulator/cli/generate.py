@@ -1,0 +1,78 @@
+"""`rooftile generate`: a request to a language model, from the prompt to the last token."""
+
+from typing import Annotated
+
+import typer
+
+from simulator.cli import complete
+from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
+from simulator.cli.values import parameters, whole_number
+from simulator.errors import OptionError
+
+
+def generate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A bundled language model.", autocompletion=complete.models)
+    ],
+    chip: Chip,
+    prompt: Annotated[
+        int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Tokens of a prompt.")
+    ] = 1024,
+    output: Annotated[
+        int, typer.Option("--output", metavar="O", parser=whole_number, help="Tokens of an answer.")
+    ] = 256,
+    batch: Annotated[
+        str, typer.Option("--batch", metavar="B|max", help="Requests together, or max: as many as fit.")
+    ] = "1",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            metavar="P",
+            help="Number format; fp16 unless given, where the chip has it.",
+            autocompletion=complete.precisions,
+        ),
+    ] = None,
+    chips: Annotated[int, typer.Option("--chips", metavar="N", parser=whole_number, help="Only 1 for now.")] = 1,
+    price: Annotated[
+        float | None, typer.Option("--price", metavar="USD", help="Price of the chip, in place of the known one.")
+    ] = None,
+    years: Annotated[float, typer.Option("--years", metavar="YEARS", help="Years that it is used for.")] = 4.0,
+    energy: Annotated[float, typer.Option("--energy", metavar="USD", help="Price of a kWh.")] = 0.08,
+    pue: Annotated[float, typer.Option("--pue", metavar="X", help="Energy of the site over that of machines.")] = 1.2,
+    load: Annotated[float, typer.Option("--load", metavar="SHARE", help="Share of the years at work.")] = 0.6,
+    rent: Annotated[
+        float | None, typer.Option("--rent", metavar="USD", help="Rent of an hour, in place of price and energy.")
+    ] = None,
+    settings: Settings = None,
+    params: Params = None,
+    json: Json = None,
+    plot: Plot = None,
+) -> None:
+    """Generate with MODEL on CHIP: time to the first token, tokens/s, what fits, joules and dollars."""
+    values = parameters(params)
+    check_outputs(json, plot)
+    size = batch if batch == "max" else _whole(batch)
+    from simulator.cost.serving import Rates  # noqa: PLC0415
+
+    rates = Rates(price, years, energy, pue, load, rent)
+    with working():
+        from simulator.study.generating import generate as ask  # noqa: PLC0415
+        from simulator.study.serving_batches import served_batches  # noqa: PLC0415
+
+        found = ask(
+            model, chip, prompt=prompt, output=output, batch=size, precision=precision, chips=chips, price=rates,
+            params=values, set=settings or [],
+        )  # fmt: skip
+        served = () if plot is None else served_batches(found, chip, values, settings or [])
+    from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
+
+    answer(found, json, plot, generate_report, lambda one: generate_chart(one, served))
+
+
+def _whole(text: str) -> int:
+    """A batch. Raises OptionError for what is no whole number of at least 1."""
+    try:
+        return whole_number(text)
+    except typer.BadParameter as error:
+        raise OptionError(f"--batch: {error.message}, or max") from None

@@ -1,0 +1,136 @@
+"""A generation in words and tables: the answer in one sentence, what it takes, and where the time of its two passes goes."""
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import format as fmt
+from simulator.report.curves import Line, Panel, draw
+from simulator.report.page import require_charts
+from simulator.result.form import Result
+from simulator.study.generating import Generation
+from simulator.study.serving_batches import Served
+from simulator.units import GIB
+from simulator.vocabulary import CAUSES, ROOF_NAMES
+
+
+def generate_report(found: Generation) -> Group:
+    """Put a generation together for a terminal."""
+    sections: list[RenderableType] = [Text(sentence(found), style="bold"), Text(), _times(found), Text(), _room(found)]
+    if found.usd_per_million_tokens is not None or found.joules_per_token is not None:
+        sections += [Text(), _costs(found)]
+    if found.decode is not None:
+        sections += [Text(), Text("Where the time of a token goes (decode, mean context)", style="bold")]
+        sections += [_waterfall(found.decode)]
+    sections += [
+        Text(),
+        Text("Where the time to the first token goes (prefill)", style="bold"),
+        _waterfall(found.prefill),
+    ]
+    sections += [Text(), Text(next_limit(found))]
+    if found.notes:
+        sections += [Text(), *(Text(f"Note: {note}") for note in found.notes)]
+    return Group(*sections)
+
+
+def sentence(found: Generation) -> str:
+    """The answer."""
+    tokens = f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {found.formats['weights']}"
+    user = found.tokens_per_s_per_user
+    each = f", {fmt.significant(user)} for each user" if user is not None else ""
+    return (
+        f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{each}; "
+        f"first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
+    )
+
+
+def next_limit(found: Generation) -> str:
+    """What the next limit is, beyond the one that binds."""
+    phase = found.prefill if found.decode is None or found.bound_by != found.decode.bound_by else found.decode
+    gains = sorted(phase.gain_if_infinite.items(), key=lambda item: -item[1])
+    period_s = phase.batch / phase.throughput_per_s
+    told = [f"{_roof(roof)} {fmt.percent(saved / period_s)}" for roof, saved in gains[:2] if saved > 1e-3 * period_s]
+    text = f"Without a limit, time saved of {'a token' if phase is found.decode else 'the prefill'}: {', then '.join(told)}."
+    if found.largest_batch is not None:
+        text += f" The memory holds a batch of {found.largest_batch:,}."
+    return text if told else f"No single limit binds.{text.split('.', 1)[1]}"
+
+
+def _roof(name: str) -> str:
+    return ROOF_NAMES.get(name, name)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _times(found: Generation) -> Table:
+    """Times and rates."""
+    table = _table("", "first", "mean", "last")
+    table.add_row("time to first token", fmt.time(found.ttft_s), "", "")
+    table.add_row("time per token", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s)))
+    table.add_row("whole request", fmt.time(found.latency_s), "", "")
+    table.add_row("requests per second", fmt.significant(found.requests_per_s), "", "")
+    return table
+
+
+def _room(found: Generation) -> Table:
+    """What lies in the outer memory."""
+    table = _table("memory, GiB = 2**30 bytes", "GiB", "share")
+    room = found.capacity_bytes
+    for what, size in (
+        ("weights", found.weights_bytes), ("cache at the last token", found.cache_bytes),
+        ("activations", found.activation_bytes),
+    ):  # fmt: skip
+        table.add_row(what, fmt.significant(size / GIB), fmt.share(size / room) if room else "")
+    table.add_row("capacity", fmt.significant(room / GIB) if room else "-", "")
+    return table
+
+
+def _costs(found: Generation) -> Table:
+    """Energy and money."""
+    table = _table("", "")
+    if found.joules_per_token is not None:
+        table.add_row("joules per token", fmt.significant(found.joules_per_token))
+    for what, usd in (
+        ("USD per million tokens", found.usd_per_million_tokens), ("  of tokens in", found.usd_per_million_input_tokens),
+        ("  of tokens out", found.usd_per_million_output_tokens),
+    ):  # fmt: skip
+        if usd is not None:
+            table.add_row(what, fmt.significant(usd))
+    return table
+
+
+def _waterfall(result: Result) -> Table:
+    """The parts of a pass's latency."""
+    scale, unit = fmt.time_unit(result.latency_s)
+    table = _table("", unit, "share")
+    for part, seconds in result.waterfall.items():
+        if seconds > 0.0:
+            table.add_row(
+                CAUSES.get(part, part.removesuffix("_s")), fmt.significant(seconds / scale),
+                fmt.percent(seconds / result.latency_s),
+            )  # fmt: skip
+    table.add_row("total", fmt.significant(result.latency_s / scale), fmt.percent(1.0), style="bold")
+    return table
+
+
+def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
+    """Throughput against tokens/s of one user over the batch, and time per token against context."""
+    alt = require_charts()
+    curve = [(one.tokens_per_s_per_user, one.tokens_per_s) for one in served]
+    spots = [(one.tokens_per_s_per_user, one.tokens_per_s, str(one.batch)) for one in served]
+    steps = [(float(max(1, context)), 1e3 * seconds) for context, seconds in found.steps]
+    panels = [
+        Panel(
+            "Throughput against speed, over the batch", "tokens/s of one user", "tokens/s", [Line("", curve, dots=True)],
+            spots, log_upward=True,
+        ),
+        Panel("Time per token", "context, tokens", "ms", [Line("", steps, dots=True)]),
+    ]  # fmt: skip
+    return alt.hconcat(*(draw(alt, panel) for panel in panels))

@@ -1,0 +1,46 @@
+"""A request at growing batches: what all users get together, and what each of them gets."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.chip.load import Settings
+from simulator.chip.schema import Architecture
+from simulator.progress import each
+from simulator.study.generating import Generation, asked_of, growing_of
+from simulator.study.subject import chip_of
+
+MOST = 1024
+"""Of the batches that are tried."""
+
+UNKNOWN = 256
+"""The same where no capacity limits them."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A batch."""
+
+    batch: int
+    tokens_per_s: float
+    tokens_per_s_per_user: float
+
+
+def served_batches(
+    own: Generation, chip: Architecture | str, params: dict[str, Any], set: Settings | None = None
+) -> tuple[Served, ...]:
+    """Batches 1, 4, 16 ... up to the largest that fits, and that of a generation; none where only one token comes out.
+
+    chip, params, set: as the generation was asked for.
+    """
+    most = min(own.largest_batch or UNKNOWN, MOST)
+    sizes = sorted({4**power for power in range(6) if 4**power <= most} | {own.batch, most})
+    asked = asked_of(own.model, chip_of(chip, set), (own.prompt, own.output, own.batch), own.formats["weights"], params)
+    found = []
+    for size in each(sizes):
+        one = replace(asked, batch=size)
+        growing = growing_of(one)
+        if growing is not None:
+            seconds = growing.sums()[0]
+            latency_s = one.run("prefill", own.prompt, 0).latency_s + seconds
+            found.append(Served(size, size * own.output / latency_s, (own.output - 1) / seconds))
+    return tuple(found)

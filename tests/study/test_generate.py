@@ -1,0 +1,137 @@
+"""Generations: definitions, the sum over the growing context, what fits, money."""
+
+import json
+
+import pytest
+
+from simulator import generate
+from simulator.cli import main
+from simulator.cost.serving import Rates
+from simulator.errors import InfeasibleError, NetworkError, OptionError
+from simulator.graph.load import load_network
+from simulator.run import simulate
+from simulator.study.growing import Growing
+
+TWO = {"layers": 2}
+
+
+def asked(model="llama3_2_1b", chip="a100", **given):
+    return generate(model, chip, **{"prompt": 100, "output": 20, "params": TWO, **given})
+
+
+@pytest.fixture(scope="module")
+def found():
+    return asked(batch=3)
+
+
+def test_the_definitions_hold(found):
+    assert found.latency_s == pytest.approx(found.ttft_s + 19 * found.tpot_s)
+    assert found.tokens_per_s == pytest.approx(3 * 20 / found.latency_s)
+    assert found.requests_per_s == pytest.approx(3 / found.latency_s)
+    assert found.tokens_per_s_per_user == pytest.approx(1 / found.tpot_s)
+    assert found.tpot_first_s <= found.tpot_s <= found.tpot_last_s
+
+
+def test_the_passes_are_runs(found):
+    first = simulate(load_network("llama3_2_1b", layers=2, prompt=100), "a100", batch=3, precision="fp16")
+    assert found.ttft_s == first.latency_s
+    for context, seconds in ((100, found.tpot_first_s), (118, found.tpot_last_s)):
+        graph = load_network("llama3_2_1b", layers=2, phase="decode", context=context)
+        assert simulate(graph, "a100", batch=3, precision="fp16").latency_s == seconds
+
+
+def test_bytes_are_those_of_the_model(found):
+    assert (
+        found.cache_bytes == 3 * (100 + 20 - 1) * 2 * 8 * 64 * 2 * 2
+    )  # rows, keys and values, heads, numbers, layers, fp16
+    per_layer = 2048 * 64 * 2 * (32 + 8) + 3 * 2048 * 8192
+    assert found.weights_bytes == 2 * (2 * per_layer + 128256 * 2048)
+
+
+@pytest.mark.parametrize(
+    ("model", "chip"), [("llama3_2_1b", "a100"), ("gemma3_1b", "a100"), ("smollm2_135m", "inferx_x1")]
+)
+def test_the_sum_is_that_of_every_single_token(model, chip):
+    params = {"layers": 2, "vocabulary": 1000, "window": 120 if model == "gemma3_1b" else 0}
+    precision = "fp16" if chip == "a100" else "int8"
+    given = asked(model, chip, prompt=100, output=42, params=params, precision=precision)
+    total = 0.0
+    for context in range(100, 141):
+        graph = load_network(model, **params, phase="decode", context=context)
+        total += simulate(graph, chip, precision=precision, gains=False).latency_s
+    assert 41 * given.tpot_s == pytest.approx(total, rel=1e-3)
+
+
+def test_a_sum_bends_where_it_must():
+    bent = Growing(lambda at: (1.0 + max(0, at - 37) * 0.5, 2.0), 5, 300)
+    assert bent.sums() == (pytest.approx(sum(1.0 + max(0, at - 37) * 0.5 for at in range(5, 301)), rel=1e-3), 2.0 * 296)
+    assert len(bent.points()) < 20
+    assert Growing(lambda at: (float(at), 0.0), 7, 7).sums() == (7.0, 0.0)
+
+
+def test_one_token_has_no_decode():
+    one = asked(output=1)
+    assert (one.tpot_s, one.tokens_per_s_per_user, one.decode, one.steps) == (None, None, None, ())
+    assert one.latency_s == one.ttft_s
+
+
+def test_capacity_is_a_limit():
+    with pytest.raises(InfeasibleError) as caught:
+        asked("llama3_70b", "h100", params={})
+    told = str(caught.value)
+    assert "weights 131.4" in told and "no batch fits; 2 times the memory would do" in told  # noqa: PT018
+    most = asked(batch="max", set={"dram.capacity_gib": 2}, chip="h100")
+    assert most.batch == most.largest_batch > 1
+    used = most.weights_bytes + most.cache_bytes + most.activation_bytes
+    assert used <= most.capacity_bytes < used + (most.cache_bytes + most.activation_bytes) / most.batch
+    with pytest.raises(InfeasibleError, match=f"the largest batch that fits is {most.batch:,}"):
+        asked(batch=most.batch + 1, set={"dram.capacity_gib": 2}, chip="h100")
+
+
+def test_experts_share_their_weights_among_the_batch():
+    given = {"params": {"layers": 1, "vocabulary": 1000}, "output": 2}
+    one, many = (asked("mixtral_8x7b", "h100", batch=batch, **given).decode for batch in (1, 64))
+    experts = 3 * 4096 * 14336 * 2
+    assert one.dram_bytes == pytest.approx(2 * experts, rel=0.2)
+    assert many.dram_bytes == pytest.approx(8 * experts, rel=0.2)
+
+
+def test_money_by_hand(found):
+    rented = asked(batch=3, price=Rates(rent_usd_per_h=3.6))
+    assert rented.usd_per_million_tokens == pytest.approx(1e6 * 0.001 * found.latency_s / 60)
+    assert rented.usd_per_million_input_tokens == pytest.approx(1e6 * 0.001 * found.ttft_s / 300)
+    free = asked(batch=3, price=Rates(price_usd=8766 * 3600.0, years=1, load=1, energy_usd_per_kwh=0))
+    assert free.usd_per_million_tokens == pytest.approx(1e6 * found.latency_s / 60)  # a dollar a second
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"model": "llama3_8"}, NetworkError, "did you mean"),
+        ({"model": "resnet50"}, NetworkError, "must be a bundled language model"),
+        ({"prompt": 0}, OptionError, "prompt: must be a whole number of at least 1, got 0"),
+        ({"output": 2.5}, OptionError, "output: must be a whole number"),
+        ({"batch": "most"}, OptionError, "batch: must be a whole number of at least 1 or 'max', got 'most'"),
+        ({"chips": 2}, OptionError, "chips: must be 1, got 2; systems of several chips come later"),
+        ({"mode": "continuous"}, OptionError, "mode: must be 'static'"),
+        ({"params": {"context": 3}}, OptionError, "context: must be left out"),
+        ({"params": {"layerz": 3}}, NetworkError, "did you mean 'layers'?"),
+        ({"price": -1.0}, OptionError, "price_usd: must be above 0"),
+    ],
+)
+def test_faults_are_one_line(given, error, words):
+    with pytest.raises(error) as caught:
+        asked(**given)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_writes_the_same(tmp_path, capsys, found):
+    words = ["generate", "llama3_2_1b", "--chip", "a100", "--prompt", "100", "--output", "20", "--batch", "3"]
+    assert main([*words, "--param", "layers=2", "--json", str(tmp_path / "a.json")]) == 0
+    told = capsys.readouterr().out
+    assert "tokens/s" in told.splitlines()[0] and "Where the time of a token goes" in told  # noqa: PT018
+    data = json.loads((tmp_path / "a.json").read_text())
+    assert data["tpot_s"] == found.tpot_s
+    assert list(data) == list(found.to_dict())
+    assert main([*words, "--chips", "2"]) == 2
