@@ -284,7 +284,10 @@ def test_publications_are_checked_by_whoever_reads_them(tmp_path, capsys, monkey
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("chip,network,image_size,throughput_per_s\nx,n,70000,5\n", "image_size: must be at most 65,536 pixels on a side, got '70000'"),
+        (
+            "chip,network,image_size,throughput_per_s\nx,n,70000,5\n",
+            "image_size: must be at most 65,536 pixels on a side, got '70000'",
+        ),
         (
             "chip,network,sequence_length,throughput_per_s\nx,n,2000000,5\n",
             "sequence_length: must be at most 1,048,576, got 2000000",
