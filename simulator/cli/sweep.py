@@ -79,14 +79,14 @@ def sweep(
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
     from simulator.kernels.schedule_whole import residency_blocks  # noqa: PLC0415
 
-    if scheduler is None and needs_compile((residency_blocks,)):
-        print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)
+    compiles = scheduler is None and needs_compile((residency_blocks,))
     from simulator.sweeps.read import progress_of  # noqa: PLC0415
     from simulator.sweeps.run import sweep as run  # noqa: PLC0415
 
     try:
         with _bar() as progress:
-            run(**given, out=out, repair=repair, scheduler=scheduler, progress=progress, tell=_tell)
+            began = _saying(progress) if compiles else progress  # a slip is told before anything else
+            run(**given, out=out, repair=repair, scheduler=scheduler, progress=began, tell=_tell)
     except KeyboardInterrupt:
         raise StoppedError(f"interrupted: {_kept(out)}") from None
     except OptionError as error:
@@ -194,6 +194,20 @@ def _bar() -> "Iterator[Progress]":
             bar.update(task, completed=done, total=points, done=there, rate=f"{rate:,.0f}")
 
         yield update
+
+
+def _saying(progress: "Progress") -> "Progress":
+    """The same, which first says that kernels are compiled: it is called once the folder is there and nothing is computed."""
+    said = False
+
+    def update(done: int, points: int) -> None:
+        nonlocal said
+        if not said:
+            said = True
+            print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)
+        progress(done, points)
+
+    return update
 
 
 def _tell(text: str) -> None:

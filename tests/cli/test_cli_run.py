@@ -12,6 +12,7 @@ import pytest
 from report_example import example
 
 from simulator import cli
+from simulator.report import document
 from simulator.store import disk
 
 RUN = ["run", "twolayers", "--chip", "example_edge"]
@@ -35,6 +36,7 @@ def model(monkeypatch):
         "simulator.run": {"simulate": simulate},
         "simulator.kernels.warm": {"beside": lambda: contextlib.nullcontext(calls.get("cold", False))},
     }
+    monkeypatch.setattr(document, "network_digest", lambda _: "0" * 64)
     for name, contents in stand_ins.items():
         module = types.ModuleType(name)
         vars(module).update(contents)

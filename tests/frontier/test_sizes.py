@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator import simulate
+from simulator import load_chip, simulate
 from simulator.frontier.grid.sizes import LONG, MOST, sizes_of
 from simulator.graph.build import NetworkBuilder
 
@@ -31,7 +31,8 @@ def test_few_sizes_of_a_long_one(extent):
 def test_a_batch_of_any_size_is_answered(batch):
     net = NetworkBuilder("small")
     net.dense(net.conv(net.input(3, 4, 4), 4, 3).flat(), 2)
-    found = simulate(net.build(), "example_edge", batch)
-    small = simulate(net.build(), "example_edge", 4096)
+    chip = load_chip("example_edge", set={"dram.capacity_gib": 1000})
+    found = simulate(net.build(), chip, batch)
+    small = simulate(net.build(), chip, 4096)
     assert found.throughput_per_s >= 0.99 * small.throughput_per_s
     assert any(note.startswith("approximated") for note in found.notes)

@@ -57,6 +57,7 @@ ALIKE = {
     (vocabulary.ROOFS, "study/claim.py"): "keys of a chip file",
     (vocabulary.ROOFS, "schedule/space/place.py"): "what a stage waits for",
     (vocabulary.VECTOR_KINDS, "study/claim.py"): "what one chip fuses",
+    (vocabulary.PRECISIONS, "study/bounds.py"): "which published peak is of which",
     (vocabulary.OPERANDS, "frontier/grid/candidates.py"): "the places of operands in a kernel's columns",
     (vocabulary.OPERANDS, "frontier/grid/points.py"): "the places of operands in a kernel's columns",
 }

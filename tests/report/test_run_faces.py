@@ -51,7 +51,7 @@ def test_a_result_shows_itself_in_short(result):
     assert "<iframe srcdoc=" in page
     table = result.to_polars()
     assert table["latency_s"].sum() == pytest.approx(result.latency_s)
-    assert {"name", "bound_by", "ideal_s", "dram_s"} <= {*table.columns}
+    assert {"name", "bound_by", "waterfall.ideal_s", "waterfall.dram_s"} <= {*table.columns}
     again = pickle.loads(pickle.dumps(result))
     assert (again.bound_by, again.layers) == (result.bound_by, result.layers)
 
