@@ -96,8 +96,8 @@ def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: 
             overflow="ellipsis" if column.no_wrap else "fold",
             min_width=None if _shrinks(column) else least + more, max_width=least + more,
         )  # fmt: skip
-    for at, row in enumerate(table.rows):
-        out.add_row(*(list(column.cells)[at] for column in columns), style=row.style, end_section=row.end_section)
+    for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
+        out.add_row(*cells, style=row.style, end_section=row.end_section)
     return out
 
 

@@ -48,24 +48,29 @@ def bounds(folder: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[str | 
         if chip_digest(chip) != plan["chip_digest"]:
             return unknown
         axes = [str(axis["key"]) for axis in plan["vary"]]
+        fixed = None
         if not any(key.startswith(PARAMETER) for key in axes):
-            graph = load_network(kept["network"], **kept["params"])
-            if network_digest(graph)[:40] != plan["network_digest"]:
+            fixed = load_network(kept["network"], **kept["params"])
+            if network_digest(fixed)[:40] != plan["network_digest"]:
                 return unknown
-        return [_bound(kept, plan, chip, {key: row[key] for key in axes}) for row in rows]
+        return [_bound(kept, plan, chip, {key: row[key] for key in axes}, fixed) for row in rows]
     except (ValidationError, LookupError, TypeError, NetworkError):
         return unknown
 
 
 def _bound(
-    kept: Mapping[str, Any], plan: Mapping[str, Any], chip: Architecture, values: Mapping[str, Any]
+    kept: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    chip: Architecture,
+    values: Mapping[str, Any],
+    fixed: Graph | None,
 ) -> str | None:
-    """What binds one point."""
+    """What binds one point. fixed: the network where all points have the same, so that they share what is derived from it."""
     named = {key.removeprefix(PARAMETER): value for key, value in values.items() if key.startswith(PARAMETER)}
     beside = {key: values.get(key, plan[key]) for key in ("batch", "precision")}
     keys = {key: value for key, value in values.items() if key not in beside and not key.startswith(PARAMETER)}
     try:
-        graph = load_network(kept["network"], **{**kept["params"], **named})
+        graph = load_network(kept["network"], **{**kept["params"], **named}) if fixed is None else fixed
         return simulate(graph, changed_chip(chip, keys), int(beside["batch"]), str(beside["precision"])).bound_by
     except (ChipError, NetworkError, InfeasibleError):
         return None
