@@ -9,6 +9,7 @@ import typer
 
 from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
+from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
 
@@ -153,6 +154,7 @@ def answer(
         from simulator.report.page import save  # noqa: PLC0415
 
         save("--plot", chart(found), plot)
+    deliver_plain(lambda: report(found), lambda: [chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), form)))
     if json != "-":

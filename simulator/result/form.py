@@ -33,6 +33,8 @@ class LayerResult:
     tiling: dict[str, Any]
     fused: tuple[str, ...] = ()
     waterfall: dict[str, float] = field(default_factory=dict)
+    resident: dict[str, float] = field(default_factory=dict)
+    """Tensors that are in the SRAM as a whole while the layer runs, by the layer that makes them [B]."""
 
 
 Layers = tuple[LayerResult, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.layout import times_each
+from simulator.kernels.layout import PATH_MOVE, times_each
 from simulator.kernels.schedule_sums import Records, Steps
 from simulator.lower.rows import Lowered
 from simulator.lower.work import Work
@@ -53,6 +53,8 @@ class Columns:
     tilings: Sequence[Said]
     most_sram_bytes: float
     """SRAM in use at most."""
+    resident: Callable[[], Sequence[dict[str, float]]] = list
+    """Gives, of each step, the bytes of each tensor that is in the SRAM as a whole; nothing of a pipeline."""
     pipeline: bool = False
 
 
@@ -71,6 +73,7 @@ def in_time(work: Work, plan: Plan, machines: Machines, has_dram: bool, limited:
         sram_bytes=footprints,
         tilings=_tilings(plan),
         most_sram_bytes=float(footprints.max()),
+        resident=functools.partial(_resident, plan),
     )
 
 
@@ -139,6 +142,17 @@ def _tilings(plan: Plan) -> list[Said]:
     return found
 
 
+def _resident(plan: Plan) -> list[dict[str, float]]:
+    """The tensors that are in the SRAM as a whole at each step, by the layer that makes them. [B]"""
+    found = []
+    for piece in plan.pieces:
+        low = piece.pool.low
+        for move in piece.path[:, PATH_MOVE].tolist():
+            own = piece.pool.moves.resident[move]
+            found.append({low.rows[low.tensor_producers[t][0]].name: low.tensor_bytes[t] for t in own})
+    return found
+
+
 def _stage(context: Context, at: int, number: int, contexts: int) -> Said:
     """What the stage of a layer is, where a schedule in time has its tiling."""
     stage: Said = {"arrays": context.arrays[at]}
@@ -165,7 +179,10 @@ def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s
     numbers = (columns.cycles, columns.time_s, shares, columns.outer_bytes, columns.sram_bytes)
     bound = columns.bound()
     words = waterfall.words_of(columns.pipeline)
-    found = zip(low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), strict=True)
+    resident = columns.resident() or [{}] * len(low.rows)
+    found = zip(
+        low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), resident, strict=True
+    )
     layers = (
         LayerResult(
             name=row.name,
@@ -180,8 +197,9 @@ def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s
             tiling=dict(said),
             fused=row.fused,
             waterfall=dict(zip(words, parts, strict=True)),
+            resident=whole,
         )
-        for row, cycles, time_s, share, outer, sram, roof, said, parts in found
+        for row, cycles, time_s, share, outer, sram, roof, said, parts, whole in found
     )
     return (*layers, *_host_layer(wait_s, words))
 
