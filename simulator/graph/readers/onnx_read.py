@@ -1,6 +1,6 @@
 """An ONNX file as operators on tensors of known sizes: which sizes are open, what the user gave, what the batch is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,38 @@ LARGEST_INPUT = 2**31
 """Elements of an input."""
 
 
-def read_onnx(path: Path, shapes: Mapping[str, str] | None = None, size: str = "", params: Mapping[str, Any] | None = None) -> Model:
+def read_onnx(path: Path, given: Mapping[str, Any] | None = None, size: str = "") -> Model:
     """Operators of an ONNX file for one item of the batch.
 
-    shapes: sizes by tensor, as `1x3x224x224`. size: what stands behind @, for the sizes that are open. params: open sizes by their
-    names in the file, and `trips`, the turns of loops that depend on data.
+    given: sizes by tensor, as `1x3x224x224`; open sizes by their names in the file; and `trips`, the turns of loops that depend on
+    data. size: what stands behind @, for the sizes that are open.
 
     Raises NetworkError, one line a fault.
     """
     where = printable(str(path))
     model = opened(path)
-    return model_of(need_onnx(where), model, where, path.parent, shapes or {}, size, params or {})
+    return model_of(need_onnx(where), model, where, path.parent, given or {}, size)
 
 
-def model_of(
-    onnx: Any, model: Any, where: str, folder: Path | None, shapes: Mapping[str, str], size: str, params: Mapping[str, Any]
-) -> Model:
+def model_of(onnx: Any, model: Any, where: str, folder: Path | None, told: Mapping[str, Any], size: str) -> Model:
     """The same of a ModelProto at hand."""
-    given = {name: sizes_of(text, f"{where}: {argument('shape')} {printable(name)}") for name, text in shapes.items()}
-    named = dict(params)
+    graph = model.graph
+    inputs = _inputs(onnx, graph, where)
+    open_names = {each for dims, _ in inputs.values() for each in dims or () if isinstance(each, str) and each}
+    named = {name: value for name, value in told.items() if name == "trips" or name in open_names}
+    given = {
+        name: sizes_of(text, f"{where}: {argument('shape')} {printable(name)}")
+        for name, text in told.items()
+        if name not in named
+    }
+    _check_names(given, graph, open_names, where)
     trips = named.pop("trips", 0)
     if isinstance(trips, bool) or not isinstance(trips, int) or not 0 <= trips <= 10_000:
         raise NetworkError(f"{where}: trips: must be a whole number of 0 to 10,000, got {trips!r}")
-    graph = model.graph
-    inputs = _inputs(onnx, graph, where)
-    sizes = _named_sizes(inputs, named, where)
+    sizes = _named_sizes(named, where)
     notes = _bind_batch(inputs, given, sizes)
     tensors = _sized(inputs, given, sizes, size, where)
     walk = Walk(onnx, model, where, folder, Given(given, trips))
-    _check_names(given, graph, where)
     outputs = walk.run(graph, {}, tensors, sizes)
     made = {name: tensor for name, tensor in tensors.items()}
     return Model(
@@ -106,13 +109,9 @@ def _inputs(onnx: Any, graph: Any, where: str) -> dict[str, tuple[Dims | None, s
     return found
 
 
-def _named_sizes(inputs: Mapping[str, tuple[Dims | None, str]], named: Mapping[str, Any], where: str) -> dict[str, int]:
-    """Sizes that were given by name. Raises NetworkError for names that are none of the file's."""
-    known = {each for dims, _ in inputs.values() for each in dims or () if isinstance(each, str) and each}
+def _named_sizes(named: Mapping[str, Any], where: str) -> dict[str, int]:
+    """Sizes that were given by their names in the file. Raises NetworkError."""
     for name, value in named.items():
-        if name not in known:
-            near = nearest(name, known) if known else "; it has no open sizes with names"
-            raise NetworkError(f"{where}: {printable(name)}: unknown parameter{near}")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_SIDE:
             raise NetworkError(f"{where}: {printable(name)}: must be a whole number of at least 1, got {value!r}")
     return dict(named)
@@ -183,10 +182,10 @@ def _bind(dims: Dims | None, shape: tuple[int, ...], sizes: dict[str, int]) -> N
             sizes[each] = value
 
 
-def _check_names(given: Mapping[str, Any], graph: Any, where: str) -> None:
-    """Raise NetworkError for sizes of a tensor that the file does not have."""
+def _check_names(given: Mapping[str, Any], graph: Any, open_names: Iterable[str], where: str) -> None:
+    """Raise NetworkError for a name that is no tensor's and no open size's."""
     known = {each.name for each in graph.input} | {name for node in graph.node for name in node.output}
     for name in given:
         if name not in known:
-            near = nearest(name, [each.name for each in graph.input])
-            raise NetworkError(f"{where}: {argument('shape')} {printable(name)}: there is no such tensor{near}")
+            names = [*(each.name for each in graph.input), *open_names, "trips"]
+            raise NetworkError(f"{where}: {printable(name)}: no input and no open size has that name{nearest(name, names)}")
