@@ -6,11 +6,15 @@ A thread that nobody watches, as in most programs that call the package, pays ne
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
+
+FINE = 1000
+"""Parts that a share is counted in."""
 
 INNER = 0.5
 """Share of what is left of a round that a loop inside it counts for: nobody knows how many more will follow."""
@@ -108,6 +112,25 @@ def stages(count: int) -> Callable[[], None]:
         next(rounds, None)
 
     return then
+
+
+@contextmanager
+def measured() -> Iterator[Callable[[float], None]]:
+    """Note a share of work that nobody can list beforehand, as of a search; yields what notes it. It never falls."""
+    own = watched()
+    if own is None:
+        yield lambda _: None
+        return
+    outer, loop = own.loops, Loop(0, FINE, own.clock())
+    own.loops = (*outer, loop)
+
+    def note(share: float) -> None:
+        loop.done, loop.inside = max(loop.done, min(FINE - 1, int(FINE * share))), 0.0
+
+    try:
+        yield note
+    finally:
+        own.loops = outer
 
 
 def counted(items: Iterable[Item]) -> Iterator[Item]:

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from simulator.progress import Watch, counted, each, say, stages, watch, watched
+import simulator
+from simulator.progress import Watch, counted, each, measured, say, stages, watch, watched
 
 
 class Clock:
@@ -104,3 +105,32 @@ def test_only_the_thread_that_is_watched_is_noted(own):
     other.join()
     assert seen == [None, ["a", "b"], ["c", "d"]]
     assert found.share is None
+
+
+def test_a_share_that_is_measured_never_falls_and_is_gone_afterwards(own):
+    found, clock = own
+    with measured() as note:
+        assert found.share == 0.0
+        clock.now = 3.0
+        for share, shown in ((0.25, 0.25), (0.1, 0.25), (0.5, 0.5), (2.0, 0.999)):
+            for _ in each("xy"):  # what is inside does not count twice
+                pass
+            note(share)
+            assert found.share == shown
+    assert found.share is None
+    watch(None)
+    with measured() as note:
+        note(0.5)
+
+
+@pytest.mark.parametrize("study", ["lint", "size"])
+def test_long_studies_say_how_far_they_are(own, study):
+    found, _ = own
+    shares = []
+    space = {"vary": {"sram.capacity_mib": [1, 2, 4]}, "bundled": False, "max_cost_usd": 1000.0}
+    getattr(simulator, study)(
+        "squeezenet", "example_edge", tell=lambda _: shares.append(found.share), **(space if study == "size" else {})
+    )
+    told = [share for share in shares if share is not None]
+    assert told == sorted(told)
+    assert 0.0 < told[-1] < 1.0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.output import write
 from simulator.cli.question import Batch, Json, Named, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
@@ -44,7 +44,7 @@ def claim(
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
-    from simulator.graph.load import asked_network, load_network  # noqa: PLC0415
+    from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
     from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
@@ -53,13 +53,15 @@ def claim(
         raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     wanted = option_amount("--throughput", throughput, RATE, "/s")
     network, values = asked_network(network, parameters(params))
-    graph = load_network(network, **values)
+    graph = asked.network(network, values)
     if wanted is not None:
         if chip == "all":
             raise OptionError("--throughput: must be left out with CHIP all, whose published figures are judged")
-        chips = [entry(chip)]
+        one = entry(chip)
+        if one.architecture is not None:
+            asked.note_chip(one.name, one.architecture)
         with working():
-            found = [judge(chips[0], graph, wanted, batch, precision)]
+            found = [judge(one, graph, wanted, batch, precision)]
     else:
         chips = list(library().values()) if chip == "all" else [entry(chip)]
         found = []
@@ -110,7 +112,7 @@ def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
-    data = found[0].to_dict() if single else [verdict.to_dict() for verdict in found]
+    data = asked.document(found[0].to_dict()) if single else [verdict.to_dict() for verdict in found]
     if json is not None:
         write("--json", json, to_json(data))
     if json != "-":

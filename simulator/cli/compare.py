@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import complete, uncertainty
+from simulator.cli import asked, complete, uncertainty
 from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
@@ -95,6 +95,8 @@ def compare(
     if questions is not None:
         _ask(questions, entries, question)
         return
+    if json is not None:
+        _note(entries, question)
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, ranking(found, by, limits), every, json, plot)
@@ -133,6 +135,14 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     write("--questions", path, questions(entries, question, graph.graph["parameters"]))
 
 
+def _note(entries: "list[Entry]", question: "Question") -> None:
+    """Note what the answer depends on."""
+    asked.network(question.network, question.params)
+    for one in entries:
+        if one.architecture is not None:
+            asked.note_chip(one.name, one.architecture)
+
+
 def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
@@ -140,7 +150,7 @@ def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None
     from simulator.report.document import to_json  # noqa: PLC0415
 
     if json is not None:
-        write("--json", json, to_json({**found.to_dict(), "ranking": order.to_dict()}))
+        write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
         from simulator.report.scatter import compare_chart  # noqa: PLC0415

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Plot, check_outputs
 from simulator.errors import OptionError, nearest
@@ -57,17 +57,16 @@ def cost(
         raise OptionError("CHIP: missing; see 'rooftile cost --help'")
     check_outputs(json, plot)
     # Imported here: --help and a mistyped option must not wait for the model.
-    from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.cost.money import YIELD_MODELS  # noqa: PLC0415
     from simulator.cost.price import chip_cost  # noqa: PLC0415
     from simulator.cost.provenance import coefficients  # noqa: PLC0415
 
     if yield_model not in YIELD_MODELS:
         raise OptionError(f"--yield-model: unknown model {yield_model!r}{nearest(yield_model, YIELD_MODELS)}")
-    architecture = load_chip(chip, set=settings or [])
+    architecture = asked.chip(chip, settings)
     if settings:  # what is published is about the chip as its file has it
         architecture = architecture.model_copy(update={"published": None})
-    other = None if reference is None else load_chip(reference)
+    other = None if reference is None else asked.chip(reference)
     answer = chip_cost(architecture, other, yield_model=yield_model, bottom_up=bottom_up)
     known = coefficients(architecture) if sources else []
     if plot is not None:
@@ -88,7 +87,7 @@ def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
     data = answer.to_dict()
     if known:
         data["coefficients"] = [one.to_dict() for one in known]
-    write("--json", place, to_json(data))
+    write("--json", place, to_json(asked.document(data)))
 
 
 def _draw(place: str, answer: "Cost") -> None:
@@ -110,6 +109,6 @@ def _validate(json: str | None) -> None:
         check_writable("--json", json)
     found = validation.against_published()
     if json is not None:
-        write("--json", json, to_json(found.to_dict()))
+        write("--json", json, to_json(asked.document(found.to_dict(), "cost-validate")))
     if json != "-":
         show(validation_report(found))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from simulator.cli.asked import Asked, asked
 from simulator.errors import OptionError, nearest
 
 chosen: ContextVar[str] = ContextVar("form", default="table")
@@ -35,11 +36,12 @@ def answering(command: Callable[..., None]) -> Callable[..., None]:
             if options.get("json") not in (None, "-"):
                 raise OptionError("--format json: writes to standard output; --json FILE writes to a file")
             options["json"] = "-"
-        before = chosen.set(format)
+        before, beforehand = chosen.set(format), asked.set(Asked(command.__name__))
         try:
             command(**options)
         finally:
             chosen.reset(before)
+            asked.reset(beforehand)
 
     keep = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()]
     run.__signature__ = signature.replace(parameters=[*keep, option])  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError
@@ -52,6 +52,7 @@ def generate(
     """Generate with MODEL on CHIP: time to the first token, tokens/s, what fits, joules and dollars."""
     values = parameters(params)
     check_outputs(json, plot)
+    asked.chip(chip, settings)
     size = batch if batch == "max" else _whole(batch)
     from simulator.cost.serving import Rates  # noqa: PLC0415
 

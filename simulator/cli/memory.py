@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from simulator.cli import asked
 from simulator.cli.question import (
     Batch,
     Chip,
@@ -45,13 +46,10 @@ def memory(
     """Weigh SRAM against DRAM devices for NETWORK on CHIP: throughput, bill, and throughput per dollar of both."""
     values = parameters(params)
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
     sizes = _range("sram.capacity_mib", sram, "--sram")
     devices = _range("dram.devices", dram, "--dram")
-    architecture = load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
-    graph = load_network(network, **values)
+    architecture = asked.chip(chip, settings)  # a slip is told before anything is compiled
+    graph = asked.network(network, values)
     with working(many=architecture.schedule.overlap != "network") as tell:
         from simulator.study.memory import memory_map  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
@@ -87,13 +87,10 @@ def check_outputs(json: str | None, plot: str | None) -> None:
 
 def graph_of(network: str, params: list[str] | None, *chips: tuple[str, list[str] | None]) -> "Graph":
     """Read the network; and the chips, (name, changes) each, so that a slip is told before anything is compiled."""
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
     values = parameters(params)
     for chip, settings in chips:
-        load_chip(chip, set=settings or [])
-    return load_network(network, **values)
+        asked.chip(chip, settings)
+    return asked.network(network, values)
 
 
 def check_side(chip: str, both: list[str], option: str, own: list[str]) -> None:
@@ -109,7 +106,7 @@ def check_side(chip: str, both: list[str], option: str, own: list[str]) -> None:
     load_chip(chip, set=both)  # a slip in these is told as `--set`
     labels = tuple(named(set_label(change), option_of) for change in own)
     try:
-        load_chip(chip, set=[*both, *own])
+        asked.chip(chip, [*both, *own])
     except ChipError as error:
         lines = error.told(option_of).splitlines()
         told = [option + line.removeprefix("--set") if line.startswith(labels) else line for line in lines]
@@ -148,10 +145,12 @@ def answer(
     plot: str | None,
     report: "Callable[[Any], RenderableType]",
     chart: Callable[[Any], Any],
+    form: str = "",
 ) -> None:
     """Write the JSON and the picture that are asked for, and print the report unless the JSON takes its place.
 
-    found: what a study gives, with `to_dict`. report, chart: make the tables and the picture of it.
+    found: what a study gives, with `to_dict`; form: its schema, where it is not the command's. report, chart: make the tables
+    and the picture of it.
     """
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -160,7 +159,7 @@ def answer(
 
         save("--plot", chart(found), plot)
     if json is not None:
-        write("--json", json, to_json(found.to_dict()))
+        write("--json", json, to_json(asked.document(found.to_dict(), form)))
     if json != "-":
         from simulator.cli.screen import show  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.limits import MaxCost, MaxPower, limits_of
 from simulator.cli.question import (
     Batch,
@@ -87,9 +87,7 @@ def size(
         )
     values = parameters(params)
     check_outputs(json, plot)
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-
-    load_chip(chip, set=settings or [])  # a slip is told before anything is compiled
+    asked.chip(chip, settings)  # a slip is told before anything is compiled
     mix = _mix(network, networks or [], values)
     with working() as tell:
         from simulator.study.sizing import size as ask  # noqa: PLC0415
@@ -106,8 +104,6 @@ def size(
 
 def _mix(network: str | None, others: list[str], values: dict[str, Any]) -> "dict[Graph, float]":
     """Networks with their shares. Raises OptionError for none, or for one that cannot be read."""
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
     if network is not None and others:
         raise OptionError("NETWORK: must be left out with --network, or be one of them")
     if network is None and not others:
@@ -117,7 +113,7 @@ def _mix(network: str | None, others: list[str], values: dict[str, Any]) -> "dic
     mix = {}
     for text in others or [str(network)]:
         name, share = _shared(text)
-        mix[load_network(name, **values)] = share
+        mix[asked.network(name, values)] = share
     return mix
 
 

@@ -11,6 +11,7 @@ import typer
 from simulator.cli import complete
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.values import parameters, whole_number
+from simulator.cli.watch import leave_behind
 from simulator.errors import OptionError, StoppedError
 from simulator.store.foreign import printable
 
@@ -81,6 +82,7 @@ def sweep(
 
     compiles = scheduler is None and needs_compile((residency_blocks,))
     from simulator.sweeps.read import progress_of  # noqa: PLC0415
+    from simulator.sweeps.run import WORKER  # noqa: PLC0415
     from simulator.sweeps.run import sweep as run  # noqa: PLC0415
 
     try:
@@ -88,6 +90,7 @@ def sweep(
             began = _saying(progress) if compiles else progress  # a slip is told before anything else
             run(**given, out=out, repair=repair, scheduler=scheduler, progress=began, tell=_tell)
     except KeyboardInterrupt:
+        leave_behind(WORKER)
         raise StoppedError(f"interrupted: {_kept(out)}") from None
     except OptionError as error:
         if vary and str(error).startswith("vary "):  # as it was typed

@@ -65,4 +65,4 @@ def ask(
         )  # fmt: skip
     from simulator.report.uncertainty_report import uncertainty_chart, uncertainty_report  # noqa: PLC0415
 
-    answer(found, json, plot, uncertainty_report, uncertainty_chart)
+    answer(found, json, plot, uncertainty_report, uncertainty_chart, "uncertainty")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, working
 
@@ -86,7 +86,7 @@ def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str
     found = fits()
     if json is not None:
         document = {"constants": [one.to_dict() for one in found]}
-        write("--json", json, to_json(document))
+        write("--json", json, to_json(asked.document(document, "validate-fit")))
     if json != "-":
         show(fits_report(found))
 
@@ -98,7 +98,7 @@ def _answer(found: "Validation", json: str | None, plot: str | None, page: str |
     from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
 
     if json is not None:
-        write("--json", json, to_json(found.to_dict()))
+        write("--json", json, to_json(asked.document(found.to_dict())))
     for option, path in (("--plot", plot), ("--page", picture)):
         if path is not None:
             from simulator.report.page import save  # noqa: PLC0415

@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +90,17 @@ def _stop(thread: _Work) -> None:
     # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
     # Python ends by the signal where code that was made from text, as in many an import, was interrupted.
     atexit.register(_leave)
+
+
+def leave_behind(name: str) -> None:
+    """Have the process end without threads whose names begin so and that are inside a kernel still, after a moment."""
+    begin = time.monotonic()
+    while any(thread.name.startswith(name) for thread in threading.enumerate()):
+        if time.monotonic() - begin > LEAVES_WITHIN_S:
+            # Python waits for all threads before it calls what `atexit` has. Without this part of it, we wait, too.
+            getattr(threading, "_register_atexit", atexit.register)(_leave)
+            return
+        time.sleep(0.02)
 
 
 def _leave() -> None:

@@ -36,6 +36,19 @@ def provenance(chip: Any, graph: Any) -> dict[str, str]:
     }
 
 
+def answer_document(
+    command: str, data: dict[str, Any], chips: dict[str, str], networks: dict[str, str]
+) -> dict[str, Any]:
+    """The answer of a command as plain data, after what made it. chips, networks: digests by name."""
+    made = {"schema": schema_name(command), "rooftile_version": __version__, "model_digest": model_digest()[:40]}
+    return {**made, "chip_digests": dict(chips), "network_digests": dict(networks), **data}
+
+
+def schema_name(command: str) -> str:
+    """Name and version of the form of a command's JSON; `docs/schemas` describes each."""
+    return f"rooftile-{command}-1"
+
+
 def run_schema() -> dict[str, Any]:
     """JSON Schema of `rooftile run --json`."""
     made = {

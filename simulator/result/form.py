@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from simulator.result.shown import Shown
 
@@ -44,6 +44,11 @@ class Later(Generic[Value]):
     Hundreds of layers take longer to make than the schedule behind them, and so does a schedule for each roof that might be
     gone; most answers are read for their totals.
     """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """To a schema it is the field itself."""
+        return handler(get_args(source)[0])
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

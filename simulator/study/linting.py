@@ -12,6 +12,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.progress import each
 from simulator.result.form import Result
 from simulator.result.shown import Shown
 from simulator.run import simulate
@@ -197,7 +198,7 @@ def lint(
     chip = chip_of(chip, set)
     run = simulate(graph, chip, batch, precision, gains=False)
     subject = _Subject(graph, chip, batch, precision, outcome_of(run), tell)
-    needs = tuple(need for need in (_need(subject, run, lever) for lever in levers(chip)) if need is not None)
+    needs = tuple(need for need in (_need(subject, run, lever) for lever in each(levers(chip))) if need is not None)
     idle = subject.base.idle or 0.0
     findings: list[Finding] = []
     passed: list[str] = []

@@ -16,6 +16,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.progress import measured
 from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
@@ -78,11 +79,12 @@ def size(
     entries = [one for one in library().values() if _may_answer(one, precision)] if bundled else []
     search = Search(mix, space, entries, batch, precision, tell)
     try:
-        find = search.find if targets.of_speed else search.most
-        found = find(targets, ANSWERS)
-        neighbours = _neighbours(search, found[0][0], targets) if found else ()
-        failing = () if found else _failing(search, targets)
-        alone = _alone(search, targets) if any(one.reached is None for one in failing) else ()
+        with measured() as search.note:
+            find = search.find if targets.of_speed else search.most
+            found = find(targets, ANSWERS)
+            neighbours = _neighbours(search, found[0][0], targets) if found else ()
+            failing = () if found else _failing(search, targets)
+            alone = _alone(search, targets) if any(one.reached is None for one in failing) else ()
     except GivenUpError:
         raise OptionError(
             f"size: gave up after {MOST_TESTS:,} designs; give fewer values with vary, or targets nearer to each other"

@@ -82,6 +82,9 @@ class Search:
         """mix: networks with their shares of the inferences, which sum to 1. tell: called now and then."""
         self.mix, self.space, self.bundled = mix, space, bundled
         self.batch, self.precision, self.tell = batch, precision, tell
+        self.note: Callable[[float], None] = lambda _: None
+        """Called with the share of the search that is done: of the boxes that wait, each needs one run at least."""
+        self._waiting = 0
         self._runs: dict[tuple[int, At], Design | None] = {}
         self._chips: dict[str, Design | None] = {}
         self._demand: dict[int, list[tuple[float, float]]] = {}
@@ -103,6 +106,7 @@ class Search:
         heapq.heapify(queue)
         while queue and len(found) < wanted:
             least, _, box = heapq.heappop(queue)
+            self._waiting = len(queue)
             if least == np.inf:
                 break
             if found and self.tested - begin > MOST_AFTER:
@@ -140,6 +144,7 @@ class Search:
         queue = [(-np.inf, next(ticket), box) for box in self._all()]
         while queue and len(found) < wanted:
             bound, _, box = heapq.heappop(queue)
+            self._waiting = len(queue)
             if self.tested - begin > (MOST_AFTER if found else MOST_TESTS):
                 if found:
                     break
@@ -185,7 +190,6 @@ class Search:
             except ChipError:
                 self._runs[key] = None
                 return None
-            self.tell(f"{self.tested:,} designs tested")
             self._runs[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), bundled=False)
         return self._runs[key]
 
@@ -193,6 +197,8 @@ class Search:
         self, chip: Architecture | None, name: str, settings: Mapping[str, Any], bundled: bool
     ) -> Design | None:
         """What a chip makes of the mix."""
+        self.note(self.tested / (self.tested + self._waiting + 1))
+        self.tell(f"{self.tested:,} designs tested")
         cost = None if chip is None else priced(chip).cost
         if chip is None or cost is None or cost.bill_usd is None or cost.bill_usd.best is None:
             return None

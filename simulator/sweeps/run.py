@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache, partial
@@ -245,19 +245,30 @@ def _to_folder(
     return scan(folder)
 
 
+LOOK_EVERY_S = 0.2
+"""How often a sweep looks whether it is told to stop."""
+
+WORKER = "sweep"
+"""What the names of the threads of a sweep begin with."""
+
+
 @contextmanager
 def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
     """One thread a core for slices of points; an interrupted run sets `stop` and does not wait for what has not begun."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
-    workers = ThreadPoolExecutor(count)
+    workers = ThreadPoolExecutor(count, thread_name_prefix=WORKER)
     try:
         yield workers
+    except KeyboardInterrupt:  # a kernel does not hear of it: what it still finds is thrown away
+        stop.set()
+        workers.shutdown(wait=False, cancel_futures=True)
+        raise
     except BaseException:
         stop.set()
-        raise
-    finally:
         workers.shutdown(wait=True, cancel_futures=True)
+        raise
+    workers.shutdown(wait=True, cancel_futures=True)
 
 
 def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.DataFrame":
@@ -277,13 +288,22 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         space.begun = True
     pieces = 1 if len(groups) >= 2 * workers._max_workers else 2 * workers._max_workers
     if pieces == 1:
-        list(workers.map(lambda group: _fill(space, block, group), groups))
+        _each(workers, space, block, groups)
     for group in groups if pieces > 1 else ():
         variant = group[0]
         if (program := variant.program) is not None:
             program.pool  # noqa: B018  # built before the threads begin, so that no two search the same frontiers
-        list(workers.map(lambda part: _fill(space, block, part), _slices(group, pieces)))
+        _each(workers, space, block, _slices(group, pieces))
     return _frame(space.values(low, high), block)
+
+
+def _each(workers: ThreadPoolExecutor, space: Space, block: Block, groups: Sequence[Group]) -> None:
+    """Evaluate groups on the threads, and hear Ctrl-C meanwhile: with polars a signal does not end a wait without an end."""
+    left = {workers.submit(_fill, space, block, group) for group in groups}
+    while left:
+        done, left = wait(left, timeout=LOOK_EVERY_S, return_when=FIRST_EXCEPTION)
+        for one in done:
+            one.result()
 
 
 def slice_table(space: Space, low: int, high: int) -> "pl.DataFrame":

@@ -55,6 +55,23 @@ def test_an_interrupted_command_tidies_up():
     assert (returned, err) == (130, "tidy rooftile: interrupted\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_sweep_does_not_wait_for_its_kernels(tmp_path):
+    code = (
+        "from simulator.sweeps import run\n"
+        "first = run._fill\n"
+        "def slow(space, block, group):\n"
+        "    if not space.begun:\n        return first(space, block, group)\n"
+        "    print('works', flush=True)\n    ctypes.CDLL(None).sleep(50)\n"
+        "run._fill = slow\n"
+        f"sys.exit(main('sweep squeezenet --chip inferx_x1 --vary sram.capacity_mib=1,2 --out {tmp_path}/d'.split()))"
+    )
+    returned, err, took_s = interrupted(code, 0.5)
+    assert returned == 130
+    assert "rooftile: interrupted: 0 of 2 points are kept" in err
+    assert took_s < 10.0  # of 50
+
+
 def test_what_a_command_raises_is_raised():
     def fails() -> None:
         raise OptionError("--batch: wrong")

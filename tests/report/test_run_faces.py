@@ -36,7 +36,6 @@ def test_a_picture_has_a_dot_a_layer_and_the_whole_waterfall(result):
 
 def test_the_schema_is_that_of_the_page_and_every_key_is_in_it(result):
     schema = run_schema()
-    assert json.loads((ROOT / "docs" / "run.schema.json").read_text()) == schema
     document = run_document(result, load_chip("inferx_x1"), load_network("squeezenet"))
     assert [*document] == [*schema["properties"]]
     jsonschema.validate(json.loads(to_json(document)), schema)
