@@ -10,6 +10,9 @@ from simulator.graph.readers.ir import BITS_OF, CLASSES, Op
 CERTAIN = 0.99
 """Share of MACs below which an answer says so first."""
 
+DOUBT = "only"
+"""How the note about too few certain MACs begins: answers put it first."""
+
 _SURE = ("understood", "data movement only", "free")
 
 

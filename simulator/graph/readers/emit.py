@@ -4,7 +4,7 @@ import math
 
 from simulator.errors import NetworkError
 from simulator.graph.nodes import Graph
-from simulator.graph.readers.coverage import CERTAIN, Coverage
+from simulator.graph.readers.coverage import CERTAIN, DOUBT, Coverage
 from simulator.graph.readers.emit_attention import ATTENTION_RULES, packed
 from simulator.graph.readers.emit_products import PRODUCT_RULES, convolution
 from simulator.graph.readers.emit_recurrent import RECURRENT_RULES
@@ -46,7 +46,7 @@ def layers_of(model: Model, name: str) -> Graph:
     if told["unknown_ops"]:
         notes.insert(0, f"operators that are not known are taken as vector work: {', '.join(told['unknown_ops'][:5])}")
     if (share := told["coverage"]["macs"]) < CERTAIN:
-        notes.insert(0, f"only {100 * share:.1f} % of the multiply-accumulates are certain: rooftile networks --inspect tells why")
+        notes.insert(0, f"{DOUBT} {100 * share:.1f} % of the multiply-accumulates are certain: rooftile networks --inspect tells why")
     graph.graph["notes"] = tuple(notes)
     graph.graph["inspection"] = told
     graph.graph["formats"] = {layer: formats for layer, formats in net.formats.items() if layer in graph}
@@ -76,7 +76,7 @@ def _emit(net: Layers, op: Op, into: dict[Op, Op], makers: dict[Tensor, Op]) -> 
     """Add the layers of one operator and say of which class it is."""
     if op in into or all(each is None or not each.elements for each in op.outputs):
         return _passed(net, op)
-    if op.kind == "Transpose" and _at_a_product(net, op, makers):
+    if op.kind == "Transpose" and _at_a_product(net, op, makers, into):
         return view(net, op)
     rule = _RULES.get(op.kind) if op.domain in _ONNX else None
     if op.kind == "Attention" and op.domain:
@@ -123,13 +123,13 @@ def _at_a_product(net: Layers, op: Op, makers: dict[Tensor, Op]) -> bool:
             break
         if is_product(maker) or maker.kind in ("Attention", "MultiHeadAttention", "LSTM", "GRU"):
             return True
-        if maker.kind not in VIEWS and maker.kind not in ("Split", "Slice", "Gather", "Transpose"):
+        if maker.kind not in VIEWS and maker.kind not in ("Split", "Slice", "Gather", "Transpose") and maker not in into:
             break
-        x = maker.input(0)
-    return _only_products(net, op.output, 0)
+        x = next((each for each in maker.inputs if each is not None and not each.constant), None)
+    return _only_products(net, op.output, 0, into)
 
 
-def _only_products(net: Layers, x: Tensor, depth: int) -> bool:
+def _only_products(net: Layers, x: Tensor, depth: int, into: dict[Op, Op]) -> bool:
     """Whether everything that reads a tensor, through views and parts, is a product."""
     readers = net.consumers.get(x, [])
     if not readers or depth > 6:
@@ -137,8 +137,8 @@ def _only_products(net: Layers, x: Tensor, depth: int) -> bool:
     for op in readers:
         if (is_product(op) and op.kind not in ("Conv", "ConvTranspose")) or op.kind in ("Attention", "MultiHeadAttention", "LSTM", "GRU"):
             continue
-        through = op.kind in VIEWS or op.kind in ("Split", "Slice", "Gather", "Transpose", "Expand")
-        if not through or not all(_only_products(net, out, depth + 1) for out in op.outputs if out is not None):
+        through = op.kind in VIEWS or op.kind in ("Split", "Slice", "Gather", "Transpose", "Expand") or op in into
+        if not through or not all(_only_products(net, out, depth + 1, into) for out in op.outputs if out is not None):
             return False
     return True
 
