@@ -12,6 +12,12 @@ def networks(
     inspect: Annotated[
         str | None, typer.Option("--inspect", metavar="FILE", help="Tell what of a file of your own is understood, operator by operator.")
     ] = None,
+    write_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="FORM", help="With --inspect: write the network as table, yaml or scalesim, or a layer as timeloop:NAME or zigzag:NAME."
+        ),
+    ] = None,
     params: Params = None,
     json: Json = None,
 ) -> None:
@@ -25,6 +31,9 @@ def networks(
     values = parameters(params)
     if values and inspect is None:
         raise OptionError(key="params", must="come with --inspect FILE", got=next(iter(values)))
+    if write_as is not None:
+        _write(inspect, write_as, values)
+        return
     found = _list() if inspect is None else inspected(inspect, values)
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
@@ -40,6 +49,18 @@ def networks(
         from simulator.report.inspect_report import inspect_report  # noqa: PLC0415
 
         show(inspect_report(found))
+
+
+def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
+    """Print a network in the form of another tool."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.graph.writers import written  # noqa: PLC0415
+
+    if network is None:
+        raise OptionError("--as: must come with --inspect NETWORK")
+    word, _, layer = form.partition(":")
+    print(written(load_network(network, **values), word, layer), end="")
 
 
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:

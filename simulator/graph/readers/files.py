@@ -11,7 +11,7 @@ from simulator.store.foreign import printable
 AT_SIZE = "at_size"
 """Parameter of a reader that takes what stands behind @."""
 
-SUFFIXES = (".onnx", ".ort", ".tflite", ".json", ".csv", ".yaml", ".yml")
+SUFFIXES = (".onnx", ".tflite", ".json", ".csv", ".yaml", ".yml")
 """Of files that hold networks as data: nothing of them is run."""
 
 Builder = Callable[..., Graph]
@@ -26,6 +26,18 @@ def reader_of(path: Path) -> Builder | None:
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         return _onnx(path)
+    if suffix == ".json" or (path.is_dir() and (path / "config.json").exists()):
+        from simulator.graph.readers.hugging import hugging_builder  # noqa: PLC0415
+
+        return hugging_builder(path)
+    if suffix in (".csv", ".yaml", ".yml"):
+        from simulator.graph.readers.tables import table_builder  # noqa: PLC0415
+
+        return table_builder(path)
+    if suffix == ".tflite":
+        from simulator.graph.readers.tflite import tflite_builder  # noqa: PLC0415
+
+        return tflite_builder(path)
     return None
 
 
