@@ -35,7 +35,7 @@ def claim(
     batch: Batch = 1,
     precision: Precision = "int8",
     params: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
+        list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     json: Json = None,
     check: Annotated[bool, typer.Option("--check", help="End with exit code 3 if a claim is impossible.")] = False,

@@ -40,7 +40,7 @@ def compare(
     batch: RankedBatch = None,
     precision: Precision = "int8",
     params: Annotated[
-        list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter.")
+        list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
     max_power: MaxPower = None,

@@ -1,20 +1,92 @@
-"""`rooftile networks`: the bundled networks."""
+"""`rooftile networks`: the bundled networks, and what a file of one's own holds."""
+
+from typing import Annotated, Any
+
+import typer
 
 from simulator.cli.output import check_writable, write
-from simulator.cli.question import Json
+from simulator.cli.question import Json, Params
 
 
-def networks(json: Json = None) -> None:
-    """List the bundled networks and their parameters."""
+def networks(
+    inspect: Annotated[
+        str | None, typer.Option("--inspect", metavar="FILE", help="Tell what of a file of your own is understood, operator by operator.")
+    ] = None,
+    write_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="FORM", help="With --inspect: write the network as table, yaml or scalesim, or a layer as timeloop:NAME or zigzag:NAME."
+        ),
+    ] = None,
+    params: Params = None,
+    json: Json = None,
+) -> None:
+    """List the bundled networks and their parameters, or inspect a file."""
     from simulator.cli.screen import show  # noqa: PLC0415
-    from simulator.graph.language import decoders  # noqa: PLC0415
-    from simulator.graph.load import load_network, network_parameters, summary  # noqa: PLC0415
-    from simulator.report.lists import network_tables  # noqa: PLC0415
-    from simulator.store.bundled import networks as bundled_networks  # noqa: PLC0415
+    from simulator.cli.values import parameters  # noqa: PLC0415
+    from simulator.errors import OptionError  # noqa: PLC0415
 
     if json is not None and json != "-":
         check_writable("--json", json)
-    rows = []
+    values = parameters(params)
+    if values and inspect is None:
+        raise OptionError(key="params", must="come with --inspect FILE", got=next(iter(values)))
+    if write_as is not None:
+        _write(inspect, write_as, values)
+        return
+    found = _list() if inspect is None else inspected(inspect, values)
+    if json is not None:
+        from simulator.report.document import to_json  # noqa: PLC0415
+
+        write("--json", json, to_json(found))
+    if json == "-":
+        return
+    if isinstance(found, list):
+        from simulator.report.lists import network_tables  # noqa: PLC0415
+
+        show(network_tables(found))
+    else:
+        from simulator.report.inspect_report import inspect_report  # noqa: PLC0415
+
+        show(inspect_report(found))
+
+
+def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
+    """Print a network in the form of another tool."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+    from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.graph.writers import written  # noqa: PLC0415
+
+    if network is None:
+        raise OptionError("--as: must come with --inspect NETWORK")
+    word, _, layer = form.partition(":")
+    print(written(load_network(network, **values), word, layer), end="")
+
+
+def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What of a network is understood: sizes, and of a model file `coverage`, `unknown_ops` and its operators."""
+    from simulator.graph.load import load_network, network_digest, summary  # noqa: PLC0415
+
+    graph = load_network(network, **values)
+    told = dict(graph.graph.get("inspection", {}))
+    return {
+        "name": graph.graph["name"],
+        **summary(graph),
+        "network_digest": network_digest(graph),
+        "parameters_given": graph.graph["parameters"],
+        **told,
+        "formats": graph.graph.get("formats", {}),
+        "notes": list(graph.graph.get("notes", ())),
+    }
+
+
+def _list() -> list[dict[str, Any]]:
+    """A row a bundled network."""
+    from simulator.graph.language import decoders  # noqa: PLC0415
+    from simulator.graph.load import load_network, network_parameters, summary  # noqa: PLC0415
+    from simulator.store.bundled import networks as bundled_networks  # noqa: PLC0415
+
+    rows: list[dict[str, Any]] = []
     for name in bundled_networks():
         if name in decoders():  # told by its description: the graph depends on prompt and context
             decoder = decoders()[name]
@@ -23,9 +95,4 @@ def networks(json: Json = None) -> None:
             continue
         graph = load_network(name)
         rows.append({"name": name, **summary(graph), "keywords": graph.graph["parameters"]})
-    if json is not None:
-        from simulator.report.document import to_json  # noqa: PLC0415
-
-        write("--json", json, to_json(rows))
-    if json != "-":
-        show(network_tables(rows))
+    return rows

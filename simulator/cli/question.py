@@ -22,7 +22,7 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -30,7 +30,7 @@ SomeNetwork = Annotated[
     str | None,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network, or a Python file, which is run; NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -39,7 +39,7 @@ Named = Annotated[
     typer.Option(
         "--network",
         metavar="N",
-        help="A bundled network, or a Python file, which is run.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run.",
         autocompletion=complete.networks,
     ),
 ]
@@ -60,7 +60,12 @@ Settings = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="Set a network parameter, such as image_size=1080x1920."),
+    typer.Option(
+        "--param",
+        "--shape",
+        metavar="NAME=VALUE",
+        help="Set a network parameter, such as image_size=1080x1920, or the sizes of an input of a model file, such as images=1x3x640x640.",
+    ),
 ]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write all of it as JSON; - for standard output.")

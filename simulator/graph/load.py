@@ -1,4 +1,4 @@
-"""Networks by name or from a Python file, with their parameters checked; their digest and their size."""
+"""Networks by name or from a file, with their parameters checked; their digest and their size."""
 
 import dataclasses
 import hashlib
@@ -20,6 +20,8 @@ from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
+from simulator.graph.readers.files import AT_SIZE, reader_of
+from simulator.graph.readers.files import SUFFIXES as READ
 from simulator.reading.names import beside, near_file
 from simulator.reading.sizes import Count, ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
@@ -32,7 +34,7 @@ LARGEST = 1_000_000
 SIZES = ("image_size", "sequence_length")
 """Parameters that NETWORK@SIZE sets: the first of them that the network has."""
 
-SUFFIXES = (".py", ".onnx", ".yaml", ".yml", ".json")
+SUFFIXES = (".py", *READ)
 """Of words that mean a file."""
 MOST_BYTES = 10_000_000
 """Of a Python file."""
@@ -49,15 +51,17 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Layer) if field.name 
 
 
 def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
-    """One network: bundled under a name, or what `build` of a Python file returns.
+    """One network: bundled under a name, read from a file, or what `build` of a Python file returns.
 
     Parameters
     ----------
     name_or_path
         A bundled name (`rooftile networks` lists them; upper case, `-`, `_` and `.` do not matter: "ResNet-50") or the
-        path of a `.py` file that has a function `build`. The file is run. Either may end in its size: `yolov3@608`.
+        path of a file: an ONNX or TensorFlow Lite model, a configuration of Hugging Face or its folder, a table of layers, or a
+        `.py` file that has a function `build`, which is run. Each may end in its size: `yolov3@608`, `model.onnx@640`.
     params
-        Keyword arguments of the builder, such as `image_size=320` or `image_size="1080x1920"` (height x width).
+        Keyword arguments of the builder, such as `image_size=320` or `image_size="1080x1920"` (height x width); of a model file
+        the sizes of its inputs by name, such as `images="1x3x640x640"`, and its own names of open sizes.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
     graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))[:LONGEST_NAME]
-    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items()}
+    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items() if key != AT_SIZE or value}
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen
@@ -162,6 +166,8 @@ def _sized(text: str) -> tuple[str, str]:
 def _size_parameter(function: Callable[..., Any], where: str, size: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter that @SIZE sets: the first of SIZES that the builder has."""
     known = inspect.signature(function).parameters
+    if AT_SIZE in known:
+        return {AT_SIZE: size}
     name = next((word for word in SIZES if word in known), None)
     if name is None:
         raise NetworkError(f"{where}@{size}: {where} has no {' or '.join(SIZES)} to set; leave @{size} out")
@@ -191,11 +197,14 @@ def _bundled_name(text: str) -> str:
 
 
 def _user_builder(path: Path) -> Callable[..., Any]:
-    """Run a user's file and return its `build`."""
+    """Return the builder of what a file holds; a Python file is run for its `build`."""
     file = printable(str(path))
+    if (reader := reader_of(path)) is not None:
+        return reader
     if path.suffix != ".py":
         near = beside(str(path), (".py",))
-        raise NetworkError(f"{file}: must be a bundled name or a .py file with a function build, which is run{near}")
+        kinds = f"a file that ends in {', '.join(READ[:-1])}"
+        raise NetworkError(f"{file}: must be a bundled name, {kinds}, or a .py file with a function build, which is run{near}")
     if os.environ.get(NO_CODE, "") not in ("", "0"):
         what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
         raise NetworkError(f"{file}: must be a bundled name: {what}")

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.graph.readers.coverage import DOUBT
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
 from simulator.result.form import Result
@@ -39,7 +40,9 @@ def run_report(
 
     `layers` adds one row a layer. `ascii_only` draws bars of `#`.
     """
-    sections: list[list[RenderableType]] = [[_head(result, chip)], [_answer(result, chip)]]
+    doubts = [note for note in result.notes if note.startswith(DOUBT)]
+    sections: list[list[RenderableType]] = [[Text(f"Note: {note}") for note in doubts]] if doubts else []
+    sections += [[_head(result, chip)], [_answer(result, chip)]]
     sections.append(_waterfall(result, width, ascii_only))
     period_s = result.batch / result.throughput_per_s
     gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * period_s}
@@ -57,8 +60,8 @@ def run_report(
     if layers:
         title = f"Layers, {'whole batch, ' if result.batch > 1 else ''}MB = 1e6 bytes, MiB = 2**20 bytes"
         sections.append([_title(title), *layer_section(result, width)])
-    if result.notes:
-        sections.append([Text(f"Note: {note}") for note in result.notes])
+    if rest := [note for note in result.notes if note not in doubts]:
+        sections.append([Text(f"Note: {note}") for note in rest])
     spaced = [part for section in sections for part in (*section, Text(""))]
     return Group(*spaced[:-1])
 

@@ -77,6 +77,11 @@ def builder(name: str) -> Callable[..., Any]:
     return function
 
 
+def part(stem: str, name: str) -> Any:
+    """A function of one module of `workloads`, by name, for readers that describe a network by its shapes."""
+    return getattr(_module(stem), name)
+
+
 def _stems() -> list[str]:
     """Names of the modules of `workloads`."""
     return [path.stem for path in sorted(folder("workloads").glob("*.py")) if not path.stem.startswith("_")]

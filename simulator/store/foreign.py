@@ -66,6 +66,20 @@ def bytes_of(path: Path, most_bytes: int, fault: type[InputError], near: Callabl
     return raw
 
 
+def check_regular(path: Path, fault: type[InputError], near: Callable[[], str] = lambda: "") -> None:
+    """Raise `fault` with one line unless a regular file lies at a path: for files that are not read as a whole."""
+    name = printable(str(path))
+    try:
+        kind = _other_kind(os.stat(path).st_mode)
+    except FileNotFoundError:
+        raise fault(f"{name}: no such file{near()}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise fault(f"{name}: cannot be read: {printable(reason)}") from None
+    if kind is not None:
+        raise fault(f"{name}: must be a file, got a {kind}")
+
+
 def _other_kind(mode: int) -> str | None:
     """What something is that is no regular file."""
     return None if stat.S_ISREG(mode) else next((word for is_one, word in _KINDS if is_one(mode)), "device")

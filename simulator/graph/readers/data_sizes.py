@@ -1,0 +1,49 @@
+"""Sizes that depend on data, at their largest: how many are not zero, are unique, are kept."""
+
+import math
+
+from simulator.graph.readers.ir import Op
+
+Shape = tuple[int | None, ...]
+
+
+def upper_bound(op: Op, place: int, inferred: Shape | None) -> Shape | None:
+    """Sizes of an output at their largest, from those that are known; None where nothing bounds them."""
+    x = op.input(0)
+    if x is None:
+        return None
+    shape: Shape | None = None
+    axis = op.attrs.get("axis")
+    if op.kind == "NonZero":
+        shape = (max(1, len(x.shape)), x.elements)
+    elif op.kind == "Unique":
+        whole = axis is None or place in (1, 2, 3)
+        count = x.elements if axis is None else x.shape[int(axis)]
+        shape = (count,) if whole else x.shape
+    elif op.kind == "Compress":
+        shape = (x.elements,) if axis is None else x.shape
+    elif op.kind in ("TopK", "Slice", "Trilu", "StringSplit", "Dropout"):
+        shape = x.shape if inferred is None or len(inferred) == len(x.shape) else None
+    elif op.kind == "NonMaxSuppression":
+        boxes, scores = x.shape, op.need(1).shape
+        kept = op.input(2)
+        most = boxes[1] if kept is None or kept.data is None else min(boxes[1], int(kept.data.reshape(-1)[0]))
+        shape = (boxes[0] * scores[1] * max(1, most), 3)
+    elif op.kind == "Reshape" and inferred is not None and inferred.count(None) == 1:
+        rest = math.prod(each for each in inferred if each is not None)
+        shape = tuple(each if each is not None else x.elements // max(1, rest) for each in inferred)
+    elif op.kind in _LIKE_INPUT:
+        shape = x.shape
+    if shape is None or (inferred is not None and len(inferred) != len(shape)):
+        return None
+    if inferred is None:
+        return shape
+    return tuple(a if a is not None else b for a, b in zip(inferred, shape, strict=True))
+
+
+_LIKE_INPUT = frozenset({
+    "Scatter", "ScatterND", "ScatterElements", "Clip", "CumSum", "CumProd", "Identity", "Cast", "Adagrad", "Momentum", "Adam",
+    "ReverseSequence", "Normalizer", "Scaler", "Imputer", "Binarizer", "LabelEncoder", "StringNormalizer", "RegexFullMatch",
+    "StringConcat", "BitCast",
+})  # fmt: skip
+"""Operators whose output is as large as their first input."""

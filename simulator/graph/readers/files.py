@@ -1,0 +1,63 @@
+"""Which reader a file is for: by its suffix, by its name, or a folder by what lies in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import NetworkError
+from simulator.graph.nodes import Graph
+from simulator.store.foreign import printable
+
+AT_SIZE = "at_size"
+"""Parameter of a reader that takes what stands behind @."""
+
+SUFFIXES = (".onnx", ".tflite", ".json", ".csv", ".yaml", ".yml")
+"""Of files that hold networks as data: nothing of them is run."""
+
+Builder = Callable[..., Graph]
+
+
+def reader_of(path: Path) -> Builder | None:
+    """The builder of the network that a file, or a folder, describes; None for what is none of them.
+
+    The builder takes `at_size` and parameters: sizes of inputs by their names (`images="1x3x640x640"`), and what the kind of file
+    has of its own. It raises NetworkError, one line a fault.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        return _onnx(path)
+    if suffix == ".json" or (path.is_dir() and (path / "config.json").exists()):
+        from simulator.graph.readers.hugging import hugging_builder  # noqa: PLC0415
+
+        return hugging_builder(path)
+    if suffix in (".csv", ".yaml", ".yml"):
+        from simulator.graph.readers.tables import table_builder  # noqa: PLC0415
+
+        return table_builder(path)
+    if suffix == ".tflite":
+        from simulator.graph.readers.tflite import tflite_builder  # noqa: PLC0415
+
+        return tflite_builder(path)
+    return None
+
+
+def _onnx(path: Path) -> Builder:
+    def build(at_size: str = "", **given: Any) -> Graph:
+        from simulator.graph.readers.emit import layers_of  # noqa: PLC0415
+        from simulator.graph.readers.onnx_read import read_onnx  # noqa: PLC0415
+
+        return _named(layers_of(read_onnx(path, given, at_size), printable(str(path))), path)
+
+    return build
+
+
+def _named(graph: Graph, path: Path) -> Graph:
+    """A graph that is called as its file."""
+    graph.graph["name"] = printable(path.stem)
+    return graph
+
+
+def no_size(where: str, at_size: str) -> None:
+    """Refuse what stands behind @ of a file whose sizes are fixed. Raises NetworkError."""
+    if at_size:
+        raise NetworkError(f"{where}@{printable(at_size)}: it has no open sizes to set; leave @{printable(at_size)} out")

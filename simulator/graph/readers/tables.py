@@ -1,0 +1,246 @@
+"""Tables of layers: SCALE-Sim topologies (convolutions and matrix products), and a table of layers as CSV or YAML.
+
+A layer table has a row a layer and columns (or keys) that are called as the fields of a `Layer`, beside `reads`, the names of the
+layers that it reads, and `second`, that of the second operand of a matmul; what is left out is 1, or as a layer has it. A row that
+says not what it reads comes behind the row above. SCALE-Sim's rows are a chain likewise.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import NetworkError, nearest
+from simulator.graph.check import LARGEST_EXTENT
+from simulator.graph.layer import Layer
+from simulator.graph.nodes import Graph, Nodes
+from simulator.graph.output import Output
+from simulator.graph.window import output_extent
+from simulator.store.foreign import printable, text_of
+
+MOST_BYTES = 4_000_000
+"""Of a CSV file; a YAML file may have a fourth of it."""
+
+MOST_ROWS = 20_000
+
+WHOLE = (
+    "groups", "out_channels", "in_channels", "out_height", "out_width", "kernel_height", "kernel_width", "in_height", "in_width", "steps",
+    "table_rows",
+)  # fmt: skip
+SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
+WORDS = ("name", "kind", "loop", "origin", "into")
+COLUMNS = ("name", "kind", "reads", "second", *WHOLE[:-2], *SEVERAL, "has_bias", "steps", "loop", "origin", "into", "table_rows")
+"""Columns of a layer table, in the order in which they are written."""
+
+_SCALE_SIM = ("in_height", "in_width", "kernel_height", "kernel_width", "channels", "filters", "stride")
+_RATIO = re.compile(r"\d+:\d+")
+
+
+def table_builder(path: Path) -> Callable[..., Graph]:
+    """The builder of what a table describes. Raises NetworkError, one line."""
+
+    def build(at_size: str = "") -> Graph:
+        where = printable(str(path))
+        if at_size:
+            raise NetworkError(f"{where}@{printable(at_size)}: a table has no open sizes; leave @{printable(at_size)} out")
+        if path.suffix.lower() == ".csv":
+            return _from_csv(text_of(path, MOST_BYTES, NetworkError), where, path.stem)
+        return _from_rows(_yaml_rows(text_of(path, MOST_BYTES // 4, NetworkError), where), where, path.stem)
+
+    return build
+
+
+def _from_csv(text: str, where: str, name: str) -> Graph:
+    try:
+        lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), strict=False)]
+    except csv.Error as error:
+        raise NetworkError(f"{where}: must be a table of comma-separated values: {error}") from None
+    lines = [row for row in lines if any(row) and not row[0].startswith("#")]
+    if len(lines) < 2:
+        raise NetworkError(f"{where}: must have a head line and at least one layer, got {len(lines)} lines")
+    if len(lines) > MOST_ROWS:
+        raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
+    head = [cell.lower() for cell in lines[0]]
+    if "kind" in head and "name" in head:
+        return _from_rows([dict(zip(head, row, strict=False)) for row in lines[1:]], where, name)
+    return _scale_sim(lines[1:], where, name)
+
+
+def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
+    import yaml  # noqa: PLC0415
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        for event in yaml.parse(text, loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise NetworkError(f"{where}: must have no aliases (*{printable(event.anchor)})")
+        found = yaml.load(text, loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise NetworkError(f"{where}: must be YAML: {printable(' '.join(str(error).split())[:150])}") from None
+    rows = found.get("layers") if isinstance(found, dict) else found
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise NetworkError(f"{where}: layers: must be a list of layers, each with name and kind, got {type(rows).__name__}")
+    if len(rows) > MOST_ROWS:
+        raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+# ---- layer tables ----------------------------------------------------------------------------------------------------
+
+
+def _from_rows(rows: Sequence[Mapping[str, Any]], where: str, name: str) -> Graph:
+    """A graph of rows that are layers."""
+    graph, before = Graph(name=printable(name), parameters={}), ""
+    for number, row in enumerate(rows, 1):
+        unknown = next((key for key in row if key not in COLUMNS), None)
+        if unknown is not None:
+            raise NetworkError(f"{where}: layer {number}: {printable(unknown[:60])}: no such column{nearest(unknown, COLUMNS)}")
+        fields: dict[str, Any] = {}
+        for key, value in row.items():
+            if value is None or value == "":
+                continue
+            fields[key] = _field(key, value, f"{where}: layer {number}: {key}")
+        layer = _layer(fields, f"{where}: layer {number}")
+        if layer.name in graph:
+            raise NetworkError(f"{where}: layer {number}: name: must be given once, got {layer.name!r} twice")
+        reads = fields.get("reads") or ([before] if before and layer.kind != "input" else [])
+        graph.add_node(layer.name, layer=layer)
+        for operand, names in (("inputs", reads), ("weights", fields.get("second") or [])):
+            for each in names:
+                source, _, elements = each.rpartition(":")
+                source, count = (source, int(elements)) if source in graph and elements.isdecimal() else (each, 0)
+                if source not in graph or source == layer.name:
+                    raise NetworkError(f"{where}: {layer.name}: reads: must be layers above, got {source!r}{nearest(source, list(graph)[-200:])}")
+                graph.add_edge(source, layer.name, operand=operand, **({"elements": count} if count else {}))
+        before = layer.name
+    return graph
+
+
+def _layer(fields: Mapping[str, Any], where: str) -> Layer:
+    """A layer of checked fields; rows and columns that follow from others need not be given."""
+    given = {key: value for key, value in fields.items() if key not in ("reads", "second")}
+    if "name" not in given or "kind" not in given:
+        raise NetworkError(f"{where}: must have a name and a kind, got {', '.join(given) or 'none'}")
+    if given["kind"] not in ("conv", "pool"):
+        for side in ("height", "width"):
+            given.setdefault(f"in_{side}", given.get(f"out_{side}", 1))
+    else:
+        for axis, side in enumerate(("height", "width")):
+            if f"out_{side}" in given:
+                continue
+            pads = given.get("padding", (0, 0, 0, 0))
+            stride, dilation = (given.get(key, (1, 1))[axis] for key in ("stride", "dilation"))
+            extent, kernel = given.get(f"in_{side}", 1), given.get(f"kernel_{side}", 1)
+            given[f"out_{side}"] = max(1, output_extent(extent, kernel, max(1, stride), dilation, pads[2 * axis], pads[2 * axis + 1]))
+    return Layer(**given)
+
+
+def _field(key: str, value: Any, where: str) -> Any:
+    """One cell, in the type of its column. Raises NetworkError."""
+    if key in WHOLE:
+        return _whole(value, where)
+    if key in SEVERAL:
+        parts = value if isinstance(value, list) else str(value).lower().split("x")
+        numbers = [_whole(each, where, 0) for each in parts]
+        if len(numbers) == 1:
+            numbers *= SEVERAL[key]
+        if len(numbers) != SEVERAL[key]:
+            raise NetworkError(f"{where}: must be {SEVERAL[key]} numbers such as {'x'.join('1' * SEVERAL[key])}, got {printable(str(value)[:60])!r}")
+        return tuple(numbers)
+    if key in ("reads", "second"):
+        return [printable(str(each)) for each in (value if isinstance(value, list) else str(value).split(";"))]
+    if key == "has_bias":
+        if str(value).lower() not in ("true", "false", "1", "0"):
+            raise NetworkError(f"{where}: must be true or false, got {printable(str(value)[:60])!r}")
+        return str(value).lower() in ("true", "1")
+    return printable(str(value))
+
+
+def _whole(value: Any, where: str, least: int = 0) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or len(text) > 9 or not least <= int(text) <= LARGEST_EXTENT:
+        raise NetworkError(f"{where}: must be a whole number of {least} to {LARGEST_EXTENT:,}, got {printable(text[:60])!r}")
+    return int(text)
+
+
+# ---- SCALE-Sim -------------------------------------------------------------------------------------------------------
+
+
+def _scale_sim(rows: Sequence[Sequence[str]], where: str, name: str) -> Graph:
+    """A topology: rows of seven numbers are convolutions whose images are padded already, rows of three are products M, N, K."""
+    net, before, apart, sparse = _Chain(name), None, 0, False
+    for number, row in enumerate(rows, 1):
+        cells = [cell for cell in row[1:] if cell]
+        if cells and _RATIO.fullmatch(cells[-1]):
+            sparse = sparse or len(set(cells.pop().split(":"))) > 1
+        if len(cells) not in (3, 7, 8):
+            raise NetworkError(
+                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) or 3 (M, N, K), got {len(cells)}"
+            )
+        numbers = [_whole(cell, f"{where}: layer {number}: {_column(place, len(cells))}", 1) for place, cell in enumerate(cells)]
+        label = net.called(row[0] or f"layer{number}")
+        before, joined = net.product(label, numbers, before) if len(cells) == 3 else net.convolution(label, numbers, before)
+        apart += not joined and number > 1
+    graph = net.build()
+    notes = ["SCALE-Sim tables do not say what a layer reads: each reads the one above where it fits"]
+    if apart:
+        notes.append(f"{apart} of {len(rows)} layers do not fit the one above: they read from the outer memory")
+    if sparse:
+        notes.append("sparsity of the table is not modelled: all weights count")
+    graph.graph["notes"] = tuple(notes)
+    return graph
+
+
+def _column(place: int, count: int) -> str:
+    return ("M", "N", "K")[place] if count == 3 else (*_SCALE_SIM, "stride_width")[place]
+
+
+class _Chain(Nodes):
+    """Layers one behind the other."""
+
+    def called(self, name: str) -> str:
+        """A name that no other layer has."""
+        text, count = printable(name)[:150] or "layer", 1
+        while text in self._graph:
+            count += 1
+            text = f"{printable(name)[:150]}#{count}"
+        return text
+
+    def convolution(self, name: str, numbers: Sequence[int], before: Output | None) -> tuple[Output, bool]:
+        """A convolution, and whether it reads the layer above: rows and columns that that has not are padding."""
+        height, width, rows, columns, channels, filters, stride, *more = numbers
+        across = more[0] if more else stride
+        outs = [output_extent(side, min(side, size), step, 1, 0, 0) for side, size, step in ((height, rows, stride), (width, columns, across))]
+        joined = before is not None and before.channels == channels and 0 <= height - before.height < max(2, rows) and 0 <= width - before.width < max(2, columns)
+        if not joined or before is None:
+            before = self._source(name, channels, height, width, first=before is None)
+        high, wide = height - before.height, width - before.width
+        layer = Layer(
+            name, "conv", out_channels=filters, in_channels=channels, out_height=outs[0], out_width=outs[1], kernel_height=min(rows, height),
+            kernel_width=min(columns, width), stride=(stride, across), in_height=before.height, in_width=before.width,
+            padding=(high // 2, high - high // 2, wide // 2, wide - wide // 2),
+        )  # fmt: skip
+        return self._add(layer, [before]), joined
+
+    def product(self, name: str, numbers: Sequence[int], before: Output | None) -> tuple[Output, bool]:
+        """A product of M x K with weights K x N."""
+        rows, columns, reduction = numbers
+        joined = before is not None and before.elements >= rows * reduction and before.elements % (rows * reduction) == 0
+        if not joined or before is None:
+            before = self._source(name, reduction, rows, 1, first=before is None)
+        layer = Layer(name, "dense", out_channels=columns, in_channels=reduction, out_height=rows, in_height=rows)
+        return self._add(layer, [Output(before.name, rows * reduction)]), joined
+
+    def _source(self, name: str, channels: int, height: int, width: int, *, first: bool) -> Output:
+        """What comes from the host, of the first layer, or from the outer memory."""
+        layer = Layer(
+            "input" if first else self.called(f"{name}_input"), "input", out_channels=channels, out_height=height, out_width=width,
+            origin="" if first else "state",
+        )  # fmt: skip
+        return self._add(layer)
+
+    def build(self) -> Graph:
+        """The graph."""
+        return self._graph

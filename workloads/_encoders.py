@@ -1,0 +1,194 @@
+"""Encoders, and encoders with decoders, by their shapes: BERT and kin, ViT, Swin, CLIP, Whisper, T5.
+
+As in bert.py: splitting and joining heads moves nothing, a scale folds into weights, masks and trained places are not counted as
+work; tables of words and places are counted as parameters, normalisations are not. A decoder's rows see all rows before them and
+themselves; the whole square of its scores is counted. Each builder takes what a configuration says of its shapes.
+"""
+
+from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import ImageSize
+
+
+def _attend(
+    net: NetworkBuilder, x: Output, memory: Output, name: str, heads: int, *, size: int = 0, bias: bool = True, key_bias: bool = True
+) -> Output:
+    """Queries of `x` against keys and values of `memory`, and the projection behind them. size: numbers a head."""
+    width = heads * size if size else x.channels
+    query = net.dense(x, width, bias=bias, name=f"{name}_query")
+    key = net.dense(memory, width, bias=bias and key_bias, name=f"{name}_key")
+    value = net.dense(memory, width, bias=bias, name=f"{name}_value")
+    scores = net.matmul(query, key, heads=heads, transposed=True, name=f"{name}_scores")
+    weights = net.vector("softmax", scores, name=f"{name}_softmax")
+    context = net.matmul(weights, value, heads=heads, name=f"{name}_context")
+    return net.dense(context, x.channels, bias=bias, name=f"{name}_projection")
+
+
+def _feed_forward(
+    net: NetworkBuilder, x: Output, name: str, ffn: int, *, activation: str = "gelu", gated: bool = False, bias: bool = True
+) -> Output:
+    """Up, the activation or a gate, and down."""
+    wide = net.dense(x, ffn, bias=bias, activation=activation, name=f"{name}_ffn1")
+    if gated:
+        wide = net.vector("mul", wide, net.dense(x, ffn, bias=bias, name=f"{name}_gate"), name=f"{name}_mul")
+    return net.dense(wide, x.channels, bias=bias, name=f"{name}_ffn2")
+
+
+def _after(net: NetworkBuilder, x: Output, name: str, heads: int, ffn: int) -> Output:
+    """A layer that normalises behind each residual, as BERT."""
+    y = _attend(net, x, x, name, heads)
+    x = net.vector("layer_norm", net.add(y, x, name=f"{name}_add1"), name=f"{name}_norm1")
+    y = _feed_forward(net, x, name, ffn)
+    return net.vector("layer_norm", net.add(y, x, name=f"{name}_add2"), name=f"{name}_norm2")
+
+
+def _before(
+    net: NetworkBuilder, x: Output, name: str, heads: int, ffn: int, *, size: int = 0, bias: bool = True, key_bias: bool = True,
+    activation: str = "gelu", gated: bool = False, memory: Output | None = None,
+) -> Output:  # fmt: skip
+    """A layer that normalises before each part, as ViT; with `memory`, one that asks it too, as a decoder does."""
+    y = net.vector("layer_norm", x, name=f"{name}_norm1")
+    x = net.add(_attend(net, y, y, name, heads, size=size, bias=bias, key_bias=key_bias), x, name=f"{name}_add1")
+    if memory is not None:
+        y = net.vector("layer_norm", x, name=f"{name}_norm_cross")
+        asked = _attend(net, y, memory, f"{name}_cross", heads, size=size, bias=bias, key_bias=key_bias)
+        x = net.add(asked, x, name=f"{name}_add_cross")
+    y = net.vector("layer_norm", x, name=f"{name}_norm2")
+    return net.add(_feed_forward(net, y, name, ffn, activation=activation, gated=gated, bias=bias), x, name=f"{name}_add2")
+
+
+def build_text(
+    sequence_length: int = 128, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072, vocabulary: int = 30522,
+    positions: int = 512, types: int = 0, pooler: bool = False,
+) -> Graph:  # fmt: skip
+    """BERT, RoBERTa, DistilBERT. types: kinds of segments. pooler: a dense layer on the first row."""
+    net = NetworkBuilder("encoder")
+    x = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "embedding", table_rows=vocabulary + positions + types)
+    x = net.vector("layer_norm", x, name="embedding_norm")
+    for number in range(1, layers + 1):
+        x = _after(net, x, f"layer{number}", heads, ffn)
+    if pooler:
+        net.dense(Output(x.name, hidden, 1), hidden, activation="tanh", name="pooler")
+    return net.build()
+
+
+def build_vision(
+    image_size: ImageSize = 224, patch: int = 16, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072,
+    more_rows: int = 1, classes: int = 0, channels: int = 3,
+) -> Graph:  # fmt: skip
+    """ViT and DeiT. more_rows: beside those of the patches. classes: of the head, 0 without."""
+    net = NetworkBuilder("vision")
+    x = _see(net, image_size, patch, hidden, more_rows, channels)
+    for number in range(1, layers + 1):
+        x = _before(net, x, f"layer{number}", heads, ffn)
+    x = net.vector("layer_norm", x, name="norm")
+    if classes:
+        net.dense(Output(x.name, hidden, 1), classes, name="classifier")
+    return net.build()
+
+
+def _see(net: NetworkBuilder, image_size: ImageSize, patch: int, hidden: int, more_rows: int, channels: int = 3, bias: bool = True) -> Output:
+    """Patches as rows, and more rows, with their places added."""
+    x = net.conv(net.image(image_size, patch, channels), hidden, patch, stride=patch, bias=bias, name="patches").rows()
+    return net.vector("copy", Output(x.name, hidden, x.height + more_rows), name="places")
+
+
+def build_swin(
+    image_size: int = 224, patch: int = 4, hidden: int = 96, depths: str = "2x2x6x2", heads: str = "3x6x12x24", window: int = 7,
+    ratio: int = 4, classes: int = 0,
+) -> Graph:  # fmt: skip
+    """Swin (Z. Liu et al., ICCV 2021): attention in windows, on images that are padded to whole ones; stages of half the sides."""
+    net = NetworkBuilder("swin")
+    side = -(-image_size // patch)
+    x = net.conv(net.image(side * patch), hidden, patch, stride=patch, bias=True, name="patches").rows()
+    x = net.vector("layer_norm", x, name="patches_norm")
+    width = hidden
+    counts, crowds = ([int(each) for each in text.split("x")] for text in (depths, heads))
+    for stage, (layers, many) in enumerate(zip(counts, crowds, strict=False), 1):
+        for number in range(1, layers + 1):
+            x = _windows(net, x, f"stage{stage}_layer{number}", many, side, min(window, side), ratio * width)
+        if stage < len(counts):
+            half = -(-side // 2)
+            merged = net.vector("copy", x, name=f"stage{stage}_gather") if side % 2 == 0 else net.resize(x, (2, 1), name=f"stage{stage}_pad")
+            merged = net.vector("layer_norm", Output(merged.name, 4 * width, half * half), name=f"stage{stage}_norm")
+            x, side, width = net.dense(merged, 2 * width, bias=False, name=f"stage{stage}_merge"), half, 2 * width
+    x = net.vector("layer_norm", x, name="norm")
+    pooled = net.global_pool(x, name="pool")
+    if classes:
+        net.dense(pooled, classes, name="classifier")
+    return net.build()
+
+
+def _windows(net: NetworkBuilder, x: Output, name: str, heads: int, side: int, window: int, ffn: int) -> Output:
+    """A layer whose rows attend to those of their window: as many groups of heads as there are windows."""
+    across = -(-side // window)
+    windows, rows = across * across, window * window
+    y = net.vector("layer_norm", x, name=f"{name}_norm1")
+    if windows * rows != x.height:
+        y = Output(net.resize(y, (-(-windows * rows // x.height), 1), name=f"{name}_pad").name, x.channels, windows * rows)
+    parts = [net.dense(y, x.channels, name=f"{name}_{part}") for part in ("query", "key", "value")]
+    query, key, value = (Output(each.name, x.channels * windows, rows) for each in parts)
+    scores = net.matmul(query, key, heads=heads * windows, transposed=True, name=f"{name}_scores")
+    weights = net.vector("softmax", scores, name=f"{name}_softmax")
+    found = net.matmul(weights, value, heads=heads * windows, name=f"{name}_context")
+    y = net.dense(Output(found.name, x.channels, x.height), x.channels, name=f"{name}_projection")
+    x = net.add(y, x, name=f"{name}_add1")
+    y = net.vector("layer_norm", x, name=f"{name}_norm2")
+    return net.add(_feed_forward(net, y, name, ffn), x, name=f"{name}_add2")
+
+
+def build_clip(
+    image_size: ImageSize = 224, sequence_length: int = 77, patch: int = 32, vision_hidden: int = 768, vision_layers: int = 12,
+    vision_heads: int = 12, vision_ffn: int = 3072, hidden: int = 512, layers: int = 12, heads: int = 8, ffn: int = 2048,
+    vocabulary: int = 49408, features: int = 512,
+) -> Graph:  # fmt: skip
+    """CLIP: an image and a text, and the features of both."""
+    net = NetworkBuilder("clip")
+    x = net.vector("layer_norm", _see(net, image_size, patch, vision_hidden, 1, bias=False), name="vision_norm0")
+    for number in range(1, vision_layers + 1):
+        x = _before(net, x, f"vision{number}", vision_heads, vision_ffn)
+    x = net.vector("layer_norm", Output(x.name, vision_hidden, 1), name="vision_norm")
+    net.dense(x, features, bias=False, name="vision_projection")
+    y = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=vocabulary + sequence_length)
+    for number in range(1, layers + 1):
+        y = _before(net, y, f"text{number}", heads, ffn)
+    y = net.vector("layer_norm", Output(y.name, hidden, 1), name="text_norm")
+    net.dense(y, features, bias=False, name="text_projection")
+    return net.build()
+
+
+def build_whisper(
+    sequence_length: int = 1500, output_length: int = 1, mels: int = 80, hidden: int = 384, layers: int = 4, heads: int = 6,
+    ffn: int = 1536, decoder_layers: int = 4, vocabulary: int = 51865, positions: int = 448,
+) -> Graph:  # fmt: skip
+    """Whisper: 2 x sequence_length frames of sound, and one pass of the decoder over output_length tokens."""
+    net = NetworkBuilder("whisper")
+    x = net.conv(net.input(mels, 2 * sequence_length, name="sound"), hidden, (3, 1), padding=(1, 0), bias=True, activation="gelu", name="conv1")
+    x = net.conv(x, hidden, (3, 1), stride=(2, 1), padding=(1, 0), bias=True, activation="gelu", name="conv2")
+    for number in range(1, layers + 1):
+        x = _before(net, x, f"encoder{number}", heads, ffn, key_bias=False)
+    memory = net.vector("layer_norm", x, name="encoder_norm")
+    y = net.embedding(net.input(1, output_length, name="tokens"), hidden, "words", table_rows=positions + sequence_length)
+    for number in range(1, decoder_layers + 1):
+        y = _before(net, y, f"decoder{number}", heads, ffn, key_bias=False, memory=memory)
+    y = net.vector("layer_norm", y, name="decoder_norm")
+    net.dense(y, vocabulary, bias=False, name="head")
+    return net.build()
+
+
+def build_t5(
+    sequence_length: int = 512, output_length: int = 1, hidden: int = 512, layers: int = 6, decoder_layers: int = 6, heads: int = 8,
+    head_dim: int = 64, ffn: int = 2048, gated: bool = False, vocabulary: int = 32128, tied: bool = True,
+) -> Graph:  # fmt: skip
+    """T5: a sequence, and one pass of the decoder over output_length tokens."""
+    net = NetworkBuilder("t5")
+    form = {"size": head_dim, "bias": False, "activation": "gelu" if gated else "relu", "gated": gated}
+    x = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=0 if tied else vocabulary)
+    for number in range(1, layers + 1):
+        x = _before(net, x, f"encoder{number}", heads, ffn, **form)  # type: ignore[arg-type]
+    memory = net.vector("layer_norm", x, name="encoder_norm")
+    y = net.embedding(net.input(1, output_length, name="tokens_before"), hidden, "words_before")
+    for number in range(1, decoder_layers + 1):
+        y = _before(net, y, f"decoder{number}", heads, ffn, memory=memory, **form)  # type: ignore[arg-type]
+    y = net.vector("layer_norm", y, name="decoder_norm")
+    net.dense(y, vocabulary, bias=False, name="head")
+    return net.build()
