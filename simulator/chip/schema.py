@@ -269,8 +269,8 @@ class Architecture(Model):
     @model_validator(mode="after")
     def _of_a_gpu(self) -> Self:
         if not self.is_gpu:
-            if "attention" in self.vector.fuses:
-                raise fault("vector.fuses", "'attention' must be left out where array.kind is not sm")
+            if "attention" in self.vector.fuses and self.schedule.placement == "space":
+                raise fault("vector.fuses", "'attention' must be left out where schedule.placement is 'space'")
             return self
         wanted = {
             "sram.managed": (self.sram.managed, "cache"),

@@ -42,7 +42,7 @@ class ArraySpec:
     kind: str = "grid"
     """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
     lanes: float = 0.0
-    """Vector lanes, for layers that a multiprocessor runs on them."""
+    """Vector lanes, for layers that a multiprocessor runs on them and for the softmax inside attention; 0 without."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
     async_products: bool = False
@@ -121,7 +121,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         holds=tuple(chip.sram.holds),
         double_buffered=chip.schedule.overlap != "none",
         kind=array.kind,
-        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" or "attention" in chip.vector.fuses else 0.0,
         async_copies=array.async_copies,
         async_products=array.async_products,
         cluster=array.cluster,

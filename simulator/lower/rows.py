@@ -56,6 +56,8 @@ class Row:
     """Of that, what becomes no part of an input that is there already."""
     table_bytes: float = 0.0
     """Of an embedding's whole table, where its rows are known."""
+    values: int = -1
+    """Of attention, tensor number of the values; their first pass is among what is read beside the tiles."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
 
@@ -163,9 +165,10 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     """Fuse, multiply by the batch and give every tensor its bytes."""
     check_batch(graph, batch)
     width, on_sm = BITS[target.precision] / 8.0, target.spec.kind == "sm"
+    attention = "attention" in target.fuses
     fused = fuse(graph, target.fuses)
-    if on_sm:
-        fused = merge(fused, "attention" in target.fuses)
+    if on_sm or attention:
+        fused = merge(fused, siblings=on_sm, attention=attention)
     rows = tuple(_row(step, batch, width, target) for step in fused.steps)
     if on_sm:
         rows = _rectified(rows, fused)
@@ -215,7 +218,8 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
     if layer.is_compute:
         shape = layer_shape(layer, batch, width, acc_width, output_bytes, target.winograd)
         if step.second is not None:
-            shape = replace(shape, context=step.second.out_channels)
+            softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
+            shape = replace(shape, context=step.second.out_channels, softmax_operations=batch * softmax)
         executed = shape.macs
     table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
     stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
@@ -246,6 +250,7 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         stored_apart_bytes=step.stored_apart * bytes_per,
         table_bytes=layer.table_rows * layer.out_channels * width,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
+        values=step.values.tensor if step.values else -1,
     )
 
 

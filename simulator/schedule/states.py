@@ -15,7 +15,7 @@ from itertools import pairwise, product
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
+from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
 
@@ -259,6 +259,8 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
         mask |= INPUTS
     if row.weights in held:
         mask |= WEIGHTS
+    if row.values in held:
+        mask |= VALUES
     return mask, beside
 
 
