@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError, nearest
 from simulator.units import CACHE_SHARE
 from simulator.vocabulary import OPERANDS
@@ -69,6 +69,8 @@ class Target:
     """Bytes of a stored Winograd weight over 16 per kernel; 0 without Winograd."""
     cached_bytes: float
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+    inside: Inside = "nothing"
+    """What never leaves the chip."""
 
 
 def target_of(chip: Architecture, precision: str) -> Target:
@@ -87,6 +89,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+        inside=chip.inside,
     )
 
 

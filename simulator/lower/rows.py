@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
@@ -83,6 +83,10 @@ class Lowered:
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
     states: frozenset[int] = frozenset()
     """Tensors that lie in the outer memory between passes: read there, never brought over a host link."""
+    inside: Inside = "nothing"
+    """What never leaves the chip: its tensors are in the SRAM for as long as they live."""
+    held_bytes: float = 0.0
+    """Constants that are in the SRAM for ever because there is no other memory; then rows have none. [B]"""
 
     @property
     def macs(self) -> int:
@@ -109,6 +113,8 @@ class Lowered:
         [B]
         """
         total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        if self.inside != "nothing":
+            return total
         for tensor, size in enumerate(self.tensor_bytes):
             if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
@@ -172,6 +178,12 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     rows = tuple(_row(step, batch, width, target) for step in fused.steps)
     if on_sm:
         rows = _rectified(rows, fused)
+    held = 0.0
+    if target.inside != "nothing":
+        _check_no_states(graph)
+    if target.inside == "all":
+        held = sum(row.weight_bytes + row.table_bytes for row in rows)
+        rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
@@ -183,7 +195,19 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
         spec=target.spec,
         cached_bytes=target.cached_bytes,
         states=frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state),
+        inside=target.inside,
+        held_bytes=held,
     )
+
+
+def _check_no_states(graph: Graph) -> None:
+    """Raise NetworkError for a state, which lies in an outer memory that can be written."""
+    for name, data in graph.nodes(data=True):
+        if data["layer"].origin:
+            raise NetworkError(
+                f"{graph.graph.get('name', 'network')}: {name}: a state needs an outer memory that can be written, and this "
+                "chip has none"
+            )
 
 
 def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
