@@ -34,6 +34,9 @@ else:
     VectorKind = Literal[*VECTOR_KINDS]
     Fused = Literal[*FUSED]
 
+Inside = Literal["nothing", "activations", "all"]
+"""What never leaves a chip."""
+
 
 class Sram(Model):
     """The on-chip memory that tiles and resident tensors share."""
@@ -89,6 +92,8 @@ class Dram(Model):
     """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
     """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
+    read_only: bool = False
+    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM."""
     capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     """Capacity of all devices together [GiB, 2**30]: a board of "80 GB" has 80; the usual one of the part when left out."""
 
@@ -230,7 +235,7 @@ class Architecture(Model):
     sram: Sram
     """On-chip memory."""
     dram: Dram | None = None
-    """Outer memory; without it the host link takes its place."""
+    """Outer memory; without it the host link takes its place, and without that all stays in the SRAM."""
     interconnect: Interconnect
     """Between SRAM and arrays."""
     vector: Vector
@@ -260,8 +265,18 @@ class Architecture(Model):
 
     @model_validator(mode="after")
     def _fed(self) -> Self:
-        if self.array is not None and self.dram is None and self.host is None:
-            raise fault("dram", "missing; a chip without DRAM must have a host link to run anything")
+        if self.array is not None and self.inside != "nothing":
+            where = "dram.read_only is true" if self.dram else "there is neither dram nor host"
+            wanted = {
+                "array.kind": (self.array.kind, "grid"),
+                "schedule.residency": (self.schedule.residency, "optimal"),
+                "schedule.placement": (self.schedule.placement, "time"),
+            }
+            for key, (got, must) in wanted.items():
+                if got != must:
+                    raise fault(key, f"must be {must!r} where {where}, got {got!r}")
+            if len(self.sram.holds) < len(OPERANDS):
+                raise fault("sram.holds", f"must be left out where {where}, got {list(self.sram.holds)}")
         if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
         return self
@@ -269,8 +284,8 @@ class Architecture(Model):
     @model_validator(mode="after")
     def _of_a_gpu(self) -> Self:
         if not self.is_gpu:
-            if "attention" in self.vector.fuses:
-                raise fault("vector.fuses", "'attention' must be left out where array.kind is not sm")
+            if "attention" in self.vector.fuses and self.schedule.placement == "space":
+                raise fault("vector.fuses", "'attention' must be left out where schedule.placement is 'space'")
             return self
         wanted = {
             "sram.managed": (self.sram.managed, "cache"),
@@ -283,6 +298,13 @@ class Architecture(Model):
         if len(self.sram.holds) < len(OPERANDS):
             raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
         return self
+
+    @property
+    def inside(self) -> Inside:
+        """What never leaves the chip: activations where the outer memory is read-only, all where there is none."""
+        if self.dram is None:
+            return "all" if self.host is None else "nothing"
+        return "activations" if self.dram.read_only else "nothing"
 
     @property
     def list_price_usd(self) -> float | None:

@@ -97,6 +97,7 @@ def _facts(chip: "Architecture") -> "ChipFacts":
         outer_bytes_per_s=chip.outer_bytes_per_s,
         dram_devices=chip.dram_devices,
         dram_bytes=chip.dram_capacity_bytes,
+        read_only=chip.inside == "activations",
     )
 
 

@@ -72,6 +72,8 @@ class Family:
     """Price of a GB over one of DDR5 [-]."""
     pj_bit: float
     """Energy of the whole path, device to controller [pJ/bit]."""
+    balls: float = 100.0
+    """Of the chip's package for one device on the board."""
 
 
 def book() -> dict[str, Any]:
@@ -130,9 +132,10 @@ def interfaces() -> dict[str, Interface]:
 @cache
 def families() -> dict[str, Family]:
     """Families of memory parts by name."""
-    keys = ("interface", "bits", "price", "pj_bit")
+    keys = ("interface", "bits", "price", "pj_bit", "balls")
+    usual = {"balls": book()["package"]["balls"]["dram_device"]}
     return {
-        name: Family(name=name, **{key: entry[key] for key in keys})
+        name: Family(name=name, **{key: {**usual, **entry}[key] for key in keys})
         for name, entry in book()["dram"]["families"].items()
     }
 

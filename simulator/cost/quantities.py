@@ -17,6 +17,9 @@ from simulator.units import GIB
 Number = Any
 """A float, or an array of floats."""
 
+FLASH = "nor"
+"""Kind of memory that a custom part is taken for where it is read-only."""
+
 SRAM_KINDS = ("scratchpad", "banked_buffer", "cache", "gpu_l2")
 """Kinds of on-chip memory that differ in area."""
 
@@ -156,18 +159,19 @@ def _memory(dram: Dram, notes: list[str]) -> Memory:
 
 def _custom(dram: Dram, notes: list[str]) -> Memory:
     """A part that only gives a bandwidth, as so many usual devices of its family."""
-    usual = dram_part(book()["dram"]["custom"]["part"] if dram.family is None else usual_part(dram.family))
-    family = families()[usual.name.split("-")[0]]
+    family = FLASH if dram.read_only and dram.family is None else dram.family
+    usual = dram_part(book()["dram"]["custom"]["part"] if family is None else usual_part(family))
+    kind = families()[usual.name.split("-")[0]]
     each = dram.peak_bytes_per_s / dram.devices
     for_one = -(-each // usual.bytes_per_s)
     devices = dram.devices * for_one
     assumed = "" if dram.family is not None else "; `dram.family` names another kind"
     notes.append(
-        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {family.name.upper()} devices of"
+        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {kind.name.upper()} devices of"
         f" {usual.gb_per_s:.5g} GB/s{assumed}"
     )
     gib = usual.capacity_bytes / GIB
-    return Memory(family, devices, gib, usual.width_bits / family.bits, each / for_one, dram.capacity_gib)
+    return Memory(kind, devices, gib, usual.width_bits / kind.bits, each / for_one, dram.capacity_gib)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError, nearest
 from simulator.units import CACHE_SHARE
 from simulator.vocabulary import OPERANDS
@@ -42,7 +42,7 @@ class ArraySpec:
     kind: str = "grid"
     """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
     lanes: float = 0.0
-    """Vector lanes, for layers that a multiprocessor runs on them."""
+    """Vector lanes, for layers that a multiprocessor runs on them and for the softmax inside attention; 0 without."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
     async_products: bool = False
@@ -69,6 +69,8 @@ class Target:
     """Bytes of a stored Winograd weight over 16 per kernel; 0 without Winograd."""
     cached_bytes: float
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+    inside: Inside = "nothing"
+    """What never leaves the chip."""
 
 
 def target_of(chip: Architecture, precision: str) -> Target:
@@ -87,6 +89,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+        inside=chip.inside,
     )
 
 
@@ -121,7 +124,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         holds=tuple(chip.sram.holds),
         double_buffered=chip.schedule.overlap != "none",
         kind=array.kind,
-        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" or "attention" in chip.vector.fuses else 0.0,
         async_copies=array.async_copies,
         async_products=array.async_products,
         cluster=array.cluster,

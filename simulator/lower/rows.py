@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
@@ -56,6 +56,8 @@ class Row:
     """Of that, what becomes no part of an input that is there already."""
     table_bytes: float = 0.0
     """Of an embedding's whole table, where its rows are known."""
+    values: int = -1
+    """Of attention, tensor number of the values; their first pass is among what is read beside the tiles."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
 
@@ -81,6 +83,10 @@ class Lowered:
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
     states: frozenset[int] = frozenset()
     """Tensors that lie in the outer memory between passes: read there, never brought over a host link."""
+    inside: Inside = "nothing"
+    """What never leaves the chip: its tensors are in the SRAM for as long as they live."""
+    held_bytes: float = 0.0
+    """Constants that are in the SRAM for ever because there is no other memory; then rows have none. [B]"""
 
     @property
     def macs(self) -> int:
@@ -107,6 +113,8 @@ class Lowered:
         [B]
         """
         total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        if self.inside != "nothing":
+            return total
         for tensor, size in enumerate(self.tensor_bytes):
             if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
@@ -163,12 +171,19 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     """Fuse, multiply by the batch and give every tensor its bytes."""
     check_batch(graph, batch)
     width, on_sm = BITS[target.precision] / 8.0, target.spec.kind == "sm"
+    attention = "attention" in target.fuses
     fused = fuse(graph, target.fuses)
-    if on_sm:
-        fused = merge(fused, "attention" in target.fuses)
+    if on_sm or attention:
+        fused = merge(fused, siblings=on_sm, attention=attention)
     rows = tuple(_row(step, batch, width, target) for step in fused.steps)
     if on_sm:
         rows = _rectified(rows, fused)
+    held = 0.0
+    if target.inside != "nothing":
+        _check_no_states(graph)
+    if target.inside == "all":
+        held = sum(row.weight_bytes + row.table_bytes for row in rows)
+        rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
@@ -180,7 +195,19 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
         spec=target.spec,
         cached_bytes=target.cached_bytes,
         states=frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state),
+        inside=target.inside,
+        held_bytes=held,
     )
+
+
+def _check_no_states(graph: Graph) -> None:
+    """Raise NetworkError for a state, which lies in an outer memory that can be written."""
+    for name, data in graph.nodes(data=True):
+        if data["layer"].origin:
+            raise NetworkError(
+                f"{graph.graph.get('name', 'network')}: {name}: a state needs an outer memory that can be written, and this "
+                "chip has none"
+            )
 
 
 def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
@@ -215,7 +242,8 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
     if layer.is_compute:
         shape = layer_shape(layer, batch, width, acc_width, output_bytes, target.winograd)
         if step.second is not None:
-            shape = replace(shape, context=step.second.out_channels)
+            softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
+            shape = replace(shape, context=step.second.out_channels, softmax_operations=batch * softmax)
         executed = shape.macs
     table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
     stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
@@ -246,6 +274,7 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         stored_apart_bytes=step.stored_apart * bytes_per,
         table_bytes=layer.table_rows * layer.out_channels * width,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
+        values=step.values.tensor if step.values else -1,
     )
 
 

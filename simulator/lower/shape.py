@@ -35,6 +35,9 @@ class Shape:
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
 
+    softmax_operations: float = 0.0
+    """Of attention, what the softmax between its products takes of the vector lanes."""
+
     @property
     def step_extents(self) -> tuple[int, ...]:
         """G N K C P Q R S of one step: what can run side by side."""

@@ -183,7 +183,6 @@ def test_points_of_a_sweep_equal_simulate(fuses):
         ({"array.async_copies": True}, "array.async_copies: must be left out where kind is grid"),
         ({"array.async_products": True}, "array.async_products: must be left out where kind is grid"),
         ({"array.cluster": 2}, "array.cluster: must be left out where kind is grid"),
-        ({"vector.fuses": ["attention"]}, "vector.fuses: 'attention' must be left out where array.kind is not sm"),
     ],
 )
 def test_what_only_a_gpu_may_say(sets, line):

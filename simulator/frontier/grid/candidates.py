@@ -253,9 +253,21 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     for loop, extent in zip(TILE_LOOPS, shape.extents, strict=False):
         if not 1 <= tile[loop] <= extent:
             raise OptionError(f"tile.{loop}: must be from 1 to {extent}, got {tile[loop]}")
+    return some_tiles(shape, spec, (tile["g"],), (tile["p"],), (tile["k"],), (tile["c"],), (tile["n"],), (tile["q"],))
+
+
+Sizes = tuple[int, ...]
+
+
+def some_tiles(
+    shape: Shape, spec: ArraySpec, g: Sizes, p: Sizes, k: Sizes, c: Sizes, n: Sizes = (1,), q: Sizes = (1,)
+) -> Tables:
+    """The tables of tiles of given sizes, rising, a row each in their order; pixel rows are all of n x p x q."""
     units = unrollings(shape.step_extents, spec)
-    group, axis_k, axis_c = _axes(shape, spec, units, tile["g"], tile["k"], tile["c"])
-    found = Pixels.of(shape, spec, units).rows((tile["n"],), (tile["p"],), (tile["q"],))
+    group = np.concatenate([_axes(shape, spec, units, size, k[0], c[0]).group for size in g])
+    axis_k = np.concatenate([_axes(shape, spec, units, g[0], size, c[0]).k for size in k])
+    axis_c = np.concatenate([_axes(shape, spec, units, g[0], k[0], size).c for size in c])
+    found = Pixels.of(shape, spec, units).rows(n, p, q)
     row = np.zeros(len(units.factors), dtype=np.int64)
     starts = np.arange(len(row) + 1)
     costs = _resets(shape, spec, units)

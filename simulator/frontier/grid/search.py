@@ -28,7 +28,8 @@ from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
 INPUTS, WEIGHTS, OUTPUTS = layout.HAS_INPUTS, layout.HAS_WEIGHTS, layout.HAS_OUTPUTS
-"""Bits of a set of resident operands."""
+VALUES = 8
+"""Bits of a set of resident operands; values are the third of attention."""
 
 _LETTERS = "NKCPQ"
 
