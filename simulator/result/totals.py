@@ -1,6 +1,8 @@
 """From schedules to figures, as columns with one entry a chip: times, rates, shares, bytes, the largest loss."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +59,8 @@ def totals_of(
     wait_s, runs = link_s + chip.call_s, plans.fits & has_room(chip, work, machines)
     if power is not None and chip.power_limit_w is not None:
         runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
-    cold, steady = (least_time(chip, precision, work, sums, power) for sums in (plans.cold, plans.steady))
+    limited = limit_of(chip, precision, work, power)
+    cold, steady = (np.zeros(len(runs)) if limited is None else limited(sums) for sums in (plans.cold, plans.steady))
     cold_s, busy_s = plans.cold.time_s + wait_s, np.maximum(plans.steady.time_s, link_s)
     latency_s, period_s = np.maximum(cold_s, cold), np.maximum(busy_s, steady)
     with np.errstate(invalid="ignore"):  # what does not run takes for ever
@@ -94,9 +97,16 @@ def link_time(chip: Architecture, work: Work) -> float:
     return work.input_output_bytes / rate if rate else 0.0
 
 
-def least_time(chip: Architecture, precision: str, work: Work, sums: Sums, power: PowerModel | None) -> Floats:
+def limit_of(
+    chip: Architecture, precision: str, work: Work, power: PowerModel | None
+) -> Callable[[Sums], Floats] | None:
+    """What gives the least times of schedules under the power limit; None without one."""
+    return None if power is None else partial(_least_time, chip, precision, work, power)
+
+
+def _least_time(chip: Architecture, precision: str, work: Work, power: PowerModel, sums: Sums) -> Floats:
     """Least time of a batch under the power limit, one entry a chip; 0 without one, or where nothing runs. [s]"""
-    if power is None or chip.power_limit_w is None:
+    if chip.power_limit_w is None:
         return np.zeros(len(sums.time_s))
     runs = np.isfinite(sums.time_s) & np.broadcast_to(power.static_w < chip.power_limit_w, sums.time_s.shape)
     spent = work.macs_charged, sums.feed_bytes, sums.outer_bytes
