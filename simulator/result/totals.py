@@ -15,6 +15,7 @@ from simulator.result.laws import check, fractions
 from simulator.result.room import has_room
 from simulator.schedule.machines import Machines
 from simulator.schedule.plans import Plans, Sums
+from simulator.units import CACHE_SHARE
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,6 +37,7 @@ class Totals:
     load_bytes: Floats
     load_s: Floats
     lower_bound_s: Floats
+    """No schedule of the chip is faster, whatever its compiler does, for the latency nor in steady state."""
     loss: Ints
     """Place in `waterfall.LOSSES` of what costs most in steady state."""
     wait_s: float
@@ -68,7 +70,7 @@ def totals_of(
     macs_per_s = work.units / machines.cycle_s
     compute_s = work.macs_executed / macs_per_s
     compulsory_s = (work.compulsory_bytes - plans.steady.kept_bytes) * machines.byte_s
-    cold_bytes = np.maximum(0.0, work.compulsory_bytes - plans.cold.kept_bytes)
+    least_s = work.least_outer_bytes(holding_bytes(chip, machines)) * machines.byte_s
     check(work.network, plans, runs, compute_s, compulsory_s)
     slots = np.where(runs, period_s, np.inf) * macs_per_s
     zeros = np.zeros(len(runs))
@@ -82,13 +84,19 @@ def totals_of(
         dram_bytes=plans.cold.outer_bytes,
         load_bytes=plans.steady.kept_bytes,
         load_s=plans.steady.kept_bytes * machines.byte_s,
-        lower_bound_s=np.maximum(compute_s, cold_bytes * machines.byte_s),
+        lower_bound_s=np.maximum(compute_s, least_s),
         loss=waterfall.losses(plans.steady.parts, has_dram, zeros + host_s, zeros + power_s),
         wait_s=wait_s,
         host_s=host_s,
         cold_power_s=cold_power_s,
         power_s=power_s,
     )
+
+
+def holding_bytes(chip: Architecture, machines: Machines) -> Floats:
+    """SRAM that may hold weights from one batch to the next, one entry a chip: all of it, of a cache too, or none. [B]"""
+    share = CACHE_SHARE if chip.sram.managed == "cache" else 1.0
+    return machines.capacity_bytes / share if "weights" in chip.sram.holds else np.zeros(len(machines))
 
 
 def link_time(chip: Architecture, work: Work) -> float:
