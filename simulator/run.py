@@ -27,7 +27,7 @@ from simulator.result.form import Result
 from simulator.result.gains import bound_of, gains_in_space
 from simulator.result.gains import gains as gains_of
 from simulator.result.room import has_room, short_of_room, used_bytes
-from simulator.result.totals import Totals, totals_of
+from simulator.result.totals import Totals, limit_of, totals_of
 from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
 from simulator.schedule.plan import Plan
@@ -66,14 +66,15 @@ def simulate(
         return _in_space(graph, chip, machines, batch, precision, power, gains)
     program = program_of(chip, pool_source(graph, chip, precision), batch)
     _check_room(chip, program.pool.work, machines)
-    plans, (cold, steady) = solve_alone(program, machines)
+    work = program.pool.work
+    plans, (cold, steady) = solve_alone(program, machines, limit_of(chip, precision, work, power))
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
-    work, low = program.pool.work, program.pool.low
+    low = program.pool.low
     totals = totals_of(chip, precision, work, machines, plans, power)
     columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
     saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
-    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold, batch, program.split))
+    notes = (*graph.graph.get("notes", ()), *_notes(chip, (cold, steady), batch, program.split))
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
@@ -210,9 +211,22 @@ def _known(column: Any) -> float | None:
     return None if np.isnan(column[0]) else float(column[0])
 
 
-def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str, ...]:
-    """What a reader should know of a schedule. parts: the batch may be taken in parts."""
-    notes, first = [], plan.pieces[0]
+def _in_parts(plans: tuple[Plan, Plan], batch: int) -> list[str]:
+    """That the batch runs in parts, where it does."""
+    cold, steady = (
+        "" if plan.parts == 1 else f"in {plan.parts:,} equal parts of {batch // plan.parts:,}, one after another"
+        for plan in plans
+    )
+    if not (cold or steady):
+        return []
+    if cold == steady:
+        return [f"the batch runs {cold}: faster than at once"]
+    return [f"the batch runs {cold or 'at once'} for the latency, {steady or 'at once'} in steady state"]
+
+
+def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool) -> tuple[str, ...]:
+    """What a reader should know of a schedule. parts: the batch may be taken in sub-batches."""
+    notes, first = _in_parts(plans, batch), plans[0].pieces[0]
     if chip.dram is None:
         streamed = float(first.terms.streamed.sum())
         if streamed > 0.0:

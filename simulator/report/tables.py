@@ -119,7 +119,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
         *_dram_in_use(result),
-        ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
+        ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster, whatever its compiler"),
     ]
     if result.load_bytes > 0:
         rows.append(("Loaded once", f"{fmt.megabytes(result.load_bytes)} in {fmt.time(result.load_s)}"))

@@ -98,7 +98,8 @@ class Result(Shown):
     largest_loss: str
     """The largest part of `waterfall_period` beyond the ideal; `ideal_s` where nothing is lost."""
     lower_bound_s: float
-    """No schedule of this chip is faster: the larger of MACs at peak and compulsory bytes at full bandwidth."""
+    """No schedule of this chip is faster, whatever its compiler does: the larger of MACs at peak, and of network inputs, outputs
+    and the weights that the SRAM has no room for at full bandwidth."""
     waterfall: dict[str, float]
     waterfall_period: dict[str, float]
     bound_by: Later[str] = Later()

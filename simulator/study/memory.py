@@ -20,6 +20,7 @@ from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.lower.rows import check_batch
+from simulator.lower.work import work_of
 from simulator.progress import stages
 from simulator.result.shown import Shown
 from simulator.store.calls import public
@@ -257,9 +258,7 @@ def _traffic(
     bench: Bench, sizes: Sequence[float], thresholds: Sequence[Threshold]
 ) -> tuple[tuple[Traffic, ...], float | None]:
     """(traffic against SRAM with its lower bound, least SRAM with the fewest bytes of all)."""
-    low = bench.low
-    keep = bench.chip.keeps_weights
-    weights = sum(row.weight_bytes for row in low.rows)
+    work = work_of(bench.low)
     ample = bench.ample_bytes()
     fewest = float(bench.least_traffic([ample])[0])
     least_mib = None
@@ -277,13 +276,11 @@ def _traffic(
     at = np.unique(np.round(np.geomspace(first, last, count) * MIB).astype(np.int64))
     fastest = bench.run(at, np.full(len(at), bench.chip.dram_devices)).numbers["dram_bytes"]
     least = bench.least_traffic(at.tolist())
+    bounds = work.least_outer_bytes(at.astype(np.float64) if "weights" in bench.chip.sram.holds else 0.0 * at)
     rows = [
-        Traffic(
-            size / MIB, or_none(moved), few if math.isfinite(few) else None,
-            low.compulsory_bytes - min(weights, size * bench.share if keep else 0.0),
-        )
-        for size, moved, few in zip(at.tolist(), fastest.tolist(), least.tolist(), strict=True)
-    ]  # fmt: skip
+        Traffic(size / MIB, or_none(moved), few if math.isfinite(few) else None, bound)
+        for size, moved, few, bound in zip(at.tolist(), fastest.tolist(), least.tolist(), bounds.tolist(), strict=True)
+    ]
     return tuple(rows), least_mib
 
 
