@@ -110,7 +110,7 @@ class Pixels:
         rows, columns = (Side(*side) for side in sides)
         unit = tuple(tuple(row) for row in chosen.tolist())
         loads = set_loads(spec, units, shape.weight_width)
-        sets = tuple(resets(spec, loads, 1.0).cycles.tolist())
+        sets = tuple(resets(spec, loads, 1.0, spec.sum_bytes(shape.acc_width)).cycles.tolist())
         return cls((n, p, q), (rows, columns), unit, cost if axis == OVER_PIXELS else None, loads, sets)
 
     def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
