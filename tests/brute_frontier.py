@@ -182,6 +182,8 @@ def brute_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Mach
     distinct = {(tuple(factor(s, word) for word in WORDS), copies(s, array)): s for s in every}
     found = []
     for tile in naive_brute.every_tile(layer):
+        if array.stationary == "rows" and tile["q"] < layer.Q:
+            continue  # a unit slides along a whole row
         held = room_and_bytes(layer, tile, resident, machine, array.holds)
         choices = {way for spread in distinct.values() for way in counts(layer, tile, spread, array, widths).ways}
         best = non_dominated(np.array(sorted(choices)).reshape(-1, 2))
