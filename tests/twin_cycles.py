@@ -262,15 +262,31 @@ def ways(work: Work, load: float, array: Array, widths: Widths) -> list[tuple[fl
     back = 2.0 * work.outputs * widths.partial if "outputs" in array.holds else 0.0
     unfinished = (work.channel_tiles if array.stationary == "outputs" else work.passes_out) - 1
     plain = (array_cycles(work, load, array, work.folds), feed + back * unfinished)
-    if array.accumulators == 0.0:
+    room = sums_held(array, widths)
+    if room == 0.0:
         return [plain]
-    fits = work.largest_outputs * widths.partial <= array.accumulators
+    fits = work.largest_outputs * widths.partial <= room
     kept = feed if fits else feed + back * (work.channel_tiles - 1)
     if array.stationary in ("inputs", "outputs"):
         return [(plain[0], kept)]
-    fills = math.ceil(work.outputs * widths.partial / array.accumulators)
+    fills = math.ceil(work.outputs * widths.partial / room)
     sets = max(work.folds, fills * work.reductions)
-    return [plain, (array_cycles(work, load, array, sets), kept)]
+    staying = (array_cycles(work, load, array, sets), kept)
+    return [plain, staying] if "outputs" in array.holds else [staying]
+
+
+def sums_held(array: Array, widths: Widths) -> float:
+    """Bytes of partial sums in the array: the accumulators, or where there is no other place at least the sums of a step."""
+    sums = 1
+    for length, words in (
+        (array.rows, array.on_rows),
+        (array.columns, array.on_columns),
+        (array.count, array.on_count),
+    ):
+        if {"groups", "batch", "out_channels", "out_height", "out_width", "pixels"} & set(words):
+            sums *= length
+    least = 0.0 if "outputs" in array.holds else sums * widths.partial
+    return max(array.accumulators, least)
 
 
 def array_cycles(work: Work, load: float, array: Array, sets: int) -> float:

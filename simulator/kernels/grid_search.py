@@ -230,6 +230,17 @@ def terms_of(numbers, rules, g, task):
 
 
 @kernel
+def outputs_of(layer, terms, elements, whole, changes):
+    """(SRAM bytes of a tile of outputs, bytes fed at a pass of partial sums); infinite where partial sums have no room."""
+    room = elements * terms.out_width
+    if not whole and room <= layer.numbers.accumulators:
+        return 0.0, 0.0
+    if not whole and not layer.rules.holds_out:
+        return math.inf, terms.feed_partial
+    return room * (terms.out_buffers if changes else 1.0), terms.feed_partial
+
+
+@kernel
 def beaten(contest, u, p, k, feed):
     """Whether another unrolling takes no more cycles for pixel tile p and K tile k, whatever the tile of C.
 
@@ -323,11 +334,7 @@ def walk(layer, lists, task, contest, known, keep):
         while j < end_k:
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
             weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
-            outputs, back = g * k * pixels[i, TILE_PIXELS] * terms.out_width, terms.feed_partial
-            if not whole and outputs <= numbers.accumulators:
-                outputs, back = 0.0, 0.0
-            elif cut or not k1:
-                outputs *= terms.out_buffers
+            outputs, back = outputs_of(layer, terms, g * k * pixels[i, TILE_PIXELS], whole, cut or not k1)
             base = in_total * (axes[j, AXIS_TRIPS] if shares_k else 1.0) + weights_total + terms.all_outputs
             held = math.inf if form == PASSING else min(outputs, terms.grain_out)
             passing, feeding = outputs + terms.grain_in, outputs + terms.grain_weights
@@ -335,6 +342,9 @@ def walk(layer, lists, task, contest, known, keep):
             array = kept_folds(folds_k * steps_g, folds_p, trips, own, u, numbers.sets) if rules.resets else plain
             feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
             jump_k, j = int(axes[j, AXIS_JUMP]), j + 1
+            if math.isinf(min(held, outputs)):
+                j = begin_k + jump_k if jump_k > 0 else j
+                continue
             p, row_k = int(pixels[i, TILE_ROW]), int(axes[j - 1, AXIS_ROW])
             if units > 1 and jump_k == 0:
                 pair = (u * rows.pixel + p) * rows.k + row_k
@@ -354,7 +364,7 @@ def walk(layer, lists, task, contest, known, keep):
                     folds_c = axes[m, AXIS_FOLDS]
                     fed = feed_k + back * (axes[m, passed] - 1.0)
                     cycles = max(array * folds_c + once, fed / link, (fed + total) / port)
-                    if array > plain:  # or the accumulators are left unused
+                    if array > plain and rules.holds_out:  # or the accumulators are left unused
                         fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
                         cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)

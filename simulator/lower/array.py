@@ -1,11 +1,15 @@
 """What of a chip the frontiers of its layers depend on."""
 
+import math
 from dataclasses import dataclass
 
 from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError, nearest
 from simulator.units import CACHE_SHARE
 from simulator.vocabulary import OPERANDS
+
+OF_OUTPUTS = frozenset({"groups", "batch", "out_channels", "out_height", "out_width", "pixels"})
+"""Words of `array.unroll` that tell outputs apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,20 @@ class ArraySpec:
     """Whether its products read the shared memory themselves, beside the threads."""
     cluster: int = 1
     """Thread blocks that may share an operand on its way from the cache."""
+
+    def sum_bytes(self, width: float) -> float:
+        """Partial sums that the arrays hold [B], of `width` bytes each: as many as their accumulators have room for.
+
+        Where the SRAM has no outputs there is no other place for them, and the registers count too in which the sums of one
+        step end: one for each row, column and array over which outputs may lie.
+        """
+        if "outputs" in self.holds:
+            return self.accumulator_bytes
+        axes = (
+            (self.rows, self.unroll_rows), (self.columns, self.unroll_columns), (self.count, self.unroll_count),
+        )  # fmt: skip
+        lengths = (length for length, words in axes if not set(words).isdisjoint(OF_OUTPUTS))
+        return max(self.accumulator_bytes, width * math.prod(lengths))
 
 
 @dataclass(frozen=True, slots=True)

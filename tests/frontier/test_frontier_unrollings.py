@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Machine, NaiveLayer, walk
 from naive_brute import ORDERS
-from twin_cycles import Array, Widths, on_chip
+from twin_cycles import Array, Widths, on_chip, sums_held
 
 PLAIN = Array(2, 3, 2, ("reduction",), ("out_channels",), ("out_channels", "pixels"))
 LAYER = NaiveLayer(K=5, C=3, P=3, Q=2, R=2, top=1, H=3, W=2)
@@ -84,7 +84,8 @@ def one_tiling(
     every = kernel_rows_together(list(spreads(layer, array)), layer, array)
     widths = Widths(machine.in_w, machine.wt_w, machine.out_w, machine.acc_w)
     footprint, outer, cycles = adapter.full_cost(layer, tile, order, stream, resident, machine, array)
-    held = walk(layer, tile, order, stream, resident, replace(machine, acc_bytes=int(array.accumulators)))
+    room = replace(machine, acc_bytes=int(sums_held(array, widths)), sums_in_sram="outputs" in array.holds)
+    held = walk(layer, tile, order, stream, resident, room)
     assert outer == held[1]
     if outer < math.inf and set(array.holds) == {"inputs", "weights", "outputs"}:
         assert footprint == held[0]

@@ -176,7 +176,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         grain_in=shape.in_width * room_in,
         grain_weights=shape.weight_width * room_weights,
         grain_out=max(shape.out_width, shape.acc_width) * room_out,
-        accumulators=float(spec.accumulator_bytes),
+        accumulators=spec.sum_bytes(shape.acc_width),
         link=float(spec.link_bytes_per_cycle),
         port=float(spec.port_bytes_per_cycle),
         feed_in=shape.in_width * g * n * c * plane * kernel_reads,
@@ -185,7 +185,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         feed_partial=outputs * 2.0 * shape.acc_width,
         least=0.0,
         out_room=shape.out_width * room_out,
-        acc_room=shape.acc_width * room_out,
+        acc_room=float(shape.acc_width),
         sets=float(sets),
     )
 
@@ -193,7 +193,8 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
 def _resets(shape: Shape, spec: ArraySpec, units: Unrollings) -> Resets:
     """What accumulators that fill cost on a layer."""
     g, n, k, _, p, q, _, _ = shape.extents
-    return resets(spec, set_loads(spec, units, shape.weight_width), float(g * n * k * p * q) * shape.acc_width)
+    loads, held = set_loads(spec, units, shape.weight_width), spec.sum_bytes(shape.acc_width)
+    return resets(spec, loads, float(g * n * k * p * q) * shape.acc_width, held)
 
 
 def _own(shape: Shape, spec: ArraySpec, units: Unrollings, costs: Resets) -> Floats:
@@ -217,7 +218,7 @@ def _rules(spec: ArraySpec) -> Rules:
         "weights": (1, 0, 1), "outputs": (1, 1, 0), "inputs": (0, 1, 1), "rows": (1, 0, 1),
     }[spec.stationary]  # fmt: skip
     holds_in, holds_weights, holds_out = (int(word in spec.holds) for word in ("inputs", "weights", "outputs"))
-    keeps = int(spec.accumulator_bytes > 0)
+    keeps = int(spec.accumulator_bytes > 0 or not holds_out)  # else the SRAM is the only place for partial sums
     full = 2 if keeps and fold_costs(spec).streams == OVER_PIXELS else 0
     return Rules(inputs, weights, partial, holds_in, holds_weights, holds_out, 0, 0, keeps, full)
 

@@ -75,17 +75,17 @@ def once(spec: ArraySpec, layer_steps: Floats) -> Floats:
     return np.asarray(found - (1.0 if load + overhead + fill >= 1.0 else 0.0))
 
 
-def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float) -> Resets:
+def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float, held_bytes: float) -> Resets:
     """What accumulators that fill cost; nothing, and no sets, where they cost nothing.
 
-    output_bytes: unfinished outputs of the layer. The accumulators have room for a part of them, so at least so many sets
-    come in for each step through the reduction.
+    output_bytes: unfinished outputs of the layer. The arrays hold `held_bytes` of them (`ArraySpec.sum_bytes`), so at least so
+    many sets come in for each step through the reduction.
     """
     (_, overhead, hidden), axis = fold_costs(spec)
     cycles, least = np.zeros(len(loads)), np.zeros(len(loads))
-    if spec.accumulator_bytes > 0.0 and axis == OVER_PIXELS:
+    if held_bytes > 0.0 and axis == OVER_PIXELS:
         load = np.array(loads)
         cycles[:] = overhead if hidden else load + overhead
         least[:] = load if hidden else 0.0
-    sets = math.ceil(output_bytes / spec.accumulator_bytes) / spec.rate if cycles.any() or least.any() else 0.0
+    sets = math.ceil(output_bytes / held_bytes) / spec.rate if cycles.any() or least.any() else 0.0
     return Resets(cycles, least, sets)

@@ -291,11 +291,12 @@ def _ways(read: _Read, own: Floats, numbers: Numbers, rules: Rules) -> Floats:
 
 
 def _keeps(arrays: Floats, feeds: Floats, outer_bytes: Floats, numbers: Numbers, rules: Rules) -> npt.NDArray[np.bool_]:
-    """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing."""
+    """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing, if the
+    SRAM has outputs."""
     cycles = np.maximum(arrays, feeds / numbers.link)
     cycles = np.maximum(cycles, (feeds + outer_bytes) / numbers.port)
     better = (cycles[1] < cycles[0]) | ((cycles[1] == cycles[0]) & (arrays[1] <= arrays[0]))
-    kept: npt.NDArray[np.bool_] = np.greater(rules.keeps, 0) & better
+    kept: npt.NDArray[np.bool_] = np.greater(rules.keeps, 0) & (better | np.equal(rules.holds_out, 0))
     return kept
 
 
