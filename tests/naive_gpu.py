@@ -10,7 +10,7 @@ REGISTERS = 131_072
 STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES, SOFTMAX = 64, 300, 3500, 0.75, 0.35, 20
 SHARE = {False: 0.7, True: 0.9}  # by whether copies to the shared memory pass no registers
 KERNEL_CYCLES = {False: 10_000, True: 0}
-AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously
+AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously; where copies pass no registers
 
 
 def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False, cluster=(1, 1)):
@@ -52,7 +52,7 @@ def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False,
             time += max(busy, max(beside) * (AHEAD_CYCLES if ahead else STEP_CYCLES)) + ROUND_CYCLES
         longest = max(longest, time)
     longest += KERNEL_CYCLES[free]
-    if ahead and parts > 1:
+    if free and parts > 1:
         longest += SPLIT_CYCLES
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
@@ -80,7 +80,7 @@ def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False,
     """(fewest cycles, least feed of these) over the whole list."""
     found = []
     for block in BLOCKS + FURTHER if ahead else BLOCKS:
-        for parts in (1, 2, 4, 8, 16) if ahead else (1, 2, 4):
+        for parts in (1, 2, 4, 8, 16) if free else (1, 2, 4):
             for together in {(1, 1), (cluster, 1), (1, cluster)}:
                 one = walk(extents, width, out_width, chip, block, parts, free, ahead, together)
                 if one is not None:

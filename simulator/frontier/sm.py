@@ -46,7 +46,7 @@ SPLITS = (1, 2, 4)
 """Parts of the reduction that may run in blocks of their own, whose sums are added afterwards."""
 
 ASYNC_SPLITS = (1, 2, 4, 8, 16)
-"""The same where products run asynchronously, whose blocks are large."""
+"""The same where copies run beside the threads: libraries of such chips split further."""
 
 ON_LANES = 0
 """Code of a layer that runs on the vector lanes: one channel a group, or one pixel, leaves a matrix unit nothing to share."""
@@ -66,7 +66,8 @@ _Choice = tuple[int, int, int, int, int]
 
 def _choices(spec: ArraySpec) -> tuple[_Choice, ...]:
     """What a product may be cut into on a chip, in the order of preference."""
-    blocks, splits = (BLOCKS + ASYNC_BLOCKS, ASYNC_SPLITS) if spec.async_products else (BLOCKS, SPLITS)
+    blocks = BLOCKS + ASYNC_BLOCKS if spec.async_products else BLOCKS
+    splits = ASYNC_SPLITS if spec.async_copies else SPLITS
     clusters = [(1, 1)] if spec.cluster == 1 else [(1, 1), (spec.cluster, 1), (1, spec.cluster)]
     return tuple((*block, parts, *cluster) for block in blocks for parts in splits for cluster in clusters)
 
@@ -100,7 +101,7 @@ def _products(shape: Shape, spec: ArraySpec) -> Floats:
     length = steps * GPU_STEP_BYTES / shape.in_width  # of the reduction, as the blocks see it
     one = rows * columns * length / _macs(spec)
     waiting = (rounds - 1) * _idle(beside * one, steps, spec) + _idle((each - (rounds - 1) * beside) * one, steps, spec)
-    if spec.async_products:
+    if spec.async_copies:
         waiting = waiting + np.where(parts > 1, GPU_SPLIT_CYCLES, 0.0)
     written = float(g * n * k * p * q) * np.where(parts == 1, shape.out_width, 2.0 * SUM_WIDTH * parts)
     # Blocks of a cluster fetch the operand that they have in common once.
