@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
 from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
+from simulator.chip.variants import Variant, VariantName
 from simulator.errors import ChipError, nearest
 from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
@@ -251,6 +252,8 @@ class Architecture(Model):
     state the host works on other batches."""
     power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Power that the chip may draw [W]; no limit when left out."""
+    variants: dict[VariantName, Variant] = Field(default_factory=dict)
+    """Boards with the same silicon, and what differs on each; the model reads one of them in place of the file's own."""
     published: dict[str, Any] | None = None
     """Facts and results published about the chip, for comparison; the model does not read them."""
     sources: dict[str, str] = Field(default_factory=dict)
