@@ -70,9 +70,9 @@ def simulate(
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
     work, low = program.pool.work, program.pool.low
-    totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
-    saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
+    totals = totals_of(chip, work, machines, plans, power)
+    columns = layers.in_time(cold, machines, chip.dram is not None, _limited(power, work, totals))
+    saved = cache(partial(gains_of, chip, machines, program, steady, power))
     notes = (*graph.graph.get("notes", ()), *_notes(chip, cold, batch, program.split))
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
@@ -95,8 +95,8 @@ def _in_space(
     _check_room(chip, work, machines)
     program = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))
     plans, (quick, steady) = place_alone(program, machines.row())
-    totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
+    totals = totals_of(chip, work, machines, plans, power)
+    columns = layers.in_space(low, quick, chip.dram is not None, _limited(power, work, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
     notes = (*graph.graph.get("notes", ()), *steady.notes)
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
@@ -116,9 +116,9 @@ def _limiting(chip: Architecture) -> PowerModel | None:
     return power
 
 
-def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers.Limited | None:
+def _limited(power: PowerModel | None, work: Work, totals: Totals) -> layers.Limited | None:
     """What the power limit adds to a batch on its own, by step."""
-    return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, precision))
+    return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, work))
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,12 @@ def _result(
     notes: tuple[str, ...],
 ) -> Result:
     """Row 0 of columns of length 1, and the layers."""
-    chip, low, work, machines, precision = asked.chip, asked.low, asked.work, asked.machines, asked.precision
+    chip, low, work, machines = asked.chip, asked.low, asked.work, asked.machines
     has_dram, pipeline = chip.dram is not None, columns.pipeline
     cold = waterfall.rows_of(plans.cold.parts, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
     period = waterfall.rows_of(plans.steady.parts, has_dram, totals.host_s, totals.power_s, pipeline)
     loss = waterfall.LOSSES[int(totals.loss[0])]
-    wait_s, macs_per_s = totals.wait_s, float(work.units / machines.cycle_s[0])
+    wait_s, macs_per_s = totals.wait_s, work.step_units / machines.cycle_s[0]
     known = priced(chip)
     figures: dict[str, Any] = {}
     energy = None
@@ -156,7 +156,7 @@ def _result(
         figures = {"bill_usd": known.cost.bill_usd, "area_mm2": known.cost.area_mm2}
         figures = {name: band.best for name, band in figures.items() if band is not None and band.best is not None}
     if known.power is not None:
-        run = spent(known.power, precision, work, plans, totals)
+        run = spent(known.power, work, plans, totals)
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
@@ -171,7 +171,7 @@ def _result(
         **first,
         throughput_low_per_s=least,
         throughput_high_per_s=most,
-        peak_tops=chip.peak_tops(precision),
+        peak_tops=chip.peak_tops(low.product),
         outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
         dram_used_bytes=used_bytes(chip, work) if has_dram else 0.0,
         dram_capacity_bytes=chip.dram_capacity_bytes,

@@ -27,7 +27,6 @@ Floats = npt.NDArray[np.float64]
 
 def gains(
     chip: Architecture,
-    precision: str,
     machines: Machines,
     program: Program,
     steady: Plan,
@@ -42,7 +41,7 @@ def gains(
     work = program.pool.work
 
     def limited(plan: Plan) -> float:
-        return float(least_time(chip, precision, work, sums_of(plan, machines), power)[0])
+        return float(least_time(chip, work, sums_of(plan, machines), power)[0])
 
     steady_s, host_s, power_s = steady.time_s, link_time(chip, work), limited(steady)
     period_s = max(steady_s, host_s, power_s)

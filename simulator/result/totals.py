@@ -1,6 +1,7 @@
 """From schedules to figures, as columns with one entry a chip: times, rates, shares, bytes, the largest loss."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,7 @@ class Totals:
     """What the power limit adds in steady state."""
 
 
-def totals_of(
-    chip: Architecture, precision: str, work: Work, machines: Machines, plans: Plans, power: PowerModel | None
-) -> Totals:
+def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, power: PowerModel | None) -> Totals:
     """The figures of chips that differ in the numbers of `machines`. power: of the chips, where there is a limit.
 
     Raises ModelError where a law is broken.
@@ -57,7 +56,7 @@ def totals_of(
     wait_s, runs = link_s + chip.call_s, plans.fits & has_room(chip, work, machines)
     if power is not None and chip.power_limit_w is not None:
         runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
-    cold, steady = (least_time(chip, precision, work, sums, power) for sums in (plans.cold, plans.steady))
+    cold, steady = (least_time(chip, work, sums, power) for sums in (plans.cold, plans.steady))
     cold_s, busy_s = plans.cold.time_s + wait_s, np.maximum(plans.steady.time_s, link_s)
     latency_s, period_s = np.maximum(cold_s, cold), np.maximum(busy_s, steady)
     with np.errstate(invalid="ignore"):  # what does not run takes for ever
@@ -94,12 +93,25 @@ def link_time(chip: Architecture, work: Work) -> float:
     return work.input_output_bytes / rate if rate else 0.0
 
 
-def least_time(chip: Architecture, precision: str, work: Work, sums: Sums, power: PowerModel | None) -> Floats:
+def least_time(chip: Architecture, work: Work, sums: Sums, power: PowerModel | None) -> Floats:
     """Least time of a batch under the power limit, one entry a chip; 0 without one, or where nothing runs. [s]"""
     if power is None or chip.power_limit_w is None:
         return np.zeros(len(sums.time_s))
     runs = np.isfinite(sums.time_s) & np.broadcast_to(power.static_w < chip.power_limit_w, sums.time_s.shape)
-    spent = work.macs_charged, sums.feed_bytes, sums.outer_bytes
+    spent = charged(power, work), sums.feed_bytes, sums.outer_bytes
     with np.errstate(invalid="ignore"):  # what does not run takes for ever
-        limited = power.limited_s(chip.power_limit_w, precision, *spent, sums.time_s)
+        limited = power.limited_s(chip.power_limit_w, work.products[0], *spent, sums.time_s)
     return np.where(runs, limited, 0.0)
+
+
+def charged(power: PowerModel, work: Work) -> Any:
+    """MACs of a batch as their energy is counted, those of other formats by what they cost over one of the main one."""
+    if len(work.products) == 1:
+        return work.macs_charged
+    macs = [float(work.charged[work.product == at].sum()) for at in range(len(work.products))]
+    return sum(own * each for own, each in zip(macs, over_main(power, work), strict=True))
+
+
+def over_main(power: PowerModel, work: Work) -> list[Any]:
+    """Energy of a MAC in each of a network's formats over that in its main one. [-]"""
+    return [power.mac_j[key] / power.mac_j[work.products[0]] for key in work.products]

@@ -104,7 +104,7 @@ def fill(
         return
     chip = variant.chip
     solved, power = _solved(variant, columns, len(rows), stop), limiting(chip, columns)
-    totals = totals_of(chip, variant.precision, solved.work, solved.machines, solved.plans, power)
+    totals = totals_of(chip, solved.work, solved.machines, solved.plans, power)
     runs = totals.runs
     if not runs.all():
         without = np.flatnonzero(~runs)
@@ -173,7 +173,7 @@ def _economics(
     figures: dict[str, Any] = {}
     try:
         figures, power = _cost(block, rows, chip, varied(chip, columns), columns, totals.runs)
-        figures["power_w"] = spent(power, variant.precision, solved.work, solved.plans, totals).average_w
+        figures["power_w"] = spent(power, solved.work, solved.plans, totals).average_w
     except ChipError as error:
         _no_cost(block, rows, totals.runs, f"no cost: {error}")
     return {**figures, **efficiency(chip, solved.work, totals, columns, figures)}

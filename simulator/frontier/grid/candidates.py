@@ -30,7 +30,7 @@ from simulator.kernels.array_steps import (
 )
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
 from simulator.kernels.grid_tables import Fold, folds_of
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 
@@ -225,6 +225,7 @@ def _rules(spec: ArraySpec) -> Rules:
 @remembered(64 * 2**20)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units)
     pixel, tiles, needed, starts = pixel_table(Pixels.of(shape, spec, units))
@@ -253,6 +254,7 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     for loop, extent in zip(TILE_LOOPS, shape.extents, strict=False):
         if not 1 <= tile[loop] <= extent:
             raise OptionError(f"tile.{loop}: must be from 1 to {extent}, got {tile[loop]}")
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units, tile["g"], tile["k"], tile["c"])
     found = Pixels.of(shape, spec, units).rows((tile["n"],), (tile["p"],), (tile["q"],))

@@ -12,7 +12,7 @@ from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, fold_cost
 from simulator.frontier.grid.unrolling import LOOPS, Floats, Ints
 from simulator.kernels import grid_layout as at
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Numbers, Rules
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 
 ORDERS = ("CKNPQ", "CKNQP", "NPCQK", "NQCPK", "NQPKC")
@@ -120,12 +120,12 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         one = np.zeros(0, dtype=np.int64)
         return Stack(FlatTables(*(none,) * 5), ints, ints, ints[:, :3], one, none, ints, none, none, ints, one)
     kinds = [FlatTables(t.group, t.pixel, t.axis_k, t.axis_c, t.own) for t in built]
-    loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
+    specs = [spec_of(shape, spec) for shape in shapes]
+    of_each = zip(shapes, specs, built, strict=True)
+    loads = [np.array(set_loads(own, t.units, shape.weight_width)) for shape, own, t in of_each]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
     cost, streams = fold_costs(spec)
-    # As `LayerColumns` has them, behind the MACs.
-    fixed = [spec.rate * spec.rows * spec.columns * spec.count, *cost, spec.rate, float(streams)]
     return Stack(
         FlatTables(*(np.concatenate([table.ravel() for table in kind]) for kind in zip(*kinds, strict=True))),
         np.cumsum(lengths, axis=0) - lengths,
@@ -134,7 +134,12 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         np.cumsum(rows[:, OF_PIXEL]) - rows[:, OF_PIXEL],
         np.array([t.numbers for t in built], dtype=np.float64),
         np.array([t.rules for t in built], dtype=np.int64),
-        np.array([[float(shape.macs), *fixed] for shape in shapes]),
+        np.array(  # as `LayerColumns` has them
+            [
+                [float(shape.macs), own.rate * own.rows * own.columns * own.count, *cost, own.rate, float(streams)]
+                for shape, own in zip(shapes, specs, strict=True)
+            ]
+        ),
         np.concatenate(loads),
         np.concatenate([t.units.factors for t in built]),
         np.cumsum(rows[:, OF_OWN]) - rows[:, OF_OWN],
