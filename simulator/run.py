@@ -18,6 +18,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -45,19 +46,21 @@ def simulate(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     gains: bool = True,
 ) -> Result:
     """Run one network on one chip.
 
     network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
-    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether `gain_if_infinite` is
-    filled. It is worked out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
+    that arrive together. precision: a number format that the chip has a rate for, or one for each role of operands
+    (docs/formats.md); that of the network, else int8, unless given. gains: whether `gain_if_infinite` is filled. It is worked
+    out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
 
     Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM, or the
     network and its batch the DRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     if not nx.is_frozen(graph):  # what `load_network` gives was checked there
         check_graph(graph, str(graph.graph.get("name", "network")))
     chip = load_chip(chip) if isinstance(chip, str) else chip
@@ -184,6 +187,7 @@ def _result(
         waterfall_period=waterfall.named(period[0]),
         gain_if_infinite=saved if gains else {},
         layers=layers.layers_of(low, work, columns, macs_per_s, has_dram, wait_s),
+        formats={} if low.formats is None else low.formats.names(),
         cost=None if known.cost is None else known.cost.to_dict(),
         energy=energy,
         power_w=_known(np.ravel(figures.get("power_w", np.nan))),

@@ -82,6 +82,8 @@ class Numbers(NamedTuple):
     """The same per unfinished output."""
     sets: float
     """Least sets of weights a step of the reduction, where outputs fill the accumulators."""
+    widening: float
+    """Cycles of a pass of all weights for which the array waits until they are as wide as it multiplies; 0 where they are."""
 
 
 class Rules(NamedTuple):

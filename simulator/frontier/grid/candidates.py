@@ -187,6 +187,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         out_room=shape.out_width * room_out,
         acc_room=shape.acc_width * room_out,
         sets=float(sets),
+        widening=shape.widening * g * k * c * r * s,
     )
 
 

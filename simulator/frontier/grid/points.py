@@ -241,7 +241,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     """On-chip parts of many points, float64[points, 9] in the order of `OnChip`.
 
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
-    loading, and fill and drain, in the proportion in which every fold pays for them.
+    loading, and fill and drain, in the proportion in which every fold pays for them; weights that are widened are loading too.
     """
     found = _unpack(stacked, layers, codes)
     places = _places(stacked, layers, found)
@@ -258,7 +258,8 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     fits = read.size * numbers.acc_room <= numbers.accumulators
     back = numbers.feed_partial * rules.holds_out * np.stack([passes, np.where(fits, 0.0, read.c_trips - 1.0)])
     arrays, feeds = _ways(read, own, numbers, rules), feed + back
-    kept = _keeps(arrays + own[at.ONCE], feeds, outer_bytes, numbers, rules)
+    widening = numbers.widening * own[at.COPIES_WEIGHTS] * weights
+    kept = _keeps(arrays + (own[at.ONCE] + widening), feeds, outer_bytes, numbers, rules)
     array, feed = np.where(kept, arrays[1], arrays[0]), np.where(kept, feeds[1], feeds[0])
     ideal = layer.macs / layer.macs_per_cycle
     set_load = np.where(
@@ -271,6 +272,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     sets = sets * np.where(layer.streams == OVER_PIXELS, read.trips, read.pixel_steps)
     sets = np.maximum(sets, np.where(kept, numbers.sets * read.c_steps, 0.0))
     hidden = np.where(layer.hidden > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
+    loading, total = loading + widening, total + widening
     link, port = feed / numbers.link, (feed + outer_bytes) / numbers.port
     return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
 
