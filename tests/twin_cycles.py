@@ -54,6 +54,8 @@ class Array:
     link: float = math.inf
     port: float = math.inf
     holds: tuple[str, ...] = ("inputs", "weights", "outputs")
+    widening: float = 0.0
+    """Cycles for which the array waits until a weight that enters it is widened."""
 
 
 @dataclass(frozen=True)
@@ -290,18 +292,20 @@ def sums_held(array: Array, widths: Widths) -> float:
 
 
 def array_cycles(work: Work, load: float, array: Array, sets: int) -> float:
-    """Cycles of all folds, of which there are at least `sets`: the array is set anew where accumulators are full."""
+    """Cycles of all folds, of which there are at least `sets`: the array is set anew where accumulators are full; and those for
+    which it waits for weights to be widened, whenever one enters."""
+    waits = array.widening * work.weights
     skew = array.rows + array.columns - 2.0 if array.systolic else 0.0
     if array.two_sets and array.stationary != "outputs":
         # The first set loads with nothing to hide behind, the last fold hides none: of the two waits the shorter is left.
         once = skew + min(array.load_cycles, work.layer_steps) if array.systolic else 0.0
         once -= 1.0 if array.systolic and array.load_cycles + skew + array.overhead >= 1.0 else 0.0
-        return (max(work.stretched, sets * load) + sets * array.overhead + once) / array.rate
+        return (max(work.stretched, sets * load) + sets * array.overhead + once) / array.rate + waits
     every = load + skew + array.overhead
     # The last cycle of a systolic array counts from zero, as SCALE-Sim reports it.
     base = array.overhead + skew + (array.load_cycles if array.stationary != "outputs" else 0.0)
     once = -1.0 if array.systolic and base >= 1.0 else 0.0
-    return (work.steps + sets * every + once) / array.rate
+    return (work.steps + sets * every + once) / array.rate + waits
 
 
 def on_chip(work: Work, array: Array, outer_bytes: float) -> float:

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from simulator.chip import parts
 from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
 from simulator.chip.variants import Variant, VariantName
-from simulator.errors import ChipError, nearest
+from simulator.errors import ChipError, NetworkError, nearest
+from simulator.formats import Product, formats_of, product_of
 from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
     GB,
@@ -24,15 +25,15 @@ from simulator.units import (
     effective_bytes_per_s,
     peak_tops,
 )
-from simulator.vocabulary import FUSED, OPERANDS, VECTOR_KINDS
+from simulator.vocabulary import FUSED, OPERANDS, OWN_OPERATIONS, PRECISIONS
 
 if TYPE_CHECKING:  # words of a table are known when this runs, not before
     Operand = str
-    VectorKind = str
+    Operation = str
     Fused = str
 else:
     Operand = Literal[*OPERANDS]
-    VectorKind = Literal[*VECTOR_KINDS]
+    Operation = Literal[*OWN_OPERATIONS]
     Fused = Literal[*FUSED]
 
 Inside = Literal["nothing", "activations", "all"]
@@ -166,9 +167,10 @@ class Vector(Model):
     """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own."""
-    operations: dict[VectorKind, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
+    operations: dict[Operation, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
     """Operations per output element of a kind of layer (of a pool per kernel element), where this unit needs more or fewer
-    than its definition has: a table that one lane reads element by element, operands that share a port."""
+    than its definition has: a table that one lane reads element by element, operands that share a port. `dequantize`: per
+    weight that is widened on its way into the array, 1 unless said."""
 
     _tuples = field_validator("fuses", mode="before")(words)
 
@@ -346,13 +348,39 @@ class Architecture(Model):
         ------
         ChipError
             No array is described, or it has no rate for `precision`.
+        NetworkError
+            No such precision, or none of the array's formats holds its operands.
         """
         if self.array is None:
             raise ChipError(f"{self.name}: array: missing; this chip can be compared, not simulated")
         rates = self.array.rate
-        if precision not in rates:
+        if precision in PRECISIONS and precision not in rates:
             raise ChipError(f"{self.name}: array.rate: no {precision}{nearest(precision, rates)}")
-        return peak_tops(self.array.macs, rates[precision], self.clock_hz)
+        rate = rates[precision] if precision in rates else self.product(precision).rate
+        return peak_tops(self.array.macs, rate, self.clock_hz)
+
+    def product(self, precision: str) -> Product:
+        """How the array multiplies activations by weights. Raises NetworkError where it cannot, or for what is no precision."""
+        rates = {} if self.array is None else self.array.rate
+        formats = formats_of(precision, tuple(rates))
+        if formats.plain and precision not in rates:
+            raise NetworkError(
+                f"precision: {self.name} has no rate for {precision!r} in array.rate{nearest(precision, rates)}"
+            )
+        widens = () if self.array is None else self.array.widens
+        found = product_of(formats.activations, formats.weights, tuple(rates.items()), widens)
+        if found is None:
+            near = nearest(formats.activations.multiplies, rates)
+            what = f"{formats.activations.name} and {formats.weights.name}"
+            raise NetworkError(f"precision: {self.name} has no format in array.rate that holds {what}{near}")
+        return found
+
+    def multiplies(self, precision: str) -> bool:
+        """Whether the array is described and multiplies activations by weights of this precision."""
+        try:
+            return self.array is not None and bool(self.product(precision))
+        except NetworkError:
+            return False
 
     @property
     def dram_devices(self) -> int:

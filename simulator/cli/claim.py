@@ -44,13 +44,13 @@ def claim(
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.formats import formats_of  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
     from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
-    if precision not in PRECISIONS:
-        raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    formats_of(precision)  # tells what is none
     wanted = option_amount("--throughput", throughput, RATE, "/s")
     network, values = asked_network(network, parameters(params))
     graph = asked.network(network, values)

@@ -141,9 +141,19 @@ def families() -> dict[str, Family]:
 
 
 def mac_weight(precision: str, fitted: Fit) -> float:
-    """Area of a MAC of this precision over that of an INT8 MAC [-]."""
+    """Area of a MAC of this precision over that of an INT8 MAC [-]; of a pair of them, see `of_pair`."""
+    if "*" in precision:
+        return of_pair(*(mac_weight(one, fitted) for one in precision.split("*")))
     value = book()["mac_weights"][precision]["value"]
     return float(getattr(fitted, value)) if isinstance(value, str) else float(value)
+
+
+def of_pair(weights: float, inputs: float) -> float:
+    """Area or energy of a multiplier of two formats, from those of each by itself: their geometric mean.
+
+    A multiplier has as many cells as one width times the other. Modelling choice: what a float adds is shared in the same way.
+    """
+    return math.sqrt(weights * inputs)
 
 
 def sources_of(entry: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.cost import joules
-from simulator.cost.book import book, fit
+from simulator.cost.book import book, fit, of_pair
 from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
@@ -237,14 +237,15 @@ def _mac_energies(q: Quantities) -> dict[str, Any]:
     if q.of_gpu:  # a faster clock needs a higher voltage; operands from the shared memory pass no registers
         at_node = at_node * np.power(q.clock_hz / (entry["at_ghz"] * GHZ), entry["clock_exponent"])
         at_node = at_node * (entry["async_products"] if q.async_products else 1.0)
-    weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
-    for precision in q.rates:
+    weights: dict[str, float] = {}
+    for precision in dict.fromkeys(one for key in q.rates for one in key.split("*")):
         weights[precision] = data["mac_weights"][precision]
         if q.of_gpu and precision in FLOATS:
             # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
             weights[precision] = max(1.0, entry["float_weight"] * over_fp16)
-    return {precision: joules.mac_j(1.0, weight, at_node) for precision, weight in weights.items()}
+    own = {key: of_pair(*(weights[one] for one in key.split("*"))) if "*" in key else weights[key] for key in q.rates}
+    return {key: joules.mac_j(1.0, weight, at_node) for key, weight in own.items()}
 
 
 def energy(

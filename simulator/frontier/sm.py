@@ -11,7 +11,7 @@ import numpy as np
 from simulator.frontier.grid.points import ARRAY, FEED_BYTES, INTERCONNECT, SRAM
 from simulator.frontier.grid.search import WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 from simulator.units import (
@@ -78,6 +78,7 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 
     Rows are codes: `ON_LANES`, `ATTENTION`, and the choices of a product from `FIRST` on.
     """
+    spec = spec_of(shape, spec)
     none = np.full((FIRST, 9), np.inf)
     if shape.context > 0:
         none[ATTENTION] = _attention(shape, spec)
@@ -99,13 +100,13 @@ def _products(shape: Shape, spec: ArraySpec) -> Floats:
     beside = np.maximum(1, GPU_SUM_BYTES // (rows * columns * SUM_WIDTH))
     rounds = -(-each // beside)
     length = steps * GPU_STEP_BYTES / shape.in_width  # of the reduction, as the blocks see it
-    one = rows * columns * length / _macs(spec)
+    one = rows * columns * length / _macs(spec) + columns * length * _widening(shape, spec)
     waiting = (rounds - 1) * _idle(beside * one, steps, spec) + _idle((each - (rounds - 1) * beside) * one, steps, spec)
     if spec.async_copies:
         waiting = waiting + np.where(parts > 1, GPU_SPLIT_CYCLES, 0.0)
     written = float(g * n * k * p * q) * np.where(parts == 1, shape.out_width, 2.0 * SUM_WIDTH * parts)
     # Blocks of a cluster fetch the operand that they have in common once.
-    feed = blocks * (rows / wide + columns / high) * length * shape.in_width + written
+    feed = blocks * (rows / wide + columns / high * _narrow(shape)) * length * shape.in_width + written
     found = _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
     out = np.stack(np.broadcast_arrays(*found), axis=1)
     out[steps == 0] = np.inf
@@ -121,9 +122,10 @@ def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """The layer on the vector lanes, each operand fetched once."""
     g, n, k, c, p, q, r, s = shape.step_extents
     plane = shape.plane[0] * shape.plane[1]
-    feed = g * (n * c * plane + k * c * r * s) * shape.in_width + float(g * n * k * p * q) * shape.out_width
+    weights = k * c * r * s
+    feed = g * (n * c * plane + weights * _narrow(shape)) * shape.in_width + float(g * n * k * p * q) * shape.out_width
     ideal = _ideal(shape, spec)
-    busy = shape.macs / shape.steps / (spec.lanes * GPU_LANE_EFFICIENCY)
+    busy = shape.macs / shape.steps / (spec.lanes * GPU_LANE_EFFICIENCY) + g * weights * shape.widening
     return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec)
 
 
@@ -139,11 +141,22 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
-    busy = each * rows * k * (c * r * s + shape.context) / macs
+    cached = k * (c * r * s + shape.context)  # keys and values of a head
+    busy = each * rows * k * (c * r * s + shape.context) / macs + each * cached * _widening(shape, spec)
     waiting = each * rows * k * GPU_SOFTMAX_CYCLES / (spec.lanes / spec.count)
-    fetched = blocks * (rows * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
+    fetched = blocks * (rows * c * r * s + cached * _narrow(shape)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting + _starts(rounds, spec), feed, spec)
+
+
+def _narrow(shape: Shape) -> float:
+    """Bytes of a weight over those of an input. [-]"""
+    return shape.weight_width / shape.in_width
+
+
+def _widening(shape: Shape, spec: ArraySpec) -> float:
+    """Cycles of the lanes of one multiprocessor to widen a weight: each block does it for its own."""
+    return shape.widening * spec.count
 
 
 def _ideal(shape: Shape, spec: ArraySpec) -> float:

@@ -151,11 +151,13 @@ class NetworkBuilder(Nodes):
         activation: str = "",
         steps: int = 1,
         loop: str = "",
+        role: str = "",
         name: str = "",
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
         Flatten an image first: `dense(x.flat(), ...)`. `steps`, `loop`: see `lstm`; here the rows are independent unless given.
+        `role`: "head" for the output of a language model, which may have a number format of its own.
         """
         name = self._named(name, "dense")
         self._whole(name, out_channels=out_channels)
@@ -171,6 +173,7 @@ class NetworkBuilder(Nodes):
             has_bias=bias,
             steps=self._steps(name, x, steps),
             loop=loop,
+            role=role,
         )
         return self._activated(self._add(layer, [x]), activation)
 

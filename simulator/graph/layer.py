@@ -51,6 +51,10 @@ class Layer:
     """Name of the input of origin `state` that such an output becomes a part of; empty: it takes room of its own."""
     table_rows: int = 0
     """Of an embedding's whole table, where it is to be counted."""
+    role: str = ""
+    """`head`: its weights are the output of a language model, which may have a number format of its own. Empty: none."""
+    formats: tuple[tuple[str, str], ...] = ()
+    """Number formats that the network itself asks for here, (role of operands, word); used where no others are asked for."""
 
     @property
     def is_compute(self) -> bool:

@@ -82,6 +82,8 @@ class Numbers(NamedTuple):
     """Bytes per unfinished output: in the accumulators, or in the SRAM where that has outputs."""
     sets: float
     """Least sets of weights a step of the reduction, where outputs fill the accumulators."""
+    widening: float
+    """Cycles of a pass of all weights for which the array waits until they are as wide as it multiplies; 0 where they are."""
 
 
 class Rules(NamedTuple):

@@ -39,6 +39,7 @@ from .grid_layout import (
     Bools,
     Floats,
     Ints,
+    Numbers,
     Tile,
 )
 from .grid_lists import (
@@ -66,7 +67,7 @@ from .grid_lists import (
     WITH_WHOLE,
     lists_of,
 )
-from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, trips_of
+from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, trips_of, widened
 from .jit import kernel
 from .layout import BYTES, CYCLES, FOOTPRINT
 
@@ -149,6 +150,7 @@ class Contest(NamedTuple):
     in_by_steps: int
     weights_by_steps: int
     resets: int
+    numbers: Numbers
 
 
 @kernel
@@ -248,18 +250,19 @@ def beaten(contest, u, p, k, feed):
     later one must be better. feed: bytes fed beside partial outputs with unrolling u.
     """
     pixel, axis_k, own, no_worse = contest.pixel, contest.axis_k, contest.own, contest.no_worse
-    trips, folds = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u]
+    trips, folds, begun = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u], own[u, ONCE]
+    if contest.numbers.widening > 0.0:
+        passes = pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips
+        begun += widened(contest.numbers, own, u, passes)
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
     for v in range(own.shape[0]):
         others = axis_k[k, FOLDS + EACH * v]
         other = others * pixel[p, PIXEL_FOLDS + EACH * v]
-        if (
-            v == u
-            or not no_worse[v, u]
-            or other > product
-            or (v > u and other == product)
-            or own[v, ONCE] > own[u, ONCE]
-        ):
+        weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
+        once = own[v, ONCE]
+        if contest.numbers.widening > 0.0:
+            once += widened(contest.numbers, own, v, weights)
+        if v == u or not no_worse[v, u] or other > product or (v > u and other == product) or once > begun:
             continue
         if contest.resets:
             # Where accumulators are full, fewer folds and their stream count apart.
@@ -271,7 +274,6 @@ def beaten(contest, u, p, k, feed):
                 or own[v, SET_LEAST] > own[u, SET_LEAST]
             ):
                 continue
-        weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
         inputs = axis_k[k, STEPS + EACH * v] if contest.in_by_steps else axis_k[k, TRIPS]
         moved = contest.feed_weights * own[v, COPIES_WEIGHTS] * weights + contest.feed_out
         moved += contest.feed_in * own[v, COPIES_IN] * inputs
@@ -330,6 +332,7 @@ def walk(layer, lists, task, contest, known, keep):
         weights_total = terms.all_weights * (trips if passes else 1.0)
         in_total = terms.all_inputs * pixels[i, TILE_INPUTS]
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
+        begun = once if numbers.widening == 0.0 else once + widened(numbers, own, u, pixels[i, TILE_FEED])
         j = begin_k
         while j < end_k:
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
@@ -363,10 +366,10 @@ def walk(layer, lists, task, contest, known, keep):
                 if not lost:
                     folds_c = axes[m, AXIS_FOLDS]
                     fed = feed_k + back * (axes[m, passed] - 1.0)
-                    cycles = max(array * folds_c + once, fed / link, (fed + total) / port)
+                    cycles = max(array * folds_c + begun, fed / link, (fed + total) / port)
                     if array > plain and rules.holds_out:  # or the accumulators are left unused
                         fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
-                        cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
+                        cycles = min(cycles, max(plain * folds_c + begun, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[TOP])), place - 1] <= total
                 jump_c, m = int(axes[m, AXIS_JUMP]), m + 1
@@ -400,6 +403,7 @@ def search(layer, plan, resident, known, lists, keep):
         layer.pixel, layer.axis_k, layer.own, layer.no_worse, numbers.feed_in * rules.holds_in,
         numbers.feed_weights * rules.holds_weights, numbers.feed_out * rules.holds_out,
         not (math.isinf(numbers.link) and math.isinf(numbers.port)), rules.in_by_steps, rules.weights_by_steps, rules.resets,
+        numbers,
     )  # fmt: skip
     for place in range(rules.last_bin + 1):
         envelope[0, place] = math.inf

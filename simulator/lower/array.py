@@ -1,12 +1,14 @@
 """What of a chip the frontiers of its layers depend on."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError, nearest
+from simulator.formats import Formats, formats_of
+from simulator.lower.shape import Shape
 from simulator.units import CACHE_SHARE
-from simulator.vocabulary import OPERANDS
+from simulator.vocabulary import OPERANDS, WIDENING
 
 OF_OUTPUTS = frozenset({"groups", "batch", "out_channels", "out_height", "out_width", "pixels"})
 """Words of `array.unroll` that tell outputs apart."""
@@ -24,7 +26,7 @@ class ArraySpec:
     unroll_columns: tuple[str, ...]
     unroll_count: tuple[str, ...]
     rate: float = 1.0
-    """MACs per unit and cycle at the precision of the run."""
+    """MACs per unit and cycle at the precision of the run; see `spec_of`."""
     accumulator_bytes: float = 0.0
     """Accumulators of all arrays together. [B]"""
     weights_double_buffered: bool = False
@@ -69,11 +71,17 @@ class ArraySpec:
         return max(self.accumulator_bytes, width * math.prod(lengths))
 
 
+def spec_of(shape: Shape, spec: ArraySpec) -> ArraySpec:
+    """The array as it is for a layer that multiplies in a format of its own."""
+    return replace(spec, rate=shape.rate) if shape.rate > 0.0 and shape.rate != spec.rate else spec
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """All of a chip that a network lowered for it depends on, beside its schedule: what is kept of it is kept by this."""
 
     precision: str
+    formats: Formats
     spec: ArraySpec
     lanes: int
     """Elements that the vector unit does a cycle."""
@@ -87,8 +95,20 @@ class Target:
     """Bytes of a stored Winograd weight over 16 per kernel; 0 without Winograd."""
     cached_bytes: float
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+    rates: tuple[tuple[str, float], ...]
+    """MACs per unit and cycle in each format, and of each pair, that the array multiplies."""
+    widens: tuple[str, ...]
+    """Formats of weights that the load path of the array widens."""
+    product: str
+    """Key of the rates in which activations are multiplied by weights."""
+
     inside: Inside = "nothing"
     """What never leaves the chip."""
+
+    @property
+    def widening(self) -> float:
+        """Time of the vector lanes to widen a weight. [cycle]"""
+        return dict(self.operations).get(WIDENING, 1.0) / self.lanes
 
 
 def target_of(chip: Architecture, precision: str) -> Target:
@@ -99,6 +119,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         winograd = 1.0 if array.winograd_expands_weights else 9.0 / 16.0
     return Target(
         precision=precision,
+        formats=formats_of(precision, tuple(array.rate) if array else ()),
         spec=spec,
         lanes=chip.vector.lanes,
         channels=chip.vector.channels,
@@ -108,6 +129,9 @@ def target_of(chip: Architecture, precision: str) -> Target:
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
         inside=chip.inside,
+        rates=tuple(array.rate.items()) if array else (),
+        widens=tuple(array.widens) if array else (),
+        product=chip.product(precision).format,
     )
 
 
@@ -116,9 +140,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
     array = chip.array
     if array is None:
         raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
-    if precision not in array.rate:
-        known = nearest(precision, array.rate)
-        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    rate = chip.product(precision).rate
     words = array.unit_words
     return ArraySpec(
         count=array.count,
@@ -128,7 +150,7 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         unroll_rows=tuple(array.unroll.rows),
         unroll_columns=tuple(array.unroll.columns),
         unroll_count=tuple(array.unroll.count),
-        rate=float(array.rate[precision]),
+        rate=float(rate),
         accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
         weights_double_buffered=array.weights_double_buffered,
         systolic=array.systolic,

@@ -32,6 +32,11 @@ class Shape:
     holds_weights: bool = False
     """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
 
+    rate: float = 0.0
+    """MACs per unit and cycle in the format in which its operands are multiplied; 0: that of the array."""
+    widening: float = 0.0
+    """Time of the vector lanes to widen one weight each time it enters the array; 0: they need not. [cycle]"""
+
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
 
@@ -51,23 +56,30 @@ class Shape:
 
 
 def layer_shape(
-    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
+    layer: Layer,
+    batch: int,
+    width: float,
+    acc_width: float,
+    output_bytes: float,
+    winograd: float = 0.0,
+    stored_width: float | None = None,
 ) -> Shape:
     """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
     steps that run one after another, as each reads the weights anew.
 
     Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
     4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
-    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
+    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel. width: of an input [B];
+    stored_width: of a weight, the same unless given.
     """
     groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
     p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
     stride = layer.stride
     plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
-    weight_width = width
+    weight_width = width if stored_width is None else stored_width
     if winograd > 0.0 and plain and layer.groups == 1:
         p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
-        weight_width = width * winograd
+        weight_width *= winograd
     plane = (layer.in_height, layer.in_width)
     if layer.steps > 1:
         groups, p = groups * layer.steps, p // layer.steps

@@ -110,6 +110,8 @@ class Result(Shown):
     """Weights, states of all items, inputs, outputs and activations in the DRAM; 0 without one."""
     dram_capacity_bytes: int | None = None
     """Of the DRAM; 0 without one, None where it is not known."""
+    formats: dict[str, str] = field(default_factory=dict)
+    """Number format of weights, activations, cache, head and table of words; of parts that differ, each."""
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None

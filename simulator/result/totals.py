@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,9 +51,7 @@ class Totals:
     """What the power limit adds in steady state."""
 
 
-def totals_of(
-    chip: Architecture, precision: str, work: Work, machines: Machines, plans: Plans, power: PowerModel | None
-) -> Totals:
+def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, power: PowerModel | None) -> Totals:
     """The figures of chips that differ in the numbers of `machines`. power: of the chips, where there is a limit.
 
     Raises ModelError where a law is broken.
@@ -61,7 +60,7 @@ def totals_of(
     wait_s, runs = link_s + chip.call_s, plans.fits & has_room(chip, work, machines)
     if power is not None and chip.power_limit_w is not None:
         runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
-    limited = limit_of(chip, precision, work, power)
+    limited = limit_of(chip, work, power)
     cold, steady = (np.zeros(len(runs)) if limited is None else limited(sums) for sums in (plans.cold, plans.steady))
     cold_s, busy_s = plans.cold.time_s + wait_s, np.maximum(plans.steady.time_s, link_s)
     latency_s, period_s = np.maximum(cold_s, cold), np.maximum(busy_s, steady)
@@ -105,19 +104,30 @@ def link_time(chip: Architecture, work: Work) -> float:
     return work.input_output_bytes / rate if rate else 0.0
 
 
-def limit_of(
-    chip: Architecture, precision: str, work: Work, power: PowerModel | None
-) -> Callable[[Sums], Floats] | None:
+def limit_of(chip: Architecture, work: Work, power: PowerModel | None) -> Callable[[Sums], Floats] | None:
     """What gives the least times of schedules under the power limit; None without one."""
-    return None if power is None else partial(_least_time, chip, precision, work, power)
+    return None if power is None else partial(_least_time, chip, work, power)
 
 
-def _least_time(chip: Architecture, precision: str, work: Work, power: PowerModel, sums: Sums) -> Floats:
+def _least_time(chip: Architecture, work: Work, power: PowerModel, sums: Sums) -> Floats:
     """Least time of a batch under the power limit, one entry a chip; 0 without one, or where nothing runs. [s]"""
     if chip.power_limit_w is None:
         return np.zeros(len(sums.time_s))
     runs = np.isfinite(sums.time_s) & np.broadcast_to(power.static_w < chip.power_limit_w, sums.time_s.shape)
-    spent = work.macs_charged, sums.feed_bytes, sums.outer_bytes
+    spent = charged(power, work), sums.feed_bytes, sums.outer_bytes
     with np.errstate(invalid="ignore"):  # what does not run takes for ever
-        limited = power.limited_s(chip.power_limit_w, precision, *spent, sums.time_s)
+        limited = power.limited_s(chip.power_limit_w, work.products[0], *spent, sums.time_s)
     return np.where(runs, limited, 0.0)
+
+
+def charged(power: PowerModel, work: Work) -> Any:
+    """MACs of a batch as their energy is counted, those of other formats by what they cost over one of the main one."""
+    if len(work.products) == 1:
+        return work.macs_charged
+    macs = [float(work.charged[work.product == at].sum()) for at in range(len(work.products))]
+    return sum(own * each for own, each in zip(macs, over_main(power, work), strict=True))
+
+
+def over_main(power: PowerModel, work: Work) -> list[Any]:
+    """Energy of a MAC in each of a network's formats over that in its main one. [-]"""
+    return [power.mac_j[key] / power.mac_j[work.products[0]] for key in work.products]

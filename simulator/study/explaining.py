@@ -163,7 +163,6 @@ def explain(
 
 def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) -> Side:
     """One side of the explanation."""
-    rates = {} if chip.array is None else chip.array.rate
     return Side(
         chip=run.chip,
         changes=changes,
@@ -173,7 +172,7 @@ def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) ->
         utilisation=run.utilisation,
         bound_by=run.bound_by,
         mac_units=chip.macs,
-        macs_per_cycle=chip.macs * rates[run.precision],
+        macs_per_cycle=chip.macs * chip.product(run.precision).rate,
         clock_hz=chip.clock_hz,
         peak_tops=run.peak_tops,
         sram_bytes=float(chip.sram.capacity_bytes),

@@ -12,6 +12,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
+from simulator.formats import Formats, formats_of
 from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import load_network, network_parameters
 from simulator.lower.room import room_of
@@ -24,7 +25,7 @@ from simulator.store.calls import public
 from simulator.study.growing import Growing
 from simulator.study.subject import chip_of
 from simulator.units import GIB
-from simulator.vocabulary import BITS, GENERATING
+from simulator.vocabulary import GENERATING
 
 OWN = ("phase", "prompt", "context", "sequences")
 """Parameters of a model that the question sets."""
@@ -108,18 +109,18 @@ class Question:
     # ---- capacity --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def width(self) -> float:
-        """Bytes of a number."""
-        return BITS[self.precision] / 8.0
+    def formats(self) -> Formats:
+        """Those of the operands."""
+        return formats_of(self.precision, () if self.chip.array is None else tuple(self.chip.array.rate))
 
     @property
     def weights_bytes(self) -> float:
         """All of the model."""
-        return self.decoder.parameters * self.width
+        return self.decoder.weight_bytes(self.formats)
 
     def cache_bytes(self, tokens: int) -> float:
         """Of one sequence after so many tokens."""
-        return self.decoder.cache_values(tokens) * self.width
+        return self.decoder.cache_bytes(tokens, self.formats)
 
     @property
     def tokens(self) -> int:
@@ -203,8 +204,9 @@ def generate(
     """Answer a batch of requests to a language model.
 
     model: a bundled one (`rooftile networks`); params: shapes of it that are changed, such as layers=2. prompt, output: tokens
-    in and out of each request. batch: requests together, or "max" for the most that fit. precision: of everything; fp16 unless
-    given, where the chip has it. price: what a chip costs [USD], or `Rates`. mode, chips: "static" and 1, others come later.
+    in and out of each request. batch: requests together, or "max" for the most that fit. precision: number formats, see
+    `simulate`; fp16 unless given, where the chip has it. price: what a chip costs [USD], or `Rates`. mode, chips: "static" and 1,
+    others come later.
 
     Raises NetworkError, ChipError and OptionError for bad input, InfeasibleError where the DRAM is too small.
     """
@@ -267,7 +269,7 @@ def _answered(asked: Question, rates: Rates) -> Generation:
         batch=batch,
         prompt=asked.prompt,
         output=asked.output,
-        formats=dict.fromkeys(("weights", "activations", "cache", "head"), asked.precision),
+        formats=asked.formats.names(),
         runtime=None,
         mode="static",
         ttft_s=ttft_s,

@@ -133,7 +133,7 @@ def _checked(targets: Targets) -> Targets:
 def _may_answer(entry: Entry, precision: str) -> bool:
     """Whether a bundled chip can be simulated at the precision and has a bill."""
     chip = entry.architecture
-    return chip is not None and chip.array is not None and precision in chip.array.rate and chip.kind == "accelerator"
+    return chip is not None and chip.multiplies(precision) and chip.kind == "accelerator"
 
 
 def _neighbours(search: Search, winner: Box, targets: Targets) -> tuple[Neighbour, ...]:

@@ -15,6 +15,7 @@ from simulator.chip.load import load_chip
 from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InputError
+from simulator.formats import formats_of
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.progress import counted
@@ -24,7 +25,7 @@ from simulator.store.bundled import networks
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
 from simulator.study.validation_data import book
-from simulator.vocabulary import BITS, WEIGHTED
+from simulator.vocabulary import WEIGHTED
 
 FREE_BATCH = 8
 """Batch at which a result with a free batch is simulated where the chip is no GPU: large enough to share weights."""
@@ -181,7 +182,6 @@ def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
 
 def _why_not(chip: Entry, row: Row) -> str | None:
     """Why a result is not compared; None where it is."""
-    array = None if chip.architecture is None else chip.architecture.array
     if row.not_modelled is not None:
         return row.not_modelled
     if row.confidence in ("recalled", "low"):
@@ -190,7 +190,7 @@ def _why_not(chip: Entry, row: Row) -> str | None:
         return str(book()["left_out"][row.mode])
     if row.network not in networks():
         return f"{row.network} is not bundled"
-    if array is None or (row.precision or "int8") not in array.rate:
+    if chip.architecture is None or not chip.architecture.multiplies(row.precision or "int8"):
         return f"the array has no {row.precision}"
     return None
 
@@ -242,13 +242,17 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
     """Throughput of the plain roofline: MACs at peak, or every weight and the network's ends once at nominal bandwidth."""
     compute_s = result.macs / (machine.peak_tops(precision) * 1e12 / 2)
     bandwidth = machine.dram_peak_bytes_per_s or machine.host_bytes_per_s
-    width = BITS[precision] / 8.0
+    formats = formats_of(precision)
     moved = 0.0
     for name, data in graph.nodes(data=True):
         layer = data["layer"]
-        moved += layer.weight_elements * width if layer.kind in WEIGHTED and machine.dram is not None else 0.0
+        moved += (
+            layer.weight_elements * formats.weights.width
+            if layer.kind in WEIGHTED and machine.dram is not None
+            else 0.0
+        )
         if graph.in_degree(name) == 0 or graph.out_degree(name) == 0:
-            moved += layer.output_elements * width * result.batch
+            moved += layer.output_elements * formats.activations.width * result.batch
     return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)
 
 

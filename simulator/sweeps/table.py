@@ -105,7 +105,7 @@ def fill(
     chip = variant.chip
     power = limiting(chip, columns)
     solved = _solved(variant, columns, len(rows), power, stop)
-    totals = totals_of(chip, variant.precision, solved.work, solved.machines, solved.plans, power)
+    totals = totals_of(chip, solved.work, solved.machines, solved.plans, power)
     runs = totals.runs
     if not runs.all():
         without = np.flatnonzero(~runs)
@@ -127,7 +127,7 @@ def _solved(
     machines, program = machines_of(variant.chip, columns, count), variant.program
     if program is not None:
         work = program.pool.work
-        limited = limit_of(variant.chip, variant.precision, work, power)
+        limited = limit_of(variant.chip, work, power)
         return _Solved(work, machines, solve(program, machines, stop, limited), program.pool, [])
     chip, graph = variant.chip, variant.graph
     low = lower(graph, chip, variant.batch, variant.precision)  # type: ignore[arg-type]  # seen by the caller
@@ -178,7 +178,7 @@ def _economics(
     figures: dict[str, Any] = {}
     try:
         figures, power = _cost(block, rows, chip, varied(chip, columns), columns, totals.runs)
-        figures["power_w"] = spent(power, variant.precision, solved.work, solved.plans, totals).average_w
+        figures["power_w"] = spent(power, solved.work, solved.plans, totals).average_w
     except ChipError as error:
         _no_cost(block, rows, totals.runs, f"no cost: {error}")
     return {**figures, **efficiency(chip, solved.work, totals, columns, figures)}

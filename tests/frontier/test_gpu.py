@@ -44,13 +44,15 @@ def test_blocks_are_those_of_the_slow_twin():
             g, k, c = rng.choice([1, 1, 3]), rng.randint(1, 700), rng.randint(1, 300)
         r = rng.choice([1, 3])
         n, p, q = (1, 1, 1) if rng.random() < 0.1 else (rng.randint(1, 4), rng.randint(1, 40), rng.randint(1, 40))
+        narrow, widening = rng.choice([(width, 0.0), (width, 0.0), (width / 2, 1 / lanes), (width / 4, 2 / lanes)])
         shape = Shape(
             (g, n, k, c, p, q, r, r),
             padding=(r // 2, r // 2),
             plane=(p, q),
             in_width=width,
-            weight_width=width,
+            weight_width=narrow,
             out_width=width,
+            widening=widening,
         )
         sets = {
             "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
@@ -59,11 +61,12 @@ def test_blocks_are_those_of_the_slow_twin():
         }  # fmt: skip
         spec = array_spec(load_chip("t4", set=sets), "int8")
         chip = (count, macs, link, port)
-        cycles, _ = naive_gpu.best(shape.extents, width, width, chip, lanes, (p, q), free, ahead, cluster)
+        weights = (narrow, widening * count)
+        cycles, _ = naive_gpu.best(shape.extents, width, width, chip, lanes, (p, q), free, ahead, cluster, weights)
         found = frontier(shape, spec)
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
-        assert found.bytes_[0] == width * g * k * c * r * r
+        assert found.bytes_[0] == narrow * g * k * c * r * r
 
 
 @pytest.mark.parametrize(("mib", "missing"), [(4, 0.0), (0.5, 0.5), (0.25, 0.75)])

@@ -30,7 +30,7 @@ from simulator.kernels.array_steps import (
 )
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
 from simulator.kernels.grid_tables import Fold, folds_of
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 
@@ -187,6 +187,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         out_room=shape.out_width * room_out,
         acc_room=float(shape.acc_width),
         sets=float(sets),
+        widening=shape.widening * g * k * c * r * s,
     )
 
 
@@ -226,6 +227,7 @@ def _rules(spec: ArraySpec) -> Rules:
 @remembered(64 * 2**20)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units)
     pixel, tiles, needed, starts = pixel_table(Pixels.of(shape, spec, units))
@@ -264,6 +266,7 @@ def some_tiles(
     shape: Shape, spec: ArraySpec, g: Sizes, p: Sizes, k: Sizes, c: Sizes, n: Sizes = (1,), q: Sizes = (1,)
 ) -> Tables:
     """The tables of tiles of given sizes, rising, a row each in their order; pixel rows are all of n x p x q."""
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group = np.concatenate([_axes(shape, spec, units, size, k[0], c[0]).group for size in g])
     axis_k = np.concatenate([_axes(shape, spec, units, g[0], size, c[0]).k for size in k])
