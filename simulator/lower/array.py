@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from simulator.chip.schema import Architecture, Inside
-from simulator.errors import NetworkError, nearest
+from simulator.errors import NetworkError
 from simulator.formats import Formats, formats_of
 from simulator.lower.shape import Shape
 from simulator.units import CACHE_SHARE
