@@ -64,6 +64,7 @@ def networks() -> dict[str, tuple[str, str]]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
 def namesake(name: str) -> str | None:
     """Return the module that a network is named after and found in (resnet50: resnet), or None; spares importing the others."""
     return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
@@ -102,6 +103,7 @@ def part(stem: str, name: str) -> Any:
     return getattr(_module(stem), name)
 
 
+@functools.cache
 def _stems() -> list[str]:
     """Names of the modules of `workloads`."""
     return [path.stem for path in sorted(folder("workloads").glob("*.py")) if not path.stem.startswith("_")]
