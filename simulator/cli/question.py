@@ -21,7 +21,8 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. "
+        "NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -29,7 +30,8 @@ SomeNetwork = Annotated[
     str | None,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. "
+        "NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -63,7 +65,7 @@ Params = Annotated[
         "--param",
         "--shape",
         metavar="NAME=VALUE",
-        help="Set a network parameter, such as image_size=1080x1920, or the sizes of an input of a model file, such as images=1x3x640x640.",
+        help="Set a network parameter, such as image_size=1080x1920, or sizes of an input, such as images=1x3x640x640.",
     ),
 ]
 Json = Annotated[

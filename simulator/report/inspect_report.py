@@ -7,7 +7,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-
 _CLASSES = ("understood", "approximated", "data movement only", "free", "unknown")
 
 
@@ -19,13 +18,21 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
     head.add_row("Parameters", f"{found['parameters']:,}")
     if "coverage" in found:
         shares = found["coverage"]
-        head.add_row("Certain", ", ".join(f"{100 * shares[key]:.2f} % of {noun}" for key, noun in (("macs", "MACs"), ("bytes", "bytes"), ("nodes", "operators"))))
+        head.add_row(
+            "Certain",
+            ", ".join(
+                f"{100 * shares[key]:.2f} % of {noun}"
+                for key, noun in (("macs", "MACs"), ("bytes", "bytes"), ("nodes", "operators"))
+            ),
+        )
         head.add_row("Unknown", ", ".join(found["unknown_ops"]) or "none")
     parts: list[Any] = [Text(f"{found['name']}"), Text(), head]
     if found.get("operators"):
         table = _table("operator", "count", *_CLASSES)
         for row in found["operators"]:
-            table.add_row(row["operator"], str(row["count"]), *(str(row[each]) if row[each] else "" for each in _CLASSES))
+            table.add_row(
+                row["operator"], str(row["count"]), *(str(row[each]) if row[each] else "" for each in _CLASSES)
+            )
         parts += [Text(), Text("What became of each operator"), table]
     parts += [Text(f"Note: {note}") for note in found["notes"]]
     return Group(*parts)

@@ -1,4 +1,4 @@
-"""Operators become layers: what a tensor is read from, vector work, and joints between layers. The tables of operators build on it."""
+"""Operators become layers: what a tensor is read from, vector work, and joints between layers. Tables of operators stand on it."""
 
 import math
 from collections.abc import Sequence
@@ -72,7 +72,9 @@ class Layers(Nodes):
             if out.elements >= have:
                 self.made[out] = reads
             else:  # a part: of each layer in proportion
-                self.made[out] = tuple(Output(each.name, max(1, each.elements * out.elements // max(1, have))) for each in reads)
+                self.made[out] = tuple(
+                    Output(each.name, max(1, each.elements * out.elements // max(1, have))) for each in reads
+                )
 
     def one(self, tensor: Tensor, least: int, name: str) -> Output:
         """A tensor as one layer that gives at least so many elements: joined or spread where it is not."""
@@ -104,7 +106,12 @@ class Layers(Nodes):
     # ---- adding ------------------------------------------------------------------------------------------------------
 
     def vector(
-        self, op: Op, kind: str, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor | None] = (), suffix: str = ""
+        self,
+        op: Op,
+        kind: str,
+        inputs: Sequence[Tensor | None],
+        outputs: Sequence[Tensor | None] = (),
+        suffix: str = "",
     ) -> Output | None:
         """Add vector work that makes the outputs (of the operator unless given); None where there is nothing to make."""
         outputs = [each for each in (outputs or op.outputs[:1]) if each is not None]
@@ -116,7 +123,13 @@ class Layers(Nodes):
         return self._placed(op, kind, reads, shape, outputs, suffix)
 
     def _placed(
-        self, op: Op, kind: str, reads: Sequence[Output], shape: tuple[int, ...], outputs: Sequence[Tensor], suffix: str = ""
+        self,
+        op: Op,
+        kind: str,
+        reads: Sequence[Output],
+        shape: tuple[int, ...],
+        outputs: Sequence[Tensor],
+        suffix: str = "",
     ) -> Output:
         """Add a vector layer of that shape which makes the outputs."""
         name = self.unique(op.name + suffix)
@@ -186,7 +199,9 @@ def _extents(shape: tuple[int, ...]) -> dict[str, int]:
     return {"out_channels": channels, "out_height": rows, "out_width": columns}
 
 
-def exact_window(extent: int, out: int, kernel: int, stride: int, dilation: int, before: int, after: int, ceil: bool) -> bool:
+def exact_window(
+    extent: int, out: int, kernel: int, stride: int, dilation: int, before: int, after: int, ceil: bool
+) -> bool:
     """Whether a window as written gives so many outputs."""
     return out in {output_extent(extent, kernel, stride, dilation, before, after, up) for up in (False, ceil)}
 
