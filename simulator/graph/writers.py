@@ -78,7 +78,16 @@ def scale_sim(graph: Graph) -> str:
             (layer.in_width + layer.padding[2] + layer.padding[3], layer.dilation[1] * (layer.kernel_width - 1) + 1),
         ]
         label = name.replace(",", "_")
-        row = f"{sides[0][0]}, {sides[1][0]}, {sides[0][1]}, {sides[1][1]}, {layer.in_channels}, {layer.out_channels}, {layer.stride[0]},"
+        numbers = (
+            sides[0][0],
+            sides[1][0],
+            sides[0][1],
+            sides[1][1],
+            layer.in_channels,
+            layer.out_channels,
+            layer.stride[0],
+        )
+        row = ", ".join(map(str, numbers)) + ","
         for group in range(layer.groups):
             lines.append(f"{label}{f'_group{group + 1}' if layer.groups > 1 else ''}, {row}")
             if len(lines) > 200_000:

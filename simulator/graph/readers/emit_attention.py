@@ -108,7 +108,15 @@ def packed(net: Layers, op: Op) -> str:
             net.vector(op, "concat", [past, parts[place]], [joined], f"_rows{place}")
             parts[place] = joined
     each = [int(width) // heads for width in sizes]
-    attend(net, op, Heads(x.shape[0], heads, heads, x.shape[1], seen, each[0], each[2]), *parts, op.output)
+    attend(
+        net,
+        op,
+        Heads(x.shape[0], heads, heads, x.shape[1], seen, each[0], each[2]),
+        parts[0],
+        parts[1],
+        parts[2],
+        op.output,
+    )
     for out in op.outputs[1:]:
         if out is not None:
             net.made[out] = tuple(one for part in parts[1:] for one in net.reads(part))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
@@ -43,7 +44,7 @@ def _channels_first(x: Tensor) -> Tensor:
     return Tensor(x.name, (x.shape[0], x.shape[-1], *x.shape[1:-1]), x.dtype)
 
 
-def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequence[int]) -> dict[str, object]:
+def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequence[int]) -> dict[str, Any]:
     """Fields of a layer with a sliding window: x and out are item, channels and one to three axes."""
     rank = len(x) - 2
     strides = [int(each) for each in op.attrs.get("strides") or [1] * rank]
@@ -98,8 +99,11 @@ def _pads(
 
 
 def transposed(net: Layers, op: Op) -> str:
-    """A transposed convolution: each input meets all weights. Where the stride divides the kernel each output pixel's place in
-    its block has weights of its own, and nothing is added up outside; else products of each input are added where they overlap."""
+    """A transposed convolution: each input meets all weights.
+
+    Where the stride divides the kernel each pixel of a block has weights of its own and nothing is added up outside; else the
+    products of each input are added where they overlap.
+    """
     x, w, out = op.need(0), op.need(1), op.output
     groups, channels = max(1, int(op.attrs.get("group", 1))), w.shape[1]
     kernel, rows = math.prod(w.shape[2:]), x.shape[0] * math.prod(x.shape[2:-1])

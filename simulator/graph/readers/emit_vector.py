@@ -12,19 +12,20 @@ from simulator.graph.readers.packed import part_number
 Emit = Callable[[Layers, Op], str]
 
 _WORDS = {
-    "relu": "Relu LeakyRelu PRelu Clip Abs Neg Sign Floor Ceil Round Not Max Min ThresholdedRelu Shrink Greater Less Equal GreaterOrEqual "
-    "LessOrEqual And Or Xor IsNaN IsInf BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift Mod QLinearLeakyRelu QLinearRelu "
-    "DynamicQuantizeLinear Binarizer",
+    "relu": """Relu LeakyRelu PRelu Clip Abs Neg Sign Floor Ceil Round Not Max Min ThresholdedRelu Shrink Greater Less Equal
+        GreaterOrEqual LessOrEqual And Or Xor IsNaN IsInf BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift Mod
+        QLinearLeakyRelu QLinearRelu DynamicQuantizeLinear Binarizer""",
     "add": "Add Sub Sum Mean QLinearAdd BiasAdd CumSum Trilu",
-    "mul": "Mul Div Reciprocal QLinearMul Where BatchNormalization Pow ImageScaler QLinearWhere Scaler CumProd RotaryEmbedding",
-    "sigmoid": "Sigmoid HardSigmoid Exp Log Sqrt Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Elu Selu Celu "
-    "QLinearSigmoid Atan2",
+    "mul": """Mul Div Reciprocal QLinearMul Where BatchNormalization Pow ImageScaler QLinearWhere Scaler CumProd
+        RotaryEmbedding ConstantOfShape LabelEncoder ArrayFeatureExtractor""",
+    "sigmoid": """Sigmoid HardSigmoid Exp Log Sqrt Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh
+        Atanh Elu Selu Celu QLinearSigmoid Atan2""",
     "tanh": "Tanh",
     "gelu": "Gelu FastGelu BiasGelu QuickGelu",
     "silu": "Swish HardSwish Mish SwiGLU",
-    "softmax": "Softmax LogSoftmax Hardmax QLinearSoftmax BiasSoftmax",
-    "layer_norm": "LayerNormalization SimplifiedLayerNormalization InstanceNormalization GroupNormalization RMSNormalization LpNormalization "
-    "MeanVarianceNormalization Normalizer GroupNorm",
+    "softmax": """Softmax LogSoftmax Hardmax QLinearSoftmax BiasSoftmax SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss""",
+    "layer_norm": """LayerNormalization SimplifiedLayerNormalization InstanceNormalization GroupNormalization RMSNormalization
+        LpNormalization MeanVarianceNormalization Normalizer GroupNorm""",
     "local_norm": "LRN",
 }
 """Kind of vector work -> operators that are it."""
@@ -99,6 +100,8 @@ def elementwise(kind: str) -> Emit:
     """What adds one piece of vector work of that kind."""
 
     def emit(net: Layers, op: Op) -> str:
+        if kind == "softmax" and op.output.elements < op.need(0).elements:  # a loss: one number of all scores
+            return sorted_(net, op)
         first = [each for each in op.outputs if each is not None][:1]
         if first and first[0].elements == 1 and all(each is None or each.elements <= 1 for each in op.inputs):
             return one_number(net, op)

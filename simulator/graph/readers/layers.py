@@ -1,8 +1,9 @@
-"""Operators become layers: what a tensor is read from, vector work, and joints between layers. Tables of operators stand on it."""
+"""Operators become layers: what a tensor is read from, vector work, and joints. The tables of operators stand on it."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.check import LARGEST_EXTENT
@@ -114,13 +115,13 @@ class Layers(Nodes):
         suffix: str = "",
     ) -> Output | None:
         """Add vector work that makes the outputs (of the operator unless given); None where there is nothing to make."""
-        outputs = [each for each in (outputs or op.outputs[:1]) if each is not None]
+        made = [each for each in (outputs or op.outputs[:1]) if each is not None]
         reads = self._merged([each for tensor in inputs for each in self.reads(tensor)])
-        total = sum(each.elements for each in outputs)
+        total = sum(each.elements for each in made)
         if not total:
             return None
-        shape = outputs[0].shape if len(outputs) == 1 else (total,)
-        return self._placed(op, kind, reads, shape, outputs, suffix)
+        shape = made[0].shape if len(made) == 1 else (total,)
+        return self._placed(op, kind, reads, shape, made, suffix)
 
     def _placed(
         self,
@@ -185,7 +186,7 @@ class Layers(Nodes):
         return self._add(layer, [first], other)
 
 
-def _extents(shape: tuple[int, ...]) -> dict[str, int]:
+def _extents(shape: tuple[int, ...]) -> dict[str, Any]:
     """A tensor's shape as channels, rows and columns; the last axis of a sequence is its channels."""
     sides = [max(1, each) for each in shape]
     if len(sides) <= 1:

@@ -58,7 +58,7 @@ def parsed(onnx: Any, raw: bytes, name: str) -> Any:
 
 def _inlined(onnx: Any, model: Any, name: str) -> Any:
     """A model without functions of its own: each call is replaced by what it stands for."""
-    import onnx.inliner  # noqa: PLC0415
+    from onnx.inliner import inline_local_functions  # noqa: PLC0415
 
     functions = {(each.domain, each.name): each for each in model.functions}
     sizes: dict[Any, int] = {}
@@ -83,7 +83,7 @@ def _inlined(onnx: Any, model: Any, name: str) -> Any:
 
     try:
         size(model.graph.node, ())
-        return onnx.inliner.inline_local_functions(model)
+        return inline_local_functions(model)
     except RecursionError:
         raise NetworkError(f"{name}: functions: nest too deep") from None
     except NetworkError:

@@ -99,7 +99,7 @@ def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
     try:
         for event in yaml.parse(text, loader):
             if isinstance(event, yaml.AliasEvent):
-                raise NetworkError(f"{where}: must have no aliases (*{printable(event.anchor)})")
+                raise NetworkError(f"{where}: must have no aliases (*{printable(str(event.anchor))})")
         found = yaml.load(text, loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise NetworkError(f"{where}: must be YAML: {printable(' '.join(str(error).split())[:150])}") from None
@@ -180,7 +180,8 @@ def _field(key: str, value: Any, where: str) -> Any:
             numbers *= SEVERAL[key]
         if len(numbers) != SEVERAL[key]:
             raise NetworkError(
-                f"{where}: must be {SEVERAL[key]} numbers such as {'x'.join('1' * SEVERAL[key])}, got {printable(str(value)[:60])!r}"
+                f"{where}: must be {SEVERAL[key]} numbers such as {'x'.join('1' * SEVERAL[key])}, "
+                f"got {printable(str(value)[:60])!r}"
             )
         return tuple(numbers)
     if key in ("reads", "second"):
@@ -213,7 +214,8 @@ def _scale_sim(rows: Sequence[Sequence[str]], where: str, name: str) -> Graph:
             sparse = sparse or len(set(cells.pop().split(":"))) > 1
         if len(cells) not in (3, 7, 8):
             raise NetworkError(
-                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) or 3 (M, N, K), got {len(cells)}"
+                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) "
+                f"or 3 (M, N, K), got {len(cells)}"
             )
         numbers = [
             _whole(cell, f"{where}: layer {number}: {_column(place, len(cells))}", 1)

@@ -19,6 +19,9 @@ from simulator.store.foreign import printable
 RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
+_SAME_NUMBERS = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Split", "Gather"}
+)
 LARGEST_TENSOR = 2**48
 """Elements."""
 
@@ -194,8 +197,11 @@ class Walk:
         for each in outputs:
             each.constant = constant
             each.exact = each.exact and all(one is None or one.exact for one in op.inputs)
-        if constant and op.inputs[0] is not None:
-            outputs[0].stored = op.inputs[0].stored or (op.inputs[0].dtype if op.kind.startswith("Dequantize") else "")
+        first = op.inputs[0] if op.inputs else None
+        if first is not None and op.kind.startswith("Dequantize"):
+            outputs[0].stored = first.dtype
+        elif first is not None and (constant or op.kind in _SAME_NUMBERS):
+            outputs[0].stored = first.stored
         small = all(each.elements <= LARGEST for each in outputs) or op.kind in FREE_SIZE
         if known and small and not op.domain:
             values = fold(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
@@ -247,7 +253,7 @@ class Walk:
         for place, name in enumerate(node.output):
             given = self.given.shapes.get(name)
             told = _declared(declared[name], sizes) if name in declared else None
-            shape = shapes[place]
+            shape: tuple[int | None, ...] | None = shapes[place]
             exact = True
             if given is not None:
                 shape = given
