@@ -120,6 +120,7 @@ def _bind_batch(
     inputs: Mapping[str, tuple[Dims | None, str]], given: Mapping[str, tuple[int, ...]], sizes: dict[str, int]
 ) -> list[str]:
     """Take open first dimensions as the batch, of which a layer graph has one item; return what is to be told of fixed ones."""
+    fixed = all(dims and isinstance(dims[0], int) for name, (dims, _) in inputs.items() if name not in given)
     for name, (dims, _) in inputs.items():
         if dims and isinstance(dims[0], str) and name not in given:
             if dims[0]:
@@ -128,7 +129,12 @@ def _bind_batch(
                 dims[0] = 1
     firsts = {dims[0] for dims, _ in inputs.values() if dims and len(dims) > 1 and isinstance(dims[0], int)}
     firsts |= {given[name][0] for name in inputs if len(given.get(name, ())) > 1}
-    if len(firsts) == 1 and (first := firsts.pop()) != 1 and all(dims and len(dims) > 1 for dims, _ in inputs.values()):
+    if (
+        fixed
+        and len(firsts) == 1
+        and (first := firsts.pop()) != 1
+        and all(dims and len(dims) > 1 for dims, _ in inputs.values())
+    ):
         return [f"an item is what the file computes at once: its first sizes are {first}"]
     return []
 
