@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.cost.price import chip_cost
     from simulator.errors import RooftileError
     from simulator.graph.load import load_network
+    from simulator.graph.readers.torch_module import from_torch
     from simulator.reading.sizes import ImageSize
     from simulator.result.form import LayerResult, Result
     from simulator.run import simulate
@@ -43,6 +44,7 @@ __all__ = [
     "chip_cost",
     "compare_chips",
     "explain",
+    "from_torch",
     "generate",
     "lint",
     "load_chip",
@@ -68,6 +70,7 @@ _HOMES = {
     "lint": "simulator.study.linting",
     "load_chip": "simulator.chip.load",
     "load_network": "simulator.graph.load",
+    "from_torch": "simulator.graph.readers.torch_module",
     "memory_map": "simulator.study.memory",
     "sensitivity": "simulator.study.sensitivities",
     "simulate": "simulator.run",

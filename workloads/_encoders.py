@@ -10,7 +10,15 @@ from simulator.reading.sizes import ImageSize
 
 
 def _attend(
-    net: NetworkBuilder, x: Output, memory: Output, name: str, heads: int, *, size: int = 0, bias: bool = True, key_bias: bool = True
+    net: NetworkBuilder,
+    x: Output,
+    memory: Output,
+    name: str,
+    heads: int,
+    *,
+    size: int = 0,
+    bias: bool = True,
+    key_bias: bool = True,
 ) -> Output:
     """Queries of `x` against keys and values of `memory`, and the projection behind them. size: numbers a head."""
     width = heads * size if size else x.channels
@@ -24,7 +32,14 @@ def _attend(
 
 
 def _feed_forward(
-    net: NetworkBuilder, x: Output, name: str, ffn: int, *, activation: str = "gelu", gated: bool = False, bias: bool = True
+    net: NetworkBuilder,
+    x: Output,
+    name: str,
+    ffn: int,
+    *,
+    activation: str = "gelu",
+    gated: bool = False,
+    bias: bool = True,
 ) -> Output:
     """Up, the activation or a gate, and down."""
     wide = net.dense(x, ffn, bias=bias, activation=activation, name=f"{name}_ffn1")
@@ -53,7 +68,9 @@ def _before(
         asked = _attend(net, y, memory, f"{name}_cross", heads, size=size, bias=bias, key_bias=key_bias)
         x = net.add(asked, x, name=f"{name}_add_cross")
     y = net.vector("layer_norm", x, name=f"{name}_norm2")
-    return net.add(_feed_forward(net, y, name, ffn, activation=activation, gated=gated, bias=bias), x, name=f"{name}_add2")
+    return net.add(
+        _feed_forward(net, y, name, ffn, activation=activation, gated=gated, bias=bias), x, name=f"{name}_add2"
+    )
 
 
 def build_text(
@@ -62,7 +79,9 @@ def build_text(
 ) -> Graph:  # fmt: skip
     """BERT, RoBERTa, DistilBERT. types: kinds of segments. pooler: a dense layer on the first row."""
     net = NetworkBuilder("encoder")
-    x = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "embedding", table_rows=vocabulary + positions + types)
+    x = net.embedding(
+        net.input(1, sequence_length, name="tokens"), hidden, "embedding", table_rows=vocabulary + positions + types
+    )
     x = net.vector("layer_norm", x, name="embedding_norm")
     for number in range(1, layers + 1):
         x = _after(net, x, f"layer{number}", heads, ffn)
@@ -86,7 +105,15 @@ def build_vision(
     return net.build()
 
 
-def _see(net: NetworkBuilder, image_size: ImageSize, patch: int, hidden: int, more_rows: int, channels: int = 3, bias: bool = True) -> Output:
+def _see(
+    net: NetworkBuilder,
+    image_size: ImageSize,
+    patch: int,
+    hidden: int,
+    more_rows: int,
+    channels: int = 3,
+    bias: bool = True,
+) -> Output:
     """Patches as rows, and more rows, with their places added."""
     x = net.conv(net.image(image_size, patch, channels), hidden, patch, stride=patch, bias=bias, name="patches").rows()
     return net.vector("copy", Output(x.name, hidden, x.height + more_rows), name="places")
@@ -96,7 +123,7 @@ def build_swin(
     image_size: int = 224, patch: int = 4, hidden: int = 96, depths: str = "2x2x6x2", heads: str = "3x6x12x24", window: int = 7,
     ratio: int = 4, classes: int = 0,
 ) -> Graph:  # fmt: skip
-    """Swin (Z. Liu et al., ICCV 2021): attention in windows, on images that are padded to whole ones; stages of half the sides."""
+    """Swin (Z. Liu et al., ICCV 2021): attention in windows, images padded to whole ones; stages of half the sides."""
     net = NetworkBuilder("swin")
     side = -(-image_size // patch)
     x = net.conv(net.image(side * patch), hidden, patch, stride=patch, bias=True, name="patches").rows()
@@ -108,7 +135,11 @@ def build_swin(
             x = _windows(net, x, f"stage{stage}_layer{number}", many, side, min(window, side), ratio * width)
         if stage < len(counts):
             half = -(-side // 2)
-            merged = net.vector("copy", x, name=f"stage{stage}_gather") if side % 2 == 0 else net.resize(x, (2, 1), name=f"stage{stage}_pad")
+            merged = (
+                net.vector("copy", x, name=f"stage{stage}_gather")
+                if side % 2 == 0
+                else net.resize(x, (2, 1), name=f"stage{stage}_pad")
+            )
             merged = net.vector("layer_norm", Output(merged.name, 4 * width, half * half), name=f"stage{stage}_norm")
             x, side, width = net.dense(merged, 2 * width, bias=False, name=f"stage{stage}_merge"), half, 2 * width
     x = net.vector("layer_norm", x, name="norm")
@@ -124,7 +155,9 @@ def _windows(net: NetworkBuilder, x: Output, name: str, heads: int, side: int, w
     windows, rows = across * across, window * window
     y = net.vector("layer_norm", x, name=f"{name}_norm1")
     if windows * rows != x.height:
-        y = Output(net.resize(y, (-(-windows * rows // x.height), 1), name=f"{name}_pad").name, x.channels, windows * rows)
+        y = Output(
+            net.resize(y, (-(-windows * rows // x.height), 1), name=f"{name}_pad").name, x.channels, windows * rows
+        )
     parts = [net.dense(y, x.channels, name=f"{name}_{part}") for part in ("query", "key", "value")]
     query, key, value = (Output(each.name, x.channels * windows, rows) for each in parts)
     scores = net.matmul(query, key, heads=heads * windows, transposed=True, name=f"{name}_scores")
@@ -148,7 +181,9 @@ def build_clip(
         x = _before(net, x, f"vision{number}", vision_heads, vision_ffn)
     x = net.vector("layer_norm", Output(x.name, vision_hidden, 1), name="vision_norm")
     net.dense(x, features, bias=False, name="vision_projection")
-    y = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=vocabulary + sequence_length)
+    y = net.embedding(
+        net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=vocabulary + sequence_length
+    )
     for number in range(1, layers + 1):
         y = _before(net, y, f"text{number}", heads, ffn)
     y = net.vector("layer_norm", Output(y.name, hidden, 1), name="text_norm")
@@ -162,12 +197,22 @@ def build_whisper(
 ) -> Graph:  # fmt: skip
     """Whisper: 2 x sequence_length frames of sound, and one pass of the decoder over output_length tokens."""
     net = NetworkBuilder("whisper")
-    x = net.conv(net.input(mels, 2 * sequence_length, name="sound"), hidden, (3, 1), padding=(1, 0), bias=True, activation="gelu", name="conv1")
+    x = net.conv(
+        net.input(mels, 2 * sequence_length, name="sound"),
+        hidden,
+        (3, 1),
+        padding=(1, 0),
+        bias=True,
+        activation="gelu",
+        name="conv1",
+    )
     x = net.conv(x, hidden, (3, 1), stride=(2, 1), padding=(1, 0), bias=True, activation="gelu", name="conv2")
     for number in range(1, layers + 1):
         x = _before(net, x, f"encoder{number}", heads, ffn, key_bias=False)
     memory = net.vector("layer_norm", x, name="encoder_norm")
-    y = net.embedding(net.input(1, output_length, name="tokens"), hidden, "words", table_rows=positions + sequence_length)
+    y = net.embedding(
+        net.input(1, output_length, name="tokens"), hidden, "words", table_rows=positions + sequence_length
+    )
     for number in range(1, decoder_layers + 1):
         y = _before(net, y, f"decoder{number}", heads, ffn, key_bias=False, memory=memory)
     y = net.vector("layer_norm", y, name="decoder_norm")
@@ -176,13 +221,24 @@ def build_whisper(
 
 
 def build_t5(
-    sequence_length: int = 512, output_length: int = 1, hidden: int = 512, layers: int = 6, decoder_layers: int = 6, heads: int = 8,
-    head_dim: int = 64, ffn: int = 2048, gated: bool = False, vocabulary: int = 32128, tied: bool = True,
-) -> Graph:  # fmt: skip
+    sequence_length: int = 512,
+    output_length: int = 1,
+    hidden: int = 512,
+    layers: int = 6,
+    decoder_layers: int = 6,
+    heads: int = 8,
+    head_dim: int = 64,
+    ffn: int = 2048,
+    gated: bool = False,
+    vocabulary: int = 32128,
+    tied: bool = True,
+) -> Graph:
     """T5: a sequence, and one pass of the decoder over output_length tokens."""
     net = NetworkBuilder("t5")
     form = {"size": head_dim, "bias": False, "activation": "gelu" if gated else "relu", "gated": gated}
-    x = net.embedding(net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=0 if tied else vocabulary)
+    x = net.embedding(
+        net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=0 if tied else vocabulary
+    )
     for number in range(1, layers + 1):
         x = _before(net, x, f"encoder{number}", heads, ffn, **form)  # type: ignore[arg-type]
     memory = net.vector("layer_norm", x, name="encoder_norm")

@@ -21,7 +21,10 @@ def chips_and_sheets(incomplete: str) -> list[str]:
 
 def networks(incomplete: str) -> list[str]:
     """Bundled networks and files of networks that begin so."""
-    return [*_beginning(network_names(), incomplete), *_files(incomplete, ".py", ".onnx", ".tflite", ".json", ".csv", ".yaml", ".yml")]
+    return [
+        *_beginning(network_names(), incomplete),
+        *_files(incomplete, ".py", ".onnx", ".tflite", ".json", ".csv", ".yaml", ".yml"),
+    ]
 
 
 def precisions(incomplete: str) -> list[str]:

@@ -10,12 +10,17 @@ from simulator.cli.question import Json, Params
 
 def networks(
     inspect: Annotated[
-        str | None, typer.Option("--inspect", metavar="FILE", help="Tell what of a file of your own is understood, operator by operator.")
+        str | None,
+        typer.Option(
+            "--inspect", metavar="FILE", help="Tell what of a file of your own is understood, operator by operator."
+        ),
     ] = None,
     write_as: Annotated[
         str | None,
         typer.Option(
-            "--as", metavar="FORM", help="With --inspect: write the network as table, yaml or scalesim, or a layer as timeloop:NAME or zigzag:NAME."
+            "--as",
+            metavar="FORM",
+            help="With --inspect: write the network as table, yaml or scalesim, or a layer as timeloop:NAME or zigzag:NAME.",
         ),
     ] = None,
     params: Params = None,

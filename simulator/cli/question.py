@@ -22,7 +22,8 @@ Network = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. "
+        "NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -30,7 +31,8 @@ SomeNetwork = Annotated[
     str | None,
     typer.Argument(
         metavar="NETWORK",
-        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. NETWORK@SIZE sets its image or its sequence.",
+        help="A bundled network, or a file: ONNX, TFLite, a configuration, a table, or Python, which is run. "
+        "NETWORK@SIZE sets its image or its sequence.",
         autocompletion=complete.networks,
     ),
 ]
@@ -64,7 +66,7 @@ Params = Annotated[
         "--param",
         "--shape",
         metavar="NAME=VALUE",
-        help="Set a network parameter, such as image_size=1080x1920, or the sizes of an input of a model file, such as images=1x3x640x640.",
+        help="Set a network parameter, such as image_size=1080x1920, or sizes of an input, such as images=1x3x640x640.",
     ),
 ]
 Json = Annotated[

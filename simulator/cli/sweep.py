@@ -54,7 +54,8 @@ def sweep(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a chip key for all points.")
     ] = None,
     params: Annotated[
-        list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter for all points.")
+        list[str] | None,
+        typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter for all points."),
     ] = None,
     chunk: Annotated[
         int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points of one part.")

@@ -81,7 +81,9 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     graph: Graph = _call(function, arguments, where)
     check_graph(graph, where)
     graph.graph["name"] = printable(str(graph.graph.get("name", Path(where).stem)))[:LONGEST_NAME]
-    graph.graph["parameters"] = {key: _plain_value(value) for key, value in arguments.items() if key != AT_SIZE or value}
+    graph.graph["parameters"] = {
+        key: _plain_value(value) for key, value in arguments.items() if key != AT_SIZE or value
+    }
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen
@@ -204,7 +206,9 @@ def _user_builder(path: Path) -> Callable[..., Any]:
     if path.suffix != ".py":
         near = beside(str(path), (".py",))
         kinds = f"a file that ends in {', '.join(READ[:-1])}"
-        raise NetworkError(f"{file}: must be a bundled name, {kinds}, or a .py file with a function build, which is run{near}")
+        raise NetworkError(
+            f"{file}: must be a bundled name, {kinds}, or a .py file with a function build, which is run{near}"
+        )
     if os.environ.get(NO_CODE, "") not in ("", "0"):
         what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
         raise NetworkError(f"{file}: must be a bundled name: {what}")

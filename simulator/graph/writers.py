@@ -56,12 +56,15 @@ def table_yaml(graph: Graph) -> str:
     """A layer table as YAML."""
     import yaml  # noqa: PLC0415
 
-    rows = [{key: list(value) if isinstance(value, tuple) else value for key, value in row.items()} for row in layer_rows(graph)]
+    rows = [
+        {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+        for row in layer_rows(graph)
+    ]
     return str(yaml.safe_dump({"layers": rows}, sort_keys=False, allow_unicode=True))
 
 
 def scale_sim(graph: Graph) -> str:
-    """A SCALE-Sim topology: convolutions, one row for each group, and products as rows M, N, K written as convolutions of a pixel.
+    """A SCALE-Sim topology: convolutions, one row for each group, and products written as convolutions of one column.
 
     Images include their padding, as SCALE-Sim has them; dilation makes a kernel as wide as it reaches. Other work is left out.
     """
@@ -75,7 +78,16 @@ def scale_sim(graph: Graph) -> str:
             (layer.in_width + layer.padding[2] + layer.padding[3], layer.dilation[1] * (layer.kernel_width - 1) + 1),
         ]
         label = name.replace(",", "_")
-        row = f"{sides[0][0]}, {sides[1][0]}, {sides[0][1]}, {sides[1][1]}, {layer.in_channels}, {layer.out_channels}, {layer.stride[0]},"
+        numbers = (
+            sides[0][0],
+            sides[1][0],
+            sides[0][1],
+            sides[1][1],
+            layer.in_channels,
+            layer.out_channels,
+            layer.stride[0],
+        )
+        row = ", ".join(map(str, numbers)) + ","
         for group in range(layer.groups):
             lines.append(f"{label}{f'_group{group + 1}' if layer.groups > 1 else ''}, {row}")
             if len(lines) > 200_000:
@@ -87,7 +99,9 @@ def _layer_of(graph: Graph, name: str) -> Layer:
     """A layer of the MAC array by name. Raises NetworkError."""
     known = [each for each, data in graph.nodes(data=True) if data["layer"].is_compute]
     if name not in known:
-        raise NetworkError(f"{graph.graph.get('name', 'network')}: layer: must be one of the MAC array, got {name!r}{nearest(name, known)}")
+        raise NetworkError(
+            f"{graph.graph.get('name', 'network')}: layer: must be one of the MAC array, got {name!r}{nearest(name, known)}"
+        )
     layer: Layer = graph.nodes[name]["layer"]
     return layer
 
@@ -95,7 +109,12 @@ def _layer_of(graph: Graph, name: str) -> Layer:
 def timeloop_problem(graph: Graph, name: str) -> str:
     """One layer as a problem of Timeloop: dimensions N G M C P Q R S, for one item."""
     layer = _layer_of(graph, name)
-    steps = {"Wstride": layer.stride[1], "Hstride": layer.stride[0], "Wdilation": layer.dilation[1], "Hdilation": layer.dilation[0]}
+    steps = {
+        "Wstride": layer.stride[1],
+        "Hstride": layer.stride[0],
+        "Wdilation": layer.dilation[1],
+        "Hdilation": layer.dilation[0],
+    }
     weights = "[[G], [M], [C], [R], [S]]"
     image = "[[N], [G], [C], [[R, Hdilation], [P, Hstride]], [[S, Wdilation], [Q, Wstride]]]"
     sizes = {
@@ -126,7 +145,16 @@ def zigzag_layer(graph: Graph, name: str) -> str:
     """One layer as a workload of ZigZag, for one item of 8 bits."""
     layer = _layer_of(graph, name)
     high, wide = layer.stride, layer.dilation
-    sizes = [1, layer.groups, layer.out_channels, layer.in_channels, layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width]
+    sizes = [
+        1,
+        layer.groups,
+        layer.out_channels,
+        layer.in_channels,
+        layer.out_height,
+        layer.out_width,
+        layer.kernel_height,
+        layer.kernel_width,
+    ]
     padding = layer.padding
     return (
         f"- id: 0\n  name: {name!r}\n  operator_type: {layer.kind.capitalize()}\n"
@@ -148,7 +176,9 @@ def written(graph: Graph, form: str, layer: str = "") -> str:
     if form in FORMS:
         return FORMS[form](graph)
     if form not in LAYER_FORMS:
-        raise NetworkError(f"form: must be one of {', '.join((*FORMS, *LAYER_FORMS))}, got {form!r}{nearest(form, (*FORMS, *LAYER_FORMS))}")
+        raise NetworkError(
+            f"form: must be one of {', '.join((*FORMS, *LAYER_FORMS))}, got {form!r}{nearest(form, (*FORMS, *LAYER_FORMS))}"
+        )
     if not layer:
         raise NetworkError(f"form: {form} is of one layer: name it, as in {form}:conv1")
     return LAYER_FORMS[form](graph, layer)

@@ -7,7 +7,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-
 _CLASSES = ("understood", "approximated", "data movement only", "free", "unknown")
 
 

@@ -25,7 +25,9 @@ def _inside(walk: Walk, node: Any) -> None:
     """Count how deep the walk is. Raises NetworkError."""
     walk.depth += 1
     if walk.depth > DEEPEST:
-        raise NetworkError(f"{walk.where}: {printable(node.op_type)}: graphs must nest at most {DEEPEST} deep, got more")
+        raise NetworkError(
+            f"{walk.where}: {printable(node.op_type)}: graphs must nest at most {DEEPEST} deep, got more"
+        )
 
 
 def _scalar(walk: Walk, tensor: Tensor | None) -> Any:
@@ -41,7 +43,9 @@ def _graph(walk: Walk, node: Any, attrs: Mapping[str, Any], key: str) -> Any:
     return found
 
 
-def _if(walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]) -> list[Tensor]:
+def _if(
+    walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]
+) -> list[Tensor]:
     """The branch that is taken, or the dearer of two."""
     _inside(walk, node)
     chosen = _scalar(walk, inputs[0] if inputs else None)
@@ -86,7 +90,9 @@ def _turns(walk: Walk, node: Any, count: int, nodes: int) -> None:
         )
 
 
-def _loop(walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]) -> list[Tensor]:
+def _loop(
+    walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]
+) -> list[Tensor]:
     """A loop as often as it is known, or given, to turn."""
     import numpy as np  # noqa: PLC0415
 
@@ -128,7 +134,9 @@ def _unknown(walk: Walk) -> NetworkError:
     return NetworkError(f"{walk.where}: Loop: how often it turns depends on data: give it, as in --param trips=10")
 
 
-def _scan(walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]) -> list[Tensor]:
+def _scan(
+    walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]
+) -> list[Tensor]:
     """A loop over slices of its last inputs."""
     _inside(walk, node)
     body, count = _graph(walk, node, attrs, "body"), int(attrs.get("num_scan_inputs", 1))
@@ -153,7 +161,10 @@ def _scan(walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], en
         for place, each in enumerate(found[len(states) :]):
             results[place].append(each)
     walk.depth -= 1
-    out = [*states, *(_stacked(walk, node, each, axis) for each, axis in zip(results, _out_axes(attrs, len(results)), strict=True))]
+    out = [
+        *states,
+        *(_stacked(walk, node, each, axis) for each, axis in zip(results, _out_axes(attrs, len(results)), strict=True)),
+    ]
     if not walk.modern_scan:
         out = [Tensor(each.name, (1, *each.shape), each.dtype) for each in out]
     return out
@@ -187,7 +198,9 @@ def _stacked(walk: Walk, node: Any, parts: list[Tensor], axis: int) -> Tensor:
     return found
 
 
-def _map(walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]) -> list[Tensor]:
+def _map(
+    walk: Walk, node: Any, inputs: list[Any], attrs: Mapping[str, Any], env: Env, sizes: Mapping[str, int]
+) -> list[Tensor]:
     """One graph for each item of a sequence."""
     _inside(walk, node)
     body = _graph(walk, node, attrs, "body")

@@ -45,8 +45,16 @@ class Coverage:
         nodes = sum(counts.values())
         sure = sum(count for (_, status), count in counts.items() if status in _SURE)
         rows = []
-        for kind in sorted({kind for kind, _ in counts}, key=lambda each: (-sum(counts[each, one] for one in CLASSES), each)):
-            rows.append({"operator": kind, "count": sum(counts[kind, one] for one in CLASSES), **{one: counts[kind, one] for one in CLASSES}})
+        for kind in sorted(
+            {kind for kind, _ in counts}, key=lambda each: (-sum(counts[each, one] for one in CLASSES), each)
+        ):
+            rows.append(
+                {
+                    "operator": kind,
+                    "count": sum(counts[kind, one] for one in CLASSES),
+                    **{one: counts[kind, one] for one in CLASSES},
+                }
+            )
         return {
             "coverage": {
                 "macs": _share(self.macs[True], self.macs[False]),

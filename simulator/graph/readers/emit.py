@@ -28,7 +28,7 @@ def layers_of(model: Model, name: str) -> Graph:
     into = absorbed(ops, model.outputs)
     net.consumers = consumers_of(ops, model.outputs)
     makers = {each: op for op in ops for each in op.outputs if each is not None}
-    _inputs(net, model, ops)
+    _inputs(net, model)
     try:
         for op in ops:
             before = net.macs
@@ -46,18 +46,23 @@ def layers_of(model: Model, name: str) -> Graph:
     if told["unknown_ops"]:
         notes.insert(0, f"operators that are not known are taken as vector work: {', '.join(told['unknown_ops'][:5])}")
     if (share := told["coverage"]["macs"]) < CERTAIN:
-        notes.insert(0, f"{DOUBT} {100 * share:.1f} % of the multiply-accumulates are certain: rooftile networks --inspect tells why")
+        notes.insert(
+            0,
+            f"{DOUBT} {100 * share:.1f} % of the multiply-accumulates are certain: rooftile networks --inspect tells why",
+        )
     graph.graph["notes"] = tuple(notes)
     graph.graph["inspection"] = told
     graph.graph["formats"] = {layer: formats for layer, formats in net.formats.items() if layer in graph}
     return graph
 
 
-def _inputs(net: Layers, model: Model, ops: list[Op]) -> None:
+def _inputs(net: Layers, model: Model) -> None:
     """Add the inputs of a file; those that only serve as weights are weights."""
     for tensor in model.inputs:
         readers = net.consumers.get(tensor, [])
-        weights = readers and all(is_product(op) and op.kind != "Einsum" and tensor is not op.input(0) and _is_conv(op) for op in readers)
+        weights = readers and all(
+            is_product(op) and op.kind != "Einsum" and tensor is not op.input(0) and _is_conv(op) for op in readers
+        )
         if weights:
             net.weights.add(tensor)
             continue
@@ -69,7 +74,15 @@ def _inputs(net: Layers, model: Model, ops: list[Op]) -> None:
 
 
 def _is_conv(op: Op) -> bool:
-    return op.kind not in ("MatMul", "Gemm", "FusedMatMul", "MatMulInteger", "QLinearMatMul", "TransposeMatMul", "QGemm")
+    return op.kind not in (
+        "MatMul",
+        "Gemm",
+        "FusedMatMul",
+        "MatMulInteger",
+        "QLinearMatMul",
+        "TransposeMatMul",
+        "QGemm",
+    )
 
 
 def _emit(net: Layers, op: Op, into: dict[Op, Op], makers: dict[Tensor, Op]) -> str:
@@ -114,7 +127,7 @@ def _rest(net: Layers, op: Op) -> None:
             net.made[each] = first
 
 
-def _at_a_product(net: Layers, op: Op, makers: dict[Tensor, Op]) -> bool:
+def _at_a_product(net: Layers, op: Op, makers: dict[Tensor, Op], into: dict[Op, Op]) -> bool:
     """Whether a transposition lies on the way into or out of the MAC array, where it is only a matter of addresses."""
     x: Tensor | None = op.input(0)
     for _ in range(6):
@@ -123,7 +136,11 @@ def _at_a_product(net: Layers, op: Op, makers: dict[Tensor, Op]) -> bool:
             break
         if is_product(maker) or maker.kind in ("Attention", "MultiHeadAttention", "LSTM", "GRU"):
             return True
-        if maker.kind not in VIEWS and maker.kind not in ("Split", "Slice", "Gather", "Transpose") and maker not in into:
+        if (
+            maker.kind not in VIEWS
+            and maker.kind not in ("Split", "Slice", "Gather", "Transpose")
+            and maker not in into
+        ):
             break
         x = next((each for each in maker.inputs if each is not None and not each.constant), None)
     return _only_products(net, op.output, 0, into)
@@ -135,7 +152,12 @@ def _only_products(net: Layers, x: Tensor, depth: int, into: dict[Op, Op]) -> bo
     if not readers or depth > 6:
         return False
     for op in readers:
-        if (is_product(op) and op.kind not in ("Conv", "ConvTranspose")) or op.kind in ("Attention", "MultiHeadAttention", "LSTM", "GRU"):
+        if (is_product(op) and op.kind not in ("Conv", "ConvTranspose")) or op.kind in (
+            "Attention",
+            "MultiHeadAttention",
+            "LSTM",
+            "GRU",
+        ):
             continue
         through = op.kind in VIEWS or op.kind in ("Split", "Slice", "Gather", "Transpose", "Expand") or op in into
         if not through or not all(_only_products(net, out, depth + 1, into) for out in op.outputs if out is not None):
@@ -146,10 +168,12 @@ def _only_products(net: Layers, x: Tensor, depth: int, into: dict[Op, Op]) -> bo
 def _might_multiply(op: Op) -> int:
     """MACs that an unknown operator might do: each row of its result with each of its weights, and all it reads at least once."""
     out = max((each.elements for each in op.outputs if each is not None), default=0)
-    rows = max((each.elements // each.shape[-1] for each in op.outputs if each is not None and each.shape and each.shape[-1]), default=1)
+    rows = max(
+        (each.elements // each.shape[-1] for each in op.outputs if each is not None and each.shape and each.shape[-1]),
+        default=1,
+    )
     weights = sum(each.elements for each in op.inputs if each is not None and each.constant and len(each.shape) > 1)
     reads = sum(each.elements for each in op.inputs if each is not None)
     if op.kind == "Einsum":
         return math.prod(max(1, each) for one in op.inputs if one is not None for each in one.shape)
     return max(out, reads, rows * weights, op_macs(op))
-

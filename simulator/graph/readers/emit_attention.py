@@ -29,9 +29,14 @@ def attend(net: Layers, op: Op, sizes: Heads, query: Tensor, key: Tensor, value:
     rows = sizes.rows * shared
     scores = Tensor(op.name, (groups, rows, sizes.seen))
     layer = Layer(
-        net.unique(f"{op.name}_scores"), "matmul", groups=groups, out_channels=sizes.seen, in_channels=sizes.size, out_height=rows,
+        net.unique(f"{op.name}_scores"),
+        "matmul",
+        groups=groups,
+        out_channels=sizes.seen,
+        in_channels=sizes.size,
+        out_height=rows,
         in_height=rows,
-    )  # fmt: skip
+    )
     made = net.compute(layer, op, query, key)
     net.made[scores] = (Output(made.name, scores.elements),)
     net.vector(op, "softmax", [scores], [scores], "_softmax")
@@ -81,9 +86,14 @@ def packed(net: Layers, op: Op) -> str:
     parts = []
     for name, width in zip(("query", "key", "value"), sizes, strict=False):
         layer = Layer(
-            net.unique(f"{op.name}_{name}"), "dense", out_channels=int(width), in_channels=x.shape[-1], out_height=rows, in_height=rows,
+            net.unique(f"{op.name}_{name}"),
+            "dense",
+            out_channels=int(width),
+            in_channels=x.shape[-1],
+            out_height=rows,
+            in_height=rows,
             has_bias=op.input(2) is not None,
-        )  # fmt: skip
+        )
         made = net.compute(layer, op, x)
         net.note_format(layer.name, x, w)
         part = Tensor(op.name, (rows, int(width)))
@@ -98,7 +108,15 @@ def packed(net: Layers, op: Op) -> str:
             net.vector(op, "concat", [past, parts[place]], [joined], f"_rows{place}")
             parts[place] = joined
     each = [int(width) // heads for width in sizes]
-    attend(net, op, Heads(x.shape[0], heads, heads, x.shape[1], seen, each[0], each[2]), *parts, op.output)
+    attend(
+        net,
+        op,
+        Heads(x.shape[0], heads, heads, x.shape[1], seen, each[0], each[2]),
+        parts[0],
+        parts[1],
+        parts[2],
+        op.output,
+    )
     for out in op.outputs[1:]:
         if out is not None:
             net.made[out] = tuple(one for part in parts[1:] for one in net.reads(part))
@@ -133,7 +151,9 @@ def multi_head(net: Layers, op: Op) -> str:
         for place, tensor in ((1, key), (2, value)):
             if place < len(op.outputs) and (out := op.outputs[place]) is not None:
                 net.made[out] = net.reads(tensor)
-    attend(net, op, Heads(q.shape[0], heads, kv_heads, q.shape[1], seen, size, value_size), query, key, value, op.output)
+    attend(
+        net, op, Heads(q.shape[0], heads, kv_heads, q.shape[1], seen, size, value_size), query, key, value, op.output
+    )
     return "understood"
 
 

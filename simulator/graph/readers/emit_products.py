@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
@@ -43,7 +44,7 @@ def _channels_first(x: Tensor) -> Tensor:
     return Tensor(x.name, (x.shape[0], x.shape[-1], *x.shape[1:-1]), x.dtype)
 
 
-def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequence[int]) -> dict[str, object]:
+def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequence[int]) -> dict[str, Any]:
     """Fields of a layer with a sliding window: x and out are item, channels and one to three axes."""
     rank = len(x) - 2
     strides = [int(each) for each in op.attrs.get("strides") or [1] * rank]
@@ -58,7 +59,8 @@ def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequ
         op.fault(f"must have 1 to 3 axes besides items and channels, got {len(sides)}")
     axes = len(sides)
     exact = [
-        exact_window(sides[a], outs[a], sizes[a], strides[a], dilations[a], pads[a], pads[a + axes], ceil) for a in range(axes)
+        exact_window(sides[a], outs[a], sizes[a], strides[a], dilations[a], pads[a], pads[a + axes], ceil)
+        for a in range(axes)
     ]
     column = (sides[-1], outs[-1], sizes[-1], strides[-1], dilations[-1], pads[axes - 1], pads[2 * axes - 1])
     if not exact[-1]:
@@ -78,7 +80,9 @@ def window_fields(op: Op, x: tuple[int, ...], out: tuple[int, ...], kernel: Sequ
     }  # fmt: skip
 
 
-def _pads(op: Op, sides: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[int]:
+def _pads(
+    op: Op, sides: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[int]:
     """Rows before each axis, then behind each; negative ones are left to a window that fits."""
     auto = str(op.attrs.get("auto_pad", "NOTSET"))
     count = len(sides)
@@ -95,15 +99,26 @@ def _pads(op: Op, sides: Sequence[int], kernel: Sequence[int], strides: Sequence
 
 
 def transposed(net: Layers, op: Op) -> str:
-    """A transposed convolution: each input meets all weights. Where the stride divides the kernel each output pixel's place in its
-    block has weights of its own, and nothing is added up outside; else products of each input are added where they overlap."""
+    """A transposed convolution: each input meets all weights.
+
+    Where the stride divides the kernel each pixel of a block has weights of its own and nothing is added up outside; else the
+    products of each input are added where they overlap.
+    """
     x, w, out = op.need(0), op.need(1), op.output
     groups, channels = max(1, int(op.attrs.get("group", 1))), w.shape[1]
     kernel, rows = math.prod(w.shape[2:]), x.shape[0] * math.prod(x.shape[2:-1])
     layer = Layer(
-        net.unique(op.name), "conv", groups=groups, out_channels=channels * kernel, in_channels=x.shape[1] // groups,
-        in_height=rows, out_height=rows, in_width=x.shape[-1], out_width=x.shape[-1], has_bias=bool(op.attrs.get("_bias")),
-    )  # fmt: skip
+        net.unique(op.name),
+        "conv",
+        groups=groups,
+        out_channels=channels * kernel,
+        in_channels=x.shape[1] // groups,
+        in_height=rows,
+        out_height=rows,
+        in_width=x.shape[-1],
+        out_width=x.shape[-1],
+        has_bias=bool(op.attrs.get("_bias")),
+    )
     made = net.compute(layer, op, x)
     made = Output(made.name, layer.output_elements)
     if layer.output_elements != out.elements:
@@ -134,8 +149,14 @@ def product(net: Layers, op: Op) -> str:
     if copies > 1 and groups % copies == 0:  # heads that share keys and values: their queries are rows of one product
         groups, rows = groups // copies, rows * copies
     layer = Layer(
-        net.unique(op.name), "matmul", groups=groups, out_channels=columns, in_channels=found.reduction, out_height=rows, in_height=rows,
-    )  # fmt: skip
+        net.unique(op.name),
+        "matmul",
+        groups=groups,
+        out_channels=columns,
+        in_channels=found.reduction,
+        out_height=rows,
+        in_height=rows,
+    )
     _finish(net, op, net.compute(layer, op, a, b), None)
     return "understood"
 
@@ -172,9 +193,14 @@ def _finish(net: Layers, op: Op, made: Output, weights: Tensor | None) -> None:
     out = op.output
     net.made[out] = (Output(made.name, min(out.elements, net.size_of(made.name))),)
     net.note_format(made.name, op.need(0), weights)
-    kind = {"Relu": "relu", "LeakyRelu": "relu", "Clip": "relu", "HardSigmoid": "sigmoid", "Sigmoid": "sigmoid", "Tanh": "tanh"}.get(
-        str(op.attrs.get("activation", ""))
-    )
+    kind = {
+        "Relu": "relu",
+        "LeakyRelu": "relu",
+        "Clip": "relu",
+        "HardSigmoid": "sigmoid",
+        "Sigmoid": "sigmoid",
+        "Tanh": "tanh",
+    }.get(str(op.attrs.get("activation", "")))
     if kind:
         net.vector(op, kind, [out], [out], f"_{kind}")
 
@@ -189,7 +215,10 @@ def _single_einsum(net: Layers, op: Op) -> str:
 
 
 PRODUCT_RULES: dict[str, Emit] = {
-    **dict.fromkeys((each for each in CONVOLUTIONS if each not in ("ConvTranspose", "DeformConv", "CausalConvWithState")), convolution),
+    **dict.fromkeys(
+        (each for each in CONVOLUTIONS if each not in ("ConvTranspose", "DeformConv", "CausalConvWithState")),
+        convolution,
+    ),
     "ConvTranspose": transposed,
     **dict.fromkeys(PRODUCTS, product),
 }

@@ -33,7 +33,11 @@ def recurrent(net: Layers, op: Op) -> str:
         )  # fmt: skip
         given = net.compute(below, op, x)
         net.note_format(below.name, x, op.need(1))
-        found.append(_lstm(net, op, given, units, rows, steps, suffix) if gates == 4 else _plain(net, op, given, units, rows, steps, suffix))
+        found.append(
+            _lstm(net, op, given, units, rows, steps, suffix)
+            if gates == 4
+            else _plain(net, op, given, units, rows, steps, suffix)
+        )
     whole = op.outputs[0] if op.outputs else None
     total = Tensor(op.name, (rows, ways, units))
     net.made[total] = tuple(found)
@@ -51,8 +55,14 @@ def _lstm(net: Layers, op: Op, below: Output, units: int, rows: int, steps: int,
     source = Tensor(op.name, (rows, 4 * units))
     net.made[source] = (Output(below.name, source.elements),)
     layer = Layer(
-        net.unique(op.name + suffix), "lstm", out_channels=4 * units, in_channels=units, out_height=rows, in_height=rows, steps=steps,
-    )  # fmt: skip
+        net.unique(op.name + suffix),
+        "lstm",
+        out_channels=4 * units,
+        in_channels=units,
+        out_height=rows,
+        in_height=rows,
+        steps=steps,
+    )
     made = net.compute(layer, op, source)
     return Output(made.name, units * rows)
 
@@ -67,9 +77,14 @@ def _plain(net: Layers, op: Op, below: Output, units: int, rows: int, steps: int
     source = Tensor(op.name, (rows, units))
     net.made[source] = (Output(below.name, source.elements),)
     layer = Layer(
-        net.unique(f"{op.name}_state{suffix}"), "dense", out_channels=gates * units, in_channels=units, out_height=rows, in_height=rows,
+        net.unique(f"{op.name}_state{suffix}"),
+        "dense",
+        out_channels=gates * units,
+        in_channels=units,
+        out_height=rows,
+        in_height=rows,
         steps=steps,
-    )  # fmt: skip
+    )
     made = net.compute(layer, op, source)
     both = [Tensor(op.name, (rows, gates * units)) for _ in range(2)]
     net.made[both[0]] = (Output(made.name, math.prod(both[0].shape)),)

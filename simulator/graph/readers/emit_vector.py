@@ -12,53 +12,105 @@ from simulator.graph.readers.packed import part_number
 Emit = Callable[[Layers, Op], str]
 
 _WORDS = {
-    "relu": "Relu LeakyRelu PRelu Clip Abs Neg Sign Floor Ceil Round Not Max Min ThresholdedRelu Shrink Greater Less Equal GreaterOrEqual "
-            "LessOrEqual And Or Xor IsNaN IsInf BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift Mod QLinearLeakyRelu QLinearRelu "
-            "DynamicQuantizeLinear Binarizer",
+    "relu": """Relu LeakyRelu PRelu Clip Abs Neg Sign Floor Ceil Round Not Max Min ThresholdedRelu Shrink Greater Less Equal
+        GreaterOrEqual LessOrEqual And Or Xor IsNaN IsInf BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift Mod
+        QLinearLeakyRelu QLinearRelu DynamicQuantizeLinear Binarizer""",
     "add": "Add Sub Sum Mean QLinearAdd BiasAdd CumSum Trilu",
-    "mul": "Mul Div Reciprocal QLinearMul Where BatchNormalization Pow ImageScaler QLinearWhere Scaler CumProd RotaryEmbedding",
-    "sigmoid": "Sigmoid HardSigmoid Exp Log Sqrt Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Elu Selu Celu "
-               "QLinearSigmoid Atan2",
+    "mul": """Mul Div Reciprocal QLinearMul Where BatchNormalization Pow ImageScaler QLinearWhere Scaler CumProd
+        RotaryEmbedding ConstantOfShape LabelEncoder ArrayFeatureExtractor""",
+    "sigmoid": """Sigmoid HardSigmoid Exp Log Sqrt Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh
+        Atanh Elu Selu Celu QLinearSigmoid Atan2""",
     "tanh": "Tanh",
     "gelu": "Gelu FastGelu BiasGelu QuickGelu",
     "silu": "Swish HardSwish Mish SwiGLU",
-    "softmax": "Softmax LogSoftmax Hardmax QLinearSoftmax BiasSoftmax",
-    "layer_norm": "LayerNormalization SimplifiedLayerNormalization InstanceNormalization GroupNormalization RMSNormalization LpNormalization "
-                  "MeanVarianceNormalization Normalizer GroupNorm",
+    "softmax": """Softmax LogSoftmax Hardmax QLinearSoftmax BiasSoftmax SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss""",
+    "layer_norm": """LayerNormalization SimplifiedLayerNormalization InstanceNormalization GroupNormalization RMSNormalization
+        LpNormalization MeanVarianceNormalization Normalizer GroupNorm""",
     "local_norm": "LRN",
-}  # fmt: skip
+}
 """Kind of vector work -> operators that are it."""
 
-_REDUCED = (
-    "ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare ArgMax ArgMin "
-    "QLinearReduceMean Det"
-).split()
-_POOLS = "MaxPool AveragePool LpPool MaxUnpool_ NhwcMaxPool QLinearAveragePool".split()
-_GLOBAL = "GlobalAveragePool GlobalMaxPool GlobalLpPool QLinearGlobalAveragePool".split()
-_VIEWS = (
-    "Reshape Flatten Squeeze Unsqueeze Identity Dropout Cast CastLike QuantizeLinear DequantizeLinear Expand SequenceConstruct "
-    "SequenceInsert SequenceErase SequenceEmpty Optional OptionalGetElement OptionalHasElement DepthToSpace SpaceToDepth BitCast BiasDropout"
-).split()
-_PARTS = "Slice Split Crop SequenceAt SplitToSequence".split()
-_COPIES = (
-    "Transpose Pad Tile GatherElements GatherND Scatter ScatterElements ScatterND OneHot Compress ReverseSequence EyeLike TensorScatter "
-    "CenterCropPad Col2Im NonZero ConcatFromSequence"
-).split()
-_RESIZES = "Resize Upsample GridSample RoiAlign MaxRoiPool AffineGrid MaxUnpool".split()
-_SORTS = "TopK Unique NonMaxSuppression".split()
+_REDUCED = [
+    "ReduceMean",
+    "ReduceSum",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceSumSquare",
+    "ArgMax",
+    "ArgMin",
+    "QLinearReduceMean",
+    "Det",
+]
+_POOLS = ["MaxPool", "AveragePool", "LpPool", "MaxUnpool_", "NhwcMaxPool", "QLinearAveragePool"]
+_GLOBAL = ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "QLinearGlobalAveragePool"]
+_VIEWS = [
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Identity",
+    "Dropout",
+    "Cast",
+    "CastLike",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Expand",
+    "SequenceConstruct",
+    "SequenceInsert",
+    "SequenceErase",
+    "SequenceEmpty",
+    "Optional",
+    "OptionalGetElement",
+    "OptionalHasElement",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "BitCast",
+    "BiasDropout",
+]
+_PARTS = ["Slice", "Split", "Crop", "SequenceAt", "SplitToSequence"]
+_COPIES = [
+    "Transpose",
+    "Pad",
+    "Tile",
+    "GatherElements",
+    "GatherND",
+    "Scatter",
+    "ScatterElements",
+    "ScatterND",
+    "OneHot",
+    "Compress",
+    "ReverseSequence",
+    "EyeLike",
+    "TensorScatter",
+    "CenterCropPad",
+    "Col2Im",
+    "NonZero",
+    "ConcatFromSequence",
+]
+_RESIZES = ["Resize", "Upsample", "GridSample", "RoiAlign", "MaxRoiPool", "AffineGrid", "MaxUnpool"]
+_SORTS = ["TopK", "Unique", "NonMaxSuppression"]
 
 
 def elementwise(kind: str) -> Emit:
     """What adds one piece of vector work of that kind."""
 
     def emit(net: Layers, op: Op) -> str:
+        if kind == "softmax" and op.output.elements < op.need(0).elements:  # a loss: one number of all scores
+            return sorted_(net, op)
         first = [each for each in op.outputs if each is not None][:1]
         if first and first[0].elements == 1 and all(each is None or each.elements <= 1 for each in op.inputs):
             return one_number(net, op)
         net.vector(op, kind, op.inputs)
         for other in op.outputs[1:]:
             if other is not None and first:
-                net.made[other] = tuple(Output(e.name, max(1, min(other.elements, e.elements))) for e in net.reads(first[0]))
+                net.made[other] = tuple(
+                    Output(e.name, max(1, min(other.elements, e.elements))) for e in net.reads(first[0])
+                )
         return "understood"
 
     return emit
@@ -82,7 +134,11 @@ def window(net: Layers, op: Op) -> str:
         op.fault(f"must have an input of 3 axes or more, got {len(x.shape)}")
     kernel = [int(each) for each in op.attrs.get("kernel_shape") or [1] * (len(x.shape) - 2)]
     layer = Layer(
-        net.unique(op.name), "pool", out_channels=out.shape[1], in_channels=x.shape[1], **window_fields(op, x.shape, out.shape, kernel)
+        net.unique(op.name),
+        "pool",
+        out_channels=out.shape[1],
+        in_channels=x.shape[1],
+        **window_fields(op, x.shape, out.shape, kernel),
     )
     made = net._add(layer, [net.one(op.need(0), op.need(0).elements, op.name)])
     for each in op.outputs:

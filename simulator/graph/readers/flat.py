@@ -1,7 +1,7 @@
 """Flatbuffers: tables of fields at offsets, read in place and with bounds. Whatever the bytes are, reading ends.
 
-A table begins with the distance to its list of fields, which says how far behind the table's beginning each field lies, 0 where it
-is left out (https://flatbuffers.dev/internals).
+A table begins with the distance to its list of fields, which says how far behind the table's beginning each field lies, 0 where
+it is left out (https://flatbuffers.dev/internals).
 """
 
 import struct
@@ -11,7 +11,7 @@ MOST = 1_000_000
 """Items of a list that is gone through."""
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """The bytes are no such table."""
 
 
@@ -25,7 +25,7 @@ class Table:
 
     def _number(self, form: str, at: int) -> int:
         if at < 0 or at + struct.calcsize(form) > len(self._raw):
-            raise Damaged
+            raise DamagedError
         found: int = struct.unpack_from(form, self._raw, at)[0]
         return found
 
@@ -64,20 +64,20 @@ class Table:
         start, count = self._list(field)
         size = struct.calcsize(form)
         if count > MOST or start + count * size > len(self._raw):
-            raise Damaged
+            raise DamagedError
         return [self._number(form, start + size * place) for place in range(count)]
 
     def text(self, field: int) -> str:
         """A text."""
         start, count = self._list(field)
         if count > MOST or start + count > len(self._raw):
-            raise Damaged
+            raise DamagedError
         return bytes(self._raw[start : start + count]).decode("utf-8", "replace")
 
     def tables(self, field: int) -> Iterator["Table"]:
         """Items of a list of tables."""
         start, count = self._list(field)
         if count > MOST or start + 4 * count > len(self._raw):
-            raise Damaged
+            raise DamagedError
         for place in range(start, start + 4 * count, 4):
             yield Table(self._raw, place + self._number("<I", place))

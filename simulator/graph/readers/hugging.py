@@ -21,20 +21,76 @@ MOST_BYTES = 5_000_000
 LARGEST = 10_000_000
 """Of a size in a configuration."""
 
-_GELU = frozenset("gpt2 gptj gpt_neox gpt_bigcode falcon opt bloom mpt phi starcoder2 codegen gpt_neo".split())
-_GATED_GELU = frozenset("gemma gemma2 gemma3 gemma3_text".split())
+_GELU = frozenset(
+    [
+        "gpt2",
+        "gptj",
+        "gpt_neox",
+        "gpt_bigcode",
+        "falcon",
+        "opt",
+        "bloom",
+        "mpt",
+        "phi",
+        "starcoder2",
+        "codegen",
+        "gpt_neo",
+    ]
+)
+_GATED_GELU = frozenset(["gemma", "gemma2", "gemma3", "gemma3_text"])
 _SILU = frozenset(
-    "llama mistral mixtral qwen2 qwen3 qwen2_moe qwen3_moe phi3 olmo olmo2 olmoe stablelm deepseek_v2 deepseek_v3 granite cohere "
-    "cohere2 internlm2 baichuan exaone smollm3 mistral3 yi minicpm".split()
+    [
+        "llama",
+        "mistral",
+        "mixtral",
+        "qwen2",
+        "qwen3",
+        "qwen2_moe",
+        "qwen3_moe",
+        "phi3",
+        "olmo",
+        "olmo2",
+        "olmoe",
+        "stablelm",
+        "deepseek_v2",
+        "deepseek_v3",
+        "granite",
+        "cohere",
+        "cohere2",
+        "internlm2",
+        "baichuan",
+        "exaone",
+        "smollm3",
+        "mistral3",
+        "yi",
+        "minicpm",
+    ]
 )
 DECODERS = _GELU | _GATED_GELU | _SILU
 """`model_type` of the decoders that are known."""
 
-_TIED = frozenset("gpt2 gemma gemma2 gemma3 gemma3_text opt bloom falcon mpt gpt_bigcode cohere cohere2 starcoder2 gpt_neo".split())
+_TIED = frozenset(
+    [
+        "gpt2",
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "gemma3_text",
+        "opt",
+        "bloom",
+        "falcon",
+        "mpt",
+        "gpt_bigcode",
+        "cohere",
+        "cohere2",
+        "starcoder2",
+        "gpt_neo",
+    ]
+)
 """Those whose head is the table of words unless the configuration says otherwise."""
 
-_PARALLEL = frozenset("gptj gpt_neox falcon phi cohere cohere2 codegen".split())
-_QK_NORM = frozenset("qwen3 qwen3_moe olmo2 gemma3 gemma3_text olmoe".split())
+_PARALLEL = frozenset(["gptj", "gpt_neox", "falcon", "phi", "cohere", "cohere2", "codegen"])
+_QK_NORM = frozenset(["qwen3", "qwen3_moe", "olmo2", "gemma3", "gemma3_text", "olmoe"])
 
 
 def hugging_builder(path: Path) -> Callable[..., Any]:
@@ -52,7 +108,9 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
     if kind in DECODERS:
         inner = config.get("text_config")
         decoder = decoder_of(inner if isinstance(inner, dict) else config, kind, where)
-        build: Callable[..., Any] = bundled.part("decoder", "_builder")(path.parent.name if path.name == "config.json" else path.stem, decoder)
+        build: Callable[..., Any] = bundled.part("decoder", "_builder")(
+            path.parent.name if path.name == "config.json" else path.stem, decoder
+        )
     elif kind in ENCODERS:
         name, reader = ENCODERS[kind]
         build = partial(bundled.part("_encoders", name), **reader(_Config(config, where), config))
@@ -135,9 +193,15 @@ class _Config:
         value = self._values.get(name)
         if value is None:
             return default
-        good = isinstance(value, list) and 0 < len(value) <= 64 and all(isinstance(e, int) and 0 < e <= LARGEST for e in value)
+        good = (
+            isinstance(value, list)
+            and 0 < len(value) <= 64
+            and all(isinstance(e, int) and 0 < e <= LARGEST for e in value)
+        )
         if not good:
-            raise NetworkError(f"{self._where}: {name}: must be a list of whole numbers, got {printable(repr(value)[:60])}")
+            raise NetworkError(
+                f"{self._where}: {name}: must be a list of whole numbers, got {printable(repr(value)[:60])}"
+            )
         return list(value)
 
 
@@ -167,7 +231,9 @@ def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
     if read.flag("use_sliding_window", True):
         shapes["window"] = read.whole("sliding_window", default=0)
     if kind in ("gemma2", "gemma3", "gemma3_text", "cohere2") and shapes.get("window"):
-        shapes["global_every"] = read.whole("sliding_window_pattern", default=2 if kind == "gemma2" else 4 if kind == "cohere2" else 6)
+        shapes["global_every"] = read.whole(
+            "sliding_window_pattern", default=2 if kind == "gemma2" else 4 if kind == "cohere2" else 6
+        )
     shapes.update(_experts(read))
     if (latent := read.whole("kv_lora_rank", default=0)) > 0:
         rope = read.whole("qk_rope_head_dim")
@@ -250,7 +316,9 @@ def _swin(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
         "depths": "x".join(map(str, depths)),
         "heads": "x".join(map(str, heads)),
         "window": read.whole("window_size", default=7),
-        "ratio": max(1, int(float(str(config.get("mlp_ratio", 4))))) if str(config.get("mlp_ratio", 4)).replace(".", "").isdigit() else 4,
+        "ratio": max(1, int(float(str(config.get("mlp_ratio", 4)))))
+        if str(config.get("mlp_ratio", 4)).replace(".", "").isdigit()
+        else 4,
         "classes": _labels(config, "ImageClassification", 1000),
     }
 

@@ -1,8 +1,9 @@
-"""Operators become layers: what a tensor is read from, vector work, and joints between layers. The tables of operators build on it."""
+"""Operators become layers: what a tensor is read from, vector work, and joints. The tables of operators stand on it."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.check import LARGEST_EXTENT
@@ -72,7 +73,9 @@ class Layers(Nodes):
             if out.elements >= have:
                 self.made[out] = reads
             else:  # a part: of each layer in proportion
-                self.made[out] = tuple(Output(each.name, max(1, each.elements * out.elements // max(1, have))) for each in reads)
+                self.made[out] = tuple(
+                    Output(each.name, max(1, each.elements * out.elements // max(1, have))) for each in reads
+                )
 
     def one(self, tensor: Tensor, least: int, name: str) -> Output:
         """A tensor as one layer that gives at least so many elements: joined or spread where it is not."""
@@ -104,19 +107,30 @@ class Layers(Nodes):
     # ---- adding ------------------------------------------------------------------------------------------------------
 
     def vector(
-        self, op: Op, kind: str, inputs: Sequence[Tensor | None], outputs: Sequence[Tensor | None] = (), suffix: str = ""
+        self,
+        op: Op,
+        kind: str,
+        inputs: Sequence[Tensor | None],
+        outputs: Sequence[Tensor | None] = (),
+        suffix: str = "",
     ) -> Output | None:
         """Add vector work that makes the outputs (of the operator unless given); None where there is nothing to make."""
-        outputs = [each for each in (outputs or op.outputs[:1]) if each is not None]
+        made = [each for each in (outputs or op.outputs[:1]) if each is not None]
         reads = self._merged([each for tensor in inputs for each in self.reads(tensor)])
-        total = sum(each.elements for each in outputs)
+        total = sum(each.elements for each in made)
         if not total:
             return None
-        shape = outputs[0].shape if len(outputs) == 1 else (total,)
-        return self._placed(op, kind, reads, shape, outputs, suffix)
+        shape = made[0].shape if len(made) == 1 else (total,)
+        return self._placed(op, kind, reads, shape, made, suffix)
 
     def _placed(
-        self, op: Op, kind: str, reads: Sequence[Output], shape: tuple[int, ...], outputs: Sequence[Tensor], suffix: str = ""
+        self,
+        op: Op,
+        kind: str,
+        reads: Sequence[Output],
+        shape: tuple[int, ...],
+        outputs: Sequence[Tensor],
+        suffix: str = "",
     ) -> Output:
         """Add a vector layer of that shape which makes the outputs."""
         name = self.unique(op.name + suffix)
@@ -172,7 +186,7 @@ class Layers(Nodes):
         return self._add(layer, [first], other)
 
 
-def _extents(shape: tuple[int, ...]) -> dict[str, int]:
+def _extents(shape: tuple[int, ...]) -> dict[str, Any]:
     """A tensor's shape as channels, rows and columns; the last axis of a sequence is its channels."""
     sides = [max(1, each) for each in shape]
     if len(sides) <= 1:
@@ -186,7 +200,9 @@ def _extents(shape: tuple[int, ...]) -> dict[str, int]:
     return {"out_channels": channels, "out_height": rows, "out_width": columns}
 
 
-def exact_window(extent: int, out: int, kernel: int, stride: int, dilation: int, before: int, after: int, ceil: bool) -> bool:
+def exact_window(
+    extent: int, out: int, kernel: int, stride: int, dilation: int, before: int, after: int, ceil: bool
+) -> bool:
     """Whether a window as written gives so many outputs."""
     return out in {output_extent(extent, kernel, stride, dilation, before, after, up) for up in (False, ceil)}
 

@@ -50,13 +50,15 @@ def parsed(onnx: Any, raw: bytes, name: str) -> Any:
     newest = onnx.defs.onnx_opset_version()
     for each in model.opset_import:
         if each.domain in ("", "ai.onnx") and not OLDEST <= each.version <= newest:
-            raise NetworkError(f"{name}: opset: must be {OLDEST} to {newest}, which this onnx package knows, got {each.version}")
+            raise NetworkError(
+                f"{name}: opset: must be {OLDEST} to {newest}, which this onnx package knows, got {each.version}"
+            )
     return _inlined(onnx, model, name) if model.functions else model
 
 
 def _inlined(onnx: Any, model: Any, name: str) -> Any:
     """A model without functions of its own: each call is replaced by what it stands for."""
-    import onnx.inliner  # noqa: PLC0415
+    from onnx.inliner import inline_local_functions  # noqa: PLC0415
 
     functions = {(each.domain, each.name): each for each in model.functions}
     sizes: dict[Any, int] = {}
@@ -81,7 +83,7 @@ def _inlined(onnx: Any, model: Any, name: str) -> Any:
 
     try:
         size(model.graph.node, ())
-        return onnx.inliner.inline_local_functions(model)
+        return inline_local_functions(model)
     except RecursionError:
         raise NetworkError(f"{name}: functions: nest too deep") from None
     except NetworkError:
@@ -164,7 +166,9 @@ def _external(onnx: Any, tensor: Any, where: str, folder: Path | None) -> Callab
     keys: Mapping[str, str] = {each.key: each.value for each in tensor.external_data}
     location = keys.get("location", "")
     if folder is None or not location or "\0" in location:
-        raise NetworkError(f"{where}: external data: must name a file in the model's folder, got {printable(location)!r}")
+        raise NetworkError(
+            f"{where}: external data: must name a file in the model's folder, got {printable(location)!r}"
+        )
     top = os.path.realpath(folder)
     real = os.path.realpath(os.path.join(top, location))
     if os.path.isabs(location) or "\\" in location or os.path.commonpath([top, real]) != top:
@@ -177,7 +181,11 @@ def _external(onnx: Any, tensor: Any, where: str, folder: Path | None) -> Callab
             offset, length = int(keys.get("offset", 0)), int(keys.get("length", 0))
             if not 0 < length <= SMALL or offset < 0 or tensor.data_type not in NUMPY_TYPES:
                 return None
-            raw = bytes_of(Path(real), offset + length, NetworkError) if offset + length <= 2 * SMALL else _part(real, offset, length)
+            raw = (
+                bytes_of(Path(real), offset + length, NetworkError)
+                if offset + length <= 2 * SMALL
+                else _part(real, offset, length)
+            )
             return np.frombuffer(raw[-length:], NUMPY_TYPES[tensor.data_type]).reshape(tuple(tensor.dims))
         except (NetworkError, ValueError, OSError):
             return None  # the weights may be elsewhere: sizes are known without them

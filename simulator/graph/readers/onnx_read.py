@@ -20,8 +20,8 @@ LARGEST_INPUT = 2**31
 def read_onnx(path: Path, given: Mapping[str, Any] | None = None, size: str = "") -> Model:
     """Operators of an ONNX file for one item of the batch.
 
-    given: sizes by tensor, as `1x3x224x224`; open sizes by their names in the file; and `trips`, the turns of loops that depend on
-    data. size: what stands behind @, for the sizes that are open.
+    given: sizes by tensor, as `1x3x224x224`; open sizes by their names in the file; and `trips`, the turns of loops that depend
+    on data. size: what stands behind @, for the sizes that are open.
 
     Raises NetworkError, one line a fault.
     """
@@ -50,11 +50,10 @@ def model_of(onnx: Any, model: Any, where: str, folder: Path | None, told: Mappi
     tensors = _sized(inputs, given, sizes, size, where)
     walk = Walk(onnx, model, where, folder, Given(given, trips))
     outputs = walk.run(graph, {}, tensors, sizes)
-    made = {name: tensor for name, tensor in tensors.items()}
     return Model(
         name=where,
         ops=walk.ops,
-        inputs=list(made.values()),
+        inputs=list(tensors.values()),
         outputs=outputs,
         notes=[*notes, *walk.notes],
         parameters={name: value for name, value in sizes.items() if name},
@@ -64,7 +63,7 @@ def model_of(onnx: Any, model: Any, where: str, folder: Path | None, told: Mappi
 
 def sizes_of(text: str, where: str) -> tuple[int, ...]:
     """Sizes as they are written: 1x3x224x224. Raises NetworkError."""
-    parts = [part.strip() for part in str(text).lower().replace("×", "x").split("x")] if str(text).strip() else []
+    parts = [part.strip() for part in str(text).lower().split("x")] if str(text).strip() else []
     if str(text).strip() == "()":
         return ()
     if not parts or len(parts) > 12 or not all(part.isdecimal() and len(part) <= 12 for part in parts):
@@ -76,7 +75,7 @@ def sizes_of(text: str, where: str) -> tuple[int, ...]:
 
 
 def _inputs(onnx: Any, graph: Any, where: str) -> dict[str, tuple[Dims | None, str]]:
-    """{input: (sizes, element type)} of what comes from outside: initializers are no inputs. Sizes are None of an unknown rank."""
+    """{input: (sizes, element type)} of what comes from outside: not initializers. Sizes are None of an unknown rank."""
     constants = {each.name for each in graph.initializer} | {each.values.name for each in graph.sparse_initializer}
     found: dict[str, tuple[Dims | None, str]] = {}
     for each in graph.input:
@@ -121,6 +120,7 @@ def _bind_batch(
     inputs: Mapping[str, tuple[Dims | None, str]], given: Mapping[str, tuple[int, ...]], sizes: dict[str, int]
 ) -> list[str]:
     """Take open first dimensions as the batch, of which a layer graph has one item; return what is to be told of fixed ones."""
+    fixed = all(dims and isinstance(dims[0], int) for name, (dims, _) in inputs.items() if name not in given)
     for name, (dims, _) in inputs.items():
         if dims and isinstance(dims[0], str) and name not in given:
             if dims[0]:
@@ -129,7 +129,12 @@ def _bind_batch(
                 dims[0] = 1
     firsts = {dims[0] for dims, _ in inputs.values() if dims and len(dims) > 1 and isinstance(dims[0], int)}
     firsts |= {given[name][0] for name in inputs if len(given.get(name, ())) > 1}
-    if len(firsts) == 1 and (first := firsts.pop()) != 1 and all(dims and len(dims) > 1 for dims, _ in inputs.values()):
+    if (
+        fixed
+        and len(firsts) == 1
+        and (first := firsts.pop()) != 1
+        and all(dims and len(dims) > 1 for dims, _ in inputs.values())
+    ):
         return [f"an item is what the file computes at once: its first sizes are {first}"]
     return []
 
@@ -158,16 +163,22 @@ def _sized(
             if None not in known:
                 shape = tuple(each for each in known if each is not None)
             else:
-                missing.append(f"{argument('shape')} {printable(name)}=" + "x".join("?" if e is None else str(e) for e in known))
+                missing.append(
+                    f"{argument('shape')} {printable(name)}=" + "x".join("?" if e is None else str(e) for e in known)
+                )
         elif shape is None:
             missing.append(f"{argument('shape')} {printable(name)}=?")
         elif dims is not None and len(dims) != len(shape):
-            raise NetworkError(f"{where}: {argument('shape')} {printable(name)}: must have {len(dims)} sizes, got {len(shape)}")
+            raise NetworkError(
+                f"{where}: {argument('shape')} {printable(name)}: must have {len(dims)} sizes, got {len(shape)}"
+            )
         if shape is not None:
             found[name] = Tensor(printable(name), shape, dtype)
             _bind(dims, shape, sizes)
             if found[name].elements > LARGEST_INPUT:
-                raise NetworkError(f"{where}: input {printable(name)}: must have at most 2**31 elements, got {found[name].elements}")
+                raise NetworkError(
+                    f"{where}: input {printable(name)}: must have at most 2**31 elements, got {found[name].elements}"
+                )
     if missing:
         raise NetworkError(f"{where}: open sizes: add {' '.join(missing)}")
     if behind and not used:
@@ -188,4 +199,6 @@ def _check_names(given: Mapping[str, Any], graph: Any, open_names: Iterable[str]
     for name in given:
         if name not in known:
             names = [*(each.name for each in graph.input), *open_names, "trips"]
-            raise NetworkError(f"{where}: {printable(name)}: no input and no open size has that name{nearest(name, names)}")
+            raise NetworkError(
+                f"{where}: {printable(name)}: no input and no open size has that name{nearest(name, names)}"
+            )

@@ -65,7 +65,9 @@ def fused(ops: Sequence[Op], outputs: Sequence[Tensor]) -> tuple[list[Op], list[
     return kept, inside
 
 
-def _cluster(start: Tensor, first: Op, consumers: Consumers, place: dict[Op, int], gone: dict[Op, Op | None]) -> list[Op]:
+def _cluster(
+    start: Tensor, first: Op, consumers: Consumers, place: dict[Op, int], gone: dict[Op, Op | None]
+) -> list[Op]:
     """Operators in run order that begin at `start` and read nothing else but constants and each other."""
     inside: dict[Tensor, None] = {start: None}
     found: list[Op] = []
@@ -141,7 +143,12 @@ def _kind(members: Sequence[Op], start: Tensor) -> str | None:
     if has <= {"Sigmoid", "Mul", "Cast"} and "Sigmoid" in has and "Mul" in has and twice:
         return "Swish"
     hard = "HardSigmoid" in has or "Clip" in has or ("Max" in has and "Min" in has) or "Relu" in has
-    if hard and "Mul" in has and twice and has <= {"HardSigmoid", "Clip", "Max", "Min", "Relu", "Mul", "Add", "Div", "Cast"}:
+    if (
+        hard
+        and "Mul" in has
+        and twice
+        and has <= {"HardSigmoid", "Clip", "Max", "Min", "Relu", "Mul", "Add", "Div", "Cast"}
+    ):
         return "HardSwish"
     return None
 
@@ -216,7 +223,9 @@ def _fits(op: Op, host: Op, fixed: Sequence[Tensor]) -> bool:
         return True
     shape, each = host.output.shape, fixed[0]
     channels = (shape[1] if host.kind in CONVOLUTIONS and len(shape) > 1 else shape[-1]) if shape else 1
-    return each.elements in (1, channels) or (host.kind == "Gemm" and each.elements <= host.output.elements // max(1, shape[0]))
+    return each.elements in (1, channels) or (
+        host.kind == "Gemm" and each.elements <= host.output.elements // max(1, shape[0])
+    )
 
 
 def _ahead(x: Tensor, consumers: Consumers) -> Op | None:

@@ -22,15 +22,37 @@ class Product:
         return self.groups * self.rows * self.reduction * self.columns
 
 
-CONVOLUTIONS = {"Conv": 1, "FusedConv": 1, "NhwcFusedConv": 1, "NhwcConv": 1, "ConvInteger": 1, "QLinearConv": 3, "ConvTranspose": 1,
-                "DeformConv": 1, "CausalConvWithState": 1}  # fmt: skip
+CONVOLUTIONS = {
+    "Conv": 1,
+    "FusedConv": 1,
+    "NhwcFusedConv": 1,
+    "NhwcConv": 1,
+    "ConvInteger": 1,
+    "QLinearConv": 3,
+    "ConvTranspose": 1,
+    "DeformConv": 1,
+    "CausalConvWithState": 1,
+}
 """Convolution -> number of the input that is its weights."""
 
 PRODUCTS = {
-    "MatMul": 1, "Gemm": 1, "FusedMatMul": 1, "TransposeMatMul": 1, "FusedGemm": 1, "FusedMatMulActivation": 1, "MatMulInteger": 1,
-    "MatMulIntegerToFloat": 1, "DynamicQuantizeMatMul": 1, "QLinearMatMul": 3, "QGemm": 3, "MatMulInteger16": 1,
-    "MatMulNBits": 1, "MatMulBnb4": 1, "MatMulFpQ4": 1, "Einsum": 1,
-}  # fmt: skip
+    "MatMul": 1,
+    "Gemm": 1,
+    "FusedMatMul": 1,
+    "TransposeMatMul": 1,
+    "FusedGemm": 1,
+    "FusedMatMulActivation": 1,
+    "MatMulInteger": 1,
+    "MatMulIntegerToFloat": 1,
+    "DynamicQuantizeMatMul": 1,
+    "QLinearMatMul": 3,
+    "QGemm": 3,
+    "MatMulInteger16": 1,
+    "MatMulNBits": 1,
+    "MatMulBnb4": 1,
+    "MatMulFpQ4": 1,
+    "Einsum": 1,
+}
 """Product -> number of the input that is its second operand."""
 
 PACKED = ("MatMulNBits", "MatMulBnb4", "MatMulFpQ4")
@@ -57,7 +79,10 @@ def product_of(op: Op) -> Product:
     a, b = op.need(0).shape, op.need(PRODUCTS[op.kind]).shape
     attrs = op.attrs
     if op.kind in PACKED:
-        reduction, columns = int(attrs.get("K", a[-1] if a else 1)), int(attrs.get("N", op.output.shape[-1] if op.output.shape else 1))
+        reduction, columns = (
+            int(attrs.get("K", a[-1] if a else 1)),
+            int(attrs.get("N", op.output.shape[-1] if op.output.shape else 1)),
+        )
         return Product(1, max(1, math.prod(a) // max(1, reduction)), reduction, columns)
     if op.kind == "Einsum":
         return einsum_product(op)

@@ -10,7 +10,9 @@ Rule = Callable[[Op], list[Tensor] | None]
 def _sequence(op: Op, items: list[Tensor]) -> list[Tensor]:
     dtype = items[0].dtype if items else "float32"
     total = sum(each.elements for each in items)
-    return [Tensor(op.name, (total,), dtype, constant=all(each.constant for each in items) and bool(items), items=items)]
+    return [
+        Tensor(op.name, (total,), dtype, constant=all(each.constant for each in items) and bool(items), items=items)
+    ]
 
 
 def _items(op: Op) -> list[Tensor]:

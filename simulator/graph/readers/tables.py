@@ -1,8 +1,8 @@
 """Tables of layers: SCALE-Sim topologies (convolutions and matrix products), and a table of layers as CSV or YAML.
 
 A layer table has a row a layer and columns (or keys) that are called as the fields of a `Layer`, beside `reads`, the names of the
-layers that it reads, and `second`, that of the second operand of a matmul; what is left out is 1, or as a layer has it. A row that
-says not what it reads comes behind the row above. SCALE-Sim's rows are a chain likewise.
+layers that it reads, and `second`, that of the second operand of a matmul; what is left out is 1, or as a layer has it. A row
+that says not what it reads comes behind the row above. SCALE-Sim's rows are a chain likewise.
 """
 
 import csv
@@ -26,12 +26,34 @@ MOST_BYTES = 4_000_000
 MOST_ROWS = 20_000
 
 WHOLE = (
-    "groups", "out_channels", "in_channels", "out_height", "out_width", "kernel_height", "kernel_width", "in_height", "in_width", "steps",
+    "groups",
+    "out_channels",
+    "in_channels",
+    "out_height",
+    "out_width",
+    "kernel_height",
+    "kernel_width",
+    "in_height",
+    "in_width",
+    "steps",
     "table_rows",
-)  # fmt: skip
+)
 SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
 WORDS = ("name", "kind", "loop", "origin", "into")
-COLUMNS = ("name", "kind", "reads", "second", *WHOLE[:-2], *SEVERAL, "has_bias", "steps", "loop", "origin", "into", "table_rows")
+COLUMNS = (
+    "name",
+    "kind",
+    "reads",
+    "second",
+    *WHOLE[:-2],
+    *SEVERAL,
+    "has_bias",
+    "steps",
+    "loop",
+    "origin",
+    "into",
+    "table_rows",
+)
 """Columns of a layer table, in the order in which they are written."""
 
 _SCALE_SIM = ("in_height", "in_width", "kernel_height", "kernel_width", "channels", "filters", "stride")
@@ -44,7 +66,9 @@ def table_builder(path: Path) -> Callable[..., Graph]:
     def build(at_size: str = "") -> Graph:
         where = printable(str(path))
         if at_size:
-            raise NetworkError(f"{where}@{printable(at_size)}: a table has no open sizes; leave @{printable(at_size)} out")
+            raise NetworkError(
+                f"{where}@{printable(at_size)}: a table has no open sizes; leave @{printable(at_size)} out"
+            )
         if path.suffix.lower() == ".csv":
             return _from_csv(text_of(path, MOST_BYTES, NetworkError), where, path.stem)
         return _from_rows(_yaml_rows(text_of(path, MOST_BYTES // 4, NetworkError), where), where, path.stem)
@@ -75,13 +99,15 @@ def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
     try:
         for event in yaml.parse(text, loader):
             if isinstance(event, yaml.AliasEvent):
-                raise NetworkError(f"{where}: must have no aliases (*{printable(event.anchor)})")
+                raise NetworkError(f"{where}: must have no aliases (*{printable(str(event.anchor))})")
         found = yaml.load(text, loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise NetworkError(f"{where}: must be YAML: {printable(' '.join(str(error).split())[:150])}") from None
     rows = found.get("layers") if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise NetworkError(f"{where}: layers: must be a list of layers, each with name and kind, got {type(rows).__name__}")
+        raise NetworkError(
+            f"{where}: layers: must be a list of layers, each with name and kind, got {type(rows).__name__}"
+        )
     if len(rows) > MOST_ROWS:
         raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
     return [{str(key): value for key, value in row.items()} for row in rows]
@@ -96,7 +122,9 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], where: str, name: str) -> Grap
     for number, row in enumerate(rows, 1):
         unknown = next((key for key in row if key not in COLUMNS), None)
         if unknown is not None:
-            raise NetworkError(f"{where}: layer {number}: {printable(unknown[:60])}: no such column{nearest(unknown, COLUMNS)}")
+            raise NetworkError(
+                f"{where}: layer {number}: {printable(unknown[:60])}: no such column{nearest(unknown, COLUMNS)}"
+            )
         fields: dict[str, Any] = {}
         for key, value in row.items():
             if value is None or value == "":
@@ -112,7 +140,9 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], where: str, name: str) -> Grap
                 source, _, elements = each.rpartition(":")
                 source, count = (source, int(elements)) if source in graph and elements.isdecimal() else (each, 0)
                 if source not in graph or source == layer.name:
-                    raise NetworkError(f"{where}: {layer.name}: reads: must be layers above, got {source!r}{nearest(source, list(graph)[-200:])}")
+                    raise NetworkError(
+                        f"{where}: {layer.name}: reads: must be layers above, got {source!r}{nearest(source, list(graph)[-200:])}"
+                    )
                 graph.add_edge(source, layer.name, operand=operand, **({"elements": count} if count else {}))
         before = layer.name
     return graph
@@ -133,7 +163,9 @@ def _layer(fields: Mapping[str, Any], where: str) -> Layer:
             pads = given.get("padding", (0, 0, 0, 0))
             stride, dilation = (given.get(key, (1, 1))[axis] for key in ("stride", "dilation"))
             extent, kernel = given.get(f"in_{side}", 1), given.get(f"kernel_{side}", 1)
-            given[f"out_{side}"] = max(1, output_extent(extent, kernel, max(1, stride), dilation, pads[2 * axis], pads[2 * axis + 1]))
+            given[f"out_{side}"] = max(
+                1, output_extent(extent, kernel, max(1, stride), dilation, pads[2 * axis], pads[2 * axis + 1])
+            )
     return Layer(**given)
 
 
@@ -147,7 +179,10 @@ def _field(key: str, value: Any, where: str) -> Any:
         if len(numbers) == 1:
             numbers *= SEVERAL[key]
         if len(numbers) != SEVERAL[key]:
-            raise NetworkError(f"{where}: must be {SEVERAL[key]} numbers such as {'x'.join('1' * SEVERAL[key])}, got {printable(str(value)[:60])!r}")
+            raise NetworkError(
+                f"{where}: must be {SEVERAL[key]} numbers such as {'x'.join('1' * SEVERAL[key])}, "
+                f"got {printable(str(value)[:60])!r}"
+            )
         return tuple(numbers)
     if key in ("reads", "second"):
         return [printable(str(each)) for each in (value if isinstance(value, list) else str(value).split(";"))]
@@ -161,7 +196,9 @@ def _field(key: str, value: Any, where: str) -> Any:
 def _whole(value: Any, where: str, least: int = 0) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isdecimal() or len(text) > 9 or not least <= int(text) <= LARGEST_EXTENT:
-        raise NetworkError(f"{where}: must be a whole number of {least} to {LARGEST_EXTENT:,}, got {printable(text[:60])!r}")
+        raise NetworkError(
+            f"{where}: must be a whole number of {least} to {LARGEST_EXTENT:,}, got {printable(text[:60])!r}"
+        )
     return int(text)
 
 
@@ -177,11 +214,17 @@ def _scale_sim(rows: Sequence[Sequence[str]], where: str, name: str) -> Graph:
             sparse = sparse or len(set(cells.pop().split(":"))) > 1
         if len(cells) not in (3, 7, 8):
             raise NetworkError(
-                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) or 3 (M, N, K), got {len(cells)}"
+                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) "
+                f"or 3 (M, N, K), got {len(cells)}"
             )
-        numbers = [_whole(cell, f"{where}: layer {number}: {_column(place, len(cells))}", 1) for place, cell in enumerate(cells)]
+        numbers = [
+            _whole(cell, f"{where}: layer {number}: {_column(place, len(cells))}", 1)
+            for place, cell in enumerate(cells)
+        ]
         label = net.called(row[0] or f"layer{number}")
-        before, joined = net.product(label, numbers, before) if len(cells) == 3 else net.convolution(label, numbers, before)
+        before, joined = (
+            net.product(label, numbers, before) if len(cells) == 3 else net.convolution(label, numbers, before)
+        )
         apart += not joined and number > 1
     graph = net.build()
     notes = ["SCALE-Sim tables do not say what a layer reads: each reads the one above where it fits"]
@@ -212,22 +255,41 @@ class _Chain(Nodes):
         """A convolution, and whether it reads the layer above: rows and columns that that has not are padding."""
         height, width, rows, columns, channels, filters, stride, *more = numbers
         across = more[0] if more else stride
-        outs = [output_extent(side, min(side, size), step, 1, 0, 0) for side, size, step in ((height, rows, stride), (width, columns, across))]
-        joined = before is not None and before.channels == channels and 0 <= height - before.height < max(2, rows) and 0 <= width - before.width < max(2, columns)
+        outs = [
+            output_extent(side, min(side, size), step, 1, 0, 0)
+            for side, size, step in ((height, rows, stride), (width, columns, across))
+        ]
+        joined = (
+            before is not None
+            and before.channels == channels
+            and 0 <= height - before.height < max(2, rows)
+            and 0 <= width - before.width < max(2, columns)
+        )
         if not joined or before is None:
             before = self._source(name, channels, height, width, first=before is None)
         high, wide = height - before.height, width - before.width
         layer = Layer(
-            name, "conv", out_channels=filters, in_channels=channels, out_height=outs[0], out_width=outs[1], kernel_height=min(rows, height),
-            kernel_width=min(columns, width), stride=(stride, across), in_height=before.height, in_width=before.width,
+            name,
+            "conv",
+            out_channels=filters,
+            in_channels=channels,
+            out_height=outs[0],
+            out_width=outs[1],
+            kernel_height=min(rows, height),
+            kernel_width=min(columns, width),
+            stride=(stride, across),
+            in_height=before.height,
+            in_width=before.width,
             padding=(high // 2, high - high // 2, wide // 2, wide - wide // 2),
-        )  # fmt: skip
+        )
         return self._add(layer, [before]), joined
 
     def product(self, name: str, numbers: Sequence[int], before: Output | None) -> tuple[Output, bool]:
         """A product of M x K with weights K x N."""
         rows, columns, reduction = numbers
-        joined = before is not None and before.elements >= rows * reduction and before.elements % (rows * reduction) == 0
+        joined = (
+            before is not None and before.elements >= rows * reduction and before.elements % (rows * reduction) == 0
+        )
         if not joined or before is None:
             before = self._source(name, reduction, rows, 1, first=before is None)
         layer = Layer(name, "dense", out_channels=columns, in_channels=reduction, out_height=rows, in_height=rows)
@@ -236,9 +298,13 @@ class _Chain(Nodes):
     def _source(self, name: str, channels: int, height: int, width: int, *, first: bool) -> Output:
         """What comes from the host, of the first layer, or from the outer memory."""
         layer = Layer(
-            "input" if first else self.called(f"{name}_input"), "input", out_channels=channels, out_height=height, out_width=width,
+            "input" if first else self.called(f"{name}_input"),
+            "input",
+            out_channels=channels,
+            out_height=height,
+            out_width=width,
             origin="" if first else "state",
-        )  # fmt: skip
+        )
         return self._add(layer)
 
     def build(self) -> Graph:

@@ -12,24 +12,77 @@ from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.nodes import Graph
-from simulator.graph.readers.flat import Damaged, Table
+from simulator.graph.readers.flat import DamagedError, Table
 from simulator.graph.readers.ir import Model, Op, Tensor
 from simulator.graph.readers.wire import MOST_NODES
 from simulator.store.foreign import check_regular, printable
 
-_TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 5: "string", 6: "bool", 7: "int16", 9: "int8", 10: "float64",
-          12: "uint64", 15: "uint32", 16: "uint16", 17: "int4"}  # fmt: skip
+_TYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    5: "string",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    10: "float64",
+    12: "uint64",
+    15: "uint32",
+    16: "uint16",
+    17: "int4",
+}
 
 _WORDS: dict[str, str] = {
-    "Add": "0 106", "AveragePool": "1", "Concat": "2 83", "Conv": "3 4", "DepthToSpace": "5", "DequantizeLinear": "6 114 80",
-    "Gather": "7 36", "Floor": "8", "Gemm": "9", "LpNormalization": "11", "LpPool": "12", "LRN": "13", "Sigmoid": "14", "MaxPool": "17",
-    "Mul": "18 42 90 99 92", "Relu": "19 20 21 98 54", "Reshape": "22 43 70 77 110 130 26 124", "Resize": "23 97", "Softmax": "25 50",
-    "Tanh": "28", "Pad": "34 60 100", "Tile": "37 38 69 39 94 93 105", "ReduceMean": "40", "Sub": "41", "Slice": "45 65",
-    "Exp": "47 66 73 75 76 78 108 111", "TopK": "48", "Split": "49 88 102", "Cast": "53", "Max": "55 57 58 61 62 63 71 72 84 86 87 95",
-    "ArgMax": "56 79", "Neg": "59 101 104 116", "Where": "64 109 123", "ConvTranspose": "67", "ReduceSum": "74 81 82 89 91 125",
-    "OneHot": "85", "Range": "96", "Unique": "103", "GatherND": "107", "ReverseSequence": "112", "HardSwish": "117",
-    "NonMaxSuppression": "120 121", "ScatterND": "122", "FusedMatMul": "126", "CumSum": "128", "Gelu": "150", "Scatter": "68",
-}  # fmt: skip
+    "Add": "0 106",
+    "AveragePool": "1",
+    "Concat": "2 83",
+    "Conv": "3 4",
+    "DepthToSpace": "5",
+    "DequantizeLinear": "6 114 80",
+    "Gather": "7 36",
+    "Floor": "8",
+    "Gemm": "9",
+    "LpNormalization": "11",
+    "LpPool": "12",
+    "LRN": "13",
+    "Sigmoid": "14",
+    "MaxPool": "17",
+    "Mul": "18 42 90 99 92",
+    "Relu": "19 20 21 98 54",
+    "Reshape": "22 43 70 77 110 130 26 124",
+    "Resize": "23 97",
+    "Softmax": "25 50",
+    "Tanh": "28",
+    "Pad": "34 60 100",
+    "Tile": "37 38 69 39 94 93 105",
+    "ReduceMean": "40",
+    "Sub": "41",
+    "Slice": "45 65",
+    "Exp": "47 66 73 75 76 78 108 111",
+    "TopK": "48",
+    "Split": "49 88 102",
+    "Cast": "53",
+    "Max": "55 57 58 61 62 63 71 72 84 86 87 95",
+    "ArgMax": "56 79",
+    "Neg": "59 101 104 116",
+    "Where": "64 109 123",
+    "ConvTranspose": "67",
+    "ReduceSum": "74 81 82 89 91 125",
+    "OneHot": "85",
+    "Range": "96",
+    "Unique": "103",
+    "GatherND": "107",
+    "ReverseSequence": "112",
+    "HardSwish": "117",
+    "NonMaxSuppression": "120 121",
+    "ScatterND": "122",
+    "FusedMatMul": "126",
+    "CumSum": "128",
+    "Gelu": "150",
+    "Scatter": "68",
+}
 _KINDS = {int(number): kind for kind, numbers in _WORDS.items() for number in numbers.split()}
 _DEPTHWISE, _CUSTOM, _MULTIPLIED = 4, 32, (3, 4, 9, 67, 126)
 _ACTIVATION = {1: "Relu", 2: "Relu", 3: "Relu", 4: "Tanh"}
@@ -47,7 +100,9 @@ def tflite_builder(path: Path) -> Callable[..., Graph]:
 
         where = printable(str(path))
         if at_size:
-            raise NetworkError(f"{where}@{printable(at_size)}: it has no open sizes to set; leave @{printable(at_size)} out")
+            raise NetworkError(
+                f"{where}@{printable(at_size)}: it has no open sizes to set; leave @{printable(at_size)} out"
+            )
         graph = layers_of(read_tflite(path), where)
         graph.graph["name"] = printable(path.stem)
         return graph
@@ -60,11 +115,15 @@ def read_tflite(path: Path) -> Model:
     where = printable(str(path))
     check_regular(path, NetworkError)
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw, memoryview(raw) as view:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw,
+            memoryview(raw) as view,
+        ):
             if bytes(view[4:8]) != b"TFL3":
                 raise NetworkError(f"{where}: must be a TensorFlow Lite model (TFL3), got a different file")
             return _model(view, where)
-    except Damaged:
+    except DamagedError:
         raise NetworkError(f"{where}: must be a TensorFlow Lite model, got a damaged file") from None
     except (OSError, ValueError) as error:
         raise NetworkError(f"{where}: cannot be read: {printable(str(error))[:150]}") from None
@@ -86,12 +145,14 @@ def _model(view: memoryview, where: str) -> Model:
             raise NetworkError(f"{where}: must have at most {MOST_NODES:,} operators, got more")
         place = each.number(0, "<I")
         if place >= len(codes):
-            raise Damaged
+            raise DamagedError
         for index in each.numbers(1):
             if index >= len(tensors) or index < -1:
-                raise Damaged
+                raise DamagedError
             if index >= 0 and not tensors[index].constant and index not in made:
-                raise NetworkError(f"{where}: operator {number + 1}: must come after what it reads ({tensors[index].name})")
+                raise NetworkError(
+                    f"{where}: operator {number + 1}: must come after what it reads ({tensors[index].name})"
+                )
         made.update(each.numbers(2))
         ops += _operator(number, codes[place], each, tensors)
     known = [op for op in ops if not all(out is None or out.constant for out in op.outputs)]
@@ -110,7 +171,9 @@ def _tensor(table: Table, filled: Sequence[bool], number: int, where: str) -> Te
         raise NetworkError(f"{where}: {name}: sizes: must be 0 to {LARGEST:,}, got {shape}")
     place = table.number(2, "<I")
     constant = place < len(filled) and filled[place]
-    return Tensor(name, shape, _TYPES.get(table.number(1, "<b"), "float32"), constant=constant or bool(table.number(5, "<B")))
+    return Tensor(
+        name, shape, _TYPES.get(table.number(1, "<b"), "float32"), constant=constant or bool(table.number(5, "<B"))
+    )
 
 
 def _operator(number: int, code: tuple[int, str], table: Table, tensors: list[Tensor]) -> list[Op]:
@@ -119,7 +182,7 @@ def _operator(number: int, code: tuple[int, str], table: Table, tensors: list[Te
     inputs = [None if each < 0 else tensors[each] for each in table.numbers(1)]
     places = table.numbers(2)
     if any(not 0 <= each < len(tensors) for each in places) or not places:
-        raise Damaged
+        raise DamagedError
     outputs: list[Tensor | None] = [tensors[each] for each in places]
     out = tensors[places[0]]
     kind = _KINDS.get(what, f"operator{what}")
@@ -128,7 +191,10 @@ def _operator(number: int, code: tuple[int, str], table: Table, tensors: list[Te
     if inputs and all(each is None or each.constant for each in inputs):
         for each in outputs:
             if each is not None:
-                each.constant, each.stored = True, (inputs[0].stored or inputs[0].dtype) if inputs[0] is not None else ""
+                each.constant, each.stored = (
+                    True,
+                    (inputs[0].stored or inputs[0].dtype) if inputs[0] is not None else "",
+                )
         return []
     options = table.table(4)
     name = f"{number}_{out.name}"
@@ -164,29 +230,38 @@ def _multiplied(what: int, name: str, inputs: list[Tensor | None], out: Tensor, 
     if what == 126:
         first = options is not None and options.number(0, "<B")
         second = options is not None and options.number(1, "<B")
-        return [Op("FusedMatMul", name, inputs, [out], {"transA": int(bool(first)), "transB": int(bool(second))}, "tflite")]
+        return [
+            Op("FusedMatMul", name, inputs, [out], {"transA": int(bool(first)), "transB": int(bool(second))}, "tflite")
+        ]
     place, weights_at = (2, 1) if what == 67 else (0, 1)
     if len(inputs) <= max(place, weights_at) or inputs[place] is None or inputs[weights_at] is None:
-        raise Damaged
+        raise DamagedError
     x, w = inputs[place], inputs[weights_at]
     if x is None or w is None or len(w.shape) < 2 or not x.shape:
-        raise Damaged
+        raise DamagedError
     bias = len(inputs) > 2 and inputs[2] is not None and what != 67
     if what == 9:
         return _dense(name, x, w, out, bias)
     if len(x.shape) != 4 or len(w.shape) != 4 or not all(w.shape) or options is None:
-        raise Damaged
+        raise DamagedError
     strides = [max(1, options.number(2)), max(1, options.number(1))]
     if what == 67:
         flat = Tensor(x.name, (x.shape[0], x.shape[3], x.shape[1], x.shape[2]), x.dtype)
-        kernel = Tensor(w.name, (w.shape[3], w.shape[0], w.shape[1], w.shape[2]), w.dtype, constant=True, stored=w.stored)
-        return [Op("Reshape", f"{name}_view", [x], [flat]), Op("ConvTranspose", name, [flat, kernel], [out], {"strides": strides})]
+        kernel = Tensor(
+            w.name, (w.shape[3], w.shape[0], w.shape[1], w.shape[2]), w.dtype, constant=True, stored=w.stored
+        )
+        return [
+            Op("Reshape", f"{name}_view", [x], [flat]),
+            Op("ConvTranspose", name, [flat, kernel], [out], {"strides": strides}),
+        ]
     group, first = 1, 4
     if what == _DEPTHWISE:
         group, first = x.shape[3], 5
         kernel = Tensor(w.name, (w.shape[3], 1, w.shape[1], w.shape[2]), w.dtype, constant=w.constant, stored=w.stored)
     else:
-        kernel = Tensor(w.name, (w.shape[0], w.shape[3], w.shape[1], w.shape[2]), w.dtype, constant=w.constant, stored=w.stored)
+        kernel = Tensor(
+            w.name, (w.shape[0], w.shape[3], w.shape[1], w.shape[2]), w.dtype, constant=w.constant, stored=w.stored
+        )
         group = max(1, x.shape[3] // max(1, w.shape[3]))
     attrs = {
         "channels_last": 1, "group": group, "strides": strides, "kernel_shape": [w.shape[1], w.shape[2]], "_bias": bias,

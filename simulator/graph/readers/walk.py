@@ -16,7 +16,12 @@ from simulator.graph.readers.sequences import SEQUENCES
 from simulator.graph.readers.wire import MOST_NODES
 from simulator.store.foreign import printable
 
-RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"})
+RANDOM = frozenset(
+    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
+_SAME_NUMBERS = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Split", "Gather"}
+)
 LARGEST_TENSOR = 2**48
 """Elements."""
 
@@ -55,7 +60,10 @@ class Walk:
         found = {each.name: constant_of(self.onnx, each, self.where, self.folder) for each in graph.initializer}
         for each in graph.sparse_initializer:
             found[each.values.name] = Tensor(
-                printable(each.values.name), tuple(each.dims), type_name(self.onnx, each.values.data_type), constant=True
+                printable(each.values.name),
+                tuple(each.dims),
+                type_name(self.onnx, each.values.data_type),
+                constant=True,
             )
         return found
 
@@ -70,7 +78,9 @@ class Walk:
                     env[name] = tensor
         missing = [each.name for each in graph.output if each.name not in env]
         if missing:
-            raise NetworkError(f"{self.where}: output {printable(missing[0])!r}: must be made by a node, got none that does")
+            raise NetworkError(
+                f"{self.where}: output {printable(missing[0])!r}: must be made by a node, got none that does"
+            )
         return [env[each.name] for each in graph.output]
 
     def _sorted(self, nodes: Iterable[Any], env: Env) -> list[Any]:
@@ -141,12 +151,16 @@ class Walk:
         try:
             outputs = self._outputs(op, node, declared, sizes)
         except NetworkError as error:
-            raise NetworkError(f"{self.where}: {error}" if not str(error).startswith(self.where) else str(error)) from None
+            raise NetworkError(
+                f"{self.where}: {error}" if not str(error).startswith(self.where) else str(error)
+            ) from None
         op.outputs = [None if not name else each for name, each in zip(node.output, outputs, strict=False)]
         for name, each in zip(node.output, outputs, strict=False):
             each.name = printable(name)
             if each.elements > LARGEST_TENSOR:
-                raise NetworkError(f"{self.where}: {self._called(node)}: must have at most 2**48 elements, got {each.elements}")
+                raise NetworkError(
+                    f"{self.where}: {self._called(node)}: must have at most 2**48 elements, got {each.elements}"
+                )
         self.append(op)
         return outputs
 
@@ -157,7 +171,9 @@ class Walk:
             return
         self.ops.append(op)
         if len(self.ops) > MOST_NODES:
-            raise NetworkError(f"{self.where}: must have at most {MOST_NODES:,} operators with loops unrolled, got more")
+            raise NetworkError(
+                f"{self.where}: must have at most {MOST_NODES:,} operators with loops unrolled, got more"
+            )
 
     def _outputs(self, op: Op, node: Any, declared: Mapping[str, Any], sizes: Mapping[str, int]) -> list[Tensor]:
         """Outputs of a node that is no loop and no branch."""
@@ -169,16 +185,23 @@ class Walk:
             found = SEQUENCES[op.kind](op)
             if found is not None:
                 return found
-        constant = all(each is None or each.constant for each in op.inputs) and op.kind not in RANDOM and op.kind != "Dropout"
+        constant = (
+            all(each is None or each.constant for each in op.inputs) and op.kind not in RANDOM and op.kind != "Dropout"
+        )
         constant = constant and bool(op.inputs)
         datas = [None if each is None else self.data(each) for each in op.inputs] if constant else []
-        known = constant and all(data is not None for data, each in zip(datas, op.inputs, strict=True) if each is not None)
+        known = constant and all(
+            data is not None for data, each in zip(datas, op.inputs, strict=True) if each is not None
+        )
         outputs = self._inferred(op, node, declared, sizes)
         for each in outputs:
             each.constant = constant
             each.exact = each.exact and all(one is None or one.exact for one in op.inputs)
-        if constant and op.inputs[0] is not None:
-            outputs[0].stored = op.inputs[0].stored or (op.inputs[0].dtype if op.kind.startswith("Dequantize") else "")
+        first = op.inputs[0] if op.inputs else None
+        if first is not None and op.kind.startswith("Dequantize"):
+            outputs[0].stored = first.dtype
+        elif first is not None and (constant or op.kind in _SAME_NUMBERS):
+            outputs[0].stored = first.stored
         small = all(each.elements <= LARGEST for each in outputs) or op.kind in FREE_SIZE
         if known and small and not op.domain:
             values = fold(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
@@ -202,7 +225,12 @@ class Walk:
         if "sparse_value" in attrs:
             sparse = attrs["sparse_value"]
             return Tensor(op.name, tuple(sparse.dims), type_name(self.onnx, sparse.values.data_type), constant=True)
-        for key, dtype in (("value_float", "float32"), ("value_floats", "float32"), ("value_int", "int64"), ("value_ints", "int64")):
+        for key, dtype in (
+            ("value_float", "float32"),
+            ("value_floats", "float32"),
+            ("value_int", "int64"),
+            ("value_ints", "int64"),
+        ):
             if key in attrs:
                 data = np.array(attrs[key], dtype)
                 return Tensor(op.name, data.shape, dtype, constant=True, data=data)
@@ -225,7 +253,7 @@ class Walk:
         for place, name in enumerate(node.output):
             given = self.given.shapes.get(name)
             told = _declared(declared[name], sizes) if name in declared else None
-            shape = shapes[place]
+            shape: tuple[int | None, ...] | None = shapes[place]
             exact = True
             if given is not None:
                 shape = given
@@ -283,10 +311,14 @@ class Walk:
     def _type(self, tensor: Tensor) -> Any:
         """A tensor's type as the onnx package has it."""
         if tensor.kind is None:
-            number = getattr(self.onnx.TensorProto, tensor.dtype.upper().replace("FLOAT32", "FLOAT").replace("FLOAT64", "DOUBLE"), 1)
+            number = getattr(
+                self.onnx.TensorProto, tensor.dtype.upper().replace("FLOAT32", "FLOAT").replace("FLOAT64", "DOUBLE"), 1
+            )
             tensor.kind = self.onnx.helper.make_tensor_type_proto(number, tensor.shape)
             if tensor.items is not None:
-                tensor.kind = self.onnx.helper.make_sequence_type_proto(self.onnx.helper.make_tensor_type_proto(number, None))
+                tensor.kind = self.onnx.helper.make_sequence_type_proto(
+                    self.onnx.helper.make_tensor_type_proto(number, None)
+                )
         return tensor.kind
 
 
@@ -325,7 +357,8 @@ def _declared(kind: Any, sizes: Mapping[str, int]) -> tuple[int | None, ...] | N
         return None
     dims = kind.tensor_type.shape.dim
     return tuple(
-        each.dim_value if each.HasField("dim_value") and each.dim_value >= 0 else sizes.get(each.dim_param) for each in dims
+        each.dim_value if each.HasField("dim_value") and each.dim_value >= 0 else sizes.get(each.dim_param)
+        for each in dims
     )
 
 

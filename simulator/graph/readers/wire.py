@@ -37,7 +37,7 @@ _INSIDE: dict[int, dict[int, int]] = {
 _DEEPEST = 60
 
 
-class _Bad(Exception):
+class _DamagedError(Exception):
     """The bytes are no such message."""
 
 
@@ -70,21 +70,28 @@ def stripped(view: memoryview, name: str) -> bytes:
     try:
         _strip(view, 0, len(view), _MODEL, parts, _Budget(), name, 0)
         return b"".join(parts)
-    except _Bad:
+    except _DamagedError:
         raise NetworkError(f"{name}: must be an ONNX model, got a damaged or a different file") from None
     finally:
         parts.clear()  # slices of a mapped file would keep it open
 
 
 def _strip(
-    view: memoryview, start: int, end: int, kind: int, parts: list[bytes | memoryview], left: _Budget, name: str, depth: int
+    view: memoryview,
+    start: int,
+    end: int,
+    kind: int,
+    parts: list[bytes | memoryview],
+    left: _Budget,
+    name: str,
+    depth: int,
 ) -> int:
     """Append what is kept of one message to `parts`; return its bytes."""
     if depth > _DEEPEST:
         raise NetworkError(f"{name}: must nest at most {_DEEPEST} deep, got more")
     inside, total = _INSIDE[kind], 0
     for field, wire, at, body, stop in _fields(view, start, end):
-        if field == 1 and kind in (_GRAPH,) or (kind == _FUNCTION and field == 7):
+        if (field == 1 and kind in (_GRAPH,)) or (kind == _FUNCTION and field == 7):
             left.nodes -= 1
             if left.nodes < 0:
                 raise NetworkError(f"{name}: must have at most {MOST_NODES:,} nodes, got more")
@@ -125,9 +132,9 @@ def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, 
         elif wire == 5:
             at += 4
         else:
-            raise _Bad
+            raise _DamagedError
         if at > end or field == 0:
-            raise _Bad
+            raise _DamagedError
         yield field, wire, begin, body, at
 
 
@@ -136,7 +143,7 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if at >= end or shift > 63:
-            raise _Bad
+            raise _DamagedError
         byte = view[at]
         at += 1
         value |= (byte & 0x7F) << shift

@@ -1,0 +1,312 @@
+"""Configurations of Hugging Face, tables, TensorFlow Lite, and networks written for other tools."""
+
+import json
+import random
+import struct
+
+import flatbuffers
+import pytest
+import yaml
+from random_onnx import damaged
+
+from simulator.errors import NetworkError
+from simulator.graph.load import load_network, network_digest, summary
+from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
+
+CLASSES = {str(number): "" for number in range(1000)}
+PUBLISHED = {
+    # millions of parameters that the papers and model cards state
+    "bert": (
+        109.5,
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "vocab_size": 30522,
+        },
+    ),
+    "roberta": (
+        124.6,
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "vocab_size": 50265,
+            "max_position_embeddings": 514,
+            "type_vocab_size": 1,
+        },
+    ),
+    "distilbert": (66.4, {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 30522}),
+    "vit": (
+        86.6,
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "image_size": 224,
+            "patch_size": 16,
+            "architectures": ["ViTForImageClassification"],
+            "id2label": CLASSES,
+        },
+    ),
+    "deit": (
+        5.7,
+        {
+            "hidden_size": 192,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 3,
+            "image_size": 224,
+            "patch_size": 16,
+            "architectures": ["DeiTForImageClassification"],
+            "id2label": CLASSES,
+        },
+    ),
+    "swin": (
+        28.3,
+        {
+            "embed_dim": 96,
+            "depths": [2, 2, 6, 2],
+            "num_heads": [3, 6, 12, 24],
+            "window_size": 7,
+            "architectures": ["SwinForImageClassification"],
+            "id2label": CLASSES,
+        },
+    ),
+    "clip": (151.3, {"text_config": {}, "vision_config": {}, "projection_dim": 512}),
+    "whisper": (
+        37.8,
+        {
+            "d_model": 384,
+            "encoder_layers": 4,
+            "encoder_attention_heads": 6,
+            "encoder_ffn_dim": 1536,
+            "decoder_layers": 4,
+            "vocab_size": 51865,
+        },
+    ),
+    "t5": (60.5, {"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128}),
+}
+
+
+def config(tmp_path, kind, values):
+    folder = tmp_path / kind
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": kind, **values}))
+    return folder
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_parameters_are_those_that_are_published(tmp_path, kind):
+    millions, values = PUBLISHED[kind]
+    folder = config(tmp_path, kind, values)
+    assert summary(load_network(folder))["parameters"] == pytest.approx(millions * 1e6, rel=0.01)
+
+
+def test_an_encoder_is_the_bundled_one(tmp_path):
+    graph = load_network(f"{config(tmp_path, 'bert', PUBLISHED['bert'][1])}/config.json@128")
+    assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
+    vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
+    assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
+
+
+def test_a_decoder_is_the_bundled_one(tmp_path):
+    values = {
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1536,
+        "vocab_size": 49152,
+        "tie_word_embeddings": True,
+        "quantization_config": {"quant_method": "awq", "bits": 4},
+    }
+    folder = config(tmp_path, "llama", values)
+    for given in ({}, {"phase": "decode", "context": 100}):
+        graph = load_network(folder, **given)
+        assert network_digest(graph) == network_digest(load_network("smollm2_135m", **given))
+    assert graph.graph["notes"][-1].startswith("the file has weights of 4 bits (awq)")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[", "must be JSON"),
+        ("[]", "a model_type"),
+        ('{"model_type": "lama"}', "did you mean 'llama'"),
+        ('{"model_type": "llama", "hidden_size": 0}', "hidden_size: must be a whole number"),
+        ('{"model_type": "llama", "hidden_size": 1e300}', "hidden_size: must be a whole number"),
+        ("[" * 100_000, "must be JSON"),
+    ],
+)
+def test_a_bad_configuration_is_one_line(tmp_path, text, told):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(NetworkError, match=told) as error:
+        load_network(path)
+    assert "\n" not in str(error.value)
+
+
+# ---- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet50", "gnmt", "inception_v3"])
+def test_a_network_written_as_a_table_is_the_same_network(tmp_path, name):
+    graph = load_network(name)
+    (tmp_path / "t.csv").write_text(table_csv(graph))
+    (tmp_path / "t.yaml").write_text(table_yaml(graph))
+    (tmp_path / "s.csv").write_text(scale_sim(graph))
+    assert network_digest(load_network(tmp_path / "t.csv")) == network_digest(graph)
+    assert network_digest(load_network(tmp_path / "t.yaml")) == network_digest(graph)
+    assert summary(load_network(tmp_path / "s.csv"))["macs"] == summary(graph)["macs"]
+
+
+def test_scale_sim_topologies_of_both_forms(tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_text(
+        "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
+        "Conv1, 224, 224, 7, 7, 3, 64, 2,\nConv2, 111, 111, 3, 3, 64, 32, 1,\n"
+    )
+    graph = load_network(path)
+    assert [graph.nodes[name]["layer"].macs for name in ("Conv1", "Conv2")] == [
+        109 * 109 * 64 * 147,
+        109 * 109 * 32 * 576,
+    ]
+    assert graph.nodes["Conv2"]["layer"].padding == (1, 1, 1, 1)
+    path.write_text("Layer, M, N, K,\nGEMM1, 128, 64, 32,\nGEMM2, 128, 10, 64,\n")
+    assert summary(load_network(path)) == {
+        "macs": 128 * 64 * 32 + 128 * 10 * 64,
+        "parameters": 32 * 64 + 640,
+        "layers": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.csv", "Layer, M, N, K,\n", "at least one layer"),
+        ("a.csv", "Layer, M, N, K,\nx, 1, 2, -3,\n", "K: must be a whole number"),
+        ("a.csv", "Layer, M, N, K,\nx, 1, 2,\n", "must have 7 numbers"),
+        ("a.csv", "name,kind,hight\nx,conv,3\n", "no such column"),
+        ("a.yaml", "layers: [{name: x, kind: conv, stride: [1, 2, 3]}]", "stride: must be 2 numbers"),
+        ("a.yaml", "a: &a [1]\nb: [*a, *a]", "no aliases"),
+        ("a.yaml", "layers: 3", "must be a list of layers"),
+        ("a.yaml", "layers: [{name: x, kind: input}, {name: y, kind: dense, reads: z}]", "must be layers above"),
+    ],
+)
+def test_a_bad_table_is_one_line(tmp_path, name, text, told):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(NetworkError, match=told) as error:
+        load_network(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_one_layer_as_a_problem_of_other_tools():
+    graph = load_network("resnet50")
+    problem = yaml.safe_load(timeloop_problem(graph, "conv1"))["problem"]
+    sizes = problem["instance"]
+    assert [sizes[key] for key in "NGMCPQRS"] == [1, 1, 64, 3, 112, 112, 7, 7]
+    assert (sizes["Wstride"], sizes["Hdilation"]) == (2, 1)
+    layer = yaml.safe_load(zigzag_layer(graph, "conv1"))[0]
+    assert dict(zip(layer["loop_dims"], layer["loop_sizes"], strict=True))["K"] == 64
+    with pytest.raises(NetworkError, match="did you mean 'conv1'"):
+        written(graph, "timeloop", "conv")
+
+
+# ---- TensorFlow Lite -------------------------------------------------------------------------------------------------
+
+
+def tflite():
+    """An int8 convolution of 3 x 3 with a ReLU, a depthwise one behind it, and a dense layer on all of it."""
+    b = flatbuffers.Builder(0)
+
+    def numbers(values):
+        b.StartVector(4, len(values), 4)
+        for each in reversed(values):
+            b.PrependInt32(each)
+        return b.EndVector()
+
+    def offsets(values):
+        b.StartVector(4, len(values), 4)
+        for each in reversed(values):
+            b.PrependUOffsetTRelative(each)
+        return b.EndVector()
+
+    def table(slots, fields):
+        b.StartObject(slots)
+        for number, (form, value) in fields.items():
+            if form == "offset":
+                b.PrependUOffsetTRelativeSlot(number, value, 0)
+            elif form == "byte":
+                b.PrependInt8Slot(number, value, 0)
+            else:
+                b.PrependInt32Slot(number, value, 0)
+        return b.EndObject()
+
+    data = b.CreateByteVector(b"\1" * 8)
+    buffers = offsets([table(1, {}), table(1, {0: ("offset", data)})])
+    shapes = [
+        ((1, 8, 8, 3), 0),
+        ((16, 3, 3, 3), 1),
+        ((1, 4, 4, 16), 0),
+        ((1, 3, 3, 16), 1),
+        ((1, 4, 4, 16), 0),
+        ((10, 256), 1),
+        ((1, 10), 0),
+    ]
+    tensors = []
+    for number, (shape, buffer) in enumerate(shapes):
+        name, sides = b.CreateString(f"t{number}"), numbers(shape)
+        tensors.append(table(4, {0: ("offset", sides), 1: ("byte", 9), 2: ("int", buffer), 3: ("offset", name)}))
+    tensors = offsets(tensors)
+    options = [
+        table(6, {1: ("int", 2), 2: ("int", 2), 3: ("byte", 1), 4: ("int", 1), 5: ("int", 1)}),
+        table(7, {1: ("int", 1), 2: ("int", 1), 3: ("int", 1), 5: ("int", 1), 6: ("int", 1)}),
+        table(1, {}),
+    ]
+    ops = []
+    for code, (inputs, out) in enumerate((((0, 1), 2), ((2, 3), 4), ((4, 5), 6))):
+        reads, made = numbers(inputs), numbers([out])
+        ops.append(
+            table(5, {0: ("int", code), 1: ("offset", reads), 2: ("offset", made), 4: ("offset", options[code])})
+        )
+    ops = offsets(ops)
+    first, last = numbers([0]), numbers([6])
+    graphs = offsets(
+        [table(4, {0: ("offset", tensors), 1: ("offset", first), 2: ("offset", last), 3: ("offset", ops)})]
+    )
+    codes = offsets([table(4, {0: ("byte", code)}) for code in (3, 4, 9)])
+    root = table(5, {0: ("int", 3), 1: ("offset", codes), 2: ("offset", graphs), 4: ("offset", buffers)})
+    b.Finish(root, file_identifier=b"TFL3")
+    return bytes(b.Output())
+
+
+def test_tflite_gives_layers_and_its_own_formats(tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tflite())
+    graph = load_network(path)
+    layers = [data["layer"] for _, data in graph.nodes(data=True)]
+    assert [(layer.kind, layer.macs) for layer in layers] == [
+        ("input", 0),
+        ("conv", 16 * 16 * 27),
+        ("relu", 0),
+        ("conv", 16 * 16 * 9),
+        ("dense", 2560),
+    ]
+    assert layers[3].groups == 16
+    assert all(formats == {"inputs": "int8", "weights": "int8"} for formats in graph.graph["formats"].values())
+    assert graph.graph["inspection"]["coverage"]["nodes"] == 1.0
+
+
+def test_damaged_tflite_files_load_or_are_refused(tmp_path):
+    rng, raw, path = random.Random(1), tflite(), tmp_path / "net.tflite"
+    for bad in (b"", b"TFL3", b"\x08\0\0\0TFL3" + struct.pack("<i", -1), *(damaged(raw, rng) for _ in range(300))):
+        path.write_bytes(bad)
+        try:
+            load_network(path)
+        except NetworkError as error:
+            told = str(error)
+        else:
+            told = ""
+        assert "Traceback" not in told
