@@ -54,6 +54,8 @@ class Array:
     link: float = math.inf
     port: float = math.inf
     holds: tuple[str, ...] = ("inputs", "weights", "outputs")
+    most: tuple[tuple[str, int], ...] = ()
+    """Of dimensions on the arrays, the most indices side by side."""
 
 
 @dataclass(frozen=True)
