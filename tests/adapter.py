@@ -63,6 +63,7 @@ def array_spec(array: Array, machine: Machine) -> tiling.ArraySpec:
         unroll_rows=array.on_rows,
         unroll_columns=array.on_columns,
         unroll_count=array.on_count,
+        most_count=tuple(dict(array.most).get(word, 0) for word in array.on_count) if array.most else (),
         rate=array.rate,
         accumulator_bytes=array.accumulators,
         weights_double_buffered=array.two_sets,

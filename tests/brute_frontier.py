@@ -48,7 +48,8 @@ def spreads(layer: NaiveLayer, array: Array) -> Iterator[Spread]:
             if array.systolic and math.prod(on_rows.values()) * on_columns.get("groups", 1) > array.rows:
                 continue
             for on_count in axis_choices(array.on_count, array.count, extents):
-                yield on_rows, on_columns, on_count
+                if all(on_count.get(word, 1) <= most for word, most in array.most):
+                    yield on_rows, on_columns, on_count
 
 
 def kernel_rows_together(found: list[Spread], layer: NaiveLayer, array: Array) -> list[Spread]:

@@ -56,6 +56,8 @@ class Array:
     holds: tuple[str, ...] = ("inputs", "weights", "outputs")
     widening: float = 0.0
     """Cycles for which the array waits until a weight that enters it is widened."""
+    most: tuple[tuple[str, int], ...] = ()
+    """Of dimensions on the arrays, the most indices side by side."""
 
 
 @dataclass(frozen=True)

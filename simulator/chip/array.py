@@ -76,6 +76,8 @@ class Unroll(Model):
     """Dimensions on the columns."""
     count: tuple[Dimension, ...] = ()
     """Dimensions spread over the arrays."""
+    most: dict[Literal["rows", "columns", "count"], dict[Dimension, Side]] = Field(default_factory=dict)
+    """Of an axis, the most indices of a dimension side by side: an axis that is wired as several, each with its own length."""
 
     _tuples = field_validator("rows", "columns", "count", mode="before")(words)
 
@@ -94,7 +96,18 @@ class Unroll(Model):
             for word in words:
                 if words.count(word) > 1:
                     raise fault(axis, f"must name each dimension once, got {word!r} twice")
+        for axis, limits in self.most.items():
+            for word in limits:
+                if word not in axes[axis]:
+                    raise fault(
+                        f"most.{axis}.{word}", f"must be one of array.unroll.{axis}, {', '.join(axes[axis]) or 'none'}"
+                    )
         return self
+
+    def most_of(self, axis: Literal["rows", "columns", "count"]) -> tuple[int, ...]:
+        """Most indices of each dimension of an axis, in their order, 0 where it has no limit; empty where none has one."""
+        limits = self.most.get(axis, {})
+        return tuple(limits.get(word, 0) for word in getattr(self, axis)) if limits else ()
 
 
 class UnitWords(Model):

@@ -284,6 +284,8 @@ class Architecture(Model):
                 raise fault("sram.holds", f"must be left out where {where}, got {list(self.sram.holds)}")
         if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
+        if self.array is not None and self.array.unroll.most and self.schedule.placement == "space":
+            raise fault("array.unroll.most", "must be left out where placement is space")
         return self
 
     @model_validator(mode="after")

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
-from simulator.graph.nodes import Graph, Nodes, Size, shape_text
+from simulator.graph.nodes import Graph, Size, shape_text
 from simulator.graph.output import Output
+from simulator.graph.wider import Wider
 from simulator.graph.window import Need, Padding
 from simulator.reading.sizes import ImageSize, height_width
-from simulator.vocabulary import ELEMENTWISE, ORIGINS
+from simulator.vocabulary import ORIGINS
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
 
-class NetworkBuilder(Nodes):
+class NetworkBuilder(Wider):
     """Builds a layer graph node by node; the order of the calls is the run order.
 
     >>> net = NetworkBuilder("tiny")
@@ -263,28 +264,6 @@ class NetworkBuilder(Nodes):
         )
         return self._add(layer, [x, second])
 
-    def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
-        """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
-
-        Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
-        """
-        name = self._named(name, kind)
-        if kind not in ELEMENTWISE:
-            self._fault(name, "kind", f"must be elementwise, got {kind!r}{nearest(kind, ELEMENTWISE)}")
-        wanted = (2, 99) if kind in ("add", "mul") else (1, 1)
-        if not wanted[0] <= len(inputs) <= wanted[1]:
-            self._fault(name, "inputs", f"must be {'two or more' if wanted[0] == 2 else 'one'}, got {len(inputs)}")
-        x = inputs[0]
-        for other in inputs[1:]:
-            spread = other.channels == x.channels and (other.height, other.width) == (1, 1)
-            if not spread and (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
-                self._mismatch(name, x, other)
-        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width)
-
-    def add(self, *inputs: Output, activation: str = "", name: str = "") -> Output:
-        """Add two or more tensors (a residual), then `activation`."""
-        return self._activated(self.vector("add", *inputs, name=name), activation)
-
     def concat(self, *inputs: Output, name: str = "") -> Output:
         """Put tensors of one height and width behind each other along the channels."""
         name = self._named(name, "concat")
@@ -357,6 +336,3 @@ class NetworkBuilder(Nodes):
         if not any(data["layer"].kind != "input" for _, data in self._graph.nodes(data=True)):
             raise NetworkError(f"{self._name}: must have at least one layer, got none")
         return self._graph
-
-    def _activated(self, x: Output, activation: str) -> Output:
-        return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x

@@ -29,6 +29,7 @@ class Nodes:
         self._counts: dict[str, int] = {}
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
         self._windows: list[str] = []
+        self._planes: dict[str, tuple[int, int]] = {}  # rows and columns of the frames of a video
         self._too_small = ""  # the first layer whose window does not fit
 
     def _check_image(self) -> None:
@@ -114,6 +115,8 @@ class Nodes:
         if inputs and layer.name not in self._needs:
             # Elementwise work needs as many rows as it gives; of a flattened image nothing asks for more than one.
             self._needs[layer.name] = Need(inputs[0].name, (lambda n: n, lambda n: n))
+            if inputs[0].name in self._planes and layer.name not in self._planes and inputs[0].width == layer.out_width:
+                self._planes[layer.name] = self._planes[inputs[0].name]
         return Output(layer.name, layer.groups * layer.out_channels, layer.out_height, layer.out_width)
 
     def _reads(self, layer: Layer, inputs: Sequence[Output]) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,10 @@ class ArraySpec:
     unroll_rows: tuple[str, ...]
     unroll_columns: tuple[str, ...]
     unroll_count: tuple[str, ...]
+    most_rows: tuple[int, ...] = ()
+    """Of each word of an axis, the most indices side by side (0: no limit of its own); empty where no word has one."""
+    most_columns: tuple[int, ...] = ()
+    most_count: tuple[int, ...] = ()
     rate: float = 1.0
     """MACs per unit and cycle at the precision of the run; see `spec_of`."""
     accumulator_bytes: float = 0.0
@@ -150,6 +154,9 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         unroll_rows=tuple(array.unroll.rows),
         unroll_columns=tuple(array.unroll.columns),
         unroll_count=tuple(array.unroll.count),
+        most_rows=array.unroll.most_of("rows"),
+        most_columns=array.unroll.most_of("columns"),
+        most_count=array.unroll.most_of("count"),
         rate=float(rate),
         accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
         weights_double_buffered=array.weights_double_buffered,

@@ -73,9 +73,17 @@ def layer_shape(
     stored_width: of a weight, the same unless given.
     """
     groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
-    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
-    stride = layer.stride
-    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
+    (p, q), r, s = layer.places, layer.kernel_height, layer.kernel_width
+    stride, padding = layer.stride, (layer.padding[0], layer.padding[2])
+    if layer.transposed:  # a place of the inputs makes stride x stride outputs, of it and its neighbours
+        stride, padding = (1, 1), ((r - 1) // 2, (s - 1) // 2)
+    plain = (
+        not layer.transposed
+        and (r, s) == (3, 3)
+        and stride == (1, 1)
+        and layer.dilation == (1, 1)
+        and layer.kind == "conv"
+    )
     weight_width = width if stored_width is None else stored_width
     if winograd > 0.0 and plain and layer.groups == 1:
         p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
@@ -91,15 +99,22 @@ def layer_shape(
         extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
         stride=stride,
         dilation=layer.dilation,
-        padding=(layer.padding[0], layer.padding[2]),
+        padding=padding,
         plane=plane,
         in_width=width,
         weight_width=weight_width,
         out_width=output_bytes / outputs,
-        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
+        acc_width=acc_width * spread(layer, p, q),
         steps=layer.steps,
         holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
     )
+
+
+def spread(layer: Layer, p: int, q: int) -> float:
+    """Outputs of a place of the loop nest: 2 x 2 in Winograd, as many as there are in a transposed convolution, else 1."""
+    if layer.transposed:
+        return layer.out_height * layer.out_width / (p * q)
+    return outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)
 
 
 def outputs_per(blocks: int, outputs: int) -> float:

@@ -102,7 +102,8 @@ def demand_of(graph: Graph, precision: str) -> Demand:
         # The second operand of a `matmul` is no weight: it is made on the way.
         if layer.kind in WEIGHTED:
             weight_bytes += layer.weight_elements * formats.of(layer.role or "weights", name).bits / 8.0
-        if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
+        window = (layer.kernel_height, layer.kernel_width, layer.stride, layer.transposed)
+        if layer.kind == "conv" and window == (3, 3, (1, 1), False):
             saved += layer.macs * (1 - 1 / WINOGRAD)
         # What is only ever a second operand may be a state that lies in the outer memory.
         uses = [edge["operand"] for edge in graph.succ[name].values()]

@@ -60,6 +60,19 @@ def test_accumulators_that_fill(two_sets: bool, accumulators: float) -> None:
     same(NaiveLayer(N=5, K=5, C=4), replace(array, link=math.inf, port=2.0), 0, replace(ELEMENTS, db=2))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_an_axis_that_is_wired_as_several(seed: int) -> None:
+    """2 x 2 pixels, or 2 x 3 channels and rows: no dimension takes more than its own length."""
+    rng = random.Random(seed)
+    axes = (("out_height", 2), ("out_width", 2)) if seed % 2 else (("out_channels", 3), ("out_height", 2))
+    array = replace(
+        PLAIN, count=math.prod(most for _, most in axes), most=axes, on_count=tuple(word for word, _ in axes)
+    )
+    array = replace(array, on_columns=("groups",) if seed % 2 == 0 else ("out_channels",), multicast=rng.random() < 0.5)
+    for _ in range(4):
+        same(random_layer(rng, 90), array, rng.randrange(8), random_machine(rng))
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from(STATIONARY), st.integers(0, 7))
 def test_brute_force_on_layers_that_hypothesis_makes(seed: int, stationary: str, resident: int) -> None:

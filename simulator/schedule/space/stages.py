@@ -144,7 +144,7 @@ def _work(layer: Layer, arrives: int) -> tuple[int, int]:
 def _edge(layer: Layer, producer: int, source: int, rows: int, size: float, units: int) -> tuple[Edge, float]:
     """The edge of a layer's own inputs, and its bytes."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
-    if not windowed:
+    if not windowed or layer.transposed:
         return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size
     reach = (layer.kernel_height - 1) * layer.dilation[0]
     stride, dilation, padding = layer.stride[0], layer.dilation[0], layer.padding[0]
