@@ -276,7 +276,10 @@ def _traffic(
     at = np.unique(np.round(np.geomspace(first, last, count) * MIB).astype(np.int64))
     fastest = bench.run(at, np.full(len(at), bench.chip.dram_devices)).numbers["dram_bytes"]
     least = bench.least_traffic(at.tolist())
-    bounds = work.least_outer_bytes(at.astype(np.float64) if "weights" in bench.chip.sram.holds else 0.0 * at)
+    held = at.astype(np.float64)
+    if "weights" not in bench.chip.sram.holds:
+        held[:] = 0.0
+    bounds = work.least_outer_bytes(held)
     rows = [
         Traffic(size / MIB, or_none(moved), few if math.isfinite(few) else None, bound)
         for size, moved, few, bound in zip(at.tolist(), fastest.tolist(), least.tolist(), bounds.tolist(), strict=True)
