@@ -30,7 +30,7 @@ MOST_BATCH = 16
 def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
     """Input rows that tiles of each size touch; see `tables.touched`."""
     out = np.empty((len(sizes), 3))
-    tables.touched(extent, side, np.array(sizes, dtype=np.int64), np.empty(side.plane, dtype=np.int64), out)
+    tables.touched(extent, side, np.array(sizes, dtype=np.int64), out)
     return out
 
 
