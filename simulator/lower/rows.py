@@ -214,6 +214,9 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
     executed = 0
     if layer.is_compute:
         shape = layer_shape(layer, batch, width, acc_width, output_bytes, target.winograd)
+        if layer.kind in WEIGHTED:
+            gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape)
+            shape = replace(shape, weight_width=shape.weight_width * gaps)
         if step.second is not None:
             shape = replace(shape, context=step.second.out_channels)
         executed = shape.macs
