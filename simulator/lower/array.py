@@ -60,6 +60,25 @@ class ArraySpec:
     cluster: int = 1
     """Thread blocks that may share an operand on its way from the cache."""
 
+    def weights_with_gaps(self, extents: tuple[int, ...]) -> int:
+        """Weights that come in for G N K C P Q R S of a layer, gaps counted.
+
+        A systolic array takes whole sets, a weight for every unit, whatever of them a layer fills. Where weights come straight
+        from the outer memory, they lie there in whole sets too; through the SRAM, or to other arrays, the layer's own come.
+        """
+        groups, _, channels, inputs, _, _, rows, columns = extents
+        weights = groups * channels * inputs * rows * columns
+        if not self.systolic or self.stationary != "weights" or "weights" in self.holds:
+            return weights
+        loops = {
+            "groups": groups, "out_channels": channels, "in_channels": inputs, "kernel_height": rows,
+            "kernel_width": columns, "reduction": inputs * rows * columns,
+        }  # fmt: skip
+        down = math.prod(loops.get(word, 1) for word in self.unroll_rows)
+        across = math.prod(loops.get(word, 1) for word in self.unroll_columns if word not in self.unroll_rows)
+        sets = -(-down // self.rows) * -(-across // self.columns) * (weights // (down * across))
+        return sets * self.rows * self.columns
+
     def sum_bytes(self, width: float) -> float:
         """Partial sums that the arrays hold [B], of `width` bytes each: as many as their accumulators have room for.
 

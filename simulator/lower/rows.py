@@ -260,6 +260,9 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         shape = layer_shape(
             layer, batch, in_width, acc_width, output_bytes, target.winograd, operands.weights(step).width
         )
+        if layer.kind in WEIGHTED:
+            gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape)
+            shape = replace(shape, weight_width=shape.weight_width * gaps)
         if step.second is not None:
             softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
             shape = replace(shape, context=step.second.out_channels, softmax_operations=batch * softmax)
