@@ -46,12 +46,13 @@ Fitted on 21 networks of the Vitis AI model zoo 2.5 on a KV260 board, 10 us at 3
 own (`overhead_us`) only where one is known.
 """
 
-GPU_KERNEL_GAP_US = 4.0
-"""Time between two kernels of a GPU [us]: fitted on BERT on an A100, taken for all."""
-
 GPU_KERNEL_FLOOR_US = 1.0
-"""Of these, what kernels back to back cannot do without [us]; the rest is the runtime's. Fitted on products of an A100 and an
-H100, whose smallest take 3.0 and 2.8 us with a round of blocks."""
+"""Time between two kernels of a GPU that nothing takes away [us], a file's `overhead_us: 1` where they run as a graph. Fitted on
+products of an A100 and an H100, whose smallest take 3.0 and 2.8 us with a round of blocks."""
+
+GPU_KERNEL_GAP_CYCLES = 3500
+"""Cycles between two kernels of a network beside that: the last blocks drain, the next are dealt. With a time alone, 4 us, an L4
+at 2 GHz is a quarter too slow on BERT at batch 1, where an A100 at 1.4 GHz is right; fitted on both, the form is a choice."""
 
 GPU_ARRAY_EFFICIENCY, GPU_ARRAY_EFFICIENCY_ASYNC = 0.7, 0.9
 """Share of its MAC rate that a multiprocessor reaches within a thread block [-]: where every copy to the shared memory passes
@@ -81,6 +82,10 @@ GPU_STEP_CYCLES = 300
 
 GPU_L2_EFFICIENCY = 0.75
 """Share of the nominal bandwidth of a GPU's shared cache that thread blocks reach [-]: 0.69 on a V100, 0.78 on a T4 (Jia)."""
+
+GPU_VECTOR_L2_EFFICIENCY = 0.25
+"""The same of kernels without products, such as a normalisation: threads fetch rows, wait for their sums at a barrier and read
+them again, and nobody runs ahead. Fitted on BERT of large batches on a V100, whose norms are a tenth of its time."""
 
 GPU_LANE_EFFICIENCY = 0.35
 """Share of one MAC a cycle that a vector lane reaches in a depthwise convolution: it loads and counts between products [-]."""

@@ -17,7 +17,8 @@ from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
     GB,
     GIB,
-    GPU_KERNEL_GAP_US,
+    GPU_KERNEL_FLOOR_US,
+    GPU_KERNEL_GAP_CYCLES,
     KIB,
     LAYER_START_CYCLES,
     MIB,
@@ -433,7 +434,7 @@ class Architecture(Model):
         if self.overhead_us is not None:
             return self.overhead_us * MICRO, 0.0
         if self.is_gpu:
-            return GPU_KERNEL_GAP_US * MICRO, 0.0
+            return GPU_KERNEL_FLOOR_US * MICRO, float(GPU_KERNEL_GAP_CYCLES)
         waits = self.schedule.overlap != "network" and self.schedule.placement == "time"
         return 0.0, float(LAYER_START_CYCLES) if waits else 0.0
 

@@ -64,7 +64,7 @@ _Choice = tuple[int, int, int, int, int]
 """Rows and columns of a block, parts of the reduction, blocks of a cluster along rows and along columns."""
 
 
-def _choices(spec: ArraySpec) -> tuple[_Choice, ...]:
+def choices(spec: ArraySpec) -> tuple[_Choice, ...]:
     """What a product may be cut into on a chip, in the order of preference."""
     blocks = BLOCKS + ASYNC_BLOCKS if spec.async_products else BLOCKS
     splits = ASYNC_SPLITS if spec.async_copies else SPLITS
@@ -92,7 +92,7 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 def _products(shape: Shape, spec: ArraySpec) -> Floats:
     """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty."""
     g, n, k, c, p, q, r, s = shape.step_extents
-    rows, columns, parts, high, wide = np.array(_choices(spec)).T
+    rows, columns, parts, high, wide = np.array(choices(spec)).T
     steps = _steps(c * r * s, parts, shape.in_width)
     # Blocks of a cluster begin together, so that all of them are there, with outputs or without.
     blocks = g * _whole(n * p * q, rows, high) * _whole(k, columns, wide) * parts
@@ -226,6 +226,6 @@ def words(code: int, spec: ArraySpec) -> dict[str, object]:
         return {"thread_block": "none", "runs_on": "vector lanes"}
     if code == ATTENTION:
         return {"thread_block": "queries of a head", "runs_on": "attention"}
-    rows, columns, parts, high, wide = _choices(spec)[code - FIRST]
+    rows, columns, parts, high, wide = choices(spec)[code - FIRST]
     found: dict[str, object] = {"thread_block": f"{rows}x{columns}", "split_reduction": parts}
     return found if spec.cluster == 1 else {**found, "cluster": f"{high}x{wide}"}

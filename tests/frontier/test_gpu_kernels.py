@@ -150,7 +150,7 @@ def test_the_power_limit_counts_the_zeros_of_a_relu():
         for _ in range(4):
             x = net.conv(x, 64, 3, padding=1, activation=activation)
         graphs.append(net.build())
-    chip = load_chip(T4, set={"power_limit_w": 10})
+    chip = load_chip(T4, set={"power_limit_w": 15})
     relu, other = (simulate(graph, chip, 64) for graph in graphs)
     assert relu.bound_by == other.bound_by == "power"
     assert relu.throughput_per_s > 1.1 * other.throughput_per_s
