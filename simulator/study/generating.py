@@ -324,7 +324,7 @@ def growing_of(asked: Question) -> Growing | None:
 
 def _spent(result: Result) -> tuple[float, float]:
     """Seconds and joules of a pass; no joules where its energy is not known."""
-    return result.latency_s, sum(result.energy.values()) if result.energy else 0.0
+    return result.latency_s, result.energy["total_j"] if result.energy else 0.0
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ neighbours, not at how many there are. Where some of them stay in the SRAM, dept
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.chip.schema import Architecture
+from simulator.cost.priced import priced
 from simulator.graph.language import Decoder
 from simulator.result.form import LayerResult, Layers, Result
 from simulator.result.gains import bound_of
@@ -17,7 +18,10 @@ from simulator.result.gains import bound_of
 EXPERT_LAYERS = 8
 """Layers of a period where there are experts: how many of them are met differs by one from layer to layer."""
 
-_TIMES = ("latency_s", "load_s", "lower_bound_s")
+POWER = "power_s"
+"""What a power limit adds, in a waterfall."""
+
+_TIMES = ("load_s", "lower_bound_s")
 _SUMS = ("macs", "macs_executed", "dram_bytes", "load_bytes", "dram_used_bytes")
 _MAPS = ("waterfall", "waterfall_period")
 
@@ -48,21 +52,54 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     if found is None:
         return run(decoder.layers)
     low, high = (run(layers) for layers in found)
-    times = (decoder.layers - found[1]) / (found[1] - found[0])
-    deep = _extended(low, high, times, found, decoder.layers)
-    period_s = deep.batch / deep.throughput_per_s
-    energy_j = sum(deep.energy.values()) if deep.energy else 0.0
-    limited = low.waterfall_period.get("power_s") or high.waterfall_period.get("power_s")
-    if chip.power_limit_w is not None and (limited or energy_j > chip.power_limit_w * period_s):
-        return run(decoder.layers)  # what a power limit costs is no sum over layers
+    held = [one.waterfall_period.get(POWER, 0.0) > 0.0 for one in (low, high)]
+    if held[0] != held[1]:
+        return run(decoder.layers)  # a power limit sets in between them
+    model = priced(chip).power
+    deep = _extended(low, high, _Depth(decoder.layers, *found), 1.0 if model is None else float(model.throttle))
+    energy_j = deep.energy["total_j"] if deep.energy else 0.0
+    if (
+        chip.power_limit_w is not None
+        and not held[1]
+        and energy_j * deep.throughput_per_s > chip.power_limit_w * deep.batch
+    ):
+        return run(decoder.layers)
     return deep
 
 
-def _extended(low: Result, high: Result, times: float, depths: tuple[int, int], layers: int) -> Result:
-    """The larger result with its difference from the smaller added so many times."""
+@dataclass(frozen=True)
+class _Depth:
+    """Layers of the decoder and of two shallow ones."""
 
-    def on(first: float, second: float) -> float:
-        return second + times * (second - first)
+    layers: int
+    low: int
+    high: int
+
+    def at(self, low: float, high: float) -> float:
+        """A figure that each layer adds the same to."""
+        return high + (self.layers - self.high) / (self.high - self.low) * (high - low)
+
+    def held(self, low: tuple[float, float], high: tuple[float, float], throttle: float) -> tuple[float, float]:
+        """Time with a power limit, and what of it the limit adds, from those of the shallow ones.
+
+        Without the limit time is a sum over layers, and so is the energy, which sets the limit's own time: see
+        `PowerModel.limited_s`, of which the two are taken apart here and put together again.
+        """
+        free = [time - added for time, added in (low, high)]
+        whole = self.at(*free)
+        if not (low[1] > 0.0 and high[1] > 0.0):
+            return whole, 0.0
+        least = [
+            (pair[0] / base ** (1.0 - throttle)) ** (1.0 / throttle)
+            for pair, base in zip((low, high), free, strict=True)
+        ]
+        time = max(whole, whole ** (1.0 - throttle) * self.at(*least) ** throttle)
+        return time, time - whole
+
+
+def _extended(low: Result, high: Result, depth: _Depth, throttle: float) -> Result:
+    """The larger result with its difference from the smaller added for each further period."""
+    on = depth.at
 
     def mapped(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
         return {key: max(0.0, on(first[key], second[key])) for key in second}
@@ -70,7 +107,16 @@ def _extended(low: Result, high: Result, times: float, depths: tuple[int, int], 
     figures: dict[str, Any] = {name: on(getattr(low, name), getattr(high, name)) for name in (*_TIMES, *_SUMS)}
     figures.update({name: round(figures[name]) for name in ("macs", "macs_executed")})
     figures.update({name: mapped(getattr(low, name), getattr(high, name)) for name in _MAPS})
-    period_s = on(low.batch / low.throughput_per_s, high.batch / high.throughput_per_s)
+    cold, steady = (
+        [(time, fall.get(POWER, 0.0)) for time, fall in pairs]
+        for pairs in (
+            [(one.latency_s, one.waterfall) for one in (low, high)],
+            [(one.batch / one.throughput_per_s, one.waterfall_period) for one in (low, high)],
+        )
+    )
+    figures["latency_s"], cold_power_s = depth.held(cold[0], cold[1], throttle)
+    period_s, power_s = depth.held(steady[0], steady[1], throttle)
+    figures["waterfall"][POWER], figures["waterfall_period"][POWER] = cold_power_s, power_s
     rate = high.batch / period_s
     faster = rate / high.throughput_per_s
     for name in ("utilisation", "effective_utilisation"):
@@ -82,9 +128,10 @@ def _extended(low: Result, high: Result, times: float, depths: tuple[int, int], 
         value = getattr(high, name)
         figures[name] = None if value is None else value * faster
     if low.energy is not None and high.energy is not None:
-        energy = mapped(low.energy, high.energy)
+        energy = {**mapped(low.energy, high.energy), "static_w": high.energy["static_w"]}
+        energy["average_w"] = energy["total_j"] / period_s
         figures["energy"] = energy
-        figures["power_w"] = None if high.power_w is None else sum(energy.values()) / period_s
+        figures["power_w"] = None if high.power_w is None else energy["average_w"]
         if high.power_w is not None and figures["throughput_per_w"] is not None:
             figures["throughput_per_w"] *= high.power_w / figures["power_w"]
     if high.energy_per_inference_j is not None and low.energy_per_inference_j is not None:
@@ -101,13 +148,13 @@ def _extended(low: Result, high: Result, times: float, depths: tuple[int, int], 
         **figures,
         gain_if_infinite=gains,
         bound_by=lambda: bound_of(gains(), figures["largest_loss"]),
-        layers=lambda: _layers(high, depths, layers),
+        layers=lambda: _layers(high, depth),
     )
 
 
-def _layers(high: Result, depths: tuple[int, int], layers: int) -> Layers:
+def _layers(high: Result, depth: _Depth) -> Layers:
     """Layers of the larger result, those of its last period as often as there are periods."""
-    first, last = depths
+    first, last = depth.low, depth.high
     by_number: dict[int, list[LayerResult]] = {}
     after: list[LayerResult] = []
     before: list[LayerResult] = []
@@ -116,7 +163,7 @@ def _layers(high: Result, depths: tuple[int, int], layers: int) -> Layers:
         number = int(head.removeprefix("layer")) if head.startswith("layer") and head[5:].isdigit() else 0
         (by_number.setdefault(number, []) if number else after if by_number else before).append(layer)
     found = list(before)
-    for number in range(1, layers + 1):
+    for number in range(1, depth.layers + 1):
         like = number if number <= last else first + (number - first - 1) % (last - first) + 1
         for layer in by_number[like]:
             found.append(replace(layer, name=layer.name.replace(f"layer{like}_", f"layer{number}_", 1)))
