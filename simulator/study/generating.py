@@ -3,6 +3,7 @@
 Static: a batch starts and ends together. The prompts are one pass; each further token is a pass over the growing cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.calls import public
 from simulator.study.growing import Growing
+from simulator.study.repeating import depths, repeated
 from simulator.study.subject import chip_of
 from simulator.units import GIB
 from simulator.vocabulary import GENERATING
@@ -98,13 +100,22 @@ class Question:
     batch: int
 
     def run(self, phase: str, prompt: int, context: int, gains: bool = False) -> Result:
-        """One pass of the batch: as many items, or one item that holds all where they share experts."""
-        graph = self._graph(phase, prompt, context, self.batch)
-        return simulate(graph, self.chip, 1 if self.decoder.experts else self.batch, self.precision, gains)
+        """One pass of the batch."""
+        return repeated(self.pass_of(phase, prompt, context, gains), self.decoder, self.chip, self.width)
 
-    def _graph(self, phase: str, prompt: int, context: int, batch: int) -> Any:
+    def pass_of(self, phase: str, prompt: int, context: int, gains: bool = False) -> Callable[[int], Result]:
+        """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
+
+        def of(layers: int) -> Result:
+            graph = self._graph(phase, prompt, context, self.batch, layers)
+            return simulate(graph, self.chip, 1 if self.decoder.experts else self.batch, self.precision, gains)
+
+        return of
+
+    def _graph(self, phase: str, prompt: int, context: int, batch: int, layers: int) -> Any:
         held = batch if self.decoder.experts else 1
-        return load_network(self.model, **self.shapes, phase=phase, prompt=prompt, context=context, sequences=held)
+        shapes = {**self.shapes, "layers": layers}
+        return load_network(self.model, **shapes, phase=phase, prompt=prompt, context=context, sequences=held)
 
     # ---- capacity --------------------------------------------------------------------------------------------------
 
@@ -130,7 +141,14 @@ class Question:
     @cached_property
     def activations(self) -> float:
         """Bytes between the layers of one sequence's prompt, at the most."""
-        room = room_of(lower(self._graph("prefill", self.prompt, 0, 1), self.chip, 1, self.precision))
+        room = room_of(
+            lower(
+                self._graph("prefill", self.prompt, 0, 1, (depths(self.decoder) or (self.decoder.layers,))[0]),
+                self.chip,
+                1,
+                self.precision,
+            )
+        )
         return room.activations + room.ends
 
     def activation_bytes(self) -> float:
@@ -308,7 +326,7 @@ def growing_of(asked: Question) -> Growing | None:
 
 def _spent(result: Result) -> tuple[float, float]:
     """Seconds and joules of a pass; no joules where its energy is not known."""
-    return result.latency_s, sum(result.energy.values()) if result.energy else 0.0
+    return result.latency_s, result.energy["total_j"] if result.energy else 0.0
 
 
 @dataclass(frozen=True)
