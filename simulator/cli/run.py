@@ -30,7 +30,7 @@ def run(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,

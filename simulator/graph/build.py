@@ -1,6 +1,8 @@
 """Building a layer graph: each method of `NetworkBuilder` adds one node, works out its sizes and returns its output."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
@@ -9,6 +11,9 @@ from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding
 from simulator.reading.sizes import ImageSize, height_width
 from simulator.vocabulary import ELEMENTWISE, ORIGINS
+
+Formats: TypeAlias = Mapping[str, str] | None
+"""{role of operands: number format} of a layer."""
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
@@ -23,6 +28,9 @@ class NetworkBuilder(Nodes):
     >>> graph = net.build()
     >>> [graph.nodes[name]["layer"].macs for name in graph]
     [0, 442368, 0, 0, 160]
+
+    `formats`, of a call or of all layers: the number formats that the network itself asks for, {role: format} with the roles
+    and words of docs/formats.md. A layer keeps its own where none are asked for when it is run.
 
     Every fault is a NetworkError that names the network and the layer. An image that is too small is reported by
     `build()`, together with the smallest that the whole network takes.
@@ -94,6 +102,7 @@ class NetworkBuilder(Nodes):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution (out_channels of all groups together), then `activation` where one is named.
 
@@ -112,9 +121,10 @@ class NetworkBuilder(Nodes):
             out_channels=out_channels // groups,
             in_channels=x.channels // groups,
             has_bias=bias,
+            formats=self._own(name, formats),
             **window,
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
     def depthwise(
         self,
@@ -127,6 +137,7 @@ class NetworkBuilder(Nodes):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution with one group a channel."""
         return self.conv(
@@ -140,6 +151,7 @@ class NetworkBuilder(Nodes):
             bias=bias,
             activation=activation,
             name=name,
+            formats=formats,
         )
 
     def dense(
@@ -153,6 +165,7 @@ class NetworkBuilder(Nodes):
         loop: str = "",
         role: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
@@ -174,10 +187,13 @@ class NetworkBuilder(Nodes):
             steps=self._steps(name, x, steps),
             loop=loop,
             role=role,
+            formats=self._own(name, formats),
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
-    def lstm(self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "") -> Output:
+    def lstm(
+        self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "", formats: Formats = None
+    ) -> Output:
         """Add the recurrent half of an LSTM over the rows of `x`, which are the products from below: four numbers a unit.
 
         The other half is a dense layer before it: `lstm(dense(x, 4 * units))` is the whole. `steps`: how many parts of the
@@ -191,7 +207,7 @@ class NetworkBuilder(Nodes):
         units = x.channels // 4
         layer = Layer(
             name, "lstm", out_channels=x.channels, in_channels=units, out_height=x.height, in_height=x.height, has_bias=bias,
-            steps=self._steps(name, x, steps or x.height), loop=loop,
+            steps=self._steps(name, x, steps or x.height), loop=loop, formats=self._own(name, formats),
         )  # fmt: skip
         self._add(layer, [x])
         return Output(name, units, x.height)
@@ -206,6 +222,7 @@ class NetworkBuilder(Nodes):
         steps: int = 1,
         loop: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Multiply two activations, head by head: x is M rows x K, `second` K rows x N (`transposed`: N rows x K).
 
@@ -241,6 +258,7 @@ class NetworkBuilder(Nodes):
             in_height=x.height,
             steps=self._steps(name, x, steps),
             loop=loop,
+            formats=self._own(name, formats),
         )
         return self._add(layer, [x], second)
 
@@ -263,7 +281,7 @@ class NetworkBuilder(Nodes):
         )
         return self._add(layer, [x, second])
 
-    def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
+    def vector(self, kind: str, *inputs: Output, name: str = "", formats: Formats = None) -> Output:
         """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
 
         Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
@@ -279,11 +297,11 @@ class NetworkBuilder(Nodes):
             spread = other.channels == x.channels and (other.height, other.width) == (1, 1)
             if not spread and (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
                 self._mismatch(name, x, other)
-        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width)
+        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width, self._own(name, formats))
 
-    def add(self, *inputs: Output, activation: str = "", name: str = "") -> Output:
+    def add(self, *inputs: Output, activation: str = "", name: str = "", formats: Formats = None) -> Output:
         """Add two or more tensors (a residual), then `activation`."""
-        return self._activated(self.vector("add", *inputs, name=name), activation)
+        return self._activated(self.vector("add", *inputs, name=name, formats=formats), activation, formats)
 
     def concat(self, *inputs: Output, name: str = "") -> Output:
         """Put tensors of one height and width behind each other along the channels."""
@@ -336,7 +354,9 @@ class NetworkBuilder(Nodes):
         self._needs[name] = Need(x.name, (lambda n: -(-n // rows), lambda n: -(-n // columns)))
         return out
 
-    def embedding(self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0) -> Output:
+    def embedding(
+        self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0, formats: Formats = None
+    ) -> Output:
         """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs.
 
         `table_rows`: of the whole table, which then counts as parameters and takes room in the outer memory.
@@ -347,7 +367,7 @@ class NetworkBuilder(Nodes):
             self._whole(name, table_rows=table_rows)
         layer = Layer(
             name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height,
-            table_rows=table_rows,
+            table_rows=table_rows, formats=self._own(name, formats),
         )  # fmt: skip
         return self._add(layer, [x])
 
@@ -358,5 +378,5 @@ class NetworkBuilder(Nodes):
             raise NetworkError(f"{self._name}: must have at least one layer, got none")
         return self._graph
 
-    def _activated(self, x: Output, activation: str) -> Output:
-        return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
+    def _activated(self, x: Output, activation: str, formats: Formats = None) -> Output:
+        return self.vector(activation, x, name=f"{x.name}_{activation}", formats=formats) if activation else x
