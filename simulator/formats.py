@@ -100,6 +100,8 @@ class Formats:
 
     def names(self) -> dict[str, str]:
         """{role: name of its format, and where parts differ theirs} for people and JSON."""
+        if self.own:
+            return dict.fromkeys(ROLES, OWN)
         found = {}
         for role in ROLES:
             own = [f"{other.name} ({part})" for at, part, other in self.parts if at == role]
@@ -193,9 +195,21 @@ def formats_of(precision: str, rates: tuple[str, ...] = ()) -> Formats:
     return Formats(precision, **given, parts=parts)  # type: ignore[arg-type]  # every role is there
 
 
+def own_formats(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Formats that a layer carries, (role, word), in the order of the roles. NetworkError for what is no role or format."""
+    for role, word in given.items():
+        if role not in ROLES:
+            raise NetworkError(f"{role}: must be a role of operands{nearest(str(role), ROLES)}")
+        format_of(str(word))
+    return tuple((role, str(given[role])) for role in ROLES if role in given)
+
+
 def with_own(formats: Formats, own: Iterable[tuple[str, str]]) -> Formats:
     """The same with formats that a layer of the network carries, (role, word)."""
     given: dict[str, Any] = {role: format_of(word) for role, word in own}
+    for role, others in (("weights", ("head", "embedding")), ("activations", ("cache",))):
+        if role in given:
+            given = {**dict.fromkeys(others, given[role]), **given}
     return replace(formats, **given, parts=())
 
 

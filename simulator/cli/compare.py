@@ -38,7 +38,7 @@ def compare(
     ] = None,
     network: Named = "",
     batch: RankedBatch = None,
-    precision: Precision = "int8",
+    precision: Precision = None,
     params: Annotated[
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
@@ -91,7 +91,10 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    question = Question(*asked_network(network, parameters(params)), precision, batch)
+    from simulator.formats import USUAL  # noqa: PLC0415
+    from simulator.reading.precision import precision_text  # noqa: PLC0415
+
+    question = Question(*asked_network(network, parameters(params)), precision_text(precision or USUAL), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)

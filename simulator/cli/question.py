@@ -51,8 +51,13 @@ Chip = Annotated[
 ]
 Batch = Annotated[int, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")]
 Precision = Annotated[
-    str,
-    typer.Option("--precision", metavar="P", help="Number format, such as int8.", autocompletion=complete.precisions),
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Number format such as int8, or w4a16, or weights=int4,activations=fp16; int8 unless given.",
+        autocompletion=complete.precisions,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,

@@ -33,7 +33,7 @@ def run(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
@@ -68,7 +68,7 @@ def run(
     hold(rules, result)
 
 
-def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str) -> None:
+def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> None:
     """Write the report of a run, with the bill of the chip and what to change of it."""
     from simulator.cost.price import chip_cost  # noqa: PLC0415
     from simulator.cost.provenance import coefficients  # noqa: PLC0415

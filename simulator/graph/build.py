@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
-from simulator.graph.nodes import Graph, Size, shape_text
+from simulator.graph.nodes import Formats, Graph, Size, shape_text
 from simulator.graph.output import Output
 from simulator.graph.wider import Wider
 from simulator.graph.window import Need, Padding
@@ -24,6 +24,9 @@ class NetworkBuilder(Wider):
     >>> graph = net.build()
     >>> [graph.nodes[name]["layer"].macs for name in graph]
     [0, 442368, 0, 0, 160]
+
+    `formats`, of a call or of all layers: the number formats that the network itself asks for, {role: format} with the roles
+    and words of docs/formats.md. A layer keeps its own where none are asked for when it is run.
 
     Every fault is a NetworkError that names the network and the layer. An image that is too small is reported by
     `build()`, together with the smallest that the whole network takes.
@@ -95,6 +98,7 @@ class NetworkBuilder(Wider):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution (out_channels of all groups together), then `activation` where one is named.
 
@@ -113,9 +117,10 @@ class NetworkBuilder(Wider):
             out_channels=out_channels // groups,
             in_channels=x.channels // groups,
             has_bias=bias,
+            formats=self._own(name, formats),
             **window,
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
     def depthwise(
         self,
@@ -128,6 +133,7 @@ class NetworkBuilder(Wider):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution with one group a channel."""
         return self.conv(
@@ -141,6 +147,7 @@ class NetworkBuilder(Wider):
             bias=bias,
             activation=activation,
             name=name,
+            formats=formats,
         )
 
     def dense(
@@ -154,6 +161,7 @@ class NetworkBuilder(Wider):
         loop: str = "",
         role: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
@@ -175,10 +183,13 @@ class NetworkBuilder(Wider):
             steps=self._steps(name, x, steps),
             loop=loop,
             role=role,
+            formats=self._own(name, formats),
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
-    def lstm(self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "") -> Output:
+    def lstm(
+        self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "", formats: Formats = None
+    ) -> Output:
         """Add the recurrent half of an LSTM over the rows of `x`, which are the products from below: four numbers a unit.
 
         The other half is a dense layer before it: `lstm(dense(x, 4 * units))` is the whole. `steps`: how many parts of the
@@ -192,7 +203,7 @@ class NetworkBuilder(Wider):
         units = x.channels // 4
         layer = Layer(
             name, "lstm", out_channels=x.channels, in_channels=units, out_height=x.height, in_height=x.height, has_bias=bias,
-            steps=self._steps(name, x, steps or x.height), loop=loop,
+            steps=self._steps(name, x, steps or x.height), loop=loop, formats=self._own(name, formats),
         )  # fmt: skip
         self._add(layer, [x])
         return Output(name, units, x.height)
@@ -207,6 +218,7 @@ class NetworkBuilder(Wider):
         steps: int = 1,
         loop: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Multiply two activations, head by head: x is M rows x K, `second` K rows x N (`transposed`: N rows x K).
 
@@ -242,6 +254,7 @@ class NetworkBuilder(Wider):
             in_height=x.height,
             steps=self._steps(name, x, steps),
             loop=loop,
+            formats=self._own(name, formats),
         )
         return self._add(layer, [x], second)
 
@@ -315,7 +328,9 @@ class NetworkBuilder(Wider):
         self._needs[name] = Need(x.name, (lambda n: -(-n // rows), lambda n: -(-n // columns)))
         return out
 
-    def embedding(self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0) -> Output:
+    def embedding(
+        self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0, formats: Formats = None
+    ) -> Output:
         """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs.
 
         `table_rows`: of the whole table, which then counts as parameters and takes room in the outer memory.
@@ -326,7 +341,7 @@ class NetworkBuilder(Wider):
             self._whole(name, table_rows=table_rows)
         layer = Layer(
             name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height,
-            table_rows=table_rows,
+            table_rows=table_rows, formats=self._own(name, formats),
         )  # fmt: skip
         return self._add(layer, [x])
 

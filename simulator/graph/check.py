@@ -6,6 +6,7 @@ from typing import Any
 import networkx as nx
 
 from simulator.errors import NetworkError, nearest
+from simulator.formats import own_formats
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
@@ -88,6 +89,17 @@ def _node_faults(name: Any, layer: Any) -> Iterator[str]:
         yield from _window_faults(layer)
         yield from _step_faults(layer)
         yield from _origin_faults(layer)
+        yield from _format_faults(layer)
+
+
+def _format_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is no number format, and a role that weights do not have."""
+    if layer.role not in ("", "head"):
+        yield f"{layer.name}: role: must be empty or 'head', got {_shown(layer.role)}"
+    try:
+        own_formats(dict(layer.formats))
+    except (NetworkError, TypeError, ValueError) as error:
+        yield f"{layer.name}: formats: {str(error).removeprefix('precision: ')}"
 
 
 def _number_faults(layer: Layer) -> Iterator[str]:

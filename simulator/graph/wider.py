@@ -5,7 +5,7 @@ from typing import Any
 
 from simulator.errors import nearest
 from simulator.graph.layer import Layer
-from simulator.graph.nodes import Nodes, Size
+from simulator.graph.nodes import Formats, Nodes, Size
 from simulator.graph.output import Output
 from simulator.graph.window import output_extent
 from simulator.vocabulary import ELEMENTWISE
@@ -17,7 +17,7 @@ Size3 = int | tuple[int, int, int]
 class Wider(Nodes):
     """The layers of a builder that stand for more than one plain loop nest, and what they share."""
 
-    def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
+    def vector(self, kind: str, *inputs: Output, name: str = "", formats: Formats = None) -> Output:
         """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
 
         Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
@@ -33,11 +33,11 @@ class Wider(Nodes):
             spread = other.channels == x.channels and (other.height, other.width) == (1, 1)
             if not spread and (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
                 self._mismatch(name, x, other)
-        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width)
+        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width, self._own(name, formats))
 
-    def add(self, *inputs: Output, activation: str = "", name: str = "") -> Output:
+    def add(self, *inputs: Output, activation: str = "", name: str = "", formats: Formats = None) -> Output:
         """Add two or more tensors (a residual), then `activation`."""
-        return self._activated(self.vector("add", *inputs, name=name), activation)
+        return self._activated(self.vector("add", *inputs, name=name, formats=formats), activation, formats)
 
     def transposed(
         self,
@@ -231,5 +231,5 @@ class Wider(Nodes):
             )
         return sides[0] * sides[1], x.height // sides[0] * (x.width // sides[1])
 
-    def _activated(self, x: Output, activation: str) -> Output:
-        return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x
+    def _activated(self, x: Output, activation: str, formats: Formats = None) -> Output:
+        return self.vector(activation, x, name=f"{x.name}_{activation}", formats=formats) if activation else x

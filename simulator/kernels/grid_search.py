@@ -28,7 +28,6 @@ from .grid_layout import (
     HAS_INPUTS,
     HAS_OUTPUTS,
     HAS_WEIGHTS,
-    ONCE,
     PIXEL_FOLDS,
     PIXEL_STEPS,
     SET_CYCLES,
@@ -67,7 +66,7 @@ from .grid_lists import (
     WITH_WHOLE,
     lists_of,
 )
-from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, trips_of, widened
+from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, once_of, trips_of
 from .jit import kernel
 from .layout import BYTES, CYCLES, FOOTPRINT
 
@@ -250,19 +249,20 @@ def beaten(contest, u, p, k, feed):
     later one must be better. feed: bytes fed beside partial outputs with unrolling u.
     """
     pixel, axis_k, own, no_worse = contest.pixel, contest.axis_k, contest.own, contest.no_worse
-    trips, folds, begun = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u], own[u, ONCE]
-    if contest.numbers.widening > 0.0:
-        passes = pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips
-        begun += widened(contest.numbers, own, u, passes)
+    trips, folds, numbers = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u], contest.numbers
+    once = once_of(numbers, own, u, pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips)
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
     for v in range(own.shape[0]):
         others = axis_k[k, FOLDS + EACH * v]
         other = others * pixel[p, PIXEL_FOLDS + EACH * v]
         weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
-        once = own[v, ONCE]
-        if contest.numbers.widening > 0.0:
-            once += widened(contest.numbers, own, v, weights)
-        if v == u or not no_worse[v, u] or other > product or (v > u and other == product) or once > begun:
+        if (
+            v == u
+            or not no_worse[v, u]
+            or other > product
+            or (v > u and other == product)
+            or once_of(numbers, own, v, weights) > once
+        ):
             continue
         if contest.resets:
             # Where accumulators are full, fewer folds and their stream count apart.
@@ -315,7 +315,7 @@ def walk(layer, lists, task, contest, known, keep):
     pixels, axes, present, envelope, nearby = lists.pixels, lists.axes, lists.present, keep.envelope, keep.nearby
     rows = Tile(group.shape[0], layer.pixel.shape[0], layer.axis_k.shape[0], layer.axis_c.shape[0])
     g, g1, steps_g = group[gr, SIZE], group[gr, TRIPS] == 1.0, group[gr, STEPS + EACH * u]
-    buffers, last, once, link, port = numbers.buffers, rules.last_bin, own[u, ONCE], numbers.link, numbers.port
+    buffers, last, link, port = numbers.buffers, rules.last_bin, numbers.link, numbers.port
     shares_k, passes, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
     terms = terms_of(numbers, rules, g, task)
     feed_in, feed_weights = contest.feed_in * own[u, COPIES_IN], contest.feed_weights * own[u, COPIES_WEIGHTS]
@@ -332,8 +332,7 @@ def walk(layer, lists, task, contest, known, keep):
         weights_total = terms.all_weights * (trips if passes else 1.0)
         in_total = terms.all_inputs * pixels[i, TILE_INPUTS]
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
-        begun = once if numbers.widening == 0.0 else once + widened(numbers, own, u, pixels[i, TILE_FEED])
-        j = begin_k
+        once, j = once_of(numbers, own, u, pixels[i, TILE_FEED]), begin_k
         while j < end_k:
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
             weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
@@ -366,10 +365,10 @@ def walk(layer, lists, task, contest, known, keep):
                 if not lost:
                     folds_c = axes[m, AXIS_FOLDS]
                     fed = feed_k + back * (axes[m, passed] - 1.0)
-                    cycles = max(array * folds_c + begun, fed / link, (fed + total) / port)
+                    cycles = max(array * folds_c + once, fed / link, (fed + total) / port)
                     if array > plain and rules.holds_out:  # or the accumulators are left unused
                         fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
-                        cycles = min(cycles, max(plain * folds_c + begun, fed / link, (fed + total) / port))
+                        cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
                     lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[TOP])), place - 1] <= total
                 jump_c, m = int(axes[m, AXIS_JUMP]), m + 1

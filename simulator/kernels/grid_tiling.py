@@ -134,9 +134,9 @@ def fed_bytes(layer, at, u):
 
 
 @kernel
-def widened(numbers, own, u, passes):
-    """Cycles for which the array waits until its weights are widened, each time that they enter it."""
-    return numbers.widening * own[u, COPIES_WEIGHTS] * passes
+def once_of(numbers, own, u, passes):
+    """Cycles of unrolling u beside its folds: those once a layer, and those to widen the weights in each pass of them."""
+    return own[u, ONCE] + numbers.widening * own[u, COPIES_WEIGHTS] * passes
 
 
 @kernel
@@ -157,10 +157,10 @@ def on_chip_cycles(layer, at, outer_bytes):
     for u in range(own.shape[0]):
         sets = layer.axis_k[at.k, FOLDS + EACH * u] * layer.group[at.group, STEPS + EACH * u]
         array = sets * layer.pixel[at.pixel, PIXEL_FOLDS + EACH * u]
-        shared, begun = fed_bytes(layer, at, u), own[u, ONCE]
-        if numbers.widening > 0.0:
-            fed = layer.pixel[at.pixel, PIXEL_STEPS + EACH * u] if rules.weights_by_steps else trips
-            begun += widened(numbers, own, u, fed)
+        shared = fed_bytes(layer, at, u)
+        once = once_of(
+            numbers, own, u, layer.pixel[at.pixel, PIXEL_STEPS + EACH * u] if rules.weights_by_steps else trips
+        )
         passes = (axis_c[at.c, STEPS + EACH * u] if rules.partial_by_steps else axis_c[at.c, TRIPS]) - 1.0
         for kept in range(1 - rules.holds_out, 1 + rules.keeps):
             cycles, fed = array, shared + partial * passes
@@ -170,7 +170,7 @@ def on_chip_cycles(layer, at, outer_bytes):
                     stream = array - sets * own[u, SET_CYCLES] * trips
                     cycles = max(stream, own[u, SET_LEAST] * numbers.sets)
                     cycles += own[u, SET_CYCLES] * max(sets * trips, numbers.sets)
-            cycles = cycles * axis_c[at.c, FOLDS + EACH * u] + begun
+            cycles = cycles * axis_c[at.c, FOLDS + EACH * u] + once
             cycles = max(cycles, fed / numbers.link, (fed + outer_bytes) / numbers.port)
             best = min(best, cycles)
     return best

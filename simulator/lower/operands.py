@@ -5,7 +5,8 @@ from functools import cached_property
 
 from simulator.errors import NetworkError
 from simulator.formats import Format, Formats, Product, product_of, with_own
-from simulator.graph.fuse import Read, Step, Steps
+from simulator.graph.build import Graph
+from simulator.graph.fuse import Read, Step, Steps, Tensor
 from simulator.graph.layer import Layer
 from simulator.lower.array import Target
 
@@ -19,6 +20,7 @@ class Operands:
 
     fused: Steps
     target: Target
+    graph: Graph
 
     def formats(self, layer: Layer) -> Formats:
         """Those of a layer: what it carries itself where the network's own were asked for."""
@@ -38,11 +40,9 @@ class Operands:
 
     def _width(self, number: int) -> float:
         tensor = self.fused.tensors[number]
-        if tensor.state:
-            return self._state(tensor.name).width
         written = [self.fused.steps[step] for step in tensor.producers]
         if not written:
-            return self.target.formats.activations.width
+            return self._given(tensor).width
         kept = sum(step.stored for step in written)
         between = sum(step.output_elements for step in written) - kept
         own, state = self.format("activations", _last(written[-1])), self.format("cache", _last(written[-1]))
@@ -50,20 +50,17 @@ class Operands:
             return own.width
         return (between * own.width + kept * state.width) / (between + kept)
 
-    def _state(self, name: str) -> Format:
-        """The format of an input that lies in the outer memory."""
-        formats = self.target.formats
-        return formats.of("cache", name)
+    def _given(self, tensor: Tensor) -> Format:
+        """The format of an input of the network."""
+        return self.format("cache" if tensor.state else "activations", self.graph.nodes[tensor.name]["layer"])
 
     def read(self, read: Read, second: bool = False) -> Format:
         """The format in which a step reads a tensor. second: as the second operand of a product, which is state where any of
         the tensor is."""
         tensor = self.fused.tensors[read.tensor]
-        if tensor.state:
-            return self._state(tensor.name)
         written = [self.fused.steps[step] for step in tensor.producers]
         if not written:
-            return self.target.formats.activations
+            return self._given(tensor)
         whole = all(step.stored == step.output_elements for step in written)
         state = whole or (second and any(step.stored for step in written))
         return self.format("cache" if state else "activations", _last(written[-1]))

@@ -186,7 +186,7 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     fused = fuse(graph, target.fuses)
     if on_sm or attention:
         fused = merge(fused, siblings=on_sm, attention=attention)
-    operands = Operands(fused, target)
+    operands = Operands(fused, target, graph)
     rows = tuple(_row(step, batch, operands) for step in fused.steps)
     if on_sm:
         rows = _rectified(rows, fused)

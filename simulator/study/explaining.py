@@ -15,6 +15,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.result.form import LayerResult, Result
 from simulator.result.shown import Shown
 from simulator.run import simulate
@@ -131,7 +132,7 @@ def explain(
     a: Architecture | str,
     b: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     of: str = "period",
     set_a: Settings | None = None,
     set_b: Settings | None = None,
@@ -146,6 +147,7 @@ def explain(
     if of not in TIMES:
         raise OptionError(f"of: must be one of {', '.join(TIMES)}, got {of!r}{nearest(str(of), TIMES)}")
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     chips = (chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b"))
     runs = [simulate(graph, chip, batch, precision, gains=False) for chip in chips]
     sides = [

@@ -19,6 +19,7 @@ from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.lower.rows import check_batch
 from simulator.lower.work import work_of
 from simulator.progress import stages
@@ -134,7 +135,7 @@ def memory_map(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     *,
     sizes_mib: Sequence[float] | None = None,
@@ -150,6 +151,7 @@ def memory_map(
     Raises what `simulate` raises, InfeasibleError where the network runs with no SRAM of the map.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     machine = chip_of(chip, set)
     check_batch(graph, batch)
     own = machine.dram_devices

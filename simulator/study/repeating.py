@@ -40,14 +40,14 @@ def depths(decoder: Decoder) -> tuple[int, int] | None:
 def streams(decoder: Decoder, chip: Architecture, width: float) -> bool:
     """Whether the weights of a layer pass through the chip whatever the depth: they are more than its SRAM, or never stay.
 
-    width: bytes of a number.
+    width: bytes of a weight.
     """
     layer = decoder.attention_parameters + decoder.feed_forward_parameters(decoder.expert_ffn or decoder.ffn)
     return chip.schedule.residency == "none" or layer * width >= chip.sram.capacity_bytes
 
 
 def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture, width: float) -> Result:
-    """The pass of a decoder on a chip. run: the same of one with so many layers. width: bytes of a number."""
+    """The pass of a decoder on a chip. run: the same of one with so many layers. width: bytes of a weight."""
     found = depths(decoder) if streams(decoder, chip, width) else None
     if found is None:
         return run(decoder.layers)

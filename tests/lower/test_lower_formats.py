@@ -6,9 +6,11 @@ from simulator.chip.load import load_chip
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
+from simulator.graph.own import precision_of
 from simulator.lower.room import room_of
 from simulator.lower.rows import lower
 from simulator.lower.work import work_of
+from simulator.run import simulate
 from simulator.vocabulary import PRECISIONS
 
 
@@ -80,3 +82,37 @@ def test_one_format_for_everything_is_what_all_roles_say(precision):
     said = ",".join(f"{role}={precision}" for role in ("weights", "activations", "cache", "head", "embedding"))
     found, other = (lower(two_layers(), chip, 2, word) for word in (precision, said))
     assert (found.rows, found.tensor_bytes, found.spec) == (other.rows, other.tensor_bytes, other.spec)
+
+
+def carried():
+    """Two layers that carry formats of their own, one that has those of the network, and a residual."""
+    net = NetworkBuilder("carried", formats={"weights": "int8", "activations": "bf16"})
+    x = net.conv(net.input(16, 8, 8), 16, 3, padding=1, activation="relu", name="first", formats={"weights": "int4"})
+    y = net.conv(x, 16, 3, padding=1, name="second", formats={"weights": "bf16", "activations": "int8"})
+    net.dense(net.add(x, y, name="sum").flat(), 10, bias=False, name="last")
+    return net.build()
+
+
+def test_a_network_carries_formats_of_its_own_and_the_question_wins():
+    graph, chip = carried(), load_chip("inferx_x1", set={"array.winograd": False})
+    assert (precision_of(graph, None), precision_of(two_layers(), None), precision_of(graph, "int8")) == (
+        "own",
+        "int8",
+        "int8",
+    )
+    low = lower(graph, chip, 1, "own")
+    widths = {row.name: (row.shape.in_width, row.shape.weight_width) for row in low.rows if row.shape}
+    assert widths == {"first": (2.0, 0.5), "second": (2.0, 2.0), "last": (2.0, 1.0)}
+    assert simulate(graph, chip).precision == "own"
+    asked = lower(graph, chip, 1, "int8")
+    assert {(row.shape.in_width, row.shape.weight_width) for row in asked.rows if row.shape} == {(1.0, 1.0)}
+
+
+@pytest.mark.parametrize(("formats", "fault"), [
+    ({"weight": "int4"}, "odd: odd: formats: weight: must be a role of operands; did you mean 'weights'?"),
+    ({"weights": "int5x"}, "odd: odd: formats: unknown format 'int5x'; did you mean 'int4' or 'int8' or 'int16'?"),
+])  # fmt: skip
+def test_formats_that_a_network_cannot_carry(formats, fault):
+    with pytest.raises(NetworkError) as found:
+        NetworkBuilder("odd", formats=formats)
+    assert str(found.value)[:60] == fault[:60]

@@ -18,7 +18,7 @@ from simulator.kernels import space_pipeline as kernels
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
 from simulator.kernels.space_share import Curve
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.rows import Lowered
 from simulator.lower.shape import Shape
 from simulator.schedule.space.stages import Stages, build_stages
@@ -51,7 +51,7 @@ def stage_cycles(shape: Shape, spec: ArraySpec) -> Curve:
 
     Infinite on no array, and never rising: a stage may leave arrays idle.
     """
-    e = shape.extents
+    spec, e = spec_of(shape, spec), shape.extents
     extents = np.array([*e, e[3] * e[6] * e[7], e[4] * e[5]], dtype=np.int64)
     axes = (spec.unroll_rows, spec.unroll_columns, spec.unroll_count)
     pairs = [(axis, LOOPS.index(word)) for axis, words in enumerate(axes) for word in words]
@@ -166,7 +166,7 @@ ARRAY_ROOF, VECTOR_ROOF, LINK_ROOF, OUTER_ROOF = range(4)
 
 def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeline:
     """The stages of a network, the cycles of each on every number of arrays, and its buffers at even pace."""
-    stages = build_stages(low, fused)
+    stages = build_stages(low, fused, chip.lanes)
     curves = np.zeros((stages.steps, spec.count + 1))
     for step, shape in enumerate(stages.shapes):
         if shape is not None:

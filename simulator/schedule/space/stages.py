@@ -161,15 +161,26 @@ def item_shape(row: Row, batch: int) -> Shape | None:
     return replace(row.shape, extents=(groups, 1 if row.kind != "matmul" else items, *rest))  # type: ignore[arg-type]
 
 
-def build_stages(low: Lowered, fused: Steps) -> Stages:
+def widened(row: Row, batch: int, lanes: float) -> float:
+    """Vector operations to widen the weights of a step, which enter its arrays once an item."""
+    shape = item_shape(row, batch)
+    if shape is None or shape.widening == 0.0:
+        return 0.0
+    groups, _, outputs, inputs, _, _, height, width = shape.extents
+    return shape.widening * lanes * groups * outputs * inputs * height * width
+
+
+def build_stages(low: Lowered, fused: Steps, lanes: float = 1.0) -> Stages:
     """The pipeline of a network. `fused`: the steps that `low` was made of (`graph.fuse.fuse` with the chip's
-    `vector.fuses`)."""
+    `vector.fuses`). lanes: elements that the vector unit does a cycle."""
     builder = _Builder(low, fused)
     for number, step in enumerate(fused.steps):
         builder.add(number, step)
     return Stages(
         flow=_flow(builder),
-        vector_operations=np.array([row.vector_operations / low.batch for row in low.rows]),
+        vector_operations=np.array(
+            [row.vector_operations / low.batch + widened(row, low.batch, lanes) for row in low.rows]
+        ),
         weight_bytes=np.array([row.weight_bytes for row in low.rows]),
         fixed_bytes=np.array([row.fixed_bytes / low.batch for row in low.rows]),
         shapes=tuple(item_shape(row, low.batch) for row in low.rows),
