@@ -20,6 +20,7 @@ from simulator.kernels.array_steps import GROUPS, IN_CHANNELS, OUT_CHANNELS, OUT
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
+from simulator.vocabulary import OPERANDS
 
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
@@ -179,7 +180,7 @@ def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
 def _footprint(shape: Shape, spec: ArraySpec, resident: int, found: Choices) -> Floats:
     """SRAM bytes of a tile: its operands, its scores, and the sums of its queries; twice what follows while it is worked on."""
     c, buffers = shape.extents[3], 2.0 if spec.double_buffered else 1.0
-    inside, outside, weights = (float(word in spec.holds) for word in ("inputs", "outputs", "weights"))
+    inside, weights, outside = (float(word in spec.holds) for word in OPERANDS)
     queries, keys = found.heads * found.queries, found.heads * found.keys
     turned, keyed = np.where(found.turns > 1, buffers, 1.0), np.where(found.turns * found.passes > 1, buffers, 1.0)
     total = shape.in_width * queries * found.keys * keyed
