@@ -205,9 +205,9 @@ def _user_builder(path: Path) -> Callable[..., Any]:
         return reader
     if path.suffix != ".py":
         near = beside(str(path), (".py",))
-        kinds = f"a file that ends in {', '.join(READ[:-1])}"
+        kinds = f"a file of a network ({', '.join(READ[:-1])})"
         raise NetworkError(
-            f"{file}: must be a bundled name, {kinds}, or a .py file with a function build, which is run{near}"
+            f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"
         )
     if os.environ.get(NO_CODE, "") not in ("", "0"):
         what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
