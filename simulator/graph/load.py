@@ -125,9 +125,14 @@ def summary(graph: Graph) -> dict[str, int]:
 
 
 def network_parameters(name: str) -> dict[str, Any]:
-    """{parameter: default} of a bundled network. Raises NetworkError for an unknown name."""
-    signature = inspect.signature(bundled.builder(_bundled_name(name)))
+    """{parameter: default} of a bundled network or of a file. Raises NetworkError for an unknown name."""
+    signature = inspect.signature(_found(name, {})[1])
     return {key: parameter.default for key, parameter in signature.parameters.items()}
+
+
+def is_decoder_file(text: str) -> bool:
+    """Whether a text is the path of a file that describes a language model. Raises NetworkError for a file that is none."""
+    return _is_path(text) and not text.endswith(".py") and {"phase", "kv_heads"} <= {*network_parameters(text)}
 
 
 def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

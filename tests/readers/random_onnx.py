@@ -45,11 +45,8 @@ class Chain:
 
     def conv(self, x: str, shape: list[int]) -> str:
         out, kernel = self.draw(st.integers(1, 8)), self.draw(st.integers(1, 3))
-        stride, pad, groups = (
-            self.draw(st.integers(1, 2)),
-            self.draw(st.integers(0, 1)),
-            self.draw(st.sampled_from([1, shape[1]])),
-        )
+        stride, pad = self.draw(st.integers(1, 2)), self.draw(st.integers(0, 1))
+        groups = self.draw(st.sampled_from([1, shape[1]]))
         weight = self.weight(np.zeros((out * groups, shape[1] // groups, kernel, kernel), np.float32))
         return self.add("Conv", [x, weight], group=groups, strides=[stride] * 2, pads=[pad] * 4)
 
