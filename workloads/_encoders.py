@@ -73,7 +73,7 @@ def _before(
     )
 
 
-def build_text(
+def text_network(
     sequence_length: int = 128, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072, vocabulary: int = 30522,
     positions: int = 512, types: int = 0, pooler: bool = False,
 ) -> Graph:  # fmt: skip
@@ -90,7 +90,7 @@ def build_text(
     return net.build()
 
 
-def build_vision(
+def vision_network(
     image_size: ImageSize = 224, patch: int = 16, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072,
     more_rows: int = 1, classes: int = 0, channels: int = 3,
 ) -> Graph:  # fmt: skip
@@ -119,7 +119,7 @@ def _see(
     return net.vector("copy", Output(x.name, hidden, x.height + more_rows), name="places")
 
 
-def build_swin(
+def swin_network(
     image_size: int = 224, patch: int = 4, hidden: int = 96, depths: str = "2x2x6x2", heads: str = "3x6x12x24", window: int = 7,
     ratio: int = 4, classes: int = 0,
 ) -> Graph:  # fmt: skip
@@ -169,7 +169,7 @@ def _windows(net: NetworkBuilder, x: Output, name: str, heads: int, side: int, w
     return net.add(_feed_forward(net, y, name, ffn), x, name=f"{name}_add2")
 
 
-def build_clip(
+def clip_network(
     image_size: ImageSize = 224, sequence_length: int = 77, patch: int = 32, vision_hidden: int = 768, vision_layers: int = 12,
     vision_heads: int = 12, vision_ffn: int = 3072, hidden: int = 512, layers: int = 12, heads: int = 8, ffn: int = 2048,
     vocabulary: int = 49408, features: int = 512,
@@ -191,7 +191,7 @@ def build_clip(
     return net.build()
 
 
-def build_whisper(
+def whisper_network(
     sequence_length: int = 1500, output_length: int = 1, mels: int = 80, hidden: int = 384, layers: int = 4, heads: int = 6,
     ffn: int = 1536, decoder_layers: int = 4, vocabulary: int = 51865, positions: int = 448,
 ) -> Graph:  # fmt: skip
@@ -220,7 +220,7 @@ def build_whisper(
     return net.build()
 
 
-def build_t5(
+def t5_network(
     sequence_length: int = 512,
     output_length: int = 1,
     hidden: int = 512,

@@ -26,7 +26,7 @@ def networks(
     params: Params = None,
     json: Json = None,
 ) -> None:
-    """List the bundled networks and their parameters, or inspect a file."""
+    """List the bundled networks, or inspect a file of your own."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.cli.values import parameters  # noqa: PLC0415
     from simulator.errors import OptionError  # noqa: PLC0415

@@ -125,9 +125,14 @@ def summary(graph: Graph) -> dict[str, int]:
 
 
 def network_parameters(name: str) -> dict[str, Any]:
-    """{parameter: default} of a bundled network. Raises NetworkError for an unknown name."""
-    signature = inspect.signature(bundled.builder(_bundled_name(name)))
+    """{parameter: default} of a bundled network or of a file. Raises NetworkError for an unknown name."""
+    signature = inspect.signature(_found(name, {})[1])
     return {key: parameter.default for key, parameter in signature.parameters.items()}
+
+
+def is_decoder_file(text: str) -> bool:
+    """Whether a text is the path of a file that describes a language model. Raises NetworkError for a file that is none."""
+    return _is_path(text) and not text.endswith(".py") and {"phase", "kv_heads"} <= {*network_parameters(text)}
 
 
 def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -205,9 +210,9 @@ def _user_builder(path: Path) -> Callable[..., Any]:
         return reader
     if path.suffix != ".py":
         near = beside(str(path), (".py",))
-        kinds = f"a file that ends in {', '.join(READ[:-1])}"
+        kinds = f"a file of a network ({', '.join(READ[:-1])})"
         raise NetworkError(
-            f"{file}: must be a bundled name, {kinds}, or a .py file with a function build, which is run{near}"
+            f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"
         )
     if os.environ.get(NO_CODE, "") not in ("", "0"):
         what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"

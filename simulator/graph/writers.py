@@ -115,8 +115,7 @@ def timeloop_problem(graph: Graph, name: str) -> str:
         "Wdilation": layer.dilation[1],
         "Hdilation": layer.dilation[0],
     }
-    weights = "[[G], [M], [C], [R], [S]]"
-    image = "[[N], [G], [C], [[R, Hdilation], [P, Hstride]], [[S, Wdilation], [Q, Wstride]]]"
+    image = "[[[N]], [[G]], [[C]], [[R, Hdilation], [P, Hstride]], [[S, Wdilation], [Q, Wstride]]]"
     sizes = {
         "N": 1, "G": layer.groups, "M": layer.out_channels, "C": layer.in_channels, "P": layer.out_height, "Q": layer.out_width,
         "R": layer.kernel_height, "S": layer.kernel_width,
@@ -126,19 +125,11 @@ def timeloop_problem(graph: Graph, name: str) -> str:
         "problem:\n  version: 0.4\n  shape:\n    name: layer\n    dimensions: [N, G, M, C, P, Q, R, S]\n    coefficients:\n"
         f"{coefficients}"
         "    data_spaces:\n"
-        f"    - {{name: Weights, projection: {_projection(weights)}}}\n"
-        f"    - {{name: Inputs, projection: {_projection(image)}}}\n"
+        "    - {name: Weights, projection: [[[G]], [[M]], [[C]], [[R]], [[S]]]}\n"
+        f"    - {{name: Inputs, projection: {image}}}\n"
         "    - {name: Outputs, projection: [[[N]], [[G]], [[M]], [[P]], [[Q]]], read_write: true}\n"
         f"  instance: {{{', '.join(f'{key}: {value}' for key, value in {**sizes, **steps}.items())}}}\n"
     )
-
-
-def _projection(text: str) -> str:
-    """Projections are sums of products: a list more around each dimension."""
-    import yaml  # noqa: PLC0415
-
-    terms = [term if isinstance(term[0], list) else [term] for term in yaml.safe_load(text)]
-    return str(terms).replace("'", "")
 
 
 def zigzag_layer(graph: Graph, name: str) -> str:

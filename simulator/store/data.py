@@ -1,4 +1,4 @@
-"""The one reader of the data files of the package, and of YAML that is our own."""
+"""The one reader of the data files of the package, of YAML that is our own, and of YAML that is plain data of others."""
 
 from functools import cache
 from pathlib import Path
@@ -20,3 +20,16 @@ def parsed(text: str) -> dict[str, Any]:
     # The C loader, where pyyaml was built with it, is ten times faster.
     found: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return found
+
+
+def plain_yaml(text: str) -> Any:
+    """YAML that others wrote as plain data, without places. Raises ValueError of one line, also for aliases: they can make a
+    file of a page stand for gigabytes."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        for event in yaml.parse(text, loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"must have no aliases (*{event.anchor})")
+        return yaml.load(text, loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"must be YAML: {' '.join(str(error).split())[:150]}") from None

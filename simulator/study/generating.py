@@ -15,7 +15,7 @@ from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
 from simulator.formats import Formats, formats_of
 from simulator.graph.language import Decoder, decoders
-from simulator.graph.load import load_network, network_parameters
+from simulator.graph.load import is_decoder_file, load_network, network_parameters
 from simulator.lower.room import room_of
 from simulator.lower.rows import lower
 from simulator.result.form import Result
@@ -246,7 +246,9 @@ def asked_of(
 ) -> Question:
     """The question, checked."""
     name = network_name(str(model))
-    if name is None or name not in decoders():
+    if name is None and is_decoder_file(str(model)):
+        name = str(model)
+    elif name is None or name not in decoders():
         raise NetworkError(f"model: must be a bundled language model, got {model!r}{nearest(str(model), decoders())}")
     for key in OWN:
         if key in params:

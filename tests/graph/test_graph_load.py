@@ -161,14 +161,16 @@ def test_files_that_are_not_there(tmp_path):
     )
     assert message(load_network, f"{tmp_path}/no/x.py") == f"{tmp_path}/no/x.py: no such file"
     assert message(load_network, f"{tmp_path}/") == (
-        f"{tmp_path}: must be a bundled name or a .py file with a function build, which is run"
+        f"{tmp_path}: must be a bundled name, a file of a network (.onnx, .tflite, .json, .csv, .yaml) or a .py file with a "
+        "function build, which is run"
     )
     (tmp_path / "folder.py").mkdir()
     assert message(load_network, f"{tmp_path}/folder.py") == f"{tmp_path}/folder.py: must be a file, got a directory"
     assert message(load_network, "a\0b.py") == "a\\x00b.py: cannot be read: embedded null byte"
-    assert (
-        message(load_network, "net.onnx")
-        == "net.onnx: must be a bundled name or a .py file with a function build, which is run"
+    assert message(load_network, "net.onnx") == "net.onnx: no such file"
+    assert message(load_network, "net.onxx/x") == (
+        "net.onxx/x: must be a bundled name, a file of a network (.onnx, .tflite, .json, .csv, .yaml) or a .py file with a "
+        "function build, which is run"
     )
 
 

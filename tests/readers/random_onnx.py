@@ -22,116 +22,100 @@ def model(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
+class Chain:
+    """Operators one behind the other, and the weights that they read."""
+
+    def __init__(self, draw: Any, start: list[int]) -> None:
+        self.draw, self.start = draw, start
+        self.nodes: list[Any] = []
+        self.weights: dict[str, Any] = {}
+
+    def add(self, kind: str, inputs: list[str], **attrs: Any) -> str:
+        name = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=f"n{len(self.nodes)}", **attrs))
+        return name
+
+    def weight(self, value: Any) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights[name] = value
+        return name
+
+    def number(self, value: float) -> str:
+        return self.weight(np.array(value, np.float32))
+
+    def conv(self, x: str, shape: list[int]) -> str:
+        out, kernel = self.draw(st.integers(1, 8)), self.draw(st.integers(1, 3))
+        stride, pad = self.draw(st.integers(1, 2)), self.draw(st.integers(0, 1))
+        groups = self.draw(st.sampled_from([1, shape[1]]))
+        weight = self.weight(np.zeros((out * groups, shape[1] // groups, kernel, kernel), np.float32))
+        return self.add("Conv", [x, weight], group=groups, strides=[stride] * 2, pads=[pad] * 4)
+
+    def up(self, x: str, shape: list[int]) -> str:
+        weight = self.weight(np.zeros((shape[1], self.draw(st.integers(1, 4)), 2, 2), np.float32))
+        return self.add("ConvTranspose", [x, weight], strides=[2, 2])
+
+    def pool(self, x: str, shape: list[int]) -> str:
+        kind = self.draw(st.sampled_from(["MaxPool", "AveragePool"]))
+        return self.add(kind, [x], kernel_shape=[2, 2], ceil_mode=self.draw(st.integers(0, 1)), pads=[0, 1, 0, 1])
+
+    def plain(self, x: str, shape: list[int]) -> str:
+        return self.add(self.draw(st.sampled_from(["Relu", "Sigmoid", "Abs"])), [x])
+
+    def silu(self, x: str, shape: list[int]) -> str:
+        return self.add("Mul", [x, self.add("Sigmoid", [x])])
+
+    def gelu(self, x: str, shape: list[int]) -> str:
+        wave = self.add("Add", [self.add("Erf", [self.add("Div", [x, self.number(2**0.5)])]), self.number(1.0)])
+        return self.add("Mul", [self.add("Mul", [x, wave]), self.number(0.5)])
+
+    def norm(self, x: str, shape: list[int]) -> str:
+        apart = self.add("Sub", [x, self.add("ReduceMean", [x], axes=[-1])])
+        power = self.add("ReduceMean", [self.add("Pow", [apart, self.number(2.0)])], axes=[-1])
+        return self.add("Div", [apart, self.add("Sqrt", [self.add("Add", [power, self.number(1e-5)])])])
+
+    def reshape(self, x: str, shape: list[int]) -> str:
+        """There and back, by arithmetic on its own sizes."""
+        flat = self.add("Reshape", [x, self.weight(np.array([0, -1], np.int64))])
+        return self.add("Reshape", [self.add("Relu", [flat]), self.add("Shape", [x])])
+
+    def transpose(self, x: str, shape: list[int]) -> str:
+        return self.add("Transpose", [x], perm=[0, 1, 3, 2])
+
+    def concat(self, x: str, shape: list[int]) -> str:
+        return self.add("Concat", [x, self.add("Neg", [x])], axis=1)
+
+    def resize(self, x: str, shape: list[int]) -> str:
+        """Half as large, by arithmetic on its own sizes."""
+        sizes, whole = self.add("Shape", [x]), [self.weight(np.array([each])) for each in (0, 1, 2, 4)]
+        half = self.add("Div", [self.add("Slice", [sizes, whole[2], whole[3]]), whole[2]])
+        both = self.add("Max", [half, whole[1]])
+        target = self.add("Concat", [self.add("Slice", [sizes, whole[0], whole[2]]), both], axis=0)
+        return self.add("Resize", [x, "", "", target], mode="nearest")
+
+    def gate(self, x: str, shape: list[int]) -> str:
+        return self.add("Mul", [x, self.add("ReduceMean", [x], axes=[2, 3], keepdims=1)])
+
+
+_PARTS = ("conv", "up", "pool", "plain", "silu", "gelu", "norm", "reshape", "transpose", "concat", "resize", "gate")
+
+
 @st.composite
 def models(draw: Any) -> Any:
-    """A chain of one to eight operators on an image, with a branch that is added or joined now and then."""
-    channels, side = draw(st.integers(1, 8)), draw(st.integers(6, 14))
-    nodes: list[Any] = []
-    weights: dict[str, Any] = {}
-    x, shape = "x", [1, channels, side, side + draw(st.integers(0, 3))]
-    start = list(shape)
-
-    def add(kind: str, inputs: list[str], **attrs: Any) -> str:
-        name = f"t{len(nodes)}"
-        nodes.append(helper.make_node(kind, inputs, [name], name=f"n{len(nodes)}", **attrs))
-        return name
-
-    def weight(value: Any) -> str:
-        name = f"w{len(weights)}"
-        weights[name] = value
-        return name
-
+    """A chain of one to eight operators on an image."""
+    side = draw(st.integers(6, 14))
+    start = [1, draw(st.integers(1, 8)), side, side + draw(st.integers(0, 3))]
+    chain, x, shape = Chain(draw, start), "x", start
     for _ in range(draw(st.integers(1, 8))):
-        kind = draw(
-            st.sampled_from(
-                [
-                    "conv",
-                    "pool",
-                    "relu",
-                    "gelu",
-                    "silu",
-                    "norm",
-                    "reshape",
-                    "transpose",
-                    "concat",
-                    "resize",
-                    "up",
-                    "mean",
-                ]
-            )
-        )
-        if kind == "conv":
-            out, kernel, stride, pad = (
-                draw(st.integers(1, 8)),
-                draw(st.integers(1, 3)),
-                draw(st.integers(1, 2)),
-                draw(st.integers(0, 1)),
-            )
-            groups = draw(st.sampled_from([1, shape[1]]))
-            shape_w = (out * groups, shape[1] // groups, kernel, kernel)
-            x = add(
-                "Conv", [x, weight(np.zeros(shape_w, np.float32))], group=groups, strides=[stride] * 2, pads=[pad] * 4
-            )
-            shape = [1, out * groups, *((each + 2 * pad - kernel) // stride + 1 for each in shape[2:])]
-        elif kind == "pool":
-            x = add(
-                draw(st.sampled_from(["MaxPool", "AveragePool"])),
-                [x],
-                kernel_shape=[2, 2],
-                ceil_mode=draw(st.integers(0, 1)),
-                pads=[0, 1, 0, 1],
-            )
-        elif kind == "relu":
-            x = add(draw(st.sampled_from(["Relu", "Sigmoid", "Abs"])), [x])
-        elif kind == "silu":
-            x = add("Mul", [x, add("Sigmoid", [x])])
-        elif kind == "gelu":
-            half, one, root = (weight(np.array(each, np.float32)) for each in (0.5, 1.0, 2**0.5))
-            wave = add("Add", [add("Erf", [add("Div", [x, root])]), one])
-            x = add("Mul", [add("Mul", [x, wave]), half])
-        elif kind == "norm":
-            mean = add("ReduceMean", [x], axes=[-1])
-            apart = add("Sub", [x, mean])
-            power = add("ReduceMean", [add("Pow", [apart, weight(np.array(2.0, np.float32))])], axes=[-1])
-            root = add("Sqrt", [add("Add", [power, weight(np.array(1e-5, np.float32))])])
-            x = add("Div", [apart, root])
-        elif kind == "reshape":  # there and back, by arithmetic on its own sizes
-            sizes = add("Shape", [x])
-            flat = add("Reshape", [x, weight(np.array([0, -1], np.int64))])
-            x = add("Reshape", [add("Relu", [flat]), sizes])
-        elif kind == "transpose":
-            x = add("Transpose", [x], perm=[0, 1, 3, 2])
-        elif kind == "concat":
-            x = add("Concat", [x, add("Neg", [x])], axis=1)
-        elif kind == "resize":
-            sizes = add("Shape", [x])
-            half = add(
-                "Div", [add("Slice", [sizes, weight(np.array([2])), weight(np.array([4]))]), weight(np.array([2]))]
-            )
-            both = add("Max", [half, weight(np.array([1]))])
-            whole = add("Concat", [add("Slice", [sizes, weight(np.array([0])), weight(np.array([2]))]), both], axis=0)
-            x = add("Resize", [x, "", "", whole], mode="nearest")
-        elif kind == "up":
-            out = draw(st.integers(1, 4))
-            channels_now = _channels(nodes, weights, x, start)
-            x = add("ConvTranspose", [x, weight(np.zeros((channels_now, out, 2, 2), np.float32))], strides=[2, 2])
-        elif kind == "mean":
-            x = add("Mul", [x, add("ReduceMean", [x], axes=[2, 3], keepdims=1)])
-        shape = _shape(nodes, weights, x, start)
-        if min(shape) < 3 or shape[1] > 64 or max(shape) > 64:
+        x = getattr(chain, draw(st.sampled_from(_PARTS)))(x, shape)
+        shape = _shape(chain.nodes, chain.weights, x, start)
+        if min(shape[1:]) < 3 or shape[1] > 64 or max(shape) > 64:
             break
-    if not nodes:
-        x = add("Relu", [x])
-    return model(nodes, {"x": ["N", *start[1:]]}, weights, [x])
+    return model(chain.nodes, {"x": ["N", *start[1:]]}, chain.weights, [x])
 
 
 def _shape(nodes: list[Any], weights: dict[str, Any], x: str, start: list[int]) -> list[int]:
     """Sizes so far, as ONNX Runtime has them."""
     return list(ran(model(nodes, {"x": start}, weights, [x]), {"x": start}, [x])[x])
-
-
-def _channels(nodes: list[Any], weights: dict[str, Any], x: str, start: list[int]) -> int:
-    return start[1] if x == "x" else _shape(nodes, weights, x, start)[1]
 
 
 def ran(onnx_model: Any, shapes: dict[str, list[int]], names: list[str]) -> dict[str, tuple[int, ...]]:

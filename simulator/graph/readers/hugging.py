@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.language import Decoder
+from simulator.reading.names import near_file
 from simulator.store import bundled
 from simulator.store.foreign import printable, text_of
 
@@ -97,7 +98,7 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
     """The builder of what a configuration, or the folder of one, describes. Raises NetworkError, one line."""
     place = path / "config.json" if path.is_dir() else path
     where = printable(str(place))
-    text = text_of(place, MOST_BYTES, NetworkError)
+    text = text_of(place, MOST_BYTES, NetworkError, lambda: near_file(place, (place.suffix,)))
     try:
         config = json.loads(text)
     except (ValueError, RecursionError):
@@ -374,11 +375,11 @@ def _t5(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
 Reader = Callable[[_Config, Mapping[str, Any]], dict[str, Any]]
 
 ENCODERS: dict[str, tuple[str, Reader]] = {
-    **dict.fromkeys(("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra"), ("build_text", _text)),
-    **dict.fromkeys(("vit", "deit"), ("build_vision", _vision)),
-    "swin": ("build_swin", _swin),
-    "clip": ("build_clip", _clip),
-    "whisper": ("build_whisper", _whisper),
-    "t5": ("build_t5", _t5),
+    **dict.fromkeys(("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra"), ("text_network", _text)),
+    **dict.fromkeys(("vit", "deit"), ("vision_network", _vision)),
+    "swin": ("swin_network", _swin),
+    "clip": ("clip_network", _clip),
+    "whisper": ("whisper_network", _whisper),
+    "t5": ("t5_network", _t5),
 }
 """`model_type` -> (builder of workloads/_encoders.py, what reads its shapes)."""

@@ -18,6 +18,8 @@ from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph, Nodes
 from simulator.graph.output import Output
 from simulator.graph.window import output_extent
+from simulator.reading.names import near_file
+from simulator.store.data import plain_yaml
 from simulator.store.foreign import printable, text_of
 
 MOST_BYTES = 4_000_000
@@ -69,9 +71,10 @@ def table_builder(path: Path) -> Callable[..., Graph]:
             raise NetworkError(
                 f"{where}@{printable(at_size)}: a table has no open sizes; leave @{printable(at_size)} out"
             )
+        near = lambda: near_file(path, (path.suffix,))  # noqa: E731
         if path.suffix.lower() == ".csv":
-            return _from_csv(text_of(path, MOST_BYTES, NetworkError), where, path.stem)
-        return _from_rows(_yaml_rows(text_of(path, MOST_BYTES // 4, NetworkError), where), where, path.stem)
+            return _from_csv(text_of(path, MOST_BYTES, NetworkError, near), where, path.stem)
+        return _from_rows(_yaml_rows(text_of(path, MOST_BYTES // 4, NetworkError, near), where), where, path.stem)
 
     return build
 
@@ -93,16 +96,10 @@ def _from_csv(text: str, where: str, name: str) -> Graph:
 
 
 def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
-    import yaml  # noqa: PLC0415
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for event in yaml.parse(text, loader):
-            if isinstance(event, yaml.AliasEvent):
-                raise NetworkError(f"{where}: must have no aliases (*{printable(str(event.anchor))})")
-        found = yaml.load(text, loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise NetworkError(f"{where}: must be YAML: {printable(' '.join(str(error).split())[:150])}") from None
+        found = plain_yaml(text)
+    except ValueError as error:
+        raise NetworkError(f"{where}: {printable(str(error))}") from None
     rows = found.get("layers") if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise NetworkError(

@@ -15,6 +15,7 @@ from simulator.graph.nodes import Graph
 from simulator.graph.readers.flat import DamagedError, Table
 from simulator.graph.readers.ir import Model, Op, Tensor
 from simulator.graph.readers.wire import MOST_NODES
+from simulator.reading.names import near_file
 from simulator.store.foreign import check_regular, printable
 
 _TYPES = {
@@ -113,7 +114,7 @@ def tflite_builder(path: Path) -> Callable[..., Graph]:
 def read_tflite(path: Path) -> Model:
     """Operators of a TensorFlow Lite file. Raises NetworkError."""
     where = printable(str(path))
-    check_regular(path, NetworkError)
+    check_regular(path, NetworkError, lambda: near_file(path, (path.suffix,)))
     try:
         with (
             path.open("rb") as file,

@@ -245,8 +245,8 @@ class Walk:
         shapes: list[tuple[int | None, ...] | None] = [None] * len(node.output)
         dtypes = ["float32" if not op.inputs or op.inputs[0] is None else op.inputs[0].dtype] * len(node.output)
         if rule is not None:
-            for place, (shape, dtype) in enumerate(rule(op)[: len(node.output)]):
-                shapes[place], dtypes[place] = shape, dtype or dtypes[place]
+            for place, (sides, dtype) in enumerate(rule(op)[: len(node.output)]):
+                shapes[place], dtypes[place] = sides, dtype or dtypes[place]
         else:
             self._by_schema(op, node, shapes, dtypes)
         found = []
@@ -268,7 +268,7 @@ class Walk:
                     )
                 if not exact:
                     self.notes[f"sizes that depend on data are taken at their largest: {op.kind}"] = None
-            found.append(Tensor(name, tuple(int(each) for each in shape or ()), dtypes[place], exact=exact))  # type: ignore[arg-type]
+            found.append(Tensor(name, tuple(each or 0 for each in shape or ()), dtypes[place], exact=exact))
         return found
 
     def _by_schema(self, op: Op, node: Any, shapes: list[Any], dtypes: list[str]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.errors import NetworkError
+from simulator.reading.names import near_file
 from simulator.store.foreign import bytes_of, check_regular, printable
 
 SMALL = 64 * 1024
@@ -53,7 +54,7 @@ def without_weights(path: Path) -> bytes:
     Raises NetworkError for what is no regular file, no such message, or too large besides its weights.
     """
     name = printable(str(path))
-    check_regular(path, NetworkError)
+    check_regular(path, NetworkError, lambda: near_file(path, (path.suffix,)))
     try:
         with path.open("rb") as file:
             if not file.read(1):
