@@ -1,7 +1,7 @@
 """Which loops of a layer run side by side on an array: the unrollings worth trying, from the chip's `array` section."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +38,9 @@ LOOPS = (
     "pixels",
 )
 """Words of `array.unroll`, in the order of the kernels."""
+
+OF_WEIGHTS = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, REDUCTION]
+"""Loops whose indices have weights of their own."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -146,6 +149,11 @@ def _spread(whole: list[int], spec: ArraySpec) -> _Spread:
     return _Spread(np.concatenate(both), np.concatenate(arrays))
 
 
+def on_one_array(extents: Sequence[int], spec: ArraySpec) -> Ints:
+    """Factors over the rows and columns of one array, int64[ways, 10]: those that `unrollings` spreads over arrays."""
+    return np.unique(_spread(with_flat(extents), replace(spec, count=1, unroll_count=())).factors, axis=0)
+
+
 class UnitChannels(NamedTuple):
     """Channels that one unit works through in a pass, for each unrolling."""
 
@@ -188,8 +196,7 @@ def with_flat(extents: Sequence[int]) -> list[int]:
 
 def set_size(factors: Ints) -> Ints:
     """Weights that the units hold at once, for each unrolling."""
-    loops = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, REDUCTION]
-    size: Ints = factors[:, loops].prod(axis=1)
+    size: Ints = factors[:, OF_WEIGHTS].prod(axis=1)
     return size
 
 
