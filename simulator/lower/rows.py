@@ -39,7 +39,7 @@ class Row:
     reads: tuple[tuple[int, float], ...]
     """(tensor, bytes) read beside the tiles: second inputs of fused layers, all inputs of vector work."""
     fixed_bytes: float
-    """Outer-memory bytes that no choice changes (rows of an embedding table)."""
+    """Outer-memory bytes that no choice changes: rows of an embedding table, what further cores read of a layer."""
     output: int
     output_bytes: float
     least_footprint: float
@@ -235,7 +235,7 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
         reads=reads,
-        fixed_bytes=table_rows,
+        fixed_bytes=table_rows + _read_again(step, shape, stored, bytes_per, target.cores),
         output=step.output,
         output_bytes=output_bytes,
         least_footprint=sum(
@@ -250,6 +250,17 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         table_bytes=layer.table_rows * layer.out_channels * width,
         inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
     )
+
+
+def _read_again(step: Step, shape: Shape | None, stored: float, bytes_per: float, cores: int) -> float:
+    """What cores beside the first read of a layer that is cut among them. [B]
+
+    Cut by pixels or images, each needs all weights; by output channels, all inputs. Whichever is less.
+    """
+    if shape is None or cores == 1 or not step.inputs:
+        return 0.0
+    weights = step.weights.elements * bytes_per if step.weights else stored
+    return (cores - 1) * min(weights, step.inputs[0].elements * bytes_per)
 
 
 def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> float:
