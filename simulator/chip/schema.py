@@ -236,6 +236,9 @@ class Architecture(Model):
     """Clock of array, SRAM and interconnect [MHz]."""
     array: Array | None = None
     """MAC arrays; a chip without them can be compared, not simulated."""
+    cores: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Cores that work on one batch together and share the outer memory alone; array, SRAM, interconnect, vector unit and port to
+    the memory are those of one core."""
     sram: Sram
     """On-chip memory."""
     dram: Dram | None = None
@@ -287,6 +290,19 @@ class Architecture(Model):
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
         if self.array is not None and self.array.unroll.most and self.schedule.placement == "space":
             raise fault("array.unroll.most", "must be left out where placement is space")
+        return self
+
+    @model_validator(mode="after")
+    def _of_cores(self) -> Self:
+        if self.cores == 1:
+            return self
+        if self.is_gpu:
+            raise fault("cores", "must be left out where array.kind is sm")
+        for key, got, must in (
+            ("residency", self.schedule.residency, "none"), ("placement", self.schedule.placement, "time"),
+        ):  # fmt: skip
+            if got != must:
+                raise fault(f"schedule.{key}", f"must be {must!r} where cores is above 1, got {got!r}")
         return self
 
     @model_validator(mode="after")
@@ -342,7 +358,7 @@ class Architecture(Model):
     @property
     def macs(self) -> int:
         """MAC units of the chip; 0 where no array is described."""
-        return 0 if self.array is None else self.array.macs
+        return 0 if self.array is None else self.cores * self.array.macs
 
     def peak_tops(self, precision: str) -> float:
         """MACs x rate x clock x 2 / 1e12 [TOPS].
@@ -360,7 +376,7 @@ class Architecture(Model):
         if precision in PRECISIONS and precision not in rates:
             raise ChipError(f"{self.name}: array.rate: no {precision}{nearest(precision, rates)}")
         rate = rates[precision] if precision in rates else self.product(precision).rate
-        return peak_tops(self.array.macs, rate, self.clock_hz)
+        return peak_tops(self.macs, rate, self.clock_hz)
 
     def product(self, precision: str) -> Product:
         """How the array multiplies activations by weights. Raises NetworkError where it cannot, or for what is no precision."""
@@ -401,7 +417,7 @@ class Architecture(Model):
         if self.dram is None:
             return None
         port = self.dram.port_bytes_per_cycle
-        port_bytes_per_s = None if port is None else port * self.clock_hz
+        port_bytes_per_s = None if port is None else self.cores * port * self.clock_hz
         return effective_bytes_per_s(self.dram.peak_bytes_per_s, self.dram.efficiency, port_bytes_per_s)
 
     @property

@@ -121,20 +121,21 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         name=chip.name,
         kind=chip.kind,
         node=at,
-        arrays=float(chip.array.count),
+        arrays=float(chip.cores * chip.array.count),
         rows=float(chip.array.rows),
         columns=float(chip.array.columns),
         rates={str(precision): rate for precision, rate in chip.array.rate.items()},
-        sram_bytes=float(
+        sram_bytes=chip.cores
+        * float(
             chip.sram.capacity_bytes
             + chip.array.accumulator_capacity_bytes
             + chip.sram.weight_fifo_bytes
             + chip.array.unit_memory_bytes
         ),
         sram_kind=sram_kind,
-        sram_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
-        interconnect_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
-        vector_lanes=float(chip.vector.lanes),
+        sram_bytes_per_cycle=chip.cores * float(chip.sram.bytes_per_cycle),
+        interconnect_bytes_per_cycle=chip.cores * float(chip.interconnect.bytes_per_cycle),
+        vector_lanes=chip.cores * float(chip.vector.lanes),
         memory=memory,
         io_lanes=lanes,
         io_interface=interface,

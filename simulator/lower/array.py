@@ -109,6 +109,8 @@ class Target:
     lanes: int
     """Elements that the vector unit does a cycle."""
     channels: int
+    cores: int
+    """Cores among which every layer is cut."""
     operations: tuple[tuple[str, float], ...]
     """Operations per element of a kind of layer, where the vector unit has its own figure."""
     fuses: tuple[str, ...]
@@ -144,7 +146,8 @@ def target_of(chip: Architecture, precision: str) -> Target:
         precision=precision,
         formats=formats_of(precision, tuple(array.rate) if array else ()),
         spec=spec,
-        lanes=chip.vector.lanes,
+        lanes=chip.cores * chip.vector.lanes,
+        cores=chip.cores,
         channels=chip.vector.channels,
         operations=tuple(sorted(chip.vector.operations.items())),
         fuses=tuple(chip.vector.fuses),
@@ -152,14 +155,17 @@ def target_of(chip: Architecture, precision: str) -> Target:
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
         inside=chip.inside,
-        rates=tuple(array.rate.items()) if array else (),
+        rates=tuple((key, chip.cores * rate) for key, rate in array.rate.items()) if array else (),
         widens=tuple(array.widens) if array else (),
         product=chip.product(precision).format,
     )
 
 
 def array_spec(chip: Architecture, precision: str) -> ArraySpec:
-    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
+    """What of a chip its frontiers depend on; of cores, one that is as fast as all of them, with the memory of one.
+
+    Raises NetworkError where the chip does not run the precision.
+    """
     array = chip.array
     if array is None:
         raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
@@ -176,17 +182,17 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         most_rows=array.unroll.most_of("rows"),
         most_columns=array.unroll.most_of("columns"),
         most_count=array.unroll.most_of("count"),
-        rate=float(rate),
+        rate=chip.cores * float(rate),
         accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
         weights_double_buffered=array.weights_double_buffered,
         systolic=array.systolic,
         weight_load_cycles=array.load_cycles,
-        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
+        weight_bus_bytes_per_cycle=chip.cores * float(array.weight_load_bytes_per_cycle or 0.0),
         unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
         pass_overhead_cycles=array.pass_overhead_cycles,
         multicast=chip.interconnect.multicast,
-        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
-        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        link_bytes_per_cycle=chip.cores * float(chip.interconnect.bytes_per_cycle),
+        port_bytes_per_cycle=chip.cores * float(chip.sram.bytes_per_cycle),
         holds=tuple(chip.sram.holds),
         double_buffered=chip.schedule.overlap != "none",
         kind=array.kind,

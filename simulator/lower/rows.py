@@ -41,7 +41,7 @@ class Row:
     reads: tuple[tuple[int, float], ...]
     """(tensor, bytes) read beside the tiles: second inputs of fused layers, all inputs of vector work."""
     fixed_bytes: float
-    """Outer-memory bytes that no choice changes (rows of an embedding table)."""
+    """Outer-memory bytes that no choice changes: rows of an embedding table, what further cores read of a layer."""
     output: int
     output_bytes: float
     least_footprint: float
@@ -281,7 +281,8 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         (out_width, output_bytes),
         *((operands.read(read).width, size) for read, (_, size) in zip(beside, reads, strict=True)),
     )
-    second_width = operands.weights(step).width if step.weights else 0.0
+    second_bytes = step.weights.elements * (batch * operands.weights(step).width) if step.weights else 0.0
+    first_bytes = first.elements * (batch * in_width) if first else 0.0
     state_width = operands.format("cache", layer).width
     return Row(
         name=layer.name,
@@ -296,12 +297,13 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
         reads=reads,
-        fixed_bytes=layer.output_elements * (batch * table_width),
+        fixed_bytes=layer.output_elements * (batch * table_width)
+        + _read_again(step, second_bytes if step.weights else stored, first_bytes, target.cores),
         output=step.output,
         output_bytes=output_bytes,
         least_footprint=sum(min(2.0 * target.lanes * width, size) for width, size in vectors) if shape is None else 0.0,
         loop=layer.loop,
-        second_bytes=step.weights.elements * (batch * second_width) if step.weights else 0.0,
+        second_bytes=second_bytes,
         stored_bytes=step.stored * (batch * state_width),
         stored_apart_bytes=step.stored_apart * (batch * state_width),
         table_bytes=layer.table_rows * layer.out_channels * table_width,
@@ -309,6 +311,14 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         values=step.values.tensor if step.values else -1,
         product=product.format if product else "",
     )
+
+
+def _read_again(step: Step, weights: float, inputs: float, cores: int) -> float:
+    """What cores beside the first read of a layer that is cut among them, of so many bytes of weights and inputs. [B]
+
+    Cut by pixels or images, each needs all weights; by output channels, all inputs. Whichever is less.
+    """
+    return (cores - 1) * min(weights, inputs) if step.layer.is_compute and step.inputs else 0.0
 
 
 def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> float:
