@@ -99,6 +99,13 @@ GPU_ATTENTION_ROWS = 512
 GPU_ATTENTION_PART = 64
 """Queries of a thread block in attention over longer sequences."""
 
+GPU_DECODE_ROWS, GPU_DECODE_KEYS = 16, 256
+"""Most queries of a head that share a tile of the matrix unit, as in decoding, and the fewest keys of a part of them."""
+
+GPU_DECODE_CYCLES, GPU_DECODE_MERGE_CYCLES, GPU_DECODE_ROUND_CYCLES, GPU_DECODE_STEP_CYCLES = 10_500, 2_000, 5_000, 700
+"""Cycles of attention of so few queries: to start, to add the parts of a head in a kernel of its own, of a round of blocks, and
+of 64 keys and their values, whose way from memory nothing hides. Fitted on decoding on an A100 and an H100."""
+
 GPU_RECTIFIED_ENERGY = 0.75
 """Energy of a MAC whose input comes through a ReLU, over that of others [-]: half its inputs are zero and toggle little. Fitted
 on the convolutions of MLPerf on a T4 and an A100; that zeros cost an A100 less power is measured (H. He, 2024)."""

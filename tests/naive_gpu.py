@@ -1,6 +1,7 @@
 """The slow twin of `simulator.frontier.sm`: hands thread blocks to multiprocessors one by one and walks their rounds."""
 
 import itertools
+import math
 
 BLOCKS = [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (64, 32), (32, 64)]
 FURTHER = [
@@ -65,6 +66,8 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
     g, n, k, c, p, q, _, _ = extents
     count, macs, link, port = chip
     queries = n * p * q
+    if queries <= 16 and free:
+        return decode(g, queries, k, c, context, width, out_width, chip)
     size = queries if queries <= 512 else 64
     own = [[] for _ in range(count)]
     feed = g * queries * k * out_width
@@ -77,6 +80,22 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
         time = sum(products / (macs * SHARE[free]) + scores * SOFTMAX / (lanes / count) for products, scores in blocks)
         longest = max(longest, time + sum(ROUND_CYCLES for _ in range(0, len(blocks), together)))
     return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
+
+
+def decode(heads, queries, keys, depth, context, width, out_width, chip):
+    """The same of few queries: parts of a head's keys, on two places of each multiprocessor in turn."""
+    count, macs, link, port = chip
+    parts = 1
+    while heads * (parts + 1) <= 2 * count and parts * 256 < keys:
+        parts += 1
+    longest = math.ceil(keys / parts)
+    time, left = 10_500 + (2000 if parts > 1 else 0), heads * parts
+    while left > 0:
+        products = 2 * 16 * longest * (depth + context) / (macs * SHARE[True])
+        time += max(products, 5000 + 700 * math.ceil(longest / 64)) if products else 0
+        left -= 2 * count
+    feed = heads * ((queries * depth + keys * (depth + context)) * width + queries * keys * out_width)
+    return max(time, feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
 def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1, weights=None):

@@ -20,6 +20,12 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY_DIRECT,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
+    GPU_DECODE_CYCLES,
+    GPU_DECODE_KEYS,
+    GPU_DECODE_MERGE_CYCLES,
+    GPU_DECODE_ROUND_CYCLES,
+    GPU_DECODE_ROWS,
+    GPU_DECODE_STEP_CYCLES,
     GPU_KERNEL_CYCLES,
     GPU_L2_EFFICIENCY,
     GPU_LANE_EFFICIENCY,
@@ -136,6 +142,8 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """
     g, n, k, c, p, q, r, s = shape.step_extents
     queries = n * p * q
+    if queries <= GPU_DECODE_ROWS and spec.async_copies:
+        return _decode(shape, spec)
     rows = queries if queries <= GPU_ATTENTION_ROWS else GPU_ATTENTION_PART
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
@@ -157,6 +165,24 @@ def _narrow(shape: Shape) -> float:
 def _widening(shape: Shape, spec: ArraySpec) -> float:
     """Cycles of the lanes of one multiprocessor to widen a weight: each block does it for its own."""
     return shape.widening * spec.count
+
+
+def _decode(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
+    """The same of few queries: the keys of a head are cut into parts until two blocks are on every multiprocessor.
+
+    A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
+    """
+    g, n, k, c, p, q, r, s = shape.step_extents
+    room = 2 * spec.count
+    parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
+    keys, rounds = -(-k // parts), -(-g * parts // room)
+    macs = spec.rate * spec.rows * spec.columns * _share(spec)
+    busy = 2 * rounds * GPU_DECODE_ROWS * keys * (c * r * s + shape.context) / macs
+    walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
+    waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
+    feed = g * (n * p * q * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
+    feed += float(g * n * p * q * k) * shape.out_width
+    return _row(_ideal(shape, spec), busy, waiting, feed, spec)
 
 
 def _ideal(shape: Shape, spec: ArraySpec) -> float:

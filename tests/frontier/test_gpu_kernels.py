@@ -87,7 +87,7 @@ def test_attention_is_that_of_the_slow_twin():
         link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
         free, width = rng.random() < 0.5, rng.choice([1, 2])
         heads, depth, context = rng.randint(1, 90), rng.choice([32, 64]), rng.choice([32, 64, 80])
-        queries, keys = rng.choice([1, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
+        queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
         shape = Shape(
             (heads, 1, keys, depth, queries, 1, 1, 1), in_width=width, weight_width=width,
             out_width=width * context / keys, context=context,
