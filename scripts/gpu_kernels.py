@@ -19,6 +19,7 @@ import numpy as np
 
 from simulator import load_chip, simulate
 from simulator.chip.schema import Architecture
+from simulator.formats import formats_of
 from simulator.graph.build import NetworkBuilder
 from simulator.units import GPU_KERNEL_FLOOR_US
 
@@ -29,15 +30,17 @@ BOARDS = {
 }
 """Chip of a measured board, and how its file is changed."""
 
-FORMATS = {"bfloat16": "bf16", "fp8": "fp8"}
+FORMATS = {
+    "bfloat16": "bf16", "fp8": "fp8", "int8_wo": "weights=int8,activations=bf16", "int4_wo": "weights=int4_g128,activations=bf16",
+}  # fmt: skip
 """Number formats of the measurements, and how the model calls them."""
 
 BANDS = {"m <= 64": 64, "m <= 1,024": 1024, "above": 2**62}
 """Bands of rows, and the most of each."""
 
-QUANTISE_US = 10.0
-"""Launches before a product whose activations the measured runtime brings to 8 bits with kernels of its own [us]: fitted on the
-FP8 rows of an H100. A runtime that runs kernels as a graph has none."""
+LAUNCHES_US = {"fp8": 10.0, "int8_wo": 9.0, "int4_wo": 12.0}
+"""What the measured runtime spends beside a product [us]; one that runs kernels as a graph has none. fp8: kernels that bring the
+activations to 8 bits, fitted on an H100. Weights alone in 8 or 4 bits: fitted on every second such row of an A100."""
 
 QUANTISE_BYTES = 5
 """Bytes that these kernels move for each activation: 16 bits are read for the largest of a row and again to be rounded, 8 are
@@ -123,7 +126,7 @@ def board(row: Row) -> Architecture:
     key = row.board, row.dtype
     if key not in _BOARDS:
         name, changed = BOARDS[row.board]
-        launches = QUANTISE_US if row.dtype == "fp8" else 0.0
+        launches = LAUNCHES_US.get(row.dtype, 0.0)
         _BOARDS[key] = load_chip(name, set={**changed, "overhead_us": GPU_KERNEL_FLOOR_US + launches})
     return _BOARDS[key]
 
@@ -147,8 +150,9 @@ def roofline_s(row: Row, chip: Architecture) -> float:
 
 def moved_bytes(row: Row) -> float:
     """Bytes of both operands and of the result, which has 16 bits [bytes]."""
-    width = 1 if row.dtype == "fp8" else 2
-    return width * row.reduction * (row.rows + row.columns) + 2.0 * row.rows * row.columns
+    formats = formats_of(FORMATS[row.dtype])
+    read = row.rows * formats.activations.width + row.columns * formats.weights.width
+    return row.reduction * read + 2.0 * row.rows * row.columns
 
 
 if __name__ == "__main__":

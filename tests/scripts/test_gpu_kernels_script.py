@@ -55,7 +55,7 @@ def test_what_a_row_moves_and_takes_at_least():
     assert script.moved_bytes(row) == 100 * 300 + 200 * 300 + 2 * 100 * 200
     assert row.band == "m <= 1,024"
     chip = script.board(row)
-    assert chip.overhead_us == GPU_KERNEL_FLOOR_US + script.QUANTISE_US
+    assert chip.overhead_us == GPU_KERNEL_FLOOR_US + script.LAUNCHES_US["fp8"]
     assert script.roofline_s(row, chip) == pytest.approx(script.moved_bytes(row) / (5 * 665.6e9))
     large = script.Row("h100_sxm", "bfloat16", 8192, 8192, 8192, 1e-3)
     assert script.roofline_s(large, load_chip("h100")) == pytest.approx(2 * 8192**3 / 989.4e12, rel=1e-3)
