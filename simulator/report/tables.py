@@ -86,6 +86,9 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
         f"{fmt.figure(chip.clock_hz / 1e6)} MHz; {fmt.mebibytes(chip.sram_bytes)} SRAM; {memory}",
         style="not bold",
     )
+    if len(set(result.formats.values())) > 1:
+        said = ", ".join(f"{role} {name}" for role, name in result.formats.items())
+        text.append(f"\nformats: {said}", style="not bold")
     return text
 
 
