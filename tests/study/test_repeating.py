@@ -29,7 +29,6 @@ def test_a_deep_decoder_takes_what_all_its_layers_take(model, chip, precision, p
     for name in (
         "latency_s",
         "throughput_per_s",
-        "macs_executed",
         "utilisation",
         "power_w",
         "dram_used_bytes",
