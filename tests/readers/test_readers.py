@@ -9,6 +9,7 @@ import pytest
 import yaml
 from random_onnx import damaged
 
+from simulator.cli import main
 from simulator.errors import NetworkError
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
@@ -310,3 +311,32 @@ def test_damaged_tflite_files_load_or_are_refused(tmp_path):
         else:
             told = ""
         assert "Traceback" not in told
+
+
+# ---- the commands ----------------------------------------------------------------------------------------------------
+
+
+def test_a_request_to_a_language_model_that_is_a_file(tmp_path, capsys):
+    values = {"hidden_size": 576, "num_hidden_layers": 2, "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536,
+              "vocab_size": 49152, "tie_word_embeddings": True}  # fmt: skip
+    folder = config(tmp_path, "llama", values)
+    asked = ["--chip", "jetson_agx_orin", "--prompt", "16", "--output", "4", "--json", "-"]
+    assert main(["generate", str(folder), *asked]) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert main(["generate", "smollm2_135m", "--param", "layers=2", *asked]) == 0
+    bundled = json.loads(capsys.readouterr().out)
+    assert own["steps"] == bundled["steps"]
+
+
+def test_inspecting_a_file_tells_what_is_understood(tmp_path, capsys):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tflite())
+    assert main(["networks", "--inspect", str(path), "--json", "-"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["coverage"] == {"macs": 1.0, "bytes": 1.0, "nodes": 1.0}
+    assert (told["unknown_ops"], told["macs"]) == ([], 16 * 16 * 36 + 2560)
+    assert main(["networks", "--inspect", str(path)]) == 0
+    assert "100.00 % of MACs" in capsys.readouterr().out
+    assert main(["networks", "--inspect", str(path), "--as", "scalesim"]) == 0
+    assert "8" in capsys.readouterr().out
+    assert main(["networks", "--param", "x=1"]) == 2
