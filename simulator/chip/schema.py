@@ -10,13 +10,11 @@ from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
 from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
+from simulator.chip.outer import Dram
 from simulator.chip.variants import Variant, VariantName
 from simulator.errors import ChipError, NetworkError, nearest
 from simulator.formats import Product, formats_of, product_of
 from simulator.units import (
-    DRAM_STREAMED_EFFICIENCY,
-    GB,
-    GIB,
     GPU_KERNEL_FLOOR_US,
     GPU_KERNEL_GAP_CYCLES,
     KIB,
@@ -78,76 +76,6 @@ class Sram(Model):
     def weight_fifo_bytes(self) -> int:
         """Buffer of the weights' own path [bytes]; 0 when there is none."""
         return int((self.weight_fifo_kib or 0) * KIB)
-
-
-class Dram(Model):
-    """The outer memory."""
-
-    part: str
-    """A named part (see `docs/chips.md`), or `custom` with `gb_per_s_per_device`."""
-    devices: Annotated[int, Field(ge=1, le=65_536)]
-    """How many of them."""
-    gb_per_s_per_device: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
-    """Nominal bandwidth of one device [GB/s, 1e9], only for `custom`."""
-    family: str | None = None
-    """Kind of memory of a `custom` part, such as `lpddr5`: its price, energy and interface; x32 LPDDR4X when left out."""
-    port_bytes_per_cycle: BytesPerCycle | None = None
-    """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
-    measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
-    """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
-    read_only: bool = False
-    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM."""
-    capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
-    """Capacity of all devices together [GiB, 2**30]: a board of "80 GB" has 80; the usual one of the part when left out."""
-
-    @field_validator("part")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        known = [*parts.dram_parts(), parts.CUSTOM]
-        if name not in known:
-            raise fault("", f"unknown DRAM part {name!r}{nearest(name, known)}")
-        return name
-
-    @field_validator("family")
-    @classmethod
-    def _of_a_kind(cls, name: str | None) -> str | None:
-        if name is not None and name not in parts.dram_families():
-            raise fault("", f"unknown kind of memory {name!r}{nearest(name, parts.dram_families())}")
-        return name
-
-    @model_validator(mode="after")
-    def _bandwidth_once(self) -> Self:
-        if self.family is not None and self.part != parts.CUSTOM:
-            raise fault("family", f"must be left out, {self.part} is of one; or set part: custom")
-        given = self.gb_per_s_per_device is not None
-        if self.part == parts.CUSTOM and not given:
-            raise fault("gb_per_s_per_device", "missing; a custom part must give its bandwidth")
-        if self.part != parts.CUSTOM and given:
-            raise fault("gb_per_s_per_device", f"must be left out, {self.part} has its own; or set part: custom")
-        return self
-
-    @property
-    def peak_bytes_per_s(self) -> float:
-        """Nominal bandwidth of all devices [bytes/s]."""
-        if self.gb_per_s_per_device is not None:
-            return self.devices * self.gb_per_s_per_device * GB
-        return self.devices * parts.dram_part(self.part).bytes_per_s
-
-    @property
-    def efficiency(self) -> float:
-        """Share of the nominal bandwidth that streams reach [-]: measured, else the part's, else the model's."""
-        if self.measured_efficiency is not None:
-            return self.measured_efficiency
-        return DRAM_STREAMED_EFFICIENCY if self.part == parts.CUSTOM else parts.dram_part(self.part).efficiency
-
-    @property
-    def capacity_bytes(self) -> int | None:
-        """Capacity of all devices [bytes]: the file's own, else the usual one; None for a custom part, which has none."""
-        if self.capacity_gib is not None:
-            return int(self.capacity_gib * GIB)
-        if self.part == parts.CUSTOM:
-            return None
-        return self.devices * parts.dram_part(self.part).capacity_bytes
 
 
 class Interconnect(Model):

@@ -7,8 +7,9 @@ columns in, and the same functions price one chip and a million.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulator.chip.outer import Dram
 from simulator.chip.parts import CUSTOM, dram_part, usual_part
-from simulator.chip.schema import Architecture, Dram
+from simulator.chip.schema import Architecture
 from simulator.cost import area
 from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node, reticle_mm2
 from simulator.errors import ChipError
