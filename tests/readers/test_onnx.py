@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,24 @@ def test_weights_are_left_out_before_parsing(tmp_path):
     assert [tuple(each.dims) for each in proto.graph.initializer] == [(512, 512), (2,)]
     assert numpy_helper.to_array(proto.graph.initializer[1]).tolist() == [-1, 512]
     assert summary(load_network(path))["macs"] == 2 * 512 * 512
+
+
+def test_a_file_of_1_8_gigabytes_takes_megabytes(tmp_path):
+    size, path = 1_800_000_000, tmp_path / "large.onnx"
+    whole = model([helper.make_node("MatMul", ["x", "w"], ["y"])], {"x": [1, 30_000]}, {}, ["y"])
+    tensor = TensorProto(dims=[30_000, 15_000], data_type=TensorProto.FLOAT, name="w").SerializeToString()
+    tensor += b"\x4a" + wire._varint_bytes(size)
+    graph = whole.graph.SerializeToString() + b"\x2a" + wire._varint_bytes(len(tensor) + size) + tensor
+    whole.ClearField("graph")
+    with path.open("wb") as file:
+        file.write(whole.SerializeToString() + b"\x3a" + wire._varint_bytes(len(graph) + size) + graph)
+        file.truncate(file.tell() + size)  # a hole: the disk has no such room
+    tracemalloc.start()
+    try:
+        assert summary(load_network(path))["macs"] == 30_000 * 15_000
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_damaged_files_load_or_are_refused_in_one_line(tmp_path):
