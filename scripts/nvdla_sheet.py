@@ -3,6 +3,7 @@
     python scripts/nvdla_sheet.py                    per layer at the sheet's own sizing, and frames/s of seven sizings
     python scripts/nvdla_sheet.py --network alexnet  the other network
     python scripts/nvdla_sheet.py --odd              which odd rule bites at which layer
+    python scripts/nvdla_sheet.py --buffers          frames/s of ResNet-50 with buffers of 32 to 512 KiB at 2.5 GB/s
 
 From Python, `figures(network, sizing)` gives {layer: (mac_cycles, dram_kb, layer_cycles)}, and `odd_rules(network,
 sizing)` names the rules that a comparison with another model must leave out. Several of these rules are peculiar to the
@@ -210,6 +211,24 @@ def _odd(layer: Layer, rules: Rules, sizing: Sizing) -> tuple[str, ...]:
     return tuple(name for name, bites in applies.items() if bites)
 
 
+def folded_frames_per_s(sizing: Sizing) -> float:
+    """Frames per second of ResNet-50 without the unfolding of 1 x 1 layers: the pixels that a stride skips are not read."""
+    rules = RULES["resnet50"]
+    plain = [
+        layer._replace(in_h=layer.in_h // layer.stride, stride=1) if layer.kernel == 1 else layer
+        for layer in layers("resnet50")
+    ]
+    return sizing.clock_mhz * 1e6 / sum(layer_figures(layer, rules, sizing).layer_cycles for layer in plain)
+
+
+def show_buffers() -> None:
+    """Print what a buffer is worth, with and without the unfolding."""
+    print(f"{'buffer KiB':>10s}{'frames/s':>10s}{'not unfolded':>14s}")
+    for buffer_kb in (32, 64, 128, 256, 512):
+        sizing = Sizing(2048, buffer_kb, 2.5)
+        print(f"{buffer_kb:10d}{frames_per_s(sizing=sizing):10.2f}{folded_frames_per_s(sizing):14.2f}")
+
+
 def show_layers(network: str) -> float:
     """Print rules against the sheet's own figures; return the largest relative difference."""
     worst = 0.0
@@ -238,7 +257,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="the public NVDLA performance sheet, from its rules")
     parser.add_argument("--network", choices=sorted(RULES), default="resnet50")
     parser.add_argument("--odd", action="store_true", help="which odd rule bites where")
+    parser.add_argument("--buffers", action="store_true", help="what a buffer of 32 to 512 KiB is worth")
     options = parser.parse_args()
+    if options.buffers:
+        show_buffers()
+        return 0
     if options.odd:
         show_odd(options.network)
         return 0

@@ -18,6 +18,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -27,7 +28,7 @@ from simulator.result.form import Result
 from simulator.result.gains import bound_of, gains_in_space
 from simulator.result.gains import gains as gains_of
 from simulator.result.room import has_room, short_of_room, used_bytes
-from simulator.result.totals import Totals, totals_of
+from simulator.result.totals import Totals, limit_of, totals_of
 from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
 from simulator.schedule.plan import Plan
@@ -45,19 +46,21 @@ def simulate(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     gains: bool = True,
 ) -> Result:
     """Run one network on one chip.
 
     network: a layer graph, or the name or path of one. chip: an architecture, or the name or path of one. batch: items
-    that arrive together. precision: of inputs and weights, one that the chip has a rate for. gains: whether `gain_if_infinite` is
-    filled. It is worked out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
+    that arrive together. precision: a number format that the chip has a rate for, or one for each role of operands
+    (docs/formats.md); that of the network, else int8, unless given. gains: whether `gain_if_infinite` is filled. It is worked
+    out when it or `bound_by` is asked for: the network is scheduled once more for each roof.
 
     Raises NetworkError, ChipError for bad input and InfeasibleError where a layer does not fit the SRAM, or the
     network and its batch the DRAM.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     if not nx.is_frozen(graph):  # what `load_network` gives was checked there
         check_graph(graph, str(graph.graph.get("name", "network")))
     chip = load_chip(chip) if isinstance(chip, str) else chip
@@ -66,14 +69,15 @@ def simulate(
         return _in_space(graph, chip, machines, batch, precision, power, gains)
     program = program_of(chip, pool_source(graph, chip, precision), batch)
     _check_room(chip, program.pool.work, machines)
-    plans, (cold, steady) = solve_alone(program, machines)
+    work = program.pool.work
+    plans, (cold, steady) = solve_alone(program, machines, limit_of(chip, work, power))
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
-    work, low = program.pool.work, program.pool.low
-    totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_time(work, cold, machines, chip.dram is not None, _limited(power, precision, totals))
-    saved = cache(partial(gains_of, chip, precision, machines, program, steady, power))
-    notes = (*graph.graph.get("notes", ()), *_notes(chip, cold, batch, program.split))
+    low = program.pool.low
+    totals = totals_of(chip, work, machines, plans, power)
+    columns = layers.in_time(cold, machines, chip.dram is not None, _limited(power, work, totals))
+    saved = cache(partial(gains_of, chip, machines, program, steady, power))
+    notes = (*graph.graph.get("notes", ()), *_notes(chip, (cold, steady), batch, program.split))
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
@@ -95,8 +99,8 @@ def _in_space(
     _check_room(chip, work, machines)
     program = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))
     plans, (quick, steady) = place_alone(program, machines.row())
-    totals = totals_of(chip, precision, work, machines, plans, power)
-    columns = layers.in_space(low, work, quick, chip.dram is not None, _limited(power, precision, totals))
+    totals = totals_of(chip, work, machines, plans, power)
+    columns = layers.in_space(low, quick, chip.dram is not None, _limited(power, work, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
     notes = (*graph.graph.get("notes", ()), *steady.notes)
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
@@ -116,9 +120,9 @@ def _limiting(chip: Architecture) -> PowerModel | None:
     return power
 
 
-def _limited(power: PowerModel | None, precision: str, totals: Totals) -> layers.Limited | None:
+def _limited(power: PowerModel | None, work: Work, totals: Totals) -> layers.Limited | None:
     """What the power limit adds to a batch on its own, by step."""
-    return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, precision))
+    return None if power is None else layers.Limited(float(totals.cold_power_s[0]), partial(shares, power, work))
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,12 @@ def _result(
     notes: tuple[str, ...],
 ) -> Result:
     """Row 0 of columns of length 1, and the layers."""
-    chip, low, work, machines, precision = asked.chip, asked.low, asked.work, asked.machines, asked.precision
+    chip, low, work, machines = asked.chip, asked.low, asked.work, asked.machines
     has_dram, pipeline = chip.dram is not None, columns.pipeline
     cold = waterfall.rows_of(plans.cold.parts, has_dram, totals.wait_s, totals.cold_power_s, pipeline)
     period = waterfall.rows_of(plans.steady.parts, has_dram, totals.host_s, totals.power_s, pipeline)
     loss = waterfall.LOSSES[int(totals.loss[0])]
-    wait_s, macs_per_s = totals.wait_s, float(work.units / machines.cycle_s[0])
+    wait_s, macs_per_s = totals.wait_s, work.step_units / machines.cycle_s[0]
     known = priced(chip)
     figures: dict[str, Any] = {}
     energy = None
@@ -156,7 +160,7 @@ def _result(
         figures = {"bill_usd": known.cost.bill_usd, "area_mm2": known.cost.area_mm2}
         figures = {name: band.best for name, band in figures.items() if band is not None and band.best is not None}
     if known.power is not None:
-        run = spent(known.power, precision, work, plans, totals)
+        run = spent(known.power, work, plans, totals)
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
@@ -171,7 +175,7 @@ def _result(
         **first,
         throughput_low_per_s=least,
         throughput_high_per_s=most,
-        peak_tops=chip.peak_tops(precision),
+        peak_tops=chip.peak_tops(low.product),
         outer_gb_per_s=None if chip.outer_bytes_per_s is None else chip.outer_bytes_per_s / GB,
         dram_used_bytes=used_bytes(chip, work) if has_dram else 0.0,
         dram_capacity_bytes=chip.dram_capacity_bytes,
@@ -184,6 +188,7 @@ def _result(
         waterfall_period=waterfall.named(period[0]),
         gain_if_infinite=saved if gains else {},
         layers=layers.layers_of(low, work, columns, macs_per_s, has_dram, wait_s),
+        formats={} if low.formats is None else low.formats.names(),
         cost=None if known.cost is None else known.cost.to_dict(),
         energy=energy,
         power_w=_known(np.ravel(figures.get("power_w", np.nan))),
@@ -210,9 +215,22 @@ def _known(column: Any) -> float | None:
     return None if np.isnan(column[0]) else float(column[0])
 
 
-def _notes(chip: Architecture, plan: Plan, batch: int, parts: bool) -> tuple[str, ...]:
-    """What a reader should know of a schedule. parts: the batch may be taken in parts."""
-    notes, first = [], plan.pieces[0]
+def _in_parts(plans: tuple[Plan, Plan], batch: int) -> list[str]:
+    """That the batch runs in parts, where it does."""
+    cold, steady = (
+        "" if plan.parts == 1 else f"in {plan.parts:,} equal parts of {batch // plan.parts:,}, one after another"
+        for plan in plans
+    )
+    if not (cold or steady):
+        return []
+    if cold == steady:
+        return [f"the batch runs {cold}: faster than at once"]
+    return [f"the batch runs {cold or 'at once'} for the latency, {steady or 'at once'} in steady state"]
+
+
+def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool) -> tuple[str, ...]:
+    """What a reader should know of a schedule. parts: the batch may be taken in sub-batches."""
+    notes, first = _in_parts(plans, batch), plans[0].pieces[0]
     if chip.dram is None:
         streamed = float(first.terms.streamed.sum())
         if streamed > 0.0:

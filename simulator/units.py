@@ -46,12 +46,13 @@ Fitted on 21 networks of the Vitis AI model zoo 2.5 on a KV260 board, 10 us at 3
 own (`overhead_us`) only where one is known.
 """
 
-GPU_KERNEL_GAP_US = 4.0
-"""Time between two kernels of a GPU [us]: fitted on BERT on an A100, taken for all."""
-
 GPU_KERNEL_FLOOR_US = 1.0
-"""Of these, what kernels back to back cannot do without [us]; the rest is the runtime's. Fitted on products of an A100 and an
-H100, whose smallest take 3.0 and 2.8 us with a round of blocks."""
+"""Time between two kernels of a GPU that nothing takes away [us], a file's `overhead_us: 1` where they run as a graph. Fitted on
+products of an A100 and an H100, whose smallest take 3.0 and 2.8 us with a round of blocks."""
+
+GPU_KERNEL_GAP_CYCLES = 3500
+"""Cycles between two kernels of a network beside that: the last blocks drain, the next are dealt. With a time alone, 4 us, an L4
+at 2 GHz is a quarter too slow on BERT at batch 1, where an A100 at 1.4 GHz is right; fitted on both, the form is a choice."""
 
 GPU_ARRAY_EFFICIENCY, GPU_ARRAY_EFFICIENCY_ASYNC = 0.7, 0.9
 """Share of its MAC rate that a multiprocessor reaches within a thread block [-]: where every copy to the shared memory passes
@@ -66,7 +67,8 @@ GPU_STEP_CYCLES_AHEAD = 75
 """Cycles that a thread block then needs at least for one step: a copy engine runs several steps ahead."""
 
 GPU_SPLIT_CYCLES = 5_000
-"""Cycles to add the sums of a split reduction, in a kernel or behind a barrier of its own."""
+"""Cycles to add the sums of a split reduction, in a kernel or behind a barrier of its own, where copies run beside the threads:
+fitted on matrix products of an A100 and an H100. Where copies pass registers `GPU_KERNEL_CYCLES` has them."""
 
 GPU_KERNEL_CYCLES = 10_000
 """Further cycles before the first round of a kernel where copies to the shared memory pass registers."""
@@ -81,6 +83,10 @@ GPU_STEP_CYCLES = 300
 GPU_L2_EFFICIENCY = 0.75
 """Share of the nominal bandwidth of a GPU's shared cache that thread blocks reach [-]: 0.69 on a V100, 0.78 on a T4 (Jia)."""
 
+GPU_VECTOR_L2_EFFICIENCY = 0.25
+"""The same of kernels without products, such as a normalisation: threads fetch rows, wait for their sums at a barrier and read
+them again, and nobody runs ahead. Fitted on BERT of large batches on a V100, whose norms are a tenth of its time."""
+
 GPU_LANE_EFFICIENCY = 0.35
 """Share of one MAC a cycle that a vector lane reaches in a depthwise convolution: it loads and counts between products [-]."""
 
@@ -92,6 +98,13 @@ GPU_ATTENTION_ROWS = 512
 
 GPU_ATTENTION_PART = 64
 """Queries of a thread block in attention over longer sequences."""
+
+GPU_DECODE_ROWS, GPU_DECODE_KEYS = 16, 256
+"""Most queries of a head that share a tile of the matrix unit, as in decoding, and the fewest keys of a part of them."""
+
+GPU_DECODE_CYCLES, GPU_DECODE_MERGE_CYCLES, GPU_DECODE_ROUND_CYCLES, GPU_DECODE_STEP_CYCLES = 10_500, 2_000, 5_000, 700
+"""Cycles of attention of so few queries: to start, to add the parts of a head in a kernel of its own, of a round of blocks, and
+of 64 keys and their values, whose way from memory nothing hides. Fitted on decoding on an A100 and an H100."""
 
 GPU_RECTIFIED_ENERGY = 0.75
 """Energy of a MAC whose input comes through a ReLU, over that of others [-]: half its inputs are zero and toggle little. Fitted

@@ -5,17 +5,30 @@ Every other file takes its lists of these words from here; the types of a chip f
 
 # ---- number formats ------------------------------------------------------------------------------------------------
 
-BITS = {"int4": 4, "int8": 8, "int16": 16, "fp8": 8, "fp16": 16, "bf16": 16, "tf32": 32, "fp32": 32}
-"""Number format -> storage of one element of inputs, weights and finished outputs. [bit]"""
+BITS: dict[str, float] = {
+    "int4": 4, "fp4": 4, "bfp4": 4.5, "int8": 8, "int16": 16, "fp8": 8, "bfp8": 8.5, "fp16": 16, "bf16": 16, "tf32": 32,
+    "fp32": 32,
+}  # fmt: skip
+"""Number format in which an array may multiply -> storage of one element. [bit] Others: `data/formats.yaml`."""
 
 PRECISIONS = tuple(BITS)
 """Number formats in the order in which they are listed."""
 
-FLOATS = tuple(word for word in PRECISIONS if not word.startswith("int"))
-"""Those with an exponent."""
+PAIRS = tuple(f"{weights}*{inputs}" for weights in PRECISIONS for inputs in PRECISIONS if weights != inputs)
+"""Weights of one format with inputs of another, as an array may multiply them without widening either."""
 
-GENERATING = ("fp16", "bf16", "int8")
+FLOATS = tuple(word for word in PRECISIONS if not word.startswith("int"))
+"""Those with an exponent, of their own or of a block."""
+
+HALVES = ("fp16", "bf16")
+"""What 16 bits are: the first that a chip has a rate for."""
+
+GENERATING = (*HALVES, "int8")
 """Those of a language model unless one is given: the first that a chip has a rate for."""
+
+ROLES = ("weights", "activations", "cache", "head", "embedding")
+"""What may have a number format of its own: weights, tensors between layers, state that lies in the outer memory, the weights of
+a language model's output, and tables of embeddings."""
 
 # ---- operands ------------------------------------------------------------------------------------------------------
 
@@ -59,6 +72,12 @@ VECTOR_OPERATIONS: dict[str, float] = {
 
 VECTOR_KINDS = tuple(word for word in VECTOR_OPERATIONS if word != "input")
 """Kinds that a vector unit works on: an input is there already."""
+
+WIDENING = "dequantize"
+"""What a vector unit does to a weight on its way into an array that multiplies wider ones: one operation unless said."""
+
+OWN_OPERATIONS = (*VECTOR_KINDS, WIDENING)
+"""What a chip may give its own operations for."""
 
 PLAIN = frozenset({"input", "copy", "concat", "add", "mul", "resize"})
 """Kinds that do no more than move or add."""

@@ -22,7 +22,7 @@ OVERLAPS = {phi: word for word, phi in PHI.items()}
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
-def shape_of(layer: NaiveLayer, machine: Machine) -> tiling.Shape:
+def shape_of(layer: NaiveLayer, machine: Machine, array: Array | None = None) -> tiling.Shape:
     """The core's form of a layer."""
     return tiling.Shape(
         extents=(layer.G, layer.N, layer.K, layer.C, layer.P, layer.Q, layer.R, layer.S),
@@ -34,6 +34,7 @@ def shape_of(layer: NaiveLayer, machine: Machine) -> tiling.Shape:
         weight_width=machine.wt_w,
         out_width=machine.out_w,
         acc_width=machine.acc_w,
+        widening=0.0 if array is None else array.widening,
     )
 
 
@@ -62,6 +63,7 @@ def array_spec(array: Array, machine: Machine) -> tiling.ArraySpec:
         unroll_rows=array.on_rows,
         unroll_columns=array.on_columns,
         unroll_count=array.on_count,
+        most_count=tuple(dict(array.most).get(word, 0) for word in array.on_count) if array.most else (),
         rate=array.rate,
         accumulator_bytes=array.accumulators,
         weights_double_buffered=array.two_sets,
@@ -205,7 +207,7 @@ def schedule(problem: Problem) -> tuple[float, float]:
 
 def full_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Machine) -> Floats:
     """(footprint, bytes, on-chip cycles) of the frontier of a layer on an array, a row a point."""
-    found = tiling.frontier(shape_of(layer, machine), array_spec(array, machine), resident)
+    found = tiling.frontier(shape_of(layer, machine, array), array_spec(array, machine), resident)
     return np.stack([found.footprint, found.bytes_, found.cycles], axis=1)
 
 
@@ -213,14 +215,14 @@ def full_cost(
     layer: NaiveLayer, tile: dict[str, int], order: str, stream: int, resident: int, machine: Machine, array: Array
 ) -> tuple[float, float, float]:
     """(footprint, bytes, on-chip cycles) of one tiling with the best unrolling."""
-    return tiling.tile_cost(shape_of(layer, machine), array_spec(array, machine), tile, order, stream, resident)
+    return tiling.tile_cost(shape_of(layer, machine, array), array_spec(array, machine), tile, order, stream, resident)
 
 
 def points(
     layer: NaiveLayer, array: Array, resident: int, machine: Machine
 ) -> list[tuple[dict[str, int], dict[str, int], tuple[float, float], float, float, dict[str, float]]]:
     """Tile, unrolling, copies of inputs and weights, bytes, cycles and parts of the cycles of every point of a frontier."""
-    shape, spec = shape_of(layer, machine), array_spec(array, machine)
+    shape, spec = shape_of(layer, machine, array), array_spec(array, machine)
     built = tiling.build_tables(shape, spec)
     found = tiling.frontier(shape, spec, resident, built)
     stacked = read.stack([shape], spec, [built])

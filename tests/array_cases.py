@@ -78,6 +78,7 @@ def random_array(rng: random.Random, stationary: str | None = None) -> Array:
         link=rng.choice([math.inf, 1.0, 4.0]),
         port=rng.choice([math.inf, 2.0, 8.0]),
         holds=rng.choice([("inputs", "weights", "outputs")] * 4 + [("inputs", "outputs"), ("inputs", "weights")]),
+        widening=rng.choice([0.0, 0.0, 0.0, 0.25, 1.5]),
     )
 
 

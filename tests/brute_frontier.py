@@ -13,7 +13,19 @@ from dataclasses import replace
 import naive_brute
 import numpy as np
 from naive import Machine, NaiveLayer
-from twin_cycles import WORDS, Array, Spread, Widths, Work, channels_of_a_unit, copies, factor, set_load, ways
+from twin_cycles import (
+    WORDS,
+    Array,
+    Spread,
+    Widths,
+    Work,
+    channels_of_a_unit,
+    copies,
+    factor,
+    set_load,
+    sums_held,
+    ways,
+)
 
 Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 OPERANDS = ("inputs", "weights", "outputs")
@@ -36,7 +48,8 @@ def spreads(layer: NaiveLayer, array: Array) -> Iterator[Spread]:
             if array.systolic and math.prod(on_rows.values()) * on_columns.get("groups", 1) > array.rows:
                 continue
             for on_count in axis_choices(array.on_count, array.count, extents):
-                yield on_rows, on_columns, on_count
+                if all(on_count.get(word, 1) <= most for word, most in array.most):
+                    yield on_rows, on_columns, on_count
 
 
 def kernel_rows_together(found: list[Spread], layer: NaiveLayer, array: Array) -> list[Spread]:
@@ -133,12 +146,12 @@ def room_and_bytes(
     layer: NaiveLayer, tile: dict[str, int], resident: int, machine: Machine, holds: tuple[str, ...]
 ) -> Points:
     """(footprint, bytes) of the best orders and streamed operands of one tile; an operand that is not held has no room."""
+    machine = replace(machine, sums_in_sram="outputs" in holds)
     ways_of_tile = [point[2:] for point in naive_brute.tilings(layer, tile, resident, machine)]
     if set(holds) != set(OPERANDS):
         w = [int(word in holds) for word in OPERANDS]
         small = replace(
             machine, in_w=machine.in_w * w[0], wt_w=machine.wt_w * w[1], out_w=machine.out_w * w[2],
-            acc_w=machine.acc_w * w[2],
             granules=tuple(g * on for g, on in zip(machine.granules, w, strict=True)),  # type: ignore[arg-type]
         )  # fmt: skip
         room = [point[2] for point in naive_brute.tilings(layer, tile, resident, small)]
@@ -164,12 +177,14 @@ def non_dominated(points: Points) -> Points:
 def brute_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Machine) -> Points:
     """Every (footprint, bytes, on-chip cycles) that no tiling with any unrolling beats, sorted."""
     widths = Widths(machine.in_w, machine.wt_w, machine.out_w, machine.acc_w)
-    machine = replace(machine, acc_bytes=int(array.accumulators))
+    machine = replace(machine, acc_bytes=int(sums_held(array, widths)))
     # What an unrolling costs depends on its factors and copies alone.
     every = kernel_rows_together(list(spreads(layer, array)), layer, array)
     distinct = {(tuple(factor(s, word) for word in WORDS), copies(s, array)): s for s in every}
     found = []
     for tile in naive_brute.every_tile(layer):
+        if array.stationary == "rows" and tile["q"] < layer.Q:
+            continue  # a unit slides along a whole row
         held = room_and_bytes(layer, tile, resident, machine, array.holds)
         choices = {way for spread in distinct.values() for way in counts(layer, tile, spread, array, widths).ways}
         best = non_dominated(np.array(sorted(choices)).reshape(-1, 2))

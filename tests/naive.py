@@ -50,6 +50,8 @@ class Machine:
     granules: tuple[int, int, int] = (1, 1, 1)
     """Bytes kept of a streamed operand: inputs, weights, outputs."""
     acc_bytes: int = 0
+    sums_in_sram: bool = True
+    """Whether partial sums that the accumulators have no room for may lie in the SRAM."""
 
 
 def cut(extent: int, size: int) -> list[range]:
@@ -201,7 +203,8 @@ def walk(
         held_room(weights.largest * machine.wt_w, len(weights.seen) > 1, machine),
         output_room(outputs.largest, outputs.slices > 1, len(outputs.added) > 1, bool(resident & 4), machine),
     )
-    return total_room(room, stream, resident, machine), total_traffic(traffic, resident)
+    found = total_room(room, stream, resident, machine)
+    return found, math.inf if math.isinf(found) else total_traffic(traffic, resident)
 
 
 def held_room(tile_bytes: int, changes: bool, machine: Machine) -> int:
@@ -209,18 +212,20 @@ def held_room(tile_bytes: int, changes: bool, machine: Machine) -> int:
     return tile_bytes * (machine.db if changes else 1)
 
 
-def output_room(elements: int, partial: bool, changes: bool, resident: bool, machine: Machine) -> int:
-    """SRAM of held outputs: partial sums are wide, unless the accumulators of the array take them."""
+def output_room(elements: int, partial: bool, changes: bool, resident: bool, machine: Machine) -> float:
+    """SRAM of held outputs: partial sums are wide, unless the accumulators of the array take them; infinite without room."""
     if not partial:
         return 0 if resident else held_room(elements * machine.out_w, changes, machine)
     if elements * machine.acc_w <= machine.acc_bytes:
         return 0
+    if not machine.sums_in_sram:
+        return math.inf
     return held_room(elements * machine.acc_w, changes and not resident, machine)
 
 
-def total_room(held: Sequence[int], stream: int, resident: int, machine: Machine) -> int:
+def total_room(held: Sequence[float], stream: int, resident: int, machine: Machine) -> float:
     """Footprint of three operands, each held, streamed or resident (resident outputs keep their partial sums)."""
-    total = 0
+    total = 0.0
     for operand in (INPUTS, WEIGHTS, OUTPUTS):
         if operand == stream:
             total += machine.granules[operand] * machine.db

@@ -138,6 +138,8 @@ def tilings(
         if stream != NONE and resident >> stream & 1:
             continue
         footprint = naive.total_room(room, stream, resident, machine)
+        if math.isinf(footprint):
+            continue
         for row, order in enumerate(distinct):
             if resident & 4 and leaves[row]:
                 continue

@@ -1,6 +1,7 @@
 """The slow twin of `simulator.frontier.sm`: hands thread blocks to multiprocessors one by one and walks their rounds."""
 
 import itertools
+import math
 
 BLOCKS = [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64), (64, 32), (32, 64)]
 FURTHER = [
@@ -10,16 +11,17 @@ REGISTERS = 131_072
 STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES, SOFTMAX = 64, 300, 3500, 0.75, 0.35, 20
 SHARE = {False: 0.7, True: 0.9}  # by whether copies to the shared memory pass no registers
 KERNEL_CYCLES = {False: 10_000, True: 0}
-AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously
+AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously; where copies pass no registers
 
 
-def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False, cluster=(1, 1)):
+def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False, cluster=(1, 1), weights=None):
     """(on-chip cycles, feed bytes) of one choice; None where a part of the reduction would be empty.
 
     extents: G N K C P Q R S. chip: multiprocessors, MACs a cycle of one, bytes a cycle of link and cache. free: copies to
     the shared memory pass no registers. ahead: products run asynchronously. cluster: blocks along rows and along columns that
-    fetch together.
+    fetch together. weights: bytes of one, and cycles of the lanes of a multiprocessor to widen it, where they are narrower.
     """
+    narrow, widening = weights or (width, 0.0)
     g, n, k, c, p, q, r, s = extents
     count, macs, link, port = chip
     pieces = []
@@ -38,7 +40,8 @@ def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False,
         for _ in range(high * wide):
             own[turn % count].append(steps)
             turn += 1
-        feed += (high * block[0] + wide * block[1]) * steps * STEP_BYTES  # each row and column of the cluster once
+        # Each row and column of the cluster once, and as wide as they are stored.
+        feed += high * block[0] * steps * STEP_BYTES + wide * block[1] * steps * step * narrow
     outputs = g * n * p * q * k
     feed += outputs * out_width if parts == 1 else 8 * parts * outputs
     together = max(1, REGISTERS // (block[0] * block[1] * 4))
@@ -49,10 +52,11 @@ def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False,
         for first in range(0, len(blocks), together):
             beside = blocks[first : first + together]
             busy = sum(block[0] * block[1] * steps * step / rate for steps in beside)
+            busy += sum(block[1] * steps * step * widening for steps in beside)
             time += max(busy, max(beside) * (AHEAD_CYCLES if ahead else STEP_CYCLES)) + ROUND_CYCLES
         longest = max(longest, time)
     longest += KERNEL_CYCLES[free]
-    if ahead and parts > 1:
+    if free and parts > 1:
         longest += SPLIT_CYCLES
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
@@ -62,6 +66,8 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
     g, n, k, c, p, q, _, _ = extents
     count, macs, link, port = chip
     queries = n * p * q
+    if queries <= 16 and free:
+        return decode(g, queries, k, c, context, width, out_width, chip)
     size = queries if queries <= 512 else 64
     own = [[] for _ in range(count)]
     feed = g * queries * k * out_width
@@ -76,19 +82,37 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
     return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1):
+def decode(heads, queries, keys, depth, context, width, out_width, chip):
+    """The same of few queries: parts of a head's keys, on two places of each multiprocessor in turn."""
+    count, macs, link, port = chip
+    parts = 1
+    while heads * (parts + 1) <= 2 * count and parts * 256 < keys:
+        parts += 1
+    longest = math.ceil(keys / parts)
+    time, left = 10_500 + (2000 if parts > 1 else 0), heads * parts
+    while left > 0:
+        products = 2 * 16 * longest * (depth + context) / (macs * SHARE[True])
+        time += max(products, 5000 + 700 * math.ceil(longest / 64)) if products else 0
+        left -= 2 * count
+    feed = heads * ((queries * depth + keys * (depth + context)) * width + queries * keys * out_width)
+    return max(time, feed / (link * CACHE), feed / (port * CACHE)), feed
+
+
+def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1, weights=None):
     """(fewest cycles, least feed of these) over the whole list."""
     found = []
     for block in BLOCKS + FURTHER if ahead else BLOCKS:
-        for parts in (1, 2, 4, 8, 16) if ahead else (1, 2, 4):
+        for parts in (1, 2, 4, 8, 16) if free else (1, 2, 4):
             for together in {(1, 1), (cluster, 1), (1, cluster)}:
-                one = walk(extents, width, out_width, chip, block, parts, free, ahead, together)
+                one = walk(extents, width, out_width, chip, block, parts, free, ahead, together, weights)
                 if one is not None:
                     found.append(one)
     g, n, k, c, p, q, r, s = extents
     if c == k == 1 or n == p == q == 1:
-        feed = g * (n * c * plane[0] * plane[1] + k * c * r * s) * width + g * n * p * q * k * out_width
+        narrow, widening = weights or (width, 0.0)
+        feed = g * (n * c * plane[0] * plane[1] * width + k * c * r * s * narrow) + g * n * p * q * k * out_width
         macs = g * n * p * q * k * c * r * s
-        cycles = max(macs / (lanes * LANES), macs / (chip[0] * chip[1])) + ROUND_CYCLES + KERNEL_CYCLES[free]
+        busy = macs / (lanes * LANES) + g * k * c * r * s * widening / chip[0]
+        cycles = max(busy, macs / (chip[0] * chip[1])) + ROUND_CYCLES + KERNEL_CYCLES[free]
         found.append((max(cycles, feed / (chip[2] * CACHE), feed / (chip[3] * CACHE)), feed))
     return min(found)

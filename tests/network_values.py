@@ -114,6 +114,11 @@ PUBLISHED = {
     "yolov8l_obb": (215_750_868_992, 44_442_992),
     "yolov8x_obb": (336_915_415_040, 69_434_000),
     "lane_resnet18": (8_361_824_256, 44_512_592),
+    "r3d_18": (40_696_553_472, 33_361_872),  # torchvision: 40.697 G; 33,371,472 with 2 x 4,800 of normalisations
+    "swin_t": (
+        4_490_566_656,
+        28_240_264,
+    ),  # torchvision: 4.491 G; 28,288,354 with 24,768 of normalisations, tables of 23,322
     "unet": (150_428_424_448, 31_029_698),
     "gnmt": (3_400_422_400, 136_028_160),
     "dlrm": (2_458_496, 2_368_897),
@@ -278,4 +283,6 @@ OPERATIONS = [
     ("vit_b16", {}, 2 * 17.56),  # torchvision counts multiply-accumulates
     ("vit_b32", {}, 2 * 4.41),
     ("vit_l16", {}, 2 * 61.55),
+    ("r3d_18", {}, 2 * 40.70),
+    ("swin_t", {}, 2 * 4.49),
 ]

@@ -54,6 +54,10 @@ class Array:
     link: float = math.inf
     port: float = math.inf
     holds: tuple[str, ...] = ("inputs", "weights", "outputs")
+    widening: float = 0.0
+    """Cycles for which the array waits until a weight that enters it is widened."""
+    most: tuple[tuple[str, int], ...] = ()
+    """Of dimensions on the arrays, the most indices side by side."""
 
 
 @dataclass(frozen=True)
@@ -262,30 +266,48 @@ def ways(work: Work, load: float, array: Array, widths: Widths) -> list[tuple[fl
     back = 2.0 * work.outputs * widths.partial if "outputs" in array.holds else 0.0
     unfinished = (work.channel_tiles if array.stationary == "outputs" else work.passes_out) - 1
     plain = (array_cycles(work, load, array, work.folds), feed + back * unfinished)
-    if array.accumulators == 0.0:
+    room = sums_held(array, widths)
+    if room == 0.0:
         return [plain]
-    fits = work.largest_outputs * widths.partial <= array.accumulators
+    fits = work.largest_outputs * widths.partial <= room
     kept = feed if fits else feed + back * (work.channel_tiles - 1)
     if array.stationary in ("inputs", "outputs"):
         return [(plain[0], kept)]
-    fills = math.ceil(work.outputs * widths.partial / array.accumulators)
+    fills = math.ceil(work.outputs * widths.partial / room)
     sets = max(work.folds, fills * work.reductions)
-    return [plain, (array_cycles(work, load, array, sets), kept)]
+    staying = (array_cycles(work, load, array, sets), kept)
+    return [plain, staying] if "outputs" in array.holds else [staying]
+
+
+def sums_held(array: Array, widths: Widths) -> float:
+    """Bytes of partial sums in the array: the accumulators, or where there is no other place at least the sums of a step."""
+    sums = 1
+    for length, words in (
+        (array.rows, array.on_rows),
+        (array.columns, array.on_columns),
+        (array.count, array.on_count),
+    ):
+        if {"groups", "batch", "out_channels", "out_height", "out_width", "pixels"} & set(words):
+            sums *= length
+    least = 0.0 if "outputs" in array.holds else sums * widths.partial
+    return max(array.accumulators, least)
 
 
 def array_cycles(work: Work, load: float, array: Array, sets: int) -> float:
-    """Cycles of all folds, of which there are at least `sets`: the array is set anew where accumulators are full."""
+    """Cycles of all folds, of which there are at least `sets`: the array is set anew where accumulators are full; and those for
+    which it waits for weights to be widened, whenever one enters."""
+    waits = array.widening * work.weights
     skew = array.rows + array.columns - 2.0 if array.systolic else 0.0
     if array.two_sets and array.stationary != "outputs":
         # The first set loads with nothing to hide behind, the last fold hides none: of the two waits the shorter is left.
         once = skew + min(array.load_cycles, work.layer_steps) if array.systolic else 0.0
         once -= 1.0 if array.systolic and array.load_cycles + skew + array.overhead >= 1.0 else 0.0
-        return (max(work.stretched, sets * load) + sets * array.overhead + once) / array.rate
+        return (max(work.stretched, sets * load) + sets * array.overhead + once) / array.rate + waits
     every = load + skew + array.overhead
     # The last cycle of a systolic array counts from zero, as SCALE-Sim reports it.
     base = array.overhead + skew + (array.load_cycles if array.stationary != "outputs" else 0.0)
     once = -1.0 if array.systolic and base >= 1.0 else 0.0
-    return (work.steps + sets * every + once) / array.rate
+    return (work.steps + sets * every + once) / array.rate + waits
 
 
 def on_chip(work: Work, array: Array, outer_bytes: float) -> float:

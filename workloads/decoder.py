@@ -55,7 +55,7 @@ def build(
     for layer in range(decoder.layers):
         x = _layer(net, x, decoder, layer, step)
     last = net.vector("layer_norm", Output(x.name, decoder.hidden, step.sequences), name="norm")
-    logits = net.dense(last, decoder.vocabulary, bias=False, name="head")
+    logits = net.dense(last, decoder.vocabulary, bias=False, name="head", role="head")
     net.global_pool(Output(logits.name, step.sequences, decoder.vocabulary), name="word")
     return net.build()
 

@@ -11,13 +11,15 @@ from pydantic_core import PydanticCustomError
 
 from simulator.store.foreign import printable
 from simulator.units import KIB
-from simulator.vocabulary import PRECISIONS, STATIONARY
+from simulator.vocabulary import PAIRS, PRECISIONS, STATIONARY
 
 if TYPE_CHECKING:  # words of a table are known when this runs, not before
     Precision = str
+    Rated = str
     Stationary = str
 else:
     Precision = Literal[*PRECISIONS]
+    Rated = Literal[*PRECISIONS, *PAIRS]
     Stationary = Literal[*STATIONARY]
 
 Dimension = Literal[
@@ -74,6 +76,8 @@ class Unroll(Model):
     """Dimensions on the columns."""
     count: tuple[Dimension, ...] = ()
     """Dimensions spread over the arrays."""
+    most: dict[Literal["rows", "columns", "count"], dict[Dimension, Side]] = Field(default_factory=dict)
+    """Of an axis, the most indices of a dimension side by side: an axis that is wired as several, each with its own length."""
 
     _tuples = field_validator("rows", "columns", "count", mode="before")(words)
 
@@ -92,7 +96,18 @@ class Unroll(Model):
             for word in words:
                 if words.count(word) > 1:
                     raise fault(axis, f"must name each dimension once, got {word!r} twice")
+        for axis, limits in self.most.items():
+            for word in limits:
+                if word not in axes[axis]:
+                    raise fault(
+                        f"most.{axis}.{word}", f"must be one of array.unroll.{axis}, {', '.join(axes[axis]) or 'none'}"
+                    )
         return self
+
+    def most_of(self, axis: Literal["rows", "columns", "count"]) -> tuple[int, ...]:
+        """Most indices of each dimension of an axis, in their order, 0 where it has no limit; empty where none has one."""
+        limits = self.most.get(axis, {})
+        return tuple(limits.get(word, 0) for word in getattr(self, axis)) if limits else ()
 
 
 class UnitWords(Model):
@@ -140,8 +155,10 @@ class Array(Model):
     """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
     unroll: Unroll
     """Loop dimensions that each axis may unroll."""
-    rate: dict[Precision, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
-    """MACs per unit and cycle for each precision that the array computes."""
+    rate: dict[Rated, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
+    """MACs per unit and cycle for each precision that the array computes; `int4*fp16`: of weights in int4, inputs in fp16."""
+    widens: tuple[Precision, ...] = ()
+    """Formats of weights that the load path widens to that of the products, so that no vector lane has to."""
     accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
     """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
     accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
@@ -170,6 +187,8 @@ class Array(Model):
     cluster: Annotated[int, Field(ge=1, le=16)] = 1
     """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent."""
 
+    _tuples = field_validator("widens", mode="before")(words)
+
     @model_validator(mode="before")
     @classmethod
     def _no_grid(cls, data: Any) -> Any:
@@ -195,6 +214,13 @@ class Array(Model):
                 name = "unroll" if self.stationary == "outputs" else "stationary"
                 raise fault(name, "must be left out where kind is sm")
         return self
+
+    @field_validator("rate")
+    @classmethod
+    def _alone(cls, rates: dict[str, float]) -> dict[str, float]:
+        if all("*" in word for word in rates):
+            raise fault("", f"must have a precision beside its pairs, got {list(rates)}")
+        return rates
 
     @model_validator(mode="after")
     def _limited(self) -> Self:

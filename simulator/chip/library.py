@@ -12,6 +12,7 @@ from simulator.chip import load
 from simulator.chip.faults import explain
 from simulator.chip.published import Listing, Published
 from simulator.chip.schema import Architecture
+from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, read_yaml
 from simulator.errors import ChipError
 from simulator.store import bundled
@@ -91,14 +92,15 @@ def entry(name_or_path: str | Path) -> Entry:
 
     Raises ChipError when there is no such chip, or for a fault in the file: one line a fault.
     """
-    path = load.find(name_or_path)
+    path, variant = load.find(name_or_path)
     known = {place: name for name, place in bundled.chips().items()}
     if path in known:
-        return _bundled_entry(known[path], path)
+        return _bundled_entry(f"{known[path]}-{variant}" if variant else known[path], path, variant)
     file, name = printable(str(path)), printable(path.stem)
     data, places = read_yaml(load.text_of(path), file)
+    apply_variant(data, places, variant, file)
     if not load.is_listing(data):
-        made = _entry(name, load.load_chip(path), published_of(data.get("published"), file, places))
+        made = _entry(name, load.load_chip(name_or_path), published_of(data.get("published"), file, places))
         return replace(made, is_file=True)
     try:
         listing = Listing.model_validate(data)
@@ -116,15 +118,21 @@ def published_of(data: Mapping[str, Any] | None, where: str, places: Places | No
         raise ChipError(explain(error, Published, below, f"{where}: published")) from None
 
 
+def with_variants() -> Mapping[str, Entry]:
+    """Every bundled chip by short name, each followed by its variants. Raises ChipError for a fault in a file."""
+    return {name: _bundled_entry(name, path, variant) for name, (path, variant) in bundled.places().items()}
+
+
 def simulable() -> list[str]:
     """Short names of the bundled chips that have an array."""
     return [name for name, path in bundled.chips().items() if "\narray:" in path.read_text(encoding="utf-8")]
 
 
 @cache
-def _bundled_entry(name: str, path: Path) -> Entry:
+def _bundled_entry(name: str, path: Path, variant: str = "") -> Entry:
     """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers."""
     data = parsed(path.read_text(encoding="utf-8"))
+    apply_variant(data, {}, variant, name)
     if not load.is_listing(data):
         return _entry(name, Architecture.model_validate(data), published_of(data.get("published"), name))
     listing = Listing.model_validate(data)

@@ -14,6 +14,7 @@ from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
+from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 from simulator.reading.names import beside, known_name, near_file
@@ -51,9 +52,10 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     ChipError
         No such chip, or a fault in the file or the changes: one line a fault.
     """
-    path = find(name_or_path)
+    path, variant = find(name_or_path)
     file = foreign.printable(str(path))
     data, places = read_yaml(text_of(path), file)
+    apply_variant(data, places, variant, file)
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
     return _validated(data, places, file)
@@ -81,7 +83,7 @@ def chip_schema() -> dict[str, Any]:
 
 def chip_digest(chip: Architecture) -> str:
     """Forty hexadecimal digits that change with anything the model reads (not with names, sources or publications)."""
-    data = chip.model_dump(mode="json", exclude={"name", "aliases", "published", "sources"})
+    data = chip.model_dump(mode="json", exclude={"name", "aliases", "published", "sources", "variants"})
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:40]
 
 
@@ -122,38 +124,47 @@ def is_path(word: str) -> bool:
     return "/" in word or "\\" in word or word.lower().endswith(SUFFIXES)
 
 
-def find(name_or_path: str | Path) -> Path:
-    """The file behind a short name, alias or path."""
+def find(name_or_path: str | Path) -> tuple[Path, str]:
+    """The file behind a short name, alias or path, and which of its variants is meant ("": the chip itself)."""
     if isinstance(name_or_path, Path):
-        return name_or_path
+        return name_or_path, ""
+    file, colon, variant = name_or_path.rpartition(":")
+    if colon and file.lower().endswith(SUFFIXES):
+        return Path(file), variant
     if is_path(name_or_path):
-        return Path(name_or_path)
+        return Path(name_or_path), ""
     chips = bundled.chips()
     if name_or_path in chips:
-        return chips[name_or_path]
+        return chips[name_or_path], ""
     if not name_or_path.strip():
         raise ChipError("chip: must be a bundled name or a path, got ''")
     found = bundled_chip(name_or_path)
     if found is not None:
-        return chips[found]
-    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*chips, *_aliases()], "rooftile chips")
+        return bundled.places()[found]
+    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*bundled.places(), *_aliases()], "rooftile chips")
     raise ChipError(f"unknown chip {shown(name_or_path)}{near}")
 
 
 def bundled_chip(text: str) -> str | None:
-    """The short name of the bundled chip that a text means, however it is written, alias or not; None if none."""
-    aliases = _aliases()
-    found = known_name(text, [*bundled.chips(), *aliases])
-    return None if found is None else aliases.get(found, found)
+    """The short name of the bundled chip or variant that a text means, however it is written, alias or not; None if none."""
+    found = known_name(text, bundled.chips())
+    if found is None:
+        aliases = _aliases()
+        found = known_name(text, [*bundled.places(), *aliases])
+        return None if found is None else aliases.get(found, found)
+    return found
 
 
 @cache
 def _aliases() -> dict[str, str]:
     """Alias -> short name, from all bundled files; read only when a short name did not match."""
-    found = {name: _ALIASES.search(path.read_text(encoding="utf-8")) for name, path in bundled.chips().items()}
-    return {
-        alias.strip(): name for name, match in found.items() if match for alias in match[1].split(",") if alias.strip()
-    }
+    found: dict[str, str] = {}
+    for name, path in bundled.chips().items():
+        match = _ALIASES.search(path.read_text(encoding="utf-8"))
+        found.update({alias.strip(): name for alias in (match[1].split(",") if match else ()) if alias.strip()})
+        for variant, own in bundled.variants(path).items():
+            found.update(dict.fromkeys(own.get("aliases", ()), f"{name}-{variant}"))
+    return found
 
 
 def text_of(path: Path) -> str:

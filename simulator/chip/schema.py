@@ -10,12 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
 from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
-from simulator.errors import ChipError, nearest
+from simulator.chip.variants import Variant, VariantName
+from simulator.errors import ChipError, NetworkError, nearest
+from simulator.formats import Product, formats_of, product_of
 from simulator.units import (
     DRAM_STREAMED_EFFICIENCY,
     GB,
     GIB,
-    GPU_KERNEL_GAP_US,
+    GPU_KERNEL_FLOOR_US,
+    GPU_KERNEL_GAP_CYCLES,
     KIB,
     LAYER_START_CYCLES,
     MIB,
@@ -23,16 +26,19 @@ from simulator.units import (
     effective_bytes_per_s,
     peak_tops,
 )
-from simulator.vocabulary import FUSED, OPERANDS, VECTOR_KINDS
+from simulator.vocabulary import FUSED, OPERANDS, OWN_OPERATIONS, PRECISIONS
 
 if TYPE_CHECKING:  # words of a table are known when this runs, not before
     Operand = str
-    VectorKind = str
+    Operation = str
     Fused = str
 else:
     Operand = Literal[*OPERANDS]
-    VectorKind = Literal[*VECTOR_KINDS]
+    Operation = Literal[*OWN_OPERATIONS]
     Fused = Literal[*FUSED]
+
+Inside = Literal["nothing", "activations", "all"]
+"""What never leaves a chip."""
 
 
 class Sram(Model):
@@ -89,6 +95,8 @@ class Dram(Model):
     """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
     """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
+    read_only: bool = False
+    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM."""
     capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     """Capacity of all devices together [GiB, 2**30]: a board of "80 GB" has 80; the usual one of the part when left out."""
 
@@ -160,9 +168,10 @@ class Vector(Model):
     """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own."""
-    operations: dict[VectorKind, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
+    operations: dict[Operation, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
     """Operations per output element of a kind of layer (of a pool per kernel element), where this unit needs more or fewer
-    than its definition has: a table that one lane reads element by element, operands that share a port."""
+    than its definition has: a table that one lane reads element by element, operands that share a port. `dequantize`: per
+    weight that is widened on its way into the array, 1 unless said."""
 
     _tuples = field_validator("fuses", mode="before")(words)
 
@@ -227,10 +236,13 @@ class Architecture(Model):
     """Clock of array, SRAM and interconnect [MHz]."""
     array: Array | None = None
     """MAC arrays; a chip without them can be compared, not simulated."""
+    cores: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Cores that work on one batch together and share the outer memory alone; array, SRAM, interconnect, vector unit and port to
+    the memory are those of one core."""
     sram: Sram
     """On-chip memory."""
     dram: Dram | None = None
-    """Outer memory; without it the host link takes its place."""
+    """Outer memory; without it the host link takes its place, and without that all stays in the SRAM."""
     interconnect: Interconnect
     """Between SRAM and arrays."""
     vector: Vector
@@ -246,6 +258,8 @@ class Architecture(Model):
     state the host works on other batches."""
     power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Power that the chip may draw [W]; no limit when left out."""
+    variants: dict[VariantName, Variant] = Field(default_factory=dict)
+    """Boards with the same silicon, and what differs on each; the model reads one of them in place of the file's own."""
     published: dict[str, Any] | None = None
     """Facts and results published about the chip, for comparison; the model does not read them."""
     sources: dict[str, str] = Field(default_factory=dict)
@@ -260,17 +274,42 @@ class Architecture(Model):
 
     @model_validator(mode="after")
     def _fed(self) -> Self:
-        if self.array is not None and self.dram is None and self.host is None:
-            raise fault("dram", "missing; a chip without DRAM must have a host link to run anything")
+        if self.array is not None and self.inside != "nothing":
+            where = "dram.read_only is true" if self.dram else "there is neither dram nor host"
+            wanted = {
+                "array.kind": (self.array.kind, "grid"),
+                "schedule.residency": (self.schedule.residency, "optimal"),
+                "schedule.placement": (self.schedule.placement, "time"),
+            }
+            for key, (got, must) in wanted.items():
+                if got != must:
+                    raise fault(key, f"must be {must!r} where {where}, got {got!r}")
+            if len(self.sram.holds) < len(OPERANDS):
+                raise fault("sram.holds", f"must be left out where {where}, got {list(self.sram.holds)}")
         if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
             raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
+        if self.array is not None and self.array.unroll.most and self.schedule.placement == "space":
+            raise fault("array.unroll.most", "must be left out where placement is space")
+        return self
+
+    @model_validator(mode="after")
+    def _of_cores(self) -> Self:
+        if self.cores == 1:
+            return self
+        if self.is_gpu:
+            raise fault("cores", "must be left out where array.kind is sm")
+        for key, got, must in (
+            ("residency", self.schedule.residency, "none"), ("placement", self.schedule.placement, "time"),
+        ):  # fmt: skip
+            if got != must:
+                raise fault(f"schedule.{key}", f"must be {must!r} where cores is above 1, got {got!r}")
         return self
 
     @model_validator(mode="after")
     def _of_a_gpu(self) -> Self:
         if not self.is_gpu:
-            if "attention" in self.vector.fuses:
-                raise fault("vector.fuses", "'attention' must be left out where array.kind is not sm")
+            if "attention" in self.vector.fuses and self.schedule.placement == "space":
+                raise fault("vector.fuses", "'attention' must be left out where schedule.placement is 'space'")
             return self
         wanted = {
             "sram.managed": (self.sram.managed, "cache"),
@@ -283,6 +322,13 @@ class Architecture(Model):
         if len(self.sram.holds) < len(OPERANDS):
             raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
         return self
+
+    @property
+    def inside(self) -> Inside:
+        """What never leaves the chip: activations where the outer memory is read-only, all where there is none."""
+        if self.dram is None:
+            return "all" if self.host is None else "nothing"
+        return "activations" if self.dram.read_only else "nothing"
 
     @property
     def list_price_usd(self) -> float | None:
@@ -312,7 +358,7 @@ class Architecture(Model):
     @property
     def macs(self) -> int:
         """MAC units of the chip; 0 where no array is described."""
-        return 0 if self.array is None else self.array.macs
+        return 0 if self.array is None else self.cores * self.array.macs
 
     def peak_tops(self, precision: str) -> float:
         """MACs x rate x clock x 2 / 1e12 [TOPS].
@@ -321,13 +367,39 @@ class Architecture(Model):
         ------
         ChipError
             No array is described, or it has no rate for `precision`.
+        NetworkError
+            No such precision, or none of the array's formats holds its operands.
         """
         if self.array is None:
             raise ChipError(f"{self.name}: array: missing; this chip can be compared, not simulated")
         rates = self.array.rate
-        if precision not in rates:
+        if precision in PRECISIONS and precision not in rates:
             raise ChipError(f"{self.name}: array.rate: no {precision}{nearest(precision, rates)}")
-        return peak_tops(self.array.macs, rates[precision], self.clock_hz)
+        rate = rates[precision] if precision in rates else self.product(precision).rate
+        return peak_tops(self.macs, rate, self.clock_hz)
+
+    def product(self, precision: str) -> Product:
+        """How the array multiplies activations by weights. Raises NetworkError where it cannot, or for what is no precision."""
+        rates = {} if self.array is None else self.array.rate
+        formats = formats_of(precision, tuple(rates))
+        if formats.plain and precision not in rates:
+            raise NetworkError(
+                f"precision: {self.name} has no rate for {precision!r} in array.rate{nearest(precision, rates)}"
+            )
+        widens = () if self.array is None else self.array.widens
+        found = product_of(formats.activations, formats.weights, tuple(rates.items()), widens)
+        if found is None:
+            near = nearest(formats.activations.multiplies, rates)
+            what = f"{formats.activations.name} and {formats.weights.name}"
+            raise NetworkError(f"precision: {self.name} has no format in array.rate that holds {what}{near}")
+        return found
+
+    def multiplies(self, precision: str) -> bool:
+        """Whether the array is described and multiplies activations by weights of this precision."""
+        try:
+            return self.array is not None and bool(self.product(precision))
+        except NetworkError:
+            return False
 
     @property
     def dram_devices(self) -> int:
@@ -345,7 +417,7 @@ class Architecture(Model):
         if self.dram is None:
             return None
         port = self.dram.port_bytes_per_cycle
-        port_bytes_per_s = None if port is None else port * self.clock_hz
+        port_bytes_per_s = None if port is None else self.cores * port * self.clock_hz
         return effective_bytes_per_s(self.dram.peak_bytes_per_s, self.dram.efficiency, port_bytes_per_s)
 
     @property
@@ -378,7 +450,7 @@ class Architecture(Model):
         if self.overhead_us is not None:
             return self.overhead_us * MICRO, 0.0
         if self.is_gpu:
-            return GPU_KERNEL_GAP_US * MICRO, 0.0
+            return GPU_KERNEL_FLOOR_US * MICRO, float(GPU_KERNEL_GAP_CYCLES)
         waits = self.schedule.overlap != "network" and self.schedule.placement == "time"
         return 0.0, float(LAYER_START_CYCLES) if waits else 0.0
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from simulator import __version__
 from simulator.cli import (
+    asked,
     batch,
     best,
     cache,
@@ -84,24 +86,34 @@ app = _Commands(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run", short_help="Run a network on a chip.")(answering(run.run))
-app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(answering(cost.cost))
+app.command("run", short_help="Run a network on a chip.")(answering(run.run, reports=True))
+app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(
+    answering(cost.cost, reports=True)
+)
 app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(
-    answering(compare.compare)
+    answering(compare.compare, reports=True)
 )
-app.command("sensitivity", short_help="Show what the next dollar buys.")(answering(sensitivity.sensitivity))
-app.command("lint", short_help="Check what of a chip a network never needs.")(answering(lint.lint))
-app.command("size", short_help="Find the cheapest chip that reaches targets.")(answering(size.size))
-app.command("explain", short_help="Explain why one chip is slower than another.")(answering(explain.explain))
+app.command("sensitivity", short_help="Show what the next dollar buys.")(
+    answering(sensitivity.sensitivity, reports=True)
+)
+app.command("lint", short_help="Check what of a chip a network never needs.")(answering(lint.lint, reports=True))
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(answering(size.size, reports=True))
+app.command("explain", short_help="Explain why one chip is slower than another.")(
+    answering(explain.explain, reports=True)
+)
 app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim))
-app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(answering(batch.batch))
-app.command("generate", short_help="Generate with a language model: tokens/s, first token, what fits, dollars.")(
-    answering(generate.generate)
+app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(
+    answering(batch.batch, reports=True)
 )
-app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory))
+app.command("generate", short_help="Generate with a language model: tokens/s, first token, what fits, dollars.")(
+    answering(generate.generate, reports=True)
+)
+app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory, reports=True))
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
-app.command("best", short_help="Show the best points of a sweep.")(answering(best.best))
-app.command("pareto", short_help="Show the points of a sweep that no other beats.")(answering(pareto.pareto))
+app.command("best", short_help="Show the best points of a sweep.")(answering(best.best, reports=True))
+app.command("pareto", short_help="Show the points of a sweep that no other beats.")(
+    answering(pareto.pareto, reports=True)
+)
 app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
@@ -139,6 +151,7 @@ def run_app(arguments: list[str]) -> int:
 
     Returns the exit code. Raises whatever the command raises: `main` turns it into a line.
     """
+    asked.typed.set(shlex.join(["rooftile", *arguments]))
     try:
         outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
     except SystemExit as leaving:  # the way in which completion ends

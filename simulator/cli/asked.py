@@ -25,6 +25,10 @@ asked: ContextVar[Asked] = ContextVar("asked")
 """Set anew for each command."""
 
 
+typed: ContextVar[str] = ContextVar("typed", default="rooftile")
+"""The command line."""
+
+
 def chip(name: str, settings: list[str] | None = None) -> "Architecture":
     """Load a chip that the answer depends on; as `load_chip`."""
     from simulator.chip.load import load_chip  # noqa: PLC0415
@@ -51,6 +55,17 @@ def network(name: str, values: Mapping[str, Any]) -> "Graph":
     graph = load_network(name, **values)
     asked.get(Asked()).networks[name] = network_digest(graph)[:40]
     return graph
+
+
+def made() -> dict[str, str]:
+    """What made the answer, for people."""
+    from simulator import __version__  # noqa: PLC0415
+    from simulator.store.digest import model_digest  # noqa: PLC0415
+
+    now = asked.get(Asked())
+    chips = {f"chip {name}": digest for name, digest in now.chips.items()}
+    networks = {f"network {name}": digest for name, digest in now.networks.items()}
+    return {"command": typed.get(), "version": __version__, "model": model_digest()[:40], **chips, **networks}
 
 
 def document(data: dict[str, Any], form: str = "") -> dict[str, Any]:

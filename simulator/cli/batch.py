@@ -33,7 +33,7 @@ def batch(
     batches: Annotated[
         str, typer.Option("--batch", metavar="RANGE", help="Batches, such as 1:64:x2 or 1,4,10; default 1:256:x2.")
     ] = "1:256:x2",
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     plot: Plot = None,

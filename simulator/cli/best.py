@@ -8,6 +8,7 @@ import typer
 
 from simulator.cli.output import write
 from simulator.cli.question import Plot, check_outputs, working
+from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
@@ -120,6 +121,7 @@ def show(
         "largest_loss",
     ]
     points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns)
+    deliver_plain(lambda: points_report(points), lambda: [points_chart(points)])
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 

@@ -24,13 +24,13 @@ def chips(
 
         typer.echo(json_module.dumps(chip_schema(), indent=2))
         return
-    from simulator.chip.library import library  # noqa: PLC0415
+    from simulator.chip.library import with_variants  # noqa: PLC0415
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.lists import chip_table  # noqa: PLC0415
 
     if json is not None and json != "-":
         check_writable("--json", json)
-    rows = [_row(entry) for entry in library().values()]
+    rows = [_row(entry) for entry in with_variants().values()]
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 

@@ -33,7 +33,7 @@ def claim(
         typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; left out: what is published is judged."),
     ] = None,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     params: Annotated[
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
@@ -44,13 +44,15 @@ def claim(
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.formats import USUAL, formats_of  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
+    from simulator.reading.precision import precision_text  # noqa: PLC0415
     from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
-    if precision not in PRECISIONS:
-        raise OptionError(f"--precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    precision = precision_text(precision or USUAL)
+    formats_of(precision)  # tells what is none
     wanted = option_amount("--throughput", throughput, RATE, "/s")
     network, values = asked_network(network, parameters(params))
     graph = asked.network(network, values)
@@ -83,6 +85,7 @@ def claim(
 
 def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
+    from simulator.formats import USUAL  # noqa: PLC0415
     from simulator.study.bounds import resources_of  # noqa: PLC0415
     from simulator.study.claim import judge, standing_of  # noqa: PLC0415
 
@@ -93,7 +96,7 @@ def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool)
             given is None or given == parameters_of.get(name)
             for name, given in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
         )
-        precision = row.precision or "int8"
+        precision = row.precision or USUAL
         other = row.params or row.settings or row.ran_with  # another network, chip or size than the ones judged
         if row.network != network or not same or other or precision not in PRECISIONS:
             continue

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import asked, complete, uncertainty
+from simulator.cli import asked, complete, reporting, uncertainty
 from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
+from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def compare(
     ] = None,
     network: Named = "",
     batch: RankedBatch = None,
-    precision: Precision = "int8",
+    precision: Precision = None,
     params: Annotated[
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
@@ -90,12 +91,15 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    question = Question(*asked_network(network, parameters(params)), precision, batch)
+    from simulator.formats import USUAL  # noqa: PLC0415
+    from simulator.reading.precision import precision_text  # noqa: PLC0415
+
+    question = Question(*asked_network(network, parameters(params)), precision_text(precision or USUAL), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
-    if json is not None:
+    if json is not None or reporting.wanted.get() is not None:
         _note(entries, question)
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
@@ -148,12 +152,13 @@ def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
+    from simulator.report.scatter import compare_chart, ranking_chart  # noqa: PLC0415
 
+    deliver_plain(lambda: compare_report(found, order, every), lambda: [ranking_chart(order), compare_chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
-        from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
         save("--plot", compare_chart(found), plot)
     if json != "-":

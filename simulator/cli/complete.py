@@ -1,4 +1,4 @@
-"""What a shell completes: names of chips and networks, and files of the user's beside them. Reads no chip and builds nothing."""
+"""What a shell completes: names of chips and networks, and files of the user's beside them. Builds nothing."""
 
 import re
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ _BUILDER = re.compile(r"^def build_(\w+)\(", re.MULTILINE)
 
 def chips(incomplete: str) -> list[str]:
     """Bundled chips and chip files that begin so."""
-    from simulator.store.bundled import chips as bundled  # noqa: PLC0415 (--help must not wait for it)
+    from simulator.store.bundled import places  # noqa: PLC0415 (--help must not wait for it)
 
-    return [*_beginning(bundled(), incomplete), *_files(incomplete, ".yaml", ".yml")]
+    return [*_beginning(places(), incomplete), *_files(incomplete, ".yaml", ".yml")]
 
 
 def chips_and_sheets(incomplete: str) -> list[str]:

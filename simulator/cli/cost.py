@@ -7,6 +7,7 @@ import typer
 from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Plot, check_outputs
+from simulator.cli.reporting import deliver_plain
 from simulator.errors import OptionError, nearest
 
 if TYPE_CHECKING:
@@ -71,11 +72,14 @@ def cost(
     known = coefficients(architecture) if sources else []
     if plot is not None:
         _draw(plot, answer)
+    from simulator.report.charts import cost_chart  # noqa: PLC0415
+    from simulator.report.cost_tables import cost_report  # noqa: PLC0415
+
+    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_chart(answer)])
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":
         from simulator.cli.screen import show  # noqa: PLC0415
-        from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
         show(cost_report(answer, known))
 

@@ -39,7 +39,7 @@ def explain(
         bool, typer.Option("--latency", help="Explain the latency, not the time of a batch in steady state.")
     ] = False,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     plot: Plot = None,

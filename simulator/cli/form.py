@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from simulator.cli import reporting
 from simulator.cli.asked import Asked, asked
 from simulator.errors import OptionError, nearest
 
@@ -23,26 +24,32 @@ Format = Annotated[
 ]
 
 
-def answering(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with `--format`: its tables in another form, or its JSON on standard output."""
+def answering(command: Callable[..., None], reports: bool = False) -> Callable[..., None]:
+    """A command with `--format`: its tables in another form, or its JSON on standard output. reports: with `--report`."""
     signature = inspect.signature(command)
-    option = inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=Format)
+    options_here = [inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=Format)]
+    if reports:
+        options_here.append(
+            inspect.Parameter("report", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=reporting.Report)
+        )
 
     @functools.wraps(command)
-    def run(*, format: str, **options: Any) -> None:
+    def run(*, format: str, report: str | None = None, **options: Any) -> None:
         if format not in FORMS:
             raise OptionError(f"--format: must be one of {', '.join(FORMS)}, got {format!r}{nearest(format, FORMS)}")
         if format == "json":
             if options.get("json") not in (None, "-"):
                 raise OptionError("--format json: writes to standard output; --json FILE writes to a file")
             options["json"] = "-"
-        before, beforehand = chosen.set(format), asked.set(Asked(command.__name__))
+        reporting.check_report(report)
+        before = chosen.set(format), asked.set(Asked(command.__name__)), reporting.wanted.set(report)
         try:
             command(**options)
         finally:
-            chosen.reset(before)
-            asked.reset(beforehand)
+            chosen.reset(before[0])
+            asked.reset(before[1])
+            reporting.wanted.reset(before[2])
 
     keep = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()]
-    run.__signature__ = signature.replace(parameters=[*keep, option])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*keep, *options_here])  # type: ignore[attr-defined]
     return run

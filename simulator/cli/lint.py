@@ -20,7 +20,7 @@ def lint(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     plot: Plot = None,

@@ -29,7 +29,7 @@ def memory(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     sram: Annotated[
         str | None,
         typer.Option("--sram", metavar="RANGE", help="SRAM in MiB, such as 1:64:x2; default around the chip's."),

@@ -9,6 +9,7 @@ import typer
 
 from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, write
+from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
 
@@ -50,8 +51,13 @@ Chip = Annotated[
 ]
 Batch = Annotated[int, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")]
 Precision = Annotated[
-    str,
-    typer.Option("--precision", metavar="P", help="Number format, such as int8.", autocompletion=complete.precisions),
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Number format such as int8, or w4a16, or weights=int4,activations=fp16; int8 unless given.",
+        autocompletion=complete.precisions,
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -160,6 +166,7 @@ def answer(
         from simulator.report.page import save  # noqa: PLC0415
 
         save("--plot", chart(found), plot)
+    deliver_plain(lambda: report(found), lambda: [chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), form)))
     if json != "-":

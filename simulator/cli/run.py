@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli import asked, reporting
 from simulator.cli.check import Check, hold, rules_of
 from simulator.cli.output import write
 from simulator.cli.question import (
@@ -17,11 +18,13 @@ from simulator.cli.question import (
     Settings,
     check_outputs,
     compiling_beside,
+    working,
 )
 from simulator.cli.values import parameters
 
 if TYPE_CHECKING:
     from simulator.chip.schema import Architecture
+    from simulator.graph.build import Graph
     from simulator.report.tables import ChipFacts
     from simulator.result.form import Result
 
@@ -30,7 +33,7 @@ def run(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     layers: Annotated[bool, typer.Option("--layers", help="Show every layer.")] = False,
@@ -43,11 +46,8 @@ def run(
     check_outputs(json, plot)
     rules = rules_of(check)
     # Imported here: --help and a mistyped option must not wait for the model.
-    from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.graph.load import load_network  # noqa: PLC0415
-
-    architecture = load_chip(chip, set=settings or [])
-    graph = load_network(network, **values)
+    architecture = asked.chip(chip, settings)
+    graph = asked.network(network, values)
     from simulator.run import simulate  # noqa: PLC0415
 
     with compiling_beside():
@@ -57,6 +57,8 @@ def run(
         from simulator.report.run_chart import run_chart  # noqa: PLC0415
 
         save("--plot", run_chart(result), plot)
+    if reporting.wanted.get() is not None:
+        _deliver(result, graph, architecture, batch, precision)
     if json is not None:
         from simulator.report.document import run_document, to_json  # noqa: PLC0415
 
@@ -64,6 +66,23 @@ def run(
     if json != "-":
         _show(result, _facts(architecture), layers)
     hold(rules, result)
+
+
+def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> None:
+    """Write the report of a run, with the bill of the chip and what to change of it."""
+    from simulator.cost.price import chip_cost  # noqa: PLC0415
+    from simulator.cost.provenance import coefficients  # noqa: PLC0415
+    from simulator.errors import RooftileError  # noqa: PLC0415
+    from simulator.report.papers import run_paper  # noqa: PLC0415
+    from simulator.study.sensitivities import sensitivity  # noqa: PLC0415
+
+    with working() as tell:
+        try:
+            priced = chip_cost(chip), coefficients(chip)
+        except RooftileError:  # a GPU, or a chip of no known node, has no bill
+            priced = None
+        changes = None if priced is None else sensitivity(graph, chip, batch, precision, tell=tell)
+    reporting.deliver(lambda made: run_paper(result, chip, _facts(chip), priced, changes, made))
 
 
 def _facts(chip: "Architecture") -> "ChipFacts":
@@ -78,6 +97,7 @@ def _facts(chip: "Architecture") -> "ChipFacts":
         outer_bytes_per_s=chip.outer_bytes_per_s,
         dram_devices=chip.dram_devices,
         dram_bytes=chip.dram_capacity_bytes,
+        read_only=chip.inside == "activations",
     )
 
 

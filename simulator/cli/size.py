@@ -61,7 +61,7 @@ def size(
         bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips, as they are, may answer too.")
     ] = True,
     batch: Batch = 1,
-    precision: Precision = "int8",
+    precision: Precision = None,
     settings: Settings = None,
     params: Params = None,
     plot: Plot = None,

@@ -40,7 +40,7 @@ def ask(
     network: str,
     params: list[str] | None,
     batch: int,
-    precision: str,
+    precision: str | None,
     by: str,
     draws: int,
     seed: int,

@@ -28,8 +28,14 @@ def validate(
     fit: Annotated[
         bool, typer.Option("--fit", help="Instead: the fitted constants, their rows, and what other values would give.")
     ] = False,
+    llm: Annotated[
+        bool, typer.Option("--llm", help="Instead: measured language models, by phase, chip, runtime and format.")
+    ] = False,
 ) -> None:
     """Compare every published figure that can be modelled with the prediction."""
+    if llm:
+        _languages(chips, json, fit or plot or page)
+        return
     if fit:
         _fits(chips, json, plot, page)
         return
@@ -67,6 +73,34 @@ def validate(
                     f"{option}: nothing to draw: no throughput of {', '.join(chips or [])} can be modelled"
                 )
     _answer(found, json, plot, page, picture)
+
+
+def _languages(chips: list[str] | None, json: str | None, other: object) -> None:
+    """Print the errors of language models."""
+    from simulator.chip.load import bundled_chip  # noqa: PLC0415
+    from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.study.llm_validation import judged, validate_languages  # noqa: PLC0415
+
+    if other:
+        raise OptionError("--llm: must stand without --fit, --plot and --page")
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    known = {bundled_chip(name): name for name in judged()}
+    for chip in chips or []:
+        if bundled_chip(chip) not in known:
+            raise OptionError(f"{chip}: must be a chip with measured language models{nearest(chip, judged())}")
+    from simulator.cli.screen import show  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
+    from simulator.report.llm_report import llm_report  # noqa: PLC0415
+
+    with working():
+        found = validate_languages([known[bundled_chip(chip)] for chip in chips or []])
+    if not found.rows:
+        raise OptionError(f"{', '.join(chips or [])}: no measured row can be modelled")
+    if json is not None:
+        write("--json", json, to_json(found.to_dict()))
+    if json != "-":
+        show(llm_report(found))
 
 
 def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str | None) -> None:

@@ -68,7 +68,8 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
     devices = 0.0 if q.memory is None else q.memory.devices
     on_board = 0.0 if stacked else devices
     peak_w = die.power.peak_w
-    balls = _balls(packaging["balls"], on_board, q.io_lanes, peak_w / q.node.core_v)
+    wires = on_board * (0.0 if q.memory is None else q.memory.family.balls)
+    balls = _balls(packaging["balls"], wires, q.io_lanes, peak_w / q.node.core_v)
     package, size = _package(packaging, balls, peak_w, stacked)
     bill = {"die": die_usd, "package": package * column["package"]}
     bonding = 1.0
@@ -103,12 +104,9 @@ def _first(values: Any) -> float:
     return float(np.ravel(values)[0])
 
 
-def _balls(entry: dict[str, float], devices: Any, lanes: Any, amps: Any) -> Any:
-    """Balls of the package [-]."""
-    balls = money.package_balls(
-        devices, lanes, amps, entry["base"], entry["dram_device"], entry["io_lane"], entry["per_amp"]
-    )
-    return np.ceil(balls)
+def _balls(entry: dict[str, float], memory: Any, lanes: Any, amps: Any) -> Any:
+    """Balls of the package [-]. memory: those of the memory on the board."""
+    return np.ceil(money.package_balls(memory, lanes, amps, entry["base"], entry["io_lane"], entry["per_amp"]))
 
 
 def _package(packaging: dict[str, Any], balls: Any, peak_w: Any, stacked: bool) -> tuple[Any, Any]:

@@ -72,6 +72,8 @@ class Family:
     """Price of a GB over one of DDR5 [-]."""
     pj_bit: float
     """Energy of the whole path, device to controller [pJ/bit]."""
+    balls: float = 100.0
+    """Of the chip's package for one device on the board."""
 
 
 def book() -> dict[str, Any]:
@@ -130,17 +132,28 @@ def interfaces() -> dict[str, Interface]:
 @cache
 def families() -> dict[str, Family]:
     """Families of memory parts by name."""
-    keys = ("interface", "bits", "price", "pj_bit")
+    keys = ("interface", "bits", "price", "pj_bit", "balls")
+    usual = {"balls": book()["package"]["balls"]["dram_device"]}
     return {
-        name: Family(name=name, **{key: entry[key] for key in keys})
+        name: Family(name=name, **{key: {**usual, **entry}[key] for key in keys})
         for name, entry in book()["dram"]["families"].items()
     }
 
 
 def mac_weight(precision: str, fitted: Fit) -> float:
-    """Area of a MAC of this precision over that of an INT8 MAC [-]."""
+    """Area of a MAC of this precision over that of an INT8 MAC [-]; of a pair of them, see `of_pair`."""
+    if "*" in precision:
+        return of_pair(*(mac_weight(one, fitted) for one in precision.split("*")))
     value = book()["mac_weights"][precision]["value"]
     return float(getattr(fitted, value)) if isinstance(value, str) else float(value)
+
+
+def of_pair(weights: float, inputs: float) -> float:
+    """Area or energy of a multiplier of two formats, from those of each by itself: their geometric mean.
+
+    A multiplier has as many cells as one width times the other. Modelling choice: what a float adds is shared in the same way.
+    """
+    return math.sqrt(weights * inputs)
 
 
 def sources_of(entry: Mapping[str, Any]) -> list[str]:

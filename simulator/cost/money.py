@@ -46,10 +46,9 @@ def die_usd(wafer_usd: Any, dies: Any, good_share: Any) -> Any:
     return wafer_usd / (dies * good_share)
 
 
-def package_balls(dram_devices: Any, io_lanes: Any, amps: Any, base: float, per_dram: float, per_lane: float,
-                  per_amp: float) -> Any:  # fmt: skip
-    """Balls of the package [-]: base + DRAM devices x about 100 + links + supply current [A]."""
-    return base + dram_devices * per_dram + io_lanes * per_lane + amps * per_amp
+def package_balls(memory: Any, io_lanes: Any, amps: Any, base: float, per_lane: float, per_amp: float) -> Any:
+    """Balls of the package [-]: base + those of the memory (about 100 a DRAM device) + links + supply current [A]."""
+    return base + memory + io_lanes * per_lane + amps * per_amp
 
 
 def package_size(balls: Any, power_w: Any, small: tuple[float, float], large: tuple[float, float]) -> Any:

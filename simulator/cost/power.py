@@ -12,7 +12,7 @@ import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.cost import joules
-from simulator.cost.book import book, fit
+from simulator.cost.book import book, fit, of_pair
 from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
@@ -193,11 +193,11 @@ def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
     moved = on_chip * joules.wire_j(1.0, data["wire_distance"]["value"] * np.sqrt(mm2), fj)
     host_byte_j = float(joules.link_j(1.0, data["host_pj_bit"]["value"]))
     outer_byte_j = host_byte_j if q.memory is None else float(joules.link_j(1.0, q.memory.family.pj_bit))
-    if gpu and q.power_limit_w is not None:
-        static = data["gpu"]["static_share"] * q.power_limit_w
-    else:
-        mw_mm2 = data["static_mw_mm2"]["value"]
-        static = joules.static_w(without_mm2(q, parts, mm2, parts.sram), q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
+    held = gpu and q.power_limit_w is not None
+    mw_mm2 = data["gpu"]["static_mw_mm2"] if held else data["static_mw_mm2"]["value"]
+    static = joules.static_w(without_mm2(q, parts, mm2, parts.sram), q.sram_bytes / MIB, mw_mm2, q.node.sram_mw_mib)
+    if held:
+        static = static + _stacks(q) * data["gpu"]["static_w_stack"]
     macs = _mac_energies(q)
     costliest = functools.reduce(np.maximum, (rate * macs[precision] for precision, rate in q.rates.items()))
     # Arrays are fed at their edges, rows + columns operands a cycle, or what the ports give if that is less.
@@ -217,6 +217,11 @@ def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
     return replace(model, limit_w=q.power_limit_w, throttle=1.0 / (1.0 + data["gpu"]["clock_exponent"]))
 
 
+def _stacks(q: Quantities) -> Number:
+    """Stacks of memory beside the die, each of which idles at a power of its own."""
+    return q.memory.devices if q.memory is not None and q.memory.stacked else 0.0
+
+
 def _sram_byte_j(q: Quantities) -> Number:
     """One byte through a port of the SRAM [J]."""
     data = book()["energy"]
@@ -233,18 +238,22 @@ def _mac_energies(q: Quantities) -> dict[str, Any]:
     data = book()["energy"]
     entry = data["gpu"] if q.of_gpu else data["mac_pj"]
     pj = entry["mac_pj"] if q.of_gpu else entry["value"]
-    at_node = joules.scaled_to_node(pj, float(q.node.nm), entry["at_nm"], entry["exponent"])
+    nm, slower = float(q.node.nm), float(entry["slower_below_nm"]) if q.of_gpu else 0.0
+    at_node = joules.scaled_to_node(pj, max(nm, slower), entry["at_nm"], entry["exponent"])
+    if nm < slower:
+        at_node = joules.scaled_to_node(at_node, nm, slower, entry["exponent_below"])
     if q.of_gpu:  # a faster clock needs a higher voltage; operands from the shared memory pass no registers
         at_node = at_node * np.power(q.clock_hz / (entry["at_ghz"] * GHZ), entry["clock_exponent"])
         at_node = at_node * (entry["async_products"] if q.async_products else 1.0)
-    weights: dict[str, float] = dict.fromkeys(q.rates, 1.0)
-    for precision in q.rates:
+    weights: dict[str, float] = {}
+    for precision in dict.fromkeys(one for key in q.rates for one in key.split("*")):
         weights[precision] = data["mac_weights"][precision]
         if q.of_gpu and precision in FLOATS:
             # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
             weights[precision] = max(1.0, entry["float_weight"] * over_fp16)
-    return {precision: joules.mac_j(1.0, weight, at_node) for precision, weight in weights.items()}
+    own = {key: of_pair(*(weights[one] for one in key.split("*"))) if "*" in key else weights[key] for key in q.rates}
+    return {key: joules.mac_j(1.0, weight, at_node) for key, weight in own.items()}
 
 
 def energy(

@@ -76,9 +76,14 @@ def _fit() -> Iterator[Coefficient]:
         yield _one(f"fit: {name}", entry, units.get(name, "-"))
 
 
+def _formats(q: Quantities) -> list[str]:
+    """Number formats of the MACs, those of pairs too."""
+    return list(dict.fromkeys(one for key in q.rates for one in key.split("*")))
+
+
 def _parts(q: Quantities) -> Iterator[Coefficient]:
     data = book()
-    for precision in q.rates:
+    for precision in _formats(q):
         entry = data["mac_weights"][precision]
         if not isinstance(entry["value"], str):  # a text names a fitted coefficient, which is listed already
             yield _one(f"area of a MAC: {precision} over int8", entry, "-")
@@ -127,7 +132,7 @@ def _energy(q: Quantities) -> Iterator[Coefficient]:
         yield _one("energy of an int8 MAC with all movement", data["gpu"], "pJ", "mac_pj")
     else:
         yield _one("energy of an int8 MAC at 16 nm", data["mac_pj"], "pJ")
-        for precision in q.rates:
+        for precision in _formats(q):
             yield _one(f"energy of a MAC: {precision} over int8", data["mac_weights"], "-", precision)
         yield _one("energy of SRAM, 8 KiB bank at 7 nm", data["sram_pj_byte"], "pJ/byte")
         yield _one("largest SRAM bank", data["sram_bank_kib"], "KiB")

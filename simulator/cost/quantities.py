@@ -17,6 +17,9 @@ from simulator.units import GIB
 Number = Any
 """A float, or an array of floats."""
 
+FLASH = "nor"
+"""Kind of memory that a custom part is taken for where it is read-only."""
+
 SRAM_KINDS = ("scratchpad", "banked_buffer", "cache", "gpu_l2")
 """Kinds of on-chip memory that differ in area."""
 
@@ -118,20 +121,21 @@ def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
         name=chip.name,
         kind=chip.kind,
         node=at,
-        arrays=float(chip.array.count),
+        arrays=float(chip.cores * chip.array.count),
         rows=float(chip.array.rows),
         columns=float(chip.array.columns),
         rates={str(precision): rate for precision, rate in chip.array.rate.items()},
-        sram_bytes=float(
+        sram_bytes=chip.cores
+        * float(
             chip.sram.capacity_bytes
             + chip.array.accumulator_capacity_bytes
             + chip.sram.weight_fifo_bytes
             + chip.array.unit_memory_bytes
         ),
         sram_kind=sram_kind,
-        sram_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
-        interconnect_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
-        vector_lanes=float(chip.vector.lanes),
+        sram_bytes_per_cycle=chip.cores * float(chip.sram.bytes_per_cycle),
+        interconnect_bytes_per_cycle=chip.cores * float(chip.interconnect.bytes_per_cycle),
+        vector_lanes=chip.cores * float(chip.vector.lanes),
         memory=memory,
         io_lanes=lanes,
         io_interface=interface,
@@ -156,18 +160,19 @@ def _memory(dram: Dram, notes: list[str]) -> Memory:
 
 def _custom(dram: Dram, notes: list[str]) -> Memory:
     """A part that only gives a bandwidth, as so many usual devices of its family."""
-    usual = dram_part(book()["dram"]["custom"]["part"] if dram.family is None else usual_part(dram.family))
-    family = families()[usual.name.split("-")[0]]
+    family = FLASH if dram.read_only and dram.family is None else dram.family
+    usual = dram_part(book()["dram"]["custom"]["part"] if family is None else usual_part(family))
+    kind = families()[usual.name.split("-")[0]]
     each = dram.peak_bytes_per_s / dram.devices
     for_one = -(-each // usual.bytes_per_s)
     devices = dram.devices * for_one
     assumed = "" if dram.family is not None else "; `dram.family` names another kind"
     notes.append(
-        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {family.name.upper()} devices of"
+        f"dram.part: custom: counted as {devices:g} x{usual.width_bits} {kind.name.upper()} devices of"
         f" {usual.gb_per_s:.5g} GB/s{assumed}"
     )
     gib = usual.capacity_bytes / GIB
-    return Memory(family, devices, gib, usual.width_bits / family.bits, each / for_one, dram.capacity_gib)
+    return Memory(kind, devices, gib, usual.width_bits / kind.bits, each / for_one, dram.capacity_gib)
 
 
 def _lanes(link: str | None, notes: list[str]) -> tuple[float, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier import sm
-from simulator.frontier.grid import points, search
+from simulator.frontier.grid import attention, points, search
 from simulator.frontier.grid.candidates import Tables, build_tables
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -40,22 +40,43 @@ class Grid:
 
     def frontier(self, shape: Shape, spec: ArraySpec, resident: int) -> search.Frontier:
         """Every tiling of a layer, with some operands resident, that no other beats."""
+        if shape.context:
+            return attention.frontier(shape, spec, resident)
         return search.frontier(shape, spec, resident, build_tables(shape, spec))
 
     def tables(self, shapes: Sequence[Shape], spec: ArraySpec) -> points.Stack:
         """What codes of points of these layers are read with."""
-        built: list[Tables] = [build_tables(shape, spec) for shape in shapes]
-        return points.stack(shapes, spec, built)
+        plain = [attention.products(shape)[0] if shape.context else shape for shape in shapes]  # attention reads none
+        built: list[Tables] = [build_tables(shape, spec) for shape in plain]
+        return points.stack(plain, spec, built)
 
     def parts(self, read: Codes, outer_bytes: Floats) -> Floats:
         """On-chip parts of points, float64[points, 9] in the order of `grid.points.OnChip`. outer_bytes: their traffic."""
-        return points.breakdowns(read.stack, read.layers, read.codes, outer_bytes)
+        apart = self._attention(read)
+        if not apart.any():
+            return points.breakdowns(read.stack, read.layers, read.codes, outer_bytes)
+        found = np.empty((len(apart), len(points.OnChip.__dataclass_fields__)))
+        found[~apart] = points.breakdowns(read.stack, read.layers[~apart], read.codes[~apart], outer_bytes[~apart])
+        for layer in np.unique(read.layers[apart]).tolist():
+            own = read.layers == layer
+            found[own] = attention.parts(read.shapes[layer], read.spec, read.codes[own], outer_bytes[own])
+        return found
 
     def words(self, read: Codes) -> list[dict[str, Any]]:
         """What points are, in words."""
-        sizes = points.tile_sizes(read.stack, read.layers, read.codes)
-        units = read.stack.factors[read.stack.first_unit[read.layers] + sizes[:, points.UNROLLING]]
-        return list(map(points.words, units, sizes))
+        apart = self._attention(read)
+        layers, codes = read.layers[~apart], read.codes[~apart]
+        sizes = points.tile_sizes(read.stack, layers, codes)
+        units = read.stack.factors[read.stack.first_unit[layers] + sizes[:, points.UNROLLING]]
+        plain = iter(list(map(points.words, units, sizes)))
+        return [
+            attention.words(read.shapes[layer], read.spec, code) if own else next(plain)
+            for own, layer, code in zip(apart.tolist(), read.layers.tolist(), read.codes.tolist(), strict=True)
+        ]
+
+    def _attention(self, read: Codes) -> npt.NDArray[np.bool_]:
+        """Which points are of attention, whose codes speak for themselves."""
+        return np.array([shape.context > 0 for shape in read.shapes], dtype=np.bool_)[read.layers]
 
 
 @dataclass(frozen=True)

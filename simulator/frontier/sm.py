@@ -11,7 +11,7 @@ import numpy as np
 from simulator.frontier.grid.points import ARRAY, FEED_BYTES, INTERCONNECT, SRAM
 from simulator.frontier.grid.search import WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 from simulator.units import (
@@ -20,6 +20,12 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY_DIRECT,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
+    GPU_DECODE_CYCLES,
+    GPU_DECODE_KEYS,
+    GPU_DECODE_MERGE_CYCLES,
+    GPU_DECODE_ROUND_CYCLES,
+    GPU_DECODE_ROWS,
+    GPU_DECODE_STEP_CYCLES,
     GPU_KERNEL_CYCLES,
     GPU_L2_EFFICIENCY,
     GPU_LANE_EFFICIENCY,
@@ -46,7 +52,7 @@ SPLITS = (1, 2, 4)
 """Parts of the reduction that may run in blocks of their own, whose sums are added afterwards."""
 
 ASYNC_SPLITS = (1, 2, 4, 8, 16)
-"""The same where products run asynchronously, whose blocks are large."""
+"""The same where copies run beside the threads: libraries of such chips split further."""
 
 ON_LANES = 0
 """Code of a layer that runs on the vector lanes: one channel a group, or one pixel, leaves a matrix unit nothing to share."""
@@ -64,9 +70,10 @@ _Choice = tuple[int, int, int, int, int]
 """Rows and columns of a block, parts of the reduction, blocks of a cluster along rows and along columns."""
 
 
-def _choices(spec: ArraySpec) -> tuple[_Choice, ...]:
+def choices(spec: ArraySpec) -> tuple[_Choice, ...]:
     """What a product may be cut into on a chip, in the order of preference."""
-    blocks, splits = (BLOCKS + ASYNC_BLOCKS, ASYNC_SPLITS) if spec.async_products else (BLOCKS, SPLITS)
+    blocks = BLOCKS + ASYNC_BLOCKS if spec.async_products else BLOCKS
+    splits = ASYNC_SPLITS if spec.async_copies else SPLITS
     clusters = [(1, 1)] if spec.cluster == 1 else [(1, 1), (spec.cluster, 1), (1, spec.cluster)]
     return tuple((*block, parts, *cluster) for block in blocks for parts in splits for cluster in clusters)
 
@@ -77,6 +84,7 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 
     Rows are codes: `ON_LANES`, `ATTENTION`, and the choices of a product from `FIRST` on.
     """
+    spec = spec_of(shape, spec)
     none = np.full((FIRST, 9), np.inf)
     if shape.context > 0:
         none[ATTENTION] = _attention(shape, spec)
@@ -90,7 +98,7 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 def _products(shape: Shape, spec: ArraySpec) -> Floats:
     """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty."""
     g, n, k, c, p, q, r, s = shape.step_extents
-    rows, columns, parts, high, wide = np.array(_choices(spec)).T
+    rows, columns, parts, high, wide = np.array(choices(spec)).T
     steps = _steps(c * r * s, parts, shape.in_width)
     # Blocks of a cluster begin together, so that all of them are there, with outputs or without.
     blocks = g * _whole(n * p * q, rows, high) * _whole(k, columns, wide) * parts
@@ -98,13 +106,13 @@ def _products(shape: Shape, spec: ArraySpec) -> Floats:
     beside = np.maximum(1, GPU_SUM_BYTES // (rows * columns * SUM_WIDTH))
     rounds = -(-each // beside)
     length = steps * GPU_STEP_BYTES / shape.in_width  # of the reduction, as the blocks see it
-    one = rows * columns * length / _macs(spec)
+    one = rows * columns * length / _macs(spec) + columns * length * _widening(shape, spec)
     waiting = (rounds - 1) * _idle(beside * one, steps, spec) + _idle((each - (rounds - 1) * beside) * one, steps, spec)
-    if spec.async_products:
+    if spec.async_copies:
         waiting = waiting + np.where(parts > 1, GPU_SPLIT_CYCLES, 0.0)
     written = float(g * n * k * p * q) * np.where(parts == 1, shape.out_width, 2.0 * SUM_WIDTH * parts)
     # Blocks of a cluster fetch the operand that they have in common once.
-    feed = blocks * (rows / wide + columns / high) * length * shape.in_width + written
+    feed = blocks * (rows / wide + columns / high * _narrow(shape)) * length * shape.in_width + written
     found = _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
     out = np.stack(np.broadcast_arrays(*found), axis=1)
     out[steps == 0] = np.inf
@@ -120,9 +128,10 @@ def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """The layer on the vector lanes, each operand fetched once."""
     g, n, k, c, p, q, r, s = shape.step_extents
     plane = shape.plane[0] * shape.plane[1]
-    feed = g * (n * c * plane + k * c * r * s) * shape.in_width + float(g * n * k * p * q) * shape.out_width
+    weights = k * c * r * s
+    feed = g * (n * c * plane + weights * _narrow(shape)) * shape.in_width + float(g * n * k * p * q) * shape.out_width
     ideal = _ideal(shape, spec)
-    busy = shape.macs / shape.steps / (spec.lanes * GPU_LANE_EFFICIENCY)
+    busy = shape.macs / shape.steps / (spec.lanes * GPU_LANE_EFFICIENCY) + g * weights * shape.widening
     return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec)
 
 
@@ -133,16 +142,47 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     """
     g, n, k, c, p, q, r, s = shape.step_extents
     queries = n * p * q
+    if queries <= GPU_DECODE_ROWS and spec.async_copies:
+        return _decode(shape, spec)
     rows = queries if queries <= GPU_ATTENTION_ROWS else GPU_ATTENTION_PART
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
-    busy = each * rows * k * (c * r * s + shape.context) / macs
+    cached = k * (c * r * s + shape.context)  # keys and values of a head
+    busy = each * rows * k * (c * r * s + shape.context) / macs + each * cached * _widening(shape, spec)
     waiting = each * rows * k * GPU_SOFTMAX_CYCLES / (spec.lanes / spec.count)
-    fetched = blocks * (rows * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
+    fetched = blocks * (rows * c * r * s + cached * _narrow(shape)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting + _starts(rounds, spec), feed, spec)
+
+
+def _narrow(shape: Shape) -> float:
+    """Bytes of a weight over those of an input. [-]"""
+    return shape.weight_width / shape.in_width
+
+
+def _widening(shape: Shape, spec: ArraySpec) -> float:
+    """Cycles of the lanes of one multiprocessor to widen a weight: each block does it for its own."""
+    return shape.widening * spec.count
+
+
+def _decode(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
+    """The same of few queries: the keys of a head are cut into parts until two blocks are on every multiprocessor.
+
+    A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
+    """
+    g, n, k, c, p, q, r, s = shape.step_extents
+    room = 2 * spec.count
+    parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
+    keys, rounds = -(-k // parts), -(-g * parts // room)
+    macs = spec.rate * spec.rows * spec.columns * _share(spec)
+    busy = 2 * rounds * GPU_DECODE_ROWS * keys * (c * r * s + shape.context) / macs
+    walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
+    waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
+    feed = g * (n * p * q * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
+    feed += float(g * n * p * q * k) * shape.out_width
+    return _row(_ideal(shape, spec), busy, waiting, feed, spec)
 
 
 def _ideal(shape: Shape, spec: ArraySpec) -> float:
@@ -212,6 +252,6 @@ def words(code: int, spec: ArraySpec) -> dict[str, object]:
         return {"thread_block": "none", "runs_on": "vector lanes"}
     if code == ATTENTION:
         return {"thread_block": "queries of a head", "runs_on": "attention"}
-    rows, columns, parts, high, wide = _choices(spec)[code - FIRST]
+    rows, columns, parts, high, wide = choices(spec)[code - FIRST]
     found: dict[str, object] = {"thread_block": f"{rows}x{columns}", "split_reduction": parts}
     return found if spec.cluster == 1 else {**found, "cluster": f"{high}x{wide}"}

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
-from simulator.graph.nodes import Graph, Nodes, Size, shape_text
+from simulator.graph.nodes import Formats, Graph, Size, shape_text
 from simulator.graph.output import Output
+from simulator.graph.wider import Wider
 from simulator.graph.window import Need, Padding
 from simulator.reading.sizes import ImageSize, height_width
-from simulator.vocabulary import ELEMENTWISE, ORIGINS
+from simulator.vocabulary import ORIGINS
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
 
 
-class NetworkBuilder(Nodes):
+class NetworkBuilder(Wider):
     """Builds a layer graph node by node; the order of the calls is the run order.
 
     >>> net = NetworkBuilder("tiny")
@@ -23,6 +24,9 @@ class NetworkBuilder(Nodes):
     >>> graph = net.build()
     >>> [graph.nodes[name]["layer"].macs for name in graph]
     [0, 442368, 0, 0, 160]
+
+    `formats`, of a call or of all layers: the number formats that the network itself asks for, {role: format} with the roles
+    and words of docs/formats.md. A layer keeps its own where none are asked for when it is run.
 
     Every fault is a NetworkError that names the network and the layer. An image that is too small is reported by
     `build()`, together with the smallest that the whole network takes.
@@ -94,6 +98,7 @@ class NetworkBuilder(Nodes):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution (out_channels of all groups together), then `activation` where one is named.
 
@@ -112,9 +117,10 @@ class NetworkBuilder(Nodes):
             out_channels=out_channels // groups,
             in_channels=x.channels // groups,
             has_bias=bias,
+            formats=self._own(name, formats),
             **window,
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
     def depthwise(
         self,
@@ -127,6 +133,7 @@ class NetworkBuilder(Nodes):
         bias: bool = False,
         activation: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a convolution with one group a channel."""
         return self.conv(
@@ -140,6 +147,7 @@ class NetworkBuilder(Nodes):
             bias=bias,
             activation=activation,
             name=name,
+            formats=formats,
         )
 
     def dense(
@@ -151,11 +159,14 @@ class NetworkBuilder(Nodes):
         activation: str = "",
         steps: int = 1,
         loop: str = "",
+        role: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
         Flatten an image first: `dense(x.flat(), ...)`. `steps`, `loop`: see `lstm`; here the rows are independent unless given.
+        `role`: "head" for the output of a language model, which may have a number format of its own.
         """
         name = self._named(name, "dense")
         self._whole(name, out_channels=out_channels)
@@ -171,10 +182,14 @@ class NetworkBuilder(Nodes):
             has_bias=bias,
             steps=self._steps(name, x, steps),
             loop=loop,
+            role=role,
+            formats=self._own(name, formats),
         )
-        return self._activated(self._add(layer, [x]), activation)
+        return self._activated(self._add(layer, [x]), activation, formats)
 
-    def lstm(self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "") -> Output:
+    def lstm(
+        self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "", formats: Formats = None
+    ) -> Output:
         """Add the recurrent half of an LSTM over the rows of `x`, which are the products from below: four numbers a unit.
 
         The other half is a dense layer before it: `lstm(dense(x, 4 * units))` is the whole. `steps`: how many parts of the
@@ -188,7 +203,7 @@ class NetworkBuilder(Nodes):
         units = x.channels // 4
         layer = Layer(
             name, "lstm", out_channels=x.channels, in_channels=units, out_height=x.height, in_height=x.height, has_bias=bias,
-            steps=self._steps(name, x, steps or x.height), loop=loop,
+            steps=self._steps(name, x, steps or x.height), loop=loop, formats=self._own(name, formats),
         )  # fmt: skip
         self._add(layer, [x])
         return Output(name, units, x.height)
@@ -203,6 +218,7 @@ class NetworkBuilder(Nodes):
         steps: int = 1,
         loop: str = "",
         name: str = "",
+        formats: Formats = None,
     ) -> Output:
         """Multiply two activations, head by head: x is M rows x K, `second` K rows x N (`transposed`: N rows x K).
 
@@ -238,6 +254,7 @@ class NetworkBuilder(Nodes):
             in_height=x.height,
             steps=self._steps(name, x, steps),
             loop=loop,
+            formats=self._own(name, formats),
         )
         return self._add(layer, [x], second)
 
@@ -259,28 +276,6 @@ class NetworkBuilder(Nodes):
             kernel_height=x.channels,
         )
         return self._add(layer, [x, second])
-
-    def vector(self, kind: str, *inputs: Output, name: str = "") -> Output:
-        """Add elementwise work, a softmax or a normalisation: the outputs have the shape of the first input.
-
-        Further inputs (of `add` and `mul`) have the same shape, or one row and column that is spread over all.
-        """
-        name = self._named(name, kind)
-        if kind not in ELEMENTWISE:
-            self._fault(name, "kind", f"must be elementwise, got {kind!r}{nearest(kind, ELEMENTWISE)}")
-        wanted = (2, 99) if kind in ("add", "mul") else (1, 1)
-        if not wanted[0] <= len(inputs) <= wanted[1]:
-            self._fault(name, "inputs", f"must be {'two or more' if wanted[0] == 2 else 'one'}, got {len(inputs)}")
-        x = inputs[0]
-        for other in inputs[1:]:
-            spread = other.channels == x.channels and (other.height, other.width) == (1, 1)
-            if not spread and (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
-                self._mismatch(name, x, other)
-        return self._add_vector(name, kind, inputs, x.channels, x.height, x.width)
-
-    def add(self, *inputs: Output, activation: str = "", name: str = "") -> Output:
-        """Add two or more tensors (a residual), then `activation`."""
-        return self._activated(self.vector("add", *inputs, name=name), activation)
 
     def concat(self, *inputs: Output, name: str = "") -> Output:
         """Put tensors of one height and width behind each other along the channels."""
@@ -333,7 +328,9 @@ class NetworkBuilder(Nodes):
         self._needs[name] = Need(x.name, (lambda n: -(-n // rows), lambda n: -(-n // columns)))
         return out
 
-    def embedding(self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0) -> Output:
+    def embedding(
+        self, x: Output, hidden: int, name: str = "", *, table_rows: int = 0, formats: Formats = None
+    ) -> Output:
         """Look up one row of `hidden` numbers for each row of `x`; the rows read count as the layer's inputs.
 
         `table_rows`: of the whole table, which then counts as parameters and takes room in the outer memory.
@@ -344,7 +341,7 @@ class NetworkBuilder(Nodes):
             self._whole(name, table_rows=table_rows)
         layer = Layer(
             name, "embedding", out_channels=hidden, in_channels=hidden, out_height=x.height, in_height=x.height,
-            table_rows=table_rows,
+            table_rows=table_rows, formats=self._own(name, formats),
         )  # fmt: skip
         return self._add(layer, [x])
 
@@ -354,6 +351,3 @@ class NetworkBuilder(Nodes):
         if not any(data["layer"].kind != "input" for _, data in self._graph.nodes(data=True)):
             raise NetworkError(f"{self._name}: must have at least one layer, got none")
         return self._graph
-
-    def _activated(self, x: Output, activation: str) -> Output:
-        return self.vector(activation, x, name=f"{x.name}_{activation}") if activation else x

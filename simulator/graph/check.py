@@ -6,6 +6,7 @@ from typing import Any
 import networkx as nx
 
 from simulator.errors import NetworkError, nearest
+from simulator.formats import own_formats
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
@@ -88,6 +89,17 @@ def _node_faults(name: Any, layer: Any) -> Iterator[str]:
         yield from _window_faults(layer)
         yield from _step_faults(layer)
         yield from _origin_faults(layer)
+        yield from _format_faults(layer)
+
+
+def _format_faults(layer: Layer) -> Iterator[str]:
+    """Yield what is no number format, and a role that weights do not have."""
+    if layer.role not in ("", "head"):
+        yield f"{layer.name}: role: must be empty or 'head', got {_shown(layer.role)}"
+    try:
+        own_formats(dict(layer.formats))
+    except (NetworkError, TypeError, ValueError) as error:
+        yield f"{layer.name}: formats: {str(error).removeprefix('precision: ')}"
 
 
 def _number_faults(layer: Layer) -> Iterator[str]:
@@ -109,6 +121,8 @@ def _number_faults(layer: Layer) -> Iterator[str]:
             yield f"{what}: must be at most {LARGEST_EXTENT:,}, got {_shown(values)}"
         elif values != usual and layer.kind not in _WINDOWED:
             yield f"{what}: must be {usual} of a {layer.kind}, got {values}"
+    if layer.transposed and (layer.transposed is not True or layer.kind != "conv"):
+        yield f"transposed: must be False of a {layer.kind}, got {_shown(layer.transposed)}"
     if not isinstance(layer.has_bias, bool):
         yield f"has_bias: must be True or False, got {_shown(layer.has_bias)}"
 
@@ -125,6 +139,11 @@ def _window_faults(layer: Layer) -> Iterator[str]:
         extent = (layer.in_height, layer.in_width)[axis]
         kernel = (layer.kernel_height, layer.kernel_width)[axis]
         before, after = layer.padding[2 * axis : 2 * axis + 2]
+        if layer.transposed:
+            least = (extent - 1) * layer.stride[axis] - before - after + layer.dilation[axis] * (kernel - 1) + 1
+            if not least <= outputs < least + layer.stride[axis]:
+                yield f"{layer.name}: {what}: must be {least} to {least + layer.stride[axis] - 1}, got {outputs}"
+            continue
         # Pooling is rounded up by some frameworks; convolutions never are.
         allowed = {
             output_extent(extent, kernel, layer.stride[axis], layer.dilation[axis], before, after, ceil)

@@ -44,6 +44,8 @@ class Step:
     output_elements: int
     second: Layer | None = None
     """A second product in the same kernel, of the softmax of the first with values (attention); see `graph.merge`."""
+    values: Read | None = None
+    """What that product reads beside; also among `extra`."""
     stored: int = 0
     """Elements of the output that are state: written to the outer memory whoever else reads them."""
     stored_apart: int = 0

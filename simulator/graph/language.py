@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from simulator.errors import NetworkError, nearest
+from simulator.formats import Formats
 from simulator.store.data import read_data
 
 ACTIVATIONS = {"swiglu": ("silu", True), "geglu": ("gelu", True), "gelu_mlp": ("gelu", False)}
@@ -99,6 +100,15 @@ class Decoder:
         """Numbers that the cache of one sequence holds after so many tokens, all layers."""
         return self.values_per_row * sum(self.rows_kept(layer, tokens) for layer in range(self.layers))
 
+    def cache_bytes(self, tokens: int, formats: Formats) -> float:
+        """Bytes of the cache of one sequence after so many tokens."""
+        return sum(
+            self.values_per_row
+            * self.rows_kept(layer, tokens)
+            * formats.of("cache", f"layer{layer + 1}_key_cache").width
+            for layer in range(self.layers)
+        )
+
     # ---- parameters ----------------------------------------------------------------------------------------------
 
     @property
@@ -135,6 +145,22 @@ class Decoder:
                 total += experts * self.feed_forward_parameters(self.expert_ffn)
             else:
                 total += self.feed_forward_parameters(self.ffn)
+        return total
+
+    def weight_bytes(self, formats: Formats) -> float:
+        """Bytes of all that is stored."""
+        words = self.vocabulary * self.hidden
+        total = words * formats.head.width + (0.0 if self.tied else words * formats.embedding.width)
+        for layer in range(self.layers):
+            parts = {"query": self.attention_parameters}
+            if self.has_experts(layer):
+                parts["router"] = self.experts * self.hidden
+                parts["shared_up"] = self.feed_forward_parameters(self.shared_ffn)
+                parts["experts1_up"] = self.experts * self.feed_forward_parameters(self.expert_ffn)
+            else:
+                parts["ffn_up"] = self.feed_forward_parameters(self.ffn)
+            for name, elements in parts.items():
+                total += elements * formats.of("weights", f"layer{layer + 1}_{name}").width
         return total
 
     def experts_met(self, layer: int, tokens: int) -> int:

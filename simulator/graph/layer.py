@@ -49,8 +49,14 @@ class Layer:
     Empty: of an input the host, of an output whoever reads it, else the host."""
     into: str = ""
     """Name of the input of origin `state` that such an output becomes a part of; empty: it takes room of its own."""
+    transposed: bool = False
+    """Of a `conv`: each input is spread over the kernel's outputs, `stride` apart; padding is what is cut off of them."""
     table_rows: int = 0
     """Of an embedding's whole table, where it is to be counted."""
+    role: str = ""
+    """`head`: its weights are the output of a language model, which may have a number format of its own. Empty: none."""
+    formats: tuple[tuple[str, str], ...] = ()
+    """Number formats that the network itself asks for here, (role of operands, word); used where no others are asked for."""
 
     @property
     def is_compute(self) -> bool:
@@ -68,7 +74,13 @@ class Layer:
         if not self.is_compute:
             return 0
         kernel = self.in_channels * self.kernel_height * self.kernel_width
-        return self.groups * self.out_channels * self.out_height * self.out_width * kernel
+        rows, columns = self.places
+        return self.groups * self.out_channels * rows * columns * kernel
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Rows and columns that a kernel is laid on: those of the outputs, or of the inputs where it is transposed."""
+        return (self.in_height, self.in_width) if self.transposed else (self.out_height, self.out_width)
 
     @property
     def weight_elements(self) -> int:

@@ -1,4 +1,4 @@
-"""Kernels of a GPU's inference library: products that share their inputs run as one, and so does attention.
+"""Steps that run as one: on a GPU products that share their inputs, and on any chip that says so, attention.
 
 Both are what TensorRT does: "horizontal fusion" of convolutions or dense layers with equal parameters and the same input,
 and kernels for softmax(Q K') V that keep the scores on the chip.
@@ -13,12 +13,12 @@ MERGED = frozenset({"conv", "dense"})
 """Kinds of which those with equal parameters and the same input run as one."""
 
 
-def merge(steps: Steps, attention: bool) -> Steps:
+def merge(steps: Steps, siblings: bool, attention: bool) -> Steps:
     """Steps of which equal ones with the same input are one; with `attention`, so are its two products and softmax.
 
     What merged steps write is one tensor; merged layers are told among the fused ones.
     """
-    found, same = _siblings(steps)
+    found, same = _siblings(steps) if siblings else (list(steps.steps), {n: n for n in range(len(steps.tensors))})
     if attention:
         found = _attention(found, _readers(found, same), same)
     return _numbered(steps, found, same)
@@ -73,25 +73,37 @@ def _reads(step: Step) -> tuple[Read, ...]:
 
 
 def _attention(steps: Sequence[Step], readers: dict[int, list[int]], same: dict[int, int]) -> list[Step]:
-    """Steps with softmax(Q K') V as one, in the place of the first product."""
+    """Steps with softmax(Q K') V as one, in the place of the first product; of the second where the values come later."""
     gone: set[int] = set()
+    late: dict[int, Step] = {}
     found: list[Step] = []
+    written: set[int] = set()
     for number, step in enumerate(steps):
-        if number in gone:
+        if number in gone and number not in late:
             continue
-        chain = _chain(steps, readers, same, number)
-        gone.update(chain or ())
-        found.append(step if chain is None else _as_one(step, steps[chain[0]], steps[chain[1]]))
+        one = late.get(number, step)
+        chain = None if number in late else _chain(steps, readers, same, number)
+        if chain is not None:
+            middle, last = chain
+            one = _as_one(step, None if middle is None else steps[middle], steps[last])
+            gone.update({last} if middle is None else {middle, last})
+            waits = {same[read.tensor] for read in one.extra} - written
+            if any(same[other.output] in waits for other in steps[number:last]):
+                late[last] = one
+                continue
+        written.add(same[one.output])
+        found.append(one)
     return found
 
 
-def _as_one(first: Step, softmax: Step, second: Step) -> Step:
-    """A product, the softmax of its outputs and the product of that with values, which are read beside."""
+def _as_one(first: Step, softmax: Step | None, second: Step) -> Step:
+    """A product, the softmax of its outputs (None: on its way out) and the product of that with values, read beside."""
     values = (second.weights,) if second.weights else ()
     return replace(
         first,
-        fused=(*first.fused, softmax.layer, second.layer, *second.fused),
+        fused=(*first.fused, *((softmax.layer,) if softmax else ()), second.layer, *second.fused),
         extra=(*first.extra, *values, *second.extra),
+        values=second.weights,
         output=second.output,
         output_elements=second.output_elements,
         stored=second.stored,
@@ -102,8 +114,9 @@ def _as_one(first: Step, softmax: Step, second: Step) -> Step:
 
 def _chain(
     steps: Sequence[Step], readers: dict[int, list[int]], same: dict[int, int], number: int
-) -> tuple[int, int] | None:
-    """Numbers of the softmax and of the second product behind a first one that alone feeds them; None without."""
+) -> tuple[int | None, int] | None:
+    """Numbers of the softmax (None: on the way out of the first) and of the second product behind a first one that alone
+    feeds them; None without."""
 
     def only_reader(step: Step) -> int | None:
         read_by = readers.get(same[step.output], [])
@@ -112,14 +125,19 @@ def _chain(
     first = steps[number]
     if first.layer.kind != "matmul" or first.layer.steps > 1:
         return None
-    middle = only_reader(first)
-    if middle is None or steps[middle].layer.kind != "softmax" or len(_reads(steps[middle])) > 1:
-        return None
-    last = only_reader(steps[middle])
-    if last is None or steps[middle].fused or first.stored or steps[middle].stored:
+    middle, inner = None, first
+    if not (first.fused and first.fused[-1].kind == "softmax"):
+        middle = only_reader(first)
+        if middle is None or steps[middle].layer.kind != "softmax" or len(_reads(steps[middle])) > 1:
+            return None
+        inner = steps[middle]
+        if inner.fused:
+            return None
+    last = only_reader(inner)
+    if last is None or first.stored or inner.stored:
         return None
     second = steps[last]
-    if second.layer.kind != "matmul" or second.inputs[0].tensor != steps[middle].output:
+    if second.layer.kind != "matmul" or second.inputs[0].tensor != inner.output:
         return None
     rows = [(s.layer.groups, s.layer.out_height * s.layer.out_width) for s in (first, second)]
     fits = rows[0] == rows[1] and second.layer.in_channels == first.layer.out_channels
@@ -144,6 +162,7 @@ def _numbered(before: Steps, steps: Sequence[Step], same: dict[int, int]) -> Ste
             step,
             inputs=tuple(map(renumber, step.inputs)),
             weights=renumber(step.weights) if step.weights else None,
+            values=renumber(step.values) if step.values else None,
             extra=tuple(map(renumber, step.extra)),
             output=new[same[step.output]],
         )

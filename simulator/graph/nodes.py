@@ -1,11 +1,13 @@
 """What a builder of a layer graph stands on: the nodes and edges so far, names, windows, and faults in one line."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import networkx as nx
 
 from simulator.errors import NetworkError
+from simulator.formats import own_formats
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
@@ -19,16 +21,21 @@ else:
 Size: TypeAlias = int | tuple[int, int]
 """One number for both axes, or (height, width)."""
 
+Formats: TypeAlias = Mapping[str, str] | None
+"""{role of operands: number format} of a layer."""
+
 
 class Nodes:
     """The graph being built, and how a node is added to it."""
 
-    def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, name: str, parameters: Mapping[str, Any] | None = None, formats: Formats = None) -> None:
         self._name = printable(str(name))
+        self._formats = self._own(self._name, formats)
         self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
         self._counts: dict[str, int] = {}
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
         self._windows: list[str] = []
+        self._planes: dict[str, tuple[int, int]] = {}  # rows and columns of the frames of a video
         self._too_small = ""  # the first layer whose window does not fit
 
     def _check_image(self) -> None:
@@ -82,7 +89,14 @@ class Nodes:
         return pair
 
     def _add_vector(
-        self, name: str, kind: str, inputs: tuple[Output, ...], channels: int, height: int, width: int
+        self,
+        name: str,
+        kind: str,
+        inputs: tuple[Output, ...],
+        channels: int,
+        height: int,
+        width: int,
+        formats: tuple[tuple[str, str], ...] = (),
     ) -> Output:
         """Add vector work; its `in_` extents are those of the first input, the edges tell of the others."""
         x = inputs[0]
@@ -95,6 +109,7 @@ class Nodes:
             in_channels=x.channels,
             in_height=x.height,
             in_width=x.width,
+            formats=formats,
         )
         return self._add(layer, inputs)
 
@@ -105,6 +120,8 @@ class Nodes:
         for read in (*inputs, *((second,) if second else ())):
             if read.name not in self._graph:
                 self._fault(layer.name, "inputs", f"must come from this builder, got {read.name!r}")
+        if self._formats:
+            layer = replace(layer, formats=tuple({**dict(self._formats), **dict(layer.formats)}.items()))
         reads = self._reads(layer, inputs)
         self._graph.add_node(layer.name, layer=layer)
         for producer, edge in reads.items():
@@ -114,7 +131,16 @@ class Nodes:
         if inputs and layer.name not in self._needs:
             # Elementwise work needs as many rows as it gives; of a flattened image nothing asks for more than one.
             self._needs[layer.name] = Need(inputs[0].name, (lambda n: n, lambda n: n))
+            if inputs[0].name in self._planes and layer.name not in self._planes and inputs[0].width == layer.out_width:
+                self._planes[layer.name] = self._planes[inputs[0].name]
         return Output(layer.name, layer.groups * layer.out_channels, layer.out_height, layer.out_width)
+
+    def _own(self, name: str, formats: Formats) -> tuple[tuple[str, str], ...]:
+        """Number formats as a layer carries them."""
+        try:
+            return own_formats(formats or {})
+        except NetworkError as error:
+            self._fault(name, "formats", str(error).removeprefix("precision: "))
 
     def _reads(self, layer: Layer, inputs: Sequence[Output]) -> dict[str, dict[str, Any]]:
         """Attributes of the edges of `inputs`; vector work that reads slices says how much, a compute layer's sizes do."""

@@ -64,7 +64,7 @@ class Numbers(NamedTuple):
     grain_weights: float
     grain_out: float
     accumulators: float
-    """Bytes."""
+    """Bytes of partial sums that the arrays hold."""
     link: float
     """Bytes per cycle of the interconnect."""
     port: float
@@ -79,9 +79,11 @@ class Numbers(NamedTuple):
     out_room: float
     """Bytes of SRAM per finished output, 0 where outputs have their own path."""
     acc_room: float
-    """The same per unfinished output."""
+    """Bytes per unfinished output: in the accumulators, or in the SRAM where that has outputs."""
     sets: float
     """Least sets of weights a step of the reduction, where outputs fill the accumulators."""
+    widening: float
+    """Cycles of a pass of all weights for which the array waits until they are as wide as it multiplies; 0 where they are."""
 
 
 class Rules(NamedTuple):
@@ -101,7 +103,7 @@ class Rules(NamedTuple):
     last_bin: int
     """Bin of a footprint that no tiling exceeds."""
     keeps: int
-    """Whether there are accumulators."""
+    """Whether partial sums may stay in the arrays; where `holds_out` is 0 they must."""
     resets: int
     """Whether weights come in again where accumulators are full; 2 at a price."""
 

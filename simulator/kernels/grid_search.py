@@ -28,7 +28,6 @@ from .grid_layout import (
     HAS_INPUTS,
     HAS_OUTPUTS,
     HAS_WEIGHTS,
-    ONCE,
     PIXEL_FOLDS,
     PIXEL_STEPS,
     SET_CYCLES,
@@ -39,6 +38,7 @@ from .grid_layout import (
     Bools,
     Floats,
     Ints,
+    Numbers,
     Tile,
 )
 from .grid_lists import (
@@ -66,7 +66,7 @@ from .grid_lists import (
     WITH_WHOLE,
     lists_of,
 )
-from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, trips_of
+from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, once_of, trips_of
 from .jit import kernel
 from .layout import BYTES, CYCLES, FOOTPRINT
 
@@ -149,6 +149,7 @@ class Contest(NamedTuple):
     in_by_steps: int
     weights_by_steps: int
     resets: int
+    numbers: Numbers
 
 
 @kernel
@@ -230,6 +231,17 @@ def terms_of(numbers, rules, g, task):
 
 
 @kernel
+def outputs_of(layer, terms, elements, whole, changes):
+    """(SRAM bytes of a tile of outputs, bytes fed at a pass of partial sums); infinite where partial sums have no room."""
+    room = elements * terms.out_width
+    if not whole and room <= layer.numbers.accumulators:
+        return 0.0, 0.0
+    if not whole and not layer.rules.holds_out:
+        return math.inf, terms.feed_partial
+    return room * (terms.out_buffers if changes else 1.0), terms.feed_partial
+
+
+@kernel
 def beaten(contest, u, p, k, feed):
     """Whether another unrolling takes no more cycles for pixel tile p and K tile k, whatever the tile of C.
 
@@ -237,17 +249,19 @@ def beaten(contest, u, p, k, feed):
     later one must be better. feed: bytes fed beside partial outputs with unrolling u.
     """
     pixel, axis_k, own, no_worse = contest.pixel, contest.axis_k, contest.own, contest.no_worse
-    trips, folds = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u]
+    trips, folds, numbers = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u], contest.numbers
+    once = once_of(numbers, own, u, pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips)
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
     for v in range(own.shape[0]):
         others = axis_k[k, FOLDS + EACH * v]
         other = others * pixel[p, PIXEL_FOLDS + EACH * v]
+        weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
         if (
             v == u
             or not no_worse[v, u]
             or other > product
             or (v > u and other == product)
-            or own[v, ONCE] > own[u, ONCE]
+            or once_of(numbers, own, v, weights) > once
         ):
             continue
         if contest.resets:
@@ -260,7 +274,6 @@ def beaten(contest, u, p, k, feed):
                 or own[v, SET_LEAST] > own[u, SET_LEAST]
             ):
                 continue
-        weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
         inputs = axis_k[k, STEPS + EACH * v] if contest.in_by_steps else axis_k[k, TRIPS]
         moved = contest.feed_weights * own[v, COPIES_WEIGHTS] * weights + contest.feed_out
         moved += contest.feed_in * own[v, COPIES_IN] * inputs
@@ -302,7 +315,7 @@ def walk(layer, lists, task, contest, known, keep):
     pixels, axes, present, envelope, nearby = lists.pixels, lists.axes, lists.present, keep.envelope, keep.nearby
     rows = Tile(group.shape[0], layer.pixel.shape[0], layer.axis_k.shape[0], layer.axis_c.shape[0])
     g, g1, steps_g = group[gr, SIZE], group[gr, TRIPS] == 1.0, group[gr, STEPS + EACH * u]
-    buffers, last, once, link, port = numbers.buffers, rules.last_bin, own[u, ONCE], numbers.link, numbers.port
+    buffers, last, link, port = numbers.buffers, rules.last_bin, numbers.link, numbers.port
     shares_k, passes, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
     terms = terms_of(numbers, rules, g, task)
     feed_in, feed_weights = contest.feed_in * own[u, COPIES_IN], contest.feed_weights * own[u, COPIES_WEIGHTS]
@@ -319,15 +332,11 @@ def walk(layer, lists, task, contest, known, keep):
         weights_total = terms.all_weights * (trips if passes else 1.0)
         in_total = terms.all_inputs * pixels[i, TILE_INPUTS]
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
-        j = begin_k
+        once, j = once_of(numbers, own, u, pixels[i, TILE_FEED]), begin_k
         while j < end_k:
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
             weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
-            outputs, back = g * k * pixels[i, TILE_PIXELS] * terms.out_width, terms.feed_partial
-            if not whole and outputs <= numbers.accumulators:
-                outputs, back = 0.0, 0.0
-            elif cut or not k1:
-                outputs *= terms.out_buffers
+            outputs, back = outputs_of(layer, terms, g * k * pixels[i, TILE_PIXELS], whole, cut or not k1)
             base = in_total * (axes[j, AXIS_TRIPS] if shares_k else 1.0) + weights_total + terms.all_outputs
             held = math.inf if form == PASSING else min(outputs, terms.grain_out)
             passing, feeding = outputs + terms.grain_in, outputs + terms.grain_weights
@@ -335,6 +344,9 @@ def walk(layer, lists, task, contest, known, keep):
             array = kept_folds(folds_k * steps_g, folds_p, trips, own, u, numbers.sets) if rules.resets else plain
             feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
             jump_k, j = int(axes[j, AXIS_JUMP]), j + 1
+            if math.isinf(min(held, outputs)):
+                j = begin_k + jump_k if jump_k > 0 else j
+                continue
             p, row_k = int(pixels[i, TILE_ROW]), int(axes[j - 1, AXIS_ROW])
             if units > 1 and jump_k == 0:
                 pair = (u * rows.pixel + p) * rows.k + row_k
@@ -354,7 +366,7 @@ def walk(layer, lists, task, contest, known, keep):
                     folds_c = axes[m, AXIS_FOLDS]
                     fed = feed_k + back * (axes[m, passed] - 1.0)
                     cycles = max(array * folds_c + once, fed / link, (fed + total) / port)
-                    if array > plain:  # or the accumulators are left unused
+                    if array > plain and rules.holds_out:  # or the accumulators are left unused
                         fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
                         cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
@@ -390,6 +402,7 @@ def search(layer, plan, resident, known, lists, keep):
         layer.pixel, layer.axis_k, layer.own, layer.no_worse, numbers.feed_in * rules.holds_in,
         numbers.feed_weights * rules.holds_weights, numbers.feed_out * rules.holds_out,
         not (math.isinf(numbers.link) and math.isinf(numbers.port)), rules.in_by_steps, rules.weights_by_steps, rules.resets,
+        numbers,
     )  # fmt: skip
     for place in range(rules.last_bin + 1):
         envelope[0, place] = math.inf

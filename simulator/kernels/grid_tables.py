@@ -95,32 +95,65 @@ class PixelTiles(NamedTuple):
     cost: Floats
 
 
+class Slide(NamedTuple):
+    """How the kernel slides: row j of it at an output is its row j + up at the output `back` before; outputs before `inner`, and
+    from `outer` on, may touch the padding."""
+
+    back: int
+    up: int
+    inner: int
+    outer: int
+
+
 @kernel
-def touched(extent, side, sizes, stamp, out):
+def slide_of(side):
+    """`Slide` of a `Side`."""
+    common, rest = side.stride, side.dilation
+    while rest > 0:
+        common, rest = rest, common % rest
+    inner = (side.pad + side.stride - 1) // side.stride
+    reach = side.plane + side.pad - (side.kernel - 1) * side.dilation  # an output reaches beyond the plane from here on
+    outer = max(0, (reach + side.stride - 1) // side.stride)
+    return Slide(side.dilation // common, side.stride // common, inner, max(inner, outer))
+
+
+@kernel
+def rows_of_run(first, end, side, slide):
+    """Input rows that outputs first .. end - 1 touch; rows in the padding are not touched, rows that the stride skips neither.
+
+    The run has a row of the kernel already where the output `back` before is in the run, and the kernel reaches `up` further.
+    """
+    count = end - first
+    rows = min(count, slide.back) * side.kernel + max(0, count - slide.back) * min(side.kernel, slide.up)
+    for part in range(2):
+        low, high = (first, min(end, slide.inner)) if part == 0 else (max(first, slide.outer), end)
+        for o in range(low, high):
+            for r in range(side.kernel):
+                at = o * side.stride + r * side.dilation - side.pad
+                if (at < 0 or at >= side.plane) and (o - slide.back < first or r + slide.up >= side.kernel):
+                    rows -= 1
+    return rows
+
+
+@kernel
+def touched(extent, side, sizes, out):
     """Input rows that tiles of some output rows touch; the same for columns.
 
-    out[i] for sizes[i]: windows of tiles. side: `Side`. stamp: int64[plane], scratch. Rows in the padding are not touched, rows
-    skipped by the stride neither.
+    out[i] for sizes[i]: windows of tiles. side: `Side`. A row is fresh that the tile before does not touch.
     """
+    slide = slide_of(side)
     for i in range(sizes.shape[0]):
-        for at in range(side.plane):
-            stamp[at] = -2
         most, total, fresh = 0, 0, 0
         size = sizes[i]
-        for tile in range((extent + size - 1) // size):
-            rows, new = 0, 0
-            for o in range(tile * size, min(extent, (tile + 1) * size)):
-                for r in range(side.kernel):
-                    at = o * side.stride + r * side.dilation - side.pad
-                    if at < 0 or at >= side.plane or stamp[at] == tile:
-                        continue
-                    rows += 1
-                    if stamp[at] != tile - 1:
-                        new += 1
-                    stamp[at] = tile
+        for first in range(0, extent, size):
+            end = min(extent, first + size)
+            rows = rows_of_run(first, end, side, slide)
             most = max(most, rows)
             total += rows
-            fresh += new
+            before = first - size
+            fresh += (
+                rows if first == 0 else rows_of_run(before, end, side, slide) - rows_of_run(before, first, side, slide)
+            )
         out[i, MOST_ROWS], out[i, ALL_ROWS], out[i, FRESH_ROWS] = most, total, fresh
 
 

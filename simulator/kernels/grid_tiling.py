@@ -134,11 +134,17 @@ def fed_bytes(layer, at, u):
 
 
 @kernel
+def once_of(numbers, own, u, passes):
+    """Cycles of unrolling u beside its folds: those once a layer, and those to widen the weights in each pass of them."""
+    return own[u, ONCE] + numbers.widening * own[u, COPIES_WEIGHTS] * passes
+
+
+@kernel
 def on_chip_cycles(layer, at, outer_bytes):
     """On-chip cycles of a `Tile` with the best unrolling: largest of array, interconnect and SRAM ports.
 
     With accumulators the better of two ways: sums stay in them, and weights come in again where they are full; or they are
-    left unused.
+    left unused, where the SRAM has outputs.
     """
     best = math.inf
     if math.isinf(outer_bytes):  # not allowed
@@ -152,8 +158,11 @@ def on_chip_cycles(layer, at, outer_bytes):
         sets = layer.axis_k[at.k, FOLDS + EACH * u] * layer.group[at.group, STEPS + EACH * u]
         array = sets * layer.pixel[at.pixel, PIXEL_FOLDS + EACH * u]
         shared = fed_bytes(layer, at, u)
+        once = once_of(
+            numbers, own, u, layer.pixel[at.pixel, PIXEL_STEPS + EACH * u] if rules.weights_by_steps else trips
+        )
         passes = (axis_c[at.c, STEPS + EACH * u] if rules.partial_by_steps else axis_c[at.c, TRIPS]) - 1.0
-        for kept in range(1 + rules.keeps):
+        for kept in range(1 - rules.holds_out, 1 + rules.keeps):
             cycles, fed = array, shared + partial * passes
             if kept:
                 fed = shared + partial * (0.0 if fits else axis_c[at.c, TRIPS] - 1.0)
@@ -161,7 +170,7 @@ def on_chip_cycles(layer, at, outer_bytes):
                     stream = array - sets * own[u, SET_CYCLES] * trips
                     cycles = max(stream, own[u, SET_LEAST] * numbers.sets)
                     cycles += own[u, SET_CYCLES] * max(sets * trips, numbers.sets)
-            cycles = cycles * axis_c[at.c, FOLDS + EACH * u] + own[u, ONCE]
+            cycles = cycles * axis_c[at.c, FOLDS + EACH * u] + once
             cycles = max(cycles, fed / numbers.link, (fed + outer_bytes) / numbers.port)
             best = min(best, cycles)
     return best
@@ -188,14 +197,20 @@ def footprint_weights(numbers, g, size_k, size_c, changes, stream, resident):
 
 
 @kernel
-def footprint_outputs(numbers, elements, changes, split, stream, resident):
-    """SRAM bytes of the outputs: at accumulator width while C is cut, none where the accumulators hold them."""
+def footprint_outputs(layer, elements, changes, split, stream, resident):
+    """SRAM bytes of the outputs: at accumulator width while C is cut, none where the accumulators hold them.
+
+    Infinite where neither has room.
+    """
+    numbers = layer.numbers
     if stream == OF_OUTPUTS and not resident & HAS_OUTPUTS:
         return numbers.grain_out * numbers.buffers
     if split:
         held = elements * numbers.acc_room
         if held <= numbers.accumulators:
             return 0.0
+        if not layer.rules.holds_out:
+            return math.inf
         if resident & HAS_OUTPUTS:
             return held
         return held * (numbers.buffers if changes else 1.0)
@@ -212,7 +227,7 @@ def footprint_of(layer, at, once, stream, resident):
     cut = not (once.n and once.p and once.q and once.group)
     footprint = footprint_inputs(numbers, g, c, window, cut or not once.c, stream, resident)
     footprint += footprint_weights(numbers, g, k, c, not (once.group and once.k and once.c), stream, resident)
-    return footprint + footprint_outputs(numbers, g * k * pixels, cut or not once.k, not once.c, stream, resident)
+    return footprint + footprint_outputs(layer, g * k * pixels, cut or not once.k, not once.c, stream, resident)
 
 
 @kernel
@@ -239,11 +254,15 @@ def outer_bytes_of(layer, at, passes, stream, resident):
 
 @kernel
 def tiling_cost(layer, at, position, stream, resident):
-    """(footprint, outer-memory bytes) of a `Tile`; infinite bytes where resident outputs would leave unfinished."""
+    """(footprint, outer-memory bytes) of a `Tile`; infinite bytes where resident outputs would leave unfinished, both where
+    partial sums have no room.
+    """
     pixel = layer.pixel
     once = Once(
         layer.group[at.group, TRIPS] == 1.0, pixel[at.pixel, TRIPS_N] == 1.0, layer.axis_k[at.k, TRIPS] == 1.0,
         layer.axis_c[at.c, TRIPS] == 1.0, pixel[at.pixel, TRIPS_P] == 1.0, pixel[at.pixel, TRIPS_Q] == 1.0,
     )  # fmt: skip
     footprint = footprint_of(layer, at, once, stream, resident)
+    if math.isinf(footprint):
+        return math.inf, math.inf
     return footprint, outer_bytes_of(layer, at, loop_rules(position, once), stream, resident)

@@ -7,44 +7,55 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .array_steps import loop_steps, next_useful, useful
+from .array_steps import loop_steps, next_useful
 from .grid_tables import fold_cost
 from .jit import kernel
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ROWS, COLUMNS, ARRAYS = range(3)
-"""Axes along which indices run side by side."""
-
 OVER_PIXELS, OVER_CHANNELS = range(2)
 """What a fold streams over: output pixels, output channels; else the reduction."""
 
 
 class Nest(NamedTuple):
-    """The loops of a layer (`kernels.array_steps`), and whether reduction and pixels are unrolled as one loop each."""
+    """The loops of a layer (`kernels.array_steps`) in blocks of what one array does side by side, a row for each way to; weights
+    that it holds then; and whether reduction and pixels are unrolled as one loop each."""
 
     extents: Ints
+    sets: Ints
     flat_reduction: bool
     flat_pixels: bool
 
 
 class Slots(NamedTuple):
-    """Where indices may run side by side: axis and loop of each, by axis; and the lengths of the axes."""
+    """Which loops run side by side on several arrays, whether each has weights of its own there, and how many there are."""
 
-    axis: Ints
     loop: Ints
-    lengths: Ints
+    weighs: Ints
+    arrays: int
 
 
 class Folds(NamedTuple):
-    """Cycles of a fold beside its steps, whether its load hides behind the present steps, what it streams over, and the rate."""
+    """Cycles of a fold beside its steps, whether its load hides behind the present steps, what it streams over, and the rate;
+    cycles that a weight takes on a bus (0: none); and what a layer takes once: to fill, its first load, less."""
 
     load: float
     overhead: float
     hidden: float
     streams: int
     rate: float
+    bus: float
+    fill: float
+    first: float
+    less: float
+
+
+class Fold(NamedTuple):
+    """What `grid_tables.fold_cost` reads."""
+
+    overhead: float
+    hidden: float
 
 
 class Curve(NamedTuple):
@@ -63,22 +74,17 @@ def curve(nest, slots, folds, scratch, out):
     """
     out.cycles[:], out.loading[:], out.filling[:] = math.inf, 0.0, 0.0
     factor, total = scratch[0], scratch[1]
-    count, at, fresh = slots.axis.shape[0], 0, True
-    while at >= 0:
-        if at == count:
-            note(nest, slots, folds, factor, total, out)
-            at, fresh = at - 1, False
-            continue
-        left, room = left_of(nest, slots, at, factor)
-        most = min(left, room)
-        # Units that stand idle save nothing, so the last loop of rows and columns takes all that helps.
-        last = slots.axis[at] != ARRAYS and (at + 1 == count or slots.axis[at + 1] != slots.axis[at])
-        if fresh:
-            factor[at] = useful(left, most) if last else 1
-        else:
-            factor[at] = most + 1 if last else next_useful(left, factor[at])
-        fresh = factor[at] <= most
-        at += 1 if fresh else -1
+    for way in range(nest.extents.shape[0]):
+        count, at, fresh = slots.loop.shape[0], 0, True
+        while at >= 0:
+            if at == count:
+                note(nest, way, slots, folds, factor, total, out)
+                at, fresh = at - 1, False
+                continue
+            left, room = left_of(nest, way, slots, at, factor)
+            factor[at] = 1 if fresh else next_useful(left, factor[at])
+            fresh = factor[at] <= min(left, room)
+            at += 1 if fresh else -1
     for arrays in range(1, out.cycles.shape[0]):
         if out.cycles[arrays] >= out.cycles[arrays - 1]:
             out.cycles[arrays] = out.cycles[arrays - 1]
@@ -86,32 +92,35 @@ def curve(nest, slots, folds, scratch, out):
 
 
 @kernel
-def left_of(nest, slots, at, factor):
-    """What the slots before one leave: (blocks of the indices of its loop, units of its axis)."""
-    left, room = nest.extents[slots.loop[at]], slots.lengths[slots.axis[at]]
+def left_of(nest, way, slots, at, factor):
+    """What the slots before one leave: (blocks of the indices of its loop, arrays)."""
+    left, room = nest.extents[way, slots.loop[at]], slots.arrays
     for i in range(at):
         if slots.loop[i] == slots.loop[at]:
             left = (left + factor[i] - 1) // factor[i]
-        if slots.axis[i] == slots.axis[at]:
-            room //= factor[i]
+        room //= factor[i]
     return left, room
 
 
 @kernel
-def note(nest, slots, folds, factor, total, out):
+def note(nest, way, slots, folds, factor, total, out):
     """Keep the cycles of one unrolling, a factor a slot, if they are the fewest so far on as many arrays."""
     total[:] = 1
-    used = 1
-    for i in range(slots.axis.shape[0]):
+    used, weights = 1, nest.sets[way]
+    for i in range(slots.loop.shape[0]):
         total[slots.loop[i]] *= factor[i]
-        if slots.axis[i] == ARRAYS:
-            used *= factor[i]
-    groups, batch, channels, reduction, pixels = loop_steps(nest.extents, total, nest.flat_reduction, nest.flat_pixels)
+        used *= factor[i]
+        weights *= factor[i] if slots.weighs[i] else 1
+    own = nest.extents[way]
+    groups, batch, channels, reduction, pixels = loop_steps(own, total, nest.flat_reduction, nest.flat_pixels)
     pixels *= batch
     steps = groups * channels * reduction * pixels
     stream = pixels if folds.streams == OVER_PIXELS else (channels if folds.streams == OVER_CHANNELS else reduction)
     many = steps / stream
-    whole, filling = many * fold_cost(stream, folds.load, folds), many * folds.overhead
+    once = folds.fill + min(folds.first, stream) - folds.less
+    load = folds.bus * weights if folds.bus > 0.0 else folds.load
+    whole = many * fold_cost(stream, load, Fold(folds.overhead, folds.hidden)) + once
+    filling = max(0.0, many * folds.overhead + once)
     if whole / folds.rate < out.cycles[used]:
         out.cycles[used] = whole / folds.rate
         out.loading[used], out.filling[used] = (whole - steps - filling) / folds.rate, filling / folds.rate

@@ -1,11 +1,17 @@
 """What of a chip the frontiers of its layers depend on."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from simulator.chip.schema import Architecture
-from simulator.errors import NetworkError, nearest
+from simulator.chip.schema import Architecture, Inside
+from simulator.errors import NetworkError
+from simulator.formats import Formats, formats_of
+from simulator.lower.shape import Shape
 from simulator.units import CACHE_SHARE
-from simulator.vocabulary import OPERANDS
+from simulator.vocabulary import OPERANDS, WIDENING
+
+OF_OUTPUTS = frozenset({"groups", "batch", "out_channels", "out_height", "out_width", "pixels"})
+"""Words of `array.unroll` that tell outputs apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,12 @@ class ArraySpec:
     unroll_rows: tuple[str, ...]
     unroll_columns: tuple[str, ...]
     unroll_count: tuple[str, ...]
+    most_rows: tuple[int, ...] = ()
+    """Of each word of an axis, the most indices side by side (0: no limit of its own); empty where no word has one."""
+    most_columns: tuple[int, ...] = ()
+    most_count: tuple[int, ...] = ()
     rate: float = 1.0
-    """MACs per unit and cycle at the precision of the run."""
+    """MACs per unit and cycle at the precision of the run; see `spec_of`."""
     accumulator_bytes: float = 0.0
     """Accumulators of all arrays together. [B]"""
     weights_double_buffered: bool = False
@@ -42,7 +52,7 @@ class ArraySpec:
     kind: str = "grid"
     """`sm`: a multiprocessor of a GPU, see `blocks`; the fields about stationarity and tiles then say nothing."""
     lanes: float = 0.0
-    """Vector lanes, for layers that a multiprocessor runs on them."""
+    """Vector lanes, for layers that a multiprocessor runs on them and for the softmax inside attention; 0 without."""
     async_copies: bool = False
     """Whether copies to the shared memory of a multiprocessor pass no registers."""
     async_products: bool = False
@@ -50,16 +60,57 @@ class ArraySpec:
     cluster: int = 1
     """Thread blocks that may share an operand on its way from the cache."""
 
+    def weights_with_gaps(self, extents: tuple[int, ...]) -> int:
+        """Weights that come in for G N K C P Q R S of a layer, gaps counted.
+
+        A systolic array takes whole sets, a weight for every unit, whatever of them a layer fills. Where weights come straight
+        from the outer memory, they lie there in whole sets too; through the SRAM, or to other arrays, the layer's own come.
+        """
+        groups, _, channels, inputs, _, _, rows, columns = extents
+        weights = groups * channels * inputs * rows * columns
+        if not self.systolic or self.stationary != "weights" or "weights" in self.holds:
+            return weights
+        loops = {
+            "groups": groups, "out_channels": channels, "in_channels": inputs, "kernel_height": rows,
+            "kernel_width": columns, "reduction": inputs * rows * columns,
+        }  # fmt: skip
+        down = math.prod(loops.get(word, 1) for word in self.unroll_rows)
+        across = math.prod(loops.get(word, 1) for word in self.unroll_columns if word not in self.unroll_rows)
+        sets = -(-down // self.rows) * -(-across // self.columns) * (weights // (down * across))
+        return sets * self.rows * self.columns
+
+    def sum_bytes(self, width: float) -> float:
+        """Partial sums that the arrays hold [B], of `width` bytes each: as many as their accumulators have room for.
+
+        Where the SRAM has no outputs there is no other place for them, and the registers count too in which the sums of one
+        step end: one for each row, column and array over which outputs may lie.
+        """
+        if "outputs" in self.holds:
+            return self.accumulator_bytes
+        axes = (
+            (self.rows, self.unroll_rows), (self.columns, self.unroll_columns), (self.count, self.unroll_count),
+        )  # fmt: skip
+        lengths = (length for length, words in axes if not set(words).isdisjoint(OF_OUTPUTS))
+        return max(self.accumulator_bytes, width * math.prod(lengths))
+
+
+def spec_of(shape: Shape, spec: ArraySpec) -> ArraySpec:
+    """The array as it is for a layer that multiplies in a format of its own."""
+    return replace(spec, rate=shape.rate) if shape.rate > 0.0 and shape.rate != spec.rate else spec
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """All of a chip that a network lowered for it depends on, beside its schedule: what is kept of it is kept by this."""
 
     precision: str
+    formats: Formats
     spec: ArraySpec
     lanes: int
     """Elements that the vector unit does a cycle."""
     channels: int
+    cores: int
+    """Cores among which every layer is cut."""
     operations: tuple[tuple[str, float], ...]
     """Operations per element of a kind of layer, where the vector unit has its own figure."""
     fuses: tuple[str, ...]
@@ -69,6 +120,20 @@ class Target:
     """Bytes of a stored Winograd weight over 16 per kernel; 0 without Winograd."""
     cached_bytes: float
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
+    rates: tuple[tuple[str, float], ...]
+    """MACs per unit and cycle in each format, and of each pair, that the array multiplies."""
+    widens: tuple[str, ...]
+    """Formats of weights that the load path of the array widens."""
+    product: str
+    """Key of the rates in which activations are multiplied by weights."""
+
+    inside: Inside = "nothing"
+    """What never leaves the chip."""
+
+    @property
+    def widening(self) -> float:
+        """Time of the vector lanes to widen a weight. [cycle]"""
+        return dict(self.operations).get(WIDENING, 1.0) / self.lanes
 
 
 def target_of(chip: Architecture, precision: str) -> Target:
@@ -79,25 +144,32 @@ def target_of(chip: Architecture, precision: str) -> Target:
         winograd = 1.0 if array.winograd_expands_weights else 9.0 / 16.0
     return Target(
         precision=precision,
+        formats=formats_of(precision, tuple(array.rate) if array else ()),
         spec=spec,
-        lanes=chip.vector.lanes,
+        lanes=chip.cores * chip.vector.lanes,
+        cores=chip.cores,
         channels=chip.vector.channels,
         operations=tuple(sorted(chip.vector.operations.items())),
         fuses=tuple(chip.vector.fuses),
         accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+        inside=chip.inside,
+        rates=tuple((key, chip.cores * rate) for key, rate in array.rate.items()) if array else (),
+        widens=tuple(array.widens) if array else (),
+        product=chip.product(precision).format,
     )
 
 
 def array_spec(chip: Architecture, precision: str) -> ArraySpec:
-    """What of a chip its frontiers depend on. Raises NetworkError where the chip does not run the precision."""
+    """What of a chip its frontiers depend on; of cores, one that is as fast as all of them, with the memory of one.
+
+    Raises NetworkError where the chip does not run the precision.
+    """
     array = chip.array
     if array is None:
         raise NetworkError(f"{chip.name}: array: the file has none, so the chip can be compared but not simulated")
-    if precision not in array.rate:
-        known = nearest(precision, array.rate)
-        raise NetworkError(f"precision: {chip.name} has no rate for {precision!r} in array.rate{known}")
+    rate = chip.product(precision).rate
     words = array.unit_words
     return ArraySpec(
         count=array.count,
@@ -107,21 +179,24 @@ def array_spec(chip: Architecture, precision: str) -> ArraySpec:
         unroll_rows=tuple(array.unroll.rows),
         unroll_columns=tuple(array.unroll.columns),
         unroll_count=tuple(array.unroll.count),
-        rate=float(array.rate[precision]),
+        most_rows=array.unroll.most_of("rows"),
+        most_columns=array.unroll.most_of("columns"),
+        most_count=array.unroll.most_of("count"),
+        rate=chip.cores * float(rate),
         accumulator_bytes=1024.0 * (array.accumulator_kib or 0.0),
         weights_double_buffered=array.weights_double_buffered,
         systolic=array.systolic,
         weight_load_cycles=array.load_cycles,
-        weight_bus_bytes_per_cycle=float(array.weight_load_bytes_per_cycle or 0.0),
+        weight_bus_bytes_per_cycle=chip.cores * float(array.weight_load_bytes_per_cycle or 0.0),
         unit_words=None if words is None else (words.inputs, words.weights, words.outputs),
         pass_overhead_cycles=array.pass_overhead_cycles,
         multicast=chip.interconnect.multicast,
-        link_bytes_per_cycle=float(chip.interconnect.bytes_per_cycle),
-        port_bytes_per_cycle=float(chip.sram.bytes_per_cycle),
+        link_bytes_per_cycle=chip.cores * float(chip.interconnect.bytes_per_cycle),
+        port_bytes_per_cycle=chip.cores * float(chip.sram.bytes_per_cycle),
         holds=tuple(chip.sram.holds),
         double_buffered=chip.schedule.overlap != "none",
         kind=array.kind,
-        lanes=float(chip.vector.lanes) if array.kind == "sm" else 0.0,
+        lanes=float(chip.vector.lanes) if array.kind == "sm" or "attention" in chip.vector.fuses else 0.0,
         async_copies=array.async_copies,
         async_products=array.async_products,
         cluster=array.cluster,

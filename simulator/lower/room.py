@@ -32,7 +32,9 @@ class Room:
         """Items of the largest batch that fits; 0 where none does. All but the weights grow with the batch."""
         fixed = self.weights + (self.activations / self.batch if in_parts else 0.0)
         item = (self.states + self.ends + (0.0 if in_parts else self.activations)) / self.batch
-        return max(0, int((capacity_bytes - fixed) // item)) if item > 0.0 else self.batch
+        if item <= 0.0:
+            return self.batch if fixed <= capacity_bytes else 0
+        return max(0, int((capacity_bytes - fixed) // item))
 
 
 def live_bytes(low: Lowered, but_state: bool = False) -> Floats:
@@ -49,10 +51,13 @@ def live_bytes(low: Lowered, but_state: bool = False) -> Floats:
 
 
 def room_of(low: Lowered) -> Room:
-    """What of the outer memory a lowered network takes."""
+    """What of the outer memory a lowered network takes: of one that is read-only, constants alone."""
+    weights = sum(row.weight_bytes + row.table_bytes for row in low.rows)
+    if low.inside != "nothing":
+        return Room(low.batch, weights, states=0.0, ends=0.0, activations=0.0)
     return Room(
         batch=low.batch,
-        weights=sum(row.weight_bytes + row.table_bytes for row in low.rows),
+        weights=weights,
         states=sum(low.tensor_bytes[t] for t in low.states) + sum(row.stored_apart_bytes for row in low.rows),
         ends=low.input_output_bytes,
         activations=float(live_bytes(low, but_state=True).max()),

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, replace
 
-from simulator.chip.schema import Architecture
+from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError
+from simulator.formats import Formats
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps, fuse
 from simulator.graph.layer import Layer
 from simulator.graph.merge import merge
 from simulator.lower.array import ArraySpec, Target, target_of
+from simulator.lower.operands import TABLE, Operands
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
 from simulator.units import GPU_RECTIFIED_ENERGY
-from simulator.vocabulary import BITS, WEIGHTED
+from simulator.vocabulary import WEIGHTED
 
 MOST_MACS = 2**53
 """Beyond this, float64 no longer counts every MAC."""
@@ -39,7 +41,7 @@ class Row:
     reads: tuple[tuple[int, float], ...]
     """(tensor, bytes) read beside the tiles: second inputs of fused layers, all inputs of vector work."""
     fixed_bytes: float
-    """Outer-memory bytes that no choice changes (rows of an embedding table)."""
+    """Outer-memory bytes that no choice changes: rows of an embedding table, what further cores read of a layer."""
     output: int
     output_bytes: float
     least_footprint: float
@@ -56,8 +58,12 @@ class Row:
     """Of that, what becomes no part of an input that is there already."""
     table_bytes: float = 0.0
     """Of an embedding's whole table, where its rows are known."""
+    values: int = -1
+    """Of attention, tensor number of the values; their first pass is among what is read beside the tiles."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
+    product: str = ""
+    """Key of the rates of the array in which it multiplies; empty for vector work."""
 
     @property
     def macs_charged(self) -> float:
@@ -81,6 +87,16 @@ class Lowered:
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
     states: frozenset[int] = frozenset()
     """Tensors that lie in the outer memory between passes: read there, never brought over a host link."""
+    inside: Inside = "nothing"
+    """What never leaves the chip: its tensors are in the SRAM for as long as they live."""
+    held_bytes: float = 0.0
+    """Constants that are in the SRAM for ever because there is no other memory; then rows have none. [B]"""
+    widths: tuple[float, ...] = ()
+    """Bytes of an element of each tensor."""
+    formats: Formats | None = None
+    """Of its operands."""
+    product: str = ""
+    """Key of the rates of the array in which activations are multiplied by weights."""
 
     @property
     def macs(self) -> int:
@@ -107,6 +123,8 @@ class Lowered:
         [B]
         """
         total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        if self.inside != "nothing":
+            return total
         for tensor, size in enumerate(self.tensor_bytes):
             if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
@@ -162,25 +180,49 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
 def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     """Fuse, multiply by the batch and give every tensor its bytes."""
     check_batch(graph, batch)
-    width, on_sm = BITS[target.precision] / 8.0, target.spec.kind == "sm"
+    on_sm = target.spec.kind == "sm"
+    attention = "attention" in target.fuses
+    target.formats.check_parts(graph.nodes)
     fused = fuse(graph, target.fuses)
-    if on_sm:
-        fused = merge(fused, "attention" in target.fuses)
-    rows = tuple(_row(step, batch, width, target) for step in fused.steps)
+    if on_sm or attention:
+        fused = merge(fused, siblings=on_sm, attention=attention)
+    operands = Operands(fused, target, graph)
+    rows = tuple(_row(step, batch, operands) for step in fused.steps)
     if on_sm:
         rows = _rectified(rows, fused)
+    held = 0.0
+    if target.inside != "nothing":
+        _check_no_states(graph)
+    if target.inside == "all":
+        held = sum(row.weight_bytes + row.table_bytes for row in rows)
+        rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
         batch=batch,
         precision=target.precision,
         rows=rows,
-        tensor_bytes=tuple(tensor.elements * batch * width for tensor in fused.tensors),
+        tensor_bytes=tuple(t.elements * batch * width for t, width in zip(fused.tensors, operands.widths, strict=True)),
         tensor_readers=tuple(tensor.readers for tensor in fused.tensors),
         tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
         spec=target.spec,
         cached_bytes=target.cached_bytes,
         states=frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state),
+        inside=target.inside,
+        held_bytes=held,
+        widths=operands.widths,
+        formats=target.formats,
+        product=target.product,
     )
+
+
+def _check_no_states(graph: Graph) -> None:
+    """Raise NetworkError for a state, which lies in an outer memory that can be written."""
+    for name, data in graph.nodes(data=True):
+        if data["layer"].origin:
+            raise NetworkError(
+                f"{graph.graph.get('name', 'network')}: {name}: a state needs an outer memory that can be written, and this "
+                "chip has none"
+            )
 
 
 def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
@@ -200,25 +242,48 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def _row(step: Step, batch: int, width: float, target: Target) -> Row:
+def _row(step: Step, batch: int, operands: Operands) -> Row:
     """One step for the whole batch."""
-    layer = step.layer
-    bytes_per = batch * width
+    layer, target = step.layer, operands.target
     own, acc_width = dict(target.operations), target.accumulator_bytes
     operations = batch * sum(part.operations_with(own, target.channels) for part in (layer, *step.fused))
-    output_bytes = step.output_elements * bytes_per
+    out_width = operands.widths[step.output]
+    output_bytes = step.output_elements * (batch * out_width)
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)
-    reads = tuple((read.tensor, read.elements * bytes_per) for read in beside)
-    shape = None
+    reads = tuple((read.tensor, read.elements * (batch * operands.read(read).width)) for read in beside)
+    first = step.inputs[0] if step.inputs else None
+    in_width = operands.read(first).width if first else out_width
+    shape, product = None, None
     executed = 0
     if layer.is_compute:
-        shape = layer_shape(layer, batch, width, acc_width, output_bytes, target.winograd)
+        shape = layer_shape(
+            layer, batch, in_width, acc_width, output_bytes, target.winograd, operands.weights(step).width
+        )
+        if layer.kind in WEIGHTED:
+            gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape)
+            shape = replace(shape, weight_width=shape.weight_width * gaps)
         if step.second is not None:
-            shape = replace(shape, context=step.second.out_channels)
+            softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
+            shape = replace(shape, context=step.second.out_channels, softmax_operations=batch * softmax)
+        product = operands.product(step)
+        shape = replace(
+            shape,
+            rate=0.0 if product.rate == target.spec.rate else product.rate,
+            widening=target.widening if product.widens_weights else 0.0,
+        )
+        if product.widens_inputs and first is not None:
+            operations += target.widening * target.lanes * batch * first.elements
         executed = shape.macs
-    table_rows = layer.output_elements * bytes_per if layer.kind == "embedding" else 0.0
+    table_width = operands.format(TABLE, layer).width if layer.kind == "embedding" else 0.0
     stored = shape.weight_width * _weights(shape) if shape is not None and layer.kind in WEIGHTED else 0.0
+    vectors = (
+        (out_width, output_bytes),
+        *((operands.read(read).width, size) for read, (_, size) in zip(beside, reads, strict=True)),
+    )
+    second_bytes = step.weights.elements * (batch * operands.weights(step).width) if step.weights else 0.0
+    first_bytes = first.elements * (batch * in_width) if first else 0.0
+    state_width = operands.format("cache", layer).width
     return Row(
         name=layer.name,
         kind=layer.kind,
@@ -228,25 +293,32 @@ def _row(step: Step, batch: int, width: float, target: Target) -> Row:
         macs_executed=executed,
         vector_operations=operations,
         inputs=step.inputs[0].tensor if tiled and step.inputs else -1,
-        input_bytes=step.inputs[0].elements * bytes_per if step.inputs else 0.0,
+        input_bytes=first.elements * (batch * in_width) if first else 0.0,
         weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
         reads=reads,
-        fixed_bytes=table_rows,
+        fixed_bytes=layer.output_elements * (batch * table_width)
+        + _read_again(step, second_bytes if step.weights else stored, first_bytes, target.cores),
         output=step.output,
         output_bytes=output_bytes,
-        least_footprint=sum(
-            min(2.0 * target.lanes * width, size) for size in (output_bytes, *(size for _, size in reads))
-        )
-        if shape is None
-        else 0.0,
+        least_footprint=sum(min(2.0 * target.lanes * width, size) for width, size in vectors) if shape is None else 0.0,
         loop=layer.loop,
-        second_bytes=step.weights.elements * bytes_per if step.weights else 0.0,
-        stored_bytes=step.stored * bytes_per,
-        stored_apart_bytes=step.stored_apart * bytes_per,
-        table_bytes=layer.table_rows * layer.out_channels * width,
-        inner_bytes=_inner_bytes(layer, batch, width, acc_width) if layer.kind == "lstm" else 0.0,
+        second_bytes=second_bytes,
+        stored_bytes=step.stored * (batch * state_width),
+        stored_apart_bytes=step.stored_apart * (batch * state_width),
+        table_bytes=layer.table_rows * layer.out_channels * table_width,
+        inner_bytes=_inner_bytes(layer, batch, in_width, acc_width) if layer.kind == "lstm" else 0.0,
+        values=step.values.tensor if step.values else -1,
+        product=product.format if product else "",
     )
+
+
+def _read_again(step: Step, weights: float, inputs: float, cores: int) -> float:
+    """What cores beside the first read of a layer that is cut among them, of so many bytes of weights and inputs. [B]
+
+    Cut by pixels or images, each needs all weights; by output channels, all inputs. Whichever is less.
+    """
+    return (cores - 1) * min(weights, inputs) if step.layer.is_compute and step.inputs else 0.0
 
 
 def _inner_bytes(layer: Layer, batch: int, width: float, acc_width: float) -> float:

@@ -32,8 +32,16 @@ class Shape:
     holds_weights: bool = False
     """Whether the weights may stay in the SRAM for all steps: no other layer takes turns with this one."""
 
+    rate: float = 0.0
+    """MACs per unit and cycle in the format in which its operands are multiplied; 0: that of the array."""
+    widening: float = 0.0
+    """Time of the vector lanes to widen one weight each time it enters the array; 0: they need not. [cycle]"""
+
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
+
+    softmax_operations: float = 0.0
+    """Of attention, what the softmax between its products takes of the vector lanes."""
 
     @property
     def step_extents(self) -> tuple[int, ...]:
@@ -48,23 +56,38 @@ class Shape:
 
 
 def layer_shape(
-    layer: Layer, batch: int, width: float, acc_width: float, output_bytes: float, winograd: float = 0.0
+    layer: Layer,
+    batch: int,
+    width: float,
+    acc_width: float,
+    output_bytes: float,
+    winograd: float = 0.0,
+    stored_width: float | None = None,
 ) -> Shape:
     """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
     steps that run one after another, as each reads the weights anew.
 
     Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
     4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
-    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel.
+    Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel. width: of an input [B];
+    stored_width: of a weight, the same unless given.
     """
     groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
-    p, q, r, s = layer.out_height, layer.out_width, layer.kernel_height, layer.kernel_width
-    stride = layer.stride
-    plain = (r, s) == (3, 3) and stride == (1, 1) and layer.dilation == (1, 1) and layer.kind == "conv"
-    weight_width = width
+    (p, q), r, s = layer.places, layer.kernel_height, layer.kernel_width
+    stride, padding = layer.stride, (layer.padding[0], layer.padding[2])
+    if layer.transposed:  # a place of the inputs makes stride x stride outputs, of it and its neighbours
+        stride, padding = (1, 1), ((r - 1) // 2, (s - 1) // 2)
+    plain = (
+        not layer.transposed
+        and (r, s) == (3, 3)
+        and stride == (1, 1)
+        and layer.dilation == (1, 1)
+        and layer.kind == "conv"
+    )
+    weight_width = width if stored_width is None else stored_width
     if winograd > 0.0 and plain and layer.groups == 1:
         p, q, r, s, stride = -(-p // 2), -(-q // 2), 4, 4, (2, 2)
-        weight_width = width * winograd
+        weight_width *= winograd
     plane = (layer.in_height, layer.in_width)
     if layer.steps > 1:
         groups, p = groups * layer.steps, p // layer.steps
@@ -76,15 +99,22 @@ def layer_shape(
         extents=(groups, items, layer.out_channels, layer.in_channels, p, q, r, s),
         stride=stride,
         dilation=layer.dilation,
-        padding=(layer.padding[0], layer.padding[2]),
+        padding=padding,
         plane=plane,
         in_width=width,
         weight_width=weight_width,
         out_width=output_bytes / outputs,
-        acc_width=acc_width * (outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)),
+        acc_width=acc_width * spread(layer, p, q),
         steps=layer.steps,
         holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
     )
+
+
+def spread(layer: Layer, p: int, q: int) -> float:
+    """Outputs of a place of the loop nest: 2 x 2 in Winograd, as many as there are in a transposed convolution, else 1."""
+    if layer.transposed:
+        return layer.out_height * layer.out_width / (p * q)
+    return outputs_per(p * layer.steps, layer.out_height) * outputs_per(q, layer.out_width)
 
 
 def outputs_per(blocks: int, outputs: int) -> float:

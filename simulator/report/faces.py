@@ -92,6 +92,15 @@ def table(found: Any) -> Any:
     return pl.DataFrame([_flat(asdict(row)) for row in rows], infer_schema_length=None)
 
 
+def pandas_table(found: Any) -> Any:
+    """The rows of an answer, a pandas table, made from columns so that it needs no pyarrow."""
+    try:
+        pd = importlib.import_module("pandas")
+    except ImportError:
+        raise OptionError("to_pandas: needs pandas; install it with: pip install pandas") from None
+    return pd.DataFrame(table(found).to_dict(as_series=False))
+
+
 def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """A row of plain data with what is inside it beside it; lists are left out, they are no columns."""
     out: dict[str, Any] = {}

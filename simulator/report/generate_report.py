@@ -1,5 +1,6 @@
 """A generation in words and tables: the answer in one sentence, what it takes, and where the time of its two passes goes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -37,13 +38,19 @@ def generate_report(found: Generation) -> Group:
 
 def sentence(found: Generation) -> str:
     """The answer."""
-    tokens = f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {found.formats['weights']}"
+    tokens = f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}"
     user = found.tokens_per_s_per_user
     each = f", {fmt.significant(user)} for each user" if user is not None else ""
     return (
         f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{each}; "
         f"first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
     )
+
+
+def formats_words(formats: Mapping[str, str]) -> str:
+    """The number formats of the operands: one word where all are alike."""
+    shown = [(formats[role], role) for role in ("weights", "activations", "cache")]
+    return shown[0][0] if len({word for word, _ in shown}) == 1 else ", ".join(f"{word} {role}" for word, role in shown)
 
 
 def next_limit(found: Generation) -> str:

@@ -39,21 +39,19 @@ def verdicts(found: Sensitivity) -> list[str]:
     best, saving, per_usd = found.next_dollar, found.cheapest_saving, found.base.throughput_per_usd
     if best is not None and per_usd is not None:
         lines.append(
-            f"The next dollar buys most as {best.setting}: {_gain(best)}, {fmt.significant(best.per_usd, 3)} for each "
+            f"The next dollar buys most as {best.setting}: {gain(best)}, {fmt.significant(best.per_usd, 3)} for each "
             f"dollar. The chip as it is gives {fmt.significant(per_usd, 3)} for each of its dollars."
         )
     elif per_usd is not None:
         lines.append("No step that costs more gives more: the next dollar buys nothing.")
     if found.better:
-        lines.append(
-            "Faster and no dearer: " + "; ".join(f"{one.setting} ({_gain(one)})" for one in found.better) + "."
-        )
+        lines.append("Faster and no dearer: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + ".")
     if saving is not None:
-        lines.append(f"A dollar is saved most cheaply as {saving.setting}: {_gain(saving)}.")
+        lines.append(f"A dollar is saved most cheaply as {saving.setting}: {gain(saving)}.")
     return lines
 
 
-def _gain(step: Step) -> str:
+def gain(step: Step) -> str:
     """Throughput and dollars of a step."""
     change, usd = step.change_per_s or 0.0, step.change_usd or 0.0
     more = f"{_signed(change, 4)}/s" if change else "no throughput lost"

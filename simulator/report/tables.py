@@ -31,6 +31,8 @@ class ChipFacts:
     """0 for a chip without DRAM."""
     dram_bytes: float | None = None
     """Capacity of the DRAM; None where it is not known."""
+    read_only: bool = False
+    """Whether that is memory for constants alone."""
 
 
 def run_report(
@@ -70,7 +72,9 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
     """Return what ran on what, with the four resources of the chip where they are given."""
     if chip is None:
         return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
-    memory = "no DRAM" if chip.dram_devices == 0 else f"{chip.dram_devices} DRAM"
+    memory = (
+        f"{chip.dram_devices} {'read-only memory' if chip.read_only else 'DRAM'}" if chip.dram_devices else "no DRAM"
+    )
     if chip.dram_devices and chip.dram_bytes:
         memory += f" ({fmt.figure(chip.dram_bytes / GIB)} GiB)"
     if chip.outer_bytes_per_s is not None:
@@ -82,6 +86,9 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
         f"{fmt.figure(chip.clock_hz / 1e6)} MHz; {fmt.mebibytes(chip.sram_bytes)} SRAM; {memory}",
         style="not bold",
     )
+    if len(set(result.formats.values())) > 1:
+        said = ", ".join(f"{role} {name}" for role, name in result.formats.items())
+        text.append(f"\nformats: {said}", style="not bold")
     return text
 
 
@@ -99,7 +106,9 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column()
-    outer = "Outer traffic" if chip is None else "DRAM traffic" if chip.dram_devices else "Host traffic"
+    outer = "Outer traffic"
+    if chip is not None and chip.outer_bytes_per_s is not None and not chip.read_only:
+        outer = "DRAM traffic" if chip.dram_devices else "Host traffic"
     room = "" if chip is None else f", of {fmt.mebibytes(chip.sram_bytes)}"
     busy = f"{fmt.share(result.utilisation)} of the peak"
     if result.effective_utilisation > result.utilisation * (1 + _SAME):
@@ -113,7 +122,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
         *_dram_in_use(result),
-        ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster"),
+        ("Lower bound", f"{fmt.time(result.lower_bound_s)}: no schedule on this chip is faster, whatever its compiler"),
     ]
     if result.load_bytes > 0:
         rows.append(("Loaded once", f"{fmt.megabytes(result.load_bytes)} in {fmt.time(result.load_s)}"))

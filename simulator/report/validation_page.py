@@ -1,7 +1,8 @@
 """The validation as tables for a terminal, as the page `docs/validation.md`, and as a picture."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,10 +15,23 @@ from simulator.report.labels import axes, place
 from simulator.report.page import require_charts
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.fits import Fit, fits
-from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation, book
+from simulator.study.standing import STANDINGS
+from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation
+from simulator.study.validation_data import book
 
-SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "worst", "Spearman")
-POINT_HEADINGS = ("chip", "network", "batch", "format", "figure", "published", "predicted", "error", "largest loss")
+SUMMARY_HEADINGS = ("rows", "count", "median", "90 %", "bias", "worst", "Spearman")
+POINT_HEADINGS = (
+    "chip",
+    "network",
+    "batch",
+    "format",
+    "figure",
+    "published",
+    "predicted",
+    "error",
+    "standing",
+    "largest loss",
+)
 FIT_HEADINGS = ("value", "median", "bias", "worst")
 RESIDUAL_HEADINGS = ("chip", "network", "figure", "published", "predicted", "error")
 COLOURS = {
@@ -27,6 +41,9 @@ COLOURS = {
     "vendor claims": "#CC79A7",
     "designers' estimates": "#E69F00",
 }
+FEWEST = 10
+"""Rows that a chip must have for its errors to be compared with those of a simpler model."""
+
 SIDE = 620
 """Side of the picture [pixel]."""
 
@@ -43,8 +60,9 @@ def validation_report(found: Validation) -> Group:
     sections += [Text(), _table("Errors of throughputs", ("by", *SUMMARY_HEADINGS), _baseline_rows(found), 2), Text()]
     sections.append(
         Text(
-            "Error: predicted / published - 1; median and 90 % of the absolute errors. * a constant of the model was fitted on\n"
-            f"this chip. Constant utilisation: {fmt.share(found.utilisation)} of peak, the best for these rows. Not compared: "
+            "Error: predicted / published - 1; median and 90 % of the absolute errors, bias the median of the signed ones.\n"
+            + "".join(f"{name}: {words}.\n" for name, words in STANDINGS.items())
+            + f"Constant utilisation: {fmt.share(found.utilisation)} of peak, the best for these rows. Not compared: "
             f"{sum(number for _, number in found.left_out)} published results."
         )
     )
@@ -68,6 +86,8 @@ def validation_page(found: Validation, picture: str) -> str:
         f" `{measured.group}`, fitted ones among them,",
         f"the median absolute error is {fmt.share(measured.median)}, nine in ten are within {fmt.share(measured.ninetieth)},"
         f" and the worst is {_signed(measured.worst)}.",
+        "",
+        *_blind(),
         "",
         _settled_late(),
         "",
@@ -102,9 +122,15 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         *_markdown(("by", *SUMMARY_HEADINGS), _baseline_rows(found)),
         "",
+        _where_others_win(found),
+        "",
         "## Every figure",
         "",
-        "A star marks a chip on whose figures a constant was fitted. `throughput` is per second; `tops` achieved TOPS;",
+        "The standing of a row:",
+        "",
+        *(f"- {name}: {words}." for name, words in STANDINGS.items()),
+        "",
+        "`throughput` is per second; `tops` achieved TOPS;",
         "`array_active`, `weight_shift` and `weight_stall` the shares of the time that the array multiplies, takes weights in",
         "and waits for them; `array_ms` and `layer_ms` a layer without and with the",
         "transfers that are not hidden; `active_units` the MAC units at work in it, on average;",
@@ -120,11 +146,53 @@ def validation_page(found: Validation, picture: str) -> str:
 
 def _settled_late() -> str:
     """Which chips' rows are not blind although no constant was fitted on them."""
-    facts = "; ".join(f"of {chip} {fact}" for chip, fact in book()["settled_late"].items())
+    late = book()["settled_late"].items()
+    facts = "; ".join(f"of {chip} {fact['what']} ({fact['when']}, {fact['source']})" for chip, fact in late)
     return (
         "Facts of a chip that were changed after its measurements were known count as fitted, and the rows of such a chip are"
         f" not blind: {facts}."
     )
+
+
+def _blind() -> list[str]:
+    """Rows that were read after their chip's file was written, as they stood when they were first seen."""
+    rows = [
+        [
+            one["chip"], str(one["count"]), fmt.percent(one["median"]), fmt.percent(one["ninetieth"]), _signed(one["bias"]),
+            one["written"], one["read"],
+        ]
+        for one in book()["blind"]
+    ]  # fmt: skip
+    return [
+        "Rows of this page are blind where they were read after the chip's file was written. A row is blind once: this is how",
+        "far they were off when they were first seen.",
+        "",
+        *_markdown(("chip", "rows", "median", "90 %", "bias", "chip written in commit", "rows read"), rows),
+    ]
+
+
+def _where_others_win(found: Validation) -> str:
+    """Which chips of ten throughputs or more a simpler model predicts better."""
+    rates = [point for point in found.points if point.quantity == THROUGHPUT and point.group.startswith("measured")]
+    told = []
+    for chip in dict.fromkeys(point.chip for point in rates):
+        mine = [point for point in rates if point.chip == chip]
+        if len(mine) < FEWEST:
+            continue
+        own = median(abs(point.error) for point in mine)
+        for name, value in (
+            ("constant utilisation", _constant(found)),
+            ("roofline", lambda point: point.roofline or 0.0),
+        ):
+            other = median(abs(value(point) / point.published - 1.0) for point in mine)
+            if other < own:
+                told.append(f"{chip} ({name} {fmt.percent(other)}, the model {fmt.percent(own)})")
+    return f"Where a simpler one is nearer, of chips with {FEWEST} rows or more: {', '.join(told) or 'nowhere'}."
+
+
+def _constant(found: Validation) -> Callable[[Point], float]:
+    """The first baseline."""
+    return lambda point: found.utilisation * (point.utilised or 0.0)
 
 
 def _explanations(found: Validation) -> list[str]:
@@ -268,16 +336,16 @@ def _tried_rows(fit: Fit) -> list[list[str]]:
 def _residual_rows(found: Sequence[Fit]) -> list[list[str]]:
     """Every row that a constant was fitted on, once."""
     points = {(p.chip, p.network, p.batch, p.quantity): p for fit in found for p in fit.points}
-    return [[cells[0].rstrip("*"), cells[1], *cells[4:8]] for cells in map(_point_cells, points.values())]
+    return [[*cells[:2], *cells[4:8]] for cells in map(_point_cells, points.values())]
 
 
 def _point_cells(point: Point) -> list[str]:
     """One figure."""
     places = fmt.decimals(max(point.published, point.predicted), 3)
     return [
-        point.chip + ("*" if point.fitted else ""), point.network, str(point.batch), point.precision, point.quantity,
+        point.chip, point.network, str(point.batch), point.precision, point.quantity,
         fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), _signed(point.error),
-        point.largest_loss.removesuffix("_s"),
+        point.standing, point.largest_loss.removesuffix("_s"),
     ]  # fmt: skip
 
 
@@ -285,7 +353,8 @@ def _summary_cells(one: Summary) -> list[str]:
     """One summary."""
     rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
     return [
-        one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), _signed(one.worst), rank
+        one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), _signed(one.bias),
+        _signed(one.worst), rank,
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from simulator.cost.efficiency import ratios
 from simulator.cost.power import Energy, PowerModel
 from simulator.cost.priced import power_of
 from simulator.lower.work import Work
-from simulator.result.totals import Totals
+from simulator.result.totals import Totals, charged, over_main
 from simulator.schedule.machines import capacities, clocks
 from simulator.schedule.plans import Plans
 from simulator.units import MIB, peak_tops
@@ -33,15 +33,18 @@ def at_rest(name: str, limit_w: float, static_w: float) -> str:
     return f"{name}: power_limit_w: must be above the {static_w:.3g} W that the chip draws at rest, got {limit_w:g}"
 
 
-def spent(power: PowerModel, precision: str, work: Work, plans: Plans, totals: Totals) -> Energy:
+def spent(power: PowerModel, work: Work, plans: Plans, totals: Totals) -> Energy:
     """Energy of a batch in steady state; what goes to and from the outer memory passes the SRAM ports too."""
     feed, outer = plans.steady.feed_bytes, plans.steady.outer_bytes
-    return power.held(power.energy(precision, work.macs_charged, feed + outer, feed, outer, totals.period_s))
+    return power.held(power.energy(work.products[0], charged(power, work), feed + outer, feed, outer, totals.period_s))
 
 
-def shares(power: PowerModel, precision: str, macs: Floats, feed_bytes: Floats, outer_bytes: Floats) -> Floats:
+def shares(power: PowerModel, work: Work, feed_bytes: Floats, outer_bytes: Floats) -> Floats:
     """Share of each step in the energy of a batch, in all 1; from columns with one entry a step."""
-    own = power.energy(precision, macs, feed_bytes + outer_bytes, feed_bytes, outer_bytes, 0.0).total_j
+    macs = work.charged
+    if len(work.products) > 1:
+        macs = macs * np.array([float(np.ravel(each)[0]) for each in over_main(power, work)])[work.product]
+    own = power.energy(work.products[0], macs, feed_bytes + outer_bytes, feed_bytes, outer_bytes, 0.0).total_j
     return np.asarray(own / own.sum())
 
 

@@ -33,6 +33,8 @@ class LayerResult:
     tiling: dict[str, Any]
     fused: tuple[str, ...] = ()
     waterfall: dict[str, float] = field(default_factory=dict)
+    resident: dict[str, float] = field(default_factory=dict)
+    """Tensors that are in the SRAM as a whole while the layer runs, by the layer that makes them [B]."""
 
 
 Layers = tuple[LayerResult, ...]
@@ -96,7 +98,8 @@ class Result(Shown):
     largest_loss: str
     """The largest part of `waterfall_period` beyond the ideal; `ideal_s` where nothing is lost."""
     lower_bound_s: float
-    """No schedule of this chip is faster: the larger of MACs at peak and compulsory bytes at full bandwidth."""
+    """No schedule of this chip is faster, whatever its compiler does: the larger of MACs at peak, and of network inputs, outputs
+    and the weights that the SRAM has no room for at full bandwidth."""
     waterfall: dict[str, float]
     waterfall_period: dict[str, float]
     bound_by: Later[str] = Later()
@@ -107,6 +110,8 @@ class Result(Shown):
     """Weights, states of all items, inputs, outputs and activations in the DRAM; 0 without one."""
     dram_capacity_bytes: int | None = None
     """Of the DRAM; 0 without one, None where it is not known."""
+    formats: dict[str, str] = field(default_factory=dict)
+    """Number format of weights, activations, cache, head and table of words; of parts that differ, each."""
     cost: dict[str, Any] | None = None
     """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
     energy: dict[str, float] | None = None

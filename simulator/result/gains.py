@@ -11,14 +11,14 @@ from simulator.cost.power import PowerModel
 from simulator.kernels.layout import VECTOR_CYCLES
 from simulator.lower.work import Work
 from simulator.progress import each
-from simulator.result.totals import Totals, least_time, link_time
-from simulator.schedule.best import best
+from simulator.result.totals import Totals, limit_of, link_time
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
+from simulator.schedule.solve import steady_alone
 from simulator.schedule.space.place import SpacePlan
 from simulator.vocabulary import ON_CHIP, ROOF_OF, ROOFS
 
@@ -27,7 +27,6 @@ Floats = npt.NDArray[np.float64]
 
 def gains(
     chip: Architecture,
-    precision: str,
     machines: Machines,
     program: Program,
     steady: Plan,
@@ -41,16 +40,15 @@ def gains(
     """
     work = program.pool.work
 
-    def limited(plan: Plan) -> float:
-        return float(least_time(chip, precision, work, sums_of(plan, machines), power)[0])
-
-    steady_s, host_s, power_s = steady.time_s, link_time(chip, work), limited(steady)
+    limited = limit_of(chip, work, power)
+    steady_s, host_s = steady.time_s, link_time(chip, work)
+    power_s = 0.0 if limited is None else float(limited(sums_of(steady, machines))[0])
     period_s = max(steady_s, host_s, power_s)
 
     def saved(changed: Machines, pools: Callable[[int], Pool]) -> float:
         # Only what is faster than the chip as it is saves time, and only steady schedules are asked for.
-        _, other = best(changed, program.batch, pools, program.keep, program.split, (0.0, period_s))
-        return 0.0 if other is None else max(0.0, period_s - max(other.time_s, host_s, limited(other)))
+        other_s = steady_alone(replace(program, pool_of=pools), changed, period_s, limited)
+        return period_s - max(other_s, host_s)
 
     outer = "dram" if chip.dram is not None else "host"
     out = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == outer}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.layout import times_each
+from simulator.kernels.layout import PATH_MOVE, times_each
 from simulator.kernels.schedule_sums import Records, Steps
 from simulator.lower.rows import Lowered
 from simulator.lower.work import Work
@@ -24,8 +24,8 @@ from simulator.vocabulary import ROOFS
 Floats = npt.NDArray[np.float64]
 Said = dict[str, object]
 
-Shares = Callable[[Floats, Floats, Floats], Floats]
-"""Gives the share of each step in the energy of a batch, from MACs, bytes fed and bytes of the outer memory of each."""
+Shares = Callable[[Floats, Floats], Floats]
+"""Gives the share of each step in the energy of a batch, from bytes fed and bytes of the outer memory of each."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,16 @@ class Columns:
     tilings: Sequence[Said]
     most_sram_bytes: float
     """SRAM in use at most."""
+    resident: Callable[[], Sequence[dict[str, float]]] = list
+    """Gives, of each step, the bytes of each tensor that is in the SRAM as a whole; nothing of a pipeline."""
     pipeline: bool = False
 
 
-def in_time(work: Work, plan: Plan, machines: Machines, has_dram: bool, limited: Limited | None) -> Columns:
+def in_time(plan: Plan, machines: Machines, has_dram: bool, limited: Limited | None) -> Columns:
     """A schedule in time, layer after layer on the whole chip."""
     found = each_step(*plan.steps, machines)
     outer, footprints = plan.outer_bytes(), plan.footprints()
-    slower_s = _slower(limited, work, found.feed_bytes, outer)
+    slower_s = _slower(limited, found.feed_bytes, outer)
     return Columns(
         parts=found.parts,
         bound=functools.partial(_bound, *plan.steps, machines, has_dram, slower_s),
@@ -71,6 +73,7 @@ def in_time(work: Work, plan: Plan, machines: Machines, has_dram: bool, limited:
         sram_bytes=footprints,
         tilings=_tilings(plan),
         most_sram_bytes=float(footprints.max()),
+        resident=functools.partial(_resident, plan),
     )
 
 
@@ -92,10 +95,10 @@ def _bound(records: Records, steps: Steps, machines: Machines, has_dram: bool, s
     return [ROOFS[at] for at in np.argmax([*saved.values()], axis=0).tolist()]
 
 
-def in_space(low: Lowered, work: Work, plan: SpacePlan, has_dram: bool, limited: Limited | None) -> Columns:
+def in_space(low: Lowered, plan: SpacePlan, has_dram: bool, limited: Limited | None) -> Columns:
     """A placement in space, all layers side by side."""
     fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
-    slower_s = _slower(limited, work, fed, plan.outer_bytes)
+    slower_s = _slower(limited, fed, plan.outer_bytes)
     cycles, sram, stages, bound = [], [], [], []
     for number, context in enumerate(plan.contexts):
         cycles += [own * low.batch for own in context.cycles]
@@ -118,9 +121,9 @@ def in_space(low: Lowered, work: Work, plan: SpacePlan, has_dram: bool, limited:
     )
 
 
-def _slower(limited: Limited | None, work: Work, fed: Floats, outer: Floats) -> Floats:
+def _slower(limited: Limited | None, fed: Floats, outer: Floats) -> Floats:
     """What a power limit adds to each step. [s]"""
-    return np.zeros(len(outer)) if limited is None else limited.more_s * limited.shares(work.charged, fed, outer)
+    return np.zeros(len(outer)) if limited is None else limited.more_s * limited.shares(fed, outer)
 
 
 def _tilings(plan: Plan) -> list[Said]:
@@ -139,6 +142,17 @@ def _tilings(plan: Plan) -> list[Said]:
     return found
 
 
+def _resident(plan: Plan) -> list[dict[str, float]]:
+    """The tensors that are in the SRAM as a whole at each step, by the layer that makes them. [B]"""
+    found = []
+    for piece in plan.pieces:
+        low = piece.pool.low
+        for move in piece.path[:, PATH_MOVE].tolist():
+            own = piece.pool.moves.resident[move]
+            found.append({low.rows[low.tensor_producers[t][0]].name: low.tensor_bytes[t] for t in own})
+    return found
+
+
 def _stage(context: Context, at: int, number: int, contexts: int) -> Said:
     """What the stage of a layer is, where a schedule in time has its tiling."""
     stage: Said = {"arrays": context.arrays[at]}
@@ -150,11 +164,11 @@ def _stage(context: Context, at: int, number: int, contexts: int) -> Said:
 
 
 def layers_of(
-    low: Lowered, work: Work, columns: Columns, macs_per_s: float, has_dram: bool, wait_s: float
+    low: Lowered, work: Work, columns: Columns, macs_per_s: Floats, has_dram: bool, wait_s: float
 ) -> Callable[[], Layers]:
     """What makes the layers, the host link last, when they are asked for. Raises ModelError at once.
 
-    It holds a few columns, not the schedule. macs_per_s: of the chip at full rate. wait_s: of the host.
+    It holds a few columns, not the schedule. macs_per_s: of the chip at the full rate of each step. wait_s: of the host.
     """
     shares = fractions(work.executed, columns.time_s * macs_per_s, low.network)
     return functools.partial(_made, low, columns, shares, has_dram, wait_s)
@@ -165,7 +179,10 @@ def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s
     numbers = (columns.cycles, columns.time_s, shares, columns.outer_bytes, columns.sram_bytes)
     bound = columns.bound()
     words = waterfall.words_of(columns.pipeline)
-    found = zip(low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), strict=True)
+    resident = columns.resident() or [{}] * len(low.rows)
+    found = zip(
+        low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), resident, strict=True
+    )
     layers = (
         LayerResult(
             name=row.name,
@@ -180,8 +197,9 @@ def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s
             tiling=dict(said),
             fused=row.fused,
             waterfall=dict(zip(words, parts, strict=True)),
+            resident=whole,
         )
-        for row, cycles, time_s, share, outer, sram, roof, said, parts in found
+        for row, cycles, time_s, share, outer, sram, roof, said, parts, whole in found
     )
     return (*layers, *_host_layer(wait_s, words))
 

@@ -27,3 +27,11 @@ class Shown:
     def to_polars(self) -> Any:
         """The rows of the answer, a polars table with the names of the JSON. Raises OptionError without the extra `sweep`."""
         return _faces().table(self)
+
+    def to_pandas(self) -> Any:
+        """The same as a pandas table. Raises OptionError without the extra `sweep` or without pandas."""
+        return _faces().pandas_table(self)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The rows for whatever reads Arrow (pyarrow, DuckDB, pandas): no copy, no library of ours on the other side."""
+        return self.to_polars().__arrow_c_stream__(requested_schema)

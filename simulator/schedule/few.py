@@ -228,6 +228,8 @@ class _Runs:
 
 def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleError:
     """The error that says which layers do not fit, how many bytes they need and how many there are."""
+    if pool.low.inside != "nothing":
+        return _too_much_inside(pool, capacity_bytes, chip_name)
     lines = []
     for step, row in enumerate(pool.low.rows):
         span = range(pool.moves.first[step], pool.moves.first[step + 1])
@@ -241,6 +243,20 @@ def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleE
     if len(lines) > 4:
         lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
     return InfeasibleError("\n".join(lines) or f"{chip_name}: sram.capacity_mib: no schedule fits the SRAM")
+
+
+def _too_much_inside(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleError:
+    """The same where nothing but constants can leave the chip: the step that needs most, and of what."""
+    low, held = pool.low, pool.moves.reserved
+    needs = [held[at] + _least_footprint(pool, at, row.least_footprint) for at, row in enumerate(low.rows)]
+    worst = int(np.argmax(needs))
+    parts = {"tensors that live then": held[worst] - low.held_bytes, "weights": low.held_bytes}
+    said = ", ".join(f"{what} {size:,.0f}" for what, size in parts.items() if size > 0.0)
+    without = "to write to" if low.inside == "activations" else "at all"
+    return InfeasibleError(
+        f"{chip_name}: sram.capacity_mib: layer {low.rows[worst].name!r} needs at least {needs[worst]:,.0f} bytes of SRAM "
+        f"({said}), since there is no outer memory {without}, got {capacity_bytes:,.0f}"
+    )
 
 
 def _least_footprint(pool: Pool, move: int, vector: float) -> float:

@@ -133,7 +133,7 @@ def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:
     if port is None and "dram.port_bytes_per_cycle" not in columns:
         return np.asarray(1.0 / devices)
     wide = column_of(columns, "dram.port_bytes_per_cycle", float(port or 0.0), count)
-    return np.asarray(1.0 / np.minimum(devices, PORT_EFFICIENCY * (wide * clock_hz)))
+    return np.asarray(1.0 / np.minimum(devices, PORT_EFFICIENCY * (chip.cores * wide * clock_hz)))
 
 
 def column_of(columns: Columns, key: str, otherwise: float, count: int) -> Floats:

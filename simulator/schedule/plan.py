@@ -113,6 +113,8 @@ class Plan:
     """One schedule of a whole network for one batch, as pieces in order."""
 
     pieces: tuple[Piece, ...]
+    parts: int = 1
+    """Equal parts that the batch runs in, one after another, each through the whole network."""
 
     @functools.cached_property
     def time_s(self) -> float:

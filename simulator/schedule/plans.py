@@ -44,6 +44,11 @@ class Sums:
         for field in fields(self):
             getattr(self, field.name)[..., rows] = getattr(found, field.name)
 
+    def where(self, better: npt.NDArray[np.bool_], other: Self) -> Self:
+        """The figures of another where it is better."""
+        names = [field.name for field in fields(self)]
+        return replace(self, **{name: np.where(better, getattr(other, name), getattr(self, name)) for name in names})
+
     def repeated(self, times: int) -> Self:
         """Of batches that run `times` times, one after another."""
         if times == 1:
@@ -68,6 +73,10 @@ class Plans:
         """Replace the schedules of some chips."""
         self.cold.put(rows, found.cold)
         self.steady.put(rows, found.steady)
+
+    def repeated(self, times: int) -> Self:
+        """Of batches that run `times` times, one after another."""
+        return replace(self, cold=self.cold.repeated(times), steady=self.steady.repeated(times))
 
     @property
     def fits(self) -> npt.NDArray[np.bool_]:

@@ -25,7 +25,7 @@ from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
 from simulator.lower.work import Work, work_of
 from simulator.schedule.states import Moves, moves
-from simulator.units import GPU_L2_EFFICIENCY
+from simulator.units import GPU_VECTOR_L2_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -176,7 +176,7 @@ def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
         return row.least_footprint, cycles
     if row.shape is None:
         moved = row.fixed_bytes + row.output_bytes + sum(size for _, size in row.reads)
-        cycles = max(cycles, moved / (low.spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY))
+        cycles = max(cycles, moved / (low.spec.port_bytes_per_cycle * GPU_VECTOR_L2_EFFICIENCY))
     return 0.0, cycles
 
 

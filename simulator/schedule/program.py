@@ -1,10 +1,12 @@
 """What is scheduled, whatever the chip's numbers: a network's pools at any batch, and the rules of the chip's compiler."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from simulator.chip.schema import Architecture
 from simulator.schedule.pool import Pool
+from simulator.schedule.segments import divisors
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Program:
     """Weights may stay in SRAM for ever."""
     sub_batches: bool
     """A batch of several items may be taken in parts."""
+    apart: bool
+    """Every layer is scheduled for itself alone, and its tilings have all that parts of the batch could do."""
 
     @property
     def split(self) -> bool:
@@ -29,10 +33,26 @@ class Program:
         """At the whole batch."""
         return self.pool_of(self.batch)
 
+    def parts(self, limited: bool) -> list[int]:
+        """Sizes of equal parts that the batch may run in, one after another, the largest first; none for a batch of one.
+
+        limited: another limit than time counts (power). Without, schedules in sub-batches have these parts among their choices.
+        """
+        known = (self.split or self.apart) and not limited
+        return [] if self.batch == 1 or known else divisors(self.batch)
+
+    def at(self, batch: int) -> Self:
+        """The same at another batch."""
+        return replace(self, batch=batch)
+
 
 def program_of(chip: Architecture, pool_of: Callable[[int], Pool], batch: int) -> Program:
     """The program of a chip: what its schedule allows. A batch that is none is refused by what gives the pools."""
-    return Program(pool_of, batch, chip.keeps_weights, takes_parts(chip))
+    rules = chip.schedule
+    # Not on GPUs, whose waves of blocks are not tilings, nor on systolic arrays, which count the last cycle of a layer not.
+    apart = rules.residency == "none" and rules.overlap != "network"
+    apart = apart and chip.array is not None and chip.array.kind == "grid" and not chip.array.systolic
+    return Program(pool_of, batch, chip.keeps_weights, takes_parts(chip), apart)
 
 
 def splits(chip: Architecture, batch: int) -> bool:

@@ -1,27 +1,135 @@
-"""The best schedules of a network on many chips: by the search that suits how many there are, under the same model."""
+"""The best schedules of a network on many chips: by the search that suits how many there are, under the same model.
+
+A batch may run as a whole or in equal parts, one after another: so it never takes longer than its items one by one.
+"""
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from simulator.kernels.layout import SLACK, times_grid
 from simulator.schedule.best import best
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.many_segments import solve_split
 from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.plan import Plan
-from simulator.schedule.plans import Plans, sums_of
+from simulator.schedule.plans import Plans, Sums, sums_of
 from simulator.schedule.program import Program
 
+Floats = npt.NDArray[np.float64]
 Schedules = tuple[Plan | None, Plan | None]
 """For one batch on its own, and for many; None where nothing fits."""
+
+Limited = Callable[[Sums], Floats]
+"""Gives the least time of what schedules add up to under another limit, such as power. [s]"""
 
 FEW = 2
 """Chips that are solved one by one: less work than to list choices for many."""
 
 
-def solve(program: Program, machines: Machines, stop: threading.Event | None = None) -> Plans:
-    """The best schedules of all chips, one entry a chip; KeyboardInterrupt once `stop` is set."""
+def solve(
+    program: Program, machines: Machines, stop: threading.Event | None = None, limited: Limited | None = None
+) -> Plans:
+    """The best schedules of all chips, one entry a chip; KeyboardInterrupt once `stop` is set.
+
+    limited: what else schedules are as slow as.
+    """
+    plans = _at_once(program, machines, stop)
+    for size in program.parts(limited is not None):
+        ends = [_ends(sums, limited) for sums in (plans.cold, plans.steady)]
+        at = np.flatnonzero(least_in_parts(program, size, machines) < np.maximum(*ends))
+        if not len(at):
+            continue
+        found = Plans.nothing(len(machines))
+        found.put(at, _at_once(program.at(size), machines.part(at), stop).repeated(program.batch // size))
+        plans = Plans(
+            *(
+                mine.where(_is_faster(_ends(other, limited), end), other)
+                for mine, other, end in zip((plans.cold, plans.steady), (found.cold, found.steady), ends, strict=True)
+            )
+        )
+    return plans
+
+
+def solve_alone(program: Program, machines: Machines, limited: Limited | None = None) -> tuple[Plans, Schedules]:
+    """The best schedules of the one chip of `machines`, as columns, and as they are. limited: as in `solve`."""
+    chosen: list[tuple[Sums, Plan | None]] = [(Sums.nothing(1), None)] * 2
+    for size in (program.batch, *program.parts(limited is not None)):
+        times, ends = program.batch // size, [float(_ends(sums, limited)[0]) for sums, _ in chosen]
+        if times > 1 and least_in_parts(program, size, machines)[0] >= max(ends):
+            continue
+        part, limit_s = program.at(size), (ends[0] / times, ends[1] / times)
+        found = best(machines, size, part.pool_of, part.keep, part.split, limit_s)
+        known: dict[int, Sums] = {}
+        for kind, plan in enumerate(found):
+            if plan is None:
+                continue
+            if id(plan) not in known:
+                known[id(plan)] = sums_of(plan, machines).repeated(times)
+            sums = known[id(plan)]
+            if _is_faster(_ends(sums, limited), np.array([ends[kind]]))[0]:
+                chosen[kind] = sums, _in_parts(plan, times)
+    (cold, quick), (steady, many) = chosen
+    return Plans(cold, steady), (quick, many)
+
+
+def steady_alone(program: Program, machines: Machines, limit_s: float, limited: Limited | None) -> float:
+    """Time of a batch in steady state on the one chip of `machines`; `limit_s` where it does not beat that. [s]
+
+    limited: as in `solve`.
+    """
+    for size in (program.batch, *program.parts(limited is not None)):
+        times = program.batch // size
+        if times > 1 and least_in_parts(program, size, machines)[0] >= limit_s:
+            continue
+        part = program.at(size)
+        _, plan = best(machines, size, part.pool_of, part.keep, part.split, (0.0, limit_s / times))
+        if plan is not None:
+            limit_s = min(limit_s, float(_ends(sums_of(plan, machines).repeated(times), limited)[0]))
+    return limit_s
+
+
+def _in_parts(plan: Plan, times: int) -> Plan:
+    """A schedule of a part, run `times` times."""
+    pieces = tuple(replace(piece, repeats=piece.repeats * times) for piece in plan.pieces)
+    return plan if times == 1 else Plan(pieces, times)
+
+
+def least_in_parts(program: Program, size: int, machines: Machines) -> Floats:
+    """No schedule in parts of this size is faster, one entry a chip. [s]
+
+    What tilings of a part do, tilings of the whole batch may do, so all parts take no fewer cycles than it; and every part
+    moves all weights but those that the SRAM has room for.
+    """
+    pool, times = program.pool, program.batch // size
+    kept = np.minimum(pool.all_weights, machines.capacity_bytes) if program.keep else np.zeros(len(machines))
+    work, once, steps = pool.work, pool.all_weights - kept, len(pool.steps) * times
+    outer = work.compulsory_bytes - pool.all_weights + times * once
+    spec = pool.low.spec
+    # On a GPU a part may waste less of its last wave of thread blocks; a systolic array counts each layer's last cycle not.
+    least = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
+    least = max(0.0, least - (steps / spec.rate if spec.systolic else 0.0))
+    cycles = np.full((len(machines), 1), least)
+    rates = machines.rates._replace(overhead_s=machines.overhead_s * steps)
+    return np.asarray(times_grid(cycles, outer[:, None], rates, machines.phi)[:, 0] * SLACK)
+
+
+def _ends(sums: Sums, limited: Limited | None) -> Floats:
+    """Time of schedules, under the other limit too. [s]"""
+    return sums.time_s if limited is None else np.maximum(sums.time_s, limited(sums))
+
+
+def _is_faster(time_s: Floats, than_s: Floats) -> npt.NDArray[np.bool_]:
+    """Whether one takes less than another by more than the order of sums."""
+    return time_s < than_s * SLACK
+
+
+def _at_once(program: Program, machines: Machines, stop: threading.Event | None) -> Plans:
+    """The best schedules of a whole batch, or in sub-batches where the chip has them."""
     count = len(machines)
     plans, left = Plans.nothing(count), np.arange(count)
     if count > FEW:
@@ -35,14 +143,14 @@ def solve(program: Program, machines: Machines, stop: threading.Event | None = N
     for at in left.tolist():
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
-        plans.put(slice(at, at + 1), solve_alone(program, machines.one(at))[0])
+        cold, steady = best(machines.one(at), program.batch, program.pool_of, program.keep, program.split)
+        plans.put(slice(at, at + 1), _columns(cold, steady, machines.one(at)))
     return plans
 
 
-def solve_alone(program: Program, machines: Machines) -> tuple[Plans, Schedules]:
-    """The best schedules of the one chip of `machines`, as columns, and as they are."""
-    cold, steady = best(machines, program.batch, program.pool_of, program.keep, program.sub_batches)
+def _columns(cold: Plan | None, steady: Plan | None, machines: Machines) -> Plans:
+    """Two schedules of one chip as columns."""
     if cold is None or steady is None:
-        return Plans.nothing(1), (None, None)
+        return Plans.nothing(1)
     quick = sums_of(cold, machines)
-    return Plans(quick, quick if steady is cold else sums_of(steady, machines)), (cold, steady)
+    return Plans(quick, quick if steady is cold else sums_of(steady, machines))

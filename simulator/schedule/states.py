@@ -15,7 +15,7 @@ from itertools import pairwise, product
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
+from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
 
@@ -84,6 +84,8 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     the network alone, so that more SRAM, or another batch, has the same moves.
     """
     life = _life(low)
+    if low.inside != "nothing":
+        return _all_inside(low, life)
     until, thinned = stays(low, life) if optimal else ({}, 0)
     first, rows, states, numbers = _build(low, life, until)
     cuts = _cuts(low, life, numbers)
@@ -91,6 +93,23 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     return replace(
         _pack(first, rows, states, thinned), at_cut=(*kept, (len(low.rows), -1, -1)), thinned_cuts=len(cuts) - len(kept)
     )
+
+
+def _all_inside(low: Lowered, life: _Life) -> Moves:
+    """One move a step: whatever lives is in the SRAM, the network's inputs until they are read, its outputs to the end."""
+    end = len(low.rows) - 1
+    last = [life.last[t] if readers else end for t, readers in enumerate(low.tensor_readers)]
+    born = _born_at(range(len(last)), life)
+    live = born.get(-1, [])
+    rows: list[Move] = []
+    for step, row in enumerate(low.rows):
+        live = [t for t in (*live, *born.get(step, ())) if last[t] >= step]
+        mask, beside = _operands(row, frozenset(live))
+        if low.inside == "all" and row.shape is not None and row.weights < 0:
+            mask |= WEIGHTS
+        reserved = row.inner_bytes + low.held_bytes + sum([low.tensor_bytes[t] for t in live])
+        rows.append((step, 0, 0, mask, reserved, beside, tuple(live)))
+    return replace(_pack(list(range(end + 2)), rows, 1, 0), at_cut=((end + 1, -1, -1),))
 
 
 def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
@@ -259,6 +278,8 @@ def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
         mask |= INPUTS
     if row.weights in held:
         mask |= WEIGHTS
+    if row.values in held:
+        mask |= VALUES
     return mask, beside
 
 

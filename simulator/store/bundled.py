@@ -3,17 +3,20 @@
 import functools
 import importlib
 import importlib.util
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from simulator.errors import RooftileError, nearest
 from simulator.reading.names import known_name
+from simulator.store.data import parsed
 
 _PACKAGE_FOLDER = Path(__file__).parent.parent
 _PACKAGE = "simulator.workloads"
+_VARIANTS = re.compile(r"^variants:\n(?:(?: .*)?\n)+", re.MULTILINE)
 FOLDERS = ("arch_configs", "workloads")
 """The folders of chips and networks."""
 
@@ -27,6 +30,23 @@ def folder(name: str) -> Path:
 def chips() -> dict[str, Path]:
     """{short name: path} of the bundled chip files."""
     return {path.stem: path for path in sorted(folder("arch_configs").glob("*.yaml"))}
+
+
+def places() -> dict[str, tuple[Path, str]]:
+    """{short name: (path, variant)} of the bundled chips, each followed by its variants; "": the chip itself."""
+    found: dict[str, tuple[Path, str]] = {}
+    for name, path in chips().items():
+        found[name] = path, ""
+        found.update({f"{name}-{variant}": (path, variant) for variant in variants(path)})
+    return found
+
+
+@functools.cache
+def variants(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The `variants` of a bundled chip file; nothing else of it is read."""
+    section = _VARIANTS.search(path.read_text(encoding="utf-8"))
+    found: Mapping[str, Mapping[str, Any]] = parsed(section[0])["variants"] if section else {}
+    return found
 
 
 @functools.cache
@@ -44,6 +64,7 @@ def networks() -> dict[str, tuple[str, str]]:
     return dict(sorted(found.items()))
 
 
+@functools.cache
 def namesake(name: str) -> str | None:
     """Return the module that a network is named after and found in (resnet50: resnet), or None; spares importing the others."""
     return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
@@ -82,6 +103,7 @@ def part(stem: str, name: str) -> Any:
     return getattr(_module(stem), name)
 
 
+@functools.cache
 def _stems() -> list[str]:
     """Names of the modules of `workloads`."""
     return [path.stem for path in sorted(folder("workloads").glob("*.py")) if not path.stem.startswith("_")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from simulator.errors import OptionError
+from simulator.reading.precision import precision_text
 from simulator.store.foreign import printable
 
 P = ParamSpec("P")
@@ -43,6 +44,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _formats(value: Any) -> bool:
+    return _text(value) or _by_text(value)
+
+
 def _changes(value: Any) -> bool:
     return value is None or isinstance(value, Mapping) or _list_of(value, object)
 
@@ -62,8 +67,8 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("chip", "a", "b"), (_chip, "a name, a path or an Architecture")),
     "name_or_path": (lambda value: isinstance(value, str | Path), "a name or a path"),
     "batch": (lambda value: isinstance(value, Hashable), "a whole number of at least 1"),
-    **dict.fromkeys(("precision", "by", "of", "design"), (_text, "text")),
-    "generate.precision": (lambda value: value is None or _text(value), "text"),
+    **dict.fromkeys(("by", "of", "design"), (_text, "text")),
+    "precision": (lambda value: value is None or _formats(value), "text or a mapping of roles to formats"),
     "generate.model": (_text, "the name of a language model"),
     **dict.fromkeys(("set", "set_a", "set_b", "vary"), _CHANGES),
     "size.vary": (_ranges, "a mapping or a list of key=range texts"),
@@ -77,8 +82,9 @@ _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """A decorator: the call raises OptionError for an argument that is not of its type."""
-    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    """A decorator: the call raises OptionError for an argument that is not of its type; number formats become their word."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     own = {key.rpartition(".")[2]: one for key, one in _WANTED.items() if key.startswith(f"{function.__name__}.")}
     wanted = {**_WANTED, **own}
 
@@ -90,6 +96,18 @@ def public(function: Callable[P, R]) -> Callable[P, R]:
                 text = printable(repr(value))
                 shown = text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
                 raise OptionError(f"must be {words}, got {shown}", key=name)
+        if "precision" in names:
+            args, kwargs = _told(names, args, kwargs)
         return function(*args, **kwargs)
 
     return call
+
+
+def _told(names: tuple[str, ...], args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """Arguments with the precision as the word that the rest reads."""
+    at = names.index("precision")
+    if at < len(args) and args[at] is not None:
+        return (*args[:at], precision_text(args[at]), *args[at + 1 :]), kwargs
+    if kwargs.get("precision") is not None:
+        return args, {**kwargs, "precision": precision_text(kwargs["precision"])}
+    return args, kwargs

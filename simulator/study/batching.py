@@ -18,6 +18,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.room import live_bytes
 from simulator.lower.rows import check_batch, lower
@@ -130,7 +131,7 @@ def batch_curve(
     network: Graph | str,
     chip: Architecture | str,
     batches: Iterable[int] = BATCHES,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> BatchCurve:
@@ -142,6 +143,7 @@ def batch_curve(
     Raises NetworkError and ChipError as `simulate` does, OptionError where there is no batch.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     machine = chip_of(chip, set)
     sizes = sorted({*batches})
     if not sizes:

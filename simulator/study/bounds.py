@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from simulator.chip.library import Entry
 from simulator.chip.parts import host_links
+from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.units import GB, MIB
-from simulator.vocabulary import BITS, OPERANDS, WEIGHTED
+from simulator.vocabulary import OPERANDS, WEIGHTED
 
 WINOGRAD = 2.25
 """MACs saved by F(2x2, 3x3)."""
@@ -94,28 +95,32 @@ class Bound:
 
 def demand_of(graph: Graph, precision: str) -> Demand:
     """MACs, weights and inputs of one inference."""
-    macs, saved, weights, inputs = 0, 0.0, 0, 0
+    macs, saved, weight_bytes, inputs, formats = 0, 0.0, 0.0, 0, formats_of(precision)
     for name, data in graph.nodes(data=True):
         layer = data["layer"]
         macs += layer.macs
         # The second operand of a `matmul` is no weight: it is made on the way.
-        weights += layer.weight_elements if layer.kind in WEIGHTED else 0
-        if layer.kind == "conv" and (layer.kernel_height, layer.kernel_width, layer.stride) == (3, 3, (1, 1)):
+        if layer.kind in WEIGHTED:
+            weight_bytes += layer.weight_elements * formats.of(layer.role or "weights", name).bits / 8.0
+        window = (layer.kernel_height, layer.kernel_width, layer.stride, layer.transposed)
+        if layer.kind == "conv" and window == (3, 3, (1, 1), False):
             saved += layer.macs * (1 - 1 / WINOGRAD)
         # What is only ever a second operand may be a state that lies in the outer memory.
         uses = [edge["operand"] for edge in graph.succ[name].values()]
         inputs += layer.output_elements if layer.kind == "input" and OPERANDS[0] in uses else 0
-    bits = BITS[precision]
-    return Demand(macs, macs - saved, weights * bits / 8.0, inputs * min(bits, INPUT_BITS) / 8.0)
+    bits = min(formats.activations.bits, INPUT_BITS)
+    return Demand(macs, macs - saved, weight_bytes, inputs * bits / 8.0)
 
 
 def resources_of(chip: Entry, precision: str) -> Resources:
     """What is published about a chip, else what its file says, at a precision."""
     known, machine = chip.published, chip.architecture
     fact = {"int8": "peak_tops_int8", "int4": "peak_tops_int4", "fp16": "peak_tflops_fp16", "bf16": "peak_tflops_fp16"}
-    peak = getattr(known, fact[precision]) if precision in fact else None
-    facts = {} if peak is None else {"peak_tops": fact[precision]}
-    if peak is None and machine is not None and machine.array is not None and precision in machine.array.rate:
+    rates = () if machine is None or machine.array is None else tuple(machine.array.rate)
+    wider = formats_of(precision, rates).wider
+    peak = getattr(known, fact[wider]) if wider in fact else None
+    facts = {} if peak is None else {"peak_tops": fact[wider]}
+    if peak is None and machine is not None and machine.multiplies(precision):
         peak = machine.peak_tops(precision)
     bandwidth, link = chip.dram_gb_per_s, published_link(known.host_interface)
     if known.sram_mb is not None:

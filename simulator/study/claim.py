@@ -18,6 +18,7 @@ from simulator.chip.library import Entry
 from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
+from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.run import simulate
 from simulator.study.bounds import (
@@ -34,7 +35,6 @@ from simulator.study.bounds import (
     weight_need,
 )
 from simulator.units import GB, MIB
-from simulator.vocabulary import BITS
 
 CAPACITIES_MIB = tuple(2.0 ** (k / 4) for k in range(-20, 49))
 """SRAM sizes that the model tries, 1/32 MiB to 4 GiB [MiB]."""
@@ -132,10 +132,11 @@ class _Case:
 def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math.inf) -> float:
     """Throughput of an ideal machine [1/s], or as much as is `enough`; 0 where a layer does not fit its SRAM.
 
-    Its bytes are counted at int8; other widths scale what there is instead. Parts of a batch only make it faster, and take
-    longest to search: not where it is fast enough without.
+    Its bytes are counted at int8; other widths, the narrowest of several, scale what there is. Parts of a batch only make it
+    faster, and take longest to search: not where it is fast enough without.
     """
-    width, found = BITS[case.precision] / 8.0, 0.0
+    formats, found = formats_of(case.precision), 0.0
+    width = min(formats.weights.width, formats.activations.width)
     for sub_batches in (False, True) if enough < math.inf and case.batch > 1 else (True,):
         machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd, sub_batches)
         try:
@@ -227,7 +228,7 @@ def _modelled(
         best = reached(case, there.sram_bytes / MIB, there.outer_bytes_per_s, enough)
         found.append(Bound("an ideal machine of these resources", throughput_per_s, best, "inferences/s", False))
     machine = chip.architecture
-    if machine is not None and machine.array is not None and case.precision in machine.array.rate:
+    if machine is not None and machine.multiplies(case.precision):
         own = simulate(case.graph, machine, batch=case.batch, precision=case.precision, gains=False).throughput_per_s
         found.append(Bound("the chip as modelled", throughput_per_s, own, "inferences/s", False, MODEL_ERROR))
     return found

@@ -222,7 +222,7 @@ def _simulated(
         return found, None, []
     precision = question.precision
     unfair: tuple[str, ...] = ()
-    if precision not in machine.array.rate:
+    if not machine.multiplies(precision):
         precision = next(iter(machine.array.rate))
         unfair = (f"{precision}, not {question.precision}",)
     batches = dict(zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True))

@@ -15,6 +15,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.result.form import LayerResult, Result
 from simulator.result.shown import Shown
 from simulator.run import simulate
@@ -131,7 +132,7 @@ def explain(
     a: Architecture | str,
     b: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     of: str = "period",
     set_a: Settings | None = None,
     set_b: Settings | None = None,
@@ -146,6 +147,7 @@ def explain(
     if of not in TIMES:
         raise OptionError(f"of: must be one of {', '.join(TIMES)}, got {of!r}{nearest(str(of), TIMES)}")
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     chips = (chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b"))
     runs = [simulate(graph, chip, batch, precision, gains=False) for chip in chips]
     sides = [
@@ -163,7 +165,6 @@ def explain(
 
 def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) -> Side:
     """One side of the explanation."""
-    rates = {} if chip.array is None else chip.array.rate
     return Side(
         chip=run.chip,
         changes=changes,
@@ -173,7 +174,7 @@ def _side(chip: Architecture, run: Result, of: str, changes: tuple[str, ...]) ->
         utilisation=run.utilisation,
         bound_by=run.bound_by,
         mac_units=chip.macs,
-        macs_per_cycle=chip.macs * rates[run.precision],
+        macs_per_cycle=chip.macs * chip.product(run.precision).rate,
         clock_hz=chip.clock_hz,
         peak_tops=run.peak_tops,
         sram_bytes=float(chip.sram.capacity_bytes),

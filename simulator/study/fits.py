@@ -9,7 +9,8 @@ from simulator.chip.library import Entry, library
 from simulator.chip.published import Row
 from simulator.errors import ModelError
 from simulator.store.bundled import networks
-from simulator.study.validation import Point, book, counters, point_of, with_errors
+from simulator.study.validation import Point, counters, point_of, with_errors
+from simulator.study.validation_data import book
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Static: a batch starts and ends together. The prompts are one pass; each further token is a pass over the growing cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
+from simulator.formats import Formats, formats_of
 from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import is_decoder_file, load_network, network_parameters
 from simulator.lower.room import room_of
@@ -22,9 +24,10 @@ from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.calls import public
 from simulator.study.growing import Growing
+from simulator.study.repeating import depths, repeated
 from simulator.study.subject import chip_of
 from simulator.units import GIB
-from simulator.vocabulary import BITS, GENERATING
+from simulator.vocabulary import GENERATING
 
 OWN = ("phase", "prompt", "context", "sequences")
 """Parameters of a model that the question sets."""
@@ -97,29 +100,38 @@ class Question:
     batch: int
 
     def run(self, phase: str, prompt: int, context: int, gains: bool = False) -> Result:
-        """One pass of the batch: as many items, or one item that holds all where they share experts."""
-        graph = self._graph(phase, prompt, context, self.batch)
-        return simulate(graph, self.chip, 1 if self.decoder.experts else self.batch, self.precision, gains)
+        """One pass of the batch."""
+        return repeated(self.pass_of(phase, prompt, context, gains), self.decoder, self.chip, self.formats.weights.width)
 
-    def _graph(self, phase: str, prompt: int, context: int, batch: int) -> Any:
+    def pass_of(self, phase: str, prompt: int, context: int, gains: bool = False) -> Callable[[int], Result]:
+        """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
+
+        def of(layers: int) -> Result:
+            graph = self._graph(phase, prompt, context, self.batch, layers)
+            return simulate(graph, self.chip, 1 if self.decoder.experts else self.batch, self.precision, gains)
+
+        return of
+
+    def _graph(self, phase: str, prompt: int, context: int, batch: int, layers: int) -> Any:
         held = batch if self.decoder.experts else 1
-        return load_network(self.model, **self.shapes, phase=phase, prompt=prompt, context=context, sequences=held)
+        shapes = {**self.shapes, "layers": layers}
+        return load_network(self.model, **shapes, phase=phase, prompt=prompt, context=context, sequences=held)
 
     # ---- capacity --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def width(self) -> float:
-        """Bytes of a number."""
-        return BITS[self.precision] / 8.0
+    def formats(self) -> Formats:
+        """Those of the operands."""
+        return formats_of(self.precision, () if self.chip.array is None else tuple(self.chip.array.rate))
 
     @property
     def weights_bytes(self) -> float:
         """All of the model."""
-        return self.decoder.parameters * self.width
+        return self.decoder.weight_bytes(self.formats)
 
     def cache_bytes(self, tokens: int) -> float:
         """Of one sequence after so many tokens."""
-        return self.decoder.cache_values(tokens) * self.width
+        return self.decoder.cache_bytes(tokens, self.formats)
 
     @property
     def tokens(self) -> int:
@@ -129,7 +141,14 @@ class Question:
     @cached_property
     def activations(self) -> float:
         """Bytes between the layers of one sequence's prompt, at the most."""
-        room = room_of(lower(self._graph("prefill", self.prompt, 0, 1), self.chip, 1, self.precision))
+        room = room_of(
+            lower(
+                self._graph("prefill", self.prompt, 0, 1, (depths(self.decoder) or (self.decoder.layers,))[0]),
+                self.chip,
+                1,
+                self.precision,
+            )
+        )
         return room.activations + room.ends
 
     def activation_bytes(self) -> float:
@@ -203,8 +222,9 @@ def generate(
     """Answer a batch of requests to a language model.
 
     model: a bundled one (`rooftile networks`); params: shapes of it that are changed, such as layers=2. prompt, output: tokens
-    in and out of each request. batch: requests together, or "max" for the most that fit. precision: of everything; fp16 unless
-    given, where the chip has it. price: what a chip costs [USD], or `Rates`. mode, chips: "static" and 1, others come later.
+    in and out of each request. batch: requests together, or "max" for the most that fit. precision: number formats, see
+    `simulate`; fp16 unless given, where the chip has it. price: what a chip costs [USD], or `Rates`. mode, chips: "static" and 1,
+    others come later.
 
     Raises NetworkError, ChipError and OptionError for bad input, InfeasibleError where the DRAM is too small.
     """
@@ -269,7 +289,7 @@ def _answered(asked: Question, rates: Rates) -> Generation:
         batch=batch,
         prompt=asked.prompt,
         output=asked.output,
-        formats=dict.fromkeys(("weights", "activations", "cache", "head"), asked.precision),
+        formats=asked.formats.names(),
         runtime=None,
         mode="static",
         ttft_s=ttft_s,
@@ -308,7 +328,7 @@ def growing_of(asked: Question) -> Growing | None:
 
 def _spent(result: Result) -> tuple[float, float]:
     """Seconds and joules of a pass; no joules where its energy is not known."""
-    return result.latency_s, sum(result.energy.values()) if result.energy else 0.0
+    return result.latency_s, result.energy["total_j"] if result.energy else 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.result.shown import Shown
@@ -185,7 +186,7 @@ def lint(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Lint:
@@ -195,6 +196,7 @@ def lint(
     before it is run. Raises what `simulate` raises for the chip as it is.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     chip = chip_of(chip, set)
     run = simulate(graph, chip, batch, precision, gains=False)
     subject = _Subject(graph, chip, batch, precision, outcome_of(run), tell)

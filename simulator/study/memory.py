@@ -19,7 +19,9 @@ from simulator.cost.priced import priced
 from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.lower.rows import check_batch
+from simulator.lower.work import work_of
 from simulator.progress import stages
 from simulator.result.shown import Shown
 from simulator.store.calls import public
@@ -133,7 +135,7 @@ def memory_map(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     *,
     sizes_mib: Sequence[float] | None = None,
@@ -149,6 +151,7 @@ def memory_map(
     Raises what `simulate` raises, InfeasibleError where the network runs with no SRAM of the map.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     machine = chip_of(chip, set)
     check_batch(graph, batch)
     own = machine.dram_devices
@@ -257,9 +260,7 @@ def _traffic(
     bench: Bench, sizes: Sequence[float], thresholds: Sequence[Threshold]
 ) -> tuple[tuple[Traffic, ...], float | None]:
     """(traffic against SRAM with its lower bound, least SRAM with the fewest bytes of all)."""
-    low = bench.low
-    keep = bench.chip.keeps_weights
-    weights = sum(row.weight_bytes for row in low.rows)
+    work = work_of(bench.low)
     ample = bench.ample_bytes()
     fewest = float(bench.least_traffic([ample])[0])
     least_mib = None
@@ -277,13 +278,12 @@ def _traffic(
     at = np.unique(np.round(np.geomspace(first, last, count) * MIB).astype(np.int64))
     fastest = bench.run(at, np.full(len(at), bench.chip.dram_devices)).numbers["dram_bytes"]
     least = bench.least_traffic(at.tolist())
+    held = at.astype(np.float64) if "weights" in bench.chip.sram.holds else np.zeros(len(at))
+    bounds = work.least_outer_bytes(held)
     rows = [
-        Traffic(
-            size / MIB, or_none(moved), few if math.isfinite(few) else None,
-            low.compulsory_bytes - min(weights, size * bench.share if keep else 0.0),
-        )
-        for size, moved, few in zip(at.tolist(), fastest.tolist(), least.tolist(), strict=True)
-    ]  # fmt: skip
+        Traffic(size / MIB, or_none(moved), few if math.isfinite(few) else None, bound)
+        for size, moved, few, bound in zip(at.tolist(), fastest.tolist(), least.tolist(), bounds.tolist(), strict=True)
+    ]
     return tuple(rows), least_mib
 
 

@@ -6,7 +6,10 @@ from typing import Any
 
 from simulator.chip.library import entry, library
 from simulator.errors import OptionError
+from simulator.formats import USUAL
 from simulator.graph.load import asked_network
+from simulator.graph.own import Precision
+from simulator.reading.precision import precision_text
 from simulator.result.shown import Shown
 from simulator.store.calls import public
 from simulator.study.compare import Comparison, Figure, Line, Question, compare
@@ -96,7 +99,7 @@ def compare_chips(
     *,
     by: str = "usd",
     batch: int | None = None,
-    precision: str = "int8",
+    precision: Precision = USUAL,
     params: Mapping[str, Any] | None = None,
     limits: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -130,7 +133,7 @@ def compare_chips(
             raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)
     entries = list(library().values()) if chips is None else [entry(chip) for chip in chips]
     name, given = asked_network(network, params or {})
-    return ranking(compare(entries, Question(name, given, precision, batch), tell=tell), by, limits)
+    return ranking(compare(entries, Question(name, given, precision_text(precision), batch), tell=tell), by, limits)
 
 
 LIMITS = ("power_w", "bill_usd", "price_usd")

@@ -10,6 +10,7 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.result.shown import Shown
 from simulator.run import simulate
@@ -110,7 +111,7 @@ def sensitivity(
     network: Graph | str,
     chip: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Sensitivity:
@@ -120,6 +121,7 @@ def sensitivity(
     before it is run. Raises what `simulate` raises for the chip as it is; a step that cannot run says why.
     """
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     chip = chip_of(chip, set)
     run = simulate(graph, chip, batch, precision, gains=False)
     base = outcome_of(run)

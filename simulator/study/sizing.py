@@ -16,6 +16,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.progress import measured
 from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
@@ -39,7 +40,7 @@ def size(
     chip: Architecture | str = BASE,
     *,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     set: Settings | None = None,
     vary: Mapping[str, Any] | Sequence[str] | None = None,
     bundled: bool = True,
@@ -74,6 +75,7 @@ def size(
     """
     targets = _checked(Targets(**limits))
     mix = mix_of(network)
+    precision = precision_of(mix[0][0], precision)
     base = chip_of(chip, set)
     space = space_of(base, default_axes(base) if vary is None else given_axes(vary), precision)
     entries = [one for one in library().values() if _may_answer(one, precision)] if bundled else []
@@ -133,7 +135,7 @@ def _checked(targets: Targets) -> Targets:
 def _may_answer(entry: Entry, precision: str) -> bool:
     """Whether a bundled chip can be simulated at the precision and has a bill."""
     chip = entry.architecture
-    return chip is not None and chip.array is not None and precision in chip.array.rate and chip.kind == "accelerator"
+    return chip is not None and chip.multiplies(precision) and chip.kind == "accelerator"
 
 
 def _neighbours(search: Search, winner: Box, targets: Targets) -> tuple[Neighbour, ...]:

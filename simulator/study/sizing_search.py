@@ -305,7 +305,8 @@ class Search:
             rows = []
             for graph, _ in self.mix:
                 low = lower(graph, group.chip, self.batch, self.precision)
-                executed = sum(row.macs_executed for row in low.rows)
+                rate = low.spec.rate  # of MACs in other formats so many as take the same time
+                executed = sum(row.macs_executed * (rate / (row.shape.rate or rate)) for row in low.rows if row.shape)
                 rows.append((executed / self.batch, low.compulsory_bytes))
             self._demand[group.number] = rows
         return self._demand[group.number]

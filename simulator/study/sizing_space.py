@@ -223,7 +223,7 @@ def _group(
         usd = np.where(np.broadcast_to(known.can_be_made, known.bill_usd.shape), known.bill_usd, np.inf)
         bills[:, at, :] = usd.reshape(grid[0].shape)
         static[:, at, :] = np.broadcast_to(known.power.static_w, (grid[0].size,)).reshape(grid[0].shape)
-        mac_j = float(np.min(known.power.mac_j[precision]))
+        mac_j = float(np.min(known.power.mac_j[one.product(precision).format]))
     return Group(number, place, chip, dict(settings), sram, memory, clock, bills, static, mac_j)
 
 

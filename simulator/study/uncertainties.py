@@ -16,6 +16,7 @@ from simulator.cost.money import YIELD_MODELS
 from simulator.errors import ChipError, OptionError, argument, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.result.shown import Shown
 from simulator.run import simulate
@@ -157,7 +158,7 @@ def uncertainty(
     a: Architecture | str,
     b: Architecture | str,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision | None = None,
     by: str = "throughput_per_usd",
     draws: int = DRAWS,
     seed: int = SEED,
@@ -195,6 +196,7 @@ def uncertainty(
     if isinstance(seed, bool) or not 0 <= seed <= MOST_SEED:
         raise OptionError(key="seed", must=f"be from 0 to {MOST_SEED:,}", got=seed)
     graph = load_network(network) if isinstance(network, str) else network
+    precision = precision_of(graph, precision)
     chips = chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b")
     dies = tuple(_die(chip, figure) for chip in chips)
     alike = _alike(*chips)

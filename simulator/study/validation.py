@@ -15,20 +15,25 @@ from simulator.chip.load import load_chip
 from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import InputError
+from simulator.formats import formats_of
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
-from simulator.store.data import read_data
 from simulator.study.compare import FREE_BATCH_GPU
-from simulator.vocabulary import BITS, WEIGHTED
+from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
+from simulator.study.validation_data import book
+from simulator.vocabulary import WEIGHTED
 
 FREE_BATCH = 8
 """Batch at which a result with a free batch is simulated where the chip is no GPU: large enough to share weights."""
 
 THROUGHPUT = "throughput"
+
+UNSEEN = "measured, nothing fitted or changed"
+"""Group of the rows on whose chips no constant was fitted and no fact was changed after they were known."""
 
 
 SHARES = {"array_active": "ideal_s", "weight_shift": "weight_loading_s", "weight_stall": "dram_s"}
@@ -53,13 +58,18 @@ class Point:
     """Throughput of a plain roofline; None for other quantities."""
     utilised: float | None
     """Throughput of the same chip at full utilisation; the other baseline takes a constant share of it."""
-    fitted: bool
-    """Whether a constant of the model was fitted on figures of this chip."""
+    standing: str
+    """What the row was to those who made the model: a key of `standing.STANDINGS`."""
     largest_loss: str
     gpu: bool
     """Whether the chip is a GPU: its arrays are multiprocessors."""
     source: str
     note: str | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a constant was fitted on figures of the chip, or facts of it were changed after they were known."""
+        return self.standing in (FITTED, CHANGED)
 
     @property
     def error(self) -> float:
@@ -79,6 +89,8 @@ class Summary:
     """90th percentile of them: the smallest that nine in ten do not exceed."""
     worst: float
     """Largest, with its sign."""
+    bias: float
+    """Median of the signed errors."""
     spearman: float | None
     """Rank correlation of predicted and published throughputs; None below three."""
 
@@ -110,11 +122,6 @@ def with_errors(data: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]
     for entry, point in zip(data["points"], points, strict=True):
         entry["error"] = point.error
     return data
-
-
-def book() -> Mapping[str, Any]:
-    """`simulator/data/validation.yaml`."""
-    return read_data("validation.yaml")
 
 
 def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: None) -> Validation:
@@ -175,7 +182,6 @@ def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
 
 def _why_not(chip: Entry, row: Row) -> str | None:
     """Why a result is not compared; None where it is."""
-    array = None if chip.architecture is None else chip.architecture.array
     if row.not_modelled is not None:
         return row.not_modelled
     if row.confidence in ("recalled", "low"):
@@ -184,7 +190,7 @@ def _why_not(chip: Entry, row: Row) -> str | None:
         return str(book()["left_out"][row.mode])
     if row.network not in networks():
         return f"{row.network} is not bundled"
-    if array is None or (row.precision or "int8") not in array.rate:
+    if chip.architecture is None or not chip.architecture.multiplies(row.precision or "int8"):
         return f"the array has no {row.precision}"
     return None
 
@@ -210,12 +216,11 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
     one_at_a_time = mode in book()["latency_modes"]
     predicted = batch / result.latency_s if one_at_a_time else result.throughput_per_s
     shown = row.network + "".join(f" {key}={value}" for key, value in sorted({**row.params, **row.ran_with}.items()))
-    if row.image_size not in (None, 224):
-        shown += f" {row.image_size}"
+    shown += "".join(f" {size}" for size in (row.image_size, row.sequence_length) if size not in (None, 224))
     peak = machine.peak_tops(precision) * 1e12 / 2 / (result.macs / batch)
     return Point(
         group, chip.name, shown, batch, precision, THROUGHPUT, row.throughput_per_s, predicted,
-        _roofline(result, machine, graph, precision), peak, chip.name in book()["fitted"], result.largest_loss,
+        _roofline(result, machine, graph, precision), peak, standing_of(chip.name, row.source), result.largest_loss,
         machine.is_gpu, chip.published.sources.get(row.source or "", ""), row.note,
     )  # fmt: skip
 
@@ -237,13 +242,17 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
     """Throughput of the plain roofline: MACs at peak, or every weight and the network's ends once at nominal bandwidth."""
     compute_s = result.macs / (machine.peak_tops(precision) * 1e12 / 2)
     bandwidth = machine.dram_peak_bytes_per_s or machine.host_bytes_per_s
-    width = BITS[precision] / 8.0
+    formats = formats_of(precision)
     moved = 0.0
     for name, data in graph.nodes(data=True):
         layer = data["layer"]
-        moved += layer.weight_elements * width if layer.kind in WEIGHTED and machine.dram is not None else 0.0
+        moved += (
+            layer.weight_elements * formats.weights.width
+            if layer.kind in WEIGHTED and machine.dram is not None
+            else 0.0
+        )
         if graph.in_degree(name) == 0 or graph.out_degree(name) == 0:
-            moved += layer.output_elements * width * result.batch
+            moved += layer.output_elements * formats.activations.width * result.batch
     return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)
 
 
@@ -259,7 +268,7 @@ def counters(chip: Entry, settings: Mapping[str, Any] | None = None) -> list[Poi
         found += [
             Point(
                 group_of(chip.name, "silicon"), chip.name, entry["network"], entry["batch"], entry["precision"], quantity,
-                float(value), measured(quantity, result, machine), None, None, chip.name in book()["fitted"],
+                float(value), measured(quantity, result, machine), None, None, standing_of(chip.name, entry["source"]),
                 result.largest_loss, machine.is_gpu, book()["sources"][entry["source"]],
             )
             for quantity, value in entry["figures"].items()
@@ -324,7 +333,8 @@ def _summaries(points: Sequence[Point], value: Callable[[Point], float]) -> tupl
     seen = [p for p in points if p.group.startswith("measured")]
     chosen += [("measured, GPUs", [p for p in seen if p.gpu])]
     chosen += [("measured, dedicated accelerators", [p for p in seen if not p.gpu])]
-    chosen += [("all measured", seen), ("measured, no constant fitted on the chip", [p for p in seen if not p.fitted])]
+    chosen += [("all measured", seen), (UNSEEN, [p for p in seen if not p.fitted])]
+    chosen += [("measured, blind", [p for p in seen if p.standing == BLIND])]
     return tuple(_summary(name, rows, value) for name, rows in chosen if rows)
 
 
@@ -334,7 +344,7 @@ def _summary(name: str, points: Sequence[Point], value: Callable[[Point], float]
     sizes = sorted(map(abs, errors))
     rates = [(value(p), p.published) for p in points if p.quantity == THROUGHPUT]
     return Summary(
-        name, len(points), median(sizes), sizes[math.ceil(0.9 * len(sizes)) - 1], max(errors, key=abs),
+        name, len(points), median(sizes), sizes[math.ceil(0.9 * len(sizes)) - 1], max(errors, key=abs), median(errors),
         spearman([a for a, _ in rates], [b for _, b in rates]),
     )  # fmt: skip
 

@@ -21,8 +21,11 @@ from simulator import __version__
 from simulator.chip.load import Settings, chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
+from simulator.formats import USUAL
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
+from simulator.graph.own import Precision
+from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
@@ -54,7 +57,7 @@ def sweep(
     vary: Mapping[str, Any] | Sequence[str],
     *,
     batch: int = 1,
-    precision: str = "int8",
+    precision: Precision = USUAL,
     set: Settings | None = None,
     params: Mapping[str, Any] | None = None,
     design: str = "grid",
@@ -101,7 +104,7 @@ def sweep(
         As `load_chip` and `load_network`.
     """
     store.need_extra()
-    plan = plan_of(vary, design, seed, batch, precision, CHUNK if chunk is None else chunk)
+    plan = plan_of(vary, design, seed, batch, precision_text(precision), CHUNK if chunk is None else chunk)
     space = _space(plan, network, chip, set, params)
     if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)

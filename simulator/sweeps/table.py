@@ -20,7 +20,7 @@ from simulator.lower.rows import lower
 from simulator.lower.work import Work, work_of
 from simulator.result.economics import at_rest, efficiency, limiting, spent
 from simulator.result.room import has_room, short_of_room
-from simulator.result.totals import Totals, totals_of
+from simulator.result.totals import Totals, limit_of, totals_of
 from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
 from simulator.schedule.plans import Plans
@@ -103,8 +103,9 @@ def fill(
         block.status[rows], block.reason[rows] = STATUS.index("invalid"), variant.fault
         return
     chip = variant.chip
-    solved, power = _solved(variant, columns, len(rows), stop), limiting(chip, columns)
-    totals = totals_of(chip, variant.precision, solved.work, solved.machines, solved.plans, power)
+    power = limiting(chip, columns)
+    solved = _solved(variant, columns, len(rows), power, stop)
+    totals = totals_of(chip, solved.work, solved.machines, solved.plans, power)
     runs = totals.runs
     if not runs.all():
         without = np.flatnonzero(~runs)
@@ -119,11 +120,15 @@ def fill(
     block.loss[rows] = np.where(runs, totals.loss, -1)
 
 
-def _solved(variant: Variant, columns: Columns, count: int, stop: threading.Event | None) -> _Solved:
+def _solved(
+    variant: Variant, columns: Columns, count: int, power: PowerModel | None, stop: threading.Event | None
+) -> _Solved:
     """The best schedules of a group."""
     machines, program = machines_of(variant.chip, columns, count), variant.program
     if program is not None:
-        return _Solved(program.pool.work, machines, solve(program, machines, stop), program.pool, [])
+        work = program.pool.work
+        limited = limit_of(variant.chip, work, power)
+        return _Solved(work, machines, solve(program, machines, stop, limited), program.pool, [])
     chip, graph = variant.chip, variant.graph
     low = lower(graph, chip, variant.batch, variant.precision)  # type: ignore[arg-type]  # seen by the caller
     space = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))  # type: ignore[arg-type]
@@ -173,7 +178,7 @@ def _economics(
     figures: dict[str, Any] = {}
     try:
         figures, power = _cost(block, rows, chip, varied(chip, columns), columns, totals.runs)
-        figures["power_w"] = spent(power, variant.precision, solved.work, solved.plans, totals).average_w
+        figures["power_w"] = spent(power, solved.work, solved.plans, totals).average_w
     except ChipError as error:
         _no_cost(block, rows, totals.runs, f"no cost: {error}")
     return {**figures, **efficiency(chip, solved.work, totals, columns, figures)}

@@ -47,7 +47,7 @@ def uncovered(data):
     covered = [key for key, text in sources.items() if text.strip()]
     return [
         number
-        for number in numbers({k: v for k, v in data.items() if k not in ("schema", "sources")})
+        for number in numbers({k: v for k, v in data.items() if k not in ("schema", "sources", "variants")})
         if not any(number == key or number.startswith(f"{key}.") for key in covered)
     ]
 

@@ -93,7 +93,7 @@ def test_a_shell_completes(line, words):
 
 def test_completion_knows_every_network_chip_and_file(tmp_path, monkeypatch):
     assert complete.network_names() == sorted(bundled.networks())
-    assert complete.chips("") == list(bundled.chips())
+    assert complete.chips("") == list(bundled.places())
     monkeypatch.chdir(tmp_path)
     for name in ("mychip.yaml", "mynet.py", "mysheet.csv", "my.txt", ".my.yaml"):
         (tmp_path / name).write_text("")

@@ -338,7 +338,10 @@ def tiny():
             lambda g: simulator.simulate(g, "example_edge", batch=[1]),
             "batch: must be a whole number of at least 1, got [1]",
         ),
-        (lambda g: simulator.simulate(g, "example_edge", precision=8), "precision: must be text, got 8"),
+        (
+            lambda g: simulator.simulate(g, "example_edge", precision=8),
+            "precision: must be text or a mapping of roles to formats, got 8",
+        ),
         (
             lambda g: simulator.memory_map(g, "example_edge", sizes_mib=["x"]),
             "sizes_mib: must be a list of numbers, got ['x']",

@@ -53,7 +53,7 @@ def test_yields_of_800_mm2_at_a_tenth_of_a_defect(model, good):
 
 def test_the_published_ball_count_of_x1_is_near():
     # 450 + one DRAM + four lanes; the supply's balls are on top: 624 balls are published.
-    assert money.package_balls(1, 4, 13.5 / 0.8, 450, 100, 8, 4) == pytest.approx(624, rel=0.05)
+    assert money.package_balls(100, 4, 13.5 / 0.8, 450, 8, 4) == pytest.approx(624, rel=0.05)
 
 
 def test_packages_go_straight_from_small_to_large():

@@ -315,7 +315,19 @@ def test_a_gpu_pays_for_a_mac_with_all_movement():
     assert gpu.mac_j["int8"] > 5 * chip.mac_j["int8"]
     assert gpu.mac_j["bf16"] == pytest.approx(1.8 * gpu.mac_j["int8"])
     assert gpu.sram_byte_j == gpu.interconnect_byte_j == 0.0
-    assert gpu.static_w == pytest.approx(21.0)
+    high = power_model(load_chip("inferx_x1", set={"kind": "gpu", "power_limit_w": 140}))
+    assert gpu.static_w == high.static_w > 0.0  # what the die draws at rest knows no limit
+
+
+def test_a_stack_of_memory_idles_at_eight_watts_beside_a_gpu():
+    four, five = (power_model(load_chip("h100", set={"dram.devices": n, "dram.capacity_gib": 64})) for n in (4, 5))
+    assert five.static_w - four.static_w == pytest.approx(8.0, abs=1.0)  # and its interface is a part of the die
+
+
+@pytest.mark.parametrize(("nm", "over"), [(12, (16 / 7) ** 0.9), (7, 1.0), (5, (5 / 7) ** 0.3)])
+def test_the_energy_of_a_mac_of_a_gpu_falls_less_below_7_nm(nm, over):
+    at, seven = (power_model(load_chip("a100", set={"process_nm": node})).mac_j["fp16"] for node in (nm, 7))
+    assert at / seven == pytest.approx(over, rel=1e-12)  # 12 nm is 16 nm made denser
 
 
 @pytest.mark.parametrize(("macs", "milliwatts"), [(2048, 766), (512, 210), (128, 82), (32, 45)])

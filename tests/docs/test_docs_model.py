@@ -51,7 +51,9 @@ def test_the_constants_are_those_of_the_program():
         "GPU lanes": units.GPU_LANE_EFFICIENCY,
         "GPU rectified": units.GPU_RECTIFIED_ENERGY,
         "GPU step": units.GPU_STEP_CYCLES,
-        "GPU gap": units.GPU_KERNEL_GAP_US,
+        "GPU floor": units.GPU_KERNEL_FLOOR_US,
+        "GPU gap": units.GPU_KERNEL_GAP_CYCLES,
+        "GPU vectors": units.GPU_VECTOR_L2_EFFICIENCY,
         "layer start": units.LAYER_START_CYCLES,
         "cache": machines_of(cached).row().capacity_bytes / cached.sram.capacity_bytes,
     }

@@ -1,7 +1,7 @@
-"""Every command that the pages show also works on a terminal, where a progress bar, colours and widths come in.
+"""The commands that the pages show also work on a terminal, where a progress bar, colours and widths come in.
 
-A terminal needs a process of its own, so the commands are run by threads, one a core. With NO_COLOR only the pages of
-PLAIN are run again: that is every kind of output, the bar of a sweep too, without the minutes of the slow studies.
+A terminal needs a process of its own, so the commands are run by threads, one a core. Of each command the first
+is run, and the first that writes a picture or a file; with NO_COLOR, of the pages of PLAIN, the first of each command.
 """
 
 import os
@@ -14,6 +14,7 @@ from test_docs import CLONE, PAGES, README, arguments_of, commands, make_files, 
 pytest.importorskip("pty", reason="needs a system with terminals of Unix")
 from terminal import on_terminal
 
+WRITES = ("--plot", "--json", "--layers", "--uncertainty", "--validate", "--fit", "--out")
 PLAIN = [README, CLONE / "docs" / "sweep.md"]
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7])[;m]")
 """A foreground colour; bold and slanted letters are none."""
@@ -25,13 +26,17 @@ IDS = [
 
 
 def shown():
-    """{(page, colour): [(arguments, exit code)]}; what several pages show is run for the first of them alone."""
+    """{(page, colour): [(arguments, exit code)]}; of what is shown like another it is the first."""
     found, seen = {}, set()
     for page, colour in RUNS:
         mine = found[page, colour] = []
         for line, code in commands(page):
             arguments = arguments_of(line)
-            if arguments is not None and (key := (colour, *arguments)) not in seen:
+            if arguments is None:
+                continue
+            # A sweep draws a bar, a study says what it does: that is a matter of the command, but for its pictures and files.
+            options = {word for word in arguments if word in WRITES} if colour else ()
+            if (key := (colour, arguments[0] if arguments else "", *sorted(options))) not in seen:
                 seen.add(key)
                 mine.append((arguments, code))
     return found

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Machine, NaiveLayer, walk
 from naive_brute import ORDERS
-from twin_cycles import Array, Widths, on_chip
+from twin_cycles import Array, Widths, on_chip, sums_held
 
 PLAIN = Array(2, 3, 2, ("reduction",), ("out_channels",), ("out_channels", "pixels"))
 LAYER = NaiveLayer(K=5, C=3, P=3, Q=2, R=2, top=1, H=3, W=2)
@@ -60,6 +60,19 @@ def test_accumulators_that_fill(two_sets: bool, accumulators: float) -> None:
     same(NaiveLayer(N=5, K=5, C=4), replace(array, link=math.inf, port=2.0), 0, replace(ELEMENTS, db=2))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_an_axis_that_is_wired_as_several(seed: int) -> None:
+    """2 x 2 pixels, or 2 x 3 channels and rows: no dimension takes more than its own length."""
+    rng = random.Random(seed)
+    axes = (("out_height", 2), ("out_width", 2)) if seed % 2 else (("out_channels", 3), ("out_height", 2))
+    array = replace(
+        PLAIN, count=math.prod(most for _, most in axes), most=axes, on_count=tuple(word for word, _ in axes)
+    )
+    array = replace(array, on_columns=("groups",) if seed % 2 == 0 else ("out_channels",), multicast=rng.random() < 0.5)
+    for _ in range(4):
+        same(random_layer(rng, 90), array, rng.randrange(8), random_machine(rng))
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from(STATIONARY), st.integers(0, 7))
 def test_brute_force_on_layers_that_hypothesis_makes(seed: int, stationary: str, resident: int) -> None:
@@ -84,7 +97,8 @@ def one_tiling(
     every = kernel_rows_together(list(spreads(layer, array)), layer, array)
     widths = Widths(machine.in_w, machine.wt_w, machine.out_w, machine.acc_w)
     footprint, outer, cycles = adapter.full_cost(layer, tile, order, stream, resident, machine, array)
-    held = walk(layer, tile, order, stream, resident, replace(machine, acc_bytes=int(array.accumulators)))
+    room = replace(machine, acc_bytes=int(sums_held(array, widths)), sums_in_sram="outputs" in array.holds)
+    held = walk(layer, tile, order, stream, resident, room)
     assert outer == held[1]
     if outer < math.inf and set(array.holds) == {"inputs", "weights", "outputs"}:
         assert footprint == held[0]

@@ -87,7 +87,7 @@ def test_attention_is_that_of_the_slow_twin():
         link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
         free, width = rng.random() < 0.5, rng.choice([1, 2])
         heads, depth, context = rng.randint(1, 90), rng.choice([32, 64]), rng.choice([32, 64, 80])
-        queries, keys = rng.choice([1, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
+        queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
         shape = Shape(
             (heads, 1, keys, depth, queries, 1, 1, 1), in_width=width, weight_width=width,
             out_width=width * context / keys, context=context,
@@ -150,7 +150,7 @@ def test_the_power_limit_counts_the_zeros_of_a_relu():
         for _ in range(4):
             x = net.conv(x, 64, 3, padding=1, activation=activation)
         graphs.append(net.build())
-    chip = load_chip(T4, set={"power_limit_w": 10})
+    chip = load_chip(T4, set={"power_limit_w": 15})
     relu, other = (simulate(graph, chip, 64) for graph in graphs)
     assert relu.bound_by == other.bound_by == "power"
     assert relu.throughput_per_s > 1.1 * other.throughput_per_s
@@ -183,7 +183,6 @@ def test_points_of_a_sweep_equal_simulate(fuses):
         ({"array.async_copies": True}, "array.async_copies: must be left out where kind is grid"),
         ({"array.async_products": True}, "array.async_products: must be left out where kind is grid"),
         ({"array.cluster": 2}, "array.cluster: must be left out where kind is grid"),
-        ({"vector.fuses": ["attention"]}, "vector.fuses: 'attention' must be left out where array.kind is not sm"),
     ],
 )
 def test_what_only_a_gpu_may_say(sets, line):

@@ -338,8 +338,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 
 def test_the_example_of_the_page_runs(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    example, caching, recurrent = (block for block in blocks if "def build" in block)
+    example, video, caching, recurrent = (block for block in blocks if "def build" in block)
     assert summary(load_network(write(tmp_path, caching)))["macs"] > 0
+    assert summary(load_network(write(tmp_path, video)))["macs"] == 8 * 28 * 28 * 27 * 32 * (3 + 32) + 320
     listener = load_network(write(tmp_path, recurrent), units=64)
     assert summary(listener)["macs"] == 50 * (4 * 64 * (80 + 64) + 4 * 64 * (64 + 64) + 64 * 30)
     path = write(tmp_path, example)

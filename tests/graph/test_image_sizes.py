@@ -15,7 +15,7 @@ from simulator.store import bundled
 SEEING = [name for name in bundled.networks() if "image_size" in network_parameters(name)]
 
 PADDED = {name: 32 for name in SEEING if name.startswith(("yolo", "ppyoloe", "dla", "centernet"))}
-PADDED |= {"vit_b16": 16, "vit_l16": 16, "vit_b32": 32, "clip_vit_b32": 32}
+PADDED |= {"vit_b16": 16, "vit_l16": 16, "vit_b32": 32, "clip_vit_b32": 32, "swin_t": 32}
 """Networks that take multiples of so many pixels."""
 
 MLP = '''"""A network of dense layers alone: 784 numbers, 128 units, ten classes."""

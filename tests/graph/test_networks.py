@@ -141,10 +141,18 @@ def test_graphs_are_plain_topological_and_reproducible(name):
     assert graph.graph["name"] == name
 
 
-@pytest.mark.parametrize("name", sorted(set(PUBLISHED) - {"bert_base", "bert_large", "gnmt", "ncf", "dlrm", "rnnt"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(PUBLISHED) - {"bert_base", "bert_large", "gnmt", "ncf", "dlrm", "rnnt", "r3d_18"})
+)
 @pytest.mark.parametrize("image_size", [265, 1413])
 def test_any_image_size(name, image_size):
-    step = 32 if name.startswith(("yolo", "ppyoloe", "vit", "clip", "dla", "centernet")) else 2 if name == "unet" else 1
+    step = (
+        32
+        if name.startswith(("yolo", "ppyoloe", "vit", "clip", "dla", "centernet", "swin"))
+        else 2
+        if name == "unet"
+        else 1
+    )
     image_size -= image_size % step
     image_size += 200 if name == "ssd_resnet34" else 0  # its last windows ask for 385
     graph = load_network(name, image_size=image_size)

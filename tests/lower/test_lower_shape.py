@@ -114,3 +114,17 @@ def test_work_of_a_batch():
     assert work.executed.tolist() == work.charged.tolist() == [2 * 36 * 32, 2 * 36 * 16]
     assert (work.macs, work.macs_executed, work.macs_charged) == (2 * 36 * 48,) * 3
     assert work.units == 3 * 8 * 5 * 2
+
+
+@pytest.mark.parametrize(("side", "paper_us"), [(256, 18.0), (512, 32.0)])
+def test_a_systolic_array_takes_whole_sets_of_weights(side, paper_us):
+    """The example of Jouppi et al., ISCA 2017, section 7: 600 x 600 weights take longer on a larger array."""
+    net = NetworkBuilder("product")
+    net.dense(net.input(600), 600)
+    keys = {"array.rows": side, "array.columns": side, "array.weight_load_cycles": side}
+    low = lower(net.build(), load_chip("tpu_v1", keys))
+    sets = (-(-600 // side)) ** 2
+    assert low.rows[0].weight_bytes == sets * side * side
+    assert 1e6 * low.rows[0].weight_bytes / 34e9 == pytest.approx(paper_us, rel=0.05)
+    assert lower(net.build(), load_chip("tpu_v1", keys | {"array.systolic": False})).rows[0].weight_bytes == 600 * 600
+    assert lower(net.build(), load_chip("edge_tpu")).rows[0].weight_bytes == 600 * 600

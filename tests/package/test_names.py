@@ -94,8 +94,9 @@ def test_tables_of_the_vocabulary_agree():
 
 
 @pytest.mark.parametrize(("kind", "table"), [
-    (array.Precision, vocabulary.PRECISIONS), (array.Stationary, vocabulary.STATIONARY),
-    (schema.Operand, vocabulary.OPERANDS), (schema.VectorKind, vocabulary.VECTOR_KINDS), (schema.Fused, vocabulary.FUSED),
+    (array.Precision, vocabulary.PRECISIONS), (array.Rated, (*vocabulary.PRECISIONS, *vocabulary.PAIRS)),
+    (array.Stationary, vocabulary.STATIONARY),
+    (schema.Operand, vocabulary.OPERANDS), (schema.Operation, vocabulary.OWN_OPERATIONS), (schema.Fused, vocabulary.FUSED),
 ])  # fmt: skip
 def test_types_of_a_chip_file_are_the_tables(kind, table):
     assert get_args(kind) == table

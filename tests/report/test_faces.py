@@ -1,5 +1,7 @@
 """Answers of studies show themselves in Python: short, in a notebook, as a picture, as a table."""
 
+import importlib.util
+
 import pytest
 
 import simulator
@@ -46,3 +48,19 @@ def test_a_ranking_of_chips(answers):
         simulator.compare_chips("squeezenet", ["inferx_x1"], by="dollar")
     with pytest.raises(OptionError, match="limits: must have keys of power_w"):
         simulator.compare_chips("squeezenet", ["inferx_x1"], limits={"watt": 3})
+
+
+def test_rows_reach_whatever_reads_arrow(answers):
+    pl = pytest.importorskip("polars")
+    for found in answers.values():
+        again = pl.DataFrame(found)  # by the capsule: a class of its own is nothing else to polars
+        assert again.equals(found.to_polars())
+
+
+def test_a_pandas_table_is_the_same(answers):
+    if importlib.util.find_spec("pandas") is None:
+        with pytest.raises(OptionError, match="to_pandas: needs pandas"):
+            answers["Result"].to_pandas()
+        return
+    rows = answers["Result"].to_pandas()
+    assert rows["latency_s"].sum() == pytest.approx(answers["Result"].latency_s)

@@ -20,6 +20,7 @@ from random_models import Graph, chips, networks
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.result.form import Result
 from simulator.run import simulate
@@ -115,6 +116,32 @@ def test_a_better_compiler_is_never_slower(network: Graph, chip: Architecture, b
     never_slower(run(residency="none"), run(residency="optimal"))
     never_slower(run(sub_batches=False), run(sub_batches=True))
     never_slower(run(overlap="layer"), run(overlap="network"))
+
+
+@given(network=networks, chip=chips(), batch=batches)
+@quick
+def test_one_bound_is_below_all_that_compilers_do(network: Graph, chip: Architecture, batch: int) -> None:
+    """And is what by hand no schedule avoids: MACs at peak; ends of the network, and weights that the SRAM has no room for."""
+    bounds = set()
+    for schedule in ({"residency": "none"}, {"keep_weights": False}, {"overlap": "network"}, {"placement": "space"}):
+        result = tried(network, changed(chip, "schedule", **schedule), batch)
+        if result is not None:
+            bounds.add(result.lower_bound_s)
+            assert min(times(result)) >= result.lower_bound_s * (1.0 - SLACK)
+    assert len(bounds) <= 1
+
+
+def test_the_bound_by_hand() -> None:
+    """A layer of 1,000,000 weights on a chip with room for 262,144 of them."""
+    net = NetworkBuilder("dense")
+    net.dense(net.input(1000), 1000, bias=False)
+    sets = {"sram.capacity_mib": 0.25, "dram.devices": 1, "dram.measured_efficiency": 1.0}
+    for keep in (True, False):
+        found = simulate(net.build(), load_chip("example_edge", set={**sets, "schedule.keep_weights": keep}))
+        bandwidth = load_chip("example_edge", set=sets).outer_bytes_per_s
+        assert bandwidth is not None
+        assert found.lower_bound_s == pytest.approx((1000 + 1000 + 1_000_000 - 262_144) / bandwidth, rel=1e-12)
+        assert found.latency_s > found.lower_bound_s
 
 
 @given(network=networks, chip=chips(), batch=st.sampled_from([1, 2, 3]))

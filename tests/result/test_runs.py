@@ -28,7 +28,7 @@ def test_weights_that_are_not_kept_come_with_every_run() -> None:
     assert (kept.load_bytes, kept.dram_bytes) == (512 * 512, 2 * 512)
     assert (fetched.load_bytes, fetched.dram_bytes) == (0.0, 512 * 512 + 2 * 512)
     assert fetched.latency_s > kept.latency_s
-    assert fetched.lower_bound_s > kept.lower_bound_s
+    assert fetched.lower_bound_s == kept.lower_bound_s  # of the chip, whatever its compiler does
 
 
 @pytest.mark.parametrize("dram", [True, False])

@@ -127,13 +127,13 @@ def test_points_left_are_solved_one_by_one(network, monkeypatch):
     module, chip = sys.modules["simulator.schedule.many_prefetch"], load_chip("example_edge")
     solving = sys.modules["simulator.schedule.solve"]
     vary = {"sram.capacity_mib": [0.1, 0.25], "clock_mhz": "100:1600:/8"}
-    usual, apart, solve_alone = sweep(network, chip, vary), [], solving.solve_alone
+    usual, apart, best = sweep(network, chip, vary), [], solving.best
 
-    def noted(program, machines):
+    def noted(machines, *rest):
         apart.append(len(machines))
-        return solve_alone(program, machines)
+        return best(machines, *rest)
 
-    monkeypatch.setattr(solving, "solve_alone", noted)
+    monkeypatch.setattr(solving, "best", noted)
     assert sweep(network, chip, vary).equals(usual)
     assert not apart
     monkeypatch.setattr(module, "FEWEST", 9)

@@ -40,6 +40,11 @@ def test_the_passes_are_runs(found):
         assert simulate(graph, "a100", batch=3, precision="fp16").latency_s == seconds
 
 
+def test_joules_are_those_of_the_passes(found):
+    spent = found.prefill.energy["total_j"] + 19 * found.decode.energy["total_j"]
+    assert 60 * found.joules_per_token == pytest.approx(spent, rel=0.01)
+
+
 def test_bytes_are_those_of_the_model(found):
     assert (
         found.cache_bytes == 3 * (100 + 20 - 1) * 2 * 8 * 64 * 2 * 2

@@ -18,7 +18,9 @@ from simulator.report.validation_page import validation_chart, validation_page
 from simulator.store.data import read_data
 from simulator.study.claim import MODEL_ERROR
 from simulator.study.evidence import evidence_of
-from simulator.study.validation import book, spearman, validate
+from simulator.study.standing import BLIND, CHANGED, FITTED, STANDINGS, standing_of
+from simulator.study.validation import UNSEEN, spearman, validate
+from simulator.study.validation_data import book
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -51,9 +53,7 @@ def test_the_bands_of_throughputs_are_those_of_these_rows(found):
 
 def test_the_readme_says_what_the_page_says(found):
     readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
-    every, unseen = (
-        summary(found.summaries, group) for group in ("all measured", "measured, no constant fitted on the chip")
-    )
+    every, unseen = (summary(found.summaries, group) for group in ("all measured", UNSEEN))
     chips = {point.chip for point in found.points if point.group.startswith("measured")}
     for text in (
         f"{every.count} measured figures of {len(chips)} chips",
@@ -79,11 +79,40 @@ def test_the_independent_test_stands_before_what_was_fitted(found):
 def test_the_page_names_the_chips_whose_facts_came_late(found):
     page = validation_page(found, "validation.svg")
     (line,) = (line for line in page.splitlines() if "not blind:" in line)
-    chips = {word for name in book()["settled_late"] for word in re.findall(r"\b\w+\b", name)} & set(library())
+    chips = set(book()["settled_late"])
     assert chips == {
         "a10", "bm1684x", "ncore", "nnpi_1100", "rk3568", "rk3588_core", "tpu_v3",
     }  # fmt: skip
     assert all(chip in line for chip in chips)
+
+
+def test_every_row_says_what_it_was_to_the_model(found):
+    assert {point.standing for point in found.points} == {*STANDINGS}
+    assert standing_of("a100", None) == standing_of("dpu_b4096_x2", "zoo") == FITTED
+    assert standing_of("dpu_b4096_x2", "zoo_rest") == standing_of("l4", "trt102") == BLIND
+    assert standing_of("rk3568", None) == CHANGED
+    page = validation_page(found, "validation.svg")
+    for one in book()["blind"]:
+        rows = [p for p in found.points if p.chip == one["chip"] and p.standing == BLIND]
+        assert len(rows) == one["count"]
+        assert f"| {one['chip']} | {one['count']} | {100 * one['median']:.1f} % |" in page
+    unseen = [p for p in found.points if p.group.startswith("measured") and p.standing not in (FITTED, CHANGED)]
+    assert summary(found.summaries, UNSEEN).count == len(unseen)
+
+
+def test_the_page_says_where_a_simpler_model_is_nearer(found):
+    (line,) = (one for one in validation_page(found, "v.svg").splitlines() if one.startswith("Where a simpler one"))
+    named = set(re.findall(r"(\w+) \((?:constant|roofline)", line))
+    for chip in {p.chip for p in found.points}:
+        rates = [
+            p for p in found.points if p.chip == chip and p.roofline is not None and p.group.startswith("measured")
+        ]
+        if len(rates) >= 10:
+            own, other = (
+                statistics.median(abs(value / p.published - 1) for p, value in ((p, getattr(p, name)) for p in rates))
+                for name in ("predicted", "roofline")
+            )
+            assert other >= own or chip in named
 
 
 def test_claims_are_doubted_beyond_what_nine_in_ten_figures_stay_within(found):

@@ -30,7 +30,7 @@ from simulator.kernels.array_steps import (
 )
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
 from simulator.kernels.grid_tables import Fold, folds_of
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
 
@@ -176,7 +176,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         grain_in=shape.in_width * room_in,
         grain_weights=shape.weight_width * room_weights,
         grain_out=max(shape.out_width, shape.acc_width) * room_out,
-        accumulators=float(spec.accumulator_bytes),
+        accumulators=spec.sum_bytes(shape.acc_width),
         link=float(spec.link_bytes_per_cycle),
         port=float(spec.port_bytes_per_cycle),
         feed_in=shape.in_width * g * n * c * plane * kernel_reads,
@@ -185,15 +185,17 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         feed_partial=outputs * 2.0 * shape.acc_width,
         least=0.0,
         out_room=shape.out_width * room_out,
-        acc_room=shape.acc_width * room_out,
+        acc_room=float(shape.acc_width),
         sets=float(sets),
+        widening=shape.widening * g * k * c * r * s,
     )
 
 
 def _resets(shape: Shape, spec: ArraySpec, units: Unrollings) -> Resets:
     """What accumulators that fill cost on a layer."""
     g, n, k, _, p, q, _, _ = shape.extents
-    return resets(spec, set_loads(spec, units, shape.weight_width), float(g * n * k * p * q) * shape.acc_width)
+    loads, held = set_loads(spec, units, shape.weight_width), spec.sum_bytes(shape.acc_width)
+    return resets(spec, loads, float(g * n * k * p * q) * shape.acc_width, held)
 
 
 def _own(shape: Shape, spec: ArraySpec, units: Unrollings, costs: Resets) -> Floats:
@@ -217,7 +219,7 @@ def _rules(spec: ArraySpec) -> Rules:
         "weights": (1, 0, 1), "outputs": (1, 1, 0), "inputs": (0, 1, 1), "rows": (1, 0, 1),
     }[spec.stationary]  # fmt: skip
     holds_in, holds_weights, holds_out = (int(word in spec.holds) for word in ("inputs", "weights", "outputs"))
-    keeps = int(spec.accumulator_bytes > 0)
+    keeps = int(spec.accumulator_bytes > 0 or not holds_out)  # else the SRAM is the only place for partial sums
     full = 2 if keeps and fold_costs(spec).streams == OVER_PIXELS else 0
     return Rules(inputs, weights, partial, holds_in, holds_weights, holds_out, 0, 0, keeps, full)
 
@@ -225,6 +227,7 @@ def _rules(spec: ArraySpec) -> Rules:
 @remembered(64 * 2**20)
 def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     """All candidate tables of a layer on an array; kept in memory."""
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units)
     pixel, tiles, needed, starts = pixel_table(Pixels.of(shape, spec, units))
@@ -253,9 +256,22 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     for loop, extent in zip(TILE_LOOPS, shape.extents, strict=False):
         if not 1 <= tile[loop] <= extent:
             raise OptionError(f"tile.{loop}: must be from 1 to {extent}, got {tile[loop]}")
+    return some_tiles(shape, spec, (tile["g"],), (tile["p"],), (tile["k"],), (tile["c"],), (tile["n"],), (tile["q"],))
+
+
+Sizes = tuple[int, ...]
+
+
+def some_tiles(
+    shape: Shape, spec: ArraySpec, g: Sizes, p: Sizes, k: Sizes, c: Sizes, n: Sizes = (1,), q: Sizes = (1,)
+) -> Tables:
+    """The tables of tiles of given sizes, rising, a row each in their order; pixel rows are all of n x p x q."""
+    spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
-    group, axis_k, axis_c = _axes(shape, spec, units, tile["g"], tile["k"], tile["c"])
-    found = Pixels.of(shape, spec, units).rows((tile["n"],), (tile["p"],), (tile["q"],))
+    group = np.concatenate([_axes(shape, spec, units, size, k[0], c[0]).group for size in g])
+    axis_k = np.concatenate([_axes(shape, spec, units, g[0], size, c[0]).k for size in k])
+    axis_c = np.concatenate([_axes(shape, spec, units, g[0], k[0], size).c for size in c])
+    found = Pixels.of(shape, spec, units).rows(n, p, q)
     row = np.zeros(len(units.factors), dtype=np.int64)
     starts = np.arange(len(row) + 1)
     costs = _resets(shape, spec, units)

@@ -67,25 +67,30 @@ def once(spec: ArraySpec, layer_steps: Floats) -> Floats:
     with nothing to hide behind; the last fold hides none, so of the two waits only the shorter is left. SCALE-Sim reports
     the index of the last cycle, not the count: one less.
     """
+    fill, first, less = once_costs(spec)
+    return np.asarray(fill + np.minimum(first, layer_steps) - less)
+
+
+def once_costs(spec: ArraySpec) -> tuple[float, float, float]:
+    """Of what `once` adds up: (cycles to fill, those of the first load, which the last fold may hide, what is not counted)."""
     (load, overhead, hidden), _ = fold_costs(spec)
     if not spec.systolic:
-        return np.zeros(len(layer_steps))
+        return 0.0, 0.0, 0.0
     fill = spec.rows + spec.columns - 2.0 if hidden else 0.0
-    found = fill + np.minimum(load if hidden else 0.0, layer_steps)
-    return np.asarray(found - (1.0 if load + overhead + fill >= 1.0 else 0.0))
+    return fill, load if hidden else 0.0, 1.0 if load + overhead + fill >= 1.0 else 0.0
 
 
-def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float) -> Resets:
+def resets(spec: ArraySpec, loads: tuple[float, ...], output_bytes: float, held_bytes: float) -> Resets:
     """What accumulators that fill cost; nothing, and no sets, where they cost nothing.
 
-    output_bytes: unfinished outputs of the layer. The accumulators have room for a part of them, so at least so many sets
-    come in for each step through the reduction.
+    output_bytes: unfinished outputs of the layer. The arrays hold `held_bytes` of them (`ArraySpec.sum_bytes`), so at least so
+    many sets come in for each step through the reduction.
     """
     (_, overhead, hidden), axis = fold_costs(spec)
     cycles, least = np.zeros(len(loads)), np.zeros(len(loads))
-    if spec.accumulator_bytes > 0.0 and axis == OVER_PIXELS:
+    if held_bytes > 0.0 and axis == OVER_PIXELS:
         load = np.array(loads)
         cycles[:] = overhead if hidden else load + overhead
         least[:] = load if hidden else 0.0
-    sets = math.ceil(output_bytes / spec.accumulator_bytes) / spec.rate if cycles.any() or least.any() else 0.0
+    sets = math.ceil(output_bytes / held_bytes) / spec.rate if cycles.any() or least.any() else 0.0
     return Resets(cycles, least, sets)

@@ -30,7 +30,7 @@ MOST_BATCH = 16
 def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
     """Input rows that tiles of each size touch; see `tables.touched`."""
     out = np.empty((len(sizes), 3))
-    tables.touched(extent, side, np.array(sizes, dtype=np.int64), np.empty(side.plane, dtype=np.int64), out)
+    tables.touched(extent, side, np.array(sizes, dtype=np.int64), out)
     return out
 
 
@@ -95,6 +95,8 @@ class Pixels:
     fold: Fold | None
     loads: tuple[float, ...]
     """Cycles to load a set of weights, of each unrolling."""
+    rows_whole: bool
+    """Whether tiles have whole rows of outputs."""
     sets: tuple[float, ...]
     """Cycles that a fold of each unrolling adds however long it is; 0 where nothing asks for more folds."""
 
@@ -110,8 +112,16 @@ class Pixels:
         rows, columns = (Side(*side) for side in sides)
         unit = tuple(tuple(row) for row in chosen.tolist())
         loads = set_loads(spec, units, shape.weight_width)
-        sets = tuple(resets(spec, loads, 1.0).cycles.tolist())
-        return cls((n, p, q), (rows, columns), unit, cost if axis == OVER_PIXELS else None, loads, sets)
+        sets = tuple(resets(spec, loads, 1.0, spec.sum_bytes(shape.acc_width)).cycles.tolist())
+        return cls(
+            (n, p, q),
+            (rows, columns),
+            unit,
+            cost if axis == OVER_PIXELS else None,
+            loads,
+            spec.stationary == "rows",
+            sets,
+        )
 
     def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
         """All tiles n x p x q; see `tables.pixel_rows`."""
@@ -160,6 +170,8 @@ def pixel_table(pixels: Pixels) -> PixelTable:
     area = len(n_sizes) * math.prod(plane)
     every = (cut or bent) and area <= MOST_TILES
     p_sizes, q_sizes = (_sizes(extent, every, side) for extent, side in zip(plane, pixels.sides, strict=True))
+    if pixels.rows_whole:
+        q_sizes = (plane[-1],)
     if cut and not every:
         p_sizes, q_sizes = (_aligned(*one, along) for one in zip((p_sizes, q_sizes), plane, strict=True))
     most = MOST_TILES // (len(p_sizes) * len(q_sizes))

@@ -12,7 +12,7 @@ from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, fold_cost
 from simulator.frontier.grid.unrolling import LOOPS, Floats, Ints
 from simulator.kernels import grid_layout as at
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Numbers, Rules
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 
 ORDERS = ("CKNPQ", "CKNQP", "NPCQK", "NQCPK", "NQPKC")
@@ -120,12 +120,12 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         one = np.zeros(0, dtype=np.int64)
         return Stack(FlatTables(*(none,) * 5), ints, ints, ints[:, :3], one, none, ints, none, none, ints, one)
     kinds = [FlatTables(t.group, t.pixel, t.axis_k, t.axis_c, t.own) for t in built]
-    loads = [np.array(set_loads(spec, t.units, s.weight_width)) for s, t in zip(shapes, built, strict=True)]
+    specs = [spec_of(shape, spec) for shape in shapes]
+    of_each = zip(shapes, specs, built, strict=True)
+    loads = [np.array(set_loads(own, t.units, shape.weight_width)) for shape, own, t in of_each]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
     cost, streams = fold_costs(spec)
-    # As `LayerColumns` has them, behind the MACs.
-    fixed = [spec.rate * spec.rows * spec.columns * spec.count, *cost, spec.rate, float(streams)]
     return Stack(
         FlatTables(*(np.concatenate([table.ravel() for table in kind]) for kind in zip(*kinds, strict=True))),
         np.cumsum(lengths, axis=0) - lengths,
@@ -134,7 +134,12 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
         np.cumsum(rows[:, OF_PIXEL]) - rows[:, OF_PIXEL],
         np.array([t.numbers for t in built], dtype=np.float64),
         np.array([t.rules for t in built], dtype=np.int64),
-        np.array([[float(shape.macs), *fixed] for shape in shapes]),
+        np.array(  # as `LayerColumns` has them
+            [
+                [float(shape.macs), own.rate * own.rows * own.columns * own.count, *cost, own.rate, float(streams)]
+                for shape, own in zip(shapes, specs, strict=True)
+            ]
+        ),
         np.concatenate(loads),
         np.concatenate([t.units.factors for t in built]),
         np.cumsum(rows[:, OF_OWN]) - rows[:, OF_OWN],
@@ -151,6 +156,13 @@ def _unpack(stacked: Stack, layers: Ints, codes: Ints) -> Unpacked:
     rest, stream = np.divmod(rest, 4)
     unrolling, order = np.divmod(rest, 5)
     return Unpacked(group, pixel, k, c, order, stream - 1, unrolling)
+
+
+def unstreamed(built: Tables, unrolling: int, at: tuple[Ints, Ints, Ints, Ints]) -> Ints:
+    """Codes of tiles in the first order with nothing streamed, as `_unpack` takes them apart; at: rows of the four tables."""
+    group, pixel, k, c = at
+    code = unrolling * len(ORDERS) * 4 * len(built.group) + group
+    return ((code * len(built.pixel) + pixel) * len(built.axis_k) + k) * len(built.axis_c) + c
 
 
 class _Places(NamedTuple):
@@ -236,7 +248,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     """On-chip parts of many points, float64[points, 9] in the order of `OnChip`.
 
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
-    loading, and fill and drain, in the proportion in which every fold pays for them.
+    loading, and fill and drain, in the proportion in which every fold pays for them; weights that are widened are loading too.
     """
     found = _unpack(stacked, layers, codes)
     places = _places(stacked, layers, found)
@@ -253,7 +265,8 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     fits = read.size * numbers.acc_room <= numbers.accumulators
     back = numbers.feed_partial * rules.holds_out * np.stack([passes, np.where(fits, 0.0, read.c_trips - 1.0)])
     arrays, feeds = _ways(read, own, numbers, rules), feed + back
-    kept = _keeps(arrays + own[at.ONCE], feeds, outer_bytes, numbers, rules)
+    widening = numbers.widening * own[at.COPIES_WEIGHTS] * weights
+    kept = _keeps(arrays + (own[at.ONCE] + widening), feeds, outer_bytes, numbers, rules)
     array, feed = np.where(kept, arrays[1], arrays[0]), np.where(kept, feeds[1], feeds[0])
     ideal = layer.macs / layer.macs_per_cycle
     set_load = np.where(
@@ -266,6 +279,7 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     sets = sets * np.where(layer.streams == OVER_PIXELS, read.trips, read.pixel_steps)
     sets = np.maximum(sets, np.where(kept, numbers.sets * read.c_steps, 0.0))
     hidden = np.where(layer.hidden > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
+    loading, total = loading + widening, total + widening
     link, port = feed / numbers.link, (feed + outer_bytes) / numbers.port
     return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
 
@@ -284,11 +298,12 @@ def _ways(read: _Read, own: Floats, numbers: Numbers, rules: Rules) -> Floats:
 
 
 def _keeps(arrays: Floats, feeds: Floats, outer_bytes: Floats, numbers: Numbers, rules: Rules) -> npt.NDArray[np.bool_]:
-    """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing."""
+    """Whether sums stay in the accumulators, which there must be: not where the array then works longer for nothing, if the
+    SRAM has outputs."""
     cycles = np.maximum(arrays, feeds / numbers.link)
     cycles = np.maximum(cycles, (feeds + outer_bytes) / numbers.port)
     better = (cycles[1] < cycles[0]) | ((cycles[1] == cycles[0]) & (arrays[1] <= arrays[0]))
-    kept: npt.NDArray[np.bool_] = np.greater(rules.keeps, 0) & better
+    kept: npt.NDArray[np.bool_] = np.greater(rules.keeps, 0) & (better | np.equal(rules.holds_out, 0))
     return kept
 
 

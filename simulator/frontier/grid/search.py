@@ -28,7 +28,8 @@ from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
 INPUTS, WEIGHTS, OUTPUTS = layout.HAS_INPUTS, layout.HAS_WEIGHTS, layout.HAS_OUTPUTS
-"""Bits of a set of resident operands."""
+VALUES = 8
+"""Bits of a set of resident operands; values are the third of attention."""
 
 _LETTERS = "NKCPQ"
 
@@ -93,7 +94,7 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
     """Every non-dominated tiling of the tables of a layer."""
     scratch = _scratch(built, 0)
     feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
-    plan = _plan(resident, len(built.axis_c) > 1, feeds, built.rules)
+    plan = _plan(resident, len(built.axis_c) > 1, (feeds, built.numbers.widening > 0.0), built.rules)
     while True:
         found = scratch.of(built)
         kernels.search(built.layer, plan, resident, found.known, found.lists, scratch.keep)
@@ -108,11 +109,13 @@ def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(resident: int, cuts_c: bool, feeds: bool, rules: Rules) -> Ints:
+def _plan(resident: int, cuts_c: bool, limits: tuple[bool, bool], rules: Rules) -> Ints:
     """Forms of traffic to search and what matters in each: the `plan` of `kernels.search`.
 
-    A form is left out where another has its bytes and no larger footprint: see docs/model.md.
+    A form is left out where another has its bytes and no larger footprint: see docs/model.md. limits: whether there is one to
+    what is fed, and whether weights are widened as they enter.
     """
+    feeds, widens = limits
     moves_in, moves_wt, moves_out = (not resident & bit for bit in (INPUTS, WEIGHTS, OUTPUTS))
     merged, keeps, by_trips = bool(rules.merged), bool(rules.keeps), rules.resets > 1
     holds_in, holds_weights, holds_out = (
@@ -138,7 +141,7 @@ def _plan(resident: int, cuts_c: bool, feeds: bool, rules: Rules) -> Ints:
                 form, whole[form], cut[form] and cuts_c,
                 moves_in and form != passing, moves_out or form == first,
                 by_trips or (moves_wt and form in (first, second)),
-                shared if moves_in else 0, holds_weights,
+                shared if moves_in else 0, holds_weights or widens,
                 moves_wt or moves_out or form == first, moves_in and form != second, holds_in,
                 moves_in or moves_wt, (moves_out and form != first) or (holds_out and keeps),
                 holds_out and (not keeps or bool(rules.resets)),

@@ -1,7 +1,7 @@
 """Which loops of a layer run side by side on an array: the unrollings worth trying, from the chip's `array` section."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,9 @@ LOOPS = (
 )
 """Words of `array.unroll`, in the order of the kernels."""
 
+OF_WEIGHTS = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, REDUCTION]
+"""Loops whose indices have weights of their own."""
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -61,13 +64,24 @@ class Unrollings:
     flat_pixels: bool
 
 
-def _axis(extents: list[int], words: tuple[str, ...], length: int, every: bool) -> Ints:
+class _Axis(NamedTuple):
+    """One axis of the array: what may be spread over it, and how much of each at most (0: as much as there is room for)."""
+
+    words: tuple[str, ...]
+    most: tuple[int, ...]
+
+
+def _axis(extents: list[int], axis: _Axis, length: int, every: bool) -> Ints:
     """Factor tuples of one axis, int64[rows, 10]: all, or those that no other exceeds."""
+    words = axis.words
     if not words or length == 1:
         return np.ones((1, len(LOOPS)), dtype=np.int64)
     loops = [LOOPS.index(word) for word in words]
     out = np.empty((MOST_TUPLES + 1, len(loops)), dtype=np.int64)
-    rows = kernels.factor_tuples(np.array([extents[at] for at in loops], dtype=np.int64), length, every, out)
+    most = [extents[at] for at in loops]
+    if axis.most:
+        most = [min(extent, cap or extent) for extent, cap in zip(most, axis.most, strict=True)]
+    rows = kernels.factor_tuples(np.array(most, dtype=np.int64), length, every, out)
     factors = np.ones((rows, len(LOOPS)), dtype=np.int64)
     factors[:, loops] = out[:rows]
     return factors
@@ -78,7 +92,10 @@ def _rows(extents: list[int], spec: ArraySpec, every: bool) -> Ints:
     lengths = {spec.rows}
     if spec.systolic and "groups" in spec.unroll_columns:
         lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, extents[GROUPS]) + 1)}
-    found = [_axis(extents, spec.unroll_rows, length, every) for length in sorted(lengths, reverse=True)]
+    found = [
+        _axis(extents, _Axis(spec.unroll_rows, spec.most_rows), length, every)
+        for length in sorted(lengths, reverse=True)
+    ]
     return _kernel_whole(np.unique(np.concatenate(found), axis=0), spec)
 
 
@@ -116,18 +133,25 @@ def _spread(whole: list[int], spec: ArraySpec) -> _Spread:
     by_bus = spec.weight_bus_bytes_per_cycle > 0.0
     words = (*spec.unroll_rows, *spec.unroll_columns)
     every = by_bus or (spec.unit_words is not None and "kernel_width" in words)
+    on_columns_axis = _Axis(spec.unroll_columns, spec.most_columns)
+    on_count_axis = _Axis(spec.unroll_count, spec.most_count)
     both, arrays = [], []
     for on_rows in _rows(whole, spec, every):
         after_rows = _left(whole, on_rows)
         for_columns = list(after_rows)
         if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
             for_columns[GROUPS] = min(after_rows[GROUPS], max(1, spec.rows // int(on_rows.prod())))
-        for on_columns in _kernel_whole(_axis(for_columns, spec.unroll_columns, spec.columns, every), spec):
+        for on_columns in _kernel_whole(_axis(for_columns, on_columns_axis, spec.columns, every), spec):
             left = _left(after_rows, on_columns)
-            on_count = _axis(left, spec.unroll_count, spec.count, by_bus or not spec.multicast)
+            on_count = _axis(left, on_count_axis, spec.count, by_bus or not spec.multicast)
             both.append(np.minimum(on_rows * on_columns * on_count, whole))
             arrays.append(on_count)
     return _Spread(np.concatenate(both), np.concatenate(arrays))
+
+
+def on_one_array(extents: Sequence[int], spec: ArraySpec) -> Ints:
+    """Factors over the rows and columns of one array, int64[ways, 10]: those that `unrollings` spreads over arrays."""
+    return np.unique(_spread(with_flat(extents), replace(spec, count=1, unroll_count=())).factors, axis=0)
 
 
 class UnitChannels(NamedTuple):
@@ -172,8 +196,7 @@ def with_flat(extents: Sequence[int]) -> list[int]:
 
 def set_size(factors: Ints) -> Ints:
     """Weights that the units hold at once, for each unrolling."""
-    loops = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, REDUCTION]
-    size: Ints = factors[:, loops].prod(axis=1)
+    size: Ints = factors[:, OF_WEIGHTS].prod(axis=1)
     return size
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InfeasibleError, ModelError
-from simulator.frontier.grid.folds import fold_costs
-from simulator.frontier.grid.unrolling import LOOPS
+from simulator.frontier.grid.folds import fold_costs, once_costs
+from simulator.frontier.grid.unrolling import LOOPS, OF_WEIGHTS, on_one_array, set_size, with_flat
 from simulator.graph.fuse import Steps
 from simulator.kernels import space_pipeline as kernels
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
 from simulator.kernels.space_share import Curve
-from simulator.lower.array import ArraySpec
+from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.rows import Lowered
 from simulator.lower.shape import Shape
 from simulator.schedule.space.stages import Stages, build_stages
@@ -51,19 +51,22 @@ def stage_cycles(shape: Shape, spec: ArraySpec) -> Curve:
 
     Infinite on no array, and never rising: a stage may leave arrays idle.
     """
-    e = shape.extents
-    extents = np.array([*e, e[3] * e[6] * e[7], e[4] * e[5]], dtype=np.int64)
-    axes = (spec.unroll_rows, spec.unroll_columns, spec.unroll_count)
-    pairs = [(axis, LOOPS.index(word)) for axis, words in enumerate(axes) for word in words]
-    axis, loop = np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy()
-    used = {word for words in axes for word in words}
+    spec = spec_of(shape, spec)
+    ways = on_one_array(shape.extents, spec)
+    blocks = -(-np.array(with_flat(shape.extents), dtype=np.int64) // ways)
+    loop = np.array([LOOPS.index(word) for word in spec.unroll_count], dtype=np.int64)
+    used = {*spec.unroll_rows, *spec.unroll_columns, *spec.unroll_count}
     (load, overhead, hidden), streams = fold_costs(spec)
+    bus = spec.weight_bus_bytes_per_cycle
+    bus_cycles = shape.weight_width / bus * spec.rate if bus > 0.0 else 0.0
     out = Curve(*(np.empty(spec.count + 1) for _ in Curve._fields))
     sharing.curve(
-        sharing.Nest(extents, "reduction" in used, "pixels" in used),
-        sharing.Slots(axis, loop, np.array([spec.rows, spec.columns, spec.count])),
-        sharing.Folds(float(load), float(overhead), float(hidden), streams, float(spec.rate)),
-        np.ones((2, max(len(LOOPS), len(pairs))), dtype=np.int64), out,
+        sharing.Nest(blocks, set_size(ways), "reduction" in used, "pixels" in used),
+        sharing.Slots(loop, np.isin(loop, OF_WEIGHTS).astype(np.int64), spec.count),
+        sharing.Folds(
+            float(load), float(overhead), float(hidden), streams, float(spec.rate), float(bus_cycles), *once_costs(spec)
+        ),
+        np.ones((2, max(len(LOOPS), len(loop))), dtype=np.int64), out,
     )  # fmt: skip
     for column in out:
         column.flags.writeable = False
@@ -166,7 +169,7 @@ ARRAY_ROOF, VECTOR_ROOF, LINK_ROOF, OUTER_ROOF = range(4)
 
 def pipeline(low: Lowered, fused: Steps, spec: ArraySpec, chip: Place) -> Pipeline:
     """The stages of a network, the cycles of each on every number of arrays, and its buffers at even pace."""
-    stages = build_stages(low, fused)
+    stages = build_stages(low, fused, chip.lanes)
     curves = np.zeros((stages.steps, spec.count + 1))
     for step, shape in enumerate(stages.shapes):
         if shape is not None:

@@ -194,7 +194,8 @@ def _parts(pipe: Pipeline, low: Lowered, context: Context, choice: Choice) -> Fl
     share = _weights(pipe, context)
     arrays, cycles = np.array(context.arrays) / spec.count, np.array(context.cycles)
     loading, filling = np.array([_folds(pipe, choice, step) for step in range(context.first, context.last + 1)]).T
-    unit_macs = spec.rate * spec.rows * spec.columns * spec.count
+    units = spec.rows * spec.columns * spec.count
+    rates = [spec.rate if row.shape is None else row.shape.rate or spec.rate for row in low.rows[own]]
     executed = np.array([row.macs_executed for row in low.rows[own]], dtype=np.float64)
     out = np.zeros((CAUSES, len(share)))
     left = times * context.item_s * share
@@ -204,7 +205,7 @@ def _parts(pipe: Pipeline, low: Lowered, context: Context, choice: Choice) -> Fl
         out[cause] += part
         np.subtract(left, part, out=left)
 
-    ideal = executed / unit_macs * chip.cycle_s
+    ideal = executed / (np.array(rates) * units) * chip.cycle_s
     busy = times * arrays * chip.cycle_s
     take(IDEAL, ideal)
     take(EDGES, busy * (cycles - loading - filling) - ideal)

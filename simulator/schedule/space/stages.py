@@ -13,7 +13,6 @@ from simulator.kernels import space_pipeline as kernels
 from simulator.kernels.space_pipeline import COLUMNS, PRODUCER, ROWS, SOURCE, Flow, Readers
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
-from simulator.vocabulary import BITS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -66,7 +65,6 @@ class _Builder:
 
     def __init__(self, low: Lowered, fused: Steps) -> None:
         self.low, self.fused = low, fused
-        self.width = BITS[low.precision] / 8.0
         self.nodes: list[_Node] = []
         self.first_node = [0]
         self.ends: list[int] = []
@@ -86,9 +84,10 @@ class _Builder:
             for producer, source, rows, size in self._sources(read, number, layer):
                 lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size))
         held = layer.output_elements
+        width = self.low.widths[step.output]
         for behind in step.fused:
             if behind.kernel_height > 1 or behind.out_height != self.nodes[-1].outs:
-                self._behind(behind, held)
+                self._behind(behind, held * width)
             held = behind.output_elements
         for read in step.extra:
             for producer, source, rows, size in self._sources(read, number, step.fused[-1]):
@@ -96,11 +95,11 @@ class _Builder:
         self.ends.append(len(self.nodes) - 1)
         self.first_node.append(len(self.nodes))
 
-    def _behind(self, layer: Layer, held: int) -> None:
-        """A fused layer with a window: a node of its own, fed by the one before it."""
+    def _behind(self, layer: Layer, held: float) -> None:
+        """A fused layer with a window: a node of its own, fed by the one before it. held: bytes of an item."""
         rows = self.nodes[-1].outs
         units, outs = _work(layer, rows)
-        edge = _edge(layer, len(self.nodes) - 1, -1, rows, held * self.width, units)
+        edge = _edge(layer, len(self.nodes) - 1, -1, rows, held, units)
         self.nodes.append(_Node(units, outs, [edge]))
 
     def _beside(self, number: int, producer: int, source: int, rows: int, size: float) -> None:
@@ -120,7 +119,7 @@ class _Builder:
         earlier = [step for step in tensor.producers if step < number]
         if not earlier:
             rows = self.input_rows.setdefault(read.tensor, layer.in_height)
-            yield -1 - read.tensor, len(self.low.rows) + read.tensor, rows, read.elements * self.width
+            yield -1 - read.tensor, len(self.low.rows) + read.tensor, rows, read.elements * self.low.widths[read.tensor]
             return
         sizes = {step: self.fused.steps[step].output_elements for step in earlier}
         alike = [step for step in earlier if sizes[step] == read.elements]
@@ -128,7 +127,7 @@ class _Builder:
         share = min(1.0, read.elements / sum(sizes[step] for step in parts))
         for step in parts:
             node = self.ends[step]
-            yield node, step, self.nodes[node].outs, sizes[step] * self.width * share
+            yield node, step, self.nodes[node].outs, sizes[step] * self.low.widths[read.tensor] * share
 
 
 def _work(layer: Layer, arrives: int) -> tuple[int, int]:
@@ -145,7 +144,7 @@ def _work(layer: Layer, arrives: int) -> tuple[int, int]:
 def _edge(layer: Layer, producer: int, source: int, rows: int, size: float, units: int) -> tuple[Edge, float]:
     """The edge of a layer's own inputs, and its bytes."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
-    if not windowed:
+    if not windowed or layer.transposed:
         return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size
     reach = (layer.kernel_height - 1) * layer.dilation[0]
     stride, dilation, padding = layer.stride[0], layer.dilation[0], layer.padding[0]
@@ -162,15 +161,26 @@ def item_shape(row: Row, batch: int) -> Shape | None:
     return replace(row.shape, extents=(groups, 1 if row.kind != "matmul" else items, *rest))  # type: ignore[arg-type]
 
 
-def build_stages(low: Lowered, fused: Steps) -> Stages:
+def widened(row: Row, batch: int, lanes: float) -> float:
+    """Vector operations to widen the weights of a step, which enter its arrays once an item."""
+    shape = item_shape(row, batch)
+    if shape is None or shape.widening == 0.0:
+        return 0.0
+    groups, _, outputs, inputs, _, _, height, width = shape.extents
+    return shape.widening * lanes * groups * outputs * inputs * height * width
+
+
+def build_stages(low: Lowered, fused: Steps, lanes: float = 1.0) -> Stages:
     """The pipeline of a network. `fused`: the steps that `low` was made of (`graph.fuse.fuse` with the chip's
-    `vector.fuses`)."""
+    `vector.fuses`). lanes: elements that the vector unit does a cycle."""
     builder = _Builder(low, fused)
     for number, step in enumerate(fused.steps):
         builder.add(number, step)
     return Stages(
         flow=_flow(builder),
-        vector_operations=np.array([row.vector_operations / low.batch for row in low.rows]),
+        vector_operations=np.array(
+            [row.vector_operations / low.batch + widened(row, low.batch, lanes) for row in low.rows]
+        ),
         weight_bytes=np.array([row.weight_bytes for row in low.rows]),
         fixed_bytes=np.array([row.fixed_bytes / low.batch for row in low.rows]),
         shapes=tuple(item_shape(row, low.batch) for row in low.rows),

@@ -1,0 +1,263 @@
+"""What stands in the report of each command: of a run all that is known about it, of other answers their tables and pictures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.chip.schema import Architecture
+from simulator.cost.price import Cost
+from simulator.cost.provenance import Coefficient
+from simulator.report import format as fmt
+from simulator.report.charts import cost_chart
+from simulator.report.cost_tables import cost_report
+from simulator.report.fit import parts_of, plain
+from simulator.report.page import require_charts
+from simulator.report.paper import Paper, Part, Picture, Section, Sheet
+from simulator.report.run_chart import run_chart, sentence
+from simulator.report.sensitivity_report import gain, verdicts
+from simulator.report.tables import ChipFacts, run_report
+from simulator.result.form import LayerResult, Result
+from simulator.study.sensitivities import Sensitivity, Step
+from simulator.units import MIB
+from simulator.vocabulary import CAUSES, ROOF_NAMES
+
+TILE = {
+    "g": "groups", "n": "items", "k": "output channels", "c": "input channels", "p": "rows of the output",
+    "q": "columns of the output",
+}  # fmt: skip
+"""Sizes of a tile in words."""
+
+BEST = 3
+"""Changes that a report shows."""
+
+MOST_TENSORS = 40
+"""Tensors with a colour of their own over the layers; the smallest of more are one."""
+
+WIDTH = 720
+"""Of a picture over the layers [pixel]."""
+
+
+def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str]) -> Paper:
+    """The report of an answer: its first line, its pictures, its tables."""
+    parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
+    texts = [part for part in parts if isinstance(part, Text)]
+    title = plain(texts[0]).splitlines()[0] if texts else made["command"]
+    # The line after the title is the answer where there is one before the first table.
+    first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
+    before = [line for part in parts[:first] for line in plain(part).splitlines()]
+    answer = before[1] if len(before) > 1 else title
+    pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
+    return Paper(title, answer, [*pictures, Section("Answer", parts)], made)
+
+
+def run_paper(
+    result: Result,
+    chip: Architecture,
+    facts: ChipFacts,
+    priced: tuple[Cost, Sequence[Coefficient]] | None,
+    changes: Sensitivity | None,
+    made: Mapping[str, str],
+) -> Paper:
+    """The report of a run. priced: the chip's cost and its coefficients; changes: what steps of the chip would do."""
+    sections = [
+        Section("Roofline and waterfall", [Picture(run_chart(result), sentence(result))]),
+        Section("Figures", [run_report(result, facts, width=100)]),
+        Section("Layers", [_layers(result), _traffic(result)]),
+        Section("SRAM over time", [_sram(result, chip), _tensors(result)]),
+    ]
+    if changes is not None:
+        sections.append(Section("What to change", _changes(changes)))
+    if priced is not None:
+        cost, coefficients = priced
+        words = f"Area, bill and power of {cost.chip}, each with its range"
+        sections.append(Section("Bill of silicon", [Picture(cost_chart(cost), words), cost_report(cost)]))
+        sections.append(Section("Assumptions", [*_facts(chip), _coefficients(coefficients)]))
+    elif chip.sources:
+        sections.append(Section("Assumptions", _facts(chip)))
+    return Paper(f"{result.network} on {result.chip}", f"{sentence(result)}.", sections, made)
+
+
+def _layers(result: Result) -> Sheet:
+    """A row a layer, with its tiling in words and its time with its numbers behind it."""
+    headings = (
+        "layer",
+        "kind",
+        "time, us",
+        "share",
+        "of the peak",
+        "MACs, millions",
+        "DRAM, MB",
+        "SRAM, MiB",
+        "bound by",
+    )
+    rows = [
+        [
+            layer.name, layer.kind, fmt.fixed(layer.latency_s * 1e6, 2), fmt.percent(layer.latency_s / result.latency_s),
+            fmt.percent(layer.utilisation), fmt.fixed(layer.macs / 1e6, 1), fmt.fixed(layer.dram_bytes / 1e6, 3),
+            fmt.fixed(layer.sram_bytes / MIB, 3), ROOF_NAMES[layer.bound_by],
+        ]
+        for layer in result.layers
+    ]  # fmt: skip
+    caption = "Open a layer, or point at it, for its tiling and its time. A heading sorts."
+    return Sheet(caption, headings, rows, [behind(layer) for layer in result.layers])
+
+
+def behind(layer: LayerResult) -> list[str]:
+    """What a layer does in words, and its time as a sum of its parts."""
+    lines = []
+    tiling = layer.tiling
+    if "thread_block" in tiling:
+        lines.append(f"Thread blocks: {tiling['thread_block']}; parts of the reduction: {tiling['split_reduction']}.")
+    elif tiling.get("tile"):
+        sizes = ", ".join(f"{size:,} {TILE.get(name, name)}" for name, size in tiling["tile"].items() if size > 1)
+        lines.append(f"A tile in the SRAM: {sizes or 'one element'}.")
+    if tiling.get("unrolling"):
+        over = ", ".join(f"{factor:,} {name.replace('_', ' ')}" for name, factor in tiling["unrolling"].items())
+        lines.append(f"At a time on the array: {over}.")
+    if tiling.get("streamed"):
+        lines.append(
+            f"The {tiling['streamed']} pass by, the others are held; order of the loops {tiling.get('order', '')}."
+        )
+    if tiling.get("sub_batches"):
+        lines.append(f"Run for {tiling['sub_batches']} parts of the batch, one after another.")
+    if layer.fused:
+        lines.append(f"With it: {', '.join(layer.fused)}.")
+    parts = [f"{CAUSES[key]} {fmt.time(seconds)}" for key, seconds in layer.waterfall.items() if seconds > 0.0]
+    if parts:
+        lines.append(f"{fmt.time(layer.latency_s)} = {' + '.join(parts)}")
+    return lines
+
+
+def _over_layers(alt: Any, result: Result) -> Any:
+    """The axis of the layers in their order."""
+    order = [layer.name for layer in result.layers]
+    return alt.X(
+        "layer:N", sort=order, title="layers in their order", axis=alt.Axis(labels=len(order) <= 40, ticks=False)
+    )
+
+
+def _traffic(result: Result) -> Picture:
+    """Bytes of the outer memory by layer."""
+    alt = require_charts()
+    rows = [
+        {
+            "layer": layer.name,
+            "mb": layer.dram_bytes / 1e6,
+            "us": layer.latency_s * 1e6,
+            "roof": ROOF_NAMES[layer.bound_by],
+        }
+        for layer in result.layers
+    ]
+    most = max(result.layers, key=lambda layer: layer.dram_bytes)
+    share = most.dram_bytes / result.dram_bytes if result.dram_bytes else 0.0
+    words = f"Traffic of the outer memory by layer: {most.name} moves most, {fmt.percent(share)} of all"
+    tips = [
+        alt.Tooltip("layer:N"),
+        alt.Tooltip("mb:Q", title="MB", format=",.4~g"),
+        alt.Tooltip("us:Q", format=",.4~g"),
+    ]
+    bars = alt.Chart(alt.Data(values=rows)).mark_bar(color="#0072B2")
+    chart = bars.encode(x=_over_layers(alt, result), y=alt.Y("mb:Q", title="MB (1e6 bytes)"), tooltip=tips)
+    return Picture(
+        chart.properties(width=WIDTH, height=160, title=alt.TitleParams(words, anchor="start", fontSize=13)), words
+    )
+
+
+def _sram(result: Result, chip: Architecture) -> Picture:
+    """Which tensor is in the SRAM when: whole tensors by name, tiles and weights as the rest."""
+    alt = require_charts()
+    sizes: dict[str, float] = {}
+    for layer in result.layers:
+        for name, size in layer.resident.items():
+            sizes[name] = max(sizes.get(name, 0.0), size)
+    shown = sorted(sizes, key=lambda name: -sizes[name])[:MOST_TENSORS]
+    rows = []
+    for at, layer in enumerate(result.layers):
+        left = layer.sram_bytes
+        for name, size in layer.resident.items():
+            tensor = f"output of {name}" if name in shown else "other whole tensors"
+            rows.append({"layer": layer.name, "at": at, "tensor": tensor, "mib": size / MIB})
+            left -= size
+        rows.append({"layer": layer.name, "at": at, "tensor": "tiles and weights", "mib": max(0.0, left) / MIB})
+    words = (
+        f"SRAM in use while each layer runs: {fmt.mebibytes(result.sram_bytes)} at most, of "
+        f"{fmt.mebibytes(chip.sram.capacity_bytes)}"
+    )
+    tips = [alt.Tooltip("layer:N"), alt.Tooltip("tensor:N"), alt.Tooltip("mib:Q", title="MiB", format=",.4~g")]
+    bars = alt.Chart(alt.Data(values=rows)).mark_bar()
+    colour = alt.Color("tensor:N", legend=None, scale=alt.Scale(scheme="tableau20"))
+    chart = bars.encode(
+        x=_over_layers(alt, result), y=alt.Y("sum(mib):Q", title="MiB (2**20 bytes)"), color=colour, tooltip=tips
+    )
+    return Picture(
+        chart.properties(width=WIDTH, height=220, title=alt.TitleParams(words, anchor="start", fontSize=13)), words
+    )
+
+
+def _tensors(result: Result) -> Sheet:
+    """From which layer to which each tensor is in the SRAM as a whole."""
+    stays: dict[str, tuple[float, str, str, int]] = {}
+    for layer in result.layers:
+        for name, size in layer.resident.items():
+            begun = stays.get(name, (size, layer.name, layer.name, 0))
+            stays[name] = (max(size, begun[0]), begun[1], layer.name, begun[3] + 1)
+    rows = [
+        [name, fmt.fixed(size / MIB, 3), first, last, str(count)] for name, (size, first, last, count) in stays.items()
+    ]
+    caption = (
+        "Tensors that are in the SRAM as a whole, by the layer that makes them; all others go through the outer memory."
+    )
+    return Sheet(caption, ("output of", "MiB", "from", "to", "layers"), rows)
+
+
+def _changes(found: Sensitivity) -> list[Part]:
+    """The best changes with their prices."""
+    best = best_changes(found)
+    lines: list[Part] = [Text(line) for line in verdicts(found)]
+    rows = [
+        [
+            step.setting,
+            gain(step),
+            fmt.significant(step.outcome.throughput_per_usd, 4),
+            fmt.significant(step.outcome.power_w, 3),
+        ]
+        for step in best
+    ]
+    headings = ("change", "throughput for the money", "per USD of the bill then", "W then")
+    return (
+        [*lines, Sheet(f"The {len(best)} changes that give most throughput per dollar", headings, rows)]
+        if best
+        else lines
+    )
+
+
+def best_changes(found: Sensitivity) -> list[Step]:
+    """The single steps after which the chip has most throughput for a dollar of its bill, more than it has."""
+    now = found.base.throughput_per_usd or 0.0
+    known = [step for step in found.steps if (step.outcome.throughput_per_usd or 0.0) > now]
+    return sorted(known, key=lambda step: -(step.outcome.throughput_per_usd or 0.0))[:BEST]
+
+
+def _facts(chip: Architecture) -> list[Part]:
+    """The facts of the chip file with their sources."""
+    rows = [[key, source] for key, source in chip.sources.items()]
+    return [Sheet(f"Facts of {chip.name}, and where they are from", ("key", "source"), rows)] if rows else []
+
+
+def _coefficients(known: Sequence[Coefficient]) -> Sheet:
+    """Numbers of the cost model with their sources."""
+    rows = [
+        [one.name, fmt.significant(one.value, 4), one.unit, one.spread, one.confidence, "; ".join(one.sources)]
+        for one in known
+    ]
+    return Sheet("Numbers of the cost model", ("number", "value", "unit", "range", "confidence", "source"), rows)
+
+
+def words_of(chart: Any) -> str:
+    """The title of a chart, which says what it shows."""
+    title = chart.to_dict().get("title", "")
+    words = title.get("text", "") if isinstance(title, dict) else title
+    return " ".join(words) if isinstance(words, list) else str(words)

@@ -1,0 +1,276 @@
+"""Measured language models against the model, row by row: times, their errors by group, and two baselines beside.
+
+Nothing is fitted here but what `left_out` says: the constant of a runtime's class, without the chip that is judged.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.load import chip_digest, load_chip
+from simulator.errors import ChipError, InfeasibleError
+from simulator.graph.language import decoders
+from simulator.progress import each
+from simulator.result.form import Result
+from simulator.store import disk
+from simulator.store.data import read_data
+from simulator.study.generating import Question, asked_of
+from simulator.study.runtimes import Runtime, runtime_of
+from simulator.study.validation import spearman
+from simulator.vocabulary import BITS
+
+SERVED_SHARE = 0.9
+"""Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
+
+PACKED = 8192
+"""Tokens of prompts that a server puts into one pass: the default of TensorRT-LLM (`max_num_tokens`)."""
+
+TRIED_US = tuple(0.5 * number for number in range(1, 61))
+"""Of a class's constant, where a chip is left out. [us]"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured row, and what the model and the baselines say of the same work. Times of the whole batch. [s]"""
+
+    data_set: str
+    runtime: str
+    chip: str
+    model: str
+    precision: str
+    phase: str
+    """`decode`, `decode batched`, `prefill`, `static` or `throughput`."""
+    batch: int
+    measured_s: float
+    predicted_s: float
+    overhead_s: float
+    """Of the prediction, what stands between kernels: it grows with the constant of the runtime's class."""
+    bytes_s: float
+    """Baseline: bytes that must be read, at the nominal bandwidth."""
+    roofline_s: float
+    """Baseline: the larger of that and products at peak, by phase."""
+    known: bool
+    """Whether its runtime has rows of another chip."""
+
+    @property
+    def error(self) -> float:
+        """Predicted over measured time, less one."""
+        return self.predicted_s / self.measured_s - 1.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """Errors of some rows: medians of absolute ones, the value nine in ten do not exceed, and the median with its sign."""
+
+    name: str
+    count: int
+    median: float
+    ninetieth: float
+    bias: float
+    spearman: float | None
+    bytes_median: float
+    roofline_median: float
+
+
+@dataclass(frozen=True)
+class Languages:
+    """All rows and their groups."""
+
+    rows: tuple[Row, ...]
+    groups: dict[str, tuple[Group, ...]]
+    """By phase, chip, runtime, precision, model; `left out` by phase, each chip left out in turn."""
+    left_out: tuple[tuple[str, int], ...]
+    """Reason, and how many rows it keeps out."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = asdict(self)
+        for entry, row in zip(data["rows"], self.rows, strict=True):
+            entry["error"] = row.error
+        return data
+
+
+def judged() -> list[str]:
+    """Chips that have measured rows."""
+    return sorted(
+        {row[own["columns"].index("chip")] for own in read_data("llm_validation.yaml")["sets"] for row in own["rows"]}
+    )
+
+
+def validate_languages(chips: Sequence[str] = ()) -> Languages:
+    """Compare every measured row of the bundled data. chips: only these, by short name."""
+    data = read_data("llm_validation.yaml")
+    reasons = dict(data["set_aside"])
+    found: list[Row] = []
+    entries = [(own, dict(zip(own["columns"], row, strict=True))) for own in data["sets"] for row in own["rows"]]
+    entries = [(own, row) for own, row in entries if not chips or row["chip"] in chips]
+    using: dict[str, set[str]] = {}
+    for own, row in entries:
+        using.setdefault(own["runtime"], set()).add(row["chip"])
+    for own, row in each(entries, lambda entry: f"{entry[1]['chip']} {entry[1]['model']}"):
+        try:
+            made = _row(own, row, bool(using[own["runtime"]] - {row["chip"]}))
+        except (InfeasibleError, ChipError) as error:
+            made, reason = None, str(error).rpartition(": ")[2].split(", got")[0]
+            reasons[reason] = reasons.get(reason, 0) + 1
+        if made is not None:
+            found.append(made)
+    blind = [_blind(row, found) for row in found]
+    by: dict[str, Callable[[Row], str]] = {
+        "phase": lambda row: row.phase, "chip": lambda row: row.chip, "runtime": lambda row: row.runtime,
+        "precision": lambda row: row.precision, "model": lambda row: row.model,
+    }  # fmt: skip
+    groups = {name: _groups(found, key) for name, key in by.items()}
+    groups["left out"] = _groups(blind, lambda row: f"{row.phase}, runtime {'known' if row.known else 'unknown'}")
+    listed = tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
+    return Languages(tuple(found), groups, listed)
+
+
+def _blind(row: Row, rows: Sequence[Row]) -> Row:
+    """A row predicted with the constant of its runtime's class fitted on the other chips."""
+    runtime = runtime_of(row.runtime)
+    if runtime.us_per_kernel is None or row.overhead_s == 0.0:
+        return row
+    others = [
+        one for one in rows if one.chip != row.chip and one.overhead_s and runtime_of(one.runtime).kind == runtime.kind
+    ]
+    return _with(row, _fitted(others, runtime.us_per_kernel) / runtime.us_per_kernel)
+
+
+def _fitted(rows: Sequence[Row], used_us: float) -> float:
+    """The constant with the least median error over some rows; the one in use without rows. [us]"""
+    if not rows:
+        return used_us
+    columns = np.array([(row.measured_s, row.predicted_s, row.overhead_s) for row in rows])
+    errors = [
+        float(np.median(np.abs((columns[:, 1] + (value / used_us - 1.0) * columns[:, 2]) / columns[:, 0] - 1.0)))
+        for value in TRIED_US
+    ]
+    return TRIED_US[int(np.argmin(errors))]
+
+
+def _with(row: Row, times: float) -> Row:
+    """A row whose time between kernels is so many times as long."""
+    return replace(row, predicted_s=row.predicted_s + (times - 1.0) * row.overhead_s, overhead_s=row.overhead_s * times)
+
+
+def _groups(rows: Sequence[Row], key: Callable[[Row], str]) -> tuple[Group, ...]:
+    names = sorted({key(row) for row in rows})
+    return tuple(_group(name, [row for row in rows if key(row) == name]) for name in names) + (
+        (_group("all", rows),) if len(names) > 1 else ()
+    )
+
+
+def _group(name: str, rows: Sequence[Row]) -> Group:
+    errors = [row.error for row in rows]
+    sizes = sorted(map(abs, errors))
+
+    def off(value: Callable[[Row], float]) -> float:
+        return median(abs(value(row) / row.measured_s - 1.0) for row in rows)
+
+    return Group(
+        name, len(rows), median(sizes), sizes[math.ceil(0.9 * len(sizes)) - 1], median(errors),
+        spearman([row.predicted_s for row in rows], [row.measured_s for row in rows]),
+        off(lambda row: row.bytes_s), off(lambda row: row.roofline_s),
+    )  # fmt: skip
+
+
+# ---- one row -----------------------------------------------------------------------------------------------------------
+
+
+def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | None:
+    """A row beside its prediction."""
+    runtime, phase = runtime_of(own["runtime"]), row["phase"]
+    chip = runtime.on(load_chip(row["chip"]))
+    prompt, output, batch = max(1, row["in"] or 1), row["out"] or 1, row["batch"]
+    params = {} if runtime.windows or not decoders()[row["model"]].window else {"window": 0}
+    asked = asked_of(row["model"], chip, (prompt, output, batch or 1), row["precision"], params)
+    if batch is None:
+        asked = replace(asked, batch=_most(asked, runtime))
+    work = _Work(asked, runtime)
+    parts: list[tuple[float, tuple[str, int, int]]]
+    if phase == "prefill":
+        name, parts = phase, [(1.0, ("prefill", asked.batch, prompt))]
+    elif phase == "decode":
+        name = "decode" if asked.batch == 1 else "decode batched"
+        parts = [(1.0, ("decode", asked.batch, (row["in"] or 0) + (row["out"] or 0) // 2))]
+    else:
+        name = "static" if batch else "throughput"
+        packed = asked.batch if batch else max(1, min(asked.batch, PACKED // prompt))
+        steps = "decode", asked.batch, prompt + output // 2
+        parts = [(asked.batch / packed, ("prefill", packed, prompt)), (output - 1.0, steps)]
+    spent = sum((times * work.of(*which) for times, which in parts if times), np.zeros(4))
+    seconds, overhead_s, bytes_s, roofline_s = (float(value) for value in spent)
+    measured = _measured(row, asked.batch)
+    return Row(
+        own["name"], own["runtime"], row["chip"], row["model"], row["precision"], name, asked.batch, measured, seconds,
+        overhead_s, bytes_s, roofline_s, known,
+    )  # fmt: skip
+
+
+def _measured(row: Mapping[str, Any], batch: int) -> float:
+    """Seconds of the whole batch: tokens of what is counted over the rate, or the time itself."""
+    if row["tokens_per_s"] is None:
+        return float(row["ms"]) / 1e3
+    tokens = {"prefill": row["in"], "decode": 1, "e2e": row["out"], "e2e_total": (row["in"] or 0) + (row["out"] or 0)}
+    return float(batch * tokens[row["phase"]] / row["tokens_per_s"])
+
+
+def _most(asked: Question, runtime: Runtime) -> int:
+    """Sequences that a server holds at once."""
+    room = SERVED_SHARE * (asked.capacity_bytes or 0) - asked.weights_bytes
+    fits = int(room // asked.cache_bytes(asked.tokens))
+    if fits < 1:
+        raise InfeasibleError(
+            f"{asked.chip.name}: dram.capacity_gib: weights and a cache do not fit the share of a server"
+        )
+    return min(fits, runtime.most or fits)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Passes of a question."""
+
+    asked: Question
+    runtime: Runtime
+
+    def of(self, phase: str, batch: int, tokens: int) -> Any:
+        """Seconds, those between kernels, and of both baselines, of a pass; tokens: new ones, or in the cache."""
+        asked = replace(self.asked, batch=batch)
+        new, context = (tokens, 0) if phase == "prefill" else (1, tokens)
+        key = (asked.model, sorted(asked.shapes.items()), chip_digest(asked.chip), asked.precision, batch, new, context)
+        name = disk.name_of("languages", repr(key), self.runtime.reads_by_head)
+        kept = disk.load(name)
+        if kept is not None:
+            return kept["seconds"]
+        result = asked.run(phase, new, context)
+        seconds = np.array(
+            [result.latency_s, result.waterfall["overhead_s"], *self._bounds(asked, result, new, context)]
+        )
+        if self.runtime.reads_by_head and phase == "decode":
+            seconds[0] += self._read_again_s(asked, context)
+        disk.save(name, {"seconds": seconds})
+        return seconds
+
+    @staticmethod
+    def _read_again_s(asked: Question, context: int) -> float:
+        """What the cache takes that is read once for each query head beyond once for each group."""
+        again = 0 if asked.decoder.latent else asked.decoder.heads // asked.decoder.kv_heads - 1
+        rate = asked.chip.outer_bytes_per_s
+        return asked.batch * again * asked.cache_bytes(context) / rate if rate else 0.0
+
+    @staticmethod
+    def _bounds(asked: Question, result: Result, new: int, context: int) -> tuple[float, float]:
+        """Both baselines. [s]"""
+        width = BITS[asked.precision] / 8.0
+        own = asked.decoder
+        met = own.experts_met(own.dense_first, asked.batch * new) / own.active if own.experts else 1.0
+        moved = own.active_parameters * min(met, own.parameters / own.active_parameters) * width
+        moved += asked.batch * asked.cache_bytes(context)
+        rate = asked.chip.dram_peak_bytes_per_s or asked.chip.host_bytes_per_s
+        bytes_s = moved / rate if rate else 0.0
+        return bytes_s, max(bytes_s, result.macs / (asked.chip.peak_tops(asked.precision) * 1e12 / 2))

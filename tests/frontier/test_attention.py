@@ -1,0 +1,101 @@
+"""Attention that keeps its scores on the chip: tiles against a slow twin, whole networks, and who may say so."""
+
+import random
+
+import naive_attention
+import numpy as np
+import pytest
+
+from simulator import load_chip, load_network, simulate
+from simulator.errors import ChipError
+from simulator.frontier.grid import attention
+from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
+from simulator.graph.build import Graph, NetworkBuilder
+from simulator.lower.array import array_spec
+from simulator.lower.rows import lower
+from simulator.lower.shape import Shape
+
+NAMES = {INPUTS: "queries", WEIGHTS: "keys", VALUES: "values", OUTPUTS: "outputs"}
+WORD = {"vector.fuses": ["relu", "add", "pool", "attention"]}
+
+
+def test_tiles_are_those_of_the_slow_twin():
+    rng = random.Random(11)
+    for _ in range(25):
+        sizes = tuple(rng.randint(1, most) for most in (4, 13, 13, 9, 9))
+        heads, queries, keys, depth, context = sizes
+        overlap, lanes = rng.choice(["none", "layer"]), rng.choice([1, 7])
+        rows, columns, kib = rng.choice([1, 3, 4]), rng.choice([1, 2, 5]), rng.choice([None, 0.1])
+        chip = load_chip("example_edge", set={
+            **WORD, "array": {"rows": rows, "columns": columns, "stationary": "outputs", "rate": {"int8": 1},
+            "unroll": {"rows": ["out_height"], "columns": ["out_channels"]}, "accumulator_kib": kib},
+            "vector.lanes": lanes, "schedule.overlap": overlap,
+            "interconnect.bytes_per_cycle": 2**30, "sram.bytes_per_cycle": 2**30,
+        })  # fmt: skip
+        shape = Shape(
+            (heads, 1, keys, depth, queries, 1, 1, 1), plane=(queries, 1), context=context,
+            softmax_operations=5.0 * heads * queries * keys,
+        )  # fmt: skip
+        spec = array_spec(chip, "int8")
+        known = {
+            "width": 1, "sum_width": 4, "accumulators": spec.accumulator_bytes, "lanes": lanes, "softmax": 5,
+            "buffers": 1 if overlap == "none" else 2,
+        }  # fmt: skip
+        unrolls = tuple({"out_height": min(rows, queries), "out_channels": min(columns, k)} for k in (keys, context))
+        mask = rng.choice([0, INPUTS, WEIGHTS | VALUES, VALUES | OUTPUTS, OUTPUTS | INPUTS | WEIGHTS])
+        resident = frozenset(name for bit, name in NAMES.items() if mask & bit)
+        found, every = attention.frontier(shape, spec, mask), attention.choices(shape, spec)
+        tiles = list(zip(every.heads.tolist(), every.queries.tolist(), every.keys.tolist(), strict=True))
+        slow = np.array([naive_attention.cost(sizes, tile, known, unrolls, resident) for tile in tiles])
+        mine = np.stack([found.footprint, found.bytes_, found.cycles], axis=1)
+        np.testing.assert_allclose(mine, slow[found.codes], rtol=1e-12)
+        beaten = (mine[None] <= slow[:, None] * (1 + 1e-9)).all(axis=2).any(axis=1)
+        assert beaten.all(), "a tile that no point of the frontier is as good as"
+
+
+def small(tokens: int, heads: int = 4, hidden: int = 64) -> Graph:
+    """One attention."""
+    net = NetworkBuilder("one")
+    x = net.input(hidden, tokens, 1)
+    query, key, value = (net.dense(x, hidden) for _ in range(3))
+    scores = net.vector("softmax", net.matmul(query, key, heads=heads, transposed=True))
+    net.dense(net.matmul(scores, value, heads=heads), hidden)
+    return net.build()
+
+
+def test_scores_that_stay_need_no_outer_memory():
+    """2,048 x 2,048 scores of four heads go out and in four times; without, what is left is far below one pass of them."""
+    plain, kept = (
+        simulate(small(2048), load_chip("example_edge", set={"sram.capacity_mib": 0.5, **word})) for word in ({}, WORD)
+    )
+    scores = 4 * 2048 * 2048
+    assert plain.dram_bytes - kept.dram_bytes == pytest.approx(4 * scores, rel=0.05)
+    assert kept.dram_bytes < scores / 4
+    assert kept.macs == plain.macs
+    assert "attention" in {layer.tiling.get("runs_on") for layer in kept.layers}
+
+
+def test_vision_at_1024_pixels_takes_0_7_s():
+    """Scores are 25.8 of 29.0 GB; the products alone take 0.63 s."""
+    graph = load_network("vit_l16", image_size=1024)
+    kept = simulate(graph, load_chip("example_edge", set=WORD))
+    assert kept.latency_s == pytest.approx(0.7, rel=0.03)
+    assert kept.dram_bytes < 29.0e9 - 25.4e9
+    assert kept.latency_s > kept.macs / 4096 / 800e6
+
+
+@pytest.mark.parametrize("fuses", [["attention"], ["softmax", "attention"]])
+def test_values_may_come_after_the_scores(fuses):
+    net = NetworkBuilder("late")
+    x = net.input(64, 128, 1)
+    scores = net.vector("softmax", net.matmul(net.dense(x, 64), net.dense(x, 64), transposed=True))
+    net.matmul(scores, net.dense(x, 64), name="context")
+    low = lower(net.build(), load_chip("example_edge", set={"vector.fuses": fuses}))
+    assert [row.kind for row in low.rows] == ["dense", "dense", "dense", "matmul"]
+    assert low.rows[3].values == low.rows[2].output
+    assert low.rows[3].macs == 2 * 128 * 128 * 64
+
+
+def test_side_by_side_has_no_attention():
+    with pytest.raises(ChipError, match=r"'attention' must be left out where schedule.placement is 'space'"):
+        load_chip("example_edge", set={**WORD, "schedule.placement": "space"})

@@ -1,0 +1,146 @@
+"""Reports to send: one file, nothing fetched, everything escaped, the same bytes for the same answer."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from report_example import CHIP, example
+from rich.table import Table
+from rich.text import Text
+
+from simulator import load_chip, sensitivity, simulate
+from simulator.cli import main
+from simulator.cost.price import chip_cost
+from simulator.cost.provenance import coefficients
+from simulator.report.paper import Paper, Section, Sheet, paper_html
+from simulator.report.papers import behind, best_changes, plain_paper, run_paper
+
+pytest.importorskip("altair")
+MADE = {"command": "rooftile run x", "version": "1"}
+
+
+class Page(HTMLParser):
+    """Elements of a page, what they would fetch, and its text outside of scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.fetched, self.text, self.inside, self.charts = [], [], "", [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.text += " "
+        self.tags.append((tag, dict(attrs)))
+        self.fetched += [value for name, value in attrs if name in ("src", "srcset", "data")]
+        self.fetched += [value for name, value in attrs if name == "href" and not value.startswith("#")]
+        if tag in ("script", "style"):
+            self.inside.append(dict(attrs))
+
+    def handle_endtag(self, tag):
+        if tag in ("script", "style"):
+            self.inside.pop()
+
+    def handle_data(self, data):
+        if not self.inside:
+            self.text += data
+        elif "data-chart" in self.inside[-1]:
+            self.charts.append(json.loads(data))
+
+
+@pytest.fixture(scope="module")
+def page():
+    result = simulate("squeezenet", "inferx_x1")
+    chip = load_chip("inferx_x1")
+    changes = sensitivity("squeezenet", chip)
+    paper = run_paper(result, chip, CHIP, (chip_cost(chip), coefficients(chip)), changes, MADE)
+    return result, changes, paper_html(paper)
+
+
+def test_a_run_is_one_file_that_begins_with_its_answer(page):
+    result, changes, text = page
+    found = Page(text)
+    assert found.fetched == []
+    assert len(text) < 6e6
+    shown = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    headings = [re.sub(r"<.*?>", "", one) for one in re.findall(r"<h[12]>.*?</h[12]>", shown)]
+    assert headings == [
+        "squeezenet on Flex Logix InferX X1", "Roofline and waterfall", "Figures", "Layers", "SRAM over time",
+        "What to change", "Bill of silicon", "Assumptions", "How it was made",
+    ]  # fmt: skip
+    assert f"{result.throughput_per_s:.4g} per second at batch 1" in found.text.replace(",", "")
+    assert len(found.charts) == 4
+    assert all(layer.name in found.text for layer in result.layers)
+    assert all(step.setting in found.text for step in best_changes(changes))
+    assert "rooftile run x" in found.text
+
+
+def test_a_layer_is_told_in_words_that_add_up(page):
+    result, _, text = page
+    layer = max(result.layers, key=lambda one: one.macs)
+    lines = behind(layer)
+    assert any(line.startswith("A tile in the SRAM: ") for line in lines)
+    assert lines[-1].count(" + ") == sum(seconds > 0.0 for seconds in layer.waterfall.values()) - 1
+    assert sum(layer.waterfall.values()) == pytest.approx(layer.latency_s)
+    assert lines[-1].split(" = ")[0] in Page(text).text
+
+
+def test_tensors_of_the_sram_add_up_to_no_more_than_is_in_use(page):
+    result, _, _ = page
+    assert any(layer.resident for layer in result.layers)
+    for layer in result.layers:
+        assert sum(layer.resident.values()) <= layer.sram_bytes
+
+
+def test_names_of_strangers_are_text():
+    bad = "<script>alert(1)</script>\"'</title>"
+    table = Table(title=bad)
+    table.add_column(bad)
+    table.add_row(Text(bad))
+    parts = [Text(bad), table, Sheet(bad, (bad,), ((bad,),), ((bad,),))]
+    text = paper_html(Paper(bad, bad, [Section(bad, parts)], {bad: bad}))
+    assert "<script>alert" not in text
+    assert [tag for tag, _ in Page(text).tags].count("script") == 2
+    chip = load_chip("inferx_x1")
+    evil = example(network="</script><script>alert(2)</script>")
+    text = paper_html(run_paper(evil, chip, CHIP, None, None, MADE))
+    assert "alert(2)</script>" not in text.replace("alert(2)&lt;/script&gt;", "")
+
+
+@pytest.mark.parametrize("line", [
+    "batch squeezenet --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet",
+    "cost inferx_x1", "explain squeezenet inferx_x1 example_edge", "lint squeezenet --chip inferx_x1",
+    "memory squeezenet --chip inferx_x1 --sram 1,8 --dram 1,2", "sensitivity squeezenet --chip inferx_x1",
+    "size squeezenet --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
+])  # fmt: skip
+def test_other_answers_have_a_report(line, tmp_path, capsys):
+    place = tmp_path / "r.html"
+    assert main([*line.split(), "--report", str(place)]) == 0
+    found = Page(place.read_text(encoding="utf-8"))
+    assert found.fetched == []
+    assert found.charts
+    assert "rooftile " + line.split()[0] in found.text
+    printed = capsys.readouterr().out.split()
+    told = {*found.text.replace("\xa0", " ").split()}
+    assert sum(word in told for word in printed) > 0.7 * len(printed)
+
+
+def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
+    pytest.importorskip("polars")
+    folder, place = str(tmp_path / "d"), tmp_path / "r.html"
+    assert main(["sweep", "squeezenet", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]) == 0
+    for command in ("best", "pareto"):
+        assert main([command, folder, "--report", str(place)]) == 0
+        assert Page(place.read_text(encoding="utf-8")).charts
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("path", ["r.txt", "nowhere/r.html"])
+def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "squeezenet", "--chip", "inferx_x1", "--report", path]) == 2
+    assert capsys.readouterr().err.startswith("rooftile: --report: ")
+
+
+def test_a_report_of_words_alone():
+    paper = plain_paper(Text("What\nthe answer"), [], MADE)
+    assert (paper.title, paper.answer) == ("What", "the answer")

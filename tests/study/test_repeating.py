@@ -1,0 +1,51 @@
+"""Equal layers once: shallow decoders tell what a deep one takes."""
+
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.graph.language import decoders
+from simulator.study.generating import asked_of
+from simulator.study.repeating import depths
+
+SMALL = {"vocabulary": 1000}
+CASES = [
+    ("llama3_2_1b", "h100", "fp16", {**SMALL, "layers": 9}, 1e-9),
+    ("llama3_8b", "a100-pcie-40", "fp16", {"layers": 9}, 1e-9),  # held back by its power limit
+    ("gemma3_1b", "a100", "fp16", {**SMALL, "layers": 27, "window": 64}, 1e-9),
+    ("llama3_2_1b", "gaudi2", "bf16", {**SMALL, "layers": 7}, 1e-6),
+    ("smollm2_135m", "inferx_x1", "int8", {**SMALL, "layers": 6}, 1e-12),
+    ("qwen3_30b_a3b", "h100", "bf16", {**SMALL, "layers": 27, "expert_ffn": 64}, 5e-3),
+]
+
+
+@pytest.mark.parametrize(("model", "chip", "precision", "params", "close"), CASES)
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_a_deep_decoder_takes_what_all_its_layers_take(model, chip, precision, params, close, phase):
+    asked = asked_of(model, load_chip(chip), (60, 5, 3), precision, params)
+    assert depths(asked.decoder) is not None
+    new, context = (60, 0) if phase == "prefill" else (1, 200)
+    whole = asked.pass_of(phase, new, context, gains=True)(asked.decoder.layers)
+    short = asked.run(phase, new, context, gains=True)
+    for name in (
+        "latency_s",
+        "throughput_per_s",
+        "utilisation",
+        "power_w",
+        "dram_used_bytes",
+    ):
+        assert getattr(short, name) == pytest.approx(getattr(whole, name), rel=close), name
+    assert sum(short.waterfall.values()) == pytest.approx(whole.latency_s, rel=close)
+    assert (short.bound_by, short.largest_loss) == (whole.bound_by, whole.largest_loss)
+    if asked.chip.is_gpu:  # where weights may stay, which of them do is not decided where it costs no time
+        assert short.dram_bytes == pytest.approx(whole.dram_bytes, rel=close)
+    if not asked.decoder.experts:
+        assert [layer.name for layer in short.layers] == [layer.name for layer in whole.layers]
+        assert sum(layer.macs for layer in short.layers) == whole.macs
+
+
+def test_periods_of_every_family():
+    assert depths(decoders()["llama3_1_405b"]) == (1, 2)
+    assert depths(decoders()["gemma3_1b"]) == (2, 8)  # 26 = 2 + 4 x 6
+    first, second = depths(decoders()["deepseek_v3"])
+    assert (61 - second) % (second - first) == 0
+    assert first > decoders()["deepseek_v3"].dense_first
