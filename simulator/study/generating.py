@@ -101,7 +101,9 @@ class Question:
 
     def run(self, phase: str, prompt: int, context: int, gains: bool = False) -> Result:
         """One pass of the batch."""
-        return repeated(self.pass_of(phase, prompt, context, gains), self.decoder, self.chip, self.formats.weights.width)
+        return repeated(
+            self.pass_of(phase, prompt, context, gains), self.decoder, self.chip, self.formats.weights.width
+        )
 
     def pass_of(self, phase: str, prompt: int, context: int, gains: bool = False) -> Callable[[int], Result]:
         """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""

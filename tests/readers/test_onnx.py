@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from onnx import TensorProto, helper, numpy_helper
 from random_onnx import damaged, model, models, ran
 
+from simulator import load_chip, simulate
 from simulator.errors import NetworkError
 from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, summary
@@ -149,6 +150,22 @@ def test_formats_of_a_quantised_graph_are_those_of_the_file():
     graph = graph_of(model(nodes, {"x": [1, 3, 8, 8]}, weights, ["y"]))
     assert graph.graph["formats"]["c"] == {"inputs": "int8", "weights": "int8"}
     assert [layer.kind for layer in layers(graph)] == ["input", "conv"]
+
+
+def test_weights_of_four_bits_are_carried_by_their_layer():
+    weights = {"w": np.zeros((64, 4, 16), np.uint8), "s": np.zeros(64 * 4, np.float32)}
+    packed = {"K": 128, "N": 64, "bits": 4, "block_size": 32}
+    nodes = [
+        helper.make_node("MatMulNBits", ["x", "w", "s"], ["a"], domain="com.microsoft", name="four", **packed),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    onnx_model = model(nodes, {"x": ["N", 6, 128]}, weights, ["y"])
+    onnx_model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    graph = graph_of(onnx_model)
+    layer = graph.nodes["four"]["layer"]
+    assert (layer.kind, layer.macs, layer.formats) == ("dense", 6 * 128 * 64, (("weights", "int4"),))
+    result = simulate(graph, load_chip("jetson_agx_orin"))
+    assert result.macs == layer.macs
 
 
 def test_open_sizes_are_told_at_once_and_the_batch_is_the_first(tmp_path):
