@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from onnx import TensorProto, helper, numpy_helper
 from random_onnx import damaged, model, models, ran
 
+from simulator import load_chip, simulate
 from simulator.errors import NetworkError
 from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, summary
@@ -148,6 +150,22 @@ def test_formats_of_a_quantised_graph_are_those_of_the_file():
     graph = graph_of(model(nodes, {"x": [1, 3, 8, 8]}, weights, ["y"]))
     assert graph.graph["formats"]["c"] == {"inputs": "int8", "weights": "int8"}
     assert [layer.kind for layer in layers(graph)] == ["input", "conv"]
+
+
+def test_weights_of_four_bits_are_carried_by_their_layer():
+    weights = {"w": np.zeros((64, 4, 16), np.uint8), "s": np.zeros(64 * 4, np.float32)}
+    packed = {"K": 128, "N": 64, "bits": 4, "block_size": 32}
+    nodes = [
+        helper.make_node("MatMulNBits", ["x", "w", "s"], ["a"], domain="com.microsoft", name="four", **packed),
+        helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    onnx_model = model(nodes, {"x": ["N", 6, 128]}, weights, ["y"])
+    onnx_model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    graph = graph_of(onnx_model)
+    layer = graph.nodes["four"]["layer"]
+    assert (layer.kind, layer.macs, layer.formats) == ("dense", 6 * 128 * 64, (("weights", "int4"),))
+    result = simulate(graph, load_chip("jetson_agx_orin"))
+    assert result.macs == layer.macs
 
 
 def test_open_sizes_are_told_at_once_and_the_batch_is_the_first(tmp_path):
@@ -306,6 +324,24 @@ def test_weights_are_left_out_before_parsing(tmp_path):
     assert [tuple(each.dims) for each in proto.graph.initializer] == [(512, 512), (2,)]
     assert numpy_helper.to_array(proto.graph.initializer[1]).tolist() == [-1, 512]
     assert summary(load_network(path))["macs"] == 2 * 512 * 512
+
+
+def test_a_file_of_1_8_gigabytes_takes_megabytes(tmp_path):
+    size, path = 1_800_000_000, tmp_path / "large.onnx"
+    whole = model([helper.make_node("MatMul", ["x", "w"], ["y"])], {"x": [1, 30_000]}, {}, ["y"])
+    tensor = TensorProto(dims=[30_000, 15_000], data_type=TensorProto.FLOAT, name="w").SerializeToString()
+    tensor += b"\x4a" + wire._varint_bytes(size)
+    graph = whole.graph.SerializeToString() + b"\x2a" + wire._varint_bytes(len(tensor) + size) + tensor
+    whole.ClearField("graph")
+    with path.open("wb") as file:
+        file.write(whole.SerializeToString() + b"\x3a" + wire._varint_bytes(len(graph) + size) + graph)
+        file.truncate(file.tell() + size)  # a hole: the disk has no such room
+    tracemalloc.start()
+    try:
+        assert summary(load_network(path))["macs"] == 30_000 * 15_000
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_damaged_files_load_or_are_refused_in_one_line(tmp_path):

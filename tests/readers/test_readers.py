@@ -317,8 +317,10 @@ def test_damaged_tflite_files_load_or_are_refused(tmp_path):
 
 
 def test_a_request_to_a_language_model_that_is_a_file(tmp_path, capsys):
-    values = {"hidden_size": 576, "num_hidden_layers": 2, "num_attention_heads": 9, "num_key_value_heads": 3,
-              "intermediate_size": 1536, "vocab_size": 49152, "tie_word_embeddings": True}  # fmt: skip
+    values = {
+        "hidden_size": 576, "num_hidden_layers": 2, "num_attention_heads": 9, "num_key_value_heads": 3,
+        "intermediate_size": 1536, "vocab_size": 49152, "tie_word_embeddings": True,
+    }  # fmt: skip
     folder = config(tmp_path, "llama", values)
     asked = ["--chip", "jetson_agx_orin", "--prompt", "16", "--output", "4", "--json", "-"]
     assert main(["generate", str(folder), *asked]) == 0

@@ -1,8 +1,10 @@
 """A file's operators as a layer graph, with what of it was understood: the last step of every reader of graphs."""
 
 import math
+from dataclasses import replace
 
 from simulator.errors import NetworkError
+from simulator.formats import own_formats
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.coverage import CERTAIN, DOUBT, Coverage
 from simulator.graph.readers.emit_attention import ATTENTION_RULES, packed
@@ -53,7 +55,16 @@ def layers_of(model: Model, name: str) -> Graph:
     graph.graph["notes"] = tuple(notes)
     graph.graph["inspection"] = told
     graph.graph["formats"] = {layer: formats for layer, formats in net.formats.items() if layer in graph}
+    _carry(graph)
     return graph
+
+
+def _carry(graph: Graph) -> None:
+    """Let layers carry the number formats of the file where those are not what a run takes anyway: weights of four bits."""
+    for name, formats in graph.graph["formats"].items():
+        if formats.get("weights") in ("int4", "uint4") and graph.nodes[name]["layer"].is_compute:
+            layer = graph.nodes[name]["layer"]
+            graph.nodes[name]["layer"] = replace(layer, formats=own_formats({"weights": "int4"}))
 
 
 def _inputs(net: Layers, model: Model) -> None:

@@ -193,6 +193,8 @@ def _finish(net: Layers, op: Op, made: Output, weights: Tensor | None) -> None:
     out = op.output
     net.made[out] = (Output(made.name, min(out.elements, net.size_of(made.name))),)
     net.note_format(made.name, op.need(0), weights)
+    if op.kind in PACKED:  # the file calls them bytes
+        net.formats[made.name]["weights"] = f"int{op.attrs.get('bits', 4)}"
     kind = {
         "Relu": "relu",
         "LeakyRelu": "relu",

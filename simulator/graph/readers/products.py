@@ -79,11 +79,10 @@ def product_of(op: Op) -> Product:
     a, b = op.need(0).shape, op.need(PRODUCTS[op.kind]).shape
     attrs = op.attrs
     if op.kind in PACKED:
-        reduction, columns = (
-            int(attrs.get("K", a[-1] if a else 1)),
-            int(attrs.get("N", op.output.shape[-1] if op.output.shape else 1)),
-        )
-        return Product(1, max(1, math.prod(a) // max(1, reduction)), reduction, columns)
+        reduction, columns = (int(attrs.get(key, 0)) for key in ("K", "N"))
+        if reduction < 1 or columns < 1 or not a:
+            op.fault(f"must have K and N of at least 1, got {reduction} and {columns}")
+        return Product(1, max(1, math.prod(a) // reduction), reduction, columns)
     if op.kind == "Einsum":
         return einsum_product(op)
     if not a or not b:
