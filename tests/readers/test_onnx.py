@@ -389,3 +389,34 @@ def test_models_of_wheels_load_once_their_sizes_are_given(path):
             raise
         graph = load_network(f"{path}@{size}")
     assert graph.graph["inspection"]["unknown_ops"] == []
+
+
+FLOAT = np.float32
+CONTRIBUTED = {
+    # operator: (inputs, weights, attributes, outputs, MACs by hand)
+    "Attention": ({"x": [1, 8, 64]}, {"w": np.zeros((64, 192), FLOAT), "b": np.zeros(192, FLOAT)}, {"num_heads": 4}, 1,
+                  8 * 64 * 192 + 2 * 8 * 8 * 64),
+    "MultiHeadAttention": ({"q": [1, 8, 64], "k": [1, 8, 64], "v": [1, 8, 64]}, {}, {"num_heads": 4}, 1, 2 * 8 * 8 * 64),
+    "GroupQueryAttention": (
+        {"q": [1, 1, 64], "k": [1, 1, 32], "v": [1, 1, 32], "pk": [1, 2, 16, 16], "pv": [1, 2, 16, 16]},
+        {}, {"num_heads": 4, "kv_num_heads": 2}, 3, 2 * 17 * 64,
+    ),
+    "FusedMatMul": ({"x": [1, 8, 64]}, {"w": np.zeros((32, 64), FLOAT)}, {"transB": 1}, 1, 8 * 64 * 32),
+    "FusedConv": ({"x": [1, 3, 8, 8]}, {"w": np.zeros((4, 3, 3, 3), FLOAT)}, {"activation": "Relu", "pads": [1] * 4}, 1,
+                  64 * 4 * 27),
+    "DynamicQuantizeMatMul": ({"x": [1, 8, 64]}, {"w": np.zeros((64, 32), np.uint8), "s": np.array(1.0, FLOAT)}, {}, 1,
+                              8 * 64 * 32),
+    "SkipLayerNormalization": ({"x": [1, 8, 64], "s": [1, 8, 64]}, {"g": np.ones(64, FLOAT)}, {}, 1, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CONTRIBUTED)
+def test_contributed_operators_multiply_what_they_say(kind):
+    inputs, weights, attrs, count, macs = CONTRIBUTED[kind]
+    outputs = [f"y{number}" for number in range(count)]
+    node = helper.make_node(kind, [*inputs, *weights], outputs, domain="com.microsoft", **attrs)
+    onnx_model = model([node], inputs, weights, outputs[:1])
+    onnx_model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    graph = graph_of(onnx_model)
+    assert summary(graph)["macs"] == macs
+    assert graph.graph["inspection"]["coverage"] == {"macs": 1.0, "bytes": 1.0, "nodes": 1.0}
