@@ -37,7 +37,7 @@ WHY = {
             "p4",
             "t4",
             "v100",
-        ),  # fmt: skip
+        ),
         "the gap between kernels has a part that goes with the clock; kernels without products reach less of the L2; products"
         " may be split further",
     ),
