@@ -78,12 +78,12 @@ def completed(line):
     ("line", "words"),
     [
         ("rooftile sens", ["sensitivity"]),
-        ("rooftile run resnet50 --chip infer", ["inferx_x1"]),
+        ("rooftile run resnet50 --chip inferx", ["inferx_x1"]),
         ("rooftile run mobilenet_v3_l", ["mobilenet_v3_large"]),
         ("rooftile explain resnet50 eyer", ["eyeriss"]),
         ("rooftile compare --network retinanet", ["retinanet_resnext50"]),
         ("rooftile claim goy", ["goya"]),
-        ("rooftile run resnet50 --precision bf", ["bf16"]),
+        ("rooftile run resnet50 --precision bf1", ["bf16"]),
         ("rooftile size --netw", ["--network"]),
     ],
 )

@@ -150,10 +150,10 @@ def weight_note(config: Mapping[str, Any]) -> str:
     elif given.get("load_in_8bit"):
         bits = 8
     if method in ("fp8", "fbgemm_fp8"):
-        return f"the file has weights in fp8 ({method}): --precision says in what the chip computes"
+        return f"the file has weights in fp8 ({method}): the precision that is asked for says in what the chip computes"
     if isinstance(bits, int) and not isinstance(bits, bool):
-        return f"the file has weights of {bits} bits ({method}): --precision says in what the chip computes"
-    return f"the file has quantised weights ({method}): --precision says in what the chip computes"
+        return f"the file has weights of {bits} bits ({method}): the precision that is asked for says in what the chip computes"
+    return f"the file has quantised weights ({method}): the precision that is asked for says in what the chip computes"
 
 
 class _Config:

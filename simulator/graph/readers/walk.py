@@ -264,7 +264,7 @@ class Walk:
                 if shape is None:
                     raise NetworkError(
                         f"{self.where}: {self._called(node)}: the sizes of {printable(name)!r} depend on data: "
-                        f"give them, as in --shape {printable(name)}=1x3"
+                        f"give them as a parameter, such as {printable(name)}=1x3"
                     )
                 if not exact:
                     self.notes[f"sizes that depend on data are taken at their largest: {op.kind}"] = None
