@@ -92,7 +92,7 @@ def test_validate(capsys):
         (["--validate", "--json", "no/x"], "--json: cannot write 'no/x': there is no folder 'no'"),
         (["tpu_v1", "--yield-model", "seed"], "--yield-model: unknown model 'seed'; did you mean 'seeds'?"),
         (["tpu_v1", "--set", "process_nm=2"], "Google TPU v1: process_nm: must be 3 to 65 nm for a cost, got 2"),
-        (["tpu_v1", "--reference", "tpu_v9"], "unknown chip 'tpu_v9'; did you mean 'tpu' or 'tpu_v3' or 'tpu_v1'?"),
+        (["tpu_v1", "--reference", "tpu_v9"], "unknown chip 'tpu_v9'; did you mean 'tpu' or 'tpu_v4' or 'tpu_v3'?"),
     ],
 )
 def test_bad_command_lines(arguments, line, capsys, tmp_path, monkeypatch):
