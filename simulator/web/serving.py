@@ -1,0 +1,68 @@
+"""Serving the page on this machine alone."""
+
+import os
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+
+import uvicorn
+
+from simulator.errors import OptionError, RooftileError
+from simulator.web.app import application
+
+HOST = "127.0.0.1"
+"""The only address that is served: nobody else's machine reaches it."""
+
+STARTS_WITHIN_S = 30.0
+
+STACK_BYTES = 16 * 2**20
+"""Of the threads that work."""
+
+
+def serve(port: int, tell: Callable[[str], None], check: bool = False) -> None:
+    """Serve the page until interrupted. port: 0 takes a free one. tell: called with the address.
+
+    check: start, answer one request to itself, and stop. Raises OptionError where the port is taken.
+    """
+    os.environ["ROOFTILE_NO_CODE"] = "1"  # no question of the page runs a file
+    threading.stack_size(STACK_BYTES)
+    listener = _listener(port)
+    port = listener.getsockname()[1]
+    settings = uvicorn.Config(application(port), log_level="warning", access_log=False, server_header=False, ws="none")
+    server = uvicorn.Server(settings)
+    address = f"http://{HOST}:{port}/"
+    if check:
+        asking = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        asking.start()
+        try:
+            tell(f"{address} answers: {_asked(server, address)}")
+        finally:
+            server.should_exit = True
+            asking.join(STARTS_WITHIN_S)
+        return
+    tell(f"Rooftile is at {address} (Ctrl-C ends it)")
+    server.run(sockets=[listener])
+
+
+def _listener(port: int) -> socket.socket:
+    """The socket, bound here so that a port that is taken is one line."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        raise OptionError(f"{getattr(error, 'strerror', None) or error}", key="port", given=str(port)) from None
+    return listener
+
+
+def _asked(server: uvicorn.Server, address: str) -> str:
+    """Ask the page of itself; its size in words."""
+    begun = time.monotonic()
+    while not server.started:
+        if time.monotonic() - begun > STARTS_WITHIN_S:
+            raise RooftileError("serve: did not start")
+        time.sleep(0.02)
+    with urllib.request.urlopen(address, timeout=STARTS_WITHIN_S) as page:
+        return f"{len(page.read()):,} bytes of page"
