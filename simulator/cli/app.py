@@ -141,7 +141,8 @@ def rooftile(
 
 
 UNWATCHED = ("sweep", "cache", "serve")
-"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. A server hears Ctrl-C itself."""
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. A server hears
+Ctrl-C itself."""
 
 for command in app.registered_commands:
     if command.name not in UNWATCHED and command.callback is not None:

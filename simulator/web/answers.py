@@ -131,17 +131,23 @@ def stops(value: float, whole: bool) -> list[int | float]:
 def network_answer(name: str, graph: Graph) -> forms.NetworkAnswer:
     """What can be varied of a network, and its size."""
     given = {**graph.graph["parameters"]}
-    sliders = [
-        forms.Slider(
-            key=key,
-            label=label,
-            value=given[key],
-            stops=image_stops(given[key]) if key == "image_size" else stops(given[key], True),
-        )
-        for key, label in SIZES.items()
-        if isinstance(given.get(key), int) and not isinstance(given.get(key), bool) and given[key] > 0
-    ]
+    sliders = []
+    for key, label in SIZES.items():
+        value = given.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or key in TOKENS):
+            sliders.append(forms.Slider(key=key, label=label, value=value, stops=size_stops(key, value)))
     return forms.NetworkAnswer(network=name, title=graph.graph["name"], params=given, sliders=sliders, **summary(graph))
+
+
+TOKENS = ("prompt", "context")
+"""Parameters that count tokens; 0 is what the network takes untold."""
+
+
+def size_stops(key: str, value: int) -> list[int | float]:
+    """Values of a network's parameter at which its slider stops, the one that it has among them."""
+    if key in TOKENS:
+        return sorted({value, *(2**power for power in range(5, 14))})
+    return image_stops(value) if key == "image_size" else stops(value, True)
 
 
 def image_stops(size: int) -> list[int | float]:

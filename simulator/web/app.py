@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from simulator import __version__
 from simulator.errors import InputError, StoppedError
 from simulator.report.page import require_charts
+from simulator.store.foreign import printable
 from simulator.web import answers, forms
 from simulator.web.guard import UPLOAD, Guard, TooLargeError
 from simulator.web.uploads import Shelf
@@ -24,6 +25,9 @@ Answer = TypeVar("Answer")
 
 LOOK_EVERY_S = 0.05
 """How often a long answer looks whether somebody still waits for it."""
+
+MOST_LINES = 12
+"""Of what is wrong with a question."""
 
 SLOW = {"bill", "sram", "beside", "changes"}
 """Sections that are worked out beside the others, so that a slider does not wait for them."""
@@ -99,7 +103,7 @@ def application(port: int) -> Guard:
 
     @app.post("/api/json", responses=FAULTS, response_class=Response)
     async def document(asked: forms.RunAsked, request: Request) -> Response:
-        def task(tell: Callable[[str], None]) -> str:
+        def task(_: Callable[[str], None]) -> str:
             checked(asked)
             return answers.document(asked, shelf.graph(asked.network, asked.params))
 
@@ -142,11 +146,11 @@ def _faults(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     async def _input(_: Request, error: InputError) -> JSONResponse:
-        return JSONResponse({"errors": str(error).splitlines()}, 422)
+        return JSONResponse({"errors": [printable(line) for line in str(error).split("\n")]}, 422)
 
     @app.exception_handler(RequestValidationError)
     async def _form(_: Request, error: RequestValidationError) -> JSONResponse:
-        lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:12]]
+        lines = [printable(f"{'.'.join(map(str, one['loc']))}: {one['msg']}") for one in error.errors()[:MOST_LINES]]
         return JSONResponse({"errors": lines}, 422)
 
     @app.exception_handler(StoppedError)

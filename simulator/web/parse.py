@@ -1,4 +1,4 @@
-"""The process that reads the file of a stranger: `python -m simulator.web.parse SECONDS BYTES`, the file's path and more on stdin.
+"""The process that reads the file of a stranger: `python -m simulator.web.parse SECONDS BYTES`, with the question on stdin.
 
 It has limits of its own, and whoever started it ends it. What it answers is plain JSON: nothing that comes out of it is run.
 """

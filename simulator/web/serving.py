@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -27,23 +28,41 @@ def serve(port: int, tell: Callable[[str], None], check: bool = False) -> None:
     check: start, answer one request to itself, and stop. Raises OptionError where the port is taken.
     """
     os.environ["ROOFTILE_NO_CODE"] = "1"  # no question of the page runs a file
+    if check:
+        with served(port) as address, urllib.request.urlopen(address, timeout=STARTS_WITHIN_S) as page:
+            tell(f"{address} answers: {len(page.read()):,} bytes of page")
+        return
+    server, listener, address = _server(port)
+    tell(f"Rooftile is at {address} (Ctrl-C ends it)")
+    server.run(sockets=[listener])
+
+
+@contextmanager
+def served(port: int = 0) -> Iterator[str]:
+    """Serve the page from a thread beside the work; yields its address. Raises OptionError where the port is taken."""
+    server, listener, address = _server(port)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        begun = time.monotonic()
+        while not server.started:
+            if time.monotonic() - begun > STARTS_WITHIN_S:
+                raise RooftileError("serve: did not start")
+            time.sleep(0.02)
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join(STARTS_WITHIN_S)
+        listener.close()
+
+
+def _server(port: int) -> tuple[uvicorn.Server, socket.socket, str]:
+    """A server that is ready to run, its socket and its address."""
     threading.stack_size(STACK_BYTES)
     listener = _listener(port)
     port = listener.getsockname()[1]
     settings = uvicorn.Config(application(port), log_level="warning", access_log=False, server_header=False, ws="none")
-    server = uvicorn.Server(settings)
-    address = f"http://{HOST}:{port}/"
-    if check:
-        asking = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        asking.start()
-        try:
-            tell(f"{address} answers: {_asked(server, address)}")
-        finally:
-            server.should_exit = True
-            asking.join(STARTS_WITHIN_S)
-        return
-    tell(f"Rooftile is at {address} (Ctrl-C ends it)")
-    server.run(sockets=[listener])
+    return uvicorn.Server(settings), listener, f"http://{HOST}:{port}/"
 
 
 def _listener(port: int) -> socket.socket:
@@ -53,16 +72,6 @@ def _listener(port: int) -> socket.socket:
     try:
         listener.bind((HOST, port))
     except (OSError, OverflowError) as error:
+        listener.close()
         raise OptionError(f"{getattr(error, 'strerror', None) or error}", key="port", given=str(port)) from None
     return listener
-
-
-def _asked(server: uvicorn.Server, address: str) -> str:
-    """Ask the page of itself; its size in words."""
-    begun = time.monotonic()
-    while not server.started:
-        if time.monotonic() - begun > STARTS_WITHIN_S:
-            raise RooftileError("serve: did not start")
-        time.sleep(0.02)
-    with urllib.request.urlopen(address, timeout=STARTS_WITHIN_S) as page:
-        return f"{len(page.read()):,} bytes of page"

@@ -1,6 +1,5 @@
 """Files that were sent: kept in memory, read by a process that is ended when it takes too long or too much."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -36,6 +35,9 @@ MOST_KEPT_BYTES = 256_000_000
 MOST_GRAPHS = 64
 """Networks that stay read."""
 
+STEM = "network"
+"""What a file is called while it is read: no name of a stranger's reaches the disk."""
+
 MARK = "file:"
 """Begins the name of a file that was sent."""
 
@@ -51,7 +53,7 @@ class Shelf:
 
     def put(self, file: str, data: bytes) -> str:
         """Keep a file; what it is called from now on. Raises NetworkError for one that is no network as data."""
-        file = printable(Path(file.replace("\\", "/")).name)[:100]
+        file = printable(file.replace("\\", "/").rpartition("/")[2])[-100:]
         suffix = Path(file).suffix.lower()
         if suffix not in SUFFIXES:
             kinds = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
@@ -101,6 +103,8 @@ def graph_of(answer: Mapping[str, Any], file: str) -> Graph:
     if errors := answer.get("errors"):
         raise NetworkError("\n".join(map(str, errors)))
     graph: Graph = nx.DiGraph(**answer["graph"])
+    if graph.graph["name"] == STEM:  # a file that does not name its network: it is called as the file was
+        graph.graph["name"] = Path(file).stem
     for row in answer["layers"]:
         layer = Layer(**{name: _frozen(value) for name, value in row.items()})
         graph.add_node(layer.name, layer=layer)
@@ -119,7 +123,7 @@ def _frozen(value: Any) -> Any:
 def _read(kind: str, file: str, data: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
     """Have the process read a file that lies alone in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="rooftile-") as folder:
-        path = Path(folder, file)
+        path = Path(folder, STEM + Path(file).suffix.lower())
         path.write_bytes(data)
         asked = json.dumps({"kind": kind, "path": str(path), "params": dict(params)})
         command = [sys.executable, "-P", "-m", "simulator.web.parse", str(SECONDS), str(MEMORY_BYTES)]

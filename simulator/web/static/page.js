@@ -140,7 +140,7 @@ async function pictures() {
     await show(first, own, FIRST);
     if (from) performance.measure("slider to pictures", { start: from, end: performance.now() });
     await show(await (await ask("api/run", asked(THEN), own.signal)).json(), own, THEN);
-    if (!own.signal.aborted) replace(place("changes"), []);
+    if (!own.signal.aborted) clear("changes");
   } catch (error) {
     failed(error);
   } finally {
@@ -161,7 +161,7 @@ async function changes() {
     if (!place("changes").querySelector("h2")) replace(place("changes"), [make("p", {}, "This chip has no bill to weigh changes by.")]);
     place("changes").scrollIntoView({ block: "nearest" });
   } catch (error) {
-    replace(place("changes"), []);
+    clear("changes");
     failed(error);
   } finally {
     button.disabled = false;
@@ -172,6 +172,11 @@ async function changes() {
 
 function place(name) {
   return at(`section-${name}`);
+}
+
+function clear(name) {
+  replace(place(name), []);
+  place(name).classList.remove("stale");
 }
 
 function tiles(answer) {
