@@ -138,7 +138,7 @@ def test_a_broken_chip_file_shows_its_error_and_a_good_one_is_taken(visit):
 
 def test_a_network_file_is_taken_and_a_python_file_is_not(visit):
     page = settled(visit())
-    table = b"name,kind,out_channels,in_channels\nfirst,dense,64,3\n"
+    table = b"name,kind,out_channels,in_channels\nimage,input,3,1\nfirst,dense,64,3\n"
     page.set_input_files("#network-file", {"name": "net.py", "mimeType": "text/plain", "buffer": b"raise SystemExit"})
     page.wait_for_function("() => !document.getElementById('faults').hidden")
     assert "nothing that is sent is run" in page.inner_text("#faults")

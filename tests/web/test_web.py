@@ -15,7 +15,7 @@ serving = pytest.importorskip("simulator.web.serving")
 uploads = pytest.importorskip("simulator.web.uploads")
 guard = pytest.importorskip("simulator.web.guard")
 
-TABLE = "name,kind,out_channels,in_channels,out_height,out_width,kernel_height,kernel_width\nfirst,dense,64,3,1,1,1,1\n"
+TABLE = "name,kind,out_channels,in_channels\nimage,input,3,1\nfirst,dense,64,3\n"
 
 
 @pytest.fixture(scope="module")
