@@ -5,7 +5,17 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Questions about one chip": ("run", "generate", "explain", "cost", "sensitivity", "lint", "batch", "memory", "serve"),
+    "Questions about one chip": (
+        "run",
+        "generate",
+        "explain",
+        "cost",
+        "sensitivity",
+        "lint",
+        "batch",
+        "memory",
+        "serve",
+    ),
     "Finding a chip": ("compare", "size", "sweep", "best", "pareto"),
     "Trust and library": ("claim", "validate", "chips", "networks", "cache"),
 }
