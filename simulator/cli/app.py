@@ -118,7 +118,7 @@ app.command("pareto", short_help="Show the points of a sweep that no other beats
 app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
-app.command("serve", short_help="Serve the page: sliders, roofline, bill, live.")(serve.serve)
+app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
