@@ -56,7 +56,7 @@ EXAMPLES = {
     ),
     "serve": (
         "serve --check",
-        "serve --check --port 0",
+        "serve --check --port 8713",
     ),
     "compare": (
         "compare --network resnet50 --published",

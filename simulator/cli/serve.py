@@ -13,13 +13,13 @@ PORT = 8712
 
 def serve(
     port: Annotated[
-        int, typer.Option("--port", metavar="N", parser=whole_number, help="Port of 127.0.0.1; 0 takes a free one.")
+        int, typer.Option("--port", metavar="N", parser=whole_number, help="Port of 127.0.0.1.")
     ] = PORT,
     check: Annotated[bool, typer.Option("--check", help="Start, answer one request to itself, and stop.")] = False,
 ) -> None:
     """Serve the page on this machine: pick a network and a chip, move sliders, see what changes."""
-    if not 0 <= port < 65_536:
-        raise OptionError(f"--port: must be between 0 and 65,535, got {port}")
+    if port >= 65_536:
+        raise OptionError(f"--port: must be at most 65,535, got {port}")
     for module in ("fastapi", "uvicorn"):
         try:
             importlib.import_module(module)

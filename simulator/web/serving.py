@@ -1,6 +1,5 @@
 """Serving the page on this machine alone."""
 
-import os
 import socket
 import threading
 import time
@@ -27,7 +26,6 @@ def serve(port: int, tell: Callable[[str], None], check: bool = False) -> None:
 
     check: start, answer one request to itself, and stop. Raises OptionError where the port is taken.
     """
-    os.environ["ROOFTILE_NO_CODE"] = "1"  # no question of the page runs a file
     if check:
         with served(port) as address, urllib.request.urlopen(address, timeout=STARTS_WITHIN_S) as page:
             tell(f"{address} answers: {len(page.read()):,} bytes of page")
