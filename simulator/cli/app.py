@@ -27,6 +27,7 @@ from simulator.cli import (
     pareto,
     run,
     sensitivity,
+    serve,
     size,
     sweep,
     validate,
@@ -117,6 +118,7 @@ app.command("pareto", short_help="Show the points of a sweep that no other beats
 app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
+app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
@@ -138,8 +140,9 @@ def rooftile(
         typer.echo(first_steps(__version__))
 
 
-UNWATCHED = ("sweep", "cache")
-"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted."""
+UNWATCHED = ("sweep", "cache", "serve")
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. A server hears
+Ctrl-C itself."""
 
 for command in app.registered_commands:
     if command.name not in UNWATCHED and command.callback is not None:

@@ -5,7 +5,17 @@ from typing import Any
 from typer.core import TyperGroup
 
 GROUPS = {
-    "Questions about one chip": ("run", "generate", "explain", "cost", "sensitivity", "lint", "batch", "memory"),
+    "Questions about one chip": (
+        "run",
+        "generate",
+        "explain",
+        "cost",
+        "sensitivity",
+        "lint",
+        "batch",
+        "memory",
+        "serve",
+    ),
     "Finding a chip": ("compare", "size", "sweep", "best", "pareto"),
     "Trust and library": ("claim", "validate", "chips", "networks", "cache"),
 }
@@ -43,6 +53,10 @@ EXAMPLES = {
     "memory": (
         "memory squeezenet --chip example_edge",
         "memory squeezenet --chip example_edge --sram 512KiB:2MiB:x2 --dram 1,2 --json map.json",
+    ),
+    "serve": (
+        "serve --check",
+        "serve --check --port 8713",
     ),
     "compare": (
         "compare --network resnet50 --published",

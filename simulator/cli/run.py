@@ -89,16 +89,7 @@ def _facts(chip: "Architecture") -> "ChipFacts":
     """Return what the report's head line says about a chip."""
     from simulator.report.tables import ChipFacts  # noqa: PLC0415
 
-    return ChipFacts(
-        name=chip.name,
-        mac_units=chip.macs,
-        clock_hz=chip.clock_hz,
-        sram_bytes=chip.sram.capacity_bytes,
-        outer_bytes_per_s=chip.outer_bytes_per_s,
-        dram_devices=chip.dram_devices,
-        dram_bytes=chip.dram_capacity_bytes,
-        read_only=chip.inside == "activations",
-    )
+    return ChipFacts.of(chip)
 
 
 def _show(result: "Result", facts: "ChipFacts", layers: bool) -> None:

@@ -43,6 +43,20 @@ Part = RenderableType | Picture | Sheet
 
 
 @dataclass(frozen=True)
+class Grid:
+    """A table as a page shows it: words alone."""
+
+    caption: str
+    headings: Sequence[str]
+    right: Sequence[bool]
+    """Of each column, whether it holds figures."""
+    rows: Sequence[Sequence[str]]
+    behind: Sequence[Sequence[str]] = ()
+    """Lines of each row."""
+    below: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
     """A heading and what stands below it."""
 
@@ -96,11 +110,11 @@ def _text(words: str) -> str:
 
 def _section(number: int, section: Section) -> str:
     """A heading with its parts."""
-    parts = "".join(_part(f"s{number}p{at}", part) for at, part in enumerate(_flat(section.parts)))
+    parts = "".join(_part(f"s{number}p{at}", part) for at, part in enumerate(flat(section.parts)))
     return f'<section id="s{number}"><h2>{_text(section.heading)}</h2>\n{parts}</section>\n'
 
 
-def _flat(parts: Iterable[Part]) -> list[Part]:
+def flat(parts: Iterable[Part]) -> list[Part]:
     """The parts, reports taken apart."""
     found: list[Part] = []
     for part in parts:
@@ -134,18 +148,26 @@ def _picture(name: str, picture: Picture) -> str:
     )
 
 
+def grid_of(part: Table | Sheet) -> Grid:
+    """The table of a report, or one whose rows can be opened, in words."""
+    if isinstance(part, Sheet):
+        figures = [all(_is_figure(row[at]) for row in part.rows) for at in range(len(part.headings))]
+        return Grid(part.caption, part.headings, figures, part.rows, part.behind)
+    right = [column.justify == "right" for column in part.columns]
+    columns = [[plain(cell) for cell in column.cells] for column in part.columns]
+    rows = [[" ".join(text.split()) for text in row] for row in zip(*columns, strict=True)]
+    headings = [" ".join(plain(column.header).split()) for column in part.columns] if part.show_header else []
+    ends = (plain(end) if end else "" for end in (part.title, part.caption))
+    return Grid(next(ends), headings, right, rows, (), next(ends))
+
+
 def _table(table: Table) -> str:
     """A table of a report."""
-    right = [column.justify == "right" for column in table.columns]
-    columns = [[plain(cell) for cell in column.cells] for column in table.columns]
-    rows = [[" ".join(text.split()) for text in row] for row in zip(*columns, strict=True)]
-    caption = f"<caption>{_text(plain(table.title))}</caption>" if table.title else ""
-    head = ""
-    if table.show_header:
-        headings = [" ".join(plain(column.header).split()) for column in table.columns]
-        head = f"<thead><tr>{''.join(map(_heading, headings, right))}</tr></thead>"
-    body = "".join(f"<tr>{''.join(map(_cell, row, right, range(len(row))))}</tr>" for row in rows)
-    below = f'<p class="below">{_text(plain(table.caption))}</p>' if table.caption else ""
+    grid = grid_of(table)
+    caption = f"<caption>{_text(grid.caption)}</caption>" if table.title else ""
+    head = f"<thead><tr>{''.join(map(_heading, grid.headings, grid.right))}</tr></thead>" if table.show_header else ""
+    body = "".join(f"<tr>{''.join(map(_cell, row, grid.right, range(len(row))))}</tr>" for row in grid.rows)
+    below = f'<p class="below">{_text(grid.below)}</p>' if table.caption else ""
     kind = "" if table.show_header else ' class="facts"'
     return f'<div class="wide"><table{kind}>{caption}{head}<tbody>{body}</tbody></table></div>{below}\n'
 
@@ -164,7 +186,7 @@ def _cell(words: str, right: bool, at: int) -> str:
 
 def _sheet(sheet: Sheet) -> str:
     """A table whose rows can be opened."""
-    right = [all(_is_figure(row[at]) for row in sheet.rows) for at in range(len(sheet.headings))]
+    right = grid_of(sheet).right
     head = "".join(map(_heading, sheet.headings, right))
     body = ""
     for number, row in enumerate(sheet.rows):

@@ -62,22 +62,61 @@ def run_paper(
     made: Mapping[str, str],
 ) -> Paper:
     """The report of a run. priced: the chip's cost and its coefficients; changes: what steps of the chip would do."""
-    sections = [
-        Section("Roofline and waterfall", [Picture(run_chart(result), sentence(result))]),
-        Section("Figures", [run_report(result, facts, width=100)]),
-        Section("Layers", [_layers(result), _traffic(result)]),
-        Section("SRAM over time", [_sram(result, chip), _tensors(result)]),
-    ]
+    sections = [run_section(name, result, chip, facts) for name in ("roofline", "figures", "layers", "sram")]
     if changes is not None:
-        sections.append(Section("What to change", _changes(changes)))
+        sections.append(change_section(changes))
     if priced is not None:
-        cost, coefficients = priced
-        words = f"Area, bill and power of {cost.chip}, each with its range"
-        sections.append(Section("Bill of silicon", [Picture(cost_chart(cost), words), cost_report(cost)]))
-        sections.append(Section("Assumptions", [*_facts(chip), _coefficients(coefficients)]))
+        sections.append(bill_section(priced[0]))
+        sections.append(Section("Assumptions", [*_facts(chip), _coefficients(priced[1])]))
     elif chip.sources:
         sections.append(Section("Assumptions", _facts(chip)))
     return Paper(f"{result.network} on {result.chip}", f"{sentence(result)}.", sections, made)
+
+
+def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts) -> Section:
+    """One section of the report of a run: roofline, figures, layers or sram."""
+    if name == "roofline":
+        return Section("Roofline and waterfall", [Picture(run_chart(result), sentence(result))])
+    if name == "figures":
+        return Section("Figures", [run_report(result, facts, width=100)])
+    if name == "layers":
+        return Section("Layers", [_layers(result), _traffic(result)])
+    return Section("SRAM over time", [_sram(result, chip), _tensors(result)])
+
+
+def bill_section(cost: Cost) -> Section:
+    """Area, bill and power of a chip."""
+    words = f"Area, bill and power of {cost.chip}, each with its range"
+    return Section("Bill of silicon", [Picture(cost_chart(cost), words), cost_report(cost)])
+
+
+def change_section(found: Sensitivity) -> Section:
+    """What to change of a chip, and what it costs."""
+    return Section("What to change", _changes(found))
+
+
+def bill_usd(result: Result) -> float | None:
+    """The bill of a run's chip [USD]; None where it has none."""
+    band = (result.cost or {}).get("bill_usd") or {}
+    best: float | None = band.get("best")
+    return best
+
+
+def beside_section(results: Sequence[Result]) -> Section:
+    """Chips beside each other on one network, the fastest first."""
+    headings = (
+        "chip", "per second", "latency, ms", "of the peak", "bound by", "bill, USD", "per USD", "W", "DRAM, MB",
+    )  # fmt: skip
+    rows = [
+        [
+            result.chip, fmt.significant(result.throughput_per_s), fmt.significant(result.latency_s * 1e3),
+            fmt.share(result.utilisation), ROOF_NAMES.get(result.bound_by, result.bound_by),
+            fmt.significant(bill_usd(result)), fmt.significant(result.throughput_per_usd),
+            fmt.significant(result.power_w, 3), fmt.significant(result.dram_bytes / 1e6),
+        ]
+        for result in sorted(results, key=lambda result: -result.throughput_per_s)
+    ]  # fmt: skip
+    return Section("Chips beside each other", [Sheet("Each with the same network and batch", headings, rows)])
 
 
 def _layers(result: Result) -> Sheet:

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.chip.schema import Architecture
 from simulator.graph.readers.coverage import DOUBT
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
@@ -33,6 +34,20 @@ class ChipFacts:
     """Capacity of the DRAM; None where it is not known."""
     read_only: bool = False
     """Whether that is memory for constants alone."""
+
+    @classmethod
+    def of(cls, chip: Architecture) -> "ChipFacts":
+        """The facts of a chip."""
+        return cls(
+            name=chip.name,
+            mac_units=chip.macs,
+            clock_hz=chip.clock_hz,
+            sram_bytes=chip.sram.capacity_bytes,
+            outer_bytes_per_s=chip.outer_bytes_per_s,
+            dram_devices=chip.dram_devices,
+            dram_bytes=chip.dram_capacity_bytes,
+            read_only=chip.inside == "activations",
+        )
 
 
 def run_report(

@@ -1,0 +1,30 @@
+"""`rooftile serve`: the page, live, on this machine."""
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from simulator.cli.values import whole_number
+from simulator.errors import OptionError
+
+PORT = 8712
+
+
+def serve(
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", parser=whole_number, help="Port of 127.0.0.1.")
+    ] = PORT,
+    check: Annotated[bool, typer.Option("--check", help="Start, answer one request to itself, and stop.")] = False,
+) -> None:
+    """Serve the page on this machine: pick a network and a chip, move sliders, see what changes."""
+    if port >= 65_536:
+        raise OptionError(f"--port: must be at most 65,535, got {port}")
+    for module in ("fastapi", "uvicorn"):
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            raise OptionError("serve: needs the extra 'web': pip install 'rooftile[web]'") from None
+    from simulator.web.serving import serve as serving  # noqa: PLC0415
+
+    serving(0 if check and port == PORT else port, typer.echo, check)

@@ -1,0 +1,162 @@
+"""The page and what it asks, as an application that a server serves."""
+
+import asyncio
+import importlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+
+from simulator import __version__
+from simulator.errors import InputError, StoppedError
+from simulator.report.page import require_charts
+from simulator.store.foreign import printable
+from simulator.web import answers, forms
+from simulator.web.guard import UPLOAD, Guard, TooLargeError
+from simulator.web.uploads import Shelf
+
+Answer = TypeVar("Answer")
+
+LOOK_EVERY_S = 0.05
+"""How often a long answer looks whether somebody still waits for it."""
+
+MOST_LINES = 12
+"""Of what is wrong with a question."""
+
+SLOW = {"bill", "sram", "beside", "changes"}
+"""Sections that are worked out beside the others, so that a slider does not wait for them."""
+
+PAGES = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css"),
+         "/page.js": ("page.js", "text/javascript"), "/draw.js": ("draw.js", "text/javascript")}  # fmt: skip
+"""All files that are served: their addresses, names and kinds."""
+
+FAULTS: dict[int | str, dict[str, Any]] = {422: {"model": forms.Faults}, 413: {"model": forms.Faults}}
+
+
+def application(port: int) -> Guard:
+    """The application, behind its door. port: where it is served.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    require_charts()
+    app = FastAPI(title="Rooftile", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    shelf = Shelf()
+    lanes = {slow: ThreadPoolExecutor(1, thread_name_prefix="rooftile-web") for slow in (False, True)}
+    _faults(app)
+    _pages(app)
+
+    async def work(request: Request, slow: bool, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
+        """Work in a thread; work that nobody waits for any more is not begun, or ends at its next step."""
+        gone = threading.Event()
+
+        def tell(_: str) -> None:
+            if gone.is_set():
+                raise StoppedError("nobody waits for it")
+
+        def begin() -> Answer:
+            tell("")
+            return task(tell)
+
+        future = asyncio.get_running_loop().run_in_executor(lanes[slow], begin)
+        while not (await asyncio.wait({future}, timeout=LOOK_EVERY_S))[0]:
+            if await request.is_disconnected():
+                gone.set()
+        return future.result()
+
+    def checked(asked: forms.ChipAsked) -> None:
+        if asked.chip_text is not None:
+            shelf.check_chip(asked.chip_text)
+
+    @app.get("/api/library")
+    def library() -> forms.Library:
+        return answers.listed()
+
+    @app.post("/api/chip", responses=FAULTS)
+    def chip(asked: forms.ChipAsked) -> forms.ChipAnswer:
+        checked(asked)
+        return answers.chip_answer(asked)
+
+    @app.post("/api/network", responses=FAULTS)
+    def network(asked: forms.NetworkAsked) -> forms.NetworkAnswer:
+        return answers.network_answer(asked.network, shelf.graph(asked.network, {}))
+
+    @app.post(UPLOAD, responses=FAULTS)
+    async def upload(request: Request, name: str) -> forms.NetworkAnswer:
+        data = await request.body()
+        sent = shelf.put(name, data)
+        graph = await asyncio.to_thread(shelf.graph, sent, {})
+        return answers.network_answer(sent, graph)
+
+    @app.post("/api/run", responses=FAULTS)
+    async def run(asked: forms.RunAsked, request: Request) -> forms.RunAnswer:
+        def task(tell: Callable[[str], None]) -> forms.RunAnswer:
+            checked(asked)
+            return answers.run_answer(asked, shelf.graph(asked.network, asked.params), tell)
+
+        return await work(request, bool(SLOW & set(asked.show)), task)
+
+    @app.post("/api/json", responses=FAULTS, response_class=Response)
+    async def document(asked: forms.RunAsked, request: Request) -> Response:
+        def task(_: Callable[[str], None]) -> str:
+            checked(asked)
+            return answers.document(asked, shelf.graph(asked.network, asked.params))
+
+        return Response(await work(request, False, task), media_type="application/json")
+
+    @app.post("/api/report", responses=FAULTS, response_class=Response)
+    async def report(asked: forms.RunAsked, request: Request) -> Response:
+        def task(tell: Callable[[str], None]) -> str:
+            checked(asked)
+            return answers.report(asked, shelf.graph(asked.network, asked.params), tell)
+
+        page = await work(request, True, task)
+        headers = {"content-disposition": 'attachment; filename="rooftile.html"'}
+        return Response(page, media_type="text/html", headers=headers)
+
+    return Guard(app, port)
+
+
+def _pages(app: FastAPI) -> None:
+    """Serve the files of the page, and no others."""
+    for address, (name, kind) in PAGES.items():
+        content = files("simulator.web").joinpath("static", name).read_bytes()
+        app.add_api_route(address, _constant(content, kind), include_in_schema=False)
+    app.add_api_route("/vega.js", lambda: Response(_drawing(), media_type="text/javascript"), include_in_schema=False)
+
+
+def _constant(content: bytes, kind: str) -> Callable[[], Response]:
+    """What answers with a file."""
+    return lambda: Response(content, media_type=f"{kind}; charset=utf-8")
+
+
+@cache
+def _drawing() -> bytes:
+    """The library that draws, as vl-convert ships it."""
+    return str(importlib.import_module("vl_convert").javascript_bundle()).encode()
+
+
+def _faults(app: FastAPI) -> None:
+    """Answer what is wrong with lines, as the command does."""
+
+    @app.exception_handler(InputError)
+    async def _input(_: Request, error: InputError) -> JSONResponse:
+        return JSONResponse({"errors": [printable(line) for line in str(error).split("\n")]}, 422)
+
+    @app.exception_handler(RequestValidationError)
+    async def _form(_: Request, error: RequestValidationError) -> JSONResponse:
+        lines = [printable(f"{'.'.join(map(str, one['loc']))}: {one['msg']}") for one in error.errors()[:MOST_LINES]]
+        return JSONResponse({"errors": lines}, 422)
+
+    @app.exception_handler(StoppedError)
+    async def _stopped(_: Request, error: StoppedError) -> JSONResponse:
+        return JSONResponse({"errors": [str(error)]}, 499)
+
+    @app.exception_handler(TooLargeError)
+    async def _large(_: Request, __: TooLargeError) -> JSONResponse:
+        return JSONResponse({"errors": ["body: must be smaller"]}, 413)

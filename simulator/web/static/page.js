@@ -1,0 +1,372 @@
+// The page: what is asked stands in the address, controls change it, answers follow. No figure is worked out here.
+import { make, parts, replace, svg } from "./draw.js";
+
+const FIRST = ["roofline", "figures", "layers"];
+const THEN = ["beside", "bill", "sram"];
+const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes"];
+const REST_MS = 120; // without a move before pictures are asked for
+const OLD_MS = 250; // a question that is older than this gives way to the next one
+const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+const at = (id) => document.getElementById(id);
+const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
+let state = empty();
+let library, chip, network;
+
+// The address ------------------------------------------------------------------------------------------------------------
+
+const coded = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+const decoded = (text) => new TextDecoder().decode(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+const valued = (text) => (text !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
+
+function address() {
+  const said = new URLSearchParams();
+  said.set("network", state.network);
+  for (const [key, value] of Object.entries(state.params)) said.set(`param.${key}`, value);
+  if (state.chip_text === null) said.set("chip", state.chip);
+  else said.set("chip_text", coded(state.chip_text));
+  for (const [key, value] of Object.entries(state.settings)) said.set(`set.${key}`, value);
+  if (state.batch !== 1) said.set("batch", state.batch);
+  if (state.precision) said.set("precision", state.precision);
+  if (state.beside.length) said.set("beside", state.beside.join(","));
+  return `#${said}`;
+}
+
+function read() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  const found = empty();
+  for (const [key, value] of said) {
+    if (key === "chip_text") {
+      try {
+        found.chip_text = decoded(value);
+      } catch {
+        fault(["address: chip_text: must be what a link of this page holds"]);
+      }
+    } else if (key.startsWith("param.")) found.params[key.slice(6)] = valued(value);
+    else if (key.startsWith("set.")) found.settings[key.slice(4)] = valued(value);
+    else if (key === "beside") found.beside = value.split(",").filter(Boolean);
+    else if (key === "batch") found.batch = Number(value) || 1;
+    else if (key in found) found[key] = value;
+  }
+  state = found;
+}
+
+/** Keep what is asked now as a step that the browser's way back undoes. */
+function keep() {
+  if (address() !== location.hash) history.pushState(null, "", address());
+}
+
+// Questions ----------------------------------------------------------------------------------------------------------------
+
+async function ask(path, asked, signal) {
+  const answer = await fetch(path, {
+    method: "POST", signal, headers: { "content-type": "application/json" }, body: JSON.stringify(asked),
+  });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  throw Object.assign(new Error("refused"), { lines: told.errors ?? [`the server answered ${answer.status}`] });
+}
+
+function chipAsked() {
+  return { chip: state.chip, chip_text: state.chip_text, settings: state.settings };
+}
+
+function asked(show) {
+  const usual = chip && chip.precisions.length && !chip.precisions.includes("int8") ? chip.precisions[0] : null;
+  return { ...chipAsked(), network: state.network, params: state.params, batch: state.batch, precision: state.precision || usual, beside: state.beside, show };
+}
+
+function fault(lines) {
+  at("faults").textContent = lines.join("\n");
+  at("faults").hidden = !lines.length;
+  at("answer").classList.toggle("stale", lines.length > 0);
+}
+
+function failed(error) {
+  if (error.name === "AbortError") return;
+  fault(error.lines ?? [String(error.message)]);
+}
+
+let moved = 0; // when the control that is waited for moved; 0: none is
+let flying = null; // the question for figures that is under way
+let waiting = false; // whether another is to follow it
+let slow = null; // the question for pictures
+let rest = 0;
+
+/** Ask anew: figures at once, pictures after a rest. */
+function follow() {
+  figures();
+  clearTimeout(rest);
+  slow?.abort();
+  for (const place of at("sections").children) place.classList.add("stale");
+  rest = setTimeout(pictures, REST_MS);
+}
+
+async function figures() {
+  if (flying) {
+    waiting = true;
+    if (performance.now() - flying.since > OLD_MS) flying.stop.abort();
+    return;
+  }
+  const own = { stop: new AbortController(), since: performance.now() };
+  flying = own;
+  const from = moved;
+  try {
+    const answer = await (await ask("api/run", asked([]), own.stop.signal)).json();
+    if (!waiting) {
+      fault([]);
+      tiles(answer);
+      if (from) performance.measure("slider to numbers", { start: from, end: performance.now() });
+    }
+  } catch (error) {
+    if (!waiting) failed(error);
+  } finally {
+    flying = null;
+    if (waiting) {
+      waiting = false;
+      figures();
+    }
+  }
+}
+
+async function pictures() {
+  const own = new AbortController();
+  slow = own;
+  const from = moved;
+  try {
+    const first = await (await ask("api/run", asked(FIRST), own.signal)).json();
+    at("sentence").textContent = first.sentence;
+    document.title = `${first.sentence} - Rooftile`;
+    await show(first, own, FIRST);
+    if (from) performance.measure("slider to pictures", { start: from, end: performance.now() });
+    await show(await (await ask("api/run", asked(THEN), own.signal)).json(), own, THEN);
+    if (!own.signal.aborted) clear("changes");
+  } catch (error) {
+    failed(error);
+  } finally {
+    if (slow === own) slow = null;
+    if (!own.signal.aborted) document.body.dataset.settled = String(Number(document.body.dataset.settled ?? 0) + 1);
+  }
+}
+
+async function changes() {
+  const own = new AbortController();
+  slow?.abort();
+  slow = own;
+  const button = at("changes");
+  button.disabled = true;
+  replace(place("changes"), [make("p", { role: "status" }, "Trying each step of the chip...")]);
+  try {
+    await show(await (await ask("api/run", asked(["changes"]), own.signal)).json(), own, ["changes"]);
+    if (!place("changes").querySelector("h2")) replace(place("changes"), [make("p", {}, "This chip has no bill to weigh changes by.")]);
+    place("changes").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    clear("changes");
+    failed(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// Answers ------------------------------------------------------------------------------------------------------------------
+
+function place(name) {
+  return at(`section-${name}`);
+}
+
+function clear(name) {
+  replace(place(name), []);
+  place(name).classList.remove("stale");
+}
+
+function tiles(answer) {
+  at("tiles").replaceChildren(...answer.tiles.map((tile) => {
+    const made = make("div", {}, make("dt", {}, tile.name), make("dd", {}, tile.words));
+    made.dataset.tile = tile.name;
+    return made;
+  }));
+  at("notes").replaceChildren(...answer.notes.map((note) => make("li", {}, note)));
+}
+
+async function show(answer, own, names) {
+  for (const name of names) {
+    const section = answer.sections.find((each) => each.name === name);
+    const content = section ? await parts(section) : [];
+    if (own.signal.aborted) return;
+    replace(place(name), content);
+    place(name).classList.remove("stale");
+  }
+}
+
+// Controls -----------------------------------------------------------------------------------------------------------------
+
+function slider(one, value, take) {
+  const stops = [...new Set([...one.stops, value])].sort((a, b) => a - b);
+  const id = `slider-${one.key}`;
+  const said = make("output", {}, String(value));
+  const bar = make("input", { type: "range", id, min: 0, max: stops.length - 1, step: 1 });
+  bar.value = stops.indexOf(value);
+  bar.setAttribute("aria-valuetext", String(value));
+  bar.addEventListener("input", () => {
+    const now = stops[Number(bar.value)];
+    said.textContent = String(now);
+    bar.setAttribute("aria-valuetext", String(now));
+    moved = performance.now();
+    take(now);
+    follow();
+  });
+  bar.addEventListener("change", keep);
+  const label = make("label", {}, said, one.label);
+  label.htmlFor = id;
+  return [label, bar];
+}
+
+function option(value, words) {
+  return make("option", { value }, words);
+}
+
+/** A list with its choice; what is chosen is put first where the list has it not. */
+function choose(select, entries, value, words) {
+  const known = entries.some(([name]) => name === value);
+  select.replaceChildren(...(known ? [] : [option(value, words)]), ...entries.map(([name, title]) => option(name, title)));
+  select.value = value;
+}
+
+function controls() {
+  const chips = library.chips.map((one) => [one.name, one.title]);
+  choose(at("network"), library.networks.map((one) => [one.name, one.title]), state.network, network?.title ?? state.network);
+  choose(at("chip"), chips, state.chip_text === null ? state.chip : "", chip ? `${chip.title} (file)` : "file");
+  choose(at("beside-add"), [["", "choose..."], ...chips], "", "");
+  at("beside").replaceChildren(...state.beside.map((name) => {
+    const away = make("button", { type: "button", ariaLabel: `take ${name} away` }, "×");
+    away.addEventListener("click", () => set({ beside: state.beside.filter((one) => one !== name) }));
+    return make("li", {}, name, away);
+  }));
+  choose(at("precision"), [["", "as the network"], ...(chip?.precisions ?? []).map((one) => [one, one])], state.precision, state.precision);
+  at("network-sliders").replaceChildren(...(network?.sliders ?? []).flatMap((one) =>
+    slider(one, state.params[one.key] ?? one.value, (value) => { state.params = { ...state.params, [one.key]: value }; })));
+  at("chip-sliders").replaceChildren(...(chip?.sliders ?? []).flatMap((one) =>
+    slider(one, state.settings[one.key] ?? one.value, (value) => { state.settings = { ...state.settings, [one.key]: value }; })));
+  at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (value) => { state.batch = value; }));
+}
+
+/** Load what the controls need for what is asked, then ask it. */
+async function load() {
+  fault([]);
+  const wanted = state;
+  try {
+    const [nextChip, nextNetwork] = await Promise.all([
+      ask("api/chip", chipAsked()).then((answer) => answer.json()),
+      ask("api/network", { network: state.network }).then((answer) => answer.json()),
+    ]);
+    if (wanted !== state) return;
+    [chip, network] = [nextChip, nextNetwork];
+    at("chip-text").value = state.chip_text ?? chip.text;
+    controls();
+    follow();
+  } catch (error) {
+    if (wanted !== state) return;
+    controls();
+    failed(error);
+  }
+}
+
+/** Ask something else, as one step. */
+function set(changed) {
+  state = { ...state, ...changed };
+  keep();
+  return load();
+}
+
+/** Take a chip file if it is one; else say what is wrong with it, and stay. */
+async function takeChip(text) {
+  try {
+    await ask("api/chip", { chip_text: text });
+    await set({ chip_text: text, settings: {}, precision: "" });
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function takeNetwork(file) {
+  at("sentence").textContent = `Reading ${file.name}...`;
+  try {
+    const answer = await fetch(`api/upload?name=${encodeURIComponent(file.name)}`, {
+      method: "POST", headers: { "content-type": "application/octet-stream" }, body: file,
+    });
+    const told = await answer.json();
+    if (!answer.ok) throw Object.assign(new Error("refused"), { lines: told.errors });
+    await set({ network: told.network, params: {} });
+  } catch (error) {
+    at("sentence").textContent = "That file could not be taken";
+    failed(error);
+  }
+}
+
+function save(name, content, kind) {
+  const link = make("a", { href: URL.createObjectURL(new Blob([content], { type: kind })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+const quoted = (words) => `"${words.replaceAll('"', '""')}"`;
+
+async function download(kind) {
+  try {
+    if (kind === "report") save("rooftile.html", await (await ask("api/report", asked([]))).blob(), "text/html");
+    if (kind === "json") save("rooftile.json", await (await ask("api/json", asked([]))).blob(), "application/json");
+    if (kind === "yaml") save("chip.yaml", (await (await ask("api/chip", chipAsked())).json()).text, "application/yaml");
+    if (kind === "svg") save("rooftile.svg", await svg(place("roofline")), "image/svg+xml");
+    if (kind === "csv") {
+      const answer = await (await ask("api/run", asked(["layers"]))).json();
+      const table = answer.sections[0].parts.find((part) => part.kind === "table");
+      save("layers.csv", [table.headings, ...table.rows].map((row) => row.map(quoted).join(",")).join("\r\n"), "text/csv");
+    }
+  } catch (error) {
+    failed(error);
+  }
+}
+
+async function begin() {
+  at("sections").replaceChildren(...ORDER.map((name) => make("section", { id: `section-${name}` })));
+  at("network").addEventListener("change", (event) => set({ network: event.target.value, params: {} }));
+  at("chip").addEventListener("change", (event) => set({ chip: event.target.value, chip_text: null, settings: {}, precision: "" }));
+  at("precision").addEventListener("change", (event) => set({ precision: event.target.value }));
+  at("beside-add").addEventListener("change", (event) => {
+    const name = event.target.value;
+    if (name && !state.beside.includes(name)) set({ beside: [...state.beside, name].slice(-6) });
+  });
+  at("network-file").addEventListener("change", (event) => event.target.files[0] && takeNetwork(event.target.files[0]));
+  at("chip-file").addEventListener("change", async (event) => event.target.files[0] && takeChip(await event.target.files[0].text()));
+  at("chip-apply").addEventListener("click", () => takeChip(at("chip-text").value));
+  at("reset").addEventListener("click", () => set({ settings: {}, params: {}, batch: 1 }));
+  at("changes").addEventListener("click", changes);
+  at("asked").addEventListener("submit", (event) => event.preventDefault());
+  for (const button of document.querySelectorAll("[data-download]")) {
+    button.addEventListener("click", () => download(button.dataset.download));
+  }
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    const file = event.dataTransfer.files[0];
+    if (!file) return;
+    if (/\.ya?ml$/i.test(file.name)) takeChip(await file.text());
+    else takeNetwork(file);
+  });
+  window.addEventListener("popstate", () => {
+    read();
+    load();
+  });
+  try {
+    library = await (await fetch("api/library")).json();
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  at("network-file").accept = library.files.join(",");
+  read();
+  if (!location.hash) history.replaceState(null, "", address());
+  await load();
+}
+
+begin();

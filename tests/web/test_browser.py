@@ -1,0 +1,181 @@
+"""The page in a browser: sliders, chips beside each other, links, faults, keyboard, narrow and dark; nothing in the console."""
+
+import os
+import re
+import shutil
+
+import pytest
+
+from simulator.store import bundled
+
+playwright = pytest.importorskip("playwright.sync_api")
+serving = pytest.importorskip("simulator.web.serving")
+pytest.importorskip("altair")
+
+CHROMIUM = os.environ.get("ROOFTILE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SMALL = "#network=squeezenet&chip=example_edge"
+WAIT_MS = 45_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with serving.served() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the page in a profile of its own; at the end nothing may have been said in any console but of refused questions."""
+    said, contexts = [], []
+
+    def opened(hash_=SMALL, width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: None if asked.url.startswith((address, "blob:", "data:")) else said.append(asked.url),
+        )
+        page.goto(address + hash_)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [words for words in said if "422" not in words] == []
+
+
+def settled(page):
+    page.wait_for_selector("body[data-settled]")
+    page.wait_for_function(
+        "() => !document.querySelector('#sections .stale') && !document.querySelector('#answer.stale')"
+    )
+    return page
+
+
+def tile(page, name="per second"):
+    return page.inner_text(f"[data-tile='{name}'] dd")
+
+
+def changed(page, before, name="per second"):
+    page.wait_for_function(
+        "([name, before]) => document.querySelector(`[data-tile='${name}'] dd`)?.textContent !== before",
+        arg=[name, before],
+    )
+    return tile(page, name)
+
+
+def test_a_slider_changes_the_numbers_and_the_way_back_undoes_it(visit):
+    page = settled(visit())
+    before = tile(page)
+    assert before in page.inner_text("#sentence")
+    page.focus("[id='slider-clock_mhz']")
+    page.keyboard.press("ArrowLeft")
+    after = changed(page, before)
+    assert float(after.replace(",", "")) < float(before.replace(",", ""))
+    assert "set.clock_mhz=" in page.url
+    page.wait_for_function("words => document.getElementById('sentence').textContent.includes(words)", arg=after)
+    page.go_back()
+    assert changed(page, after) == before
+
+
+def test_chips_stand_beside_each_other(visit):
+    page = settled(visit())
+    page.select_option("#beside-add", "inferx_x1")
+    rows = page.locator("#section-beside tbody tr")
+    rows.nth(1).wait_for()
+    assert "Flex Logix InferX X1" in page.inner_text("#section-beside")
+    page.click("#beside button")
+    page.wait_for_function("() => !document.querySelector('#section-beside h2')")
+
+
+def test_a_link_is_a_result(visit):
+    page = settled(visit())
+    before = tile(page)
+    page.focus("[id='slider-batch']")
+    page.keyboard.press("ArrowRight")
+    after = changed(page, before)
+    page.wait_for_function("() => location.hash.includes('batch=2')")
+    link = "#" + page.url.split("#", 1)[1]
+    other = settled(visit(link))
+    assert tile(other) == after
+    assert other.inner_text("#sentence") == settled(page).inner_text("#sentence")
+
+
+def test_a_broken_chip_file_shows_its_error_and_a_good_one_is_taken(visit):
+    page = settled(visit())
+    text = bundled.chips()["example_edge"].read_text()
+    broken = {
+        "name": "mine.yaml",
+        "mimeType": "text/yaml",
+        "buffer": text.replace("clock_mhz: 800", "clock_mhz: fast").encode(),
+    }
+    page.set_input_files("#chip-file", broken)
+    page.wait_for_function("() => !document.getElementById('faults').hidden")
+    assert re.search(r":\d+: clock_mhz: must be a number, got 'fast'", page.inner_text("#faults"))
+    before = tile(page)
+    good = {**broken, "buffer": text.replace("clock_mhz: 800", "clock_mhz: 400").encode()}
+    page.set_input_files("#chip-file", good)
+    changed(page, before)
+    assert "chip_text=" in page.url
+
+
+def test_a_network_file_is_taken_and_a_python_file_is_not(visit):
+    page = settled(visit())
+    table = b"name,kind,out_channels,in_channels\nimage,input,3,1\nfirst,dense,64,3\n"
+    page.set_input_files("#network-file", {"name": "net.py", "mimeType": "text/plain", "buffer": b"raise SystemExit"})
+    page.wait_for_function("() => !document.getElementById('faults').hidden")
+    assert "nothing that is sent is run" in page.inner_text("#faults")
+    page.set_input_files("#network-file", {"name": "<b>mine.csv", "mimeType": "text/csv", "buffer": table})
+    page.wait_for_function("() => document.getElementById('sentence').textContent.startsWith('<b>mine on')")
+
+
+def test_the_keyboard_is_enough(visit):
+    page = settled(visit())
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("() => document.activeElement.id"))
+    for name in ("network", "chip", "slider-sram.capacity_mib", "precision", "beside-add", "changes"):
+        assert name in reached
+    page.focus("#section-layers thead button")
+    page.keyboard.press("Enter")
+    assert page.locator("#section-layers th[aria-sort='ascending']").count() == 1
+    page.focus("#section-layers summary")
+    page.keyboard.press("Enter")
+    assert page.locator("#section-layers details[open]").count() == 1
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_narrow_and_dark(visit, dark):
+    page = settled(visit(width=400, color_scheme="dark" if dark else "light"))
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(20, 20, 20)" if dark else "rgb(255, 255, 255)")
+    assert page.locator("#section-roofline svg").count() == 1
+
+
+def test_what_to_change_and_the_files(visit):
+    page = settled(visit())
+    with page.expect_download() as saved:
+        page.click("[data-download='yaml']")
+    assert saved.value.suggested_filename == "chip.yaml"
+    page.click("#changes")
+    page.wait_for_selector("#section-changes h2")
+    assert "What to change" in page.inner_text("#section-changes")
