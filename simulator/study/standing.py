@@ -6,7 +6,7 @@ FITTED, CHANGED, BLIND, BESIDE = "fitted", "changed", "blind", "beside"
 STANDINGS = {
     FITTED: "a constant of the model was fitted on figures of this chip, or of the one that it is two of",
     CHANGED: "facts of the chip's file were changed after its measurements were known",
-    BLIND: "the chip's file was written before this row was read, and not changed since",
+    BLIND: "the chip's file was written before this row was read; nothing was changed or fitted on it since",
     BESIDE: "the row and the chip's file were read together; nothing was fitted or changed",
 }
 """Standing of a row -> what it means."""
@@ -21,5 +21,6 @@ def standing_of(chip: str, source: str | None) -> str:
         standing = CHANGED
     else:
         standing = BESIDE
+    spoilt = chip in entries["fitted"] or chip in entries["settled_late"]
     read_later = any((one["chip"], one["source"]) == (chip, source) for one in entries["blind"])
-    return BLIND if read_later and chip not in entries["settled_late"] else standing
+    return BLIND if read_later and not spoilt else standing
