@@ -229,8 +229,8 @@ MISSES = (
     "**TPU v1**, `weight_stall`: the chip counts 17.5 % of its time apart as without matrix work (waits for the layer before,"
     " for the host); the model has no such time and calls it a stall. Of CNN0 the counters (78.2 % active, which is 72 TOPS) and"
     " the achieved TOPS (86) are of different runs.",
-    "**BM1688**: YOLOv8s in FP16 is 45 % too fast on one core and on two: what its vector unit takes for functions of 16 bits is not"
-    " known. Its INT8 and FP32 rows are within a fifth.",
+    "**BM1688**: YOLOv8s in FP16 is 45 % too fast on one core and on two: what its vector unit takes for functions of 16 bits is"
+    " not known. Its INT8 and FP32 rows are within a fifth.",
     "**TPU v3** leaves out infeed and what its compiler does.",
     "**RK3588, RK3568**: transformers (CLIP) are five times slower than the model: what their compiler leaves to the processor"
     " is not known; nor why networks with attention (YOLOv10, YOLO11) are 40 to 70 % slower on RK3568 alone, and RetinaFace on"

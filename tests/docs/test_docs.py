@@ -5,6 +5,7 @@ comment, `# exit code 2`. A block of another language whose first line is a comm
 makes that file for the commands of its page. Blocks marked `python` are run.
 """
 
+import json
 import os
 import re
 import shlex
@@ -54,6 +55,27 @@ def make_files(page, folder):
     for _, text in blocks(page):
         if match := FILE.match(text):
             (folder / match[1]).write_text(text, encoding="utf-8")
+    if page.name == "bring.md":
+        make_models(folder)
+
+
+def make_models(folder):
+    """The files of others that docs/bring.md speaks of: a small ONNX model with open sizes, and two configurations."""
+    onnx = pytest.importorskip("onnx")
+    node, values = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    weights = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, (8, 3, 3, 3), [0.0] * 216)
+    graph = onnx.helper.make_graph(
+        [node("Conv", ["images", "w"], ["x"], pads=[1, 1, 1, 1]), node("Relu", ["x"], ["out"])],
+        "small",
+        [values("images", onnx.TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+        [values("out", onnx.TensorProto.FLOAT, None)],
+        [weights],
+    )
+    onnx.save(onnx.helper.make_model(graph), folder / "model.onnx")
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
+    for name, more in (("bert", {"vocab_size": 1000}), ("llama", {"vocab_size": 1000, "num_key_value_heads": 2})):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text(json.dumps({"model_type": name, **sizes, **more}), encoding="utf-8")
 
 
 def names(pages):
