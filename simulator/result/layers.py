@@ -148,9 +148,16 @@ def _resident(plan: Plan) -> list[dict[str, float]]:
     for piece in plan.pieces:
         low = piece.pool.low
         for move in piece.path[:, PATH_MOVE].tolist():
-            own = piece.pool.moves.resident[move]
-            found.append({low.rows[low.tensor_producers[t][0]].name: low.tensor_bytes[t] for t in own})
+            found.append({_maker(low, t): low.tensor_bytes[t] for t in piece.pool.moves.resident[move]})
     return found
+
+
+def _maker(low: Lowered, tensor: int) -> str:
+    """The layer that makes a tensor, or of an input the first one that reads it."""
+    producers, readers = low.tensor_producers[tensor], low.tensor_readers[tensor]
+    if producers:
+        return low.rows[producers[0]].name
+    return f"input of {low.rows[readers[0]].name}" if readers else "input"
 
 
 def _stage(context: Context, at: int, number: int, contexts: int) -> Said:

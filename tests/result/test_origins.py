@@ -136,7 +136,9 @@ def test_a_reader_of_a_slice_is_charged_the_slice(chip: str) -> None:
     gates = part + 512 * 8 * 512 + 8 * part
     sigmoids = 8 * part + 7 * part + 8 * part
     last = part + 512 * 16 + 1024 * 16
-    assert simulate(slices(), chip).dram_bytes == gates + sigmoids + last
+    # Where sums have no place but the accumulators, they have room for all of them.
+    room = {} if chip == "dpu_b4096" else {"array.accumulator_kib": 65_536}
+    assert simulate(slices(), load_chip(chip, set=room)).dram_bytes == gates + sigmoids + last
 
 
 def test_the_bound_knows_slices() -> None:
