@@ -242,7 +242,10 @@ def test_the_command(capsys):
             ["goya", "--network", "resnet50", "--throughput", "-1"],
             "--throughput: must be above 0, such as 1000/s, got '-1'",
         ),
-        (["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"], "--precision: must be one of"),
+        (
+            ["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"],
+            "precision: unknown format 'int9'",
+        ),
         (["fsd", "--network", "resnet50"], "--throughput: missing; nothing is published about fsd on resnet50"),
         (["all", "--network", "resnet50", "--throughput", "1"], "--throughput: must be left out"),
     ],

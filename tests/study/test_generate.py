@@ -138,5 +138,5 @@ def test_the_command_writes_the_same(tmp_path, capsys, found):
     assert "tokens/s" in told.splitlines()[0] and "Where the time of a token goes" in told  # noqa: PT018
     data = json.loads((tmp_path / "a.json").read_text())
     assert data["tpot_s"] == found.tpot_s
-    assert list(data) == list(found.to_dict())
+    assert list(data)[5:] == list(found.to_dict())  # after what made it
     assert main([*words, "--chips", "2"]) == 2

@@ -33,7 +33,8 @@ def test_a_deep_decoder_takes_what_all_its_layers_take(model, chip, precision, p
         "power_w",
         "dram_used_bytes",
     ):
-        assert getattr(short, name) == pytest.approx(getattr(whole, name), rel=close), name
+        near = close if name != "power_w" or asked.chip.is_gpu else 0.05  # see below
+        assert getattr(short, name) == pytest.approx(getattr(whole, name), rel=near), name
     assert sum(short.waterfall.values()) == pytest.approx(whole.latency_s, rel=close)
     assert (short.bound_by, short.largest_loss) == (whole.bound_by, whole.largest_loss)
     if asked.chip.is_gpu:  # where weights may stay, which of them do is not decided where it costs no time
