@@ -231,6 +231,12 @@ def _in_parts(plans: tuple[Plan, Plan], batch: int) -> list[str]:
 def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool) -> tuple[str, ...]:
     """What a reader should know of a schedule. parts: the batch may be taken in sub-batches."""
     notes, first = _in_parts(plans, batch), plans[0].pieces[0]
+    array = chip.array
+    if array is not None and not chip.is_gpu and array.count > 1 and not array.unroll.count:
+        notes.append(
+            f"array.unroll.count: names no dimension, so that a layer uses one of {array.count:,} arrays; name some, such as"
+            " out_channels, pixels"
+        )
     if chip.dram is None:
         streamed = float(first.terms.streamed.sum())
         if streamed > 0.0:

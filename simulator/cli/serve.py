@@ -12,9 +12,7 @@ PORT = 8712
 
 
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", parser=whole_number, help="Port of 127.0.0.1.")
-    ] = PORT,
+    port: Annotated[int, typer.Option("--port", metavar="N", parser=whole_number, help="Port of 127.0.0.1.")] = PORT,
     check: Annotated[bool, typer.Option("--check", help="Start, answer one request to itself, and stop.")] = False,
 ) -> None:
     """Serve the page on this machine: pick a network and a chip, move sliders, see what changes."""

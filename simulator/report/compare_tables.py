@@ -38,7 +38,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:
-        sections.append(Text(f"Not ranked, since it is not known what to divide by: {few(order.unranked)}"))
+        why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
+        sections.append(Text(f"Not ranked, since it is not known what to divide by: {few(order.unranked)}{why}"))
     if order.above:
         sections.append(Text(f"Above a limit, or not known to be within it: {few(order.above)}"))
     if lines:

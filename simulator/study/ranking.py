@@ -72,7 +72,9 @@ def ranking(found: Comparison, by: str, limits: Mapping[str, float] | None = Non
         figure = figure_of(line, found.batch)
         if figure is None:
             continue
-        if any((known := line.known(figure, name)) is None or known > most for name, most in (limits or {}).items()):
+        if any(
+            (known := line.known(figure, name)) is None or known > most * SAME for name, most in (limits or {}).items()
+        ):
             above.append(line.chip)
             continue
         value = figure.throughput_per_s if below is None else line.per(figure, below)
@@ -135,6 +137,9 @@ def compare_chips(
     name, given = asked_network(network, params or {})
     return ranking(compare(entries, Question(name, given, precision_text(precision), batch), tell=tell), by, limits)
 
+
+SAME = 1.0 + 1e-9
+"""What is above a limit by less is at it: a chip that its power limit holds back draws that, but for rounding."""
 
 LIMITS = ("power_w", "bill_usd", "price_usd")
 """What a chip may have at most."""

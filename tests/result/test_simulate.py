@@ -257,3 +257,9 @@ def test_layers_made_when_asked_for_are_those_of_any_other_answer() -> None:
     assert compared.to_dict() == asked.to_dict()
     with pytest.raises(dataclasses.FrozenInstanceError):
         compared.layers = ()  # type: ignore[misc, assignment]
+
+
+def test_arrays_over_which_nothing_is_spread_are_told() -> None:
+    lost = simulate(two_convolutions(), load_chip("example_edge", {"array.count": 2, "array.unroll.count": []}))
+    assert any(note.startswith("array.unroll.count: names no dimension") for note in lost.notes)
+    assert not any("array.unroll.count" in note for note in simulate(two_convolutions(), "example_edge").notes)
