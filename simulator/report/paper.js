@@ -1,4 +1,4 @@
-// Draws the pictures of the page and sorts its tables. Nothing is fetched.
+// Draws the pictures of the page. Nothing is fetched.
 "use strict";
 
 const refuse = () => Promise.reject(new Error("a report fetches nothing"));
@@ -7,33 +7,4 @@ const loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 for (const source of document.querySelectorAll("script[data-chart]")) {
   const place = document.getElementById(source.dataset.chart);
   window.vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, loader: loader, config: { background: null } });
-}
-
-/** The number of a cell, or its words. A cell without a number comes last. */
-function worth(cell) {
-  const words = (cell.dataset.sort ?? cell.textContent).trim();
-  const found = words.replaceAll(",", "").match(/^[-+]?\d*\.?\d+(e[-+]?\d+)?/i);
-  return found ? Number(found[0]) : words;
-}
-
-function compare(one, other) {
-  const numbers = [typeof one === "number", typeof other === "number"];
-  if (numbers[0] && numbers[1]) return one - other;
-  if (numbers[0] !== numbers[1]) return numbers[0] ? -1 : 1;
-  return one.localeCompare(other);
-}
-
-for (const button of document.querySelectorAll("thead button")) {
-  button.addEventListener("click", () => {
-    const heading = button.parentElement;
-    const row = heading.parentElement;
-    const at = [...row.children].indexOf(heading);
-    const falling = heading.getAttribute("aria-sort") === "ascending";
-    for (const each of row.children) each.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    const body = row.closest("table").tBodies[0];
-    const rows = [...body.rows].sort((a, b) => compare(worth(a.cells[at]), worth(b.cells[at])));
-    if (falling) rows.reverse();
-    body.append(...rows);
-  });
 }

@@ -32,9 +32,10 @@ MOST_LINES = 12
 SLOW = {"bill", "sram", "beside", "changes"}
 """Sections that are worked out beside the others, so that a slider does not wait for them."""
 
-PAGES = {"/": ("index.html", "text/html"), "/page.css": ("page.css", "text/css"),
-         "/page.js": ("page.js", "text/javascript"), "/draw.js": ("draw.js", "text/javascript")}  # fmt: skip
-"""All files that are served: their addresses, names and kinds."""
+PAGES = {"/": ("web/static/index.html", "text/html"), "/page.css": ("web/static/page.css", "text/css"),
+         "/page.js": ("web/static/page.js", "text/javascript"), "/draw.js": ("web/static/draw.js", "text/javascript"),
+         "/sort.js": ("report/sort.js", "text/javascript")}  # fmt: skip
+"""All files that are served: their addresses, places in the package and kinds."""
 
 FAULTS: dict[int | str, dict[str, Any]] = {422: {"model": forms.Faults}, 413: {"model": forms.Faults}}
 
@@ -124,8 +125,8 @@ def application(port: int) -> Guard:
 
 def _pages(app: FastAPI) -> None:
     """Serve the files of the page, and no others."""
-    for address, (name, kind) in PAGES.items():
-        content = files("simulator.web").joinpath("static", name).read_bytes()
+    for address, (place, kind) in PAGES.items():
+        content = files("simulator").joinpath(*place.split("/")).read_bytes()
         app.add_api_route(address, _constant(content, kind), include_in_schema=False)
     app.add_api_route("/vega.js", lambda: Response(_drawing(), media_type="text/javascript"), include_in_schema=False)
 
