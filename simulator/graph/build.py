@@ -106,9 +106,7 @@ class NetworkBuilder(Wider):
         `bias` False to count its weights only.
         """
         name = self._named(name, "conv")
-        self._whole(name, out_channels=out_channels, groups=groups)
-        if x.channels % groups or out_channels % groups:
-            self._fault(name, "groups", f"must divide the {x.channels} inputs and {out_channels} outputs, got {groups}")
+        self._grouped(name, x, out_channels, groups)
         window = self._window(name, x, kernel, stride, padding, dilation)
         layer = Layer(
             name,

@@ -28,7 +28,7 @@ MOST_MACS = 2**53
 """MACs, and elements of a tensor: float64 counts exactly up to here."""
 
 _KINDS = COMPUTE | frozenset(VECTOR_OPERATIONS)
-_EXTENTS = (
+EXTENTS = (
     "groups",
     "out_channels",
     "in_channels",
@@ -39,6 +39,7 @@ _EXTENTS = (
     "in_height",
     "in_width",
 )
+"""Fields of a layer that are its loops and the plane it reads."""
 
 
 _WINDOWED = ("conv", "pool")
@@ -104,7 +105,7 @@ def _format_faults(layer: Layer) -> Iterator[str]:
 
 def _number_faults(layer: Layer) -> Iterator[str]:
     """Yield what is no extent, stride, dilation or padding, and what a layer of this kind does not have."""
-    for what in _EXTENTS:
+    for what in EXTENTS:
         value = getattr(layer, what)
         if not _whole(value, 1):
             yield f"{what}: must be a whole number of at least 1, got {_shown(value)}"

@@ -164,6 +164,12 @@ class Nodes:
         self._counts[kind] = self._counts.get(kind, 0) + 1
         return f"{kind}{self._counts[kind]}"
 
+    def _grouped(self, name: str, x: Output, out_channels: int, groups: int) -> None:
+        """Check the channels of a convolution: whole numbers that its groups divide."""
+        self._whole(name, out_channels=out_channels, groups=groups)
+        if x.channels % groups or out_channels % groups:
+            self._fault(name, "groups", f"must divide the {x.channels} inputs and {out_channels} outputs, got {groups}")
+
     def _whole(self, name: str, **values: int) -> None:
         for what, value in values.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

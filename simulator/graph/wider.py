@@ -59,9 +59,7 @@ class Wider(Nodes):
         channel and kernel element, those that the padding cuts off included. Padding is 0 and output_padding 0 unless given.
         """
         name = self._named(name, "transposed")
-        self._whole(name, out_channels=out_channels, groups=groups)
-        if x.channels % groups or out_channels % groups:
-            self._fault(name, "groups", f"must divide the {x.channels} inputs and {out_channels} outputs, got {groups}")
+        self._grouped(name, x, out_channels, groups)
         k, s = self._pair(name, "kernel", kernel), self._pair(name, "stride", stride)
         cut, more = self._least_pair(name, "padding", padding), self._least_pair(name, "output_padding", output_padding)
         if more[0] >= s[0] or more[1] >= s[1]:
@@ -111,9 +109,7 @@ class Wider(Nodes):
         along which a window reaches as far as in the image: (kernel - 1) rows and columns.
         """
         name = self._named(name, "conv3d")
-        self._whole(name, out_channels=out_channels, groups=groups)
-        if x.channels % groups or out_channels % groups:
-            self._fault(name, "groups", f"must divide the {x.channels} inputs and {out_channels} outputs, got {groups}")
+        self._grouped(name, x, out_channels, groups)
         window = self._volume(name, x, kernel, stride, padding, dilation)
         layer = Layer(
             name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups,

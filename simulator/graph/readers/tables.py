@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, nearest
-from simulator.graph.check import LARGEST_EXTENT
+from simulator.graph.check import EXTENTS, LARGEST_EXTENT
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph, Nodes
 from simulator.graph.output import Output
@@ -27,19 +27,7 @@ MOST_BYTES = 4_000_000
 
 MOST_ROWS = 20_000
 
-WHOLE = (
-    "groups",
-    "out_channels",
-    "in_channels",
-    "out_height",
-    "out_width",
-    "kernel_height",
-    "kernel_width",
-    "in_height",
-    "in_width",
-    "steps",
-    "table_rows",
-)
+WHOLE = (*EXTENTS, "steps", "table_rows")
 SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
 WORDS = ("name", "kind", "loop", "origin", "into")
 COLUMNS = (
