@@ -6,6 +6,7 @@ end of script in it would run; here every `<` of the chart reaches the page as a
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ def html(chart: Any) -> str:
     return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
 
 
+def _renumbered(svg: str) -> str:
+    """The same picture whatever the process drew before: the drawing library counts its clips over the process."""
+    names: dict[str, str] = {}
+    return re.sub(r"\bclip\d+\b", lambda found: names.setdefault(found[0], f"clip{len(names) + 1}"), svg)
+
+
 def content(chart: Any, suffix: str) -> bytes:
     """The chart as the bytes of a file that ends in `suffix`; the same chart gives the same bytes."""
     if suffix == ".html":
@@ -70,7 +77,7 @@ def content(chart: Any, suffix: str) -> bytes:
     converter = importlib.import_module("vl_convert")
     specification = json.dumps(chart.to_dict())
     if suffix == ".svg":
-        return str(converter.vegalite_to_svg(specification)).encode()
+        return _renumbered(str(converter.vegalite_to_svg(specification))).encode()
     if suffix == ".pdf":
         return bytes(converter.vegalite_to_pdf(specification))
     return bytes(converter.vegalite_to_png(specification, scale=PNG_SCALE))
