@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator.chip import plugged
 from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
@@ -18,7 +19,7 @@ from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 from simulator.reading.names import beside, known_name, near_file
-from simulator.store import bundled, foreign
+from simulator.store import bundled, foreign, plugins
 from simulator.store.calls import public
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
@@ -42,8 +43,8 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     Parameters
     ----------
     name_or_path : str or Path
-        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, or path of a chip file (anything
-        with a slash or ending in .yaml or .yml).
+        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, name of a plug-in's chip, or path of a
+        chip file (anything with a slash or ending in .yaml or .yml).
     set : mapping or sequence of "key=value", optional
         Dotted keys to change, as `--set` does; applied to the file's plain data, which is then checked once.
 
@@ -141,8 +142,19 @@ def find(name_or_path: str | Path) -> tuple[Path, str]:
     found = bundled_chip(name_or_path)
     if found is not None:
         return bundled.places()[found]
-    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*bundled.places(), *_aliases()], "rooftile chips")
-    raise ChipError(f"unknown chip {shown(name_or_path)}{near}")
+    own = plugged_chips()
+    found = known_name(name_or_path, own)
+    if found is not None:
+        return own[found].path, own[found].variant
+    known = [*bundled.places(), *_aliases(), *own]
+    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, known, "rooftile chips")
+    raise ChipError(f"unknown chip {shown(name_or_path)}{near}{plugins.left_out(plugins.CHIPS)}")
+
+
+@plugins.kept
+def plugged_chips() -> Mapping[str, plugged.Plugged]:
+    """Chips of plug-ins, and their variants, by name."""
+    return plugged.chips([*bundled.places(), *_aliases()])
 
 
 def bundled_chip(text: str) -> str | None:
