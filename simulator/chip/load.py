@@ -125,15 +125,29 @@ def is_path(word: str) -> bool:
     return "/" in word or "\\" in word or word.lower().endswith(SUFFIXES)
 
 
+def file_of(word: str) -> tuple[Path, str] | None:
+    """The file, and its variant, that a word means; None for a short name or alias."""
+    file, colon, variant = word.rpartition(":")
+    if colon and file.lower().endswith(SUFFIXES):
+        return Path(file), variant
+    return (Path(word), "") if is_path(word) else None
+
+
+def chip_named(text: str) -> str:
+    """The short name of the chip of the library, or of a plug-in, that a text means; no file is looked for. Raises ChipError."""
+    found = bundled_chip(text) or known_name(text, plugged_chips())
+    if found is None:
+        known = [*bundled.places(), *plugged_chips()]
+        raise ChipError(f"chip: must be a bundled chip, got {shown(text)}{nearest(text, known)}")
+    return found
+
+
 def find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file behind a short name, alias or path, and which of its variants is meant ("": the chip itself)."""
     if isinstance(name_or_path, Path):
         return name_or_path, ""
-    file, colon, variant = name_or_path.rpartition(":")
-    if colon and file.lower().endswith(SUFFIXES):
-        return Path(file), variant
-    if is_path(name_or_path):
-        return Path(name_or_path), ""
+    if (file := file_of(name_or_path)) is not None:
+        return file
     chips = bundled.chips()
     if name_or_path in chips:
         return chips[name_or_path], ""

@@ -24,6 +24,7 @@ from simulator.cli import (
     explain,
     generate,
     lint,
+    mcp,
     memory,
     networks,
     pareto,
@@ -126,6 +127,7 @@ app.command("validate", short_help="Compare published figures with the model.")(
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
 app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
+app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
@@ -147,9 +149,9 @@ def rooftile(
         typer.echo(first_steps(__version__))
 
 
-UNWATCHED = ("sweep", "cache", "serve")
-"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. A server hears
-Ctrl-C itself."""
+UNWATCHED = ("sweep", "cache", "serve", "mcp")
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. Servers hear
+Ctrl-C themselves."""
 
 for command in app.registered_commands:
     if command.name not in UNWATCHED and command.callback is not None:

@@ -22,7 +22,7 @@ from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
 from simulator.graph.readers.files import AT_SIZE, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
-from simulator.reading.names import beside, near_file
+from simulator.reading.names import beside, known_name, near_file
 from simulator.reading.sizes import Count, ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
 from simulator.store import bundled
@@ -188,6 +188,25 @@ def _is_path(text: str) -> bool:
     if text.endswith(SUFFIXES) or "\\" in text:
         return True
     return bundled.network_name(text) is None and ("/" in text or plugged.reads(text))
+
+
+def file_of(text: str) -> tuple[Path, str] | None:
+    """The file, and what stands behind @, that a text means; None for a name. Raises NetworkError for an empty size."""
+    path, size = _sized(text)
+    return (Path(path), size) if _is_path(path) else None
+
+
+def network_named(text: str) -> str:
+    """The network of the library, or of a plug-in, that a text means, by its name and with what stands behind @.
+
+    No file is looked for. Raises NetworkError.
+    """
+    word, size = _sized(text)
+    found = bundled.network_name(word) or known_name(word, plugged.networks())
+    if found is None:
+        known = [*bundled.networks(), *plugged.networks()]
+        raise NetworkError(f"network: must be a bundled network, got {word[:LONGEST_NAME]!r}{nearest(word, known)}")
+    return f"{found}@{size}" if size else found
 
 
 def _named(text: str) -> tuple[str, Callable[..., Any]]:
