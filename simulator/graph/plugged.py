@@ -25,17 +25,19 @@ def networks() -> Mapping[str, Plugin]:
 
 
 def builder(text: str) -> tuple[str, Callable[..., Any]] | None:
-    """(name, builder) of the network of a plug-in that a text means; None where there is none, or where it fails."""
+    """(name, builder) of the network of a plug-in that a text means; None where there is none.
+
+    Raises NetworkError for one that fails, after a warning.
+    """
     found = networks()
     name = known_name(text, found)
     if name is None:
         return None
     function = plugins.loaded(found[name])
-    if function is None:
-        return None
-    if not callable(function):
+    if function is not None and not callable(function):
         plugins.warn(found[name], f"must be a function that returns a layer graph, got {type(function).__name__}")
-        return None
+    if not callable(function):
+        raise NetworkError(f"network: {name}: {plugins.faults(found[name])[-1]}")
     return name, plugins.guarded(found[name], function, NetworkError)
 
 

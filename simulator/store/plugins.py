@@ -26,7 +26,7 @@ LONGEST_NAME = 100
 Thing = TypeVar("Thing")
 
 _kept: dict[tuple[str, bool], Any] = {}
-_told: set[str] = set()
+_told: dict[str, None] = {}
 _loaded: dict["Plugin", tuple[Any]] = {}
 
 
@@ -101,8 +101,13 @@ def warn(plugin: Plugin, words: str) -> None:
     """Warn of a plug-in, once with the same words."""
     line = f"{plugin}: {words}"
     if line not in _told:
-        _told.add(line)
+        _told[line] = None
         warnings.warn(PluginWarning(line), stacklevel=2)
+
+
+def faults(plugin: Plugin | None = None) -> list[str]:
+    """What was warned of, a line each; of one plug-in, where it is given."""
+    return [line for line in _told if plugin is None or line.startswith(f"{plugin}: ")]
 
 
 @contextlib.contextmanager

@@ -96,7 +96,10 @@ def test_a_network_that_fails_is_a_warning_and_the_rest_goes_on(what, site):
     install_acorn(site)
     install(site, {"networks": f"oddnet = odd_{what}:build"}, "odd", **{f"odd_{what}": source})
     assert len(load_network("acornet")) == 2
-    with pytest.warns(PluginWarning) as seen, pytest.raises(NetworkError, match="'oddnet' is not a bundled name"):
+    with (
+        pytest.warns(PluginWarning) as seen,
+        pytest.raises(NetworkError, match="^network: oddnet: plug-in oddnet of odd 1.2: "),
+    ):
         load_network("oddnet")
     assert [str(one.message) for one in seen] == [f"plug-in oddnet of odd 1.2: {said}"]
 

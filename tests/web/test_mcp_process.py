@@ -81,8 +81,13 @@ def test_standard_output_has_messages_alone_and_a_closed_input_ends_it_while_it_
     failed = server.call("run", network="talker", chip="example_edge")
     assert failed["isError"]
     assert failed["content"][0]["text"] == "talker: plug-in talker of talks 1.2 raised ValueError: on purpose"
-    names = [row["name"] for row in server.call("list_networks", contains="alk")["structuredContent"]["networks"]]
-    assert names == ["talker"]
+    told = server.call("run", network="broken", chip="example_edge")["content"][0]["text"]
+    assert told.startswith("network: broken: plug-in broken of talks 1.2: cannot be loaded: ModuleNotFoundError")
+    listed = server.call("list_networks", contains="alk")["structuredContent"]
+    assert [(row["name"], row["plugin"]) for row in listed["networks"]] == [("talker", "talks 1.2")]
+    assert listed["notes"] == [
+        "plug-in broken of talks 1.2: cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"
+    ]
     server.say("no message at all")
     server.say("[" * 10_000)
     assert "must be a bundled chip" in server.call("cost", chip="nope")["content"][0]["text"]

@@ -1,12 +1,11 @@
 """Answers to agents: each from the functions that the commands call, with what the reports say of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from simulator.chip.library import plugged, with_variants
 from simulator.chip.schema import Architecture
 from simulator.cost.price import Cost, chip_cost
-from simulator.errors import PluginWarning
 from simulator.graph import plugged as plugged_networks
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
@@ -19,7 +18,7 @@ from simulator.report.run_chart import sentence
 from simulator.report.words import bound_line, next_dollar_lines, validity_lines, waterfall_lines
 from simulator.result.form import Result
 from simulator.run import simulate
-from simulator.store import bundled
+from simulator.store import bundled, plugins
 from simulator.study.explaining import explain
 from simulator.study.sensitivities import Sensitivity, sensitivity
 from simulator.web.agents import forms
@@ -31,7 +30,7 @@ Tell = Callable[[str], None]
 ASK_RUN = "A cost asks no network: run says what binds, sensitivity what to change first."
 
 
-def list_chips(_: Library, asked: forms.ListAsked) -> forms.ChipList:
+def list_chips(_: Library, asked: forms.ListAsked, __: Tell) -> forms.ChipList:
     """Chips by name: bundled ones, those of plug-ins, and which can be simulated (others can be compared)."""
     rows = []
     for one in (*with_variants().values(), *plugged().values()):
@@ -44,10 +43,10 @@ def list_chips(_: Library, asked: forms.ListAsked) -> forms.ChipList:
                     sram_mib=one.sram_mb, dram_gb_per_s=one.dram_gb_per_s, process_nm=process, plugin=one.plugin,
                 )
             )  # fmt: skip
-    return forms.ChipList(count=len(rows), chips=rows[: forms.MOST_ROWS], notes=_left_out(len(rows)))
+    return forms.ChipList(count=len(rows), chips=rows[: forms.MOST_ROWS], notes=_notes(len(rows)))
 
 
-def list_networks(_: Library, asked: forms.ListAsked) -> forms.NetworkList:
+def list_networks(_: Library, asked: forms.ListAsked, __: Tell) -> forms.NetworkList:
     """Networks by name, bundled and of plug-ins, with the parameters of the bundled ones."""
     rows = [
         forms.NetworkRow(name=name, params=plain_params(network_parameters(name)), plugin=None)
@@ -59,7 +58,7 @@ def list_networks(_: Library, asked: forms.ListAsked) -> forms.NetworkList:
         for name, one in plugged_networks.networks().items()
         if _holds(asked, name)
     ]
-    return forms.NetworkList(count=len(rows), networks=rows[: forms.MOST_ROWS], notes=_left_out(len(rows)))
+    return forms.NetworkList(count=len(rows), networks=rows[: forms.MOST_ROWS], notes=_notes(len(rows)))
 
 
 def plain_params(values: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +70,10 @@ def _holds(asked: forms.ListAsked, *words: str) -> bool:
     return any(asked.contains.lower() in word.lower() for word in words)
 
 
-def _left_out(count: int) -> list[str]:
-    """That a list is cut."""
-    return [f"the first {forms.MOST_ROWS} of {count:,}: ask with contains"] if count > forms.MOST_ROWS else []
+def _notes(count: int) -> list[str]:
+    """That a list is cut, and which plug-ins failed."""
+    cut = [f"the first {forms.MOST_ROWS} of {count:,}: ask with contains"] if count > forms.MOST_ROWS else []
+    return [*cut, *plugins.faults()]
 
 
 def run(library: Library, asked: forms.OneRunAsked, tell: Tell) -> forms.RunAnswer:
@@ -164,8 +164,3 @@ def step_rows(found: Sensitivity) -> list[forms.StepRow]:
         )
         for step in found.steps
     ]  # fmt: skip
-
-
-def faults_of(seen: Sequence[Any]) -> list[str]:
-    """Warnings of plug-ins, a line each."""
-    return [str(one.message) for one in seen if issubclass(one.category, PluginWarning)]

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,21 +69,12 @@ def tools_of(library: Library) -> list[Tool]:
     def at_once(task: Callable[..., BaseModel]) -> Callable[[Any], BaseModel]:
         return lambda asked: task(library, asked, lambda _: None)
 
-    def listed(task: Callable[..., Any]) -> Callable[[Any], BaseModel]:
-        def call(asked: Any) -> BaseModel:
-            with warnings.catch_warnings(record=True) as seen:
-                warnings.simplefilter("always")
-                found: Any = task(library, asked)
-            return found.model_copy(update={"notes": [*found.notes, *answers.faults_of(seen)]})  # type: ignore[no-any-return]
-
-        return call
-
     def submit(asked: forms.SubmitAsked) -> BaseModel:
         return jobs.submit(partial(questions.answer, library, asked.work))
 
     rows: list[tuple[str, type[BaseModel], type[BaseModel], Callable[[Any], BaseModel], str | None]] = [
-        ("list_chips", forms.ListAsked, forms.ChipList, listed(answers.list_chips), answers.list_chips.__doc__),
-        ("list_networks", forms.ListAsked, forms.NetworkList, listed(answers.list_networks), answers.list_networks.__doc__),
+        ("list_chips", forms.ListAsked, forms.ChipList, at_once(answers.list_chips), answers.list_chips.__doc__),
+        ("list_networks", forms.ListAsked, forms.NetworkList, at_once(answers.list_networks), answers.list_networks.__doc__),
         ("run", forms.OneRunAsked, forms.RunAnswer, at_once(answers.run), answers.run.__doc__),
         ("explain", forms.ExplainAsked, forms.ExplainAnswer, at_once(answers.explain_two), answers.explain_two.__doc__),
         ("cost", forms.CostAsked, forms.CostAnswer, at_once(answers.cost), answers.cost.__doc__),
