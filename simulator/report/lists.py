@@ -18,7 +18,6 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("run", no_wrap=True)
     for heading in ("nm", "MACs", "MHz", "TOPS", "SRAM\nMiB", "DRAM\nGB/s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    marked = _mark_column(table, rows)
     for row in rows:
         table.add_row(
             Text(row["name"], style="bold"),
@@ -28,11 +27,11 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
                 fmt.figure(row[key])
                 for key in ("process_nm", "mac_units", "clock_mhz", "peak_tops", "sram_mib", "dram_gb_per_s")
             ),
-            *_mark(row, marked),
         )
     table.caption = Text(
         "run yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained "
         "GB/s); no: it can be compared, figures are published ones, - where nobody publishes any. GB = 1e9 bytes."
+        + _brought(rows)
     )
     return table
 
@@ -70,7 +69,6 @@ def _network_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for heading in ("GMAC", "M parameters", "layers"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("--param (default)", overflow="fold")
-    marked = _mark_column(table, rows)
     for row in rows:
         table.add_row(
             Text(row["name"], style="bold"),
@@ -78,23 +76,20 @@ def _network_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             fmt.significant(row["parameters"] / 1e6),
             str(row["layers"]),
             Text(", ".join(f"{key}={value}" for key, value in row["keywords"].items())),
-            *_mark(row, marked),
         )
-    table.caption = Text("GMAC: multiply-accumulates for one item, 1e9; M parameters: weights and biases, 1e6.")
+    table.caption = Text(
+        "GMAC: multiply-accumulates for one item, 1e9; M parameters: weights and biases, 1e6." + _brought(rows)
+    )
     return table
 
 
-def _mark_column(table: Table, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Add the column that says of which plug-in a row is; none where no row is of one."""
-    marked = any(row["plugin"] for row in rows)
-    if marked:
-        table.add_column("plug-in", no_wrap=True)
-    return marked
-
-
-def _mark(row: Mapping[str, Any], marked: bool) -> list[Text]:
-    """The plug-in of a row."""
-    return [Text(row["plugin"] or "")] if marked else []
+def _brought(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which rows are of plug-ins: a sentence for each distribution, since a column for it leaves too little room."""
+    own: dict[str, list[str]] = {}
+    for row in rows:
+        if row["plugin"]:
+            own.setdefault(row["plugin"], []).append(row["name"])
+    return "".join(f" Of the plug-in {of}: {', '.join(names)}." for of, names in own.items())
 
 
 def _table() -> Table:
