@@ -213,7 +213,12 @@ def _subject(space: Space) -> dict[str, str]:
 def _made(space: Space, command: str) -> dict[str, str]:
     """What each part of a folder says of itself in its file: so that a part alone, far from its plan, can be told."""
     subject = _subject(space)
-    own = {"schema": SCHEMA, "version": subject.pop("rooftile"), "model_digest": subject.pop("model"), "command": command}
+    own = {
+        "schema": SCHEMA,
+        "version": subject.pop("rooftile"),
+        "model_digest": subject.pop("model"),
+        "command": command,
+    }
     return {f"rooftile.{key}": text for key, text in {**own, **subject}.items()}
 
 

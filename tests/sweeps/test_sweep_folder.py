@@ -64,7 +64,16 @@ def test_a_part_alone_says_what_made_it(network, tmp_path):
 
 
 def test_the_command_is_in_its_parts_and_draws_what_it_found(tmp_path, capsys):
-    words = ["sweep", "squeezenet", "--chip", "example_edge", "--vary", "clock_mhz=400,800", "--out", str(tmp_path / "a")]
+    words = [
+        "sweep",
+        "squeezenet",
+        "--chip",
+        "example_edge",
+        "--vary",
+        "clock_mhz=400,800",
+        "--out",
+        str(tmp_path / "a"),
+    ]
     assert main([*words, "--plot", str(tmp_path / "points.svg")]) == 0
     assert pl.read_parquet_metadata(part_of(tmp_path / "a", 0))["rooftile.command"].startswith(
         "rooftile sweep squeezenet --chip example_edge --vary clock_mhz=400,800 --out "
