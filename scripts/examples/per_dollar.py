@@ -1,8 +1,8 @@
-"""Which of these chips gives most ResNet-50 for a dollar at batch 8, and what would half as much SRAM again do to it?"""
+"""Which of two chips gives most ResNet-50 for a dollar at batch 8, and what would half as much SRAM again do to it?"""
 
 from simulator import load_chip, simulate
 
-runs = {name: simulate("resnet50", name, batch=8) for name in ("tpu_v1", "tpu_v4i", "edge_tpu")}
+runs = {name: simulate("resnet50", name, batch=8) for name in ("tpu_v1", "tpu_v4i")}
 order = sorted(runs, key=lambda name: -runs[name].throughput_per_usd)
 for name in order:
     print(f"{name}: {runs[name].throughput_per_usd:.1f} images/s a dollar, {runs[name].throughput_per_s:,.0f} images/s")

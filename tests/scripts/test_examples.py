@@ -32,11 +32,11 @@ def ran(*words):
 def test_the_script_answers_its_question():
     lines = ran(str(EXAMPLES / "per_dollar.py")).splitlines()
     worth = [float(line.split(": ")[1].split()[0]) for line in lines]
-    assert worth[:3] == sorted(worth[:3], reverse=True)
+    assert worth[0] > worth[1]
     more = simulator.load_chip("tpu_v1", set={"sram.capacity_mib": 36})
     assert lines[0].startswith("tpu_v1: ")
-    assert lines[3].startswith("tpu_v1 with 36 MiB: ")
-    for chip, said in (("tpu_v1", worth[0]), (more, worth[3])):
+    assert lines[2].startswith("tpu_v1 with 36 MiB: ")
+    for chip, said in (("tpu_v1", worth[0]), (more, worth[2])):
         assert said == pytest.approx(simulator.simulate("resnet50", chip, batch=8).throughput_per_usd, abs=0.05)
     code = (EXAMPLES / "per_dollar.py").read_text(encoding="utf-8").split('"""', 2)[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
