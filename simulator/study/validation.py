@@ -22,6 +22,7 @@ from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.shown import Shown
 from simulator.store.bundled import networks
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
@@ -96,8 +97,8 @@ class Summary:
     """Rank correlation of predicted and published throughputs; None below three."""
 
 
-@dataclass(frozen=True)
-class Validation:
+@dataclass(frozen=True, repr=False)
+class Validation(Shown):
     """All of it."""
 
     points: tuple[Point, ...]
