@@ -204,9 +204,19 @@ def own_formats(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((role, str(given[role])) for role in ROLES if role in given)
 
 
-def with_own(formats: Formats, own: Iterable[tuple[str, str]]) -> Formats:
-    """The same with formats that a layer of the network carries, (role, word)."""
-    given: dict[str, Any] = {role: format_of(word) for role, word in own}
+def held(one: Format, rates: Iterable[str]) -> Format:
+    """The format itself where an array with these rates has it or a wider one that holds it; else the widest that it has."""
+    have = [word for word in rates if "*" not in word]
+    if not have or any(_holds(word, one.multiplies) for word in have):
+        return one
+    return table()[max(have, key=lambda word: (BITS[word], word in FLOATS, PRECISIONS.index(word)))]
+
+
+@lru_cache(maxsize=4096)
+def with_own(formats: Formats, own: tuple[tuple[str, str], ...], rates: tuple[str, ...] = ()) -> Formats:
+    """The same with formats that a layer of the network carries, (role, word), as an array with these rates has them."""
+    half = next((word for word in HALVES if word in rates), HALVES[0])
+    given: dict[str, Any] = {role: held(format_of(word, half), rates) for role, word in own}
     for role, others in (("weights", ("head", "embedding")), ("activations", ("cache",))):
         if role in given:
             given = {**dict.fromkeys(others, given[role]), **given}

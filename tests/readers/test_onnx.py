@@ -14,34 +14,16 @@ import onnx.backend.test.loader
 import pytest
 from hypothesis import HealthCheck, given, settings
 from onnx import TensorProto, helper, numpy_helper
-from random_onnx import damaged, model, models, ran
+from random_onnx import damaged, graph_of, layers, model, models, ran, read
 
-from simulator import load_chip, simulate
 from simulator.errors import NetworkError
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, summary
-from simulator.graph.readers import onnx_read, wire
-from simulator.graph.readers.emit import layers_of
+from simulator.graph.readers import wire
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 MODELS = os.environ.get("ROOFTILE_MODELS", "")
-
-
-def read(onnx_model: Any, **given: Any) -> Any:
-    raw = wire.stripped(memoryview(onnx_model.SerializeToString()), "model")
-    parsed = onnx_read.need_onnx("model")
-    proto = onnx.ModelProto.FromString(raw)
-    return onnx_read.model_of(parsed, proto, "model", None, given, "")
-
-
-def graph_of(onnx_model: Any, **given: Any) -> Any:
-    graph = layers_of(read(onnx_model, **given), "model")
-    check_graph(graph, "model")
-    return graph
-
-
-def layers(graph: Any) -> list[Any]:
-    return [data["layer"] for _, data in graph.nodes(data=True)]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -139,33 +121,24 @@ def test_a_batch_normalisation_and_a_bias_go_into_the_convolution():
     ]
 
 
-def test_formats_of_a_quantised_graph_are_those_of_the_file():
-    weights = {"w": np.zeros((4, 3, 1, 1), np.int8), "s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+def test_a_transposed_convolution_is_the_layer_of_the_builder():
+    weights = {
+        "w": np.zeros((8, 2, 3, 3), np.float32),
+        "v": np.zeros((4, 6, 4), np.float32),
+        "s": np.array([1, 4, 180]),
+    }
     nodes = [
-        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["xf"]),
-        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["wf"]),
-        helper.make_node("Conv", ["xf", "wf"], ["y"], name="c"),
-    ]
-    graph = graph_of(model(nodes, {"x": [1, 3, 8, 8]}, weights, ["y"]))
-    assert graph.graph["formats"]["c"] == {"inputs": "int8", "weights": "int8"}
-    assert [layer.kind for layer in layers(graph)] == ["input", "conv"]
-
-
-def test_weights_of_four_bits_are_carried_by_their_layer():
-    weights = {"w": np.zeros((64, 4, 16), np.uint8), "s": np.zeros(64 * 4, np.float32)}
-    packed = {"K": 128, "N": 64, "bits": 4, "block_size": 32}
-    nodes = [
-        helper.make_node("MatMulNBits", ["x", "w", "s"], ["a"], domain="com.microsoft", name="four", **packed),
-        helper.make_node("Relu", ["a"], ["y"]),
-    ]
-    onnx_model = model(nodes, {"x": ["N", 6, 128]}, weights, ["y"])
-    onnx_model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    graph = graph_of(onnx_model)
-    layer = graph.nodes["four"]["layer"]
-    assert (layer.kind, layer.macs, layer.formats) == ("dense", 6 * 128 * 64, (("weights", "int4"),))
-    result = simulate(graph, load_chip("jetson_agx_orin"))
-    assert result.macs == layer.macs
+        helper.make_node("ConvTranspose", ["x", "w"], ["a"], name="up", strides=[2, 2], group=2, pads=[1] * 4,
+                         output_padding=[1, 0]),
+        helper.make_node("Reshape", ["a", "s"], ["b"]),
+        helper.make_node("ConvTranspose", ["b", "v"], ["y"], name="line", strides=[3]),
+    ]  # fmt: skip
+    graph = graph_of(model(nodes, {"x": [1, 8, 6, 8]}, weights, ["y"]))
+    net = NetworkBuilder("mine")
+    net.transposed(net.input(8, 6, 8), 4, 3, stride=2, padding=1, output_padding=(1, 0), groups=2, name="up")
+    assert graph.nodes["up"]["layer"] == net.build().nodes["up"]["layer"]
+    line = graph.nodes["line"]["layer"]
+    assert (line.transposed, line.out_height, line.out_width, line.macs) == (True, 541, 1, 180 * 4 * 6 * 4)
 
 
 def test_open_sizes_are_told_at_once_and_the_batch_is_the_first(tmp_path):

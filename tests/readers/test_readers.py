@@ -11,6 +11,7 @@ from random_onnx import damaged
 
 from simulator.cli import main
 from simulator.errors import NetworkError
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
 
@@ -163,6 +164,16 @@ def test_a_network_written_as_a_table_is_the_same_network(tmp_path, name):
     assert summary(load_network(tmp_path / "s.csv"))["macs"] == summary(graph)["macs"]
 
 
+def test_a_table_keeps_formats_roles_and_transposed_convolutions(tmp_path):
+    net = NetworkBuilder("mine", formats={"weights": "int4_g128", "activations": "fp16"})
+    x = net.transposed(net.input(8, 4, 4), 4, 2, stride=2)
+    net.dense(x.flat(), 10, role="head", formats={"weights": "fp16"})
+    graph = net.build()
+    for name, text in (("t.csv", table_csv(graph)), ("t.yaml", table_yaml(graph))):
+        (tmp_path / name).write_text(text)
+        assert network_digest(load_network(tmp_path / name)) == network_digest(graph)
+
+
 def test_scale_sim_topologies_of_both_forms(tmp_path):
     path = tmp_path / "net.csv"
     path.write_text(
@@ -192,6 +203,12 @@ def test_scale_sim_topologies_of_both_forms(tmp_path):
         ("a.csv", "name,kind,hight\nx,conv,3\n", "no such column"),
         ("a.yaml", "layers: [{name: x, kind: conv, stride: [1, 2, 3]}]", "stride: must be 2 numbers"),
         ("a.yaml", "a: &a [1]\nb: [*a, *a]", "no aliases"),
+        ("a.csv", "name,kind,formats\nx,dense,weights=int5\n", "formats: unknown format 'int5'; did you mean"),
+        (
+            "a.csv",
+            "name,kind,formats\nx,dense,weigths=int4\n",
+            "formats: weigths: must be a role of operands; did you mean",
+        ),
         ("a.yaml", "layers: 3", "must be a list of layers"),
         ("a.yaml", "layers: [{name: x, kind: input}, {name: y, kind: dense, reads: z}]", "must be layers above"),
     ],
@@ -297,6 +314,8 @@ def test_tflite_gives_layers_and_its_own_formats(tmp_path):
     ]
     assert layers[3].groups == 16
     assert all(formats == {"inputs": "int8", "weights": "int8"} for formats in graph.graph["formats"].values())
+    assert {dict(layer.formats).get("activations") for layer in layers} == {"int8"}
+    assert {dict(layer.formats).get("weights") for layer in layers if layer.macs} == {"int8"}
     assert graph.graph["inspection"]["coverage"]["nodes"] == 1.0
 
 

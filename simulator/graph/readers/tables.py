@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, nearest
+from simulator.formats import own_formats
 from simulator.graph.check import EXTENTS, LARGEST_EXTENT
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph, Nodes
@@ -29,7 +30,8 @@ MOST_ROWS = 20_000
 
 WHOLE = (*EXTENTS, "steps", "table_rows")
 SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
-WORDS = ("name", "kind", "loop", "origin", "into")
+WORDS = ("name", "kind", "loop", "origin", "into", "role")
+FLAGS = ("has_bias", "transposed")
 COLUMNS = (
     "name",
     "kind",
@@ -43,6 +45,9 @@ COLUMNS = (
     "origin",
     "into",
     "table_rows",
+    "transposed",
+    "role",
+    "formats",
 )
 """Columns of a layer table, in the order in which they are written."""
 
@@ -171,11 +176,24 @@ def _field(key: str, value: Any, where: str) -> Any:
         return tuple(numbers)
     if key in ("reads", "second"):
         return [printable(str(each)) for each in (value if isinstance(value, list) else str(value).split(";"))]
-    if key == "has_bias":
+    if key == "formats":
+        return _formats(value, where)
+    if key in FLAGS:
         if str(value).lower() not in ("true", "false", "1", "0"):
             raise NetworkError(f"{where}: must be true or false, got {printable(str(value)[:60])!r}")
         return str(value).lower() in ("true", "1")
     return printable(str(value))
+
+
+def _formats(value: Any, where: str) -> tuple[tuple[str, str], ...]:
+    """Number formats that a layer carries: weights=int4;activations=fp16, or a mapping."""
+    if not isinstance(value, dict):
+        parts = [part.partition("=") for part in str(value).split(";")]
+        value = {role.strip(): word.strip() for role, _, word in parts}
+    try:
+        return own_formats({str(role): str(word) for role, word in value.items()})
+    except NetworkError as error:
+        raise NetworkError(f"{where}: {printable(str(error).removeprefix('precision: '))[:150]}") from None
 
 
 def _whole(value: Any, where: str, least: int = 0) -> int:
