@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from simulator.formats import OWN, USUAL, format_of, held
+from simulator.formats import OWN, USUAL, format_of, half_of, held
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
 
@@ -30,8 +30,9 @@ def format_notes(graph: Graph, precision: str, rates: Iterable[str], products: I
     for _, data in graph.nodes(data=True):
         if (layer := data["layer"]).is_compute:
             for word in dict.fromkeys(word for _, word in layer.formats):
-                if (other := held(format_of(word), rates).name) != format_of(word).name:
-                    lacking[word, other] += 1
+                one = format_of(word, half_of(rates))
+                if (other := held(one, rates).name) != one.name:
+                    lacking[one.name, other] += 1
     shown = ", ".join(f"{count} in {word}" for word, count in Counter(products).most_common())
     notes = [f"number formats are the network's own, unless others are asked for; products: {shown or 'none'}"]
     for (word, other), count in lacking.items():

@@ -122,13 +122,11 @@ def test_a_decoder_is_the_bundled_one(tmp_path):
         "intermediate_size": 1536,
         "vocab_size": 49152,
         "tie_word_embeddings": True,
-        "quantization_config": {"quant_method": "awq", "bits": 4},
     }
     folder = config(tmp_path, "llama", values)
     for given in ({}, {"phase": "decode", "context": 100}):
         graph = load_network(folder, **given)
         assert network_digest(graph) == network_digest(load_network("smollm2_135m", **given))
-    assert graph.graph["notes"][-1].startswith("the file has weights of 4 bits (awq)")
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def _spread_window(op: Op, x: tuple[int, ...], outs: Sequence[int], kernel: Sequ
         if not reach - cut <= out < reach - cut + stride:
             return None
         axes.append((side, out, size, stride, dilation, cut))
-    high, wide = (*axes, *[(1, 1, 1, 1, 1, 0)] * (2 - rank))
+    high, wide = axes if rank == 2 else (axes[0], (1, 1, 1, 1, 1, 0))
     cut = (high[5], wide[5])
     return {
         "in_height": high[0], "in_width": wide[0], "out_height": high[1], "out_width": wide[1], "kernel_height": high[2],
