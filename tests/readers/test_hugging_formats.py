@@ -13,6 +13,7 @@ SMALL = {
     "intermediate_size": 1536, "vocab_size": 49152,
 }  # fmt: skip
 WEIGHTS = {"num_bits": 4, "type": "int", "group_size": 128, "strategy": "group"}
+EIGHT = {"num_bits": 8, "type": "int"}
 SCHEMES = [
     # quantization_config: weights, activations, cache, head
     ({"quant_method": "gptq", "bits": 4, "group_size": 128}, ("gptq", "16", "16", "16")),
@@ -20,12 +21,12 @@ SCHEMES = [
     ({"quant_method": "gptq", "bits": 3, "group_size": 128}, ("3", "16", "16", "16")),
     ({"quant_method": "awq", "bits": 4, "group_size": 64}, ("int4_g64", "16", "16", "16")),
     ({"load_in_8bit": True}, ("int8", "16", "16", "16")),
-    ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True}, ("nf4_double", "16", "16", "16")),
+    ({"load_in_4bit": True, "bnb_4bit_use_double_quant": True}, ("nf4_double", "16", "16", "16")),
     ({"quant_method": "fp8", "weight_block_size": [128, 128]}, ("fp8", "fp8", "16", "16")),
     ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": WEIGHTS}}, "ignore": ["lm_head"]},
      ("int4_g128", "16", "16", "16")),
     ({"quant_method": "compressed-tensors", "kv_cache_scheme": {"num_bits": 8, "type": "float"}, "ignore": [], "config_groups": {
-        "g": {"weights": {"num_bits": 8, "type": "int"}, "input_activations": {"num_bits": 8, "type": "int"}, "targets": ["lm_head"]}
+        "g": {"weights": EIGHT, "input_activations": EIGHT, "targets": ["lm_head"]}
      }}, ("int8", "int8", "fp8", "int8")),
     ({"quant_method": "modelopt", "quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}, ("nvfp4", "nvfp4", "fp8", "16")),
 ]  # fmt: skip
@@ -42,7 +43,8 @@ def test_a_scheme_becomes_formats(given, words):
 
 
 @pytest.mark.parametrize("given", [
-    {"quant_method": "aqlm"}, {}, {"quant_method": "gptq", "bits": 900}, {"quant_method": "compressed-tensors", "config_groups": 3},
+    {"quant_method": "aqlm"}, {}, {"quant_method": "gptq", "bits": 900},
+    {"quant_method": "compressed-tensors", "config_groups": 3},
     {"quant_method": ["gptq"]}, {"quant_method": "quanto", "weights": "int2"},
 ])  # fmt: skip
 def test_an_unknown_scheme_is_ignored_and_told(given):

@@ -48,19 +48,48 @@ def test_all_sizes_are_those_of_onnx_runtime(onnx_model):
 
 @pytest.mark.parametrize(
     ("name", "bundled"),
-    [
-        ("resnet50", "resnet50"),
-        ("vgg19", "vgg19"),
-        ("densenet121", "densenet121"),
-        ("bvlc_alexnet", None),
-        ("squeezenet", None),
-    ],
+    [("resnet50", "resnet50"), ("vgg19", "vgg19"), ("densenet121", "densenet121"), ("squeezenet", "squeezenet_v1_1")],
 )
 def test_light_models_multiply_as_the_bundled_ones(name, bundled):
     graph = load_network(LIGHT / f"light_{name}.onnx")
-    by_hand = {"bvlc_alexnet": 654_560_384, "squeezenet": 349_151_936}
-    assert summary(graph)["macs"] == (summary(load_network(bundled))["macs"] if bundled else by_hand[name])
+    assert summary(graph)["macs"] == summary(load_network(bundled))["macs"]
     assert graph.graph["inspection"]["coverage"] == {"macs": 1.0, "bytes": 1.0, "nodes": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "bundled", "macs", "rows"),
+    [
+        ("bvlc_alexnet", "alexnet", (654_560_384, 724_406_816), {55: 54, 27: 26, 13: 12, 1: 1}),
+        (
+            "inception_v1",
+            "inception_v1",
+            (1_431_556_352, 1_582_671_872),
+            {112: 112, 56: 55, 28: 27, 14: 13, 7: 6, 1: 1},
+        ),
+    ],
+)
+def test_light_models_converted_from_caffe_have_the_same_weights_on_smaller_images(name, bundled, macs, rows):
+    theirs, ours = load_network(LIGHT / f"light_{name}.onnx"), load_network(bundled)
+    assert (summary(theirs)["macs"], summary(ours)["macs"]) == macs
+    assert summary(theirs)["parameters"] == summary(ours)["parameters"]
+    pairs = list(zip(*([layer for layer in layers(graph) if layer.macs] for graph in (theirs, ours)), strict=True))
+    for one, two in pairs:
+        assert one.weight_elements == two.weight_elements
+        assert (one.groups, one.kernel_height, one.stride) == (two.groups, two.kernel_height, two.stride)
+        assert (one.out_height, one.out_width) == (rows[two.out_height], rows[two.out_width])
+    assert (
+        sum(two.macs * one.out_height * one.out_width // (two.out_height * two.out_width) for one, two in pairs)
+        == macs[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"), [("inception_v2", 2_018_851_840), ("shufflenet", 124_664_528), ("zfnet512", 1_481_727_008)]
+)
+def test_light_models_that_are_not_bundled_are_understood(name, macs):
+    graph = load_network(LIGHT / f"light_{name}.onnx")
+    assert summary(graph)["macs"] == macs
+    assert graph.graph["inspection"]["coverage"]["macs"] == 1.0
 
 
 def attention(spelled: bool) -> Any:

@@ -192,9 +192,49 @@ def test_scale_sim_topologies_of_both_forms(tmp_path):
     }
 
 
+HEAD = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+FORMS = {
+    # rows: MACs by hand
+    "remarks in further columns": (f"{HEAD},,Eh,Ew\n,,,,,,,,,,\na,9,9,3,3,4,8,2,,,4,4\nb,4,4,1,1,8,2,1,#dw\n", 16 * 8 * 36 + 16 * 16),
+    "tabs": (HEAD.replace(", ", "\t").rstrip(",") + "\na\t9\t9\t3\t3\t4\t8\t2\t \n", 16 * 8 * 36),
+    "two networks": (f"{HEAD}\n\nOne,\na, 9, 9, 3, 3, 4, 8, 2,\n\nTwo,\nb, 5, 5, 2, 2, 3, 6, 1,\n", 16 * 8 * 36 + 16 * 6 * 12),
+    "stride of both axes": (f"{HEAD}\na, 9, 9, 3, 3, 4, 8, 2, 3,\n", 4 * 3 * 8 * 36),
+    "depthwise": (f"{HEAD}\naDP, 9, 9, 3, 3, 4, 1, 2,\n", 16 * 4 * 9),
+    "sparse products": ("Layer Name, M, N, K, Sparsity,\na, 3, 5, 16, 3:4,\na, 1, 5, 16, 1:4,", 3 * 5 * 16 + 5 * 16),
+    "sparse convolutions": (f"{HEAD} Sparsity,\na, 9, 9, 3, 3, 4, 8, 2, 2:4,\nb, 4, 4, 1, 1, 8, 2, 1, 1:4,\n", 16 * 8 * 36 + 256),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_topologies_that_its_authors_wrote(tmp_path, form):
+    text, macs = FORMS[form]
+    (tmp_path / "net.csv").write_text(text)
+    graph = load_network(tmp_path / "net.csv")
+    assert summary(graph)["macs"] == macs
+    notes = " ".join(graph.graph["notes"])
+    assert ("sparsity" in notes, "2 networks" in notes) == ("sparse" in form, form == "two networks")
+
+
+def test_letters_of_a_topology_are_sizes_that_must_be_given(tmp_path):
+    path = tmp_path / "lstm.csv"
+    path.write_text(f"{HEAD}\ngate_h, 1, B, 1, 1, H, H, 1,\ngate_x, 1, B, 1, 1, D, H, 1,\n")
+    with pytest.raises(NetworkError, match=r"open sizes: add params B=\? params H=\? params D=\?$"):
+        load_network(path)
+    assert summary(load_network(path, B=3, H=16, D="8"))["macs"] == 3 * (16 * 16 + 8 * 16)
+    for wrong, told in (
+        ({"HH": 2}, "did you mean 'H'"),
+        ({"B": 0, "H": 1, "D": 1}, "B: must be a whole number of 1 to"),
+    ):
+        with pytest.raises(NetworkError, match=told):
+            load_network(path, **wrong)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
+        ("a.csv", "Lager, Hoehe, Breite\nx, 1, 2\n", "columns: must be those of a table of layers"),
+        ("a.csv", "1, 2, 3\n4, 5, 6\n", "must begin with a head line"),
+        ("a.csv", "Layer, M, N, K,\nOnly,\n", "at least one layer, got 1 headings"),
         ("a.csv", "Layer, M, N, K,\n", "at least one layer"),
         ("a.csv", "Layer, M, N, K,\nx, 1, 2, -3,\n", "K: must be a whole number"),
         ("a.csv", "Layer, M, N, K,\nx, 1, 2,\n", "must have 7 numbers"),

@@ -1,7 +1,7 @@
 """`quantization_config` of a configuration of Hugging Face: the number formats of its weights, and what else it narrows.
 
-Keys are those that transformers, AutoGPTQ, AutoAWQ, bitsandbytes, compressed-tensors and ModelOpt write. The head and the table of
-words stay in 16 bits unless the configuration says otherwise.
+Keys are those that transformers, AutoGPTQ, AutoAWQ, bitsandbytes, compressed-tensors and ModelOpt write. The head and the table
+of words stay in 16 bits unless the configuration says otherwise.
 """
 
 from collections.abc import Callable, Mapping
