@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import complete
+from simulator.cli.asked import swept
+from simulator.cli.output import emit
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import leave_behind
@@ -99,6 +101,7 @@ def sweep(
         raise
     there, points = progress_of(out)
     where = printable(out)
+    emit(swept(out))
     print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
 

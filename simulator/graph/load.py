@@ -75,7 +75,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     """
     text = str(name_or_path)
     if not isinstance(name_or_path, str | Path) or not text.strip():
-        raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
+        raise NetworkError(f"network: must be a bundled name or the path of a file, got {name_or_path!r}")
     where, function, given = _found(name_or_path, params)
     arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
@@ -191,15 +191,17 @@ def _is_path(text: str) -> bool:
     meta-llama/Llama-3.1-8B is one."""
     if text.endswith(SUFFIXES) or "\\" in text:
         return True
-    return "/" in text and bundled.network_name(text) is None
+    if bundled.network_name(text) is not None:
+        return False
+    return "/" in text or ("\0" not in text and os.path.isfile(os.path.join(text, "config.json")))
 
 
 def _bundled_name(text: str) -> str:
     found = bundled.network_name(text)
     if found is None:
         shown = text[:LONGEST_NAME]
-        near = beside(text, (".py",)) or nearest(shown, bundled.networks(), "rooftile networks")
-        raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{near}")
+        near = beside(text, SUFFIXES) or nearest(shown, bundled.networks(), "rooftile networks")
+        raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
     return found
 
 

@@ -148,6 +148,14 @@ def test_a_bad_configuration_is_one_line(tmp_path, text, told):
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_is_a_configuration_without_a_slash_in_its_name(tmp_path, monkeypatch):
+    folder = config(tmp_path, "vit", PUBLISHED["vit"][1])
+    monkeypatch.chdir(tmp_path)
+    assert network_digest(load_network("vit")) == network_digest(load_network(folder))
+    config(tmp_path, "t5", {}).rename(tmp_path / "resnet50")
+    assert summary(load_network("resnet50"))["macs"] == 4_089_184_256  # a name is the bundled one's
+
+
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +203,7 @@ def test_scale_sim_topologies_of_both_forms(tmp_path):
 HEAD = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
 FORMS = {
     # rows: MACs by hand
-    "remarks in further columns": (f"{HEAD},,Eh,Ew\n,,,,,,,,,,\na,9,9,3,3,4,8,2,,,4,4\nb,4,4,1,1,8,2,1,#dw\n", 16 * 8 * 36 + 16 * 16),
+    "remarks": (f"{HEAD},,Eh,Ew\n,,,,,,,,,,\na,9,9,3,3,4,8,2,,,4,4\nb,4,4,1,1,8,2,1,#dw\n", 16 * 8 * 36 + 16 * 16),
     "tabs": (HEAD.replace(", ", "\t").rstrip(",") + "\na\t9\t9\t3\t3\t4\t8\t2\t \n", 16 * 8 * 36),
     "two networks": (f"{HEAD}\n\nOne,\na, 9, 9, 3, 3, 4, 8, 2,\n\nTwo,\nb, 5, 5, 2, 2, 3, 6, 1,\n", 16 * 8 * 36 + 16 * 6 * 12),
     "stride of both axes": (f"{HEAD}\na, 9, 9, 3, 3, 4, 8, 2, 3,\n", 4 * 3 * 8 * 36),

@@ -65,9 +65,9 @@ def test_what_cannot_be_exported_is_one_line(capsys):
         def forward(self, x: object) -> object:
             raise RuntimeError("no\nway")
 
-    with pytest.raises(NetworkError, match="Odd: torch cannot export it: no way") as error:
+    with pytest.raises(NetworkError, match=r"Odd: torch cannot export it: no way") as error:
         from_torch(Odd(), torch.zeros(1))
     assert "\n" not in str(error.value)
-    with pytest.raises(NetworkError, match="module: must be a torch.nn.Module, got int"):
+    with pytest.raises(NetworkError, match=r"module: must be a torch.nn.Module, got int"):
         from_torch(3, torch.zeros(1))
     assert capsys.readouterr().out == ""

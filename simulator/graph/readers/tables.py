@@ -107,12 +107,11 @@ def _check_head(head: Sequence[str], where: str) -> None:
             f"got {printable(', '.join(head)[:60])!r}"
         )
     text = " ".join(head).lower()
-    if not any(word in text for word in ("layer", "ifmap", "filter", "gemm")) and [
-        each.lower() for each in head[1:4]
-    ] != [*"mnk"]:
+    known = any(word in text for word in ("layer", "ifmap", "filter", "gemm"))
+    if not known and [each.lower() for each in head[1:4]] != ["m", "n", "k"]:
         raise NetworkError(
-            f"{where}: columns: must be those of a table of layers (with name and kind) or of SCALE-Sim (Layer name, IFMAP Height, ... "
-            f"or Layer, M, N, K), got {printable(', '.join(head)[:80])!r}"
+            f"{where}: columns: must be those of a table of layers (name, kind, ...) or of SCALE-Sim (Layer name, IFMAP Height, "
+            f"... or Layer, M, N, K), got {printable(', '.join(head)[:80])!r}"
         )
 
 
