@@ -99,8 +99,7 @@ def sweep(
         if vary and str(error).startswith("vary "):  # as it was typed
             raise OptionError(f"--{error}") from None
         raise
-    there, points = progress_of(out)
-    where = printable(out)
+    (there, points), where = progress_of(out), printable(out)
     emit(swept(out))
     print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
