@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import asked, complete
+from simulator.cli.output import emit
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import leave_behind
@@ -82,6 +83,7 @@ def sweep(
 
     there, points = progress_of(out)
     where = printable(out)
+    emit(asked.swept(out))
     print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
 

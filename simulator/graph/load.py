@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import operator
+import os
 import traceback
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -72,7 +73,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     """
     text = str(name_or_path)
     if not isinstance(name_or_path, str | Path) or not text.strip():
-        raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
+        raise NetworkError(f"network: must be a bundled name or the path of a file, got {name_or_path!r}")
     where, function, given = _found(name_or_path, params)
     arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
@@ -187,7 +188,11 @@ def _is_path(text: str) -> bool:
     meta-llama/Llama-3.1-8B is one."""
     if text.endswith(SUFFIXES) or "\\" in text:
         return True
-    return bundled.network_name(text) is None and ("/" in text or plugged.reads(text))
+    if bundled.network_name(text) is not None:
+        return False
+    return (
+        "/" in text or ("\0" not in text and os.path.isfile(os.path.join(text, "config.json"))) or plugged.reads(text)
+    )
 
 
 def file_of(text: str) -> tuple[Path, str] | None:
@@ -219,8 +224,8 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
         return own
     shown = text[:LONGEST_NAME]
     known = [*bundled.networks(), *plugged.networks()]
-    near = beside(text, (".py",)) or nearest(shown, known, "rooftile networks") + plugged.left_out()
-    raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{near}")
+    near = beside(text, SUFFIXES) or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
 
 
 def _user_builder(path: Path) -> Callable[..., Any]:

@@ -92,7 +92,7 @@ def _read_aliases() -> dict[str, str]:
 
 def network_names() -> list[str]:
     """All names that mean a bundled network."""
-    return [*networks(), *_aliases()]
+    return [*networks(), *_listed()["aliases"]]
 
 
 def network_name(text: str) -> str | None:

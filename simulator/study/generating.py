@@ -260,11 +260,12 @@ def asked_of(
         if (what, value) != ("batch", "max") and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             or_max = " or 'max'" if what == "batch" else ""
             raise OptionError(f"{what}: must be a whole number of at least 1{or_max}, got {value!r}")
-    load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
+    graph = load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
     shapes = {key: value for key, value in {**network_parameters(name), **params}.items() if key not in OWN}
     prompt, output, batch = lengths
     rates = {} if chip.array is None else chip.array.rate
-    chosen = precision or next((word for word in GENERATING if word in rates), GENERATING[0])
+    usual = next((word for word in GENERATING if word in rates), GENERATING[0])
+    chosen = precision or str(graph.graph.get("precision", usual))
     chip.peak_tops(chosen)  # tells a precision that the chip has not
     first = 1 if isinstance(batch, str) else batch
     return Question(name, Decoder(**shapes), params, chip, chosen, prompt, output, first)
