@@ -27,8 +27,8 @@ from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
-from simulator.shown import Shown
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.units import MIB

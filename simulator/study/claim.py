@@ -21,7 +21,7 @@ from simulator.errors import ChipError, InfeasibleError
 from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.run import simulate
-from simulator.shown import Shown
+from simulator.store.shown import Shown
 from simulator.study.bounds import (
     UNSURE_FACTOR,
     Bound,

@@ -17,7 +17,7 @@ from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
-from simulator.shown import Shown
+from simulator.store.shown import Shown
 from simulator.units import GIB
 
 SMALL_BATCH, LARGE_BATCH = 1, 10

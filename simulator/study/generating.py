@@ -21,9 +21,9 @@ from simulator.lower.rows import lower
 from simulator.result.form import Result
 from simulator.result.room import in_parts
 from simulator.run import simulate
-from simulator.shown import Shown
 from simulator.store.bundled import network_name
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.growing import Growing
 from simulator.study.repeating import depths, repeated
 from simulator.study.subject import chip_of

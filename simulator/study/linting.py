@@ -16,8 +16,8 @@ from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.run import simulate
-from simulator.shown import Shown
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.shapes import exchanged, narrower, wasteful
 from simulator.study.steps import (
     FABRIC,

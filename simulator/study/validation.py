@@ -22,8 +22,8 @@ from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
-from simulator.shown import Shown
 from simulator.store.bundled import networks
+from simulator.store.shown import Shown
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
 from simulator.study.validation_data import book

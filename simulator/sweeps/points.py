@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from simulator.shown import faces
+from simulator.store.shown import faces
 
 NEEDED = ("throughput_per_s", "bill_usd", "latency_s")
 """Columns without which a table is shown as any other."""

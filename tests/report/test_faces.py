@@ -13,7 +13,7 @@ from simulator.chip.library import entry
 from simulator.errors import OptionError
 from simulator.report import faces
 from simulator.report.faces import FACES
-from simulator.shown import Shown
+from simulator.store.shown import Shown
 from simulator.study.claim import judge
 from simulator.study.validation import THROUGHPUT, validate
 
