@@ -12,7 +12,8 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const at = (id) => document.getElementById(id);
 const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
 let state = empty();
-let library, chip, network;
+let library = { chips: [], networks: [], files: [] };
+let chip, network;
 
 // The address ------------------------------------------------------------------------------------------------------------
 
@@ -93,7 +94,6 @@ function failed(error) {
 let moved = 0; // when the control that is waited for moved; 0: none is
 let flying = null; // the round of questions that is under way
 let waiting = false; // whether another is to follow it
-let drawn = 0; // when pictures were drawn last
 let slow = null; // the questions that take longer
 let rest = 0;
 
@@ -115,23 +115,22 @@ function told(what, from) {
   if (from) performance.measure(what, { start: from, end: performance.now() });
 }
 
-/** Headline, roofline, waterfall, bill and layers. The headline goes first; pictures of a state that is left are skipped. */
+/** Headline, roofline, waterfall, bill and layers, both asked for at once: the server answers one after the other. */
 async function round() {
   const own = { stop: new AbortController(), since: performance.now() };
   const from = moved;
   flying = own;
   waiting = false;
+  const answer = (show) => ask("api/run", asked(show), own.stop.signal).then((found) => found.json());
   try {
-    const answer = await (await ask("api/run", asked([]), own.stop.signal)).json();
-    fault([]);
-    tiles(answer);
-    told("slider to numbers", from);
-    if (!waiting || performance.now() - drawn > OLD_MS) {
-      const more = await (await ask("api/run", asked(QUICK), own.stop.signal)).json();
-      await show(more, own.stop.signal, QUICK);
-      drawn = performance.now();
-      told("slider to pictures", from);
-    }
+    await Promise.all([
+      answer([]).then((head) => {
+        fault([]);
+        tiles(head);
+        told("slider to numbers", from);
+      }),
+      answer(QUICK).then((more) => show(more, own.stop.signal, QUICK)).then(() => told("slider to pictures", from)),
+    ]);
   } catch (error) {
     if (!waiting) failed(error);
   } finally {
@@ -401,16 +400,13 @@ async function begin() {
     read();
     load();
   });
-  try {
-    library = await (await fetch("api/library")).json();
-  } catch (error) {
-    failed(error);
-    return;
-  }
-  at("network-file").accept = library.files.join(",");
   read();
   if (!location.hash) history.replaceState(null, "", address());
-  await load();
+  await Promise.all([load(), fetch("api/library").then((answer) => answer.json()).then((found) => {
+    library = found;
+    at("network-file").accept = library.files.join(",");
+    controls();
+  })]).catch(failed);
 }
 
 begin();
