@@ -1,6 +1,5 @@
 """Answers of the page: each from the functions that the commands call."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,7 @@ from simulator.run import simulate
 from simulator.store import bundled
 from simulator.study.sensitivities import sensitivity
 from simulator.web import controls, forms
+from simulator.web.kept import Kept
 
 WIDEST = 1000
 """Characters of a table that is a file."""
@@ -39,15 +39,18 @@ WIDEST = 1000
 KEPT_CHIPS = 64
 """Chips that stay read."""
 
-KEPT_RESULTS = 32
+KEPT_RUNS = 64
 """Runs that stay done: the sections of an answer are asked for one after another."""
+
+KEPT_BODIES = 400
+"""Answers that stay written, of some 50 kB at most usually: sliders go back and forth over the same stops."""
 
 QUICK = ("roofline", "layers", "bill")
 """Sections that a slider is followed by at once: none of them asks what binds, which is a schedule for each roof."""
 
 _chips: dict[tuple[str, str | None], Architecture] = {}
-_results: dict[str, Result] = {}
-_lock = threading.Lock()
+_runs: Kept[Result] = Kept(KEPT_RUNS)
+_bodies: Kept[str] = Kept(KEPT_BODIES)
 
 
 def chip_of(asked: forms.ChipAsked) -> Architecture:
@@ -100,17 +103,19 @@ def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:
 
 
 def result_of(asked: forms.RunAsked, graph: Graph, chip: Architecture) -> Result:
-    """The run that is asked for; of the last ones each is done once, whatever of it is shown."""
+    """The run that is asked for, done once whatever of it is shown."""
     key = asked.model_dump_json(exclude={"show", "beside"})
-    with _lock:
-        found = _results.pop(key, None)
-    if found is None:
-        found = simulate(graph, chip, batch=asked.batch, precision=asked.precision)
-    with _lock:
-        _results[key] = found
-        while len(_results) > KEPT_RESULTS:
-            _results.pop(next(iter(_results)))
-    return found
+    return _runs.get(key, lambda: simulate(graph, chip, batch=asked.batch, precision=asked.precision))
+
+
+def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[str], None]) -> str:
+    """`run_answer` as JSON. graph: called where the answer is not kept."""
+
+    def make() -> str:
+        return run_answer(asked, graph(), tell).model_dump_json()
+
+    # Only what is quick is kept: what takes longer can be ended by who asked for it, while others would wait for it.
+    return _bodies.get(asked.model_dump_json(), make) if {*asked.show} <= {*QUICK} else make()
 
 
 def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> forms.RunAnswer:

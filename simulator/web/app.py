@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,9 @@ Answer = TypeVar("Answer")
 
 LOOK_EVERY_S = 0.05
 """How often a long answer looks whether somebody still waits for it."""
+
+QUICK_LANES = 4
+"""Questions of sliders that are worked on at a time, where there are as many cores: the compiled part runs beside others."""
 
 MOST_LINES = 12
 """Of what is wrong with a question."""
@@ -54,10 +58,11 @@ def application(port: int) -> Guard:
 
 
 class Lanes:
-    """Two threads: one for what a slider waits for, one for what takes longer."""
+    """Threads: some for what a slider waits for, one for what takes longer."""
 
     def __init__(self) -> None:
-        self._lanes = {slow: ThreadPoolExecutor(1, thread_name_prefix="rooftile-web") for slow in (False, True)}
+        many = {False: min(QUICK_LANES, os.cpu_count() or 1), True: 1}
+        self._lanes = {slow: ThreadPoolExecutor(most, thread_name_prefix="rooftile-web") for slow, most in many.items()}
 
     async def work(self, request: Request, slow: bool, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
         """Work in a thread; work that nobody waits for any more is not begun, or ends at its next step."""
@@ -121,9 +126,9 @@ def _runs(app: FastAPI, shelf: Shelf, lanes: Lanes) -> None:
     @app.post("/api/run", responses=FAULTS, response_model=forms.RunAnswer)
     async def run(asked: forms.RunAsked, request: Request) -> Response:
         slow = not {*asked.show} <= {*answers.QUICK}
-        answer = await lanes.work(request, slow, lambda tell: answers.run_answer(asked, graph(asked), tell))
         # Written here: left to the framework, the answer would be checked against its own form once more.
-        return file("application/json", answer.model_dump_json())
+        body = await lanes.work(request, slow, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
+        return file("application/json", body)
 
     @app.post("/api/json", responses=FAULTS, response_class=Response)
     async def document(asked: forms.RunAsked, request: Request) -> Response:

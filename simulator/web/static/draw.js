@@ -4,6 +4,7 @@
 const refuse = () => Promise.reject(new Error("the page fetches no data for pictures"));
 const loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 const shown = new WeakMap(); // place -> its heading and parts
+const narrow = window.matchMedia("(max-width: 40rem)");
 const drawings = new Map(); // element of a picture -> the picture
 
 /** An element with its content: texts or elements. */
@@ -52,7 +53,8 @@ function taken(chart) {
 
 class Drawing {
   constructor(part) {
-    this.element = make("div", { className: "chart", role: "img" });
+    // On a narrow screen it is wider than the page, and must be reached to be moved.
+    this.element = make("div", { className: "chart", role: "img", tabIndex: narrow.matches ? 0 : -1 });
     this.nodes = [make("figure", {}, this.element)];
     this.visible = true; // until the browser says otherwise
     this.next = part;
@@ -88,7 +90,7 @@ class Drawing {
     this.view?.finalize();
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, loader,
-      tooltip: { disableDefaultStyle: true }, config: { background: null },
+      tooltip: { disableDefaultStyle: true }, config: { background: null, aria: false },
     };
     this.view = (await window.vegaEmbed(this.element, chart, options)).view;
     this.form = now.form;
@@ -114,6 +116,8 @@ class Drawing {
   }
 }
 
+let tables = 0; // without a caption: they are numbered for who hears the page
+
 // Tables and texts -------------------------------------------------------------------------------------------------------
 
 class Grid {
@@ -130,7 +134,7 @@ class Grid {
     this.below = make("p", { className: "below" }, part.below);
     const table = make("table", {}, ...(part.caption ? [this.caption] : []),
       ...(part.headings.length ? [make("thead", {}, head)] : []), body);
-    this.wide = make("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: part.caption || part.headings.join(", ") || "table" }, table);
+    this.wide = make("div", { className: "wide", tabIndex: 0, role: "region", ariaLabel: part.caption || `table ${tables += 1}` }, table);
     this.nodes = part.below ? [this.wide, this.below] : [this.wide];
   }
 
