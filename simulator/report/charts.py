@@ -117,7 +117,7 @@ def _panel(name: str, title: str, rows: Sequence[dict[str, Any]], total: Band, w
     for row in shown:
         row["label_at"] = max(row["to"], total.high) if row["part"] == whole else row["to"]
     line = [{"part": whole, "low": total.low, "high": total.high}] if ranged and total.best is not None else []
-    colour = {"color": "#D55E00"}
+    colour = {"color": "#D55E00", "aria": False}  # there may be no range to draw, and what is not there has no words
     return {
         # Room to the right for the longest text, which belongs to the whole.
         "params": params(**{f"{name}_most": right * 1.45 or 1.0}),

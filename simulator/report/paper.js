@@ -6,5 +6,5 @@ const loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 
 for (const source of document.querySelectorAll("script[data-chart]")) {
   const place = document.getElementById(source.dataset.chart);
-  window.vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, loader: loader, config: { background: null, aria: false } });
+  window.vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, loader: loader, config: { background: null } });
 }

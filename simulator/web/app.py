@@ -20,7 +20,7 @@ from simulator.graph.build import Graph
 from simulator.report.page import require_charts
 from simulator.store.foreign import printable
 from simulator.web import answers, controls, forms
-from simulator.web.guard import UPLOAD, Guard, TooLargeError
+from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
 from simulator.web.uploads import Shelf
 
 Answer = TypeVar("Answer")
@@ -188,3 +188,7 @@ def _faults(app: FastAPI) -> None:
     @app.exception_handler(TooLargeError)
     async def _large(_: Request, __: TooLargeError) -> JSONResponse:
         return JSONResponse({"errors": ["body: must be smaller"]}, 413)
+
+    @app.exception_handler(TooSlowError)
+    async def _slow(_: Request, __: TooSlowError) -> JSONResponse:
+        return JSONResponse({"errors": [f"body: must come within {MOST_WAIT_S:g} s a piece"]}, 408)

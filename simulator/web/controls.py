@@ -46,6 +46,9 @@ SIZES = {
 TOKENS = ("prompt", "context")
 """Parameters that count tokens; 0 is what the network takes untold."""
 
+PHASES = ("prefill", "decode")
+"""What a language model does in a pass, as its builder takes it."""
+
 
 def settings_of(chip: Architecture, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a chip, and what a named part of DRAM takes away from a memory that had none."""
@@ -116,7 +119,15 @@ def network_answer(name: str, graph: Graph) -> forms.NetworkAnswer:
         value = given.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or key in TOKENS):
             sliders.append(forms.Slider(key=key, label=label, value=value, stops=size_stops(key, value)))
-    return forms.NetworkAnswer(network=name, title=graph.graph["name"], params=given, sliders=sliders, **summary(graph))
+    phases = [forms.Named(name=phase, title=phase) for phase in PHASES]
+    choices = (
+        [forms.Choice(key="phase", label="phase", value=given["phase"], options=phases)]
+        if given.get("phase") in PHASES
+        else []
+    )
+    return forms.NetworkAnswer(
+        network=name, title=graph.graph["name"], params=given, sliders=sliders, choices=choices, **summary(graph)
+    )
 
 
 def size_stops(key: str, value: int) -> list[int | float]:

@@ -146,7 +146,7 @@ class Named(_Form):
 
 
 class Choice(_Form):
-    """A word of a chip that the page lets one choose, and what it may be."""
+    """A word of a chip or a network that the page lets one choose, and what it may be."""
 
     key: str
     label: str
@@ -177,6 +177,7 @@ class NetworkAnswer(_Form):
     title: str
     params: dict[str, Any]
     sliders: list[Slider]
+    choices: list[Choice]
     macs: int
     parameters: int
     layers: int

@@ -90,7 +90,7 @@ class Drawing {
     this.view?.finalize();
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, loader,
-      tooltip: { disableDefaultStyle: true }, config: { background: null, aria: false },
+      tooltip: { disableDefaultStyle: true }, config: { background: null },
     };
     this.view = (await window.vegaEmbed(this.element, chart, options)).view;
     this.form = now.form;

@@ -246,14 +246,14 @@ function slider(one, value, take) {
   return [label, bar];
 }
 
-/** A list of a chip's word: asked as one step, since other controls may come or go with it. */
-function choice(one) {
+/** A list of words of a chip (settings) or of a network (params): asked as one step, since other controls may come or go with it. */
+function choice(one, where) {
   const id = `choice-${one.key}`;
   const list = make("select", { id });
-  choose(list, one.options.map((each) => [each.name, each.title]), state.settings[one.key] ?? one.value, one.value);
+  choose(list, one.options.map((each) => [each.name, each.title]), state[where][one.key] ?? one.value, one.value);
   list.addEventListener("change", () => {
     moved = performance.now();
-    set({ settings: { ...state.settings, [one.key]: list.value } });
+    set({ [where]: { ...state[where], [one.key]: list.value } });
   });
   const label = make("label", {}, one.label);
   label.htmlFor = id;
@@ -284,7 +284,8 @@ function controls() {
   choose(at("precision"), [["", "as the network"], ...(chip?.precisions ?? []).map((one) => [one, one])], state.precision, state.precision);
   at("network-sliders").replaceChildren(...(network?.sliders ?? []).flatMap((one) =>
     slider(one, state.params[one.key] ?? one.value, (value) => { state.params = { ...state.params, [one.key]: value }; })));
-  at("chip-choices").replaceChildren(...(chip?.choices ?? []).flatMap(choice));
+  at("chip-choices").replaceChildren(...(chip?.choices ?? []).flatMap((one) => choice(one, "settings")));
+  at("network-choices").replaceChildren(...(network?.choices ?? []).flatMap((one) => choice(one, "params")));
   at("chip-sliders").replaceChildren(...(chip?.sliders ?? []).flatMap((one) =>
     slider(one, state.settings[one.key] ?? one.value, (value) => { state.settings = { ...state.settings, [one.key]: value }; })));
   at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (value) => { state.batch = value; }));
