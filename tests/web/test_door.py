@@ -33,7 +33,7 @@ def reader(monkeypatch, tmp_path):
     """By day files are read here: a process for each would take a second."""
 
     def read(kind, file, data, params):
-        place = tmp_path / uploads.Path(file).name
+        place = tmp_path / (uploads.STEM + uploads.Path(file).suffix.lower())
         place.write_bytes(data)
         return parse.answer({"kind": kind, "path": str(place), "params": dict(params)})
 
