@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -24,9 +25,10 @@ LATE_S = 0.3
 
 @pytest.fixture(scope="module")
 def address():
-    server = subprocess.Popen(
-        [sys.executable, "-u", "-m", "simulator", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-u", "-m", "simulator", "serve", "--port", port]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield re.search(r"http://\S+", server.stdout.readline())[0]
     finally:
