@@ -40,10 +40,10 @@ def run_chart(result: Result) -> Any:
 
 def run_specification(result: Result) -> Specification:
     """The same without the title, which takes longer to find than all of the rest."""
-    roofline, waterfall = _roofline(result), _waterfall(result)
+    roofline, below = _roofline(result), _waterfall(result)
     return {
-        "params": [*roofline.pop("params"), *waterfall.pop("params")],
-        "vconcat": [roofline, waterfall],
+        "params": [*roofline.pop("params"), *below.pop("params")],
+        "vconcat": [roofline, below],
         "spacing": 28,
         "config": {"padding": 12, "view": {"stroke": "#dddddd"}},
     }
@@ -162,6 +162,28 @@ def _dot(layer: LayerResult) -> dict[str, Any]:
         "us": layer.latency_s * 1e6,
         "roof": ROOF_NAMES[layer.bound_by],
     }
+
+
+def waterfall(result: Result, words: str) -> Any:
+    """The waterfall alone as a chart, under these words. Raises OptionError when the extra `charts` is not installed."""
+    return chart_of({**_fixed(_waterfall(result)), "title": {"text": words, "anchor": "start", "fontSize": 12}})
+
+
+def _fixed(picture: Specification) -> Specification:
+    """A picture without names, so that several of its kind stand in one: its data and parameters are where they are used."""
+    told = {one["name"]: one["value"] for one in picture["params"]}
+
+    def within(part: Any) -> Any:
+        if isinstance(part, list):
+            return [within(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if "expr" in part:
+            return told[part["expr"]]
+        return {key: {"values": each["values"]} if key == "data" else within(each) for key, each in part.items()}
+
+    found: Specification = within({key: part for key, part in picture.items() if key != "params"})
+    return found
 
 
 def _waterfall(result: Result) -> Specification:

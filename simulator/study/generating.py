@@ -21,6 +21,7 @@ from simulator.lower.rows import lower
 from simulator.result.form import Result
 from simulator.result.room import in_parts
 from simulator.run import simulate
+from simulator.shown import Shown
 from simulator.store.bundled import network_name
 from simulator.store.calls import public
 from simulator.study.growing import Growing
@@ -33,8 +34,8 @@ OWN = ("phase", "prompt", "context", "sequences")
 """Parameters of a model that the question sets."""
 
 
-@dataclass(frozen=True)
-class Generation:
+@dataclass(frozen=True, repr=False)
+class Generation(Shown):
     """What `generate` finds: the names are those of the JSON. Times of the whole batch. [s, B, J, USD]"""
 
     model: str
