@@ -6,7 +6,8 @@ from typing import Any
 from simulator.cost.price import Band, Cost
 from simulator.report import format as fmt
 from simulator.report.cost_tables import AREA, BILL, POWER
-from simulator.report.page import require_charts
+from simulator.report.page import chart_of
+from simulator.report.run_chart import Specification, heading, param, params, row_axis, row_text
 
 WIDTH = 460
 ROW = 22
@@ -48,25 +49,40 @@ def cost_chart(cost: Cost) -> Any:
     The bar of the whole has its range as a line. Where no best figure may be told, the range stands alone.
     Raises OptionError when the extra `charts` is not installed.
     """
-    alt = require_charts()
-    panels = [_panel(alt, "Area, mm2", _steps(cost.area_items, AREA), cost.area_mm2, "die")]
+    return chart_of(cost_specification(cost))
+
+
+def cost_specification(cost: Cost) -> Specification:
+    """The same as plain data."""
+    panels = [_panel("area", "Area, mm2", _steps(cost.area_items, AREA), cost.area_mm2, "die")]
     if cost.bill_usd is not None:
         items = {name: band.best or 0.0 for name, band in cost.bill_items.items()}
-        panels.append(_panel(alt, "Bill, USD", _steps(items, BILL), cost.bill_usd, "all"))
+        panels.append(_panel("bill", "Bill, USD", _steps(items, BILL), cost.bill_usd, "all"))
     power = Band(cost.peak_power_w, cost.peak_power_w, cost.peak_power_w)
-    panels.append(_panel(alt, "Peak power, W", _steps(cost.peak_items, POWER), power, "all"))
-    subtitle = [cost.status]
+    panels.append(_panel("power", "Peak power, W", _steps(cost.peak_items, POWER), power, "all"))
+    told = [one for panel in panels for one in panel.pop("params")]
+    return {
+        "params": [*told, *params(cost=_title(cost))],
+        "title": {**heading("cost", [cost.status], size=15), "limit": 640, "offset": 12},
+        "vconcat": panels,
+        "spacing": 18,
+        "config": {"padding": 12, "view": {"stroke": None}, "axis": {"grid": False, "labelFontSize": 11}},
+    }
+
+
+def _title(cost: Cost) -> list[str]:
+    """What a chip costs, and what of it most."""
+    lines = [f"{cost.chip}, {cost.process_nm:g} nm"]
+    items = {name: band.best or 0.0 for name, band in cost.bill_items.items()}
+    if cost.bill_usd is not None and cost.bill_usd.best is not None and any(items.values()):
+        most = max(items, key=lambda name: items[name])
+        part = f"the largest part: {BILL[most]}, {fmt.significant(items[most], 3)}"
+        lines = [f"{lines[0]}: a bill of {fmt.significant(cost.bill_usd.best, 3)} USD, {part}"]
     relative = cost.relative_cost
     if relative is not None and relative.best is not None and relative.low != relative.high:
         low, best, high = (fmt.significant(value, 3) for value in (relative.low, relative.best, relative.high))
-        subtitle.append(f"relative cost {best} ({low} to {high}) times that of {cost.reference}")
-    title = alt.TitleParams(
-        f"{cost.chip}, {cost.process_nm:g} nm", subtitle=subtitle, anchor="start", limit=640, fontSize=15, offset=12
-    )
-    chart = alt.vconcat(*panels, spacing=18, title=title)
-    return chart.configure(
-        padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, labelFontSize=11)
-    )
+        lines.append(f"relative cost {best} ({low} to {high}) times that of {cost.reference}")
+    return lines
 
 
 def _steps(items: Mapping[str, float], names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -81,7 +97,7 @@ def _steps(items: Mapping[str, float], names: Mapping[str, str]) -> list[dict[st
     return rows
 
 
-def _panel(alt: Any, title: str, rows: Sequence[dict[str, Any]], total: Band, whole: str) -> Any:
+def _panel(name: str, title: str, rows: Sequence[dict[str, Any]], total: Band, whole: str) -> Specification:
     """One panel: a stair of parts, and the whole with its range."""
     end = rows[-1]["to"] if rows else 0.0
     places = fmt.decimals(total.best if total.best is not None else total.high, 3)
@@ -100,20 +116,34 @@ def _panel(alt: Any, title: str, rows: Sequence[dict[str, Any]], total: Band, wh
         shown.append({"part": whole, "from": 0.0, "to": total.best, "colour": COLOURS["all"], "text": text})
     for row in shown:
         row["label_at"] = max(row["to"], total.high) if row["part"] == whole else row["to"]
-    base = alt.Chart(alt.Data(values=shown)).encode(
-        y=alt.Y("part:N", sort=[row["part"] for row in shown], title=None, axis=alt.Axis(ticks=False, domain=False))
-    )
-    # Room to the right for the longest text, which belongs to the whole.
-    scale = alt.Scale(domain=[0, right * 1.45 or 1.0], nice=False)
-    bars = base.mark_bar(height=ROW - 8).encode(
-        x=alt.X("from:Q", scale=scale, title=title), x2="to:Q", color=alt.Color("colour:N", scale=None)
-    )
-    labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x="label_at:Q", text="text:N")
-    layers = [bars, labels]
-    if ranged and total.best is not None:
-        line = [{"part": whole, "low": total.low, "high": total.high}]
-        ends = alt.Chart(alt.Data(values=line)).encode(y=alt.Y("part:N", sort=[row["part"] for row in shown]))
-        layers.append(ends.mark_rule(color="#D55E00", strokeWidth=2).encode(x="low:Q", x2="high:Q"))
-        layers.append(ends.mark_tick(color="#D55E00", thickness=2, height=12).encode(x="low:Q"))
-        layers.append(ends.mark_tick(color="#D55E00", thickness=2, height=12).encode(x="high:Q"))
-    return alt.layer(*layers).properties(width=WIDTH, height=ROW * len(shown))
+    line = [{"part": whole, "low": total.low, "high": total.high}] if ranged and total.best is not None else []
+    colour = {"color": "#D55E00", "aria": False}  # there may be no range to draw, and what is not there has no words
+    return {
+        # Room to the right for the longest text, which belongs to the whole.
+        "params": params(**{f"{name}_most": right * 1.45 or 1.0}),
+        "width": WIDTH,
+        "height": {"step": ROW},
+        "data": {"name": name, "values": shown},
+        "encoding": {"y": row_axis("part")},
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": ROW - 8},
+                "encoding": {
+                    "x": {"field": "from", "type": "quantitative", "title": title,
+                          "scale": {"domain": [0, param(f"{name}_most")], "nice": False}},
+                    "x2": {"field": "to"},
+                    "color": {"field": "colour", "type": "nominal", "scale": None},
+                },
+            },
+            row_text("label_at"),
+            {
+                "data": {"name": f"{name}_range", "values": line},
+                "layer": [
+                    {"mark": {"type": "rule", "strokeWidth": 2, **colour},
+                     "encoding": {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}}},
+                    *({"mark": {"type": "tick", "thickness": 2, "height": 12, **colour},
+                       "encoding": {"x": {"field": end, "type": "quantitative"}}} for end in ("low", "high")),
+                ],
+            },
+        ],
+    }  # fmt: skip

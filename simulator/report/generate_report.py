@@ -154,7 +154,7 @@ def generation_chart(found: Generation) -> Any:
     """Of one request alone: where the time of its passes goes, and time per token against context."""
     alt = require_charts()
     passes = [("First token", found.prefill), *([("A token", found.decode)] if found.decode is not None else [])]
-    panels = [waterfall(alt, result, f"{what}: where its time goes, green is useful work") for what, result in passes]
+    panels = [waterfall(result, f"{what}: where its time goes, green is useful work") for what, result in passes]
     if found.steps:
         panels.append(draw(alt, _over_context(found)))
     title = alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)

@@ -42,6 +42,11 @@ def require_charts() -> Any:
         raise OptionError("pictures need the extra 'charts': pip install 'rooftile[charts]'", key="plot") from None
 
 
+def chart_of(specification: dict[str, Any]) -> Any:
+    """A picture that is plain data as a chart. Raises OptionError when the extra is not installed."""
+    return require_charts().Chart.from_dict(specification)
+
+
 def check_picture(option: str, path: str) -> None:
     """Refuse a picture that cannot be written before the work is done: an unknown ending, or the extra missing.
 

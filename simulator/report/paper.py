@@ -22,7 +22,7 @@ from simulator.report.page import require_charts
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart, and what it shows in words."""
+    """A chart, or one as plain data, and what it shows in words."""
 
     chart: Any
     words: str
@@ -140,7 +140,8 @@ def _part(name: str, part: Part) -> str:
 
 def _picture(name: str, picture: Picture) -> str:
     """A chart: its specification, which the script draws, and its words."""
-    specification = json.dumps(picture.chart.to_dict(), ensure_ascii=True).replace("<", "\\u003c")
+    chart = picture.chart if isinstance(picture.chart, dict) else picture.chart.to_dict()
+    specification = json.dumps(chart, ensure_ascii=True).replace("<", "\\u003c")
     return (
         f'<figure><div class="chart" id="{name}" role="img" aria-label="{_text(picture.words)}"></div>'
         f'<script type="application/json" data-chart="{name}">{specification}</script>'

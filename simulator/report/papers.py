@@ -11,12 +11,11 @@ from simulator.chip.schema import Architecture
 from simulator.cost.price import Cost
 from simulator.cost.provenance import Coefficient
 from simulator.report import format as fmt
-from simulator.report.charts import cost_chart
+from simulator.report.charts import cost_specification
 from simulator.report.cost_tables import cost_report
 from simulator.report.fit import parts_of, plain
-from simulator.report.page import require_charts
 from simulator.report.paper import Paper, Part, Picture, Section, Sheet
-from simulator.report.run_chart import run_chart, sentence
+from simulator.report.run_chart import heading, params, run_specification, sentence, tip
 from simulator.report.sensitivity_report import gain, verdicts
 from simulator.report.tables import ChipFacts, run_report
 from simulator.result.form import LayerResult, Result
@@ -76,7 +75,8 @@ def run_paper(
 def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts) -> Section:
     """One section of the report of a run: roofline, figures, layers or sram."""
     if name == "roofline":
-        return Section("Roofline and waterfall", [Picture(run_chart(result), sentence(result))])
+        picture = run_specification(result)
+        return Section("Roofline and waterfall", [Picture(picture, words_of(picture))])
     if name == "figures":
         return Section("Figures", [run_report(result, facts, width=100)])
     if name == "layers":
@@ -87,7 +87,7 @@ def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts)
 def bill_section(cost: Cost) -> Section:
     """Area, bill and power of a chip."""
     words = f"Area, bill and power of {cost.chip}, each with its range"
-    return Section("Bill of silicon", [Picture(cost_chart(cost), words), cost_report(cost)])
+    return Section("Bill of silicon", [Picture(cost_specification(cost), words), cost_report(cost)])
 
 
 def change_section(found: Sensitivity) -> Section:
@@ -170,44 +170,37 @@ def behind(layer: LayerResult) -> list[str]:
     return lines
 
 
-def _over_layers(alt: Any, result: Result) -> Any:
+def _over_layers(result: Result) -> dict[str, Any]:
     """The axis of the layers in their order."""
-    order = [layer.name for layer in result.layers]
-    return alt.X(
-        "layer:N", sort=order, title="layers in their order", axis=alt.Axis(labels=len(order) <= 40, ticks=False)
-    )
+    axis = {"labels": len(result.layers) <= 40, "ticks": False}
+    return {"field": "layer", "type": "nominal", "sort": None, "title": "layers in their order", "axis": axis}
 
 
 def _traffic(result: Result) -> Picture:
     """Bytes of the outer memory by layer."""
-    alt = require_charts()
-    rows = [
-        {
-            "layer": layer.name,
-            "mb": layer.dram_bytes / 1e6,
-            "us": layer.latency_s * 1e6,
-            "roof": ROOF_NAMES[layer.bound_by],
-        }
-        for layer in result.layers
-    ]
+    rows = [{"layer": layer.name, "mb": layer.dram_bytes / 1e6, "us": layer.latency_s * 1e6} for layer in result.layers]
     most = max(result.layers, key=lambda layer: layer.dram_bytes)
     share = most.dram_bytes / result.dram_bytes if result.dram_bytes else 0.0
     words = f"Traffic of the outer memory by layer: {most.name} moves most, {fmt.percent(share)} of all"
-    tips = [
-        alt.Tooltip("layer:N"),
-        alt.Tooltip("mb:Q", title="MB", format=",.4~g"),
-        alt.Tooltip("us:Q", format=",.4~g"),
-    ]
-    bars = alt.Chart(alt.Data(values=rows)).mark_bar(color="#0072B2")
-    chart = bars.encode(x=_over_layers(alt, result), y=alt.Y("mb:Q", title="MB (1e6 bytes)"), tooltip=tips)
-    return Picture(
-        chart.properties(width=WIDTH, height=160, title=alt.TitleParams(words, anchor="start", fontSize=13)), words
-    )
+    tips = [tip("layer"), tip("mb", "MB", ",.4~g"), tip("us", figure=",.4~g")]
+    encoding = {
+        "x": _over_layers(result), "tooltip": tips,
+        "y": {"field": "mb", "type": "quantitative", "title": "MB (1e6 bytes)"},
+    }  # fmt: skip
+    specification = {
+        "params": params(traffic=words),
+        "title": heading("traffic", size=13),
+        "data": {"name": "traffic_rows", "values": rows},
+        "width": WIDTH,
+        "height": 160,
+        "mark": {"type": "bar", "color": "#0072B2"},
+        "encoding": encoding,
+    }
+    return Picture(specification, words)
 
 
 def _sram(result: Result, chip: Architecture) -> Picture:
     """Which tensor is in the SRAM when: whole tensors by name, tiles and weights as the rest."""
-    alt = require_charts()
     sizes: dict[str, float] = {}
     for layer in result.layers:
         for name, size in layer.resident.items():
@@ -225,15 +218,22 @@ def _sram(result: Result, chip: Architecture) -> Picture:
         f"SRAM in use while each layer runs: {fmt.mebibytes(result.sram_bytes)} at most, of "
         f"{fmt.mebibytes(chip.sram.capacity_bytes)}"
     )
-    tips = [alt.Tooltip("layer:N"), alt.Tooltip("tensor:N"), alt.Tooltip("mib:Q", title="MiB", format=",.4~g")]
-    bars = alt.Chart(alt.Data(values=rows)).mark_bar()
-    colour = alt.Color("tensor:N", legend=None, scale=alt.Scale(scheme="tableau20"))
-    chart = bars.encode(
-        x=_over_layers(alt, result), y=alt.Y("sum(mib):Q", title="MiB (2**20 bytes)"), color=colour, tooltip=tips
-    )
-    return Picture(
-        chart.properties(width=WIDTH, height=220, title=alt.TitleParams(words, anchor="start", fontSize=13)), words
-    )
+    tips = [tip("layer"), tip("tensor"), tip("mib", "MiB", ",.4~g")]
+    colour = {"field": "tensor", "type": "nominal", "legend": None, "scale": {"scheme": "tableau20"}}
+    encoding = {
+        "x": _over_layers(result), "color": colour, "tooltip": tips,
+        "y": {"field": "mib", "aggregate": "sum", "type": "quantitative", "title": "MiB (2**20 bytes)"},
+    }  # fmt: skip
+    specification = {
+        "params": params(sram=words),
+        "title": heading("sram", size=13),
+        "data": {"name": "tensors", "values": rows},
+        "width": WIDTH,
+        "height": 220,
+        "mark": "bar",
+        "encoding": encoding,
+    }
+    return Picture(specification, words)
 
 
 def _tensors(result: Result) -> Sheet:
@@ -296,7 +296,14 @@ def _coefficients(known: Sequence[Coefficient]) -> Sheet:
 
 
 def words_of(chart: Any) -> str:
-    """The title of a chart, which says what it shows."""
-    title = chart.to_dict().get("title", "")
-    words = title.get("text", "") if isinstance(title, dict) else title
-    return " ".join(words) if isinstance(words, list) else str(words)
+    """The title of a chart, which says what it shows; of one without, the titles of its parts."""
+    whole = chart if isinstance(chart, dict) else chart.to_dict()
+    told = {one["name"]: one.get("value") for one in whole.get("params", ())}
+    lines: list[str] = []
+    for part in [whole] if whole.get("title") else whole.get("vconcat", ()):
+        title = part.get("title", "")
+        words = title.get("text", "") if isinstance(title, dict) else title
+        if isinstance(words, dict):
+            words = told[words["expr"]]
+        lines += words if isinstance(words, list) else [str(words)]
+    return ". ".join(lines)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import yaml
 from rich.table import Table
 from rich.text import Text
 
@@ -16,44 +15,42 @@ from simulator.cost.price import Cost, chip_cost
 from simulator.cost.provenance import coefficients
 from simulator.errors import RooftileError
 from simulator.graph.build import Graph
-from simulator.graph.load import summary
 from simulator.graph.readers.files import SUFFIXES
 from simulator.report import format as fmt
 from simulator.report.document import provenance, run_document, to_json
+from simulator.report.export import as_csv
 from simulator.report.fit import plain
+from simulator.report.layers import layer_table
+from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
-from simulator.report.run_chart import sentence
+from simulator.report.run_chart import run_chart, sentence
 from simulator.report.tables import ChipFacts
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store import bundled
 from simulator.study.sensitivities import sensitivity
-from simulator.web import forms
+from simulator.web import controls, forms
+from simulator.web.kept import Kept
 
-STOPS = tuple(2.0 ** (step / 4.0) for step in range(-12, 13))
-"""Where a slider stops, over the value of the file: quarters of an octave, from an eighth to eight times."""
-
-SLIDERS = {
-    "sram.capacity_mib": "SRAM, MiB",
-    "dram.devices": "DRAM devices",
-    "clock_mhz": "clock, MHz",
-    "array.count": "arrays of MACs",
-}
-"""Keys of a chip that have a slider."""
-
-SIZES = {
-    "image_size": "image, pixels a side",
-    "sequence_length": "words",
-    "prompt": "prompt, tokens",
-    "context": "context, tokens",
-}
-"""Parameters of a network that have a slider, where it has them."""
+WIDEST = 1000
+"""Characters of a table that is a file."""
 
 KEPT_CHIPS = 64
 """Chips that stay read."""
 
+KEPT_RUNS = 64
+"""Runs that stay done: the sections of an answer are asked for one after another."""
+
+KEPT_BODIES = 400
+"""Answers that stay written, of some 50 kB at most usually: sliders go back and forth over the same stops."""
+
+QUICK = ("roofline", "layers", "bill")
+"""Sections that a slider is followed by at once: none of them asks what binds, which is a schedule for each roof."""
+
 _chips: dict[tuple[str, str | None], Architecture] = {}
+_runs: Kept[Result] = Kept(KEPT_RUNS)
+_bodies: Kept[str] = Kept(KEPT_BODIES)
 
 
 def chip_of(asked: forms.ChipAsked) -> Architecture:
@@ -68,13 +65,13 @@ def chip_of(asked: forms.ChipAsked) -> Architecture:
         if len(_chips) >= KEPT_CHIPS:
             _chips.clear()
         _chips[key] = found
-    if any(
-        isinstance(value, str) for value in asked.settings.values()
-    ):  # amounts with their units, which its reader knows
+    settings = controls.settings_of(found, asked.settings)
+    if any(isinstance(value, str) for key, value in settings.items() if key != controls.PART):
+        # Amounts with their units, which its reader knows.
         if asked.chip_text is not None:
-            return chip_from_text(asked.chip_text, set=asked.settings)
-        return load_chip(chip_named(asked.chip), set=asked.settings)
-    return changed_chip(found, asked.settings, "set")
+            return chip_from_text(asked.chip_text, set=settings)
+        return load_chip(chip_named(asked.chip), set=settings)
+    return changed_chip(found, settings, "set")
 
 
 def listed() -> forms.Library:
@@ -86,69 +83,35 @@ def listed() -> forms.Library:
 
 def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:
     """What can be varied of a chip, and its file."""
-    chip = chip_of(asked)
-    plain_chip = chip_of(asked.model_copy(update={"settings": {}}))
-    data = plain_chip.model_dump(by_alias=True, exclude_unset=True, mode="json")
-    sliders = []
-    for key, label in SLIDERS.items():
-        value: Any = data
-        for word in key.split("."):
-            value = value.get(word) if isinstance(value, dict) else None
-        if isinstance(value, int | float) and value > 0:
-            sliders.append(forms.Slider(key=key, label=label, value=value, stops=stops(value, key in WHOLE)))
-    text = yaml.safe_dump(chip.model_dump(by_alias=True, exclude_unset=True, mode="json"), sort_keys=False, width=120)
-    precisions = list(chip.array.rate) if chip.array is not None else []
-    return forms.ChipAnswer(title=chip.name, precisions=precisions, sliders=sliders, text=text)
+    return controls.chip_answer(chip_of(asked.model_copy(update={"settings": {}})), chip_of(asked))
 
 
-WHOLE = ("dram.devices", "array.count")
-"""Keys that count."""
+def result_of(asked: forms.RunAsked, graph: Graph, chip: Architecture) -> Result:
+    """The run that is asked for, done once whatever of it is shown."""
+    key = asked.model_dump_json(exclude={"show", "beside"})
+    return _runs.get(key, lambda: simulate(graph, chip, batch=asked.batch, precision=asked.precision))
 
 
-def stops(value: float, whole: bool) -> list[int | float]:
-    """Values about a value at which a slider stops, itself among them."""
-    around = (value * factor for factor in STOPS)
-    found = {max(1, round(each)) for each in around} if whole else {float(f"{each:.3g}") for each in around}
-    return sorted({*found, value})
+def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[str], None]) -> str:
+    """`run_answer` as JSON. graph: called where the answer is not kept."""
 
+    def make() -> str:
+        return run_answer(asked, graph(), tell).model_dump_json()
 
-def network_answer(name: str, graph: Graph) -> forms.NetworkAnswer:
-    """What can be varied of a network, and its size."""
-    given = {**graph.graph["parameters"]}
-    sliders = []
-    for key, label in SIZES.items():
-        value = given.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and (value > 0 or key in TOKENS):
-            sliders.append(forms.Slider(key=key, label=label, value=value, stops=size_stops(key, value)))
-    return forms.NetworkAnswer(network=name, title=graph.graph["name"], params=given, sliders=sliders, **summary(graph))
-
-
-TOKENS = ("prompt", "context")
-"""Parameters that count tokens; 0 is what the network takes untold."""
-
-
-def size_stops(key: str, value: int) -> list[int | float]:
-    """Values of a network's parameter at which its slider stops, the one that it has among them."""
-    if key in TOKENS:
-        return sorted({value, *(2**power for power in range(5, 14))})
-    return image_stops(value) if key == "image_size" else stops(value, True)
-
-
-def image_stops(size: int) -> list[int | float]:
-    """Sides of an image at which a slider stops: multiples of 32, up to four times the usual, and the usual itself."""
-    return sorted({size, *range(32, 4 * size + 1, 32)})
+    # Only what is quick is kept: what takes longer can be ended by who asked for it, while others would wait for it.
+    return _bodies.get(asked.model_dump_json(), make) if {*asked.show} <= {*QUICK} else make()
 
 
 def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> forms.RunAnswer:
     """One network on one chip. tell: called between long steps; what it raises ends the work."""
     chip = chip_of(asked)
-    result = simulate(graph, chip, batch=asked.batch, precision=asked.precision)
+    result = result_of(asked, graph, chip)
     figures = forms.Figures(
         bill_usd=bill_usd(result),
         **{name: getattr(result, name) for name in forms.Figures.model_fields if name != "bill_usd"},
     )
     answer = forms.RunAnswer(figures=figures, tiles=tiles(result), notes=list(result.notes))
-    if asked.show:
+    if not {*asked.show} <= {*QUICK}:
         answer.sentence = sentence(result)
     for name in dict.fromkeys(asked.show):
         tell(name)
@@ -208,14 +171,23 @@ def _cost(chip: Architecture) -> Cost | None:
 def document(asked: forms.RunAsked, graph: Graph) -> str:
     """The document of `rooftile run --json`."""
     chip = chip_of(asked)
-    result = simulate(graph, chip, batch=asked.batch, precision=asked.precision)
-    return to_json(run_document(result, chip, graph))
+    return to_json(run_document(result_of(asked, graph, chip), chip, graph))
+
+
+def table(asked: forms.RunAsked, graph: Graph) -> str:
+    """The layers as CSV, as `rooftile run --layers --format csv`."""
+    return as_csv(layer_table(result_of(asked, graph, chip_of(asked)), WIDEST))
+
+
+def picture(asked: forms.RunAsked, graph: Graph, suffix: str) -> bytes:
+    """Roofline and waterfall, as `rooftile run --plot`."""
+    return content(run_chart(result_of(asked, graph, chip_of(asked))), suffix)
 
 
 def report(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> str:
     """The report of `rooftile run --report`, as one HTML file."""
     chip = chip_of(asked)
-    result = simulate(graph, chip, batch=asked.batch, precision=asked.precision)
+    result = result_of(asked, graph, chip)
     cost = _cost(chip)
     priced = None if cost is None else (cost, coefficients(chip))
     changes = None if cost is None else sensitivity(graph, chip, asked.batch, result.precision, tell=tell)
@@ -233,8 +205,7 @@ def section_form(name: Any, section: Section) -> forms.SectionForm:
 def _part(part: Part) -> forms.TextPart | forms.TablePart | forms.ChartPart | None:
     """One text, table or picture as plain data."""
     if isinstance(part, Picture):
-        # Made here from our own code, so that the long check of its form is left out: the tests make it.
-        return forms.ChartPart(chart=part.chart.to_dict(validate=False), words=part.words)
+        return forms.ChartPart(chart=part.chart, words=part.words)
     if isinstance(part, Sheet | Table):
         grid = grid_of(part)
         return forms.TablePart(

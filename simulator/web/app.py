@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,11 @@ from fastapi.responses import JSONResponse, Response
 
 from simulator import __version__
 from simulator.errors import InputError, StoppedError
+from simulator.graph.build import Graph
 from simulator.report.page import require_charts
 from simulator.store.foreign import printable
-from simulator.web import answers, forms
-from simulator.web.guard import UPLOAD, Guard, TooLargeError
+from simulator.web import answers, controls, forms
+from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
 from simulator.web.uploads import Shelf
 
 Answer = TypeVar("Answer")
@@ -26,11 +28,11 @@ Answer = TypeVar("Answer")
 LOOK_EVERY_S = 0.05
 """How often a long answer looks whether somebody still waits for it."""
 
+QUICK_LANES = 4
+"""Questions of sliders that are worked on at a time, where there are as many cores: the compiled part runs beside others."""
+
 MOST_LINES = 12
 """Of what is wrong with a question."""
-
-SLOW = {"bill", "sram", "beside", "changes"}
-"""Sections that are worked out beside the others, so that a slider does not wait for them."""
 
 PAGES = {"/": ("web/static/index.html", "text/html"), "/page.css": ("web/static/page.css", "text/css"),
          "/page.js": ("web/static/page.js", "text/javascript"), "/draw.js": ("web/static/draw.js", "text/javascript"),
@@ -48,11 +50,21 @@ def application(port: int) -> Guard:
     require_charts()
     app = FastAPI(title="Rooftile", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     shelf = Shelf()
-    lanes = {slow: ThreadPoolExecutor(1, thread_name_prefix="rooftile-web") for slow in (False, True)}
     _faults(app)
     _pages(app)
+    _choices(app, shelf)
+    _runs(app, shelf, Lanes())
+    return Guard(app, port)
 
-    async def work(request: Request, slow: bool, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
+
+class Lanes:
+    """Threads: some for what a slider waits for, one for what takes longer."""
+
+    def __init__(self) -> None:
+        many = {False: min(QUICK_LANES, os.cpu_count() or 1), True: 1}
+        self._lanes = {slow: ThreadPoolExecutor(most, thread_name_prefix="rooftile-web") for slow, most in many.items()}
+
+    async def work(self, request: Request, slow: bool, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
         """Work in a thread; work that nobody waits for any more is not begun, or ends at its next step."""
         gone = threading.Event()
 
@@ -64,15 +76,21 @@ def application(port: int) -> Guard:
             tell("")
             return task(tell)
 
-        future = asyncio.get_running_loop().run_in_executor(lanes[slow], begin)
+        future = asyncio.get_running_loop().run_in_executor(self._lanes[slow], begin)
         while not (await asyncio.wait({future}, timeout=LOOK_EVERY_S))[0]:
             if await request.is_disconnected():
                 gone.set()
         return future.result()
 
-    def checked(asked: forms.ChipAsked) -> None:
-        if asked.chip_text is not None:
-            shelf.check_chip(asked.chip_text)
+
+def _checked(shelf: Shelf, asked: forms.ChipAsked) -> None:
+    """Have the text of a chip file read by the process for it, the first time."""
+    if asked.chip_text is not None:
+        shelf.check_chip(asked.chip_text)
+
+
+def _choices(app: FastAPI, shelf: Shelf) -> None:
+    """Answer what there is to choose from, and take files."""
 
     @app.get("/api/library")
     def library() -> forms.Library:
@@ -80,47 +98,56 @@ def application(port: int) -> Guard:
 
     @app.post("/api/chip", responses=FAULTS)
     def chip(asked: forms.ChipAsked) -> forms.ChipAnswer:
-        checked(asked)
+        _checked(shelf, asked)
         return answers.chip_answer(asked)
 
     @app.post("/api/network", responses=FAULTS)
     def network(asked: forms.NetworkAsked) -> forms.NetworkAnswer:
-        return answers.network_answer(asked.network, shelf.graph(asked.network, {}))
+        return controls.network_answer(asked.network, shelf.graph(asked.network, {}))
 
     @app.post(UPLOAD, responses=FAULTS)
     async def upload(request: Request, name: str) -> forms.NetworkAnswer:
         data = await request.body()
         sent = shelf.put(name, data)
         graph = await asyncio.to_thread(shelf.graph, sent, {})
-        return answers.network_answer(sent, graph)
+        return controls.network_answer(sent, graph)
 
-    @app.post("/api/run", responses=FAULTS)
-    async def run(asked: forms.RunAsked, request: Request) -> forms.RunAnswer:
-        def task(tell: Callable[[str], None]) -> forms.RunAnswer:
-            checked(asked)
-            return answers.run_answer(asked, shelf.graph(asked.network, asked.params), tell)
 
-        return await work(request, bool(SLOW & set(asked.show)), task)
+def _runs(app: FastAPI, shelf: Shelf, lanes: Lanes) -> None:
+    """Answer what a run gives, as sections of the page and as files."""
+
+    def graph(asked: forms.RunAsked) -> Graph:
+        _checked(shelf, asked)
+        return shelf.graph(asked.network, asked.params)
+
+    def file(kind: str, body: str | bytes, **headers: str) -> Response:
+        return Response(body, media_type=kind, headers=headers)
+
+    @app.post("/api/run", responses=FAULTS, response_model=forms.RunAnswer)
+    async def run(asked: forms.RunAsked, request: Request) -> Response:
+        slow = not {*asked.show} <= {*answers.QUICK}
+        # Written here: left to the framework, the answer would be checked against its own form once more.
+        body = await lanes.work(request, slow, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
+        return file("application/json", body)
 
     @app.post("/api/json", responses=FAULTS, response_class=Response)
     async def document(asked: forms.RunAsked, request: Request) -> Response:
-        def task(_: Callable[[str], None]) -> str:
-            checked(asked)
-            return answers.document(asked, shelf.graph(asked.network, asked.params))
+        body = await lanes.work(request, True, lambda _: answers.document(asked, graph(asked)))
+        return file("application/json", body)
 
-        return Response(await work(request, False, task), media_type="application/json")
+    @app.post("/api/csv", responses=FAULTS, response_class=Response)
+    async def layers(asked: forms.RunAsked, request: Request) -> Response:
+        return file("text/csv", await lanes.work(request, True, lambda _: answers.table(asked, graph(asked))))
+
+    @app.post("/api/picture", responses=FAULTS, response_class=Response)
+    async def picture(asked: forms.RunAsked, request: Request, kind: forms.Picture = "svg") -> Response:
+        body = await lanes.work(request, True, lambda _: answers.picture(asked, graph(asked), f".{kind}"))
+        return file("image/png" if kind == "png" else "image/svg+xml", body)
 
     @app.post("/api/report", responses=FAULTS, response_class=Response)
     async def report(asked: forms.RunAsked, request: Request) -> Response:
-        def task(tell: Callable[[str], None]) -> str:
-            checked(asked)
-            return answers.report(asked, shelf.graph(asked.network, asked.params), tell)
-
-        page = await work(request, True, task)
-        headers = {"content-disposition": 'attachment; filename="rooftile.html"'}
-        return Response(page, media_type="text/html", headers=headers)
-
-    return Guard(app, port)
+        page = await lanes.work(request, True, lambda tell: answers.report(asked, graph(asked), tell))
+        return file("text/html", page, **{"content-disposition": 'attachment; filename="rooftile.html"'})
 
 
 def _pages(app: FastAPI) -> None:
@@ -161,3 +188,7 @@ def _faults(app: FastAPI) -> None:
     @app.exception_handler(TooLargeError)
     async def _large(_: Request, __: TooLargeError) -> JSONResponse:
         return JSONResponse({"errors": ["body: must be smaller"]}, 413)
+
+    @app.exception_handler(TooSlowError)
+    async def _slow(_: Request, __: TooSlowError) -> JSONResponse:
+        return JSONResponse({"errors": [f"body: must come within {MOST_WAIT_S:g} s a piece"]}, 408)

@@ -20,6 +20,9 @@ Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 Value = Annotated[str, Field(max_length=LONGEST_NAME)] | bool | int | float
 """A value as it is typed behind `--set` and `--param`."""
 
+Picture = Literal["png", "svg"]
+"""Kinds of pictures as files."""
+
 Show = Literal["roofline", "figures", "layers", "sram", "bill", "beside", "changes"]
 """Sections of an answer."""
 
@@ -117,7 +120,7 @@ class Tile(_Form):
 
 
 class RunAnswer(_Form):
-    """The answer; sentence and sections where any section was asked for."""
+    """The answer; the sentence says what binds, and comes where a section was asked for that says it too."""
 
     figures: Figures
     tiles: list[Tile]
@@ -135,12 +138,29 @@ class Slider(_Form):
     stops: list[int | float]
 
 
+class Named(_Form):
+    """An entry of a list."""
+
+    name: str
+    title: str
+
+
+class Choice(_Form):
+    """A word of a chip or a network that the page lets one choose, and what it may be."""
+
+    key: str
+    label: str
+    value: str
+    options: list[Named]
+
+
 class ChipAnswer(_Form):
     """A chip: what can be varied of it, and its file."""
 
     title: str
     precisions: list[str]
     sliders: list[Slider]
+    choices: list[Choice]
     text: str
 
 
@@ -157,16 +177,10 @@ class NetworkAnswer(_Form):
     title: str
     params: dict[str, Any]
     sliders: list[Slider]
+    choices: list[Choice]
     macs: int
     parameters: int
     layers: int
-
-
-class Named(_Form):
-    """An entry of the library."""
-
-    name: str
-    title: str
 
 
 class Library(_Form):

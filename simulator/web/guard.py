@@ -4,6 +4,7 @@ The page is for the person at this machine. Other pages in the same browser can 
 `Host` (a foreign name that was made to point here) and `Origin` (a foreign page), which a page cannot forge.
 """
 
+import asyncio
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -17,6 +18,9 @@ MOST_BYTES = 64_000_000
 
 MOST_ASKED_BYTES = 2_000_000
 """Of any other request."""
+
+MOST_WAIT_S = 30.0
+"""Between two pieces of a body."""
 
 UPLOAD = "/api/upload"
 """Where files of networks are sent."""
@@ -35,6 +39,10 @@ HEADERS = {
 
 class TooLargeError(Exception):
     """A body beyond its bound."""
+
+
+class TooSlowError(Exception):
+    """A body that does not come."""
 
 
 class Guard:
@@ -97,13 +105,17 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """A body that ends with TooLargeError once it is beyond its bound, whatever its header says."""
-    taken = 0
+    """A body that ends with TooLargeError once it is beyond its bound, whatever its header says, or TooSlowError."""
+    taken, more = 0, True
 
     async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, more
+        try:
+            message = await asyncio.wait_for(receive(), MOST_WAIT_S if more else None)
+        except TimeoutError:
+            raise TooSlowError from None
         if message["type"] == "http.request":
+            more = bool(message.get("more_body"))
             taken += len(message.get("body", b""))
             if taken > most:
                 raise TooLargeError

@@ -6,13 +6,18 @@ import shutil
 
 import pytest
 
+from simulator.graph.load import load_network
 from simulator.store import bundled
 
 playwright = pytest.importorskip("playwright.sync_api")
 serving = pytest.importorskip("simulator.web.serving")
 pytest.importorskip("altair")
+answers = pytest.importorskip("simulator.web.answers")
+forms = pytest.importorskip("simulator.web.forms")
 
-CHROMIUM = os.environ.get("ROOFTILE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = os.environ.get("ROOFTILE_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
@@ -171,11 +176,93 @@ def test_narrow_and_dark(visit, dark):
     assert page.locator("#section-roofline svg").count() == 1
 
 
-def test_what_to_change_and_the_files(visit):
+def test_what_to_change_can_be_stopped_and_is_told(visit):
     page = settled(visit())
-    with page.expect_download() as saved:
-        page.click("[data-download='yaml']")
-    assert saved.value.suggested_filename == "chip.yaml"
+    page.click("#changes")
+    page.click("#section-changes button")
+    page.wait_for_function("() => !document.querySelector('#section-changes p, #changes:disabled')")
     page.click("#changes")
     page.wait_for_selector("#section-changes h2")
     assert "What to change" in page.inner_text("#section-changes")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "begins"),
+    [
+        ("report", "rooftile.html", b"<!doctype html>"), ("json", "rooftile.json", b"{"), ("csv", "layers.csv", b"layer,kind,"),
+        ("yaml", "chip.yaml", b"schema: 1"), ("svg", "rooftile.svg", b"<svg"), ("png", "rooftile.png", b"\x89PNG"),
+    ],
+)  # fmt: skip
+def test_files(shown, kind, name, begins):
+    with shown.expect_download() as saved:
+        shown.click(f"[data-download='{kind}']")
+    assert saved.value.suggested_filename == name
+    with open(saved.value.path(), "rb") as file:
+        assert file.read(20).startswith(begins)
+
+
+@pytest.fixture(scope="module")
+def shown(browser, address):
+    """A page for tests that change nothing on it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address + SMALL)
+    yield settled(page)
+    context.close()
+
+
+def test_a_slider_draws_no_picture_anew_but_changes_what_it_shows(visit):
+    page = settled(visit())
+    said = page.evaluate("() => document.querySelector('#section-roofline svg').textContent")
+    page.focus("[id='slider-clock_mhz']")
+    before = tile(page)
+    page.keyboard.press("ArrowLeft")
+    changed(page, before)
+    page.wait_for_function("words => document.querySelector('#section-roofline svg').textContent !== words", arg=said)
+    assert set(
+        page.evaluate("() => [...document.querySelectorAll('[data-drawn]')].map((one) => one.dataset.drawn)")
+    ) == {"1"}
+    assert page.evaluate("() => performance.getEntriesByName('slider to pictures').length") == 1
+
+
+def test_a_part_of_dram_is_chosen_and_undone_by_the_button(visit):
+    page = settled(visit())
+    bill = tile(page, "bill")
+    assert page.is_disabled("#undo")
+    page.select_option("[id='choice-dram.part']", "lpddr5-6400-x32")
+    changed(page, bill, "bill")
+    assert "set.dram.part=lpddr5-6400-x32" in page.url
+    page.click("#undo")
+    page.wait_for_function("bill => document.querySelector(`[data-tile='bill'] dd`).textContent === bill", arg=bill)
+    assert page.is_disabled("#undo")
+
+
+def test_a_chip_s_name_is_text(visit):
+    page = settled(visit())
+    name = "<img src=x onerror=document.title=1>"
+    text = bundled.chips()["example_edge"].read_text().replace("name: Example edge chip", f'name: "{name}"')
+    page.set_input_files("#chip-file", {"name": "mine.yaml", "mimeType": "text/yaml", "buffer": text.encode()})
+    page.wait_for_function("name => document.getElementById('sentence').textContent.includes(name)", arg=name)
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("what", ["page", "report"])
+def test_axe_finds_nothing_serious(browser, address, tmp_path, scheme, what):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    if what == "page":
+        page.goto(address + SMALL + "&beside=inferx_x1")
+        settled(page)
+    else:
+        place = tmp_path / "report.html"
+        asked = forms.RunAsked(network="squeezenet", chip="example_edge")
+        place.write_text(answers.report(asked, load_network("squeezenet"), lambda _: None))
+        page.goto(place.as_uri())
+        page.wait_for_selector("svg")
+    found = axe().run(page).response["violations"]
+    context.close()
+    assert [(one["impact"], one["id"]) for one in found if one["impact"] in ("serious", "critical")] == []

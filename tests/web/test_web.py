@@ -1,6 +1,8 @@
 """The page's questions and answers, without a browser: what is right, what is refused, and what nobody can read."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -195,6 +197,8 @@ def test_every_question_is_described(client):
         "/api/upload",
         "/api/run",
         "/api/json",
+        "/api/csv",
+        "/api/picture",
         "/api/report",
     }
 
@@ -204,3 +208,92 @@ def test_the_report_is_the_command_s(client):
     assert page.startswith("<!doctype html>")
     assert sentence(simulate("squeezenet", "example_edge")) in page
     assert "What to change" in page
+
+
+def controls(client, **asked):
+    return client.post("/api/chip", json={"chip": "example_edge", **asked}).json()
+
+
+def test_every_control_of_a_chip_moves_the_headline(client):
+    found = controls(client)
+    wanted = {
+        "array.count", "array.rows", "array.columns", "sram.capacity_mib", "dram.devices", "dram.capacity_gib", "clock_mhz",
+    }  # fmt: skip
+    assert {one["key"] for one in found["sliders"]} == wanted
+    before = ask(client).json()["tiles"]
+    for one in found["sliders"]:
+        assert one["value"] in one["stops"]
+        other = next(stop for stop in one["stops"] if stop >= one["value"] * 1.9)
+        assert ask(client, settings={one["key"]: other}).json()["tiles"] != before, one["key"]
+    part = found["choices"][0]
+    assert part["key"] == "dram.part"
+    assert part["value"] in {one["name"] for one in part["options"]}
+    assert ask(client, settings={"dram.part": "ddr4-2400-x16"}).json()["tiles"] != before
+    for asked in ({"batch": 4}, {"precision": "int16"}, {"params": {"image_size": 128}}):
+        assert ask(client, **asked).json()["tiles"] != before
+
+
+def test_prompt_and_context_of_a_language_model_move_the_headline(client):
+    network = client.post("/api/network", json={"network": "qwen2_5_0_5b"}).json()
+    keys = {one["key"] for one in network["sliders"]}
+    assert {"prompt", "context"} <= keys
+    assert [one["name"] for one in network["choices"][0]["options"]] == ["prefill", "decode"]
+    asked = {"network": "qwen2_5_0_5b", "chip": "a100", "precision": "fp16"}
+    tiles = [
+        client.post("/api/run", json={**asked, "params": params}).json()["tiles"]
+        for params in (
+            {"prompt": 128},
+            {"prompt": 256},
+            {"phase": "decode", "context": 128},
+            {"phase": "decode", "context": 4096},
+        )
+    ]
+    assert tiles[0] != tiles[1]
+    assert tiles[2] != tiles[3]
+
+
+def test_a_named_part_takes_the_place_of_a_memory_without_one(client):
+    asked = {"chip": "a100:pcie-80"}
+    before = controls(client, **asked)
+    assert before["choices"][0]["value"] == "custom"
+    assert "dram.gb_per_s_per_device" in {one["key"] for one in before["sliders"]}
+    after = controls(client, **asked, settings={"dram.part": "hbm2-2.4"})
+    assert "dram.gb_per_s_per_device" not in {one["key"] for one in after["sliders"]}
+    assert "part: hbm2-2.4" in after["text"]
+    assert "gb_per_s_per_device" not in after["text"]
+
+
+def test_the_same_question_is_answered_alike_and_asked_meanwhile_it_is_done_once():
+    kept = pytest.importorskip("simulator.web.kept").Kept(2)
+    made, gate = [], threading.Event()
+
+    def make():
+        gate.wait(10)
+        made.append(1)
+        return len(made)
+
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(kept.get, "one", make) for _ in range(3)]
+        gate.set()
+        assert {one.result() for one in found} == {1}
+    with pytest.raises(ZeroDivisionError):
+        kept.get("two", lambda: 1 // 0)
+    assert kept.get("two", make) == 2
+
+
+def test_what_follows_a_slider_at_once_does_not_ask_what_binds(client, monkeypatch):
+    run = pytest.importorskip("simulator.run")
+    monkeypatch.setattr(run, "gains_of", lambda *_: pytest.fail("a schedule for each roof was asked for"))
+    answer = ask(client, settings={"clock_mhz": 777}, show=["roofline", "layers", "bill"])
+    assert answer.status_code == 200
+    assert [section["name"] for section in answer.json()["sections"]] == ["roofline", "layers", "bill"]
+    assert answer.json()["sentence"] is None
+
+
+def test_pictures_are_in_the_form_of_their_library(client):
+    chart = pytest.importorskip("altair").Chart
+    for section in ask(client, show=["roofline", "layers", "bill", "sram"]).json()["sections"]:
+        for part in section["parts"]:
+            if part["kind"] == "chart":
+                chart.from_dict(part["chart"])
+                assert part["words"]

@@ -1,17 +1,19 @@
 // The page: what is asked stands in the address, controls change it, answers follow. No figure is worked out here.
-import { make, parts, replace, svg } from "./draw.js";
+import { clear, draw, make } from "./draw.js";
 
-const FIRST = ["roofline", "figures", "layers"];
-const THEN = ["beside", "bill", "sram"];
+const QUICK = ["roofline", "bill", "layers"]; // follow a slider at once
+const BINDING = ["figures"]; // with the sentence: what binds, and what each limit costs
+const THEN = ["beside", "sram"];
 const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes"];
-const REST_MS = 120; // without a move before pictures are asked for
+const REST_MS = 80; // without a move before what takes longer is asked for
 const OLD_MS = 250; // a question that is older than this gives way to the next one
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 const at = (id) => document.getElementById(id);
 const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
 let state = empty();
-let library, chip, network;
+let library = { chips: [], networks: [], files: [] };
+let chip, network;
 
 // The address ------------------------------------------------------------------------------------------------------------
 
@@ -51,9 +53,11 @@ function read() {
   state = found;
 }
 
-/** Keep what is asked now as a step that the browser's way back undoes. */
+/** Keep what is asked now as a step that the browser's way back undoes, and the button too. */
 function keep() {
-  if (address() !== location.hash) history.pushState(null, "", address());
+  if (address() === location.hash) return;
+  history.pushState({ steps: (history.state?.steps ?? 0) + 1 }, "", address());
+  at("undo").disabled = false;
 }
 
 // Questions ----------------------------------------------------------------------------------------------------------------
@@ -88,59 +92,71 @@ function failed(error) {
 }
 
 let moved = 0; // when the control that is waited for moved; 0: none is
-let flying = null; // the question for figures that is under way
+let flying = null; // the round of questions that is under way
 let waiting = false; // whether another is to follow it
-let slow = null; // the question for pictures
+let slow = null; // the questions that take longer
 let rest = 0;
 
-/** Ask anew: figures at once, pictures after a rest. */
+/** Ask anew: what is quick at once, the rest after a rest. */
 function follow() {
-  figures();
   clearTimeout(rest);
   slow?.abort();
-  for (const place of at("sections").children) place.classList.add("stale");
-  rest = setTimeout(pictures, REST_MS);
-}
-
-async function figures() {
+  for (const name of ORDER) if (!QUICK.includes(name)) place(name).classList.add("stale");
+  at("sentence").classList.add("stale");
   if (flying) {
     waiting = true;
     if (performance.now() - flying.since > OLD_MS) flying.stop.abort();
     return;
   }
+  round();
+}
+
+function told(what, from) {
+  if (from) performance.measure(what, { start: from, end: performance.now() });
+}
+
+/** Headline, roofline, waterfall, bill and layers, both asked for at once: the server answers one after the other. */
+async function round() {
   const own = { stop: new AbortController(), since: performance.now() };
-  flying = own;
   const from = moved;
+  flying = own;
+  waiting = false;
+  const answer = (show) => ask("api/run", asked(show), own.stop.signal).then((found) => found.json());
   try {
-    const answer = await (await ask("api/run", asked([]), own.stop.signal)).json();
-    if (!waiting) {
-      fault([]);
-      tiles(answer);
-      if (from) performance.measure("slider to numbers", { start: from, end: performance.now() });
-    }
+    await Promise.all([
+      answer([]).then((head) => {
+        fault([]);
+        tiles(head);
+        told("slider to numbers", from);
+      }),
+      answer(QUICK).then((more) => show(more, own.stop.signal, QUICK)).then(() => told("slider to pictures", from)),
+    ]);
   } catch (error) {
     if (!waiting) failed(error);
   } finally {
     flying = null;
-    if (waiting) {
-      waiting = false;
-      figures();
+    if (waiting) round();
+    else {
+      clearTimeout(rest);
+      rest = setTimeout(further, Math.max(0, moved + REST_MS - performance.now()));
     }
   }
 }
 
-async function pictures() {
+/** What takes longer: what binds, then chips beside it and the SRAM over time. */
+async function further() {
   const own = new AbortController();
-  slow = own;
   const from = moved;
+  slow = own;
   try {
-    const first = await (await ask("api/run", asked(FIRST), own.signal)).json();
+    const first = await (await ask("api/run", asked(BINDING), own.signal)).json();
     at("sentence").textContent = first.sentence;
+    at("sentence").classList.remove("stale");
     document.title = `${first.sentence} - Rooftile`;
-    await show(first, own, FIRST);
-    if (from) performance.measure("slider to pictures", { start: from, end: performance.now() });
-    await show(await (await ask("api/run", asked(THEN), own.signal)).json(), own, THEN);
-    if (!own.signal.aborted) clear("changes");
+    await show(first, own.signal, BINDING);
+    told("slider to gains", from);
+    await show(await (await ask("api/run", asked(THEN), own.signal)).json(), own.signal, THEN);
+    if (!own.signal.aborted) empties("changes");
   } catch (error) {
     failed(error);
   } finally {
@@ -149,22 +165,29 @@ async function pictures() {
   }
 }
 
+/** Try each step of the chip, until somebody stops it or moves a slider. */
 async function changes() {
   const own = new AbortController();
   slow?.abort();
   slow = own;
-  const button = at("changes");
-  button.disabled = true;
-  replace(place("changes"), [make("p", { role: "status" }, "Trying each step of the chip...")]);
+  const stop = make("button", { type: "button" }, "Stop");
+  stop.addEventListener("click", () => own.abort());
+  at("changes").disabled = true;
+  const begun = performance.now();
+  const said = make("span", {}, "Trying each step of the chip... ");
+  const ticking = setInterval(() => { said.textContent = `Trying each step of the chip, ${Math.round((performance.now() - begun) / 1000)} s... `; }, 1000);
+  place("changes").classList.remove("stale");
+  clear(place("changes"), make("p", {}, said, stop));
   try {
-    await show(await (await ask("api/run", asked(["changes"]), own.signal)).json(), own, ["changes"]);
-    if (!place("changes").querySelector("h2")) replace(place("changes"), [make("p", {}, "This chip has no bill to weigh changes by.")]);
+    await show(await (await ask("api/run", asked(["changes"]), own.signal)).json(), own.signal, ["changes"]);
+    if (!place("changes").querySelector("h2")) clear(place("changes"), make("p", {}, "This chip has no bill to weigh changes by."));
     place("changes").scrollIntoView({ block: "nearest" });
   } catch (error) {
-    clear("changes");
+    empties("changes");
     failed(error);
   } finally {
-    button.disabled = false;
+    clearInterval(ticking);
+    at("changes").disabled = false;
   }
 }
 
@@ -174,28 +197,30 @@ function place(name) {
   return at(`section-${name}`);
 }
 
-function clear(name) {
-  replace(place(name), []);
+function empties(name) {
+  clear(place(name));
   place(name).classList.remove("stale");
 }
 
 function tiles(answer) {
+  const old = new Map([...at("tiles").children].map((tile) => [tile.dataset.tile, tile]));
   at("tiles").replaceChildren(...answer.tiles.map((tile) => {
-    const made = make("div", {}, make("dt", {}, tile.name), make("dd", {}, tile.words));
+    const made = old.get(tile.name) ?? make("div", {}, make("dt", {}, tile.name), make("dd"));
     made.dataset.tile = tile.name;
+    made.lastChild.textContent = tile.words;
     return made;
   }));
   at("notes").replaceChildren(...answer.notes.map((note) => make("li", {}, note)));
 }
 
-async function show(answer, own, names) {
-  for (const name of names) {
+async function show(answer, signal, names) {
+  await Promise.all(names.map(async (name) => {
+    if (signal.aborted) return;
     const section = answer.sections.find((each) => each.name === name);
-    const content = section ? await parts(section) : [];
-    if (own.signal.aborted) return;
-    replace(place(name), content);
+    if (section) await draw(place(name), section);
+    else clear(place(name));
     place(name).classList.remove("stale");
-  }
+  }));
 }
 
 // Controls -----------------------------------------------------------------------------------------------------------------
@@ -219,6 +244,20 @@ function slider(one, value, take) {
   const label = make("label", {}, said, one.label);
   label.htmlFor = id;
   return [label, bar];
+}
+
+/** A list of words of a chip (settings) or of a network (params): asked as one step, since other controls may come or go with it. */
+function choice(one, where) {
+  const id = `choice-${one.key}`;
+  const list = make("select", { id });
+  choose(list, one.options.map((each) => [each.name, each.title]), state[where][one.key] ?? one.value, one.value);
+  list.addEventListener("change", () => {
+    moved = performance.now();
+    set({ [where]: { ...state[where], [one.key]: list.value } });
+  });
+  const label = make("label", {}, one.label);
+  label.htmlFor = id;
+  return [label, list];
 }
 
 function option(value, words) {
@@ -245,6 +284,8 @@ function controls() {
   choose(at("precision"), [["", "as the network"], ...(chip?.precisions ?? []).map((one) => [one, one])], state.precision, state.precision);
   at("network-sliders").replaceChildren(...(network?.sliders ?? []).flatMap((one) =>
     slider(one, state.params[one.key] ?? one.value, (value) => { state.params = { ...state.params, [one.key]: value }; })));
+  at("chip-choices").replaceChildren(...(chip?.choices ?? []).flatMap((one) => choice(one, "settings")));
+  at("network-choices").replaceChildren(...(network?.choices ?? []).flatMap((one) => choice(one, "params")));
   at("chip-sliders").replaceChildren(...(chip?.sliders ?? []).flatMap((one) =>
     slider(one, state.settings[one.key] ?? one.value, (value) => { state.settings = { ...state.settings, [one.key]: value }; })));
   at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (value) => { state.batch = value; }));
@@ -303,27 +344,27 @@ async function takeNetwork(file) {
   }
 }
 
-function save(name, content, kind) {
-  const link = make("a", { href: URL.createObjectURL(new Blob([content], { type: kind })), download: name });
+function save(name, content) {
+  const link = make("a", { href: URL.createObjectURL(content), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-const quoted = (words) => `"${words.replaceAll('"', '""')}"`;
+const FILES = { // what a file is called, and who makes it
+  report: ["rooftile.html", "api/report"], json: ["rooftile.json", "api/json"], csv: ["layers.csv", "api/csv"],
+  svg: ["rooftile.svg", "api/picture?kind=svg"], png: ["rooftile.png", "api/picture?kind=png"],
+};
 
-async function download(kind) {
+async function download(button) {
+  const kind = button.dataset.download;
+  button.disabled = true;
   try {
-    if (kind === "report") save("rooftile.html", await (await ask("api/report", asked([]))).blob(), "text/html");
-    if (kind === "json") save("rooftile.json", await (await ask("api/json", asked([]))).blob(), "application/json");
-    if (kind === "yaml") save("chip.yaml", (await (await ask("api/chip", chipAsked())).json()).text, "application/yaml");
-    if (kind === "svg") save("rooftile.svg", await svg(place("roofline")), "image/svg+xml");
-    if (kind === "csv") {
-      const answer = await (await ask("api/run", asked(["layers"]))).json();
-      const table = answer.sections[0].parts.find((part) => part.kind === "table");
-      save("layers.csv", [table.headings, ...table.rows].map((row) => row.map(quoted).join(",")).join("\r\n"), "text/csv");
-    }
+    if (kind === "yaml") save("chip.yaml", new Blob([(await (await ask("api/chip", chipAsked())).json()).text], { type: "application/yaml" }));
+    else save(FILES[kind][0], await (await ask(FILES[kind][1], asked([]))).blob());
   } catch (error) {
     failed(error);
+  } finally {
+    button.disabled = false;
   }
 }
 
@@ -341,9 +382,10 @@ async function begin() {
   at("chip-apply").addEventListener("click", () => takeChip(at("chip-text").value));
   at("reset").addEventListener("click", () => set({ settings: {}, params: {}, batch: 1 }));
   at("changes").addEventListener("click", changes);
+  at("undo").addEventListener("click", () => history.back());
   at("asked").addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("[data-download]")) {
-    button.addEventListener("click", () => download(button.dataset.download));
+    button.addEventListener("click", () => download(button));
   }
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", async (event) => {
@@ -353,20 +395,19 @@ async function begin() {
     if (/\.ya?ml$/i.test(file.name)) takeChip(await file.text());
     else takeNetwork(file);
   });
+  at("undo").disabled = !history.state?.steps;
   window.addEventListener("popstate", () => {
+    at("undo").disabled = !history.state?.steps;
     read();
     load();
   });
-  try {
-    library = await (await fetch("api/library")).json();
-  } catch (error) {
-    failed(error);
-    return;
-  }
-  at("network-file").accept = library.files.join(",");
   read();
   if (!location.hash) history.replaceState(null, "", address());
-  await load();
+  await Promise.all([load(), fetch("api/library").then((answer) => answer.json()).then((found) => {
+    library = found;
+    at("network-file").accept = library.files.join(",");
+    controls();
+  })]).catch(failed);
 }
 
 begin();
