@@ -104,6 +104,16 @@ def test_attention_is_that_of_the_slow_twin():
         assert shape.macs == heads * queries * keys * (depth + context)
 
 
+@pytest.mark.parametrize("queries", [1, 600])
+def test_a_cache_of_fewer_bits_is_read_in_fewer_bytes(queries):
+    """Keys and values of one new token, or of a prompt, come in at the width of the cache, whatever that of the queries."""
+    spec = array_spec(load_chip("a100"), "fp16")
+    wide = Shape((8, 1, 4096, 128, queries, 1, 1, 1), in_width=2, weight_width=2, out_width=0.0, context=128)
+    feeds = [breakdown_of(replace(wide, weight_width=width), spec) for width in (2, 1)]
+    blocks = 8 * (1 if queries <= 16 else -(-queries // 64))
+    assert feeds[0] - feeds[1] == pytest.approx(blocks * 4096 * (128 + 128))
+
+
 def test_what_is_merged_and_what_not():
     net = NetworkBuilder("branches")
     x = net.conv(net.input(16, 20, 20), 16, 3, padding=1, name="stem")
