@@ -27,17 +27,36 @@ RankedBatch = Annotated[
         help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
     ),
 ]
+Chips = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CHIP...]",
+        help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+        autocompletion=complete.chips_and_sheets,
+    ),
+]
+PromptTokens = Annotated[
+    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
+]
+OutputTokens = Annotated[
+    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
+]
+EachPrice = Annotated[
+    float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
+]
+EachRent = Annotated[
+    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent of an hour of each chip.")
+]
+Questions = Annotated[
+    str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
+]
+Picture = Annotated[
+    str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
+]
 
 
 def compare(
-    chips: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CHIP...]",
-            help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
-            autocompletion=complete.chips_and_sheets,
-        ),
-    ] = None,
+    chips: Chips = None,
     network: Named = "",
     batch: RankedBatch = None,
     precision: Precision = None,
@@ -50,25 +69,13 @@ def compare(
     max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
-    questions: Annotated[
-        str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
-    ] = None,
-    prompt: Annotated[
-        int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
-    ] = None,
-    output: Annotated[
-        int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
-    ] = None,
-    price: Annotated[
-        float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
-    ] = None,
-    rent: Annotated[
-        float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent of an hour of each chip.")
-    ] = None,
+    questions: Questions = None,
+    prompt: PromptTokens = None,
+    output: OutputTokens = None,
+    price: EachPrice = None,
+    rent: EachRent = None,
     json: Json = None,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
-    ] = None,
+    plot: Picture = None,
     uncertain: uncertainty.Uncertain = False,
     by: uncertainty.By = None,
     draws: uncertainty.Draws = uncertainty.DRAWS,
@@ -100,10 +107,7 @@ def compare(
         options = (by or uncertainty.BY, draws, seed, set_a, set_b, json, plot)
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
-    if set_a or set_b:
-        raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
-    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
-        raise OptionError("--draws, --seed: need --uncertainty")
+    _check_alone(set_a, set_b, draws, seed)
     by = "usd" if by is None else by
     limits = limits_of(max_power, max_cost, max_price)
     if by not in BY:
@@ -128,6 +132,16 @@ def compare(
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, ranking(found, by, limits), every, json, plot)
+
+
+def _check_alone(set_a: list[str] | None, set_b: list[str] | None, draws: int, seed: int) -> None:
+    """Refuse options that speak of --uncertainty alone. Raises OptionError."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+
+    if set_a or set_b:
+        raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
+    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
+        raise OptionError("--draws, --seed: need --uncertainty")
 
 
 def _tokens(

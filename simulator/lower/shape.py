@@ -65,8 +65,8 @@ class Shape:
     @property
     def in_one(self) -> "Shape":
         """The same with its items one below the other: a product of as many rows."""
-        g, n, k, c, p, *rest = self.extents
-        return replace(self, extents=(g, 1, k, c, n * p, *rest), plane=(n * self.plane[0], self.plane[1]))
+        g, n, k, c, p, q, r, s = self.extents
+        return replace(self, extents=(g, 1, k, c, n * p, q, r, s), plane=(n * self.plane[0], self.plane[1]))
 
     @property
     def macs(self) -> int:

@@ -173,9 +173,9 @@ def pixel_table(pixels: Pixels) -> PixelTable:
     area = len(n_sizes) * math.prod(plane)
     every = (cut or bent) and area <= MOST_TILES and not pixels.few
     p_sizes, q_sizes = (_sizes(extent, every, side) for extent, side in zip(plane, pixels.sides, strict=True))
-    if pixels.few:  # rising sizes are falling numbers of tiles
-        trips = [-(-plane[0] // size) for size in reversed(p_sizes)]
-        p_sizes = tuple(reversed([p_sizes[-1 - place] for place in apart(trips)]))
+    if pixels.few:  # larger sizes are fewer tiles
+        falling = p_sizes[::-1]
+        p_sizes = tuple(falling[place] for place in apart(-(-plane[0] // size) for size in falling))[::-1]
     if pixels.rows_whole:
         q_sizes = (plane[-1],)
     if cut and not every:
