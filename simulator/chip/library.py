@@ -15,7 +15,7 @@ from simulator.chip.schema import Architecture
 from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, read_yaml
 from simulator.errors import ChipError
-from simulator.store import bundled
+from simulator.store import bundled, plugins
 from simulator.store.data import parsed
 from simulator.store.foreign import printable
 
@@ -37,6 +37,8 @@ class Entry:
     """None where the file has no array: the chip can be compared, not simulated."""
     is_file: bool = False
     """Whether it is a file of the user's."""
+    plugin: str | None = None
+    """The distribution whose plug-in brings it."""
 
     @property
     def peak_tops(self) -> float | None:
@@ -121,6 +123,18 @@ def published_of(data: Mapping[str, Any] | None, where: str, places: Places | No
 def with_variants() -> Mapping[str, Entry]:
     """Every bundled chip by short name, each followed by its variants. Raises ChipError for a fault in a file."""
     return {name: _bundled_entry(name, path, variant) for name, (path, variant) in bundled.places().items()}
+
+
+def plugged() -> Mapping[str, Entry]:
+    """Every chip of a plug-in by name, each followed by its variants. A file with a fault is a warning."""
+    found = {}
+    for name, one in load.plugged_chips().items():
+        place = f"{one.path}:{one.variant}" if one.variant else one.path
+        try:
+            found[name] = replace(entry(place), name=name, plugin=one.plugin.of)
+        except ChipError as error:
+            plugins.warn(one.plugin, str(error).splitlines()[0])
+    return found
 
 
 def simulable() -> list[str]:

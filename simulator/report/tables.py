@@ -132,7 +132,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
         ("Throughput", _throughput(result)),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
-        ("Bound by", _bound(result)),
+        ("Bound by", bound_words(result)),
         ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
@@ -153,7 +153,7 @@ def _throughput(result: Result) -> str:
     return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, nine in ten measured)"
 
 
-def _bound(result: Result) -> str:
+def bound_words(result: Result) -> str:
     """The roof that binds, and what its absence would save."""
     name = ROOF_NAMES.get(result.bound_by, result.bound_by)
     saved = result.gain_if_infinite.get(result.bound_by, 0.0) * result.throughput_per_s / result.batch

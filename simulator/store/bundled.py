@@ -76,6 +76,11 @@ def _aliases() -> dict[str, str]:
     return {alias: name for stem in _stems() for alias, name in getattr(_module(stem), "ALIASES", {}).items()}
 
 
+def network_names() -> list[str]:
+    """All names that mean a bundled network."""
+    return [*networks(), *_aliases()]
+
+
 def network_name(text: str) -> str | None:
     """The bundled network that a text means, however it is written (ResNet-50: resnet50); None if none."""
     if namesake(text) is not None:
