@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
+from simulator.cli.compare_tokens import model_in, rank
 from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
@@ -13,6 +14,7 @@ from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
+    from simulator.cost.serving import Rates
     from simulator.study.compare import Comparison, Question
     from simulator.study.ranking import Ranking
 
@@ -25,17 +27,36 @@ RankedBatch = Annotated[
         help="The batch to rank at; that of the published figure beside it, or 10, if left out.",
     ),
 ]
+Chips = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CHIP...]",
+        help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+        autocompletion=complete.chips_and_sheets,
+    ),
+]
+PromptTokens = Annotated[
+    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
+]
+OutputTokens = Annotated[
+    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
+]
+EachPrice = Annotated[
+    float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
+]
+EachRent = Annotated[
+    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent of an hour of each chip.")
+]
+Questions = Annotated[
+    str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
+]
+Picture = Annotated[
+    str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
+]
 
 
 def compare(
-    chips: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[CHIP...]",
-            help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
-            autocompletion=complete.chips_and_sheets,
-        ),
-    ] = None,
+    chips: Chips = None,
     network: Named = "",
     batch: RankedBatch = None,
     precision: Precision = None,
@@ -48,13 +69,13 @@ def compare(
     max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
     alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
-    questions: Annotated[
-        str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
-    ] = None,
+    questions: Questions = None,
+    prompt: PromptTokens = None,
+    output: OutputTokens = None,
+    price: EachPrice = None,
+    rent: EachRent = None,
     json: Json = None,
-    plot: Annotated[
-        str | None, typer.Option("--plot", metavar="FILE", help="Draw the plots: .svg, .png, .pdf or .html.")
-    ] = None,
+    plot: Picture = None,
     uncertain: uncertainty.Uncertain = False,
     by: uncertainty.By = None,
     draws: uncertainty.Draws = uncertainty.DRAWS,
@@ -63,11 +84,21 @@ def compare(
     set_b: uncertainty.SetB = None,
 ) -> None:
     """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
+    from simulator.cost.serving import Rates  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
     from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
+    model, words = model_in(chips or [], network)
+    if model and (not network or prompt is not None or output is not None):
+        _tokens(model, words, (prompt, output, batch), (precision, params, by, limits_of(max_power, max_cost, max_price)),
+                Rates(price_usd=price, rent_usd_per_h=rent), (alone, every, json, plot))  # fmt: skip
+        return
+    if (prompt, output, price, rent) != (None, None, None, None):
+        raise OptionError(
+            "--prompt, --output, --price, --rent: need a language model, such as 'rooftile compare llama3_8b'"
+        )
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
     if uncertain:
@@ -76,10 +107,7 @@ def compare(
         options = (by or uncertainty.BY, draws, seed, set_a, set_b, json, plot)
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
-    if set_a or set_b:
-        raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
-    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
-        raise OptionError("--draws, --seed: need --uncertainty")
+    _check_alone(set_a, set_b, draws, seed)
     by = "usd" if by is None else by
     limits = limits_of(max_power, max_cost, max_price)
     if by not in BY:
@@ -105,6 +133,41 @@ def compare(
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, ranking(found, by, limits), every, json, plot)
+
+
+def _check_alone(set_a: list[str] | None, set_b: list[str] | None, draws: int, seed: int) -> None:
+    """Refuse options that speak of --uncertainty alone. Raises OptionError."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+
+    if set_a or set_b:
+        raise OptionError("--set-a, --set-b: need --uncertainty; 'rooftile explain' takes them too")
+    if (draws, seed) != (uncertainty.DRAWS, uncertainty.SEED):
+        raise OptionError("--draws, --seed: need --uncertainty")
+
+
+def _tokens(
+    model: str,
+    words: list[str],
+    lengths: tuple[int | None, int | None, int | None],
+    given: tuple[str | None, list[str] | None, str | None, dict[str, float]],
+    rates: "Rates",
+    shown: tuple[bool, bool, str | None, str | None],
+) -> None:
+    """Chips on a request to a language model."""
+    from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.study.serving_chips import ORDERS, PAID  # noqa: PLC0415
+
+    precision, params, by, limits = given
+    alone, every, json, plot = shown
+    if by is not None and by not in ORDERS:
+        raise OptionError(f"--by: must be one of {', '.join(ORDERS)}, got {by!r}{nearest(by, ORDERS)}")
+    if json is not None and json != "-":
+        check_writable("--json", json)
+    entries = entries_of(words, beside=not alone)
+    usual = PAID if rates.rent_usd_per_h is None else "mtoken"
+    prompt, output, batch = (value or other for value, other in zip(lengths, (1024, 256, 1), strict=True))
+    asking = {"precision": precision, "params": parameters(params), "by": by or usual, "limits": limits}
+    rank(model, entries, (prompt, output, batch), asking, rates, every, json, plot)
 
 
 def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":

@@ -177,10 +177,11 @@ def _decode(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
     keys, rounds = -(-k // parts), -(-g * parts // room)
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
-    busy = 2 * rounds * GPU_DECODE_ROWS * keys * (c * r * s + shape.context) / macs
+    cached = c * r * s + shape.context  # of a key and its value
+    busy = 2 * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
     walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
     waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
-    feed = g * (n * p * q * c * r * s + k * (c * r * s + shape.context)) * shape.in_width
+    feed = g * (n * p * q * c * r * s + k * cached * _narrow(shape)) * shape.in_width
     feed += float(g * n * p * q * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting, feed, spec)
 

@@ -10,17 +10,49 @@ from .jit import kernel
 from .layout import BYTES, CYCLES, FOOTPRINT
 from .stairs import HELD_BYTES, HELD_CYCLES
 
+RUN = 16
+"""Survivors that insertion sorts."""
+
 
 class Sorting(NamedTuple):
     """Scratch of `keep_best`, with room for all survivors."""
 
     order: Ints
     ends: Ints
-    """int64[4 * BINS + 1], of a counting sort on quarters of a bin, which insertion finishes."""
+    """int64[4 * BINS + 1], of a counting sort on quarters of a bin, which sorted runs and their merges finish."""
     stay: Ints
     place: Ints
     stair: Floats
     """The kept bytes and cycles: bytes rising and cycles falling (`kernels.stairs`)."""
+
+
+@kernel
+def precedes(points, one, other):
+    """Whether a survivor comes before another: by footprint, then bytes, then cycles."""
+    before = points[one, FOOTPRINT] - points[other, FOOTPRINT]
+    if before == 0.0:
+        before = points[one, BYTES] - points[other, BYTES]
+    if before == 0.0:
+        before = points[one, CYCLES] - points[other, CYCLES]
+    return before < 0.0
+
+
+@kernel
+def merge(points, order, spare, begin, middle, end):
+    """Merge two sorted runs, begin to middle and middle to end, of `order`; of equals the first stays first."""
+    if not precedes(points, order[middle], order[middle - 1]):
+        return
+    for i in range(begin, middle):
+        spare[i] = order[i]
+    left, right, at = begin, middle, begin
+    while left < middle:
+        if right < end and precedes(points, order[right], spare[left]):
+            order[at] = order[right]
+            right += 1
+        else:
+            order[at] = spare[left]
+            left += 1
+        at += 1
 
 
 @kernel
@@ -45,20 +77,18 @@ def sort_survivors(keep, least, last, sorting):
     for i in range(total):
         order[ends[place[i]]] = stay[i]
         ends[place[i]] += 1
-    for i in range(1, total):
-        moving, at = order[i], i
-        while at > 0:
-            other = order[at - 1]
-            before = points[moving, FOOTPRINT] - points[other, FOOTPRINT]
-            if before == 0.0:
-                before = points[moving, BYTES] - points[other, BYTES]
-            if before == 0.0:
-                before = points[moving, CYCLES] - points[other, CYCLES]
-            if before >= 0.0:
-                break
-            order[at] = other
-            at -= 1
-        order[at] = moving
+    for begin in range(0, total, RUN):
+        for i in range(begin + 1, min(begin + RUN, total)):
+            moving, at = order[i], i
+            while at > begin and precedes(points, moving, order[at - 1]):
+                order[at] = order[at - 1]
+                at -= 1
+            order[at] = moving
+    width = RUN
+    while width < total:
+        for begin in range(0, total - width, 2 * width):
+            merge(points, order, stay, begin, begin + width, min(begin + 2 * width, total))
+        width *= 2
     return total
 
 

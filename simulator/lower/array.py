@@ -79,6 +79,13 @@ class ArraySpec:
         sets = -(-down // self.rows) * -(-across // self.columns) * (weights // (down * across))
         return sets * self.rows * self.columns
 
+    @property
+    def mixes_items(self) -> bool:
+        """Whether pixels of one item may lie wherever those of another may."""
+        axes = self.unroll_rows, self.unroll_columns, self.unroll_count
+        alike = all(("batch" in words) == ("pixels" in words) and "out_height" not in words for words in axes)
+        return self.kind == "grid" and alike and not (self.most_rows or self.most_columns or self.most_count)
+
     def sum_bytes(self, width: float) -> float:
         """Partial sums that the arrays hold [B], of `width` bytes each: as many as their accumulators have room for.
 

@@ -260,6 +260,8 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         shape = layer_shape(
             layer, batch, in_width, acc_width, output_bytes, target.winograd, operands.weights(step).width
         )
+        if shape.is_long and target.spec.mixes_items:
+            shape = shape.in_one
         if layer.kind in WEIGHTED:
             gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape)
             shape = replace(shape, weight_width=shape.weight_width * gaps)

@@ -1,12 +1,18 @@
 """The loop nest of a layer: all that its tilings depend on, and what of its inputs it reads."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simulator.graph.layer import Layer
 from simulator.vocabulary import WEIGHTED
+
+LONG_MACS, LONG_ROWS = 1 << 34, 128
+"""A product of no fewer, with so many rows at least, is a long one: those of prompts are, of no convolution."""
+
+LONG_CHANNELS = 1 << 15
+"""So is one with so many outputs: all words of a language model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,20 @@ class Shape:
     def step_extents(self) -> tuple[int, ...]:
         """G N K C P Q R S of one step: what can run side by side."""
         return (self.extents[0] // self.steps, *self.extents[1:])
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is a product so long that not every tile of it can be tried."""
+        g, n, k, c, p, q, r, s = self.extents
+        alone = (g, q, r, s, self.steps, self.context) == (1, 1, 1, 1, 1, 0)
+        rows = n * p
+        return alone and (k >= LONG_CHANNELS or (rows >= LONG_ROWS and rows * k * c >= LONG_MACS))
+
+    @property
+    def in_one(self) -> "Shape":
+        """The same with its items one below the other: a product of as many rows."""
+        g, n, k, c, p, q, r, s = self.extents
+        return replace(self, extents=(g, 1, k, c, n * p, q, r, s), plane=(n * self.plane[0], self.plane[1]))
 
     @property
     def macs(self) -> int:

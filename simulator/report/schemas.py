@@ -17,6 +17,7 @@ from simulator.study.generating import Generation
 from simulator.study.linting import Lint
 from simulator.study.memory import MemoryMap
 from simulator.study.sensitivities import Sensitivity
+from simulator.study.serving_chips import Serving
 from simulator.study.sizing_answer import Sizing
 from simulator.study.uncertainties import Uncertainty
 from simulator.study.validation import Validation
@@ -33,6 +34,7 @@ ANSWERS: dict[str, tuple[type, dict[str, str]]] = {
     "batch": (BatchCurve, {"overflows_at": "number"}),
     "claim": (Verdict, {}),
     "compare": (Comparison, {"ranking": "object"}),
+    "compare-tokens": (Serving, {}),
     "cost": (Cost, {"contradicted": "boolean", "area_items_mm2": "object", "bill_items_usd": "object",
                     "peak_items_w": "object", "coefficients": "array"}),
     "explain": (Explanation, {"difference_s": "number"}),

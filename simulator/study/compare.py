@@ -8,7 +8,7 @@ published ones where there are any, else those of its file.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from simulator.chip.library import Entry
 from simulator.chip.published import Row
@@ -25,6 +25,8 @@ SMALL_BATCH, LARGE_BATCH = 1, 10
 
 FREE_BATCH_GPU = 128
 """Batch that stands for a free one on a GPU, which it fills."""
+
+Own = TypeVar("Own", bound="Line")
 
 UNCHECKED = ("recalled", "low")
 
@@ -178,15 +180,28 @@ def compare(
             remarks.append("no INT8 peak: TOPS are those of 16 bits")
         if chip.published.peak_tops_sparse is not None:
             remarks.append(_sparse(chip))
-        lines.append(
-            Line(
-                chip.name, chip.title, chip.peak_tops, chip.dram_devices, chip.sram_mb,
-                chip.published.list_price_usd, published, simulated, tuple(remarks), chip.is_file, asked, *_built(chip),
-            )
-        )  # fmt: skip
+        lines.append(chip_line(chip, Line, published, simulated, tuple(remarks), asked=asked))
     ordered = sorted(lines, key=lambda line: (-(line.best_per_s or 0.0), line.chip))
     params = dict(graph.graph["parameters"])
     return Comparison(graph.graph["name"], params, macs, question.precision, question.batch, tuple(ordered))
+
+
+def chip_line(
+    chip: Entry,
+    form: type[Own],
+    published: dict[str, Figure | None] | None = None,
+    simulated: dict[str, Figure | None] | None = None,
+    remarks: tuple[str, ...] = (),
+    **more: Any,
+) -> Own:
+    """One chip with what is known of it as a whole. form: Line, or one with `more` beside."""
+    bill_usd, area_mm2, dram_gib = _built(chip)
+    nothing: dict[str, Figure | None] = dict.fromkeys(CLASSES)
+    return form(
+        chip.name, chip.title, chip.peak_tops, chip.dram_devices, chip.sram_mb, chip.published.list_price_usd,
+        published or nothing, simulated or nothing, remarks, chip.is_file, bill_usd=bill_usd, area_mm2=area_mm2,
+        dram_gib=dram_gib, **more,
+    )  # fmt: skip
 
 
 def _sparse(chip: Entry) -> str:

@@ -176,13 +176,17 @@ class Question:
         each = self.cache_bytes(self.tokens) + (0.0 if self._parts else self.activations)
         return max(0, int((self.capacity_bytes - once) // each))
 
+    @property
+    def needed_bytes(self) -> float:
+        """Of the outer memory, when the last token comes out."""
+        return self.weights_bytes + self.batch * self.cache_bytes(self.tokens) + self.activation_bytes()
+
     def check_room(self) -> None:
         """Raise InfeasibleError where weights, caches and activations do not fit, saying what would."""
         largest = self.largest_batch
         if largest is None or self.capacity_bytes is None or self.batch <= largest:
             return
-        cache = self.batch * self.cache_bytes(self.tokens)
-        need = self.weights_bytes + cache + self.activation_bytes()
+        cache, need = self.batch * self.cache_bytes(self.tokens), self.needed_bytes
         held = ", ".join(
             f"{what} {size / GIB:,.4g}"
             for what, size in (
@@ -280,9 +284,9 @@ def _answered(asked: Question, rates: Rates) -> Generation:
     seconds, joules = growing.sums() if growing else (0.0, 0.0)
     ttft_s = prefill.latency_s
     latency_s = ttft_s + seconds
-    first_j = _spent(prefill)[1]
+    first_j = spent(prefill)[1]
     energy = None if prefill.energy is None else (first_j, joules)
-    cost = _usd(asked, rates, (ttft_s, seconds), energy)
+    cost = cost_of(asked, rates, (ttft_s, seconds), energy)
     tokens = batch * asked.output
     longest = prefill if decode is None or ttft_s > seconds else decode
     return Generation(
@@ -325,12 +329,12 @@ def growing_of(asked: Question) -> Growing | None:
     """The tokens behind the first, by the context that each meets; None where there is none."""
     if asked.output == 1:
         return None
-    growing = Growing(lambda context: _spent(asked.run("decode", 1, context)), asked.prompt, asked.tokens - 1)
+    growing = Growing(lambda context: spent(asked.run("decode", 1, context)), asked.prompt, asked.tokens - 1)
     growing.cut([max(1, asked.decoder.window) - 1])
     return growing
 
 
-def _spent(result: Result) -> tuple[float, float]:
+def spent(result: Result) -> tuple[float, float]:
     """Seconds and joules of a pass; no joules where its energy is not known."""
     return result.latency_s, result.energy["total_j"] if result.energy else 0.0
 
@@ -343,25 +347,25 @@ class _Cost:
     note: str
 
 
-def _usd(
+def price_of(chip: Architecture, rates: Rates) -> tuple[float | None, str]:
+    """What a chip is bought for [USD], None where no price is known, and what that rests on; 0 where it is rented."""
+    cost = priced(chip).cost
+    bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
+    tried = (
+        (rates.price_usd, ""),
+        (0.0 if rates.rent_usd_per_h is not None else None, ""),
+        (chip.list_price_usd, "money: by the list price of the chip file"),
+        (bill, "money: by the bill of materials, without a margin"),
+    )
+    return next(((value, words) for value, words in tried if value is not None), (None, ""))
+
+
+def cost_of(
     asked: Question, rates: Rates, seconds: tuple[float, float], joules: tuple[float, float] | None
 ) -> _Cost | None:
     """What the phases cost; None where there is no price."""
     known, chip = priced(asked.chip), asked.chip
-    bill = None if known.cost is None or known.cost.bill_usd is None else known.cost.bill_usd.best
-    price, note = next(
-        (
-            (value, words)
-            for value, words in (
-                (rates.price_usd, ""),
-                (0.0 if rates.rent_usd_per_h is not None else None, ""),
-                (chip.list_price_usd, "money: by the list price of the chip file"),
-                (bill, "money: by the bill of materials, without a margin"),
-            )
-            if value is not None
-        ),
-        (None, ""),
-    )
+    price, note = price_of(chip, rates)
     if price is None:
         return None
     rest_w, limit_w = (0.0 if known.power is None else float(known.power.static_w)), chip.power_limit_w

@@ -60,13 +60,20 @@ class Ranking(Shown):
         return tuple((at, row) for at, row in enumerate(self.rows, 1) if row.line.mine)
 
 
-def ranking(found: Comparison, by: str, limits: Mapping[str, float] | None = None) -> Ranking:
-    """The chips of a comparison ranked by a word of BY. limits: most `power_w`, `bill_usd` or `price_usd`; unknown is above.
+def ranking(
+    found: Comparison,
+    by: str,
+    limits: Mapping[str, float] | None = None,
+    orders: Mapping[str, tuple[str | None, str]] = BY,
+) -> Ranking:
+    """The chips of a comparison ranked by a word of `orders`.
+
+    limits: most `power_w`, `bill_usd` or `price_usd`; unknown is above.
 
     A chip counts with the figure that the model has for it at the batch asked for, or at the large one; a chip that is not
     described counts with what is published about it.
     """
-    below, _ = BY[by]
+    below, _ = orders[by]
     rows, unranked, above = [], [], []
     for line in found.lines:
         figure = figure_of(line, found.batch)

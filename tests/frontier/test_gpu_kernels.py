@@ -4,12 +4,14 @@ import random
 from dataclasses import replace
 
 import naive_gpu
+import numpy as np
 import pytest
 from test_sweep_engine import check_equal
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError
-from simulator.frontier.sm import ATTENTION, frontier
+from simulator.frontier.grid.points import FEED_BYTES
+from simulator.frontier.sm import ATTENTION, frontier, parts
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
@@ -102,6 +104,17 @@ def test_attention_is_that_of_the_slow_twin():
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
         assert shape.macs == heads * queries * keys * (depth + context)
+
+
+@pytest.mark.parametrize("queries", [1, 600])
+def test_a_cache_of_fewer_bits_is_read_in_fewer_bytes(queries):
+    """Keys and values of one new token, or of a prompt, come in at the width of the cache, whatever that of the queries."""
+    spec = array_spec(load_chip("a100"), "fp16")
+    wide = Shape((8, 1, 4096, 128, queries, 1, 1, 1), in_width=2, weight_width=2, out_width=0.0, context=128)
+    only = np.zeros(1, dtype=np.int64), np.array([ATTENTION])
+    feeds = [parts((replace(wide, weight_width=width),), spec, *only)[0, FEED_BYTES] for width in (2, 1)]
+    blocks = 8 * (1 if queries <= 16 else -(-queries // 64))
+    assert feeds[0] - feeds[1] == pytest.approx(blocks * 4096 * (128 + 128))
 
 
 def test_what_is_merged_and_what_not():

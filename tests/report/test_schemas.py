@@ -17,6 +17,7 @@ ASKED = {
     "batch": "batch squeezenet --chip inferx_x1 --batch 1,2",
     "claim": "claim inferx_x1 --network squeezenet --throughput 1e9/s",
     "compare": "compare inferx_x1 t4 --network squeezenet",
+    "compare-tokens": "compare smollm2_135m ad102 --prompt 16 --output 4",
     "cost": "cost inferx_x1 --sources",
     "cost-validate": "cost --validate",
     "explain": "explain squeezenet inferx_x1 t4",
@@ -46,7 +47,7 @@ def test_an_answer_keeps_to_its_schema_and_says_what_made_it(form, capsys):
     assert answer["schema"] == f"rooftile-{form}-1"
     assert answer["rooftile_version"] == simulator.__version__
     digests = [answer["network_digest"]] if form == "run" else [*answer["network_digests"].values()]
-    asks_for_a_network = form not in ("cost", "cost-validate", "generate", "validate", "validate-fit")
+    asks_for_a_network = form not in ("compare-tokens", "cost", "cost-validate", "generate", "validate", "validate-fit")
     assert bool(digests) == asks_for_a_network
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from simulator.errors import OptionError
 from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, Resets, fold_costs, once, resets, set_loads
 from simulator.frontier.grid.pixels import Pixels, pixel_table
-from simulator.frontier.grid.sizes import sizes_of
+from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings, unit_channels, unrollings, with_flat
 from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_search as kernels
@@ -230,6 +230,8 @@ def build_tables(shape: Shape, spec: ArraySpec) -> Tables:
     spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
     group, axis_k, axis_c = _axes(shape, spec, units)
+    if shape.is_long:
+        axis_k, axis_c = (np.ascontiguousarray(axis[apart(axis[:, TRIPS].tolist())]) for axis in (axis_k, axis_c))
     pixel, tiles, needed, starts = pixel_table(Pixels.of(shape, spec, units))
     costs = _resets(shape, spec, units)
     own, numbers, rules = _own(shape, spec, units, costs), _numbers(shape, spec, costs.sets), _rules(spec)

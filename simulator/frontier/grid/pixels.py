@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.frontier.grid.folds import OVER_PIXELS, fold_costs, resets, set_loads
-from simulator.frontier.grid.sizes import sizes_of
+from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings
 from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_tables as tables
@@ -99,6 +99,8 @@ class Pixels:
     """Whether tiles have whole rows of outputs."""
     sets: tuple[float, ...]
     """Cycles that a fold of each unrolling adds however long it is; 0 where nothing asks for more folds."""
+    few: bool = False
+    """Whether not every size is tried."""
 
     @classmethod
     def of(cls, shape: Shape, spec: ArraySpec, units: Unrollings) -> "Pixels":
@@ -121,6 +123,7 @@ class Pixels:
             loads,
             spec.stationary == "rows",
             sets,
+            shape.is_long,
         )
 
     def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
@@ -168,8 +171,11 @@ def pixel_table(pixels: Pixels) -> PixelTable:
     images, *plane = pixels.extents
     n_sizes = _batch_sizes(images, tuple(sorted(set(units[:, layout.UNIT_N].tolist()))), bent)
     area = len(n_sizes) * math.prod(plane)
-    every = (cut or bent) and area <= MOST_TILES
+    every = (cut or bent) and area <= MOST_TILES and not pixels.few
     p_sizes, q_sizes = (_sizes(extent, every, side) for extent, side in zip(plane, pixels.sides, strict=True))
+    if pixels.few:  # larger sizes are fewer tiles
+        falling = p_sizes[::-1]
+        p_sizes = tuple(falling[place] for place in apart(-(-plane[0] // size) for size in falling))[::-1]
     if pixels.rows_whole:
         q_sizes = (plane[-1],)
     if cut and not every:

@@ -1,6 +1,7 @@
 """Sizes of tiles to try along one axis: all of them, or of a very long axis those at which the number of tiles changes."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ LONG = 40_000
 
 MOST = 4_096
 """Sizes of a longer one: time, and at most a thousandth of an axis between two that are tried."""
+
+LONG_ALL, LONG_EACH = 8, 2.0**0.25
+"""Of an axis of a long product: numbers of tiles that are all tried, and how far further ones are apart."""
 
 
 def sizes_of(extent: int) -> npt.NDArray[np.int64]:
@@ -25,3 +29,17 @@ def sizes_of(extent: int) -> npt.NDArray[np.int64]:
     if len(found) <= MOST:
         return found
     return np.unique(found[np.linspace(0, len(found) - 1, MOST).astype(np.int64)])
+
+
+def apart(trips: Iterable[float]) -> list[int]:
+    """Places of those numbers of tiles, rising, that are tried of a long product: all of the few, then LONG_EACH apart.
+
+    Sizes of one number of tiles stand or fall together; the last number stays.
+    """
+    kept: list[int] = []
+    last, every = 0.0, list(trips)
+    for place, number in enumerate(every):
+        if number <= LONG_ALL or number in (last, every[-1]) or number >= LONG_EACH * last:
+            kept.append(place)
+            last = number
+    return kept

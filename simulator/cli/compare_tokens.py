@@ -1,0 +1,57 @@
+"""`rooftile compare MODEL --prompt P --output O`: chips on one request to a language model."""
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli import asked
+from simulator.cli.output import write
+from simulator.cli.question import working
+from simulator.cli.reporting import deliver_plain
+
+if TYPE_CHECKING:
+    from simulator.chip.library import Entry
+    from simulator.cost.serving import Rates
+
+FORM = "compare-tokens"
+"""Of its JSON."""
+
+
+def model_in(words: list[str], network: str) -> tuple[str, list[str]]:
+    """(language model, the other words) of a command line; no model where none of the words is one."""
+    from simulator.graph.language import decoders  # noqa: PLC0415
+    from simulator.store.bundled import network_name  # noqa: PLC0415
+
+    if network:
+        return (network, words) if network_name(network) in decoders() else ("", words)
+    found = [word for word in words if network_name(word) in decoders()]
+    return (found[0], [word for word in words if word != found[0]]) if found else ("", words)
+
+
+def rank(
+    model: str,
+    entries: "list[Entry]",
+    lengths: tuple[int, int, int],
+    given: dict[str, Any],
+    rates: "Rates",
+    every: bool,
+    json: str | None,
+    plot: str | None,
+) -> None:
+    """Ask, and answer. given: precision, params, by and limits of the study."""
+    from simulator.cli.screen import show  # noqa: PLC0415
+    from simulator.errors import OptionError  # noqa: PLC0415
+    from simulator.report.document import to_json  # noqa: PLC0415
+    from simulator.report.serving_report import serving_report  # noqa: PLC0415
+    from simulator.study.serving_chips import serving  # noqa: PLC0415
+
+    if plot is not None:
+        raise OptionError("--plot: must be left out where chips are compared on a language model")
+    for one in entries:
+        if one.architecture is not None:
+            asked.note_chip(one.name, one.architecture)
+    with working():
+        found = serving(entries, model, lengths, rates=rates, **given)
+    deliver_plain(lambda: serving_report(found, every), lambda: [])
+    if json is not None:
+        write("--json", json, to_json(asked.document(found.to_dict(), FORM)))
+    if json != "-":
+        show(serving_report(found, every))

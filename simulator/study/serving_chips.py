@@ -1,0 +1,196 @@
+"""Chips on one request to a language model, in one order: tokens a second for what is paid, and what stands beside them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.library import Entry
+from simulator.chip.load import chip_digest
+from simulator.cost.serving import Rates
+from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
+from simulator.progress import counted
+from simulator.result.shown import Shown
+from simulator.store import disk
+from simulator.study.compare import Comparison, Figure, Line, chip_line
+from simulator.study.generating import Question, asked_of, cost_of, growing_of, price_of, spent
+from simulator.study.ranking import BY, ranking
+from simulator.units import GIB
+
+PAID = "usd"
+"""The order unless another is asked for."""
+
+ORDERS: Mapping[str, tuple[str | None, str]] = {
+    **BY,
+    PAID: ("paid_usd", "tokens/s per USD of list price, or of the bill where there is none"),
+    "bill": BY["usd"],
+    "mtoken": ("usd_per_s", "tokens for a USD, energy included"),
+}
+"""As BY, of tokens: the price that is paid, the bill alone, and the cost of a million tokens."""
+
+
+@dataclass(frozen=True)
+class Server(Line):
+    """A line of a comparison with what its users see. Times of the whole batch. [s, USD]"""
+
+    ttft_s: float = 0.0
+    tokens_per_s_per_user: float | None = None
+    paid_usd: float | None = None
+    """The price that is given, else its list price, else its bill; None where none is known."""
+    paid_is_bill: bool = False
+    usd_per_s: float | None = None
+    """Of its work, energy included."""
+    power_limit_w: float | None = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One chip that answers: the names are those of the JSON."""
+
+    place: int | None
+    """From 1; None where it is not known what to divide by."""
+    chip: str
+    mine: bool
+    """Whether it comes from a file of the user's."""
+    precision: str | None
+    tokens_per_s: float
+    """Of all users."""
+    tokens_per_s_per_user: float | None
+    """Behind the first token; None where one token comes out."""
+    ttft_s: float
+    power_w: float | None
+    """Mean of the request; None where the energy is not known, for which the limit then stands."""
+    power_limit_w: float | None
+    bill_usd: float | None
+    price_usd: float | None
+    """List price."""
+    paid_usd: float | None
+    paid_is_bill: bool
+    tokens_per_s_per_usd: float | None
+    usd_per_million_tokens: float | None
+    value: float | None
+    """What it is ranked by."""
+
+
+@dataclass(frozen=True, repr=False)
+class Serving(Shown):
+    """A request on many chips."""
+
+    model: str
+    prompt: int
+    output: int
+    batch: int
+    by: str
+    rows: tuple[Placed, ...]
+    """The best first, those that cannot be ranked last."""
+    above: tuple[str, ...]
+    """Chips beyond a limit, or not known to be within it."""
+    lacking: dict[str, str]
+    """What a chip lacks that cannot answer."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self)
+
+
+def serving(
+    chips: Iterable[Entry],
+    model: str,
+    lengths: tuple[int, int, int],
+    precision: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    by: str = PAID,
+    limits: Mapping[str, float] | None = None,
+    rates: Rates | None = None,
+) -> Serving:
+    """Rank chips on a request. lengths: tokens in, tokens out, requests together. by: a word of ORDERS; limits: see `ranking`.
+
+    Raises NetworkError and OptionError for a bad model, lengths or order.
+    """
+    if by not in ORDERS:
+        raise OptionError(key="by", must=f"be one of {', '.join(ORDERS)}", got=by)
+    servers: list[Server] = []
+    lacking: list[tuple[str, str]] = []
+    checked = False
+    for chip in counted(chips):
+        if chip.architecture is None or chip.architecture.array is None:
+            continue
+        try:
+            asked = asked_of(model, chip.architecture, lengths, precision, dict(params or {}))
+            checked = True
+            servers.append(_server(chip, asked, rates or Rates()))
+        except InfeasibleError as error:
+            lacking.append((chip.name, _lack(asked) if checked else str(error)))
+        except ChipError as error:
+            lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
+        except NetworkError as error:
+            if not checked:
+                raise
+            lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
+    servers.sort(key=lambda line: (-(line.asked.throughput_per_s if line.asked else 0.0), line.chip))
+    found = Comparison(model, dict(params or {}), 0, precision or "", lengths[2], tuple(servers))
+    order = ranking(found, by, limits, ORDERS)
+    known = {line.chip: line for line in servers}
+    rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]
+    rows += [_placed(known[name], None, None) for name in order.unranked]
+    return Serving(model, *lengths, by, tuple(rows), order.above, dict(lacking))
+
+
+def _placed(line: Server, place: int | None, value: float | None) -> Placed:
+    """A line in its place."""
+    figure = line.asked
+    rate, power_w = (0.0, None) if figure is None else (figure.throughput_per_s, figure.power_w)
+    return Placed(
+        place, line.chip, line.mine, figure.precision if figure else None, rate, line.tokens_per_s_per_user, line.ttft_s,
+        power_w, line.power_limit_w, line.bill_usd, line.price_usd, line.paid_usd, line.paid_is_bill,
+        line.per(figure, "paid_usd"), None if line.usd_per_s is None else 1e6 * line.usd_per_s / rate, value,
+    )  # fmt: skip
+
+
+def _lack(asked: Question) -> str:
+    """What a chip lacks, in words."""
+    if asked.capacity_bytes is None or asked.needed_bytes <= asked.capacity_bytes:
+        return "SRAM for a tile"
+    return f"{asked.needed_bytes / GIB:.4g} GiB needed of {asked.capacity_bytes / GIB:.4g}"
+
+
+def _server(chip: Entry, asked: Question, rates: Rates) -> Server:
+    """One chip. Raises InfeasibleError where its memory is too small."""
+    asked.check_room()
+    ttft_s, further_s, *joules = _figures(asked)
+    energy = None if np.isnan(joules[0]) else (joules[0], joules[1])
+    latency_s, further = ttft_s + further_s, asked.output - 1
+    paid_usd, rests = price_of(asked.chip, rates)
+    cost = cost_of(asked, rates, (ttft_s, further_s), energy)
+    figure = Figure(
+        asked.batch * asked.output / latency_s, asked.batch, asked.precision, "simulated", None,
+        power_w=None if energy is None else sum(energy) / latency_s,
+    )  # fmt: skip
+    return chip_line(
+        chip,
+        Server,
+        asked=figure,
+        ttft_s=ttft_s,
+        tokens_per_s_per_user=further / further_s if further else None,
+        power_limit_w=asked.chip.power_limit_w,
+        paid_usd=paid_usd or None,
+        paid_is_bill="bill" in rests,
+        usd_per_s=None if cost is None else sum(cost.usd) / latency_s,
+    )
+
+
+def _figures(asked: Question) -> tuple[float, ...]:
+    """Seconds of the prompts and of the further tokens, joules of both (NaN where not known); kept on disk."""
+    own = chip_digest(asked.chip), asked.precision, asked.prompt, asked.output, asked.batch
+    name = disk.name_of("served", asked.model, repr(asked.decoder), repr(sorted(asked.shapes.items())), repr(own))
+    kept = disk.load(name)
+    if kept is None:
+        first, growing = asked.run("prefill", asked.prompt, 0), growing_of(asked)
+        seconds, joules = spent(first)
+        further_s, further_j = growing.sums() if growing else (0.0, 0.0)
+        if first.energy is None:
+            joules = further_j = np.nan
+        kept = {"figures": np.array([seconds, further_s, joules, further_j])}
+        disk.save(name, kept)
+    return tuple(kept["figures"].tolist())

@@ -1,0 +1,88 @@
+"""Chips ranked on a request to a language model: the same figures as each alone, one order, what is lacking."""
+
+import json
+
+import pytest
+
+from simulator import generate
+from simulator.chip.library import entry
+from simulator.cli import main
+from simulator.cost.serving import Rates
+from simulator.errors import NetworkError, OptionError
+from simulator.study.serving_chips import serving
+
+CHIPS = ("l4", "ad102", "jetson_orin_nano")
+TWO = {"layers": 2, "vocabulary": 4000}
+LENGTHS = (64, 8, 4)
+
+
+def asked(chips=CHIPS, model="smollm2_135m", lengths=LENGTHS, **given):
+    return serving([entry(chip) for chip in chips], model, lengths, **{"params": TWO, **given})
+
+
+@pytest.fixture(scope="module")
+def found():
+    return asked()
+
+
+def test_each_chip_has_the_figures_of_its_own_generation(found):
+    for row in found.rows:
+        alone = generate("smollm2_135m", row.chip, prompt=64, output=8, batch=4, params=TWO)
+        assert row.tokens_per_s == pytest.approx(alone.tokens_per_s, rel=1e-12)
+        assert row.tokens_per_s_per_user == pytest.approx(alone.tokens_per_s_per_user, rel=1e-12)
+        assert (row.ttft_s, row.usd_per_million_tokens) == (alone.ttft_s, pytest.approx(alone.usd_per_million_tokens))
+        if alone.joules_per_token is not None:
+            assert row.power_w == pytest.approx(alone.joules_per_token * alone.tokens_per_s)
+
+
+def test_the_best_for_a_dollar_comes_first_and_no_price_last(found):
+    values = [row.value for row in found.rows if row.place]
+    assert values == sorted(values, reverse=True)
+    assert [row.value for row in found.rows if row.place] == [
+        pytest.approx(row.tokens_per_s / row.paid_usd) for row in found.rows if row.place
+    ]
+    assert found.rows[-1].chip == "l4"  # whose price is not known
+    assert (found.rows[-1].place, found.rows[-1].paid_usd) == (None, None)
+
+
+def test_a_rent_ranks_by_the_cost_of_tokens():
+    rented = asked(by="mtoken", rates=Rates(rent_usd_per_h=1.0))
+    assert [row.place for row in rented.rows] == [1, 2, 3]
+    costs = [row.usd_per_million_tokens for row in rented.rows]
+    assert costs == sorted(costs)
+    assert costs[0] == pytest.approx(1e6 / 3600.0 / rented.rows[0].tokens_per_s)
+
+
+def test_what_a_chip_lacks_is_said():
+    short = asked(("rk3588_core", "ad102"), "llama3_70b", params={})
+    assert set(short.lacking) == {"rk3588_core", "ad102"}
+    assert "GiB needed of 24" in short.lacking["ad102"]
+    assert short.rows == ()
+
+
+def test_bad_questions_are_told():
+    with pytest.raises(OptionError, match="by: must be one of"):
+        asked(by="speed")
+    with pytest.raises(OptionError, match="batch"):
+        asked(lengths=(8, 8, 0))
+    with pytest.raises(NetworkError, match="no_model"):
+        asked(model="no_model")
+
+
+SMALL = ["smollm2_135m", "--param", "layers=2", "--param", "vocabulary=4000", "--prompt", "64", "--output", "8"]
+
+
+def test_the_command_ranks(capsys):
+    assert main(["compare", *CHIPS, *SMALL, "--batch", "4", "--max-power", "1000W"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("smollm2_135m, 64 tokens in, 8 out, batch 4: best of 2 chips by tokens/s per USD")
+    assert "no price is known: l4; `--price` or `--rent`" in " ".join(out.split())
+    assert main(["compare", *CHIPS, *SMALL, "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"].startswith("rooftile-compare-tokens")
+    assert [row["chip"] for row in data["rows"]][-1] == "l4"
+
+
+def test_the_command_tells_what_needs_a_model(capsys):
+    assert main(["compare", "l4", "--network", "squeezenet", "--prompt", "8"]) == 2
+    assert "need a language model" in capsys.readouterr().err
