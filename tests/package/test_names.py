@@ -61,6 +61,7 @@ ALIKE = {
     (vocabulary.OPERANDS, "frontier/grid/candidates.py"): "the places of operands in a kernel's columns",
     (vocabulary.OPERANDS, "frontier/grid/points.py"): "the places of operands in a kernel's columns",
     (vocabulary.PRECISIONS, "graph/readers/ir.py"): "types of elements as model files name them",
+    (vocabulary.PRECISIONS, "graph/readers/quantised.py"): "types of elements as model files name them",
     (vocabulary.VECTOR_KINDS, "graph/readers/emit_vector.py"): "which operators of model files are of which kind",
 }
 """Where three words of a table stand together and are no second table."""
