@@ -20,6 +20,16 @@ plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 settings.load_profile("nojit" if plain else "nightly" if profiles.NIGHTLY else "jit")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out by day what is too long for every change, and say how many."""
+    if profiles.THOROUGH:
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    if left_out:
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture
 def made_up_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Points of pools that `one_by_one.made_up` gave parts have these, whoever asks for them."""

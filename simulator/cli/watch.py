@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from simulator.frontier.threads import WORKER
 from simulator.progress import Watch, say, watch
 
 SHOWN_AFTER_S = 2.0
@@ -87,6 +88,7 @@ def _stop(thread: _Work) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
     threading.excepthook = lambda _: None  # it may strike while the thread ends, too
     thread.ended.wait(LEAVES_WITHIN_S)
+    leave_behind(WORKER)
     # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
     # Python ends by the signal where code that was made from text, as in many an import, was interrupted.
     atexit.register(_leave)

@@ -1,14 +1,14 @@
 """The frontiers of this process: one store, so that every room shares what was built; slow ones are kept on disk too."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from simulator.frontier import array
+from simulator.frontier import array, threads
 from simulator.frontier.grid.search import Frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -20,6 +20,9 @@ WORTH_KEEPING_S = 0.005
 
 KIND = "frontier"
 """What files of frontiers are called."""
+
+Place = tuple[Shape, int]
+"""A layer and its resident operands."""
 
 MOST_BYTES = 4 * 2**20
 """Frontiers in memory; those used longest ago go. [B]"""
@@ -45,6 +48,20 @@ class Store:
             if time.perf_counter() - begin > WORTH_KEEPING_S:
                 save(disk.name_of(KIND, shape, spec), dict(known))
         return known[resident]
+
+    def get_all(self, places: Sequence[Place], spec: ArraySpec) -> list[Frontier]:
+        """The frontiers of many layers in the order of `places`: layers side by side where cores are idle."""
+        found: dict[Place, Frontier] = {}
+        groups: dict[Shape, list[Place]] = {}
+        for place in places:  # those of one layer share their tables, and so a thread
+            groups.setdefault(place[0], []).append(place)
+
+        def build(group: Sequence[Place]) -> None:
+            for shape, resident in group:
+                found[shape, resident] = self.get(shape, spec, resident)
+
+        threads.side_by_side(build, tuple(groups.values()))
+        return [found[place] for place in places]
 
 
 def load(name: str) -> dict[int, Frontier]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from simulator.frontier import array
 from simulator.frontier.grid.points import FlatTables, Stack
 from simulator.frontier.grid.search import Frontier
-from simulator.frontier.kept import frontiers
+from simulator.frontier.kept import Place, frontiers
 from simulator.kernels import stairs as kernels
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, Net
 from simulator.lower.array import ArraySpec
@@ -30,9 +30,6 @@ LONGEST = 4096
 
 WORTH_KEEPING_S = 0.05
 """A pack that takes less to build is not written to disk. [s]"""
-
-Place = tuple[Shape, int]
-"""A layer and its resident operands."""
 
 Lookup = Callable[[Shape, ArraySpec, int], Frontier]
 
@@ -69,9 +66,9 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
     frontiers, of which nothing is kept.
     """
     if lookup is not None:
-        return _build(places, shapes, spec, lookup)
+        return _build(shapes, spec, [lookup(shape, spec, mask) for shape, mask in each(places)])
     if not array.model_of(spec).keeps:  # a few points a layer
-        return _build(places, shapes, spec, frontiers.get)
+        return pack_of(places, shapes, spec, frontiers.get)
     name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
     kept = disk.load(name)
     if kept is not None:
@@ -79,14 +76,13 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
         if found is not None:
             return found
     begin = time.perf_counter()
-    made = _build(places, shapes, spec, frontiers.get)
+    made = _build(shapes, spec, frontiers.get_all(places, spec))
     if time.perf_counter() - begin > WORTH_KEEPING_S:
         disk.save(name, _packed(made))
     return made
 
 
-def _build(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup) -> Pack:
-    parts = [lookup(shape, spec, mask) for shape, mask in each(places)]
+def _build(shapes: Sequence[Shape], spec: ArraySpec, parts: Sequence[Frontier]) -> Pack:
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     points = np.empty((bounds[-1], 3))
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):

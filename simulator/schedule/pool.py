@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
-from simulator.frontier.packs import Lookup, Place, blocks_of, mark_all, pack_of
+from simulator.frontier.kept import Place
+from simulator.frontier.packs import Lookup, blocks_of, mark_all, pack_of
 from simulator.kernels.layout import (
     BESIDE,
     CYCLES,

@@ -3,7 +3,6 @@
 import ctypes
 import io
 import math
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -22,6 +21,7 @@ from simulator.chip.load import Settings, chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
 from simulator.formats import USUAL
+from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.graph.own import Precision
@@ -258,9 +258,7 @@ WORKER = "sweep"
 @contextmanager
 def threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
     """One thread a core for slices of points; an interrupted run sets `stop` and does not wait for what has not begun."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    count = len(affinity(0)) if affinity else os.cpu_count() or 1
-    workers = ThreadPoolExecutor(count, thread_name_prefix=WORKER)
+    workers = ThreadPoolExecutor(cores(), thread_name_prefix=WORKER)
     try:
         yield workers
     except KeyboardInterrupt:  # a kernel does not hear of it: what it still finds is thrown away

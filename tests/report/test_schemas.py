@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from profiles import by_night
 
 import simulator
 from simulator.cli import main
@@ -37,7 +38,7 @@ def test_the_published_schemas_are_those_of_the_answers():
     assert {*ASKED} == {*ANSWERS, "run"}
 
 
-@pytest.mark.parametrize("form", [*ASKED])
+@pytest.mark.parametrize("form", by_night(ASKED, [form for form in ASKED if form != "validate-fit"]))
 def test_an_answer_keeps_to_its_schema_and_says_what_made_it(form, capsys):
     assert main([*ASKED[form].split(), "--json", "-"]) == 0
     answer = json.loads(capsys.readouterr().out)
