@@ -220,7 +220,7 @@ def _legend(found: Comparison, order: Ranking, every: bool) -> Text:
     lines = [
         "The bill is what chip and DRAM cost to build, by the model; a list price is what somebody asks. The two are never "
         "in one ranking (`--by usd`, `--by list-usd`).",
-        f"- no figure; * not quite comparable, see `caveats`. batch 10+: published at batch 10 or more, or free; simulated {batch}.",
+        f"- no figure; * see `caveats`. batch 10+: published at batch 10 or more, or free; simulated {batch}.",
         "TOPS, DRAMs and MB are published ones where there are any, else those of the chip file; MB as the source counts them.",
     ]
     if not every and len(order.rows) > ROWS:
