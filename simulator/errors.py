@@ -10,6 +10,8 @@ RooftileError
 ├── StoppedError          interrupted by the user: exit code 130, and what is kept
 └── ModelError            a law of the model is broken: our fault, exit code 1
 
+PluginWarning             a plug-in cannot be used; everything else goes on
+
 The message of an InputError is one line a fault: where, what, must be, got, nearest right name. Arguments of a Python call
 stand in it by their own names (`draws: must be ...`); a face that calls them otherwise puts its names there (`--draws: ...`).
 """
@@ -95,6 +97,10 @@ class StoppedError(RooftileError):
 
 class ModelError(RooftileError):
     """A result breaks a law of the model (a defect of ours, never the user's)."""
+
+
+class PluginWarning(UserWarning):
+    """A plug-in cannot be used: which, of which distribution, and why."""
 
 
 MOST_NAMES = 10

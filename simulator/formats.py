@@ -4,7 +4,7 @@ Stored bits are in `data/formats.yaml`; `reading.precision` reads the words.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -164,6 +164,11 @@ def format_of(word: str, half: str = HALVES[0]) -> Format:
     return Format(f"{bits:g} bits", bits, multiplies)
 
 
+def half_of(rates: Container[str]) -> str:
+    """What 16 bits are on a chip with these rates."""
+    return next((word for word in HALVES if word in rates), HALVES[0])
+
+
 @lru_cache(maxsize=4096)
 def formats_of(precision: str, rates: tuple[str, ...] = ()) -> Formats:
     """The formats that a word names, on a chip with these rates. Raises NetworkError for what is no format.
@@ -173,7 +178,7 @@ def formats_of(precision: str, rates: tuple[str, ...] = ()) -> Formats:
     """
     if precision == OWN:
         return replace(formats_of(USUAL, rates), word=OWN, own=True)
-    half = next((word for word in HALVES if word in rates), HALVES[0])
+    half = half_of(rates)
     said = formats_said(precision)
     if len(said) == 1 and not said[0].role:
         one = format_of(said[0].word, half)
@@ -204,9 +209,19 @@ def own_formats(given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((role, str(given[role])) for role in ROLES if role in given)
 
 
-def with_own(formats: Formats, own: Iterable[tuple[str, str]]) -> Formats:
-    """The same with formats that a layer of the network carries, (role, word)."""
-    given: dict[str, Any] = {role: format_of(word) for role, word in own}
+def held(one: Format, rates: Iterable[str]) -> Format:
+    """The format itself where an array with these rates has it or a wider one that holds it; else the widest that it has."""
+    have = [word for word in rates if "*" not in word]
+    if not have or any(_holds(word, one.multiplies) for word in have):
+        return one
+    return table()[max(have, key=lambda word: (BITS[word], word in FLOATS, PRECISIONS.index(word)))]
+
+
+@lru_cache(maxsize=4096)
+def with_own(formats: Formats, own: tuple[tuple[str, str], ...], rates: tuple[str, ...] = ()) -> Formats:
+    """The same with formats that a layer of the network carries, (role, word), as an array with these rates has them."""
+    half = half_of(rates)
+    given: dict[str, Any] = {role: held(format_of(word, half), rates) for role, word in own}
     for role, others in (("weights", ("head", "embedding")), ("activations", ("cache",))):
         if role in given:
             given = {**dict.fromkeys(others, given[role]), **given}

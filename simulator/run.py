@@ -18,7 +18,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
-from simulator.graph.own import Precision, precision_of
+from simulator.graph.own import Precision, format_notes, precision_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -77,7 +77,7 @@ def simulate(
     totals = totals_of(chip, work, machines, plans, power)
     columns = layers.in_time(cold, machines, chip.dram is not None, _limited(power, work, totals))
     saved = cache(partial(gains_of, chip, machines, program, steady, power))
-    notes = (*graph.graph.get("notes", ()), *_notes(chip, (cold, steady), batch, program.split))
+    notes = (*_brought(graph, chip, low), *_notes(chip, (cold, steady), batch, program.split))
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
 
@@ -102,8 +102,15 @@ def _in_space(
     totals = totals_of(chip, work, machines, plans, power)
     columns = layers.in_space(low, quick, chip.dram is not None, _limited(power, work, totals))
     saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
-    notes = (*graph.graph.get("notes", ()), *steady.notes)
+    notes = (*_brought(graph, chip, low), *steady.notes)
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
+
+
+def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
+    """What the network brings to be told."""
+    rates = chip.array.rate if chip.array else ()
+    products = (row.product for row in low.rows if row.product)
+    return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products))
 
 
 def _check_room(chip: Architecture, work: Work, machines: Machines) -> None:

@@ -1,5 +1,6 @@
 """The chip library: every bundled file, those that can be simulated and those that can only be compared."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,9 +16,10 @@ from simulator.chip.schema import Architecture
 from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, read_yaml
 from simulator.errors import ChipError
-from simulator.store import bundled
+from simulator.store import bundled, plugins
 from simulator.store.data import parsed
 from simulator.store.foreign import printable
+from simulator.store.plain import kept
 
 DRAM_BITS = 32
 """Width of one DRAM where only the bus is published: devices are then counted as so many bits each."""
@@ -37,6 +39,8 @@ class Entry:
     """None where the file has no array: the chip can be compared, not simulated."""
     is_file: bool = False
     """Whether it is a file of the user's."""
+    plugin: str | None = None
+    """The distribution whose plug-in brings it."""
 
     @property
     def peak_tops(self) -> float | None:
@@ -84,7 +88,7 @@ class Entry:
 @cache
 def library() -> Mapping[str, Entry]:
     """Every bundled chip by short name, in alphabetical order. Raises ChipError for a fault in a file."""
-    return {name: _bundled_entry(name, path) for name, path in bundled.chips().items()}
+    return {name: _bundled_entry(name, path, together=True) for name, path in bundled.chips().items()}
 
 
 def entry(name_or_path: str | Path) -> Entry:
@@ -120,7 +124,21 @@ def published_of(data: Mapping[str, Any] | None, where: str, places: Places | No
 
 def with_variants() -> Mapping[str, Entry]:
     """Every bundled chip by short name, each followed by its variants. Raises ChipError for a fault in a file."""
-    return {name: _bundled_entry(name, path, variant) for name, (path, variant) in bundled.places().items()}
+    return {
+        name: _bundled_entry(name, path, variant, together=True) for name, (path, variant) in bundled.places().items()
+    }
+
+
+def plugged() -> Mapping[str, Entry]:
+    """Every chip of a plug-in by name, each followed by its variants. A file with a fault is a warning."""
+    found = {}
+    for name, one in load.plugged_chips().items():
+        place = f"{one.path}:{one.variant}" if one.variant else one.path
+        try:
+            found[name] = replace(entry(place), name=name, plugin=one.plugin.of)
+        except ChipError as error:
+            plugins.warn(one.plugin, str(error).splitlines()[0])
+    return found
 
 
 def simulable() -> list[str]:
@@ -129,9 +147,22 @@ def simulable() -> list[str]:
 
 
 @cache
-def _bundled_entry(name: str, path: Path, variant: str = "") -> Entry:
-    """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers."""
-    data = parsed(path.read_text(encoding="utf-8"))
+def _plain() -> Mapping[str, str]:
+    """All bundled files as JSON, by short name: reading their YAML is most of what a list of them takes."""
+    texts = {name: path.read_text(encoding="utf-8") for name, path in bundled.chips().items()}
+    found: dict[str, str] = kept(
+        "chips", texts, lambda: {name: json.dumps(parsed(text)) for name, text in texts.items()}
+    )
+    return found
+
+
+@cache
+def _bundled_entry(name: str, path: Path, variant: str = "", together: bool = False) -> Entry:
+    """One bundled file. They are our own and tested, so the fast reader does, which knows no line numbers.
+
+    together: with all others, which are read as one.
+    """
+    data = json.loads(_plain()[path.stem]) if together else parsed(path.read_text(encoding="utf-8"))
     apply_variant(data, {}, variant, name)
     if not load.is_listing(data):
         return _entry(name, Architecture.model_validate(data), published_of(data.get("published"), name))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simulator.chip import plugged
 from simulator.chip.array import Model
 from simulator.chip.described import describe
 from simulator.chip.faults import explain, shown
@@ -18,7 +19,7 @@ from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
 from simulator.errors import ChipError, nearest
 from simulator.reading.names import beside, known_name, near_file
-from simulator.store import bundled, foreign
+from simulator.store import bundled, foreign, plugins
 from simulator.store.calls import public
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
@@ -42,8 +43,8 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     Parameters
     ----------
     name_or_path : str or Path
-        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, or path of a chip file (anything
-        with a slash or ending in .yaml or .yml).
+        Short name (`inferx_x1`; capitals, `-`, `_` and spaces do not matter), alias, name of a plug-in's chip, or path of a
+        chip file (anything with a slash or ending in .yaml or .yml).
     set : mapping or sequence of "key=value", optional
         Dotted keys to change, as `--set` does; applied to the file's plain data, which is then checked once.
 
@@ -124,15 +125,29 @@ def is_path(word: str) -> bool:
     return "/" in word or "\\" in word or word.lower().endswith(SUFFIXES)
 
 
+def file_of(word: str) -> tuple[Path, str] | None:
+    """The file, and its variant, that a word means; None for a short name or alias."""
+    file, colon, variant = word.rpartition(":")
+    if colon and file.lower().endswith(SUFFIXES):
+        return Path(file), variant
+    return (Path(word), "") if is_path(word) else None
+
+
+def chip_named(text: str) -> str:
+    """The short name of the chip of the library, or of a plug-in, that a text means; no file is looked for. Raises ChipError."""
+    found = bundled_chip(text) or known_name(text, plugged_chips())
+    if found is None:
+        known = [*bundled.places(), *plugged_chips()]
+        raise ChipError(f"chip: must be a bundled chip, got {shown(text)}{nearest(text, known)}")
+    return found
+
+
 def find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file behind a short name, alias or path, and which of its variants is meant ("": the chip itself)."""
     if isinstance(name_or_path, Path):
         return name_or_path, ""
-    file, colon, variant = name_or_path.rpartition(":")
-    if colon and file.lower().endswith(SUFFIXES):
-        return Path(file), variant
-    if is_path(name_or_path):
-        return Path(name_or_path), ""
+    if (file := file_of(name_or_path)) is not None:
+        return file
     chips = bundled.chips()
     if name_or_path in chips:
         return chips[name_or_path], ""
@@ -141,8 +156,19 @@ def find(name_or_path: str | Path) -> tuple[Path, str]:
     found = bundled_chip(name_or_path)
     if found is not None:
         return bundled.places()[found]
-    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, [*bundled.places(), *_aliases()], "rooftile chips")
-    raise ChipError(f"unknown chip {shown(name_or_path)}{near}")
+    own = plugged_chips()
+    found = known_name(name_or_path, own)
+    if found is not None:
+        return own[found].path, own[found].variant
+    known = [*bundled.places(), *_aliases(), *own]
+    near = beside(name_or_path, SUFFIXES) or nearest(name_or_path, known, "rooftile chips")
+    raise ChipError(f"unknown chip {shown(name_or_path)}{near}{plugins.left_out(plugins.CHIPS)}")
+
+
+@plugins.kept
+def plugged_chips() -> Mapping[str, plugged.Plugged]:
+    """Chips of plug-ins, and their variants, by name."""
+    return plugged.chips([*bundled.places(), *_aliases()])
 
 
 def bundled_chip(text: str) -> str | None:

@@ -66,7 +66,7 @@ def _named(row: Any) -> Any:
     """One result with its network as it is listed; anything else as it is."""
     if not isinstance(row, Mapping) or not isinstance(row.get("network"), str):
         return row
-    return {**row, "network": bundled.network_name(row["network"]) or row["network"]}
+    return {**row, "network": bundled.listed_name(row["network"]) or row["network"]}
 
 
 class _Model(BaseModel):

@@ -14,6 +14,7 @@ from simulator.chip.outer import Dram
 from simulator.chip.variants import Variant, VariantName
 from simulator.errors import ChipError, NetworkError, nearest
 from simulator.formats import Product, formats_of, product_of
+from simulator.store.shown import Shown
 from simulator.units import (
     GPU_KERNEL_FLOOR_US,
     GPU_KERNEL_GAP_CYCLES,
@@ -148,7 +149,7 @@ class Schedule(Model):
     """Segments of the network may take the batch in parts."""
 
 
-class Architecture(Model):
+class Architecture(Shown, Model):
     """One chip."""
 
     schema_version: Literal[1] = Field(alias="schema")

@@ -3,7 +3,9 @@
 import inspect
 import os
 import shlex
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Annotated, Any
 
@@ -22,6 +24,7 @@ from simulator.cli import (
     explain,
     generate,
     lint,
+    mcp,
     memory,
     networks,
     pareto,
@@ -32,9 +35,12 @@ from simulator.cli import (
     sweep,
     validate,
 )
+from simulator.cli.faults import say
 from simulator.cli.form import answering
 from simulator.cli.help import Grouped, first_steps
 from simulator.cli.watch import watched
+from simulator.errors import PluginWarning
+from simulator.store.foreign import printable
 
 _INTERRUPTED = 130
 
@@ -42,7 +48,9 @@ _NO_CODE = "ROOFTILE_NO_CODE"  # as in graph/load.py, whose import --help must n
 
 _NoCode = Annotated[
     bool,
-    typer.Option("--no-code", help=f"Refuse a network that is a Python file: it is run. {_NO_CODE}=1 does so too."),
+    typer.Option(
+        "--no-code", help=f"Refuse networks that are Python files, and plug-ins: they are run. {_NO_CODE}=1 too."
+    ),
 ]
 
 
@@ -119,6 +127,7 @@ app.command("validate", short_help="Compare published figures with the model.")(
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
 app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
+app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp)
 app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
 
 
@@ -140,13 +149,30 @@ def rooftile(
         typer.echo(first_steps(__version__))
 
 
-UNWATCHED = ("sweep", "cache", "serve")
-"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. A server hears
-Ctrl-C itself."""
+UNWATCHED = ("sweep", "cache", "serve", "mcp")
+"""A sweep works in threads of its own, draws a bar, and says what it kept where it is interrupted. Servers hear
+Ctrl-C themselves."""
 
 for command in app.registered_commands:
     if command.name not in UNWATCHED and command.callback is not None:
         command.callback = watched(command.callback)
+
+
+@contextmanager
+def _lines_of_warnings() -> Iterator[None]:
+    """Show a warning of a plug-in as one line, others as Python does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PluginWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, PluginWarning):
+                say(f"rooftile: warning: {printable(str(message))}")
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]  # the place is handed on as it comes
+        yield
 
 
 def run_app(arguments: list[str]) -> int:
@@ -156,7 +182,8 @@ def run_app(arguments: list[str]) -> int:
     """
     asked.typed.set(shlex.join(["rooftile", *arguments]))
     try:
-        outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+        with _lines_of_warnings():
+            outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
     except SystemExit as leaving:  # the way in which completion ends
         return leaving.code if isinstance(leaving.code, int) else 0
     except typer.Abort:  # the parser's word for Ctrl-C, in older versions

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ class Asked:
     """Name of each chip -> its digest."""
     networks: dict[str, str] = field(default_factory=dict)
     """Name of each network -> its digest."""
+    doubts: list[str] = field(default_factory=list)
+    """What of these networks an answer must say first."""
 
 
 asked: ContextVar[Asked] = ContextVar("asked")
@@ -51,10 +54,41 @@ def note_chip(name: str, loaded: "Architecture") -> "Architecture":
 def network(name: str, values: Mapping[str, Any]) -> "Graph":
     """Load a network that the answer depends on; as `load_network`."""
     from simulator.graph.load import load_network, network_digest  # noqa: PLC0415
+    from simulator.graph.readers.coverage import doubts_of  # noqa: PLC0415
 
     graph = load_network(name, **values)
-    asked.get(Asked()).networks[name] = network_digest(graph)[:40]
+    now = asked.get(Asked())
+    now.networks[name] = network_digest(graph)[:40]
+    several = f"{name}: " if len(now.networks) > 1 else ""
+    now.doubts += [f"{several}{note}" for note in doubts_of(graph) if f"{several}{note}" not in now.doubts]
     return graph
+
+
+def swept(folder: str) -> str:
+    """As `first`, of the network of a sweep's folder, where it was a file of data that is still there."""
+    from simulator.errors import NetworkError  # noqa: PLC0415
+    from simulator.graph.readers.files import SUFFIXES  # noqa: PLC0415
+    from simulator.sweeps.folder import AGAIN, read_plan_of  # noqa: PLC0415
+
+    kept = read_plan_of(Path(folder)).get(AGAIN)
+    kept = kept if isinstance(kept, dict) else {}
+    name = str(kept.get("network", ""))
+    if not name.partition("@")[0].endswith(SUFFIXES):
+        return ""
+    before = asked.set(asked.get(Asked()))
+    try:
+        network(name, kept.get("params", {}))
+    except NetworkError:
+        return ""  # moved, or its sizes vary: then nobody can tell
+    else:
+        return first()
+    finally:
+        asked.reset(before)
+
+
+def first() -> str:
+    """The lines with which an answer begins: what of its networks is not certain. Empty where all is."""
+    return "".join(f"Note: {doubt}\n" for doubt in asked.get(Asked()).doubts)
 
 
 def made() -> dict[str, str]:

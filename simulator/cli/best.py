@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulator.cli.asked import swept
 from simulator.cli.output import write
 from simulator.cli.question import Plot, check_outputs, working
 from simulator.cli.reporting import deliver_plain
@@ -133,4 +134,5 @@ def show(
     if json != "-":
         from simulator.cli.screen import show as show_report  # noqa: PLC0415
 
+        swept(folder)
         show_report(points_report(points))

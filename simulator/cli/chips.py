@@ -18,19 +18,19 @@ def chips(
     ] = False,
     json: Json = None,
 ) -> None:
-    """List the bundled chips: those that can be simulated, and those that can only be compared."""
+    """List the chips, bundled and of plug-ins: those that can be simulated, and those that can only be compared."""
     if schema:
         from simulator.chip.load import chip_schema  # noqa: PLC0415
 
         typer.echo(json_module.dumps(chip_schema(), indent=2))
         return
-    from simulator.chip.library import with_variants  # noqa: PLC0415
+    from simulator.chip.library import plugged, with_variants  # noqa: PLC0415
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.lists import chip_table  # noqa: PLC0415
 
     if json is not None and json != "-":
         check_writable("--json", json)
-    rows = [_row(entry) for entry in with_variants().values()]
+    rows = [_row(entry) for entry in (*with_variants().values(), *plugged().values())]
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -53,6 +53,7 @@ def _row(entry: "Entry") -> dict[str, str | float | bool | None]:
             "peak_tops": entry.peak_tops,
             "sram_mib": known.sram_mb,
             "dram_gb_per_s": entry.dram_gb_per_s,
+            "plugin": entry.plugin,
         }
     return {
         "name": entry.name,
@@ -64,4 +65,5 @@ def _row(entry: "Entry") -> dict[str, str | float | bool | None]:
         "peak_tops": max(chip.peak_tops(p) for p in chip.array.rate),
         "sram_mib": chip.sram.capacity_mib,
         "dram_gb_per_s": chip.dram_bytes_per_s / 1e9 if chip.dram_bytes_per_s is not None else 0.0,
+        "plugin": entry.plugin,
     }

@@ -99,8 +99,9 @@ def compare(
     if questions is not None:
         _ask(questions, entries, question)
         return
+    asked.network(question.network, question.params)
     if json is not None or reporting.wanted.get() is not None:
-        _note(entries, question)
+        _note(entries)
     with working() as tell:  # all of them take a minute the first time
         found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
     _answer(found, ranking(found, by, limits), every, json, plot)
@@ -139,9 +140,8 @@ def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     write("--questions", path, questions(entries, question, graph.graph["parameters"]))
 
 
-def _note(entries: "list[Entry]", question: "Question") -> None:
-    """Note what the answer depends on."""
-    asked.network(question.network, question.params)
+def _note(entries: "list[Entry]") -> None:
+    """Note the chips that the answer depends on."""
     for one in entries:
         if one.architecture is not None:
             asked.note_chip(one.name, one.architecture)

@@ -1,6 +1,7 @@
 """What a shell completes: names of chips and networks, and files of the user's beside them. Builds nothing."""
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,10 +9,10 @@ _BUILDER = re.compile(r"^def build_(\w+)\(", re.MULTILINE)
 
 
 def chips(incomplete: str) -> list[str]:
-    """Bundled chips and chip files that begin so."""
+    """Bundled chips, those of plug-ins, and chip files that begin so."""
     from simulator.store.bundled import places  # noqa: PLC0415 (--help must not wait for it)
 
-    return [*_beginning(places(), incomplete), *_files(incomplete, ".yaml", ".yml")]
+    return [*_beginning([*places(), *_plugged_chips()], incomplete), *_files(incomplete, ".yaml", ".yml")]
 
 
 def chips_and_sheets(incomplete: str) -> list[str]:
@@ -20,9 +21,9 @@ def chips_and_sheets(incomplete: str) -> list[str]:
 
 
 def networks(incomplete: str) -> list[str]:
-    """Bundled networks and files of networks that begin so."""
+    """Bundled networks, those of plug-ins, and files of networks that begin so."""
     return [
-        *_beginning(network_names(), incomplete),
+        *_beginning([*network_names(), *_plugged_networks()], incomplete),
         *_files(incomplete, ".py", ".onnx", ".tflite", ".json", ".csv", ".yaml", ".yml"),
     ]
 
@@ -40,6 +41,32 @@ def network_names() -> list[str]:
 
     texts = (path.read_text(encoding="utf-8") for path in folder("workloads").glob("*.py"))
     return sorted({*language_models(), *(name for text in texts for name in _BUILDER.findall(text))})
+
+
+def _plugged_chips() -> list[str]:
+    """Chips of plug-ins; what reads them is imported only where there are any."""
+    from simulator.store import plugins  # noqa: PLC0415
+
+    if not plugins.plugins(plugins.CHIPS):
+        return []
+    from simulator.chip.load import plugged_chips  # noqa: PLC0415
+
+    with warnings.catch_warnings():  # nobody reads them between two keys
+        warnings.simplefilter("ignore")
+        return list(plugged_chips())
+
+
+def _plugged_networks() -> list[str]:
+    """Networks of plug-ins."""
+    from simulator.store import plugins  # noqa: PLC0415
+
+    if not plugins.plugins(plugins.NETWORKS):
+        return []
+    from simulator.graph.plugged import networks  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(networks())
 
 
 def models(incomplete: str) -> list[str]:

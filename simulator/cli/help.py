@@ -17,7 +17,7 @@ GROUPS = {
         "serve",
     ),
     "Finding a chip": ("compare", "size", "sweep", "best", "pareto"),
-    "Trust and library": ("claim", "validate", "chips", "networks", "cache"),
+    "Trust and library": ("claim", "validate", "chips", "networks", "mcp", "cache"),
 }
 """Commands by what they are for; one that is in none stands at the end."""
 
@@ -93,6 +93,10 @@ EXAMPLES = {
     "networks": (
         "networks",
         "run yolov3@608 --chip inferx_x1",
+    ),
+    "mcp": (
+        "mcp --check",
+        "mcp --check --allow .",
     ),
     "cache": (
         "cache --clear",

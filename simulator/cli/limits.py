@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 MaxPower = Annotated[
-    str | None, typer.Option("--max-power", metavar="POWER", help="Average in steady state, such as 10W.")
+    str | None,
+    typer.Option("--max-power", metavar="POWER", help="Average in steady state by the model, no TDP, such as 10W."),
 ]
 MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials, such as 100USD.")]
 MaxPrice = Annotated[str | None, typer.Option("--max-price", metavar="MONEY", help="List price, such as 500USD.")]

@@ -86,9 +86,12 @@ def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list() -> list[dict[str, Any]]:
-    """A row a bundled network."""
+    """A row a network."""
+    from simulator.errors import RooftileError  # noqa: PLC0415
+    from simulator.graph import plugged  # noqa: PLC0415
     from simulator.graph.language import decoders  # noqa: PLC0415
     from simulator.graph.load import load_network, network_parameters, summary  # noqa: PLC0415
+    from simulator.store import plugins  # noqa: PLC0415
     from simulator.store.bundled import networks as bundled_networks  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
@@ -96,8 +99,15 @@ def _list() -> list[dict[str, Any]]:
         if name in decoders():  # told by its description: the graph depends on prompt and context
             decoder = decoders()[name]
             told = {"parameters": decoder.parameters, "layers": decoder.layers, "cache_values": decoder.cache_values(1)}
-            rows.append({"name": name, "macs": None, **told, "keywords": network_parameters(name)})
+            rows.append({"name": name, "macs": None, **told, "keywords": network_parameters(name), "plugin": None})
             continue
         graph = load_network(name)
-        rows.append({"name": name, **summary(graph), "keywords": graph.graph["parameters"]})
+        rows.append({"name": name, **summary(graph), "keywords": graph.graph["parameters"], "plugin": None})
+    for name, plugin in plugged.networks().items():
+        try:
+            graph = load_network(name)
+        except RooftileError as error:
+            plugins.warn(plugin, str(error).splitlines()[0])
+            continue
+        rows.append({"name": name, **summary(graph), "keywords": graph.graph["parameters"], "plugin": plugin.of})
     return rows

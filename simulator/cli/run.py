@@ -97,4 +97,4 @@ def _show(result: "Result", facts: "ChipFacts", layers: bool) -> None:
     from simulator.cli.screen import ascii_only, console, show  # noqa: PLC0415
     from simulator.report.tables import run_report  # noqa: PLC0415
 
-    show(run_report(result, facts, layers=layers, width=console().width, ascii_only=ascii_only()))
+    show(run_report(result, facts, layers=layers, width=console().width, ascii_only=ascii_only()), told=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from simulator.cli.asked import first
 from simulator.cli.form import chosen
 from simulator.cli.output import emit
 
@@ -32,11 +33,19 @@ def console() -> Console:
     return _Screen(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def show(report: "RenderableType") -> None:
-    """Print a report in the form that is asked for. No line ends in spaces, no figure is cut, whatever the width."""
+def show(report: "RenderableType", told: bool = False) -> None:
+    """Print a report in the form that is asked for. No line ends in spaces, no figure is cut, whatever the width.
+
+    What of a network is not certain stands before it, unless the report has it (`told`); that of a CSV goes to standard error.
+    """
+    before = "" if told and chosen.get() != "csv" else first()
     if chosen.get() in ("csv", "md"):
         from simulator.report.export import as_csv, as_markdown  # noqa: PLC0415
 
+        if chosen.get() == "csv":
+            sys.stderr.write(before)
+        else:
+            emit(before and f"{before}\n")
         emit((as_csv if chosen.get() == "csv" else as_markdown)(report))
         return
     from simulator.report.fit import printed  # noqa: PLC0415
@@ -44,6 +53,7 @@ def show(report: "RenderableType") -> None:
     screen = console()
     with screen.capture() as capture:
         printed(report, screen, folds=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")))
+    emit(before and f"{before}\n")
     emit("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
 
 

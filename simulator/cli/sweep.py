@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulator.cli import complete
+from simulator.cli import asked, complete
+from simulator.cli.output import emit
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import leave_behind
@@ -74,49 +75,47 @@ def sweep(
     if out is None:
         raise OptionError("--out: missing; see 'rooftile sweep --help'")
     check_outputs(None, plot)
-    from simulator.sweeps.folder import need_extra  # noqa: PLC0415
-
-    need_extra()
     _check_ranges(given)
+    _compute(given, out, repair, scheduler, bool(vary))
+    if plot is not None:
+        _draw(out, plot)
+    from simulator.sweeps.read import progress_of  # noqa: PLC0415
+
+    there, points = progress_of(out)
+    where = printable(out)
+    emit(asked.swept(out))
+    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
+
+
+def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | None, typed: bool) -> None:
+    """Compute what is missing in the folder. typed: whether what varies was typed as `--vary`."""
     from simulator.kernels.jit import needs_compile  # noqa: PLC0415
     from simulator.kernels.schedule_whole import residency_blocks  # noqa: PLC0415
-
-    compiles = scheduler is None and needs_compile((residency_blocks,))
-    from simulator.sweeps.read import progress_of  # noqa: PLC0415
     from simulator.sweeps.run import WORKER  # noqa: PLC0415
     from simulator.sweeps.run import sweep as run  # noqa: PLC0415
 
+    compiles = scheduler is None and needs_compile((residency_blocks,))
     try:
         with _bar() as progress:
             began = _saying(progress) if compiles else progress  # a slip is told before anything else
-            run(**given, out=out, repair=repair, scheduler=scheduler, progress=began, tell=_tell)
+            where: dict[str, Any] = {"out": out, "repair": repair, "scheduler": scheduler, "command": asked.typed.get()}
+            run(**given, **where, progress=began, tell=_tell)
     except KeyboardInterrupt:
         leave_behind(WORKER)
         raise StoppedError(f"interrupted: {_kept(out)}") from None
     except OptionError as error:
-        if vary and str(error).startswith("vary "):  # as it was typed
+        if typed and str(error).startswith("vary "):  # as it was typed
             raise OptionError(f"--{error}") from None
         raise
-    there, points = progress_of(out)
-    where = printable(out)
-    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
 
 
 def _draw(out: str, plot: str) -> None:
     """Draw the points that no other beats in throughput and bill, or the fastest where no bill can be told."""
-    from simulator.cli.best import axes_of  # noqa: PLC0415
     from simulator.report.page import save  # noqa: PLC0415
-    from simulator.report.points_report import Points, points_chart  # noqa: PLC0415
-    from simulator.sweeps import read  # noqa: PLC0415
+    from simulator.report.points_report import table_chart  # noqa: PLC0415
+    from simulator.sweeps.read import scan  # noqa: PLC0415
 
-    goals = ["throughput_per_s", "bill_usd"]
-    rows = read.pareto(read.scan(out), goals).to_dicts()
-    if not rows:
-        goals, rows = (
-            ["throughput_per_s", "latency_s"],
-            read.best(read.scan(out), "throughput_per_s", top=200).to_dicts(),
-        )
-    save("--plot", points_chart(Points(rows, len(rows), axes_of(out), goals)), plot)
+    save("--plot", table_chart(scan(out)), plot)
 
 
 def _given(
@@ -154,9 +153,11 @@ def _given(
 
 
 def _check_ranges(given: dict[str, Any]) -> None:
-    """Tell a slip in what varies before anything is compiled. Raises OptionError as `sweep`."""
+    """Tell a missing extra and a slip in what varies before anything is compiled. Raises OptionError as `sweep`."""
+    from simulator.sweeps.folder import need_extra  # noqa: PLC0415
     from simulator.sweeps.plan import plan_of  # noqa: PLC0415
 
+    need_extra()
     names = ("vary", "design", "seed", "batch", "precision", "chunk")
     plan_of(**{name: given[name] for name in names if name in given})
 

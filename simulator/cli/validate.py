@@ -23,7 +23,8 @@ def validate(
         str | None, typer.Option("--plot", metavar="FILE", help="Draw predicted against published.")
     ] = None,
     page: Annotated[
-        str | None, typer.Option("--page", metavar="FILE", help="Write the page in Markdown, its picture beside it.")
+        str | None,
+        typer.Option("--page", metavar="FILE", help="Write the page in Markdown, its picture and its rows beside it."),
     ] = None,
     fit: Annotated[
         bool, typer.Option("--fit", help="Instead: the fitted constants, their rows, and what other values would give.")
@@ -140,5 +141,6 @@ def _answer(found: "Validation", json: str | None, plot: str | None, page: str |
             save(option, validation_chart(found), path)
     if page is not None and picture is not None:
         write("--page", page, validation_page(found, Path(picture).name))
+        write("--page", str(Path(page).with_suffix(".json")), found.rows())
     if json != "-":
         show(validation_report(found))

@@ -91,7 +91,7 @@ def _stop(thread: _Work) -> None:
     leave_behind(WORKER)
     # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
     # Python ends by the signal where code that was made from text, as in many an import, was interrupted.
-    atexit.register(_leave)
+    atexit.register(leave)
 
 
 def leave_behind(name: str) -> None:
@@ -100,21 +100,19 @@ def leave_behind(name: str) -> None:
     while any(thread.name.startswith(name) for thread in threading.enumerate()):
         if time.monotonic() - begin > LEAVES_WITHIN_S:
             # Python waits for all threads before it calls what `atexit` has. Without this part of it, we wait, too.
-            getattr(threading, "_register_atexit", atexit.register)(_leave)
+            getattr(threading, "_register_atexit", atexit.register)(leave)
             return
         time.sleep(0.02)
 
 
-def _leave() -> None:
-    """End the process here and now."""
-    from simulator.cli import EXIT_INTERRUPTED  # noqa: PLC0415
-
+def leave(code: int = 130) -> None:
+    """End the process here and now; unless told otherwise as one that was interrupted."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):
             continue
-    os._exit(EXIT_INTERRUPTED)
+    os._exit(code)
 
 
 class _Line:

@@ -18,6 +18,7 @@ from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric
 from simulator.cost.power import covered_mm2, powers
 from simulator.cost.quantities import Quantities, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, OptionError, nearest
+from simulator.store.shown import Shown
 
 REFERENCE = "inferx_x1"
 """Chip that `relative_cost` compares with when none is named."""
@@ -42,8 +43,8 @@ class Band:
         return {"low": self.low, "best": self.best, "high": self.high}
 
 
-@dataclass(frozen=True)
-class Cost:
+@dataclass(frozen=True, repr=False)
+class Cost(Shown):
     """What one chip costs."""
 
     chip: str

@@ -17,16 +17,17 @@ from typing import Any
 import networkx as nx
 
 from simulator.errors import NetworkError, argument, nearest
+from simulator.graph import plugged
 from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.layer import Layer
 from simulator.graph.readers.files import AT_SIZE, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
-from simulator.reading.names import beside, near_file
+from simulator.reading.names import beside, known_name, near_file
 from simulator.reading.sizes import Count, ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
 from simulator.store import bundled
-from simulator.store.foreign import printable, text_of
+from simulator.store.foreign import NO_CODE, code_forbidden, printable, text_of
 
 LARGEST = 1_000_000
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
@@ -38,9 +39,6 @@ SUFFIXES = (".py", *READ)
 """Of words that mean a file."""
 MOST_BYTES = 10_000_000
 """Of a Python file."""
-
-NO_CODE = "ROOFTILE_NO_CODE"
-"""Set to 1, this environment variable forbids networks that are Python files: nothing of a stranger's is run."""
 
 _LATER = {
     field.name: field.default for field in dataclasses.fields(Layer) if field.name in ("origin", "into", "table_rows")
@@ -75,7 +73,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     """
     text = str(name_or_path)
     if not isinstance(name_or_path, str | Path) or not text.strip():
-        raise NetworkError(f"network: must be a bundled name or the path of a .py file, got {name_or_path!r}")
+        raise NetworkError(f"network: must be a bundled name or the path of a file, got {name_or_path!r}")
     where, function, given = _found(name_or_path, params)
     arguments = _arguments(function, given, where)
     graph: Graph = _call(function, arguments, where)
@@ -153,8 +151,7 @@ def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Ca
     if isinstance(name_or_path, Path) or _is_path(text):
         where, function = printable(text), _user_builder(Path(text))
     else:
-        where = _bundled_name(text)
-        function = bundled.builder(where)
+        where, function = _named(text)
     if size:
         params = {**params, **_size_parameter(function, where, size, params)}
     return where, function, params
@@ -191,30 +188,58 @@ def _is_path(text: str) -> bool:
     meta-llama/Llama-3.1-8B is one."""
     if text.endswith(SUFFIXES) or "\\" in text:
         return True
-    return "/" in text and bundled.network_name(text) is None
+    if bundled.network_name(text) is not None:
+        return False
+    return (
+        "/" in text or ("\0" not in text and os.path.isfile(os.path.join(text, "config.json"))) or plugged.reads(text)
+    )
 
 
-def _bundled_name(text: str) -> str:
-    found = bundled.network_name(text)
+def file_of(text: str) -> tuple[Path, str] | None:
+    """The file, and what stands behind @, that a text means; None for a name. Raises NetworkError for an empty size."""
+    path, size = _sized(text)
+    return (Path(path), size) if _is_path(path) else None
+
+
+def network_named(text: str) -> str:
+    """The network of the library, or of a plug-in, that a text means, by its name and with what stands behind @.
+
+    No file is looked for. Raises NetworkError.
+    """
+    word, size = _sized(text)
+    found = bundled.network_name(word) or known_name(word, plugged.networks())
     if found is None:
-        shown = text[:LONGEST_NAME]
-        near = beside(text, (".py",)) or nearest(shown, bundled.networks(), "rooftile networks")
-        raise NetworkError(f"network: {shown!r} is not a bundled name nor a .py file{near}")
-    return found
+        known = [*bundled.networks(), *plugged.networks()]
+        raise NetworkError(f"network: must be a bundled network, got {word[:LONGEST_NAME]!r}{nearest(word, known)}")
+    return f"{found}@{size}" if size else found
+
+
+def _named(text: str) -> tuple[str, Callable[..., Any]]:
+    """(name, builder) of a bundled network, or of one of a plug-in."""
+    found = bundled.network_name(text)
+    if found is not None:
+        return found, bundled.builder(found)
+    own = plugged.builder(text)
+    if own is not None:
+        return own
+    shown = text[:LONGEST_NAME]
+    known = [*bundled.networks(), *plugged.networks()]
+    near = beside(text, SUFFIXES) or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
 
 
 def _user_builder(path: Path) -> Callable[..., Any]:
     """Return the builder of what a file holds; a Python file is run for its `build`."""
     file = printable(str(path))
-    if (reader := reader_of(path)) is not None:
+    if (reader := reader_of(path)) is not None or (reader := plugged.reader_of(path)) is not None:
         return reader
     if path.suffix != ".py":
-        near = beside(str(path), (".py",))
-        kinds = f"a file of a network ({', '.join(READ[:-1])})"
+        near = beside(str(path), (".py",)) + plugged.left_out()
+        kinds = f"a file of a network ({', '.join((*READ[:-1], *plugged.suffixes()))})"
         raise NetworkError(
             f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"
         )
-    if os.environ.get(NO_CODE, "") not in ("", "0"):
+    if code_forbidden():
         what = f"a Python file is code and would be run, which is forbidden ({NO_CODE})"
         raise NetworkError(f"{file}: must be a bundled name: {what}")
     source = text_of(path, MOST_BYTES, NetworkError, lambda: near_file(path, (".py",)))

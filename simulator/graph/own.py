@@ -1,9 +1,10 @@
 """The number formats that a network is asked in: those of the question, else its own."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from simulator.formats import OWN, USUAL
+from simulator.formats import OWN, USUAL, format_of, half_of, held
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
 
@@ -16,3 +17,24 @@ def precision_of(graph: Graph, given: Precision | None) -> str:
     if given is not None:
         return precision_text(given)
     return OWN if any(data["layer"].formats for _, data in graph.nodes(data=True)) else USUAL
+
+
+def format_notes(graph: Graph, precision: str, rates: Iterable[str], products: Iterable[str]) -> tuple[str, ...]:
+    """What a reader should know of formats that a network brings itself: in what it is multiplied, and what a chip lacks.
+
+    rates: formats that the array multiplies in. products: that of each layer which multiplies.
+    """
+    if precision != OWN:
+        return ()
+    rates, lacking = tuple(rates), Counter[tuple[str, str]]()
+    for _, data in graph.nodes(data=True):
+        if (layer := data["layer"]).is_compute:
+            for word in dict.fromkeys(word for _, word in layer.formats):
+                one = format_of(word, half_of(rates))
+                if (other := held(one, rates).name) != one.name:
+                    lacking[one.name, other] += 1
+    shown = ", ".join(f"{count} in {word}" for word, count in Counter(products).most_common())
+    notes = [f"number formats are the network's own, unless others are asked for; products: {shown or 'none'}"]
+    for (word, other), count in lacking.items():
+        notes.append(f"the chip has no format that holds {word}: {count} layers have {other} instead")
+    return tuple(notes)

@@ -49,6 +49,8 @@ def table_csv(graph: Graph) -> str:
 def _cell(key: str, value: Any) -> str:
     if key in SEVERAL:
         return "x".join(map(str, value))
+    if key == "formats":
+        return ";".join(f"{role}={word}" for role, word in value)
     return ";".join(value) if isinstance(value, list) else str(value)
 
 
@@ -57,7 +59,10 @@ def table_yaml(graph: Graph) -> str:
     import yaml  # noqa: PLC0415
 
     rows = [
-        {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+        {
+            key: dict(value) if key == "formats" else list(value) if isinstance(value, tuple) else value
+            for key, value in row.items()
+        }
         for row in layer_rows(graph)
     ]
     return str(yaml.safe_dump({"layers": rows}, sort_keys=False, allow_unicode=True))

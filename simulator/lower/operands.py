@@ -25,7 +25,13 @@ class Operands:
     def formats(self, layer: Layer) -> Formats:
         """Those of a layer: what it carries itself where the network's own were asked for."""
         formats = self.target.formats
-        return with_own(formats, layer.formats) if formats.own and layer.formats else formats
+        if not formats.own or not layer.formats:
+            return formats
+        return with_own(formats, layer.formats, self._rates)
+
+    @cached_property
+    def _rates(self) -> tuple[str, ...]:
+        return tuple(key for key, _ in self.target.rates)
 
     def format(self, role: str, layer: Layer) -> Format:
         """That of a role at a layer; of weights that of the head where the layer is one."""

@@ -127,3 +127,8 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
         .properties(width=460, height=40 + 26 * len({row["bound"] for row in rows}), title=heading)
         .configure(padding=12)
     )
+
+
+def verdict_chart(found: Verdict) -> Any:
+    """The same of one claim."""
+    return claim_chart([found])

@@ -10,7 +10,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.scatter import few
 from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, LARGE_BATCH, Comparison, Figure, Line
-from simulator.study.ranking import BY, Ranked, Ranking
+from simulator.study.ranking import BY, Ranked, Ranking, ranking
 
 EFFICIENCIES = (
     ("peak_tops", "Throughput per TOPS of peak", "TOPS"),
@@ -56,6 +56,11 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
 def ranking_report(order: Ranking) -> Group:
     """The same of a ranking, with the comparison that it has."""
     return compare_report(order.found, order)
+
+
+def comparison_report(found: Comparison) -> Group:
+    """The same of a comparison that has no order yet: by throughput."""
+    return compare_report(found, ranking(found, "throughput"))
 
 
 def answer_lines(order: Ranking) -> list[str]:

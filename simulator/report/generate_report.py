@@ -1,5 +1,6 @@
 """A generation in words and tables: the answer in one sentence, what it takes, and where the time of its two passes goes."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.curves import Line, Panel, draw
 from simulator.report.page import require_charts
+from simulator.report.run_chart import waterfall
 from simulator.result.form import Result
 from simulator.study.generating import Generation
 from simulator.study.serving_batches import Served
@@ -24,11 +26,11 @@ def generate_report(found: Generation) -> Group:
         sections += [Text(), _costs(found)]
     if found.decode is not None:
         sections += [Text(), Text("Where the time of a token goes (decode, mean context)", style="bold")]
-        sections += [_waterfall(found.decode)]
+        sections += [_parts(found.decode)]
     sections += [
         Text(),
         Text("Where the time to the first token goes (prefill)", style="bold"),
-        _waterfall(found.prefill),
+        _parts(found.prefill),
     ]
     sections += [Text(), Text(next_limit(found))]
     if found.notes:
@@ -113,7 +115,7 @@ def _costs(found: Generation) -> Table:
     return table
 
 
-def _waterfall(result: Result) -> Table:
+def _parts(result: Result) -> Table:
     """The parts of a pass's latency."""
     scale, unit = fmt.time_unit(result.latency_s)
     table = _table("", unit, "share")
@@ -132,12 +134,28 @@ def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
     alt = require_charts()
     curve = [(one.tokens_per_s_per_user, one.tokens_per_s) for one in served]
     spots = [(one.tokens_per_s_per_user, one.tokens_per_s, str(one.batch)) for one in served]
-    steps = [(float(max(1, context)), 1e3 * seconds) for context, seconds in found.steps]
     panels = [
         Panel(
             "Throughput against speed, over the batch", "tokens/s of one user", "tokens/s", [Line("", curve, dots=True)],
             spots, log_upward=True,
         ),
-        Panel("Time per token", "context, tokens", "ms", [Line("", steps, dots=True)]),
+        _over_context(found),
     ]  # fmt: skip
     return alt.hconcat(*(draw(alt, panel) for panel in panels))
+
+
+def _over_context(found: Generation) -> Panel:
+    """Time per token against context."""
+    steps = [(float(max(1, context)), 1e3 * seconds) for context, seconds in found.steps]
+    return Panel("Time per token", "context, tokens", "ms", [Line("", steps, dots=True)])
+
+
+def generation_chart(found: Generation) -> Any:
+    """Of one request alone: where the time of its passes goes, and time per token against context."""
+    alt = require_charts()
+    passes = [("First token", found.prefill), *([("A token", found.decode)] if found.decode is not None else [])]
+    panels = [waterfall(alt, result, f"{what}: where its time goes, green is useful work") for what, result in passes]
+    if found.steps:
+        panels.append(draw(alt, _over_context(found)))
+    title = alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)
+    return alt.vconcat(*panels, spacing=24, title=title).configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))

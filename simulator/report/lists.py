@@ -31,6 +31,7 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.caption = Text(
         "run yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained "
         "GB/s); no: it can be compared, figures are published ones, - where nobody publishes any. GB = 1e9 bytes."
+        + _brought(rows)
     )
     return table
 
@@ -76,8 +77,19 @@ def _network_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             str(row["layers"]),
             Text(", ".join(f"{key}={value}" for key, value in row["keywords"].items())),
         )
-    table.caption = Text("GMAC: multiply-accumulates for one item, 1e9; M parameters: weights and biases, 1e6.")
+    table.caption = Text(
+        "GMAC: multiply-accumulates for one item, 1e9; M parameters: weights and biases, 1e6." + _brought(rows)
+    )
     return table
+
+
+def _brought(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which rows are of plug-ins: a sentence for each distribution, since a column for it leaves too little room."""
+    own: dict[str, list[str]] = {}
+    for row in rows:
+        if row["plugin"]:
+            own.setdefault(row["plugin"], []).append(row["name"])
+    return "".join(f" Of the plug-in {of}: {', '.join(names)}." for of, names in own.items())
 
 
 def _table() -> Table:

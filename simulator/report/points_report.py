@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.report.scatter import scatter
-from simulator.sweeps.read import LESS_IS_BETTER
+from simulator.sweeps.read import LESS_IS_BETTER, best, pareto
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 Row = Mapping[str, Any]
@@ -63,6 +63,10 @@ _SCALE = {"latency_s": 1e3, "utilisation": 1e2, "effective_utilisation": 1e2, "d
           "energy_per_inference_j": 1e3}  # fmt: skip
 
 
+SHOWN = 10
+"""Rows of a table in a notebook."""
+
+
 @dataclass(frozen=True)
 class Points:
     """Points of a sweep that are shown, the first the best."""
@@ -78,12 +82,14 @@ class Points:
     """Columns beside the axes and goals."""
 
 
-def points_report(found: Points) -> Group:
-    """The answer in a sentence, then the points."""
+def points_report(found: Points, more: str = "; `--top {count}` shows all") -> Group:
+    """The answer in a sentence, then the points. more: how to see those that are not shown."""
     if not found.rows:
         return Group(Text("No point is within the limits."))
-    sections: list[RenderableType] = [Text(line) for line in lines_of(found)]
-    return Group(*sections, Text(), _table(found))
+    lines = lines_of(found)
+    if found.shown < len(found.rows):
+        lines.append(f"The first {found.shown} are shown{more.format(count=len(found.rows))}.")
+    return Group(*map(Text, lines), Text(), _table(found))
 
 
 def lines_of(found: Points) -> list[str]:
@@ -102,8 +108,6 @@ def lines_of(found: Points) -> list[str]:
         if at is not None:
             figures = ", ".join(f"{_name(name)} {_value(found.rows[at], name)}" for name in found.goals)
             lines.append(f"The knee is at {_where(found.rows[at], found.axes)}: {figures}.")
-    if found.shown < len(found.rows):
-        lines.append(f"The first {found.shown} are shown; `--top {len(found.rows)}` shows all.")
     return lines
 
 
@@ -187,3 +191,32 @@ def points_chart(found: Points) -> Any:
     title = said[1] if at is not None and len(found.goals) > 1 else said[0]
     legend = ["blue: the knee"] if len(found.goals) > 1 else ["blue: the best"]
     return scatter(alt, rows, _name(across), _name(upward), title, legend).configure(padding=12)
+
+
+MOST_DRAWN = 200
+"""Points of a picture of the fastest."""
+
+
+def front_of(frame: Any) -> Points:
+    """The points of a sweep that no other beats in throughput and bill, or the fastest where no bill can be told.
+
+    frame: a table of a sweep, in memory or of a folder.
+    """
+    lazy = frame.lazy()
+    names = lazy.collect_schema().names()
+    axes = names[: names.index("throughput_per_s")]  # what varied stands first
+    goals = ["throughput_per_s", "bill_usd"]
+    rows = pareto(lazy, goals).to_dicts()
+    if not rows:
+        goals, rows = ["throughput_per_s", "latency_s"], best(lazy, "throughput_per_s", top=MOST_DRAWN).to_dicts()
+    return Points(rows, min(len(rows), SHOWN), axes, goals, ("latency_s", "power_w", "utilisation", "largest_loss"))
+
+
+def table_report(frame: Any) -> Group:
+    """The points of a sweep that no other beats."""
+    return points_report(front_of(frame), more="")
+
+
+def table_chart(frame: Any) -> Any:
+    """A picture of them. Raises OptionError when the extra `charts` is not installed."""
+    return points_chart(front_of(frame))

@@ -28,7 +28,7 @@ def run_chart(result: Result) -> Any:
     """
     alt = require_charts()
     title = alt.TitleParams(sentence(result), anchor="start", fontSize=15, offset=12)
-    chart = alt.vconcat(_roofline(alt, result), _waterfall(alt, result), spacing=28, title=title)
+    chart = alt.vconcat(_roofline(alt, result), waterfall(alt, result), spacing=28, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 
@@ -92,8 +92,8 @@ def _dot(layer: LayerResult) -> dict[str, Any]:
     }
 
 
-def _waterfall(alt: Any, result: Result) -> Any:
-    """Where the time of a batch in steady state goes, each part beginning where the one above it ends."""
+def waterfall(alt: Any, result: Result, words: str = "Where the time goes: green is useful work") -> Any:
+    """Where the time of a batch in steady state goes, each part beginning where the one above it ends, under these words."""
     period_s = result.batch / result.throughput_per_s
     scale, unit = fmt.time_unit(period_s)
     rows, at = [], 0.0
@@ -114,6 +114,5 @@ def _waterfall(alt: Any, result: Result) -> Any:
         color=alt.Color("colour:N", scale=None),
     )
     labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x="to:Q", text="text:N")
-    words = "Where the time goes: green is useful work"
     heading = alt.TitleParams(words, anchor="start", fontSize=12)
     return alt.layer(bars, labels).properties(width=WIDTH, height=ROW * len(rows), title=heading)

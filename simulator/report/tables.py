@@ -87,6 +87,16 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
     """Return what ran on what, with the four resources of the chip where they are given."""
     if chip is None:
         return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
+    text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
+    text.append(machine_words(result.peak_tops, chip), style="not bold")
+    if len(set(result.formats.values())) > 1:
+        said = ", ".join(f"{role} {name}" for role, name in result.formats.items())
+        text.append(f"\nformats: {said}", style="not bold")
+    return text
+
+
+def machine_words(peak_tops: float, chip: ChipFacts) -> str:
+    """The four resources of a chip in a line."""
     memory = (
         f"{chip.dram_devices} {'read-only memory' if chip.read_only else 'DRAM'}" if chip.dram_devices else "no DRAM"
     )
@@ -95,16 +105,10 @@ def _head(result: Result, chip: ChipFacts | None) -> Text:
     if chip.outer_bytes_per_s is not None:
         link = " over the host link" if chip.dram_devices == 0 else ""
         memory += f", {fmt.rate(chip.outer_bytes_per_s)}{link}"
-    text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
-    text.append(
-        f"peak {fmt.significant(result.peak_tops, 3)} TOPS: {chip.mac_units:,} MAC units at "
-        f"{fmt.figure(chip.clock_hz / 1e6)} MHz; {fmt.mebibytes(chip.sram_bytes)} SRAM; {memory}",
-        style="not bold",
+    return (
+        f"peak {fmt.significant(peak_tops, 3)} TOPS: {chip.mac_units:,} MAC units at "
+        f"{fmt.figure(chip.clock_hz / 1e6)} MHz; {fmt.mebibytes(chip.sram_bytes)} SRAM; {memory}"
     )
-    if len(set(result.formats.values())) > 1:
-        said = ", ".join(f"{role} {name}" for role, name in result.formats.items())
-        text.append(f"\nformats: {said}", style="not bold")
-    return text
 
 
 def _dram_in_use(result: Result) -> list[tuple[str, str]]:
@@ -132,7 +136,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
         ("Throughput", _throughput(result)),
         ("Latency", fmt.time(result.latency_s)),
         ("Utilisation", busy),
-        ("Bound by", _bound(result)),
+        ("Bound by", bound_words(result)),
         ("Largest loss", _loss(result)),
         (outer, f"{fmt.megabytes(result.dram_bytes / result.batch)} per inference (MB = 1e6 bytes)"),
         ("SRAM in use", f"{fmt.mebibytes(result.sram_bytes)} at most{room}"),
@@ -153,7 +157,7 @@ def _throughput(result: Result) -> str:
     return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, 90 % of measured rows)"
 
 
-def _bound(result: Result) -> str:
+def bound_words(result: Result) -> str:
     """The roof that binds, and what its absence would save."""
     name = ROOF_NAMES.get(result.bound_by, result.bound_by)
     saved = result.gain_if_infinite.get(result.bound_by, 0.0) * result.throughput_per_s / result.batch

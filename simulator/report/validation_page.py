@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 from statistics import median
 from typing import Any
 
@@ -70,7 +71,8 @@ def validation_report(found: Validation) -> Group:
 
 
 def validation_page(found: Validation, picture: str) -> str:
-    """The page in Markdown; `picture` is the path of the picture as the page sees it."""
+    """The page in Markdown; `picture` is the path of the picture as the page sees it, the rows beside it."""
+    data = str(PurePosixPath(picture).with_suffix(".json"))
     # Some chips have nothing but estimates published about them.
     measured = next((one for one in found.summaries if one.group == "all measured"), found.summaries[0])
     lines = [
@@ -93,7 +95,7 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         f"![predicted against published throughput]({picture})",
         "",
-        "A label marks a chip's worst point.",
+        f"A label marks a chip's worst point. All figures as data: [{data}]({data}).",
         "",
         "```bash",
         "rooftile validate groq_tsp nvdla_512",

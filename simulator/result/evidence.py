@@ -24,6 +24,16 @@ def band(gpu: bool, kinds: Collection[str]) -> tuple[float, float]:
     return float(own["low"]), float(own["high"])
 
 
+def rows_behind(gpu: bool, kinds: Collection[str]) -> int:
+    """Measured rows that make the band."""
+    return int(read_data("evidence.yaml")["bands"][CLASSES[gpu]][family_of(kinds)]["rows"])
+
+
+def is_measured(chip: str) -> bool:
+    """Whether any throughput measured on a chip is known. chip: its name for people."""
+    return chip in _measured()
+
+
 def unmeasured(chip: str, kinds: Collection[str]) -> list[str]:
     """Kinds of layers that no measured network of a chip has, but for plain ones; none for a chip that nothing is measured of.
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Generic, TypeVar, get_args
 
-from simulator.result.shown import Shown
+from simulator.store.shown import Shown
 
 Value = TypeVar("Value")
 

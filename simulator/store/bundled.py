@@ -53,8 +53,23 @@ def variants(path: Path) -> Mapping[str, Mapping[str, Any]]:
 def networks() -> dict[str, tuple[str, str]]:
     """{name: (module, function)} of the bundled network builders, by name.
 
-    Each module of `workloads` has NETWORKS = {name: function}. Reading them costs the import of networkx.
+    Each module of `workloads` has NETWORKS = {name: function}.
     """
+    return {name: (stem, function) for name, (stem, function) in _listed()["networks"].items()}
+
+
+@functools.cache
+def _listed() -> dict[str, Any]:
+    """Names and aliases of all modules of `workloads`: reading them costs the import of networkx, so what was read is kept."""
+    from simulator.store.plain import kept  # noqa: PLC0415  # its digest asks where the bundled files are
+
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder("workloads").glob("*.py"))]
+    found: dict[str, Any] = kept("networks", texts, lambda: {"networks": _networks(), "aliases": _read_aliases()})
+    return found
+
+
+def _networks() -> dict[str, tuple[str, str]]:
+    """The builders, read."""
     found: dict[str, tuple[str, str]] = {}
     for stem in _stems():
         for name, function in _module(stem).NETWORKS.items():
@@ -70,17 +85,25 @@ def namesake(name: str) -> str | None:
     return next((stem for stem in _stems() if name.startswith(stem) and name in _module(stem).NETWORKS), None)
 
 
-@functools.cache
-def _aliases() -> dict[str, str]:
+def _read_aliases() -> dict[str, str]:
     """{other name: name} of the bundled networks: each module of `workloads` may have ALIASES."""
     return {alias: name for stem in _stems() for alias, name in getattr(_module(stem), "ALIASES", {}).items()}
 
 
+def network_names() -> list[str]:
+    """All names that mean a bundled network."""
+    return [*networks(), *_listed()["aliases"]]
+
+
 def network_name(text: str) -> str | None:
     """The bundled network that a text means, however it is written (ResNet-50: resnet50); None if none."""
-    if namesake(text) is not None:
-        return text
-    return known_name(text, networks()) or _aliases().get(known_name(text, _aliases()) or "")
+    return text if namesake(text) is not None else listed_name(text)
+
+
+def listed_name(text: str) -> str | None:
+    """The same for who asks about many names: no module of `workloads` is imported once the names are kept."""
+    aliases: dict[str, str] = _listed()["aliases"]
+    return known_name(text, networks()) or aliases.get(known_name(text, aliases) or "")
 
 
 def builder(name: str) -> Callable[..., Any]:

@@ -16,6 +16,15 @@ _KINDS = ((stat.S_ISDIR, "directory"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+NO_CODE = "ROOFTILE_NO_CODE"
+"""Set to 1, this environment variable forbids networks that are Python files, and plug-ins: nothing of a stranger's is run."""
+
+
+def code_forbidden() -> bool:
+    """Whether code of others may not be run."""
+    return os.environ.get(NO_CODE, "") not in ("", "0")
+
+
 def printable(text: str) -> str:
     r"""A text with control characters, marks of direction and whatever else cannot be seen written as escapes.
 

@@ -24,11 +24,11 @@ from simulator.lower.room import live_bytes
 from simulator.lower.rows import check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
-from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.compare import Question, is_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.units import MIB

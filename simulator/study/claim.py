@@ -21,6 +21,7 @@ from simulator.errors import ChipError, InfeasibleError
 from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.run import simulate
+from simulator.store.shown import Shown
 from simulator.study.bounds import (
     UNSURE_FACTOR,
     Bound,
@@ -56,8 +57,8 @@ TOLD = ("claim", "model", "vendor_sheet")
 """How a figure comes about that nobody measured, or not in the open."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Shown):
     """The answer about one claim."""
 
     chip: str

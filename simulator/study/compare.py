@@ -17,6 +17,7 @@ from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
+from simulator.store.shown import Shown
 from simulator.units import GIB
 
 SMALL_BATCH, LARGE_BATCH = 1, 10
@@ -119,8 +120,8 @@ class Line:
         return None if figure is None or not divisor else figure.throughput_per_s / divisor
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Lines ordered by throughput, those without any at the end."""
 
     network: str

@@ -17,9 +17,9 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.result.form import LayerResult, Result
-from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.subject import changes_of, chip_of
 from simulator.vocabulary import PIPELINE, WATERFALL
 

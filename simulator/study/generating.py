@@ -23,6 +23,7 @@ from simulator.result.room import in_parts
 from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.growing import Growing
 from simulator.study.repeating import depths, repeated
 from simulator.study.subject import chip_of
@@ -33,8 +34,8 @@ OWN = ("phase", "prompt", "context", "sequences")
 """Parameters of a model that the question sets."""
 
 
-@dataclass(frozen=True)
-class Generation:
+@dataclass(frozen=True, repr=False)
+class Generation(Shown):
     """What `generate` finds: the names are those of the JSON. Times of the whole batch. [s, B, J, USD]"""
 
     model: str
@@ -259,11 +260,12 @@ def asked_of(
         if (what, value) != ("batch", "max") and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             or_max = " or 'max'" if what == "batch" else ""
             raise OptionError(f"{what}: must be a whole number of at least 1{or_max}, got {value!r}")
-    load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
+    graph = load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
     shapes = {key: value for key, value in {**network_parameters(name), **params}.items() if key not in OWN}
     prompt, output, batch = lengths
     rates = {} if chip.array is None else chip.array.rate
-    chosen = precision or next((word for word in GENERATING if word in rates), GENERATING[0])
+    usual = next((word for word in GENERATING if word in rates), GENERATING[0])
+    chosen = precision or str(graph.graph.get("precision", usual))
     chip.peak_tops(chosen)  # tells a precision that the chip has not
     first = 1 if isinstance(batch, str) else batch
     return Question(name, Decoder(**shapes), params, chip, chosen, prompt, output, first)

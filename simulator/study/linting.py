@@ -15,9 +15,9 @@ from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.result.form import Result
-from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.shapes import exchanged, narrower, wasteful
 from simulator.study.steps import (
     FABRIC,

@@ -23,8 +23,8 @@ from simulator.graph.own import Precision, precision_of
 from simulator.lower.rows import check_batch
 from simulator.lower.work import work_of
 from simulator.progress import stages
-from simulator.result.shown import Shown
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.memory_bench import (
     LEAST_BYTES,
     SAME,

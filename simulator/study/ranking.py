@@ -10,8 +10,8 @@ from simulator.formats import USUAL
 from simulator.graph.load import asked_network
 from simulator.graph.own import Precision
 from simulator.reading.precision import precision_text
-from simulator.result.shown import Shown
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.compare import Comparison, Figure, Line, Question, compare
 
 BY = {

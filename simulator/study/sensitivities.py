@@ -12,9 +12,9 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
-from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
 from simulator.study.subject import changes_of, chip_of
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 from simulator.result.form import Later
-from simulator.result.shown import Shown
+from simulator.store.shown import Shown
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
-from simulator.result.shown import Shown
 from simulator.run import simulate
 from simulator.store.calls import public
+from simulator.store.shown import Shown
 from simulator.study.assumptions import (
     BOTH,
     NAMES,

@@ -4,6 +4,7 @@ Every result in a chip file whose chip has an array and whose network is bundled
 `simulator/data/validation.yaml`. Nothing is fitted here. What cannot be compared is listed with the reason.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
+from simulator.store.shown import Shown
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
 from simulator.study.validation_data import book
@@ -95,8 +97,8 @@ class Summary:
     """Rank correlation of predicted and published throughputs; None below three."""
 
 
-@dataclass(frozen=True)
-class Validation:
+@dataclass(frozen=True, repr=False)
+class Validation(Shown):
     """All of it."""
 
     points: tuple[Point, ...]
@@ -112,9 +114,21 @@ class Validation:
     utilisation: float
     """The constant of the first baseline, the best one for these rows."""
 
+    def rows(self) -> str:
+        """The figures as JSON, one a line, from which `of_rows` makes all of it again."""
+        lines = [json.dumps(asdict(point), ensure_ascii=False) for point in self.points]
+        points, left_out = ",\n".join(lines), json.dumps(self.left_out, ensure_ascii=False)
+        return f'{{"left_out": {left_out},\n"points": [\n{points}\n]}}\n'
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return with_errors(asdict(self), self.points)
+
+
+def of_rows(text: str) -> "Validation":
+    """What `Validation.rows` wrote."""
+    data = json.loads(text)
+    return summed_up((Point(**row) for row in data["points"]), ((reason, count) for reason, count in data["left_out"]))
 
 
 def with_errors(data: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]:
@@ -137,7 +151,13 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
             points += _results(chip, reasons) + counters(chip)
         elif chip.published.results:
             _count(reasons, "the chip's array is not described", len(chip.published.results))
-    ordered = tuple(sorted(points, key=lambda p: (p.group, p.chip, p.network, p.batch, p.precision, p.quantity)))
+    ordered = sorted(points, key=lambda p: (p.group, p.chip, p.network, p.batch, p.precision, p.quantity))
+    return summed_up(ordered, sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def summed_up(points: Iterable[Point], left_out: Iterable[tuple[str, int]]) -> Validation:
+    """All that is said of some figures, in their order. left_out: (reason, published results it keeps out)."""
+    ordered = tuple(points)
     rates = [p for p in ordered if p.quantity == THROUGHPUT]
     shares = [p.published / p.utilised for p in rates if p.utilised]
     utilisation = math.exp(median(map(math.log, shares))) if shares else 1.0
@@ -146,9 +166,8 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
         "constant utilisation": _summaries(rates, lambda p: utilisation * (p.utilised or 0.0)),
         "roofline": _summaries(rates, lambda p: p.roofline or 0.0),
     }
-    listed = tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
     return Validation(
-        ordered, listed, _summaries(ordered, lambda p: p.predicted), _grouped(ordered, lambda p: p.chip),
+        ordered, tuple(left_out), _summaries(ordered, lambda p: p.predicted), _grouped(ordered, lambda p: p.chip),
         _grouped(ordered, lambda p: p.network.split(" ")[0]), baselines, utilisation,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from simulator.chip.load import chip_digest
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
-from simulator.graph.load import load_network, network_digest
+from simulator.graph.load import SUFFIXES, load_network, network_digest
 from simulator.run import simulate
 from simulator.sweeps import folder as store
 from simulator.sweeps.ranges import PARAMETER
@@ -24,7 +24,7 @@ def recipe(network: Graph | str, params: Mapping[str, Any], chip: Architecture) 
     """What a folder keeps to run its points again, as plain data; None where the network was given as a graph."""
     if not isinstance(network, str):
         return None
-    place = str(Path(network).absolute()) if "/" in network or network.endswith(".py") else network
+    place = str(Path(network).absolute()) if "/" in network or network.partition("@")[0].endswith(SUFFIXES) else network
     return {
         "network": place,
         "params": dict(params),

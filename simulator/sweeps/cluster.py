@@ -62,10 +62,14 @@ class Recipe:
     network: str | dict[tuple[tuple[str, Any], ...], Graph]
     """A bundled name, or the graph of each set of varied parameters."""
     params: Mapping[str, Any]
+    made: Mapping[str, str]
+    """What the parts say of what made them."""
 
     def space(self) -> Space:
         """The points."""
-        return Space(self.plan, self.chip, self._build)
+        space = Space(self.plan, self.chip, self._build)
+        space.made = self.made
+        return space
 
     def _build(self, values: Mapping[str, Any]) -> Graph:
         if isinstance(self.network, str):
@@ -76,7 +80,7 @@ class Recipe:
 def recipe_of(space: Space, network: Graph | str, params: Mapping[str, Any]) -> Recipe:
     """The recipe of a sweep. A network of the user's own travels as a graph, one for each set of varied parameters."""
     if isinstance(network, str) and "/" not in network and not Path(network).suffix:
-        return Recipe(space.plan, space.chip, network, dict(params))
+        return Recipe(space.plan, space.chip, network, dict(params), space.made)
     varied = [axis for axis in space.plan.axes if axis.key.startswith(PARAMETER)]
     sets: list[dict[str, Any]] = [{}]
     for axis in varied:
@@ -90,7 +94,7 @@ def recipe_of(space: Space, network: Graph | str, params: Mapping[str, Any]) -> 
     for each in sets:
         key = tuple(sorted((name[len(PARAMETER) :], value) for name, value in each.items()))
         graphs[key] = space.graph(each)
-    return Recipe(space.plan, space.chip, graphs, {})
+    return Recipe(space.plan, space.chip, graphs, {}, space.made)
 
 
 @cache
@@ -127,7 +131,7 @@ def compute_part(run: str, expected: Mapping[str, str], raw: bytes, number: int 
         if number is None:
             slice_table(space, 0, 1)
             return b""
-        return part_bytes(slice_table(space, *space.plan.bounds(number)))
+        return part_bytes(slice_table(space, *space.plan.bounds(number)), space.made)
     except KeyboardInterrupt:  # the client has gone; a worker must not end with it
         raise _fault("the sweep was interrupted") from None
 

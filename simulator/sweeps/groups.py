@@ -103,6 +103,8 @@ class Space:
         self._pools: Pools = Memory(MOST_POOL_BYTES)
         self.stop = threading.Event()
         """Set when the run is interrupted: points that are solved one by one end early."""
+        self.made: Mapping[str, str] = {}
+        """What the parts of a folder say of what made them."""
         self.begun = False
         """Whether a point was solved, so that everything is compiled."""
         self._check()

@@ -46,7 +46,9 @@ def scan(folder: str | Path, check: bool = False) -> "pl.LazyFrame":
     parts = store.checked_parts(place, repair=False) if check else store.parts_of(place, plan)
     if not parts:
         raise OptionError(f"{place}: has no parts yet; run the sweep first")
-    return pl.scan_parquet([part.path for part in parts.values()])
+    from simulator.sweeps.points import shown_scan  # noqa: PLC0415
+
+    return shown_scan(pl.scan_parquet([part.path for part in parts.values()]))
 
 
 def progress_of(folder: str | Path) -> tuple[int, int]:

@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 MOST_IN_MEMORY = 2_000_000
 """Points of a table; beyond it a folder is needed."""
 
+SCHEMA = "rooftile-sweep-1"
+"""Name and version of the columns of a part: axes, `table.NUMBERS`, words."""
+
+COMMAND = "simulator.sweep"
+"""What made a part that no command line did."""
+
 Progress = Callable[[int, int], None]
 """Called with (points done, points in all) after every chunk."""
 Tell = Callable[[str], None]
@@ -66,6 +72,7 @@ def sweep(
     out: str | Path | None = None,
     repair: bool = False,
     scheduler: Any = None,
+    command: str = COMMAND,
     progress: Progress | None = None,
     tell: Tell = lambda _: None,
 ) -> "pl.DataFrame | pl.LazyFrame":
@@ -88,13 +95,16 @@ def sweep(
         Compute damaged parts of the folder anew.
     scheduler
         Address of a Dask scheduler, its scheduler file, or a Dask cluster or client, to compute the parts there; needs `out`.
+    command
+        What the parts of a folder say made them, beside versions and digests.
     progress, tell
         Called after every chunk; called with what the cluster does meanwhile.
 
     Returns
     -------
     polars.DataFrame
-        One row a point, in the order of the design; with `out` a LazyFrame over the parts.
+        One row a point, in the order of the design; with `out` a LazyFrame over the parts. Both show themselves
+        (`SweepTable`, `SweepScan`).
 
     Raises
     ------
@@ -110,6 +120,7 @@ def sweep(
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
         again = recipe(network, params or {}, space.chip)
+        space.made = _made(space, command)
         if scheduler is None:
             return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space), again)
         from simulator.sweeps import cluster  # noqa: PLC0415
@@ -131,7 +142,9 @@ def sweep(
             tables.append(chunk_table(space, number, workers))
             if progress:
                 progress(plan.bounds(number)[1], plan.points)
-    return pl.concat(tables)
+    from simulator.sweeps.points import SweepTable  # noqa: PLC0415
+
+    return SweepTable(pl.concat(tables))
 
 
 def _space(
@@ -176,6 +189,16 @@ def many_a_size(space: Space) -> bool:
 
 def plan_data(space: Space, again: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All that the answers of a folder depend on, as plain data; and what its points are run again with."""
+    return {
+        **_subject(space),
+        store.BOUND: True,
+        **space.plan.to_dict(),
+        store.AGAIN: again,
+    }
+
+
+def _subject(space: Space) -> dict[str, str]:
+    """The model, the network and the chip of a sweep, by name and digest; of a network that varies its first values."""
     graph = space.graph({axis.key: axis.extremes()[0] for axis in space.plan.axes})
     return {
         "rooftile": __version__,
@@ -184,10 +207,19 @@ def plan_data(space: Space, again: Mapping[str, Any] | None = None) -> dict[str,
         "network_digest": network_digest(graph)[:40],
         "chip": space.chip.name,
         "chip_digest": chip_digest(space.chip),
-        store.BOUND: True,
-        **space.plan.to_dict(),
-        store.AGAIN: again,
     }
+
+
+def _made(space: Space, command: str) -> dict[str, str]:
+    """What each part of a folder says of itself in its file: so that a part alone, far from its plan, can be told."""
+    subject = _subject(space)
+    own = {
+        "schema": SCHEMA,
+        "version": subject.pop("rooftile"),
+        "model_digest": subject.pop("model"),
+        "command": command,
+    }
+    return {f"rooftile.{key}": text for key, text in {**own, **subject}.items()}
 
 
 Parts = Callable[[Iterable[int]], Generator[tuple[int, bytes]]]
@@ -198,7 +230,7 @@ def _local_parts(space: Space, numbers: Iterable[int]) -> Generator[tuple[int, b
     """Parts one after another on the threads of this process."""
     with threads(space.stop) as workers:
         for number in numbers:
-            yield number, part_bytes(chunk_table(space, number, workers))
+            yield number, part_bytes(chunk_table(space, number, workers), space.made)
             _give_back()
 
 
@@ -339,10 +371,13 @@ def _part(columns: Columns, start: int, end: int) -> Columns:
     return {key: column[start:end] for key, column in columns.items()}
 
 
-def part_bytes(table: "pl.DataFrame") -> bytes:
-    """A chunk as the bytes of its file: the same for equal tables, however they were put together."""
+def part_bytes(table: "pl.DataFrame", made: Mapping[str, str]) -> bytes:
+    """A chunk as the bytes of its file: the same for equal tables, however they were put together.
+
+    made: what the file says of what made it, key and value as Parquet keeps them.
+    """
     data = io.BytesIO()
-    table.rechunk().write_parquet(data, compression="zstd", compression_level=1)
+    table.rechunk().write_parquet(data, compression="zstd", compression_level=1, metadata=dict(made))
     return data.getvalue()
 
 

@@ -10,11 +10,11 @@ from rich.text import Text
 from simulator import __version__
 from simulator.chip.change import changed_chip
 from simulator.chip.library import with_variants
-from simulator.chip.load import bundled_chip, chip_from_text, load_chip
+from simulator.chip.load import chip_from_text, chip_named, load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.price import Cost, chip_cost
 from simulator.cost.provenance import coefficients
-from simulator.errors import ChipError, NetworkError, RooftileError, nearest
+from simulator.errors import RooftileError
 from simulator.graph.build import Graph
 from simulator.graph.load import summary
 from simulator.graph.readers.files import SUFFIXES
@@ -64,7 +64,7 @@ def chip_of(asked: forms.ChipAsked) -> Architecture:
     key = asked.chip, asked.chip_text
     found = _chips.get(key)
     if found is None:
-        found = chip_from_text(asked.chip_text) if asked.chip_text is not None else load_chip(_chip_name(asked.chip))
+        found = chip_from_text(asked.chip_text) if asked.chip_text is not None else load_chip(chip_named(asked.chip))
         if len(_chips) >= KEPT_CHIPS:
             _chips.clear()
         _chips[key] = found
@@ -73,24 +73,8 @@ def chip_of(asked: forms.ChipAsked) -> Architecture:
     ):  # amounts with their units, which its reader knows
         if asked.chip_text is not None:
             return chip_from_text(asked.chip_text, set=asked.settings)
-        return load_chip(_chip_name(asked.chip), set=asked.settings)
+        return load_chip(chip_named(asked.chip), set=asked.settings)
     return changed_chip(found, asked.settings, "set")
-
-
-def _chip_name(name: str) -> str:
-    """The short name of a bundled chip. Raises ChipError."""
-    found = bundled_chip(name)
-    if found is None:
-        raise ChipError(f"chip: must be a bundled chip, got {name!r}{nearest(name, bundled.places())}")
-    return found
-
-
-def network_name(name: str) -> str:
-    """The name of a bundled network. Raises NetworkError."""
-    found = bundled.network_name(name)
-    if found is None:
-        raise NetworkError(f"network: must be a bundled network, got {name!r}{nearest(name, bundled.networks())}")
-    return found
 
 
 def listed() -> forms.Library:
@@ -208,7 +192,7 @@ def _section(
         others = []
         for other in asked.beside:
             tell(other)
-            others.append(simulate(graph, load_chip(_chip_name(other)), batch=asked.batch, precision=asked.precision))
+            others.append(simulate(graph, load_chip(chip_named(other)), batch=asked.batch, precision=asked.precision))
         return beside_section([result, *others]) if others else None
     return run_section(name, result, chip, ChipFacts.of(chip))
 

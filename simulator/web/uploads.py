@@ -18,10 +18,9 @@ from simulator.errors import ChipError, NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.layer import Layer
-from simulator.graph.load import load_network
+from simulator.graph.load import load_network, network_named
 from simulator.graph.readers.files import SUFFIXES
 from simulator.store.foreign import printable
-from simulator.web.answers import network_name
 
 SECONDS = 30
 """That a file may take to be read."""
@@ -72,7 +71,7 @@ class Shelf:
         with self._lock:
             found = self._graphs.get(key)
         if found is None:
-            found = self._sent(name, params) if name.startswith(MARK) else load_network(network_name(name), **params)
+            found = self._sent(name, params) if name.startswith(MARK) else load_network(network_named(name), **params)
             with self._lock:
                 if len(self._graphs) >= MOST_GRAPHS:
                     self._graphs.pop(next(iter(self._graphs)))

@@ -1,11 +1,14 @@
 """The chip library: every fact and result has a source, and the chips that must be there are."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from simulator import load_chip
+from simulator.chip import library as library_module
 from simulator.chip.library import entry, library, simulable
 from simulator.chip.published import Published
 from simulator.chip.yaml_places import read_yaml
@@ -124,3 +127,33 @@ def test_files_of_the_user(tmp_path):
 def test_a_bundled_chip_by_path_or_name_is_the_same():
     assert entry("t4") is entry(bundled.chips()["t4"])
     assert entry("x1").name == "inferx_x1"
+
+
+def test_all_chips_are_read_once_and_kept(tmp_path, monkeypatch):
+    from_yaml = {name: library_module.entry(name) for name in ("t4", "a100-sxm-80", "inferx_x1", "hailo8")}
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    for known in (library_module._plain, library_module._bundled_entry, bundled._listed, bundled.networks):
+        known.cache_clear()
+    first = library_module.with_variants()
+    for known in (library_module._plain, library_module._bundled_entry, bundled._listed, bundled.networks):
+        known.cache_clear()
+    monkeypatch.setattr(library_module, "parsed", _never)
+    monkeypatch.setattr(bundled, "_networks", _never)
+    again = library_module.with_variants()
+    assert again == first
+    assert {name: again[name] for name in from_yaml} == from_yaml
+    for kept in tmp_path.glob("*.chips.rooftile"):  # a damaged file counts as missing
+        kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    library_module._plain.cache_clear()
+    with pytest.raises(AssertionError, match="read anew"):
+        library_module._plain()
+
+
+def _never(*_):
+    raise AssertionError("read anew")
+
+
+def test_a_list_of_chips_imports_no_network():
+    code = "import sys; from simulator.chip.library import with_variants; with_variants(); print('networkx' in sys.modules)"
+    ran = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert ran[1].stdout == "False\n"  # the first may have to read the names

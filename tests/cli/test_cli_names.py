@@ -11,7 +11,7 @@ from simulator.store import bundled
 from simulator.study.batching import published_points
 from simulator.study.sheet import read_sheet
 
-UNKNOWN = "network: {!r} is not a bundled name nor a .py file"
+UNKNOWN = "network: {!r} is not a bundled name nor a file of a network"
 SPELT = ("resnet50", "ResNet-50", "RESNET_50", "ResNet50-v1.5")
 
 

@@ -61,9 +61,9 @@ def message(call, *args, **kwargs):
             "bert_base: sequence: unknown parameter; did you mean 'sequence_length'? Known: sequence_length, head\n"
             "bert_base: head: must be text, got 2",
         ),
-        ("resnet51", {}, "network: 'resnet51' is not a bundled name nor a .py file; did you mean"),
-        ("", {}, "network: must be a bundled name or the path of a .py file, got ''"),
-        (None, {}, "network: must be a bundled name or the path of a .py file, got None"),
+        ("resnet51", {}, "network: 'resnet51' is not a bundled name nor a file of a network; did you mean"),
+        ("", {}, "network: must be a bundled name or the path of a file, got ''"),
+        (None, {}, "network: must be a bundled name or the path of a file, got None"),
     ],
 )
 def test_wrong_names_and_parameters(name, params, expected):

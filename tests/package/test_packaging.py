@@ -1,5 +1,6 @@
 """The wheel: the package with its chips and networks, and nothing else."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -63,6 +64,28 @@ def test_pyproject_needs_no_more_than_it_says():
     assert names == {
         "numpy", "numba", "networkx", "pyyaml", "pydantic", "typer", "rich", "cachetools", "platformdirs",
     }  # fmt: skip
+
+
+def test_the_extra_of_all_holds_every_extra():
+    extras = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    everything = extras.pop("all")
+    assert everything == [f"rooftile[{','.join(extras)}]"]
+
+
+def test_the_size_of_the_core_is_that_of_what_it_needs():
+    """The limit itself holds where the core is installed alone (`.ci/run`); here, that all it needs is counted, and no extra."""
+    spec = importlib.util.spec_from_file_location("size", CLONE / ".ci" / "size.py")
+    size = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(size)
+    core = size.needed("rooftile")
+    if not core:
+        pytest.skip("the package is not installed")
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.match(r"[\w-]+", text)[0] for text in project["dependencies"]} <= {*core}
+    assert "llvmlite" in core  # what a dependency needs counts too
+    assert not {"polars", "altair", "onnx", "fastapi"} & {*core}
+    assert 20 < size.megabytes(core["numpy"]) < 200
+    assert size.MOST_MB == 350
 
 
 def run(code):

@@ -4,8 +4,13 @@ import random
 from typing import Any
 
 import numpy as np
+import onnx
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+
+from simulator.graph.check import check_graph
+from simulator.graph.readers import onnx_read, wire
+from simulator.graph.readers.emit import layers_of
 
 
 def model(
@@ -20,6 +25,23 @@ def model(
         [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def read(onnx_model: Any, **given: Any) -> Any:
+    raw = wire.stripped(memoryview(onnx_model.SerializeToString()), "model")
+    parsed = onnx_read.need_onnx("model")
+    proto = onnx.ModelProto.FromString(raw)
+    return onnx_read.model_of(parsed, proto, "model", None, given, "")
+
+
+def graph_of(onnx_model: Any, **given: Any) -> Any:
+    graph = layers_of(read(onnx_model, **given), "model")
+    check_graph(graph, "model")
+    return graph
+
+
+def layers(graph: Any) -> list[Any]:
+    return [data["layer"] for _, data in graph.nodes(data=True)]
 
 
 class Chain:

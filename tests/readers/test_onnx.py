@@ -14,34 +14,16 @@ import onnx.backend.test.loader
 import pytest
 from hypothesis import HealthCheck, given, settings
 from onnx import TensorProto, helper, numpy_helper
-from random_onnx import damaged, model, models, ran
+from random_onnx import damaged, graph_of, layers, model, models, ran, read
 
-from simulator import load_chip, simulate
 from simulator.errors import NetworkError
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, summary
-from simulator.graph.readers import onnx_read, wire
-from simulator.graph.readers.emit import layers_of
+from simulator.graph.readers import wire
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 MODELS = os.environ.get("ROOFTILE_MODELS", "")
-
-
-def read(onnx_model: Any, **given: Any) -> Any:
-    raw = wire.stripped(memoryview(onnx_model.SerializeToString()), "model")
-    parsed = onnx_read.need_onnx("model")
-    proto = onnx.ModelProto.FromString(raw)
-    return onnx_read.model_of(parsed, proto, "model", None, given, "")
-
-
-def graph_of(onnx_model: Any, **given: Any) -> Any:
-    graph = layers_of(read(onnx_model, **given), "model")
-    check_graph(graph, "model")
-    return graph
-
-
-def layers(graph: Any) -> list[Any]:
-    return [data["layer"] for _, data in graph.nodes(data=True)]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -66,19 +48,48 @@ def test_all_sizes_are_those_of_onnx_runtime(onnx_model):
 
 @pytest.mark.parametrize(
     ("name", "bundled"),
-    [
-        ("resnet50", "resnet50"),
-        ("vgg19", "vgg19"),
-        ("densenet121", "densenet121"),
-        ("bvlc_alexnet", None),
-        ("squeezenet", None),
-    ],
+    [("resnet50", "resnet50"), ("vgg19", "vgg19"), ("densenet121", "densenet121"), ("squeezenet", "squeezenet_v1_1")],
 )
 def test_light_models_multiply_as_the_bundled_ones(name, bundled):
     graph = load_network(LIGHT / f"light_{name}.onnx")
-    by_hand = {"bvlc_alexnet": 654_560_384, "squeezenet": 349_151_936}
-    assert summary(graph)["macs"] == (summary(load_network(bundled))["macs"] if bundled else by_hand[name])
+    assert summary(graph)["macs"] == summary(load_network(bundled))["macs"]
     assert graph.graph["inspection"]["coverage"] == {"macs": 1.0, "bytes": 1.0, "nodes": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "bundled", "macs", "rows"),
+    [
+        ("bvlc_alexnet", "alexnet", (654_560_384, 724_406_816), {55: 54, 27: 26, 13: 12, 1: 1}),
+        (
+            "inception_v1",
+            "inception_v1",
+            (1_431_556_352, 1_582_671_872),
+            {112: 112, 56: 55, 28: 27, 14: 13, 7: 6, 1: 1},
+        ),
+    ],
+)
+def test_light_models_converted_from_caffe_have_the_same_weights_on_smaller_images(name, bundled, macs, rows):
+    theirs, ours = load_network(LIGHT / f"light_{name}.onnx"), load_network(bundled)
+    assert (summary(theirs)["macs"], summary(ours)["macs"]) == macs
+    assert summary(theirs)["parameters"] == summary(ours)["parameters"]
+    pairs = list(zip(*([layer for layer in layers(graph) if layer.macs] for graph in (theirs, ours)), strict=True))
+    for one, two in pairs:
+        assert one.weight_elements == two.weight_elements
+        assert (one.groups, one.kernel_height, one.stride) == (two.groups, two.kernel_height, two.stride)
+        assert (one.out_height, one.out_width) == (rows[two.out_height], rows[two.out_width])
+    assert (
+        sum(two.macs * one.out_height * one.out_width // (two.out_height * two.out_width) for one, two in pairs)
+        == macs[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"), [("inception_v2", 2_018_851_840), ("shufflenet", 124_664_528), ("zfnet512", 1_481_727_008)]
+)
+def test_light_models_that_are_not_bundled_are_understood(name, macs):
+    graph = load_network(LIGHT / f"light_{name}.onnx")
+    assert summary(graph)["macs"] == macs
+    assert graph.graph["inspection"]["coverage"]["macs"] == 1.0
 
 
 def attention(spelled: bool) -> Any:
@@ -139,33 +150,24 @@ def test_a_batch_normalisation_and_a_bias_go_into_the_convolution():
     ]
 
 
-def test_formats_of_a_quantised_graph_are_those_of_the_file():
-    weights = {"w": np.zeros((4, 3, 1, 1), np.int8), "s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+def test_a_transposed_convolution_is_the_layer_of_the_builder():
+    weights = {
+        "w": np.zeros((8, 2, 3, 3), np.float32),
+        "v": np.zeros((4, 6, 4), np.float32),
+        "s": np.array([1, 4, 180]),
+    }
     nodes = [
-        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["xf"]),
-        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["wf"]),
-        helper.make_node("Conv", ["xf", "wf"], ["y"], name="c"),
-    ]
-    graph = graph_of(model(nodes, {"x": [1, 3, 8, 8]}, weights, ["y"]))
-    assert graph.graph["formats"]["c"] == {"inputs": "int8", "weights": "int8"}
-    assert [layer.kind for layer in layers(graph)] == ["input", "conv"]
-
-
-def test_weights_of_four_bits_are_carried_by_their_layer():
-    weights = {"w": np.zeros((64, 4, 16), np.uint8), "s": np.zeros(64 * 4, np.float32)}
-    packed = {"K": 128, "N": 64, "bits": 4, "block_size": 32}
-    nodes = [
-        helper.make_node("MatMulNBits", ["x", "w", "s"], ["a"], domain="com.microsoft", name="four", **packed),
-        helper.make_node("Relu", ["a"], ["y"]),
-    ]
-    onnx_model = model(nodes, {"x": ["N", 6, 128]}, weights, ["y"])
-    onnx_model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
-    graph = graph_of(onnx_model)
-    layer = graph.nodes["four"]["layer"]
-    assert (layer.kind, layer.macs, layer.formats) == ("dense", 6 * 128 * 64, (("weights", "int4"),))
-    result = simulate(graph, load_chip("jetson_agx_orin"))
-    assert result.macs == layer.macs
+        helper.make_node("ConvTranspose", ["x", "w"], ["a"], name="up", strides=[2, 2], group=2, pads=[1] * 4,
+                         output_padding=[1, 0]),
+        helper.make_node("Reshape", ["a", "s"], ["b"]),
+        helper.make_node("ConvTranspose", ["b", "v"], ["y"], name="line", strides=[3]),
+    ]  # fmt: skip
+    graph = graph_of(model(nodes, {"x": [1, 8, 6, 8]}, weights, ["y"]))
+    net = NetworkBuilder("mine")
+    net.transposed(net.input(8, 6, 8), 4, 3, stride=2, padding=1, output_padding=(1, 0), groups=2, name="up")
+    assert graph.nodes["up"]["layer"] == net.build().nodes["up"]["layer"]
+    line = graph.nodes["line"]["layer"]
+    assert (line.transposed, line.out_height, line.out_width, line.macs) == (True, 541, 1, 180 * 4 * 6 * 4)
 
 
 def test_open_sizes_are_told_at_once_and_the_batch_is_the_first(tmp_path):

@@ -11,6 +11,7 @@ from random_onnx import damaged
 
 from simulator.cli import main
 from simulator.errors import NetworkError
+from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
 
@@ -121,13 +122,11 @@ def test_a_decoder_is_the_bundled_one(tmp_path):
         "intermediate_size": 1536,
         "vocab_size": 49152,
         "tie_word_embeddings": True,
-        "quantization_config": {"quant_method": "awq", "bits": 4},
     }
     folder = config(tmp_path, "llama", values)
     for given in ({}, {"phase": "decode", "context": 100}):
         graph = load_network(folder, **given)
         assert network_digest(graph) == network_digest(load_network("smollm2_135m", **given))
-    assert graph.graph["notes"][-1].startswith("the file has weights of 4 bits (awq)")
 
 
 @pytest.mark.parametrize(
@@ -149,6 +148,14 @@ def test_a_bad_configuration_is_one_line(tmp_path, text, told):
     assert "\n" not in str(error.value)
 
 
+def test_a_folder_is_a_configuration_without_a_slash_in_its_name(tmp_path, monkeypatch):
+    folder = config(tmp_path, "vit", PUBLISHED["vit"][1])
+    monkeypatch.chdir(tmp_path)
+    assert network_digest(load_network("vit")) == network_digest(load_network(folder))
+    config(tmp_path, "t5", {}).rename(tmp_path / "resnet50")
+    assert summary(load_network("resnet50"))["macs"] == 4_089_184_256  # a name is the bundled one's
+
+
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
@@ -161,6 +168,16 @@ def test_a_network_written_as_a_table_is_the_same_network(tmp_path, name):
     assert network_digest(load_network(tmp_path / "t.csv")) == network_digest(graph)
     assert network_digest(load_network(tmp_path / "t.yaml")) == network_digest(graph)
     assert summary(load_network(tmp_path / "s.csv"))["macs"] == summary(graph)["macs"]
+
+
+def test_a_table_keeps_formats_roles_and_transposed_convolutions(tmp_path):
+    net = NetworkBuilder("mine", formats={"weights": "int4_g128", "activations": "fp16"})
+    x = net.transposed(net.input(8, 4, 4), 4, 2, stride=2)
+    net.dense(x.flat(), 10, role="head", formats={"weights": "fp16"})
+    graph = net.build()
+    for name, text in (("t.csv", table_csv(graph)), ("t.yaml", table_yaml(graph))):
+        (tmp_path / name).write_text(text)
+        assert network_digest(load_network(tmp_path / name)) == network_digest(graph)
 
 
 def test_scale_sim_topologies_of_both_forms(tmp_path):
@@ -183,15 +200,61 @@ def test_scale_sim_topologies_of_both_forms(tmp_path):
     }
 
 
+HEAD = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+FORMS = {
+    # rows: MACs by hand
+    "remarks": (f"{HEAD},,Eh,Ew\n,,,,,,,,,,\na,9,9,3,3,4,8,2,,,4,4\nb,4,4,1,1,8,2,1,#dw\n", 16 * 8 * 36 + 16 * 16),
+    "tabs": (HEAD.replace(", ", "\t").rstrip(",") + "\na\t9\t9\t3\t3\t4\t8\t2\t \n", 16 * 8 * 36),
+    "two networks": (f"{HEAD}\n\nOne,\na, 9, 9, 3, 3, 4, 8, 2,\n\nTwo,\nb, 5, 5, 2, 2, 3, 6, 1,\n", 16 * 8 * 36 + 16 * 6 * 12),
+    "stride of both axes": (f"{HEAD}\na, 9, 9, 3, 3, 4, 8, 2, 3,\n", 4 * 3 * 8 * 36),
+    "depthwise": (f"{HEAD}\naDP, 9, 9, 3, 3, 4, 1, 2,\n", 16 * 4 * 9),
+    "sparse products": ("Layer Name, M, N, K, Sparsity,\na, 3, 5, 16, 3:4,\na, 1, 5, 16, 1:4,", 3 * 5 * 16 + 5 * 16),
+    "sparse convolutions": (f"{HEAD} Sparsity,\na, 9, 9, 3, 3, 4, 8, 2, 2:4,\nb, 4, 4, 1, 1, 8, 2, 1, 1:4,\n", 16 * 8 * 36 + 256),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_topologies_that_its_authors_wrote(tmp_path, form):
+    text, macs = FORMS[form]
+    (tmp_path / "net.csv").write_text(text)
+    graph = load_network(tmp_path / "net.csv")
+    assert summary(graph)["macs"] == macs
+    notes = " ".join(graph.graph["notes"])
+    assert ("sparsity" in notes, "2 networks" in notes) == ("sparse" in form, form == "two networks")
+
+
+def test_letters_of_a_topology_are_sizes_that_must_be_given(tmp_path):
+    path = tmp_path / "lstm.csv"
+    path.write_text(f"{HEAD}\ngate_h, 1, B, 1, 1, H, H, 1,\ngate_x, 1, B, 1, 1, D, H, 1,\n")
+    with pytest.raises(NetworkError, match=r"open sizes: add params B=\? params H=\? params D=\?$"):
+        load_network(path)
+    assert summary(load_network(path, B=3, H=16, D="8"))["macs"] == 3 * (16 * 16 + 8 * 16)
+    for wrong, told in (
+        ({"HH": 2}, "did you mean 'H'"),
+        ({"B": 0, "H": 1, "D": 1}, "B: must be a whole number of 1 to"),
+    ):
+        with pytest.raises(NetworkError, match=told):
+            load_network(path, **wrong)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
+        ("a.csv", "Lager, Hoehe, Breite\nx, 1, 2\n", "columns: must be those of a table of layers"),
+        ("a.csv", "1, 2, 3\n4, 5, 6\n", "must begin with a head line"),
+        ("a.csv", "Layer, M, N, K,\nOnly,\n", "at least one layer, got 1 headings"),
         ("a.csv", "Layer, M, N, K,\n", "at least one layer"),
         ("a.csv", "Layer, M, N, K,\nx, 1, 2, -3,\n", "K: must be a whole number"),
         ("a.csv", "Layer, M, N, K,\nx, 1, 2,\n", "must have 7 numbers"),
         ("a.csv", "name,kind,hight\nx,conv,3\n", "no such column"),
         ("a.yaml", "layers: [{name: x, kind: conv, stride: [1, 2, 3]}]", "stride: must be 2 numbers"),
         ("a.yaml", "a: &a [1]\nb: [*a, *a]", "no aliases"),
+        ("a.csv", "name,kind,formats\nx,dense,weights=int5\n", "formats: unknown format 'int5'; did you mean"),
+        (
+            "a.csv",
+            "name,kind,formats\nx,dense,weigths=int4\n",
+            "formats: weigths: must be a role of operands; did you mean",
+        ),
         ("a.yaml", "layers: 3", "must be a list of layers"),
         ("a.yaml", "layers: [{name: x, kind: input}, {name: y, kind: dense, reads: z}]", "must be layers above"),
     ],
@@ -297,6 +360,8 @@ def test_tflite_gives_layers_and_its_own_formats(tmp_path):
     ]
     assert layers[3].groups == 16
     assert all(formats == {"inputs": "int8", "weights": "int8"} for formats in graph.graph["formats"].values())
+    assert {dict(layer.formats).get("activations") for layer in layers} == {"int8"}
+    assert {dict(layer.formats).get("weights") for layer in layers if layer.macs} == {"int8"}
     assert graph.graph["inspection"]["coverage"]["nodes"] == 1.0
 
 

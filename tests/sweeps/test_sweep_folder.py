@@ -52,6 +52,35 @@ def test_parts_equal_the_table_and_stand_beside_the_plan(network, tmp_path):
     assert not list((tmp_path / "a").glob(".rooftile-*"))
 
 
+def test_a_part_alone_says_what_made_it(network, tmp_path):
+    run(network, tmp_path / "a")
+    plan = store.read_plan_of(tmp_path / "a")
+    made = pl.read_parquet_metadata(part_of(tmp_path / "a", 3))
+    assert {key: made[f"rooftile.{key}"] for key in ("network", "network_digest", "chip", "chip_digest")} == {
+        key: plan[key] for key in ("network", "network_digest", "chip", "chip_digest")
+    }
+    assert (made["rooftile.version"], made["rooftile.model_digest"]) == (plan["rooftile"], plan["model"])
+    assert (made["rooftile.schema"], made["rooftile.command"]) == ("rooftile-sweep-1", "simulator.sweep")
+
+
+def test_the_command_is_in_its_parts_and_draws_what_it_found(tmp_path, capsys):
+    words = [
+        "sweep",
+        "squeezenet",
+        "--chip",
+        "example_edge",
+        "--vary",
+        "clock_mhz=400,800",
+        "--out",
+        str(tmp_path / "a"),
+    ]
+    assert main([*words, "--plot", str(tmp_path / "points.svg")]) == 0
+    assert pl.read_parquet_metadata(part_of(tmp_path / "a", 0))["rooftile.command"].startswith(
+        "rooftile sweep squeezenet --chip example_edge --vary clock_mhz=400,800 --out "
+    )
+    assert b"no other beats" in (tmp_path / "points.svg").read_bytes()
+
+
 def test_a_run_goes_on_where_it_was_stopped(network, tmp_path):
     out = tmp_path / "a"
     seen = []

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.graph.nodes import Graph
 from simulator.graph.readers.ir import BITS_OF, CLASSES, Op
 
 CERTAIN = 0.99
@@ -64,6 +65,11 @@ class Coverage:
             "unknown_ops": sorted({kind for (kind, status) in counts if status == "unknown"}),
             "operators": rows,
         }
+
+
+def doubts_of(graph: Graph) -> list[str]:
+    """What an answer about a network must say first: notes of too few certain MACs."""
+    return [note for note in graph.graph.get("notes", ()) if note.startswith(DOUBT)]
 
 
 def named(op: Op) -> str:

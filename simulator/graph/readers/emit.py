@@ -1,10 +1,8 @@
 """A file's operators as a layer graph, with what of it was understood: the last step of every reader of graphs."""
 
 import math
-from dataclasses import replace
 
 from simulator.errors import NetworkError
-from simulator.formats import own_formats
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.coverage import CERTAIN, DOUBT, Coverage
 from simulator.graph.readers.emit_attention import ATTENTION_RULES, packed
@@ -15,6 +13,7 @@ from simulator.graph.readers.ir import Model, Op, Tensor
 from simulator.graph.readers.layers import Layers
 from simulator.graph.readers.patterns import VIEWS, absorbed, consumers_of, fused, is_product
 from simulator.graph.readers.products import op_macs
+from simulator.graph.readers.quantised import carry, stored_types
 
 _RULES = {**VECTOR_RULES, **RECURRENT_RULES, **ATTENTION_RULES, **PRODUCT_RULES}
 _ONNX = ("", "com.microsoft", "ai.onnx.ml", "ai.onnx.contrib", "com.microsoft.nchwc", "tflite", "torch")
@@ -29,12 +28,14 @@ def layers_of(model: Model, name: str) -> Graph:
     ops, inside = fused(model.ops, model.outputs)
     into = absorbed(ops, model.outputs)
     net.consumers = consumers_of(ops, model.outputs)
+    net.types = stored_types(ops, net.consumers, into)
     makers = {each: op for op in ops for each in op.outputs if each is not None}
     _inputs(net, model)
     try:
         for op in ops:
             before = net.macs
             op.status = _emit(net, op, into, makers)
+            net.note_results(op)
             guess = _might_multiply(op) if op.status == "unknown" else net.macs - before
             coverage.note(op, guess)
     except NetworkError as error:
@@ -56,16 +57,8 @@ def layers_of(model: Model, name: str) -> Graph:
     graph.graph["notes"] = tuple(notes)
     graph.graph["inspection"] = told
     graph.graph["formats"] = {layer: formats for layer, formats in net.formats.items() if layer in graph}
-    _carry(graph)
+    carry(graph, net.formats, net.results)
     return graph
-
-
-def _carry(graph: Graph) -> None:
-    """Let layers carry the number formats of the file where those are not what a run takes anyway: weights of four bits."""
-    for name, formats in graph.graph["formats"].items():
-        if formats.get("weights") in ("int4", "uint4") and graph.nodes[name]["layer"].is_compute:
-            layer = graph.nodes[name]["layer"]
-            graph.nodes[name]["layer"] = replace(layer, formats=own_formats({"weights": "int4"}))
 
 
 def _inputs(net: Layers, model: Model) -> None:
@@ -83,6 +76,7 @@ def _inputs(net: Layers, model: Model) -> None:
         source = Op("Input", tensor.name or "input", [], [tensor])
         made = net._placed(source, "input", (), tensor.shape, [tensor])
         net.from_host(made.name)
+        net.note_results(source)
 
 
 def _is_conv(op: Op) -> bool:

@@ -10,6 +10,7 @@ from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.layers import Layers, exact_window, stacked_window
 from simulator.graph.readers.packed import packed_parts
 from simulator.graph.readers.products import CONVOLUTIONS, PACKED, PRODUCTS, Product, product_of
+from simulator.graph.readers.quantised import packed_word
 
 Emit = Callable[[Layers, Op], str]
 """Adds layers and says which of CLASSES the operator is of."""
@@ -99,28 +100,57 @@ def _pads(
 
 
 def transposed(net: Layers, op: Op) -> str:
-    """A transposed convolution: each input meets all weights.
-
-    Where the stride divides the kernel each pixel of a block has weights of its own and nothing is added up outside; else the
-    products of each input are added where they overlap.
-    """
+    """A transposed convolution: each input meets all weights. Of one or two axes it is a layer of its own."""
     x, w, out = op.need(0), op.need(1), op.output
-    groups, channels = max(1, int(op.attrs.get("group", 1))), w.shape[1]
+    groups, kernel = max(1, int(op.attrs.get("group", 1))), list(w.shape[2:])
+    if x.shape[1] % groups:
+        op.fault(f"groups must divide {x.shape[1]} inputs, got {groups}")
+    window = _spread_window(op, x.shape, out.shape[1:-1] if op.attrs.get("_last") else out.shape[2:], kernel)
+    if window is None:
+        return _overlapping(net, op, groups)
+    layer = Layer(
+        net.unique(op.name), "conv", groups=groups, out_channels=w.shape[1], in_channels=x.shape[1] // groups,
+        has_bias=bool(op.attrs.get("_bias")) or op.input(2) is not None, transposed=True, **window,
+    )  # fmt: skip
+    _finish(net, op, net.compute(layer, op, x), w)
+    return "understood"
+
+
+def _spread_window(op: Op, x: tuple[int, ...], outs: Sequence[int], kernel: Sequence[int]) -> dict[str, Any] | None:
+    """Fields of a transposed convolution of one item and one or two axes; None of others, and where rows are left empty."""
+    rank = len(x) - 2
+    if x[0] != 1 or rank not in (1, 2) or len(kernel) != rank or len(outs) != rank:
+        return None
+    strides = [int(each) for each in op.attrs.get("strides") or [1] * rank]
+    dilations = [int(each) for each in op.attrs.get("dilations") or [1] * rank]
+    more = [int(each) for each in op.attrs.get("output_padding") or [0] * rank]
+    axes = []
+    for side, out, size, stride, dilation, behind in zip(x[2:], outs, kernel, strides, dilations, more, strict=True):
+        reach = (side - 1) * stride + dilation * (size - 1) + 1
+        cut = max(0, reach + behind - out)
+        if not reach - cut <= out < reach - cut + stride:
+            return None
+        axes.append((side, out, size, stride, dilation, cut))
+    high, wide = axes if rank == 2 else (axes[0], (1, 1, 1, 1, 1, 0))
+    cut = (high[5], wide[5])
+    return {
+        "in_height": high[0], "in_width": wide[0], "out_height": high[1], "out_width": wide[1], "kernel_height": high[2],
+        "kernel_width": wide[2], "stride": (high[3], wide[3]), "dilation": (high[4], wide[4]),
+        "padding": (cut[0] // 2, cut[0] - cut[0] // 2, cut[1] // 2, cut[1] - cut[1] // 2),
+    }  # fmt: skip
+
+
+def _overlapping(net: Layers, op: Op, groups: int) -> str:
+    """The same as the products of each input, which are added where they overlap."""
+    x, w, out = op.need(0), op.need(1), op.output
     kernel, rows = math.prod(w.shape[2:]), x.shape[0] * math.prod(x.shape[2:-1])
     layer = Layer(
-        net.unique(op.name),
-        "conv",
-        groups=groups,
-        out_channels=channels * kernel,
-        in_channels=x.shape[1] // groups,
-        in_height=rows,
-        out_height=rows,
-        in_width=x.shape[-1],
-        out_width=x.shape[-1],
-        has_bias=bool(op.attrs.get("_bias")),
-    )
+        net.unique(op.name), "conv", groups=groups, out_channels=w.shape[1] * kernel, in_channels=x.shape[1] // groups,
+        in_height=rows, out_height=rows, in_width=x.shape[-1], out_width=x.shape[-1], has_bias=bool(op.attrs.get("_bias")),
+    )  # fmt: skip
     made = net.compute(layer, op, x)
     made = Output(made.name, layer.output_elements)
+    net.note_format(made.name, x, w)
     if layer.output_elements != out.elements:
         total = Tensor(op.name, (layer.output_elements,))
         net.made[total] = (made,)
@@ -140,6 +170,8 @@ def product(net: Layers, op: Op) -> str:
     a, b = op.need(0), op.need(PRODUCTS[op.kind])
     if a.constant and not b.constant:
         a, b, found = b, a, Product(found.groups, found.columns, found.reduction, found.rows)
+    if op.kind == "DynamicQuantizeMatMul":
+        a = net.narrowed(op, a)
     if b.constant or op.kind in PACKED:
         _dense(net, op, a, b, found)
         return "understood"
@@ -194,7 +226,7 @@ def _finish(net: Layers, op: Op, made: Output, weights: Tensor | None) -> None:
     net.made[out] = (Output(made.name, min(out.elements, net.size_of(made.name))),)
     net.note_format(made.name, op.need(0), weights)
     if op.kind in PACKED:  # the file calls them bytes
-        net.formats[made.name]["weights"] = f"int{op.attrs.get('bits', 4)}"
+        net.formats[made.name]["weights"] = packed_word(op)
     kind = {
         "Relu": "relu",
         "LeakyRelu": "relu",

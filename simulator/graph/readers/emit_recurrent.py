@@ -24,6 +24,8 @@ def recurrent(net: Layers, op: Op) -> str:
     rows = x.shape[0] * x.shape[1]
     if not rows or not units:
         op.fault(f"must have steps and units, got {rows} and {units}")
+    if op.kind == "DynamicQuantizeLSTM":
+        x = net.narrowed(op, x)
     found = []
     for way in range(ways):
         suffix = "" if ways == 1 else ("_forward", "_backward")[way]
@@ -33,6 +35,8 @@ def recurrent(net: Layers, op: Op) -> str:
         )  # fmt: skip
         given = net.compute(below, op, x)
         net.note_format(below.name, x, op.need(1))
+        if op.kind == "DynamicQuantizeLSTM":  # its states are as narrow; here the products from below stand for them
+            net.results[below.name] = x.dtype
         found.append(
             _lstm(net, op, given, units, rows, steps, suffix)
             if gates == 4
@@ -64,6 +68,7 @@ def _lstm(net: Layers, op: Op, below: Output, units: int, rows: int, steps: int,
         steps=steps,
     )
     made = net.compute(layer, op, source)
+    net.note_format(layer.name, op.need(0), op.need(2))
     return Output(made.name, units * rows)
 
 
@@ -86,6 +91,7 @@ def _plain(net: Layers, op: Op, below: Output, units: int, rows: int, steps: int
         steps=steps,
     )
     made = net.compute(layer, op, source)
+    net.note_format(layer.name, op.need(0), op.need(2))
     both = [Tensor(op.name, (rows, gates * units)) for _ in range(2)]
     net.made[both[0]] = (Output(made.name, math.prod(both[0].shape)),)
     net.made[both[1]] = (Output(below.name, math.prod(both[1].shape)),)

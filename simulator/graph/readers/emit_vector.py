@@ -8,6 +8,7 @@ from simulator.graph.readers.emit_products import window_fields
 from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.layers import Layers
 from simulator.graph.readers.packed import part_number
+from simulator.graph.readers.quantised import is_written
 
 Emit = Callable[[Layers, Op], str]
 
@@ -57,7 +58,6 @@ _VIEWS = [
     "Dropout",
     "Cast",
     "CastLike",
-    "QuantizeLinear",
     "DequantizeLinear",
     "Expand",
     "SequenceConstruct",
@@ -169,6 +169,14 @@ def view(net: Layers, op: Op) -> str:
     return "free"
 
 
+def quantised(net: Layers, op: Op) -> str:
+    """A tensor in narrower numbers: as it is written, unless it is also read as it was."""
+    if not is_written(op, net.types):
+        return view(net, op)
+    net.vector(op, "mul", [op.need(0)])
+    return "understood"
+
+
 def part(net: Layers, op: Op) -> str:
     """Some of a tensor, which whoever reads it reads: nothing moves. Parts of a product that are layers are those layers."""
     x = op.need(0)
@@ -199,6 +207,7 @@ def gathered(net: Layers, op: Op) -> str:
         )  # fmt: skip
         made = net._add(layer, net._merged(reads))
         net.made[op.output] = (Output(made.name, op.output.elements),)
+        net.note_format(made.name, places, table)
         return "understood"
     if places.constant and places.elements <= 1:
         return part(net, op)
@@ -267,6 +276,7 @@ VECTOR_RULES: dict[str, Emit] = {
     **dict.fromkeys(_POOLS, window),
     **dict.fromkeys((*_REDUCED, *_GLOBAL), reduced),
     **dict.fromkeys(_VIEWS, view),
+    "QuantizeLinear": quantised,
     **dict.fromkeys(_PARTS, part),
     **dict.fromkeys(("Gather", "GatherBlockQuantized"), gathered),
     **dict.fromkeys(_COPIES, moved("copy")),

@@ -4,6 +4,8 @@ Nothing is downloaded and no weights are read. Decoders have the one builder of 
 `workloads/_encoders.py`.
 """
 
+import functools
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -12,6 +14,7 @@ from typing import Any
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.language import Decoder
+from simulator.graph.readers.hugging_formats import roles_of, with_formats
 from simulator.reading.names import near_file
 from simulator.store import bundled
 from simulator.store.foreign import printable, text_of
@@ -118,42 +121,25 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
     else:
         known = [*DECODERS, *ENCODERS]
         raise NetworkError(f"{where}: model_type: {printable(kind[:60])!r} is not known{nearest(kind[:60], known)}")
-    return _noted(build, weight_note(config))
+    return _quantised(build, config)
 
 
-def _noted(build: Callable[..., Any], note: str) -> Callable[..., Any]:
-    """A builder whose graph has a note."""
+def _quantised(build: Callable[..., Any], config: Mapping[str, Any]) -> Callable[..., Any]:
+    """A builder whose graph has the number formats of the configuration, and a note of them."""
+    roles, note = roles_of(config)
     if not note:
         return build
-    import functools  # noqa: PLC0415
-    import inspect  # noqa: PLC0415
 
     @functools.wraps(build, assigned=())
     def with_note(**given: Any) -> Any:
         graph = build(**given)
         graph.graph["notes"] = (*graph.graph.get("notes", ()), note)
+        if roles:
+            with_formats(graph, roles)
         return graph
 
     with_note.__signature__ = inspect.signature(build)  # type: ignore[attr-defined]
     return with_note
-
-
-def weight_note(config: Mapping[str, Any]) -> str:
-    """What the configuration says of quantised weights; empty where it says nothing."""
-    given = config.get("quantization_config")
-    if not isinstance(given, dict):
-        return ""
-    method = printable(str(given.get("quant_method", "quantised"))[:40])
-    bits = given.get("bits")
-    if given.get("load_in_4bit"):
-        bits = 4
-    elif given.get("load_in_8bit"):
-        bits = 8
-    if method in ("fp8", "fbgemm_fp8"):
-        return f"the file has weights in fp8 ({method}): the precision that is asked for says in what the chip computes"
-    if isinstance(bits, int) and not isinstance(bits, bool):
-        return f"the file has weights of {bits} bits ({method}): the precision that is asked for says in what the chip computes"
-    return f"the file has quantised weights ({method}): the precision that is asked for says in what the chip computes"
 
 
 class _Config:

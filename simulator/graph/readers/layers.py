@@ -32,6 +32,11 @@ class Layers(Nodes):
         """Inputs of the file that are used as weights."""
         self.formats: dict[str, dict[str, str]] = {}
         """Layer -> operand -> number format in which the file has it."""
+        self.types: dict[Tensor, str] = {}
+        """Tensor -> type of elements in which its readers take it."""
+        self.results: dict[str, str] = {}
+        """Layer -> that of what it makes."""
+        self._fresh: list[str] = []
         self.macs = 0
         self._used: dict[str, int] = {}
 
@@ -104,6 +109,17 @@ class Layers(Nodes):
         layer = self._graph.nodes[node]["layer"]
         self._graph.nodes[node]["layer"] = replace(layer, origin="")
 
+    def note_results(self, op: Op) -> None:
+        """Note the types of what the layers make that were added for an operator."""
+        outs = [each for each in op.outputs if each is not None]
+        for out in outs:
+            for each in self.made.get(out, ()):
+                if each.name in self._fresh:
+                    self.results.setdefault(each.name, self.types.get(out, out.dtype))
+        for name in self._fresh:
+            self.results.setdefault(name, self.types.get(outs[0], outs[0].dtype))
+        self._fresh.clear()
+
     # ---- adding ------------------------------------------------------------------------------------------------------
 
     def vector(
@@ -174,6 +190,18 @@ class Layers(Nodes):
         self.formats[layer] = {"inputs": x.stored or x.dtype}
         if weights is not None:
             self.formats[layer]["weights"] = weights.stored or weights.dtype
+
+    def narrowed(self, op: Op, x: Tensor) -> Tensor:
+        """A tensor as the operator quantises it on its way in."""
+        narrow = Tensor(op.name, x.shape, "uint8")
+        made = self.vector(op, "relu", [x], [narrow], "_quantised")
+        if made is not None:
+            self.results[made.name] = narrow.dtype
+        return narrow
+
+    def _add(self, layer: Layer, inputs: Sequence[Output] = (), second: Output | None = None) -> Output:
+        self._fresh.append(layer.name)
+        return super()._add(layer, inputs, second)
 
     def compute(self, layer: Layer, op: Op, x: Tensor, second: Tensor | None = None) -> Output:
         """Add a layer of the MAC array that reads `x`, and of a product of two activations `second`."""

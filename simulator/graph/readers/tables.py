@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, nearest
+from simulator.formats import own_formats
 from simulator.graph.check import EXTENTS, LARGEST_EXTENT
 from simulator.graph.layer import Layer
-from simulator.graph.nodes import Graph, Nodes
-from simulator.graph.output import Output
+from simulator.graph.nodes import Graph
+from simulator.graph.readers.scale_sim import topology
 from simulator.graph.window import output_extent
 from simulator.reading.names import near_file
 from simulator.store.data import plain_yaml
@@ -29,7 +30,8 @@ MOST_ROWS = 20_000
 
 WHOLE = (*EXTENTS, "steps", "table_rows")
 SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
-WORDS = ("name", "kind", "loop", "origin", "into")
+WORDS = ("name", "kind", "loop", "origin", "into", "role")
+FLAGS = ("has_bias", "transposed")
 COLUMNS = (
     "name",
     "kind",
@@ -43,17 +45,17 @@ COLUMNS = (
     "origin",
     "into",
     "table_rows",
+    "transposed",
+    "role",
+    "formats",
 )
 """Columns of a layer table, in the order in which they are written."""
-
-_SCALE_SIM = ("in_height", "in_width", "kernel_height", "kernel_width", "channels", "filters", "stride")
-_RATIO = re.compile(r"\d+:\d+")
 
 
 def table_builder(path: Path) -> Callable[..., Graph]:
     """The builder of what a table describes. Raises NetworkError, one line."""
 
-    def build(at_size: str = "") -> Graph:
+    def build(at_size: str = "", **given: Any) -> Graph:
         where = printable(str(path))
         if at_size:
             raise NetworkError(
@@ -61,15 +63,27 @@ def table_builder(path: Path) -> Callable[..., Graph]:
             )
         near = lambda: near_file(path, (path.suffix,))  # noqa: E731
         if path.suffix.lower() == ".csv":
-            return _from_csv(text_of(path, MOST_BYTES, NetworkError, near), where, path.stem)
+            return _from_csv(text_of(path, MOST_BYTES, NetworkError, near), where, path.stem, given)
+        _no_sizes(given, where)
         return _from_rows(_yaml_rows(text_of(path, MOST_BYTES // 4, NetworkError, near), where), where, path.stem)
 
     return build
 
 
-def _from_csv(text: str, where: str, name: str) -> Graph:
+def _no_sizes(given: Mapping[str, Any], where: str) -> None:
+    """Raise NetworkError where sizes are given: a table of layers has no open ones."""
+    if given:
+        raise NetworkError(
+            f"{where}: {printable(next(iter(given))[:60])}: a table of layers has no open sizes; leave it out"
+        )
+
+
+def _from_csv(text: str, where: str, name: str, given: Mapping[str, Any]) -> Graph:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    comma = "\t" if "\t" in first and "," not in first else ","
     try:
-        lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), strict=False)]
+        read = csv.reader(io.StringIO(text), delimiter=comma, strict=False)
+        lines = [[cell.strip() for cell in row] for row in read]
     except csv.Error as error:
         raise NetworkError(f"{where}: must be a table of comma-separated values: {error}") from None
     lines = [row for row in lines if any(row) and not row[0].startswith("#")]
@@ -79,8 +93,26 @@ def _from_csv(text: str, where: str, name: str) -> Graph:
         raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
     head = [cell.lower() for cell in lines[0]]
     if "kind" in head and "name" in head:
+        _no_sizes(given, where)
         return _from_rows([dict(zip(head, row, strict=False)) for row in lines[1:]], where, name)
-    return _scale_sim(lines[1:], where, name)
+    _check_head(lines[0], where)
+    return topology(lines[1:], where, name, given)
+
+
+def _check_head(head: Sequence[str], where: str) -> None:
+    """Raise NetworkError for a head line that is that of neither kind of table."""
+    if not any(head[1:]) or all(re.fullmatch(r"[\d:.]*", cell) for cell in head[1:]):
+        raise NetworkError(
+            f"{where}: must begin with a head line, as a table of layers (name, kind, ...) or of SCALE-Sim (Layer name, ...), "
+            f"got {printable(', '.join(head)[:60])!r}"
+        )
+    text = " ".join(head).lower()
+    known = any(word in text for word in ("layer", "ifmap", "filter", "gemm"))
+    if not known and [each.lower() for each in head[1:4]] != ["m", "n", "k"]:
+        raise NetworkError(
+            f"{where}: columns: must be those of a table of layers (name, kind, ...) or of SCALE-Sim (Layer name, IFMAP Height, "
+            f"... or Layer, M, N, K), got {printable(', '.join(head)[:80])!r}"
+        )
 
 
 def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
@@ -171,11 +203,24 @@ def _field(key: str, value: Any, where: str) -> Any:
         return tuple(numbers)
     if key in ("reads", "second"):
         return [printable(str(each)) for each in (value if isinstance(value, list) else str(value).split(";"))]
-    if key == "has_bias":
+    if key == "formats":
+        return _formats(value, where)
+    if key in FLAGS:
         if str(value).lower() not in ("true", "false", "1", "0"):
             raise NetworkError(f"{where}: must be true or false, got {printable(str(value)[:60])!r}")
         return str(value).lower() in ("true", "1")
     return printable(str(value))
+
+
+def _formats(value: Any, where: str) -> tuple[tuple[str, str], ...]:
+    """Number formats that a layer carries: weights=int4;activations=fp16, or a mapping."""
+    if not isinstance(value, dict):
+        parts = [part.partition("=") for part in str(value).split(";")]
+        value = {role.strip(): word.strip() for role, _, word in parts}
+    try:
+        return own_formats({str(role): str(word) for role, word in value.items()})
+    except NetworkError as error:
+        raise NetworkError(f"{where}: {printable(str(error).removeprefix('precision: '))[:150]}") from None
 
 
 def _whole(value: Any, where: str, least: int = 0) -> int:
@@ -185,113 +230,3 @@ def _whole(value: Any, where: str, least: int = 0) -> int:
             f"{where}: must be a whole number of {least} to {LARGEST_EXTENT:,}, got {printable(text[:60])!r}"
         )
     return int(text)
-
-
-# ---- SCALE-Sim -------------------------------------------------------------------------------------------------------
-
-
-def _scale_sim(rows: Sequence[Sequence[str]], where: str, name: str) -> Graph:
-    """A topology: rows of seven numbers are convolutions whose images are padded already, rows of three are products M, N, K."""
-    net, before, apart, sparse = _Chain(name), None, 0, False
-    for number, row in enumerate(rows, 1):
-        cells = [cell for cell in row[1:] if cell]
-        if cells and _RATIO.fullmatch(cells[-1]):
-            sparse = sparse or len(set(cells.pop().split(":"))) > 1
-        if len(cells) not in (3, 7, 8):
-            raise NetworkError(
-                f"{where}: layer {number}: must have 7 numbers (image, filter, channels, filters, stride) "
-                f"or 3 (M, N, K), got {len(cells)}"
-            )
-        numbers = [
-            _whole(cell, f"{where}: layer {number}: {_column(place, len(cells))}", 1)
-            for place, cell in enumerate(cells)
-        ]
-        label = net.called(row[0] or f"layer{number}")
-        before, joined = (
-            net.product(label, numbers, before) if len(cells) == 3 else net.convolution(label, numbers, before)
-        )
-        apart += not joined and number > 1
-    graph = net.build()
-    notes = ["SCALE-Sim tables do not say what a layer reads: each reads the one above where it fits"]
-    if apart:
-        notes.append(f"{apart} of {len(rows)} layers do not fit the one above: they read from the outer memory")
-    if sparse:
-        notes.append("sparsity of the table is not modelled: all weights count")
-    graph.graph["notes"] = tuple(notes)
-    return graph
-
-
-def _column(place: int, count: int) -> str:
-    return ("M", "N", "K")[place] if count == 3 else (*_SCALE_SIM, "stride_width")[place]
-
-
-class _Chain(Nodes):
-    """Layers one behind the other."""
-
-    def called(self, name: str) -> str:
-        """A name that no other layer has."""
-        text, count = printable(name)[:150] or "layer", 1
-        while text in self._graph:
-            count += 1
-            text = f"{printable(name)[:150]}#{count}"
-        return text
-
-    def convolution(self, name: str, numbers: Sequence[int], before: Output | None) -> tuple[Output, bool]:
-        """A convolution, and whether it reads the layer above: rows and columns that that has not are padding."""
-        height, width, rows, columns, channels, filters, stride, *more = numbers
-        across = more[0] if more else stride
-        outs = [
-            output_extent(side, min(side, size), step, 1, 0, 0)
-            for side, size, step in ((height, rows, stride), (width, columns, across))
-        ]
-        joined = (
-            before is not None
-            and before.channels == channels
-            and 0 <= height - before.height < max(2, rows)
-            and 0 <= width - before.width < max(2, columns)
-        )
-        if not joined or before is None:
-            before = self._source(name, channels, height, width, first=before is None)
-        high, wide = height - before.height, width - before.width
-        layer = Layer(
-            name,
-            "conv",
-            out_channels=filters,
-            in_channels=channels,
-            out_height=outs[0],
-            out_width=outs[1],
-            kernel_height=min(rows, height),
-            kernel_width=min(columns, width),
-            stride=(stride, across),
-            in_height=before.height,
-            in_width=before.width,
-            padding=(high // 2, high - high // 2, wide // 2, wide - wide // 2),
-        )
-        return self._add(layer, [before]), joined
-
-    def product(self, name: str, numbers: Sequence[int], before: Output | None) -> tuple[Output, bool]:
-        """A product of M x K with weights K x N."""
-        rows, columns, reduction = numbers
-        joined = (
-            before is not None and before.elements >= rows * reduction and before.elements % (rows * reduction) == 0
-        )
-        if not joined or before is None:
-            before = self._source(name, reduction, rows, 1, first=before is None)
-        layer = Layer(name, "dense", out_channels=columns, in_channels=reduction, out_height=rows, in_height=rows)
-        return self._add(layer, [Output(before.name, rows * reduction)]), joined
-
-    def _source(self, name: str, channels: int, height: int, width: int, *, first: bool) -> Output:
-        """What comes from the host, of the first layer, or from the outer memory."""
-        layer = Layer(
-            "input" if first else self.called(f"{name}_input"),
-            "input",
-            out_channels=channels,
-            out_height=height,
-            out_width=width,
-            origin="" if first else "state",
-        )
-        return self._add(layer)
-
-    def build(self) -> Graph:
-        """The graph."""
-        return self._graph

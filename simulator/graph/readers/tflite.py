@@ -253,7 +253,7 @@ def _multiplied(what: int, name: str, inputs: list[Tensor | None], out: Tensor, 
         )
         return [
             Op("Reshape", f"{name}_view", [x], [flat]),
-            Op("ConvTranspose", name, [flat, kernel], [out], {"strides": strides}),
+            Op("ConvTranspose", name, [flat, kernel], [out], {"strides": strides, "_last": 1}),
         ]
     group, first = 1, 4
     if what == _DEPTHWISE:

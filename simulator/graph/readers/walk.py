@@ -10,7 +10,7 @@ from simulator.errors import NetworkError
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
-from simulator.graph.readers.ir import Op, Tensor
+from simulator.graph.readers.ir import BITS_OF, Op, Tensor
 from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, type_name
 from simulator.graph.readers.sequences import SEQUENCES
 from simulator.graph.readers.wire import MOST_NODES
@@ -22,6 +22,7 @@ RANDOM = frozenset(
 _SAME_NUMBERS = frozenset(
     {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Slice", "Split", "Gather"}
 )
+_SCALED = frozenset({"Mul", "Sub", "Add", "Div"})
 LARGEST_TENSOR = 2**48
 """Elements."""
 
@@ -197,11 +198,7 @@ class Walk:
         for each in outputs:
             each.constant = constant
             each.exact = each.exact and all(one is None or one.exact for one in op.inputs)
-        first = op.inputs[0] if op.inputs else None
-        if first is not None and op.kind.startswith("Dequantize"):
-            outputs[0].stored = first.dtype
-        elif first is not None and (constant or op.kind in _SAME_NUMBERS):
-            outputs[0].stored = first.stored
+        _note_stored(op, outputs, constant)
         small = all(each.elements <= LARGEST for each in outputs) or op.kind in FREE_SIZE
         if known and small and not op.domain:
             values = fold(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
@@ -320,6 +317,21 @@ class Walk:
                     self.onnx.helper.make_tensor_type_proto(number, None)
                 )
         return tensor.kind
+
+
+def _note_stored(op: Op, outputs: list[Tensor], constant: bool) -> None:
+    """Note the narrower type in which the file has what an operator makes: weights are widened, scaled and shifted on the way."""
+    if not outputs or not op.inputs or op.inputs[0] is None:
+        return
+    first = op.inputs[0]
+    narrow = constant and op.kind == "Cast" and BITS_OF.get(first.dtype, 32) <= 8 and first.elements > 1
+    if op.kind.startswith("Dequantize") or narrow:
+        outputs[0].stored = first.dtype
+    elif constant and op.kind in _SCALED:
+        whole = max((each for each in op.inputs if each is not None), key=lambda each: each.elements)
+        outputs[0].stored = whole.stored
+    elif constant or op.kind in _SAME_NUMBERS:
+        outputs[0].stored = first.stored
 
 
 def _reads(node: Any, made: Mapping[str, Any], where: str) -> list[str]:

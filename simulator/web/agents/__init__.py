@@ -1,0 +1,1 @@
+"""What `rooftile mcp` offers to agents: tools that only read, over standard input and output."""
