@@ -77,7 +77,8 @@ class Unroll(Model):
     count: tuple[Dimension, ...] = ()
     """Dimensions spread over the arrays."""
     most: dict[Literal["rows", "columns", "count"], dict[Dimension, Side]] = Field(default_factory=dict)
-    """Of an axis, the most indices of a dimension side by side: an axis that is wired as several, each with its own length."""
+    """Of an axis, the most indices of a dimension side by side: `{count: {out_height: 4, out_width: 4}}` is 16 arrays wired as
+    4 x 4. As many as there is room for where left out."""
 
     _tuples = field_validator("rows", "columns", "count", mode="before")(words)
 
@@ -114,11 +115,11 @@ class UnitWords(Model):
     """Memory of one MAC unit in words, for row-stationary arrays."""
 
     inputs: Annotated[int, Field(ge=1, le=2**20)]
-    """Inputs; the channels that a unit works through in one pass have their kernel row of inputs here."""
+    """Inputs; the channels that a unit works through in one pass have their kernel row of inputs here [words]."""
     weights: Annotated[int, Field(ge=1, le=2**20)]
-    """Weights of one pass."""
+    """Weights of one pass [words]."""
     outputs: Annotated[int, Field(ge=1, le=2**20)]
-    """Partial sums, one for each output channel of a pass."""
+    """Partial sums, one for each output channel of a pass [words]."""
 
 
 _OF_GRIDS = (
@@ -143,8 +144,8 @@ class Array(Model):
     model_config = ConfigDict(json_schema_extra=_needs_no_grid)
 
     kind: Literal["grid", "sm"] = "grid"
-    """`sm`: multiprocessors of a GPU, which run thread blocks; of their units only the number counts, and `stationary`,
-    `unroll` and all that follows `rate` are left out."""
+    """`sm`: multiprocessors of a GPU, which run thread blocks (`docs/model_gpu.md`); of their units only the number counts, and
+    `stationary`, `unroll` and what is of grids are left out."""
     count: Side = 1
     """Arrays on the chip."""
     rows: Side
@@ -156,19 +157,21 @@ class Array(Model):
     unroll: Unroll
     """Loop dimensions that each axis may unroll."""
     rate: dict[Rated, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
-    """MACs per unit and cycle for each precision that the array computes; `int4*fp16`: of weights in int4, inputs in fp16."""
+    """Speed in each precision that the array computes [MACs per unit and cycle]; `int4*fp16`: weights in int4, inputs in fp16."""
     widens: tuple[Precision, ...] = ()
-    """Formats of weights that the load path widens to that of the products, so that no vector lane has to."""
+    """Formats of weights that the load path widens to that of the products, so that no vector lane has to (`docs/formats.md`)."""
     accumulator_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
-    """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; none when left out."""
+    """Accumulators of all arrays together, where partial sums need no SRAM [KiB]; their only place where `sram.holds` has no
+    outputs. Left out: room for the sums of one step."""
     accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
     """Width of one partial sum [bytes]."""
     weights_double_buffered: bool = False
     """The next weights load behind the present ones."""
     systolic: bool = False
-    """Operands move from unit to unit, so a fold has to be filled and drained; false: broadcast and adder trees."""
+    """Operands move from unit to unit, so a fold has to be filled and drained; weights that do not come through the SRAM come
+    in whole sets of rows x columns. false: broadcast and adder trees."""
     weight_load_cycles: Cycles | None = None
-    """Cycles to load one set of stationary weights; left out: `rows` when systolic, else 0."""
+    """Time to load one set of stationary weights [cycles]; left out: `rows` when systolic, else 0."""
     weight_load_bytes_per_cycle: BytesPerCycle | None = None
     """Bus that brings stationary weights to the units [bytes per cycle]; a set takes its bytes over this. Instead of
     `weight_load_cycles`."""
@@ -179,13 +182,14 @@ class Array(Model):
     winograd_expands_weights: bool = True
     """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
     pass_overhead_cycles: Cycles = 0
-    """Cycles lost at the start of every pass over the array."""
+    """Lost at the start of every pass over the array [cycles]."""
     async_copies: bool = False
     """Of a multiprocessor: copies from memory to its shared memory pass no registers and need no thread to wait."""
     async_products: bool = False
-    """Of a multiprocessor with such copies: its matrix units read the shared memory themselves while threads go on."""
+    """Of a multiprocessor with such copies: its matrix units read the shared memory themselves while threads go on
+    (Hopper)."""
     cluster: Annotated[int, Field(ge=1, le=16)] = 1
-    """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent."""
+    """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent, 2 of Hopper's."""
 
     _tuples = field_validator("widens", mode="before")(words)
 

@@ -14,21 +14,24 @@ class Dram(Model):
     """The outer memory."""
 
     part: str
-    """A named part (see `docs/chips.md`), or `custom` with `gb_per_s_per_device`."""
+    """A named part (`docs/chips.md#dram-parts`), or `custom` with `gb_per_s_per_device`."""
     devices: Annotated[int, Field(ge=1, le=65_536)]
     """How many of them."""
     gb_per_s_per_device: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
-    """Nominal bandwidth of one device [GB/s, 1e9], only for `custom`."""
+    """Nominal bandwidth of one device [GB/s]; for `custom`, and only there."""
     family: str | None = None
-    """Kind of memory of a `custom` part, such as `lpddr5`: its price, energy and interface; x32 LPDDR4X when left out."""
+    """Kind of memory of a `custom` part, such as `lpddr5`: its price, energy and interface, never its speed; with
+    `capacity_gib` its price is its own. Left out: x32 LPDDR4X, and the cost says so."""
     port_bytes_per_cycle: BytesPerCycle | None = None
     """Width of the chip's port to the memory [bytes per cycle]; no limit when left out."""
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
-    """Share of the nominal bandwidth that was measured on this chip [-]; else that of the part."""
+    """Share of the nominal bandwidth that was measured on this chip [-]; left out: that of the part, or 0.86."""
     read_only: bool = False
-    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM."""
+    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM
+    (`docs/model.md#without-room-outside`)."""
     capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
-    """Capacity of all devices together [GiB, 2**30]: a board of "80 GB" has 80; the usual one of the part when left out."""
+    """Capacity of all devices together [GiB]: a board of "80 GB" has 80; a limit
+    (`docs/model.md#room-in-the-dram`). Left out: the usual one of the part; a custom part has none."""
 
     @field_validator("part")
     @classmethod

@@ -50,11 +50,11 @@ class Sram(Model):
     holds: tuple[Operand, ...] = OPERANDS
     """Operands that share it; one that is missing has a path of its own."""
     managed: Literal["software", "cache"] = "software"
-    """`cache` offers half its capacity and misses above it."""
+    """`cache` offers half its capacity and misses above it; on a GPU more misses (`docs/model_gpu.md#the-l2-is-a-cache`)."""
     kind: Literal["scratchpad", "banked_buffer", "cache"] | None = None
     """How it is built, which sets its area; left out: a cache where managed as one, else a scratchpad."""
     weight_fifo_kib: Annotated[float, Field(gt=0, le=2**22)] | None = None
-    """Buffer of the weights' own path, where `holds` leaves weights out [KiB]; it bounds their prefetch."""
+    """Buffer of the weights' own path, where `holds` leaves weights out [KiB]; bounds their prefetch."""
 
     _tuples = field_validator("holds", mode="before")(words)
 
@@ -92,11 +92,12 @@ class Vector(Model):
     """The unit for everything that is not a MAC."""
 
     lanes: Annotated[int, Field(ge=1, le=2**24)]
-    """Elements per cycle at int8."""
+    """Width at int8, for everything that is not a MAC [elements per cycle]."""
     channels: Annotated[int, Field(ge=1, le=2**24)] = 1
     """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
     fuses: tuple[Fused, ...] = ()
-    """Operations done on the way out of the array, without a pass of their own."""
+    """Operations done on the way out of the array, without a pass of their own; `attention`: both products and the softmax
+    between, the scores stay on the chip (`docs/model.md#fusion`)."""
     operations: dict[Operation, Annotated[float, Field(ge=0, le=2**20)]] = Field(default_factory=dict)
     """Operations per output element of a kind of layer (of a pool per kernel element), where this unit needs more or fewer
     than its definition has: a table that one lane reads element by element, operands that share a port. `dequantize`: per
@@ -123,7 +124,7 @@ class Host(Model):
     """The link to the host: the outer memory of a chip without DRAM."""
 
     link: str
-    """A named link such as pcie3-x4 (see `docs/chips.md`)."""
+    """A named link such as pcie3-x4 (`docs/chips.md#host-links`)."""
 
     @field_validator("link")
     @classmethod
@@ -156,18 +157,19 @@ class Architecture(Shown, Model):
     name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
-    """Other short names for the command."""
+    """Other short names for the command (bundled files only)."""
     kind: Literal["accelerator", "gpu", "soc", "ip"] = "accelerator"
-    """What the file describes: a chip of its own, a GPU, a part of a larger chip, or a block without a die."""
+    """What the file describes: a chip of its own, a GPU, a part of a larger chip, or a block without a die; decides which
+    cost can be told (`docs/cost.md`)."""
     process_nm: Annotated[float, Field(ge=0.5, le=10_000)] | None = None
-    """Process node [nm]."""
+    """Process node [nm]; the cost needs one of 65 to 3."""
     clock_mhz: Annotated[float, Field(ge=1e-3, le=1e5)]
     """Clock of array, SRAM and interconnect [MHz]."""
     array: Array | None = None
     """MAC arrays; a chip without them can be compared, not simulated."""
     cores: Annotated[int, Field(ge=1, le=1024)] = 1
     """Cores that work on one batch together and share the outer memory alone; array, SRAM, interconnect, vector unit and port to
-    the memory are those of one core."""
+    the memory are those of one core (`docs/model_schedule.md#cores`)."""
     sram: Sram
     """On-chip memory."""
     dram: Dram | None = None
@@ -181,12 +183,13 @@ class Architecture(Shown, Model):
     schedule: Schedule = Schedule()
     """What the compiler does."""
     overhead_us: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    """Fixed time for each layer or kernel [us]; the model's own (`layer_start`) when left out."""
+    """Fixed time for each layer or kernel [us]; left out: the model's own (`docs/model_schedule.md#the-start-of-a-layer`), 3,000
+    cycles where nothing runs ahead, 1 us and 3,500 cycles on a GPU, else 0."""
     call_us: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     """Time of the host's software and of the link's turnarounds for one batch [us]; part of the latency, while in steady
     state the host works on other batches."""
     power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
-    """Power that the chip may draw [W]; no limit when left out."""
+    """Average power that the chip may draw [W], which needs `process_nm`; no limit when left out."""
     variants: dict[VariantName, Variant] = Field(default_factory=dict)
     """Boards with the same silicon, and what differs on each; the model reads one of them in place of the file's own."""
     published: dict[str, Any] | None = None

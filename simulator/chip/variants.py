@@ -24,7 +24,7 @@ class Variant(Model):
     name: Name
     """Name for people."""
     aliases: tuple[str, ...] = ()
-    """Other short names for the command."""
+    """Other short names for the command (bundled files only)."""
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted key -> its other value, as `--set` has them."""
     published: dict[str, Any] = Field(default_factory=dict)

@@ -31,7 +31,7 @@ SMALLEST_MM2 = 40.0
 
 @dataclass(frozen=True)
 class Band:
-    """A figure with the range that holds it nine times in ten."""
+    """A figure with the range that holds it with a probability of 90 %."""
 
     low: float
     best: float | None

@@ -155,7 +155,7 @@ def _published(found: BatchCurve) -> Table:
     for heading in ("batch", "published", "model", "model off by"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("how", no_wrap=True)
-    table.add_column("mind", overflow="fold")
+    table.add_column("caveats", overflow="fold")
     rates = {point.batch: point.throughput_per_s for point in found.points}
     for row in found.published:
         model = rates.get(row.batch) if row.like and row.batch is not None else None

@@ -36,7 +36,7 @@ def least_lines(found: Verdict) -> list[str]:
         least = least if found.least_sram_bytes else "no bound, all weights may stream"
         text = f"SRAM, at the known {found.outer_memory}: {least}"
         if found.model_sram_mib is not None and math.isinf(found.model_sram_mib):
-            text += f"; an ideal machine does not do with {fmt.figure(CAPACITIES_MIB[-1])} MiB either"
+            text += f"; even {fmt.figure(CAPACITIES_MIB[-1])} MiB are too little for an ideal machine"
         elif found.model_sram_mib is not None:
             text += f"; an ideal machine needs {fmt.mebibytes(found.model_sram_mib * MIB)}"
         lines.append(text)
@@ -45,7 +45,7 @@ def least_lines(found: Verdict) -> list[str]:
         if found.model_dram is not None:
             text += f"; an ideal machine needs {found.model_dram}"
         elif found.batch is not None:
-            text += f"; an ideal machine does not do with {MOST_DEVICES} either"
+            text += f"; even {MOST_DEVICES} are too few for an ideal machine"
         lines.append(text)
     return lines
 

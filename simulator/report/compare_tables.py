@@ -39,7 +39,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
         sections += [Text(), _ranked(order, every)]
     if order.unranked:
         why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
-        sections.append(Text(f"Not ranked, since it is not known what to divide by: {few(order.unranked)}{why}"))
+        sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
     if order.above:
         sections.append(Text(f"Above a limit, or not known to be within it: {few(order.above)}"))
     if lines:
@@ -164,7 +164,7 @@ def _throughput(lines: Sequence[Line]) -> Table:
     table = _table("Throughput, inferences a second")
     table.add_column("chip", no_wrap=True)
     _figures(table)
-    table.add_column("mind", overflow="fold")
+    table.add_column("caveats", overflow="fold")
     for line in lines:
         cells = [_shown(figure, None if figure is None else figure.throughput_per_s) for figure in _four(line)]
         table.add_row(_name(line), *cells, Text("; ".join(remarks_of(line))))
@@ -225,7 +225,7 @@ def _legend(found: Comparison, order: Ranking, every: bool) -> Text:
     lines = [
         "The bill is what chip and DRAM cost to build, by the model; a list price is what somebody asks. The two are never "
         "in one ranking (`--by usd`, `--by list-usd`).",
-        f"- no figure; * not quite comparable, see `mind`. batch 10+: published at batch 10 or more, or free; simulated {batch}.",
+        f"- no figure; * see `caveats`. batch 10+: published at batch 10 or more, or free; simulated {batch}.",
         "TOPS, DRAMs and MB are published ones where there are any, else those of the chip file; MB as the source counts them.",
     ]
     if not every and len(order.rows) > ROWS:

@@ -48,7 +48,7 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
     head = Text(f"{cost.chip}, {cost.process_nm:g} nm", style="bold")
     sections: list[list[RenderableType]] = [[head, Text(cost.status)], [_title("Area, mm2"), _area(cost)]]
     if cost.bill_usd is not None:
-        sections.append([_title("Bill, USD, chip and memory as built (not a price of sale)"), _bill(cost)])
+        sections.append([_title("Bill of materials, USD: chip and memory (not a selling price)"), _bill(cost)])
         sections.append([_relative(cost)])
     sections.append([_title("Peak power, W"), _power(cost)])
     if cost.details:
@@ -94,7 +94,7 @@ def _area(cost: Cost) -> Table:
         name = "block" if cost.kind == "ip" else "die"
         table.add_row(name, fmt.fixed(best, places), fmt.percent(1.0), style="bold")
         ends = f"{fmt.fixed(cost.area_mm2.low, places)} to {fmt.fixed(cost.area_mm2.high, places)}"
-        table.add_row("nine times in ten", wrong or ends, "")
+        table.add_row("90 % range", wrong or ends, "")
     return table
 
 

@@ -43,7 +43,7 @@ def lint_report(found: Lint) -> Group:
     if found.together is not None:
         sections.append(_finding(found.together))
     if found.passed:
-        sections.append([Text("Checked and well", style="bold"), *(Text(f"  {line}") for line in found.passed)])
+        sections.append([Text("Checked, nothing found", style="bold"), *(Text(f"  {line}") for line in found.passed)])
     spaced = [part for section in sections for part in (*section, Text(""))]
     return Group(*spaced[:-1])
 

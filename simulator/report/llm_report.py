@@ -18,7 +18,7 @@ def llm_report(found: Languages) -> Lines:
     rows = found.groups["phase"][-1]
     sections: list[RenderableType] = [
         Text(
-            f"{rows.count} measured rows of language models: median error of times {fmt.percent(rows.median)}, nine in ten "
+            f"{rows.count} measured rows of language models: median error of times {fmt.percent(rows.median)}, 90 % of them "
             f"within {fmt.percent(rows.ninetieth)}; bytes over bandwidth alone {fmt.percent(rows.bytes_median)}, roofline "
             f"{fmt.percent(rows.roofline_median)}.",
             style="bold",
@@ -36,7 +36,7 @@ def llm_report(found: Languages) -> Lines:
 def _table(title: str, groups: Sequence[Group]) -> Table:
     """One row a group."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for number, heading in enumerate((title, "rows", "median", "nine in ten", "bias", "rank", "bytes", "roofline")):
+    for number, heading in enumerate((title, "rows", "median", "90 % within", "bias", "rank", "bytes", "roofline")):
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for one in groups:
         table.add_row(

@@ -154,7 +154,7 @@ def _answer(result: Result, chip: ChipFacts | None) -> Table:
 def _throughput(result: Result) -> str:
     """Results a second, with the band that measured rows leave."""
     ends = (fmt.significant(value, 3) for value in (result.throughput_low_per_s, result.throughput_high_per_s))
-    return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, nine in ten measured)"
+    return f"{fmt.significant(result.throughput_per_s)} per second ({' to '.join(ends)}, 90 % of measured rows)"
 
 
 def bound_words(result: Result) -> str:
@@ -178,7 +178,7 @@ def _economy(result: Result) -> list[tuple[str, str]]:
     bill = (result.cost or {}).get("bill_usd")
     if bill is not None:
         low, best, high = (fmt.significant(bill[key], 3) for key in ("low", "best", "high"))
-        rows.append(("Cost", f"{best} USD as built ({low} to {high}): `rooftile cost`"))
+        rows.append(("Cost", f"{best} USD to build ({low} to {high}): `rooftile cost`"))
     if result.power_w is not None:
         line = f"{fmt.significant(result.power_w, 3)} W in steady state"
         if result.energy_per_inference_j is not None:

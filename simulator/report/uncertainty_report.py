@@ -77,7 +77,7 @@ def _sides(found: Uncertainty) -> Table:
     _, unit, more = FIGURES[found.by]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
-    for name in ("best estimate", "nine in ten draws"):
+    for name in ("best estimate", "90 % of draws"):
         table.add_column(name, justify="right", no_wrap=True)
     scale = 1e-3 if found.by == "latency_s" else 1.0
     unit = "ms" if found.by == "latency_s" else unit
@@ -94,7 +94,7 @@ def _table(found: Uncertainty) -> Table:
     ratio = "A / B" if FIGURES[found.by][2] else "B / A"
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
-    table.add_column("nine in ten", justify="right", no_wrap=True)
+    table.add_column("90 % range", justify="right", no_wrap=True)
     for name in (f"{ratio} at low", "at high", "turns at", "of the spread"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.influences:

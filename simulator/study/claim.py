@@ -180,7 +180,7 @@ def judge(
     if case is not None:
         bounds += _modelled(chip, case, there, throughput_per_s, verdict_alone)
     if bounds[0].broken and not winograd and throughput_per_s * demand.winograd_macs * 2 / 1e12 <= there.peak_tops:
-        remarks.append("within reach only of fast convolution: Winograd in every 3x3 layer saves enough MACs")
+        remarks.append("only fast convolution could reach it: Winograd in every 3x3 layer saves enough MACs")
     verdict, reasons = _verdict(bounds, standing)
     return Verdict(
         chip.name, graph.graph["name"], batch, precision, throughput_per_s, verdict, tuple(bounds),

@@ -1,5 +1,6 @@
-"""The page on chip files names every key, word, part and link, and its figures are those of the program."""
+"""The pages on chip files: every key as the models check it, every part and link, and figures of the program."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -11,20 +12,45 @@ from simulator.chip.faults import keys
 from simulator.chip.load import chip_from_text, load_chip
 from simulator.chip.parts import dram_parts, host_links
 
-PAGE = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
+CLONE = Path(__file__).parents[2]
+PAGE = (CLONE / "docs" / "chips.md").read_text(encoding="utf-8")
+KEYS = (CLONE / "docs" / "chip_file.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_keys_is_what_its_script_writes():
+    place = importlib.util.spec_from_file_location("chip_file", CLONE / "scripts" / "chip_file.py")
+    script = importlib.util.module_from_spec(place)
+    place.loader.exec_module(script)
+    assert script.page() == KEYS, "python scripts/chip_file.py writes the new one"
 
 
 def test_every_key_is_explained():
     for top, below in keys(schema.Architecture).items():
-        names = [top] if below is None else [top, *keys(below)]
-        for name in names:
-            assert re.search(rf"`(?:{top}\.)?{name}`", PAGE), f"{top}: {name}"
+        place = "" if top == "variants" else f"{top}."  # below a name of one's own keys stand alone
+        for name in (top,) if below is None else (top, *(f"{place}{each}" for each in keys(below))):
+            row = re.search(rf"^\| \**`{re.escape(name)}`.*", KEYS, re.MULTILINE)[0]
+            *_, meaning = re.split(r"(?<!\\)\|", row)[1:-1]
+            assert len(meaning) > 5, name
+
+
+def test_rows_of_keys_say_what_the_models_hold():
+    assert (
+        "| **`clock_mhz`** | number | MHz | error | 0.001 to 100,000 | Clock of array, SRAM and interconnect. |" in KEYS
+    )
+    assert "| `schedule.overlap` | word |  | `layer` | `network` `layer` `none` | " in KEYS
+    assert "| `array.weight_load_cycles` | whole number | cycles | see meaning | 0 to 2^20 | " in KEYS
+
+
+def test_every_section_has_its_row_in_the_summary():
+    rows = PAGE.split("## Keys\n", 1)[1].split("\n## ", 1)[0]
+    named = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| ([^|]+) \|", rows, re.MULTILINE))))
+    assert named == {*keys(schema.Architecture)}
 
 
 def test_every_word_is_named():
     for words in (array.Dimension, schema.Fused, array.Precision, schema.Operand):
         for word in words.__args__:
-            assert re.search(rf"\b{word}\b", PAGE), word
+            assert re.search(rf"\b{word}\b", KEYS), word
 
 
 def test_every_part_has_its_bandwidth_and_efficiency():

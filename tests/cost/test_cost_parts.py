@@ -57,7 +57,7 @@ def test_a_range_that_the_file_contradicts_is_wrong(capsys):
     assert (cost.published_mm2, cost.contradicted) == (16.0, True)
     assert main(["cost", "eyeriss"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "nine times in ten wrong: the file publishes 16" in said
+    assert "90 % range wrong: the file publishes 16" in said
     assert main(["cost", "jetson_agx_xavier"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "die by the model wrong: the file publishes 350" in said
