@@ -257,6 +257,10 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
         )
     if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
         notes.append(f"approximated: of axes longer than {LONG:,} not every size of a tile is tried")
+    long = sum(shape.is_long for shape in first.pool.shapes)
+    if not chip.is_gpu and long:
+        products = "a very long product" if long == 1 else f"{long} very long products"
+        notes.append(f"approximated: of {products} tiles are tried at some of their sizes alone: up to some per cent slower")
     if parts:
         if is_thinned(batch):
             notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")

@@ -11,8 +11,8 @@ from simulator.chip.load import chip_digest
 from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.progress import counted
-from simulator.result.shown import Shown
 from simulator.store import disk
+from simulator.store.shown import Shown
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import Question, asked_of, cost_of, growing_of, price_of, spent
 from simulator.study.ranking import BY, ranking
