@@ -26,7 +26,7 @@ from simulator.study.validation_data import book
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-BY_DAY = ("edge_tpu", "eyeriss", "groq_tsp", "h100", "l4", "nvdla_32", "t4", "tpu_v1")
+BY_DAY = ("dpu_b4096", "eyeriss", "groq_tsp", "h100", "l4", "nvdla_32", "tpu_v1", "tpu_v4i")
 """Chips whose figures are computed at every change; by night those of all."""
 
 
