@@ -260,7 +260,9 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
     long = sum(shape.is_long for shape in first.pool.shapes)
     if not chip.is_gpu and long:
         products = "a very long product" if long == 1 else f"{long} very long products"
-        notes.append(f"approximated: of {products} tiles are tried at some of their sizes alone: up to some per cent slower")
+        notes.append(
+            f"approximated: of {products} tiles are tried at some of their sizes alone: up to some per cent slower"
+        )
     if parts:
         if is_thinned(batch):
             notes.append(f"approximated: sub-batches of more than {LARGEST_PART:,} items are not tried")

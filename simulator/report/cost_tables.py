@@ -176,9 +176,9 @@ def _dies(rows: Sequence[Comparison]) -> Table:
             row.name,
             f"{row.published_mm2:,.0f}",
             f"{row.predicted_mm2:,.0f}",
-            _signed(row.error),
+            fmt.signed_percent(row.error),
             f"{row.left_out_mm2:,.0f}",
-            _signed(row.error_left_out),
+            fmt.signed_percent(row.error_left_out),
             f"{row.low_mm2:,.0f} to {row.high_mm2:,.0f}",
             "yes" if row.inside else "no",
         )
@@ -198,12 +198,8 @@ def _blocks(blocks: Sequence[Block]) -> Table:
     table = _table("block", "nm", "published", "predicted", "error")
     for row in blocks:
         areas = fmt.figure(row.published_mm2), fmt.significant(row.predicted_mm2, 3)
-        table.add_row(row.name, str(row.nm), *areas, _signed(row.error))
+        table.add_row(row.name, str(row.nm), *areas, fmt.signed_percent(row.error))
     return table
-
-
-def _signed(fraction: float) -> str:
-    return f"{100 * fraction:+.1f} %"
 
 
 def _title(text: str) -> Text:

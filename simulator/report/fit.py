@@ -24,21 +24,32 @@ def parts_of(report: RenderableType) -> Iterator[RenderableType]:
 
 
 def fitted(table: Table, width: int) -> list[Table]:
-    """One table, or as many as it takes for a page `width` characters wide; each begins with the first column."""
+    """One table, or as many as it takes for a page `width` characters wide; each begins with the columns that name its rows."""
     columns = table.columns
     if not columns or sum(map(_natural, columns)) + GAP * (len(columns) - 1) <= width:
         return [table]
     gap = GAP if _room(columns, GAP) <= width else NARROW_GAP
-    first = columns[0]
+    names = _names(columns, width, gap)
     groups: list[list[Column]] = [[]]
-    for column in columns[1:]:
-        if groups[-1] and _room([first, *groups[-1], column], gap) > width:
+    for column in columns[len(names) :]:
+        if groups[-1] and _room([*names, *groups[-1], column], gap) > width:
             groups.append([])
         groups[-1].append(column)
     return [
-        _part(table, [first, *group], width, gap, title=at == 0, caption=at == len(groups) - 1)
+        _part(table, [*names, *group], width, gap, title=at == 0, caption=at == len(groups) - 1)
         for at, group in enumerate(groups)
     ]
+
+
+def _names(columns: Sequence[Column], width: int, gap: int) -> list[Column]:
+    """The first column, and as many more columns of words as tell the rows apart, in at most three quarters of the width."""
+    count = 1
+    while count + 1 < len(columns) and columns[count].justify != "right":
+        rows = list(zip(*(map(plain, column.cells) for column in columns[:count]), strict=True))
+        if len({*rows}) == len(rows) or 4 * _room(columns[: count + 1], gap) > 3 * width:
+            break
+        count += 1
+    return list(columns[:count])
 
 
 def plain(cell: RenderableType) -> str:

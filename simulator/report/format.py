@@ -91,6 +91,25 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
 
 
+def signed_percent(fraction: float) -> str:
+    """Render a change as a percentage with its sign and one decimal, for columns.
+
+    >>> signed_percent(0.5), signed_percent(-0.0123)
+    ('+50.0 %', '-1.2 %')
+    """
+    return f"{100 * fraction:+.1f} %"
+
+
+def change(fraction: float) -> str:
+    """Render a change as a percentage with its sign and two digits, never cut before the point.
+
+    >>> change(1.1), change(-0.0123), change(0.0)
+    ('+110 %', '-1.2 %', '0 %')
+    """
+    sign = "+" if fraction > 0 else "-" if fraction < 0 else ""
+    return f"{sign}{significant(100 * abs(fraction), 2)} %"
+
+
 def megabytes(count: float | None) -> str:
     """Render bytes in MB of 1e6 bytes, as traffic is given.
 

@@ -61,7 +61,7 @@ def proof(one: Finding) -> str:
     """What was set and what came of it."""
     what = " ".join(f"--set {setting}" for setting in one.settings)
     rate = fmt.significant(one.outcome.throughput_per_s)
-    change = "as before" if abs(one.change) < SAME / 10 else f"{100 * one.change:+.2g} %"
+    change = "as before" if abs(one.change) < SAME / 10 else fmt.change(one.change)
     money = ""
     if one.change_usd is not None:
         money = f", {fmt.significant(abs(one.change_usd), 3)} USD {'more' if one.change_usd > 0 else 'less'}"
@@ -112,7 +112,7 @@ def _row(need: Need) -> dict[str, Any]:
     starved = need.gain is not None and need.gain >= SAME * 10
     text = f"{need.there}" if need.kept is None else f"{need.needed} of {need.there}"
     if starved:
-        text += f" (with {need.more}, {100 * (need.gain or 0.0):+.2g} %)"
+        text += f" (with {need.more}, {fmt.change(need.gain or 0.0)})"
     colour = STARVED_COLOUR if starved else NEEDED
     return {"resource": need.resource, "whole": 100, "needed": share, "colour": colour, "text": text}
 

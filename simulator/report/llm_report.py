@@ -40,7 +40,7 @@ def _table(title: str, groups: Sequence[Group]) -> Table:
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for one in groups:
         table.add_row(
-            one.name, f"{one.count:,}", fmt.percent(one.median), fmt.percent(one.ninetieth), f"{100 * one.bias:+.1f} %",
+            one.name, f"{one.count:,}", fmt.percent(one.median), fmt.percent(one.ninetieth), fmt.signed_percent(one.bias),
             "-" if one.spearman is None else f"{one.spearman:.3f}", fmt.percent(one.bytes_median),
             fmt.percent(one.roofline_median),
         )  # fmt: skip

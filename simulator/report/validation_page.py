@@ -87,7 +87,7 @@ def validation_page(found: Validation, picture: str) -> str:
         "are listed with their rows, and what is wrong is printed as wrong. Of the rows"
         f" `{measured.group}`, fitted ones among them,",
         f"the median absolute error is {fmt.share(measured.median)}, nine in ten are within {fmt.share(measured.ninetieth)},"
-        f" and the worst is {_signed(measured.worst)}.",
+        f" and the worst is {fmt.signed_percent(measured.worst)}.",
         "",
         *_blind(),
         "",
@@ -160,8 +160,8 @@ def _blind() -> list[str]:
     """Rows that were read after their chip's file was written, as they stood when they were first seen."""
     rows = [
         [
-            one["chip"], str(one["count"]), fmt.percent(one["median"]), fmt.percent(one["ninetieth"]), _signed(one["bias"]),
-            one["written"], one["read"],
+            one["chip"], str(one["count"]), fmt.percent(one["median"]), fmt.percent(one["ninetieth"]),
+            fmt.signed_percent(one["bias"]), one["written"], one["read"],
         ]
         for one in book()["blind"]
     ]  # fmt: skip
@@ -333,7 +333,7 @@ def _tried_rows(fit: Fit) -> list[list[str]]:
     return [
         [
             ("> " if one.value == fit.value else "") + (f"{one.value:.2f}" if fit.value < 10 else f"{one.value:,.0f}"),
-            fmt.percent(one.median), _signed(one.bias), _signed(one.worst),
+            fmt.percent(one.median), fmt.signed_percent(one.bias), fmt.signed_percent(one.worst),
         ]
         for one in fit.tried
     ]  # fmt: skip
@@ -350,7 +350,7 @@ def _point_cells(point: Point) -> list[str]:
     places = fmt.decimals(max(point.published, point.predicted), 3)
     return [
         point.chip, point.network, str(point.batch), point.precision, point.quantity,
-        fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), _signed(point.error),
+        fmt.fixed(point.published, places), fmt.fixed(point.predicted, places), fmt.signed_percent(point.error),
         point.standing, point.largest_loss.removesuffix("_s"),
     ]  # fmt: skip
 
@@ -359,8 +359,8 @@ def _summary_cells(one: Summary) -> list[str]:
     """One summary."""
     rank = "-" if one.spearman is None else f"{one.spearman:.3f}"
     return [
-        one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), _signed(one.bias),
-        _signed(one.worst), rank,
+        one.group, str(one.count), fmt.percent(one.median), fmt.percent(one.ninetieth), fmt.signed_percent(one.bias),
+        fmt.signed_percent(one.worst), rank,
     ]  # fmt: skip
 
 
@@ -380,11 +380,6 @@ def _baseline_rows(found: Validation) -> list[list[str]]:
         for one in summaries
         if "measured" in one.group
     ]
-
-
-def _signed(error: float) -> str:
-    """A signed percentage."""
-    return f"{100 * error:+.1f} %"
 
 
 def _table(title: str | None, headings: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> Table:

@@ -82,3 +82,15 @@ def test_slips_in_the_form(capsys, tmp_path):
     assert "--format: must be one of table, csv, md, json, got 'cvs'" in capsys.readouterr().err
     assert main(["cost", "inferx_x1", "--format", "json", "--json", str(tmp_path / "x.json")]) == 2
     assert "--format json" in capsys.readouterr().err
+
+
+def test_rows_that_the_first_column_does_not_name_keep_the_second():
+    columns = [["MACs", "", ""], ["1 -> 2", "1 -> 4", "1 -> 9"], *(["1,000"] * 3 for _ in range(6))]
+    table = Table(box=None)
+    for number, _ in enumerate(columns):
+        table.add_column(f"column {number}", justify="right" if number > 1 else "left", no_wrap=True)
+    for row in zip(*columns, strict=True):
+        table.add_row(*row)
+    parts = fitted(table, 40)
+    assert len(parts) > 1
+    assert all([*part.columns[1].cells] == columns[1] for part in parts)
