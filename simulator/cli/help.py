@@ -60,7 +60,6 @@ EXAMPLES = {
     ),
     "compare": (
         "compare --network resnet50 --published",
-        "compare inferx_x1 t4 --network resnet50 --json tables.json",
         "compare smollm2_135m l4 ad102 jetson_orin_nano --prompt 128 --output 16 --batch 4",
     ),
     "size": (
