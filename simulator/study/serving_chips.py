@@ -12,7 +12,6 @@ from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.progress import counted
 from simulator.store import disk
-from simulator.store.shown import Shown
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import Question, asked_of, cost_of, growing_of, price_of, spent
 from simulator.study.ranking import BY, ranking
@@ -73,8 +72,8 @@ class Placed:
     """What it is ranked by."""
 
 
-@dataclass(frozen=True, repr=False)
-class Serving(Shown):
+@dataclass(frozen=True)
+class Serving:
     """A request on many chips."""
 
     model: str

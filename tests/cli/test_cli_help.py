@@ -92,9 +92,9 @@ def test_a_shell_completes(line, words):
 
 
 def test_completion_knows_every_network_chip_and_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert complete.network_names() == sorted(bundled.networks())
     assert complete.chips("") == list(bundled.places())
-    monkeypatch.chdir(tmp_path)
     for name in ("mychip.yaml", "mynet.py", "mysheet.csv", "my.txt", ".my.yaml"):
         (tmp_path / name).write_text("")
     (tmp_path / "mine").mkdir()

@@ -20,8 +20,8 @@ from simulator.study.validation import THROUGHPUT, validate
 WAYS = ("__repr__", "_repr_html_", "plot", "to_polars", "to_pandas", "__arrow_c_stream__")
 """What each of them can do."""
 
-NOT_SHOWN = {"Fit", "Languages"}
-"""Answers of `rooftile validate` that no call of the package gives: pages of the docs, tables alone."""
+NOT_SHOWN = {"Fit", "Languages", "Serving"}
+"""Answers of commands that no call of the package gives: tables alone."""
 
 SWEEPS = ("SweepTable", "SweepScan")
 
