@@ -9,7 +9,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from test_docs import CLONE, PAGES, README, arguments_of, commands, make_files, names
+from test_docs import CLONE, PAGES, README, RUN_ELSEWHERE, arguments_of, commands, make_files, names
 
 pytest.importorskip("pty", reason="needs a system with terminals of Unix")
 from terminal import on_terminal
@@ -18,7 +18,8 @@ WRITES = ("--plot", "--json", "--layers", "--uncertainty", "--validate", "--fit"
 PLAIN = [README, CLONE / "docs" / "sweep.md"]
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7])[;m]")
 """A foreground colour; bold and slanted letters are none."""
-RUNS = [(page, True) for page in PAGES] + [(page, False) for page in PLAIN]
+SHOWN = [page for page in PAGES if page.name not in RUN_ELSEWHERE]
+RUNS = [(page, True) for page in SHOWN] + [(page, False) for page in PLAIN]
 IDS = [
     f"{name}-{'colour' if colour else 'plain'}"
     for name, (_, colour) in zip(names(p for p, _ in RUNS), RUNS, strict=True)
