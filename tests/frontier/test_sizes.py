@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from simulator import load_chip, simulate
+from simulator.frontier.grid.pixels import windows
 from simulator.frontier.grid.sizes import LONG, MOST, sizes_of
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels import grid_tables as tables
 
 
 def test_every_size_of_an_axis_in_use():
@@ -36,3 +38,11 @@ def test_a_batch_of_any_size_is_answered(batch):
     small = simulate(net.build(), chip, 4096)
     assert found.throughput_per_s >= 0.99 * small.throughput_per_s
     assert any(note.startswith("approximated") for note in found.notes)
+
+
+@pytest.mark.parametrize("extent", [1, 2, 7, 40])
+def test_rows_that_are_read_once_are_those_that_are_walked(extent):
+    sizes, side = tuple(range(1, extent + 1)), tables.Side(1, 1, 1, 0, extent)
+    walked = np.empty((extent, 3))
+    tables.touched(extent, side, np.array(sizes), walked)
+    assert (windows(extent, side, sizes) == walked).all()
