@@ -33,7 +33,7 @@ def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
     if (
         side.kernel == side.stride == 1 and side.pad == 0 and extent <= side.plane
     ):  # every row is read once, by one tile
-        out[:, tables.MOST_ROWS], out[:, tables.ALL_ROWS], out[:, tables.FRESH_ROWS] = sizes, extent, extent
+        out[:, layout.MOST_ROWS], out[:, layout.ALL_ROWS], out[:, layout.FRESH_ROWS] = sizes, extent, extent
         return out
     tables.touched(extent, side, np.array(sizes, dtype=np.int64), out)
     return out
