@@ -73,10 +73,13 @@ def beside(work: Callable[[], None]) -> None:
         while not thread.ended.wait(LOOK_EVERY_S):
             line.draw(True)
         line.draw(False)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # Where the signal strikes inside of the wait, Python may find the event's lock released twice, and says that instead.
+        if isinstance(error, RuntimeError) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
         line.draw(False)
         _stop(thread)
-        raise
+        raise KeyboardInterrupt from None
     if thread.error is not None:
         raise thread.error
 

@@ -253,7 +253,7 @@ def test_a_large_wrong_file_is_refused_at_once(text):
     begin = time.process_time()
     with pytest.raises(ChipError) as caught:
         chip_from_text(text, "c.yaml")
-    assert time.process_time() - begin < 1.0  # 0.2 s where nothing else runs; 6 s before
+    assert time.process_time() - begin < 2.0  # 0.2 s where nothing else runs, 1.1 s on a full machine; 6 s before
     assert len(str(caught.value)) < 500
 
 

@@ -131,3 +131,27 @@ def test_nothing_is_drawn_on_a_pipe():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (out.stdout, out.stderr) == ("", "")
+
+
+class Struck(threading.Event):
+    """What Python makes of a signal that strikes between taking and giving back the lock of an event."""
+
+    def wait(self, timeout=None):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("release unlocked lock")
+
+
+def test_a_signal_inside_of_the_wait_is_ctrl_c(monkeypatch):
+    stopped, made = [], watch._Work.__init__
+
+    def struck(self, *args):
+        made(self, *args)
+        self.ended = Struck()
+
+    monkeypatch.setattr(watch._Work, "__init__", struck)
+    monkeypatch.setattr(watch, "_stop", stopped.append)
+    with pytest.raises(KeyboardInterrupt):
+        watch.beside(lambda: None)
+    assert len(stopped) == 1
