@@ -250,10 +250,13 @@ def test_tags_are_refused_with_their_line():
     ids=["keys", "keys below", "list", "long key", "deep", "no YAML"],
 )
 def test_a_large_wrong_file_is_refused_at_once(text):
-    begin = time.process_time()
-    with pytest.raises(ChipError) as caught:
-        chip_from_text(text, "c.yaml")
-    assert time.process_time() - begin < 2.0  # 0.2 s where nothing else runs, 1.1 s on a full machine; 6 s before
+    took = []
+    for _ in range(3):  # a full machine makes one of them slow, not all
+        begin = time.process_time()
+        with pytest.raises(ChipError) as caught:
+            chip_from_text(text, "c.yaml")
+        took.append(time.process_time() - begin)
+    assert min(took) < 1.0  # 0.2 s where nothing else runs; 6 s before
     assert len(str(caught.value)) < 500
 
 

@@ -30,9 +30,8 @@ MOST_BATCH = 16
 def windows(extent: int, side: Side, sizes: tuple[int, ...]) -> Floats:
     """Input rows that tiles of each size touch; see `tables.touched`."""
     out = np.empty((len(sizes), 3))
-    if (
-        side.kernel == side.stride == 1 and side.pad == 0 and extent <= side.plane
-    ):  # every row is read once, by one tile
+    read_once = side.kernel == side.stride == 1 and side.pad == 0 and extent <= side.plane
+    if read_once:  # by one tile: there is nothing to walk
         out[:, layout.MOST_ROWS], out[:, layout.ALL_ROWS], out[:, layout.FRESH_ROWS] = sizes, extent, extent
         return out
     tables.touched(extent, side, np.array(sizes, dtype=np.int64), out)
