@@ -48,7 +48,7 @@ class Sram(Model):
     bytes_per_cycle: BytesPerCycle
     """All ports, reads and writes together [bytes per cycle of the chip's clock]."""
     holds: tuple[Operand, ...] = OPERANDS
-    """Operands that share it; one that is missing has a path of its own."""
+    """Operands that share it; one that is missing has a path of its own. All of them where layers lie side by side."""
     managed: Literal["software", "cache"] = "software"
     """`cache` offers half its capacity and misses above it; on a GPU more misses (`docs/model_gpu.md#the-l2-is-a-cache`)."""
     kind: Literal["scratchpad", "banked_buffer", "cache"] | None = None
@@ -216,13 +216,24 @@ class Architecture(Shown, Model):
             for key, (got, must) in wanted.items():
                 if got != must:
                     raise fault(key, f"must be {must!r} where {where}, got {got!r}")
-            if len(self.sram.holds) < len(OPERANDS):
-                raise fault("sram.holds", f"must be left out where {where}, got {list(self.sram.holds)}")
-        if self.array is not None and self.array.weight_load_bytes_per_cycle and self.schedule.placement == "space":
-            raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
-        if self.array is not None and self.array.unroll.most and self.schedule.placement == "space":
-            raise fault("array.unroll.most", "must be left out where placement is space")
+            self._must_hold_all(where)
         return self
+
+    @model_validator(mode="after")
+    def _of_stages(self) -> Self:
+        if self.array is None or self.schedule.placement == "time":
+            return self
+        if self.array.weight_load_bytes_per_cycle:
+            raise fault("array.weight_load_bytes_per_cycle", "must be left out where placement is space")
+        if self.array.unroll.most:
+            raise fault("array.unroll.most", "must be left out where placement is space")
+        self._must_hold_all("placement is space, where each layer has its weights and lines in SRAM")
+        return self
+
+    def _must_hold_all(self, where: str) -> None:
+        """Raises a fault where the SRAM does not hold every operand."""
+        if len(self.sram.holds) < len(OPERANDS):
+            raise fault("sram.holds", f"must be left out where {where}, got {list(self.sram.holds)}")
 
     @model_validator(mode="after")
     def _of_cores(self) -> Self:
@@ -251,8 +262,7 @@ class Architecture(Shown, Model):
         for key, (got, must) in wanted.items():
             if got != must:
                 raise fault(key, f"must be {must!r} where array.kind is sm, got {got!r}")
-        if len(self.sram.holds) < len(OPERANDS):
-            raise fault("sram.holds", f"must be left out where array.kind is sm, got {list(self.sram.holds)}")
+        self._must_hold_all("array.kind is sm")
         return self
 
     @property

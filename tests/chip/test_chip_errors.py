@@ -202,6 +202,13 @@ def test_a_mapping_of_settings_takes_plain_values():
         load_chip("example_edge", "a=1")
 
 
+def test_layers_side_by_side_have_all_operands_in_sram():
+    with pytest.raises(
+        ChipError, match=r"sram\.holds: must be left out where placement is space, .* got \['inputs', 'outputs'\]"
+    ):
+        load_chip("example_edge", set={"schedule.placement": "space", "sram.holds": ["inputs", "outputs"]})
+
+
 def test_a_dram_may_be_set_on_a_chip_without_one():
     chip = load_chip("groq_tsp", ["dram.part=hbm2-2.4", "dram.devices=2"])
     assert chip.dram_devices == 2

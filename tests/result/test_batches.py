@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from profiles import by_night, examples
 from random_models import Graph, chips, networks
-from test_laws import changed, times, tried
+from test_laws import changed, in_space, times, tried
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.chip.library import library
@@ -22,7 +22,7 @@ quick = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.t
 @given(network=networks, chip=chips(), batch=st.sampled_from([2, 3, 4, 6, 8, 12]), space=st.booleans())
 @quick
 def test_a_batch_is_no_slower_than_its_items(network: Graph, chip: Architecture, batch: int, space: bool) -> None:
-    chip = changed(chip, "schedule", placement="space" if space else "time")
+    chip = in_space(chip) if space else chip
     one, many = times(tried(network, chip, 1)), times(tried(network, chip, batch))
     for alone, together in zip(one, many, strict=True):
         assert together <= batch * alone * (1.0 + SLACK)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_models import Graph, chips, networks
-from test_laws import MORE, SLACK, changed, check, never_slower, times, tried
+from test_laws import MORE, SLACK, changed, check, in_space, never_slower, times, tried
 
 from simulator import sweep
 from simulator.chip.schema import Architecture
@@ -40,7 +40,7 @@ def more_macs(network: Graph, chip: Architecture, batch: int, factor: int) -> No
 
 def sums(network: Graph, chip: Architecture, batch: int, factor: int) -> None:
     """Bounds lie below, parts add up, and no fewer bytes are moved than must be."""
-    chip = changed(chip, "schedule", placement="space" if factor == 3 else "time")
+    chip = in_space(chip) if factor == 3 else chip
     result = tried(network, chip, batch)
     if result is not None:
         check(result, network, chip)
