@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
-from simulator.cli.compare_tokens import model_in, rank
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens, model_in, rank
 from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
@@ -34,12 +34,6 @@ Chips = Annotated[
         help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
         autocompletion=complete.chips_and_sheets,
     ),
-]
-PromptTokens = Annotated[
-    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
-]
-OutputTokens = Annotated[
-    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
 ]
 EachPrice = Annotated[
     float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
@@ -165,7 +159,7 @@ def _tokens(
         check_writable("--json", json)
     entries = entries_of(words, beside=not alone)
     usual = PAID if rates.rent_usd_per_h is None else "mtoken"
-    prompt, output, batch = (value or other for value, other in zip(lengths, (1024, 256, 1), strict=True))
+    prompt, output, batch = (value or other for value, other in zip(lengths, (PROMPT, OUTPUT, 1), strict=True))
     asking = {"precision": precision, "params": parameters(params), "by": by or usual, "limits": limits}
     rank(model, entries, (prompt, output, batch), asking, rates, every, json, plot)
 
