@@ -72,8 +72,9 @@ def steady_of(asked: Question, chunk: int) -> Steady:
 def _whole(asked: Question, middle: int) -> Steady:
     """Prompts between the steps."""
     together = asked.together or 1
-    prefill = of_batch(asked, together).run("prefill", asked.prompt, 0)
-    times, one = asked.batch / together, spent(prefill)
+    begun = of_batch(asked, together)
+    prefill = begun.run("prefill", asked.prompt, 0)
+    times, one = asked.batch / together, begun.prompts_of(prefill)
     first = times * one[0], times * one[1]
     further = asked.output - 1
     if not further:

@@ -15,9 +15,9 @@ from simulator.errors import OptionError, nearest
 from simulator.result.form import Result
 from simulator.store.calls import public
 from simulator.store.shown import Shown
-from simulator.study.continuous import WHOLE, Steady, chunk_of, fitted, packed, steady_of
+from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, steady_of
 from simulator.study.growing import Growing
-from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating, spent
+from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
 
@@ -126,7 +126,7 @@ def generate(
     if speculate is not None and accept is not None:
         asked = speculating(asked, speculate, accept, draft)
     if mode == "continuous":
-        asked = replace(asked, together=1 if chunk else packed(asked, 1))
+        asked = replace(asked, together=1 if chunk else max(1, PACKED // asked.prompt))
     if batch == "max":
         if asked.largest_batch is None:
             raise OptionError("batch: must be a number where the capacity of the DRAM is not known, got 'max'")
@@ -135,11 +135,11 @@ def generate(
     if mode == "static":
         asked.check_room()
         return _answered(asked, _static(asked), rates, runtime)
-    asked = fitted(asked, chunk)
-    asked.check_room()
-    less = isinstance(batch, int) and asked.batch < batch
-    notes = (f"batch {asked.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
-    return _answered(asked, steady_of(asked, chunk), rates, runtime, notes)
+    kept = fitted(asked, chunk)
+    kept.check_room()
+    less = kept.batch < asked.batch
+    notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
+    return _answered(kept, steady_of(kept, chunk), rates, runtime, notes)
 
 
 def _static(asked: Question) -> Steady:
@@ -149,7 +149,7 @@ def _static(asked: Question) -> Steady:
     seconds = growing.sums() if growing else (0.0, 0.0)
     decode = asked.check_of(asked.prompt + (asked.output - 2) // 2) if growing else None
     ends = (growing.first, growing.last) if growing else None
-    first = spent(prefill)
+    first = asked.prompts_of(prefill)
     return Steady(prefill, decode, first[0], first, seconds, ends, growing.points() if growing else (), mode="static")
 
 

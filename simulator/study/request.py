@@ -120,6 +120,14 @@ class Question:
             seconds, joules = seconds + own.count * guess[0], joules + own.count * guess[1]
         return seconds / own.tokens, joules / own.tokens
 
+    def prompts_of(self, prefill: Result) -> Spent:
+        """Seconds and joules of the pass over the prompts, and of a draft's before it."""
+        own, draft = spent(prefill), self._draft
+        if draft is None:
+            return own
+        other = spent(draft.run("prefill", self.prompt, 0))
+        return own[0] + other[0], own[1] + other[1]
+
     def check_of(self, context: int) -> Result:
         """The pass of the model itself that gives further tokens: of one, or of all that were guessed."""
         if self.speculation is None:

@@ -85,6 +85,7 @@ def test_guesses_come_out_of_one_pass():
     assert found.tpot_s < plain.tpot_s < asked(**given, speculate=3, accept=0.0).tpot_s
     drafted = asked(**given, speculate=3, accept=0.5, draft="smollm2_135m")
     assert drafted.tpot_s > found.tpot_s
+    assert drafted.ttft_s > found.ttft_s == found.prefill.latency_s
     assert drafted.weights_bytes > found.weights_bytes
     assert drafted.cache_bytes > found.cache_bytes
     assert asked(**given, speculate=3, accept=1.0).tpot_first_s == pytest.approx(check / 4)
