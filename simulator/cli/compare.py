@@ -15,7 +15,8 @@ from simulator.cli.values import parameters, whole_number
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
-    from simulator.study.compare import Comparison, Question
+    from simulator.study.alike import Question
+    from simulator.study.compare import Comparison
     from simulator.study.ranking import Ranking
 
 RankedBatch = Annotated[
@@ -87,7 +88,8 @@ def compare(
     from simulator.cost.serving import Rates  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
-    from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
+    from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
+    from simulator.study.compare import compare  # noqa: PLC0415
     from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
@@ -197,10 +199,11 @@ def is_sheet(name: str) -> bool:
 def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     """Write the sheet for vendors."""
     from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.study.alike import params_of  # noqa: PLC0415
     from simulator.study.sheet import questions  # noqa: PLC0415
 
     graph = load_network(question.network, **question.params)
-    write("--questions", path, questions(entries, question, graph.graph["parameters"]))
+    write("--questions", path, questions(entries, question, params_of(graph)))
 
 
 def _note(entries: "list[Entry]") -> None:

@@ -82,6 +82,8 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     graph.graph["parameters"] = {
         key: _plain_value(value) for key, value in arguments.items() if key != AT_SIZE or value
     }
+    if (file := file_of(text)) is not None or isinstance(name_or_path, Path):
+        graph.graph["file"] = str(file[0] if file else name_or_path)
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
     frozen: Graph = nx.freeze(graph)
     return frozen

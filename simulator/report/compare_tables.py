@@ -9,7 +9,8 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.scatter import few
-from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, LARGE_BATCH, Comparison, Figure, Line
+from simulator.study.alike import LARGE_BATCH
+from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, Comparison, Figure, Line
 from simulator.study.ranking import BY, Ranked, Ranking, ranking
 
 EFFICIENCIES = (
