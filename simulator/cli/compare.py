@@ -121,15 +121,14 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    from simulator.formats import USUAL  # noqa: PLC0415
-    from simulator.reading.precision import precision_text  # noqa: PLC0415
+    from simulator.graph.own import precision_of  # noqa: PLC0415
 
-    question = Question(*asked_network(network, parameters(params)), precision_text(precision or USUAL), batch)
+    name, values = asked_network(network, parameters(params))
+    question = Question(name, values, precision_of(asked.network(name, values), precision), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
-    asked.network(question.network, question.params)
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.curves import MARK, OTHER, Line, Panel, draw
 from simulator.report.page import require_charts
@@ -28,7 +29,7 @@ def batch_report(found: BatchCurve) -> Group:
     """Put the curve together for a terminal: the table, what it says, and what is published."""
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     title = f"{found.network} ({params})" if params else found.network
-    title += f" on {found.chip}{_changes(found)}, {found.precision}"
+    title += f" on {found.chip}{_changes(found)}, {in_words(found.precision)}"
     sections: list[RenderableType] = [Text(title, style="bold"), Text(), _table(found), Text(), _legend(found), Text()]
     sections += [Text(line) for line in batch_lines(found)]
     if found.published:
@@ -177,7 +178,7 @@ def batch_chart(found: BatchCurve) -> Any:
     panels = [draw(alt, panel) for panel in _panels(found)]
     subtitle = batch_lines(found)
     title = alt.TitleParams(
-        f"{found.network} on {found.chip}{_changes(found)}, {found.precision}",
+        f"{found.network} on {found.chip}{_changes(found)}, {in_words(found.precision)}",
         subtitle=subtitle,
         anchor="start",
         fontSize=15,

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.scatter import few
 from simulator.study.alike import LARGE_BATCH
@@ -35,7 +36,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     without = [line.chip for line in found.lines if line.best_per_s is None]
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
-    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {found.precision}"))
+    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:

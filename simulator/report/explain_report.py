@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.explaining import Explanation, Side
@@ -30,7 +31,7 @@ _SHOWN = 2e-3  # share of the longer time below which a cause is not worth a bar
 
 def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
     """Put the explanation together for a terminal. `ascii_only` draws bars of `#`."""
-    head = Text(f"{found.network}: from A to B, batch {found.batch:,}, {found.precision}", style="bold")
+    head = Text(f"{found.network}: from A to B, batch {found.batch:,}, {in_words(found.precision)}", style="bold")
     names = Text(f"A  {found.a.label}\nB  {found.b.label}")
     sections: list[list[RenderableType]] = [
         [head, names],
@@ -186,7 +187,7 @@ def explain_chart(found: Explanation) -> Any:
     )
     labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x="label_at:Q", text="text:N")
     title = alt.TitleParams(
-        f"{found.network}, batch {found.batch:,}, {found.precision}: from A to B",
+        f"{found.network}, batch {found.batch:,}, {in_words(found.precision)}: from A to B",
         subtitle=[f"A: {found.a.label}", f"B: {found.b.label}"], anchor="start", fontSize=15, offset=12, limit=700,
     )  # fmt: skip
     chart = alt.layer(marks, labels).properties(width=WIDTH, height=ROW * len(bars), title=title)

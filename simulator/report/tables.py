@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.chip.schema import Architecture
+from simulator.formats import in_words
 from simulator.graph.readers.coverage import DOUBT
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
@@ -86,8 +87,12 @@ def run_report(
 def _head(result: Result, chip: ChipFacts | None) -> Text:
     """Return what ran on what, with the four resources of the chip where they are given."""
     if chip is None:
-        return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
-    text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
+        return Text(
+            f"{result.network} on {result.chip}: batch {result.batch:,}, {in_words(result.precision)}", style="bold"
+        )
+    text = Text(
+        f"{result.network} on {chip.name}: batch {result.batch:,}, {in_words(result.precision)}\n", style="bold"
+    )
     text.append(machine_words(result.peak_tops, chip), style="not bold")
     if len(set(result.formats.values())) > 1:
         said = ", ".join(f"{role} {name}" for role, name in result.formats.items())

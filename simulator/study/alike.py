@@ -11,6 +11,7 @@ from typing import Any
 from simulator.chip.library import Entry
 from simulator.chip.published import Row
 from simulator.errors import NetworkError
+from simulator.formats import in_words
 from simulator.graph.build import Graph
 from simulator.graph.load import file_of, load_network
 from simulator.reading.sizes import image_size
@@ -92,7 +93,7 @@ def remarks_of(
     if row.sequence_length is not None and row.sha256 is not None and length is None:
         remarks.append(f"sequence of {row.sequence_length}; the file's own is not known")
     if row.precision is not None and row.precision != question.precision:
-        remarks.append(f"{row.precision}, not {question.precision}")
+        remarks.append(f"{row.precision}, not {in_words(question.precision)}")
     if row.batch is None:
         remarks.append("batch free" if row.mode in ("offline", "server") else "batch not told")
     if row.confidence in UNCHECKED:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from simulator.chip.library import Entry
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
+from simulator.formats import OWN
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
@@ -217,7 +218,7 @@ def _simulated(
         return found, None, []
     precision = question.precision
     unfair: tuple[str, ...] = ()
-    if not machine.multiplies(precision):
+    if precision != OWN and not machine.multiplies(precision):
         precision = next(iter(machine.array.rate))
         unfair = (f"{precision}, not {question.precision}",)
     batches = dict(zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True))

@@ -13,6 +13,7 @@ from simulator.chip.faults import explain
 from simulator.chip.library import Entry
 from simulator.chip.published import Published, Row
 from simulator.errors import OptionError, nearest
+from simulator.formats import OWN
 from simulator.reading.amounts import amount
 from simulator.reading.sizes import image_size
 from simulator.reading.units import unit_of_key
@@ -71,8 +72,13 @@ def _conditions(question: Question, params: Mapping[str, Any], batch: int) -> di
         "image_size": params.get("image_size"),
         "sequence_length": params.get("sequence_length"),
         "batch": batch,
-        "precision": question.precision,
+        "precision": _asked(question),
     }
+
+
+def _asked(question: Question) -> str | None:
+    """The precision that is asked for; None where the file says its number formats itself."""
+    return None if question.precision == OWN else question.precision
 
 
 def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str) -> Row | None:
@@ -83,7 +89,7 @@ def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str
         if is_same(row, question)
         and row.batch is not None
         and batch_class(row) == name
-        and row.precision == question.precision
+        and row.precision == _asked(question)
         and row.image_size in (None, params.get("image_size"))
         and row.sequence_length in (None, params.get("sequence_length"))
     ]

@@ -108,3 +108,16 @@ def test_what_is_no_digest_is_one_line(tmp_path):
     chip.write_text(yaml.safe_dump({"schema": 1, "name": "My chip", "published": {"results": [result]}}))
     with pytest.raises(ChipError, match=r"sha256: must be a SHA-256 of 64 hexadecimal digits.* got 'abc'$"):
         entry(str(chip))
+
+
+def test_chips_are_compared_in_the_number_formats_of_the_file(tmp_path, capsys):
+    path = tmp_path / "narrow.csv"
+    path.write_text(
+        TABLE.replace("in_width\n", "in_width,formats\n").replace("3,8,8\n", "3,8,8,weights=int4;activations=int8\n")
+    )
+    assert main(["compare", "example_edge", "--network", str(path), "--batch", "1", "--json", "-"]) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert (own["precision"], own["lines"][0]["remarks"]) == ("own", [])
+    assert own["lines"][0]["simulated"]["batch_1"]["throughput_per_s"] > 0.0
+    assert main(["compare", "example_edge", "--network", str(path), "--batch", "1", "--all"]) == 0
+    assert "GMAC, the network's own number formats" in capsys.readouterr().out
