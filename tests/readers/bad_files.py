@@ -96,17 +96,9 @@ def _onnx_bombs(_: Path) -> Iterator[tuple[str, Any]]:
     twice = np.array([2, 2], np.int64)
     tiled = [node("Tile", [f"x{number}" if number else "x", "t"], [f"x{number + 1}"]) for number in range(80)]
     yield "tiled.onnx", model(tiled, {"x": [1, 4]}, {"t": twice}, ["x80"])
-    for deep in (10, 40, 10_000):
+    for deep in (10, 40, 200):
         yield f"branches_{deep}.onnx", _branches(deep)
     yield "functions.onnx", _functions(40)
-    turns = {"turns": np.array(2**40), "go": np.array(True)}
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
-        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
-        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
-    )  # fmt: skip
-    yield "loop.onnx", model([node("Loop", ["turns", "go", "x"], ["y"], body=body)], {"x": [1, 4]}, turns, ["y"])
 
 
 def _within(field: int, raw: bytes) -> bytes:
@@ -225,3 +217,12 @@ def _large(_: Path) -> Iterator[tuple[str, Any]]:
     small = {"big": np.array([16_384], np.int64)}
     several = [node("ConstantOfShape", ["big"], [f"c{number}"]) for number in range(9_000)]
     yield "constants.onnx", model([*several, node("Add", ["x", "c0"], ["y"])], {"x": [1, 16_384]}, small, ["y"])
+    yield "branches_10000.onnx", _branches(10_000)
+    turns = {"turns": np.array(2**40), "go": np.array(True)}
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
+        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
+        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
+    )  # fmt: skip
+    yield "loop.onnx", model([node("Loop", ["turns", "go", "x"], ["y"], body=body)], {"x": [1, 4]}, turns, ["y"])

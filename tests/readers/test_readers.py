@@ -1,6 +1,7 @@
 """Configurations of Hugging Face, tables, TensorFlow Lite, and networks written for other tools."""
 
 import json
+import os
 import random
 import struct
 
@@ -301,8 +302,9 @@ def test_tflite_gives_layers_and_its_own_formats(tmp_path):
 
 
 def test_damaged_tflite_files_load_or_are_refused(tmp_path):
-    rng, raw, path = random.Random(1), tflite(), tmp_path / "net.tflite"
-    for bad in (b"", b"TFL3", b"\x08\0\0\0TFL3" + struct.pack("<i", -1), *(damaged(raw, rng) for _ in range(300))):
+    rng, raw, path = random.Random(int(os.environ.get("ROOFTILE_FUZZ_SEED", "1"))), tflite(), tmp_path / "net.tflite"
+    count = int(os.environ.get("ROOFTILE_FUZZ", "300"))
+    for bad in (b"", b"TFL3", b"\x08\0\0\0TFL3" + struct.pack("<i", -1), *(damaged(raw, rng) for _ in range(count))):
         path.write_bytes(bad)
         try:
             load_network(path)
