@@ -128,9 +128,9 @@ def in_words(precision: str) -> str:
     """The word for formats as a reader sees it.
 
     >>> in_words("int8"), in_words(OWN)
-    ('int8', "the network's own number formats")
+    ('int8', "its own formats")
     """
-    return "the network's own number formats" if precision == OWN else precision
+    return "its own formats" if precision == OWN else precision
 
 
 @cache

@@ -120,4 +120,4 @@ def test_chips_are_compared_in_the_number_formats_of_the_file(tmp_path, capsys):
     assert (own["precision"], own["lines"][0]["remarks"]) == ("own", [])
     assert own["lines"][0]["simulated"]["batch_1"]["throughput_per_s"] > 0.0
     assert main(["compare", "example_edge", "--network", str(path), "--batch", "1", "--all"]) == 0
-    assert "GMAC, the network's own number formats" in capsys.readouterr().out
+    assert "GMAC, its own formats" in capsys.readouterr().out
