@@ -15,7 +15,8 @@ from simulator.cli.values import parameters, whole_number
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
-    from simulator.study.compare import Comparison, Question
+    from simulator.study.alike import Question
+    from simulator.study.compare import Comparison
     from simulator.study.ranking import Ranking
 
 RankedBatch = Annotated[
@@ -81,7 +82,8 @@ def compare(
     from simulator.cost.serving import Rates  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
-    from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
+    from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
+    from simulator.study.compare import compare  # noqa: PLC0415
     from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
@@ -115,15 +117,14 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    from simulator.formats import USUAL  # noqa: PLC0415
-    from simulator.reading.precision import precision_text  # noqa: PLC0415
+    from simulator.graph.own import precision_of  # noqa: PLC0415
 
-    question = Question(*asked_network(network, parameters(params)), precision_text(precision or USUAL), batch)
+    name, values = asked_network(network, parameters(params))
+    question = Question(name, values, precision_of(asked.network(name, values), precision), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
-    asked.network(question.network, question.params)
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time
@@ -193,10 +194,11 @@ def is_sheet(name: str) -> bool:
 def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     """Write the sheet for vendors."""
     from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.study.alike import params_of  # noqa: PLC0415
     from simulator.study.sheet import questions  # noqa: PLC0415
 
     graph = load_network(question.network, **question.params)
-    write("--questions", path, questions(entries, question, graph.graph["parameters"]))
+    write("--questions", path, questions(entries, question, params_of(graph)))
 
 
 def _note(entries: "list[Entry]") -> None:

@@ -16,7 +16,8 @@ from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
 from simulator.report.size_report import failing_lines, targets_words
 from simulator.run import simulate
-from simulator.study.compare import Question, compare
+from simulator.study.alike import Question
+from simulator.study.compare import compare
 from simulator.study.ranking import BY, ranking
 from simulator.study.sensitivities import sensitivity
 from simulator.study.sizing import size
