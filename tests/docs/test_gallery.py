@@ -8,7 +8,7 @@ import os
 import re
 
 import pytest
-from test_docs import CLONE, arguments_of
+from pages import CLONE, arguments_of
 
 from simulator.cli import main
 
