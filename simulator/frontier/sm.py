@@ -18,6 +18,7 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
     GPU_ARRAY_EFFICIENCY_DIRECT,
+    GPU_ATTENTION_DEPTH,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
     GPU_DECODE_CYCLES,
@@ -31,6 +32,8 @@ from simulator.units import (
     GPU_LANE_EFFICIENCY,
     GPU_ROUND_CYCLES,
     GPU_SOFTMAX_CYCLES,
+    GPU_SOFTMAX_EXPOSED,
+    GPU_SOFTMAX_NARROW_CYCLES,
     GPU_SPLIT_CYCLES,
     GPU_STEP_BYTES,
     GPU_STEP_CYCLES,
@@ -144,14 +147,17 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     queries = n * p * q
     if queries <= GPU_DECODE_ROWS and spec.async_copies:
         return _decode(shape, spec)
-    rows = queries if queries <= GPU_ATTENTION_ROWS else GPU_ATTENTION_PART
+    whole = queries <= GPU_ATTENTION_ROWS and c * r * s <= GPU_ATTENTION_DEPTH
+    rows = queries if whole else GPU_ATTENTION_PART * (2 if spec.async_products else 1)
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
-    macs = spec.rate * spec.rows * spec.columns * _share(spec)
     cached = k * (c * r * s + shape.context)  # keys and values of a head
-    busy = each * rows * k * (c * r * s + shape.context) / macs + each * cached * _widening(shape, spec)
-    waiting = each * rows * k * GPU_SOFTMAX_CYCLES / (spec.lanes / spec.count)
+    busy = each * rows * cached / _macs(spec) + each * cached * _widening(shape, spec)
+    of_score = GPU_SOFTMAX_CYCLES + (GPU_SOFTMAX_NARROW_CYCLES if shape.in_width < 2 else 0)
+    waiting = each * rows * k * of_score / (spec.lanes / spec.count)
+    if spec.async_products:
+        waiting -= (1.0 - GPU_SOFTMAX_EXPOSED) * min(busy, waiting)
     fetched = blocks * (rows * c * r * s + cached * _narrow(shape)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting + _starts(rounds, spec), feed, spec)
