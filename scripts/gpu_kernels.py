@@ -78,7 +78,7 @@ threads that load registers on an L40S), of weights alone on an A100."""
 
 PROMPT_CYCLES, PROMPT_BYTES = 15_000, 3.5
 """Of attention of prompts: cycles of its launches, and bytes that a kernel before it (positions, biases, the cache) moves over
-the DRAM for each number of queries, keys and values. Fitted on an A100 and an H100, facts of their library; an L40S has another."""
+the DRAM for each number of queries, keys and values. Fitted on an A100 and an H100, facts of their library; not of an L40S's."""
 
 EXPERTS_US = 33.0
 """Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100."""

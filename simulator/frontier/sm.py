@@ -4,6 +4,7 @@ A multiprocessor (SM) is an array with a MAC rate and no shape of its own: what 
 a block of outputs and a split of the reduction. docs/model_gpu.md has the equations, their sources and what was fitted.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,17 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 
 
 def _products(shape: Shape, spec: ArraySpec) -> Floats:
-    """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty."""
+    """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty.
+
+    Libraries run convolutions in kernels of an older kind: their threads load registers, in blocks of their own sizes.
+    """
     g, n, k, c, p, q, r, s = shape.step_extents
     rows, columns, parts, high, wide = np.array(choices(spec)).T
+    older = np.array([block in BLOCKS for block in zip(rows.tolist(), columns.tolist(), strict=True)]) & (
+        high * wide == 1
+    )
+    if shape.convolves:
+        spec = replace(spec, async_products=False)
     steps = _steps(c * r * s, parts, shape.in_width)
     # Blocks of a cluster begin together, so that all of them are there, with outputs or without.
     blocks = g * _whole(n * p * q, rows, high) * _whole(k, columns, wide) * parts
@@ -118,7 +127,7 @@ def _products(shape: Shape, spec: ArraySpec) -> Floats:
     feed = blocks * (rows / wide + columns / high * _narrow(shape)) * length * shape.in_width + written
     found = _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
     out = np.stack(np.broadcast_arrays(*found), axis=1)
-    out[steps == 0] = np.inf
+    out[(steps == 0) | (shape.convolves & ~older)] = np.inf
     return out
 
 

@@ -239,3 +239,17 @@ def test_scores_of_eight_bits_cost_the_lanes_more():
     wide, narrow = (parts((replace(shape, in_width=width),), spec, *only)[0, 0] for width in (2, 1))
     blocks = -(-64 * 64 // 108)
     assert narrow - wide == pytest.approx(blocks * 64 * 4096 * 3 / 64)
+
+
+def test_convolutions_of_hopper_run_in_kernels_of_ampere():
+    """As on the same chip without asynchronous products and clusters; a dense layer of the same sizes does not."""
+
+    def cycles(kind, **sets):
+        net = NetworkBuilder("one")
+        x = net.input(256, 28, 28)
+        net.conv(x, 256, 1, bias=False) if kind == "conv" else net.dense(x, 256, bias=False)
+        return simulate(net.build(), load_chip("h100", set=sets), 64, "fp16", gains=False).layers[0].cycles
+
+    older = {"array.async_products": False, "array.cluster": 1}
+    assert cycles("conv") == cycles("conv", **older)
+    assert cycles("dense") < 0.8 * cycles("dense", **older)

@@ -33,7 +33,7 @@ def test_the_sample_names_its_source_and_licence():
     head = SAMPLE.read_text(encoding="utf-8").splitlines()
     assert "aiconfigurator-core 0.12.0" in head[1]
     assert "Apache License 2.0" in head[1]
-    assert len(script.read(SAMPLE)) == 503
+    assert len(script.read(SAMPLE)) == 506
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_medians_hold(found):
     most = {
         ("a100_sxm", "product", "bfloat16"): 0.11, ("h100_sxm", "product", "bfloat16"): 0.08,
         ("h100_sxm", "product", "fp8"): 0.06, ("l40s", "product", "bfloat16"): 0.10, ("l40s", "product", "fp8"): 0.12,
-        ("a100_sxm", "prefill", "bfloat16"): 0.08, ("h100_sxm", "prefill", "bfloat16"): 0.08,
+        ("a100_sxm", "prefill", "bfloat16"): 0.09, ("h100_sxm", "prefill", "bfloat16"): 0.08,
         ("a100_sxm", "decode", "bfloat16"): 0.15, ("h100_sxm", "decode", "bfloat16"): 0.12,
         ("l40s", "decode", "bfloat16"): 0.15, ("a100_sxm", "experts", "bfloat16"): 0.17,
         ("h100_sxm", "experts", "bfloat16"): 0.12, ("h100_sxm", "experts", "fp8"): 0.12,
@@ -94,8 +94,8 @@ def test_tokens_of_experts():
 
     assert loads(3, "balanced") == [1] * 6
     assert loads(10, "balanced") == [2, 3, 2, 3, 2, 3, 2, 3]
-    uneven = loads(512, "power_law_1.2")
-    assert sum(uneven) == pytest.approx(1024, abs=8)
+    uneven = loads(512, "power_law_1.2", experts=64)
+    assert sum(uneven) == pytest.approx(1024, rel=0.02)
     assert max(uneven) > 8 * min(uneven)
     row = script.Experts("h100_sxm", "fp8", 3, 64, 32, 2, 8, "balanced", 1.0)
     assert row.moved_bytes == 6 * 3 * 64 * 32 + 4 * 6 * 64
