@@ -15,9 +15,9 @@ from simulator.report.charts import cost_specification
 from simulator.report.cost_tables import cost_report
 from simulator.report.fit import parts_of, plain
 from simulator.report.paper import Paper, Part, Picture, Section, Sheet
-from simulator.report.run_chart import heading, params, run_specification, sentence, tip
+from simulator.report.run_chart import heading, params, run_specification, tip
 from simulator.report.sensitivity_report import gain, verdicts
-from simulator.report.tables import ChipFacts, run_report
+from simulator.report.tables import ChipFacts, run_report, sentence
 from simulator.result.form import LayerResult, Result
 from simulator.study.sensitivities import Sensitivity, Step
 from simulator.units import MIB

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from simulator.chip.load import load_chip
-from simulator.report.run_chart import sentence
+from simulator.report.tables import sentence
 from simulator.run import simulate
 from simulator.store import bundled
 

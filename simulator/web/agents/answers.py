@@ -14,7 +14,7 @@ from simulator.report.document import plain
 from simulator.report.explain_report import steps as causes
 from simulator.report.explain_report import verdict
 from simulator.report.papers import bill_usd
-from simulator.report.run_chart import sentence
+from simulator.report.tables import sentence
 from simulator.report.words import bound_line, next_dollar_lines, validity_lines, waterfall_lines
 from simulator.result.form import Result
 from simulator.run import simulate
