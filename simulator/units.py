@@ -90,14 +90,21 @@ them again, and nobody runs ahead. Fitted on BERT of large batches on a V100, wh
 GPU_LANE_EFFICIENCY = 0.35
 """Share of one MAC a cycle that a vector lane reaches in a depthwise convolution: it loads and counts between products [-]."""
 
-GPU_SOFTMAX_CYCLES = 20
-"""Cycles of a vector lane for one score of attention inside its kernel: scale, maximum, exponential, sum, conversion."""
+GPU_SOFTMAX_CYCLES, GPU_SOFTMAX_NARROW_CYCLES = 17, 3
+"""Cycles of a vector lane for one score of attention inside its kernel: scale, maximum, exponential, sum, conversion; and further
+ones where it becomes a number of 8 bits: scaled, rounded, clamped, packed. Fitted on attention of prompts on an A100 and an
+H100, and on BERT with 384 tokens in INT8 on an A100."""
 
-GPU_ATTENTION_ROWS = 512
-"""Longest sequence that one thread block takes whole in attention: the longest for which TensorRT has such kernels."""
+GPU_SOFTMAX_EXPOSED = 0.35
+"""Share of the shorter of products and softmax that shows where products run asynchronously [-]: two groups of threads take
+turns, one multiplies while the other one is at its softmax. Fitted on attention of prompts on an H100."""
+
+GPU_ATTENTION_ROWS, GPU_ATTENTION_DEPTH = 512, 64
+"""Longest sequence, and most numbers of a head, of which one thread block takes a head whole in attention: those for which
+TensorRT has such kernels."""
 
 GPU_ATTENTION_PART = 64
-"""Queries of a thread block in attention over longer sequences."""
+"""Queries of a thread block in attention over longer sequences or of wider heads."""
 
 GPU_DECODE_ROWS, GPU_DECODE_KEYS = 16, 256
 """Most queries of a head that share a tile of the matrix unit, as in decoding, and the fewest keys of a part of them."""

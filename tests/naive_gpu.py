@@ -8,7 +8,8 @@ FURTHER = [
     (128, 192), (192, 128), (192, 192), (320, 128), (128, 320), (64, 192), (192, 64), (384, 64), (64, 384), (64, 320), (320, 64),
 ]  # fmt: skip
 REGISTERS = 131_072
-STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES, SOFTMAX = 64, 300, 3500, 0.75, 0.35, 20
+STEP_BYTES, STEP_CYCLES, ROUND_CYCLES, CACHE, LANES = 64, 300, 3500, 0.75, 0.35
+SOFTMAX = {1: 20, 2: 17}  # by bytes of a score behind it
 SHARE = {False: 0.7, True: 0.9}  # by whether copies to the shared memory pass no registers
 KERNEL_CYCLES = {False: 10_000, True: 0}
 AHEAD_CYCLES, SPLIT_CYCLES = 75, 5000  # where products run asynchronously; where copies pass no registers
@@ -61,14 +62,15 @@ def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False,
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def attention(extents, context, width, out_width, chip, lanes, free=False):
+def attention(extents, context, width, out_width, chip, lanes, free=False, ahead=False):
     """(on-chip cycles, feed bytes) of softmax(Q K') V: heads as groups, queries as pixels, keys as output channels."""
     g, n, k, c, p, q, _, _ = extents
     count, macs, link, port = chip
     queries = n * p * q
     if queries <= 16 and free:
         return decode(g, queries, k, c, context, width, out_width, chip)
-    size = queries if queries <= 512 else 64
+    size = queries if queries <= 512 and c <= 64 else 128 if ahead else 64
+    share = 1.0 if ahead else SHARE[free]
     own = [[] for _ in range(count)]
     feed = g * queries * k * out_width
     for turn, _ in enumerate(itertools.product(range(g), range(0, queries, size))):
@@ -77,7 +79,10 @@ def attention(extents, context, width, out_width, chip, lanes, free=False):
     together = max(1, REGISTERS // (size * context * 4))
     longest = 0.0
     for blocks in own:
-        time = sum(products / (macs * SHARE[free]) + scores * SOFTMAX / (lanes / count) for products, scores in blocks)
+        time = 0.0
+        for products, scores in blocks:
+            two = products / (macs * share), scores * SOFTMAX[width] / (lanes / count)
+            time += max(two) + (0.35 if ahead else 1.0) * min(two)
         longest = max(longest, time + sum(ROUND_CYCLES for _ in range(0, len(blocks), together)))
     return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
 

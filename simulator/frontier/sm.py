@@ -4,6 +4,7 @@ A multiprocessor (SM) is an array with a MAC rate and no shape of its own: what 
 a block of outputs and a split of the reduction. docs/model_gpu.md has the equations, their sources and what was fitted.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
     GPU_ARRAY_EFFICIENCY_DIRECT,
+    GPU_ATTENTION_DEPTH,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
     GPU_DECODE_CYCLES,
@@ -31,6 +33,8 @@ from simulator.units import (
     GPU_LANE_EFFICIENCY,
     GPU_ROUND_CYCLES,
     GPU_SOFTMAX_CYCLES,
+    GPU_SOFTMAX_EXPOSED,
+    GPU_SOFTMAX_NARROW_CYCLES,
     GPU_SPLIT_CYCLES,
     GPU_STEP_BYTES,
     GPU_STEP_CYCLES,
@@ -96,9 +100,17 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
 
 
 def _products(shape: Shape, spec: ArraySpec) -> Floats:
-    """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty."""
+    """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty.
+
+    Libraries run convolutions in kernels of an older kind: their threads load registers, in blocks of their own sizes.
+    """
     g, n, k, c, p, q, r, s = shape.step_extents
     rows, columns, parts, high, wide = np.array(choices(spec)).T
+    older = np.array([block in BLOCKS for block in zip(rows.tolist(), columns.tolist(), strict=True)]) & (
+        high * wide == 1
+    )
+    if shape.convolves:
+        spec = replace(spec, async_products=False)
     steps = _steps(c * r * s, parts, shape.in_width)
     # Blocks of a cluster begin together, so that all of them are there, with outputs or without.
     blocks = g * _whole(n * p * q, rows, high) * _whole(k, columns, wide) * parts
@@ -115,7 +127,7 @@ def _products(shape: Shape, spec: ArraySpec) -> Floats:
     feed = blocks * (rows / wide + columns / high * _narrow(shape)) * length * shape.in_width + written
     found = _row(_ideal(shape, spec), each * one, waiting + _starts(rounds, spec), feed, spec)
     out = np.stack(np.broadcast_arrays(*found), axis=1)
-    out[steps == 0] = np.inf
+    out[(steps == 0) | (shape.convolves & ~older)] = np.inf
     return out
 
 
@@ -144,14 +156,17 @@ def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     queries = n * p * q
     if queries <= GPU_DECODE_ROWS and spec.async_copies:
         return _decode(shape, spec)
-    rows = queries if queries <= GPU_ATTENTION_ROWS else GPU_ATTENTION_PART
+    whole = queries <= GPU_ATTENTION_ROWS and c * r * s <= GPU_ATTENTION_DEPTH
+    rows = queries if whole else GPU_ATTENTION_PART * (2 if spec.async_products else 1)
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
-    macs = spec.rate * spec.rows * spec.columns * _share(spec)
     cached = k * (c * r * s + shape.context)  # keys and values of a head
-    busy = each * rows * k * (c * r * s + shape.context) / macs + each * cached * _widening(shape, spec)
-    waiting = each * rows * k * GPU_SOFTMAX_CYCLES / (spec.lanes / spec.count)
+    busy = each * rows * cached / _macs(spec) + each * cached * _widening(shape, spec)
+    of_score = GPU_SOFTMAX_CYCLES + (GPU_SOFTMAX_NARROW_CYCLES if shape.in_width < 2 else 0)
+    waiting = each * rows * k * of_score / (spec.lanes / spec.count)
+    if spec.async_products:
+        waiting -= (1.0 - GPU_SOFTMAX_EXPOSED) * min(busy, waiting)
     fetched = blocks * (rows * c * r * s + cached * _narrow(shape)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting + _starts(rounds, spec), feed, spec)

@@ -46,6 +46,9 @@ class Shape:
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
 
+    convolves: bool = False
+    """Whether it is a convolution on a GPU whose matrix units read the shared memory themselves: its kernels do not use that."""
+
     softmax_operations: float = 0.0
     """Of attention, what the softmax between its products takes of the vector lanes."""
 

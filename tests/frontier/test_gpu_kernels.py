@@ -88,7 +88,8 @@ def test_attention_is_that_of_the_slow_twin():
         count, macs, lanes = rng.choice([1, 3, 40]), rng.choice([256, 1024]), rng.choice([64, 2560])
         link, port = rng.choice([64, 1000]), rng.choice([128, 1024])
         free, width = rng.random() < 0.5, rng.choice([1, 2])
-        heads, depth, context = rng.randint(1, 90), rng.choice([32, 64]), rng.choice([32, 64, 80])
+        ahead = free and rng.random() < 0.5
+        heads, depth, context = rng.randint(1, 90), rng.choice([32, 64, 128]), rng.choice([32, 64, 80, 128])
         queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
         shape = Shape(
             (heads, 1, keys, depth, queries, 1, 1, 1), in_width=width, weight_width=width,
@@ -97,10 +98,11 @@ def test_attention_is_that_of_the_slow_twin():
         sets = {
             "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
             "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
+            "array.async_products": ahead,
         }  # fmt: skip
         found = frontier(shape, array_spec(load_chip(T4, set=sets), "int8"))
         chip = (count, macs, link, port)
-        cycles, _ = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free)
+        cycles, _ = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free, ahead)
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
         assert shape.macs == heads * queries * keys * (depth + context)
@@ -209,3 +211,46 @@ def test_a_longer_sequence_is_cut_into_more_blocks():
     shape = Shape((2, 1, 512, 64, 512, 1, 1, 1), in_width=2, weight_width=2, out_width=0.25, context=64)
     longer = replace(shape, extents=(2, 1, 513, 64, 513, 1, 1, 1))
     assert frontier(longer, spec).cycles[0] < 0.5 * frontier(shape, spec).cycles[0]  # 18 blocks instead of 2
+
+
+@pytest.mark.parametrize(("name", "queries"), [("a100", 64), ("h100", 128)])
+def test_wide_heads_are_cut_at_any_length(name, queries):
+    """One block a head leaves most of a large chip idle; only narrow heads are taken so."""
+    spec = array_spec(load_chip(name), "fp16")
+    narrow = Shape((2, 1, 512, 64, 512, 1, 1, 1), in_width=2, weight_width=2, out_width=0.25, context=64)
+    wide = replace(narrow, extents=(2, 1, 512, 128, 512, 1, 1, 1), context=128)
+    assert frontier(wide, spec).cycles[0] < 0.5 * frontier(narrow, spec).cycles[0]
+    only = np.zeros(1, dtype=np.int64), np.array([ATTENTION])
+    fetched = parts((wide,), spec, *only)[0, FEED_BYTES] - 2 * 512 * 512 * 0.25
+    assert fetched == 2 * (512 // queries) * (queries * 128 + 512 * 256) * 2
+
+
+def test_the_softmax_runs_beside_asynchronous_products():
+    shape = Shape((64, 1, 4096, 128, 4096, 1, 1, 1), in_width=2, weight_width=2, out_width=2 / 32, context=128)
+    chips = [load_chip("h100", set={"array.async_products": way, "array.cluster": 1}) for way in (False, True)]
+    slow, fast = (frontier(shape, array_spec(chip, "fp16")).cycles[0] for chip in chips)
+    assert fast < 0.7 * slow
+
+
+def test_scores_of_eight_bits_cost_the_lanes_more():
+    spec = array_spec(load_chip("a100"), "fp16")
+    shape = Shape((64, 1, 4096, 128, 4096, 1, 1, 1), in_width=2, weight_width=2, out_width=2 / 32, context=128)
+    only = np.zeros(1, dtype=np.int64), np.array([ATTENTION])
+    wide, narrow = (parts((replace(shape, in_width=width),), spec, *only)[0, 0] for width in (2, 1))
+    blocks = -(-64 * 64 // 108)
+    assert narrow - wide == pytest.approx(blocks * 64 * 4096 * 3 / 64)
+
+
+def test_convolutions_of_hopper_run_in_kernels_of_ampere():
+    """As on the same chip without asynchronous products and clusters; a dense layer of the same sizes does not."""
+
+    def cycles(kind, **sets):
+        net = NetworkBuilder("one")
+        if kind == "conv":
+            net.conv(net.input(256, 28, 28), 256, 1, bias=False)
+        else:
+            net.dense(net.input(256, 28 * 28, 1), 256, bias=False)
+        return simulate(net.build(), load_chip("h100", set=sets), 64, "fp16", gains=False).layers[0].cycles
+
+    older = {"array.async_products": False, "array.cluster": 1}
+    assert cycles("dense") < cycles("conv") == cycles("conv", **older) == cycles("dense", **older)

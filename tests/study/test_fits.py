@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from simulator import load_chip, load_network, simulate
+from simulator import load_chip, load_network, simulate, units
 from simulator.chip.schema import Architecture
 from simulator.cli import main
+from simulator.cost.book import book as costs
 from simulator.schedule.machines import PHI
 from simulator.study.fits import fits
 from simulator.study.validation import book
@@ -23,6 +24,23 @@ def test_they_are_the_same_from_disk() -> None:
     fits.cache_clear()
     assert fits() == first
     assert all(isinstance(point.predicted, float) for fit in fits() for point in fit.points)
+
+
+def test_those_of_gpus_are_named_with_their_rows() -> None:
+    energies = costs()["energy"]["gpu"]
+    named = {one["of"]: one["value"] for one in book()["constants"] if "of" in one}
+    for name, value in named.items():
+        assert value == (getattr(units, name) if name.isupper() else energies[name]), name
+    fitted = {name for name in vars(units) if name.startswith("GPU_")} - named.keys()
+    assert fitted == SIZES
+    assert {"mac_pj", "exponent", "exponent_below", "clock_exponent", "static_mw_mm2", "static_w_stack"} <= named.keys()
+
+
+SIZES = {
+    "GPU_ATTENTION_ROWS", "GPU_ATTENTION_DEPTH", "GPU_ATTENTION_PART", "GPU_DECODE_ROWS", "GPU_DECODE_KEYS",
+    "GPU_STEP_BYTES", "GPU_SUM_BYTES",
+}  # fmt: skip
+"""Sizes of kernels and of registers: known, not fitted."""
 
 
 def test_residuals_are_those_of_the_model_as_it_is() -> None:
