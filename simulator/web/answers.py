@@ -24,11 +24,13 @@ from simulator.report.layers import layer_table
 from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
+from simulator.report.points_report import SAID
 from simulator.report.run_chart import run_chart, sentence
 from simulator.report.tables import ChipFacts
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store import bundled
+from simulator.study.ranking import BY
 from simulator.study.sensitivities import sensitivity
 from simulator.web import controls, forms
 from simulator.web.kept import Kept
@@ -78,7 +80,11 @@ def listed() -> forms.Library:
     """What is bundled."""
     chips = [forms.Named(name=name, title=one.title) for name, one in with_variants().items() if one.architecture]
     networks = [forms.Named(name=name, title=name) for name in bundled.networks()]
-    return forms.Library(version=__version__, chips=chips, networks=networks, files=list(SUFFIXES))
+    orders = [forms.Named(name=name, title=words) for name, (_, words) in BY.items()]
+    columns = [forms.Named(name=name, title=words) for name, words in SAID.items()]
+    return forms.Library(
+        version=__version__, chips=chips, networks=networks, files=list(SUFFIXES), orders=orders, columns=columns
+    )
 
 
 def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -19,8 +19,9 @@ from simulator.errors import InputError, StoppedError
 from simulator.graph.build import Graph
 from simulator.report.page import require_charts
 from simulator.store.foreign import printable
-from simulator.web import answers, controls, forms
+from simulator.web import answers, controls, forms, work
 from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
+from simulator.web.jobs import Jobs, fault_lines
 from simulator.web.uploads import Shelf
 
 Answer = TypeVar("Answer")
@@ -36,6 +37,7 @@ MOST_LINES = 12
 
 PAGES = {"/": ("web/static/index.html", "text/html"), "/page.css": ("web/static/page.css", "text/css"),
          "/page.js": ("web/static/page.js", "text/javascript"), "/draw.js": ("web/static/draw.js", "text/javascript"),
+         "/work.js": ("web/static/work.js", "text/javascript"),
          "/sort.js": ("report/sort.js", "text/javascript")}  # fmt: skip
 """All files that are served: their addresses, places in the package and kinds."""
 
@@ -54,6 +56,7 @@ def application(port: int) -> Guard:
     _pages(app)
     _choices(app, shelf)
     _runs(app, shelf, Lanes())
+    _works(app, shelf)
     return Guard(app, port)
 
 
@@ -150,6 +153,26 @@ def _runs(app: FastAPI, shelf: Shelf, lanes: Lanes) -> None:
         return file("text/html", page, **{"content-disposition": 'attachment; filename="rooftile.html"'})
 
 
+def _works(app: FastAPI, shelf: Shelf) -> None:
+    """Take questions over many chips, tell how far each is, and give it up."""
+    jobs = Jobs(fault_lines, forms.Polled)
+
+    @app.post("/api/work", responses=FAULTS)
+    def submit(asked: forms.WorkAsked) -> forms.Submitted:
+        _checked(shelf, asked.work)
+        answers.chip_of(asked.work)  # a fault of the chip is told at once
+        graph = shelf.graph(asked.work.network, asked.work.params)
+        return jobs.submit(partial(work.answer, asked.work, graph))
+
+    @app.post("/api/poll", responses=FAULTS)
+    def poll(asked: forms.TicketAsked) -> forms.Polled:
+        return jobs.poll(asked.ticket)
+
+    @app.post("/api/cancel", responses=FAULTS)
+    def cancel(asked: forms.TicketAsked) -> forms.Polled:
+        return jobs.cancel(asked.ticket)
+
+
 def _pages(app: FastAPI) -> None:
     """Serve the files of the page, and no others."""
     for address, (place, kind) in PAGES.items():
@@ -174,7 +197,7 @@ def _faults(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     async def _input(_: Request, error: InputError) -> JSONResponse:
-        return JSONResponse({"errors": [printable(line) for line in str(error).split("\n")]}, 422)
+        return JSONResponse({"errors": fault_lines(error)}, 422)
 
     @app.exception_handler(RequestValidationError)
     async def _form(_: Request, error: RequestValidationError) -> JSONResponse:

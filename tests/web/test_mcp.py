@@ -15,9 +15,9 @@ from simulator import load_chip, load_network, simulate, size  # noqa: E402
 from simulator.cli import main  # noqa: E402
 from simulator.errors import StoppedError  # noqa: E402
 from simulator.store import bundled  # noqa: E402
-from simulator.web.agents import jobs  # noqa: E402
-from simulator.web.agents.forms import CancelAsked, PollAsked  # noqa: E402
-from simulator.web.agents.server import application, fault_lines, tool_names  # noqa: E402
+from simulator.web import jobs  # noqa: E402
+from simulator.web.agents.forms import Polled  # noqa: E402
+from simulator.web.agents.server import application, tool_names  # noqa: E402
 
 TOPOLOGY = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
 SMALL = TOPOLOGY + "a, 18, 18, 3, 3, 16, 32, 1,\nb, 18, 18, 3, 3, 32, 32, 1,\n"
@@ -159,7 +159,7 @@ def test_long_questions_are_submitted_and_polled(folder):
 
 
 def test_a_question_is_given_up_at_its_next_step():
-    begun, all_jobs = threading.Event(), jobs.Jobs(fault_lines)
+    begun, all_jobs = threading.Event(), jobs.Jobs(jobs.fault_lines, Polled)
 
     def task(tell):
         begun.set()
@@ -170,10 +170,10 @@ def test_a_question_is_given_up_at_its_next_step():
     first, second = all_jobs.submit(task), all_jobs.submit(task)
     assert (first.ahead, second.ahead) == (0, 1)
     assert begun.wait(5)
-    assert all_jobs.poll(PollAsked(ticket=first.ticket)).state == "working"
-    assert all_jobs.cancel(CancelAsked(ticket=second.ticket)).state == "cancelled"
-    all_jobs.cancel(CancelAsked(ticket=first.ticket))
-    assert all_jobs.poll(PollAsked(ticket=first.ticket, wait_s=5)).state == "cancelled"
+    assert all_jobs.poll(first.ticket).state == "working"
+    assert all_jobs.cancel(second.ticket).state == "cancelled"
+    all_jobs.cancel(first.ticket)
+    assert all_jobs.poll(first.ticket, 5).state == "cancelled"
     with pytest.raises(StoppedError):
         all_jobs._job(first.ticket).tell("once more")
 

@@ -1,6 +1,5 @@
 """Answers to agents: each from the functions that the commands call, with what the reports say of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from simulator.chip.library import plugged, with_variants
@@ -23,9 +22,7 @@ from simulator.study.explaining import explain
 from simulator.study.sensitivities import Sensitivity, sensitivity
 from simulator.web.agents import forms
 from simulator.web.agents.library import Library
-
-Tell = Callable[[str], None]
-"""Called between long steps; what it raises ends the work."""
+from simulator.web.jobs import Tell
 
 ASK_RUN = "A cost asks no network: run says what binds, sensitivity what to change first."
 

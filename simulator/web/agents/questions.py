@@ -25,14 +25,8 @@ from simulator.sweeps import read
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.run import sweep
 from simulator.web.agents import answers, forms
-from simulator.web.agents.answers import Tell
 from simulator.web.agents.library import Library
-
-MOST_POINTS = 200_000
-"""Of a sweep."""
-
-SWEPT_AT_ONCE = 1_000
-"""Points after which a sweep looks whether anybody still waits."""
+from simulator.web.jobs import SWEPT_AT_ONCE, Tell, points_told
 
 NOTHING = "There is no chip to speak of."
 
@@ -116,7 +110,7 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
         )
     frame: Any = sweep(
         graph, base, work.vary, batch=work.batch, precision=work.precision or USUAL, chunk=SWEPT_AT_ONCE,
-        progress=partial(_told, tell),
+        progress=partial(points_told, tell),
     )  # fmt: skip
     found = read.best(frame.lazy(), work.by, {}, {}, forms.MOST_ROWS)
     rows = found.to_dicts()
@@ -127,10 +121,3 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
     asked = work.model_copy(update={key: rows[0][key] for key in ("batch", "precision") if key in work.vary})
     words = _worded(asked, graph, changed_chip(base, changes, "vary"), told, tell)
     return forms.TableAnswer(question="sweep", rows=plain(rows), count=len(frame), words=words)
-
-
-def _told(tell: Tell, done: int, points: int) -> None:
-    """Say how far a sweep is; one with too many points ends here."""
-    if points > MOST_POINTS:
-        raise OptionError(f"vary: must make at most {MOST_POINTS:,} points, got {points:,}")
-    tell(f"{done:,} of {points:,} points")

@@ -1,10 +1,12 @@
 // The page: what is asked stands in the address, controls change it, answers follow. No figure is worked out here.
 import { clear, draw, make } from "./draw.js";
+import { offer, works } from "./work.js";
 
 const QUICK = ["roofline", "bill", "layers"]; // follow a slider at once
 const BINDING = ["figures"]; // with the sentence: what binds, and what each limit costs
 const THEN = ["beside", "sram"];
-const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes"];
+const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes", "map", "ranking", "sweep"];
+const LONG = ["map", "ranking", "sweep"]; // stay as they were asked for until they are asked for again
 const REST_MS = 80; // without a move before what takes longer is asked for
 const OLD_MS = 250; // a question that is older than this gives way to the next one
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -12,7 +14,7 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const at = (id) => document.getElementById(id);
 const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
 let state = empty();
-let library = { chips: [], networks: [], files: [] };
+let library = { chips: [], networks: [], files: [], orders: [], columns: [] };
 let chip, network;
 
 // The address ------------------------------------------------------------------------------------------------------------
@@ -75,9 +77,14 @@ function chipAsked() {
   return { chip: state.chip, chip_text: state.chip_text, settings: state.settings };
 }
 
-function asked(show) {
+/** One network on one chip. */
+function point() {
   const usual = chip && chip.precisions.length && !chip.precisions.includes("int8") ? chip.precisions[0] : null;
-  return { ...chipAsked(), network: state.network, params: state.params, batch: state.batch, precision: state.precision || usual, beside: state.beside, show };
+  return { ...chipAsked(), network: state.network, params: state.params, batch: state.batch, precision: state.precision || usual };
+}
+
+function asked(show) {
+  return { ...point(), beside: state.beside, show };
 }
 
 function fault(lines) {
@@ -101,7 +108,7 @@ let rest = 0;
 function follow() {
   clearTimeout(rest);
   slow?.abort();
-  for (const name of ORDER) if (!QUICK.includes(name)) place(name).classList.add("stale");
+  for (const name of ORDER) if (!QUICK.includes(name) && !LONG.includes(name)) place(name).classList.add("stale");
   at("sentence").classList.add("stale");
   if (flying) {
     waiting = true;
@@ -288,6 +295,7 @@ function controls() {
   at("network-choices").replaceChildren(...(network?.choices ?? []).flatMap((one) => choice(one, "params")));
   at("chip-sliders").replaceChildren(...(chip?.sliders ?? []).flatMap((one) =>
     slider(one, state.settings[one.key] ?? one.value, (value) => { state.settings = { ...state.settings, [one.key]: value }; })));
+  offer(library, chip?.sliders ?? []);
   at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (value) => { state.batch = value; }));
 }
 
@@ -382,6 +390,7 @@ async function begin() {
   at("chip-apply").addEventListener("click", () => takeChip(at("chip-text").value));
   at("reset").addEventListener("click", () => set({ settings: {}, params: {}, batch: 1 }));
   at("changes").addEventListener("click", changes);
+  works(place, point, ask, failed);
   at("undo").addEventListener("click", () => history.back());
   at("asked").addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("[data-download]")) {
