@@ -164,7 +164,7 @@ def behind(layer: LayerResult) -> list[str]:
         lines.append(f"Run for {tiling['sub_batches']} parts of the batch, one after another.")
     if layer.fused:
         lines.append(f"With it: {', '.join(layer.fused)}.")
-    parts = [f"{CAUSES[key]} {fmt.time(seconds)}" for key, seconds in layer.waterfall.items() if seconds > 0.0]
+    parts = [f"{CAUSES[key]} {fmt.time(seconds)}" for key, seconds in fmt.parts(layer.waterfall).items()]
     if parts:
         lines.append(f"{fmt.time(layer.latency_s)} = {' + '.join(parts)}")
     return lines

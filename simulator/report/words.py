@@ -45,8 +45,8 @@ def validity_lines(result: Result, gpu: bool, kinds: Sequence[str]) -> list[str]
     """
     low, high = (fmt.significant(value, 3) for value in (result.throughput_low_per_s, result.throughput_high_per_s))
     lines = [
-        f"Nine in ten of {rows_behind(gpu, kinds)} measured rows of such chips and networks lie, over their prediction, between "
-        f"what would be {low} and {high} per second here."
+        f"Between {low} and {high} per second: measured over predicted throughput of 90 % of the {rows_behind(gpu, kinds)} "
+        "measured rows of such chips and networks lies in this range."
     ]
     if not is_measured(result.chip):
         lines.append(f"No measurement of {result.chip} is known: its figures rest on those of other chips.")

@@ -47,7 +47,7 @@ MOST_BYTES_PER_S = 1e15
 """Most bandwidth of DRAM that a chip file may have [bytes/s]."""
 
 MODEL_ERROR = 0.27
-"""Error that nine in ten of all measured figures stay within (the validation's): a claim above a chip's own model by less
+"""90th percentile of the error of all measured figures (the validation's): a claim above a chip's own model by less
 than this says nothing against the claim."""
 
 AUDITED = ("single_stream", "offline", "server")

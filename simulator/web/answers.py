@@ -94,7 +94,7 @@ def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:
 
 def result_of(asked: forms.RunAsked, graph: Graph, chip: Architecture) -> Result:
     """The run that is asked for, done once whatever of it is shown."""
-    key = asked.model_dump_json(exclude={"show", "beside"})
+    key = asked.model_dump_json(exclude={"show", "beside", "ahead"})
     return _runs.get(key, lambda: simulate(graph, chip, batch=asked.batch, precision=asked.precision))
 
 
@@ -105,7 +105,7 @@ def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[
         return run_answer(asked, graph(), tell).model_dump_json()
 
     # Only what is quick is kept: what takes longer can be ended by who asked for it, while others would wait for it.
-    return _bodies.get(asked.model_dump_json(), make) if {*asked.show} <= {*QUICK} else make()
+    return _bodies.get(asked.model_dump_json(exclude={"ahead"}), make) if {*asked.show} <= {*QUICK} else make()
 
 
 def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> forms.RunAnswer:

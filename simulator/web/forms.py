@@ -62,6 +62,8 @@ class RunAsked(PointAsked):
     beside: Annotated[list[Name], Field(max_length=MOST_CHIPS)] = []
     """Bundled chips to stand beside it."""
     show: Annotated[list[Show], Field(max_length=7)] = []
+    ahead: bool = False
+    """Asked before anybody waits for it: others go first."""
 
 
 class MapAsked(PointAsked):

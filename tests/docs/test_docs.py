@@ -1,8 +1,9 @@
 """Every command and every Python example of the pages works as written.
 
 A code block marked `bash` or `console` is run line by line in an empty folder; a command that must fail says so in a
-comment, `# exit code 2`. A block of another language whose first line is a comment with a file's name (`# mychip.yaml`)
-makes that file for the commands of its page. Blocks marked `python` are run.
+comment, `# exit code 2`. A picture of docs/images that a page shows is what one of its commands draws. A block of another
+language whose first line is a comment with a file's name (`# mychip.yaml`) makes that file for the commands of its page. Blocks
+marked `python` are run.
 """
 
 import json
@@ -12,6 +13,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from pictures import check_same
 
 from simulator.cli import main
 
@@ -21,6 +23,7 @@ PAGES = [README, *sorted((CLONE / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RESULT = re.compile(r"^```console\n\$ (rooftile [^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w-]+\.\w+)\n")
+PICTURE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([\w-]+\.svg)\)")
 RUN_ELSEWHERE = {"gallery.md"}  # test_gallery runs these pages, and looks at what they answer
 FIRST_RUN = ["run", "resnet50", "--chip", "inferx_x1", "--layers"]  # of ./scripts/run without arguments
 
@@ -97,6 +100,8 @@ def test_examples(page, tmp_path, monkeypatch, capsys):
         got = main(arguments)
         err = capsys.readouterr().err
         assert got == code, f"{line}\n{err}"
+    for name in PICTURE.findall(page.read_text(encoding="utf-8")):
+        check_same(tmp_path / name, CLONE / "docs" / "images" / name)
     for language, text in blocks(page):
         if language == "python" and not FILE.match(text):
             exec(compile(text, str(page), "exec"), {"__name__": "__example__"})

@@ -15,7 +15,7 @@ from simulator import load_chip, load_network, simulate, size  # noqa: E402
 from simulator.cli import main  # noqa: E402
 from simulator.errors import StoppedError  # noqa: E402
 from simulator.store import bundled  # noqa: E402
-from simulator.web import jobs  # noqa: E402
+from simulator.web import jobs, uploads  # noqa: E402
 from simulator.web.agents.forms import Polled  # noqa: E402
 from simulator.web.agents.server import application, tool_names  # noqa: E402
 
@@ -120,7 +120,7 @@ def test_answers_have_the_numbers_of_the_commands_and_words(folder):
     assert words["bound"].startswith("small on Example edge chip is bound by host link: without its limit ")
     assert any(line.startswith("multiplying, every unit busy: ") for line in words["waterfall"])
     assert words["next_dollar"] == ["Not asked for: next_dollar was false."]
-    assert words["validity"][0].startswith("Nine in ten of 29 measured rows")
+    assert "of 90 % of the 29 measured rows" in words["validity"][0]
     assert "No measurement of Example edge chip is known" in words["validity"][1]
     steps = found["sensitivity"]
     told = steps["words"]["next_dollar"]
@@ -297,3 +297,14 @@ def test_the_command_names_its_tools_and_refuses_what_is_no_folder(capsys, tmp_p
     assert main(["mcp", "--allow", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("rooftile: --allow: must be a folder, got ")
     assert os.environ.get("ROOFTILE_NO_CODE", "") in ("", "0")
+
+
+def test_a_model_file_is_read_by_a_process_that_is_ended(folder, monkeypatch):
+    async def task(agent):
+        good = await agent.ask("run", network="small.csv", chip="example_edge", next_dollar=False)
+        monkeypatch.setattr(uploads, "SECONDS", 0.01)
+        return good, await agent.fault("run", network="small.csv@20", chip="example_edge")
+
+    good, late = asked(task, [folder])
+    assert good["figures"]["throughput_per_s"] == simulate(str(folder / "small.csv"), "example_edge").throughput_per_s
+    assert "must be read within 0.01 s" in late[0]

@@ -10,7 +10,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, OptionError, nearest
 from simulator.formats import USUAL
 from simulator.graph.build import Graph
-from simulator.graph.load import asked_network
+from simulator.graph.load import asked_network, file_of
 from simulator.reading.precision import precision_text
 from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
@@ -56,9 +56,11 @@ def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.Tabl
         raise OptionError(f"by: must be one of {', '.join(BY)}, got {work.by!r}{nearest(work.by, BY)}")
     graph = names.graph(work.network, work.params)
     entries = [names.entry(text) for text in work.chips] or list(library().values())
-    question = Question(*asked_network(names.network_word(work.network), work.params), precision_text(work.precision or USUAL),
-                        work.batch)  # fmt: skip
-    order = ranking(compare(entries, question, tell=tell), work.by)
+    word = names.network_word(work.network)
+    # A file has been read by a process of its own, and nothing is published of it.
+    name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)
+    question = Question(name, params, precision_text(work.precision or USUAL), work.batch)
+    order = ranking(compare(entries, question, tell=tell, graph=graph), work.by)
     rows = [
         {"chip": row.line.chip, "title": row.line.title, "value": row.value, "bill_usd": row.line.bill_usd,
          "throughput_per_s": row.figure.throughput_per_s, "power_w": row.figure.power_w, "from": row.figure.mode,
