@@ -213,11 +213,11 @@ def _note(entries: "list[Entry]") -> None:
 def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
-    from simulator.report.compare_tables import compare_report  # noqa: PLC0415
+    from simulator.report.compare_tables import answer_lines, compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.scatter import compare_chart, ranking_chart  # noqa: PLC0415
+    from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
-    deliver_plain(lambda: compare_report(found, order, every), lambda: [ranking_chart(order), compare_chart(found)])
+    deliver_plain(lambda: compare_report(found, order, every), lambda: [compare_chart(found)], answer_lines(order)[0])
     if json is not None:
         write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))
     if plot is not None:

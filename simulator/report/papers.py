@@ -39,15 +39,17 @@ WIDTH = 720
 """Of a picture over the layers [pixel]."""
 
 
-def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str]) -> Paper:
-    """The report of an answer: its first line, its pictures, its tables."""
+def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str], said: str = "") -> Paper:
+    """The report of an answer: its first line, its pictures, its tables. said: the answer in a sentence, where it is known."""
     parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
     texts = [part for part in parts if isinstance(part, Text)]
     title = plain(texts[0]).splitlines()[0] if texts else made["command"]
     # The line after the title is the answer where there is one before the first table.
     first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
     before = [line for part in parts[:first] for line in plain(part).splitlines()]
-    answer = before[1] if len(before) > 1 else title
+    answer = said or (before[1] if len(before) > 1 else title)
+    if answer == title:
+        title = made["command"]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
     return Paper(title, answer, [*pictures, Section("Answer", parts)], made)
 

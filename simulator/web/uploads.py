@@ -1,4 +1,4 @@
-"""Files of others: those that were sent are kept in memory; a process reads them, which is ended when it takes too long or too much."""
+"""Files of others: sent ones stay in memory; a process reads them, which is ended when it takes too long or too much."""
 
 import hashlib
 import json

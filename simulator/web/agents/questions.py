@@ -14,7 +14,7 @@ from simulator.graph.load import asked_network, file_of
 from simulator.reading.precision import precision_text
 from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
-from simulator.report.size_report import failing_lines, targets_words
+from simulator.report.size_report import answer_lines as size_lines
 from simulator.run import simulate
 from simulator.study.compare import Question, compare
 from simulator.study.ranking import BY, ranking
@@ -85,9 +85,9 @@ def _size(names: Library, work: forms.SizeAsked, tell: Tell) -> forms.TableAnswe
     rows = [_design_row(design) for design in found.answers]
     winner = found.winner
     if winner is None:
-        told = ["Nothing reaches all of it.", *failing_lines(found)]
-        return forms.TableAnswer(question="size", rows=[], count=0, words=_worded(work, graph, None, told, tell))
-    told = [f"The cheapest chip for {targets_words(found.targets)} is {winner.summary}: {winner.bill_usd:.2f} USD."]
+        words = _worded(work, graph, None, size_lines(found), tell)
+        return forms.TableAnswer(question="size", rows=[], count=0, words=words)
+    told = size_lines(found)
     told.append(f"{found.designs:,} designs and {found.bundled} bundled chips were looked at.")
     chip = names.chip(winner.chip, {}) if winner.bundled else changed_chip(base, winner.settings, "size")
     words = _worded(work, graph, chip, told, tell)
