@@ -31,7 +31,7 @@ Chips = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[CHIP...]",
-        help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+        help="Bundled chips, chip files, or filled CSV sheets; files alone are compared with all bundled chips.",
         autocompletion=complete.chips_and_sheets,
     ),
 ]

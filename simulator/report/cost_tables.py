@@ -61,6 +61,19 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
     return Group(*spaced[:-1])
 
 
+def answer_line(cost: Cost) -> str:
+    """Area and bill in a sentence."""
+    bill = cost.bill_usd
+    money = "no bill can be estimated" if bill is None else f"{_ranged(bill)} USD"
+    return f"{cost.chip} is {_ranged(cost.area_mm2)} mm2 at {cost.process_nm:g} nm; its bill: {money}."
+
+
+def _ranged(band: Band) -> str:
+    """A best estimate with its range."""
+    low, best, high = (fmt.significant(value, 3) for value in (band.low, band.best, band.high))
+    return f"{best} ({low} to {high})"
+
+
 def validation_report(found: Validation) -> Group:
     """Put the comparison with published areas together."""
     return Group(

@@ -51,7 +51,7 @@ def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping
     if answer == title:
         title = made["command"]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
-    return Paper(title, answer, [*pictures, Section("Answer", parts)], made)
+    return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts)], made)
 
 
 def run_paper(

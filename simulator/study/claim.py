@@ -201,7 +201,7 @@ def _verdict(bounds: Sequence[Bound], standing: str) -> tuple[str, list[str]]:
         return "impossible", reasons
     if broken and (standing == "audited" or (standing == "measured" and not unsure)):
         what = "audited result" if standing == "audited" else "measured figure"
-        against = "a fact that nobody checked" if unsure else "the model"
+        against = "an unchecked fact" if unsure else "the model"
         return "possible", [*reasons, f"a{'n' if standing == 'audited' else ''} {what} outranks {against}"]
     return ("doubtful" if broken else "possible"), reasons
 

@@ -168,4 +168,6 @@ def test_a_pandas_table_is_the_same(answers, name):
     for column, kind in table.schema.items():
         if kind.is_numeric():
             assert rows[column].sum() == pytest.approx(table[column].sum())
-        assert rows[column].isna().sum() == table[column].null_count() + (table[column].is_nan().sum() if kind.is_float() else 0)
+        assert rows[column].isna().sum() == table[column].null_count() + (
+            table[column].is_nan().sum() if kind.is_float() else 0
+        )

@@ -148,4 +148,4 @@ def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path
 
 def test_a_report_of_words_alone():
     paper = plain_paper(Text("What\nthe answer"), [], MADE)
-    assert (paper.title, paper.answer) == ("What", "the answer")
+    assert (paper.title, paper.answer) == ("What", "the answer.")
