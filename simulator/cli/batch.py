@@ -52,9 +52,9 @@ def batch(
         from simulator.study.batching import batch_curve  # noqa: PLC0415
 
         found = batch_curve(graph, chip, sizes, precision, settings or [], tell)
-    from simulator.report.batch_report import batch_chart, batch_lines, batch_report  # noqa: PLC0415
+    from simulator.report.batch_report import batch_chart, batch_report  # noqa: PLC0415
 
-    answer(found, json, plot, batch_report, batch_chart, said=batch_lines)
+    answer(found, json, plot, batch_report, batch_chart)
 
 
 def _size(value: "Value") -> int:

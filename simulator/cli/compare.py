@@ -6,7 +6,7 @@ import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
 from simulator.cli.compare_tokens import model_in, rank
-from simulator.cli.limits import MaxCost, MaxPower, MaxPrice, limits_of
+from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.reporting import deliver_plain
@@ -64,7 +64,7 @@ def compare(
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
-    max_power: MaxPower = None,
+    max_power: MaxPowerOrTdp = None,
     max_cost: MaxCost = None,
     max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
@@ -110,6 +110,8 @@ def compare(
     _check_alone(set_a, set_b, draws, seed)
     by = "usd" if by is None else by
     limits = limits_of(max_power, max_cost, max_price)
+    if published and "power_w" in limits:  # nothing runs that could draw any
+        limits["tdp_w"] = limits.pop("power_w")
     if by not in BY:
         raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
@@ -213,11 +215,11 @@ def _note(entries: "list[Entry]") -> None:
 def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
-    from simulator.report.compare_tables import answer_lines, compare_report  # noqa: PLC0415
+    from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
-    deliver_plain(lambda: compare_report(found, order, every), lambda: [compare_chart(found)], answer_lines(order)[0])
+    deliver_plain(lambda: compare_report(found, order, every), lambda: [compare_chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))
     if plot is not None:

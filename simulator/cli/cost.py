@@ -73,9 +73,9 @@ def cost(
     if plot is not None:
         _draw(plot, answer)
     from simulator.report.charts import cost_chart  # noqa: PLC0415
-    from simulator.report.cost_tables import answer_line, cost_report  # noqa: PLC0415
+    from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_chart(answer)], answer_line(answer))
+    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_chart(answer)])
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":

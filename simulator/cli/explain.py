@@ -58,7 +58,6 @@ def explain(
         of = "latency" if latency else "period"
         found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])
     from simulator.cli.screen import ascii_only  # noqa: PLC0415
-    from simulator.report.explain_report import explain_chart, explain_report, verdict  # noqa: PLC0415
+    from simulator.report.explain_report import explain_chart, explain_report  # noqa: PLC0415
 
-    report = partial(explain_report, ascii_only=ascii_only())
-    answer(found, json, plot, report, explain_chart, said=lambda one: [verdict(one)])
+    answer(found, json, plot, partial(explain_report, ascii_only=ascii_only()), explain_chart)

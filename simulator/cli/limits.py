@@ -8,6 +8,14 @@ MaxPower = Annotated[
     str | None,
     typer.Option("--max-power", metavar="POWER", help="Average in steady state by the model, no TDP, such as 10W."),
 ]
+MaxPowerOrTdp = Annotated[
+    str | None,
+    typer.Option(
+        "--max-power",
+        metavar="POWER",
+        help="Average in steady state by the model, such as 10W; with --published, the published TDP.",
+    ),
+]
 MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials, such as 100USD.")]
 MaxPrice = Annotated[str | None, typer.Option("--max-price", metavar="MONEY", help="List price, such as 500USD.")]
 

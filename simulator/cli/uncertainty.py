@@ -19,7 +19,7 @@ By = Annotated[
     typer.Option(
         "--by",
         metavar="FIGURE",
-        help="Rank by throughput per usd (of the bill), list-usd, w, mm2, tops, dram or sram, or by throughput. "
+        help="Rank by throughput per usd (of the bill), list-usd, w, tdp, mm2, tops, dram or sram, or by throughput. "
         "With --uncertainty: throughput_per_usd, throughput, throughput_per_w, latency or cost.",
     ),
 ]

@@ -1,5 +1,6 @@
 """The batch curve as a table with what it says in words, and as a picture."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,20 +21,28 @@ NEAR = 0.95
 LEAST_LOSS = 5e-4
 """Share of the throughput below which nothing is called lost."""
 
+TITLE_WIDTH = 100
+"""Letters of a line of the picture's title."""
+
 MOST_LABELS = 6
 """Published points with a label in the picture; of more, each precision gets one."""
 
 
 def batch_report(found: BatchCurve) -> Group:
-    """Put the curve together for a terminal: the table, what it says, and what is published."""
-    params = ", ".join(f"{key}={value}" for key, value in found.params.items())
-    title = f"{found.network} ({params})" if params else found.network
-    title += f" on {found.chip}{_changes(found)}, {found.precision}"
-    sections: list[RenderableType] = [Text(title, style="bold"), Text(), _table(found), Text(), _legend(found), Text()]
-    sections += [Text(line) for line in batch_lines(found)]
+    """Put the curve together for a terminal: the answer, the table, what else it says, and what is published."""
+    answer, *more = batch_lines(found)
+    sections: list[RenderableType] = [Text(answer, style="bold"), Text(_title(found)), Text(), _table(found), Text()]
+    sections += [_legend(found), Text(), *(Text(line) for line in more)]
     if found.published:
         sections += [Text(), _published(found)]
     return Group(*sections)
+
+
+def _title(found: BatchCurve) -> str:
+    """What was asked."""
+    params = ", ".join(f"{key}={value}" for key, value in found.params.items())
+    title = f"{found.network} ({params})" if params else found.network
+    return f"{title} on {found.chip}{_changes(found)}, {found.precision}"
 
 
 def _changes(found: BatchCurve) -> str:
@@ -90,18 +99,19 @@ def _legend(found: BatchCurve) -> Text:
 
 
 def batch_lines(found: BatchCurve) -> list[str]:
-    """What the curve says, in words."""
-    lines = [*_overflow_lines(found)]
+    """What the curve says, in words: the answer first."""
+    beyond = _overflow_lines(found)
     runs = [point for point in found.points if point.throughput_per_s is not None]
     if not runs:
-        return [*lines, "No batch fits the SRAM of this chip."]
+        return ["No batch fits the SRAM of this chip.", *beyond]
     best = max(point.throughput_per_s or 0.0 for point in runs)
     near = next(point for point in runs if (point.throughput_per_s or 0.0) >= NEAR * best)
-    lines.append(
+    lines = [
         f"Batch {near.batch} is the smallest listed with {100 * NEAR:.0f} % of the highest throughput "
         f"({fmt.significant(near.throughput_per_s)} of {fmt.significant(best)} per second), at a latency of "
-        f"{fmt.time(near.latency_s)}."
-    )
+        f"{fmt.time(near.latency_s)}.",
+        *beyond,
+    ]
     missing = [str(point.batch) for point in found.points if point.throughput_per_s is None]
     if missing:
         lines.append(f"Does not fit at batch {', '.join(missing)}.")
@@ -175,10 +185,10 @@ def batch_chart(found: BatchCurve) -> Any:
     """
     alt = require_charts()
     panels = [draw(alt, panel) for panel in _panels(found)]
-    subtitle = batch_lines(found)
+    answer, *more = batch_lines(found)
     title = alt.TitleParams(
-        f"{found.network} on {found.chip}{_changes(found)}, {found.precision}",
-        subtitle=subtitle,
+        textwrap.wrap(answer, TITLE_WIDTH),
+        subtitle=[f"{found.network} on {found.chip}{_changes(found)}, {found.precision}", *more],
         anchor="start",
         fontSize=15,
         offset=12,

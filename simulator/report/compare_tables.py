@@ -41,7 +41,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
         why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
         sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
     if order.above:
-        sections.append(Text(f"Above a limit, or not known to be within it: {few(order.above)}"))
+        power = " (of power the published TDP counts)" if "tdp_w" in order.limits else ""
+        sections.append(Text(f"Above a limit, or not known to be within it{power}: {few(order.above)}"))
     if lines:
         sections += [Text(), _throughput(_first(lines, lambda line: line.best_per_s, every))]
         for what, title, heading in EFFICIENCIES:
@@ -133,7 +134,8 @@ def _ranked(order: Ranking, every: bool) -> Table:
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("chip", no_wrap=True)
     plain = order.by == "throughput"
-    headings = ("1/s", "batch", "W", "bill\nUSD", "list\nUSD", "mm2", "DRAM\nGiB")
+    design = order.by == "tdp" or "tdp_w" in order.limits
+    headings = ("1/s", "batch", "TDP\nW" if design else "W", "bill\nUSD", "list\nUSD", "mm2", "DRAM\nGiB")
     for heading in (
         headings if plain else ({"usd": "1/s a USD", "list-usd": "1/s a USD"}.get(order.by, "1/s each"), *headings)
     ):
@@ -146,7 +148,7 @@ def _ranked(order: Ranking, every: bool) -> Table:
         numbers = (
             figure.throughput_per_s,
             None,
-            figure.power_w,
+            line.tdp_w if design else figure.power_w,
             line.bill_usd,
             line.price_usd,
             line.area_mm2,

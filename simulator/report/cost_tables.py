@@ -45,7 +45,7 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
 
     `coefficients` adds a table of every number with its source.
     """
-    head = Text(f"{cost.chip}, {cost.process_nm:g} nm", style="bold")
+    head = Text(cost_sentence(cost), style="bold")
     sections: list[list[RenderableType]] = [[head, Text(cost.status)], [_title("Area, mm2"), _area(cost)]]
     if cost.bill_usd is not None:
         sections.append([_title("Bill of materials, USD: chip and memory (not a selling price)"), _bill(cost)])
@@ -61,17 +61,22 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
     return Group(*spaced[:-1])
 
 
-def answer_line(cost: Cost) -> str:
-    """Area and bill in a sentence."""
-    bill = cost.bill_usd
-    money = "no bill can be estimated" if bill is None else f"{_ranged(bill)} USD"
-    return f"{cost.chip} is {_ranged(cost.area_mm2)} mm2 at {cost.process_nm:g} nm; its bill: {money}."
+def cost_sentence(cost: Cost) -> str:
+    """What a chip costs to build, how large its die is, and what it draws at most."""
+    die = f"a die of {_with_range(cost.area_mm2)} mm2 in {cost.process_nm:g} nm"
+    peak = f"{fmt.significant(cost.peak_power_w, 3)} W where every part is busy"
+    if cost.bill_usd is None:
+        return f"{cost.chip}: {die}, {peak}; no bill of its own."
+    return f"{cost.chip} costs {_with_range(cost.bill_usd)} USD to build, memory included: {die}, {peak}."
 
 
-def _ranged(band: Band) -> str:
-    """A best estimate with its range."""
-    low, best, high = (fmt.significant(value, 3) for value in (band.low, band.best, band.high))
-    return f"{best} ({low} to {high})"
+def _with_range(band: Band) -> str:
+    """A figure with its range, or the range alone."""
+    low, high = fmt.significant(band.low, 3), fmt.significant(band.high, 3)
+    best = "" if band.best is None else fmt.significant(band.best, 3)
+    if low == high:
+        return best or low
+    return f"{best} ({low} to {high})" if best else f"{low} to {high}"
 
 
 def validation_report(found: Validation) -> Group:

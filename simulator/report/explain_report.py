@@ -1,5 +1,6 @@
 """The report of a difference between two chips: both beside each other, the causes, the layers; and its picture."""
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ FACTORS = {
 MOST_LAYERS = 8
 """Layers shown; all of them are in the JSON."""
 
+TITLE_WIDTH = 80
+"""Letters of a line of the picture's title."""
+
 WIDTH, ROW = 460, 22
 SLOWER, FASTER, WHOLE = "#D55E00", "#0072B2", "#555555"
 
@@ -30,12 +34,11 @@ _SHOWN = 2e-3  # share of the longer time below which a cause is not worth a bar
 
 def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
     """Put the explanation together for a terminal. `ascii_only` draws bars of `#`."""
-    head = Text(f"{found.network}: from A to B, batch {found.batch:,}, {found.precision}", style="bold")
     names = Text(f"A  {found.a.label}\nB  {found.b.label}")
     sections: list[list[RenderableType]] = [
-        [head, names],
+        [Text(verdict(found), style="bold"), Text(_title(found)), names],
         [_sides(found)],
-        [Text(verdict(found)), _parts(found, ascii_only)],
+        [_parts(found, ascii_only)],
     ]
     rows = [row for row in found.layers[:MOST_LAYERS] if row.difference_s != 0.0]
     if rows:
@@ -46,6 +49,11 @@ def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
             sections[-1].append(Text(f"and {left} more, in --json", style="dim"))
     spaced = [part for section in sections for part in (*section, Text(""))]
     return Group(*spaced[:-1])
+
+
+def _title(found: Explanation) -> str:
+    """What was asked."""
+    return f"{found.network}, batch {found.batch:,}, {found.precision}: from A to B"
 
 
 def verdict(found: Explanation) -> str:
@@ -186,8 +194,9 @@ def explain_chart(found: Explanation) -> Any:
     )
     labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x="label_at:Q", text="text:N")
     title = alt.TitleParams(
-        f"{found.network}, batch {found.batch:,}, {found.precision}: from A to B",
-        subtitle=[f"A: {found.a.label}", f"B: {found.b.label}"], anchor="start", fontSize=15, offset=12, limit=700,
+        textwrap.wrap(verdict(found), TITLE_WIDTH),
+        subtitle=[_title(found), f"A: {found.a.label}", f"B: {found.b.label}"],
+        anchor="start", fontSize=15, offset=12, limit=700,
     )  # fmt: skip
     chart = alt.layer(marks, labels).properties(width=WIDTH, height=ROW * len(bars), title=title)
     return chart.configure(

@@ -15,9 +15,9 @@ from simulator.report.charts import cost_specification
 from simulator.report.cost_tables import cost_report
 from simulator.report.fit import parts_of, plain
 from simulator.report.paper import Paper, Part, Picture, Section, Sheet
-from simulator.report.run_chart import heading, params, run_specification, sentence, tip
+from simulator.report.run_chart import heading, params, run_specification, tip
 from simulator.report.sensitivity_report import gain, verdicts
-from simulator.report.tables import ChipFacts, run_report
+from simulator.report.tables import ChipFacts, run_report, sentence
 from simulator.result.form import LayerResult, Result
 from simulator.study.sensitivities import Sensitivity, Step
 from simulator.units import MIB
@@ -42,14 +42,11 @@ WIDTH = 720
 def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str], said: str = "") -> Paper:
     """The report of an answer: its first line, its pictures, its tables. said: the answer in a sentence, where it is known."""
     parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
-    texts = [part for part in parts if isinstance(part, Text)]
-    title = plain(texts[0]).splitlines()[0] if texts else made["command"]
-    # The line after the title is the answer where there is one before the first table.
     first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
-    before = [line for part in parts[:first] for line in plain(part).splitlines()]
-    answer = said or (before[1] if len(before) > 1 else title)
-    if answer == title:
-        title = made["command"]
+    before = [line for part in parts[:first] for line in plain(part).splitlines()] or [made["command"]]
+    # A report begins with its answer, a sentence, or with what it is about and then the answer.
+    answer = said or next((line for line in before if line.endswith(".")), before[min(1, len(before) - 1)])
+    title = made["command"] if before[0] == answer else before[0]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
     return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts)], made)
 

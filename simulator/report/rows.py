@@ -55,6 +55,7 @@ def _figure(line: Line, figure: Figure) -> dict[str, Any]:
         "precision": figure.precision, "throughput_per_s": figure.throughput_per_s, "power_w": figure.power_w,
         "peak_tops": line.peak_tops, "dram_devices": line.dram_devices, "dram_gib": line.dram_gib, "sram_mb": line.sram_mb,
         "bill_usd": line.bill_usd, "list_price_usd": line.price_usd, "area_mm2": line.area_mm2,
+        "tdp_w": line.tdp_w,
         **{name: line.per(figure, what) for what, name in PER.items()},
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.report import format as fmt
 from simulator.report.page import chart_of
+from simulator.report.tables import sentence
 from simulator.result.form import LayerResult, Result
 from simulator.units import GB, OPERATIONS_PER_MAC
 from simulator.vocabulary import CAUSES, ROOF_NAMES, ROOFS
@@ -47,16 +48,6 @@ def run_specification(result: Result) -> Specification:
         "spacing": 28,
         "config": {"padding": 12, "view": {"stroke": "#dddddd"}},
     }
-
-
-def sentence(result: Result) -> str:
-    """What a run gives, and what binds it."""
-    bound = ROOF_NAMES.get(result.bound_by, result.bound_by)
-    busy = fmt.share(result.utilisation)
-    return (
-        f"{result.network} on {result.chip}: {fmt.significant(result.throughput_per_s)} per second at batch {result.batch:,}, "
-        f"{busy} of the peak, bound by {bound}"
-    )
 
 
 def params(**values: Any) -> list[dict[str, Any]]:

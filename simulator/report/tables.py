@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.chip.schema import Architecture
+from simulator.formats import OWN
 from simulator.graph.readers.coverage import DOUBT
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
@@ -83,12 +84,20 @@ def run_report(
     return Group(*spaced[:-1])
 
 
+def sentence(result: Result) -> str:
+    """What a run gives, and what binds it."""
+    formats = "its own formats" if result.precision == OWN else result.precision
+    rate = f"{fmt.significant(result.throughput_per_s)} per second at batch {result.batch:,} in {formats}"
+    bound = ROOF_NAMES.get(result.bound_by, result.bound_by)
+    return f"{result.network} on {result.chip}: {rate}, {fmt.share(result.utilisation)} of the peak, bound by {bound}"
+
+
 def _head(result: Result, chip: ChipFacts | None) -> Text:
-    """Return what ran on what, with the four resources of the chip where they are given."""
+    """Return the answer, with the four resources of the chip where they are given."""
+    text = Text(f"{sentence(result)}.", style="bold")
     if chip is None:
-        return Text(f"{result.network} on {result.chip}: batch {result.batch:,}, {result.precision}", style="bold")
-    text = Text(f"{result.network} on {chip.name}: batch {result.batch:,}, {result.precision}\n", style="bold")
-    text.append(machine_words(result.peak_tops, chip), style="not bold")
+        return text
+    text.append(f"\n{machine_words(result.peak_tops, chip)}", style="not bold")
     if len(set(result.formats.values())) > 1:
         said = ", ".join(f"{role} {name}" for role, name in result.formats.items())
         text.append(f"\nformats: {said}", style="not bold")

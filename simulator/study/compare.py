@@ -71,9 +71,11 @@ PER = {
     "bill_usd": "throughput_per_usd",
     "price_usd": "throughput_per_list_usd",
     "power_w": "throughput_per_w",
+    "tdp_w": "throughput_per_tdp_w",
     "area_mm2": "throughput_per_mm2",
 }
-"""What a throughput is divided by, and the name of the quotient. A bill and a list price are two things and have two names."""
+"""What a throughput is divided by, and the name of the quotient. A bill and a list price are two things and have two names; so
+are the power that a schedule draws and the design power that somebody publishes."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class Line:
     area_mm2: float | None = None
     dram_gib: float | None = None
     """Capacity of its DRAM that the bill holds; None where it is not known."""
+    tdp_w: float | None = None
+    """Published design power."""
 
     @property
     def best_per_s(self) -> float | None:
@@ -203,7 +207,7 @@ def chip_line(
     return form(
         chip.name, chip.title, chip.peak_tops, chip.dram_devices, chip.sram_mb, chip.published.list_price_usd,
         published or nothing, simulated or nothing, remarks, chip.is_file, bill_usd=bill_usd, area_mm2=area_mm2,
-        dram_gib=dram_gib, **more,
+        dram_gib=dram_gib, tdp_w=chip.published.tdp_w, **more,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.chip.library import entry, library
@@ -18,6 +18,7 @@ BY = {
     "usd": ("bill_usd", "throughput per USD of the bill"),
     "list-usd": ("price_usd", "throughput per USD of list price"),
     "w": ("power_w", "throughput per watt"),
+    "tdp": ("tdp_w", "throughput per watt of TDP"),
     "mm2": ("area_mm2", "throughput per mm2 of die"),
     "tops": ("peak_tops", "throughput per TOPS of peak"),
     "dram": ("dram_devices", "throughput per DRAM"),
@@ -48,11 +49,14 @@ class Ranking(Shown):
     """Chips that have a throughput, but nothing known to divide it by."""
     above: tuple[str, ...] = ()
     """Chips beyond a limit, or not known to be within it."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """The most that a chip may have, by names of LIMITS."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         rows = [{"place": at, "chip": row.line.chip, "value": row.value} for at, row in enumerate(self.rows, 1)]
-        return {"by": self.by, "rows": rows, "unranked": list(self.unranked), "above": list(self.above)}
+        lists = {"unranked": list(self.unranked), "above": list(self.above), "limits": dict(self.limits)}
+        return {"by": self.by, "rows": rows, **lists}
 
     @property
     def mine(self) -> tuple[tuple[int, Ranked], ...]:
@@ -68,7 +72,7 @@ def ranking(
 ) -> Ranking:
     """The chips of a comparison ranked by a word of `orders`.
 
-    limits: most `power_w`, `bill_usd` or `price_usd`; unknown is above.
+    limits: the most of what LIMITS names; unknown is above.
 
     A chip counts with the figure that the model has for it at the batch asked for, or at the large one; a chip that is not
     described counts with what is published about it.
@@ -79,9 +83,8 @@ def ranking(
         figure = figure_of(line, found.batch)
         if figure is None:
             continue
-        if any(
-            (known := line.known(figure, name)) is None or known > most * SAME for name, most in (limits or {}).items()
-        ):
+        known = {name: line.known(figure, name) for name in limits or {}}
+        if any(value is None or value > (limits or {})[name] * SAME for name, value in known.items()):
             above.append(line.chip)
             continue
         value = figure.throughput_per_s if below is None else line.per(figure, below)
@@ -90,7 +93,7 @@ def ranking(
         else:
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
-    return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above))
+    return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above), limits or {})
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:
@@ -122,11 +125,11 @@ def compare_chips(
     chips
         Names or paths of chip files; all bundled ones if left out. Those from files are `mine`.
     by
-        A word of BY: throughput per `usd` of the bill, `list-usd`, `w`, `mm2`, `tops`, `dram`, `sram`, or `throughput`.
+        A word of BY: throughput per `usd` of the bill, `list-usd`, `w`, `tdp`, `mm2`, `tops`, `dram`, `sram`, or `throughput`.
     batch
         To rank at; left out, that of the published figure beside it, or 10 (GPUs 128).
     limits
-        Most `power_w`, `bill_usd`, `price_usd`; what is above, or not known to be within, is not ranked.
+        Most `power_w`, `tdp_w`, `bill_usd`, `price_usd`; what is above, or not known to be within, is not ranked.
 
     Raises
     ------
@@ -148,5 +151,5 @@ def compare_chips(
 SAME = 1.0 + 1e-9
 """What is above a limit by less is at it: a chip that its power limit holds back draws that, but for rounding."""
 
-LIMITS = ("power_w", "bill_usd", "price_usd")
+LIMITS = ("power_w", "tdp_w", "bill_usd", "price_usd")
 """What a chip may have at most."""

@@ -25,8 +25,8 @@ from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
 from simulator.report.points_report import SAID
-from simulator.report.run_chart import run_chart, sentence
-from simulator.report.tables import ChipFacts
+from simulator.report.run_chart import run_chart
+from simulator.report.tables import ChipFacts, sentence
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store import bundled

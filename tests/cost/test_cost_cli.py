@@ -28,7 +28,10 @@ def run(capsys, *arguments):
 def test_the_report(capsys):
     code, out, err = run(capsys, "tpu_v4i")
     assert (code, err) == (0, "")
-    assert out.startswith("Google TPU v4i, 7 nm\ninside the calibration")
+    assert out.startswith(
+        "Google TPU v4i costs 276 (207 to 400) USD to build, memory included: a die of 439 (342 to 564) mm2"
+    )
+    assert "\ninside the calibration" in out
     cost = chip_cost(load_chip("tpu_v4i"))
     for text in ("MAC arrays", "interposer", "leakage and clocks", "90 % range", "defects/cm2"):
         assert text in out

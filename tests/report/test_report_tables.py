@@ -27,7 +27,9 @@ def row(text, label):
 
 def test_head_names_the_resources():
     head = render(example()).splitlines()[:2]
-    assert head[0].rstrip() == "twolayers on Hand-made [chip]: batch 1, int8"
+    assert head[0].rstrip() == (
+        "twolayers on Hand-made [chip]: 125.0 per second at batch 1 in int8, 37.5 % of the peak, bound by DRAM."
+    )
     assert head[1].rstrip() == "peak 7.64 TOPS: 4,096 MAC units at 933 MHz; 8 MiB SRAM; 1 DRAM, 12.8 GB/s"
 
 

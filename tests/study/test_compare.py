@@ -161,6 +161,20 @@ def test_ranking_by_bill_and_by_list_price():
     assert ranking(found, "throughput").rows[0].line.chip == "goya"
 
 
+def test_published_figures_are_limited_by_the_published_power(capsys):
+    names = ("nnpi_1100", "t4", "goya")
+    found = compare([entry(name) for name in names], RESNET, run=False)
+    watts = {name: entry(name).published.tdp_w for name in names}
+    order = ranking(found, "tdp", {"tdp_w": 100.0})
+    assert order.above == ("goya",)
+    assert [(row.line.chip, row.value) for row in order.rows] == [
+        (row.line.chip, row.figure.throughput_per_s / watts[row.line.chip]) for row in order.rows
+    ]
+    assert {row.line.chip for row in order.rows} == {"nnpi_1100", "t4"}
+    assert main(["compare", *names, "--network", "resnet50", "--published", "--max-power", "100W"]) == 0
+    assert "(of power the published TDP counts): goya" in " ".join(capsys.readouterr().out.split())
+
+
 def test_mine_is_marked_and_named_first(tmp_path, capsys):
     mine = tmp_path / "mychip.yaml"
     text = bundled.chips()["example_edge"].read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from simulator.graph.load import load_network
 from simulator.progress import each
 from simulator.report.format import figure
 from simulator.report.memory_report import memory_lines
-from simulator.report.run_chart import sentence
+from simulator.report.tables import sentence
 from simulator.run import simulate
 from simulator.store import bundled
 from simulator.study.memory import memory_map

@@ -9,12 +9,12 @@ from simulator.graph import plugged as plugged_networks
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
 from simulator.report import format as fmt
-from simulator.report.cost_tables import answer_line
+from simulator.report.cost_tables import cost_sentence
 from simulator.report.document import plain
 from simulator.report.explain_report import steps as causes
 from simulator.report.explain_report import verdict
 from simulator.report.papers import bill_usd
-from simulator.report.run_chart import sentence
+from simulator.report.tables import sentence
 from simulator.report.words import bound_line, next_dollar_lines, validity_lines, waterfall_lines
 from simulator.result.form import Result
 from simulator.run import simulate
@@ -124,7 +124,7 @@ def cost_words(found: Cost) -> forms.Words:
     """A cost in words: the waterfall is that of the money."""
     items = sorted(found.bill_items.items(), key=lambda item: -(item[1].best or 0.0))
     return forms.Words(
-        answer=answer_line(found),
+        answer=cost_sentence(found),
         bound=ASK_RUN,
         waterfall=[f"{name}: {fmt.significant(band.best, 3)} USD" for name, band in items if band.best],
         next_dollar=[ASK_RUN],

@@ -95,9 +95,9 @@ class CompareAsked(NetworkAsked):
 
     question: Literal["compare"]
     chips: Annotated[list[ChipName], Field(max_length=500, description="All bundled ones if empty")] = []
-    by: Annotated[str, Field(max_length=20, description="usd, list-usd, w, mm2, tops, dram, sram or throughput")] = (
-        "usd"
-    )
+    by: Annotated[
+        str, Field(max_length=20, description="usd, list-usd, w, tdp, mm2, tops, dram, sram or throughput")
+    ] = "usd"
 
 
 class SizeAsked(NetworkAsked):
