@@ -98,6 +98,15 @@ def result_of(asked: forms.RunAsked, graph: Graph, chip: Architecture) -> Result
     return _runs.get(key, lambda: simulate(graph, chip, batch=asked.batch, precision=asked.precision))
 
 
+def kept_body(asked: forms.RunAsked) -> str | None:
+    """What `run_body` gives, where it is kept."""
+    return _bodies.peek(_body_key(asked))
+
+
+def _body_key(asked: forms.RunAsked) -> str:
+    return asked.model_dump_json(exclude={"ahead"})
+
+
 def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[str], None]) -> str:
     """`run_answer` as JSON. graph: called where the answer is not kept."""
 
@@ -105,7 +114,7 @@ def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[
         return run_answer(asked, graph(), tell).model_dump_json()
 
     # Only what is quick is kept: what takes longer can be ended by who asked for it, while others would wait for it.
-    return _bodies.get(asked.model_dump_json(exclude={"ahead"}), make) if {*asked.show} <= {*QUICK} else make()
+    return _bodies.get(_body_key(asked), make) if {*asked.show} <= {*QUICK} else make()
 
 
 def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> forms.RunAnswer:

@@ -134,7 +134,9 @@ def _runs(app: FastAPI, shelf: Shelf, lanes: Lanes) -> None:
     async def run(asked: forms.RunAsked, request: Request) -> Response:
         lane: Lane = "ahead" if asked.ahead else "quick" if {*asked.show} <= {*answers.QUICK} else "slow"
         # Written here: left to the framework, the answer would be checked against its own form once more.
-        body = await lanes.work(request, lane, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
+        body = answers.kept_body(asked)  # without a thread: most stops of sliders were asked for before
+        if body is None:
+            body = await lanes.work(request, lane, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
         return file("application/json", body)
 
     @app.post("/api/json", responses=FAULTS, response_class=Response)

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from simulator.chip.library import entry, entry_of, library
 from simulator.chip.load import chip_named
 from simulator.chip.schema import Architecture
-from simulator.errors import OptionError, nearest
+from simulator.errors import OptionError
 from simulator.formats import USUAL
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network
@@ -25,7 +25,7 @@ from simulator.report.points_report import best_of, map_chart, points_report
 from simulator.report.scatter import ranking_chart
 from simulator.study.compare import Question, compare
 from simulator.study.memory import memory_map
-from simulator.study.ranking import BY, ranking
+from simulator.study.ranking import check_by, ranking
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.run import sweep
 from simulator.web import answers, forms
@@ -56,8 +56,7 @@ def _map(asked: forms.MapAsked, graph: Graph, chip: Architecture, tell: Tell) ->
 
 
 def _ranking(asked: forms.RankingAsked, graph: Graph, chip: Architecture, tell: Tell) -> Section:
-    if asked.by not in BY:
-        raise OptionError(f"by: must be one of {', '.join(BY)}, got {asked.by!r}{nearest(asked.by, BY)}")
+    check_by(asked.by)
     entries = dict(library())
     if asked.chip_text is not None or asked.settings:
         entries[CHANGED] = entry_of(CHANGED, chip)

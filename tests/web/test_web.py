@@ -289,7 +289,8 @@ def test_the_same_question_is_answered_alike_and_asked_meanwhile_it_is_done_once
         assert {one.result() for one in found} == {1}
     with pytest.raises(ZeroDivisionError):
         kept.get("two", lambda: 1 // 0)
-    assert kept.get("two", make) == 2
+    assert kept.peek("two") is None
+    assert kept.get("two", make) == kept.peek("two") == 2
 
 
 def test_what_follows_a_slider_at_once_does_not_ask_what_binds(client, monkeypatch):

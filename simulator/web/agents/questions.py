@@ -7,7 +7,7 @@ from typing import Any
 from simulator.chip.change import changed_chip
 from simulator.chip.library import library
 from simulator.chip.schema import Architecture
-from simulator.errors import ChipError, OptionError, nearest
+from simulator.errors import ChipError, OptionError
 from simulator.formats import USUAL
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network, file_of
@@ -17,7 +17,7 @@ from simulator.report.document import plain
 from simulator.report.size_report import answer_lines as size_lines
 from simulator.run import simulate
 from simulator.study.compare import Question, compare
-from simulator.study.ranking import BY, ranking
+from simulator.study.ranking import check_by, ranking
 from simulator.study.sensitivities import sensitivity
 from simulator.study.sizing import size
 from simulator.study.sizing_answer import Design, Targets
@@ -52,8 +52,7 @@ def _worded(
 
 
 def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.TableAnswer:
-    if work.by not in BY:
-        raise OptionError(f"by: must be one of {', '.join(BY)}, got {work.by!r}{nearest(work.by, BY)}")
+    check_by(work.by)
     graph = names.graph(work.network, work.params)
     entries = [names.entry(text) for text in work.chips] or list(library().values())
     word = names.network_word(work.network)
