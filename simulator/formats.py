@@ -124,6 +124,15 @@ USUAL = "int8"
 """The precision of a network that carries none."""
 
 
+def in_words(precision: str) -> str:
+    """The word for formats as a reader sees it.
+
+    >>> in_words("int8"), in_words(OWN)
+    ('int8', "its own formats")
+    """
+    return "its own formats" if precision == OWN else precision
+
+
 @cache
 def table() -> Mapping[str, Format]:
     """{name: format} of all that are known."""

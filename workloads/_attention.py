@@ -1,5 +1,6 @@
 """Attention of a decoder: which rows see how many, the cache, and the products."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.graph.build import NetworkBuilder, Output
@@ -13,6 +14,8 @@ class Pass:
     prompt: int
     context: int
     sequences: int
+    name: str = ""
+    """In the names of layers; of one alone empty."""
 
     @property
     def tokens(self) -> int:
@@ -39,8 +42,8 @@ class Pass:
         return (min(self.context, window - 1) if window else self.context) + self.prompt
 
 
-def attend(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: Pass) -> Output:
-    """Queries against the keys of their group, and the projection of what they find."""
+def attend(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, steps: Sequence[Pass]) -> Output:
+    """Queries against the keys of their group, and the projection of what they find. steps: which share the rows of `x`."""
     name, shared = f"layer{layer + 1}", decoder.kv_heads * decoder.head_dim
     query = net.dense(x, decoder.heads * decoder.head_dim, bias=False, name=f"{name}_query")
     key = net.dense(x, shared, bias=False, name=f"{name}_key")
@@ -48,22 +51,39 @@ def attend(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: P
     if decoder.qk_norm:
         query = net.vector("layer_norm", query, name=f"{name}_query_norm")
         key = net.vector("layer_norm", key, name=f"{name}_key_norm")
+    found = [one for step in steps for one in _found(net, (query, key, value), decoder, layer, step)]
+    return gathered(net, found, decoder.heads * decoder.head_dim, decoder.hidden, name, steps)
+
+
+def _found(
+    net: NetworkBuilder, given: tuple[Output, Output, Output], decoder: Decoder, layer: int, step: Pass
+) -> list[Output]:
+    """What the queries of a pass find."""
+    query, key, value = given
     window = decoder.window_of(layer)
     keys, values = (cached(net, each, step, window) for each in (key, value))
     groups, queries = step.sequences * decoder.kv_heads, decoder.heads // decoder.kv_heads
     found = []
     for number, (rows, seen) in enumerate(step.parts(window), 1):
-        part = f"{name}_attention{number}"
+        part = f"layer{layer + 1}_{step.name}attention{number}"
         asked = Output(query.name, groups * decoder.head_dim, rows * queries)
         scores = net.matmul(
             asked, Output(keys.name, keys.channels, seen), heads=groups, transposed=True, name=f"{part}_scores"
         )
         weights = net.vector("softmax", scores, name=f"{part}_softmax")
-        given = net.matmul(weights, Output(values.name, values.channels, seen), heads=groups, name=f"{part}_values")
-        found.append(Output(given.name, step.sequences * rows, decoder.heads * decoder.head_dim))
+        seen_values = Output(values.name, values.channels, seen)
+        one = net.matmul(weights, seen_values, heads=groups, name=f"{part}_values")
+        found.append(Output(one.name, step.sequences * rows, decoder.heads * decoder.head_dim))
+    return found
+
+
+def gathered(
+    net: NetworkBuilder, found: list[Output], width: int, hidden: int, name: str, steps: Sequence[Pass]
+) -> Output:
+    """The projection of what all queries found, `width` numbers each."""
     joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_attention")
-    joined = Output(joined.name, decoder.heads * decoder.head_dim, step.tokens)
-    return net.dense(joined, decoder.hidden, bias=False, name=f"{name}_projection")
+    joined = Output(joined.name, width, sum(step.tokens for step in steps))
+    return net.dense(joined, hidden, bias=False, name=f"{name}_projection")
 
 
 def cached(net: NetworkBuilder, new: Output, step: Pass, window: int) -> Output:
@@ -75,6 +95,6 @@ def cached(net: NetworkBuilder, new: Output, step: Pass, window: int) -> Output:
     if not step.context:
         net.output(new, origin="state")
         return Output(new.name, channels, step.prompt)
-    cache = net.state(channels, step.rows_at_hand(window), name=f"{new.name}_cache")
+    cache = net.state(channels, step.rows_at_hand(window), name=f"{new.name}_{step.name}cache")
     net.output(new, origin="state", into=cache)
     return cache

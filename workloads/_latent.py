@@ -5,13 +5,15 @@ Without a context keys and values are made of the latents of the prompt. With on
 latents instead (absorbed weights), which are keys and values of all heads at once.
 """
 
+from collections.abc import Sequence
+
 from simulator.graph.build import NetworkBuilder, Output
 from simulator.graph.language import Decoder
 
-from ._attention import Pass, cached
+from ._attention import Pass, cached, gathered
 
 
-def attend_latent(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: Pass) -> Output:
+def attend_latent(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, steps: Sequence[Pass]) -> Output:
     """Queries, the latents, attention in one of its two forms, and the projection."""
     name, heads = f"layer{layer + 1}", decoder.heads
     asked = x
@@ -22,12 +24,12 @@ def attend_latent(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, 
     latent = net.dense(x, decoder.latent + decoder.rope_dim, bias=False, name=f"{name}_latent")
     latent = net.vector("layer_norm", latent, name=f"{name}_latent_norm")
     window = decoder.window_of(layer)
-    kept = cached(net, latent, step, window)
-    form = _absorbed if step.context else _expanded
-    found = form(net, query, kept, decoder, step, name)
-    joined = found[0] if len(found) == 1 else net.concat(*found, name=f"{name}_attention")
-    joined = Output(joined.name, heads * decoder.value_dim, step.tokens)
-    return net.dense(joined, decoder.hidden, bias=False, name=f"{name}_projection")
+    found = []
+    for step in steps:
+        kept = cached(net, latent, step, window)
+        form = _absorbed if step.context else _expanded
+        found += form(net, query, kept, decoder, step, f"{name}_{step.name}".rstrip("_"))
+    return gathered(net, found, heads * decoder.value_dim, decoder.hidden, name, steps)
 
 
 def _expanded(
@@ -61,8 +63,9 @@ def _absorbed(
 ) -> list[Output]:
     """Queries into the latents' space, attention of all heads over one cache, and its finds out of that space."""
     heads, plain = decoder.heads, decoder.head_dim - decoder.rope_dim
-    asked = net.conv(query.part(heads * plain), heads * decoder.latent, 1, groups=heads, name=f"{name}_absorbed")
-    turned = query.part(heads * decoder.rope_dim)
+    own = Output(query.name, heads * plain, step.tokens)
+    asked = net.conv(own, heads * decoder.latent, 1, groups=heads, name=f"{name}_absorbed")
+    turned = Output(query.name, heads * decoder.rope_dim, step.tokens)
     whole = net.concat(asked, turned, name=f"{name}_query_whole")
     width, found = decoder.latent + decoder.rope_dim, []
     for number, (rows, seen) in enumerate(step.parts(0), 1):

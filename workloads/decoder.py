@@ -7,7 +7,9 @@ One builder for all families, from the descriptions of `simulator/data/language_
 - Keys and values are written to the cache; where there is a context they are read from it, else they are at hand.
 - Experts run on their share of the tokens, as many of them as even routing meets (`Decoder.experts_met`). Tokens are gathered
   for them by one piece of vector work and added up by another.
-- The head reads the last token; of its words one is taken (a maximum over the vocabulary), so none of them goes to the host.
+- The head reads the last token, or the last `words`; of its words one is taken (a maximum over the vocabulary), so none of them
+  goes to the host.
+- A pass may have pieces of prompts beside the sequences (`chunk`): all but attention is done for both at once.
 - Turning by position (rotary embedding) and scaling are done on the way and cost nothing; biases are not counted.
 - `sequences` are held by one item and share their experts: a batch of experts is one item, that of other models may be either.
 """
@@ -35,6 +37,10 @@ def build(
     prompt: Count = Count(0),  # noqa: B008 (a whole number)
     context: Count = Count(0),  # noqa: B008
     sequences: int = 1,
+    words: int = 1,
+    chunk: Count = Count(0),  # noqa: B008
+    chunks: int = 1,
+    chunk_context: Count = Count(0),  # noqa: B008
     *,
     name: str = "decoder",
     **shapes: Any,
@@ -42,29 +48,37 @@ def build(
     """Build one pass of a decoder.
 
     phase: "prefill" or "decode". prompt: new tokens of a sequence; 0: one in decode, else PROMPT. context: tokens in the cache
-    already. sequences: see above. shapes: fields of `Decoder`, of Llama 3 8B unless given.
+    already. sequences: see above. words: last tokens of a sequence of which each gives a word. chunk: new tokens of each of
+    `chunks` more sequences, pieces of prompts behind `chunk_context` tokens, that share the pass. shapes: fields of `Decoder`, of
+    Llama 3 8B unless given.
     """
     decoder = Decoder(**shapes)
     decoder.check(name)
     if phase not in PHASES:
         raise NetworkError(f"{name}: phase: must be 'prefill' or 'decode', got {phase!r}")
     step = Pass(prompt or (1 if phase == "decode" else PROMPT), context, sequences)
+    if not 1 <= words <= step.prompt:
+        raise NetworkError(f"{name}: words: must be 1 to {step.prompt:,}, the new tokens of a sequence, got {words}")
+    steps = [step]
+    if chunk:
+        steps.append(Pass(chunk, chunk_context, chunks, name="chunk_"))
     net = NetworkBuilder(name)
-    tokens = net.input(1, step.tokens, name="tokens")
+    tokens = net.input(1, sum(one.tokens for one in steps), name="tokens")
     x = net.embedding(tokens, decoder.hidden, "words", table_rows=0 if decoder.tied else decoder.vocabulary)
     for layer in range(decoder.layers):
-        x = _layer(net, x, decoder, layer, step)
-    last = net.vector("layer_norm", Output(x.name, decoder.hidden, step.sequences), name="norm")
+        x = _layer(net, x, decoder, layer, steps)
+    given = step.sequences * words + (chunks if chunk else 0)
+    last = net.vector("layer_norm", Output(x.name, decoder.hidden, given), name="norm")
     logits = net.dense(last, decoder.vocabulary, bias=False, name="head", role="head")
-    net.global_pool(Output(logits.name, step.sequences, decoder.vocabulary), name="word")
+    net.global_pool(Output(logits.name, given, decoder.vocabulary), name="word")
     return net.build()
 
 
-def _layer(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, step: Pass) -> Output:
+def _layer(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, steps: list[Pass]) -> Output:
     """Attention and feed-forward, one behind the other or side by side."""
     name = f"layer{layer + 1}"
     normal = net.vector("layer_norm", x, name=f"{name}_norm1")
-    attention = (attend_latent if decoder.latent else attend)(net, normal, decoder, layer, step)
+    attention = (attend_latent if decoder.latent else attend)(net, normal, decoder, layer, steps)
     if decoder.parallel:
         return net.add(attention, _feed_forward(net, normal, decoder, layer), x, name=f"{name}_add")
     x = net.add(attention, x, name=f"{name}_add1")

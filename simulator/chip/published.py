@@ -4,6 +4,7 @@ A bundled file names source and confidence of every fact and result; a file of y
 dense operations, a MAC is two; GB = 1e9 bytes; `sram_mb` is as the source counts it, MB or MiB.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -55,6 +56,13 @@ def _image(value: Any) -> ImageSize:
         raise fault("", str(error)) from None
 
 
+def _digest(value: str) -> str:
+    """A SHA-256 as it is kept: small letters. Raises what pydantic takes."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise fault("", f"must be a SHA-256 of 64 hexadecimal digits, as sha256sum prints it, got {value[:70]!r}")
+    return value.lower()
+
+
 def with_names(published: Any) -> Any:
     """A `published` section as a file has it, its results a tuple, with their networks as listed: ResNet-50 is resnet50."""
     if not isinstance(published, Mapping) or not isinstance(published.get("results"), list | tuple):
@@ -91,6 +99,8 @@ class Row(_Model):
 
     network: str
     """Name of the network, as `rooftile networks` has it where it is bundled."""
+    sha256: Annotated[str, AfterValidator(_digest)] | None = None
+    """SHA-256 of the model file that ran, 64 hexadecimal digits: the result is of that file, whatever it is called."""
     image_size: Annotated[int | str, BeforeValidator(_image)] | None = None
     """Rows of the square image, or height x width as text: "1080x1920"."""
     sequence_length: Annotated[int, Field(ge=1, le=2**20)] | None = None

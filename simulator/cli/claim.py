@@ -15,6 +15,7 @@ from simulator.vocabulary import PRECISIONS
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.graph.build import Graph
+    from simulator.study.alike import Question
     from simulator.study.claim import Verdict
 
 
@@ -49,6 +50,7 @@ def claim(
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
     from simulator.reading.precision import precision_text  # noqa: PLC0415
     from simulator.reading.units import RATE  # noqa: PLC0415
+    from simulator.study.alike import Question  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
     precision = precision_text(precision or USUAL)
@@ -69,7 +71,7 @@ def claim(
         found = []
         with working():  # the whole library takes a minute the first time
             for one in each(chips, lambda one: f"judging {one.name}"):
-                found += _published(one, graph, network, verdict_alone=json is None)
+                found += _published(one, graph, Question(network), verdict_alone=json is None)
         if not found:
             raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
     if plot is not None:
@@ -83,22 +85,23 @@ def claim(
         raise CheckError(f"--check: {len(impossible)} of {len(found)} claims: impossible")
 
 
-def _published(chip: "Entry", graph: "Graph", network: str, verdict_alone: bool) -> "list[Verdict]":
+def _published(chip: "Entry", graph: "Graph", question: "Question", verdict_alone: bool) -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
     from simulator.formats import USUAL  # noqa: PLC0415
+    from simulator.study.alike import is_same, params_of  # noqa: PLC0415
     from simulator.study.bounds import resources_of  # noqa: PLC0415
     from simulator.study.claim import judge, standing_of  # noqa: PLC0415
 
-    parameters_of = graph.graph["parameters"]
+    params = params_of(graph)
     best: dict[tuple[int | None, str, str | None, str | None, str], float] = {}
     for row in chip.published.results:
         same = all(
-            given is None or given == parameters_of.get(name)
+            given is None or given == params.get(name)
             for name, given in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
         )
         precision = row.precision or USUAL
         other = row.params or row.settings or row.ran_with  # another network, chip or size than the ones judged
-        if row.network != network or not same or other or precision not in PRECISIONS:
+        if not is_same(row, question) or not same or other or precision not in PRECISIONS:
             continue
         if resources_of(chip, precision).peak_tops is not None:
             kind = (row.batch, precision, row.mode, row.not_modelled, standing_of(row))

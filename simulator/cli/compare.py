@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
-from simulator.cli.compare_tokens import model_in, rank
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens, model_in, rank
 from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
@@ -15,7 +15,8 @@ from simulator.cli.values import parameters, whole_number
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
-    from simulator.study.compare import Comparison, Question
+    from simulator.study.alike import Question
+    from simulator.study.compare import Comparison
     from simulator.study.ranking import Ranking
 
 RankedBatch = Annotated[
@@ -34,12 +35,6 @@ Chips = Annotated[
         help="Bundled chips, chip files, or filled CSV sheets; files alone are compared with all bundled chips.",
         autocompletion=complete.chips_and_sheets,
     ),
-]
-PromptTokens = Annotated[
-    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
-]
-OutputTokens = Annotated[
-    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
 ]
 EachPrice = Annotated[
     float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
@@ -87,7 +82,8 @@ def compare(
     from simulator.cost.serving import Rates  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
-    from simulator.study.compare import LARGE_BATCH, Question, compare  # noqa: PLC0415
+    from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
+    from simulator.study.compare import compare  # noqa: PLC0415
     from simulator.study.ranking import BY, ranking  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
@@ -121,15 +117,14 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    from simulator.formats import USUAL  # noqa: PLC0415
-    from simulator.reading.precision import precision_text  # noqa: PLC0415
+    from simulator.graph.own import precision_of  # noqa: PLC0415
 
-    question = Question(*asked_network(network, parameters(params)), precision_text(precision or USUAL), batch)
+    name, values = asked_network(network, parameters(params))
+    question = Question(name, values, precision_of(asked.network(name, values), precision), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
         _ask(questions, entries, question)
         return
-    asked.network(question.network, question.params)
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time
@@ -167,7 +162,7 @@ def _tokens(
         check_writable("--json", json)
     entries = entries_of(words, beside=not alone)
     usual = PAID if rates.rent_usd_per_h is None else "mtoken"
-    prompt, output, batch = (value or other for value, other in zip(lengths, (1024, 256, 1), strict=True))
+    prompt, output, batch = (value or other for value, other in zip(lengths, (PROMPT, OUTPUT, 1), strict=True))
     asking = {"precision": precision, "params": parameters(params), "by": by or usual, "limits": limits}
     rank(model, entries, (prompt, output, batch), asking, rates, every, json, plot)
 
@@ -199,10 +194,11 @@ def is_sheet(name: str) -> bool:
 def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
     """Write the sheet for vendors."""
     from simulator.graph.load import load_network  # noqa: PLC0415
+    from simulator.study.alike import params_of  # noqa: PLC0415
     from simulator.study.sheet import questions  # noqa: PLC0415
 
     graph = load_network(question.network, **question.params)
-    write("--questions", path, questions(entries, question, graph.graph["parameters"]))
+    write("--questions", path, questions(entries, question, params_of(graph)))
 
 
 def _note(entries: "list[Entry]") -> None:

@@ -1,15 +1,27 @@
 """`rooftile compare MODEL --prompt P --output O`: chips on one request to a language model."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from simulator.cli import asked
 from simulator.cli.output import write
 from simulator.cli.question import working
 from simulator.cli.reporting import deliver_plain
+from simulator.cli.values import whole_number
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
+
+PromptTokens = Annotated[
+    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
+]
+OutputTokens = Annotated[
+    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
+]
+PROMPT, OUTPUT = 1024, 256
+"""Tokens in and out unless given."""
 
 FORM = "compare-tokens"
 """Of its JSON."""

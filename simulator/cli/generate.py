@@ -5,9 +5,18 @@ from typing import Annotated
 import typer
 
 from simulator.cli import asked, complete
+from simulator.cli.compare_tokens import OUTPUT, PROMPT
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError
+
+Guessed = Annotated[
+    int | None, typer.Option("--speculate", metavar="K", parser=whole_number, help="Tokens guessed at a time.")
+]
+Accepted = Annotated[float | None, typer.Option("--accept", metavar="SHARE", help="Of the guesses that are right.")]
+Draft = Annotated[
+    str | None, typer.Option("--draft", metavar="MODEL", help="The model that guesses.", autocompletion=complete.models)
+]
 
 
 def generate(
@@ -17,10 +26,10 @@ def generate(
     chip: Chip,
     prompt: Annotated[
         int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Tokens of a prompt.")
-    ] = 1024,
+    ] = PROMPT,
     output: Annotated[
         int, typer.Option("--output", metavar="O", parser=whole_number, help="Tokens of an answer.")
-    ] = 256,
+    ] = OUTPUT,
     batch: Annotated[
         str, typer.Option("--batch", metavar="B|max", help="Requests together, or max: as many as fit.")
     ] = "1",
@@ -33,6 +42,22 @@ def generate(
             autocompletion=complete.precisions,
         ),
     ] = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime", metavar="NAME", help="Software, such as vllm-0.11, or a class of it: eager, compiled, npu."
+        ),
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: always as many at work."),
+    ] = "static",
+    prefill: Annotated[
+        str, typer.Option("--prefill", metavar="whole|chunked:N", help="Of continuous: prompts whole, or in chunks.")
+    ] = "whole",
+    speculate: Guessed = None,
+    accept: Accepted = None,
+    draft: Draft = None,
     chips: Annotated[int, typer.Option("--chips", metavar="N", parser=whole_number, help="Only 1 for now.")] = 1,
     price: Annotated[
         float | None, typer.Option("--price", metavar="USD", help="Price of the chip, in place of the known one.")
@@ -62,10 +87,11 @@ def generate(
         from simulator.study.serving_batches import served_batches  # noqa: PLC0415
 
         found = ask(
-            model, chip, prompt=prompt, output=output, batch=size, precision=precision, chips=chips, price=rates,
-            params=values, set=settings or [],
+            model, chip, prompt=prompt, output=output, batch=size, precision=precision, mode=mode, prefill=prefill,
+            runtime=runtime, speculate=speculate, accept=accept, draft=draft, chips=chips, price=rates, params=values,
+            set=settings or [],
         )  # fmt: skip
-        served = () if plot is None else served_batches(found, chip, values, settings or [])
+        served = () if plot is None else served_batches(found, chip, values, settings or [], precision)
     from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
 
     answer(found, json, plot, generate_report, lambda one: generate_chart(one, served))

@@ -1,5 +1,6 @@
 """`rooftile networks`: the bundled networks, and what a file of one's own holds."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -71,6 +72,7 @@ def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
     """What of a network is understood: sizes, and of a model file `coverage`, `unknown_ops` and its operators."""
     from simulator.graph.load import load_network, network_digest, summary  # noqa: PLC0415
+    from simulator.store.digest import file_digest  # noqa: PLC0415
 
     graph = load_network(network, **values)
     told = dict(graph.graph.get("inspection", {}))
@@ -78,6 +80,7 @@ def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
         "name": graph.graph["name"],
         **summary(graph),
         "network_digest": network_digest(graph),
+        "sha256": file_digest(Path(graph.graph["file"])) if "file" in graph.graph else None,
         "parameters_given": graph.graph["parameters"],
         **told,
         "formats": graph.graph.get("formats", {}),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import asked, complete
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens
 from simulator.cli.limits import MaxCost, MaxPower, limits_of
 from simulator.cli.question import (
     Batch,
@@ -60,6 +61,11 @@ def size(
     bundled: Annotated[
         bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips, as they are, may answer too.")
     ] = True,
+    tokens_per_s: Annotated[
+        float | None, typer.Option("--tokens-per-s", metavar="N", help="Of a language model: what each user wants.")
+    ] = None,
+    prompt: PromptTokens = None,
+    output: OutputTokens = None,
     batch: Batch = 1,
     precision: Precision = None,
     settings: Settings = None,
@@ -81,11 +87,15 @@ def size(
         "max_power_w": limits.get("power_w"),
         "max_cost_usd": limits.get("bill_usd"),
     }
-    if not any(wanted.values()):
+    request = tokens_per_s, prompt, output
+    if not any(wanted.values()) and request == (None, None, None):
         raise OptionError(
             "--at-least: missing; give it, or --latency, --max-power or --max-cost; see 'rooftile size --help'"
         )
     values = parameters(params)
+    if request != (None, None, None):
+        wanted["latency_s"] = _last_token(str(network), values, request, batch, wanted["latency_s"])
+        batch = 1 if "sequences" in values else batch
     check_outputs(json, plot)
     asked.chip(chip, settings)  # a slip is told before anything is compiled
     mix = _mix(network, networks or [], values)
@@ -100,6 +110,29 @@ def size(
     answer(found, json, plot, size_report, size_chart, said=answer_lines)
     if found.winner is None:
         raise InfeasibleError("size: no chip of the space reaches all targets")
+
+
+def _last_token(
+    model: str, values: dict[str, Any], request: tuple[float | None, int | None, int | None], batch: int, latency_s: Any
+) -> float:
+    """Make the network's parameters those of the last token of a request, the slowest, and give the time it may take [s]."""
+    from simulator.graph.language import decoders  # noqa: PLC0415
+    from simulator.graph.load import is_decoder_file  # noqa: PLC0415
+    from simulator.store.bundled import network_name  # noqa: PLC0415
+    from simulator.study.request import last_token  # noqa: PLC0415
+
+    rate, prompt, output = request
+    name = network_name(model)
+    if name not in decoders() and not is_decoder_file(model):
+        raise OptionError(
+            "--tokens-per-s, --prompt, --output: need a language model, such as 'rooftile size llama3_8b'"
+        )
+    if rate is None or not 0.0 < rate < float("inf"):
+        raise OptionError(f"--tokens-per-s: must be a number above 0 beside --prompt and --output, got {rate}")
+    if latency_s is not None:
+        raise OptionError("--latency: must be left out with --tokens-per-s, which sets it")
+    values.update(last_token(name or model, prompt or PROMPT, output or OUTPUT, batch, values))
+    return 1.0 / rate
 
 
 def _mix(network: str | None, others: list[str], values: dict[str, Any]) -> "dict[Graph, float]":

@@ -50,8 +50,8 @@ _SCORE = ("additive_score", "kernel_height")
 """It has the numbers of a row there, which it adds up."""
 
 
-def check_graph(graph: Any, where: str) -> None:
-    """Raise NetworkError unless `graph` is a layer graph; `where` begins each line.
+def check_graph(graph: Any, where: str, lines: int = MOST_FAULTS) -> None:
+    """Raise NetworkError unless `graph` is a layer graph; `where` begins each line, of which there are at most so many.
 
     A layer graph is a directed networkx graph whose nodes carry `layer` (a Layer of the same name), in an order in
     which every layer comes after what it reads, and whose edges carry `operand` ("inputs" or "weights").
@@ -67,8 +67,10 @@ def check_graph(graph: Any, where: str) -> None:
     if not faults:
         faults = [f"{where}: {fault}" for fault in _size_faults(graph)]
     if faults:
-        left = len(faults) - MOST_FAULTS
-        raise NetworkError("\n".join(faults[:MOST_FAULTS] + ([f"{where}: and {left} more"] if left > 0 else [])))
+        left = len(faults) - lines
+        if lines == 1 and left > 0:
+            raise NetworkError(f"{faults[0]} (and {left} more like it)")
+        raise NetworkError("\n".join(faults[:lines] + ([f"{where}: and {left} more"] if left > 0 else [])))
 
 
 def _node_faults(name: Any, layer: Any) -> Iterator[str]:

@@ -8,6 +8,9 @@ from simulator.formats import OWN, USUAL, format_of, half_of, held
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
 
+FLOATS = ("fp32", "fp16", "bf16", "tf32")
+"""Formats that a network which narrows others leaves a layer in."""
+
 Precision: TypeAlias = str | Mapping[str, Any]
 """A word for number formats, or a mapping of roles to formats."""
 
@@ -26,15 +29,23 @@ def format_notes(graph: Graph, precision: str, rates: Iterable[str], products: I
     """
     if precision != OWN:
         return ()
-    rates, lacking = tuple(rates), Counter[tuple[str, str]]()
+    rates, lacking, floats = tuple(rates), Counter[tuple[str, str]](), Counter[str]()
     for _, data in graph.nodes(data=True):
         if (layer := data["layer"]).is_compute:
-            for word in dict.fromkeys(word for _, word in layer.formats):
+            words = dict.fromkeys(word for _, word in layer.formats)
+            floats.update([" and ".join(words) if words.keys() <= {*FLOATS} else ""])
+            for word in words:
                 one = format_of(word, half_of(rates))
                 if (other := held(one, rates).name) != one.name:
                     lacking[one.name, other] += 1
     shown = ", ".join(f"{count} in {word}" for word, count in Counter(products).most_common())
     notes = [f"number formats are the network's own, unless others are asked for; products: {shown or 'none'}"]
+    for word in filter(None, floats if floats[""] else ()):
+        notes.append(f"{_layers(floats[word])} left in {word} by the network, which narrows others")
     for (word, other), count in lacking.items():
-        notes.append(f"the chip has no format that holds {word}: {count} layers have {other} instead")
+        notes.append(f"the chip has no format that holds {word}: {_layers(count)} in {other} instead")
     return tuple(notes)
+
+
+def _layers(count: int) -> str:
+    return "1 layer is" if count == 1 else f"{count:,} layers are"

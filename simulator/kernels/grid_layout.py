@@ -29,8 +29,10 @@ least cycles of it where accumulators are full, and cycles once a layer."""
 SIZE_N, SIZE_P, SIZE_Q = range(3)
 """Columns of the sizes of pixel tiles."""
 
-COST_WINDOW, COST_PIXELS, COST_TRIPS, COST_INPUTS, COST_SHARED = range(5)
-"""Columns of what bytes and footprint of a pixel tile depend on; the last are its inputs with the better sharing."""
+COST_WINDOW, COST_PIXELS, COST_TRIPS, COST_INPUTS, COST_SHARED, COST_STEPS, COST_FOLDS = range(7)
+COSTS = 7
+"""Columns of what a pixel tile costs an unrolling: what bytes and footprint depend on, with inputs without and with the better
+sharing, then steps and folds."""
 
 MOST_ROWS, ALL_ROWS, FRESH_ROWS = range(3)
 """Columns of windows: most input rows of one tile, those of all tiles, those that the tile before did not hold."""

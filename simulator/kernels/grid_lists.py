@@ -157,9 +157,14 @@ def pixel_list(layer, u, asked, out, base):
         covered = False
         if trips > 1.0:
             for i in range(count - 1, base - 1, -1):
-                covered = out[i, TILE_TRIPS] <= trips or not asked[BY_TRIPS]
-                for column in (TILE_WINDOW, TILE_PIXELS, TILE_INPUTS, TILE_FOLDS, TILE_FEED):
-                    covered = covered and out[i, column] <= out[count, column]
+                covered = (
+                    out[i, TILE_FOLDS] <= out[count, TILE_FOLDS]
+                    and out[i, TILE_INPUTS] <= out[count, TILE_INPUTS]
+                    and (out[i, TILE_TRIPS] <= trips or not asked[BY_TRIPS])
+                    and out[i, TILE_FEED] <= out[count, TILE_FEED]
+                    and out[i, TILE_WINDOW] <= out[count, TILE_WINDOW]
+                    and out[i, TILE_PIXELS] <= out[count, TILE_PIXELS]
+                )
                 if covered:
                     break
         if not covered:

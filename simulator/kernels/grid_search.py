@@ -253,16 +253,12 @@ def beaten(contest, u, p, k, feed):
     once = once_of(numbers, own, u, pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips)
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
     for v in range(own.shape[0]):
+        if v == u or not no_worse[v, u]:
+            continue
         others = axis_k[k, FOLDS + EACH * v]
         other = others * pixel[p, PIXEL_FOLDS + EACH * v]
         weights = pixel[p, PIXEL_STEPS + EACH * v] if contest.weights_by_steps else trips
-        if (
-            v == u
-            or not no_worse[v, u]
-            or other > product
-            or (v > u and other == product)
-            or once_of(numbers, own, v, weights) > once
-        ):
+        if other > product or (v > u and other == product) or once_of(numbers, own, v, weights) > once:
             continue
         if contest.resets:
             # Where accumulators are full, fewer folds and their stream count apart.

@@ -6,37 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .grid_layout import (
-    ALL_ROWS,
-    COST_INPUTS,
-    COST_PIXELS,
-    COST_SHARED,
-    COST_TRIPS,
-    COST_WINDOW,
-    EACH,
-    FRESH_ROWS,
-    INPUTS,
-    INPUTS_BY_P,
-    INPUTS_BY_Q,
-    MOST_ROWS,
-    PIXEL_FOLDS,
-    PIXEL_STEPS,
-    PIXELS,
-    SIZE_N,
-    SIZE_P,
-    SIZE_Q,
-    TRIPS_N,
-    TRIPS_P,
-    TRIPS_Q,
-    UNIT_FLAT,
-    UNIT_N,
-    UNIT_P,
-    UNIT_Q,
-    WINDOW,
-    Floats,
-    Ints,
-)
-from .grid_tiling import trips_of
+from .grid_layout import ALL_ROWS, FRESH_ROWS, MOST_ROWS, Floats
 from .jit import kernel
 
 
@@ -59,40 +29,6 @@ class Fold(NamedTuple):
     """To fill and drain a systolic array."""
     hidden: float
     """Whether the load hides behind streaming: the array holds two sets."""
-
-
-class PixelAxes(NamedTuple):
-    """Sizes to try along N, P and Q, rising, of extents N P Q; windows of those of P and of Q."""
-
-    extents: Ints
-    n: Ints
-    p: Ints
-    q: Ints
-    rows: Floats
-    columns: Floats
-
-
-class PixelUnits(NamedTuple):
-    """Unrollings as pixel tiles see them."""
-
-    units: Ints
-    """A row an unrolling, see the columns of units."""
-    flat: bool
-    """Whether P and Q are one loop."""
-    loads: Floats
-    """Cycles to load a set of weights."""
-    fold: Fold
-    folds: bool
-    """Whether there are folds."""
-
-
-class PixelTiles(NamedTuple):
-    """Pixel tiles, a row each: columns of the table, sizes, row of the smallest tile with the same trips, columns of costs."""
-
-    table: Floats
-    sizes: Ints
-    base: Ints
-    cost: Floats
 
 
 class Slide(NamedTuple):
@@ -192,78 +128,6 @@ def fill_folds(steps, fold, out):
     """Fill out with the cycles of folds that stream so many steps; both flat."""
     for i in range(steps.shape[0]):
         out[i] = fold_cost(steps[i], fold.load, fold)
-
-
-@kernel
-def pixel_rows(axes, array, out):
-    """Fill the table of all pixel tiles n x p x q, and what stands beside it. axes: `PixelAxes`, array: `PixelUnits`, out:
-    `PixelTiles`.
-    """
-    extents, rows, columns = axes.extents, axes.rows, axes.columns
-    table, cost = out.table, out.cost
-    images = extents[SIZE_N]
-    base_n, trips_n = 0, 0
-    for i in range(axes.n.shape[0]):
-        n = axes.n[i]
-        if (images + n - 1) // n != trips_n:
-            base_n, trips_n = i, (images + n - 1) // n
-        base_p, trips_p = 0, 0
-        for j in range(axes.p.shape[0]):
-            p = axes.p[j]
-            if (extents[SIZE_P] + p - 1) // p != trips_p:
-                base_p, trips_p = j, (extents[SIZE_P] + p - 1) // p
-            base_q, trips_q = 0, 0
-            for k in range(axes.q.shape[0]):
-                q = axes.q[k]
-                if (extents[SIZE_Q] + q - 1) // q != trips_q:
-                    base_q, trips_q = k, (extents[SIZE_Q] + q - 1) // q
-                row = (i * axes.p.shape[0] + j) * axes.q.shape[0] + k
-                out.sizes[row, SIZE_N], out.sizes[row, SIZE_P], out.sizes[row, SIZE_Q] = n, p, q
-                out.base[row] = (base_n * axes.p.shape[0] + base_p) * axes.q.shape[0] + base_q
-                table[row, WINDOW] = n * rows[j, MOST_ROWS] * columns[k, MOST_ROWS]
-                table[row, PIXELS] = n * p * q
-                table[row, TRIPS_N], table[row, TRIPS_P], table[row, TRIPS_Q] = trips_n, trips_p, trips_q
-                table[row, INPUTS] = images * rows[j, ALL_ROWS] * columns[k, ALL_ROWS]
-                table[row, INPUTS_BY_P] = images * rows[j, FRESH_ROWS] * columns[k, ALL_ROWS]
-                table[row, INPUTS_BY_Q] = images * rows[j, ALL_ROWS] * columns[k, FRESH_ROWS]
-                cost[row, COST_WINDOW], cost[row, COST_PIXELS] = table[row, WINDOW], table[row, PIXELS]
-                cost[row, COST_TRIPS], cost[row, COST_INPUTS] = trips_of(table, row), table[row, INPUTS]
-                cost[row, COST_SHARED] = min(table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q])
-                tile_steps(extents, array, out.sizes, table, row)
-
-
-@kernel
-def tile_steps(extents, array, sizes, table, row):
-    """Array steps and folds of a row of a pixel table, summed over the tiles, ragged ones included, for every unrolling."""
-    units, fold = array.units, array.fold
-    for u in range(units.shape[0]):
-        steps, folds = 0.0, 0.0
-        for corner in range(8):
-            times, items, pixels, p, q = 1.0, 1.0, 1, 1, 1
-            for axis in range(3):
-                size, trips = sizes[row, axis], table[row, TRIPS_N + axis]
-                if (corner >> (2 - axis)) & 1:  # the last tile
-                    size = extents[axis] - (int(trips) - 1) * size
-                else:
-                    times *= trips - 1.0
-                if axis == SIZE_N:
-                    items = float((size + units[u, UNIT_N] - 1) // units[u, UNIT_N])
-                elif axis == SIZE_P:
-                    p = size
-                else:
-                    q = size
-            if times == 0.0:
-                continue
-            if array.flat:
-                pixels = (p * q + units[u, UNIT_FLAT] - 1) // units[u, UNIT_FLAT]
-                one = items * pixels
-            else:
-                one = items * ((p + units[u, UNIT_P] - 1) // units[u, UNIT_P])
-                one = one * ((q + units[u, UNIT_Q] - 1) // units[u, UNIT_Q])
-            steps += times * one
-            if array.folds:
-                folds += times * fold_cost(one, array.loads[u], fold)
-        table[row, PIXEL_STEPS + EACH * u], table[row, PIXEL_FOLDS + EACH * u] = steps, folds if array.folds else steps
 
 
 def folds_of(steps: Floats, fold: Fold) -> Floats:

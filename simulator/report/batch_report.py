@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.curves import MARK, OTHER, Line, Panel, draw
 from simulator.report.page import require_charts
@@ -42,7 +43,7 @@ def _title(found: BatchCurve) -> str:
     """What was asked."""
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     title = f"{found.network} ({params})" if params else found.network
-    return f"{title} on {found.chip}{_changes(found)}, {found.precision}"
+    return f"{title} on {found.chip}{_changes(found)}, {in_words(found.precision)}"
 
 
 def _changes(found: BatchCurve) -> str:
@@ -188,7 +189,7 @@ def batch_chart(found: BatchCurve) -> Any:
     answer, *more = batch_lines(found)
     title = alt.TitleParams(
         textwrap.wrap(answer, TITLE_WIDTH),
-        subtitle=[f"{found.network} on {found.chip}{_changes(found)}, {found.precision}", *more],
+        subtitle=[f"{found.network} on {found.chip}{_changes(found)}, {in_words(found.precision)}", *more],
         anchor="start",
         fontSize=15,
         offset=12,

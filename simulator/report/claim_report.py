@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.bounds import Bound
@@ -22,7 +23,8 @@ def claim_report(found: Verdict) -> Group:
     broken = [bound.name for bound in found.bounds if bound.broken]
     because = f": breaks {', '.join(broken)}" if broken else ""
     sections: list[RenderableType] = [
-        Text(f"{what}, {found.precision}"), Text(f"{found.verdict}{because}", style="bold"), Text(), _bounds(found.bounds)
+        Text(f"{what}, {in_words(found.precision)}"),
+        Text(f"{found.verdict}{because}", style="bold"), Text(), _bounds(found.bounds)
     ]  # fmt: skip
     sections += [Text(), *(Text(line) for line in [*found.remarks, *least_lines(found)])]
     return Group(*sections)

@@ -7,9 +7,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.scatter import few
-from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, LARGE_BATCH, Comparison, Figure, Line
+from simulator.study.alike import LARGE_BATCH
+from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, Comparison, Figure, Line
 from simulator.study.ranking import BY, Ranked, Ranking, ranking
 
 EFFICIENCIES = (
@@ -34,7 +36,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     without = [line.chip for line in found.lines if line.best_per_s is None]
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
-    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {found.precision}"))
+    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:

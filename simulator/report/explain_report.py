@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.explaining import Explanation, Side
@@ -53,7 +54,7 @@ def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
 
 def _title(found: Explanation) -> str:
     """What was asked."""
-    return f"{found.network}, batch {found.batch:,}, {found.precision}: from A to B"
+    return f"{found.network}, batch {found.batch:,}, {in_words(found.precision)}: from A to B"
 
 
 def verdict(found: Explanation) -> str:

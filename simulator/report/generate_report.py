@@ -40,7 +40,10 @@ def generate_report(found: Generation) -> Group:
 
 def sentence(found: Generation) -> str:
     """The answer."""
-    tokens = f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}"
+    how = "".join(f", {word}" for word in (found.mode * (found.mode != "static"), found.runtime) if word)
+    tokens = (
+        f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}{how}"
+    )
     user = found.tokens_per_s_per_user
     each = f", {fmt.significant(user)} for each user" if user is not None else ""
     return (

@@ -26,6 +26,8 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
             ),
         )
         head.add_row("Unknown", ", ".join(found["unknown_ops"]) or "none")
+    if found.get("sha256"):
+        head.add_row("SHA-256", f"{found['sha256']} (of the file)")
     parts: list[Any] = [Text(f"{found['name']}"), Text(), head]
     if found.get("operators"):
         table = _table("operator", "count", *_CLASSES)

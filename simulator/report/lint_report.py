@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from simulator.chip.parts import dram_parts, host_links
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.linting import SAME, TOGETHER, Finding, Lint, Need
@@ -35,7 +36,7 @@ def lint_report(found: Lint) -> Group:
     count = len(found.findings)
     sections: list[list[RenderableType]] = [
         [
-            Text(f"{title}: batch {found.batch:,}, {found.precision}", style="bold"),
+            Text(f"{title}: batch {found.batch:,}, {in_words(found.precision)}", style="bold"),
             Text(f"{figures}; {count or 'no'} finding{'' if count == 1 else 's'}"),
         ]
     ]
@@ -90,7 +91,7 @@ def lint_chart(found: Lint) -> Any:
     what = ", ".join((f"{found.network} on {found.chip}", *found.changes))
     subtitle = f"{fmt.significant(found.base.throughput_per_s)} inferences/s; orange: twice as much would give more"
     title = alt.TitleParams(
-        f"What is needed: {what}, batch {found.batch:,}, {found.precision}", subtitle=subtitle, anchor="start",
+        f"What is needed: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",
         fontSize=15, offset=12, limit=820,
     )  # fmt: skip
     chart = alt.layer(whole, bars, texts).properties(width=WIDTH, height=ROW * len(rows), title=title)

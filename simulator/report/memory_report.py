@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.study.memory import MemoryMap, MemoryPoint
 from simulator.study.memory_edges import NEAR, Exchange, Threshold
@@ -45,7 +46,7 @@ def subject(found: MemoryMap) -> str:
     """What was run on what, as a title."""
     batch = f", batch {found.batch}" if found.batch > 1 else ""
     changes = f" with {', '.join(found.changes)}" if found.changes else ""
-    return f"{found.network} on {found.chip}{changes}, {found.precision}{batch}"
+    return f"{found.network} on {found.chip}{changes}, {in_words(found.precision)}{batch}"
 
 
 def memory_lines(found: MemoryMap) -> list[str]:

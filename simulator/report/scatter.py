@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from simulator.formats import in_words
 from simulator.report.labels import Point, axes, place
 from simulator.report.page import require_charts
 from simulator.study.compare import KINDS, Comparison, Figure, Line
@@ -49,7 +50,9 @@ def compare_chart(found: Comparison) -> Any:
     rows = [alt.hconcat(*panels[i : i + 2], spacing=30) for i in range(0, len(panels), 2)]
     mine = ", red from your files" if any(line.mine for line in found.lines) else ""
     title = alt.TitleParams(
-        f"{found.network}, {found.precision}: blue published, orange simulated{mine}", anchor="start", fontSize=15
+        f"{found.network}, {in_words(found.precision)}: blue published, orange simulated{mine}",
+        anchor="start",
+        fontSize=15,
     )
     chart = alt.vconcat(*rows, spacing=24, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))

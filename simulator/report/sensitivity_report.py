@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.chip.parts import dram_parts
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.sensitivities import Sensitivity, Step
@@ -25,7 +26,7 @@ LEAST_SHARE = 5e-4
 def sensitivity_report(found: Sensitivity) -> Group:
     """Put the steps together for a terminal."""
     title = ", ".join((f"{found.network} on {found.chip}", *found.changes))
-    head = Text(f"{title}: batch {found.batch:,}, {found.precision}", style="bold")
+    head = Text(f"{title}: batch {found.batch:,}, {in_words(found.precision)}", style="bold")
     sections: list[list[RenderableType]] = [[head, *(Text(line) for line in verdicts(found))], [_table(found)]]
     if found.notes:
         sections.append([Text(f"Note: {note}") for note in found.notes])
@@ -150,7 +151,7 @@ def sensitivity_chart(found: Sensitivity) -> Any:
         subtitle.append("no change worth a bar: " + ", ".join(names))
     what = ", ".join((f"{found.network} on {found.chip}", *found.changes))
     title = alt.TitleParams(
-        f"What one step buys: {what}, batch {found.batch:,}, {found.precision}", subtitle=subtitle, anchor="start",
+        f"What one step buys: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",
         fontSize=15, offset=12, limit=820,
     )  # fmt: skip
     chart = alt.hconcat(*panels, spacing=24, title=title)

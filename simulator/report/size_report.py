@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.sizing_answer import FIGURES, Best, Design, Neighbour, Sizing, Targets
@@ -40,7 +41,8 @@ PANELS = (
 def size_report(found: Sizing) -> Group:
     """Put the sizing together for a terminal."""
     head = Text(
-        f"{mix_words(found)}: {targets_words(found.targets)}; batch {found.batch:,}, {found.precision}", style="bold"
+        f"{mix_words(found)}: {targets_words(found.targets)}; batch {found.batch:,}, {in_words(found.precision)}",
+        style="bold",
     )
     sections: list[list[RenderableType]] = [[head]]
     if found.winner is None:

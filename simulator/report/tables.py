@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.chip.schema import Architecture
-from simulator.formats import OWN
+from simulator.formats import in_words
 from simulator.graph.readers.coverage import DOUBT
 from simulator.report import format as fmt
 from simulator.report.layers import layer_section
@@ -86,8 +86,7 @@ def run_report(
 
 def sentence(result: Result) -> str:
     """What a run gives, and what binds it."""
-    formats = "its own formats" if result.precision == OWN else result.precision
-    rate = f"{fmt.significant(result.throughput_per_s)} per second at batch {result.batch:,} in {formats}"
+    rate = f"{fmt.significant(result.throughput_per_s)} per second at batch {result.batch:,} in {in_words(result.precision)}"
     bound = ROOF_NAMES.get(result.bound_by, result.bound_by)
     return f"{result.network} on {result.chip}: {rate}, {fmt.share(result.utilisation)} of the peak, bound by {bound}"
 

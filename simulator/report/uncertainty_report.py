@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
 from simulator.study.uncertainties import FIGURES, Influence, Side, Uncertainty
@@ -22,7 +23,7 @@ LEAST_SWING = 0.005
 def uncertainty_report(found: Uncertainty) -> Group:
     """Put the answer together for a terminal."""
     words = FIGURES[found.by][0]
-    head = Text(f"{found.network}, batch {found.batch:,}, {found.precision}: {words}", style="bold")
+    head = Text(f"{found.network}, batch {found.batch:,}, {in_words(found.precision)}: {words}", style="bold")
     names = Text(f"A  {label(found.a)}\nB  {label(found.b)}")
     sections: list[list[RenderableType]] = [[head, names], [_sides(found)], [Text(line) for line in verdicts(found)]]
     sections.append([Text("One assumption at a time, the others at their best", style="bold"), _table(found)])
@@ -136,7 +137,7 @@ def uncertainty_chart(found: Uncertainty) -> Any:
     title = alt.TitleParams(
         f"A beats B in {found.a_beats_b:,} of {found.draws:,} draws",
         subtitle=[
-            f"{found.network}, batch {found.batch:,}, {found.precision}: {ratio}; right of 1 A is better",
+            f"{found.network}, batch {found.batch:,}, {in_words(found.precision)}: {ratio}; right of 1 A is better",
             f"A: {label(found.a)}", f"B: {label(found.b)}",
         ],
         anchor="start", fontSize=15, offset=12, limit=720,

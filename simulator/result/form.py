@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Generic, TypeVar, get_args
 
+from simulator.formats import in_words
 from simulator.store.shown import Shown
 
 Value = TypeVar("Value")
@@ -131,7 +132,7 @@ class Result(Shown):
     """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
 
     def __repr__(self) -> str:
-        what = f"{self.network} on {self.chip}: batch {self.batch}, {self.precision}"
+        what = f"{self.network} on {self.chip}: batch {self.batch}, {in_words(self.precision)}"
         return (
             f"Result({what}, {self.throughput_per_s:.4g}/s, {self.latency_s:.4g} s, {self.utilisation:.1%} of the peak)"
         )

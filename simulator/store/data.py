@@ -32,4 +32,5 @@ def plain_yaml(text: str) -> Any:
                 raise ValueError(f"must have no aliases (*{event.anchor})")
         return yaml.load(text, loader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(f"must be YAML: {' '.join(str(error).split())[:150]}") from None
+        said = " ".join(str(error).split()).replace('in "<unicode string>", ', "at ")
+        raise ValueError(f"must be YAML: {said[:150]}") from None

@@ -28,6 +28,15 @@ def digest_of(package: Path) -> str:
     return digest.hexdigest()[:40]
 
 
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of a file as it lies there, or of the `config.json` in a folder; None where it cannot be read."""
+    try:
+        with open(path / "config.json" if path.is_dir() else path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
 def _files(folder: str, name: str, left_out: Container[str] = ()) -> Iterator[tuple[str, str]]:
     """(name within the package, path) of each file. Every command waits for this, and pathlib takes three times as long."""
     with os.scandir(folder) as entries:

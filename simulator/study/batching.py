@@ -29,7 +29,7 @@ from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
 from simulator.store.calls import public
 from simulator.store.shown import Shown
-from simulator.study.compare import Question, is_of, remarks_of, same_size
+from simulator.study.alike import Question, is_of, params_of, remarks_of, same_size
 from simulator.study.subject import changes_of, chip_of
 from simulator.units import MIB
 
@@ -252,12 +252,13 @@ def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int
 def published_points(graph: Graph, chip: Architecture, precision: str, most: int) -> list[PublishedPoint]:
     """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
     known = Entry(chip.name, chip.name, chip.kind, published_of(chip.published, chip.name), chip)
-    params = dict(graph.graph.get("parameters", {}))
-    question = Question(str(graph.graph.get("name", "network")), params, precision)
+    params = params_of(graph)
+    name = graph.graph.get("file") or graph.graph.get("name", "network")
+    question = Question(str(name), params, precision)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     best: dict[tuple[Any, ...], Row] = {}
     for row in known.published.results:
-        if not is_of(row, question.network) or row.params or not same_size(row, params):
+        if not is_of(row, question) or row.params or not same_size(row, params):
             continue
         if row.batch is not None and row.batch > most:
             continue

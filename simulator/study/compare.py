@@ -1,50 +1,30 @@
-"""Chips side by side on one network: published beside simulated, and what makes a comparison unfair, in words.
+"""Chips side by side on one network: published beside simulated.
 
 Inference efficiency is throughput / cost; where prices are unknown, throughput per TOPS, per DRAM and per MB of SRAM
 stand for it. Both the published and the simulated throughput of a chip are divided by the same three numbers: the
 published ones where there are any, else those of its file.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from simulator.chip.library import Entry
-from simulator.chip.published import Row
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
+from simulator.formats import OWN
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
 from simulator.store.shown import Shown
+from simulator.study.alike import LARGE_BATCH, SMALL_BATCH, Question, batch_class, is_of, params_of, remarks_of
 from simulator.units import GIB
-
-SMALL_BATCH, LARGE_BATCH = 1, 10
-"""The two classes of the tables: batch 1, and batch 10 or more. Results between the two belong to neither."""
 
 FREE_BATCH_GPU = 128
 """Batch that stands for a free one on a GPU, which it fills."""
 
 Own = TypeVar("Own", bound="Line")
-
-UNCHECKED = ("recalled", "low")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is compared: a network with its parameters, a precision, and the batch that is simulated.
-
-    Without a batch the large class is simulated at the batch of the published figure beside it; without one at LARGE_BATCH, or
-    what fills a GPU.
-    """
-
-    network: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    precision: str = "int8"
-    batch: int | None = None
-    """The batch to rank at; below LARGE_BATCH the large class is simulated as if it were left out."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +157,7 @@ def compare(
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
         asked: Figure | None = None
         remarks: list[str] = []
-        published = _published(chip, question, dict(graph.graph["parameters"]), macs)
+        published = _published(chip, question, params_of(graph), macs)
         if run and chip.architecture is not None:
             tell(chip.name)
             simulated, asked, remarks = _simulated(chip, graph, question, published["batch_10"])
@@ -245,7 +225,7 @@ def _simulated(
         return found, None, []
     precision = question.precision
     unfair: tuple[str, ...] = ()
-    if not machine.multiplies(precision):
+    if precision != OWN and not machine.multiplies(precision):
         precision = next(iter(machine.array.rate))
         unfair = (f"{precision}, not {question.precision}",)
     batches = dict(zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True))
@@ -271,7 +251,7 @@ def _published(
     found: dict[str, Figure | None] = {}
     for name in CLASSES:
         rows = [row for row in chip.published.results if batch_class(row) == name]
-        judged = [(remarks_of(chip, row, question, params, macs), row) for row in rows if is_of(row, question.network)]
+        judged = [(remarks_of(chip, row, question, params, macs), row) for row in rows if is_of(row, question)]
         if not judged:
             found[name] = None
             continue
@@ -281,99 +261,3 @@ def _published(
             row.throughput_per_s, row.batch, row.precision, row.mode or "claim", source, tuple(unfair)
         )  # fmt: skip
     return found
-
-
-def batch_class(row: Row) -> str | None:
-    """`batch_1` or `batch_10`; a result whose batch is free or not told counts as large; None between the two."""
-    if row.batch is None:
-        return "batch_10"
-    if row.batch == SMALL_BATCH:
-        return "batch_1"
-    return "batch_10" if row.batch >= LARGE_BATCH else None
-
-
-def is_of(row: Row, network: str) -> bool:
-    """Whether a result is of the network or of another version of it (`resnet50_v1` beside `resnet50`)."""
-    return row.network == network or _family(row.network) == _family(network)
-
-
-def _family(network: str) -> str:
-    """The network's name without its version, where that is no other network (MobileNet v1 and v2 are two)."""
-    head, _, tail = network.rpartition("_")
-    return head if head.startswith("resnet") and tail in ("v1", "v2") else network
-
-
-def remarks_of(
-    chip: Entry, row: Row, question: Question, params: Mapping[str, Any], macs: int
-) -> list[str]:  # fmt: skip
-    """What makes a published result unfair to compare, in words; empty when nothing does."""
-    remarks = []
-    if row.network != question.network:
-        remarks.append(f"{row.network}, not {question.network}")
-    remarks += [
-        f"{key}={theirs}, not {ours}"
-        for key, theirs, ours in _otherwise(row, params)
-        if row.network == question.network
-    ]
-    if row.image_size is not None and row.image_size != params.get("image_size", row.image_size):
-        remarks.append(f"image of {row.image_size}, not {params['image_size']}")
-    length = params.get("sequence_length")
-    if row.sequence_length is not None and length is not None and row.sequence_length != length:
-        remarks.append(f"sequence of {row.sequence_length}, not {length}")
-    if row.precision is not None and row.precision != question.precision:
-        remarks.append(f"{row.precision}, not {question.precision}")
-    if row.batch is None:
-        remarks.append("batch free" if row.mode in ("offline", "server") else "batch not told")
-    if row.confidence in UNCHECKED:
-        remarks.append("figure unchecked")
-    if row.accelerators_in_system is not None and row.accelerators_in_system > 1:
-        remarks.append(f"share of a system of {row.accelerators_in_system}")
-    remarks += [f"ran with {key}={value}" for key, value in row.ran_with.items()]
-    remarks += [f"with {key}={value}" for key, value in row.settings.items()]
-    if row.not_modelled is not None:
-        remarks.append(row.not_modelled)
-    remarks.extend(beyond_compute(chip, row.throughput_per_s, row.precision, _scaled(macs, row, params)))
-    return remarks
-
-
-def _otherwise(row: Row, params: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(parameter, of the row, of the question) where they differ: a row has what it tells, and the network's own values else."""
-    own = defaults(row.network)
-    for key, ours in params.items():
-        theirs = row.params.get(key, own.get(key, ours))
-        told = key in ("image_size", "sequence_length") and key not in row.params
-        if not told and key not in row.ran_with and theirs != ours:
-            yield key, theirs, ours
-
-
-@cache
-def defaults(network: str) -> Mapping[str, Any]:
-    """Parameters of a bundled network as they are unless they are set; empty where there is no such network."""
-    try:
-        return dict(load_network(network).graph["parameters"])
-    except NetworkError:
-        return {}
-
-
-def same_size(row: Row, params: Mapping[str, Any]) -> bool:
-    """Whether a result is of the same image size or sequence length, as far as it tells them."""
-    return all(
-        told is None or params.get(name, told) == told
-        for name, told in (("image_size", row.image_size), ("sequence_length", row.sequence_length))
-    )
-
-
-def _scaled(macs: int, row: Row, params: Mapping[str, Any]) -> float | None:
-    """MACs of one item of a row; None where its size or network differs, so that ours say nothing about it."""
-    same = same_size(row, params)
-    return float(macs) if same and not row.params and not row.ran_with and not row.network.endswith("_v2") else None
-
-
-def beyond_compute(chip: Entry, throughput_per_s: float, precision: str | None, macs: float | None) -> Sequence[str]:
-    """One remark where a throughput needs more operations a second than the chip has, else none."""
-    half = precision in ("fp16", "bf16")
-    peak = chip.published.peak_tflops_fp16 if half else chip.published.peak_tops_int8
-    if peak is None or macs is None or not (half or precision == "int8"):
-        return ()
-    needed = throughput_per_s * macs * 2.0 / 1e12
-    return (f"needs {needed:.3g} of {peak:g} TOPS: beyond its compute bound",) if needed > peak else ()

@@ -8,7 +8,9 @@ from typing import Any
 from simulator.chip.library import Entry, library
 from simulator.chip.published import Row
 from simulator.errors import ModelError
+from simulator.store import bundled
 from simulator.store.bundled import networks
+from simulator.store.plain import kept
 from simulator.study.validation import Point, counters, point_of, with_errors
 from simulator.study.validation_data import book
 
@@ -45,7 +47,21 @@ class Fit:
 
 @cache
 def fits() -> tuple[Fit, ...]:
-    """Every constant on the page of the validation, in its order."""
+    """Every constant on the page of the validation, in its order; kept on disk, for they take half a minute."""
+    chips = sorted({entry["fit"]["chip"] for entry in book()["constants"] if entry.get("fit")})
+    files = [bundled.places()[chip][0] for chip in chips] + sorted(bundled.folder("workloads").glob("*.py"))
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    return tuple(map(_of_plain, kept("fits", texts, lambda: [asdict(fit) for fit in _fits()])))
+
+
+def _of_plain(data: dict[str, Any]) -> Fit:
+    """The fit that was made plain data."""
+    points, tried = (Point(**row) for row in data["points"]), (Tried(**row) for row in data["tried"])
+    return Fit(**data | {"points": tuple(points), "tried": tuple(tried)})
+
+
+def _fits() -> tuple[Fit, ...]:
+    """Every constant, with its rows simulated anew."""
     found = []
     for entry in book()["constants"]:
         fit = entry.get("fit")

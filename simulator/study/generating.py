@@ -1,37 +1,27 @@
 """A request to a language model, from the prompt to the last token: times, rates, what has to fit, energy and money.
 
 Static: a batch starts and ends together. The prompts are one pass; each further token is a pass over the growing cache.
+Continuous: so many sequences are always at work, see `simulator/study/continuous.py`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
-from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
-from simulator.formats import Formats, formats_of
-from simulator.graph.language import Decoder, decoders
-from simulator.graph.load import is_decoder_file, load_network, network_parameters
-from simulator.lower.room import room_of
-from simulator.lower.rows import lower
+from simulator.errors import OptionError, nearest
 from simulator.result.form import Result
-from simulator.result.room import in_parts
-from simulator.run import simulate
-from simulator.store.bundled import network_name
 from simulator.store.calls import public
 from simulator.store.shown import Shown
+from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, steady_of
 from simulator.study.growing import Growing
-from simulator.study.repeating import depths, repeated
+from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating
+from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
-from simulator.units import GIB
-from simulator.vocabulary import GENERATING
 
-OWN = ("phase", "prompt", "context", "sequences")
-"""Parameters of a model that the question sets."""
+MODES = ("static", "continuous")
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +36,8 @@ class Generation(Shown):
     prompt: int
     output: int
     formats: dict[str, str]
-    runtime: None
+    runtime: str | None
+    """As it was asked for."""
     mode: str
     ttft_s: float
     """Time to the first token: the pass over the prompts."""
@@ -87,130 +78,6 @@ class Generation(Shown):
         return {**data, **passes, "notes": list(self.notes), "steps": [list(step) for step in self.steps]}
 
 
-@dataclass(frozen=True)
-class Question:
-    """A model on a chip, and a request of so many sequences."""
-
-    model: str
-    decoder: Decoder
-    shapes: dict[str, Any]
-    chip: Architecture
-    precision: str
-    prompt: int
-    output: int
-    batch: int
-
-    def run(self, phase: str, prompt: int, context: int, gains: bool = False) -> Result:
-        """One pass of the batch."""
-        return repeated(
-            self.pass_of(phase, prompt, context, gains), self.decoder, self.chip, self.formats.weights.width
-        )
-
-    def pass_of(self, phase: str, prompt: int, context: int, gains: bool = False) -> Callable[[int], Result]:
-        """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
-
-        def of(layers: int) -> Result:
-            graph = self._graph(phase, prompt, context, self.batch, layers)
-            return simulate(graph, self.chip, 1 if self.decoder.experts else self.batch, self.precision, gains)
-
-        return of
-
-    def _graph(self, phase: str, prompt: int, context: int, batch: int, layers: int) -> Any:
-        held = batch if self.decoder.experts else 1
-        shapes = {**self.shapes, "layers": layers}
-        return load_network(self.model, **shapes, phase=phase, prompt=prompt, context=context, sequences=held)
-
-    # ---- capacity --------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def formats(self) -> Formats:
-        """Those of the operands."""
-        return formats_of(self.precision, () if self.chip.array is None else tuple(self.chip.array.rate))
-
-    @property
-    def weights_bytes(self) -> float:
-        """All of the model."""
-        return self.decoder.weight_bytes(self.formats)
-
-    def cache_bytes(self, tokens: int) -> float:
-        """Of one sequence after so many tokens."""
-        return self.decoder.cache_bytes(tokens, self.formats)
-
-    @property
-    def tokens(self) -> int:
-        """In the cache when the last token comes out."""
-        return self.prompt + self.output - 1
-
-    @cached_property
-    def activations(self) -> float:
-        """Bytes between the layers of one sequence's prompt, at the most."""
-        room = room_of(
-            lower(
-                self._graph("prefill", self.prompt, 0, 1, (depths(self.decoder) or (self.decoder.layers,))[0]),
-                self.chip,
-                1,
-                self.precision,
-            )
-        )
-        return room.activations + room.ends
-
-    def activation_bytes(self) -> float:
-        """Those of the batch; of one sequence where the chip may take the batch in parts."""
-        return self.activations * (1 if self._parts else self.batch)
-
-    @property
-    def _parts(self) -> bool:
-        return in_parts(self.chip) and not self.decoder.experts
-
-    @property
-    def capacity_bytes(self) -> int | None:
-        """Of the DRAM, where it is known."""
-        return self.chip.dram_capacity_bytes or None
-
-    @property
-    def largest_batch(self) -> int | None:
-        """Sequences that fit to the last token; None where nothing is known to limit them."""
-        if self.capacity_bytes is None:
-            return None
-        once = self.weights_bytes + (self.activations if self._parts else 0.0)
-        each = self.cache_bytes(self.tokens) + (0.0 if self._parts else self.activations)
-        return max(0, int((self.capacity_bytes - once) // each))
-
-    @property
-    def needed_bytes(self) -> float:
-        """Of the outer memory, when the last token comes out."""
-        return self.weights_bytes + self.batch * self.cache_bytes(self.tokens) + self.activation_bytes()
-
-    def check_room(self) -> None:
-        """Raise InfeasibleError where weights, caches and activations do not fit, saying what would."""
-        largest = self.largest_batch
-        if largest is None or self.capacity_bytes is None or self.batch <= largest:
-            return
-        cache, need = self.batch * self.cache_bytes(self.tokens), self.needed_bytes
-        held = ", ".join(
-            f"{what} {size / GIB:,.4g}"
-            for what, size in (
-                ("weights", self.weights_bytes), ("cache", cache), ("activations", self.activation_bytes())
-            )
-        )  # fmt: skip
-        fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
-        devices = -(-need // self.capacity_bytes)
-        raise InfeasibleError(
-            f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
-            f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
-            f"{devices:,.0f} times the memory would do"
-        )
-
-    def _longest(self) -> str:
-        """The longest context that fits at this batch, in words; empty where not even a token does."""
-        room = (self.capacity_bytes or 0) - self.weights_bytes - self.activation_bytes()
-        low, high = 0, self.tokens
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.batch * self.cache_bytes(middle) <= room else (low, middle - 1)
-        return f", the longest context at this batch {low:,} tokens" if low else ""
-
-
 @public
 def generate(
     model: str,
@@ -221,6 +88,11 @@ def generate(
     batch: int | str = 1,
     precision: str | None = None,
     mode: str = "static",
+    prefill: str = WHOLE,
+    runtime: str | None = None,
+    speculate: int | None = None,
+    accept: float | None = None,
+    draft: str | None = None,
     chips: int = 1,
     price: Rates | float | None = None,
     params: dict[str, Any] | None = None,
@@ -230,65 +102,70 @@ def generate(
 
     model: a bundled one (`rooftile networks`); params: shapes of it that are changed, such as layers=2. prompt, output: tokens
     in and out of each request. batch: requests together, or "max" for the most that fit. precision: number formats, see
-    `simulate`; fp16 unless given, where the chip has it. price: what a chip costs [USD], or `Rates`. mode, chips: "static" and 1,
-    others come later.
+    `simulate`; fp16 unless given, where the chip has it. mode: "static", where all start and end together, or "continuous", where
+    each that ends is followed by another; prefill, of a continuous one: "whole" prompts between steps, or "chunked:512", so many
+    tokens of them beside each step. runtime: the software, by name or class, see docs/generate.md. speculate, accept, draft: the
+    tokens that are guessed at a time, the probability that a guess is right, and the model that guesses. price: what a chip costs
+    [USD], or `Rates`. chips: 1, others come later.
 
     Raises NetworkError, ChipError and OptionError for bad input, InfeasibleError where the DRAM is too small.
     """
-    asked = asked_of(model, chip_of(chip, set), (prompt, output, batch), precision, dict(params or {}))
-    if mode != "static":
-        raise OptionError(f"mode: must be 'static', got {mode!r}; others come later")
+    if mode not in MODES:
+        raise OptionError(f"mode: must be 'static' or 'continuous', got {mode!r}{nearest(mode, MODES)}")
+    chunk = chunk_of(prefill)
+    if chunk and (mode == "static" or speculate is not None):
+        raise OptionError("prefill: must be 'whole' but in mode 'continuous' without speculation")
     if chips != 1:
         raise OptionError(f"chips: must be 1, got {chips!r}; systems of several chips come later")
+    machine = chip_of(chip, set)
+    software = runtime_of(runtime, machine)
+    asked = asked_of(model, machine, (prompt, output, batch), precision, dict(params or {}), software)
+    if (speculate is None) != (accept is None) or (draft is not None and speculate is None):
+        left, other = ("speculate", "accept") if speculate is None else ("accept", "speculate")
+        raise OptionError(f"{left}: must be given with {other if draft is None else 'a draft'}")
+    if speculate is not None and accept is not None:
+        asked = speculating(asked, speculate, accept, draft)
+    if mode == "continuous":
+        asked = replace(asked, together=1 if chunk else max(1, PACKED // asked.prompt))
     if batch == "max":
         if asked.largest_batch is None:
             raise OptionError("batch: must be a number where the capacity of the DRAM is not known, got 'max'")
-        asked = replace(asked, batch=max(1, asked.largest_batch))
-    asked.check_room()
-    return _answered(asked, price if isinstance(price, Rates) else Rates(price_usd=price))
+        asked = of_batch(asked, max(1, min(asked.largest_batch, software.most or asked.largest_batch)))
+    rates = price if isinstance(price, Rates) else Rates(price_usd=price)
+    if mode == "static":
+        asked.check_room()
+        return _answered(asked, _static(asked), rates, runtime)
+    kept = fitted(asked, chunk)
+    kept.check_room()
+    less = kept.batch < asked.batch
+    notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
+    return _answered(kept, steady_of(kept, chunk), rates, runtime, notes)
 
 
-def asked_of(
-    model: str, chip: Architecture, lengths: tuple[int, int, int | str], precision: str | None, params: dict[str, Any]
-) -> Question:
-    """The question, checked."""
-    name = network_name(str(model))
-    if name is None and is_decoder_file(str(model)):
-        name = str(model)
-    elif name is None or name not in decoders():
-        raise NetworkError(f"model: must be a bundled language model, got {model!r}{nearest(str(model), decoders())}")
-    for key in OWN:
-        if key in params:
-            raise OptionError(f"params: {key}: must be left out, the question sets it")
-    for what, value in zip(("prompt", "output", "batch"), lengths, strict=True):
-        if (what, value) != ("batch", "max") and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            or_max = " or 'max'" if what == "batch" else ""
-            raise OptionError(f"{what}: must be a whole number of at least 1{or_max}, got {value!r}")
-    graph = load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
-    shapes = {key: value for key, value in {**network_parameters(name), **params}.items() if key not in OWN}
-    prompt, output, batch = lengths
-    rates = {} if chip.array is None else chip.array.rate
-    usual = next((word for word in GENERATING if word in rates), GENERATING[0])
-    chosen = precision or str(graph.graph.get("precision", usual))
-    chip.peak_tops(chosen)  # tells a precision that the chip has not
-    first = 1 if isinstance(batch, str) else batch
-    return Question(name, Decoder(**shapes), params, chip, chosen, prompt, output, first)
+def _static(asked: Question) -> Steady:
+    """Times of a batch that starts and ends together."""
+    prefill = asked.run("prefill", asked.prompt, 0)
+    growing: Growing | None = growing_of(asked)
+    seconds = growing.sums() if growing else (0.0, 0.0)
+    decode = asked.check_of(asked.prompt + (asked.output - 2) // 2) if growing else None
+    ends = (growing.first, growing.last) if growing else None
+    first = asked.prompts_of(prefill)
+    return Steady(prefill, decode, first[0], first, seconds, ends, growing.points() if growing else (), mode="static")
 
 
-def _answered(asked: Question, rates: Rates) -> Generation:
-    """The passes, and what follows from them."""
-    prefill = asked.run("prefill", asked.prompt, 0, gains=True)
-    further, batch = asked.output - 1, asked.batch
-    growing = growing_of(asked)
-    decode = asked.run("decode", 1, asked.prompt + (further - 1) // 2, gains=True) if growing else None
-    seconds, joules = growing.sums() if growing else (0.0, 0.0)
-    ttft_s = prefill.latency_s
-    latency_s = ttft_s + seconds
-    first_j = spent(prefill)[1]
+def _answered(
+    asked: Question, found: Steady, rates: Rates, runtime: str | None, told: tuple[str, ...] = ()
+) -> Generation:
+    """What follows from the times of the phases."""
+    prefill, decode, further, batch = found.prefill, found.decode, asked.output - 1, asked.batch
+    (first_s, first_j), (seconds, joules) = found.first, found.further
+    latency_s = first_s + seconds
     energy = None if prefill.energy is None else (first_j, joules)
-    cost = cost_of(asked, rates, (ttft_s, seconds), energy)
+    cost = cost_of(asked, rates, (first_s, seconds), energy)
     tokens = batch * asked.output
-    longest = prefill if decode is None or ttft_s > seconds else decode
+    longest = prefill if decode is None or first_s > seconds else decode
+    tpot_s = (latency_s - found.ttft_s) / further if further else None
+    ends = found.ends or (tpot_s, tpot_s)
     return Generation(
         model=asked.model,
         chip=asked.chip.name,
@@ -298,45 +175,31 @@ def _answered(asked: Question, rates: Rates) -> Generation:
         prompt=asked.prompt,
         output=asked.output,
         formats=asked.formats.names(),
-        runtime=None,
-        mode="static",
-        ttft_s=ttft_s,
-        tpot_s=seconds / further if further else None,
-        tpot_first_s=growing.first if growing else None,
-        tpot_last_s=growing.last if growing else None,
+        runtime=runtime,
+        mode=found.mode,
+        ttft_s=found.ttft_s,
+        tpot_s=tpot_s,
+        tpot_first_s=ends[0],
+        tpot_last_s=ends[1],
         latency_s=latency_s,
         tokens_per_s=tokens / latency_s,
-        tokens_per_s_per_user=further / seconds if further else None,
+        tokens_per_s_per_user=1.0 / tpot_s if tpot_s else None,
         requests_per_s=batch / latency_s,
         joules_per_token=None if energy is None else sum(energy) / tokens,
         usd_per_million_tokens=None if cost is None else 1e6 * sum(cost.usd) / tokens,
         usd_per_million_input_tokens=None if cost is None else 1e6 * cost.usd[0] / (batch * asked.prompt),
         usd_per_million_output_tokens=None if cost is None or not further else 1e6 * cost.usd[1] / (batch * further),
         weights_bytes=asked.weights_bytes,
-        cache_bytes=batch * asked.cache_bytes(asked.tokens),
+        cache_bytes=batch * asked.kept_bytes(asked.tokens),
         activation_bytes=asked.activation_bytes(),
         capacity_bytes=asked.capacity_bytes,
         largest_batch=asked.largest_batch,
         bound_by=longest.bound_by,
         prefill=prefill,
         decode=decode,
-        steps=growing.points() if growing else (),
-        notes=_notes(asked, prefill, decode, "no price: give one, or a rent" if cost is None else cost.note),
+        steps=found.points,
+        notes=_notes(asked, found, told, "no price: give one, or a rent" if cost is None else cost.note),
     )
-
-
-def growing_of(asked: Question) -> Growing | None:
-    """The tokens behind the first, by the context that each meets; None where there is none."""
-    if asked.output == 1:
-        return None
-    growing = Growing(lambda context: spent(asked.run("decode", 1, context)), asked.prompt, asked.tokens - 1)
-    growing.cut([max(1, asked.decoder.window) - 1])
-    return growing
-
-
-def spent(result: Result) -> tuple[float, float]:
-    """Seconds and joules of a pass; no joules where its energy is not known."""
-    return result.latency_s, result.energy["total_j"] if result.energy else 0.0
 
 
 @dataclass(frozen=True)
@@ -380,9 +243,17 @@ def cost_of(
     return _Cost((usd[0], usd[1]), note)
 
 
-def _notes(asked: Question, prefill: Result, decode: Result | None, money: str) -> tuple[str, ...]:
+def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) -> tuple[str, ...]:
     """What a reader should know, each once."""
-    notes = [money] if money else []
+    notes = [*told, *found.notes, *([money] if money else [])]
+    if asked.runtime.note:
+        notes.append(asked.runtime.note)
+    if asked.speculation is not None:
+        own = asked.speculation
+        guess = "its guesses take no time" if own.draft is None else f"guesses of {own.draft.model}"
+        notes.append(
+            f"speculation: {own.tokens:.3g} tokens a pass if {own.accept:.0%} of guesses are right, as was given; {guess}"
+        )
     if asked.capacity_bytes is None:
         what = "no DRAM: cache and weights that do not fit the SRAM lie at the host" if asked.chip.dram is None else (
             "the capacity of the DRAM is not known, so nothing limits the batch"
@@ -390,5 +261,5 @@ def _notes(asked: Question, prefill: Result, decode: Result | None, money: str) 
         notes.append(what)
     if asked.decoder.experts:
         notes.append("experts: even routing; how many are met is the expectation")
-    own = [*prefill.notes, *(decode.notes if decode else ())]
-    return tuple(dict.fromkeys([*notes, *own]))
+    own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
+    return tuple(dict.fromkeys([*notes, *own_notes]))

@@ -13,21 +13,18 @@ import numpy as np
 
 from simulator.chip.load import chip_digest, load_chip
 from simulator.errors import ChipError, InfeasibleError
-from simulator.graph.language import decoders
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.store import disk
 from simulator.store.data import read_data
-from simulator.study.generating import Question, asked_of
-from simulator.study.runtimes import Runtime, runtime_of
+from simulator.study.continuous import packed
+from simulator.study.request import Question, asked_of
+from simulator.study.runtimes import Runtime, runtimes
 from simulator.study.validation import spearman
 from simulator.vocabulary import BITS
 
 SERVED_SHARE = 0.9
 """Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
-
-PACKED = 8192
-"""Tokens of prompts that a server puts into one pass: the default of TensorRT-LLM (`max_num_tokens`)."""
 
 TRIED_US = tuple(0.5 * number for number in range(1, 61))
 """Of a class's constant, where a chip is left out. [us]"""
@@ -132,11 +129,11 @@ def validate_languages(chips: Sequence[str] = ()) -> Languages:
 
 def _blind(row: Row, rows: Sequence[Row]) -> Row:
     """A row predicted with the constant of its runtime's class fitted on the other chips."""
-    runtime = runtime_of(row.runtime)
+    runtime = runtimes()[row.runtime]
     if runtime.us_per_kernel is None or row.overhead_s == 0.0:
         return row
     others = [
-        one for one in rows if one.chip != row.chip and one.overhead_s and runtime_of(one.runtime).kind == runtime.kind
+        one for one in rows if one.chip != row.chip and one.overhead_s and runtimes()[one.runtime].kind == runtime.kind
     ]
     return _with(row, _fitted(others, runtime.us_per_kernel) / runtime.us_per_kernel)
 
@@ -184,14 +181,13 @@ def _group(name: str, rows: Sequence[Row]) -> Group:
 
 def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | None:
     """A row beside its prediction."""
-    runtime, phase = runtime_of(own["runtime"]), row["phase"]
-    chip = runtime.on(load_chip(row["chip"]))
+    runtime, phase = runtimes()[own["runtime"]], row["phase"]
     prompt, output, batch = max(1, row["in"] or 1), row["out"] or 1, row["batch"]
-    params = {} if runtime.windows or not decoders()[row["model"]].window else {"window": 0}
-    asked = asked_of(row["model"], chip, (prompt, output, batch or 1), row["precision"], params)
+    lengths = prompt, output, batch or 1
+    asked = asked_of(row["model"], load_chip(row["chip"]), lengths, row["precision"], {}, runtime)
     if batch is None:
         asked = replace(asked, batch=_most(asked, runtime))
-    work = _Work(asked, runtime)
+    work = _Work(asked)
     parts: list[tuple[float, tuple[str, int, int]]]
     if phase == "prefill":
         name, parts = phase, [(1.0, ("prefill", asked.batch, prompt))]
@@ -200,9 +196,9 @@ def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | N
         parts = [(1.0, ("decode", asked.batch, (row["in"] or 0) + (row["out"] or 0) // 2))]
     else:
         name = "static" if batch else "throughput"
-        packed = asked.batch if batch else max(1, min(asked.batch, PACKED // prompt))
+        together = asked.batch if batch else packed(asked)
         steps = "decode", asked.batch, prompt + output // 2
-        parts = [(asked.batch / packed, ("prefill", packed, prompt)), (output - 1.0, steps)]
+        parts = [(asked.batch / together, ("prefill", together, prompt)), (output - 1.0, steps)]
     spent = sum((times * work.of(*which) for times, which in parts if times), np.zeros(4))
     seconds, overhead_s, bytes_s, roofline_s = (float(value) for value in spent)
     measured = _measured(row, asked.batch)
@@ -236,14 +232,13 @@ class _Work:
     """Passes of a question."""
 
     asked: Question
-    runtime: Runtime
 
     def of(self, phase: str, batch: int, tokens: int) -> Any:
         """Seconds, those between kernels, and of both baselines, of a pass; tokens: new ones, or in the cache."""
         asked = replace(self.asked, batch=batch)
         new, context = (tokens, 0) if phase == "prefill" else (1, tokens)
         key = (asked.model, sorted(asked.shapes.items()), chip_digest(asked.chip), asked.precision, batch, new, context)
-        name = disk.name_of("languages", repr(key), self.runtime.reads_by_head)
+        name = disk.name_of("languages", repr(key), asked.runtime.reads_by_head)
         kept = disk.load(name)
         if kept is not None:
             return kept["seconds"]
@@ -251,17 +246,8 @@ class _Work:
         seconds = np.array(
             [result.latency_s, result.waterfall["overhead_s"], *self._bounds(asked, result, new, context)]
         )
-        if self.runtime.reads_by_head and phase == "decode":
-            seconds[0] += self._read_again_s(asked, context)
         disk.save(name, {"seconds": seconds})
         return seconds
-
-    @staticmethod
-    def _read_again_s(asked: Question, context: int) -> float:
-        """What the cache takes that is read once for each query head beyond once for each group."""
-        again = 0 if asked.decoder.latent else asked.decoder.heads // asked.decoder.kv_heads - 1
-        rate = asked.chip.outer_bytes_per_s
-        return asked.batch * again * asked.cache_bytes(context) / rate if rate else 0.0
 
     @staticmethod
     def _bounds(asked: Question, result: Result, new: int, context: int) -> tuple[float, float]:

@@ -12,7 +12,8 @@ from simulator.graph.own import Precision
 from simulator.reading.precision import precision_text
 from simulator.store.calls import public
 from simulator.store.shown import Shown
-from simulator.study.compare import Comparison, Figure, Line, Question, compare
+from simulator.study.alike import Question
+from simulator.study.compare import Comparison, Figure, Line, compare
 
 BY = {
     "usd": ("bill_usd", "throughput per USD of the bill"),

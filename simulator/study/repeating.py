@@ -52,19 +52,7 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     if found is None:
         return run(decoder.layers)
     low, high = (run(layers) for layers in found)
-    held = [one.waterfall_period.get(POWER, 0.0) > 0.0 for one in (low, high)]
-    if held[0] != held[1]:
-        return run(decoder.layers)  # a power limit sets in between them
-    model = priced(chip).power
-    deep = _extended(low, high, _Depth(decoder.layers, *found), 1.0 if model is None else float(model.throttle))
-    energy_j = deep.energy["total_j"] if deep.energy else 0.0
-    if (
-        chip.power_limit_w is not None
-        and not held[1]
-        and energy_j * deep.throughput_per_s > chip.power_limit_w * deep.batch
-    ):
-        return run(decoder.layers)
-    return deep
+    return _extended(low, high, _Depth(decoder.layers, *found), _Limit.of(chip))
 
 
 @dataclass(frozen=True)
@@ -79,25 +67,41 @@ class _Depth:
         """A figure that each layer adds the same to."""
         return high + (self.layers - self.high) / (self.high - self.low) * (high - low)
 
-    def held(self, low: tuple[float, float], high: tuple[float, float], throttle: float) -> tuple[float, float]:
-        """Time with a power limit, and what of it the limit adds, from those of the shallow ones.
 
-        Without the limit time is a sum over layers, and so is the energy, which sets the limit's own time: see
-        `PowerModel.limited_s`, of which the two are taken apart here and put together again.
+@dataclass(frozen=True)
+class _Limit:
+    """What a power limit makes of a pass: see `PowerModel.limited_s`, of which energy and time are taken apart here."""
+
+    left_w: float = math.inf
+    """Beside static power; infinite without a limit."""
+    throttle: float = 1.0
+
+    @classmethod
+    def of(cls, chip: Architecture) -> "_Limit":
+        """That of a chip."""
+        model = priced(chip).power
+        if model is None or chip.power_limit_w is None or float(model.static_w) >= chip.power_limit_w:
+            return cls()
+        return cls(chip.power_limit_w - float(model.static_w), float(model.throttle))
+
+    def least_s(self, found: Result, time_s: float, added_s: float) -> float:
+        """Energy that a result would draw at the full voltage, over what may be drawn. [s]
+
+        added_s: of `time_s`, what the limit adds: where it adds something the result draws less than that. A pass that starts
+        cold draws what one in steady state does, since its weights pass through.
         """
-        free = [time - added for time, added in (low, high)]
-        whole = self.at(*free)
-        if not (low[1] > 0.0 and high[1] > 0.0):
-            return whole, 0.0
-        least = [
-            (pair[0] / base ** (1.0 - throttle)) ** (1.0 / throttle)
-            for pair, base in zip((low, high), free, strict=True)
-        ]
-        time = max(whole, whole ** (1.0 - throttle) * self.at(*least) ** throttle)
-        return time, time - whole
+        if added_s > 0.0:
+            return float((time_s / (time_s - added_s) ** (1.0 - self.throttle)) ** (1.0 / self.throttle))
+        if found.energy is None or math.isinf(self.left_w):
+            return 0.0
+        return (found.energy["total_j"] - found.energy["static_j"]) / self.left_w
+
+    def time_s(self, free_s: float, least_s: float) -> float:
+        """Time of a pass that takes `free_s` without the limit."""
+        return float(max(free_s, free_s ** (1.0 - self.throttle) * least_s**self.throttle))
 
 
-def _extended(low: Result, high: Result, depth: _Depth, throttle: float) -> Result:
+def _extended(low: Result, high: Result, depth: _Depth, limit: _Limit) -> Result:
     """The larger result with its difference from the smaller added for each further period."""
     on = depth.at
 
@@ -107,16 +111,16 @@ def _extended(low: Result, high: Result, depth: _Depth, throttle: float) -> Resu
     figures: dict[str, Any] = {name: on(getattr(low, name), getattr(high, name)) for name in (*_TIMES, *_SUMS)}
     figures.update({name: round(figures[name]) for name in ("macs", "macs_executed")})
     figures.update({name: mapped(getattr(low, name), getattr(high, name)) for name in _MAPS})
-    cold, steady = (
-        [(time, fall.get(POWER, 0.0)) for time, fall in pairs]
-        for pairs in (
-            [(one.latency_s, one.waterfall) for one in (low, high)],
-            [(one.batch / one.throughput_per_s, one.waterfall_period) for one in (low, high)],
-        )
+    latency_s, cold_s, _ = _limited(
+        limit, on, [(one, one.latency_s, one.waterfall.get(POWER, 0.0)) for one in (low, high)]
     )
-    figures["latency_s"], cold_power_s = depth.held(cold[0], cold[1], throttle)
-    period_s, power_s = depth.held(steady[0], steady[1], throttle)
-    figures["waterfall"][POWER], figures["waterfall_period"][POWER] = cold_power_s, power_s
+    period_s, steady_s, least_s = _limited(
+        limit,
+        on,
+        [(one, one.batch / one.throughput_per_s, one.waterfall_period.get(POWER, 0.0)) for one in (low, high)],
+    )
+    figures["latency_s"] = latency_s
+    figures["waterfall"][POWER], figures["waterfall_period"][POWER] = latency_s - cold_s, period_s - steady_s
     rate = high.batch / period_s
     faster = rate / high.throughput_per_s
     for name in ("utilisation", "effective_utilisation"):
@@ -124,24 +128,22 @@ def _extended(low: Result, high: Result, depth: _Depth, throttle: float) -> Resu
         figures[name] = (
             getattr(high, name) * figures[done] / getattr(high, done) * faster if getattr(high, done) else 0.0
         )
-    for name in [name for name in high.__dataclass_fields__ if name.startswith("throughput_")]:
-        value = getattr(high, name)
-        figures[name] = None if value is None else value * faster
+    figures.update(rates_of(high, faster))
     if low.energy is not None and high.energy is not None:
-        energy = {**mapped(low.energy, high.energy), "static_w": high.energy["static_w"]}
-        energy["average_w"] = energy["total_j"] / period_s
+        energy = _energy(low, high, on, limit, least_s, period_s)
         figures["energy"] = energy
         figures["power_w"] = None if high.power_w is None else energy["average_w"]
         if high.power_w is not None and figures["throughput_per_w"] is not None:
             figures["throughput_per_w"] *= high.power_w / figures["power_w"]
     if high.energy_per_inference_j is not None and low.energy_per_inference_j is not None:
-        figures["energy_per_inference_j"] = on(low.energy_per_inference_j, high.energy_per_inference_j)
+        figures["energy_per_inference_j"] = figures["energy"]["total_j"] / high.batch
     losses = {part: value for part, value in figures["waterfall_period"].items() if part != "ideal_s"}
     worst = max(losses, key=lambda part: losses[part])
     figures["largest_loss"] = worst if losses[worst] > 0.0 else "ideal_s"
 
     def gains() -> dict[str, float]:
-        return mapped(low.gain_if_infinite, high.gain_if_infinite)
+        found = mapped(low.gain_if_infinite, high.gain_if_infinite)
+        return {**found, "power": period_s - steady_s} if "power" in found else found
 
     return replace(
         high,
@@ -150,6 +152,42 @@ def _extended(low: Result, high: Result, depth: _Depth, throttle: float) -> Resu
         bound_by=lambda: bound_of(gains(), figures["largest_loss"]),
         layers=lambda: _layers(high, depth),
     )
+
+
+def _limited(limit: _Limit, on: Callable[[float, float], float], pair: Any) -> tuple[float, float, float]:
+    """Time of the deep pass, the same without the limit, and the least that its energy allows, from those of two shallow ones."""
+    free_s = on(*(time_s - added_s for _, time_s, added_s in pair))
+    least_s = on(*(limit.least_s(*one) for one in pair))
+    return (limit.time_s(free_s, least_s) if least_s > free_s else free_s), free_s, least_s
+
+
+def _energy(
+    low: Result, high: Result, on: Callable[[float, float], float], limit: _Limit, least_s: float, period_s: float
+) -> dict[str, float]:
+    """Energy of the deep pass: that of the full voltage, of which a limit takes what is above it."""
+    free = []
+    for one in (low, high):
+        was, added_s = one.energy or {}, one.waterfall_period.get(POWER, 0.0)
+        drawn = was["total_j"] - was["static_j"]
+        least = limit.least_s(one, one.batch / one.throughput_per_s, added_s)
+        share = least * limit.left_w / drawn if added_s > 0.0 and drawn else 1.0
+        free.append(
+            {name: was[name] * share for name in was if name.endswith("_j") and name not in ("static_j", "total_j")}
+        )
+    items = {name: max(0.0, on(free[0][name], free[1][name])) for name in free[1]}
+    share = min(1.0, period_s / least_s) if least_s > 0.0 else 1.0
+    items = {name: value * share for name, value in items.items()}
+    static_w = (high.energy or {})["static_w"]
+    items["static_j"] = static_w * period_s
+    total_j = sum(items.values())
+    return {**items, "total_j": total_j, "static_w": static_w, "average_w": total_j / period_s}
+
+
+def rates_of(result: Result, faster: float) -> dict[str, float | None]:
+    """The throughput of a result, by itself and over what it takes, at so many times the speed."""
+    names = [name for name in result.__dataclass_fields__ if name.startswith("throughput_")]
+    values = {name: getattr(result, name) for name in names}
+    return {name: None if value is None else value * faster for name, value in values.items()}
 
 
 def _layers(high: Result, depth: _Depth) -> Layers:

@@ -13,8 +13,9 @@ from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionErr
 from simulator.progress import counted
 from simulator.store import disk
 from simulator.study.compare import Comparison, Figure, Line, chip_line
-from simulator.study.generating import Question, asked_of, cost_of, growing_of, price_of, spent
+from simulator.study.generating import cost_of, price_of
 from simulator.study.ranking import BY, ranking
+from simulator.study.request import Question, asked_of, growing_of, spent
 from simulator.units import GIB
 
 PAID = "usd"

@@ -13,11 +13,13 @@ from simulator.chip.faults import explain
 from simulator.chip.library import Entry
 from simulator.chip.published import Published, Row
 from simulator.errors import OptionError, nearest
+from simulator.formats import OWN
 from simulator.reading.amounts import amount
 from simulator.reading.sizes import image_size
 from simulator.reading.units import unit_of_key
 from simulator.store.foreign import printable, text_of
-from simulator.study.compare import CLASSES, LARGE_BATCH, SMALL_BATCH, Question, batch_class
+from simulator.study.alike import LARGE_BATCH, SMALL_BATCH, Question, batch_class, is_same
+from simulator.study.compare import CLASSES
 
 FACTS = {
     "peak_tops_int8": "peak_tops_int8",
@@ -30,7 +32,7 @@ FACTS = {
 }
 """Column of the sheet -> fact of the chip file."""
 
-CONDITIONS = ("network", "image_size", "sequence_length", "batch", "precision")
+CONDITIONS = ("network", "sha256", "image_size", "sequence_length", "batch", "precision")
 RESULTS = ("throughput_per_s", "latency_ms")
 COLUMNS = ("chip", *CONDITIONS, *RESULTS, *FACTS, "please_fill")
 FORMULA = ("=", "+", "-", "@")
@@ -46,7 +48,8 @@ MOST_FAULTS = 12
 def questions(chips: Iterable[Entry], question: Question, params: Mapping[str, Any]) -> str:
     """The sheet as CSV: one row a chip and batch class; `please_fill` names the empty cells that matter."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    columns = [column for column in COLUMNS if column != "sha256" or question.sha256 is not None]
+    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for chip in chips:
         facts = {column: getattr(chip.published, fact) for column, fact in FACTS.items()}
@@ -65,11 +68,17 @@ def _conditions(question: Question, params: Mapping[str, Any], batch: int) -> di
     """Under which conditions the vendor is asked."""
     return {
         "network": question.network,
+        "sha256": question.sha256,
         "image_size": params.get("image_size"),
         "sequence_length": params.get("sequence_length"),
         "batch": batch,
-        "precision": question.precision,
+        "precision": _asked(question),
     }
+
+
+def _asked(question: Question) -> str | None:
+    """The precision that is asked for; None where the file says its number formats itself."""
+    return None if question.precision == OWN else question.precision
 
 
 def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str) -> Row | None:
@@ -77,10 +86,10 @@ def _known(chip: Entry, question: Question, params: Mapping[str, Any], name: str
     rows = [
         row
         for row in chip.published.results
-        if row.network == question.network
+        if is_same(row, question)
         and row.batch is not None
         and batch_class(row) == name
-        and row.precision == question.precision
+        and row.precision == _asked(question)
         and row.image_size in (None, params.get("image_size"))
         and row.sequence_length in (None, params.get("sequence_length"))
     ]
@@ -184,7 +193,7 @@ def _value(where: str, column: str, text: str, faults: list[str]) -> Any:
     text = text.strip()
     if not text or column == "please_fill":
         return None
-    if column in ("network", "precision"):
+    if column in ("network", "sha256", "precision"):
         return text
     if column == "image_size" and not text.replace(",", "").isdigit():
         try:

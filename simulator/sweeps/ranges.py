@@ -31,6 +31,9 @@ RESERVED = ("batch", "precision")
 PARAMETER = "param."
 """What an axis of a network parameter begins with."""
 
+SHORT = {name: PARAMETER + name for name in ("context", "prompt")}
+"""Parameters of language models that may be named without it."""
+
 _TEXTS = ("schema", "name", "aliases", "kind", "published", "sources")  # say what a chip is, not how fast it is
 
 
@@ -98,11 +101,12 @@ def _holds(kind: Any, wanted: type) -> bool:
 def axis_of(key: str, what: Any, label: str, drawn: bool) -> Axis:
     """One axis.
 
-    key: `batch`, `precision`, `param.NAME` or a chip key. what: a text such as `1:64:x2` or `1,2,4`, or a sequence of
-    values. label: begins the message of a fault. drawn: the design draws, so that `A:B` is a range.
+    key: `batch`, `precision`, `param.NAME`, a word of SHORT, or a chip key. what: a text such as `1:64:x2` or `1,2,4`, or a
+    sequence of values. label: begins the message of a fault. drawn: the design draws, so that `A:B` is a range.
 
     Raises OptionError for an unknown key (nearest names) and for a range that is empty, malformed or too long.
     """
+    key = SHORT.get(key, key)
     whole = _check_key(key, label)
     if isinstance(what, str):
         axis = _ranged(key, what.strip(), label, whole, drawn) if _is_range(what) else None

@@ -23,7 +23,8 @@ from simulator.report.paper import Picture, Section
 from simulator.report.papers import words_of
 from simulator.report.points_report import best_of, map_chart, points_report
 from simulator.report.scatter import ranking_chart
-from simulator.study.compare import Question, compare
+from simulator.study.alike import Question
+from simulator.study.compare import compare
 from simulator.study.memory import memory_map
 from simulator.study.ranking import check_by, ranking
 from simulator.sweeps.ranges import PARAMETER
@@ -63,9 +64,9 @@ def _ranking(asked: forms.RankingAsked, graph: Graph, chip: Architecture, tell: 
     else:
         known = entry(chip_named(asked.chip))
         entries[known.name] = replace(known, is_file=True)  # marked as the one that was asked about
-    # What is published of a network of the same name may be of another one.
+    # What is published of a network of the same name may be of another one; and there is no file to compare with.
     sent = asked.network.startswith(MARK)
-    name, params = (asked.network, asked.params) if sent else asked_network(asked.network, asked.params)
+    name, params = (MARK, asked.params) if sent else asked_network(asked.network, asked.params)
     question = Question(name, params, precision_text(asked.precision or USUAL), asked.batch)
     found = compare(entries.values(), question, tell=lambda name: tell(f"simulating {name}"), graph=graph)
     order = ranking(found, asked.by)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from pages import shown_commands
 from typer.main import get_command
 
 from simulator.cli import complete, main
@@ -48,8 +49,12 @@ def test_the_command_alone_shows_three_things_to_try(capsys):
 
 
 def test_the_examples_run(tmp_path, monkeypatch, capsys):
+    """Those that no page shows: the commands of pages run in a test of theirs. What writes a folder is read by the next one."""
     monkeypatch.chdir(tmp_path)
+    shown = shown_commands()
     for line in dict.fromkeys([*(line for name in EXAMPLES for line in examples(name)), *(line for line, _ in FIRST)]):
+        if shlex.split(line)[1:] in shown and "--out" not in line:
+            continue
         if line.startswith("rooftile cache"):  # the only one that deletes something
             monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
         assert main(shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)

@@ -4,6 +4,9 @@ import math
 import os
 import re
 
+from pages import CLONE
+
+PICTURE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([\w-]+\.svg)\)")
 SAID = re.compile(r'aria-label="([^"]*)"|<text[^>]*>([^<]*)<')
 """What a picture says: the figures of each mark, and each text."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -15,6 +18,13 @@ def facts(svg):
     said = [label or text for label, text in SAID.findall(svg)]
     words = [NUMBER.sub("#", text) for text in said]
     return words, [float(number) for text in said for number in NUMBER.findall(text)]
+
+
+def check_pictures(page, folder):
+    """See that the pictures of a page that its commands drew in a folder are those that it shows."""
+    for name in PICTURE.findall(page.read_text(encoding="utf-8")):
+        if (folder / name).exists():
+            check_same(folder / name, CLONE / "docs" / "images" / name)
 
 
 def check_same(drawn, kept):

@@ -6,8 +6,8 @@
 import re
 
 import pytest
+from pages import CLONE, arguments_of
 from pictures import check_same, facts
-from test_docs import CLONE, arguments_of
 
 from simulator.cli import main
 

@@ -111,6 +111,7 @@ def test_a_file_of_a_user(tmp_path):
     graph = load_network(path)
     assert graph.graph == {
         "name": "mine",
+        "file": str(path),
         "parameters": {"image_size": 32, "width": 1.0, "offset": 0, "deep": False},
     }
     assert summary(graph) == {"macs": 32 * 32 * 16 * 27 + 160, "parameters": 16 * 27 + 170, "layers": 4}

@@ -23,7 +23,6 @@ from simulator.graph.load import load_network, summary
 from simulator.graph.readers import wire
 
 LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
-MODELS = os.environ.get("ROOFTILE_MODELS", "")
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -361,37 +360,7 @@ def test_without_the_onnx_package_an_error_says_how_to_get_it(tmp_path, monkeypa
     assert refused(saved(tmp_path, relu([1, 4]))).endswith("pip install 'rooftile[onnx]'")
 
 
-# ---- files that nobody here wrote ------------------------------------------------------------------------------------
-
-
-@pytest.mark.wheels
-@pytest.mark.skipif(not MODELS, reason="ROOFTILE_MODELS names no folder")
-@pytest.mark.filterwarnings("ignore")
-def test_node_cases_load_or_are_refused_in_one_line(tmp_path):
-    loaded = 0
-    cases = onnx.backend.test.loader.load_model_tests(kind="node")
-    for case in cases:
-        with contextlib.suppress(NetworkError):  # anything else is a fault
-            graph_of(case.model)
-            loaded += 1
-    assert len(cases) >= 1800
-    assert loaded > 0.77 * len(cases)
-
-
-@pytest.mark.wheels
-@pytest.mark.skipif(not MODELS, reason="ROOFTILE_MODELS names no folder")
-@pytest.mark.parametrize("path", sorted(Path(MODELS or ".").rglob("*.onnx")) if MODELS else [])
-def test_models_of_wheels_load_once_their_sizes_are_given(path):
-    told = {"silero_vad.onnx": {"input": "1x512", "state": "2x1x128"}}.get(path.name, {})
-    size = "512" if "silero" in path.name else "48x192" if "_cls_" in path.name else "64"
-    try:
-        graph = load_network(path, **told)
-    except NetworkError as error:
-        if "open sizes: add" not in str(error):
-            raise
-        graph = load_network(f"{path}@{size}")
-    assert graph.graph["inspection"]["unknown_ops"] == []
-
+# ---- operators of others ---------------------------------------------------------------------------------------------
 
 FLOAT = np.float32
 CONTRIBUTED = {

@@ -69,10 +69,11 @@ def test_a_layer_left_in_floats_runs_in_what_the_chip_has():
     assert formats(graph)["sum"] == {"activations": "fp32"}
     own, asked = (simulate(graph, load_chip("nvdla_1024"), precision=word) for word in (None, "int8"))
     assert (own.latency_s, own.dram_bytes) == (asked.latency_s, asked.dram_bytes)  # int8 is all it has
-    assert "the chip has no format that holds fp32: 1 layers have int8 instead" in own.notes
+    assert "the chip has no format that holds fp32: 1 layer is in int8 instead" in own.notes
+    assert "1 layer is left in fp32" in " ".join(own.notes)
     several = simulate(graph, load_chip("inferx_x1"))
     assert any(note.endswith("products: 2 in int8, 1 in bf16") for note in several.notes)
-    assert "the chip has no format that holds fp32: 1 layers have bf16 instead" in several.notes
+    assert "the chip has no format that holds fp32: 1 layer is in bf16 instead" in several.notes
     assert any(note.endswith("products: 2 in int8, 1 in fp32") for note in simulate(graph, load_chip("a100")).notes)
 
 

@@ -1,13 +1,14 @@
 """Configurations of Hugging Face, tables, TensorFlow Lite, and networks written for other tools."""
 
 import json
+import os
 import random
 import struct
 
-import flatbuffers
 import pytest
 import yaml
 from random_onnx import damaged
+from tiny_tflite import tflite
 
 from simulator.cli import main
 from simulator.errors import NetworkError
@@ -281,71 +282,6 @@ def test_one_layer_as_a_problem_of_other_tools():
 # ---- TensorFlow Lite -------------------------------------------------------------------------------------------------
 
 
-def tflite():
-    """An int8 convolution of 3 x 3 with a ReLU, a depthwise one behind it, and a dense layer on all of it."""
-    b = flatbuffers.Builder(0)
-
-    def numbers(values):
-        b.StartVector(4, len(values), 4)
-        for each in reversed(values):
-            b.PrependInt32(each)
-        return b.EndVector()
-
-    def offsets(values):
-        b.StartVector(4, len(values), 4)
-        for each in reversed(values):
-            b.PrependUOffsetTRelative(each)
-        return b.EndVector()
-
-    def table(slots, fields):
-        b.StartObject(slots)
-        for number, (form, value) in fields.items():
-            if form == "offset":
-                b.PrependUOffsetTRelativeSlot(number, value, 0)
-            elif form == "byte":
-                b.PrependInt8Slot(number, value, 0)
-            else:
-                b.PrependInt32Slot(number, value, 0)
-        return b.EndObject()
-
-    data = b.CreateByteVector(b"\1" * 8)
-    buffers = offsets([table(1, {}), table(1, {0: ("offset", data)})])
-    shapes = [
-        ((1, 8, 8, 3), 0),
-        ((16, 3, 3, 3), 1),
-        ((1, 4, 4, 16), 0),
-        ((1, 3, 3, 16), 1),
-        ((1, 4, 4, 16), 0),
-        ((10, 256), 1),
-        ((1, 10), 0),
-    ]
-    tensors = []
-    for number, (shape, buffer) in enumerate(shapes):
-        name, sides = b.CreateString(f"t{number}"), numbers(shape)
-        tensors.append(table(4, {0: ("offset", sides), 1: ("byte", 9), 2: ("int", buffer), 3: ("offset", name)}))
-    tensors = offsets(tensors)
-    options = [
-        table(6, {1: ("int", 2), 2: ("int", 2), 3: ("byte", 1), 4: ("int", 1), 5: ("int", 1)}),
-        table(7, {1: ("int", 1), 2: ("int", 1), 3: ("int", 1), 5: ("int", 1), 6: ("int", 1)}),
-        table(1, {}),
-    ]
-    ops = []
-    for code, (inputs, out) in enumerate((((0, 1), 2), ((2, 3), 4), ((4, 5), 6))):
-        reads, made = numbers(inputs), numbers([out])
-        ops.append(
-            table(5, {0: ("int", code), 1: ("offset", reads), 2: ("offset", made), 4: ("offset", options[code])})
-        )
-    ops = offsets(ops)
-    first, last = numbers([0]), numbers([6])
-    graphs = offsets(
-        [table(4, {0: ("offset", tensors), 1: ("offset", first), 2: ("offset", last), 3: ("offset", ops)})]
-    )
-    codes = offsets([table(4, {0: ("byte", code)}) for code in (3, 4, 9)])
-    root = table(5, {0: ("int", 3), 1: ("offset", codes), 2: ("offset", graphs), 4: ("offset", buffers)})
-    b.Finish(root, file_identifier=b"TFL3")
-    return bytes(b.Output())
-
-
 def test_tflite_gives_layers_and_its_own_formats(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(tflite())
@@ -366,8 +302,9 @@ def test_tflite_gives_layers_and_its_own_formats(tmp_path):
 
 
 def test_damaged_tflite_files_load_or_are_refused(tmp_path):
-    rng, raw, path = random.Random(1), tflite(), tmp_path / "net.tflite"
-    for bad in (b"", b"TFL3", b"\x08\0\0\0TFL3" + struct.pack("<i", -1), *(damaged(raw, rng) for _ in range(300))):
+    rng, raw, path = random.Random(int(os.environ.get("ROOFTILE_FUZZ_SEED", "1"))), tflite(), tmp_path / "net.tflite"
+    count = int(os.environ.get("ROOFTILE_FUZZ", "300"))
+    for bad in (b"", b"TFL3", b"\x08\0\0\0TFL3" + struct.pack("<i", -1), *(damaged(raw, rng) for _ in range(count))):
         path.write_bytes(bad)
         try:
             load_network(path)

@@ -18,6 +18,13 @@ def test_the_constants_are_those_of_the_model() -> None:
     assert values[:4] == [PHI["layer"], PORT_EFFICIENCY, LAYER_START_CYCLES, DRAM_STREAMED_EFFICIENCY]
 
 
+def test_they_are_the_same_from_disk() -> None:
+    first = fits()
+    fits.cache_clear()
+    assert fits() == first
+    assert all(isinstance(point.predicted, float) for fit in fits() for point in fit.points)
+
+
 def test_residuals_are_those_of_the_model_as_it_is() -> None:
     for fit in fits():
         for point in fit.points:

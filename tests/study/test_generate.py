@@ -118,7 +118,11 @@ def test_money_by_hand(found):
         ({"output": 2.5}, OptionError, "output: must be a whole number"),
         ({"batch": "most"}, OptionError, "batch: must be a whole number of at least 1 or 'max', got 'most'"),
         ({"chips": 2}, OptionError, "chips: must be 1, got 2; systems of several chips come later"),
-        ({"mode": "continuous"}, OptionError, "mode: must be 'static'"),
+        (
+            {"mode": "statik"},
+            OptionError,
+            "mode: must be 'static' or 'continuous', got 'statik'; did you mean 'static'?",
+        ),
         ({"params": {"context": 3}}, OptionError, "context: must be left out"),
         ({"params": {"layerz": 3}}, NetworkError, "did you mean 'layers'?"),
         ({"price": -1.0}, OptionError, "price_usd: must be above 0"),

@@ -3,13 +3,12 @@
 import pytest
 
 from simulator.chip.load import load_chip
-from simulator.errors import OptionError
 from simulator.graph.language import decoders
 from simulator.store.data import read_data
 from simulator.study import llm_validation
-from simulator.study.generating import asked_of
 from simulator.study.llm_validation import Row, judged, validate_languages
-from simulator.study.runtimes import runtime_of, runtimes
+from simulator.study.request import asked_of
+from simulator.study.runtimes import runtimes
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +29,8 @@ def test_every_row_names_what_there_is():
 
 def test_a_row_is_the_pass_that_was_measured(found):
     row = next(one for one in found.rows if one.chip == "a40" and one.phase == "prefill")
-    chip = runtime_of("llamacpp-2024-05").on(load_chip("a40"))
-    asked = asked_of("llama3_8b", chip, (512, 1, 1), "fp16", {})
+    own = runtimes()["llamacpp-2024-05"]
+    asked = asked_of("llama3_8b", load_chip("a40"), (512, 1, 1), "fp16", {}, own)
     assert row.predicted_s == asked.run("prefill", 512, 0).latency_s
     assert row.known
     assert row.bytes_s < row.roofline_s < row.predicted_s
@@ -42,7 +41,7 @@ def test_a_row_is_the_pass_that_was_measured(found):
 
 def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):
     def row(chip, kernels, took_us):  # a time that is kernels alone
-        own = runtime_of("eager").us_per_kernel * kernels
+        own = runtimes()["eager"].us_per_kernel * kernels
         return Row(
             "set", "llamacpp-2024-05", chip, "m", "fp16", "decode", 1, took_us * kernels, own, own, 0.0, 0.0, True
         )
@@ -51,15 +50,3 @@ def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):
     blind = [llm_validation._blind(one, rows) for one in rows]
     assert blind[2].predicted_s == pytest.approx(30 * 7.0)  # of a and b alone
     assert blind[2].measured_s == 30 * 12.0
-
-
-def test_a_runtime_is_a_name_or_a_class():
-    assert runtime_of(None).name == "compiled"
-    assert runtime_of("eager").us_per_kernel == runtime_of("llamacpp-2024-05").us_per_kernel
-    assert runtime_of("trtllm-0.5").reads_by_head
-    with pytest.raises(
-        OptionError, match=r"runtime: must be a known runtime or a class of them, got 'trtlm-0\.5'; did you mean"
-    ):
-        runtime_of("trtlm-0.5")
-    chip = load_chip("gaudi2")
-    assert runtime_of("eager").on(chip) is chip  # no GPU: its file says what a layer costs

@@ -8,6 +8,7 @@ import pytest
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.errors import ChipError, OptionError
+from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
 from simulator.study.sizing_space import default_axes, space_of
@@ -245,3 +246,41 @@ def test_calls_that_make_no_sense(graphs):
         )
     with pytest.raises(ChipError, match="array"):
         size(graphs["squeezenet"], at_least_per_s=1, vary={"array.rows": [10**9]})
+
+
+TOKENS = ["--prompt", "100", "--output", "30", "--tokens-per-s", "400"]
+FEW = ["--param", "layers=2", "--vary", "dram.devices=1,2", "--vary", "clock_mhz=400,800", "--no-bundled"]
+
+
+def test_the_speed_of_a_user_is_the_time_of_the_last_token(tmp_path, capsys):
+    out = tmp_path / "size.json"
+    assert main(["size", "smollm2_135m", *TOKENS, *FEW, "--json", str(out)]) == 0
+    capsys.readouterr()
+    asked = json.loads(out.read_text())
+    assert asked["targets"]["latency_s"] == 1 / 400
+    shapes = {"layers": 2, "phase": "decode", "context": 128}
+    slow = load_network("smollm2_135m", **shapes)
+    winner = asked["winner"]
+    run = simulate(slow, load_chip("example_edge", set=winner["settings"]), precision="int8")
+    assert run.latency_s == winner["latency_s"] <= 1 / 400
+    experts = last_token("qwen3_30b_a3b", 100, 30, 6, {})
+    assert experts == {"phase": "decode", "context": 128, "sequences": 6}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["resnet18", "--tokens-per-s", "5"], "--tokens-per-s, --prompt, --output: need a language model"),
+        (
+            ["smollm2_135m", "--prompt", "5"],
+            "--tokens-per-s: must be a number above 0 beside --prompt and --output, got None",
+        ),
+        (
+            ["smollm2_135m", "--tokens-per-s", "5", "--latency", "5ms"],
+            "--latency: must be left out with --tokens-per-s",
+        ),
+    ],
+)
+def test_a_request_that_makes_no_sense(words, message, capsys):
+    assert main(["size", *words]) == 2
+    assert message in capsys.readouterr().err

@@ -28,10 +28,13 @@ from simulator.sweeps.ranges import axis_of, chip_keys
         ("param.image_size", "224:448:+112", (224, 336, 448)),
         ("sram.capacity_mib", [2, np.float64(4.0)], (2, 4.0)),
         ("array.rows", "8:8:x2", (8,)),
+        ("context", "256,512", (256, 512)),
     ],
 )
 def test_ranges(key, text, values):
-    assert axis_of(key, text, "vary", drawn=False).values == values
+    axis = axis_of(key, text, "vary", drawn=False)
+    assert axis.values == values
+    assert axis.key == ("param.context" if key == "context" else key)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from simulator.frontier.grid.folds import OVER_PIXELS, fold_costs, resets, set_l
 from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings
 from simulator.kernels import grid_layout as layout
+from simulator.kernels import grid_pixels as kernels
 from simulator.kernels import grid_tables as tables
 from simulator.kernels.array_steps import BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS
 from simulator.kernels.grid_layout import EACH
-from simulator.kernels.grid_tables import Fold, PixelAxes, PixelTiles, PixelUnits, Side
+from simulator.kernels.grid_pixels import CHOICE, PLANE, PixelAxes, PixelCosts, PixelTiles, PixelUnits
+from simulator.kernels.grid_tables import Fold, Side
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
@@ -130,29 +132,40 @@ class Pixels:
             shape.is_long,
         )
 
-    def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
-        """All tiles n x p x q; see `tables.pixel_rows`."""
+    def axes(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelAxes:
+        """Sizes along each axis, with the windows of those of P and Q."""
         extents, (rows, columns) = self.extents, self.sides
-        axes = PixelAxes(
+        return PixelAxes(
             extents=np.array(extents, dtype=np.int64),
             n=np.array(n, dtype=np.int64),
             p=np.array(p, dtype=np.int64),
             q=np.array(q, dtype=np.int64),
+            images=np.zeros((len(n), 3)),
             rows=windows(extents[layout.SIZE_P], rows, p),
             columns=windows(extents[layout.SIZE_Q], columns, q),
         )
+
+    def array(self) -> PixelUnits:
+        """Unrollings as the kernels see them."""
         units = np.array(self.units, dtype=np.int64)
-        array = PixelUnits(
+        return PixelUnits(
             units, bool(units[:, layout.UNIT_FLAT].all()), np.array(self.loads, dtype=np.float64),
             self.fold or Fold(0.0, 0.0, 0.0), self.fold is not None,
         )  # fmt: skip
-        count = len(n) * len(p) * len(q)
-        out = PixelTiles(
-            np.empty((count, layout.PIXEL_STEPS + EACH * len(self.units))), np.empty((count, 3), dtype=np.int64),
-            np.empty(count, dtype=np.int64), np.empty((count, 5)),
-        )  # fmt: skip
-        tables.pixel_rows(axes, array, out)
-        return out
+
+    def rows(self, n: tuple[int, ...], p: tuple[int, ...], q: tuple[int, ...]) -> PixelTiles:
+        """All tiles n x p x q; see `kernels.pixel_rows`."""
+        return _table(self.axes(n, p, q), self.array(), np.arange(len(n) * len(p) * len(q)))
+
+
+def _table(axes: PixelAxes, array: PixelUnits, numbers: Ints) -> PixelTiles:
+    """The tiles of these numbers in n x p x q."""
+    columns = layout.PIXEL_STEPS + EACH * len(array.units)
+    out = PixelTiles(
+        np.empty((len(numbers), columns)), np.empty((len(numbers), 3), dtype=np.int64), np.empty((1, PLANE))
+    )
+    kernels.pixel_rows(axes, array, numbers, out)
+    return out
 
 
 class PixelTable(NamedTuple):
@@ -186,24 +199,33 @@ def pixel_table(pixels: Pixels) -> PixelTable:
         p_sizes, q_sizes = (_aligned(*one, along) for one in zip((p_sizes, q_sizes), plane, strict=True))
     most = MOST_TILES // (len(p_sizes) * len(q_sizes))
     n_sizes = _thinned(n_sizes, most if images <= LARGE_BATCH else min(most, MOST_PARTS))
-    table, tiles, base, cost = pixels.rows(n_sizes, p_sizes, q_sizes)
-    trips = table[:, layout.TRIPS_N : layout.TRIPS_Q + 1]
-    whole = (trips == 1.0).all(axis=1)
-    order = np.lexsort((table[:, layout.PIXELS], table[:, layout.WINDOW]))
-    smaller = (base == np.arange(len(base))) | (cost < cost[base]).any(axis=1)
-    needed = []
-    out = np.empty(len(table), dtype=np.int64)
-    for u, adds in enumerate(pixels.sets):
-        own = layout.PIXEL_STEPS + EACH * u
-        columns = table[:, own : own + EACH].copy()
-        columns[:, -1] -= (
-            adds * cost[:, layout.COST_TRIPS]
-        )  # where more folds may be needed, what a fold adds counts apart
-        saves = smaller | (columns < columns[base]).any(axis=1)
-        rows = order[saves[order]]
-        count = tables.keep_front(np.ascontiguousarray(np.hstack([cost[rows], columns[rows]])), whole[rows], out)
-        needed.append(rows[out[:count]])
-    used = np.unique(np.concatenate(needed)) if len(needed) > 1 else np.sort(needed[0])
+    axes, array = pixels.axes(n_sizes, p_sizes, q_sizes), pixels.array()
+    needed = _needed(axes, array, pixels.sets)
+    used = np.unique(np.concatenate(needed))
     starts = np.cumsum([0] + [len(rows) for rows in needed])
-    place = np.searchsorted(used, np.concatenate(needed))
-    return PixelTable(np.ascontiguousarray(table[used]), tiles[used], place, starts)
+    table, tiles, _ = _table(axes, array, used)
+    return PixelTable(table, tiles, np.searchsorted(used, np.concatenate(needed)), starts)
+
+
+def _needed(axes: PixelAxes, array: PixelUnits, sets: tuple[float, ...]) -> list[Ints]:
+    """Numbers in n x p x q of the tiles that each unrolling needs, by rising window and pixels: all that no other beats, and the
+    whole layer.
+    """
+    count = len(axes.n) * len(axes.p) * len(axes.q)
+    number, place, kept = (np.empty(count, dtype=np.int64) for _ in range(3))
+    choices = (np.empty((len(sizes), CHOICE), dtype=np.int64) for sizes in (axes.n, axes.p, axes.q))
+    plane = np.empty((len(axes.p) * len(axes.q), PLANE))
+    out = PixelCosts(np.empty((count, layout.COSTS)), number, place, plane, *choices)
+    found: dict[tuple[object, ...], Ints] = {}
+    needed = []
+    for u, adds in enumerate(sets):
+        same = (*array.units[u].tolist(), array.loads[u], adds)  # many unrollings differ along other loops alone
+        if same not in found:
+            many = kernels.unit_tiles(axes, array, u, adds, out)
+            cost = out.cost[:many]
+            order = np.lexsort((cost[:, layout.COST_PIXELS], cost[:, layout.COST_WINDOW]))
+            cost = cost[order]
+            front = tables.keep_front(cost, cost[:, layout.COST_TRIPS] == 1.0, kept)
+            found[same] = number[order[kept[:front]]]
+        needed.append(found[same])
+    return needed

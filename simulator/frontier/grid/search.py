@@ -31,6 +31,9 @@ INPUTS, WEIGHTS, OUTPUTS = layout.HAS_INPUTS, layout.HAS_WEIGHTS, layout.HAS_OUT
 VALUES = 8
 """Bits of a set of resident operands; values are the third of attention."""
 
+ROOM = 1 << 18
+"""Rows of lists of tiles that stay for the next search of a layer, where it has many unrollings; unused ones take no memory."""
+
 _LETTERS = "NKCPQ"
 
 
@@ -163,8 +166,8 @@ class _Scratch:
     def __init__(self, room: int, pixels: int, axis: int) -> None:
         self.room, self.pixels, self.axis = room, pixels, axis
         self.lists = listing.Lists(
-            pixels=np.empty((16 * pixels, 8)),
-            axes=np.empty((16 * axis, 6)),
+            pixels=np.empty((max(16 * pixels, ROOM), 8)),
+            axes=np.empty((max(16 * axis, ROOM), 6)),
             scratch=np.empty(axis, dtype=np.int64),
             where=np.empty((0, 2), dtype=np.int64),
             used=np.zeros(2, dtype=np.int64),

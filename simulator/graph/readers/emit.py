@@ -43,7 +43,9 @@ def layers_of(model: Model, name: str) -> Graph:
         raise NetworkError(text if text.startswith(name) else f"{name}: {text}") from None
     graph: Graph = net.graph  # type: ignore[assignment]
     if not any(data["layer"].kind != "input" for _, data in graph.nodes(data=True)):
-        raise NetworkError(f"{name}: must have at least one layer that works on an input, got none")
+        free = ", ".join(list(dict.fromkeys(op.kind for op in ops))[:5])
+        only = f": {free} on these sizes take no time" if free else ""
+        raise NetworkError(f"{name}: must have at least one layer that works on an input, got none{only}")
     told = coverage.told(model.counts, inside)
     notes = list(model.notes)
     if told["unknown_ops"]:

@@ -25,6 +25,9 @@ MOST_BYTES = 5_000_000
 LARGEST = 10_000_000
 """Of a size in a configuration."""
 
+MOST_LAYERS = 1_000
+"""Of layers in a configuration, each of which becomes some twenty of a graph. The largest in use have a fifth of it."""
+
 _GELU = frozenset(
     [
         "gpt2",
@@ -148,7 +151,7 @@ class _Config:
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self._values, self._where = values, where
 
-    def whole(self, *names: str, default: int | None = None, least: int = 1) -> int:
+    def whole(self, *names: str, default: int | None = None, least: int = 1, most: int = LARGEST) -> int:
         """The first of some keys that is there and not null, as a whole number. Raises NetworkError."""
         for name in names:
             value = self._values.get(name)
@@ -156,14 +159,18 @@ class _Config:
                 continue
             if isinstance(value, list) and value and len(set(map(str, value))) == 1:
                 value = value[0]
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise NetworkError(
-                    f"{self._where}: {name}: must be a whole number of {least} to {LARGEST:,}, got {printable(repr(value)[:60])}"
+                    f"{self._where}: {name}: must be a whole number of {least} to {most:,}, got {printable(repr(value)[:60])}"
                 )
             return value
         if default is None:
             raise NetworkError(f"{self._where}: {names[0]}: must be given, got none")
         return default
+
+    def layers(self, *names: str, default: int | None = None) -> int:
+        """The same of how many layers there are."""
+        return self.whole(*names, default=default, most=MOST_LAYERS)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A truth value."""
@@ -176,18 +183,20 @@ class _Config:
         return _Config(value if isinstance(value, dict) else {}, f"{self._where}: {name}")
 
     def wholes(self, name: str, default: list[int]) -> list[int]:
-        """A list of at most 64 whole numbers."""
+        """A list of at most 64 whole numbers, which are small: layers, or heads, of stages."""
         value = self._values.get(name)
         if value is None:
             return default
         good = (
             isinstance(value, list)
             and 0 < len(value) <= 64
-            and all(isinstance(e, int) and 0 < e <= LARGEST for e in value)
+            and all(isinstance(each, int) and each > 0 for each in value)
+            and sum(value) <= MOST_LAYERS
         )
         if not good:
             raise NetworkError(
-                f"{self._where}: {name}: must be a list of whole numbers, got {printable(repr(value)[:60])}"
+                f"{self._where}: {name}: must be a list of whole numbers, {MOST_LAYERS:,} in all, "
+                f"got {printable(repr(value)[:60])}"
             )
         return list(value)
 
@@ -204,7 +213,7 @@ def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
     head_dim = read.whole("head_dim", default=max(1, hidden // heads))
     shapes: dict[str, Any] = {
         "hidden": hidden,
-        "layers": read.whole("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+        "layers": read.layers("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
         "heads": heads,
         "kv_heads": kv_heads,
         "head_dim": head_dim,
@@ -267,7 +276,7 @@ def _text(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
     distil = config.get("model_type") == "distilbert"
     return {
         "hidden": hidden,
-        "layers": read.whole("num_hidden_layers", "n_layers"),
+        "layers": read.layers("num_hidden_layers", "n_layers"),
         "heads": read.whole("num_attention_heads", "n_heads"),
         "ffn": read.whole("intermediate_size", "hidden_dim", default=4 * hidden),
         "vocabulary": read.whole("vocab_size"),
@@ -284,7 +293,7 @@ def _vision(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
         "image_size": read.whole("image_size", default=224),
         "patch": read.whole("patch_size", default=16),
         "hidden": hidden,
-        "layers": read.whole("num_hidden_layers"),
+        "layers": read.layers("num_hidden_layers"),
         "heads": read.whole("num_attention_heads"),
         "ffn": read.whole("intermediate_size", default=4 * hidden),
         "more_rows": 2 if config.get("model_type") == "deit" and "Teacher" in str(config.get("architectures")) else 1,
@@ -316,11 +325,11 @@ def _clip(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
         "image_size": vision.whole("image_size", default=224),
         "patch": vision.whole("patch_size", default=32),
         "vision_hidden": vision.whole("hidden_size", default=768),
-        "vision_layers": vision.whole("num_hidden_layers", default=12),
+        "vision_layers": vision.layers("num_hidden_layers", default=12),
         "vision_heads": vision.whole("num_attention_heads", default=12),
         "vision_ffn": vision.whole("intermediate_size", default=3072),
         "hidden": text.whole("hidden_size", default=512),
-        "layers": text.whole("num_hidden_layers", default=12),
+        "layers": text.layers("num_hidden_layers", default=12),
         "heads": text.whole("num_attention_heads", default=8),
         "ffn": text.whole("intermediate_size", default=2048),
         "vocabulary": text.whole("vocab_size", default=49408),
@@ -335,20 +344,20 @@ def _whisper(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
         "sequence_length": read.whole("max_source_positions", default=1500),
         "positions": read.whole("max_target_positions", default=448),
         "hidden": read.whole("d_model"),
-        "layers": read.whole("encoder_layers"),
+        "layers": read.layers("encoder_layers"),
         "heads": read.whole("encoder_attention_heads"),
         "ffn": read.whole("encoder_ffn_dim"),
-        "decoder_layers": read.whole("decoder_layers"),
+        "decoder_layers": read.layers("decoder_layers"),
         "vocabulary": read.whole("vocab_size"),
     }
 
 
 def _t5(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    layers = read.whole("num_layers")
+    layers = read.layers("num_layers")
     return {
         "hidden": read.whole("d_model"),
         "layers": layers,
-        "decoder_layers": read.whole("num_decoder_layers", default=layers),
+        "decoder_layers": read.layers("num_decoder_layers", default=layers),
         "heads": read.whole("num_heads"),
         "head_dim": read.whole("d_kv", default=64),
         "ffn": read.whole("d_ff"),

@@ -88,7 +88,7 @@ def _from_csv(text: str, where: str, name: str, given: Mapping[str, Any]) -> Gra
         raise NetworkError(f"{where}: must be a table of comma-separated values: {error}") from None
     lines = [row for row in lines if any(row) and not row[0].startswith("#")]
     if len(lines) < 2:
-        raise NetworkError(f"{where}: must have a head line and at least one layer, got {len(lines)} lines")
+        raise NetworkError(f"{where}: must have a head line and at least one layer, got less")
     if len(lines) > MOST_ROWS:
         raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
     head = [cell.lower() for cell in lines[0]]
@@ -157,9 +157,8 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], where: str, name: str) -> Grap
                 source, _, elements = each.rpartition(":")
                 source, count = (source, int(elements)) if source in graph and elements.isdecimal() else (each, 0)
                 if source not in graph or source == layer.name:
-                    raise NetworkError(
-                        f"{where}: {layer.name}: reads: must be layers above, got {source!r}{nearest(source, list(graph)[-200:])}"
-                    )
+                    near = nearest(source, [other for other in graph if other != layer.name][-200:])
+                    raise NetworkError(f"{where}: {layer.name}: reads: must be layers above, got {source!r}{near}")
                 graph.add_edge(source, layer.name, operand=operand, **({"elements": count} if count else {}))
         before = layer.name
     return graph

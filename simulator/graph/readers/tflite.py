@@ -115,6 +115,8 @@ def read_tflite(path: Path) -> Model:
     """Operators of a TensorFlow Lite file. Raises NetworkError."""
     where = printable(str(path))
     check_regular(path, NetworkError, lambda: near_file(path, (path.suffix,)))
+    if not path.stat().st_size:
+        raise NetworkError(f"{where}: must be a TensorFlow Lite model, got an empty file")
     try:
         with (
             path.open("rb") as file,
@@ -138,12 +140,12 @@ def _model(view: memoryview, where: str) -> Model:
     graph = next(iter(root.tables(2)), None)
     if graph is None:
         raise NetworkError(f"{where}: must have a graph, got none")
+    if graph.length(3) > MOST_NODES:
+        raise NetworkError(f"{where}: must have at most {MOST_NODES:,} operators, got {graph.length(3):,}")
     tensors = [_tensor(each, filled, number, where) for number, each in enumerate(graph.tables(0))]
     ops: list[Op] = []
     made = set(graph.numbers(1)) | {number for number, each in enumerate(graph.tables(0)) if each.number(5, "<B")}
     for number, each in enumerate(graph.tables(3)):
-        if number >= MOST_NODES:
-            raise NetworkError(f"{where}: must have at most {MOST_NODES:,} operators, got more")
         place = each.number(0, "<I")
         if place >= len(codes):
             raise DamagedError

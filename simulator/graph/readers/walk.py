@@ -26,6 +26,9 @@ _SCALED = frozenset({"Mul", "Sub", "Add", "Div"})
 LARGEST_TENSOR = 2**48
 """Elements."""
 
+MOST_FOLDED = 2**28
+"""Bytes of all constants that are worked out. Exports in use take a hundredth: a small file could else fill the memory."""
+
 Env = dict[str, Tensor]
 
 
@@ -49,7 +52,7 @@ class Walk:
         self.ops: list[Op] = []
         self.notes: dict[str, None] = {}
         self.folded: dict[str, int] = {}
-        self.turns = self.depth = 0
+        self.turns = self.depth = self.bytes_folded = 0
         self.modern_scan = self._versions[""] >= 9
         self._schemas: dict[tuple[str, str], Any] = {}
         self._names: dict[str, int] = {}
@@ -204,6 +207,9 @@ class Walk:
             values = fold(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
             for tensor, value in zip(outputs, values or (), strict=False):
                 tensor.data, tensor.shape, tensor.exact = value, tuple(value.shape), True
+                self.bytes_folded += value.nbytes
+            if self.bytes_folded > MOST_FOLDED:
+                raise NetworkError("constants: must take at most 256 MiB where arithmetic is done on them, got more")
         return outputs
 
     def data(self, tensor: Tensor) -> Any:

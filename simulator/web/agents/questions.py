@@ -16,7 +16,8 @@ from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
 from simulator.report.size_report import answer_lines as size_lines
 from simulator.run import simulate
-from simulator.study.compare import Question, compare
+from simulator.study.alike import Question
+from simulator.study.compare import compare
 from simulator.study.ranking import check_by, ranking
 from simulator.study.sensitivities import sensitivity
 from simulator.study.sizing import size
@@ -56,7 +57,7 @@ def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.Tabl
     graph = names.graph(work.network, work.params)
     entries = [names.entry(text) for text in work.chips] or list(library().values())
     word = names.network_word(work.network)
-    # A file has been read by a process of its own, and nothing is published of it.
+    # A file has been read by a process of its own.
     name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)
     question = Question(name, params, precision_text(work.precision or USUAL), work.batch)
     order = ranking(compare(entries, question, tell=tell, graph=graph), work.by)

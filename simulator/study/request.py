@@ -1,0 +1,307 @@
+"""A request to a language model on a chip: its passes, what they take, and what has to fit the memory."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from simulator.chip.load import chip_digest
+from simulator.chip.schema import Architecture
+from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
+from simulator.formats import Formats, formats_of
+from simulator.graph.language import Decoder, decoders
+from simulator.graph.load import is_decoder_file, load_network, network_parameters
+from simulator.lower.room import room_of
+from simulator.lower.rows import lower
+from simulator.result.form import Result
+from simulator.result.room import in_parts
+from simulator.run import simulate
+from simulator.store.bundled import network_name
+from simulator.store.memory import Memory, one_each
+from simulator.study.growing import Growing, Spent
+from simulator.study.repeating import depths, repeated
+from simulator.study.runtimes import MODEL_OWN, Runtime, reread
+from simulator.units import GIB
+from simulator.vocabulary import GENERATING
+
+OWN = ("phase", "prompt", "context", "sequences", "words", "chunk", "chunks", "chunk_context")
+"""Parameters of a model that the question sets."""
+
+
+MOST_PASSES = 16
+"""In memory: each holds the schedule of a few layers."""
+
+_passes: Memory[tuple[Any, ...], Result] = Memory(MOST_PASSES, one_each)
+
+
+@dataclass(frozen=True)
+class Speculation:
+    """Tokens that a draft guesses and the model checks in one pass."""
+
+    count: int
+    """Guessed at a time."""
+    accept: float
+    """Probability that a guess is taken where those before it were."""
+    draft: "Question | None"
+    """Who guesses; None: nothing that takes time."""
+
+    @property
+    def tokens(self) -> float:
+        """Come out of a pass on average: those taken in a row, and the one that the model itself gives.
+
+        Leviathan, Kalman, Matias, "Fast Inference from Transformers via Speculative Decoding", 2023, equation 1.
+        """
+        if self.accept == 1.0:
+            return self.count + 1.0
+        return (1.0 - self.accept ** (self.count + 1)) / (1.0 - self.accept)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model on a chip, and a request of so many sequences."""
+
+    model: str
+    decoder: Decoder
+    shapes: dict[str, Any]
+    chip: Architecture
+    precision: str
+    prompt: int
+    output: int
+    batch: int
+    runtime: Runtime = MODEL_OWN
+    speculation: Speculation | None = None
+    together: int | None = None
+    """Prompts in one pass; None: those of the batch."""
+
+    # ---- passes ----------------------------------------------------------------------------------------------------
+
+    def run(self, phase: str, prompt: int, context: int, **more: int) -> Result:
+        """One pass of the batch, kept in memory. more: other parameters of the builder, such as a chunk beside."""
+        if self.model not in decoders():  # a file may change
+            return self._run(phase, prompt, context, **more)
+        key = (*self._key, self.batch, phase, prompt, context, *sorted(more.items()))
+        return _passes.get(key) or _passes.put(key, self._run(phase, prompt, context, **more))
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        """What a pass depends on beside its size."""
+        chip = self.chip.name, chip_digest(self.chip)
+        return self.model, repr(sorted(self.shapes.items())), chip, self.precision, self.runtime.name
+
+    def _run(self, phase: str, prompt: int, context: int, **more: int) -> Result:
+        found = repeated(
+            self.pass_of(phase, prompt, context, **more), self.decoder, self.chip, self.formats.weights.width
+        )
+        again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
+        return reread(found, self.chip, again * self.batch * self.cache_bytes(context)) if again else found
+
+    def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
+        """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
+        one = bool(self.decoder.experts or more.get("chunk"))
+
+        def of(layers: int) -> Result:
+            held = self.batch if one else 1
+            graph = self._graph(layers, phase=phase, prompt=prompt, context=context, sequences=held, **more)
+            return simulate(graph, self.chip, 1 if one else self.batch, self.precision)
+
+        return of
+
+    def _graph(self, layers: int, **given: Any) -> Any:
+        return load_network(self.model, **{**self.shapes, "layers": layers}, **given)
+
+    def token(self, context: int) -> Spent:
+        """Seconds and joules of a token of each sequence behind so many."""
+        own = self.speculation
+        if own is None:
+            return spent(self.run("decode", 1, context))
+        seconds, joules = spent(self.check_of(context))
+        if own.draft is not None:
+            guess = spent(own.draft.run("decode", 1, context))
+            seconds, joules = seconds + own.count * guess[0], joules + own.count * guess[1]
+        return seconds / own.tokens, joules / own.tokens
+
+    def prompts_of(self, prefill: Result) -> Spent:
+        """Seconds and joules of the pass over the prompts, and of a draft's before it."""
+        own, draft = spent(prefill), self._draft
+        if draft is None:
+            return own
+        other = spent(draft.run("prefill", self.prompt, 0))
+        return own[0] + other[0], own[1] + other[1]
+
+    def check_of(self, context: int) -> Result:
+        """The pass of the model itself that gives further tokens: of one, or of all that were guessed."""
+        if self.speculation is None:
+            return self.run("decode", 1, context)
+        rows = self.speculation.count + 1
+        return self.run("decode", rows, context, words=rows)
+
+    # ---- capacity --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def formats(self) -> Formats:
+        """Those of the operands."""
+        return formats_of(self.precision, () if self.chip.array is None else tuple(self.chip.array.rate))
+
+    @property
+    def weights_bytes(self) -> float:
+        """All of the model, and of a draft."""
+        return self.decoder.weight_bytes(self.formats) + (self._draft.weights_bytes if self._draft else 0.0)
+
+    def cache_bytes(self, tokens: int) -> float:
+        """Of one sequence after so many tokens."""
+        return self.decoder.cache_bytes(tokens, self.formats)
+
+    def kept_bytes(self, tokens: int) -> float:
+        """The same, and what a draft keeps."""
+        return self.cache_bytes(tokens) + (self._draft.cache_bytes(tokens) if self._draft else 0.0)
+
+    @property
+    def _draft(self) -> "Question | None":
+        return None if self.speculation is None else self.speculation.draft
+
+    @property
+    def tokens(self) -> int:
+        """In the cache when the last token comes out."""
+        return self.prompt + self.output - 1
+
+    @cached_property
+    def activations(self) -> float:
+        """Bytes between the layers of one sequence's prompt, at the most."""
+        layers = (depths(self.decoder) or (self.decoder.layers,))[0]
+        graph = self._graph(layers, phase="prefill", prompt=self.prompt, context=0, sequences=1)
+        room = room_of(lower(graph, self.chip, 1, self.precision))
+        return room.activations + room.ends
+
+    def activation_bytes(self) -> float:
+        """Those of the prompts of a pass; of one where the chip may take them in parts."""
+        return self.activations * (1 if self._parts else self.together or self.batch)
+
+    @property
+    def _parts(self) -> bool:
+        return in_parts(self.chip) and not self.decoder.experts
+
+    @property
+    def capacity_bytes(self) -> int | None:
+        """Of the DRAM, where it is known."""
+        return self.chip.dram_capacity_bytes or None
+
+    @property
+    def largest_batch(self) -> int | None:
+        """Sequences that fit to the last token; None where nothing is known to limit them."""
+        if self.capacity_bytes is None:
+            return None
+        apart = self._parts or self.together is not None
+        once = self.weights_bytes + (self.activation_bytes() if apart else 0.0)
+        each = self.kept_bytes(self.tokens) + (0.0 if apart else self.activations)
+        return max(0, int((self.capacity_bytes - once) // each))
+
+    @property
+    def needed_bytes(self) -> float:
+        """Of the outer memory, when the last token comes out."""
+        return self.weights_bytes + self.batch * self.kept_bytes(self.tokens) + self.activation_bytes()
+
+    def check_room(self) -> None:
+        """Raise InfeasibleError where weights, caches and activations do not fit, saying what would."""
+        largest = self.largest_batch
+        if largest is None or self.capacity_bytes is None or self.batch <= largest:
+            return
+        cache, need = self.batch * self.kept_bytes(self.tokens), self.needed_bytes
+        held = ", ".join(
+            f"{what} {size / GIB:,.4g}"
+            for what, size in (
+                ("weights", self.weights_bytes), ("cache", cache), ("activations", self.activation_bytes())
+            )
+        )  # fmt: skip
+        fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
+        devices = -(-need // self.capacity_bytes)
+        raise InfeasibleError(
+            f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
+            f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
+            f"{devices:,.0f} times the memory would do"
+        )
+
+    def _longest(self) -> str:
+        """The longest context that fits at this batch, in words; empty where not even a token does."""
+        room = (self.capacity_bytes or 0) - self.weights_bytes - self.activation_bytes()
+        low, high = 0, self.tokens
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.batch * self.kept_bytes(middle) <= room else (low, middle - 1)
+        return f", the longest context at this batch {low:,} tokens" if low else ""
+
+
+def asked_of(
+    model: str,
+    chip: Architecture,
+    lengths: tuple[int, int, int | str],
+    precision: str | None,
+    params: dict[str, Any],
+    runtime: Runtime = MODEL_OWN,
+) -> Question:
+    """The question, checked. lengths: tokens in, tokens out, requests together."""
+    name = network_name(str(model))
+    if name is None and is_decoder_file(str(model)):
+        name = str(model)
+    elif name is None or name not in decoders():
+        raise NetworkError(f"model: must be a bundled language model, got {model!r}{nearest(str(model), decoders())}")
+    for key in OWN:
+        if key in params:
+            raise OptionError(f"params: {key}: must be left out, the question sets it")
+    for what, value in zip(("prompt", "output", "batch"), lengths, strict=True):
+        if (what, value) != ("batch", "max") and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            or_max = " or 'max'" if what == "batch" else ""
+            raise OptionError(f"{what}: must be a whole number of at least 1{or_max}, got {value!r}")
+    if not runtime.windows and "window" in network_parameters(name):
+        params = {"window": 0, **params}
+    graph = load_network(name, **{**params, "prompt": 1, "layers": 1})  # checks the shapes
+    shapes = {key: value for key, value in {**network_parameters(name), **params}.items() if key not in OWN}
+    prompt, output, batch = lengths
+    chip = runtime.on(chip)
+    rates = {} if chip.array is None else chip.array.rate
+    usual = next((word for word in GENERATING if word in rates), GENERATING[0])
+    chosen = precision or str(graph.graph.get("precision", usual))
+    chip.peak_tops(chosen)  # tells a precision that the chip has not
+    first = 1 if isinstance(batch, str) else batch
+    return Question(name, Decoder(**shapes), params, chip, chosen, prompt, output, first, runtime)
+
+
+def speculating(asked: Question, count: int, accept: float, draft: str | None) -> Question:
+    """The same with guesses. draft: a language model that guesses on the same chip; None: guesses that take no time."""
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 64:
+        raise OptionError(key="speculate", must="be a whole number from 1 to 64", got=count)
+    if isinstance(accept, bool) or not isinstance(accept, int | float) or not 0.0 <= accept <= 1.0:
+        raise OptionError(key="accept", must="be a probability from 0 to 1", got=accept)
+    lengths = asked.prompt, asked.output, asked.batch
+    guess = None if draft is None else asked_of(draft, asked.chip, lengths, asked.precision, {}, asked.runtime)
+    return replace(asked, speculation=Speculation(count, float(accept), guess))
+
+
+def of_batch(asked: Question, batch: int) -> Question:
+    """The same with another batch, of a draft too."""
+    own = asked.speculation
+    if own is not None and own.draft is not None:
+        own = replace(own, draft=of_batch(own.draft, batch))
+    return replace(asked, batch=batch, speculation=own)
+
+
+def last_token(model: str, prompt: int, output: int, batch: int, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of the network that is the pass for the last token of a request, the slowest of them.
+
+    Experts are shared by all sequences: there the network holds the batch.
+    """
+    experts = {**network_parameters(model), **params}["experts"]
+    return {"phase": "decode", "context": max(1, prompt + output - 2), **({"sequences": batch} if experts else {})}
+
+
+def growing_of(asked: Question) -> Growing | None:
+    """The tokens behind the first, by the context that each meets; None where there is none."""
+    if asked.output == 1:
+        return None
+    growing = Growing(asked.token, asked.prompt, asked.tokens - 1)
+    growing.cut([max(1, asked.decoder.window) - 1])
+    return growing
+
+
+def spent(result: Result) -> Spent:
+    """Seconds and joules of a pass; no joules where its energy is not known."""
+    return result.latency_s, result.energy["total_j"] if result.energy else 0.0

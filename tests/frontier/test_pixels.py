@@ -1,0 +1,77 @@
+"""Pixel tiles that an unrolling needs: those of all sizes that no other beats, however few are looked at."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+from simulator.frontier.grid.pixels import Pixels, _needed
+from simulator.kernels.grid_layout import INPUTS, INPUTS_BY_P, INPUTS_BY_Q, PIXEL_FOLDS, PIXEL_STEPS, PIXELS, WINDOW
+from simulator.kernels.grid_tables import Fold, Side
+
+
+def some_pixels(rng: random.Random, flat: bool, hidden: bool) -> Pixels:
+    """A layer and three unrollings."""
+    n, p, q = rng.randint(1, 5), rng.randint(1, 9), rng.randint(1, 9)
+    sides = []
+    for extent in (p, q):
+        stride, dilation, kernel = rng.randint(1, 3), rng.randint(1, 2), rng.randint(1, 4)
+        reach = (extent - 1) * stride + (kernel - 1) * dilation + 1
+        pad = rng.randint(0, min(2, (kernel - 1) * dilation, reach - 1))
+        sides.append(Side(stride, dilation, kernel, pad, max(1, reach - pad)))
+    along = [(rng.randint(1, 3), 1, 1, rng.randint(1, 6)) for _ in range(3)]
+    if not flat:
+        along = [(images, rng.randint(1, 4), rng.randint(1, 4), 0) for images, *_ in along]
+    return Pixels(
+        (n, p, q),
+        (sides[0], sides[1]),
+        tuple(along),
+        Fold(3.0, 2.0, float(hidden)),
+        (4.0, 4.0, 7.0),
+        False,
+        (0.0, 0.0, 2.0),
+    )
+
+
+def naive(pixels: Pixels, every: list[tuple[int, int, int]], u: int) -> list[tuple[int, int, int]]:
+    """The tiles that none before, by window and pixels, is as good as; and the whole layer."""
+    rows, table = [], pixels.rows(*(tuple(range(1, extent + 1)) for extent in pixels.extents)).table
+    for at, tile in enumerate(every):
+        window, area, inputs, by_p, by_q = table[at, [WINDOW, PIXELS, INPUTS, INPUTS_BY_P, INPUTS_BY_Q]].tolist()
+        trips = np.prod([-(-extent // size) for extent, size in zip(pixels.extents, tile, strict=True)])
+        steps, folds = table[at, PIXEL_STEPS + 2 * u], table[at, PIXEL_FOLDS + 2 * u] - pixels.sets[u] * trips
+        rows.append((window, area, at, (trips, inputs, min(by_p, by_q), steps, folds), tile))
+    kept: list[tuple[float, float, int, tuple[float, ...], tuple[int, int, int]]] = []
+    for row in sorted(rows):
+        as_good = (
+            one[0] <= row[0] and one[1] <= row[1] and all(a <= b for a, b in zip(one[3], row[3], strict=True))
+            for one in kept
+        )
+        if row[4] == pixels.extents or not any(as_good):
+            kept.append(row)
+    return [row[4] for row in kept]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("hidden", [False, True], ids=["linear", "bent"])
+@pytest.mark.parametrize("flat", [False, True], ids=["by axis", "flat"])
+def test_no_tile_that_is_left_out_is_of_use(flat: bool, hidden: bool) -> None:
+    rng = random.Random(7)
+    for _ in range(12):
+        pixels = some_pixels(rng, flat, hidden)
+        sizes = [tuple(range(1, extent + 1)) for extent in pixels.extents]
+        every = list(itertools.product(*sizes))
+        found = _needed(pixels.axes(*sizes), pixels.array(), pixels.sets)
+        for u, numbers in enumerate(found):
+            assert [every[at] for at in numbers] == naive(pixels, every, u)
+
+
+@pytest.mark.kernel
+def test_steps_of_a_tile_by_hand() -> None:
+    # 3 x 5 outputs of 2 images in tiles of 2 x 2, 3 columns: 2 x 2 outputs take 2 x 1 steps, so do those of 2 x 1; the last row
+    # of 1 x 2, and of 1 x 1, one. Along a row three tiles: per image (2 + 2 + 2) + (1 + 1 + 1) steps; a set of 2 cycles each.
+    side = Side(1, 1, 1, 0, 5)
+    pixels = Pixels((2, 3, 5), (side, side), ((1, 1, 3, 0),), Fold(2.0, 0.0, 0.0), (2.0,), False, (0.0,))
+    row = pixels.rows((1,), (2,), (2,)).table[0]
+    assert (row[PIXEL_STEPS], row[PIXEL_FOLDS]) == (2 * 9, 2 * (9 + 6 * 2))
