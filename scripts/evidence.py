@@ -17,7 +17,7 @@ TOP = Path(__file__).resolve().parents[1]
 PLACE = TOP / "simulator" / "data" / "evidence.yaml"
 
 HEAD = """\
-# What stands behind a throughput: ratios of measured to predicted throughput that hold nine in ten rows (5th and 95th
+# What stands behind a throughput: ratios of measured to predicted throughput that hold 90 % of the rows (5th and 95th
 # percentile), of chips on which no constant was fitted, by class of chip and kind of network; and the kinds of layers that the
 # measured networks of each chip have. Made by scripts/evidence.py from the rows of docs/validation.md.
 """

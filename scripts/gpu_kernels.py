@@ -389,7 +389,7 @@ def _row(row: Mapping[str, str]) -> Row | None:
 
 
 def errors(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], tuple[int, float, float, float, float]]:
-    """By chip, kind, format and band: rows counted, median error, nine in ten, bias, and the roofline's median error."""
+    """By chip, kind, format and band: rows counted, median error, 90th percentile, bias, and the roofline's median error."""
     found: dict[tuple[str, str, str, str], list[tuple[float, float]]] = {}
     for row in rows:
         chip = board(row.board)

@@ -18,6 +18,7 @@ FIRST_MS, BETWEEN_MS = 15_000, 700
 def move(page: Page) -> None:
     for slider, key, times in MOVES:
         page.focus(f"[id='slider-{slider}']")
+        page.wait_for_timeout(BETWEEN_MS)
         for _ in range(times):
             page.keyboard.press(key)
             page.wait_for_timeout(BETWEEN_MS)
@@ -37,7 +38,7 @@ def main() -> int:
             page.goto(f"{address}#{state}")
             page.wait_for_timeout(FIRST_MS)
             move(page)
-            for name in ("slider to numbers", "slider to pictures"):
+            for name in ("slider to numbers", "slider to pictures", "slider to gains"):
                 took = sorted(
                     page.evaluate("name => performance.getEntriesByName(name).map(one => one.duration)", name)
                 )

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from simulator.errors import StoppedError
+
 Item = TypeVar("Item")
 
 
@@ -35,10 +37,21 @@ class Watch:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock, self._begin = clock, clock()
+        self.unwanted = False
+        """Whether nobody wants the answer any more: the next round of any loop ends the work."""
         self.loops: tuple[Loop, ...] = ()
         """That run now, the outermost first."""
         self.words = ""
         """What is being done."""
+
+    def begin(self) -> None:
+        """Count the seconds from now on: what was asked has waited for its turn."""
+        self._begin = self.clock()
+
+    def check(self) -> None:
+        """Raise StoppedError where nobody wants the answer any more."""
+        if self.unwanted:
+            raise StoppedError("it was cancelled")
 
     @property
     def elapsed_s(self) -> float:
@@ -93,6 +106,7 @@ def each(items: Sequence[Item], words: Callable[[Item], str] | None = None) -> I
     own.loops = (*outer, loop)
     try:
         for done, item in enumerate(items):
+            own.check()
             loop.done, loop.inside = done, 0.0
             if words is not None and not outer:
                 own.words = words(item)
@@ -125,6 +139,7 @@ def measured() -> Iterator[Callable[[float], None]]:
     own.loops = (*outer, loop)
 
     def note(share: float) -> None:
+        own.check()
         loop.done, loop.inside = max(loop.done, min(FINE - 1, int(FINE * share))), 0.0
 
     try:

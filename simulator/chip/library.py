@@ -104,13 +104,17 @@ def entry(name_or_path: str | Path) -> Entry:
     data, places = read_yaml(load.text_of(path), file)
     apply_variant(data, places, variant, file)
     if not load.is_listing(data):
-        made = _entry(name, load.load_chip(name_or_path), published_of(data.get("published"), file, places))
-        return replace(made, is_file=True)
+        return entry_of(name, load.load_chip(name_or_path), published_of(data.get("published"), file, places))
     try:
         listing = Listing.model_validate(data)
     except ValidationError as error:
         raise ChipError(explain(error, Listing, places, file)) from None
     return Entry(name, listing.name, listing.kind, listing.published, None, is_file=True)
+
+
+def entry_of(name: str, chip: Architecture, published: Published | None = None) -> Entry:
+    """A chip of the user's. published: what is known of it beside its file."""
+    return replace(_entry(name, chip, published or Published()), is_file=True)
 
 
 def published_of(data: Mapping[str, Any] | None, where: str, places: Places | None = None) -> Published:

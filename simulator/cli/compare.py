@@ -32,7 +32,7 @@ Chips = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[CHIP...]",
-        help="Bundled chips, chip files, or filled CSV sheets; files alone stand beside all bundled chips.",
+        help="Bundled chips, chip files, or filled CSV sheets; files alone are compared with all bundled chips.",
         autocompletion=complete.chips_and_sheets,
     ),
 ]
@@ -213,9 +213,9 @@ def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.scatter import compare_chart, ranking_chart  # noqa: PLC0415
+    from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
-    deliver_plain(lambda: compare_report(found, order, every), lambda: [ranking_chart(order), compare_chart(found)])
+    deliver_plain(lambda: compare_report(found, order, every), lambda: [compare_chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))
     if plot is not None:

@@ -1,7 +1,7 @@
 """What the commands that answer one question have in common: their options, the notice of a first run, their answers."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,11 +154,12 @@ def answer(
     report: "Callable[[Any], RenderableType]",
     chart: Callable[[Any], Any],
     form: str = "",
+    said: "Callable[[Any], Sequence[str]] | None" = None,
 ) -> None:
     """Write the JSON and the picture that are asked for, and print the report unless the JSON takes its place.
 
     found: what a study gives, with `to_dict`; form: its schema, where it is not the command's. report, chart: make the tables
-    and the picture of it.
+    and the picture of it. said: its answer in words, where its tables do not begin with it.
     """
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -166,7 +167,8 @@ def answer(
         from simulator.report.page import save  # noqa: PLC0415
 
         save("--plot", chart(found), plot)
-    deliver_plain(lambda: report(found), lambda: [chart(found)])
+    words = said(found)[0] if said is not None else ""
+    deliver_plain(lambda: report(found), lambda: [chart(found)], words)
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), form)))
     if json != "-":

@@ -46,13 +46,13 @@ def deliver(make: "Callable[[dict[str, str]], Paper]") -> None:
     write("--report", path, paper_html(make(asked.made())))
 
 
-def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], list[Any]]) -> None:
-    """Write an answer's tables and pictures as its report, where one is asked for."""
+def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], list[Any]], said: str = "") -> None:
+    """Write an answer's tables and pictures as its report, where one is asked for. said: the answer, where it is known."""
 
     def make(made: dict[str, str]) -> "Paper":
         from simulator.report.paper import Picture  # noqa: PLC0415
         from simulator.report.papers import plain_paper, words_of  # noqa: PLC0415
 
-        return plain_paper(report(), [Picture(chart, words_of(chart)) for chart in charts()], made)
+        return plain_paper(report(), [Picture(chart, words_of(chart)) for chart in charts()], made, said)
 
     deliver(make)

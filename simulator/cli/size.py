@@ -105,9 +105,9 @@ def size(
         found = ask(
             mix, chip, batch=batch, precision=precision, set=settings or [], vary=vary, bundled=bundled, tell=tell, **wanted
         )  # fmt: skip
-    from simulator.report.size_report import size_chart, size_report  # noqa: PLC0415
+    from simulator.report.size_report import answer_lines, size_chart, size_report  # noqa: PLC0415
 
-    answer(found, json, plot, size_report, size_chart)
+    answer(found, json, plot, size_report, size_chart, said=answer_lines)
     if found.winner is None:
         raise InfeasibleError("size: no chip of the space reaches all targets")
 

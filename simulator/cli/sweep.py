@@ -11,6 +11,7 @@ import typer
 from simulator.cli import asked, complete
 from simulator.cli.output import emit
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
+from simulator.cli.reporting import Report, check_report, deliver_plain, wanted
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import leave_behind
 from simulator.errors import OptionError, StoppedError
@@ -69,16 +70,18 @@ def sweep(
         ),
     ] = None,
     plot: Plot = None,
+    report: Report = None,
 ) -> None:
     """Run NETWORK on many chips: every combination of what varies, or a random or Latin hypercube design."""
     given = _given(plan, network, chip, vary, design, seed, batch, precision, settings, params, chunk)
     if out is None:
         raise OptionError("--out: missing; see 'rooftile sweep --help'")
     check_outputs(None, plot)
+    check_report(report)
     _check_ranges(given)
     _compute(given, out, repair, scheduler, bool(vary))
-    if plot is not None:
-        _draw(out, plot)
+    if plot is not None or report is not None:
+        _draw(out, plot, report)
     from simulator.sweeps.read import progress_of  # noqa: PLC0415
 
     there, points = progress_of(out)
@@ -109,13 +112,20 @@ def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | Non
         raise
 
 
-def _draw(out: str, plot: str) -> None:
-    """Draw the points that no other beats in throughput and bill, or the fastest where no bill can be told."""
+def _draw(out: str, plot: str | None, report: str | None) -> None:
+    """Draw the points that no other beats in throughput and bill, or the fastest where no bill is known; report them."""
     from simulator.report.page import save  # noqa: PLC0415
-    from simulator.report.points_report import table_chart  # noqa: PLC0415
+    from simulator.report.points_report import table_chart, table_report  # noqa: PLC0415
     from simulator.sweeps.read import scan  # noqa: PLC0415
 
-    save("--plot", table_chart(scan(out)), plot)
+    points = scan(out)
+    if plot is not None:
+        save("--plot", table_chart(points), plot)
+    before = wanted.set(report)
+    try:
+        deliver_plain(lambda: table_report(points), lambda: [table_chart(points)])
+    finally:
+        wanted.reset(before)
 
 
 def _given(

@@ -97,7 +97,7 @@ def _signed(seconds: float) -> str:
 
 def _change(value: float, places: int) -> str:
     """A change with its sign; 0 where there is none."""
-    return f"{value:+,.{places}f}" if value else "0"
+    return f"{value:+,.{places}f}" if round(value, places) else "0"
 
 
 def _sides(found: Explanation) -> Table:
@@ -150,7 +150,7 @@ def _parts(found: Explanation, ascii_only: bool) -> Table:
         row(CAUSES[part.cause], part.a_s, part.b_s, part.difference_s)
         if part.cause == "ideal_s" and found.ideal is not None:
             for name, seconds in found.ideal.items():
-                if seconds != 0.0:
+                if abs(seconds) > fmt.RESIDUE * longest:
                     row(f"  of it {FACTORS[name]}", None, None, seconds, "dim")
     row("total", found.a.time_s, found.b.time_s, found.difference_s, "bold")
     return table

@@ -1,8 +1,12 @@
 """Numbers as a person reads them: few digits, the unit always named, GB (1e9) never mixed up with GiB (2**30)."""
 
 import math
+from collections.abc import Mapping
 
 from simulator.units import GIB, KIB, MIB
+
+RESIDUE = 1e-9
+"""Share of a whole below which a part is what rounding left of it, and is not shown."""
 
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
@@ -50,6 +54,16 @@ def figure(value: float | None) -> str:
     """
     text = significant(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def parts(whole: Mapping[str, float]) -> dict[str, float]:
+    """Return the parts of a whole that are more than rounding.
+
+    >>> parts({"ideal_s": 1.0, "dram_s": 1e-17, "sram_s": 0.0})
+    {'ideal_s': 1.0}
+    """
+    least = RESIDUE * sum(whole.values())
+    return {name: value for name, value in whole.items() if value > least}
 
 
 def time(seconds: float | None) -> str:

@@ -122,12 +122,11 @@ def _parts(result: Result) -> Table:
     """The parts of a pass's latency."""
     scale, unit = fmt.time_unit(result.latency_s)
     table = _table("", unit, "share")
-    for part, seconds in result.waterfall.items():
-        if seconds > 0.0:
-            table.add_row(
-                CAUSES.get(part, part.removesuffix("_s")), fmt.significant(seconds / scale),
-                fmt.percent(seconds / result.latency_s),
-            )  # fmt: skip
+    for part, seconds in fmt.parts(result.waterfall).items():
+        table.add_row(
+            CAUSES.get(part, part.removesuffix("_s")), fmt.significant(seconds / scale),
+            fmt.percent(seconds / result.latency_s),
+        )  # fmt: skip
     table.add_row("total", fmt.significant(result.latency_s / scale), fmt.percent(1.0), style="bold")
     return table
 

@@ -30,7 +30,7 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         )
     table.caption = Text(
         "run yes: `rooftile run` simulates it, figures are those of its file (TOPS of the fastest precision, sustained "
-        "GB/s); no: it can be compared, figures are published ones, - where nobody publishes any. GB = 1e9 bytes."
+        "GB/s); no: it can be compared, figures are published ones, - where none is published. GB = 1e9 bytes."
         + _brought(rows)
     )
     return table

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from simulator.report import format as fmt
+from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.curves import MARK, MODEL, OTHER, PUBLISHED, Line, Panel, draw
 from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib, subject
 from simulator.report.page import require_charts
 from simulator.study.memory import MemoryMap, MemoryPoint
 
-CELL_WIDTH, CELL_HEIGHT = 38, 24
-"""Size of a point of a map [pixel]."""
-
-LEAST_WIDTH = 420
-"""Width of a map of few sizes [pixel]."""
-
 TICKS = ".3~r"
 """SRAM sizes on an axis: three digits, no zeros at the end."""
+
+FRAMES = {
+    "cheapest": {"strokeWidth": 1.5, "stroke": PUBLISHED},
+    "own": {"strokeWidth": 2.5, "stroke": "#000000"},
+}
+"""How points of a map are framed."""
 
 LINES = (MODEL, "#E69F00", "#009E73", "#882255", "#56B4E9", "#332288")
 """Colours of the numbers of devices (Okabe and Ito; Tol)."""
@@ -43,48 +43,21 @@ def memory_chart(found: MemoryMap) -> Any:
 def _map(
     alt: Any, found: MemoryMap, title: str, value: Callable[[MemoryPoint], float | None], dear: bool
 ) -> Any:  # fmt: skip
-    """One map: colour and number of every point; a gap is white. Darker is more, of a bill less."""
-    known = [number for point in found.points if (number := value(point)) is not None]
-    low, high = min(known), max(known)
-    rows = []
-    for point in found.points:
-        number = value(point)
-        row: dict[str, Any] = {
-            "x": heading(point.sram_mib),
-            "y": point.dram_devices,
-            "text": "-",
-            "fill": "#ffffff",
-            "ink": "#222222",
-        }
-        if number is not None:
-            depth = (number - low) / (high - low) if high > low else 0.5
-            depth = 1.0 - depth if dear else depth
-            row |= {"text": _short(number), "fill": shade(depth), "ink": "#ffffff" if depth > 0.55 else "#222222"}
-        row["own"] = (point.sram_mib, point.dram_devices) == (found.sram_mib, found.dram_devices)
-        row["cheapest"] = point.cheapest
-        rows.append(row)
-    x = alt.X("x:N", sort=None, title="SRAM, MiB", axis=alt.Axis(labelAngle=0, ticks=False, domain=False))
-    y = alt.Y(
-        "y:O", sort="descending", title="DRAM devices" if found.dram_devices else None,
-        axis=alt.Axis(ticks=False, domain=False, labels=bool(found.dram_devices)),
-    )  # fmt: skip
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
-    layers = [
-        base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(color=alt.Color("fill:N", scale=None)),
-        base.mark_text(fontSize=10.5).encode(text="text:N", color=alt.Color("ink:N", scale=None)),
-    ]
-    for field, style in (
-        ("cheapest", {"strokeWidth": 1.5, "stroke": PUBLISHED}),
-        ("own", {"strokeWidth": 2.5, "stroke": "#000000"}),
-    ):
-        marked = [row for row in rows if row[field]]
-        if marked:
-            frame = alt.Chart(alt.Data(values=marked)).encode(x=x, y=y)
-            layers.append(frame.mark_rect(filled=False, fillOpacity=0, **style))
-    width = max(LEAST_WIDTH, CELL_WIDTH * len(found.sizes_mib))
+    """One map, darker where there is more, of a bill less."""
+    own = (found.sram_mib, found.dram_devices)
+    cells = [
+        Cell(heading(point.sram_mib), point.dram_devices, value(point), frozenset(
+            mark for mark, is_so in (
+                ("own", (point.sram_mib, point.dram_devices) == own), ("cheapest", point.cheapest),
+            ) if is_so
+        ))
+        for point in found.points
+    ]  # fmt: skip
     under = {} if title != SHOWN[0][1] else {"subtitle": _marks(found), "subtitleFontSize": 10}
     title_of = alt.TitleParams(title, anchor="start", fontSize=13, **under)
-    return alt.layer(*layers).properties(width=width, height=CELL_HEIGHT * len(found.devices), title=title_of)
+    across = Axis(len(found.sizes_mib), "SRAM, MiB")
+    upward = Axis(len(found.devices), "DRAM devices" if found.dram_devices else None)
+    return cells_map(alt, cells, across, upward, title_of, dear, FRAMES)
 
 
 def _marks(found: MemoryMap) -> str:
@@ -92,17 +65,6 @@ def _marks(found: MemoryMap) -> str:
     path = "; orange: no other gives as much for less" if any(point.cheapest for point in found.points) else ""
     gaps = "; -: see above" if any(point.reason for point in found.points) else ""
     return f"black frame: the chip as it is{path}{gaps}"
-
-
-def _short(value: float) -> str:
-    """A number of a cell: three digits, thousands as k."""
-    return f"{fmt.significant(value / 1e3, 3)}k" if value >= 9_999.5 else fmt.significant(value, 3)
-
-
-def shade(depth: float) -> str:
-    """A blue between nearly white (0) and dark (1), as a browser writes it."""
-    light, dark = (239, 246, 251), (0, 78, 122)
-    return "#" + "".join(f"{round(a + (b - a) * depth):02x}" for a, b in zip(light, dark, strict=True))
 
 
 def _exchange(found: MemoryMap) -> Panel | None:

@@ -39,17 +39,16 @@ WIDTH = 720
 """Of a picture over the layers [pixel]."""
 
 
-def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str]) -> Paper:
-    """The report of an answer: its first line, its pictures, its tables."""
+def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str], said: str = "") -> Paper:
+    """The report of an answer: its first line, its pictures, its tables. said: the answer in a sentence, where it is known."""
     parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
-    texts = [part for part in parts if isinstance(part, Text)]
-    title = plain(texts[0]).splitlines()[0] if texts else made["command"]
-    # The line after the title is the answer where there is one before the first table.
     first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
-    before = [line for part in parts[:first] for line in plain(part).splitlines()]
-    answer = before[1] if len(before) > 1 else title
+    before = [line for part in parts[:first] for line in plain(part).splitlines()] or [made["command"]]
+    # A report begins with its answer, a sentence, or with what it is about and then the answer.
+    answer = said or next((line for line in before if line.endswith(".")), before[min(1, len(before) - 1)])
+    title = made["command"] if before[0] == answer else before[0]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
-    return Paper(title, answer, [*pictures, Section("Answer", parts)], made)
+    return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts)], made)
 
 
 def run_paper(
@@ -164,7 +163,7 @@ def behind(layer: LayerResult) -> list[str]:
         lines.append(f"Run for {tiling['sub_batches']} parts of the batch, one after another.")
     if layer.fused:
         lines.append(f"With it: {', '.join(layer.fused)}.")
-    parts = [f"{CAUSES[key]} {fmt.time(seconds)}" for key, seconds in layer.waterfall.items() if seconds > 0.0]
+    parts = [f"{CAUSES[key]} {fmt.time(seconds)}" for key, seconds in fmt.parts(layer.waterfall).items()]
     if parts:
         lines.append(f"{fmt.time(layer.latency_s)} = {' + '.join(parts)}")
     return lines

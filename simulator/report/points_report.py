@@ -9,10 +9,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from simulator.errors import argument
 from simulator.report import format as fmt
+from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.page import require_charts
 from simulator.report.scatter import scatter
-from simulator.sweeps.read import LESS_IS_BETTER, best, pareto
+from simulator.sweeps.read import LESS_IS_BETTER, best, column_of, pareto
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 Row = Mapping[str, Any]
@@ -197,14 +199,19 @@ MOST_DRAWN = 200
 """Points of a picture of the fastest."""
 
 
+def _axes(frame: Any) -> list[str]:
+    """What varied: the first columns."""
+    names = frame.lazy().collect_schema().names()
+    return list(names[: names.index("throughput_per_s")])
+
+
 def front_of(frame: Any) -> Points:
     """The points of a sweep that no other beats in throughput and bill, or the fastest where no bill can be told.
 
     frame: a table of a sweep, in memory or of a folder.
     """
     lazy = frame.lazy()
-    names = lazy.collect_schema().names()
-    axes = names[: names.index("throughput_per_s")]  # what varied stands first
+    axes = _axes(frame)
     goals = ["throughput_per_s", "bill_usd"]
     rows = pareto(lazy, goals).to_dicts()
     if not rows:
@@ -220,3 +227,29 @@ def table_report(frame: Any) -> Group:
 def table_chart(frame: Any) -> Any:
     """A picture of them. Raises OptionError when the extra `charts` is not installed."""
     return points_chart(front_of(frame))
+
+
+def best_of(frame: Any, by: str) -> Points:
+    """The best points of a sweep by one column. Raises OptionError for an unknown one."""
+    rows = best(frame.lazy(), by, top=SHOWN).to_dicts()
+    columns = ("throughput_per_s", "latency_s", "bill_usd", "power_w", "utilisation", "largest_loss")
+    return Points(rows, len(rows), _axes(frame), [column_of(frame.lazy(), by, argument("by", by))], columns)
+
+
+def map_chart(frame: Any, by: str) -> Any:
+    """A sweep of two keys as a map of one column, the first key across. Raises OptionError as `best_of`."""
+    alt, best_points = require_charts(), best_of(frame, by)
+    across, upward = best_points.axes
+    column = best_points.goals[0]
+    scale = _SCALE.get(column, 1.0)
+    cells = [
+        Cell(_value(row, across), row[upward], None if row[column] is None else row[column] * scale)
+        for row in frame.select(across, upward, column).to_dicts()
+    ]
+    said = lines_of(best_points)[0] if best_points.rows else "No point of it runs"
+    along, up = (Axis(frame[key].n_unique(), key) for key in (across, upward))
+    name = _name(column)
+    title = alt.TitleParams(
+        said, subtitle=f"{name[:1].upper()}{name[1:]}; darker is better; -: does not run", anchor="start", fontSize=13
+    )
+    return cells_map(alt, cells, along, up, title, column in LESS_IS_BETTER).configure(padding=12)

@@ -182,12 +182,11 @@ def _waterfall(result: Result) -> Specification:
     period_s = result.batch / result.throughput_per_s
     scale, unit = fmt.time_unit(period_s)
     rows, at = [], 0.0
-    for key, seconds in result.waterfall_period.items():
-        if seconds > 0.0:
-            text = f"{fmt.significant(seconds / scale, 3)} {unit}, {fmt.share(seconds / period_s)}"
-            rows.append({"part": CAUSES[key], "from": at / scale, "to": (at + seconds) / scale, "text": text,
-                         "colour": IDEAL if key == "ideal_s" else LOST})  # fmt: skip
-            at += seconds
+    for key, seconds in fmt.parts(result.waterfall_period).items():
+        text = f"{fmt.significant(seconds / scale, 3)} {unit}, {fmt.share(seconds / period_s)}"
+        rows.append({"part": CAUSES[key], "from": at / scale, "to": (at + seconds) / scale, "text": text,
+                     "colour": IDEAL if key == "ideal_s" else LOST})  # fmt: skip
+        at += seconds
     useful = result.waterfall_period.get("ideal_s", 0.0)
     words = f"Useful work is {fmt.share(useful / period_s)} of the time"
     lost_s = result.waterfall_period.get(result.largest_loss, 0.0)

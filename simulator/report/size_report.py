@@ -104,6 +104,14 @@ def limit_words(one: Best) -> str:
     return fmt.figure(one.limit) + UNITS[one.target]
 
 
+def answer_lines(found: Sizing) -> list[str]:
+    """The cheapest chip in a sentence, or what cannot be reached."""
+    winner = found.winner
+    if winner is None:
+        return ["Nothing reaches all of it.", *failing_lines(found)]
+    return [f"The cheapest chip for {targets_words(found.targets)} is {winner.summary}: {winner.bill_usd:.2f} USD."]
+
+
 def failing_lines(found: Sizing) -> list[str]:
     """Each target that cannot be met beside the others, a line each."""
     where = "beside the other limits" if len(found.failing) > 1 else "in this space"

@@ -208,9 +208,10 @@ def _waterfall(result: Result, width: int, ascii_only: bool) -> list[RenderableT
     room = width - (57 if same else 73)
     bars = min(max(room, 8), 40) if room > 0 else 0  # figures matter more than bars on a narrow terminal
     table = _table("", *([unit] if same else [f"latency {unit}", f"steady {unit}"]), "share", "TOPS", "")
+    shown = {*fmt.parts(result.waterfall), *fmt.parts(result.waterfall_period)}
     for key in result.waterfall:
         latency_s, steady_s = result.waterfall[key], result.waterfall_period.get(key, 0.0)
-        if latency_s > 0 or steady_s > 0:
+        if key in shown:
             fraction = steady_s / period_s
             table.add_row(
                 CAUSES.get(key, key.removesuffix("_s")),

@@ -86,7 +86,7 @@ def validation_page(found: Validation, picture: str) -> str:
         "closer than the independent ones, because the model was made with them in view: constants were fitted on some, which",
         "are listed with their rows, and what is wrong is printed as wrong. Of the rows"
         f" `{measured.group}`, fitted ones among them,",
-        f"the median absolute error is {fmt.share(measured.median)}, nine in ten are within {fmt.share(measured.ninetieth)},"
+        f"the median absolute error is {fmt.share(measured.median)}, the 90th percentile is {fmt.share(measured.ninetieth)},"
         f" and the worst is {fmt.signed_percent(measured.worst)}.",
         "",
         *_blind(),

@@ -34,7 +34,7 @@ def next_dollar_lines(found: Sensitivity) -> list[str]:
     """What to change first, what it gives and costs; where nobody can tell, why."""
     lines = verdicts(found)
     if not lines:
-        lines = ["What a step costs is not known for this chip, so no dollar can be told."]
+        lines = ["What a step costs is not known for this chip, so what a dollar buys is unknown."]
     return [*lines, *found.notes]
 
 
@@ -45,8 +45,8 @@ def validity_lines(result: Result, gpu: bool, kinds: Sequence[str]) -> list[str]
     """
     low, high = (fmt.significant(value, 3) for value in (result.throughput_low_per_s, result.throughput_high_per_s))
     lines = [
-        f"Nine in ten of {rows_behind(gpu, kinds)} measured rows of such chips and networks lie, over their prediction, between "
-        f"what would be {low} and {high} per second here."
+        f"Between {low} and {high} per second: measured over predicted throughput of 90 % of the {rows_behind(gpu, kinds)} "
+        "measured rows of such chips and networks lies in this range."
     ]
     if not is_measured(result.chip):
         lines.append(f"No measurement of {result.chip} is known: its figures rest on those of other chips.")

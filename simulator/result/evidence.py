@@ -19,7 +19,7 @@ def family_of(kinds: Collection[str]) -> str:
 
 
 def band(gpu: bool, kinds: Collection[str]) -> tuple[float, float]:
-    """Measured over predicted throughput: what nine in ten rows of such chips and networks lie between [-]."""
+    """Measured over predicted throughput: what 90 % of the rows of such chips and networks lie between [-]."""
     own = read_data("evidence.yaml")["bands"][CLASSES[gpu]][family_of(kinds)]
     return float(own["low"]), float(own["high"])
 

@@ -79,7 +79,7 @@ class Result(Shown):
     latency_s: float
     throughput_per_s: float
     throughput_low_per_s: float
-    """Nine in ten measured rows of such chips and networks lie, over their prediction, between this and the next."""
+    """90 % of the measured rows of such chips and networks lie, over their prediction, between this and the next."""
     throughput_high_per_s: float
     load_s: float
     """One-time load of the weights that stay in SRAM for ever."""

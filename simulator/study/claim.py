@@ -47,7 +47,7 @@ MOST_BYTES_PER_S = 1e15
 """Most bandwidth of DRAM that a chip file may have [bytes/s]."""
 
 MODEL_ERROR = 0.27
-"""Error that nine in ten of all measured figures stay within (the validation's): a claim above a chip's own model by less
+"""90th percentile of the error of all measured figures (the validation's): a claim above a chip's own model by less
 than this says nothing against the claim."""
 
 AUDITED = ("single_stream", "offline", "server")
@@ -201,7 +201,7 @@ def _verdict(bounds: Sequence[Bound], standing: str) -> tuple[str, list[str]]:
         return "impossible", reasons
     if broken and (standing == "audited" or (standing == "measured" and not unsure)):
         what = "audited result" if standing == "audited" else "measured figure"
-        against = "a fact that nobody checked" if unsure else "the model"
+        against = "an unchecked fact" if unsure else "the model"
         return "possible", [*reasons, f"a{'n' if standing == 'audited' else ''} {what} outranks {against}"]
     return ("doubtful" if broken else "possible"), reasons
 

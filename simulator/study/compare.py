@@ -13,6 +13,7 @@ from simulator.chip.library import Entry
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.formats import OWN
+from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.progress import counted
 from simulator.run import simulate
@@ -141,13 +142,15 @@ def compare(
     question: Question,
     run: bool = True,
     tell: Callable[[str], None] = lambda _: None,
+    graph: Graph | None = None,
 ) -> Comparison:
     """Set chips beside each other.
 
-    run: simulate the chips that have an array. tell: called with the name of each chip that is being simulated.
-    Raises NetworkError for an unknown network, parameter or precision.
+    run: simulate the chips that have an array. tell: called with the name of each chip that is being simulated. graph: the
+    network of the question, where it is read already. Raises NetworkError for an unknown network, parameter or precision.
     """
-    graph = load_network(question.network, **question.params)
+    if graph is None:
+        graph = load_network(question.network, **question.params)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     lines = []
     for chip in counted(chips):
@@ -213,7 +216,7 @@ def _built(chip: Entry) -> tuple[float | None, float | None, float | None]:
 
 
 def _simulated(
-    chip: Entry, graph: Any, question: Question, beside: Figure | None
+    chip: Entry, graph: Graph, question: Question, beside: Figure | None
 ) -> tuple[dict[str, Figure | None], Figure | None, list[str]]:
     """Both classes as the model has them, the batch asked for, and why one is missing. beside: the published large class."""
     found: dict[str, Figure | None] = dict.fromkeys(CLASSES)

@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Errors of some rows: medians of absolute ones, the value nine in ten do not exceed, and the median with its sign."""
+    """Errors of some rows: medians of absolute ones, their 90th percentile, and the median with its sign."""
 
     name: str
     count: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.chip.library import entry, library
-from simulator.errors import OptionError
+from simulator.errors import OptionError, nearest
 from simulator.formats import USUAL
 from simulator.graph.load import asked_network
 from simulator.graph.own import Precision
@@ -105,6 +105,12 @@ def figure_of(line: Line, batch: int | None) -> Figure | None:
     return line.simulated[name] or line.published[name]
 
 
+def check_by(by: str) -> None:
+    """Refuse what nothing is ranked by. Raises OptionError."""
+    if by not in BY:
+        raise OptionError(f"must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}", key="by")
+
+
 @public
 def compare_chips(
     network: str,
@@ -139,8 +145,7 @@ def compare_chips(
     ChipError, NetworkError
         As `load_chip` and `load_network`.
     """
-    if by not in BY:
-        raise OptionError(key="by", must=f"be one of {', '.join(BY)}", got=by)
+    check_by(by)
     for name in limits or {}:
         if name not in LIMITS:
             raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)

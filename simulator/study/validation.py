@@ -88,7 +88,7 @@ class Summary:
     median: float
     """Median of the absolute errors."""
     ninetieth: float
-    """90th percentile of them: the smallest that nine in ten do not exceed."""
+    """90th percentile of them."""
     worst: float
     """Largest, with its sign."""
     bias: float

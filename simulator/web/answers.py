@@ -24,11 +24,13 @@ from simulator.report.layers import layer_table
 from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
+from simulator.report.points_report import SAID
 from simulator.report.run_chart import run_chart
 from simulator.report.tables import ChipFacts, sentence
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store import bundled
+from simulator.study.ranking import BY
 from simulator.study.sensitivities import sensitivity
 from simulator.web import controls, forms
 from simulator.web.kept import Kept
@@ -78,7 +80,11 @@ def listed() -> forms.Library:
     """What is bundled."""
     chips = [forms.Named(name=name, title=one.title) for name, one in with_variants().items() if one.architecture]
     networks = [forms.Named(name=name, title=name) for name in bundled.networks()]
-    return forms.Library(version=__version__, chips=chips, networks=networks, files=list(SUFFIXES))
+    orders = [forms.Named(name=name, title=words) for name, (_, words) in BY.items()]
+    columns = [forms.Named(name=name, title=words) for name, words in SAID.items()]
+    return forms.Library(
+        version=__version__, chips=chips, networks=networks, files=list(SUFFIXES), orders=orders, columns=columns
+    )
 
 
 def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:
@@ -88,8 +94,17 @@ def chip_answer(asked: forms.ChipAsked) -> forms.ChipAnswer:
 
 def result_of(asked: forms.RunAsked, graph: Graph, chip: Architecture) -> Result:
     """The run that is asked for, done once whatever of it is shown."""
-    key = asked.model_dump_json(exclude={"show", "beside"})
+    key = asked.model_dump_json(exclude={"show", "beside", "ahead"})
     return _runs.get(key, lambda: simulate(graph, chip, batch=asked.batch, precision=asked.precision))
+
+
+def kept_body(asked: forms.RunAsked) -> str | None:
+    """What `run_body` gives, where it is kept."""
+    return _bodies.peek(_body_key(asked))
+
+
+def _body_key(asked: forms.RunAsked) -> str:
+    return asked.model_dump_json(exclude={"ahead"})
 
 
 def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[str], None]) -> str:
@@ -99,7 +114,7 @@ def run_body(asked: forms.RunAsked, graph: Callable[[], Graph], tell: Callable[[
         return run_answer(asked, graph(), tell).model_dump_json()
 
     # Only what is quick is kept: what takes longer can be ended by who asked for it, while others would wait for it.
-    return _bodies.get(asked.model_dump_json(), make) if {*asked.show} <= {*QUICK} else make()
+    return _bodies.get(_body_key(asked), make) if {*asked.show} <= {*QUICK} else make()
 
 
 def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> forms.RunAnswer:

@@ -6,9 +6,9 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,11 +19,15 @@ from simulator.errors import InputError, StoppedError
 from simulator.graph.build import Graph
 from simulator.report.page import require_charts
 from simulator.store.foreign import printable
-from simulator.web import answers, controls, forms
+from simulator.web import answers, controls, forms, work
 from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
+from simulator.web.jobs import Jobs, fault_lines
 from simulator.web.uploads import Shelf
 
 Answer = TypeVar("Answer")
+
+Lane = Literal["quick", "slow", "ahead"]
+"""Which threads work on a question."""
 
 LOOK_EVERY_S = 0.05
 """How often a long answer looks whether somebody still waits for it."""
@@ -36,6 +40,8 @@ MOST_LINES = 12
 
 PAGES = {"/": ("web/static/index.html", "text/html"), "/page.css": ("web/static/page.css", "text/css"),
          "/page.js": ("web/static/page.js", "text/javascript"), "/draw.js": ("web/static/draw.js", "text/javascript"),
+         "/ask.js": ("web/static/ask.js", "text/javascript"),
+         "/work.js": ("web/static/work.js", "text/javascript"),
          "/sort.js": ("report/sort.js", "text/javascript")}  # fmt: skip
 """All files that are served: their addresses, places in the package and kinds."""
 
@@ -54,17 +60,18 @@ def application(port: int) -> Guard:
     _pages(app)
     _choices(app, shelf)
     _runs(app, shelf, Lanes())
+    _works(app, shelf)
     return Guard(app, port)
 
 
 class Lanes:
-    """Threads: some for what a slider waits for, one for what takes longer."""
+    """Threads: some for what a slider waits for, one for what takes longer, one for what nobody waits for yet."""
 
     def __init__(self) -> None:
-        many = {False: min(QUICK_LANES, os.cpu_count() or 1), True: 1}
-        self._lanes = {slow: ThreadPoolExecutor(most, thread_name_prefix="rooftile-web") for slow, most in many.items()}
+        many: dict[Lane, int] = {"quick": min(QUICK_LANES, os.cpu_count() or 1), "slow": 1, "ahead": 1}
+        self._lanes = {lane: ThreadPoolExecutor(most, thread_name_prefix="rooftile-web") for lane, most in many.items()}
 
-    async def work(self, request: Request, slow: bool, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
+    async def work(self, request: Request, lane: Lane, task: Callable[[Callable[[str], None]], Answer]) -> Answer:
         """Work in a thread; work that nobody waits for any more is not begun, or ends at its next step."""
         gone = threading.Event()
 
@@ -76,7 +83,7 @@ class Lanes:
             tell("")
             return task(tell)
 
-        future = asyncio.get_running_loop().run_in_executor(self._lanes[slow], begin)
+        future = asyncio.get_running_loop().run_in_executor(self._lanes[lane], begin)
         while not (await asyncio.wait({future}, timeout=LOOK_EVERY_S))[0]:
             if await request.is_disconnected():
                 gone.set()
@@ -125,29 +132,51 @@ def _runs(app: FastAPI, shelf: Shelf, lanes: Lanes) -> None:
 
     @app.post("/api/run", responses=FAULTS, response_model=forms.RunAnswer)
     async def run(asked: forms.RunAsked, request: Request) -> Response:
-        slow = not {*asked.show} <= {*answers.QUICK}
+        lane: Lane = "ahead" if asked.ahead else "quick" if {*asked.show} <= {*answers.QUICK} else "slow"
         # Written here: left to the framework, the answer would be checked against its own form once more.
-        body = await lanes.work(request, slow, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
+        body = answers.kept_body(asked)  # without a thread: most stops of sliders were asked for before
+        if body is None:
+            body = await lanes.work(request, lane, lambda tell: answers.run_body(asked, lambda: graph(asked), tell))
         return file("application/json", body)
 
     @app.post("/api/json", responses=FAULTS, response_class=Response)
     async def document(asked: forms.RunAsked, request: Request) -> Response:
-        body = await lanes.work(request, True, lambda _: answers.document(asked, graph(asked)))
+        body = await lanes.work(request, "slow", lambda _: answers.document(asked, graph(asked)))
         return file("application/json", body)
 
     @app.post("/api/csv", responses=FAULTS, response_class=Response)
     async def layers(asked: forms.RunAsked, request: Request) -> Response:
-        return file("text/csv", await lanes.work(request, True, lambda _: answers.table(asked, graph(asked))))
+        return file("text/csv", await lanes.work(request, "slow", lambda _: answers.table(asked, graph(asked))))
 
     @app.post("/api/picture", responses=FAULTS, response_class=Response)
     async def picture(asked: forms.RunAsked, request: Request, kind: forms.Picture = "svg") -> Response:
-        body = await lanes.work(request, True, lambda _: answers.picture(asked, graph(asked), f".{kind}"))
+        body = await lanes.work(request, "slow", lambda _: answers.picture(asked, graph(asked), f".{kind}"))
         return file("image/png" if kind == "png" else "image/svg+xml", body)
 
     @app.post("/api/report", responses=FAULTS, response_class=Response)
     async def report(asked: forms.RunAsked, request: Request) -> Response:
-        page = await lanes.work(request, True, lambda tell: answers.report(asked, graph(asked), tell))
+        page = await lanes.work(request, "slow", lambda tell: answers.report(asked, graph(asked), tell))
         return file("text/html", page, **{"content-disposition": 'attachment; filename="rooftile.html"'})
+
+
+def _works(app: FastAPI, shelf: Shelf) -> None:
+    """Take questions over many chips, tell how far each is, and give it up."""
+    jobs = Jobs(fault_lines, forms.Polled)
+
+    @app.post("/api/work", responses=FAULTS)
+    def submit(asked: forms.WorkAsked) -> forms.Submitted:
+        _checked(shelf, asked.work)
+        answers.chip_of(asked.work)  # a fault of the chip is told at once
+        graph = shelf.graph(asked.work.network, asked.work.params)
+        return jobs.submit(partial(work.answer, asked.work, graph))
+
+    @app.post("/api/poll", responses=FAULTS)
+    def poll(asked: forms.TicketAsked) -> forms.Polled:
+        return jobs.poll(asked.ticket)
+
+    @app.post("/api/cancel", responses=FAULTS)
+    def cancel(asked: forms.TicketAsked) -> forms.Polled:
+        return jobs.cancel(asked.ticket)
 
 
 def _pages(app: FastAPI) -> None:
@@ -174,7 +203,7 @@ def _faults(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     async def _input(_: Request, error: InputError) -> JSONResponse:
-        return JSONResponse({"errors": [printable(line) for line in str(error).split("\n")]}, 422)
+        return JSONResponse({"errors": fault_lines(error)}, 422)
 
     @app.exception_handler(RequestValidationError)
     async def _form(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,5 +1,6 @@
 """What the page lets one vary: the sliders and lists of a chip and of a network, from what they are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -13,6 +14,9 @@ from simulator.web import forms
 
 STOPS = tuple(2.0 ** (step / 4.0) for step in range(-12, 13))
 """Where a slider stops, over the value of the file: quarters of an octave, from an eighth to eight times."""
+
+OCTAVES = STOPS[::4]
+"""Points of a map along a key, over the value of the file."""
 
 SLIDERS = {
     "array.count": "MACs: arrays",
@@ -64,7 +68,10 @@ def chip_answer(file: Architecture, chip: Architecture) -> forms.ChipAnswer:
     for key, label in SLIDERS.items():
         value = _value(file, chip, key)
         if value is not None and not (file.is_gpu and key == "array.rows"):  # a multiprocessor has one row
-            sliders.append(forms.Slider(key=key, label=label, value=value, stops=stops(value, key in WHOLE)))
+            around = ",".join(f"{each:g}" for each in stops(value, key in WHOLE, OCTAVES))
+            sliders.append(
+                forms.Slider(key=key, label=label, value=value, stops=stops(value, key in WHOLE), around=around)
+            )
     data = chip.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, mode="json")
     return forms.ChipAnswer(
         title=chip.name,
@@ -104,9 +111,9 @@ def _choices(file: Architecture) -> list[forms.Choice]:
     return [forms.Choice(key=PART, label="DRAM part, each device", value=file.dram.part, options=[*own, *known])]
 
 
-def stops(value: float, whole: bool) -> list[int | float]:
+def stops(value: float, whole: bool, factors: Sequence[float] = STOPS) -> list[int | float]:
     """Values about a value at which a slider stops, itself among them."""
-    around = (value * factor for factor in STOPS)
+    around = (value * factor for factor in factors)
     found = {max(1, round(each)) for each in around} if whole else {float(f"{each:.3g}") for each in around}
     return sorted({*found, value})
 

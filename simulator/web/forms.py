@@ -26,6 +26,9 @@ Picture = Literal["png", "svg"]
 Show = Literal["roofline", "figures", "layers", "sram", "bill", "beside", "changes"]
 """Sections of an answer."""
 
+Work = Literal["map", "ranking", "sweep"]
+"""Sections of questions over many chips."""
+
 
 class _Form(BaseModel):
     """Unknown keys are faults."""
@@ -42,8 +45,8 @@ class ChipAsked(_Form):
     """As `--set`: dotted key -> value."""
 
 
-class RunAsked(ChipAsked):
-    """One network on one chip, and which sections of the report are wanted; the figures always come."""
+class PointAsked(ChipAsked):
+    """One network on one chip."""
 
     network: Name
     """A bundled name, or what `/api/network` called a file."""
@@ -51,9 +54,76 @@ class RunAsked(ChipAsked):
     """As `--param`."""
     batch: Annotated[int, Field(ge=1, le=MOST_BATCH)] = 1
     precision: Name | None = None
+
+
+class RunAsked(PointAsked):
+    """One network on one chip, and which sections of the report are wanted; the figures always come."""
+
     beside: Annotated[list[Name], Field(max_length=MOST_CHIPS)] = []
     """Bundled chips to stand beside it."""
     show: Annotated[list[Show], Field(max_length=7)] = []
+    ahead: bool = False
+    """Asked before anybody waits for it: others go first."""
+
+
+class MapAsked(PointAsked):
+    """SRAM against DRAM around a chip, as `rooftile memory`."""
+
+    question: Literal["map"]
+
+
+class RankingAsked(PointAsked):
+    """All bundled chips and this one in one order, as `rooftile compare`."""
+
+    question: Literal["ranking"]
+    by: Name = "usd"
+    """As `--by`."""
+
+
+class SweepAsked(PointAsked):
+    """A map of two keys of a chip, as `rooftile sweep` and `rooftile best`."""
+
+    question: Literal["sweep"]
+    vary: Annotated[dict[Name, Name], Field(min_length=2, max_length=2)]
+    """As `--vary`: key -> range; the first goes across."""
+    by: Name = "throughput_per_usd"
+    """The figure of each point."""
+
+
+class WorkAsked(_Form):
+    """A question over many chips: it is submitted, and its answer polled."""
+
+    work: Annotated[MapAsked | RankingAsked | SweepAsked, Field(discriminator="question")]
+
+
+class TicketAsked(_Form):
+    """A submitted question."""
+
+    ticket: Name
+
+
+class Submitted(_Form):
+    """A question that waits for its turn."""
+
+    ticket: str
+    ahead: int
+    """Questions before it."""
+
+
+State = Literal["waiting", "working", "done", "failed", "cancelled"]
+
+
+class Standing(_Form):
+    """Where a submitted question stands."""
+
+    ticket: str
+    state: State
+    doing: str
+    elapsed_s: float
+    share: float | None
+    """Done of it; null where nobody knows."""
+    left_s: float | None
+    errors: list[str] = []
 
 
 class TextPart(_Form):
@@ -88,9 +158,15 @@ class ChartPart(_Form):
 class SectionForm(_Form):
     """A heading and what stands below it."""
 
-    name: Show
+    name: Show | Work
     heading: str
     parts: list[Annotated[TextPart | TablePart | ChartPart, Field(discriminator="kind")]]
+
+
+class Polled(Standing):
+    """Where a submitted question stands, and its answer as a section of the page."""
+
+    answer: SectionForm | None = None
 
 
 class Figures(_Form):
@@ -136,6 +212,8 @@ class Slider(_Form):
     label: str
     value: int | float
     stops: list[int | float]
+    around: str = ""
+    """Values about it for a map, as `--vary` takes them."""
 
 
 class Named(_Form):
@@ -191,6 +269,10 @@ class Library(_Form):
     networks: list[Named]
     files: list[str]
     """Endings of files of networks."""
+    orders: list[Named]
+    """What a ranking may be by."""
+    columns: list[Named]
+    """Figures that a map of two keys may show."""
 
 
 class Faults(_Form):

@@ -16,6 +16,12 @@ class Kept(Generic[Value]):
         self._found: LRUCache[str, tuple[threading.Lock, list[Value]]] = LRUCache(most)
         self._lock = threading.Lock()
 
+    def peek(self, key: str) -> Value | None:
+        """The value of a key, if it is there; nobody waits for it."""
+        with self._lock:
+            found = self._found.get(key)
+        return found[1][0] if found and found[1] else None
+
     def get(self, key: str, make: Callable[[], Value]) -> Value:
         """The value of a key: kept, or made while others who ask for it wait. What fails is not kept."""
         with self._lock:

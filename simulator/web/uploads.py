@@ -1,4 +1,4 @@
-"""Files that were sent: kept in memory, read by a process that is ended when it takes too long or too much."""
+"""Files of others: sent ones stay in memory; a process reads them, which is ended when it takes too long or too much."""
 
 import hashlib
 import json
@@ -124,20 +124,25 @@ def _read(kind: str, file: str, data: bytes, params: Mapping[str, Any]) -> dict[
     with tempfile.TemporaryDirectory(prefix="rooftile-") as folder:
         path = Path(folder, STEM + Path(file).suffix.lower())
         path.write_bytes(data)
-        asked = json.dumps({"kind": kind, "path": str(path), "params": dict(params)})
-        command = [sys.executable, "-P", "-m", "simulator.web.parse", str(SECONDS), str(MEMORY_BYTES)]
-        package = str(Path(simulator.__file__).parent.parent)
-        ways = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
-        environment = {**os.environ, "PYTHONPATH": ways, "ROOFTILE_NO_CODE": "1", "OPENBLAS_NUM_THREADS": "1"}
-        try:
-            ended = subprocess.run(
-                command, input=asked.encode(), capture_output=True, timeout=SECONDS, env=environment, check=False
-            )
-            found: dict[str, Any] = json.loads(ended.stdout)
-        except subprocess.TimeoutExpired:
-            return {"errors": [f"{file}: must be read within {SECONDS} s"]}
-        except ValueError:  # it was ended, or ended itself, before it could answer
-            return {"errors": [f"{file}: must be read within {SECONDS} s and {MEMORY_BYTES / 2**30:g} GiB"]}
+        return read_apart(kind, str(path), file, params)
+
+
+def read_apart(kind: str, path: str, file: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a process of its own read a file. file: what it is called in faults."""
+    asked = json.dumps({"kind": kind, "path": path, "params": dict(params)})
+    command = [sys.executable, "-P", "-m", "simulator.web.parse", str(SECONDS), str(MEMORY_BYTES)]
+    package = str(Path(simulator.__file__).parent.parent)
+    ways = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+    environment = {**os.environ, "PYTHONPATH": ways, "ROOFTILE_NO_CODE": "1", "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        ended = subprocess.run(
+            command, input=asked.encode(), capture_output=True, timeout=SECONDS, env=environment, check=False
+        )
+        found: dict[str, Any] = json.loads(ended.stdout)
+    except subprocess.TimeoutExpired:
+        return {"errors": [f"{file}: must be read within {SECONDS} s"]}
+    except ValueError:  # it was ended, or ended itself, before it could answer
+        return {"errors": [f"{file}: must be read within {SECONDS} s and {MEMORY_BYTES / 2**30:g} GiB"]}
     if errors := found.get("errors"):
-        found["errors"] = [str(line).replace(str(path), file) for line in errors]
+        found["errors"] = [str(line).replace(path, file) for line in errors]
     return found

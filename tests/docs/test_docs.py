@@ -1,7 +1,8 @@
 """Every command and every Python example of the pages works as written.
 
 A code block marked `bash` or `console` is run line by line in an empty folder; a command that must fail says so in a
-comment, `# exit code 2`. The first of each kind runs on a terminal instead (`test_terminal`). A block of another language
+comment, `# exit code 2`. The first of each kind runs on a terminal instead (`test_terminal`). A picture of docs/images that a
+page shows is what one of its commands draws. A block of another language
 whose first line is a comment with a file's name (`# mychip.yaml`) makes that file for the commands of its page. Blocks
 marked `python` are run.
 """
@@ -11,7 +12,8 @@ import re
 import shlex
 
 import pytest
-from pages import CLONE, FILE, FIRST_RUN, HERE, PAGES, README, blocks, in_process, make_files, names
+from pages import CLONE, FILE, FIRST_RUN, HERE, PAGES, README, blocks, in_process, make_files, names, shown_commands
+from pictures import PICTURE, check_pictures
 
 from simulator.cli import main
 
@@ -26,6 +28,7 @@ def test_examples(page, tmp_path, monkeypatch, capsys):
         got = main(arguments)
         err = capsys.readouterr().err
         assert got == code, f"{line}\n{err}"
+    check_pictures(page, tmp_path)
     for language, text in blocks(page):
         if language == "python" and not FILE.match(text):
             exec(compile(text, str(page), "exec"), {"__name__": "__example__"})
@@ -41,6 +44,12 @@ def test_the_result_in_the_readme_is_what_the_command_prints(monkeypatch, capsys
         README.write_text(text.replace(shown, printed), encoding="utf-8")
     else:
         assert shown == printed, "UPDATE_DOCS=1 pytest tests/docs/test_docs.py writes the new one"
+
+
+def test_every_picture_is_shown_and_drawn_by_a_command():
+    shown = {name for page in PAGES for name in PICTURE.findall(page.read_text(encoding="utf-8"))}
+    assert shown == {path.name for path in (CLONE / "docs" / "images").glob("*.svg")}
+    assert shown <= {word for arguments in shown_commands() for word in arguments}
 
 
 def test_the_first_run_is_what_the_script_runs():

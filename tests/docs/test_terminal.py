@@ -9,6 +9,7 @@ import re
 import profiles
 import pytest
 from pages import CLONE, README, make_files, names, on_terminals
+from pictures import check_pictures
 
 pytest.importorskip("pty", reason="needs a system with terminals of Unix")
 from terminal import on_terminal
@@ -34,6 +35,7 @@ def test_examples_on_a_terminal(page, colour, tmp_path):
         assert "internal error" not in text, f"{line}\n{text}"
         assert colour or not COLOUR.search(text), f"{line}\n{text!r}"
         texts.append(text)
+    check_pictures(page, tmp_path)
     if page == README and colour:
         assert any(COLOUR.search(text) for text in texts)
     if page == CLONE / "docs" / "sweep.md":

@@ -119,6 +119,7 @@ def test_other_answers_have_a_report(line, tmp_path, capsys):
     assert found.fetched == []
     assert found.charts
     assert "rooftile " + line.split()[0] in found.text
+    assert re.search(r'class="answer">[^<]+\.</p>', place.read_text(encoding="utf-8"))
     printed = capsys.readouterr().out.split()
     told = {*found.text.replace("\xa0", " ").split()}
     assert sum(word in told for word in printed) > 0.7 * len(printed)
@@ -127,7 +128,11 @@ def test_other_answers_have_a_report(line, tmp_path, capsys):
 def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
     pytest.importorskip("polars")
     folder, place = str(tmp_path / "d"), tmp_path / "r.html"
-    assert main(["sweep", "squeezenet", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]) == 0
+    line = ["sweep", "squeezenet", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]
+    assert main([*line, "--report", str(place)]) == 0
+    found = Page(place.read_text(encoding="utf-8"))
+    assert found.charts
+    assert "points that no other beats" in found.text
     for command in ("best", "pareto"):
         assert main([command, folder, "--report", str(place)]) == 0
         assert Page(place.read_text(encoding="utf-8")).charts
@@ -143,4 +148,4 @@ def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path
 
 def test_a_report_of_words_alone():
     paper = plain_paper(Text("What\nthe answer"), [], MADE)
-    assert (paper.title, paper.answer) == ("What", "the answer")
+    assert (paper.title, paper.answer) == ("What", "the answer.")

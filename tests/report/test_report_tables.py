@@ -9,7 +9,9 @@ from rich.console import Console
 
 from simulator.report import layers
 from simulator.report.layers import short_tiling
+from simulator.report.run_chart import _waterfall
 from simulator.report.tables import run_report
+from simulator.vocabulary import CAUSES
 
 
 def render(result, width=120, **options):
@@ -29,6 +31,13 @@ def test_head_names_the_resources():
         "twolayers on Hand-made [chip]: 125.0 per second at batch 1 in int8, 37.5 % of the peak, bound by DRAM."
     )
     assert head[1].rstrip() == "peak 7.64 TOPS: 4,096 MAC units at 933 MHz; 8 MiB SRAM; 1 DRAM, 12.8 GB/s"
+
+
+def test_what_rounding_left_is_no_row():
+    left = example(waterfall=parts(ideal_s=4e-3, dram_s=1e-19), waterfall_period=parts(ideal_s=4e-3, dram_s=1e-19))
+    causes = [row["part"] for row in _waterfall(left)["data"]["values"]]
+    assert causes == [CAUSES["ideal_s"]]
+    assert CAUSES["dram_s"] not in render(left, width=80)
 
 
 def test_waterfall_skips_zero_rows_and_adds_up_to_the_peak():

@@ -76,7 +76,7 @@ def test_the_readme_says_what_the_page_says(found):
     chips = {point.chip for point in found.points if point.group.startswith("measured")}
     for text in (
         f"{every.count} measured figures of {len(chips)} chips",
-        f"median error {100 * every.median:.1f} %, nine in ten within {100 * every.ninetieth:.1f} %",
+        f"median error {100 * every.median:.1f} %, 90th percentile {100 * every.ninetieth:.1f} %",
         f"rank correlation {every.spearman:.3f}.",
         f"the median is {100 * unseen.median:.1f} %;",
     ):

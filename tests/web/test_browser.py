@@ -266,3 +266,21 @@ def test_axe_finds_nothing_serious(browser, address, tmp_path, scheme, what):
     found = axe().run(page).response["violations"]
     context.close()
     assert [(one["impact"], one["id"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_a_map_shows_progress_can_be_cancelled_and_is_drawn(visit):
+    page = settled(visit(SMALL + "&param.image_size=64"))
+    page.click("[data-work='map']")
+    page.click("#working button")
+    page.wait_for_function("() => !document.querySelector('#working *, [data-work]:disabled')")
+    assert page.locator("#section-map h2").count() == 0
+    page.click("details:has(#sweep-x) summary")
+    page.select_option("#sweep-y", "dram.devices")
+    page.fill("#sweep-xs", "1,2")
+    page.fill("#sweep-ys", "1,2,4")
+    page.click("[data-work='sweep']")
+    page.wait_for_selector("#section-sweep svg")
+    assert "sram.capacity_mib=" in page.inner_text("#section-sweep")
+    page.fill("#sweep-xs", "small")
+    page.click("[data-work='sweep']")
+    page.wait_for_function("() => document.getElementById('faults').textContent.includes('small')")

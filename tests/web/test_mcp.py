@@ -15,9 +15,9 @@ from simulator import load_chip, load_network, simulate, size  # noqa: E402
 from simulator.cli import main  # noqa: E402
 from simulator.errors import StoppedError  # noqa: E402
 from simulator.store import bundled  # noqa: E402
-from simulator.web.agents import jobs  # noqa: E402
-from simulator.web.agents.forms import CancelAsked, PollAsked  # noqa: E402
-from simulator.web.agents.server import application, fault_lines, tool_names  # noqa: E402
+from simulator.web import jobs, uploads  # noqa: E402
+from simulator.web.agents.forms import Polled  # noqa: E402
+from simulator.web.agents.server import application, tool_names  # noqa: E402
 
 TOPOLOGY = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
 SMALL = TOPOLOGY + "a, 18, 18, 3, 3, 16, 32, 1,\nb, 18, 18, 3, 3, 32, 32, 1,\n"
@@ -120,7 +120,7 @@ def test_answers_have_the_numbers_of_the_commands_and_words(folder):
     assert words["bound"].startswith("small on Example edge chip is bound by host link: without its limit ")
     assert any(line.startswith("multiplying, every unit busy: ") for line in words["waterfall"])
     assert words["next_dollar"] == ["Not asked for: next_dollar was false."]
-    assert words["validity"][0].startswith("Nine in ten of 29 measured rows")
+    assert "of 90 % of the 29 measured rows" in words["validity"][0]
     assert "No measurement of Example edge chip is known" in words["validity"][1]
     steps = found["sensitivity"]
     told = steps["words"]["next_dollar"]
@@ -159,7 +159,7 @@ def test_long_questions_are_submitted_and_polled(folder):
 
 
 def test_a_question_is_given_up_at_its_next_step():
-    begun, all_jobs = threading.Event(), jobs.Jobs(fault_lines)
+    begun, all_jobs = threading.Event(), jobs.Jobs(jobs.fault_lines, Polled)
 
     def task(tell):
         begun.set()
@@ -170,10 +170,10 @@ def test_a_question_is_given_up_at_its_next_step():
     first, second = all_jobs.submit(task), all_jobs.submit(task)
     assert (first.ahead, second.ahead) == (0, 1)
     assert begun.wait(5)
-    assert all_jobs.poll(PollAsked(ticket=first.ticket)).state == "working"
-    assert all_jobs.cancel(CancelAsked(ticket=second.ticket)).state == "cancelled"
-    all_jobs.cancel(CancelAsked(ticket=first.ticket))
-    assert all_jobs.poll(PollAsked(ticket=first.ticket, wait_s=5)).state == "cancelled"
+    assert all_jobs.poll(first.ticket).state == "working"
+    assert all_jobs.cancel(second.ticket).state == "cancelled"
+    all_jobs.cancel(first.ticket)
+    assert all_jobs.poll(first.ticket, 5).state == "cancelled"
     with pytest.raises(StoppedError):
         all_jobs._job(first.ticket).tell("once more")
 
@@ -297,3 +297,14 @@ def test_the_command_names_its_tools_and_refuses_what_is_no_folder(capsys, tmp_p
     assert main(["mcp", "--allow", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("rooftile: --allow: must be a folder, got ")
     assert os.environ.get("ROOFTILE_NO_CODE", "") in ("", "0")
+
+
+def test_a_model_file_is_read_by_a_process_that_is_ended(folder, monkeypatch):
+    async def task(agent):
+        good = await agent.ask("run", network="small.csv", chip="example_edge", next_dollar=False)
+        monkeypatch.setattr(uploads, "SECONDS", 0.01)
+        return good, await agent.fault("run", network="small.csv@20", chip="example_edge")
+
+    good, late = asked(task, [folder])
+    assert good["figures"]["throughput_per_s"] == simulate(str(folder / "small.csv"), "example_edge").throughput_per_s
+    assert "must be read within 0.01 s" in late[0]

@@ -2,19 +2,27 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from simulator.chip.library import entry
 from simulator.chip.load import load_chip
+from simulator.graph.load import load_network
+from simulator.progress import each
+from simulator.report.format import figure
+from simulator.report.memory_report import memory_lines
 from simulator.report.tables import sentence
 from simulator.run import simulate
 from simulator.store import bundled
+from simulator.study.memory import memory_map
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("altair")
 serving = pytest.importorskip("simulator.web.serving")
 uploads = pytest.importorskip("simulator.web.uploads")
+work = pytest.importorskip("simulator.web.work")
 guard = pytest.importorskip("simulator.web.guard")
 
 TABLE = "name,kind,out_channels,in_channels\nimage,input,3,1\nfirst,dense,64,3\n"
@@ -199,6 +207,9 @@ def test_every_question_is_described(client):
         "/api/json",
         "/api/csv",
         "/api/picture",
+        "/api/work",
+        "/api/poll",
+        "/api/cancel",
         "/api/report",
     }
 
@@ -278,7 +289,8 @@ def test_the_same_question_is_answered_alike_and_asked_meanwhile_it_is_done_once
         assert {one.result() for one in found} == {1}
     with pytest.raises(ZeroDivisionError):
         kept.get("two", lambda: 1 // 0)
-    assert kept.get("two", make) == 2
+    assert kept.peek("two") is None
+    assert kept.get("two", make) == kept.peek("two") == 2
 
 
 def test_what_follows_a_slider_at_once_does_not_ask_what_binds(client, monkeypatch):
@@ -297,3 +309,71 @@ def test_pictures_are_in_the_form_of_their_library(client):
             if part["kind"] == "chart":
                 chart.from_dict(part["chart"])
                 assert part["words"]
+
+
+def worked(client, **asked):
+    """The answer to a question over many chips, polled until it ends."""
+    asked = {"network": "squeezenet", "chip": "example_edge", "params": {"image_size": 64}, **asked}
+    sent = client.post("/api/work", json={"work": asked})
+    assert sent.status_code == 200, sent.text
+    ticket = {"ticket": sent.json()["ticket"]}
+    while (found := client.post("/api/poll", json=ticket).json())["state"] in ("waiting", "working"):
+        time.sleep(0.05)
+    return found
+
+
+def texts(section):
+    return "\n".join(part["text"] for part in section["parts"] if part["kind"] == "text")
+
+
+def test_the_map_is_that_of_the_command(client):
+    found = worked(client, question="map")
+    assert found["state"] == "done", found
+    expected = memory_map(load_network("squeezenet@64"), load_chip("example_edge"))
+    assert memory_lines(expected)[0] in texts(found["answer"])
+    assert [part["kind"] for part in found["answer"]["parts"]].count("chart") == 1
+
+
+def test_a_map_of_two_keys_is_a_sweep(client):
+    vary = {"sram.capacity_mib": "1,2", "clock_mhz": "400,800"}
+    found = worked(client, question="sweep", vary=vary, by="throughput_per_s", settings={"dram.devices": 2})
+    assert found["state"] == "done", found
+    chip = load_chip("example_edge", set={"dram.devices": 2, "sram.capacity_mib": 2, "clock_mhz": 800})
+    best = simulate("squeezenet@64", chip).throughput_per_s
+    assert f"Most throughput: {figure(best)}, with sram.capacity_mib=2, clock_mhz=800" in texts(found["answer"])
+    refused = worked(client, question="sweep", vary={"sram.capacity_mib": "1,2,3", "clock_mhz": "1:1e5:+1"})
+    assert refused["state"] == "failed"
+    assert "must make at most" in refused["errors"][0]
+
+
+def test_a_ranking_is_that_of_compare_with_this_chip_in_it(client, monkeypatch):
+    few = {name: entry(name) for name in ("example_edge", "inferx_x1")}
+    monkeypatch.setattr(work, "library", lambda: few)
+    found = worked(client, question="ranking", by="throughput", settings={"clock_mhz": 400})
+    assert found["state"] == "done", found
+    assert "this chip is" in texts(found["answer"])
+    same = worked(client, question="ranking", by="throughput")
+    assert "example_edge is" in texts(same["answer"])
+    assert worked(client, question="ranking", by="nothing")["errors"][0].startswith("by: must be one of usd")
+
+
+def test_long_work_says_how_far_it_is_and_can_be_cancelled(client, monkeypatch):
+    begun = threading.Event()
+
+    def endless(*_, **__):
+        for _ in each(range(10**9)):
+            begun.set()
+            time.sleep(0.001)
+
+    monkeypatch.setattr(work, "memory_map", endless)
+    asked = {"network": "squeezenet", "chip": "example_edge", "question": "map"}
+    ticket = client.post("/api/work", json={"work": asked}).json()
+    assert begun.wait(30)
+    found = client.post("/api/poll", json={"ticket": ticket["ticket"]}).json()
+    assert found["state"] == "working"
+    assert 0.0 <= found["share"] < 0.01
+    client.post("/api/cancel", json={"ticket": ticket["ticket"]})
+    while (found := client.post("/api/poll", json={"ticket": ticket["ticket"]}).json())["state"] == "working":
+        time.sleep(0.01)
+    assert found["state"] == "cancelled"
+    assert client.post("/api/poll", json={"ticket": "work-0"}).status_code == 422

@@ -1,6 +1,5 @@
 """Answers to agents: each from the functions that the commands call, with what the reports say of it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from simulator.chip.library import plugged, with_variants
@@ -10,6 +9,7 @@ from simulator.graph import plugged as plugged_networks
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
 from simulator.report import format as fmt
+from simulator.report.cost_tables import cost_sentence
 from simulator.report.document import plain
 from simulator.report.explain_report import steps as causes
 from simulator.report.explain_report import verdict
@@ -23,9 +23,7 @@ from simulator.study.explaining import explain
 from simulator.study.sensitivities import Sensitivity, sensitivity
 from simulator.web.agents import forms
 from simulator.web.agents.library import Library
-
-Tell = Callable[[str], None]
-"""Called between long steps; what it raises ends the work."""
+from simulator.web.jobs import Tell
 
 ASK_RUN = "A cost asks no network: run says what binds, sensitivity what to change first."
 
@@ -124,22 +122,14 @@ def cost(library: Library, asked: forms.CostAsked, _: Tell) -> forms.CostAnswer:
 
 def cost_words(found: Cost) -> forms.Words:
     """A cost in words: the waterfall is that of the money."""
-    bill = found.bill_usd
     items = sorted(found.bill_items.items(), key=lambda item: -(item[1].best or 0.0))
-    money = "no bill can be told" if bill is None else f"{_band(bill)} USD"
     return forms.Words(
-        answer=f"{found.chip} is {_band(found.area_mm2)} mm2 at {found.process_nm:g} nm; its bill: {money}",
+        answer=cost_sentence(found),
         bound=ASK_RUN,
         waterfall=[f"{name}: {fmt.significant(band.best, 3)} USD" for name, band in items if band.best],
         next_dollar=[ASK_RUN],
         validity=[found.status, *found.notes],
     )
-
-
-def _band(band: Any) -> str:
-    """A best estimate with its range."""
-    low, best, high = (fmt.significant(value, 3) for value in (band.low, band.best, band.high))
-    return f"{best} ({low} to {high})"
 
 
 def sensitivity_of(library: Library, asked: forms.RunAsked, tell: Tell) -> forms.SensitivityAnswer:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from simulator.web.forms import LONGEST_NAME, MOST_BATCH, Figures, Name, Value
+from simulator.web.forms import LONGEST_NAME, MOST_BATCH, Figures, Name, Standing, TicketAsked, Value
 
 MOST_ROWS = 200
 """Of a list or a table in an answer."""
@@ -133,17 +133,10 @@ class SubmitAsked(_Form):
     work: Annotated[CompareAsked | SizeAsked | SweepAsked, Field(discriminator="question")]
 
 
-class PollAsked(_Form):
+class PollAsked(TicketAsked):
     """Where a submitted question stands."""
 
-    ticket: Name
     wait_s: Annotated[float, Field(ge=0.0, le=LONGEST_WAIT_S, description="Waits so long for the end")] = 0.0
-
-
-class CancelAsked(_Form):
-    """A submitted question that nobody wants any more."""
-
-    ticket: Name
 
 
 class Words(_Form):
@@ -273,26 +266,7 @@ class TableAnswer(_Form):
     words: Words
 
 
-class Submitted(_Form):
-    """A question that waits for its turn."""
+class Polled(Standing):
+    """Where a submitted question stands, and its answer."""
 
-    ticket: str
-    ahead: int
-    """Questions before it."""
-
-
-State = Literal["waiting", "working", "done", "failed", "cancelled"]
-
-
-class Polled(_Form):
-    """Where a submitted question stands."""
-
-    ticket: str
-    state: State
-    doing: str
-    elapsed_s: float
-    share: float | None
-    """Done of it; null where nobody knows."""
-    left_s: float | None
-    errors: list[str] = []
     answer: TableAnswer | None = None

@@ -13,6 +13,7 @@ from simulator.graph.build import Graph
 from simulator.graph.load import file_of, load_network, network_named
 from simulator.store.foreign import printable
 from simulator.store.memory import Memory, one_each
+from simulator.web.uploads import graph_of, read_apart
 
 MOST_KEPT = 64
 """Chips, and networks, that stay read: what is worked out of one is kept beside it."""
@@ -43,7 +44,13 @@ class Library:
         """One network. Raises NetworkError, one line a fault."""
         word, age = self._network_word(text)
         key = json.dumps([word, age, sorted(params.items())])
-        return self._graphs.get(key) or self._graphs.put(key, load_network(word, **params))
+        return self._graphs.get(key) or self._graphs.put(key, self._read(word, age, params))
+
+    def _read(self, word: str, age: int, params: Mapping[str, Any]) -> Graph:
+        """A bundled network; a file is read by a process of its own, which is ended when it takes too long or too much."""
+        if not age:
+            return load_network(word, **params)
+        return graph_of(read_apart("network", word, word, params), word.partition("@")[0])
 
     def network_word(self, text: str) -> str:
         """What `load_network` takes for a network. Raises NetworkError."""

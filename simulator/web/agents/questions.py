@@ -7,18 +7,18 @@ from typing import Any
 from simulator.chip.change import changed_chip
 from simulator.chip.library import library
 from simulator.chip.schema import Architecture
-from simulator.errors import ChipError, OptionError, nearest
+from simulator.errors import ChipError, OptionError
 from simulator.formats import USUAL
 from simulator.graph.build import Graph
-from simulator.graph.load import asked_network
+from simulator.graph.load import asked_network, file_of
 from simulator.reading.precision import precision_text
 from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
-from simulator.report.size_report import failing_lines, targets_words
+from simulator.report.size_report import answer_lines as size_lines
 from simulator.run import simulate
 from simulator.study.alike import Question
 from simulator.study.compare import compare
-from simulator.study.ranking import BY, ranking
+from simulator.study.ranking import check_by, ranking
 from simulator.study.sensitivities import sensitivity
 from simulator.study.sizing import size
 from simulator.study.sizing_answer import Design, Targets
@@ -26,14 +26,8 @@ from simulator.sweeps import read
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.run import sweep
 from simulator.web.agents import answers, forms
-from simulator.web.agents.answers import Tell
 from simulator.web.agents.library import Library
-
-MOST_POINTS = 200_000
-"""Of a sweep."""
-
-SWEPT_AT_ONCE = 1_000
-"""Points after which a sweep looks whether anybody still waits."""
+from simulator.web.jobs import SWEPT_AT_ONCE, Tell, points_told
 
 NOTHING = "There is no chip to speak of."
 
@@ -59,13 +53,14 @@ def _worded(
 
 
 def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.TableAnswer:
-    if work.by not in BY:
-        raise OptionError(f"by: must be one of {', '.join(BY)}, got {work.by!r}{nearest(work.by, BY)}")
+    check_by(work.by)
     graph = names.graph(work.network, work.params)
     entries = [names.entry(text) for text in work.chips] or list(library().values())
-    question = Question(*asked_network(names.network_word(work.network), work.params), precision_text(work.precision or USUAL),
-                        work.batch)  # fmt: skip
-    order = ranking(compare(entries, question, tell=tell), work.by)
+    word = names.network_word(work.network)
+    # A file has been read by a process of its own.
+    name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)
+    question = Question(name, params, precision_text(work.precision or USUAL), work.batch)
+    order = ranking(compare(entries, question, tell=tell, graph=graph), work.by)
     rows = [
         {"chip": row.line.chip, "title": row.line.title, "value": row.value, "bill_usd": row.line.bill_usd,
          "throughput_per_s": row.figure.throughput_per_s, "power_w": row.figure.power_w, "from": row.figure.mode,
@@ -90,9 +85,9 @@ def _size(names: Library, work: forms.SizeAsked, tell: Tell) -> forms.TableAnswe
     rows = [_design_row(design) for design in found.answers]
     winner = found.winner
     if winner is None:
-        told = ["Nothing reaches all of it.", *failing_lines(found)]
-        return forms.TableAnswer(question="size", rows=[], count=0, words=_worded(work, graph, None, told, tell))
-    told = [f"The cheapest chip for {targets_words(found.targets)} is {winner.summary}: {winner.bill_usd:.2f} USD."]
+        words = _worded(work, graph, None, size_lines(found), tell)
+        return forms.TableAnswer(question="size", rows=[], count=0, words=words)
+    told = size_lines(found)
     told.append(f"{found.designs:,} designs and {found.bundled} bundled chips were looked at.")
     chip = names.chip(winner.chip, {}) if winner.bundled else changed_chip(base, winner.settings, "size")
     words = _worded(work, graph, chip, told, tell)
@@ -117,7 +112,7 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
         )
     frame: Any = sweep(
         graph, base, work.vary, batch=work.batch, precision=work.precision or USUAL, chunk=SWEPT_AT_ONCE,
-        progress=partial(_told, tell),
+        progress=partial(points_told, tell),
     )  # fmt: skip
     found = read.best(frame.lazy(), work.by, {}, {}, forms.MOST_ROWS)
     rows = found.to_dicts()
@@ -128,10 +123,3 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
     asked = work.model_copy(update={key: rows[0][key] for key in ("batch", "precision") if key in work.vary})
     words = _worded(asked, graph, changed_chip(base, changes, "vary"), told, tell)
     return forms.TableAnswer(question="sweep", rows=plain(rows), count=len(frame), words=words)
-
-
-def _told(tell: Tell, done: int, points: int) -> None:
-    """Say how far a sweep is; one with too many points ends here."""
-    if points > MOST_POINTS:
-        raise OptionError(f"vary: must make at most {MOST_POINTS:,} points, got {points:,}")
-    tell(f"{done:,} of {points:,} points")

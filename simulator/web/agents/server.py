@@ -16,17 +16,13 @@ from mcp.server.stdio import stdio_server
 from pydantic import BaseModel, ValidationError
 
 from simulator import __version__
-from simulator.errors import RooftileError, nearest
+from simulator.errors import nearest
 from simulator.report.document import plain, to_json
 from simulator.store.foreign import printable
 from simulator.web.agents import answers, forms, questions
-from simulator.web.agents.jobs import Jobs
 from simulator.web.agents.library import Library
-
-MOST_LINES = 8
-"""Of what is wrong with a question."""
-
-LONGEST_LINE = 500
+from simulator.web.forms import Submitted, TicketAsked
+from simulator.web.jobs import LONGEST_LINE, MOST_LINES, Jobs, fault_lines
 
 STACK_BYTES = 16 * 2**20
 """Of the threads that work."""
@@ -64,13 +60,19 @@ class Tool:
 
 def tools_of(library: Library) -> list[Tool]:
     """All tools, over what a server lets agents read."""
-    jobs = Jobs(fault_lines)
+    jobs = Jobs(fault_lines, forms.Polled)
 
     def at_once(task: Callable[..., BaseModel]) -> Callable[[Any], BaseModel]:
         return lambda asked: task(library, asked, lambda _: None)
 
     def submit(asked: forms.SubmitAsked) -> BaseModel:
         return jobs.submit(partial(questions.answer, library, asked.work))
+
+    def poll(asked: forms.PollAsked) -> BaseModel:
+        return jobs.poll(asked.ticket, asked.wait_s)
+
+    def cancel(asked: TicketAsked) -> BaseModel:
+        return jobs.cancel(asked.ticket)
 
     rows: list[tuple[str, type[BaseModel], type[BaseModel], Callable[[Any], BaseModel], str | None]] = [
         ("list_chips", forms.ListAsked, forms.ChipList, at_once(answers.list_chips), answers.list_chips.__doc__),
@@ -81,27 +83,15 @@ def tools_of(library: Library) -> list[Tool]:
         ("sensitivity", forms.RunAsked, forms.SensitivityAnswer, at_once(answers.sensitivity_of), answers.sensitivity_of.__doc__),
     ]  # fmt: skip
     waiting: list[tuple[str, type[BaseModel], type[BaseModel], Callable[[Any], BaseModel], str]] = [
-        ("submit", forms.SubmitAsked, forms.Submitted, submit,
+        ("submit", forms.SubmitAsked, Submitted, submit,
          "Submit a question over many chips: compare (rank chips), size (the cheapest chip for targets), sweep (vary keys)."),
-        ("poll", forms.PollAsked, forms.Polled, jobs.poll, "Where a submitted question stands: progress, or its answer."),
-        ("cancel", forms.CancelAsked, forms.Polled, jobs.cancel, "Give a submitted question up; it ends at its next step."),
+        ("poll", forms.PollAsked, forms.Polled, poll, "Where a submitted question stands: progress, or its answer."),
+        ("cancel", TicketAsked, forms.Polled, cancel, "Give a submitted question up; it ends at its next step."),
     ]  # fmt: skip
     return [
         *(Tool(name, asked, found, task, words or "") for name, asked, found, task, words in rows),
         *(Tool(name, asked, found, task, words, False) for name, asked, found, task, words in waiting),
     ]
-
-
-def fault_lines(error: Exception) -> list[str]:
-    """What was raised, one line a fault, as the command says it."""
-    if isinstance(error, RooftileError):
-        lines = [line for line in str(error).split("\n") if line.strip()]
-    elif isinstance(error, MemoryError):
-        lines = ["memory: there is too little for this question; a smaller batch or network needs less"]
-    else:
-        first = (str(error).splitlines() or ["no message"])[0]
-        lines = [f"internal error: {type(error).__name__}: {first} (a defect of rooftile)"]
-    return [printable(line)[:LONGEST_LINE] for line in lines[:MOST_LINES]]
 
 
 def form_lines(tool: Tool, error: ValidationError) -> list[str]:

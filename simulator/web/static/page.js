@@ -1,10 +1,13 @@
 // The page: what is asked stands in the address, controls change it, answers follow. No figure is worked out here.
+import { ask, foresee, foreseen } from "./ask.js";
 import { clear, draw, make } from "./draw.js";
+import { offer, works } from "./work.js";
 
 const QUICK = ["roofline", "bill", "layers"]; // follow a slider at once
 const BINDING = ["figures"]; // with the sentence: what binds, and what each limit costs
 const THEN = ["beside", "sram"];
-const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes"];
+const ORDER = ["beside", "roofline", "figures", "bill", "layers", "sram", "changes", "map", "ranking", "sweep"];
+const LONG = ["map", "ranking", "sweep"]; // stay as they were asked for until they are asked for again
 const REST_MS = 80; // without a move before what takes longer is asked for
 const OLD_MS = 250; // a question that is older than this gives way to the next one
 const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
@@ -12,7 +15,7 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const at = (id) => document.getElementById(id);
 const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
 let state = empty();
-let library = { chips: [], networks: [], files: [] };
+let library = { chips: [], networks: [], files: [], orders: [], columns: [] };
 let chip, network;
 
 // The address ------------------------------------------------------------------------------------------------------------
@@ -62,22 +65,18 @@ function keep() {
 
 // Questions ----------------------------------------------------------------------------------------------------------------
 
-async function ask(path, asked, signal) {
-  const answer = await fetch(path, {
-    method: "POST", signal, headers: { "content-type": "application/json" }, body: JSON.stringify(asked),
-  });
-  if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error("refused"), { lines: told.errors ?? [`the server answered ${answer.status}`] });
+function chipAsked(of = state) {
+  return { chip: of.chip, chip_text: of.chip_text, settings: of.settings };
 }
 
-function chipAsked() {
-  return { chip: state.chip, chip_text: state.chip_text, settings: state.settings };
-}
-
-function asked(show) {
+/** One network on one chip. */
+function point(of = state) {
   const usual = chip && chip.precisions.length && !chip.precisions.includes("int8") ? chip.precisions[0] : null;
-  return { ...chipAsked(), network: state.network, params: state.params, batch: state.batch, precision: state.precision || usual, beside: state.beside, show };
+  return { ...chipAsked(of), network: of.network, params: of.params, batch: of.batch, precision: of.precision || usual };
+}
+
+function asked(show, of = state) {
+  return { ...point(of), beside: of.beside, show };
 }
 
 function fault(lines) {
@@ -101,7 +100,7 @@ let rest = 0;
 function follow() {
   clearTimeout(rest);
   slow?.abort();
-  for (const name of ORDER) if (!QUICK.includes(name)) place(name).classList.add("stale");
+  for (const name of ORDER) if (!QUICK.includes(name) && !LONG.includes(name)) place(name).classList.add("stale");
   at("sentence").classList.add("stale");
   if (flying) {
     waiting = true;
@@ -112,7 +111,14 @@ function follow() {
 }
 
 function told(what, from) {
-  if (from) performance.measure(what, { start: from, end: performance.now() });
+  if (from) requestAnimationFrame(() => performance.measure(what, { start: from, end: performance.now() })); // with its frame
+}
+
+let next = null; // the state after one more step of the slider that moved last
+
+/** Have what follows a slider ready for a state, and then what takes longer. */
+function prepare(of) {
+  for (const show of [QUICK, BINDING]) foresee("api/run", { ...asked(show, of), ahead: true });
 }
 
 /** Headline, roofline, waterfall, bill and layers, both asked for at once: the server answers one after the other. */
@@ -122,14 +128,16 @@ async function round() {
   flying = own;
   waiting = false;
   const answer = (show) => ask("api/run", asked(show), own.stop.signal).then((found) => found.json());
+  const ready = foreseen("api/run", { ...asked(QUICK), ahead: true });
+  const fresh = async (show) => (await ready) ?? answer(show);
   try {
     await Promise.all([
-      answer([]).then((head) => {
+      fresh([]).then((head) => {
         fault([]);
         tiles(head);
         told("slider to numbers", from);
       }),
-      answer(QUICK).then((more) => show(more, own.stop.signal, QUICK)).then(() => told("slider to pictures", from)),
+      fresh(QUICK).then((more) => show(more, own.stop.signal, QUICK)).then(() => told("slider to pictures", from)),
     ]);
   } catch (error) {
     if (!waiting) failed(error);
@@ -149,12 +157,15 @@ async function further() {
   const from = moved;
   slow = own;
   try {
-    const first = await (await ask("api/run", asked(BINDING), own.signal)).json();
+    const ready = await foreseen("api/run", { ...asked(BINDING), ahead: true });
+    if (own.signal.aborted) return;
+    const first = ready ?? await (await ask("api/run", asked(BINDING), own.signal)).json();
     at("sentence").textContent = first.sentence;
     at("sentence").classList.remove("stale");
     document.title = `${first.sentence} - Rooftile`;
     await show(first, own.signal, BINDING);
     told("slider to gains", from);
+    if (next) prepare(next);
     await show(await (await ask("api/run", asked(THEN), own.signal)).json(), own.signal, THEN);
     if (!own.signal.aborted) empties("changes");
   } catch (error) {
@@ -225,22 +236,30 @@ async function show(answer, signal, names) {
 
 // Controls -----------------------------------------------------------------------------------------------------------------
 
-function slider(one, value, take) {
+/** put: what is asked with another value. */
+function slider(one, value, put) {
   const stops = [...new Set([...one.stops, value])].sort((a, b) => a - b);
   const id = `slider-${one.key}`;
   const said = make("output", {}, String(value));
   const bar = make("input", { type: "range", id, min: 0, max: stops.length - 1, step: 1 });
-  bar.value = stops.indexOf(value);
+  let before = stops.indexOf(value);
+  const step = (from, to) => (stops[2 * to - from] === undefined ? null : put(state, stops[2 * to - from]));
+  bar.value = before;
   bar.setAttribute("aria-valuetext", String(value));
   bar.addEventListener("input", () => {
     const now = stops[Number(bar.value)];
     said.textContent = String(now);
     bar.setAttribute("aria-valuetext", String(now));
     moved = performance.now();
-    take(now);
+    next = step(before, Number(bar.value));
+    before = Number(bar.value);
+    Object.assign(state, put(state, now)); // the same one: what is being loaded for it still counts
     follow();
   });
   bar.addEventListener("change", keep);
+  for (const touched of ["focus", "pointerenter"]) {
+    bar.addEventListener(touched, () => [before - 1, before + 1].filter((one) => one in stops).forEach((one) => prepare(put(state, stops[one]))));
+  }
   const label = make("label", {}, said, one.label);
   label.htmlFor = id;
   return [label, bar];
@@ -283,12 +302,13 @@ function controls() {
   }));
   choose(at("precision"), [["", "as the network"], ...(chip?.precisions ?? []).map((one) => [one, one])], state.precision, state.precision);
   at("network-sliders").replaceChildren(...(network?.sliders ?? []).flatMap((one) =>
-    slider(one, state.params[one.key] ?? one.value, (value) => { state.params = { ...state.params, [one.key]: value }; })));
+    slider(one, state.params[one.key] ?? one.value, (of, value) => ({ ...of, params: { ...of.params, [one.key]: value } }))));
   at("chip-choices").replaceChildren(...(chip?.choices ?? []).flatMap((one) => choice(one, "settings")));
   at("network-choices").replaceChildren(...(network?.choices ?? []).flatMap((one) => choice(one, "params")));
   at("chip-sliders").replaceChildren(...(chip?.sliders ?? []).flatMap((one) =>
-    slider(one, state.settings[one.key] ?? one.value, (value) => { state.settings = { ...state.settings, [one.key]: value }; })));
-  at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (value) => { state.batch = value; }));
+    slider(one, state.settings[one.key] ?? one.value, (of, value) => ({ ...of, settings: { ...of.settings, [one.key]: value } }))));
+  offer(library, chip?.sliders ?? []);
+  at("run-sliders").replaceChildren(...slider({ key: "batch", label: "batch", stops: BATCHES }, state.batch, (of, batch) => ({ ...of, batch })));
 }
 
 /** Load what the controls need for what is asked, then ask it. */
@@ -382,6 +402,7 @@ async function begin() {
   at("chip-apply").addEventListener("click", () => takeChip(at("chip-text").value));
   at("reset").addEventListener("click", () => set({ settings: {}, params: {}, batch: 1 }));
   at("changes").addEventListener("click", changes);
+  works(place, point, ask, failed);
   at("undo").addEventListener("click", () => history.back());
   at("asked").addEventListener("submit", (event) => event.preventDefault());
   for (const button of document.querySelectorAll("[data-download]")) {
