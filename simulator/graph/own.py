@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from simulator.formats import OWN, USUAL, format_of, half_of, held
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
+from simulator.vocabulary import BITS, FLOATS
 
-FLOATS = ("fp32", "fp16", "bf16", "tf32")
+WIDE = frozenset(word for word in FLOATS if BITS[word] >= BITS["fp16"])
 """Formats that a network which narrows others leaves a layer in."""
 
 Precision: TypeAlias = str | Mapping[str, Any]
@@ -33,7 +34,7 @@ def format_notes(graph: Graph, precision: str, rates: Iterable[str], products: I
     for _, data in graph.nodes(data=True):
         if (layer := data["layer"]).is_compute:
             words = dict.fromkeys(word for _, word in layer.formats)
-            floats.update([" and ".join(words) if words.keys() <= {*FLOATS} else ""])
+            floats.update([" and ".join(words) if words.keys() <= WIDE else ""])
             for word in words:
                 one = format_of(word, half_of(rates))
                 if (other := held(one, rates).name) != one.name:
