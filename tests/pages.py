@@ -86,17 +86,21 @@ HAS_TERMINALS = importlib.util.find_spec("pty") is not None
 
 
 def on_terminals():
-    """{(page, colour): [(arguments, exit code)]} of what runs on a terminal; of what is shown like another it is the first."""
+    """{(page, colour): [(arguments, exit code)]} of what runs on a terminal; of what is shown like another it is the first.
+
+    A page that reads a folder of points has its own.
+    """
     found, seen = {}, set()
     for page, colour in [(page, True) for page in HERE] + [(page, False) for page in PLAIN]:
         mine = found[page, colour] = []
-        for line, code in commands(page):
-            arguments = arguments_of(line)
-            if arguments is None:
-                continue
+        shown = [(arguments, code) for line, code in commands(page) if (arguments := arguments_of(line)) is not None]
+        read = {arguments[1] for arguments, _ in shown if arguments[:1] in (["best"], ["pareto"])}
+        for arguments, code in shown:
             # A sweep draws a bar, a study says what it does: that is a matter of the command, but for its pictures and files.
             options = {word for word in arguments if word in WRITES} if colour else ()
-            if (key := (colour, arguments[0] if arguments else "", *sorted(options))) not in seen:
+            key = colour, arguments[0] if arguments else "", *sorted(options)
+            writes = "--out" in arguments and arguments[arguments.index("--out") + 1] in read
+            if writes or key not in seen:
                 seen.add(key)
                 mine.append((arguments, code))
     return found
