@@ -9,9 +9,10 @@ The file has the columns `chip,op,dtype,a,b,c,d,e,f,us`; us is the time of a ker
   every token sees those before it; in decode one token a sequence sees all.
 - moe: a tokens, b numbers each, experts of c numbers, d of e experts for a token, f how tokens are spread over them.
 
-Other rows are passed over. Prints the error |model / measured - 1| (median and 90th percentile), the bias (median of model / measured
-- 1) and the roofline's median by chip, operation, number format and rows or tokens. Not counted are rows that moved more than
-0.93 of the nominal bandwidth of the DRAM (they were warm in the L2), and decoding of more than 16 heads a head of keys.
+Other rows are passed over. Prints the error |model / measured - 1| (median and 90th percentile), the bias (median of model /
+measured - 1) and the roofline's median by chip, operation, number format and rows or tokens. Not counted are rows that moved
+more than 0.93 of the nominal bandwidth of the DRAM (they were warm in the L2), and decoding of more than 16 heads a head of
+keys.
 """
 
 import csv

@@ -6,10 +6,8 @@ from typing import Any
 
 from simulator.chip.library import entry, library
 from simulator.errors import OptionError, nearest
-from simulator.formats import USUAL
-from simulator.graph.load import asked_network
-from simulator.graph.own import Precision
-from simulator.reading.precision import precision_text
+from simulator.graph.load import asked_network, load_network
+from simulator.graph.own import Precision, precision_of
 from simulator.store.calls import public
 from simulator.store.shown import Shown
 from simulator.study.alike import Question
@@ -118,7 +116,7 @@ def compare_chips(
     *,
     by: str = "usd",
     batch: int | None = None,
-    precision: Precision = USUAL,
+    precision: Precision | None = None,
     params: Mapping[str, Any] | None = None,
     limits: Mapping[str, float] | None = None,
     tell: Callable[[str], None] = lambda _: None,
@@ -151,7 +149,9 @@ def compare_chips(
             raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)
     entries = list(library().values()) if chips is None else [entry(chip) for chip in chips]
     name, given = asked_network(network, params or {})
-    return ranking(compare(entries, Question(name, given, precision_text(precision), batch), tell=tell), by, limits)
+    graph = load_network(name, **given)
+    question = Question(name, given, precision_of(graph, precision), batch)
+    return ranking(compare(entries, question, tell=tell, graph=graph), by, limits)
 
 
 SAME = 1.0 + 1e-9

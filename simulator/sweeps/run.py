@@ -19,12 +19,12 @@ import numpy as np
 from simulator import __version__
 from simulator.chip.load import Settings, chip_digest, load_chip
 from simulator.chip.schema import Architecture
-from simulator.errors import OptionError
+from simulator.errors import NetworkError, OptionError
 from simulator.formats import USUAL
 from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
-from simulator.graph.own import Precision
+from simulator.graph.own import Precision, precision_of
 from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
@@ -63,7 +63,7 @@ def sweep(
     vary: Mapping[str, Any] | Sequence[str],
     *,
     batch: int = 1,
-    precision: Precision = USUAL,
+    precision: Precision | None = None,
     set: Settings | None = None,
     params: Mapping[str, Any] | None = None,
     design: str = "grid",
@@ -114,7 +114,8 @@ def sweep(
         As `load_chip` and `load_network`.
     """
     store.need_extra()
-    plan = plan_of(vary, design, seed, batch, precision_text(precision), CHUNK if chunk is None else chunk)
+    word = _word(network, params, precision)
+    plan = plan_of(vary, design, seed, batch, word, CHUNK if chunk is None else chunk)
     space = _space(plan, network, chip, set, params)
     if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
@@ -145,6 +146,16 @@ def sweep(
     from simulator.sweeps.points import SweepTable  # noqa: PLC0415
 
     return SweepTable(pl.concat(tables))
+
+
+def _word(network: Graph | str, params: Mapping[str, Any] | None, given: Precision | None) -> str:
+    """The word for the number formats of all points, as `simulate` has it."""
+    if given is not None:
+        return precision_text(given)
+    try:
+        return precision_of(load_network(network, **(params or {})) if isinstance(network, str) else network, None)
+    except NetworkError:  # is told with the points; or a parameter that varies is what is missing
+        return USUAL
 
 
 def _space(

@@ -11,10 +11,9 @@ from simulator.chip.library import entry, entry_of, library
 from simulator.chip.load import chip_named
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
-from simulator.formats import USUAL
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network
-from simulator.reading.precision import precision_text
+from simulator.graph.own import precision_of
 from simulator.report.compare_tables import ranking_report
 from simulator.report.fit import parts_of
 from simulator.report.memory_chart import memory_chart
@@ -67,7 +66,7 @@ def _ranking(asked: forms.RankingAsked, graph: Graph, chip: Architecture, tell: 
     # What is published of a network of the same name may be of another one; and there is no file to compare with.
     sent = asked.network.startswith(MARK)
     name, params = (MARK, asked.params) if sent else asked_network(asked.network, asked.params)
-    question = Question(name, params, precision_text(asked.precision or USUAL), asked.batch)
+    question = Question(name, params, precision_of(graph, asked.precision), asked.batch)
     found = compare(entries.values(), question, tell=lambda name: tell(f"simulating {name}"), graph=graph)
     order = ranking(found, asked.by)
     return _section("Chips ranked", ranking_chart(order), ranking_report(order))
@@ -77,7 +76,7 @@ def _sweep(asked: forms.SweepAsked, graph: Graph, chip: Architecture, tell: Tell
     if own := next((key for key in asked.vary if key.startswith(PARAMETER)), None):
         raise OptionError(f"vary: {own}: must be a key of the chip, batch or precision")
     frame: Any = sweep(
-        graph, chip, asked.vary, batch=asked.batch, precision=asked.precision or USUAL, chunk=SWEPT_AT_ONCE,
+        graph, chip, asked.vary, batch=asked.batch, precision=asked.precision, chunk=SWEPT_AT_ONCE,
         progress=partial(points_told, tell),
     )  # fmt: skip
     report = points_report(best_of(frame, asked.by), more="")

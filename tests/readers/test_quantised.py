@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, save
 from random_onnx import graph_of, model
 
-from simulator import load_chip, simulate
+from simulator import compare_chips, load_chip, load_network, simulate, sweep
 from simulator.formats import format_of, held
 
 FLOAT = np.float32
@@ -75,6 +75,17 @@ def test_a_layer_left_in_floats_runs_in_what_the_chip_has():
     assert any(note.endswith("products: 2 in int8, 1 in bf16") for note in several.notes)
     assert "the chip has no format that holds fp32: 1 layer is in bf16 instead" in several.notes
     assert any(note.endswith("products: 2 in int8, 1 in fp32") for note in simulate(graph, load_chip("a100")).notes)
+
+
+def test_a_sweep_and_a_ranking_take_the_formats_of_the_file(tmp_path):
+    path = tmp_path / "block.onnx"
+    save(block(float_head=True), path)
+    run = simulate(load_network(path), load_chip("a100"))
+    vary = {"clock_mhz": [load_chip("a100").clock_mhz]}
+    own, asked = (sweep(str(path), "a100", vary, precision=word)["dram_bytes"][0] for word in (None, "int8"))
+    assert own == run.dram_bytes > asked
+    (row,) = compare_chips(str(path), ["a100"], by="throughput", batch=1).rows
+    assert (row.figure.precision, row.value) == ("own", run.throughput_per_s)
 
 
 def test_a_tensor_that_is_read_in_both_ways_is_written_in_both():

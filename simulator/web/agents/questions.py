@@ -8,10 +8,9 @@ from simulator.chip.change import changed_chip
 from simulator.chip.library import library
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, OptionError
-from simulator.formats import USUAL
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network, file_of
-from simulator.reading.precision import precision_text
+from simulator.graph.own import precision_of
 from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
 from simulator.report.size_report import answer_lines as size_lines
@@ -59,7 +58,7 @@ def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.Tabl
     word = names.network_word(work.network)
     # A file has been read by a process of its own.
     name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)
-    question = Question(name, params, precision_text(work.precision or USUAL), work.batch)
+    question = Question(name, params, precision_of(graph, work.precision), work.batch)
     order = ranking(compare(entries, question, tell=tell, graph=graph), work.by)
     rows = [
         {"chip": row.line.chip, "title": row.line.title, "value": row.value, "bill_usd": row.line.bill_usd,
@@ -111,7 +110,7 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
             f"vary: {own[0]}: must be a key of the chip, batch or precision; ask anew for other parameters"
         )
     frame: Any = sweep(
-        graph, base, work.vary, batch=work.batch, precision=work.precision or USUAL, chunk=SWEPT_AT_ONCE,
+        graph, base, work.vary, batch=work.batch, precision=work.precision, chunk=SWEPT_AT_ONCE,
         progress=partial(points_told, tell),
     )  # fmt: skip
     found = read.best(frame.lazy(), work.by, {}, {}, forms.MOST_ROWS)
