@@ -32,8 +32,8 @@ def check_report(path: str | None) -> None:
 
     if not path.lower().endswith((".html", ".htm")):
         raise OptionError(f"--report: must end in .html, got {path!r}")
-    require_charts()
     check_writable("--report", path)
+    require_charts("report")
 
 
 def deliver(make: "Callable[[dict[str, str]], Paper]") -> None:

@@ -34,7 +34,7 @@ class Rates:
                 and not 0.0 < float(value) < 1e12
                 and not (field.name.startswith("energy") and value == 0)
             ):
-                raise OptionError(f"price: {field.name}: must be above 0, got {value!r}")
+                raise OptionError(f"price: {field.name}: must be above 0 and below 1e12, got {value!r}")
         if self.load > 1.0:
             raise OptionError(f"price: load: must be at most 1, got {self.load!r}")
 

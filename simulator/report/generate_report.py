@@ -110,8 +110,9 @@ def _costs(found: Generation) -> Table:
     if found.joules_per_token is not None:
         table.add_row("joules per token", fmt.significant(found.joules_per_token))
     for what, usd in (
-        ("USD per million tokens", found.usd_per_million_tokens), ("  of tokens in", found.usd_per_million_input_tokens),
-        ("  of tokens out", found.usd_per_million_output_tokens),
+        ("USD per million tokens out, with their prompts", found.usd_per_million_tokens),
+        ("  the prompts' passes, per million tokens in", found.usd_per_million_input_tokens),
+        ("  the further passes, per million tokens out", found.usd_per_million_output_tokens),
     ):  # fmt: skip
         if usd is not None:
             table.add_row(what, fmt.significant(usd))

@@ -33,13 +33,14 @@ STYLE = """<style>
 _MARK = "\ue000"  # a private character; a chart that already has it is refused
 
 
-def require_charts() -> Any:
-    """Return the chart library. Raises OptionError naming the extra when it is not installed."""
+def require_charts(key: str = "plot") -> Any:
+    """Return the chart library. Raises OptionError naming the extra when it is not installed. key: what was asked for."""
     try:
         importlib.import_module("vl_convert")
         return importlib.import_module("altair")
     except ImportError:
-        raise OptionError("pictures need the extra 'charts': pip install 'rooftile[charts]'", key="plot") from None
+        where = "pip install 'rooftile[charts]', or '.[charts]' in a clone"
+        raise OptionError(f"pictures need the extra 'charts': {where}", key=key) from None
 
 
 def chart_of(specification: dict[str, Any]) -> Any:

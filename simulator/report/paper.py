@@ -81,7 +81,7 @@ def paper_html(paper: Paper) -> str:
 
     Raises OptionError when the extra `charts` is not installed.
     """
-    require_charts()
+    require_charts("report")
     own = files("simulator.report")
     style, draw, sort = ((own / name).read_text(encoding="utf-8") for name in ("paper.css", "paper.js", "sort.js"))
     body = "".join(_section(number, section) for number, section in enumerate(paper.sections))

@@ -113,7 +113,9 @@ def test_a_missing_extra_is_one_line(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(page.importlib, "import_module", none)
     code, _, err = run(capsys, "tpu_v1", "--plot", str(tmp_path / "x.svg"))
     assert code == 2
-    assert err == "rooftile: --plot: pictures need the extra 'charts': pip install 'rooftile[charts]'\n"
+    assert err == (
+        "rooftile: --plot: pictures need the extra 'charts': pip install 'rooftile[charts]', or '.[charts]' in a clone\n"
+    )
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("html", b"<!DOCTYPE html>")])
