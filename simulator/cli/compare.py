@@ -15,6 +15,7 @@ from simulator.cli.values import parameters, whole_number
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
+    from simulator.graph.build import Graph
     from simulator.study.alike import Question
     from simulator.study.compare import Comparison
     from simulator.study.ranking import Ranking
@@ -80,11 +81,11 @@ def compare(
 ) -> None:
     """Rank CHIPs on one network by throughput per dollar, watt, TOPS, DRAM or MB of SRAM."""
     from simulator.cost.serving import Rates  # noqa: PLC0415
-    from simulator.errors import OptionError, nearest  # noqa: PLC0415
+    from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
     from simulator.study.compare import compare  # noqa: PLC0415
-    from simulator.study.ranking import BY, ranking  # noqa: PLC0415
+    from simulator.study.ranking import check_by, ranking  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
     if model and (not network or prompt is not None or output is not None):
@@ -108,8 +109,7 @@ def compare(
     limits = limits_of(max_power, max_cost, max_price)
     if published and "power_w" in limits:  # nothing runs that could draw any
         limits["tdp_w"] = limits.pop("power_w")
-    if by not in BY:
-        raise OptionError(f"--by: must be one of {', '.join(BY)}, got {by!r}{nearest(by, BY)}")
+    check_by(by)
     for option, path in (("--questions", questions), ("--json", json), ("--plot", plot)):
         if path is not None and path != "-":
             check_writable(option, path)
@@ -120,15 +120,16 @@ def compare(
     from simulator.graph.own import precision_of  # noqa: PLC0415
 
     name, values = asked_network(network, parameters(params))
-    question = Question(name, values, precision_of(asked.network(name, values), precision), batch)
+    graph = asked.network(name, values)
+    question = Question(name, values, precision_of(graph, precision), batch)
     entries = entries_of(chips or [], beside=not (alone or questions is not None))
     if questions is not None:
-        _ask(questions, entries, question)
+        _ask(questions, entries, question, graph)
         return
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time
-        found = compare(entries, question, run=not published, tell=lambda chip: tell(f"simulating {chip}"))
+        found = compare(entries, question, not published, lambda chip: tell(f"simulating {chip}"), graph)
     _answer(found, ranking(found, by, limits), every, json, plot)
 
 
@@ -191,13 +192,11 @@ def is_sheet(name: str) -> bool:
     return name.lower().endswith(".csv")
 
 
-def _ask(path: str, entries: "list[Entry]", question: "Question") -> None:
+def _ask(path: str, entries: "list[Entry]", question: "Question", graph: "Graph") -> None:
     """Write the sheet for vendors."""
-    from simulator.graph.load import load_network  # noqa: PLC0415
     from simulator.study.alike import params_of  # noqa: PLC0415
     from simulator.study.sheet import questions  # noqa: PLC0415
 
-    graph = load_network(question.network, **question.params)
     write("--questions", path, questions(entries, question, params_of(graph)))
 
 

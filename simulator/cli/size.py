@@ -25,6 +25,13 @@ from simulator.errors import InfeasibleError, OptionError
 if TYPE_CHECKING:
     from simulator.graph.build import Graph
 
+Bundled = Annotated[
+    bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips, as they are, may answer too.")
+]
+TokensPerS = Annotated[
+    float | None, typer.Option("--tokens-per-s", metavar="N", help="Of a language model: what each user wants.")
+]
+
 
 def size(
     network: SomeNetwork = None,
@@ -58,12 +65,8 @@ def size(
         list[str] | None,
         typer.Option("--vary", metavar="KEY=RANGE", help="Vary these keys alone, as in 'rooftile sweep'."),
     ] = None,
-    bundled: Annotated[
-        bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips, as they are, may answer too.")
-    ] = True,
-    tokens_per_s: Annotated[
-        float | None, typer.Option("--tokens-per-s", metavar="N", help="Of a language model: what each user wants.")
-    ] = None,
+    bundled: Bundled = True,
+    tokens_per_s: TokensPerS = None,
     prompt: PromptTokens = None,
     output: OutputTokens = None,
     batch: Batch = 1,

@@ -40,7 +40,8 @@ def generate_report(found: Generation) -> Group:
 
 def sentence(found: Generation) -> str:
     """The answer."""
-    how = "".join(f", {word}" for word in (found.mode * (found.mode != "static"), found.runtime) if word)
+    mode = None if found.mode == "static" else found.mode
+    how = "".join(f", {word}" for word in (mode, found.runtime) if word)
     tokens = (
         f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}{how}"
     )

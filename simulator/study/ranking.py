@@ -77,13 +77,14 @@ def ranking(
     described counts with what is published about it.
     """
     below, _ = orders[by]
+    limits = limits or {}
     rows, unranked, above = [], [], []
     for line in found.lines:
         figure = figure_of(line, found.batch)
         if figure is None:
             continue
-        known = {name: line.known(figure, name) for name in limits or {}}
-        if any(value is None or value > (limits or {})[name] * SAME for name, value in known.items()):
+        known = {name: line.known(figure, name) for name in limits}
+        if any(value is None or value > limits[name] * SAME for name, value in known.items()):
             above.append(line.chip)
             continue
         value = figure.throughput_per_s if below is None else line.per(figure, below)
@@ -92,7 +93,7 @@ def ranking(
         else:
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
-    return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above), limits or {})
+    return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above), limits)
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:

@@ -55,6 +55,9 @@ Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
 """Called with what goes on, in words."""
 
+Build = Callable[[Mapping[str, Any]], Graph]
+"""The network with these values of its parameters."""
+
 
 @public
 def sweep(
@@ -114,9 +117,9 @@ def sweep(
         As `load_chip` and `load_network`.
     """
     store.need_extra()
-    word = _word(network, params, precision)
-    plan = plan_of(vary, design, seed, batch, word, CHUNK if chunk is None else chunk)
-    space = _space(plan, network, chip, set, params)
+    build = _builder(network, params)
+    plan = plan_of(vary, design, seed, batch, _word(build, precision), CHUNK if chunk is None else chunk)
+    space = _space(plan, build, chip, set)
     if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
@@ -148,39 +151,38 @@ def sweep(
     return SweepTable(pl.concat(tables))
 
 
-def _word(network: Graph | str, params: Mapping[str, Any] | None, given: Precision | None) -> str:
+def _builder(network: Graph | str, params: Mapping[str, Any] | None) -> Build:
+    """What gives the network of a point, by the values of the parameters that vary; where none does it is read once."""
+    given = dict(params or {})
+    if isinstance(network, str):
+        own = cache(partial(load_network, network, **given))
+        return lambda values: load_network(network, **{**given, **values}) if values else own()
+    graph = network if nx.is_frozen(network) else nx.freeze(network.copy())  # what is derived from it is kept beside it
+
+    def build(values: Mapping[str, Any]) -> Graph:
+        if values or given:
+            names = ", ".join(PARAMETER + name for name in (values or given))
+            raise OptionError(f"{names}: a network given as a graph has no parameters; give its name")
+        return graph
+
+    return build
+
+
+def _word(build: Build, given: Precision | None) -> str:
     """The word for the number formats of all points, as `simulate` has it."""
     if given is not None:
         return precision_text(given)
     try:
-        return precision_of(load_network(network, **(params or {})) if isinstance(network, str) else network, None)
-    except NetworkError:  # is told with the points; or a parameter that varies is what is missing
+        return precision_of(build({}), None)
+    except (NetworkError, OptionError):  # is told with the points; or a parameter that varies is what is missing
         return USUAL
 
 
-def _space(
-    plan: Plan,
-    network: Graph | str,
-    chip: Architecture | str,
-    settings: Settings | None,
-    params: Mapping[str, Any] | None,
-) -> Space:
+def _space(plan: Plan, build: Build, chip: Architecture | str, settings: Settings | None) -> Space:
     """The points of a plan on their network and chip."""
     base = load_chip(chip, set=settings) if isinstance(chip, str) else chip
     if not isinstance(chip, str) and settings:
         raise OptionError("set: must be left out where the chip is given as an Architecture")
-    given = dict(params or {})
-    if not isinstance(network, str) and not nx.is_frozen(network):
-        network = nx.freeze(network.copy())  # what is derived from it is kept beside it
-
-    def build(values: Mapping[str, Any]) -> Graph:
-        if isinstance(network, str):
-            return load_network(network, **{**given, **values})
-        if values or given:
-            names = ", ".join(PARAMETER + name for name in (values or given))
-            raise OptionError(f"{names}: a network given as a graph has no parameters; give its name")
-        return network
-
     return Space(plan, base, build)
 
 
