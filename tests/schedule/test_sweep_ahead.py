@@ -199,7 +199,7 @@ def test_points_do_not_depend_on_slices_or_chunks(network):
 )
 def test_chunks_are_small_where_few_points_share_an_sram_size(network, vary, chunk):
     module = sys.modules["simulator.sweeps.run"]
-    space = _space(plan_of(vary), network, "example_edge", None, {})
+    space = _space(plan_of(vary), lambda _: network, "example_edge", None)
     assert (65_536 if module.many_a_size(space) else 2_048) == chunk
 
 
