@@ -92,9 +92,10 @@ def generate(
             set=settings or [],
         )  # fmt: skip
         served = () if plot is None else served_batches(found, chip, values, settings or [], precision)
-    from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
+    from simulator.report.generate_report import generate_chart, generate_report, generation_chart  # noqa: PLC0415
 
-    answer(found, json, plot, generate_report, lambda one: generate_chart(one, served))
+    # A report without `--plot` has no other batches worked out, which take long: it shows where the time of this one goes.
+    answer(found, json, plot, generate_report, lambda one: generate_chart(one, served) if served else generation_chart(one))
 
 
 def _whole(text: str) -> int:
