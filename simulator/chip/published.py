@@ -219,7 +219,7 @@ class Listing(_Model):
     schema_version: Literal[1] = Field(alias="schema")
     """Version of the form: 1."""
     name: Name
-    """Name for people."""
+    """Name shown in reports."""
     aliases: tuple[str, ...] = ()
     """Other short names."""
     kind: Literal["accelerator", "gpu", "soc", "ip"] = "accelerator"
