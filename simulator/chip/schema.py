@@ -138,7 +138,7 @@ class Schedule(Model):
     """What the chip's compiler does."""
 
     residency: Literal["optimal", "none"] = "optimal"
-    """Whether tensors stay in SRAM between layers (and weights for ever) where that pays."""
+    """Whether tensors stay in SRAM between layers (and weights permanently) where that pays off."""
     overlap: Literal["network", "layer", "none"] = "layer"
     """Transfers overlap compute across layers, inside a layer, or not at all."""
     placement: Literal["time", "space"] = "time"
