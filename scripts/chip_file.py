@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "chip_file.md"
 
 HEAD = """# Every key of a chip file
 
-All keys, from the schema that checks chip files (`python scripts/chip_file.py` writes this page). [Chip files](chips.md) shows how
+All keys, from the schema that checks chip files (`python scripts/chip_file.py` writes this page). [Chip files](chips.md) says how
 to write a file, with an example to copy. `rooftile chips --schema` prints the same as a JSON schema, for completion in an editor.
 
 - **Bold** keys must be there. A file that holds nothing but what is `published` needs no `clock_mhz`, `sram`, `interconnect` and

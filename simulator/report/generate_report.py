@@ -87,8 +87,10 @@ def _table(*headings: str) -> Table:
 def _times(found: Generation) -> Table:
     """Times and rates."""
     table = _table("", "first", "mean", "last")
-    table.add_row("time to first token", fmt.time(found.ttft_s), "", "")
-    table.add_row("time per token", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s)))
+    table.add_row("time to first token (TTFT)", fmt.time(found.ttft_s), "", "")
+    table.add_row(
+        "time per token (TPOT)", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s))
+    )
     table.add_row("whole request", fmt.time(found.latency_s), "", "")
     table.add_row("requests per second", fmt.significant(found.requests_per_s), "", "")
     return table
