@@ -255,11 +255,11 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
             f"speculation: {own.tokens:.3g} tokens a pass, if {own.accept:.0%} of proposed tokens are accepted, as given; {draft}"
         )
     if asked.capacity_bytes is None:
-        what = "no DRAM: cache and weights that do not fit the SRAM lie at the host" if asked.chip.dram is None else (
+        what = "no DRAM: cache and weights that do not fit the SRAM are in the host's memory" if asked.chip.dram is None else (
             "the capacity of the DRAM is not known, so nothing limits the batch"
         )  # fmt: skip
         notes.append(what)
     if asked.decoder.experts:
-        notes.append("experts: even routing; how many are met is the expectation")
+        notes.append("experts: even routing; the number of experts used is the expected one")
     own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
     return tuple(dict.fromkeys([*notes, *own_notes]))
