@@ -78,7 +78,7 @@ def test_the_command_is_in_its_parts_and_draws_what_it_found(tmp_path, capsys):
     assert pl.read_parquet_metadata(part_of(tmp_path / "a", 0))["rooftile.command"].startswith(
         "rooftile sweep squeezenet --chip example_edge --vary clock_mhz=400,800 --out "
     )
-    assert b"no other beats" in (tmp_path / "points.svg").read_bytes()
+    assert b"Pareto-optimal" in (tmp_path / "points.svg").read_bytes()
 
 
 def test_a_run_goes_on_where_it_was_stopped(network, tmp_path):
@@ -352,7 +352,7 @@ def test_best_and_pareto(network, tmp_path, capsys):
     assert main(["best", str(tmp_path), "--max", "cost=0"]) == 0
     assert capsys.readouterr().out == "No point is within the limits.\n"
     assert main(["pareto", str(tmp_path)]) == 0
-    assert "no other beats in throughput, relative cost, power in W" in capsys.readouterr().out
+    assert "Pareto-optimal points in throughput, relative cost, power in W" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
