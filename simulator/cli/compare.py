@@ -41,7 +41,7 @@ EachPrice = Annotated[
     float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
 ]
 EachRent = Annotated[
-    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent of an hour of each chip.")
+    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent per hour of each chip.")
 ]
 Questions = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
@@ -59,12 +59,12 @@ def compare(
     params: Annotated[
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
-    published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    published: Annotated[bool, typer.Option("--published", help="Published figures only: simulate nothing.")] = False,
     max_power: MaxPowerOrTdp = None,
     max_cost: MaxCost = None,
     max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
-    alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Compare files without the bundled chips.")] = False,
     questions: Questions = None,
     prompt: PromptTokens = None,
     output: OutputTokens = None,

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from simulator.cost.serving import Rates
 
 PromptTokens = Annotated[
-    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
+    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: input tokens.")
 ]
 OutputTokens = Annotated[
-    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
+    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: output tokens.")
 ]
 PROMPT, OUTPUT = 1024, 256
 """Tokens in and out unless given."""

@@ -30,7 +30,7 @@ class Decoder:
     activation: str = "swiglu"
     vocabulary: int = 128256
     tied: bool = False
-    """The head is the table of words: stored once."""
+    """The head is the embedding table: stored once."""
     parallel: bool = False
     """Attention and feed-forward read one normalisation, side by side."""
     qk_norm: bool = False
@@ -133,7 +133,7 @@ class Decoder:
 
     @property
     def active_parameters(self) -> int:
-        """Those that work on one token: the head, and of the table of words nothing."""
+        """Those that work on one token: the head, and of the embedding table nothing."""
         return self._parameters(self.active)
 
     def _parameters(self, experts: int) -> int:

@@ -94,7 +94,7 @@ _TIED = frozenset(
         "gpt_neo",
     ]
 )
-"""Those whose head is the table of words unless the configuration says otherwise."""
+"""Those whose head is the embedding table unless the configuration says otherwise."""
 
 _PARALLEL = frozenset(["gptj", "gpt_neox", "falcon", "phi", "cohere", "cohere2", "codegen"])
 _QK_NORM = frozenset(["qwen3", "qwen3_moe", "olmo2", "gemma3", "gemma3_text", "olmoe"])
