@@ -60,25 +60,30 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     if found is None:
         return run(decoder.layers)
     low, high = (run(layers) for layers in found)
-    return _extended(low, high, _Depth(decoder.layers, *found), Limit.of(chip))
+    return _extended(low, high, Depth(decoder.layers, *found), Limit.of(chip))
 
 
 def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result:
     """As `simulate`; of a bundled language model equal layers once."""
-    name, given = str(graph.graph.get("name", "")), graph.graph.get("parameters", {})
-    if name not in decoders() or "file" in graph.graph:
+    decoder = decoder_in(graph)
+    if decoder is None:
         return simulate(graph, chip, batch, precision)
-    decoder = Decoder(**{field.name: given[field.name] for field in fields(Decoder)})
     width = formats_of(precision, () if chip.array is None else tuple(chip.array.rate)).weights.width
-    key = tuple(sorted(given.items()))
-    return repeated(
-        lambda layers: simulate(
-            graph if layers == decoder.layers else _shallow(name, key, layers), chip, batch, precision
-        ),
-        decoder,
-        chip,
-        width,
-    )
+    return repeated(lambda layers: simulate(with_layers(graph, layers), chip, batch, precision), decoder, chip, width)
+
+
+def decoder_in(graph: Graph) -> Decoder | None:
+    """The bundled language model, perhaps of other shapes, that a graph is a pass of; None for any other network."""
+    given = graph.graph.get("parameters", {})
+    if graph.graph.get("name") not in decoders() or "file" in graph.graph:
+        return None
+    return Decoder(**{field.name: given[field.name] for field in fields(Decoder)})
+
+
+def with_layers(graph: Graph, layers: int) -> Graph:
+    """The same pass of a language model with so many layers."""
+    given = graph.graph["parameters"]
+    return graph if layers == given["layers"] else _shallow(graph.graph["name"], tuple(sorted(given.items())), layers)
 
 
 @lru_cache(maxsize=16)
@@ -88,7 +93,7 @@ def _shallow(name: str, given: tuple[tuple[str, Any], ...], layers: int) -> Grap
 
 
 @dataclass(frozen=True)
-class _Depth:
+class Depth:
     """Layers of the decoder and of two shallow ones."""
 
     layers: int
@@ -134,7 +139,7 @@ class Limit:
         return np.where(least_s > free_s, np.maximum(free_s, held), free_s)
 
 
-def _extended(low: Result, high: Result, depth: _Depth, limit: Limit) -> Result:
+def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
     """The larger result with its difference from the smaller added for each further period."""
     on = depth.at
 
@@ -223,7 +228,7 @@ def rates_of(result: Result, faster: float) -> dict[str, float | None]:
     return {name: None if value is None else value * faster for name, value in values.items()}
 
 
-def _layers(high: Result, depth: _Depth) -> Layers:
+def _layers(high: Result, depth: Depth) -> Layers:
     """Layers of the larger result, those of its last period as often as there are periods."""
     first, last = depth.low, depth.high
     by_number: dict[int, list[LayerResult]] = {}

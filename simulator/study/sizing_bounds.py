@@ -11,6 +11,7 @@ from simulator.graph.build import Graph
 from simulator.lower.rows import lower
 from simulator.lower.work import work_of
 from simulator.result.room import used_bytes
+from simulator.study.repeating import Depth, decoder_in, depths, with_layers
 from simulator.study.sizing_answer import Targets
 from simulator.units import OPERATIONS_PER_MAC
 
@@ -39,11 +40,24 @@ def demands_of(
     """One for each network of a mix. Raises NetworkError for what the chip cannot run."""
     found = []
     for graph, share in mix:
-        low = lower(graph, chip, batch, precision)
-        rate, work = low.spec.rate, work_of(low)
-        executed = sum(row.macs_executed * (rate / (row.shape.rate or rate)) for row in low.rows if row.shape)
-        found.append(Demand(share, batch, executed, low.compulsory_bytes, used_bytes(chip, work)))
+        decoder = decoder_in(graph)
+        pair = depths(decoder) if decoder is not None and not decoder.experts else None
+        if decoder is None or pair is None:
+            figures = _figures(graph, chip, batch, precision)
+        else:  # equal layers once; of experts not each layer meets as many
+            low, high = (_figures(with_layers(graph, layers), chip, batch, precision) for layers in pair)
+            depth = Depth(decoder.layers, *pair)
+            figures = tuple(depth.at(*each) for each in zip(low, high, strict=True))
+        found.append(Demand(share, batch, *figures))
     return tuple(found)
+
+
+def _figures(graph: Graph, chip: Architecture, batch: int, precision: str) -> tuple[float, ...]:
+    """MACs and bytes of a demand."""
+    low = lower(graph, chip, batch, precision)
+    rate = low.spec.rate
+    executed = sum(row.macs_executed * (rate / (row.shape.rate or rate)) for row in low.rows if row.shape)
+    return float(executed), low.compulsory_bytes, used_bytes(chip, work_of(low))
 
 
 def has_room(demands: Sequence[Demand], capacity_bytes: int | None) -> bool:

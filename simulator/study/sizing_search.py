@@ -16,7 +16,8 @@ from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
 from simulator.result.form import Result
-from simulator.study.repeating import deep
+from simulator.run import simulate
+from simulator.study.repeating import decoder_in, deep
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_bounds import Demand, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space
@@ -29,7 +30,11 @@ MOST_TESTS = 4_000
 MOST_AFTER = 200
 """Designs tested for the runners-up once the winner is known."""
 
+ROUGH = 2e-3
+"""Share by which a pass of equal layers, of which two are scheduled, may differ from that of all. [-]"""
+
 At = tuple[int, int, int]
+Run = Callable[[Graph, Architecture, int, str], Result]
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,15 @@ class Search:
         self.note: Callable[[float], None] = lambda _: None
         """Called with the share of the search that is done: of the boxes that wait, each needs one run at least."""
         self._waiting = 0
-        self._runs: dict[tuple[int, At], Design | None] = {}
-        self._chips: dict[str, Design | None] = {}
+        self._runs: dict[Any, Design | None] = {}
+        self._roughs: dict[Any, Design | None] = {}
+        self._is_deep = any(decoder_in(graph) is not None for graph, _ in mix)
         self._demand: dict[int | str, tuple[Demand, ...]] = {}
 
     @property
     def tested(self) -> int:
         """Designs that were run."""
-        return len(self._runs) + len(self._chips)
+        return len(self._runs.keys() | self._roughs.keys())
 
     def find(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
         """The cheapest designs that meet the targets: the cheapest first, then of other arrays or other memory.
@@ -123,7 +129,7 @@ class Search:
                 for half in self._halves(box):
                     heapq.heappush(queue, (self._least(half, targets, taken), next(ticket), half))
                 continue
-            design = self.run(box)
+            design = self.run(box) if self._may_meet(self.rough(box), targets) else None
             if design is not None and not design.misses(targets):
                 found.append((box, design))
                 taken.add(_kind(box))
@@ -176,27 +182,52 @@ class Search:
             return 0.0
         return most_per_s(self._demands(box.group), box.group.design(box.high), self.precision) / usd
 
+    def possible(self, targets: Targets) -> bool:
+        """Whether the bounds leave any design; none is run."""
+        waiting = list(self._all())
+        while waiting:
+            box = waiting.pop()
+            if self._least(box, targets, set()) == np.inf or not self._may_reach(box, targets, blind=True):
+                continue
+            if box.single:
+                return True
+            waiting += self._halves(box)
+        return False
+
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
+        return self._kept(box, self._runs, simulate)
+
+    def rough(self, box: Box) -> Design | None:
+        """The same to within ROUGH: of language models equal layers once."""
+        return self._kept(box, self._roughs, deep) if self._is_deep else self.run(box)
+
+    def _may_meet(self, design: Design | None, targets: Targets) -> bool:
+        """Whether a design that was run roughly may meet targets."""
+        most = ROUGH if self._is_deep else 0.0
+        return design is not None and all(share <= most for share in design.misses(targets).values())
+
+    def _kept(self, box: Box, known: dict[Any, Design | None], run: Run) -> Design | None:
+        """The largest design of a box, run once in one of both ways."""
         if box.entry is not None:
             name = box.entry.name
-            if name not in self._chips:
-                self._chips[name] = self._served(box.entry.architecture, name, {}, bundled=True)
-            return self._chips[name]
+            if name not in known:
+                known[name] = self._served(box.entry.architecture, name, {}, run, bundled=True)
+            return known[name]
         if box.group is None:
             return None
         key = box.group.number, box.high
-        if key not in self._runs:
+        if key not in known:
             try:
                 chip = box.group.design(box.high)
             except ChipError:
-                self._runs[key] = None
+                known[key] = None
                 return None
-            self._runs[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), bundled=False)
-        return self._runs[key]
+            known[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), run, bundled=False)
+        return known[key]
 
     def _served(
-        self, chip: Architecture | None, name: str, settings: Mapping[str, Any], bundled: bool
+        self, chip: Architecture | None, name: str, settings: Mapping[str, Any], simulated: Run, bundled: bool
     ) -> Design | None:
         """What a chip makes of the mix."""
         self.note(self.tested / (self.tested + self._waiting + 1))
@@ -208,7 +239,7 @@ class Search:
         known = True
         for graph, share in self.mix:
             try:
-                run = deep(graph, chip, self.batch, self.precision)
+                run = simulated(graph, chip, self.batch, self.precision)
             except (InfeasibleError, ChipError, NetworkError):
                 return None
             each_s = share / run.throughput_per_s
@@ -319,8 +350,8 @@ class Search:
                 return float(np.inf)
         return float(cost.bill_usd.best)
 
-    def _may_reach(self, box: Box, targets: Targets) -> bool:
-        """Whether the largest design of a box meets what more of everything can only help."""
+    def _may_reach(self, box: Box, targets: Targets, blind: bool = False) -> bool:
+        """Whether the largest design of a box meets what more of everything can only help. blind: as far as bounds tell."""
         fast = Targets(targets.at_least_per_s, targets.latency_s)
         if not fast.given() or box.group is None:
             return True
@@ -330,10 +361,9 @@ class Search:
             return False
         if not is_fast(self._demands(box.group), largest, self.precision, fast):
             return False
-        if box.single:
+        if box.single or blind:
             return True
-        corner = self.run(box)
-        return corner is not None and not corner.misses(fast)
+        return self._may_meet(self.rough(box), fast)
 
     def _demands(self, of: Group | Entry) -> tuple[Demand, ...]:
         """What every network asks of the arrays of a group, or of a bundled chip."""

@@ -14,6 +14,7 @@ from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
 from simulator.study.sizing_bounds import demands_of, least_s, least_w, most_per_s
+from simulator.study.sizing_search import ROUGH
 from simulator.study.sizing_space import default_axes, space_of
 
 BASE = "example_edge"
@@ -317,6 +318,6 @@ def test_equal_layers_are_worked_out_once():
     small = load_network("smollm2_135m", phase="decode", context=64, hidden=1152, ffn=6144, layers=8, vocabulary=2000)
     chip = load_chip(BASE, set={"sram.capacity_mib": 1})
     once, all_of = deep(small, chip, 1, "int8"), simulate(small, chip)
-    assert once.latency_s == pytest.approx(all_of.latency_s, rel=1e-9)
-    assert once.power_w == pytest.approx(all_of.power_w, rel=1e-9)
+    assert once.latency_s == pytest.approx(all_of.latency_s, rel=ROUGH / 2)
+    assert once.power_w == pytest.approx(all_of.power_w, rel=ROUGH / 2)
     assert deep(load_network("squeezenet"), chip, 1, "int8").latency_s == simulate("squeezenet", chip).latency_s
