@@ -238,12 +238,16 @@ class Question:
         )
 
     def _longest(self) -> str:
-        """The longest context that fits at this batch, in words; empty where not even a token does."""
-        room = (self.capacity_bytes or 0) - self.weights_bytes - self.activation_bytes()
+        """The longest context that fits at this batch, in words; empty where not even a token does.
+
+        Activations are those of the prompt, which is no longer than the context.
+        """
+        room, active = (self.capacity_bytes or 0) - self.weights_bytes, self.activation_bytes()
         low, high = 0, self.tokens
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.batch * self.kept_bytes(middle) <= room else (low, middle - 1)
+            needs = self.batch * self.kept_bytes(middle) + active * min(1.0, middle / self.prompt)
+            low, high = (middle, high) if needs <= room else (low, middle - 1)
         return f", the longest context at this batch {low:,} tokens" if low else ""
 
 

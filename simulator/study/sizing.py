@@ -219,30 +219,13 @@ def _alone(search: Search, targets: Targets) -> tuple[Best, ...]:
 
 
 def _closest(search: Search, targets: Targets, name: str, design: Design) -> Design:
-    """The best of one target that the others leave, to within CLOSE: its limit by halves between met and missed.
-
-    Bounds tell most of what is missed, and often to within CLOSE: that is tried first.
-    """
+    """The best of one target that the others leave, to within CLOSE: its limit by halves between met and missed."""
     limit, reached = targets.given()[name], getattr(design, FIGURES[name])
-    limit, tried = _ruled_out(search, targets, name, (limit, reached)), False
     while abs(limit / reached - 1.0) > CLOSE:
-        near = limit * (1.0 + CLOSE * (0.9 if limit < reached else -0.9))
-        middle, tried = ((limit * reached) ** 0.5 if tried else near), True
+        middle = (limit * reached) ** 0.5
         found = search.find(replace(targets, **{name: middle}))
         if found:
             design, reached = found[0][1], getattr(found[0][1], FIGURES[name])
         else:
             limit = middle
     return design
-
-
-def _ruled_out(search: Search, targets: Targets, name: str, between: tuple[float, float]) -> float:
-    """The limit of a target nearest to what is reached that bounds alone show to be missed, to a quarter of CLOSE."""
-    limit, reached = between
-    while abs(limit / reached - 1.0) > CLOSE / 4.0:
-        middle = (limit * reached) ** 0.5
-        if search.possible(replace(targets, **{name: middle})):
-            reached = middle
-        else:
-            limit = middle
-    return limit

@@ -182,18 +182,6 @@ class Search:
             return 0.0
         return most_per_s(self._demands(box.group), box.group.design(box.high), self.precision) / usd
 
-    def possible(self, targets: Targets) -> bool:
-        """Whether the bounds leave any design; none is run."""
-        waiting = list(self._all())
-        while waiting:
-            box = waiting.pop()
-            if self._least(box, targets, set()) == np.inf or not self._may_reach(box, targets, blind=True):
-                continue
-            if box.single:
-                return True
-            waiting += self._halves(box)
-        return False
-
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
         return self._kept(box, self._runs, simulate)
@@ -350,8 +338,8 @@ class Search:
                 return float(np.inf)
         return float(cost.bill_usd.best)
 
-    def _may_reach(self, box: Box, targets: Targets, blind: bool = False) -> bool:
-        """Whether the largest design of a box meets what more of everything can only help. blind: as far as bounds tell."""
+    def _may_reach(self, box: Box, targets: Targets) -> bool:
+        """Whether the largest design of a box meets what more of everything can only help."""
         fast = Targets(targets.at_least_per_s, targets.latency_s)
         if not fast.given() or box.group is None:
             return True
@@ -361,7 +349,7 @@ class Search:
             return False
         if not is_fast(self._demands(box.group), largest, self.precision, fast):
             return False
-        if box.single or blind:
+        if box.single:
             return True
         return self._may_meet(self.rough(box), fast)
 

@@ -79,3 +79,10 @@ def test_a_context_beyond_the_model_is_noted(capsys):
     assert "beyond the 8,192 tokens" in " ".join(capsys.readouterr().out.split())
     assert main(["generate", MODEL, "--chip", "a100", "--param", "layers=1", "--prompt", "9000", "--output", "2"]) == 0
     assert " ".join(capsys.readouterr().out.split()).count("beyond the 8,192 tokens") == 1
+
+
+def test_what_does_not_fit_says_what_would(capsys):
+    assert main(["generate", "llama3_8b", "--chip", "l4", "--prompt", "100000", "--output", "9", "--batch", "4"]) == 2
+    error = capsys.readouterr().err
+    assert "no batch fits, the longest context at this batch" in error
+    assert "4 times the memory would do" in error
