@@ -38,6 +38,7 @@ from simulator.cli import (
 from simulator.cli.faults import say
 from simulator.cli.form import answering
 from simulator.cli.help import Grouped, first_steps
+from simulator.cli.passes import of_passes
 from simulator.cli.watch import watched
 from simulator.errors import PluginWarning
 from simulator.store.foreign import printable
@@ -82,9 +83,9 @@ class _Commands(typer.Typer):
     """All commands."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
-        """As typer's, of a function that can forbid code."""
+        """As typer's, of a function that can forbid code, and that takes the passes of language models."""
         declare = super().command(name, **options)
-        return lambda function: declare(_able_to_forbid_code(function))
+        return lambda function: declare(_able_to_forbid_code(of_passes(function)))
 
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.

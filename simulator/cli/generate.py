@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from simulator.cli import asked, complete
-from simulator.cli.compare_tokens import OUTPUT, PROMPT
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError
@@ -47,12 +47,7 @@ def generate(
             autocompletion=complete.precisions,
         ),
     ] = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            "--runtime", metavar="NAME", help="Software, such as vllm-0.11, or a class of it: eager, compiled, npu."
-        ),
-    ] = None,
+    runtime: Runtime = None,
     mode: Annotated[
         str,
         typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: the batch stays full."),

@@ -246,8 +246,7 @@ def cost_of(
 def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) -> tuple[str, ...]:
     """What a reader should know, each once."""
     notes = [*told, *found.notes, *([money] if money else [])]
-    if asked.runtime.note:
-        notes.append(asked.runtime.note)
+    notes += [note for note in (asked.runtime.note, asked.decoder.beyond(asked.tokens)) if note]
     if asked.speculation is not None:
         own = asked.speculation
         draft = "the draft takes no time" if own.draft is None else f"the draft is {own.draft.model}"
