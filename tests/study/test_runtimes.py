@@ -87,7 +87,8 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     stored = 2 * (4 + 2) * keys
     joined, added = (queries + queries) * 4, 2 * 3 * hidden * 4
     activated = (2 + 3) * wide * 4  # silu, and the product of two
-    inputs = 3 * hidden + queries + queries + 2 * hidden + wide  # q k v; the scores; what the heads give; two of the wide; one
+    # Queries, keys and values; the scores; what the heads give; gate and up; down:
+    inputs = 3 * hidden + queries + queries + 2 * hidden + wide
     results = queries + 2 * keys + queries + hidden + 2 * wide + hidden
     own = decoders()["llama3_8b"]
     by_hand = norms + turned + stored + joined + added + activated
