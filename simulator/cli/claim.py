@@ -45,7 +45,7 @@ def claim(
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
     from simulator.chip.library import entry, library  # noqa: PLC0415
-    from simulator.formats import USUAL, formats_of  # noqa: PLC0415
+    from simulator.formats import formats_of  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
     from simulator.reading.precision import precision_text  # noqa: PLC0415
@@ -53,8 +53,8 @@ def claim(
     from simulator.study.alike import Question  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
 
-    precision = precision_text(precision or USUAL)
-    formats_of(precision)  # tells what is none
+    if precision is not None:
+        formats_of(precision := precision_text(precision))  # tells what is none
     wanted = option_amount("--throughput", throughput, RATE, "/s")
     network, values = asked_network(network, parameters(params))
     graph = asked.network(network, values)

@@ -153,7 +153,8 @@ def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Ca
     if isinstance(name_or_path, str):
         text, size = _sized(text)
     if isinstance(name_or_path, Path) or _is_path(text):
-        where, function = printable(text), _user_builder(Path(text))
+        path = Path(text)
+        where, function = printable(str(path)), _user_builder(path)
     else:
         where, function = _named(text)
     if size:
@@ -228,8 +229,14 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
         return own
     shown = text[:LONGEST_NAME]
     known = [*bundled.networks(), *plugged.networks()]
-    near = beside(text, SUFFIXES) or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    file = near_file(Path(text), _endings()) if "." in text else beside(text, _endings())
+    near = file or nearest(shown, known, "rooftile networks") + plugged.left_out()
     raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
+
+
+def _endings() -> tuple[str, ...]:
+    """Suffixes of all files that hold a network, those of plug-ins too."""
+    return (*SUFFIXES, *plugged.suffixes())
 
 
 def _user_builder(path: Path) -> Callable[..., Any]:
@@ -238,7 +245,7 @@ def _user_builder(path: Path) -> Callable[..., Any]:
     if (reader := reader_of(path)) is not None or (reader := plugged.reader_of(path)) is not None:
         return reader
     if path.suffix != ".py":
-        near = beside(str(path), (".py",)) + plugged.left_out()
+        near = near_file(path, _endings()) + plugged.left_out()
         kinds = f"a file of a network ({', '.join((*READ[:-1], *plugged.suffixes()))})"
         raise NetworkError(
             f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"

@@ -165,10 +165,16 @@ def _chain(
 def _numbered(before: Steps, steps: Sequence[Step], same: dict[int, int]) -> Steps:
     """The steps with what they read and write numbered anew; what nothing writes or reads any more is gone."""
     read_by = _readers(steps, same)
+    written_by: dict[int, list[int]] = {}
+    for place, step in enumerate(steps):
+        written_by.setdefault(same[step.output], []).append(place)
+    elements: dict[int, int] = {}
+    for number, tensor in enumerate(before.tensors):
+        elements[same[number]] = elements.get(same[number], 0) + tensor.elements
     kept = [
         number
         for number, tensor in enumerate(before.tensors)
-        if same[number] == number and (not tensor.producers or any(same[s.output] == number for s in steps))
+        if same[number] == number and (not tensor.producers or number in written_by)
     ]
     new = {number: place for place, number in enumerate(kept)}
 
@@ -189,8 +195,8 @@ def _numbered(before: Steps, steps: Sequence[Step], same: dict[int, int]) -> Ste
     tensors = tuple(
         Tensor(
             before.tensors[number].name,
-            sum(t.elements for other, t in enumerate(before.tensors) if same[other] == number),
-            tuple(place for place, step in enumerate(done) if step.output == new[number]),
+            elements[number],
+            tuple(written_by.get(number, ())),
             tuple(dict.fromkeys(read_by.get(number, ()))),
             before.tensors[number].state,
         )

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from simulator.formats import OWN, USUAL, format_of, half_of, held
+from simulator.formats import OWN, USUAL, Formats, format_of, half_of, held, with_own
+from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
 from simulator.vocabulary import BITS, FLOATS
@@ -21,6 +22,11 @@ def precision_of(graph: Graph, given: Precision | None) -> str:
     if given is not None:
         return precision_text(given)
     return OWN if any(data["layer"].formats for _, data in graph.nodes(data=True)) else USUAL
+
+
+def formats_at(layer: Layer, formats: Formats, rates: tuple[str, ...]) -> Formats:
+    """The formats of a layer on an array with these rates: what it carries where the network's own were asked for."""
+    return with_own(formats, layer.formats, rates) if formats.own and layer.formats else formats
 
 
 def format_notes(graph: Graph, precision: str, rates: Iterable[str], products: Iterable[str]) -> tuple[str, ...]:

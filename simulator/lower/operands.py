@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from simulator.errors import NetworkError
-from simulator.formats import Format, Formats, Product, product_of, with_own
+from simulator.formats import Format, Formats, Product, product_of
 from simulator.graph.build import Graph
 from simulator.graph.fuse import Read, Step, Steps, Tensor
 from simulator.graph.layer import Layer
+from simulator.graph.own import formats_at
 from simulator.lower.array import Target
 
 HEAD, TABLE = "head", "embedding"
@@ -24,10 +25,7 @@ class Operands:
 
     def formats(self, layer: Layer) -> Formats:
         """Those of a layer: what it carries itself where the network's own were asked for."""
-        formats = self.target.formats
-        if not formats.own or not layer.formats:
-            return formats
-        return with_own(formats, layer.formats, self._rates)
+        return formats_at(layer, self.target.formats, self._rates)
 
     @cached_property
     def _rates(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def claim_table(found: Sequence[Verdict]) -> Table:
         ]
         batch = "free" if one.batch is None else str(one.batch)
         table.add_row(
-            Text(one.chip, style="bold"), fmt.significant(one.throughput_per_s, 3), batch, one.precision, one.verdict,
+            Text(one.chip, style="bold"), fmt.significant(one.throughput_per_s, 3), batch, in_words(one.precision), one.verdict,
             Text("; ".join([*broken, *one.remarks])),
         )  # fmt: skip
     return table
@@ -102,7 +102,8 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
     """
     alt = require_charts()
     rows = [
-        {"claim": f"{one.chip}, batch {'free' if one.batch is None else one.batch}, {one.precision}", "bound": bound.name,
+        {"claim": f"{one.chip}, batch {'free' if one.batch is None else one.batch}, {in_words(one.precision)}",
+         "bound": bound.name,
          "share": bound.needed / bound.available, "state": "broken" if bound.broken else "holds", "verdict": one.verdict}
         for one in found for bound in one.bounds if bound.available
     ]  # fmt: skip

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from simulator.chip.library import Entry
 from simulator.chip.parts import host_links
-from simulator.formats import formats_of
+from simulator.formats import OWN, formats_of, held
 from simulator.graph.build import Graph
+from simulator.graph.own import formats_at
+from simulator.lower.rows import lower
 from simulator.units import GB, MIB
 from simulator.vocabulary import OPERANDS, WEIGHTED
 
@@ -25,6 +27,9 @@ UNSURE = ("secondary", "recalled", "low")
 UNSURE_FACTOR = 2.0
 """How far such a fact may be too low. Modelling choice: the peak of Goya is 57 TOPS in one edition of a survey and 100 in
 another, and its audited results need 118."""
+
+_PEAKS = {"int8": "peak_tops_int8", "int4": "peak_tops_int4", "fp16": "peak_tflops_fp16", "bf16": "peak_tflops_fp16"}
+"""Published fact of the peak in each format."""
 
 INPUT_BITS = 8
 """Most bits that an input must have on a link: it may be widened on the chip."""
@@ -93,12 +98,13 @@ class Bound:
         return self.available is not None and self.needed > self.available * (1 + self.margin + 1e-9)
 
 
-def demand_of(graph: Graph, precision: str) -> Demand:
-    """MACs, weights and inputs of one inference."""
-    macs, saved, weight_bytes, inputs, formats = 0, 0.0, 0.0, 0, formats_of(precision)
+def demand_of(graph: Graph, precision: str, rates: tuple[str, ...] = ()) -> Demand:
+    """MACs, weights and inputs of one inference. rates: formats that the array multiplies in, where they are known."""
+    macs, saved, weight_bytes, inputs, asked = 0, 0.0, 0.0, 0, formats_of(precision)
     for name, data in graph.nodes(data=True):
         layer = data["layer"]
         macs += layer.macs
+        formats = formats_at(layer, asked, rates)
         # The second operand of a `matmul` is no weight: it is made on the way.
         if layer.kind in WEIGHTED:
             weight_bytes += layer.weight_elements * formats.of(layer.role or "weights", name).bits / 8.0
@@ -108,20 +114,61 @@ def demand_of(graph: Graph, precision: str) -> Demand:
         # What is only ever a second operand may be a state that lies in the outer memory.
         uses = [edge["operand"] for edge in graph.succ[name].values()]
         inputs += layer.output_elements if layer.kind == "input" and OPERANDS[0] in uses else 0
-    bits = min(formats.activations.bits, INPUT_BITS)
+    bits = min(asked.activations.bits, INPUT_BITS)
     return Demand(macs, macs - saved, weight_bytes, inputs * bits / 8.0)
 
 
-def resources_of(chip: Entry, precision: str) -> Resources:
-    """What is published about a chip, else what its file says, at a precision."""
+def rates_of(chip: Entry) -> tuple[str, ...]:
+    """Formats that a chip multiplies in: of its array, else those with a published peak."""
+    machine = chip.architecture
+    if machine is not None and machine.array is not None:
+        return tuple(machine.array.rate)
+    return tuple(word for word, fact in _PEAKS.items() if getattr(chip.published, fact) is not None)
+
+
+def _peak_of(chip: Entry, precision: str) -> tuple[float | None, str]:
+    """Peak of a chip at a precision [TOPS] and the published fact that it is; empty where it is that of the chip's file."""
+    machine, fact = chip.architecture, _PEAKS.get(formats_of(precision, rates_of(chip)).wider, "")
+    peak = getattr(chip.published, fact) if fact else None
+    if peak is not None:
+        return peak, fact
+    return (machine.peak_tops(precision) if machine is not None and machine.multiplies(precision) else None), ""
+
+
+def _own_peak(chip: Entry, graph: Graph) -> tuple[float | None, str]:
+    """The same of a network in its own formats: of all its MACs, each in its format. None where one of these is not known.
+
+    Where it is not known how the chip multiplies two formats, MACs count in that of the weights, which is the narrower one: no
+    chip is slower for it. Winograd may save the slower of the MACs: then the fastest format counts.
+    """
+    machine, macs = chip.architecture, dict[str, float]()
+    if machine is not None and machine.array is not None:
+        for row in lower(graph, machine, 1, OWN).rows:
+            if row.product:
+                macs[row.product] = macs.get(row.product, 0.0) + row.macs
+        # A pair of formats that the array lists is in no publication.
+        peaks = {word: (machine.peak_tops(word), "") if "*" in word else _peak_of(chip, word) for word in macs}
+    else:
+        rates = rates_of(chip)
+        for _, data in graph.nodes(data=True):
+            if (layer := data["layer"]).is_compute:
+                word = held(formats_at(layer, formats_of(OWN), rates).weights, rates).multiplies
+                macs[word] = macs.get(word, 0.0) + layer.macs
+        peaks = {word: _peak_of(chip, word) for word in macs}
+    known = {word: peak for word, (peak, _) in peaks.items() if peak is not None}
+    if len(known) < len(macs) or not sum(macs.values()):
+        return None, ""
+    main = max(macs, key=lambda word: macs[word])
+    if machine is not None and machine.array is not None and machine.array.winograd:
+        return max(known.values()), peaks[main][1]
+    return sum(macs.values()) / sum(macs[word] / known[word] for word in macs), peaks[main][1]
+
+
+def resources_of(chip: Entry, precision: str, graph: Graph | None = None) -> Resources:
+    """What is published about a chip, else what its file says, at a precision. graph: that of which the own formats are meant."""
     known, machine = chip.published, chip.architecture
-    fact = {"int8": "peak_tops_int8", "int4": "peak_tops_int4", "fp16": "peak_tflops_fp16", "bf16": "peak_tflops_fp16"}
-    rates = () if machine is None or machine.array is None else tuple(machine.array.rate)
-    wider = formats_of(precision, rates).wider
-    peak = getattr(known, fact[wider]) if wider in fact else None
-    facts = {} if peak is None else {"peak_tops": fact[wider]}
-    if peak is None and machine is not None and machine.multiplies(precision):
-        peak = machine.peak_tops(precision)
+    peak, fact = _peak_of(chip, precision) if graph is None or precision != OWN else _own_peak(chip, graph)
+    facts = {"peak_tops": fact} if fact else {}
     bandwidth, link = chip.dram_gb_per_s, published_link(known.host_interface)
     if known.sram_mb is not None:
         facts["sram_bytes"] = "sram_mb"

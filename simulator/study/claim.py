@@ -18,8 +18,10 @@ from simulator.chip.library import Entry
 from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, InfeasibleError
-from simulator.formats import formats_of
+from simulator.formats import OWN, USUAL, formats_of, in_words
 from simulator.graph.build import Graph
+from simulator.graph.own import Precision, format_notes, formats_at, precision_of
+from simulator.lower.rows import lower
 from simulator.run import simulate
 from simulator.store.shown import Shown
 from simulator.study.bounds import (
@@ -31,6 +33,7 @@ from simulator.study.bounds import (
     for_weights,
     least_devices,
     least_sram,
+    rates_of,
     resources_of,
     strict_bounds,
     weight_need,
@@ -128,6 +131,8 @@ class _Case:
     precision: str
     peak_tops: float
     winograd: bool
+    width: float
+    """Bytes of the narrowest operand, weights or activations."""
 
 
 def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math.inf) -> float:
@@ -136,12 +141,11 @@ def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math
     Its bytes are counted at int8; other widths, the narrowest of several, scale what there is. Parts of a batch only make it
     faster, and take longest to search: not where it is fast enough without.
     """
-    formats, found = formats_of(case.precision), 0.0
-    width = min(formats.weights.width, formats.activations.width)
+    found, width = 0.0, case.width
     for sub_batches in (False, True) if enough < math.inf and case.batch > 1 else (True,):
         machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd, sub_batches)
         try:
-            found = simulate(case.graph, machine, batch=case.batch, gains=False).throughput_per_s
+            found = simulate(case.graph, machine, case.batch, USUAL, gains=False).throughput_per_s
         except InfeasibleError:
             found = 0.0
         if found >= enough:
@@ -157,26 +161,28 @@ def standing_of(row: Row) -> str:
 
 
 def judge(
-    chip: Entry, graph: Graph, throughput_per_s: float, batch: int | None, precision: str = "int8",
+    chip: Entry, graph: Graph, throughput_per_s: float, batch: int | None, precision: Precision | None = None,
     remarks: Sequence[str] = (), verdict_alone: bool = False, standing: str = "claim",
 ) -> Verdict:  # fmt: skip
     """Judge one claim; see the head of this file.
 
     batch: None where it is free. remarks: of the claim, put first. verdict_alone: leave out with how little SRAM and DRAM the
-    claim would hold in the model, and what an ideal machine reaches beyond it. standing: as `standing_of` gives it. Raises
-    ChipError where not even the peak is known.
+    claim would hold in the model, and what an ideal machine reaches beyond it. standing: as `standing_of` gives it. precision:
+    that of the network, else int8, unless given. Raises ChipError where not even the peak is known.
     """
-    there, demand = resources_of(chip, precision), demand_of(graph, precision)
+    precision, rates = precision_of(graph, precision), rates_of(chip)
+    there, demand = resources_of(chip, precision, graph), demand_of(graph, precision, rates)
     if there.peak_tops is None:
-        raise ChipError(f"{chip.name}: {precision}: no peak is known, so nothing can be judged")
+        raise ChipError(f"{chip.name}: {in_words(precision)}: no peak is known, so nothing can be judged")
     machine = chip.architecture
     winograd = machine is not None and machine.array is not None and machine.array.winograd
     rate = float(batch) if batch is not None else math.inf
     bounds = strict_bounds(demand, there, throughput_per_s, rate, winograd)
-    remarks = [*remarks, *_borrowed(chip, precision, there.peak_tops)]
+    remarks = [*remarks, *_borrowed(chip, precision, there.peak_tops), *_own_notes(chip, graph, precision, rates)]
     if not there.has_dram and there.sram_bytes is not None and demand.weight_bytes > there.sram_bytes:
         remarks.append("without DRAM its weights do not fit: they come over the host link in every batch")
-    case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd)
+    width = _narrowest(graph, precision, rates)
+    case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd, width)
     if case is not None:
         bounds += _modelled(chip, case, there, throughput_per_s, verdict_alone)
     if bounds[0].broken and not winograd and throughput_per_s * demand.winograd_macs * 2 / 1e12 <= there.peak_tops:
@@ -219,6 +225,24 @@ def _borrowed(chip: Entry, precision: str, peak_tops: float) -> list[str]:
     ]
 
 
+def _narrowest(graph: Graph, precision: str, rates: tuple[str, ...]) -> float:
+    """Bytes of the narrowest operand of any product."""
+    asked = formats_of(precision)
+    layers = (data["layer"] for _, data in graph.nodes(data=True))
+    found = {formats_at(layer, asked, rates) for layer in layers if layer.is_compute} or {asked}
+    return min(min(one.weights.width, one.activations.width) for one in found)
+
+
+def _own_notes(chip: Entry, graph: Graph, precision: str, rates: tuple[str, ...]) -> tuple[str, ...]:
+    """What a reader should know of formats that the network brings."""
+    machine = chip.architecture
+    if precision != OWN or machine is None or machine.array is None:
+        return ()
+    return format_notes(
+        graph, precision, rates, (row.product for row in lower(graph, machine, 1, OWN).rows if row.product)
+    )
+
+
 def _modelled(
     chip: Entry, case: _Case, there: Resources, throughput_per_s: float, verdict_alone: bool
 ) -> list[Bound]:  # fmt: skip
@@ -229,7 +253,7 @@ def _modelled(
         best = reached(case, there.sram_bytes / MIB, there.outer_bytes_per_s, enough)
         found.append(Bound("an ideal machine of these resources", throughput_per_s, best, "inferences/s", False))
     machine = chip.architecture
-    if machine is not None and machine.multiplies(case.precision):
+    if machine is not None and (case.precision == OWN or machine.multiplies(case.precision)):
         own = simulate(case.graph, machine, batch=case.batch, precision=case.precision, gains=False).throughput_per_s
         found.append(Bound("the chip as modelled", throughput_per_s, own, "inferences/s", False, MODEL_ERROR))
     return found

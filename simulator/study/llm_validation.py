@@ -21,7 +21,6 @@ from simulator.study.continuous import packed
 from simulator.study.request import Question, asked_of
 from simulator.study.runtimes import Runtime, runtimes
 from simulator.study.validation import spearman
-from simulator.vocabulary import BITS
 
 SERVED_SHARE = 0.9
 """Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
@@ -252,8 +251,9 @@ class _Work:
     @staticmethod
     def _bounds(asked: Question, result: Result, new: int, context: int) -> tuple[float, float]:
         """Both baselines. [s]"""
-        width = BITS[asked.precision] / 8.0
         own = asked.decoder
+        # Formats of parts differ: the mean over all weights. Else that of most of them; a head of its own is left out of it.
+        width = asked.weights_bytes / own.parameters if asked.formats.parts else asked.formats.weights.width
         met = own.experts_met(own.dense_first, asked.batch * new) / own.active if own.experts else 1.0
         moved = own.active_parameters * min(met, own.parameters / own.active_parameters) * width
         moved += asked.batch * asked.cache_bytes(context)

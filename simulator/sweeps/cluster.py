@@ -25,7 +25,7 @@ from simulator import __version__
 from simulator.chip.schema import Architecture
 from simulator.errors import ModelError, OptionError, RooftileError, argument
 from simulator.graph.build import Graph
-from simulator.graph.load import load_network
+from simulator.graph.load import file_of, load_network
 from simulator.store.digest import model_digest
 from simulator.store.foreign import printable, text_of
 from simulator.store.memory import Memory, one_each
@@ -79,7 +79,7 @@ class Recipe:
 
 def recipe_of(space: Space, network: Graph | str, params: Mapping[str, Any]) -> Recipe:
     """The recipe of a sweep. A network of the user's own travels as a graph, one for each set of varied parameters."""
-    if isinstance(network, str) and "/" not in network and not Path(network).suffix:
+    if isinstance(network, str) and file_of(network) is None:
         return Recipe(space.plan, space.chip, network, dict(params), space.made)
     varied = [axis for axis in space.plan.axes if axis.key.startswith(PARAMETER)]
     sets: list[dict[str, Any]] = [{}]

@@ -97,6 +97,11 @@ def test_results_of_a_sheet_and_of_a_file(tmp_path, capsys):
         (["run", "resnet50", "--chip", "mychp.yaml"], "mychp.yaml: no such file; did you mean 'mychip.yaml'?"),
         (["run", "mynet", "--chip", "inferx_x1"], f"{UNKNOWN.format('mynet')}; did you mean './mynet.py'?"),
         (["run", "mynet@64", "--chip", "inferx_x1"], f"{UNKNOWN.format('mynet')}; did you mean './mynet.py'?"),
+        (["run", "./opne.onnx", "--chip", "inferx_x1"], "opne.onnx: no such file; did you mean 'open.onnx'?"),
+        (["run", "open.onx", "--chip", "inferx_x1"], f"{UNKNOWN.format('open.onx')}; did you mean 'open.onnx'?"),
+        (["run", "sub/mychp.yam", "--chip", "inferx_x1"],
+         "sub/mychp.yam: must be a bundled name, a file of a network (.onnx, .tflite, .json, .csv, .yaml) or a .py file with a "
+         "function build, which is run; did you mean 'mychip.yaml'?"),
         (["run", "zzzz", "--chip", "inferx_x1"], f"{UNKNOWN.format('zzzz')}; 'rooftile networks' lists all "),
         (["cost", "zzzz"], "unknown chip 'zzzz'; 'rooftile chips' lists all "),
     ],
@@ -104,7 +109,7 @@ def test_results_of_a_sheet_and_of_a_file(tmp_path, capsys):
 def test_names_that_are_none(arguments, line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
-    for name in ("mychip.yaml", "sub/mychip.yaml", "mynet.py"):
+    for name in ("mychip.yaml", "sub/mychip.yaml", "mynet.py", "open.onnx"):
         (tmp_path / name).write_text("")
     assert main(arguments) == 2
     told = capsys.readouterr().err

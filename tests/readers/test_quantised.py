@@ -1,5 +1,6 @@
 """Number formats of a quantised file: carried by its layers, taken by a run, and what a chip that lacks one does instead."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,10 @@ from onnx import TensorProto, helper, save
 from random_onnx import graph_of, model
 
 from simulator import compare_chips, load_chip, load_network, simulate, sweep
+from simulator.chip.library import entry
 from simulator.formats import format_of, held
+from simulator.study.bounds import demand_of, resources_of
+from simulator.study.claim import judge
 
 FLOAT = np.float32
 SCALE = {"s": np.array(0.1, FLOAT), "z": np.array(0, np.int8), "zu": np.array(0, np.uint8)}
@@ -86,6 +90,25 @@ def test_a_sweep_and_a_ranking_take_the_formats_of_the_file(tmp_path):
     assert own == run.dram_bytes > asked
     (row,) = compare_chips(str(path), ["a100"], by="throughput", batch=1).rows
     assert (row.figure.precision, row.value) == ("own", run.throughput_per_s)
+
+
+def test_a_claim_is_judged_in_the_formats_of_the_file():
+    graph, chip = graph_of(block(float_head=True)), entry("a100")
+    own = simulate(graph, chip.architecture).throughput_per_s
+    found, narrow = (judge(chip, graph, own, 1, word, verdict_alone=True) for word in (None, "int8"))
+    assert (found.precision, found.verdict, narrow.precision) == ("own", "possible", "int8")
+    assert any(remark.endswith("products: 2 in int8, 1 in fp32") for remark in found.remarks)
+    head, others = 8 * 16 * 16 * 16, (9 + 1) * 16 * 16 * 16 * 16
+    peaks = [resources_of(chip, word).peak_tops for word in ("fp32", "int8")]
+    mixed = (head + others) / (head / peaks[0] + others / peaks[1])
+    assert [each.bounds[0].available for each in (found, narrow)] == [pytest.approx(mixed), peaks[1]]
+    assert demand_of(graph, "own", ("int8", "fp32")).weight_bytes == (9 + 1) * 16 * 16 + 4 * 8 * 16
+    listed = replace(
+        chip, architecture=None
+    )  # of which two peaks are published: what is wider than both counts as the wider
+    peaks = [resources_of(listed, word).peak_tops for word in ("bf16", "int8")]
+    mixed = (head + others) / (head / peaks[0] + others / peaks[1])
+    assert resources_of(listed, "own", graph).peak_tops == pytest.approx(mixed)
 
 
 def test_a_tensor_that_is_read_in_both_ways_is_written_in_both():

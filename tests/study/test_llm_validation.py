@@ -3,6 +3,7 @@
 import pytest
 
 from simulator.chip.load import load_chip
+from simulator.formats import formats_of
 from simulator.graph.language import decoders
 from simulator.store.data import read_data
 from simulator.study import llm_validation
@@ -23,6 +24,7 @@ def test_every_row_names_what_there_is():
         assert own["runtime"] in runtimes()
         assert own["source"]
         assert {row[1] for row in own["rows"]} <= set(decoders())
+        assert all(formats_of(row[2]) for row in own["rows"])
     for chip in judged():
         assert load_chip(chip).array is not None
 
@@ -35,8 +37,16 @@ def test_a_row_is_the_pass_that_was_measured(found):
     assert row.known
     assert row.bytes_s < row.roofline_s < row.predicted_s
     (group,) = [one for one in found.groups["phase"] if one.name == "decode"]
-    assert group.count == 8
+    assert group.count == 20
     assert group.median <= group.ninetieth
+
+
+def test_weights_of_fewer_bits_are_read_as_they_are_stored(found):
+    decode = {row.precision: row for row in reversed(found.rows) if row.chip == "a40" and row.phase == "decode"}
+    narrow, wide = decode["q4_k_m"], decode["fp16"]
+    share = formats_of("q4_k_m").weights.width / formats_of("fp16").weights.width
+    assert share * wide.bytes_s < narrow.bytes_s < 1.1 * share * wide.bytes_s
+    assert share * wide.predicted_s < narrow.predicted_s < 0.5 * wide.predicted_s
 
 
 def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):

@@ -6,8 +6,8 @@ from simulator import generate
 from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
-from simulator.study.request import asked_of
 from simulator.study.added import Alone, pieces_of, reread
+from simulator.study.request import asked_of
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")

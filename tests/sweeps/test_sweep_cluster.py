@@ -1,5 +1,6 @@
 """A sweep on a Dask cluster of processes equals the local one byte for byte, whatever happens to its workers."""
 
+import json
 import os
 import pickle
 import signal
@@ -125,6 +126,25 @@ def test_networks_travel_by_name_or_as_graphs(network):
     )
     as_graph = rooms.recipe_of(space(network, {"batch": [1]}), network, {})
     assert network_digest(pickle.loads(pickle.dumps(as_graph)).space().graph()) == network_digest(network)
+
+
+def test_a_folder_with_a_configuration_travels_as_its_graph(tmp_path, monkeypatch):
+    shapes = {
+        "model_type": "llama",
+        "hidden_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "vocab_size": 100,
+    }
+    config = tmp_path / "mine" / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({**shapes, "num_key_value_heads": 2, "intermediate_size": 128}))
+    monkeypatch.chdir(tmp_path)
+    space = Space(plan_of({"batch": [1]}), load_chip("example_edge"), lambda values: load_network("mine", **values))
+    digest = network_digest(load_network("mine"))
+    sent = pickle.dumps(rooms.recipe_of(space, "mine", {}))
+    config.unlink()  # on another machine it never was
+    assert network_digest(pickle.loads(sent).space().graph()) == digest
 
 
 def test_a_network_file_with_parameters_travels_as_its_graphs(workers, tmp_path, monkeypatch):

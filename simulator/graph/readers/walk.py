@@ -55,6 +55,7 @@ class Walk:
         self.turns = self.depth = self.bytes_folded = 0
         self.modern_scan = self._versions[""] >= 9
         self._schemas: dict[tuple[str, str], Any] = {}
+        self._answers: dict[Any, list[tuple[int, str, Any]]] = {}
         self._names: dict[str, int] = {}
 
     # ---- graphs ----------------------------------------------------------------------------------------------------
@@ -279,12 +280,22 @@ class Walk:
         schema = self._schema(op)
         if schema is None:
             return
+        values = [None if each is None or each.elements > 1024 else self.data(each) for each in op.inputs]
+        key = _alike(op, node, values)
+        if key not in self._answers:
+            self._answers[key] = self._asked(op, node, schema, values)
+        for place, dtype, shape in self._answers[key]:
+            dtypes[place] = dtype
+            shapes[place] = shapes[place] if shape is None else shape
+
+    def _asked(self, op: Op, node: Any, schema: Any, values: list[Any]) -> list[tuple[int, str, Any]]:
+        """What the onnx package infers: (place of an output, type of its elements, sizes or None)."""
         types, data = {}, {}
-        for name, tensor in zip(node.input, op.inputs, strict=True):
+        for name, tensor, value in zip(node.input, op.inputs, values, strict=True):
             if tensor is None:
                 continue
             types[name] = self._type(tensor)
-            if tensor.elements <= 1024 and (value := self.data(tensor)) is not None:
+            if value is not None:
                 data[name] = self.onnx.numpy_helper.from_array(value, name)
         try:
             found = self.onnx.shape_inference.infer_node_outputs(
@@ -292,13 +303,16 @@ class Walk:
             )
         except Exception as error:  # of the C++ library, whatever it is
             raise NetworkError(f"{self.where}: {self._called(node)}: {first_line(error)}") from None
+        told = []
         for place, name in enumerate(node.output):
             if name not in found:
                 continue
             kind = found[name].tensor_type if found[name].HasField("tensor_type") else found[name].sparse_tensor_type
-            dtypes[place] = type_name(self.onnx, kind.elem_type)
+            shape = None
             if kind.HasField("shape"):
-                shapes[place] = tuple(each.dim_value if each.HasField("dim_value") else None for each in kind.shape.dim)
+                shape = tuple(each.dim_value if each.HasField("dim_value") else None for each in kind.shape.dim)
+            told.append((place, type_name(self.onnx, kind.elem_type), shape))
+        return told
 
     def _schema(self, op: Op) -> Any:
         """Definition of an operator at the file's version of its set; None for one that the onnx package does not know."""
@@ -323,6 +337,17 @@ class Walk:
                     self.onnx.helper.make_tensor_type_proto(number, None)
                 )
         return tensor.kind
+
+
+def _alike(op: Op, node: Any, values: Iterable[Any]) -> Any:
+    """What inferred sizes depend on: equal for nodes that differ in their names alone, of which deep networks are full."""
+    if any(each is not None and (each.items is not None or each.dtype == "string") for each in op.inputs):
+        return object()  # a sequence, or words: what is in them counts too
+    inputs = [None if each is None else (each.dtype, each.shape) for each in op.inputs]
+    numbers = [None if each is None else each.tobytes() for each in values]
+    attributes = [each.SerializeToString() for each in node.attribute]
+    outputs = [bool(name) for name in node.output]
+    return op.kind, op.domain, tuple(inputs), tuple(numbers), tuple(attributes), tuple(outputs)
 
 
 def _note_stored(op: Op, outputs: list[Tensor], constant: bool) -> None:
