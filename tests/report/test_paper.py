@@ -49,9 +49,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page():
-    result = simulate("squeezenet", "inferx_x1")
+    result = simulate("squeezenet@64", "inferx_x1")
     chip = load_chip("inferx_x1")
-    changes = sensitivity("squeezenet", chip)
+    changes = sensitivity("squeezenet@64", chip)
     paper = run_paper(result, chip, CHIP, (chip_cost(chip), coefficients(chip)), changes, MADE)
     return result, changes, paper_html(paper)
 
@@ -107,10 +107,10 @@ def test_names_of_strangers_are_text():
 
 
 @pytest.mark.parametrize("line", [
-    "batch squeezenet --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet",
-    "cost inferx_x1", "explain squeezenet inferx_x1 example_edge", "lint squeezenet --chip inferx_x1",
-    "memory squeezenet --chip inferx_x1 --sram 1,8 --dram 1,2", "sensitivity squeezenet --chip inferx_x1",
-    "size squeezenet --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
+    "batch squeezenet@64 --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet@64",
+    "cost inferx_x1", "explain squeezenet@64 inferx_x1 example_edge", "lint squeezenet@64 --chip inferx_x1",
+    "memory squeezenet@64 --chip inferx_x1 --sram 1,8 --dram 1,2", "sensitivity squeezenet@64 --chip inferx_x1",
+    "size squeezenet@64 --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
 ])  # fmt: skip
 def test_other_answers_have_a_report(line, tmp_path, capsys):
     place = tmp_path / "r.html"
@@ -128,7 +128,7 @@ def test_other_answers_have_a_report(line, tmp_path, capsys):
 def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
     pytest.importorskip("polars")
     folder, place = str(tmp_path / "d"), tmp_path / "r.html"
-    line = ["sweep", "squeezenet", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]
+    line = ["sweep", "squeezenet@64", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]
     assert main([*line, "--report", str(place)]) == 0
     found = Page(place.read_text(encoding="utf-8"))
     assert found.charts
@@ -142,7 +142,7 @@ def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
 @pytest.mark.parametrize("path", ["r.txt", "nowhere/r.html"])
 def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "squeezenet", "--chip", "inferx_x1", "--report", path]) == 2
+    assert main(["run", "squeezenet@64", "--chip", "inferx_x1", "--report", path]) == 2
     assert capsys.readouterr().err.startswith("rooftile: --report: ")
 
 
