@@ -13,6 +13,7 @@ from simulator import load_chip, sensitivity, simulate
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
+from simulator.report.format import figure
 from simulator.report.paper import Paper, Section, Sheet, paper_html
 from simulator.report.papers import behind, best_changes, plain_paper, run_paper
 
@@ -67,7 +68,7 @@ def test_a_run_is_one_file_that_begins_with_its_answer(page):
         "squeezenet on Flex Logix InferX X1", "Roofline and waterfall", "Figures", "Layers", "SRAM over time",
         "What to change", "Bill of silicon", "Assumptions", "How it was made",
     ]  # fmt: skip
-    assert f"{result.throughput_per_s:.4g} per second at batch 1" in found.text.replace(",", "")
+    assert f"{figure(result.throughput_per_s)} per second at batch 1" in found.text
     assert len(found.charts) == 4
     assert all(layer.name in found.text for layer in result.layers)
     assert all(step.setting in found.text for step in best_changes(changes))
