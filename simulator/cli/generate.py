@@ -5,17 +5,22 @@ from typing import Annotated
 import typer
 
 from simulator.cli import asked, complete
-from simulator.cli.compare_tokens import OUTPUT, PROMPT
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import parameters, whole_number
 from simulator.errors import OptionError
 
 Guessed = Annotated[
-    int | None, typer.Option("--speculate", metavar="K", parser=whole_number, help="Tokens guessed at a time.")
+    int | None,
+    typer.Option(
+        "--speculate", metavar="K", parser=whole_number, help="Speculative decoding: tokens proposed at a time."
+    ),
 ]
-Accepted = Annotated[float | None, typer.Option("--accept", metavar="SHARE", help="Of the guesses that are right.")]
+Accepted = Annotated[
+    float | None, typer.Option("--accept", metavar="SHARE", help="Share of proposed tokens that are accepted.")
+]
 Draft = Annotated[
-    str | None, typer.Option("--draft", metavar="MODEL", help="The model that guesses.", autocompletion=complete.models)
+    str | None, typer.Option("--draft", metavar="MODEL", help="The draft model.", autocompletion=complete.models)
 ]
 
 
@@ -25,13 +30,13 @@ def generate(
     ],
     chip: Chip,
     prompt: Annotated[
-        int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Tokens of a prompt.")
+        int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Input tokens of each request.")
     ] = PROMPT,
     output: Annotated[
-        int, typer.Option("--output", metavar="O", parser=whole_number, help="Tokens of an answer.")
+        int, typer.Option("--output", metavar="O", parser=whole_number, help="Output tokens of each request.")
     ] = OUTPUT,
     batch: Annotated[
-        str, typer.Option("--batch", metavar="B|max", help="Requests together, or max: as many as fit.")
+        str, typer.Option("--batch", metavar="B|max", help="Requests in a batch, or max: as many as fit the memory.")
     ] = "1",
     precision: Annotated[
         str | None,
@@ -42,18 +47,14 @@ def generate(
             autocompletion=complete.precisions,
         ),
     ] = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            "--runtime", metavar="NAME", help="Software, such as vllm-0.11, or a class of it: eager, compiled, npu."
-        ),
-    ] = None,
+    runtime: Runtime = None,
     mode: Annotated[
         str,
-        typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: always as many at work."),
+        typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: the batch stays full."),
     ] = "static",
     prefill: Annotated[
-        str, typer.Option("--prefill", metavar="whole|chunked:N", help="Of continuous: prompts whole, or in chunks.")
+        str,
+        typer.Option("--prefill", metavar="whole|chunked:N", help="With continuous: whole prompts, or chunks."),
     ] = "whole",
     speculate: Guessed = None,
     accept: Accepted = None,
@@ -62,19 +63,21 @@ def generate(
     price: Annotated[
         float | None, typer.Option("--price", metavar="USD", help="Price of the chip, in place of the known one.")
     ] = None,
-    years: Annotated[float, typer.Option("--years", metavar="YEARS", help="Years that it is used for.")] = 4.0,
+    years: Annotated[float, typer.Option("--years", metavar="YEARS", help="Years of use.")] = 4.0,
     energy: Annotated[float, typer.Option("--energy", metavar="USD", help="Price of a kWh.")] = 0.08,
-    pue: Annotated[float, typer.Option("--pue", metavar="X", help="Energy of the site over that of machines.")] = 1.2,
-    load: Annotated[float, typer.Option("--load", metavar="SHARE", help="Share of the years at work.")] = 0.6,
+    pue: Annotated[
+        float, typer.Option("--pue", metavar="X", help="Energy of the site over that of the machines.")
+    ] = 1.2,
+    load: Annotated[float, typer.Option("--load", metavar="SHARE", help="Share of the time at work.")] = 0.6,
     rent: Annotated[
-        float | None, typer.Option("--rent", metavar="USD", help="Rent of an hour, in place of price and energy.")
+        float | None, typer.Option("--rent", metavar="USD", help="Rent per hour, in place of price and energy.")
     ] = None,
     settings: Settings = None,
     params: Params = None,
     json: Json = None,
     plot: Plot = None,
 ) -> None:
-    """Generate with MODEL on CHIP: time to the first token, tokens/s, what fits, joules and dollars."""
+    """Run a language MODEL on CHIP: time to first token (TTFT), time per token (TPOT), tokens/s, memory, energy, cost."""
     values = parameters(params)
     check_outputs(json, plot)
     asked.chip(chip, settings)

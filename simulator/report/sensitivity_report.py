@@ -46,7 +46,9 @@ def verdicts(found: Sensitivity) -> list[str]:
     elif per_usd is not None:
         lines.append("No step that costs more gives more: the next dollar buys nothing.")
     if found.better:
-        lines.append("Faster and no dearer: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + ".")
+        lines.append(
+            "Faster at no higher cost: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + "."
+        )
     if saving is not None:
         lines.append(f"A dollar is saved most cheaply as {saving.setting}: {gain(saving)}.")
     return lines
