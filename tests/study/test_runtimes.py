@@ -6,8 +6,8 @@ from simulator import generate
 from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
-from simulator.study.request import asked_of
 from simulator.study.added import Alone, pieces_of, reread
+from simulator.study.request import asked_of
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")
@@ -87,7 +87,8 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     stored = 2 * (4 + 2) * keys
     joined, added = (queries + queries) * 4, 2 * 3 * hidden * 4
     activated = (2 + 3) * wide * 4  # silu, and the product of two
-    inputs = 3 * hidden + queries + queries + 2 * hidden + wide  # q k v; the scores; what the heads give; two of the wide; one
+    # q k v; the scores; what the heads give; two of the wide; one
+    inputs = 3 * hidden + queries + queries + 2 * hidden + wide
     results = queries + 2 * keys + queries + hidden + 2 * wide + hidden
     own = decoders()["llama3_8b"]
     by_hand = norms + turned + stored + joined + added + activated
