@@ -1,5 +1,9 @@
 # Sourced by scripts/run, scripts/test and .ci/run: $venv holds this clone with the extras and groups asked for; made
 # or mended when needed. ROOFTILE_VENV names another folder for it, PYTHON another interpreter.
+
+# Byte code is kept, whatever the shell says: without it each of the many processes of a test compiles all sources anew.
+unset PYTHONDONTWRITEBYTECODE
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${ROOFTILE_VENV:-$here/.venv}
 

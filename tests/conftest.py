@@ -2,6 +2,7 @@
 
 By day each test draws the same examples every time, so that a change is judged by what it changes; by night others."""
 
+import gc
 import os
 from typing import Any
 
@@ -14,6 +15,9 @@ from simulator.schedule.pool import Pool
 
 # Tables are checked at the width of a pipe; whoever runs the tests on several cores sets one of their own.
 os.environ.pop("COLUMNS", None)
+
+# As the command does: looking for cycles among all that is imported takes a twentieth of the time.
+gc.set_threshold(400_000, 20, 20)
 
 settings.register_profile("jit", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("nojit", deadline=None, max_examples=20, derandomize=True, print_blob=True)

@@ -1,6 +1,7 @@
 """What the pages show: their commands, the files they speak of, and which test runs each command.
 
 A command runs once a suite where once is enough: on a terminal if it is the first of its kind, else in the process of the tests.
+By day most ask of a small network what is written of a large one; by night each runs as it is written.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
+import profiles
 import pytest
 
 CLONE = Path(__file__).parents[1]
@@ -18,6 +20,11 @@ BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w-]+\.\w+)\n")
 RUN_ELSEWHERE = {"gallery.md"}  # test_gallery runs these pages, and looks at what they answer
 FIRST_RUN = ["run", "resnet50", "--chip", "inferx_x1", "--layers"]  # of ./scripts/run without arguments
+PICTURE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([\w-]+\.svg)\)")
+LARGE = re.compile(r"^(?:resnet18|resnet50|squeezenet|bert_large|yolov3|yolov5s)(?:@(\d+)(x\d+)?)?(?=:|$)")
+SIZE = re.compile(r"^image_size=\d+$")
+AS_WRITTEN = ("--published", "--layers", "goya")
+"""What a small network has no answer to, and the first command of all."""
 
 
 def blocks(page):
@@ -44,6 +51,22 @@ def arguments_of(line):
         return words[1:] or FIRST_RUN
     assert (CLONE / words[0]).stat().st_mode & 0o100, f"{words[0]}: must be executable"
     return None
+
+
+def by_day(arguments, page=None):
+    """A command as it is run by day: of a small network where nothing that it answers is looked at; by night as written.
+
+    page: the one that shows it, and may show the picture that it draws.
+    """
+    drawn = PICTURE.findall(page.read_text(encoding="utf-8")) if page else ()
+    if profiles.THOROUGH or any(word in drawn or word in AS_WRITTEN for word in arguments):
+        return arguments
+    # SqueezeNet at a size of the same kind: the searches for tiles are then a matter of moments.
+    words = [SIZE.sub("image_size=64", word) for word in arguments]
+    whole = any(word.startswith("image_size=") for word in words)
+    return [
+        LARGE.sub(lambda found: "squeezenet" + ("" if whole else "@64x112" if found[2] else "@64"), w) for w in words
+    ]
 
 
 def make_files(page, folder):

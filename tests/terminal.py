@@ -2,14 +2,36 @@
 
 import errno
 import fcntl
+import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
 
 ROWS, COLUMNS = 24, 80
+
+ENDED = re.compile(r"\x1e(\d+)\x1e")
+"""What stands behind the output of each of several commands: its exit code."""
+SEVERAL = """
+import json, sys
+from simulator.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.stdout.write(f"\\x1e{main(arguments)}\\x1e")
+    sys.stdout.flush()
+"""
+
+
+def on_one_terminal(commands, folder, *, colour=True):
+    """[(exit code, what it printed)] of commands one after the other in one process: what takes longest is to start one."""
+    code, text = on_terminal([json.dumps(commands)], folder, colour=colour, program=("-P", "-c", SEVERAL))
+    *parts, rest = ENDED.split(text)
+    found = [(int(ended), printed) for printed, ended in zip(parts[::2], parts[1::2], strict=True)]
+    assert (code, len(found)) == (0, len(commands)), text
+    last, printed = found.pop()
+    return [*found, (last, printed + rest)]  # what it says while the process ends
 
 
 def on_terminal(arguments, folder, *, colour=True, program=("-m", "simulator")):

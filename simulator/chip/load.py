@@ -21,6 +21,7 @@ from simulator.errors import ChipError, nearest
 from simulator.reading.names import beside, known_name, near_file
 from simulator.store import bundled, foreign, plugins
 from simulator.store.calls import public
+from simulator.store.memory import Memory, one_each
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
@@ -29,6 +30,9 @@ SUFFIXES = (".yaml", ".yml")
 """Of chip files."""
 MOST_BYTES = 4_000_000
 """Of a chip file: the characters that it may have, at the four bytes that one may take."""
+
+_texts: Memory[tuple[str, str], tuple[dict[str, Any], Places]] = Memory(16, one_each)
+"""What the last texts were read as: of a chip whose keys are changed many times, to read its text takes longest."""
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
@@ -55,7 +59,7 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
     """
     path, variant = find(name_or_path)
     file = foreign.printable(str(path))
-    data, places = read_yaml(text_of(path), file)
+    data, places = _read(text_of(path), file)
     apply_variant(data, places, variant, file)
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
@@ -64,7 +68,7 @@ def load_chip(name_or_path: str | Path, set: Settings | None = None) -> Architec
 
 def chip_from_text(text: str, file: str = "chip.yaml", set: Settings | None = None) -> Architecture:
     """The chip that a YAML text describes; `file` is the name that messages use. Raises ChipError as `load_chip`."""
-    data, places = read_yaml(text, file)
+    data, places = _read(text, file)
     for key, value, label in _settings(set):
         override(data, places, key, value, label)
     return _validated(data, places, file)
@@ -101,6 +105,22 @@ def _validated(data: dict[str, Any], places: Places, file: str) -> Architecture:
         return Architecture.model_validate(data)
     except ValidationError as error:
         raise ChipError(explain(error, Architecture, places, file)) from None
+
+
+def _read(text: str, file: str) -> tuple[dict[str, Any], Places]:
+    """Plain data of a chip file and its places, the caller's own to change; a text is read once."""
+    found = _texts.get((text, file))
+    if found is None:
+        found = _texts.put((text, file), read_yaml(text, file))
+    data, places = found
+    return _copied(data), dict(places)
+
+
+def _copied(data: Any) -> Any:
+    """The same mappings and lists, made anew."""
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(value) for value in data] if isinstance(data, list) else data
 
 
 def _settings(changes: Settings | None) -> Iterator[tuple[str, Any, str]]:

@@ -18,10 +18,10 @@ def evidence_of(found: Validation, chips: Mapping[str, Entry]) -> dict[str, Any]
     """Bands of measured over predicted throughput, and the kinds of layers measured on each chip, as plain data."""
     ratios: dict[tuple[str, str], list[float]] = {}
     kinds: dict[str, set[str]] = {}
-    for point in found.points:
-        if point.quantity != THROUGHPUT or not point.group.startswith("measured"):
-            continue
-        own = kinds_of(point.network.split()[0])
+    measured = [p for p in found.points if p.quantity == THROUGHPUT and p.group.startswith("measured")]
+    of_networks = {name: kinds_of(name) for name in {point.network.split()[0] for point in measured}}
+    for point in measured:
+        own = of_networks[point.network.split()[0]]
         kinds.setdefault(chips[point.chip].title, set()).update(own)
         if not point.fitted:
             place = CLASSES[point.gpu], family_of(own)

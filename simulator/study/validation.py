@@ -23,6 +23,7 @@ from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
+from simulator.store.memory import Memory, one_each
 from simulator.store.shown import Shown
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
@@ -33,6 +34,12 @@ FREE_BATCH = 8
 """Batch at which a result with a free batch is simulated where the chip is no GPU: large enough to share weights."""
 
 THROUGHPUT = "throughput"
+
+MOST_GRAPHS = 64
+"""Networks in memory."""
+
+_graphs: Memory[str, Graph] = Memory(MOST_GRAPHS, one_each)
+"""Those of the last rows: many rows of many chips are of one network, and what was derived from it goes with it."""
 
 UNSEEN = "measured, nothing fitted or changed"
 """Group of the rows on whose chips no constant was fitted and no fact was changed after they were known."""
@@ -226,7 +233,7 @@ def point_of(chip: Entry, row: Row, group: str, settings: Mapping[str, Any] | No
         if getattr(row, name) is not None:
             params[name] = getattr(row, name)
     params.update(row.ran_with)
-    graph = load_network(row.network, **params)
+    graph = _bundled(row.network, params)
     machine = _machine(chip, {**row.settings, **(settings or {})})
     free = FREE_BATCH_GPU if machine.is_gpu else FREE_BATCH
     batch, precision = row.batch or free, row.precision or "int8"
@@ -306,7 +313,14 @@ def _graph(entry: Mapping[str, Any]) -> Graph:
         net = NetworkBuilder(entry["network"])
         net.dense(net.input(size["inner"], size["rows"], 1), size["columns"], name="product")
         return net.build()
-    return load_network(entry["network"])
+    return _bundled(entry["network"], {})
+
+
+def _bundled(name: str, params: Mapping[str, Any]) -> Graph:
+    """A bundled network, read once."""
+    key = f"{name} {sorted(params.items())}"
+    found = _graphs.get(key)
+    return _graphs.put(key, load_network(name, **params)) if found is None else found
 
 
 def _stack(name: str, width: int, layers: int) -> Graph:

@@ -1,11 +1,12 @@
 """Bundled chips: they load, every number has a source, and what follows from them is right by hand."""
 
+import functools
 import json
 
 import pytest
 import yaml
 
-from simulator.chip import yaml_places
+from simulator.chip import load, yaml_places
 from simulator.chip.library import simulable
 from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_chip
 from simulator.chip.parts import dram_part, dram_parts, host_link, host_links
@@ -15,6 +16,13 @@ from simulator.store import bundled
 
 FILES = sorted(bundled.chips())
 NAMES = simulable()
+
+
+@functools.cache
+def plain(name):
+    """What a file says to any reader of YAML."""
+    text = bundled.chips()[name].read_text(encoding="utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def test_both_yaml_parsers_read_the_same(monkeypatch):
@@ -54,8 +62,7 @@ def uncovered(data):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_number_has_a_source(name):
-    data = yaml.safe_load(bundled.chips()[name].read_text(encoding="utf-8"))
-    assert uncovered(data) == []
+    assert uncovered(plain(name)) == []
 
 
 def test_a_number_without_a_source_is_found():
@@ -65,7 +72,7 @@ def test_a_number_without_a_source_is_found():
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_source_belongs_to_a_key(name):
-    data = yaml.safe_load(bundled.chips()[name].read_text(encoding="utf-8"))
+    data = plain(name)
     for key in data["sources"]:
         at = data
         for part in key.split(".") if key != "all" else ():
@@ -76,7 +83,8 @@ def test_every_source_belongs_to_a_key(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_round_trip(name):
     chip = load_chip(name)
-    text = yaml.safe_dump(json.loads(chip.model_dump_json(by_alias=True)))
+    data = json.loads(chip.model_dump_json(by_alias=True))
+    text = yaml.dump(data, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
     again = chip_from_text(text)
     assert again == chip
     assert chip_digest(again) == chip_digest(chip)
@@ -93,7 +101,7 @@ def test_bundled_chips_can_run(name):
 def test_names_and_aliases_are_unique():
     words = [
         *FILES,
-        *(a for name in FILES for a in yaml.safe_load(bundled.chips()[name].read_text()).get("aliases", [])),
+        *(alias for name in FILES for alias in plain(name).get("aliases", [])),
     ]
     assert sorted(words) == sorted(set(words))
 
@@ -254,15 +262,17 @@ def check_against(schema, defs, data, where):
     return None
 
 
+@pytest.fixture(scope="module")
+def schema():
+    return chip_schema()
+
+
 @pytest.mark.parametrize("name", FILES)
-def test_the_json_schema_accepts_bundled_files(name):
-    schema = chip_schema()
-    data = yaml.safe_load(bundled.chips()[name].read_text(encoding="utf-8"))
-    check_against(schema, schema["$defs"], data, name)
+def test_the_json_schema_accepts_bundled_files(schema, name):
+    check_against(schema, schema["$defs"], plain(name), name)
 
 
-def test_the_json_schema_explains_every_key():
-    schema = chip_schema()
+def test_the_json_schema_explains_every_key(schema):
     assert json.loads(json.dumps(schema)) == schema
     for owner in (schema, *schema["$defs"].values()):
         if "properties" in owner:
@@ -271,6 +281,18 @@ def test_the_json_schema_explains_every_key():
                 assert entry.get("description"), key
     assert "[MHz]" in schema["properties"]["clock_mhz"]["description"]
     assert "[MiB]" in schema["$defs"]["Sram"]["properties"]["capacity_mib"]["description"]
+
+
+def test_a_text_is_read_once_and_what_is_changed_is_the_callers(monkeypatch):
+    read = []
+    monkeypatch.setattr(load, "read_yaml", lambda *given: read.append(given) or yaml_places.read_yaml(*given))
+    text = bundled.chips()["example_edge"].read_text(encoding="utf-8") + "# mine\n"
+    own = chip_from_text(text)
+    changed = chip_from_text(text, set={"clock_mhz": 1, "sram.capacity_mib": 3, "sram.holds": ["weights"]})
+    assert (changed.clock_mhz, changed.sram.capacity_mib, changed.sram.holds) == (1, 3, ("weights",))
+    assert chip_from_text(text) == own
+    assert chip_from_text(text, "other.yaml") == own  # whose lines have another name in messages
+    assert [file for _, file in read] == ["chip.yaml", "other.yaml"]
 
 
 def test_chips_are_frozen():

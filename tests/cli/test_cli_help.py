@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from pages import shown_commands
+from pages import by_day, shown_commands
 from typer.main import get_command
 
 from simulator.cli import complete, main
@@ -57,7 +57,7 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
             continue
         if line.startswith("rooftile cache"):  # the only one that deletes something
             monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
-        assert main(shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
+        assert main(by_day(shlex.split(line)[1:])) == 0, (line, capsys.readouterr().err)
 
 
 def test_help_ends_soon():

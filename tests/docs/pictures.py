@@ -4,9 +4,8 @@ import math
 import os
 import re
 
-from pages import CLONE
+from pages import CLONE, PICTURE
 
-PICTURE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([\w-]+\.svg)\)")
 SAID = re.compile(r'aria-label="([^"]*)"|<text[^>]*>([^<]*)<')
 """What a picture says: the figures of each mark, and each text."""
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")

@@ -12,8 +12,22 @@ import re
 import shlex
 
 import pytest
-from pages import CLONE, FILE, FIRST_RUN, HERE, PAGES, README, blocks, in_process, make_files, names, shown_commands
-from pictures import PICTURE, check_pictures
+from pages import (
+    CLONE,
+    FILE,
+    FIRST_RUN,
+    HERE,
+    PAGES,
+    PICTURE,
+    README,
+    blocks,
+    by_day,
+    in_process,
+    make_files,
+    names,
+    shown_commands,
+)
+from pictures import check_pictures
 
 from simulator.cli import main
 
@@ -25,7 +39,7 @@ def test_examples(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_files(page, tmp_path)
     for line, arguments, code in in_process(page):
-        got = main(arguments)
+        got = main(by_day(arguments, page))
         err = capsys.readouterr().err
         assert got == code, f"{line}\n{err}"
     check_pictures(page, tmp_path)

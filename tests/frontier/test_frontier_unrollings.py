@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import Machine, NaiveLayer, walk
 from naive_brute import ORDERS
+from profiles import examples
 from twin_cycles import Array, Widths, on_chip, sums_held
 
 PLAIN = Array(2, 3, 2, ("reduction",), ("out_channels",), ("out_channels", "pixels"))
@@ -73,7 +74,7 @@ def test_an_axis_that_is_wired_as_several(seed: int) -> None:
         same(random_layer(rng, 90), array, rng.randrange(8), random_machine(rng))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 2**32), st.sampled_from(STATIONARY), st.integers(0, 7))
 def test_brute_force_on_layers_that_hypothesis_makes(seed: int, stationary: str, resident: int) -> None:
     rng = random.Random(seed)

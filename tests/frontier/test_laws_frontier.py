@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 from random_models import Graph, chips, networks
 from test_laws import SLACK, changed, never_slower, tried
 
@@ -33,8 +34,8 @@ ROWS = [
     (("kernel_height", "in_channels"), ("out_height", "out_channels"), ("out_channels",)),
     (("kernel_height", "out_height"), ("out_channels",), ("batch",)),
 ]
-some = settings(max_examples=60)
-few = settings(max_examples=25)
+some = settings(max_examples=examples(30))
+few = settings(max_examples=examples(12))
 
 
 @st.composite

@@ -1,6 +1,7 @@
 """Names of the package: functions, modules, and the model's words, each once."""
 
 import ast
+import functools
 import pickle
 import re
 import subprocess
@@ -67,12 +68,25 @@ ALIKE = {
 """Where three words of a table stand together and are no second table."""
 
 
-def literals(path):
-    """(line, texts) of every tuple, list, set and dict written out in a file."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
-            entries = node.keys if isinstance(node, ast.Dict) else node.elts
-            yield node.lineno, {entry.value for entry in entries if isinstance(entry, ast.Constant)}
+@functools.cache
+def nodes():
+    """{file: all nodes of its syntax} of the package."""
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
+    return {name: [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))] for name, path in files.items()}
+
+
+@functools.cache
+def literals():
+    """(file, line, texts) of every tuple, list, set and dict written out in the package that has three texts or more."""
+    found = []
+    for name, own in nodes().items():
+        for node in own:
+            if isinstance(node, ast.Tuple | ast.List | ast.Set | ast.Dict):
+                entries = node.keys if isinstance(node, ast.Dict) else node.elts
+                texts = {entry.value for entry in entries if isinstance(entry, ast.Constant)}
+                if len(texts) >= 3:
+                    found.append((name, node.lineno, texts))
+    return found
 
 
 @pytest.mark.parametrize("table", [
@@ -80,11 +94,8 @@ def literals(path):
     vocabulary.WATERFALL,
 ])  # fmt: skip
 def test_no_other_file_lists_the_words_of_a_table(table):
-    found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = path.relative_to(PACKAGE).as_posix()
-        if name != "vocabulary.py" and (table, name) not in ALIKE:
-            found += [f"{name}:{line}" for line, texts in literals(path) if len(texts & set(table)) >= 3]
+    apart = {"vocabulary.py", *(name for of, name in ALIKE if of == table)}
+    found = [f"{name}:{line}" for name, line, texts in literals() if name not in apart and len(texts & {*table}) >= 3]
     assert not found
 
 
@@ -129,10 +140,10 @@ def test_each_face_names_an_argument_in_its_own_way(error, plain, typed):
 
 def test_only_the_faces_speak_of_options():
     found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
-        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told]
-        if path.relative_to(PACKAGE).parts[0] not in FACES:
-            found += [f"{path.name}:{one.lineno}" for one in texts if re.search(r"(?<![\w-])--[a-z]", str(one.value))]
+    for name, own in nodes().items():
+        if name.partition("/")[0] in FACES:
+            continue
+        told = {id(node.value) for node in own if isinstance(node, ast.Expr)}  # docstrings
+        texts = [node for node in own if isinstance(node, ast.Constant) and id(node) not in told]
+        found += [f"{name}:{one.lineno}" for one in texts if re.search(r"(?<![\w-])--[a-z]", str(one.value))]
     assert not found

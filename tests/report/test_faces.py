@@ -28,9 +28,9 @@ SWEEPS = ("SweepTable", "SweepScan")
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    net, chip = simulator.load_network("squeezenet"), "example_edge"
+    net, chip = simulator.load_network("squeezenet@64"), "example_edge"
     vary = {"sram.capacity_mib": "1:8:x2", "clock_mhz": [400, 800]}
-    ranking = simulator.compare_chips("squeezenet", [chip, "inferx_x1"], batch=1)
+    ranking = simulator.compare_chips("squeezenet@64", [chip, "inferx_x1"], batch=1)
     counted = validate([entry("eyeriss")])  # has counters alone, and is quick
     throughputs = tuple(dataclasses.replace(point, quantity=THROUGHPUT) for point in counted.points)
     return {
@@ -102,7 +102,7 @@ def _missing(*_):
 
 def test_tables_of_several_answers_go_below_each_other(answers):
     pl = pytest.importorskip("polars")
-    other = simulator.simulate("squeezenet", "inferx_x1", batch=2)
+    other = simulator.simulate("squeezenet@64", "inferx_x1", batch=2)
     both = pl.concat([answers["Result"].to_polars(), other.to_polars()], how="diagonal")
     assert both.group_by("chip", "batch").len().height == 2
     assert not [name for name in both.columns if name.startswith("resident.")]  # data are no columns
@@ -135,7 +135,7 @@ def test_a_chip_says_its_roofs():
 def test_a_ranking_of_chips(answers):
     ranking = answers["Ranking"]
     assert [row.value for row in ranking.rows] == sorted((row.value for row in ranking.rows), reverse=True)
-    run = simulator.simulate("squeezenet", "inferx_x1")
+    run = simulator.simulate("squeezenet@64", "inferx_x1")
     assert {row.line.chip: row.value for row in ranking.rows}["inferx_x1"] == run.throughput_per_usd
     rows = ranking.to_polars()
     assert rows["place"].to_list() == [1, 2]

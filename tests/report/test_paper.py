@@ -13,6 +13,7 @@ from simulator import load_chip, sensitivity, simulate
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
+from simulator.report.format import figure
 from simulator.report.paper import Paper, Section, Sheet, paper_html
 from simulator.report.papers import behind, best_changes, plain_paper, run_paper
 
@@ -49,9 +50,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page():
-    result = simulate("squeezenet", "inferx_x1")
+    result = simulate("squeezenet@64", "inferx_x1")
     chip = load_chip("inferx_x1")
-    changes = sensitivity("squeezenet", chip)
+    changes = sensitivity("squeezenet@64", chip)
     paper = run_paper(result, chip, CHIP, (chip_cost(chip), coefficients(chip)), changes, MADE)
     return result, changes, paper_html(paper)
 
@@ -67,7 +68,7 @@ def test_a_run_is_one_file_that_begins_with_its_answer(page):
         "squeezenet on Flex Logix InferX X1", "Roofline and waterfall", "Figures", "Layers", "SRAM over time",
         "What to change", "Bill of silicon", "Assumptions", "How it was made",
     ]  # fmt: skip
-    assert f"{result.throughput_per_s:.4g} per second at batch 1" in found.text.replace(",", "")
+    assert f"{figure(result.throughput_per_s)} per second at batch 1" in found.text
     assert len(found.charts) == 4
     assert all(layer.name in found.text for layer in result.layers)
     assert all(step.setting in found.text for step in best_changes(changes))
@@ -107,10 +108,10 @@ def test_names_of_strangers_are_text():
 
 
 @pytest.mark.parametrize("line", [
-    "batch squeezenet --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet",
-    "cost inferx_x1", "explain squeezenet inferx_x1 example_edge", "lint squeezenet --chip inferx_x1",
-    "memory squeezenet --chip inferx_x1 --sram 1,8 --dram 1,2", "sensitivity squeezenet --chip inferx_x1",
-    "size squeezenet --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
+    "batch squeezenet@64 --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet@64",
+    "cost inferx_x1", "explain squeezenet@64 inferx_x1 example_edge", "lint squeezenet@64 --chip inferx_x1",
+    "memory squeezenet@64 --chip inferx_x1 --sram 1,8 --dram 1,2", "sensitivity squeezenet@64 --chip inferx_x1",
+    "size squeezenet@64 --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
 ])  # fmt: skip
 def test_other_answers_have_a_report(line, tmp_path, capsys):
     place = tmp_path / "r.html"
@@ -128,7 +129,7 @@ def test_other_answers_have_a_report(line, tmp_path, capsys):
 def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
     pytest.importorskip("polars")
     folder, place = str(tmp_path / "d"), tmp_path / "r.html"
-    line = ["sweep", "squeezenet", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]
+    line = ["sweep", "squeezenet@64", "--chip", "inferx_x1", "--vary", "sram.capacity_mib=1,2", "--out", folder]
     assert main([*line, "--report", str(place)]) == 0
     found = Page(place.read_text(encoding="utf-8"))
     assert found.charts
@@ -142,7 +143,7 @@ def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
 @pytest.mark.parametrize("path", ["r.txt", "nowhere/r.html"])
 def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["run", "squeezenet", "--chip", "inferx_x1", "--report", path]) == 2
+    assert main(["run", "squeezenet@64", "--chip", "inferx_x1", "--report", path]) == 2
     assert capsys.readouterr().err.startswith("rooftile: --report: ")
 
 

@@ -14,20 +14,20 @@ from simulator.report.schemas import ANSWERS, schemas
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 
 ASKED = {
-    "batch": "batch squeezenet --chip inferx_x1 --batch 1,2",
-    "claim": "claim inferx_x1 --network squeezenet --throughput 1e9/s",
-    "compare": "compare inferx_x1 t4 --network squeezenet",
+    "batch": "batch squeezenet@64 --chip inferx_x1 --batch 1,2",
+    "claim": "claim inferx_x1 --network squeezenet@64 --throughput 1e9/s",
+    "compare": "compare inferx_x1 t4 --network squeezenet@64",
     "compare-tokens": "compare smollm2_135m ad102 --prompt 16 --output 4",
     "cost": "cost inferx_x1 --sources",
     "cost-validate": "cost --validate",
-    "explain": "explain squeezenet inferx_x1 t4",
+    "explain": "explain squeezenet@64 inferx_x1 t4",
     "generate": "generate smollm2_135m --chip jetson_agx_orin --prompt 16 --output 4",
-    "lint": "lint squeezenet --chip inferx_x1",
-    "memory": "memory squeezenet --chip inferx_x1 --sram 1,8 --dram 1,2",
-    "run": "run squeezenet --chip inferx_x1",
-    "sensitivity": "sensitivity squeezenet --chip inferx_x1",
-    "size": "size squeezenet --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
-    "uncertainty": "compare inferx_x1 example_edge --network squeezenet --uncertainty --draws 100",
+    "lint": "lint squeezenet@64 --chip inferx_x1",
+    "memory": "memory squeezenet@64 --chip inferx_x1 --sram 1,8 --dram 1,2",
+    "run": "run squeezenet@64 --chip inferx_x1",
+    "sensitivity": "sensitivity squeezenet@64 --chip inferx_x1",
+    "size": "size squeezenet@64 --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
+    "uncertainty": "compare inferx_x1 example_edge --network squeezenet@64 --uncertainty --draws 100",
     "validate": "validate eyeriss",
     "validate-fit": "validate --fit",
 }
@@ -52,6 +52,6 @@ def test_an_answer_keeps_to_its_schema_and_says_what_made_it(form, capsys):
 
 
 def test_one_chip_changed_in_two_ways_is_two_chips(capsys):
-    assert main(["explain", "squeezenet", "inferx_x1", "inferx_x1", "--set-b", "clock_mhz=500", "--json", "-"]) == 0
+    assert main(["explain", "squeezenet@64", "inferx_x1", "inferx_x1", "--set-b", "clock_mhz=500", "--json", "-"]) == 0
     chips = json.loads(capsys.readouterr().out)["chip_digests"]
     assert len({*chips.values()}) == len(chips) == 2

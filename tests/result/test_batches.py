@@ -16,7 +16,9 @@ from simulator.graph.build import NetworkBuilder
 from simulator.schedule.program import Program
 
 SLACK = 1e-9
-quick = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+quick = settings(
+    max_examples=examples(20, 200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 @given(network=networks, chip=chips(), batch=st.sampled_from([2, 3, 4, 6, 8, 12]), space=st.booleans())

@@ -29,7 +29,9 @@ from simulator.vocabulary import BITS
 SLACK = 1e-9
 """Relative; sums of tens of float64 terms agree to far better."""
 
-quick = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+quick = settings(
+    max_examples=examples(20, 200), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 batches = st.sampled_from([1, 1, 2, 3, 4])
 
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from simulator import generate
 from simulator.chip.change import changed_chip
@@ -24,7 +25,7 @@ def found(chip, shapes, **given):
     return generate("llama3_8b", chip, params=shapes, **given)
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(3, 20))
 @given(chip=st.sampled_from(sorted(CHIPS)), shapes=SHAPES, **SIZES)
 def test_laws_of_a_request(chip, shapes, prompt, output, batch):
     asked = {"prompt": prompt, "output": output, "batch": batch}
@@ -46,7 +47,7 @@ def test_laws_of_a_request(chip, shapes, prompt, output, batch):
     assert (used <= own.capacity_bytes) == (batch <= own.largest_batch)
 
 
-@settings(max_examples=4)
+@settings(max_examples=examples(2, 10))
 @given(shapes=SHAPES, prompt=st.integers(1, 300), batch=st.sampled_from([1, 8]))
 def test_fewer_bits_of_the_cache_are_not_slower(shapes, prompt, batch):
     def step(cache):

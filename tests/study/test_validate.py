@@ -17,6 +17,8 @@ from simulator.chip.library import library, simulable
 from simulator.cli import main
 from simulator.report.validation_page import validation_chart, validation_page
 from simulator.store.data import read_data
+from simulator.store.memory import Memory, one_each
+from simulator.study import validation
 from simulator.study.claim import MODEL_ERROR
 from simulator.study.evidence import evidence_of
 from simulator.study.standing import BLIND, CHANGED, FITTED, STANDINGS, standing_of
@@ -193,6 +195,18 @@ def test_one_query_at_a_time_is_compared_with_latency(found):
     point = next(p for p in found.points if (p.chip, p.network, p.precision, p.batch) == wanted)
     latency_s = simulate("resnet50", "bm1684x", batch=4, gains=False).latency_s
     assert point.predicted == 4 / latency_s
+
+
+def test_rows_of_one_network_share_it(monkeypatch):
+    """And with it what was derived from it."""
+    asked = []
+    monkeypatch.setattr(
+        validation, "load_network", lambda *given, **params: asked.append(given) or load_network(*given)
+    )
+    monkeypatch.setattr(validation, "_graphs", Memory(2, one_each))
+    chip = library()["nvdla_32"]
+    assert validate([chip]).points == validate([chip]).points
+    assert len(asked) == len(set(asked)) >= 1
 
 
 def test_settings_of_a_figure_count(found):
