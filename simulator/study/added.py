@@ -22,11 +22,12 @@ class Alone:
 
     Counted from the graph of llama.cpp and its CUDA kernels of May 2024 (`build_llama`, `ggml_cuda_op_mul_mat_cublas`,
     `ggml_cuda_mul_mat_batched_cublas`), for any decoder. copies: products take 16-bit copies of their inputs, and their results
-    are copied back to 32 bits.
+    are copied back to 32 bits. weight: bytes of a stored weight.
     """
 
     decoder: Decoder
     copies: bool
+    weight: float = HALF
 
     @property
     def copy_bytes(self) -> int:
@@ -74,6 +75,20 @@ class Alone:
         return float(sum(tokens * self.token_bytes(width) + scores * self.score_bytes for width in widths))
 
 
+    def widened_bytes(self, tokens: int) -> float:
+        """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]"""
+        if not self.copies or self.weight >= HALF:
+            return 0.0
+        own, found = self.decoder, 0.0
+        for begin, end in pieces_of(tokens):
+            for layer in range(own.layers):
+                wide = [own.ffn]
+                if own.has_experts(layer):
+                    wide = [own.shared_ffn] + [own.expert_ffn] * own.experts_met(layer, end - begin)
+                found += own.attention_parameters + sum(own.feed_forward_parameters(width) for width in wide)
+        return found * (self.weight + 2 * HALF)
+
+
 def pieces_of(tokens: int) -> list[tuple[int, int]]:
     """(first, behind the last) token of each piece of a prompt. Scores of a piece are computed for all tokens up to its end."""
     return [(begin, min(begin + PIECE, tokens)) for begin in range(0, tokens, PIECE)]
@@ -85,7 +100,8 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     launched = len(pieces_of(sequences * tokens)) * own.decoder.layers * own.kernels
     gap_s = max(0.0, launched * us_per_kernel * 1e-6 - found.waterfall["overhead_s"])
     note = "the runtime computes each operation of a prompt in a kernel of its own, with 32 bits between: time of the memory"
-    return lengthened(found, chip, sequences * own.pass_bytes(tokens, context), gap_s, note)
+    moved = sequences * own.pass_bytes(tokens, context) + own.widened_bytes(sequences * tokens)
+    return lengthened(found, chip, moved, gap_s, note)
 
 
 def reread(found: Result, chip: Architecture, more_bytes: float) -> Result:

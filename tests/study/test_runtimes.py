@@ -109,6 +109,17 @@ def test_experts_are_counted_as_wide_as_those_at_work():
     )
 
 
+def test_narrow_weights_are_widened_once_a_piece_where_products_take_copies():
+    own, body = decoders()["llama3_8b"], 32 * (2 * 4096 * 128 * (32 + 8) + 3 * 4096 * 14336)
+    assert Alone(own, True, 0.6).widened_bytes(600) == pytest.approx(2 * body * (0.6 + 2 + 2))
+    assert Alone(own, True).widened_bytes(600) == Alone(own, False, 0.6).widened_bytes(600) == 0.0
+    experts = decoders()["mixtral_8x7b"]
+    met = sum(experts.experts_met(layer, 1) for layer in range(experts.layers))
+    assert Alone(experts, True, 1.0).widened_bytes(1) == 5.0 * (
+        experts.layers * experts.attention_parameters + met * 3 * experts.hidden * experts.expert_ffn
+    )
+
+
 def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_and_further_tokens_none():
     def asked(runtime):
         return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, runtimes()[runtime])
