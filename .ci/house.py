@@ -1,4 +1,4 @@
-"""House rules that no linter knows: sizes, asserts and prints, the form of kernels, floors, references to elsewhere.
+"""House rules that no linter knows: sizes, names, asserts and prints, the form of kernels, floors, references to elsewhere.
 
 Prints one line a fault and exits 1 if there is any. Run from the root of the clone.
 """
@@ -15,6 +15,14 @@ from typing import TypeGuard
 
 FILE_LINES = 450
 FUNCTION_LINES = 80
+
+PARAMETERS = 8
+"""Of a function; those of a command are its options, and do not count."""
+WIDE_KERNELS = 13
+"""Kernels that may have more: as many as there are."""
+LITERAL_COLUMNS = 36
+"""Subscripts whose last place of several is a number, not the name of a column: as many as there are."""
+ARRAYS = re.compile(r"\b(?:Floats|Ints|Truths|Bools|NDArray)\b")
 
 KERNELS = "simulator.kernels"
 
@@ -33,6 +41,8 @@ def main() -> int:
     faults += [fault for path in files for fault in reference_faults(path, files)]
     faults += circle_faults([path for path in files if is_kernel_file(path)])
     faults += floor_faults()
+    package = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files if is_package_file(path)}
+    faults += name_faults(package)
     for fault in faults:
         print(fault)
     print(f"house: {len(files)} files, {len(faults)} faults")
@@ -45,7 +55,7 @@ def python_faults(path: Path) -> Iterator[str]:
     if (lines := len(text.splitlines())) > FILE_LINES:
         yield f"{path}: must have at most {FILE_LINES} lines, got {lines}"
     tree = ast.parse(text)
-    in_package = path.parts[0] in ("simulator", "workloads")
+    in_package = is_package_file(path)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (lines := body_lines(node)) > FUNCTION_LINES:
             yield f"{path}:{node.lineno}: {node.name}: must have at most {FUNCTION_LINES} lines, got {lines}"
@@ -55,6 +65,46 @@ def python_faults(path: Path) -> Iterator[str]:
             yield f"{path}:{node.lineno}: print: only the command prints"
     if is_kernel_file(path):
         yield from kernel_faults(path, tree)
+
+
+def is_package_file(path: Path) -> bool:
+    """Tell whether a file is of the package, the bundled networks with it."""
+    return path.parts[0] in ("simulator", "workloads") and path.suffix == ".py"
+
+
+def name_faults(trees: dict[Path, ast.Module]) -> Iterator[str]:
+    """Check that what goes together has a name: few parameters, columns by their names, no tuples of many arrays."""
+    wide, literal = [], []
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            place = f"{path}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and path.parts[:2] != ("simulator", "cli"):
+                if (count := parameters_of(node)) <= PARAMETERS:
+                    continue
+                if is_kernel_file(path):
+                    wide.append(f"{place}: {node.name}")
+                else:
+                    yield f"{place}: {node.name}: must have at most {PARAMETERS} parameters, got {count}"
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+                last = node.slice.elts[-1]
+                if isinstance(last, ast.Constant) and type(last.value) is int:
+                    literal.append(f"{place}: {ast.unparse(node)}")
+                if isinstance(node.value, ast.Name) and node.value.id == "tuple":
+                    arrays = sum(bool(ARRAYS.search(ast.unparse(one))) for one in node.slice.elts)
+                    if arrays >= 3:
+                        yield f"{place}: {ast.unparse(node)}: must be a named tuple, got {arrays} arrays without names"
+    for found, most, what in (
+        (wide, WIDE_KERNELS, f"kernels with more than {PARAMETERS} parameters"),
+        (literal, LITERAL_COLUMNS, "subscripts that end in a number"),
+    ):
+        if len(found) > most:
+            yield f"must have at most {most} {what}, got {len(found)}:\n  " + "\n  ".join(found)
+
+
+def parameters_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count what a function takes by name: positional and keyword-only, without `self` and `cls`."""
+    names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
 def is_kernel_file(path: Path) -> bool:

@@ -5,25 +5,35 @@ work; tables of words and places are counted as parameters, normalisations are n
 themselves; the whole square of its scores is counted. Each builder takes what a configuration says of its shapes.
 """
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 from simulator.graph.build import Graph, NetworkBuilder, Output
 from simulator.reading.sizes import ImageSize
 
 
-def _attend(
-    net: NetworkBuilder,
-    x: Output,
-    memory: Output,
-    name: str,
-    heads: int,
-    *,
-    size: int = 0,
-    bias: bool = True,
-    key_bias: bool = True,
-) -> Output:
-    """Queries of `x` against keys and values of `memory`, and the projection behind them. size: numbers a head."""
-    width = heads * size if size else x.channels
+@dataclass(frozen=True)
+class _Form:
+    """What the layers of a network have in common."""
+
+    heads: int
+    ffn: int
+    size: int = 0
+    """Numbers a head; 0: the heads share the width."""
+    bias: bool = True
+    key_bias: bool = True
+    activation: str = "gelu"
+    gated: bool = False
+
+
+def _attend(net: NetworkBuilder, x: Output, memory: Output, name: str, form: _Form) -> Output:
+    """Queries of `x` against keys and values of `memory`, and the projection behind them."""
+    heads, bias = form.heads, form.bias
+    width = heads * form.size if form.size else x.channels
     query = net.dense(x, width, bias=bias, name=f"{name}_query")
-    key = net.dense(memory, width, bias=bias and key_bias, name=f"{name}_key")
+    key = net.dense(memory, width, bias=bias and form.key_bias, name=f"{name}_key")
     value = net.dense(memory, width, bias=bias, name=f"{name}_value")
     scores = net.matmul(query, key, heads=heads, transposed=True, name=f"{name}_scores")
     weights = net.vector("softmax", scores, name=f"{name}_softmax")
@@ -31,78 +41,87 @@ def _attend(
     return net.dense(context, x.channels, bias=bias, name=f"{name}_projection")
 
 
-def _feed_forward(
-    net: NetworkBuilder,
-    x: Output,
-    name: str,
-    ffn: int,
-    *,
-    activation: str = "gelu",
-    gated: bool = False,
-    bias: bool = True,
-) -> Output:
+def _feed_forward(net: NetworkBuilder, x: Output, name: str, form: _Form) -> Output:
     """Up, the activation or a gate, and down."""
-    wide = net.dense(x, ffn, bias=bias, activation=activation, name=f"{name}_ffn1")
-    if gated:
-        wide = net.vector("mul", wide, net.dense(x, ffn, bias=bias, name=f"{name}_gate"), name=f"{name}_mul")
-    return net.dense(wide, x.channels, bias=bias, name=f"{name}_ffn2")
+    wide = net.dense(x, form.ffn, bias=form.bias, activation=form.activation, name=f"{name}_ffn1")
+    if form.gated:
+        gate = net.dense(x, form.ffn, bias=form.bias, name=f"{name}_gate")
+        wide = net.vector("mul", wide, gate, name=f"{name}_mul")
+    return net.dense(wide, x.channels, bias=form.bias, name=f"{name}_ffn2")
 
 
-def _after(net: NetworkBuilder, x: Output, name: str, heads: int, ffn: int) -> Output:
+def _after(net: NetworkBuilder, x: Output, name: str, form: _Form) -> Output:
     """A layer that normalises behind each residual, as BERT."""
-    y = _attend(net, x, x, name, heads)
+    y = _attend(net, x, x, name, form)
     x = net.vector("layer_norm", net.add(y, x, name=f"{name}_add1"), name=f"{name}_norm1")
-    y = _feed_forward(net, x, name, ffn)
+    y = _feed_forward(net, x, name, form)
     return net.vector("layer_norm", net.add(y, x, name=f"{name}_add2"), name=f"{name}_norm2")
 
 
-def _before(
-    net: NetworkBuilder, x: Output, name: str, heads: int, ffn: int, *, size: int = 0, bias: bool = True, key_bias: bool = True,
-    activation: str = "gelu", gated: bool = False, memory: Output | None = None,
-) -> Output:  # fmt: skip
+def _before(net: NetworkBuilder, x: Output, name: str, form: _Form, memory: Output | None = None) -> Output:
     """A layer that normalises before each part, as ViT; with `memory`, one that asks it too, as a decoder does."""
     y = net.vector("layer_norm", x, name=f"{name}_norm1")
-    x = net.add(_attend(net, y, y, name, heads, size=size, bias=bias, key_bias=key_bias), x, name=f"{name}_add1")
+    x = net.add(_attend(net, y, y, name, form), x, name=f"{name}_add1")
     if memory is not None:
         y = net.vector("layer_norm", x, name=f"{name}_norm_cross")
-        asked = _attend(net, y, memory, f"{name}_cross", heads, size=size, bias=bias, key_bias=key_bias)
-        x = net.add(asked, x, name=f"{name}_add_cross")
+        x = net.add(_attend(net, y, memory, f"{name}_cross", form), x, name=f"{name}_add_cross")
     y = net.vector("layer_norm", x, name=f"{name}_norm2")
-    return net.add(
-        _feed_forward(net, y, name, ffn, activation=activation, gated=gated, bias=bias), x, name=f"{name}_add2"
-    )
+    return net.add(_feed_forward(net, y, name, form), x, name=f"{name}_add2")
 
 
-def text_network(
-    sequence_length: int = 128, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072, vocabulary: int = 30522,
-    positions: int = 512, types: int = 0, pooler: bool = False,
-) -> Graph:  # fmt: skip
+@dataclass(frozen=True)
+class _Text:
     """BERT, RoBERTa, DistilBERT. types: kinds of segments. pooler: a dense layer on the first row."""
-    net = NetworkBuilder("encoder")
-    x = net.embedding(
-        net.input(1, sequence_length, name="tokens"), hidden, "embedding", table_rows=vocabulary + positions + types
-    )
-    x = net.vector("layer_norm", x, name="embedding_norm")
-    for number in range(1, layers + 1):
-        x = _after(net, x, f"layer{number}", heads, ffn)
-    if pooler:
-        net.dense(Output(x.name, hidden, 1), hidden, activation="tanh", name="pooler")
-    return net.build()
+
+    sequence_length: int = 128
+    hidden: int = 768
+    layers: int = 12
+    heads: int = 12
+    ffn: int = 3072
+    vocabulary: int = 30522
+    positions: int = 512
+    types: int = 0
+    pooler: bool = False
+
+    def graph(self) -> Graph:
+        net = NetworkBuilder("encoder")
+        x = net.embedding(
+            net.input(1, self.sequence_length, name="tokens"),
+            self.hidden,
+            "embedding",
+            table_rows=self.vocabulary + self.positions + self.types,
+        )
+        x = net.vector("layer_norm", x, name="embedding_norm")
+        for number in range(1, self.layers + 1):
+            x = _after(net, x, f"layer{number}", _Form(self.heads, self.ffn))
+        if self.pooler:
+            net.dense(Output(x.name, self.hidden, 1), self.hidden, activation="tanh", name="pooler")
+        return net.build()
 
 
-def vision_network(
-    image_size: ImageSize = 224, patch: int = 16, hidden: int = 768, layers: int = 12, heads: int = 12, ffn: int = 3072,
-    more_rows: int = 1, classes: int = 0, channels: int = 3,
-) -> Graph:  # fmt: skip
+@dataclass(frozen=True)
+class _Vision:
     """ViT and DeiT. more_rows: beside those of the patches. classes: of the head, 0 without."""
-    net = NetworkBuilder("vision")
-    x = _see(net, image_size, patch, hidden, more_rows, channels)
-    for number in range(1, layers + 1):
-        x = _before(net, x, f"layer{number}", heads, ffn)
-    x = net.vector("layer_norm", x, name="norm")
-    if classes:
-        net.dense(Output(x.name, hidden, 1), classes, name="classifier")
-    return net.build()
+
+    image_size: ImageSize = 224
+    patch: int = 16
+    hidden: int = 768
+    layers: int = 12
+    heads: int = 12
+    ffn: int = 3072
+    more_rows: int = 1
+    classes: int = 0
+    channels: int = 3
+
+    def graph(self) -> Graph:
+        net = NetworkBuilder("vision")
+        x = _see(net, self.image_size, self.patch, self.hidden, self.more_rows, self.channels)
+        for number in range(1, self.layers + 1):
+            x = _before(net, x, f"layer{number}", _Form(self.heads, self.ffn))
+        x = net.vector("layer_norm", x, name="norm")
+        if self.classes:
+            net.dense(Output(x.name, self.hidden, 1), self.classes, name="classifier")
+        return net.build()
 
 
 def _see(
@@ -166,85 +185,142 @@ def _windows(net: NetworkBuilder, x: Output, name: str, heads: int, side: int, w
     y = net.dense(Output(found.name, x.channels, x.height), x.channels, name=f"{name}_projection")
     x = net.add(y, x, name=f"{name}_add1")
     y = net.vector("layer_norm", x, name=f"{name}_norm2")
-    return net.add(_feed_forward(net, y, name, ffn), x, name=f"{name}_add2")
+    return net.add(_feed_forward(net, y, name, _Form(heads, ffn)), x, name=f"{name}_add2")
 
 
-def clip_network(
-    image_size: ImageSize = 224, sequence_length: int = 77, patch: int = 32, vision_hidden: int = 768, vision_layers: int = 12,
-    vision_heads: int = 12, vision_ffn: int = 3072, hidden: int = 512, layers: int = 12, heads: int = 8, ffn: int = 2048,
-    vocabulary: int = 49408, features: int = 512,
-) -> Graph:  # fmt: skip
+@dataclass(frozen=True)
+class _Clip:
     """CLIP: an image and a text, and the features of both."""
-    net = NetworkBuilder("clip")
-    x = net.vector("layer_norm", _see(net, image_size, patch, vision_hidden, 1, bias=False), name="vision_norm0")
-    for number in range(1, vision_layers + 1):
-        x = _before(net, x, f"vision{number}", vision_heads, vision_ffn)
-    x = net.vector("layer_norm", Output(x.name, vision_hidden, 1), name="vision_norm")
-    net.dense(x, features, bias=False, name="vision_projection")
-    y = net.embedding(
-        net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=vocabulary + sequence_length
-    )
-    for number in range(1, layers + 1):
-        y = _before(net, y, f"text{number}", heads, ffn)
-    y = net.vector("layer_norm", Output(y.name, hidden, 1), name="text_norm")
-    net.dense(y, features, bias=False, name="text_projection")
-    return net.build()
+
+    image_size: ImageSize = 224
+    sequence_length: int = 77
+    patch: int = 32
+    vision_hidden: int = 768
+    vision_layers: int = 12
+    vision_heads: int = 12
+    vision_ffn: int = 3072
+    hidden: int = 512
+    layers: int = 12
+    heads: int = 8
+    ffn: int = 2048
+    vocabulary: int = 49408
+    features: int = 512
+
+    def graph(self) -> Graph:
+        net = NetworkBuilder("clip")
+        x = net.vector(
+            "layer_norm", _see(net, self.image_size, self.patch, self.vision_hidden, 1, bias=False), name="vision_norm0"
+        )
+        for number in range(1, self.vision_layers + 1):
+            x = _before(net, x, f"vision{number}", _Form(self.vision_heads, self.vision_ffn))
+        x = net.vector("layer_norm", Output(x.name, self.vision_hidden, 1), name="vision_norm")
+        net.dense(x, self.features, bias=False, name="vision_projection")
+        y = net.embedding(
+            net.input(1, self.sequence_length, name="tokens"),
+            self.hidden,
+            "words",
+            table_rows=self.vocabulary + self.sequence_length,
+        )
+        for number in range(1, self.layers + 1):
+            y = _before(net, y, f"text{number}", _Form(self.heads, self.ffn))
+        y = net.vector("layer_norm", Output(y.name, self.hidden, 1), name="text_norm")
+        net.dense(y, self.features, bias=False, name="text_projection")
+        return net.build()
 
 
-def whisper_network(
-    sequence_length: int = 1500, output_length: int = 1, mels: int = 80, hidden: int = 384, layers: int = 4, heads: int = 6,
-    ffn: int = 1536, decoder_layers: int = 4, vocabulary: int = 51865, positions: int = 448,
-) -> Graph:  # fmt: skip
+@dataclass(frozen=True)
+class _Whisper:
     """Whisper: 2 x sequence_length frames of sound, and one pass of the decoder over output_length tokens."""
-    net = NetworkBuilder("whisper")
-    x = net.conv(
-        net.input(mels, 2 * sequence_length, name="sound"),
-        hidden,
-        (3, 1),
-        padding=(1, 0),
-        bias=True,
-        activation="gelu",
-        name="conv1",
-    )
-    x = net.conv(x, hidden, (3, 1), stride=(2, 1), padding=(1, 0), bias=True, activation="gelu", name="conv2")
-    for number in range(1, layers + 1):
-        x = _before(net, x, f"encoder{number}", heads, ffn, key_bias=False)
-    memory = net.vector("layer_norm", x, name="encoder_norm")
-    y = net.embedding(
-        net.input(1, output_length, name="tokens"), hidden, "words", table_rows=positions + sequence_length
-    )
-    for number in range(1, decoder_layers + 1):
-        y = _before(net, y, f"decoder{number}", heads, ffn, key_bias=False, memory=memory)
-    y = net.vector("layer_norm", y, name="decoder_norm")
-    net.dense(y, vocabulary, bias=False, name="head")
-    return net.build()
+
+    sequence_length: int = 1500
+    output_length: int = 1
+    mels: int = 80
+    hidden: int = 384
+    layers: int = 4
+    heads: int = 6
+    ffn: int = 1536
+    decoder_layers: int = 4
+    vocabulary: int = 51865
+    positions: int = 448
+
+    def graph(self) -> Graph:
+        net, form = NetworkBuilder("whisper"), _Form(self.heads, self.ffn, key_bias=False)
+        x = net.conv(
+            net.input(self.mels, 2 * self.sequence_length, name="sound"),
+            self.hidden,
+            (3, 1),
+            padding=(1, 0),
+            bias=True,
+            activation="gelu",
+            name="conv1",
+        )
+        x = net.conv(x, self.hidden, (3, 1), stride=(2, 1), padding=(1, 0), bias=True, activation="gelu", name="conv2")
+        for number in range(1, self.layers + 1):
+            x = _before(net, x, f"encoder{number}", form)
+        memory = net.vector("layer_norm", x, name="encoder_norm")
+        y = net.embedding(
+            net.input(1, self.output_length, name="tokens"),
+            self.hidden,
+            "words",
+            table_rows=self.positions + self.sequence_length,
+        )
+        for number in range(1, self.decoder_layers + 1):
+            y = _before(net, y, f"decoder{number}", form, memory)
+        y = net.vector("layer_norm", y, name="decoder_norm")
+        net.dense(y, self.vocabulary, bias=False, name="head")
+        return net.build()
 
 
-def t5_network(
-    sequence_length: int = 512,
-    output_length: int = 1,
-    hidden: int = 512,
-    layers: int = 6,
-    decoder_layers: int = 6,
-    heads: int = 8,
-    head_dim: int = 64,
-    ffn: int = 2048,
-    gated: bool = False,
-    vocabulary: int = 32128,
-    tied: bool = True,
-) -> Graph:
+@dataclass(frozen=True)
+class _T5:
     """T5: a sequence, and one pass of the decoder over output_length tokens."""
-    net = NetworkBuilder("t5")
-    form = {"size": head_dim, "bias": False, "activation": "gelu" if gated else "relu", "gated": gated}
-    x = net.embedding(
-        net.input(1, sequence_length, name="tokens"), hidden, "words", table_rows=0 if tied else vocabulary
-    )
-    for number in range(1, layers + 1):
-        x = _before(net, x, f"encoder{number}", heads, ffn, **form)  # type: ignore[arg-type]
-    memory = net.vector("layer_norm", x, name="encoder_norm")
-    y = net.embedding(net.input(1, output_length, name="tokens_before"), hidden, "words_before")
-    for number in range(1, decoder_layers + 1):
-        y = _before(net, y, f"decoder{number}", heads, ffn, memory=memory, **form)  # type: ignore[arg-type]
-    y = net.vector("layer_norm", y, name="decoder_norm")
-    net.dense(y, vocabulary, bias=False, name="head")
-    return net.build()
+
+    sequence_length: int = 512
+    output_length: int = 1
+    hidden: int = 512
+    layers: int = 6
+    decoder_layers: int = 6
+    heads: int = 8
+    head_dim: int = 64
+    ffn: int = 2048
+    gated: bool = False
+    vocabulary: int = 32128
+    tied: bool = True
+
+    def graph(self) -> Graph:
+        net = NetworkBuilder("t5")
+        activation = "gelu" if self.gated else "relu"
+        form = _Form(self.heads, self.ffn, self.head_dim, bias=False, activation=activation, gated=self.gated)
+        x = net.embedding(
+            net.input(1, self.sequence_length, name="tokens"),
+            self.hidden,
+            "words",
+            table_rows=0 if self.tied else self.vocabulary,
+        )
+        for number in range(1, self.layers + 1):
+            x = _before(net, x, f"encoder{number}", form)
+        memory = net.vector("layer_norm", x, name="encoder_norm")
+        y = net.embedding(net.input(1, self.output_length, name="tokens_before"), self.hidden, "words_before")
+        for number in range(1, self.decoder_layers + 1):
+            y = _before(net, y, f"decoder{number}", form, memory)
+        y = net.vector("layer_norm", y, name="decoder_norm")
+        net.dense(y, self.vocabulary, bias=False, name="head")
+        return net.build()
+
+
+def _builder(family: Any) -> Callable[..., Graph]:
+    """The builder of a family: its shapes are the parameters."""
+
+    def build(**shapes: Any) -> Graph:
+        graph: Graph = family(**shapes).graph()
+        return graph
+
+    build.__signature__ = inspect.signature(family)  # type: ignore[attr-defined]
+    return build
+
+
+text_network = _builder(_Text)
+vision_network = _builder(_Vision)
+clip_network = _builder(_Clip)
+whisper_network = _builder(_Whisper)
+t5_network = _builder(_T5)

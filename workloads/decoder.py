@@ -16,7 +16,7 @@ One builder for all families, from the descriptions of `simulator/data/language_
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from simulator.errors import NetworkError
@@ -29,44 +29,49 @@ from ._latent import attend_latent
 
 PROMPT = 512
 """Tokens of a prompt unless given."""
+NONE = Count(0)
 
 
-def build(
-    phase: str = "prefill",
-    prompt: Count = Count(0),  # noqa: B008 (a whole number)
-    context: Count = Count(0),  # noqa: B008
-    sequences: int = 1,
-    words: int = 1,
-    chunk: Count = Count(0),  # noqa: B008
-    chunks: int = 1,
-    chunk_context: Count = Count(0),  # noqa: B008
-    *,
-    name: str = "decoder",
-    **shapes: Any,
-) -> Graph:
-    """Build one pass of a decoder.
+@dataclass(frozen=True)
+class Asked:
+    """What a pass is to do."""
 
-    phase: "prefill" or "decode". prompt: new tokens of a sequence; 0: one in decode, else PROMPT. context: tokens in the cache
-    already. sequences: see above. words: last tokens of a sequence of which each gives a word. chunk: new tokens of each of
-    `chunks` more sequences, pieces of prompts behind `chunk_context` tokens, that share the pass. shapes: fields of `Decoder`, of
-    Llama 3 8B unless given.
-    """
-    decoder = Decoder(**shapes)
+    phase: str = "prefill"
+    """Or "decode"."""
+    prompt: Count = NONE
+    """New tokens of a sequence; 0: one in decode, else PROMPT."""
+    context: Count = NONE
+    """Tokens in the cache already."""
+    sequences: int = 1
+    words: int = 1
+    """Last tokens of a sequence of which each gives a word."""
+    chunk: Count = NONE
+    """New tokens of each of `chunks` more sequences, pieces of prompts behind `chunk_context` tokens, that share the pass."""
+    chunks: int = 1
+    chunk_context: Count = NONE
+
+    def passes(self, name: str) -> list[Pass]:
+        """That of the sequences, and that of the pieces of prompts beside them. Raises NetworkError."""
+        if self.phase not in PHASES:
+            raise NetworkError(f"{name}: phase: must be 'prefill' or 'decode', got {self.phase!r}")
+        step = Pass(self.prompt or (1 if self.phase == "decode" else PROMPT), self.context, self.sequences)
+        if not 1 <= self.words <= step.prompt:
+            raise NetworkError(
+                f"{name}: words: must be 1 to {step.prompt:,}, the new tokens of a sequence, got {self.words}"
+            )
+        return [step, Pass(self.chunk, self.chunk_context, self.chunks, name="chunk_")] if self.chunk else [step]
+
+
+def build(name: str, asked: Asked, decoder: Decoder) -> Graph:
+    """Build one pass of a decoder."""
     decoder.check(name)
-    if phase not in PHASES:
-        raise NetworkError(f"{name}: phase: must be 'prefill' or 'decode', got {phase!r}")
-    step = Pass(prompt or (1 if phase == "decode" else PROMPT), context, sequences)
-    if not 1 <= words <= step.prompt:
-        raise NetworkError(f"{name}: words: must be 1 to {step.prompt:,}, the new tokens of a sequence, got {words}")
-    steps = [step]
-    if chunk:
-        steps.append(Pass(chunk, chunk_context, chunks, name="chunk_"))
+    steps = asked.passes(name)
     net = NetworkBuilder(name)
     tokens = net.input(1, sum(one.tokens for one in steps), name="tokens")
     x = net.embedding(tokens, decoder.hidden, "words", table_rows=0 if decoder.tied else decoder.vocabulary)
     for layer in range(decoder.layers):
         x = _layer(net, x, decoder, layer, steps)
-    given = step.sequences * words + (chunks if chunk else 0)
+    given = asked.sequences * asked.words + (asked.chunks if asked.chunk else 0)
     last = net.vector("layer_norm", Output(x.name, decoder.hidden, given), name="norm")
     logits = net.dense(last, decoder.vocabulary, bias=False, name="head", role="head")
     net.global_pool(Output(logits.name, given, decoder.vocabulary), name="word")
@@ -147,11 +152,13 @@ def _expert(net: NetworkBuilder, x: Output, decoder: Decoder, count: int, name: 
 def _builder(name: str, decoder: Decoder) -> Callable[..., Graph]:
     """The builder of one bundled model: its shapes are the defaults of the parameters."""
 
-    def build_named(**given: Any) -> Graph:
-        return build(name=name, **given)
+    own = inspect.signature(Asked).parameters
 
-    own = [p for p in inspect.signature(build).parameters.values() if p.name not in ("name", "shapes")]
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    def build_named(**given: Any) -> Graph:
+        asked = Asked(**{key: value for key, value in given.items() if key in own})
+        return build(name, asked, Decoder(**{key: value for key, value in given.items() if key not in own}))
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()]
     for field in fields(Decoder):
         value = getattr(decoder, field.name)
         kind = Count if field.default == 0 and type(value) is int else type(value)  # what other models have not

@@ -5,7 +5,7 @@ a block of outputs and a split of the reduction. docs/model_gpu.md has the equat
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,6 +69,21 @@ FIRST = 2
 
 SUM_WIDTH = 4
 """Bytes of a partial sum."""
+
+
+class _Parts(NamedTuple):
+    """What on-chip cycles consist of, as `grid.points.OnChip` has it: numbers, or a column each."""
+
+    array: Any
+    ideal: Any
+    edges: Any
+    fill_drain: Any
+    weight_loading: Any
+    interconnect: Any
+    sram: Any
+    feed_bytes: Any
+    hidden_loading: Any
+
 
 _Choice = tuple[int, int, int, int, int]
 """Rows and columns of a block, parts of the reduction, blocks of a cluster along rows and along columns."""
@@ -136,7 +151,7 @@ def _whole(length: int, block: Ints, cluster: Ints) -> Ints:
     return np.asarray(-(-length // (block * cluster)) * cluster)
 
 
-def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
+def _on_lanes(shape: Shape, spec: ArraySpec) -> _Parts:
     """The layer on the vector lanes, each operand fetched once."""
     g, n, k, c, p, q, r, s = shape.step_extents
     plane = shape.plane[0] * shape.plane[1]
@@ -147,7 +162,7 @@ def _on_lanes(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
     return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec)
 
 
-def _attention(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
+def _attention(shape: Shape, spec: ArraySpec) -> _Parts:
     """softmax(Q K') V in one kernel: a block has a head's queries, or a part of them, and all its keys and values.
 
     Its softmax runs between the products, on the lanes of its multiprocessor, which are `GPU_SOFTMAX_CYCLES` at a score.
@@ -182,7 +197,7 @@ def _widening(shape: Shape, spec: ArraySpec) -> float:
     return shape.widening * spec.count
 
 
-def _decode(shape: Shape, spec: ArraySpec) -> tuple[Any, ...]:
+def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
     """The same of few queries: the keys of a head are cut into parts until two blocks are on every multiprocessor.
 
     A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
@@ -235,11 +250,11 @@ def _idle(busy: Floats, steps: Ints, spec: ArraySpec) -> Floats:
     return np.maximum(0.0, steps * step - busy)
 
 
-def _row(ideal: float, busy: Any, waiting: Any, feed: Any, spec: ArraySpec) -> tuple[Any, ...]:
-    """The parts of choices as `grid.points.OnChip` has them, numbers or columns."""
+def _row(ideal: float, busy: Any, waiting: Any, feed: Any, spec: ArraySpec) -> _Parts:
+    """The parts of choices."""
     link = feed / (spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY)
     port = feed / (spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY)
-    return busy + waiting, ideal, np.maximum(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0
+    return _Parts(busy + waiting, ideal, np.maximum(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0)
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:

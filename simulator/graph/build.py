@@ -1,14 +1,16 @@
 """Building a layer graph: each method of `NetworkBuilder` adds one node, works out its sizes and returns its output."""
 
 from dataclasses import replace
+from typing import Any, Unpack
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Formats, Graph, Size, shape_text
 from simulator.graph.output import Output
-from simulator.graph.wider import Wider
+from simulator.graph.wider import PLAIN, Finish, Wider
 from simulator.graph.window import Need, Padding
 from simulator.reading.sizes import ImageSize, height_width
+from simulator.store.calls import usual
 from simulator.vocabulary import ORIGINS
 
 __all__ = ["Graph", "NetworkBuilder", "Output", "Size"]
@@ -85,6 +87,7 @@ class NetworkBuilder(Wider):
             self._graph.graph["notes"] = (f"padded from {rows}x{columns} to {padded[0]}x{padded[1]}",)
         return self.input(channels, padded[0], padded[1])
 
+    @usual(**PLAIN)
     def conv(
         self,
         x: Output,
@@ -95,17 +98,14 @@ class NetworkBuilder(Wider):
         padding: Padding = 0,
         dilation: Size = 1,
         groups: int = 1,
-        bias: bool = False,
-        activation: str = "",
-        name: str = "",
-        formats: Formats = None,
+        **more: Unpack[Finish],
     ) -> Output:
         """Add a convolution (out_channels of all groups together), then `activation` where one is named.
 
         `bias` counts one trained number a channel. A batch normalisation behind it folds into the convolution: leave
         `bias` False to count its weights only.
         """
-        name = self._named(name, "conv")
+        name = self._named(more["name"], "conv")
         self._grouped(name, x, out_channels, groups)
         window = self._window(name, x, kernel, stride, padding, dilation)
         layer = Layer(
@@ -114,12 +114,11 @@ class NetworkBuilder(Wider):
             groups=groups,
             out_channels=out_channels // groups,
             in_channels=x.channels // groups,
-            has_bias=bias,
-            formats=self._own(name, formats),
             **window,
         )
-        return self._activated(self._add(layer, [x]), activation, formats)
+        return self._finished(layer, x, more)
 
+    @usual(**PLAIN)
     def depthwise(
         self,
         x: Output,
@@ -128,45 +127,29 @@ class NetworkBuilder(Wider):
         stride: Size = 1,
         padding: Padding = 0,
         dilation: Size = 1,
-        bias: bool = False,
-        activation: str = "",
-        name: str = "",
-        formats: Formats = None,
+        **more: Unpack[Finish],
     ) -> Output:
         """Add a convolution with one group a channel."""
-        return self.conv(
-            x,
-            x.channels,
-            kernel,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=x.channels,
-            bias=bias,
-            activation=activation,
-            name=name,
-            formats=formats,
-        )
+        window: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+        return self.conv(x, x.channels, kernel, groups=x.channels, **window, **more)
 
+    @usual(**{**PLAIN, "bias": True})
     def dense(
         self,
         x: Output,
         out_channels: int,
         *,
-        bias: bool = True,
-        activation: str = "",
         steps: int = 1,
         loop: str = "",
         role: str = "",
-        name: str = "",
-        formats: Formats = None,
+        **more: Unpack[Finish],
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
         Flatten an image first: `dense(x.flat(), ...)`. `steps`, `loop`: see `lstm`; here the rows are independent unless given.
         `role`: "head" for the output of a language model, which may have a number format of its own.
         """
-        name = self._named(name, "dense")
+        name = self._named(more["name"], "dense")
         self._whole(name, out_channels=out_channels)
         if x.width != 1:
             self._fault(name, "inputs", f"must be channels x rows, got {shape_text(x)}; did you mean x.flat()?")
@@ -177,13 +160,11 @@ class NetworkBuilder(Wider):
             in_channels=x.channels,
             out_height=x.height,
             in_height=x.height,
-            has_bias=bias,
             steps=self._steps(name, x, steps),
             loop=loop,
             role=role,
-            formats=self._own(name, formats),
         )
-        return self._activated(self._add(layer, [x]), activation, formats)
+        return self._finished(layer, x, more)
 
     def lstm(
         self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "", formats: Formats = None

@@ -1,17 +1,36 @@
 """What a builder of a layer graph adds beyond plain layers: elementwise work, transposed and 3-D convolutions, attention."""
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypedDict, Unpack
 
 from simulator.errors import nearest
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Formats, Nodes, Size
 from simulator.graph.output import Output
 from simulator.graph.window import output_extent
+from simulator.store.calls import usual
 from simulator.vocabulary import ELEMENTWISE
 
 Size3 = int | tuple[int, int, int]
 """One number for all three axes, or (frames, height, width)."""
+
+
+class Finish(TypedDict, total=False):
+    """What layers with weights may be given beside their shape."""
+
+    bias: bool
+    """One trained number an output channel, counted as parameters."""
+    activation: str
+    """Kind of the elementwise work behind the layer, "" for none."""
+    name: str
+    """Of the layer; its kind and a number unless given."""
+    formats: Formats
+    """Number formats that the network itself asks for, of the layer and its activation."""
+
+
+PLAIN = Finish(bias=False, activation="", name="", formats=None)
+"""Where nothing is said."""
 
 
 class Wider(Nodes):
@@ -39,6 +58,7 @@ class Wider(Nodes):
         """Add two or more tensors (a residual), then `activation`."""
         return self._activated(self.vector("add", *inputs, name=name, formats=formats), activation, formats)
 
+    @usual(**PLAIN)
     def transposed(
         self,
         x: Output,
@@ -49,30 +69,28 @@ class Wider(Nodes):
         padding: Size | None = None,
         output_padding: Size | None = None,
         groups: int = 1,
-        bias: bool = False,
-        activation: str = "",
-        name: str = "",
+        **more: Unpack[Finish],
     ) -> Output:
         """Add a transposed convolution: every input is spread over `kernel` outputs, `stride` apart.
 
         Outputs along an axis: (inputs - 1) x stride - 2 x padding + kernel + output_padding. MACs: one for each input, output
         channel and kernel element, those that the padding cuts off included. Padding is 0 and output_padding 0 unless given.
         """
-        name = self._named(name, "transposed")
+        name = self._named(more["name"], "transposed")
         self._grouped(name, x, out_channels, groups)
         k, s = self._pair(name, "kernel", kernel), self._pair(name, "stride", stride)
-        cut, more = self._least_pair(name, "padding", padding), self._least_pair(name, "output_padding", output_padding)
-        if more[0] >= s[0] or more[1] >= s[1]:
-            self._fault(name, "output_padding", f"must be below the stride {s[0]} x {s[1]}, got {more[0]} x {more[1]}")
-        rows, columns = ((n - 1) * s[a] - 2 * cut[a] + k[a] + more[a] for a, n in enumerate((x.height, x.width)))
+        cut, over = self._least_pair(name, "padding", padding), self._least_pair(name, "output_padding", output_padding)
+        if over[0] >= s[0] or over[1] >= s[1]:
+            self._fault(name, "output_padding", f"must be below the stride {s[0]} x {s[1]}, got {over[0]} x {over[1]}")
+        rows, columns = ((n - 1) * s[a] - 2 * cut[a] + k[a] + over[a] for a, n in enumerate((x.height, x.width)))
         if min(rows, columns) < 1:
             self._fault(name, "padding", f"must leave outputs, got {rows} x {columns}")
         layer = Layer(
             name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups,
             out_height=rows, out_width=columns, kernel_height=k[0], kernel_width=k[1], stride=s,
-            padding=(cut[0], cut[0], cut[1], cut[1]), in_height=x.height, in_width=x.width, has_bias=bias, transposed=True,
+            padding=(cut[0], cut[0], cut[1], cut[1]), in_height=x.height, in_width=x.width, transposed=True,
         )  # fmt: skip
-        return self._activated(self._add(layer, [x]), activation)
+        return self._finished(layer, x, more)
 
     def _least_pair(self, name: str, what: str, value: Size | None) -> tuple[int, int]:
         """Two whole numbers of at least 0."""
@@ -89,6 +107,7 @@ class Wider(Nodes):
         self._planes[name] = (height, width)
         return self._add(Layer(name, "input", out_channels=channels, out_height=frames, out_width=height * width))
 
+    @usual(**PLAIN)
     def conv3d(
         self,
         x: Output,
@@ -99,23 +118,20 @@ class Wider(Nodes):
         padding: Size3 = 0,
         dilation: Size3 = 1,
         groups: int = 1,
-        bias: bool = False,
-        activation: str = "",
-        name: str = "",
+        **more: Unpack[Finish],
     ) -> Output:
         """Add a convolution over frames, rows and columns of a `video`, or of what a layer made of one.
 
         Sizes are one number or (frames, height, width). MACs, parameters and tensors are exact. Pixels of a frame are one axis,
         along which a window reaches as far as in the image: (kernel - 1) rows and columns.
         """
-        name = self._named(name, "conv3d")
+        name = self._named(more["name"], "conv3d")
         self._grouped(name, x, out_channels, groups)
         window = self._volume(name, x, kernel, stride, padding, dilation)
         layer = Layer(
-            name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups,
-            has_bias=bias, **window,
+            name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups, **window
         )  # fmt: skip
-        return self._activated(self._add(layer, [x]), activation)
+        return self._finished(layer, x, more)
 
     def pool3d(
         self, x: Output, kernel: Size3, *, stride: Size3 | None = None, padding: Size3 = 0, name: str = ""
@@ -226,6 +242,12 @@ class Wider(Nodes):
                 name, "window", f"must divide {x.height} x {x.width} of {x.name!r}, got {sides[0]} x {sides[1]}"
             )
         return sides[0] * sides[1], x.height // sides[0] * (x.width // sides[1])
+
+    def _finished(self, layer: Layer, x: Output, more: Finish) -> Output:
+        """Add a layer with what it was given beside its shape, and its activation."""
+        given = more["formats"]
+        layer = replace(layer, has_bias=more["bias"], formats=self._own(layer.name, given))
+        return self._activated(self._add(layer, [x]), more["activation"], given)
 
     def _activated(self, x: Output, activation: str, formats: Formats = None) -> Output:
         return self.vector(activation, x, name=f"{x.name}_{activation}", formats=formats) if activation else x

@@ -84,6 +84,14 @@ class Network(NamedTuple):
     net: Net
 
 
+class Source(NamedTuple):
+    """Where the choices of a pool come from: its network, the spans of moves whose weights are in SRAM, weights of each step."""
+
+    network: Network
+    kept_spans: Ints
+    weights: Floats
+
+
 class Listing(NamedTuple):
     """Lists of choices: where those of each list and step begin, and what they are and take, one row a choice."""
 

@@ -5,6 +5,7 @@ that fits the SRAM left. Minimised: time, then outer-memory bytes; the first of 
 """
 
 import math
+from typing import NamedTuple
 
 from .jit import kernel
 from .layout import (
@@ -20,11 +21,13 @@ from .layout import (
     SPAN_HI,
     SPAN_LO,
     VECTOR_CYCLES,
+    Floats,
+    Ints,
     Machine,
     prefetch_step,
     step_time,
 )  # fmt: skip
-from .stairs import fitting
+from .stairs import Memo, fitting
 
 REST_S, REST_BYTES = range(2)
 """Columns of what is still to come after a step: least on-chip seconds, streamed weight bytes."""
@@ -36,13 +39,40 @@ TIME, AHEAD, OWN, MOVE, POINT, BEFORE = range(6)
 """Columns of a label of the prefetch programme: time at its end, bytes ahead, time of the step, move, point, label before."""
 
 
+class Ahead(NamedTuple):
+    """What is known of the weights that may be fetched ahead."""
+
+    sizes: Floats
+    """Bytes of SRAM to set aside, one after another."""
+    bounds: Floats
+    """No schedule with so much set aside is faster. [s]"""
+    fifo: bool
+    """Whether they lie in a buffer of their own."""
+    streamed: float
+    """Weight bytes of a batch."""
+    to_come: Floats
+    """Weight bytes of the layers after each step, next batch included."""
+    rest: Floats
+    """Least on-chip seconds and streamed weight bytes of the layers after each step."""
+
+
+class Running(NamedTuple):
+    """Scratch of the prefetch programme, and what queries gave."""
+
+    labels: Floats
+    """float64[steps + 1, states, room, 6]."""
+    counts: Ints
+    """int64[steps + 1, states], how many labels there are."""
+    memo: Memo
+
+
 @kernel
-def residency(network, machine, begin, end, state_in, rest, limit, memo, points, values, choice):
+def residency(network, machine, begin, end, state_in, rest, limit, memo, values, choice):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
     Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
     after the step, is dropped. network: first move of each step, source and target states of moves, their spans (see `fitting`)
-    and costs, the steps, and the points of the pool (see `stair`). memo, points: see `fitting`.
+    and costs, the steps, and the points of the pool (see `stair`). memo: see `fitting`.
     values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
     first, source, target, spans, costs, steps, net = network
@@ -61,9 +91,9 @@ def residency(network, machine, begin, end, state_in, rest, limit, memo, points,
                 continue
             beside = costs[move, BESIDE] - costs[move, KEPT]
             tiled = spans[move, SPAN_LO] < spans[move, SPAN_HI]
-            choices, fit = 1, points
+            choices, fit = 1, memo.points
             if tiled:
-                fit, choices = fitting(spans[move], net, room, memo, points)
+                fit, choices = fitting(spans[move], net, room, memo)
             state = target[move]
             for i in range(choices):
                 point, cycles, total = -1, steps[step, VECTOR_CYCLES], beside
@@ -131,16 +161,15 @@ def insert(labels, count, time, ahead, own):
 
 
 @kernel
-def prefetch(network, machine, ahead, start, to_come, rest, limit, labels, counts, memo, points):
+def prefetch(network, machine, weights, ahead, start, limit, running):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
     A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
     ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
-    start: bytes ahead at the beginning. to_come[step]: weight bytes of the layers after it (next batch included).
-    rest[step]: least on-chip seconds and streamed weight bytes of the layers after it; a label that cannot end before
-    `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule.
-    labels: float64[steps + 1, states, room, 6]. counts: int64[steps + 1, states].
+    weights: `Ahead`. start: bytes ahead at the beginning. A label that cannot end before `limit` seconds is dropped. Returns -2
+    where the limit alone stopped every schedule. running: `Running`.
     """
+    to_come, rest, (labels, counts, memo) = weights.to_come, weights.rest, running
     first, source, target, spans, costs, steps, net = network
     pool, states = net.points, counts.shape[1]
     for state in range(states):
@@ -159,9 +188,9 @@ def prefetch(network, machine, ahead, start, to_come, rest, limit, labels, count
                 continue
             beside = costs[move, BESIDE] - costs[move, KEPT]
             tiled = spans[move, SPAN_LO] < spans[move, SPAN_HI]
-            choices, fit = 1, points
+            choices, fit = 1, memo.points
             if tiled:
-                fit, choices = fitting(spans[move], net, room, memo, points)
+                fit, choices = fitting(spans[move], net, room, memo)
             for choice in range(choices):
                 point = fit[choice] if tiled else -1
                 total, cycles = max(0.0, beside), steps[step, VECTOR_CYCLES]
@@ -191,29 +220,27 @@ def prefetch(network, machine, ahead, start, to_come, rest, limit, labels, count
 
 
 @kernel
-def fetch_ahead(
-    network, machine, sizes, bounds, fifo, streamed, to_come, rest, limits, labels, counts, memo, points, at
-):
-    """Run `prefetch` with each of `sizes` bytes ahead, begun cold and then warm, from run `at` on, to the first that is faster.
+def fetch_ahead(network, machine, weights, limits, running, at):
+    """Run `prefetch` with each of the sizes ahead, begun cold and then warm, from run `at` on, to the first that is faster.
 
-    Runs are numbered 2 x size + warm. limits: what a cold schedule, and a steady one, must beat. bounds: no schedule with
-    so much set aside is faster. fifo: the bytes ahead lie in a buffer of their own. streamed: weight bytes of a batch.
+    Runs are numbered 2 x size + warm. limits: what a cold schedule, and a steady one, must beat. weights: `Ahead`; running:
+    `Running`.
     Returns (run, last label, wait in seconds for what is missing of the bytes it began with); run 2 x sizes: none is faster.
     """
+    sizes, labels, counts = weights.sizes, running.labels, running.counts
     last_step, end, capacity = network.first.shape[0] - 1, 2 * sizes.shape[0], machine.capacity_bytes
     for run in range(at, end):
         ahead, warm = sizes[run // 2], run % 2
-        start = min(ahead, streamed) if warm else 0.0
+        start = min(ahead, weights.streamed) if warm else 0.0
         if warm and start <= 0.0:
             continue
         most = max(limits[0], limits[1])
-        if not warm and ahead > 0.0 and bounds[run // 2] >= most:
+        if not warm and ahead > 0.0 and weights.bounds[run // 2] >= most:
             return end, 0, 0.0  # more set aside leaves even less for the tiles
         limit = limits[1] if warm else most
-        own = Machine(
-            capacity + (ahead if fifo else 0.0), machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
-        )
-        failed = prefetch(network, own, ahead, start, to_come, rest, limit, labels, counts, memo, points)
+        room = capacity + (ahead if weights.fifo else 0.0)
+        own = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+        failed = prefetch(network, own, weights, ahead, start, limit, running)
         if failed >= 0 and not warm:
             return end, 0, 0.0  # less SRAM for tiles will not fit either
         if failed != -1:

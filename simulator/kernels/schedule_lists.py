@@ -5,6 +5,7 @@ which it is there.
 """
 
 import math
+from typing import NamedTuple
 
 from .jit import kernel
 from .layout import (
@@ -28,6 +29,8 @@ from .layout import (
     WAY_POINT,
     WAY_SOURCE,
     WAY_TARGET,
+    Floats,
+    Ints,
 )  # fmt: skip
 from .stairs import JOINS, LEAVES, stairs_between
 
@@ -38,9 +41,33 @@ ANY, PARTLY, WHOLLY = 0, 1, 2
 """Points that a choice is for, by the weights of its step that stay: all points, those that keep a part, those that keep all."""
 
 
+class Sizes(NamedTuple):
+    """SRAM sizes: bytes for all but kept weights of each, negative where it does not try this room; and the bytes of each step's
+    weights that stay, float64[sizes, steps]."""
+
+    rooms: Floats
+    kept: Floats
+
+
+class Span(NamedTuple):
+    """Sizes of a bucket in a group: least and most room (least > most: none), whether kept bytes differ, and kept bytes."""
+
+    least: float
+    most: float
+    varied: bool
+    kept: float
+
+
+class Reached(NamedTuple):
+    """Scratch: which states are reached before and after a step, and rows that a query gave."""
+
+    states: Ints
+    rows: Ints
+
+
 @kernel
 def span_of(step, weights, rooms_of, kept, many, group):
-    """(least room, most room, whether kept bytes differ, kept bytes) of a bucket's sizes in a group; least > most: none."""
+    """`Span` of the first `many` sizes in a group."""
     least, most, varied, some = math.inf, -math.inf, False, -1.0
     for size in range(many):
         if rooms_of[size] < 0.0 or (weights[step] > 0.0 and kept[size, step] >= weights[step]) != (group == WHOLLY):
@@ -48,25 +75,25 @@ def span_of(step, weights, rooms_of, kept, many, group):
         least, most = min(least, rooms_of[size]), max(most, rooms_of[size])
         varied |= group == PARTLY and some >= 0.0 and kept[size, step] != some
         some = kept[size, step]
-    return least, most, varied, some
+    return Span(least, most, varied, some)
 
 
 @kernel
-def list_step(network, spans, step, limits, whole, group, stays, count, listing, reach, found_rows):
-    """Append what a step can do in rooms between `limits` to the list; its new length, or -1 where it is too short.
+def list_step(given, step, span, whole, group, count, listing, reached):
+    """Append what a step can do in the rooms of a `Span` to the list; its new length, or -1 where it is too short.
 
-    network, spans: see `list_buckets`. whole: whether its weights stay as a whole; group: the points that are meant. stays:
-    kept bytes, whether these differ. reach: which states are reached before and after. found_rows: scratch.
+    given: `layout.Source`. whole: whether its weights stay as a whole; group: the points that are meant. reached: `Reached`.
     """
+    network, (reach, found_rows), spans = given.network, reached, given.kept_spans if whole else given.network.spans
     first, source, target, steps, net = network.first, network.source, network.target, network.steps, network.net
     ways, amounts, points, life = listing.ways, listing.amounts, net.points, net.life
     now, after = step % 2, 1 - step % 2
     for move in range(first[step], first[step + 1]):
         reserved = network.costs[move, RESERVED]
-        least, most = limits[0] - reserved, limits[1] - reserved
+        least, most = span.least - reserved, span.most - reserved
         if reach[now, source[move]] == 0 or most < steps[step, LEAST_ROOM]:
             continue
-        beside = network.costs[move, BESIDE] - (0.0 if whole else stays[0])
+        beside = network.costs[move, BESIDE] - (0.0 if whole else span.kept)
         tiled, found = spans[move, SPAN_LO] < spans[move, SPAN_HI], 1
         if tiled:
             found = stairs_between(spans[move], net, least, most, found_rows)
@@ -84,7 +111,7 @@ def list_step(network, spans, step, limits, whole, group, stays, count, listing,
             ways[count, WAY_KIND], ways[count, WAY_GROUP] = ALWAYS, group
             if need > least or until <= most or group != ANY:
                 ways[count, WAY_KIND] = SOME
-            if stays[1]:
+            if span.varied:
                 ways[count, WAY_KIND] = VARIED
             vector, tiles = steps[step, VECTOR_CYCLES], points[row, BYTES] if tiled else 0.0
             amounts[count, OWN_CYCLES] = max(vector, points[row, CYCLES]) if tiled else vector
@@ -97,12 +124,13 @@ def list_step(network, spans, step, limits, whole, group, stays, count, listing,
 
 
 @kernel
-def list_choices(network, kept_spans, weights, rooms_of, kept, many, count, begins, listing, reach, found_rows):
-    """Append what each step can do in the rooms of a bucket's SRAM sizes to the list, and fill begins[step].
+def list_choices(given, sizes, lo, hi, count, begins, listing, reached):
+    """Append what each step can do in the rooms of SRAM sizes lo .. hi - 1 to the list, and fill begins[step].
 
     Returns the new length of the list, the same where no schedule fits, -1 where the list is too short.
     """
-    before = count
+    before, weights, reach = count, given.weights, reached.states
+    rooms_of, kept, many = sizes.rooms[lo:hi], sizes.kept[lo:hi], hi - lo
     steps, states = weights.shape[0], reach.shape[1]
     for state in range(states):
         reach[0, state] = 0
@@ -113,16 +141,12 @@ def list_choices(network, kept_spans, weights, rooms_of, kept, many, count, begi
             reach[1 - step % 2, state] = 0
         partly = span_of(step, weights, rooms_of, kept, many, PARTLY)
         wholly = span_of(step, weights, rooms_of, kept, many, WHOLLY)
-        group = ANY if partly[0] > partly[1] or wholly[0] > wholly[1] else PARTLY
-        if partly[0] <= partly[1]:
-            count = list_step(
-                network, network.spans, step, partly, False, group, (partly[3], partly[2]), count, listing, reach, found_rows
-            )  # fmt: skip
-        if count >= 0 and wholly[0] <= wholly[1]:
+        group = ANY if partly.least > partly.most or wholly.least > wholly.most else PARTLY
+        if partly.least <= partly.most:
+            count = list_step(given, step, partly, False, group, count, listing, reached)
+        if count >= 0 and wholly.least <= wholly.most:
             group = WHOLLY if group == PARTLY else ANY
-            count = list_step(
-                network, kept_spans, step, wholly, True, group, (0.0, False), count, listing, reach, found_rows
-            )
+            count = list_step(given, step, wholly, True, group, count, listing, reached)
         if count < 0:
             return -1
         if begins[step] == count:
@@ -132,22 +156,17 @@ def list_choices(network, kept_spans, weights, rooms_of, kept, many, count, begi
 
 
 @kernel
-def list_buckets(network, kept_spans, weights, rooms_of, kept, size_firsts, wanted, listing, reach, found_rows):
+def list_buckets(given, sizes, size_firsts, wanted, listing, reached):
     """List the choices of the buckets that are wanted: rows begins[bucket, step] .. begins[bucket, step + 1] - 1.
 
-    network: of a pool with `spans` where weights pass; kept_spans: where a step's weights are in SRAM as a whole. weights:
-    bytes of each step. rooms_of: bytes for all but kept weights of each SRAM size, negative where it does not try this room.
-    kept: float64[sizes, steps]. size_firsts: the first SRAM size of each bucket, and the end. A bucket in which no schedule
-    fits is wanted no longer. Returns 0, or -1 where a list is too short. reach, found_rows: scratch.
+    given: `layout.Source`. sizes: `Sizes`. size_firsts: the first SRAM size of each bucket, and the end. A bucket in which no
+    schedule fits is wanted no longer. Returns 0, or -1 where a list is too short. reached: `Reached`.
     """
     count = 0
     for bucket in range(wanted.shape[0]):
         if wanted[bucket]:
             lo, hi, before = size_firsts[bucket], size_firsts[bucket + 1], count
-            count = list_choices(
-                network, kept_spans, weights, rooms_of[lo:hi], kept[lo:hi], hi - lo, count, listing.begins[bucket], listing,
-                reach, found_rows,
-            )  # fmt: skip
+            count = list_choices(given, sizes, lo, hi, count, listing.begins[bucket], listing, reached)
             if count < 0:
                 return -1
             wanted[bucket] = count > before

@@ -51,15 +51,6 @@ class Bounds(NamedTuple):
     after: Floats
 
 
-class Cutting(NamedTuple):
-    """Where segments may begin and end: cuts, room, whole-batch bytes at each by mode, weights that come in once."""
-
-    cuts: Floats
-    room: float
-    around: Floats
-    stay: Floats
-
-
 class Exact(NamedTuple):
     """What times of segments are worked out from: lists, where each begins, which are wanted; and the table they go to."""
 
@@ -77,6 +68,14 @@ class Found(NamedTuple):
     time_s: Floats
     pieces: Ints
     chosen: Ints
+
+
+class Tried(NamedTuple):
+    """Scratch of `over_cuts`: times at every cut, the segments by which it was reached, and a way over the cuts."""
+
+    value: Floats
+    came: Ints
+    other: Ints
 
 
 @kernel
@@ -329,7 +328,7 @@ def best_ways(count, limits, bounds, modes, cutting, chip, exact, scratch, out):
     """The fastest way over the cuts of each point that beats its limit, into `out`: `Found`.
 
     Its segments are int64[points, cuts, 6], last first, as of `over_cuts`. What is not faster is left alone. A way whose
-    segments all end in outer memory and hold no weights counts before others that are as fast.
+    segments all end in outer memory and hold no weights counts before others that are as fast. scratch: `Tried`.
     """
     value, came, other = scratch
     writing = count > 0

@@ -5,7 +5,7 @@ states before and after, the move and the point of its frontier, on-chip cycles,
 it needs beside those of whole tensors.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,21 +42,32 @@ class Lists(NamedTuple):
     used: Ints
 
 
-class Source(NamedTuple):
-    """Where the choices of a pool come from: its network, the spans of moves whose weights are in SRAM, weights of each step."""
+class Looked(NamedTuple):
+    """Scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin."""
 
-    network: Any
-    kept_spans: Ints
-    weights: Floats
+    points: Ints
+    starts: Ints
+
+
+class Cutting(NamedTuple):
+    """Where segments may begin and end."""
+
+    cuts: Floats
+    """float64[cuts, 2], steps before and state with the tensor resident (-1: none)."""
+    room: float
+    around: Floats
+    """Whole-batch bytes of the tensor at each cut beyond those of one run: of one mode, or a row a mode."""
+    stay: Floats
+    """stay[i, j]: weights that come in once between two cuts."""
 
 
 @kernel
 def list_stretch(given, kept, held, begin, end, room, lists, scratch):
     """List the choices of steps begin..end - 1 of a run in `room` bytes, behind what is there.
 
-    given: `Source`. kept: bytes of each step's weights that stay for ever. held: all weights are in SRAM. lists: `Lists`.
-    scratch: rows of a frontier, and where the choices of the last 2 x NEAR moves begin: of moves with the same number in their
-    span (the same rows and reserved bytes) one is asked. Returns whether the lists were long enough.
+    given: `layout.Source`. kept: bytes of each step's weights that stay for ever. held: all weights are in SRAM. lists: `Lists`.
+    scratch: `Looked`; of moves with the same number in their span (the same rows and reserved bytes) one is asked. Returns
+    whether the lists were long enough.
     """
     first, source, target, spans, costs, steps, net = given.network
     weights, (begins, ways, amounts, used), (points, starts) = given.weights, lists, scratch
@@ -101,14 +112,14 @@ def list_stretch(given, kept, held, begin, end, room, lists, scratch):
 
 
 @kernel
-def list_neighbours(given, kept, held, once, room, cuts, around, stay, where, lists, scratch):
+def list_neighbours(given, kept, held, once, cutting, where, lists, scratch):
     """List every stretch between neighbouring cuts in up to four rooms: where[cut, variant], -1 where there is none.
 
     variant: bit 0, the tensor at its start is in SRAM for the whole batch and the segment begins there; bit 1, the same at its
-    end. cuts: float64[cuts, 2], steps before and state with the tensor resident (-1: none). around: whole-batch bytes of it
-    beyond those of one run. stay[i, j]: weights that come in once. once: one run is the whole batch, so that only variant 0
-    matters. Returns whether the lists were long enough.
+    end. cutting: `Cutting` of one mode. once: one run is the whole batch, so that only variant 0 matters. Returns whether the
+    lists were long enough.
     """
+    cuts, room, around, stay = cutting
     for i in range(cuts.shape[0] - 1):
         for variant in range(4):
             where[i, variant] = -1
@@ -126,11 +137,13 @@ def list_neighbours(given, kept, held, once, room, cuts, around, stay, where, li
 
 
 @kernel
-def list_wanted(given, kept, held, room, cuts, around, stay, wanted, where, lists, scratch):
+def list_wanted(given, kept, held, cutting, wanted, where, lists, scratch):
     """List every segment of `wanted` that is not listed yet, each in its own room; returns whether the lists were long enough.
 
-    wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, -1: not listed, -2: no room.
+    cutting: `Cutting` of one mode. wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, -1: not listed, -2: no
+    room.
     """
+    cuts, room, around, stay = cutting
     for i in range(cuts.shape[0] - 1):
         for j in range(i + 1, cuts.shape[0]):
             for entry in range(2):

@@ -1,9 +1,10 @@
 """Staircases: of the rows of a frontier, those that fit a room and that no other beats in bytes and cycles."""
 
 import math
+from typing import NamedTuple
 
 from .jit import kernel
-from .layout import BYTES, CYCLES, FOOTPRINT, SPAN_BASE, SPAN_HI, SPAN_LO, SPAN_QUERY
+from .layout import BYTES, CYCLES, FOOTPRINT, SPAN_BASE, SPAN_HI, SPAN_LO, SPAN_QUERY, Floats, Ints
 
 MARK = 32
 """Rows from one staircase that is kept to the next."""
@@ -13,6 +14,18 @@ JOINS, LEAVES = range(2)
 
 HELD_BYTES, HELD_CYCLES = range(2)
 """Columns of what a staircase being built holds beside its rows."""
+
+
+class Memo(NamedTuple):
+    """The last answer to each query of a pool, and scratch for one that is too long to be remembered."""
+
+    rooms: Floats
+    """Room asked for last (NaN: none)."""
+    counts: Ints
+    """How many rows there were."""
+    rows: Ints
+    """int64[queries, most remembered]."""
+    points: Ints
 
 
 @kernel
@@ -114,13 +127,13 @@ def stairs_between(span, net, least, most, out):
 
 
 @kernel
-def fitting(span, net, room, memo, points):
+def fitting(span, net, room, memo):
     """(rows, how many) of the points of a span that fit `room` (`stairs_between`). The last answer to each query is remembered.
 
     span: a move's lo, hi, base, and the number of its query; moves with the same frontier and the same reserved bytes share
-    one. memo: room asked for last (NaN: none), how many rows, and the rows. points: scratch for a long answer.
+    one. memo: `Memo`.
     """
-    rooms, counts, rows = memo
+    rooms, counts, rows, points = memo
     query = span[SPAN_QUERY]
     if rooms[query] == room:
         return rows[query], counts[query]

@@ -23,7 +23,7 @@ from simulator.kernels import schedule_segments as segments
 from simulator.kernels import schedule_stretches as stretches
 from simulator.kernels import schedule_sums as sums
 from simulator.kernels.jit import cache_works, needs_compile
-from simulator.kernels.layout import Machine, Net, Network, Rates
+from simulator.kernels.layout import Machine, Net, Network, Rates, Source
 
 
 @contextlib.contextmanager
@@ -70,15 +70,16 @@ def compile_schedules() -> None:
     flat, flat_ints = np.zeros((1, 8)), np.zeros((1, 8), dtype=np.int64)
     spans, box = np.zeros((1, 4), dtype=np.int64), np.zeros((1, 1, 2), dtype=np.int64)
     net = Net(flat, flat, none, ints, ints)
-    memo, machine = (none, ints, flat_ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
+    memo, machine = stairs.Memo(none, ints, flat_ints, ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
     network = Network(ints, ints, ints, spans, flat, flat, net)
     stairs.mark(0, 0, net, 0, 0, ints, flat)
-    few.residency(network, machine, 0, 0, 0, none, np.inf, memo, ints, np.zeros((1, 1, 2)), box)
+    few.residency(network, machine, 0, 0, 0, none, np.inf, memo, np.zeros((1, 1, 2)), box)
     few.walk_back(ints, box, 0, 0, 0, flat_ints)
     labels = np.zeros((1, 1, 1, 6))
-    scratch = (labels, np.zeros((1, 1), dtype=np.int64), memo, ints)
-    few.fetch_ahead(network, machine, none[:0], none, False, 0.0, none, flat, none, *scratch, 0)
-    few.prefetch(network, machine, 0.0, 0.0, none, flat, np.inf, *scratch)
+    running = few.Running(labels, np.zeros((1, 1), dtype=np.int64), memo)
+    weights = few.Ahead(none[:0], none, False, 0.0, none, flat)
+    few.fetch_ahead(network, machine, weights, none, running, 0)
+    few.prefetch(network, machine, weights, 0.0, 0.0, np.inf, running)
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
     keep = frontier.Survivors(
         np.zeros((frontier.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
@@ -107,23 +108,24 @@ def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> Non
 def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: Network) -> None:
     """The same for the kernels of sub-batches."""
     lists, pairs = stretches.Lists(ints, flat_ints, flat, np.zeros(2, dtype=np.int64)), np.zeros((2, 1, 2))
-    source, rows = stretches.Source(network, network.spans, none), (ints, ints)
+    source, rows = Source(network, network.spans, none), stretches.Looked(ints, ints)
     cuts, chip = flat[:, :2].copy(), segments.Chip(Rates(none, none, none), 0.0)
     stretches.stay_between(none, cuts, flat)
     stretches.list_stretch(source, none, False, 0, 0, 0.0, lists, rows)
     wanted, where = np.zeros((1, 1, 1, 2, 2), dtype=np.bool_), np.zeros((1, 1, 1, 2, 2), dtype=np.int64)
     near = np.zeros((1, 1, 4), dtype=np.int64)
-    stretches.list_neighbours(source, none, False, True, 0.0, cuts, none, flat, near[0], lists, rows)
-    stretches.list_wanted(source, none, False, 0.0, cuts, none, flat, wanted[0], where[0], lists, rows)
+    one = stretches.Cutting(cuts, 0.0, none, flat)
+    stretches.list_neighbours(source, none, False, True, one, near[0], lists, rows)
+    stretches.list_wanted(source, none, False, one, wanted[0], where[0], lists, rows)
     modes, times, bounds = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 3, 3, 1)), np.zeros((1, 3, 1))
     segments.least_runs(lists, 0, chip, 0, 1.0, np.zeros((0, 1)))
     segments.neighbour_times(lists, near[0], cuts, flat, modes[0], chip, 0, np.zeros((2, 1, 1)), times[0])
     segments.potentials(times[:, :0].copy(), 0, bounds, bounds)
     exact = segments.Exact(lists, near, where, wanted, pairs, np.zeros((1, 1, 1, 2, 2, 2)))
-    cutting, known = segments.Cutting(cuts, 0.0, flat, flat), segments.Bounds(times, bounds, bounds)
+    cutting, known = stretches.Cutting(cuts, 0.0, flat, flat), segments.Bounds(times, bounds, bounds)
     segments.mark_wanted(0, none, known, modes, cutting, chip, exact)
     found = segments.Found(none, ints, np.zeros((1, 1, 6), dtype=np.int64))
-    scratch = (np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), np.zeros((1, 6), dtype=np.int64))
+    scratch = segments.Tried(np.zeros((1, 2)), np.zeros((1, 2, 4), dtype=np.int64), np.zeros((1, 6), dtype=np.int64))
     segments.best_ways(0, none, known, modes, cutting, chip, exact, scratch, found)
     segments.want_ways(np.zeros(0, dtype=np.int64), found.chosen, modes, wanted)
     paths = np.zeros((1, 1, 3), dtype=np.int64)

@@ -80,7 +80,7 @@ def fewest(pool: Pool, terms: Terms) -> float:
     """Least total of what `terms.machine` weighs, by the residency programme; infinite where nothing fits."""
     own = scratch_of(pool)
     failed = kernels.residency(
-        network_of(pool, terms), terms.machine, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo, own.points,
+        network_of(pool, terms), terms.machine, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo,
         own.values, own.choice,
     )  # fmt: skip
     return float(own.values[-1, 0, kernels.TIME]) if failed < 0 else np.inf
@@ -115,7 +115,6 @@ def stretch(
         rest,
         limit,
         own.memo,
-        own.points,
         own.values,
         own.choice,
     )
@@ -193,12 +192,9 @@ class _Runs:
         rest[:, kernels.REST_S], rest[:, kernels.REST_BYTES] = pool.least_after * terms.machine.cycle_s, left
         rest *= 1.0 - 1e-12  # sums in another order must not cut the best
         own = scratch_of(pool)
-        self._pool, self._terms, self._sizes, self._fifo = pool, terms, sizes, fifo
-        self._labels = own.labels
-        self._before = (
-            network_of(pool, terms), terms.machine, sizes, bounds, fifo, float(streamed), left + streamed, rest,
-        )  # fmt: skip
-        self._after = (own.labels, own.counts, own.memo, own.points)
+        self._pool, self._terms, self._network = pool, terms, network_of(pool, terms)
+        self._weights = kernels.Ahead(sizes, bounds, fifo, float(streamed), left + streamed, rest)
+        self._running = kernels.Running(own.labels, own.counts, own.memo)
 
     def _hopeless(self, limit: float) -> bool:
         """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
@@ -206,23 +202,27 @@ class _Runs:
         Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
         room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
         """
-        network, machine, _, _, _, streamed, to_come, rest = self._before
-        ahead = 2.0 * streamed
+        machine, weights = self._terms.machine, self._weights
+        ahead = 2.0 * weights.streamed
         ample = machine._replace(capacity_bytes=machine.capacity_bytes + ahead)
-        return bool(kernels.prefetch(network, ample, ahead, streamed, to_come, rest, limit, *self._after) != -1)
+        failed = kernels.prefetch(self._network, ample, weights, ahead, weights.streamed, limit, self._running)
+        return bool(failed != -1)
 
     def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
         """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
-        if len(self._sizes) > 1 and self._hopeless(float(limits.max())):
-            return 2 * len(self._sizes), None
-        run, last, wait = kernels.fetch_ahead(*self._before, limits, *self._after, run)
-        if run >= 2 * len(self._sizes):
+        sizes = self._weights.sizes
+        if len(sizes) > 1 and self._hopeless(float(limits.max())):
+            return 2 * len(sizes), None
+        run, last, wait = kernels.fetch_ahead(
+            self._network, self._terms.machine, self._weights, limits, self._running, run
+        )
+        if run >= 2 * len(sizes):
             return run, None
         plan, steps = self._pool.moves, len(self._pool.steps)
         path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
-        kernels.walk_labels(plan.first, plan.source, self._labels, last, path, step_s)
+        kernels.walk_labels(plan.first, plan.source, self._running.labels, last, path, step_s)
         step_s[-1] += wait
-        around = 0.0 if self._fifo else float(self._sizes[run // 2])
+        around = 0.0 if self._weights.fifo else float(sizes[run // 2])
         return run, Plan((Piece(self._pool, self._terms, 0, path, step_s, around_bytes=around),))
 
 

@@ -112,13 +112,11 @@ def _list(pool: Pool, runs: _Runs) -> tuple[Truths, Listing]:
     count = len(runs.room)
     begins = np.zeros((count, len(pool.weights) + 1), dtype=np.int64)
     rising = np.argsort(runs.room, kind="stable")
+    sizes = lists.Sizes(runs.room[rising], runs.kept[rising])
     while True:
         own, fits, scratch = np.zeros_like(begins), np.ones(count, dtype=np.bool_), _scratch(pool)
         listing = Listing(own, scratch.ways, scratch.amounts)
-        if not lists.list_buckets(
-            pool.network, pool.spans_kept, pool.weights, runs.room[rising], runs.kept[rising], np.arange(count + 1), fits,
-            listing, scratch.reach, scratch.found_rows,
-        ):  # fmt: skip
+        if not lists.list_buckets(pool.source, sizes, np.arange(count + 1), fits, listing, scratch.reached):
             begins[rising], fits[rising] = own, fits.copy()
             return fits, listing._replace(begins=begins)
         _scratch(pool, grow=True)
@@ -179,7 +177,7 @@ class _Scratch:
         steps, states = len(pool.steps), pool.moves.states
         self.wide = wide
         self.ways, self.amounts = np.zeros((wide, 5), dtype=np.int64), np.empty((wide, 7))
-        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64)
+        self.reached = lists.Reached(np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64))
         places, rows = _places(pool)
         self.running = kernels.new_running(steps, states, places, rows)
 

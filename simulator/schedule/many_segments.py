@@ -8,6 +8,7 @@ kernels of `schedule.many_whole`, where no bound tells that they are slower. Wha
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -182,13 +183,25 @@ class _OneSize:
         return out
 
 
-def _by_size(segments: Segments, ways: Ways) -> Iterator[tuple[Pool, Truths, Ints, Ints, Ints]]:
-    """(pool, which entries, their steps, moves and points) of the steps that run in each size of sub-batches."""
+class _Ran(NamedTuple):
+    """Steps that run in one size of sub-batches."""
+
+    pool: Pool
+    mine: Truths
+    """Which entries of the paths they are."""
+    step: Ints
+    move: Ints
+    point: Ints
+
+
+def _by_size(segments: Segments, ways: Ways) -> Iterator[_Ran]:
+    """The steps that run in each size of sub-batches."""
     place = segments.modes[ways.paths[:, :, PATH_MODE], SIZE]
     for number, pool in enumerate(segments.pools):
         mine = place == number
         if mine.any():
-            yield pool, mine, np.nonzero(mine)[1], ways.paths[:, :, PATH_MOVE][mine], ways.paths[:, :, PATH_POINT][mine]
+            move, point = ways.paths[:, :, PATH_MOVE][mine], ways.paths[:, :, PATH_POINT][mine]
+            yield _Ran(pool, mine, np.nonzero(mine)[1], move, point)
 
 
 def _sums(room: _Room, machines: Machines, ways: Ways) -> Sums:

@@ -150,14 +150,12 @@ class _Run:
         if not wanted.any():
             return
         own, pool, bucket = self._rooms[room], self._pool, self.blocks[:, kernels.BUCKET]
+        sizes = lists.Sizes(own.rooms, own.kept)
         while True:
             buckets = np.zeros(len(self._begins), dtype=np.bool_)
             buckets[bucket[wanted]] = True
             listing = Listing(self._begins, self._scratch.ways, self._scratch.amounts)
-            short = lists.list_buckets(
-                pool.network, pool.spans_kept, pool.weights, own.rooms, own.kept, self._size_firsts, buckets, listing,
-                self._scratch.reach, self._scratch.found_rows,
-            )  # fmt: skip
+            short = lists.list_buckets(pool.source, sizes, self._size_firsts, buckets, listing, self._scratch.reached)
             if not short:
                 break
             self._scratch = _scratch(pool, grow=True)
@@ -187,7 +185,7 @@ class _Scratch:
         self.narrowing = narrowing.new_narrowing(steps, states, wide)
         self.running = kernels.new_running(steps, states)
         self.ways, self.amounts = np.zeros((wide, 5), dtype=np.int64), np.empty((wide, 7))
-        self.reach, self.found_rows = np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64)
+        self.reached = lists.Reached(np.zeros((2, states), dtype=np.int64), np.empty(LONGEST + wide, dtype=np.int64))
 
     def paths(self, count: int, blocks: int) -> kernels.Paths:
         """Rows and bytes of every step of chips, and of all chips of blocks; of chips that do not run, of no meaning."""

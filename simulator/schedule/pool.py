@@ -21,6 +21,7 @@ from simulator.kernels.layout import (
     VECTOR_CYCLES,
     Net,
     Network,
+    Source,
 )
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
@@ -88,6 +89,11 @@ class Pool:
         """Moves, steps and points as the kernels read them, where no weights stay."""
         plan = self.moves
         return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.net)
+
+    @property
+    def source(self) -> Source:
+        """The same, and what the kernels ask where weights stay."""
+        return Source(self.network, self.spans_kept, self.weights)
 
     @functools.cached_property
     def work(self) -> Work:

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from simulator.frontier.packs import LONGEST
 from simulator.kernels.layout import SPAN_QUERY
+from simulator.kernels.stairs import Memo
 from simulator.schedule.pool import Pool
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Memo = tuple[Floats, Ints, Ints]
 
 LABELS = 64
 """Labels that a state of the prefetch programme has room for; the most ever seen is 35."""
@@ -29,7 +29,6 @@ class Scratch:
         steps, states = self._shape
         self.values = np.empty((steps + 1, states, 2))
         self.choice = np.zeros((steps, states, 2), dtype=np.int64)
-        self.points = np.empty(LONGEST, dtype=np.int64)
         queries = int(max(pool.spans[:, SPAN_QUERY].max(initial=0), pool.spans_kept[:, SPAN_QUERY].max(initial=0))) + 1
         self.memo = _memo(queries)
 
@@ -47,8 +46,11 @@ class Scratch:
 
 
 def _memo(queries: int) -> Memo:
-    """An empty memo of queries (`kernels.schedule_few.fitting`)."""
-    return np.full(queries, np.nan), np.empty(queries, dtype=np.int64), np.empty((queries, REMEMBERED), dtype=np.int64)
+    """An empty memo of queries (`kernels.stairs.fitting`)."""
+    return Memo(
+        np.full(queries, np.nan), np.empty(queries, dtype=np.int64), np.empty((queries, REMEMBERED), dtype=np.int64),
+        np.empty(LONGEST, dtype=np.int64),
+    )  # fmt: skip
 
 
 def scratch_of(pool: Pool) -> Scratch:

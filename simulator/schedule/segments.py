@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from simulator.frontier.packs import LONGEST
 from simulator.kernels import layout
 from simulator.kernels import schedule_segments as kernels
 from simulator.kernels import schedule_stretches as lists
-from simulator.kernels.layout import Machine
+from simulator.kernels.layout import Machine, Source
 from simulator.schedule.few import settle, step_times
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
@@ -207,11 +206,6 @@ class Segments:
         return Terms(terms.kept, whole.costs, whole.spans, terms.machine, np.zeros_like(terms.streamed))
 
 
-def source_of(pool: Pool) -> lists.Source:
-    """Moves, steps and points of a pool as `kernels.schedule_stretches` reads them."""
-    return lists.Source(pool.network, pool.spans_kept, pool.weights)
-
-
 def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.Lists:
     """All choices of each step, that no other of the step beats, with weights for nothing in at least `room` bytes.
 
@@ -225,7 +219,7 @@ def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.List
         for held in (True, False) if kept is not None else (True,):
             own.reset()
             given = np.zeros(len(pool.weights)) if kept is None else kept
-            own.list_whole(source_of(pool), given, held, max(room, 2.0 ** (steps / ROOMS_PER_OCTAVE)))
+            own.list_whole(pool.source, given, held, max(room, 2.0 ** (steps / ROOMS_PER_OCTAVE)))
             begins, _, amounts, used = own.lists
             step = np.repeat(np.arange(len(pool.weights)), np.diff(begins[: used[lists.BEGINS]]))
             parts.append(np.column_stack([step, amounts[: used[lists.CHOICES], : lists.MOVES + 1]]))
@@ -263,12 +257,11 @@ class _Search:
         self._states = max(pool.moves.states for pool in parent.pools)
         own.reset()
         for mode, (place, held, repeats) in enumerate(parent.modes.tolist()):
-            before, around = own.lists.used.copy(), self._around[mode]
-            network = source_of(parent.pools[place])
+            before, source, near = own.lists.used.copy(), parent.pools[place].source, self._near[mode]
+            cutting = self._cutting(mode)
             while not lists.list_neighbours(
-                network, parent.kept, bool(held), repeats == 1, parent.room, parent.cuts, around, self._stay,
-                self._near[mode], own.lists, own.rows,
-            ):  # fmt: skip
+                source, parent.kept, bool(held), repeats == 1, cutting, near, own.lists, own.rows
+            ):
                 own.lists.used[:] = before
                 own.grow()
 
@@ -286,12 +279,12 @@ class _Search:
         kernels.potentials(times, count, before, after)
         bounds, least = kernels.Bounds(times, before, after), before[-1, kernels.OUTSIDE] * SLACK
         table = own.table(len(parent.sizes), len(cuts))
-        scratch = (
+        scratch = kernels.Tried(
             np.empty((len(cuts), 2)),
             np.empty((len(cuts), 2, 4), dtype=np.int64),
             np.empty((len(cuts), 6), dtype=np.int64),
         )
-        cutting, pairs = kernels.Cutting(cuts, parent.room, self._around, self._stay), np.empty((2, self._states, 2))
+        cutting, pairs = lists.Cutting(cuts, parent.room, self._around, self._stay), np.empty((2, self._states, 2))
         factor = FIRST_TRY
         while True:
             open_ = (found.time_s == np.inf) & (least < limits_s)
@@ -320,19 +313,22 @@ class _Search:
         for mode, (place, held, _) in enumerate(parent.modes.tolist()):
             if not self._wanted[mode].any():
                 continue
-            network, around = source_of(parent.pools[place]), self._around[mode]
+            source, wanted, where = parent.pools[place].source, self._wanted[mode], self._where[mode]
             while not lists.list_wanted(
-                network, parent.kept, bool(held), parent.room, parent.cuts, around, self._stay, self._wanted[mode],
-                self._where[mode], own.lists, own.rows,
-            ):  # fmt: skip
+                source, parent.kept, bool(held), self._cutting(mode), wanted, where, own.lists, own.rows
+            ):
                 own.grow()
+
+    def _cutting(self, mode: int) -> lists.Cutting:
+        """What lists of one mode are made from."""
+        return lists.Cutting(self._parent.cuts, self._parent.room, self._around[mode], self._stay)
 
 
 class _Scratch:
     """A thread's lists and tables, kept from one call to the next: fresh pages cost more than a small search."""
 
     def __init__(self) -> None:
-        self.rows = np.empty(LONGEST, dtype=np.int64), np.empty(2 * lists.NEAR, dtype=np.int64)
+        self.rows = lists.Looked(np.empty(LONGEST, dtype=np.int64), np.empty(2 * lists.NEAR, dtype=np.int64))
         self.lists = lists.Lists(
             np.empty(4096, dtype=np.int64), np.empty((16384, 4), dtype=np.int64), np.empty((16384, 4)),
             np.zeros(2, dtype=np.int64),
@@ -351,9 +347,9 @@ class _Scratch:
             np.concatenate([amounts, np.empty_like(amounts)]), used,
         )  # fmt: skip
 
-    def list_whole(self, network: tuple[Any, ...], kept: Floats, held: bool, room: float) -> None:
+    def list_whole(self, source: Source, kept: Floats, held: bool, room: float) -> None:
         """List the choices of the whole network."""
-        while not lists.list_stretch(network, kept, held, 0, len(kept), room, self.lists, self.rows):
+        while not lists.list_stretch(source, kept, held, 0, len(kept), room, self.lists, self.rows):
             self.grow()
 
     def table(self, sizes: int, cuts: int) -> Floats:

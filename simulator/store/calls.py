@@ -1,15 +1,17 @@
-"""Arguments of the public calls: one that is of another type altogether is told in one line, by its name.
+"""Arguments of the public calls: one that is of another type altogether is told in one line, by its name; and names that many
+calls share.
 
 What a value must be beyond its type is for those who use it. The command gives these types always, a call from Python may not.
 """
 
+import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import wraps
 from numbers import Real
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
-from simulator.errors import OptionError
+from simulator.errors import OptionError, nearest
 from simulator.reading.precision import precision_text
 from simulator.store.foreign import printable
 
@@ -111,3 +113,34 @@ def _told(names: tuple[str, ...], args: Any, kwargs: Any) -> tuple[Any, Any]:
     if kwargs.get("precision") is not None:
         return args, {**kwargs, "precision": precision_text(kwargs["precision"])}
     return args, kwargs
+
+
+def usual(**values: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator for a call that ends in `**more: Unpack[...]`: what each of these is where it is left out.
+
+    The names, types and words of what may be given stand in that TypedDict. Another name is a TypeError, as in any call; help
+    shows all of them as if they stood in the call itself.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        *named, more = signature.parameters.values()
+        types = get_args(more.annotation)[0].__annotations__
+        own = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=types[name])
+            for name, value in values.items()
+        ]
+        shown = signature.replace(parameters=[*named, *own])
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for name in kwargs:
+                if name not in shown.parameters:
+                    near = nearest(name, shown.parameters)
+                    raise TypeError(f"{function.__qualname__}() got an unexpected keyword argument {name!r}{near}")
+            return function(*args, **{**values, **kwargs})
+
+        call.__signature__ = shown  # type: ignore[attr-defined]
+        return call
+
+    return decorate

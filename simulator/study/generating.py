@@ -5,7 +5,7 @@ Continuous: so many sequences are always at work, see `simulator/study/continuou
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
@@ -13,7 +13,7 @@ from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError, nearest
 from simulator.result.form import Result
-from simulator.store.calls import public
+from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
 from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, steady_of
 from simulator.study.growing import Growing
@@ -78,6 +78,28 @@ class Generation(Shown):
         return {**data, **passes, "notes": list(self.notes), "steps": [list(step) for step in self.steps]}
 
 
+class Serving(TypedDict, total=False):
+    """How requests are served, and what that costs."""
+
+    mode: str
+    """"static", where all start and end together, or "continuous", where each that ends is followed by another."""
+    prefill: str
+    """Of a continuous one: "whole" prompts between steps, or "chunked:512", so many tokens of them beside each step."""
+    runtime: str | None
+    """The software, by name or class, see docs/generate.md."""
+    speculate: int | None
+    """Tokens that are guessed at a time."""
+    accept: float | None
+    """The probability that a guess is right."""
+    draft: str | None
+    """The model that guesses."""
+    chips: int
+    """1, others come later."""
+    price: Rates | float | None
+    """What a chip costs [USD], or `Rates`."""
+
+
+@usual(mode=MODES[0], prefill=WHOLE, runtime=None, speculate=None, accept=None, draft=None, chips=1, price=None)
 @public
 def generate(
     model: str,
@@ -87,50 +109,37 @@ def generate(
     output: int,
     batch: int | str = 1,
     precision: str | None = None,
-    mode: str = "static",
-    prefill: str = WHOLE,
-    runtime: str | None = None,
-    speculate: int | None = None,
-    accept: float | None = None,
-    draft: str | None = None,
-    chips: int = 1,
-    price: Rates | float | None = None,
     params: dict[str, Any] | None = None,
     set: Settings | None = None,
+    **serving: Unpack[Serving],
 ) -> Generation:
     """Answer a batch of requests to a language model.
 
     model: a bundled one (`rooftile networks`); params: shapes of it that are changed, such as layers=2. prompt, output: tokens
     in and out of each request. batch: requests together, or "max" for the most that fit. precision: number formats, see
-    `simulate`; fp16 unless given, where the chip has it. mode: "static", where all start and end together, or "continuous", where
-    each that ends is followed by another; prefill, of a continuous one: "whole" prompts between steps, or "chunked:512", so many
-    tokens of them beside each step. runtime: the software, by name or class, see docs/generate.md. speculate, accept, draft: the
-    tokens that are guessed at a time, the probability that a guess is right, and the model that guesses. price: what a chip costs
-    [USD], or `Rates`. chips: 1, others come later.
+    `simulate`; fp16 unless given, where the chip has it. serving: what of `Serving` is given.
 
     Raises NetworkError, ChipError and OptionError for bad input, InfeasibleError where the DRAM is too small.
     """
+    mode, runtime = serving["mode"], serving["runtime"]
     if mode not in MODES:
         raise OptionError(f"mode: must be 'static' or 'continuous', got {mode!r}{nearest(mode, MODES)}")
-    chunk = chunk_of(prefill)
-    if chunk and (mode == "static" or speculate is not None):
+    chunk = chunk_of(serving["prefill"])
+    if chunk and (mode == "static" or serving["speculate"] is not None):
         raise OptionError("prefill: must be 'whole' but in mode 'continuous' without speculation")
-    if chips != 1:
-        raise OptionError(f"chips: must be 1, got {chips!r}; systems of several chips come later")
+    if serving["chips"] != 1:
+        raise OptionError(f"chips: must be 1, got {serving['chips']!r}; systems of several chips come later")
     machine = chip_of(chip, set)
     software = runtime_of(runtime, machine)
     asked = asked_of(model, machine, (prompt, output, batch), precision, dict(params or {}), software)
-    if (speculate is None) != (accept is None) or (draft is not None and speculate is None):
-        left, other = ("speculate", "accept") if speculate is None else ("accept", "speculate")
-        raise OptionError(f"{left}: must be given with {other if draft is None else 'a draft'}")
-    if speculate is not None and accept is not None:
-        asked = speculating(asked, speculate, accept, draft)
+    asked = _guessed(asked, serving["speculate"], serving["accept"], serving["draft"])
     if mode == "continuous":
         asked = replace(asked, together=1 if chunk else max(1, PACKED // asked.prompt))
     if batch == "max":
         if asked.largest_batch is None:
             raise OptionError("batch: must be a number where the capacity of the DRAM is not known, got 'max'")
         asked = of_batch(asked, max(1, min(asked.largest_batch, software.most or asked.largest_batch)))
+    price = serving["price"]
     rates = price if isinstance(price, Rates) else Rates(price_usd=price)
     if mode == "static":
         asked.check_room()
@@ -140,6 +149,14 @@ def generate(
     less = kept.batch < asked.batch
     notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
     return _answered(kept, steady_of(kept, chunk), rates, runtime, notes)
+
+
+def _guessed(asked: Question, speculate: int | None, accept: float | None, draft: str | None) -> Question:
+    """The question with the guesses that it is asked with, if any."""
+    if (speculate is None) != (accept is None) or (draft is not None and speculate is None):
+        left, other = ("speculate", "accept") if speculate is None else ("accept", "speculate")
+        raise OptionError(f"{left}: must be given with {other if draft is None else 'a draft'}")
+    return asked if speculate is None or accept is None else speculating(asked, speculate, accept, draft)
 
 
 def _static(asked: Question) -> Steady:

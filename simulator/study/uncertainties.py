@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
 from simulator.run import simulate
-from simulator.store.calls import public
+from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
 from simulator.study.assumptions import (
     BOTH,
@@ -152,6 +152,18 @@ class _Curve:
         return np.interp(1.0 / factors["bandwidth"], self.inverse, values)
 
 
+class Sides(TypedDict, total=False):
+    """What is changed of the two chips, and who hears of them."""
+
+    set_a: Settings | None
+    """Changes of `a`, where it is given by name."""
+    set_b: Settings | None
+    """The same of `b`."""
+    tell: Callable[[str], None]
+    """Called with the chip that is being simulated."""
+
+
+@usual(set_a=None, set_b=None, tell=lambda _: None)
 @public
 def uncertainty(
     network: Graph | str,
@@ -162,9 +174,7 @@ def uncertainty(
     by: str = "throughput_per_usd",
     draws: int = DRAWS,
     seed: int = SEED,
-    set_a: Settings | None = None,
-    set_b: Settings | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    **more: Unpack[Sides],
 ) -> Uncertainty:
     """In how many draws of what is uncertain A beats B, and which assumption turns it.
 
@@ -173,13 +183,13 @@ def uncertainty(
     network, batch, precision
         As in `simulate`.
     a, b
-        Two chips, by name, path or as Architecture; `set_a` and `set_b` change those given by name.
+        Two chips, by name, path or as Architecture.
     by
         One of FIGURES, or a word of SHORT.
     draws, seed
         How many draws, and which stream: equal seeds give equal answers.
-    tell
-        Called with the chip that is being simulated.
+    more
+        What of `Sides` is given.
 
     Raises
     ------
@@ -197,7 +207,7 @@ def uncertainty(
         raise OptionError(key="seed", must=f"be from 0 to {MOST_SEED:,}", got=seed)
     graph = load_network(network) if isinstance(network, str) else network
     precision = precision_of(graph, precision)
-    chips = chip_of(a, set_a, "set_a"), chip_of(b, set_b, "set_b")
+    chips = chip_of(a, more["set_a"], "set_a"), chip_of(b, more["set_b"], "set_b")
     dies = tuple(_die(chip, figure) for chip in chips)
     alike = _alike(*chips)
     names = _names_of(figure, chips, alike)
@@ -211,7 +221,7 @@ def uncertainty(
         span = [min(span[0], 1.0 / wide), max(span[1], wide)]
     curves = []
     for chip in each(chips):
-        tell(chip.name)
+        more["tell"](chip.name)
         curves.append(_curve(graph, chip, batch, precision, span))
 
     def sides(rows: Mapping[str, Floats]) -> tuple[Floats, Floats]:
@@ -221,16 +231,16 @@ def uncertainty(
         return first, second
 
     of_a, of_b = sides(factors)
-    more = FIGURES[figure][2]
-    log_ratio = np.log(of_a / of_b) * (1.0 if more else -1.0)
+    larger_wins = FIGURES[figure][2]
+    log_ratio = _log_ratio(of_a, of_b, larger_wins)
     drawn = log_ratio[1:]
     words = {**NAMES, **(BOTH if alike else {})}
-    influences = _influences(assumed, words, factors, log_ratio, lambda rows: _log_ratio(*sides(rows), more))
+    influences = _influences(assumed, words, factors, log_ratio, lambda rows: _log_ratio(*sides(rows), larger_wins))
     low, high = np.quantile(drawn, (0.05, 0.95))
     width = max(float(np.ptp(drawn)), 1e-9) / _BINS  # 1, where the two are equal, is the edge of a bin
     edges = width * np.arange(np.floor(drawn.min() / width), np.floor(drawn.max() / width) + 2)
     counts, _ = np.histogram(drawn, bins=edges)
-    labels = changes_of(set_a), changes_of(set_b)
+    labels = changes_of(more["set_a"]), changes_of(more["set_b"])
     return Uncertainty(
         network=str(graph.graph.get("name", "network")),
         by=figure,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import networkx as nx
 import numpy as np
@@ -29,7 +29,7 @@ from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.many_prefetch import FEWEST
-from simulator.store.calls import public
+from simulator.store.calls import public, usual
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.again import recipe
@@ -59,6 +59,32 @@ Build = Callable[[Mapping[str, Any]], Graph]
 """The network with these values of its parameters."""
 
 
+class Carried(TypedDict, total=False):
+    """How a sweep is laid out and carried out."""
+
+    design: str
+    """"grid": every combination; "random:N", "latin:N": N points, for which "A:B" is a range to draw from."""
+    seed: int
+    """Of the points that are drawn."""
+    chunk: int | None
+    """Points of a part; by default 65,536, or 2,048 where points are solved one by one."""
+    out: str | Path | None
+    """A folder for the parts. A run that was interrupted goes on with the same call."""
+    repair: bool
+    """Compute damaged parts of the folder anew."""
+    scheduler: Any
+    """Address of a Dask scheduler, its scheduler file, or a Dask cluster or client, to compute the parts there; needs `out`."""
+    command: str
+    """What the parts of a folder say made them, beside versions and digests."""
+    progress: Progress | None
+    """Called after every chunk."""
+    tell: Tell
+    """Called with what the cluster does meanwhile."""
+
+
+@usual(
+    design="grid", seed=0, chunk=None, out=None, repair=False, scheduler=None, command=COMMAND, progress=None, tell=lambda _: None
+)  # fmt: skip
 @public
 def sweep(
     network: Graph | str,
@@ -69,15 +95,7 @@ def sweep(
     precision: Precision | None = None,
     set: Settings | None = None,
     params: Mapping[str, Any] | None = None,
-    design: str = "grid",
-    seed: int = 0,
-    chunk: int | None = None,
-    out: str | Path | None = None,
-    repair: bool = False,
-    scheduler: Any = None,
-    command: str = COMMAND,
-    progress: Progress | None = None,
-    tell: Tell = lambda _: None,
+    **carried: Unpack[Carried],
 ) -> "pl.DataFrame | pl.LazyFrame":
     """Run a network on many chips.
 
@@ -88,20 +106,8 @@ def sweep(
     vary
         {key: range or values}: keys are those of a chip file, `batch`, `precision`, `param.NAME`; a range is a text such
         as "1:64:x2", "1:8:+1", "1:64:/10" or "1,2,4".
-    design
-        "grid": every combination; "random:N", "latin:N": N points, for which "A:B" is a range to draw from.
-    chunk
-        Points of a part; by default 65,536, or 2,048 where points are solved one by one.
-    out
-        A folder for the parts. A run that was interrupted goes on with the same call.
-    repair
-        Compute damaged parts of the folder anew.
-    scheduler
-        Address of a Dask scheduler, its scheduler file, or a Dask cluster or client, to compute the parts there; needs `out`.
-    command
-        What the parts of a folder say made them, beside versions and digests.
-    progress, tell
-        Called after every chunk; called with what the cluster does meanwhile.
+    carried
+        How it is laid out and carried out: what of `Carried` is given.
 
     Returns
     -------
@@ -118,21 +124,24 @@ def sweep(
     """
     store.need_extra()
     build = _builder(network, params)
-    plan = plan_of(vary, design, seed, batch, _word(build, precision), CHUNK if chunk is None else chunk)
+    chunk, out, progress = carried["chunk"], carried["out"], carried["progress"]
+    plan = plan_of(
+        vary, carried["design"], carried["seed"], batch, _word(build, precision), CHUNK if chunk is None else chunk
+    )
     space = _space(plan, build, chip, set)
     if chunk is None and not (space.first.together or many_a_size(space)):
         space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
     if out is not None:
-        again = recipe(network, params or {}, space.chip)
-        space.made = _made(space, command)
-        if scheduler is None:
+        again, repair = recipe(network, params or {}, space.chip), carried["repair"]
+        space.made = _made(space, carried["command"])
+        if carried["scheduler"] is None:
             return _to_folder(space, Path(out), repair, progress, partial(_local_parts, space), again)
         from simulator.sweeps import cluster  # noqa: PLC0415
 
-        with cluster.connected(scheduler) as client:
-            source = partial(cluster.parts, client, cluster.recipe_of(space, network, params or {}), tell)
+        with cluster.connected(carried["scheduler"]) as client:
+            source = partial(cluster.parts, client, cluster.recipe_of(space, network, params or {}), carried["tell"])
             return _to_folder(space, Path(out), repair, progress, source, again)
-    if scheduler is not None:
+    if carried["scheduler"] is not None:
         raise OptionError("scheduler: needs a folder for the parts; give out=")
     if plan.points > MOST_IN_MEMORY:
         raise OptionError(

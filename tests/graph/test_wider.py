@@ -43,6 +43,15 @@ def test_a_transposed_convolution_is_one_call_with_exact_macs():
     assert found.dram_bytes == 16 * 14 * 14 + 8 * 28 * 28  # the weights stay for ever
 
 
+def test_transposed_and_3d_convolutions_have_number_formats_as_all_layers():
+    net = NetworkBuilder("up")
+    net.transposed(net.input(4, 8, 8), 4, 2, formats={"weights": "int4"}, activation="relu", name="up")
+    net.conv3d(net.video(3, 4, 8, 8, name="film"), 4, 3, formats={"weights": "int4"}, name="stem")
+    graph = net.build()
+    own = {name: dict(graph.nodes[name]["layer"].formats) for name in ("up", "up_relu", "stem")}
+    assert all(formats == {"weights": "int4"} for formats in own.values())
+
+
 @pytest.mark.parametrize(
     ("kernel", "stride", "padding", "more", "groups"), [(2, 2, 0, 0, 1), (4, 2, 1, 0, 16), (5, 3, 2, 2, 2)]
 )

@@ -107,8 +107,8 @@ def choices(shape: Shape, spec: ArraySpec) -> Choices:
     zero = np.zeros_like(at[0])
     first = some_tiles(scores, spec, sizes[0], sizes[1], sizes[2], (scores.extents[3],))
     second = some_tiles(values, spec, sizes[0], sizes[1], (shape.context,), sizes[2])
-    both = _fastest(scores, spec, first, (at[0], at[1], at[2], zero))
-    both = both + _fastest(values, spec, second, (at[0], at[1], zero, at[2]))
+    both = _fastest(scores, spec, first, points.TileRows(at[0], at[1], at[2], zero))
+    both = both + _fastest(values, spec, second, points.TileRows(at[0], at[1], zero, at[2]))
     every, rows = shape.extents[0], scores.extents[4]
     turns = -(-every // heads) * -(-rows // queries)
     passes = -(-scores.extents[2] // keys)
@@ -145,16 +145,13 @@ def _sizes(extent: int, *units: Ints) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _fastest(shape: Shape, spec: ArraySpec, built: Tables, at: tuple[Ints, Ints, Ints, Ints]) -> Floats:
-    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory.
-
-    at: rows of the four tables, of groups, pixels, output and input channels.
-    """
-    count = len(at[0])
+def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRows) -> Floats:
+    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory."""
+    count = len(tiles.group)
     stacked, zero = points.stack([shape], spec, [built]), np.zeros(count, dtype=np.int64)
     best, least = np.empty((count, 9)), np.full(count, np.inf)
     for unrolling in range(len(built.units.copies)):
-        found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, at), np.zeros(count))
+        found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, tiles), np.zeros(count))
         cycles = found[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
         better = cycles < least
         best[better], least[better] = found[better], cycles[better]

@@ -158,9 +158,18 @@ def _unpack(stacked: Stack, layers: Ints, codes: Ints) -> Unpacked:
     return Unpacked(group, pixel, k, c, order, stream - 1, unrolling)
 
 
-def unstreamed(built: Tables, unrolling: int, at: tuple[Ints, Ints, Ints, Ints]) -> Ints:
-    """Codes of tiles in the first order with nothing streamed, as `_unpack` takes them apart; at: rows of the four tables."""
-    group, pixel, k, c = at
+class TileRows(NamedTuple):
+    """Rows of tiles in the four tables."""
+
+    group: Ints
+    pixel: Ints
+    k: Ints
+    c: Ints
+
+
+def unstreamed(built: Tables, unrolling: int, tiles: TileRows) -> Ints:
+    """Codes of tiles in the first order with nothing streamed, as `_unpack` takes them apart."""
+    group, pixel, k, c = tiles
     code = unrolling * len(ORDERS) * 4 * len(built.group) + group
     return ((code * len(built.pixel) + pixel) * len(built.axis_k) + k) * len(built.axis_c) + c
 
