@@ -10,7 +10,7 @@ from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.reporting import deliver_plain
-from simulator.cli.values import parameters, whole_number
+from simulator.cli.values import MONEY, parameters, whole_number
 
 if TYPE_CHECKING:
     from simulator.chip.library import Entry
@@ -38,10 +38,11 @@ Chips = Annotated[
     ),
 ]
 EachPrice = Annotated[
-    float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
+    float | None, typer.Option("--price", metavar="USD", parser=MONEY, help="Of a language model: price of each chip.")
 ]
 EachRent = Annotated[
-    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent of an hour of each chip.")
+    float | None,
+    typer.Option("--rent", metavar="USD", parser=MONEY, help="Of a language model: rent of an hour of each chip."),
 ]
 Questions = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
@@ -84,8 +85,7 @@ def compare(
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
-    from simulator.study.compare import compare  # noqa: PLC0415
-    from simulator.study.ranking import check_by, ranking  # noqa: PLC0415
+    from simulator.study.ranking import check_by, rank_chips  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
     if model and (not network or prompt is not None or output is not None):
@@ -129,8 +129,10 @@ def compare(
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time
-        found = compare(entries, question, not published, lambda chip: tell(f"simulating {chip}"), graph)
-    _answer(found, ranking(found, by, limits), every, json, plot)
+        order = rank_chips(
+            entries, question, by, limits, run=not published, tell=lambda chip: tell(f"simulating {chip}"), graph=graph
+        )
+    _answer(order.found, order, every, json, plot)
 
 
 def _check_alone(set_a: list[str] | None, set_b: list[str] | None, draws: int, seed: int) -> None:

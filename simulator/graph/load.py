@@ -229,6 +229,8 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
     shown = text[:LONGEST_NAME]
     known = [*bundled.networks(), *plugged.networks()]
     near = beside(text, SUFFIXES) or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    if "," in text:
+        near = "; it must be one network: ask once for each, or 'rooftile size' about a mix of them"
     raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
 
 
