@@ -91,7 +91,7 @@ def _table(found: Sensitivity) -> Table:
     )  # fmt: skip
     last = None
     for step in found.steps:
-        name = step.resource if step.key != last else ""
+        name = step.resource.replace("bytes a cycle", "B/cycle") if step.key != last else ""
         last = step.key
         after = step.outcome
         if after.reason is not None:

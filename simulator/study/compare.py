@@ -188,11 +188,14 @@ def compare(
 
 
 def effort(chip: Entry) -> float:
-    """About how long a chip takes to simulate, in any unit: it grows with the ways in which its arrays may be unrolled."""
+    """About how long a chip takes to simulate, in any unit: it grows with the ways in which its arrays may be unrolled.
+
+    Measured on ResNet-18 from an empty cache: GPUs 0.2 to 0.4 s, grids 0.6 to 15 s.
+    """
     array = None if chip.architecture is None else chip.architecture.array
     if array is None or chip.architecture is None or chip.architecture.is_gpu:
-        return 1.0
-    return 1.0 + prod(max(1, len(words)) for words in (array.unroll.rows, array.unroll.columns, array.unroll.count))
+        return 0.5
+    return float(prod(max(1, len(words)) for words in (array.unroll.rows, array.unroll.columns, array.unroll.count)))
 
 
 def chip_line(

@@ -126,7 +126,13 @@ def test_what_stands_behind_the_rates_is_said(found):
 
 
 def test_how_sure_a_bill_is_matters_where_it_is_paid():
-    given = {"model": "smollm2_135m", "chip": "example_edge", "output": 2, "params": {"layers": 1, "vocabulary": 1000}}
+    given = {
+        "model": "smollm2_135m",
+        "chip": "example_edge",
+        "output": 2,
+        "set": {"process_nm": 40},
+        "params": {"layers": 1, "vocabulary": 1000},
+    }
     assert any(note.startswith("cost:") for note in asked(**given).notes)
     assert not any(note.startswith("cost:") for note in asked(**given, price=Rates(rent_usd_per_h=2.0)).notes)
 

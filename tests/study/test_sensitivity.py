@@ -47,12 +47,12 @@ def test_every_figure_is_that_of_simulate(found):
 
 
 def a_step(key, per_s, usd, base):
-    outcome = Outcome(base.throughput_per_s + per_s, 1.0, base.bill_usd + usd, 1.0)
+    outcome = Outcome(base.throughput_per_s + per_s, 1.0, base.bill_usd + usd, 1.0, None)
     return Step(key, key, 1, 2, True, outcome, per_s, usd, False)
 
 
 def test_a_bargain_of_a_few_cents_is_no_reason_to_change_a_chip():
-    base = Outcome(100.0, 0.01, 10.0, 1.0)
+    base = Outcome(100.0, 0.01, 10.0, 1.0, None)
     crumb, gain = a_step("vector.lanes", 0.9, 0.01, base), a_step("dram.devices", 90.0, 5.0, base)
     dear = a_step("sram.capacity_mib", 2.0, 8.0, base)
     found = Sensitivity("net", "chip", (), 4, "int8", base, (crumb, gain, dear))
