@@ -127,7 +127,7 @@ _OF_GRIDS = (
     "unit_words", "winograd", "pass_overhead_cycles",
 )  # fmt: skip
 
-_OF_MULTIPROCESSORS = ("async_copies", "async_products", "cluster")
+_OF_MULTIPROCESSORS = ("async_copies", "async_products", "cluster", "half_sums")
 
 
 def _needs_no_grid(schema: dict[str, Any]) -> None:
@@ -190,6 +190,9 @@ class Array(Model):
     (Hopper)."""
     cluster: Annotated[int, Field(ge=1, le=16)] = 1
     """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent, 2 of Hopper's."""
+    half_sums: Annotated[float, Field(ge=1, le=16)] = 1.0
+    """Of a multiprocessor: products in fp16 whose sums have 16 bits too run so many times as fast as those of `rate`, whose sums
+    have 32. Used by runtimes that sum so (`docs/generate.md`)."""
 
     _tuples = field_validator("widens", mode="before")(words)
 

@@ -239,7 +239,7 @@ class _Work:
         asked = replace(self.asked, batch=batch)
         new, context = (tokens, 0) if phase == "prefill" else (1, tokens)
         key = (asked.model, sorted(asked.shapes.items()), chip_digest(asked.chip), asked.precision, batch, new, context)
-        name = disk.name_of("languages", repr(key), asked.runtime.reads_by_head)
+        name = disk.name_of("languages", repr(key), repr(asked.runtime))
         kept = disk.load(name)
         if kept is not None:
             return kept["seconds"]

@@ -18,9 +18,10 @@ from simulator.result.room import in_parts
 from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.memory import Memory, one_each
+from simulator.study.added import Alone, alone, reread
 from simulator.study.growing import Growing, Spent
 from simulator.study.repeating import depths, repeated
-from simulator.study.runtimes import MODEL_OWN, Runtime, reread
+from simulator.study.runtimes import MODEL_OWN, Runtime
 from simulator.units import GIB
 from simulator.vocabulary import GENERATING
 
@@ -93,7 +94,20 @@ class Question:
             self.pass_of(phase, prompt, context, **more), self.decoder, self.chip, self.formats.weights.width
         )
         again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
-        return reread(found, self.chip, again * self.batch * self.cache_bytes(context)) if again else found
+        if again:
+            found = reread(found, self.chip, again * self.batch * self.cache_bytes(context))
+        return self._alone(found, phase, prompt, context, **more)
+
+    def _alone(self, found: Result, phase: str, prompt: int, context: int, **more: int) -> Result:
+        """The pass where the runtime computes prompts with kernels of single operations; further tokens have few numbers."""
+        software, gap_us = self.runtime, self.chip.overhead_us
+        sequences, tokens, before = self.batch, prompt, context
+        if phase == "decode":
+            sequences, tokens, before = more.get("chunks", 0), more.get("chunk", 0), more.get("chunk_context", 0)
+        if not (software.alone and sequences and tokens and self.chip.is_gpu):
+            return found
+        own = Alone(self.decoder, software.alone == "copies")
+        return alone(found, self.chip, own, (sequences, tokens, before), gap_us or 0.0)
 
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
         """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""

@@ -398,7 +398,7 @@ FOREIGN = re.compile(
 def asked_of(command):
     """A good command line, to which a bad value is added."""
     model = ["smollm2_135m", "--chip", "chip.yaml", "--prompt", "4", "--output", "2", "--param", "layers=1"]
-    return {**BASES, "generate": model, "mcp": ["--check"], "serve": ["--check"]}.get(command, [])
+    return {**BASES, "generate": model, "chips": [], "mcp": ["--check"], "serve": ["--check"]}.get(command, [])
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS.commands))

@@ -196,6 +196,7 @@ def test_points_of_a_sweep_equal_simulate(fuses):
     ("sets", "line"),
     [
         ({"array.async_copies": True}, "array.async_copies: must be left out where kind is grid"),
+        ({"array.half_sums": 2}, "array.half_sums: must be left out where kind is grid"),
         ({"array.async_products": True}, "array.async_products: must be left out where kind is grid"),
         ({"array.cluster": 2}, "array.cluster: must be left out where kind is grid"),
     ],

@@ -7,7 +7,8 @@ from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
 from simulator.study.request import asked_of
-from simulator.study.runtimes import MODEL_OWN, reread, runtime_of, runtimes
+from simulator.study.added import Alone, pieces_of, reread
+from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")
 
@@ -76,3 +77,62 @@ def test_a_runtime_may_leave_the_window_out():
         assert asked.decoder.window == window
     given = asked_of("mistral_7b", H100, (10, 2, 1), "fp16", {"window": 7}, runtimes()["trtllm-0.15"])
     assert given.decoder.window == 7
+
+
+def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
+    # Llama 3 8B: 4,096 numbers a token, 32 and 8 heads of 128, a gated feed-forward of 14,336. Of a token in one layer:
+    hidden, queries, keys, wide = 4096, 4096, 1024, 14336
+    norms = 2 * (hidden + hidden + hidden + hidden) * 4  # read, written, read, written, twice a layer
+    turned = (queries + queries + keys + keys) * 4
+    stored = 2 * (4 + 2) * keys
+    joined, added = (queries + queries) * 4, 2 * 3 * hidden * 4
+    activated = (2 + 3) * wide * 4  # silu, and the product of two
+    inputs = 3 * hidden + queries + queries + 2 * hidden + wide  # q k v; the scores; what the heads give; two of the wide; one
+    results = queries + 2 * keys + queries + hidden + 2 * wide + hidden
+    own = decoders()["llama3_8b"]
+    by_hand = norms + turned + stored + joined + added + activated
+    assert Alone(own, True).token_bytes(own.ffn) == by_hand + 6 * (inputs + results) == 1_142_784
+    assert Alone(own, False).token_bytes(own.ffn) == by_hand + 2 * (inputs + results)
+    assert Alone(own, True).score_bytes == 2 + (2 + 4) + (4 + 4) + (4 + 2) + 2
+    assert Alone(own, False).score_bytes == 4 + (4 + 4) + 4
+    assert (Alone(own, True).kernels, Alone(own, False).kernels) == (9 * 3 + 14, 9 + 14)
+    assert list(pieces_of(1100)) == [(0, 512), (512, 1024), (1024, 1100)]
+    scores = 32 * (512 * 612 + 512 * 1124 + 76 * 1200)
+    assert Alone(own, True).pass_bytes(1100, 100) == 32 * (1100 * 1_142_784 + 24 * scores)
+
+
+def test_experts_are_counted_as_wide_as_those_at_work():
+    own = decoders()["mixtral_8x7b"]
+    assert Alone(own, True).pass_bytes(1, 0) == own.layers * (
+        Alone(own, True).token_bytes(2 * own.expert_ffn) + 24 * own.heads
+    )
+
+
+def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_and_further_tokens_none():
+    def asked(runtime):
+        return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, runtimes()[runtime])
+
+    fused, single = asked("compiled"), asked("llamacpp-2023")
+    once, more = fused.run("prefill", 600, 0), single.run("prefill", 600, 0)
+    own = Alone(single.decoder, True)
+    moved_s = 3 * own.pass_bytes(600, 0) / H100.outer_bytes_per_s
+    starts_s = 4 * 2 * own.kernels * 4e-6  # pieces of 1,800 tokens, layers, kernels, time of each
+    waited_s = starts_s - once.waterfall["overhead_s"]
+    assert more.latency_s == pytest.approx(once.latency_s + moved_s + waited_s)
+    assert more.waterfall["overhead_s"] == pytest.approx(starts_s)
+    assert sum(more.waterfall.values()) == pytest.approx(more.latency_s)
+    assert sum(more.waterfall_period.values()) == pytest.approx(3 / more.throughput_per_s)
+    assert any("a kernel of its own" in note for note in more.notes)
+    assert single.run("decode", 1, 600).latency_s == fused.run("decode", 1, 600).latency_s
+    beside = {"chunk": 64, "chunks": 2, "chunk_context": 100}
+    longer = single.run("decode", 1, 600, **beside).latency_s - fused.run("decode", 1, 600, **beside).latency_s
+    assert longer > 2 * own.pass_bytes(64, 100) / H100.outer_bytes_per_s
+
+
+def test_sums_of_16_bits_are_faster_on_the_cards_that_say_so():
+    runtime = runtimes()["llamacpp-2024-05"]
+    for name, times in (("rtx4090", 2.0), ("rtx6000ada", 1.0), ("h100", 1.0), ("gaudi2", 1.0)):
+        chip = load_chip(name)
+        assert runtime.on(chip).peak_tops("fp16" if "fp16" in chip.array.rate else "bf16") == pytest.approx(
+            times * chip.peak_tops("fp16" if "fp16" in chip.array.rate else "bf16")
+        )
