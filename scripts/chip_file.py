@@ -16,12 +16,12 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "chip_file.md"
 
 HEAD = """# Every key of a chip file
 
-Written from the models that check a chip file, by `python scripts/chip_file.py`. How to write a file, with an example to copy, is
-in [Chip files](chips.md). `rooftile chips --schema` prints the same as a JSON schema, for completion in an editor.
+All keys, from the schema that checks chip files (`python scripts/chip_file.py` writes this page). [Chip files](chips.md) says how
+to write a file, with an example to copy. `rooftile chips --schema` prints the same as a JSON schema, for completion in an editor.
 
 - **Bold** keys must be there. A file that holds nothing but what is `published` needs no `clock_mhz`, `sram`, `interconnect` and
   `vector`; the array of a GPU (`kind: sm`) has no `stationary` and `unroll`.
-- *Left out* is what the model takes where the file does not say.
+- *Left out* is the value if the file does not have the key; `error`: the key is required.
 - A key that is not on this page is an error, which names the nearest right one.
 - Any key that holds one value can be changed for one run (`--set sram.capacity_mib=16`) and varied in a [sweep](sweep.md).
 """

@@ -183,7 +183,7 @@ def formats_of(precision: str, rates: tuple[str, ...] = ()) -> Formats:
     """The formats that a word names, on a chip with these rates. Raises NetworkError for what is no format.
 
     Activations are in the format of the weights unless given, or in 16 bits where that is only for weights; the cache in that of
-    the activations; head and table of words as the format of the weights says.
+    the activations; head and embedding table as the format of the weights says.
     """
     if precision == OWN:
         return replace(formats_of(USUAL, rates), word=OWN, own=True)

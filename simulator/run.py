@@ -256,7 +256,7 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
             "there would be too many choices between sets of resident tensors"
         )
     if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
-        notes.append(f"approximated: of axes longer than {LONG:,} not every size of a tile is tried")
+        notes.append(f"approximated: for axes longer than {LONG:,}, not every tile size is tried")
     long = sum(shape.is_long for shape in first.pool.shapes)
     if not chip.is_gpu and long:
         products = "a very long product" if long == 1 else f"{long} very long products"

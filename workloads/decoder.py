@@ -21,13 +21,12 @@ from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
-from simulator.graph.language import ACTIVATIONS, Decoder, aliases, decoders
+from simulator.graph.language import ACTIVATIONS, PHASES, Decoder, aliases, decoders
 from simulator.reading.sizes import Count
 
 from ._attention import Pass, attend
 from ._latent import attend_latent
 
-PHASES = ("prefill", "decode")
 PROMPT = 512
 """Tokens of a prompt unless given."""
 
@@ -71,7 +70,11 @@ def build(
     last = net.vector("layer_norm", Output(x.name, decoder.hidden, given), name="norm")
     logits = net.dense(last, decoder.vocabulary, bias=False, name="head", role="head")
     net.global_pool(Output(logits.name, given, decoder.vocabulary), name="word")
-    return net.build()
+    graph = net.build()
+    seen = [step.context + step.prompt for step in steps]
+    if note := decoder.beyond(max(seen)):
+        graph.graph["notes"] = (note,)
+    return graph
 
 
 def _layer(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, steps: list[Pass]) -> Output:

@@ -32,7 +32,7 @@ class Entry:
     name: str
     """Short name, or the file's."""
     title: str
-    """Name for people."""
+    """Name shown in reports."""
     kind: str
     published: Published
     architecture: Architecture | None

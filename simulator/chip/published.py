@@ -108,7 +108,7 @@ class Row(_Model):
     params: dict[str, Any] = Field(default_factory=dict)
     """Further parameters of the network."""
     batch: Annotated[int, Field(ge=1, le=2**30)] | None = None
-    """Items together; left out: free, or not told."""
+    """Items in a batch; left out: free, or not stated."""
     precision: str | None = None
     """Of inputs and weights."""
     mode: Mode | None = None
@@ -193,7 +193,7 @@ class Published(_Model):
     host_interface: str | None = None
     """Link to the host in words."""
     provenance: dict[str, Provenance] = Field(default_factory=dict)
-    """Fact -> source and confidence; also what is known about a fact that nobody publishes."""
+    """Fact -> source and confidence; also what is known about an unpublished fact."""
     results: tuple[Row, ...] = ()
     """Published results."""
     sources: dict[str, str] = Field(default_factory=dict)
@@ -219,7 +219,7 @@ class Listing(_Model):
     schema_version: Literal[1] = Field(alias="schema")
     """Version of the form: 1."""
     name: Name
-    """Name for people."""
+    """Name shown in reports."""
     aliases: tuple[str, ...] = ()
     """Other short names."""
     kind: Literal["accelerator", "gpu", "soc", "ip"] = "accelerator"

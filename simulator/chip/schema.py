@@ -138,7 +138,7 @@ class Schedule(Model):
     """What the chip's compiler does."""
 
     residency: Literal["optimal", "none"] = "optimal"
-    """Whether tensors stay in SRAM between layers (and weights for ever) where that pays."""
+    """Whether tensors stay in SRAM between layers (and weights permanently) where that pays off."""
     overlap: Literal["network", "layer", "none"] = "layer"
     """Transfers overlap compute across layers, inside a layer, or not at all."""
     placement: Literal["time", "space"] = "time"
@@ -153,9 +153,9 @@ class Architecture(Shown, Model):
     """One chip."""
 
     schema_version: Literal[1] = Field(alias="schema")
-    """Version of this form: 1."""
+    """Version of the file format: 1."""
     name: Name
-    """Name for people."""
+    """Name shown in reports."""
     aliases: tuple[str, ...] = ()
     """Other short names for the command (bundled files only)."""
     kind: Literal["accelerator", "gpu", "soc", "ip"] = "accelerator"
@@ -168,7 +168,7 @@ class Architecture(Shown, Model):
     array: Array | None = None
     """MAC arrays; a chip without them can be compared, not simulated."""
     cores: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Cores that work on one batch together and share the outer memory alone; array, SRAM, interconnect, vector unit and port to
+    """Cores that work on one batch together and share only the outer memory; array, SRAM, interconnect, vector unit and port to
     the memory are those of one core (`docs/model_schedule.md#cores`)."""
     sram: Sram
     """On-chip memory."""

@@ -22,7 +22,7 @@ class Variant(Model):
     """What differs from the chip of the file."""
 
     name: Name
-    """Name for people."""
+    """Name shown in reports."""
     aliases: tuple[str, ...] = ()
     """Other short names for the command (bundled files only)."""
     set: dict[str, Any] = Field(default_factory=dict)

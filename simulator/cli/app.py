@@ -38,6 +38,7 @@ from simulator.cli import (
 from simulator.cli.faults import say
 from simulator.cli.form import answering
 from simulator.cli.help import Grouped, first_steps
+from simulator.cli.passes import of_passes
 from simulator.cli.watch import watched
 from simulator.errors import PluginWarning
 from simulator.store.foreign import printable
@@ -82,9 +83,9 @@ class _Commands(typer.Typer):
     """All commands."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
-        """As typer's, of a function that can forbid code."""
+        """As typer's, of a function that can forbid code, and that takes the passes of language models."""
         declare = super().command(name, **options)
-        return lambda function: declare(_able_to_forbid_code(function))
+        return lambda function: declare(_able_to_forbid_code(of_passes(function)))
 
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
@@ -105,7 +106,9 @@ app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM,
 app.command("sensitivity", short_help="Show what the next dollar buys.")(
     answering(sensitivity.sensitivity, reports=True)
 )
-app.command("lint", short_help="Check what of a chip a network never needs.")(answering(lint.lint, reports=True))
+app.command("lint", short_help="Find resources of a chip that a network does not need.")(
+    answering(lint.lint, reports=True)
+)
 app.command("size", short_help="Find the cheapest chip that reaches targets.")(answering(size.size, reports=True))
 app.command("explain", short_help="Explain why one chip is slower than another.")(
     answering(explain.explain, reports=True)
@@ -114,21 +117,19 @@ app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.c
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(
     answering(batch.batch, reports=True)
 )
-app.command("generate", short_help="Generate with a language model: tokens/s, first token, what fits, dollars.")(
+app.command("generate", short_help="Run a language model: tokens/s, TTFT, TPOT, memory, cost.")(
     answering(generate.generate, reports=True)
 )
 app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory, reports=True))
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
 app.command("best", short_help="Show the best points of a sweep.")(answering(best.best, reports=True))
-app.command("pareto", short_help="Show the points of a sweep that no other beats.")(
-    answering(pareto.pareto, reports=True)
-)
+app.command("pareto", short_help="Show the Pareto-optimal points of a sweep.")(answering(pareto.pareto, reports=True))
 app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
 app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
 app.command("networks")(answering(networks.networks))
 app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
 app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp)
-app.command("cache", short_help="Delete what is kept between runs.")(cache.cache)
+app.command("cache", short_help="Show or delete the files kept between runs.")(cache.cache)
 
 
 def _version(wanted: bool) -> None:

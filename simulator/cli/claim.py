@@ -24,14 +24,14 @@ def claim(
         str,
         typer.Argument(
             metavar="CHIP",
-            help="A bundled chip or a chip file; `all` for the library.",
+            help="A bundled chip or a chip file; `all` for all bundled chips.",
             autocompletion=complete.chips,
         ),
     ],
     network: Named,
     throughput: Annotated[
         str | None,
-        typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; left out: what is published is judged."),
+        typer.Option("--throughput", metavar="RATE", help="Such as 1000/s; if left out, published results are judged."),
     ] = None,
     batch: Batch = 1,
     precision: Precision = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
-from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens, model_in, rank
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens, Runtime, model_in, rank
 from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
@@ -13,6 +13,8 @@ from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import MONEY, parameters, whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
     from simulator.graph.build import Graph
@@ -42,7 +44,7 @@ EachPrice = Annotated[
 ]
 EachRent = Annotated[
     float | None,
-    typer.Option("--rent", metavar="USD", parser=MONEY, help="Of a language model: rent of an hour of each chip."),
+    typer.Option("--rent", metavar="USD", parser=MONEY, help="Of a language model: rent per hour of each chip."),
 ]
 Questions = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
@@ -60,15 +62,16 @@ def compare(
     params: Annotated[
         list[str] | None, typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter.")
     ] = None,
-    published: Annotated[bool, typer.Option("--published", help="Published figures alone: simulate nothing.")] = False,
+    published: Annotated[bool, typer.Option("--published", help="Published figures only: simulate nothing.")] = False,
     max_power: MaxPowerOrTdp = None,
     max_cost: MaxCost = None,
     max_price: MaxPrice = None,
     every: Annotated[bool, typer.Option("--all", help="Show all rows, not the first ten and mine.")] = False,
-    alone: Annotated[bool, typer.Option("--alone", help="Files without the bundled chips beside them.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Compare files without the bundled chips.")] = False,
     questions: Questions = None,
     prompt: PromptTokens = None,
     output: OutputTokens = None,
+    runtime: Runtime = None,
     price: EachPrice = None,
     rent: EachRent = None,
     json: Json = None,
@@ -88,14 +91,14 @@ def compare(
     from simulator.study.ranking import check_by, rank_chips  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
-    if model and (not network or prompt is not None or output is not None):
-        _tokens(model, words, (prompt, output, batch), (precision, params, by, limits_of(max_power, max_cost, max_price)),
+    one_pass = bool({"phase", "context"} & parameters(params).keys())
+    if model and not (one_pass or published or uncertain or questions):
+        limits = limits_of(max_power, max_cost, max_price)
+        _tokens(model, words, (prompt, output, batch), (precision, params, by, limits, runtime),
                 Rates(price_usd=price, rent_usd_per_h=rent), (alone, every, json, plot))  # fmt: skip
         return
-    if (prompt, output, price, rent) != (None, None, None, None):
-        raise OptionError(
-            "--prompt, --output, --price, --rent: need a language model, such as 'rooftile compare llama3_8b'"
-        )
+    _check_request({"prompt": prompt, "output": output, "runtime": runtime, "price": price, "rent": rent}, one_pass)
+    network, chips = (network or model), words
     if not network:
         raise OptionError("--network: missing; see 'rooftile compare --help'")
     if uncertain:
@@ -135,6 +138,17 @@ def compare(
     _answer(order.found, order, every, json, plot)
 
 
+def _check_request(given: "Mapping[str, object]", one_pass: bool) -> None:
+    """Refuse options of a request where none is asked. Raises OptionError."""
+    from simulator.errors import OptionError  # noqa: PLC0415
+
+    wrong = [f"--{name}" for name, value in given.items() if value is not None]
+    if wrong and one_pass:
+        raise OptionError(f"{', '.join(wrong)}: must be left out with --phase and --context, which ask for one pass")
+    if wrong:
+        raise OptionError(f"{', '.join(wrong)}: need a language model, such as 'rooftile compare llama3_8b'")
+
+
 def _check_alone(set_a: list[str] | None, set_b: list[str] | None, draws: int, seed: int) -> None:
     """Refuse options that speak of --uncertainty alone. Raises OptionError."""
     from simulator.errors import OptionError  # noqa: PLC0415
@@ -149,7 +163,7 @@ def _tokens(
     model: str,
     words: list[str],
     lengths: tuple[int | None, int | None, int | None],
-    given: tuple[str | None, list[str] | None, str | None, dict[str, float]],
+    given: tuple[str | None, list[str] | None, str | None, dict[str, float], str | None],
     rates: "Rates",
     shown: tuple[bool, bool, str | None, str | None],
 ) -> None:
@@ -157,7 +171,7 @@ def _tokens(
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.study.serving_chips import ORDERS, PAID  # noqa: PLC0415
 
-    precision, params, by, limits = given
+    precision, params, by, limits, runtime = given
     alone, every, json, plot = shown
     if by is not None and by not in ORDERS:
         raise OptionError(f"--by: must be one of {', '.join(ORDERS)}, got {by!r}{nearest(by, ORDERS)}")
@@ -166,7 +180,13 @@ def _tokens(
     entries = entries_of(words, beside=not alone)
     usual = PAID if rates.rent_usd_per_h is None else "mtoken"
     prompt, output, batch = (value or other for value, other in zip(lengths, (PROMPT, OUTPUT, 1), strict=True))
-    asking = {"precision": precision, "params": parameters(params), "by": by or usual, "limits": limits}
+    asking = {
+        "precision": precision,
+        "params": parameters(params),
+        "by": by or usual,
+        "limits": limits,
+        "runtime": runtime,
+    }
     rank(model, entries, (prompt, output, batch), asking, rates, every, json, plot)
 
 

@@ -15,10 +15,18 @@ if TYPE_CHECKING:
     from simulator.cost.serving import Rates
 
 PromptTokens = Annotated[
-    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: tokens in.")
+    int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: input tokens.")
 ]
 OutputTokens = Annotated[
-    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: tokens out.")
+    int | None, typer.Option("--output", metavar="O", parser=whole_number, help="Of a language model: output tokens.")
+]
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="Of a language model: software, such as vllm-0.11, or a class of it: eager, compiled, npu.",
+    ),
 ]
 PROMPT, OUTPUT = 1024, 256
 """Tokens in and out unless given."""
@@ -48,7 +56,7 @@ def rank(
     json: str | None,
     plot: str | None,
 ) -> None:
-    """Ask, and answer. given: precision, params, by and limits of the study."""
+    """Ask, and answer. given: precision, params, by, limits and runtime of the study."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415

@@ -39,7 +39,10 @@ def cost(
     ] = "negative_binomial",
     bottom_up: Annotated[
         bool,
-        typer.Option("--bottom-up", help="Interconnect and control from lanes, ports and arrays, not by the share."),
+        typer.Option(
+            "--bottom-up",
+            help="Interconnect and control from lanes, ports and arrays, not as a share of the die.",
+        ),
     ] = False,
     sources: Annotated[bool, typer.Option("--sources", help="Show every coefficient with its source.")] = False,
     plot: Plot = None,

@@ -21,8 +21,8 @@ from simulator.cli.question import (
     working,
 )
 
-Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="Change a key of A alone.")]
-Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B alone.")]
+Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="Change a key of A only.")]
+Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B only.")]
 
 
 def explain(

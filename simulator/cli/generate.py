@@ -5,40 +5,46 @@ from typing import Annotated
 import typer
 
 from simulator.cli import asked, complete
-from simulator.cli.compare_tokens import OUTPUT, PROMPT
+from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import MONEY, NUMBER, amount_in, parameters, whole_number
 from simulator.errors import OptionError
 
 Guessed = Annotated[
-    int | None, typer.Option("--speculate", metavar="K", parser=whole_number, help="Tokens guessed at a time.")
+    int | None,
+    typer.Option(
+        "--speculate", metavar="K", parser=whole_number, help="Speculative decoding: tokens proposed at a time."
+    ),
 ]
 Accepted = Annotated[
     float | None,
     typer.Option(
-        "--accept", metavar="SHARE", parser=amount_in("SHARE", "", zero=True), help="Of the guesses that are right."
+        "--accept",
+        metavar="SHARE",
+        parser=amount_in("SHARE", "", zero=True),
+        help="Share of proposed tokens that are accepted.",
     ),
 ]
 Draft = Annotated[
-    str | None, typer.Option("--draft", metavar="MODEL", help="The model that guesses.", autocompletion=complete.models)
+    str | None, typer.Option("--draft", metavar="MODEL", help="The draft model.", autocompletion=complete.models)
 ]
 Price = Annotated[
     float | None,
     typer.Option("--price", metavar="USD", parser=MONEY, help="Price of the chip, in place of the known one."),
 ]
-Years = Annotated[float, typer.Option("--years", metavar="YEARS", parser=NUMBER, help="Years that it is used for.")]
+Years = Annotated[float, typer.Option("--years", metavar="YEARS", parser=NUMBER, help="Years of use.")]
 Energy = Annotated[
     float,
     typer.Option("--energy", metavar="USD", parser=amount_in("MONEY", "USD", zero=True), help="Price of a kWh."),
 ]
 Pue = Annotated[
     float,
-    typer.Option("--pue", metavar="X", parser=NUMBER, help="Energy of the site over that of machines."),
+    typer.Option("--pue", metavar="X", parser=NUMBER, help="Energy of the site over that of the machines."),
 ]
-Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the years at work.")]
+Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the time at work.")]
 Rent = Annotated[
     float | None,
-    typer.Option("--rent", metavar="USD", parser=MONEY, help="Rent of an hour, in place of price and energy."),
+    typer.Option("--rent", metavar="USD", parser=MONEY, help="Rent per hour, in place of price and energy."),
 ]
 
 
@@ -48,13 +54,13 @@ def generate(
     ],
     chip: Chip,
     prompt: Annotated[
-        int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Tokens of a prompt.")
+        int, typer.Option("--prompt", metavar="P", parser=whole_number, help="Input tokens of each request.")
     ] = PROMPT,
     output: Annotated[
-        int, typer.Option("--output", metavar="O", parser=whole_number, help="Tokens of an answer.")
+        int, typer.Option("--output", metavar="O", parser=whole_number, help="Output tokens of each request.")
     ] = OUTPUT,
     batch: Annotated[
-        str, typer.Option("--batch", metavar="B|max", help="Requests together, or max: as many as fit.")
+        str, typer.Option("--batch", metavar="B|max", help="Requests in a batch, or max: as many as fit the memory.")
     ] = "1",
     precision: Annotated[
         str | None,
@@ -65,18 +71,14 @@ def generate(
             autocompletion=complete.precisions,
         ),
     ] = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(
-            "--runtime", metavar="NAME", help="Software, such as vllm-0.11, or a class of it: eager, compiled, npu."
-        ),
-    ] = None,
+    runtime: Runtime = None,
     mode: Annotated[
         str,
-        typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: always as many at work."),
+        typer.Option("--mode", metavar="MODE", help="static: all end together; continuous: the batch stays full."),
     ] = "static",
     prefill: Annotated[
-        str, typer.Option("--prefill", metavar="whole|chunked:N", help="Of continuous: prompts whole, or in chunks.")
+        str,
+        typer.Option("--prefill", metavar="whole|chunked:N", help="With continuous: whole prompts, or chunks."),
     ] = "whole",
     speculate: Guessed = None,
     accept: Accepted = None,
@@ -93,7 +95,7 @@ def generate(
     json: Json = None,
     plot: Plot = None,
 ) -> None:
-    """Generate with MODEL on CHIP: time to the first token, tokens/s, what fits, joules and dollars."""
+    """Run a language MODEL on CHIP: time to first token (TTFT), time per token (TPOT), tokens/s, memory, energy, cost."""
     values = parameters(params)
     check_outputs(json, plot)
     asked.chip(chip, settings)

@@ -26,7 +26,7 @@ def lint(
     plot: Plot = None,
     json: Json = None,
 ) -> None:
-    """Check CHIP against NETWORK: what is never needed, what starves, and what that costs."""
+    """Check CHIP against NETWORK: which resources are not needed, which are too small, and what that costs."""
     check_outputs(json, plot)
     graph = graph_of(network, params, (chip, settings))
     with working() as tell:

@@ -12,9 +12,7 @@ from simulator.cli.question import Json, Params
 def networks(
     inspect: Annotated[
         str | None,
-        typer.Option(
-            "--inspect", metavar="FILE", help="Tell what of a file of your own is understood, operator by operator."
-        ),
+        typer.Option("--inspect", metavar="FILE", help="Show which operators of your own file are understood."),
     ] = None,
     write_as: Annotated[
         str | None,

@@ -20,7 +20,7 @@ def pareto(
     json: Json = None,
     plot: Plot = None,
 ) -> None:
-    """Show the points of the sweep in DIR that no other beats in all columns, the best of the first column on top."""
+    """Show the Pareto-optimal points of the sweep in DIR in all columns named, the best of the first column on top."""
     highest, lowest = limits(most, "--max"), limits(least, "--min")
     names = [name.strip() for name in of.split(",") if name.strip()]
     check_outputs(json, plot)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Report = Annotated[
     str | None,
-    typer.Option("--report", metavar="FILE", help="Write the whole answer as one HTML file that needs no network."),
+    typer.Option("--report", metavar="FILE", help="Write the whole answer as one self-contained HTML file."),
 ]
 
 wanted: ContextVar[str | None] = ContextVar("report", default=None)

@@ -15,7 +15,7 @@ def serve(
     port: Annotated[
         int, typer.Option("--port", metavar="N", parser=count_or_zero, help="Port of 127.0.0.1; 0 takes a free one.")
     ] = PORT,
-    check: Annotated[bool, typer.Option("--check", help="Start, answer one request to itself, and stop.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Start, answer one request of its own, and stop.")] = False,
 ) -> None:
     """Serve the page on this machine: pick a network and a chip, move sliders, see what changes."""
     if port >= 65_536:

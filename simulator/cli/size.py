@@ -26,13 +26,14 @@ from simulator.errors import InfeasibleError, OptionError
 if TYPE_CHECKING:
     from simulator.graph.build import Graph
 
-Bundled = Annotated[
-    bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips, as they are, may answer too.")
-]
+Bundled = Annotated[bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips are candidates too.")]
 TokensPerS = Annotated[
     float | None,
     typer.Option(
-        "--tokens-per-s", metavar="N", parser=amount_in("RATE", "/s"), help="Of a language model: what each user wants."
+        "--tokens-per-s",
+        metavar="N",
+        parser=amount_in("RATE", "/s"),
+        help="Of a language model: tokens/s of each user.",
     ),
 ]
 
@@ -67,7 +68,7 @@ def size(
     ] = "example_edge",
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", metavar="KEY=RANGE", help="Vary these keys alone, as in 'rooftile sweep'."),
+        typer.Option("--vary", metavar="KEY=RANGE", help="Vary only these keys, as in 'rooftile sweep'."),
     ] = None,
     bundled: Bundled = True,
     tokens_per_s: TokensPerS = None,

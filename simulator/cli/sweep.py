@@ -40,13 +40,13 @@ def sweep(
         str | None, typer.Option("--out", metavar="DIR", help="Folder for the points; the same command resumes.")
     ] = None,
     plan: Annotated[
-        str | None, typer.Option("--plan", metavar="FILE", help="A YAML file with what is not given here.")
+        str | None, typer.Option("--plan", metavar="FILE", help="A YAML file with the options that are not given here.")
     ] = None,
     design: Annotated[
         str | None, typer.Option("--design", metavar="NAME", help="grid, random:N or latin:N (then A:B is a range).")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", parser=count_or_zero, help="Of a design that draws.")
+        int | None, typer.Option("--seed", metavar="N", parser=count_or_zero, help="Seed of a random or Latin design.")
     ] = None,
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")
@@ -62,9 +62,9 @@ def sweep(
         typer.Option("--param", "--shape", metavar="NAME=VALUE", help="Set a network parameter for all points."),
     ] = None,
     chunk: Annotated[
-        int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points of one part.")
+        int | None, typer.Option("--chunk", metavar="N", parser=whole_number, help="Points in one part.")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Compute damaged parts anew.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Compute damaged parts again.")] = False,
     scheduler: Annotated[
         str | None,
         typer.Option(

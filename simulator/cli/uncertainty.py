@@ -12,7 +12,8 @@ BY, DRAWS, SEED = "throughput_per_usd", 10_000, 20
 """What --by, --draws and --seed are unless they are given."""
 
 Uncertain = Annotated[
-    bool, typer.Option("--uncertainty", help="Of two chips: in how many draws of what is uncertain A beats B.")
+    bool,
+    typer.Option("--uncertainty", help="Of two chips: in how many random draws of all that is uncertain A beats B."),
 ]
 By = Annotated[
     str | None,
@@ -25,7 +26,7 @@ By = Annotated[
 ]
 Draws = Annotated[int, typer.Option("--draws", metavar="N", parser=whole_number, help="With --uncertainty: how many.")]
 Seed = Annotated[
-    int, typer.Option("--seed", metavar="N", parser=whole_number, help="With --uncertainty: another draw.")
+    int, typer.Option("--seed", metavar="N", parser=whole_number, help="With --uncertainty: seed of the draws.")
 ]
 SetA = Annotated[
     list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="With --uncertainty: change a key of A.")

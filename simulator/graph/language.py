@@ -9,6 +9,9 @@ from simulator.errors import NetworkError, nearest
 from simulator.formats import Formats
 from simulator.store.data import read_data
 
+PHASES = ("prefill", "decode")
+"""Passes of a decoder: over a prompt, and for one token after another."""
+
 ACTIVATIONS = {"swiglu": ("silu", True), "geglu": ("gelu", True), "gelu_mlp": ("gelu", False)}
 """Of a feed-forward: the vector work, and whether a gate is multiplied in."""
 
@@ -30,7 +33,7 @@ class Decoder:
     activation: str = "swiglu"
     vocabulary: int = 128256
     tied: bool = False
-    """The head is the table of words: stored once."""
+    """The head is the embedding table: stored once."""
     parallel: bool = False
     """Attention and feed-forward read one normalisation, side by side."""
     qk_norm: bool = False
@@ -55,6 +58,8 @@ class Decoder:
     """Of a compressed cache: the part of `head_dim` that turns with the position, one for all heads."""
     value_dim: int = 0
     """Of a compressed cache: numbers of a head's values."""
+    longest: int = 0
+    """Tokens of the longest context that the model was made for; 0: not known."""
 
     def check(self, where: str) -> None:
         """Raise NetworkError for what is no decoder."""
@@ -67,6 +72,8 @@ class Decoder:
                 raise NetworkError(f"{where}: {field.name}: must be at least {int(bool(field.default))}, got {value}")
         if self.heads % self.kv_heads:
             raise NetworkError(f"{where}: kv_heads: must divide the {self.heads} heads, got {self.kv_heads}")
+        if self.active and not self.experts:
+            raise NetworkError(f"{where}: experts: must be at least 1 where {self.active} work on a token, got 0")
         if self.experts and not (1 <= self.active <= self.experts and self.expert_ffn):
             raise NetworkError(
                 f"{where}: active: must be 1 to {self.experts} experts of an expert_ffn, got {self.active} of {self.expert_ffn}"
@@ -90,6 +97,14 @@ class Decoder:
     def values_per_row(self) -> int:
         """Numbers that the cache of one layer holds for a token."""
         return self.latent + self.rope_dim if self.latent else 2 * self.kv_heads * self.head_dim
+
+    def beyond(self, tokens: int) -> str:
+        """What to say of a context of so many tokens; empty where the model was made for it, or nobody knows."""
+        if not self.longest or tokens <= self.longest:
+            return ""
+        return (
+            f"context: beyond the {self.longest:,} tokens that the model was made for; time is counted as if it went on"
+        )
 
     def rows_kept(self, layer: int, tokens: int) -> int:
         """Rows of a layer's cache after so many tokens: all, or those of its window."""
@@ -133,7 +148,7 @@ class Decoder:
 
     @property
     def active_parameters(self) -> int:
-        """Those that work on one token: the head, and of the table of words nothing."""
+        """Those that work on one token: the head, and of the embedding table nothing."""
         return self._parameters(self.active)
 
     def _parameters(self, experts: int) -> int:

@@ -4,13 +4,31 @@ Both are what TensorRT does: "horizontal fusion" of convolutions or dense layers
 and kernels for softmax(Q K') V that keep the scores on the chip.
 """
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simulator.graph.fuse import Read, Step, Steps, Tensor
+import networkx as nx
+
+from simulator.graph.build import Graph
+from simulator.graph.fuse import Read, Step, Steps, Tensor, fuse
 
 MERGED = frozenset({"conv", "dense"})
 """Kinds of which those with equal parameters and the same input run as one."""
+
+
+_known: "weakref.WeakKeyDictionary[Graph, dict[tuple[object, ...], Steps]]" = weakref.WeakKeyDictionary()
+"""Steps of frozen graphs, which go with the graph: they are the same at every batch and in all number formats."""
+
+
+def steps_of(graph: Graph, words: Sequence[str], siblings: bool, attention: bool) -> Steps:
+    """Steps of a graph on a chip that fuses the vector kinds in `words`, merged as `merge` does."""
+    known = _known.setdefault(graph, {}) if nx.is_frozen(graph) else {}
+    key = (*words, siblings, attention)
+    if key not in known:
+        fused = fuse(graph, words)
+        known[key] = merge(fused, siblings, attention) if siblings or attention else fused
+    return known[key]
 
 
 def merge(steps: Steps, siblings: bool, attention: bool) -> Steps:

@@ -86,7 +86,7 @@ def cache_place() -> Path | None:
     """The folder of compiled kernels; None, said once on stderr, where there can be none."""
     place = _found_place()
     if place is None:
-        sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled anew at each start\n")
+        sys.stderr.write("rooftile: no writable place for compiled kernels: they are compiled again at each start\n")
     return place
 
 

@@ -11,7 +11,7 @@ from simulator.graph.layer import Layer
 from simulator.lower.array import Target
 
 HEAD, TABLE = "head", "embedding"
-"""Roles of weights that belong to single layers: the output of a language model, and its table of words."""
+"""Roles of weights that belong to single layers: the output of a language model, and its embedding table."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError
 from simulator.formats import Formats
 from simulator.graph.build import Graph
-from simulator.graph.fuse import Step, Steps, fuse
+from simulator.graph.fuse import Step, Steps
 from simulator.graph.layer import Layer
-from simulator.graph.merge import merge
+from simulator.graph.merge import steps_of
 from simulator.lower.array import ArraySpec, Target, target_of
 from simulator.lower.operands import TABLE, Operands
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
@@ -183,9 +183,7 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     on_sm = target.spec.kind == "sm"
     attention = "attention" in target.fuses
     target.formats.check_parts(graph.nodes)
-    fused = fuse(graph, target.fuses)
-    if on_sm or attention:
-        fused = merge(fused, siblings=on_sm, attention=attention)
+    fused = steps_of(graph, target.fuses, siblings=on_sm, attention=attention)
     operands = Operands(fused, target, graph)
     rows = tuple(_row(step, batch, operands) for step in fused.steps)
     if on_sm:

@@ -69,9 +69,11 @@ def next_limit(found: Generation) -> str:
     gains = sorted(phase.gain_if_infinite.items(), key=lambda item: -item[1])
     period_s = phase.batch / phase.throughput_per_s
     told = [f"{_roof(roof)} {fmt.percent(saved / period_s)}" for roof, saved in gains[:2] if saved > 1e-3 * period_s]
-    text = f"Without a limit, time saved of {'a token' if phase is found.decode else 'the prefill'}: {', then '.join(told)}."
+    text = (
+        f"Time of {'a token' if phase is found.decode else 'the prefill'} saved without one limit: {', '.join(told)}."
+    )
     if found.largest_batch is not None:
-        text += f" The memory holds a batch of {found.largest_batch:,}."
+        text += f" The largest batch that fits the memory is {found.largest_batch:,}."
     return text if told else f"No single limit binds.{text.split('.', 1)[1]}"
 
 
@@ -89,8 +91,10 @@ def _table(*headings: str) -> Table:
 def _times(found: Generation) -> Table:
     """Times and rates."""
     table = _table("", "first", "mean", "last")
-    table.add_row("time to first token", fmt.time(found.ttft_s), "", "")
-    table.add_row("time per token", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s)))
+    table.add_row("time to first token (TTFT)", fmt.time(found.ttft_s), "", "")
+    table.add_row(
+        "time per token (TPOT)", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s))
+    )
     table.add_row("whole request", fmt.time(found.latency_s), "", "")
     return table
 
@@ -111,7 +115,7 @@ def _room(found: Generation) -> Table:
     table = _table("memory, GiB = 2**30 bytes", "GiB", "share")
     room = found.capacity_bytes
     for what, size in (
-        ("weights", found.weights_bytes), ("cache at the last token", found.cache_bytes),
+        ("weights", found.weights_bytes), ("KV cache at the last token", found.cache_bytes),
         ("activations", found.activation_bytes),
     ):  # fmt: skip
         table.add_row(what, fmt.significant(size / GIB), fmt.share(size / room) if room else "")
@@ -148,7 +152,12 @@ def _parts(result: Result) -> Table:
 
 
 def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
-    """Throughput against tokens/s of one user over the batch, and time per token against context."""
+    """Throughput against tokens/s of one user over the batch, and time per token against context.
+
+    served: other batches, which take long: without them, as in a report, the picture shows where the time goes instead.
+    """
+    if not served:
+        return generation_chart(found)
     alt = require_charts()
     curve = [(one.tokens_per_s_per_user, one.tokens_per_s) for one in served]
     spots = [(one.tokens_per_s_per_user, one.tokens_per_s, str(one.batch)) for one in served]

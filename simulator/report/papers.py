@@ -1,5 +1,6 @@
 """What stands in the report of each command: of a run all that is known about it, of other answers their tables and pictures."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping
     before = [line for part in parts[:first] for line in plain(part).splitlines()] or [made["command"]]
     # A report begins with its answer, a sentence, or with what it is about and then the answer.
     answer = said or next((line for line in before if line.endswith(".")), before[min(1, len(before) - 1)])
-    title = made["command"] if before[0] == answer else before[0]
+    title = re.sub(r" --report[ =]('[^']*'|\S+)", "", made["command"]) if before[0] == answer else before[0]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
     return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts)], made)
 

@@ -105,7 +105,7 @@ def lines_of(found: Points) -> list[str]:
         lines = [f"{line}."]
     else:
         names = ", ".join(map(_name, found.goals))
-        lines = [f"{len(found.rows):,} points that no other beats in {names}."]
+        lines = [f"{len(found.rows):,} Pareto-optimal points in {names}."]
         at = knee(found.rows, found.goals)
         if at is not None:
             figures = ", ".join(f"{_name(name)} {_value(found.rows[at], name)}" for name in found.goals)

@@ -41,7 +41,9 @@ def verdicts(found: Sensitivity) -> list[str]:
     if found.base.throughput_per_usd is not None:
         lines.append(f"At batch {found.batch:,} {_next(found.next_dollar, found.base.throughput_per_usd)}")
     if found.better:
-        lines.append("Faster and no dearer: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + ".")
+        lines.append(
+            "Faster at no higher cost: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + "."
+        )
     if saving is not None:
         lines.append(f"A dollar is saved most cheaply as {saving.setting}: {gain(saving)}.")
     return lines

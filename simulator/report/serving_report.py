@@ -21,12 +21,14 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     unranked = [*(row.chip for row in found.rows if row.place is None), *found.untried]
     if unranked:
         why = "no price is known" if found.by in PRICED else "it is not known what to divide by"
-        sections += [Text(), Text(f"Not ranked, since {why}: {few(unranked)}; `--price` or `--rent` gives one.")]
+        names = few(unranked, len(unranked) if every else ROWS)
+        sections += [Text(), Text(f"Not ranked, since {why}: {names}; `--price` or `--rent` gives one.")]
     if found.limits:
         sections.append(Text(limits_line(found.limits, found.above)))
     if found.lacking:
         told = [f"{chip} ({lack})" for chip, lack in found.lacking.items()]
         sections += [Text(), Text(f"Cannot answer: {few(told, len(told) if every else 6)}")]
+    sections += [Text(f"Note: {note}") for note in found.notes]
     if found.rows:
         sections += [Text(), Text(_legend(found, every))]
     return Group(*sections)

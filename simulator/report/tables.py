@@ -65,7 +65,7 @@ def run_report(
     period_s = result.batch / result.throughput_per_s
     gains = {roof: s for roof, s in result.gain_if_infinite.items() if s > _SAME * period_s}
     if gains:
-        title = "If one of these had no limit (scheduled anew; the gains do not add up)"
+        title = "If one of these had no limit (scheduled again; the gains do not add up)"
         sections.append([_title(title), _gains(gains, period_s)])
     ratios = _ratios(result)
     if ratios:
@@ -169,7 +169,7 @@ def bound_words(result: Result) -> str:
     """The roof that binds, and what its absence would save."""
     name = ROOF_NAMES.get(result.bound_by, result.bound_by)
     saved = result.gain_if_infinite.get(result.bound_by, 0.0) * result.throughput_per_s / result.batch
-    return f"{name}: without its limit {fmt.share(saved)} of the time would go" if saved > _SAME else name
+    return f"{name}: without this limit, {fmt.share(saved)} of the time would be saved" if saved > _SAME else name
 
 
 def _loss(result: Result) -> str:

@@ -82,10 +82,10 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         f"**{book()['independent']}**",
         "",
-        "Below is every published figure whose chip has an array and whose network is bundled, against the prediction. They are",
-        "closer than the independent ones, because the model was made with them in view: constants were fitted on some, which",
-        "are listed with their rows, and what is wrong is printed as wrong. Of the rows"
-        f" `{measured.group}`, fitted ones among them,",
+        "Below is every published figure of a chip that can be simulated on a bundled network, beside its prediction. The errors",
+        "are smaller than in the independent test, because the model was developed with these figures in view: constants were",
+        "fitted on some of them (listed below with their rows). Large errors are printed too. Of the rows"
+        f" `{measured.group}`, fitted ones included,",
         f"the median absolute error is {fmt.share(measured.median)}, the 90th percentile is {fmt.share(measured.ninetieth)},"
         f" and the worst is {fmt.signed_percent(measured.worst)}.",
         "",
@@ -95,13 +95,13 @@ def validation_page(found: Validation, picture: str) -> str:
         "",
         f"![predicted against published throughput]({picture})",
         "",
-        f"A label marks a chip's worst point. All figures as data: [{data}]({data}).",
+        f"A label marks the worst point of a chip. All figures as data: [{data}]({data}).",
         "",
         "```bash",
         "rooftile validate groq_tsp nvdla_512",
         "```",
         "",
-        "repeats it for some chips, without names for all (minutes).",
+        "repeats this for some chips; without names for all of them (minutes).",
         "",
         "## Summary",
         "",
@@ -149,9 +149,9 @@ def validation_page(found: Validation, picture: str) -> str:
 def _settled_late() -> str:
     """Which chips' rows are not blind although no constant was fitted on them."""
     late = book()["settled_late"].items()
-    facts = "; ".join(f"of {chip} {fact['what']} ({fact['when']}, {fact['source']})" for chip, fact in late)
+    facts = "; ".join(f"{chip}: {fact['what']} ({fact['when']}, {fact['source']})" for chip, fact in late)
     return (
-        "Facts of a chip that were changed after its measurements were known count as fitted, and the rows of such a chip are"
+        "If a fact of a chip was changed after its measurements were known, it counts as fitted, and the rows of this chip are"
         f" not blind: {facts}."
     )
 
@@ -166,8 +166,8 @@ def _blind() -> list[str]:
         for one in book()["blind"]
     ]  # fmt: skip
     return [
-        "Rows of this page are blind where they were read after the chip's file was written. A row is blind once: this is how",
-        "far they were off when they were first seen.",
+        "A row of this page is blind if it was read after the file of its chip was written. It is blind only once: these are the",
+        "errors when the rows were first seen.",
         "",
         *_markdown(("chip", "rows", "median", "90 %", "bias", "chip written in commit", "rows read"), rows),
     ]
@@ -189,7 +189,7 @@ def _where_others_win(found: Validation) -> str:
             other = median(abs(value(point) / point.published - 1.0) for point in mine)
             if other < own:
                 told.append(f"{chip} ({name} {fmt.percent(other)}, the model {fmt.percent(own)})")
-    return f"Where a simpler one is nearer, of chips with {FEWEST} rows or more: {', '.join(told) or 'nowhere'}."
+    return f"Where a simpler model is closer, of chips with {FEWEST} rows or more: {', '.join(told) or 'nowhere'}."
 
 
 def _constant(found: Validation) -> Callable[[Point], float]:
@@ -201,12 +201,12 @@ def _explanations(found: Validation) -> list[str]:
     """What was fitted, what is known about the misses, and what is left out."""
     lines = ["## What was fitted, and on what", ""]
     lines += [f"- {one['name']}: {one['value']}. Fitted on: {one['fitted_on']}." for one in book()["constants"]]
-    lines += ["", "The chips on whose figures these were:", ""]
+    lines += ["", "The chips whose figures were used:", ""]
     lines += [f"- {chip}: {text}." for chip, text in book()["fitted"].items()]
     lines += [
         "",
-        "What other values would give on the same rows, by `rooftile validate --fit`; median of the absolute errors, bias the",
-        "median of the signed ones. The overlap, the port and the start of a layer were fitted together.",
+        "The errors that other values would give on the same rows, from `rooftile validate --fit`: the median is of the absolute",
+        "errors, the bias is the median of the signed ones. The overlap, the port and the start of a layer were fitted together.",
         "",
     ]
     for fit in fits():
@@ -221,31 +221,31 @@ def _explanations(found: Validation) -> list[str]:
 
 
 MISSES = (
-    "**BM1684X**: what a block of outputs and an element of vector work cost is the compiler's own formula for an older chip of"
-    " the lineage; strided slices, the work at the ends of YOLOX, and full-width functions are not in it.",
+    "**BM1684X**: the cost of a block of outputs and of an element of vector work is the compiler's own formula for an older"
+    " chip of the family; strided slices, the work at the input and output of YOLOX, and full-width functions are not in it.",
     "**Centaur Ncore** is predicted from peak, SRAM and memory; how its lanes are used is a guess (see its file). The rest of a"
     " single stream is the x86 cores' share, which its designers published.",
-    "**Edge TPU**: of each run 0.3 ms are a third party's measurement on another host; the rest of what its small networks"
-    " take longer, 0.2 to 0.5 ms, is not explained. Where features are large (EfficientNet M and L) the model sends some over the"
-    " link; how the chip holds them is not published.",
+    "**Edge TPU**: of each run 0.3 ms are a third party's measurement on another host; its small networks take another"
+    " 0.2 to 0.5 ms longer than predicted, which is not explained. Where features are large (EfficientNet M and L) the model"
+    " sends some over the link; how the chip holds them is not published.",
     "**TPU v1**, `weight_stall`: the chip counts 17.5 % of its time apart as without matrix work (waits for the layer before,"
     " for the host); the model has no such time and calls it a stall. Of CNN0 the counters (78.2 % active, which is 72 TOPS) and"
     " the achieved TOPS (86) are of different runs.",
-    "**BM1688**: YOLOv8s in FP16 is 45 % too fast on one core and on two: what its vector unit takes for functions of 16 bits is"
-    " not known. Its INT8 and FP32 rows are within a fifth.",
-    "**TPU v1**: since weights come to its array in whole sets of rows and columns, the two rows that the share of the DRAM was"
-    " fitted on ask for 0.93, not 0.86; it was not fitted again, since it is that of many chips.",
+    "**BM1688**: YOLOv8s in FP16 is 45 % too fast on one core and on two: the time of its vector unit for functions of 16 bits"
+    " is not known. Its INT8 and FP32 rows are within a fifth.",
+    "**TPU v1**: since weights come to its array in whole sets of rows and columns, the two rows that the DRAM efficiency was"
+    " fitted on would need 0.93, not 0.86; it was not fitted again, because it is used for many chips.",
     "**TPU v3** leaves out infeed and what its compiler does.",
-    "**RK3588, RK3568**: transformers (CLIP) are five times slower than the model: what their compiler leaves to the processor"
-    " is not known; nor why networks with attention (YOLOv10, YOLO11) are 40 to 70 % slower on RK3568 alone, and RetinaFace on"
+    "**RK3588, RK3568**: transformers (CLIP) are five times slower than the model: it is not known what their compiler leaves to"
+    " the CPU, nor why networks with attention (YOLOv10, YOLO11) are 40 to 70 % slower on RK3568 alone, and RetinaFace on"
     " MobileNet on both. No document names the clock of the RK3568 results.",
     "**Eyeriss**: array times are 1 to 11 % short where the first window of inputs of a pass is long, since its entry is not"
     " modelled; and its published traffic is after compression.",
     "**NVDLA** rows are estimates of a spreadsheet, not of silicon; it rounds output channels up to 128 at every size, which"
     " [its own page](validation_nvdla.md) repeats and the model does not.",
-    "**GPUs**: choosing among boxes is not in the SSD networks and RetinaNet, which are up to 68 % too fast at batch 1 on"
-    " an H100. At 350 W an H100 is held back more than the model says. An L4 runs BERT-large in FP8 a third slower than in"
-    " INT8; the model has one speed for both. MLPerf's first rounds ran older software than BERT's tables; boost clocks"
+    "**GPUs**: non-maximum suppression is not part of the SSD networks and RetinaNet, which are up to 68 % too fast at batch 1"
+    " on an H100. At 350 W an H100 is slowed down more than the model predicts. An L4 runs BERT-large in FP8 a third slower than"
+    " in INT8; the model has one speed for both. MLPerf's first rounds ran older software than BERT's tables; boost clocks"
     " differ from run to run. Large batches of ResNet-50 lose too much to the L2. BERT of MLPerf runs without the padding"
     " of its sequences, and is simulated at their mean, 177 of 384 tokens.",
 )

@@ -34,7 +34,7 @@ def next_dollar_lines(found: Sensitivity) -> list[str]:
     """What to change first, what it gives and costs; where nobody can tell, why."""
     lines = verdicts(found)
     if not lines:
-        lines = ["What a step costs is not known for this chip, so what a dollar buys is unknown."]
+        lines = ["The cost of a step is not known for this chip, so it is unknown what a dollar buys."]
     return [*lines, *found.notes]
 
 

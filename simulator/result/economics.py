@@ -41,11 +41,17 @@ def spent(power: PowerModel, work: Work, plans: Plans, totals: Totals) -> Energy
 
 def shares(power: PowerModel, work: Work, feed_bytes: Floats, outer_bytes: Floats) -> Floats:
     """Share of each step in the energy of a batch, in all 1; from columns with one entry a step."""
-    macs = work.charged
-    if len(work.products) > 1:
-        macs = macs * np.array([float(np.ravel(each)[0]) for each in over_main(power, work)])[work.product]
+    macs = charged_steps(power, work)
     own = power.energy(work.products[0], macs, feed_bytes + outer_bytes, feed_bytes, outer_bytes, 0.0).total_j
     return np.asarray(own / own.sum())
+
+
+def charged_steps(power: PowerModel, work: Work) -> Floats:
+    """MACs of each step as their energy is counted, those of other formats by what they cost over one of the main one."""
+    if len(work.products) == 1:
+        return work.charged
+    main = np.array([float(np.ravel(each)[0]) for each in over_main(power, work)])
+    return np.asarray(work.charged * main[work.product])
 
 
 def efficiency(

@@ -77,20 +77,25 @@ class Result(Shown):
     batch: int
     precision: str
     latency_s: float
+    """Time of one batch on an idle chip [s]."""
     throughput_per_s: float
+    """Items per second in steady state."""
     throughput_low_per_s: float
-    """90 % of the measured rows of such chips and networks lie, over their prediction, between this and the next."""
+    """90 % of the measured figures of such chips and networks lie, relative to their prediction, between this and the next."""
     throughput_high_per_s: float
     load_s: float
-    """One-time load of the weights that stay in SRAM for ever."""
+    """One-time load of the weights that stay in SRAM permanently [s]."""
     peak_tops: float
     utilisation: float
     """MACs executed / (time x MAC units x clock), in [0, 1]."""
     effective_utilisation: float
     """The same with the network's MACs: above `utilisation` where Winograd saves some."""
     macs: int
+    """Multiply-accumulates of the network."""
     macs_executed: int
+    """The same after Winograd."""
     dram_bytes: float
+    """Traffic to and from the outer memory."""
     outer_gb_per_s: float | None
     """Sustained bandwidth of the outer memory [1e9 bytes/s]: DRAM, else the host link."""
     load_bytes: float
@@ -99,29 +104,33 @@ class Result(Shown):
     largest_loss: str
     """The largest part of `waterfall_period` beyond the ideal; `ideal_s` where nothing is lost."""
     lower_bound_s: float
-    """No schedule of this chip is faster, whatever its compiler does: the larger of MACs at peak, and of network inputs, outputs
-    and the weights that the SRAM has no room for at full bandwidth."""
+    """No schedule on this chip is faster, whatever its compiler does: the larger of all MACs at peak, and of network inputs,
+    outputs and the weights that do not fit the SRAM at full bandwidth [s]."""
     waterfall: dict[str, float]
+    """Parts of the latency, by cause [s]."""
     waterfall_period: dict[str, float]
+    """Parts of the time of a batch in steady state, by cause [s]."""
     bound_by: Later[str] = Later()
-    """The roof with the largest gain: the one limit to lift first."""
+    """The limit with the largest gain: the one to lift first."""
     gain_if_infinite: Later[dict[str, float]] = Later()
+    """Seconds saved if that one limit were removed."""
     layers: Later[Layers] = Later()
+    """One entry per layer."""
     dram_used_bytes: float = 0.0
     """Weights, states of all items, inputs, outputs and activations in the DRAM; 0 without one."""
     dram_capacity_bytes: int | None = None
     """Of the DRAM; 0 without one, None where it is not known."""
     formats: dict[str, str] = field(default_factory=dict)
-    """Number format of weights, activations, cache, head and table of words; of parts that differ, each."""
+    """Number format of weights, activations, cache, output head and embedding table; of each part where parts differ."""
     cost: dict[str, Any] | None = None
-    """Area and bill of materials with their bands (`rooftile cost`); None where they cannot be told."""
+    """Area and bill of materials with their ranges (`rooftile cost`); None where they are unknown."""
     energy: dict[str, float] | None = None
     """Of one batch in steady state, by part [J]."""
     power_w: float | None = None
     """Average in steady state."""
     throughput_per_usd: float | None = None
     throughput_per_list_usd: float | None = None
-    """By the list price in the chip file, which is no bill."""
+    """By the list price in the chip file, not the bill."""
     throughput_per_tops: float | None = None
     throughput_per_dram: float | None = None
     throughput_per_sram_mib: float | None = None
@@ -129,7 +138,7 @@ class Result(Shown):
     throughput_per_mm2: float | None = None
     energy_per_inference_j: float | None = None
     notes: tuple[str, ...] = ()
-    """What a reader should know: weights streamed over the host link, residency states thinned, ..."""
+    """Approximations, assumptions and warnings."""
 
     def __repr__(self) -> str:
         what = f"{self.network} on {self.chip}: batch {self.batch}, {in_words(self.precision)}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture
-from simulator.kernels.layout import Machine, Rates
+from simulator.kernels.layout import SLACK, Machine, Rates, times_grid
 from simulator.units import CACHE_SHARE, GIB, MIB, MICRO, PORT_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
@@ -139,3 +139,9 @@ def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:
 def column_of(columns: Columns, key: str, otherwise: float, count: int) -> Floats:
     """A varied key as floats, or the chip's own value for every machine."""
     return columns[key].astype(np.float64) if key in columns else np.full(count, otherwise)
+
+
+def least_of_parts(cycles: Floats, outer_bytes: Floats, steps: int, machines: Machines) -> Floats:
+    """No schedule of so many steps in all, with these cycles and bytes, is faster; one entry a chip. [s]"""
+    rates = machines.rates._replace(overhead_s=machines.overhead_s * steps)
+    return np.asarray(times_grid(cycles[:, None], outer_bytes[:, None], rates, machines.phi)[:, 0] * SLACK)

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels.layout import SLACK, times_grid
+from simulator.kernels.layout import SLACK
 from simulator.schedule.best import best
-from simulator.schedule.machines import Machines
+from simulator.schedule.machines import Machines, least_of_parts
 from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.many_segments import solve_split
 from simulator.schedule.many_whole import solve_whole
@@ -113,9 +113,7 @@ def least_in_parts(program: Program, size: int, machines: Machines) -> Floats:
     # On a GPU a part may waste less of its last wave of thread blocks; a systolic array counts each layer's last cycle not.
     least = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
     least = max(0.0, least - (steps / spec.rate if spec.systolic else 0.0))
-    cycles = np.full((len(machines), 1), least)
-    rates = machines.rates._replace(overhead_s=machines.overhead_s * steps)
-    return np.asarray(times_grid(cycles, outer[:, None], rates, machines.phi)[:, 0] * SLACK)
+    return least_of_parts(np.full(len(machines), least), outer, steps, machines)
 
 
 def _ends(sums: Sums, limited: Limited | None) -> Floats:

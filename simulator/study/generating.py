@@ -250,7 +250,7 @@ def cost_of(
         return None
     rest_w, limit_w = (0.0 if known.power is None else float(known.power.static_w)), chip.power_limit_w
     if joules is None and rates.rent_usd_per_h is None:
-        drawn = "the power limit stands for the energy" if limit_w else "energy is not known and left out"
+        drawn = "the power limit is taken for the energy" if limit_w else "energy is not known and left out"
         note = f"{note}; {drawn}" if note else f"money: {drawn}"
     spent = joules or tuple((limit_w or 0.0) * phase for phase in seconds)
     usd = [
@@ -263,21 +263,20 @@ def cost_of(
 def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) -> tuple[str, ...]:
     """What a reader should know, each once."""
     notes = [*told, *found.notes, *([money] if money else [])]
-    if asked.runtime.note:
-        notes.append(asked.runtime.note)
+    notes += [note for note in (asked.runtime.note, asked.decoder.beyond(asked.tokens)) if note]
     if asked.speculation is not None:
         own = asked.speculation
-        guess = "its guesses take no time" if own.draft is None else f"guesses of {own.draft.model}"
+        draft = "the draft takes no time" if own.draft is None else f"the draft is {own.draft.model}"
         notes.append(
-            f"speculation: {own.tokens:.3g} tokens a pass if {own.accept:.0%} of guesses are right, as was given; {guess}"
+            f"speculation: {own.tokens:.3g} tokens a pass, if {own.accept:.0%} of proposed tokens are accepted, as given; {draft}"
         )
     if asked.capacity_bytes is None:
-        what = "no DRAM: cache and weights that do not fit the SRAM lie at the host" if asked.chip.dram is None else (
+        what = "no DRAM: cache and weights that do not fit the SRAM are in the host's memory" if asked.chip.dram is None else (
             "the capacity of the DRAM is not known, so nothing limits the batch"
         )  # fmt: skip
         notes.append(what)
     if asked.decoder.experts:
-        notes.append("experts: even routing; how many are met is the expectation")
+        notes.append("experts: even routing; the number of experts used is the expected one")
     own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
     if BY_BILL not in money:  # how sure a bill is matters where it is what is paid
         own_notes = [note for note in own_notes if note not in priced(asked.chip).cost_notes]

@@ -1,6 +1,6 @@
 """A sum over steps that change little from one to the next: exact at a few, linear between, as fine as is needed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 Spent = tuple[float, float]
@@ -24,6 +24,15 @@ class Growing:
     def cut(self, at: Iterable[int]) -> None:
         """Name steps where the sum is known to bend."""
         self._cuts = sorted({*self._cuts, *(one for one in at if self._first < one < self._last)})
+
+    def likely(self) -> list[int]:
+        """Steps that will be asked for whatever they take: ends and middles of all stretches, in order."""
+        middles = [(low + high) // 2 for low, high in pairwise(self._cuts)]
+        return sorted({*self._cuts, *middles})
+
+    def told(self, known: Mapping[int, Spent]) -> None:
+        """Take steps that are known already."""
+        self._known.update(known)
 
     @property
     def first(self) -> float:

@@ -301,5 +301,5 @@ def _notes(chip: Architecture, counts: Sequence[int]) -> tuple[str, ...]:
                 "behind it; widen it to see more devices at work"
             )
     if chip.power_limit_w is not None:
-        notes.append("power_limit_w: more SRAM leaks more, so that more may be slower: no thresholds are told")
+        notes.append("power_limit_w: more SRAM leaks more, so more may be slower: there are no thresholds")
     return tuple(dict.fromkeys(notes))

@@ -6,14 +6,22 @@ neighbours, not at how many there are. Where some of them stay in the SRAM, dept
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
-from simulator.graph.language import Decoder
+from simulator.formats import formats_of
+from simulator.graph.build import Graph
+from simulator.graph.language import Decoder, decoders
+from simulator.graph.load import load_network
 from simulator.result.form import LayerResult, Layers, Result
 from simulator.result.gains import bound_of
+from simulator.run import simulate
 
 EXPERT_LAYERS = 8
 """Layers of a period where there are experts: how many of them are met differs by one from layer to layer."""
@@ -52,11 +60,40 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     if found is None:
         return run(decoder.layers)
     low, high = (run(layers) for layers in found)
-    return _extended(low, high, _Depth(decoder.layers, *found), _Limit.of(chip))
+    return _extended(low, high, Depth(decoder.layers, *found), Limit.of(chip))
+
+
+def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result:
+    """As `simulate`; of a bundled language model equal layers once."""
+    decoder = decoder_in(graph)
+    if decoder is None:
+        return simulate(graph, chip, batch, precision)
+    width = formats_of(precision, () if chip.array is None else tuple(chip.array.rate)).weights.width
+    return repeated(lambda layers: simulate(with_layers(graph, layers), chip, batch, precision), decoder, chip, width)
+
+
+def decoder_in(graph: Graph) -> Decoder | None:
+    """The bundled language model, perhaps of other shapes, that a graph is a pass of; None for any other network."""
+    given = graph.graph.get("parameters", {})
+    if graph.graph.get("name") not in decoders() or "file" in graph.graph:
+        return None
+    return Decoder(**{field.name: given[field.name] for field in fields(Decoder)})
+
+
+def with_layers(graph: Graph, layers: int) -> Graph:
+    """The same pass of a language model with so many layers."""
+    given = graph.graph["parameters"]
+    return graph if layers == given["layers"] else _shallow(graph.graph["name"], tuple(sorted(given.items())), layers)
+
+
+@lru_cache(maxsize=16)
+def _shallow(name: str, given: tuple[tuple[str, Any], ...], layers: int) -> Graph:
+    """A decoder with fewer layers: one object, so that what is derived from it is kept."""
+    return load_network(name, **{**dict(given), "layers": layers})
 
 
 @dataclass(frozen=True)
-class _Depth:
+class Depth:
     """Layers of the decoder and of two shallow ones."""
 
     layers: int
@@ -69,7 +106,7 @@ class _Depth:
 
 
 @dataclass(frozen=True)
-class _Limit:
+class Limit:
     """What a power limit makes of a pass: see `PowerModel.limited_s`, of which energy and time are taken apart here."""
 
     left_w: float = math.inf
@@ -77,7 +114,7 @@ class _Limit:
     throttle: float = 1.0
 
     @classmethod
-    def of(cls, chip: Architecture) -> "_Limit":
+    def of(cls, chip: Architecture) -> "Limit":
         """That of a chip."""
         model = priced(chip).power
         if model is None or chip.power_limit_w is None or float(model.static_w) >= chip.power_limit_w:
@@ -96,12 +133,13 @@ class _Limit:
             return 0.0
         return (found.energy["total_j"] - found.energy["static_j"]) / self.left_w
 
-    def time_s(self, free_s: float, least_s: float) -> float:
-        """Time of a pass that takes `free_s` without the limit."""
-        return float(max(free_s, free_s ** (1.0 - self.throttle) * least_s**self.throttle))
+    def times_s(self, free_s: npt.NDArray[np.float64], least_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Times of passes that take `free_s` without the limit."""
+        held = free_s ** (1.0 - self.throttle) * least_s**self.throttle
+        return np.where(least_s > free_s, np.maximum(free_s, held), free_s)
 
 
-def _extended(low: Result, high: Result, depth: _Depth, limit: _Limit) -> Result:
+def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
     """The larger result with its difference from the smaller added for each further period."""
     on = depth.at
 
@@ -154,15 +192,15 @@ def _extended(low: Result, high: Result, depth: _Depth, limit: _Limit) -> Result
     )
 
 
-def _limited(limit: _Limit, on: Callable[[float, float], float], pair: Any) -> tuple[float, float, float]:
+def _limited(limit: Limit, on: Callable[[float, float], float], pair: Any) -> tuple[float, float, float]:
     """Time of the deep pass, the same without the limit, and the least that its energy allows, from those of two shallow ones."""
     free_s = on(*(time_s - added_s for _, time_s, added_s in pair))
     least_s = on(*(limit.least_s(*one) for one in pair))
-    return (limit.time_s(free_s, least_s) if least_s > free_s else free_s), free_s, least_s
+    return float(limit.times_s(np.array(free_s), np.array(least_s))), free_s, least_s
 
 
 def _energy(
-    low: Result, high: Result, on: Callable[[float, float], float], limit: _Limit, least_s: float, period_s: float
+    low: Result, high: Result, on: Callable[[float, float], float], limit: Limit, least_s: float, period_s: float
 ) -> dict[str, float]:
     """Energy of the deep pass: that of the full voltage, of which a limit takes what is above it."""
     free = []
@@ -190,7 +228,7 @@ def rates_of(result: Result, faster: float) -> dict[str, float | None]:
     return {name: None if value is None else value * faster for name, value in values.items()}
 
 
-def _layers(high: Result, depth: _Depth) -> Layers:
+def _layers(high: Result, depth: Depth) -> Layers:
     """Layers of the larger result, those of its last period as often as there are periods."""
     first, last = depth.low, depth.high
     by_number: dict[int, list[LayerResult]] = {}

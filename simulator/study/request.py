@@ -9,6 +9,7 @@ from simulator.chip.load import chip_digest
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
 from simulator.formats import Formats, formats_of
+from simulator.graph.build import Graph
 from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import is_decoder_file, load_network, network_parameters
 from simulator.lower.room import room_of
@@ -19,6 +20,7 @@ from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.memory import Memory, one_each
 from simulator.study.added import Alone, alone, reread
+from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
 from simulator.study.repeating import depths, repeated
 from simulator.study.runtimes import MODEL_OWN, Runtime
@@ -33,6 +35,12 @@ MOST_PASSES = 16
 """In memory: each holds the schedule of a few layers."""
 
 _passes: Memory[tuple[Any, ...], Result] = Memory(MOST_PASSES, one_each)
+
+
+MOST_GRAPHS = 24
+"""In memory, of passes: each of a few layers, or of all where they stay in the SRAM."""
+
+_graphs: Memory[tuple[Any, ...], Graph] = Memory(MOST_GRAPHS, one_each)
 
 
 @dataclass(frozen=True)
@@ -111,17 +119,26 @@ class Question:
 
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
         """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
-        one = bool(self.decoder.experts or more.get("chunk"))
 
         def of(layers: int) -> Result:
-            held = self.batch if one else 1
-            graph = self._graph(layers, phase=phase, prompt=prompt, context=context, sequences=held, **more)
-            return simulate(graph, self.chip, 1 if one else self.batch, self.precision)
+            graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
+            return simulate(graph, self.chip, items, self.precision)
 
         return of
 
+    def graph_of(self, phase: str, layers: int, **more: int) -> tuple[Any, int]:
+        """The network of a pass with so many layers, and the items of it that make the batch."""
+        one = bool(self.decoder.experts or more.get("chunk"))
+        graph = self._graph(layers, phase=phase, sequences=self.batch if one else 1, **more)
+        return graph, 1 if one else self.batch
+
     def _graph(self, layers: int, **given: Any) -> Any:
-        return load_network(self.model, **{**self.shapes, "layers": layers}, **given)
+        """One object for equal passes, so that what is derived from it is kept; of a file, which may change, always a new one."""
+        if self.model not in decoders():
+            return load_network(self.model, **{**self.shapes, "layers": layers}, **given)
+        key = self.model, repr(sorted(self.shapes.items())), layers, *sorted(given.items())
+        found = _graphs.get(key)
+        return found or _graphs.put(key, load_network(self.model, **{**self.shapes, "layers": layers}, **given))
 
     def token(self, context: int) -> Spent:
         """Seconds and joules of a token of each sequence behind so many."""
@@ -235,12 +252,16 @@ class Question:
         )
 
     def _longest(self) -> str:
-        """The longest context that fits at this batch, in words; empty where not even a token does."""
-        room = (self.capacity_bytes or 0) - self.weights_bytes - self.activation_bytes()
+        """The longest context that fits at this batch, in words; empty where not even a token does.
+
+        Activations are those of the prompt, which is no longer than the context.
+        """
+        room, active = (self.capacity_bytes or 0) - self.weights_bytes, self.activation_bytes()
         low, high = 0, self.tokens
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.batch * self.kept_bytes(middle) <= room else (low, middle - 1)
+            needs = self.batch * self.kept_bytes(middle) + active * min(1.0, middle / self.prompt)
+            low, high = (middle, high) if needs <= room else (low, middle - 1)
         return f", the longest context at this batch {low:,} tokens" if low else ""
 
 
@@ -313,6 +334,7 @@ def growing_of(asked: Question) -> Growing | None:
         return None
     growing = Growing(asked.token, asked.prompt, asked.tokens - 1)
     growing.cut([max(1, asked.decoder.window) - 1])
+    growing.told(spent_behind(asked, growing.likely()))
     return growing
 
 

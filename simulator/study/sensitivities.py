@@ -191,5 +191,5 @@ def _notes(chip: Architecture, steps: Sequence[Step]) -> tuple[str, ...]:
     ):
         notes.append("the price book has one price a GiB for a kind of DRAM, whatever its speed grade")
     if any(step.change_usd is not None and step.key in FREE for step in steps):
-        notes.append("a faster clock costs its power alone here; whether the process allows it is not modelled")
+        notes.append("a faster clock costs only power here; whether the process allows it is not modelled")
     return tuple(notes)

@@ -16,6 +16,7 @@ from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of
 from simulator.study.ranking import BY, may_rank, ranking
 from simulator.study.request import Question, asked_of, growing_of, spent
+from simulator.study.runtimes import runtime_of
 from simulator.units import GIB
 
 PAID = "usd"
@@ -28,6 +29,10 @@ ORDERS: Mapping[str, tuple[str | None, str]] = {
     "mtoken": ("usd_per_s", "tokens for a USD, energy included"),
 }
 """As BY, of tokens: the price that is paid, the bill alone, and the cost of a million tokens."""
+
+
+NOT_DESCRIBED = "no array is described: nothing to simulate"
+"""What a chip lacks of which published figures are known alone."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,9 @@ class Serving:
     """Chips beyond a limit, or not known to be within it."""
     lacking: dict[str, str]
     """What a chip lacks that cannot answer."""
+    runtime: str | None = None
+    """As it was asked for."""
+    notes: tuple[str, ...] = ()
     untried: tuple[str, ...] = ()
     """Chips that were not run, since nothing is known to divide by."""
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -107,8 +115,10 @@ def serving(
     by: str = PAID,
     limits: Mapping[str, float] | None = None,
     rates: Rates | None = None,
+    runtime: str | None = None,
 ) -> Serving:
     """Rank chips on a request. lengths: tokens in, tokens out, requests together. by: a word of ORDERS; limits: see `ranking`.
+    runtime: the software, as in `generate`.
 
     Raises NetworkError and OptionError for a bad model, lengths or order.
     """
@@ -116,17 +126,21 @@ def serving(
         raise OptionError(key="by", must=f"be one of {', '.join(ORDERS)}", got=by)
     servers: list[Server] = []
     lacking: list[tuple[str, str]] = []
+    notes: dict[str, None] = {}
     checked = False
     for chip in counted(chips):
         if chip.architecture is None or chip.architecture.array is None:
+            lacking.append((chip.name, NOT_DESCRIBED))
             continue
         alone = _alone(chip, rates or Rates())
         if not may_rank(alone, by, limits, ORDERS):
             servers.append(replace(alone, untried=True))
             continue
         try:
-            asked = asked_of(model, chip.architecture, lengths, precision, dict(params or {}))
+            software = runtime_of(runtime, chip.architecture)
+            asked = asked_of(model, chip.architecture, lengths, precision, dict(params or {}), software)
             checked = True
+            notes.update({note: None for note in (software.note, asked.decoder.beyond(asked.tokens)) if note})
             servers.append(_server(alone, asked, rates or Rates()))
         except InfeasibleError as error:
             lacking.append((chip.name, _lack(asked) if checked else str(error)))
@@ -143,7 +157,9 @@ def serving(
     rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]
     rows += [_placed(known[name], None, None) for name in order.unranked if not known[name].untried]
     untried = tuple(name for name in order.unranked if known[name].untried)
-    return Serving(model, *lengths, by, tuple(rows), order.above, dict(lacking), untried, dict(limits or {}))
+    return Serving(
+        model, *lengths, by, tuple(rows), order.above, dict(lacking), runtime, tuple(notes), untried, dict(limits or {})
+    )
 
 
 def _placed(line: Server, place: int | None, value: float | None) -> Placed:
@@ -195,7 +211,7 @@ def _server(alone: Server, asked: Question, rates: Rates) -> Server:
 
 def _figures(asked: Question) -> tuple[float, ...]:
     """Seconds of the prompts and of the further tokens, joules of both (NaN where not known); kept on disk."""
-    own = chip_digest(asked.chip), asked.precision, asked.prompt, asked.output, asked.batch
+    own = chip_digest(asked.chip), asked.precision, asked.prompt, asked.output, asked.batch, asked.runtime.name
     name = disk.name_of("served", asked.model, repr(asked.decoder), repr(sorted(asked.shapes.items())), repr(own))
     kept = disk.load(name)
     if kept is None:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -15,13 +15,14 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
-from simulator.lower.rows import lower
 from simulator.result.form import Result
 from simulator.run import simulate
+from simulator.study.repeating import decoder_in, deep
 from simulator.study.sizing_answer import Design, Served, Targets
+from simulator.study.sizing_bounds import Demand, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space
 from simulator.study.subject import network_words
-from simulator.units import OPERATIONS_PER_MAC
+from simulator.units import MIB
 
 MOST_TESTS = 4_000
 """Designs tested in one search; beyond it the search gives up."""
@@ -29,7 +30,11 @@ MOST_TESTS = 4_000
 MOST_AFTER = 200
 """Designs tested for the runners-up once the winner is known."""
 
+ROUGH = 2e-3
+"""Share by which a pass of equal layers, of which two are scheduled, may differ from that of all. [-]"""
+
 At = tuple[int, int, int]
+Run = Callable[[Graph, Architecture, int, str], Result]
 
 
 @dataclass(frozen=True)
@@ -85,14 +90,15 @@ class Search:
         self.note: Callable[[float], None] = lambda _: None
         """Called with the share of the search that is done: of the boxes that wait, each needs one run at least."""
         self._waiting = 0
-        self._runs: dict[tuple[int, At], Design | None] = {}
-        self._chips: dict[str, Design | None] = {}
-        self._demand: dict[int, list[tuple[float, float]]] = {}
+        self._runs: dict[Any, Design | None] = {}
+        self._roughs: dict[Any, Design | None] = {}
+        self._is_deep = any(decoder_in(graph) is not None for graph, _ in mix)
+        self._demand: dict[int | str, tuple[Demand, ...]] = {}
 
     @property
     def tested(self) -> int:
         """Designs that were run."""
-        return len(self._runs) + len(self._chips)
+        return len(self._runs.keys() | self._roughs.keys())
 
     def find(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
         """The cheapest designs that meet the targets: the cheapest first, then of other arrays or other memory.
@@ -120,10 +126,10 @@ class Search:
             if not self._may_reach(box, targets):
                 continue
             if not box.single:
-                for half in box.halves():
+                for half in self._halves(box):
                     heapq.heappush(queue, (self._least(half, targets, taken), next(ticket), half))
                 continue
-            design = self.run(box)
+            design = self.run(box) if self._may_meet(self.rough(box), targets) else None
             if design is not None and not design.misses(targets):
                 found.append((box, design))
                 taken.add(_kind(box))
@@ -155,7 +161,7 @@ class Search:
             if now > bound:
                 heapq.heappush(queue, (now, next(ticket), box))
             elif not box.single:
-                for half in box.halves():
+                for half in self._halves(box):
                     heapq.heappush(queue, (bound, next(ticket), half))
             else:
                 design = self.run(box)
@@ -172,29 +178,44 @@ class Search:
         if box.single:
             design = self.run(box)
             return 0.0 if design is None or design.misses(targets) else design.throughput_per_s / usd
-        return 0.0 if box.group is None else self._bound(box.group, box.high) / usd
+        if box.group is None:
+            return 0.0
+        return most_per_s(self._demands(box.group), box.group.design(box.high), self.precision) / usd
 
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
+        return self._kept(box, self._runs, simulate)
+
+    def rough(self, box: Box) -> Design | None:
+        """The same to within ROUGH: of language models equal layers once."""
+        return self._kept(box, self._roughs, deep) if self._is_deep else self.run(box)
+
+    def _may_meet(self, design: Design | None, targets: Targets) -> bool:
+        """Whether a design that was run roughly may meet targets."""
+        most = ROUGH if self._is_deep else 0.0
+        return design is not None and all(share <= most for share in design.misses(targets).values())
+
+    def _kept(self, box: Box, known: dict[Any, Design | None], run: Run) -> Design | None:
+        """The largest design of a box, run once in one of both ways."""
         if box.entry is not None:
             name = box.entry.name
-            if name not in self._chips:
-                self._chips[name] = self._served(box.entry.architecture, name, {}, bundled=True)
-            return self._chips[name]
+            if name not in known:
+                known[name] = self._served(box.entry.architecture, name, {}, run, bundled=True)
+            return known[name]
         if box.group is None:
             return None
         key = box.group.number, box.high
-        if key not in self._runs:
+        if key not in known:
             try:
                 chip = box.group.design(box.high)
             except ChipError:
-                self._runs[key] = None
+                known[key] = None
                 return None
-            self._runs[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), bundled=False)
-        return self._runs[key]
+            known[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), run, bundled=False)
+        return known[key]
 
     def _served(
-        self, chip: Architecture | None, name: str, settings: Mapping[str, Any], bundled: bool
+        self, chip: Architecture | None, name: str, settings: Mapping[str, Any], simulated: Run, bundled: bool
     ) -> Design | None:
         """What a chip makes of the mix."""
         self.note(self.tested / (self.tested + self._waiting + 1))
@@ -206,7 +227,7 @@ class Search:
         known = True
         for graph, share in self.mix:
             try:
-                run = simulate(graph, chip, self.batch, self.precision, gains=False)
+                run = simulated(graph, chip, self.batch, self.precision)
             except (InfeasibleError, ChipError, NetworkError):
                 return None
             each_s = share / run.throughput_per_s
@@ -243,7 +264,11 @@ class Search:
         """Every group as one box, or as single designs where more may be slower; every bundled chip."""
         for group in self.space.groups:
             sizes = group.bill_usd.shape
-            whole = Box(group, (0, 0, 0), (sizes[0] - 1, sizes[1] - 1, sizes[2] - 1))
+            roomy = np.flatnonzero(self._roomy(group))
+            if not len(roomy):
+                continue
+            # Capacity does not grow with bandwidth: the largest design of a box is one that has room.
+            whole = Box(group, (0, 0, 0), (sizes[0] - 1, int(roomy[-1]), sizes[2] - 1))
             if group.chip.power_limit_w is None and group.chip.schedule.placement == "time":
                 yield whole
             else:
@@ -252,64 +277,88 @@ class Search:
         for entry in self.bundled:
             yield Box(None, (0, 0, 0), (0, 0, 0), entry)
 
+    def _halves(self, box: Box) -> Iterator[Box]:
+        """Both halves of a box, each up to the fastest of its memories that has room; none of one without."""
+        group = box.group
+        if group is None:
+            return
+        for half in box.halves():
+            roomy = np.flatnonzero(self._roomy(group)[half.low[1] : half.high[1] + 1])
+            if len(roomy):
+                yield replace(half, high=(half.high[0], half.low[1] + int(roomy[-1]), half.high[2]))
+
+    def _roomy(self, group: Group) -> npt.NDArray[np.bool_]:
+        """Whether each memory of a group has room for the networks."""
+        demands = self._demands(group)
+        return np.array([has_room(demands, capacity) for capacity in group.room_bytes], dtype=np.bool_)
+
     def _least(self, box: Box, targets: Targets, taken: set[Any]) -> float:
         """The cheapest bill in a box that the targets do not rule out from the start; infinite where there is none."""
         if box.entry is not None:
-            cost = None if box.entry.architecture is None else priced(box.entry.architecture).cost
-            usd = np.inf if cost is None or cost.bill_usd is None or cost.bill_usd.best is None else cost.bill_usd.best
-            dear = targets.max_cost_usd is not None and usd > targets.max_cost_usd
-            return np.inf if dear or _kind(box) in taken else usd
+            return float(np.inf) if _kind(box) in taken else self._least_bundled(box.entry, targets)
         if box.group is None:
             return float(np.inf)
-        cells = box.cells()
-        bills = box.group.bill_usd[cells]
+        cells, group = box.cells(), box.group
+        bills = group.bill_usd[cells]
         out = np.zeros(bills.shape, dtype=bool)
         if targets.max_cost_usd is not None:
             out |= bills > targets.max_cost_usd
         if targets.max_power_w is not None:
-            least_j = box.group.mac_j * sum(
-                share * macs for (_, share), (macs, _) in zip(self.mix, self._demands(box.group), strict=True)
-            )
-            drawn = box.group.static_w[cells] + (targets.at_least_per_s or 0.0) * least_j
-            out |= drawn > targets.max_power_w
+            # Where a power limit holds a chip back its energy is not that of its work at full voltage.
+            speed = targets if group.chip.power_limit_w is None else replace(targets, latency_s=None)
+            joules = group.mac_j, np.array(group.outer_byte_j)[cells[1]][None, :, None]
+            held = np.array(group.sram_mib)[cells[0]][:, None, None] * MIB
+            out |= least_w(self._demands(group), speed, group.static_w[cells], joules, held) > targets.max_power_w
+        out |= ~self._roomy(group)[cells[1]][None, :, None]
         for memory in range(box.low[1], box.high[1] + 1):
-            if (*_arrays(box.group), memory) in taken:
+            if (*_arrays(group), memory) in taken:
                 out[:, memory - box.low[1], :] = True
         allowed: npt.NDArray[np.float64] = np.where(out, np.inf, bills)
         return float(allowed.min())
 
+    def _least_bundled(self, entry: Entry, targets: Targets) -> float:
+        """The bill of a bundled chip; infinite where the targets or its memory rule it out from the start."""
+        chip = entry.architecture
+        cost = None if chip is None else priced(chip).cost
+        if chip is None or cost is None or cost.bill_usd is None or cost.bill_usd.best is None:
+            return float(np.inf)
+        if targets.max_cost_usd is not None and cost.bill_usd.best > targets.max_cost_usd:
+            return float(np.inf)
+        try:
+            demands = self._demands(entry)
+        except (ChipError, NetworkError):
+            return float(np.inf)
+        power = priced(chip).power
+        if not has_room(demands, chip.dram_capacity_bytes) or not is_fast(demands, chip, self.precision, targets):
+            return float(np.inf)
+        if targets.max_power_w is not None and power is not None and chip.power_limit_w is None:
+            joules = float(np.min(power.mac_j[chip.product(self.precision).format])), power.outer_byte_j
+            least = least_w(demands, targets, float(power.static_w), joules, chip.sram.capacity_bytes)
+            if least > targets.max_power_w:
+                return float(np.inf)
+        return float(cost.bill_usd.best)
+
     def _may_reach(self, box: Box, targets: Targets) -> bool:
         """Whether the largest design of a box meets what more of everything can only help."""
         fast = Targets(targets.at_least_per_s, targets.latency_s)
-        if not fast.given() or box.single:
+        if not fast.given() or box.group is None:
             return True
-        if box.group is not None and self._bound(box.group, box.high) < (targets.at_least_per_s or 0.0):
+        try:
+            largest = box.group.design(box.high)
+        except ChipError:
             return False
-        corner = self.run(box)
-        return corner is not None and not corner.misses(fast)
+        if not is_fast(self._demands(box.group), largest, self.precision, fast):
+            return False
+        if box.single:
+            return True
+        return self._may_meet(self.rough(box), fast)
 
-    def _bound(self, group: Group, at: At) -> float:
-        """No schedule of a design is faster: every MAC busy, and what does not fit the SRAM comes in once a batch [1/s]."""
-        chip = group.design(at)
-        macs_per_s = chip.peak_tops(self.precision) * 1e12 / OPERATIONS_PER_MAC
-        byte_s = 1.0 / (chip.outer_bytes_per_s or np.inf)
-        time_s = 0.0
-        for (_, share), (macs, least_bytes) in zip(self.mix, self._demands(group), strict=True):
-            outer_s = max(0.0, least_bytes - chip.sram.capacity_bytes) * byte_s / self.batch
-            time_s += share * max(macs / macs_per_s, outer_s)
-        return (1.0 + 1e-9) / time_s
-
-    def _demands(self, group: Group) -> list[tuple[float, float]]:
-        """(MACs executed an inference, compulsory bytes a batch) of every network on the arrays of a group."""
-        if group.number not in self._demand:
-            rows = []
-            for graph, _ in self.mix:
-                low = lower(graph, group.chip, self.batch, self.precision)
-                rate = low.spec.rate  # of MACs in other formats so many as take the same time
-                executed = sum(row.macs_executed * (rate / (row.shape.rate or rate)) for row in low.rows if row.shape)
-                rows.append((executed / self.batch, low.compulsory_bytes))
-            self._demand[group.number] = rows
-        return self._demand[group.number]
+    def _demands(self, of: Group | Entry) -> tuple[Demand, ...]:
+        """What every network asks of the arrays of a group, or of a bundled chip."""
+        key, chip = (of.number, of.chip) if isinstance(of, Group) else (of.name, of.architecture)
+        if key not in self._demand:
+            self._demand[key] = () if chip is None else demands_of(self.mix, chip, self.batch, self.precision)
+        return self._demand[key]
 
 
 def summary(chip: Architecture) -> str:

@@ -56,6 +56,10 @@ class Group:
     """Power that is always drawn. [W]"""
     mac_j: float
     """Energy of one MAC. [J]"""
+    outer_byte_j: tuple[float, ...]
+    """Energy of a byte of each memory. [J]"""
+    room_bytes: tuple[int | None, ...]
+    """Capacity of each memory; 0 without one, None where it is not known. [B]"""
 
     def changes(self, at: tuple[int, int, int], base: Architecture) -> dict[str, Any]:
         """What the design at (sram, memory, clock) has otherwise than the base chip."""
@@ -214,7 +218,7 @@ def _group(
     memory = _memories(chip, axes)
     bills = np.full((len(sram), len(memory), len(clock)), np.inf)
     static = np.zeros_like(bills)
-    mac_j = 0.0
+    mac_j, outer_j, room = 0.0, [], []
     for at, changes in enumerate(memory):
         one = changed_chip(chip, changes, "size")
         grid = np.meshgrid(np.array(sram, dtype=np.float64), np.array(clock, dtype=np.float64), indexing="ij")
@@ -224,7 +228,11 @@ def _group(
         bills[:, at, :] = usd.reshape(grid[0].shape)
         static[:, at, :] = np.broadcast_to(known.power.static_w, (grid[0].size,)).reshape(grid[0].shape)
         mac_j = float(np.min(known.power.mac_j[one.product(precision).format]))
-    return Group(number, place, chip, dict(settings), sram, memory, clock, bills, static, mac_j)
+        outer_j.append(float(known.power.outer_byte_j))
+        room.append(one.dram_capacity_bytes)
+    return Group(
+        number, place, chip, dict(settings), sram, memory, clock, bills, static, mac_j, tuple(outer_j), tuple(room)
+    )
 
 
 def _memories(chip: Architecture, axes: Mapping[str, tuple[Any, ...]]) -> tuple[dict[str, Any], ...]:

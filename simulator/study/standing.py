@@ -4,7 +4,7 @@ from simulator.study.validation_data import book
 
 FITTED, CHANGED, BLIND, BESIDE = "fitted", "changed", "blind", "beside"
 STANDINGS = {
-    FITTED: "a constant of the model was fitted on figures of this chip, or of the one that it is two of",
+    FITTED: "a constant of the model was fitted on figures of this chip, or of the chip that it is a pair of",
     CHANGED: "facts of the chip's file were changed after its measurements were known",
     BLIND: "the chip's file was written before this row was read; nothing was changed or fitted on it since",
     BESIDE: "the row and the chip's file were read together; nothing was fitted or changed",

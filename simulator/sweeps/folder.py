@@ -226,7 +226,7 @@ def checked_parts(folder: Path, repair: bool) -> dict[int, Part]:
         else:
             parts[part.chunk] = part
     if not repair:
-        faults += [f"{part.name}: damaged; {argument('repair')} computes it anew" for part in damaged]
+        faults += [f"{part.name}: damaged; {argument('repair')} computes it again" for part in damaged]
     if faults:
         more = (
             [f"{printable(str(folder))}: and {len(faults) - MOST_FAULTS} more parts"]

@@ -8,6 +8,7 @@ import yaml
 from simulator.chip import parts
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
+from simulator.graph.language import PHASES
 from simulator.graph.load import summary
 from simulator.units import GIB
 from simulator.web import forms
@@ -49,9 +50,6 @@ SIZES = {
 
 TOKENS = ("prompt", "context")
 """Parameters that count tokens; 0 is what the network takes untold."""
-
-PHASES = ("prefill", "decode")
-"""What a language model does in a pass, as its builder takes it."""
 
 
 def settings_of(chip: Architecture, settings: dict[str, Any]) -> dict[str, Any]:

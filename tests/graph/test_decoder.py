@@ -101,6 +101,7 @@ def test_latents_are_expanded_of_a_prompt_and_absorbed_into_the_queries_behind_a
     shapes = {
         **SMALL, "kv_heads": 4, "head_dim": 24, "latent": 32, "query_rank": 20, "rope_dim": 8, "value_dim": 16,
         "experts": 0,
+        "active": 0,
     }  # fmt: skip
     prompt = layers_of("deepseek_v3", **shapes, prompt=5)
     assert products(prompt) == 2 * 4 * 15 * (24 + 16)

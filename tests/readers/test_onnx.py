@@ -227,7 +227,7 @@ def test_of_two_branches_the_dearer_is_taken_and_a_loop_turns_as_often_as_it_say
     onnx_model.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
     graph = graph_of(onnx_model)
     assert summary(graph)["macs"] == (1 + 3) * 4 * 8 * 8
-    assert any("dearer" in note for note in graph.graph["notes"])
+    assert any("more expensive" in note for note in graph.graph["notes"])
 
 
 # ---- files that nobody should trust ----------------------------------------------------------------------------------

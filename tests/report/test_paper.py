@@ -132,7 +132,7 @@ def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
     assert main([*line, "--report", str(place)]) == 0
     found = Page(place.read_text(encoding="utf-8"))
     assert found.charts
-    assert "points that no other beats" in found.text
+    assert "Pareto-optimal points" in found.text
     for command in ("best", "pareto"):
         assert main([command, folder, "--report", str(place)]) == 0
         assert Page(place.read_text(encoding="utf-8")).charts

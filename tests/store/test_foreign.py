@@ -68,7 +68,7 @@ def test_a_sweep_folder_of_pipes(tmp_path, capsys):
     (tmp_path / "plan.json").write_text('{"points": 4, "chunk": 4}')
     part = tmp_path / "part-000000-00000000.parquet"
     os.mkfifo(part)
-    assert refused(["best", str(tmp_path)], capsys) == f"{part}: damaged; --repair computes it anew"
+    assert refused(["best", str(tmp_path)], capsys) == f"{part}: damaged; --repair computes it again"
 
 
 def test_the_limit_is_the_last_byte_that_is_read(tmp_path):

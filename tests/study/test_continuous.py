@@ -81,7 +81,7 @@ def test_guesses_come_out_of_one_pass():
     found = asked(**given, speculate=3, accept=0.5)
     check = run(2, phase="decode", prompt=4, context=60, words=4)
     assert found.tpot_first_s == pytest.approx(check / (1 + 0.5 + 0.25 + 0.125))
-    assert any("1.88 tokens a pass" in note and "guesses take no time" in note for note in found.notes)
+    assert any("1.88 tokens a pass" in note and "the draft takes no time" in note for note in found.notes)
     assert found.tpot_s < plain.tpot_s < asked(**given, speculate=3, accept=0.0).tpot_s
     drafted = asked(**given, speculate=3, accept=0.5, draft="smollm2_135m")
     assert drafted.tpot_s > found.tpot_s

@@ -7,10 +7,14 @@ import pytest
 
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
+from simulator.cost.priced import priced
 from simulator.errors import ChipError, OptionError
+from simulator.study.repeating import deep
 from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
+from simulator.study.sizing_bounds import demands_of, least_s, least_w, most_per_s
+from simulator.study.sizing_search import ROUGH
 from simulator.study.sizing_space import default_axes, space_of
 
 BASE = "example_edge"
@@ -284,3 +288,36 @@ def test_the_speed_of_a_user_is_the_time_of_the_last_token(tmp_path, capsys):
 def test_a_request_that_makes_no_sense(words, message, capsys):
     assert main(["size", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_bounds_are_below_every_run(graphs, every):
+    for settings, runs in every:
+        chip = load_chip(BASE, set=settings)
+        power = priced(chip).power
+        for name, run in runs.items():
+            demands = demands_of([(graphs[name], 1.0)], chip, 1, "int8")
+            assert 0.0 < least_s(demands[0], chip, "int8") <= run.latency_s
+            assert most_per_s(demands, chip, "int8") >= run.throughput_per_s
+            joules = power.mac_j["int8"], power.outer_byte_j
+            limits = Targets(latency_s=run.latency_s)
+            least = least_w(demands, limits, power.static_w, joules, chip.sram.capacity_bytes)
+            assert power.static_w < least <= run.power_w
+
+
+def test_what_cannot_hold_a_model_is_left_out_before_any_schedule():
+    large = load_network("llama3_70b", **last_token("llama3_70b", 1024, 64, 1, {}))
+    vary = {"sram.capacity_mib": [2, 4], "dram.devices": [1, 2]}
+    found = size(large, bundled=False, vary=vary, latency_s=0.02, max_power_w=30.0)
+    assert (found.winner, found.tested) == (None, 0)
+    slow = load_network("smollm2_135m", **last_token("smollm2_135m", 64, 8, 1, {}))
+    found = size(slow, bundled=False, vary=vary, at_least_per_s=1e6)  # more than its bytes can come in
+    assert found.winner is None
+
+
+def test_equal_layers_are_worked_out_once():
+    small = load_network("smollm2_135m", phase="decode", context=64, hidden=1152, ffn=6144, layers=8, vocabulary=2000)
+    chip = load_chip(BASE, set={"sram.capacity_mib": 1})
+    once, all_of = deep(small, chip, 1, "int8"), simulate(small, chip)
+    assert once.latency_s == pytest.approx(all_of.latency_s, rel=ROUGH / 2)
+    assert once.power_w == pytest.approx(all_of.power_w, rel=ROUGH / 2)
+    assert deep(load_network("squeezenet"), chip, 1, "int8").latency_s == simulate("squeezenet", chip).latency_s

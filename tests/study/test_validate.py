@@ -122,7 +122,7 @@ def test_every_row_says_what_it_was_to_the_model(found):
 
 
 def test_the_page_says_where_a_simpler_model_is_nearer(found):
-    (line,) = (one for one in validation_page(found, "v.svg").splitlines() if one.startswith("Where a simpler one"))
+    (line,) = (one for one in validation_page(found, "v.svg").splitlines() if one.startswith("Where a simpler model"))
     named = set(re.findall(r"(\w+) \((?:constant|roofline)", line))
     for chip in {p.chip for p in found.points}:
         rates = [

@@ -78,7 +78,7 @@ def test_the_command_is_in_its_parts_and_draws_what_it_found(tmp_path, capsys):
     assert pl.read_parquet_metadata(part_of(tmp_path / "a", 0))["rooftile.command"].startswith(
         "rooftile sweep squeezenet --chip example_edge --vary clock_mhz=400,800 --out "
     )
-    assert b"no other beats" in (tmp_path / "points.svg").read_bytes()
+    assert b"Pareto-optimal" in (tmp_path / "points.svg").read_bytes()
 
 
 def test_a_run_goes_on_where_it_was_stopped(network, tmp_path):
@@ -139,7 +139,7 @@ def test_a_damaged_part_is_named_and_computed_anew(network, tmp_path, capsys):
     part.write_bytes(raw)
     with pytest.raises(OptionError) as caught:
         run(network, tmp_path)
-    assert str(caught.value) == f"{part}: damaged; repair computes it anew"
+    assert str(caught.value) == f"{part}: damaged; repair computes it again"
     assert main(["best", str(tmp_path)]) == 2
     assert f"{part}: damaged" in capsys.readouterr().err
     assert run(network, tmp_path, repair=True).collect().equals(whole)
@@ -160,7 +160,7 @@ def test_a_part_is_of_its_plan_and_number_alone(network, tmp_path, capsys):
         stranger = ours.with_name(name)
         stranger.write_bytes(content)
         assert main(["best", str(tmp_path / "a")]) == 2
-        assert capsys.readouterr().err == f"rooftile: {stranger}: damaged; --repair computes it anew\n"
+        assert capsys.readouterr().err == f"rooftile: {stranger}: damaged; --repair computes it again\n"
         assert run(network, tmp_path / "a", repair=True).collect().equals(whole)
         assert not stranger.exists()
     assert ours.read_bytes() == before
@@ -207,7 +207,7 @@ def test_parts_that_0_2_wrote_are_read(network, tmp_path):
     lying.write_bytes(raw)
     with pytest.raises(OptionError) as caught:
         read.scan(tmp_path, check=True)
-    assert str(caught.value) == f"{lying}: damaged; repair computes it anew"
+    assert str(caught.value) == f"{lying}: damaged; repair computes it again"
 
 
 def write_parquet(frame):
@@ -352,7 +352,7 @@ def test_best_and_pareto(network, tmp_path, capsys):
     assert main(["best", str(tmp_path), "--max", "cost=0"]) == 0
     assert capsys.readouterr().out == "No point is within the limits.\n"
     assert main(["pareto", str(tmp_path)]) == 0
-    assert "no other beats in throughput, relative cost, power in W" in capsys.readouterr().out
+    assert "Pareto-optimal points in throughput, relative cost, power in W" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _if(
     _, _, outputs, ops = max(tried, key=lambda each: each[:2])
     walk.ops.extend(ops)
     if chosen is None and len(tried) > 1:
-        walk.notes["of a branch that depends on data, the dearer one is taken (If)"] = None
+        walk.notes["of a branch that depends on data, the more expensive one is taken (If)"] = None
     elif chosen is None:
         walk.notes["of a branch that depends on data, the one that fits these sizes is taken (If)"] = None
     return [_renamed(each, chosen is not None) for each in outputs]

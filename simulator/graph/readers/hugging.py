@@ -94,7 +94,7 @@ _TIED = frozenset(
         "gpt_neo",
     ]
 )
-"""Those whose head is the table of words unless the configuration says otherwise."""
+"""Those whose head is the embedding table unless the configuration says otherwise."""
 
 _PARALLEL = frozenset(["gptj", "gpt_neox", "falcon", "phi", "cohere", "cohere2", "codegen"])
 _QK_NORM = frozenset(["qwen3", "qwen3_moe", "olmo2", "gemma3", "gemma3_text", "olmoe"])
@@ -223,6 +223,7 @@ def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
         "tied": read.flag("tie_word_embeddings", kind in _TIED),
         "parallel": kind in _PARALLEL and read.flag("use_parallel_residual", True) and read.flag("parallel_attn", True),
         "qk_norm": kind in _QK_NORM,
+        "longest": _longest(values),
     }
     if read.flag("use_sliding_window", True):
         shapes["window"] = read.whole("sliding_window", default=0)
@@ -240,6 +241,12 @@ def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
     decoder = Decoder(**shapes)
     decoder.check(where)
     return decoder
+
+
+def _longest(values: Mapping[str, Any]) -> int:
+    """Tokens of the longest context; 0 where none is told, or nothing that can be: it is for a note alone."""
+    told = values.get("max_position_embeddings", values.get("n_positions"))
+    return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else 0
 
 
 def _experts(read: _Config) -> dict[str, int]:

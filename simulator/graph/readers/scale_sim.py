@@ -66,7 +66,7 @@ def topology(rows: Sequence[Sequence[str]], where: str, name: str, given: Mappin
     graph = net.build()
     notes = ["SCALE-Sim tables do not say what a layer reads: each reads the one above where it fits"]
     if sections > 1:
-        notes.append(f"the table has {sections} networks: they run one behind the other")
+        notes.append(f"the table has {sections} networks: they run one after another")
     if apart:
         notes.append(f"{apart} of {count} layers do not fit the one above: they read from the outer memory")
     if sparse:

@@ -260,7 +260,9 @@ def _notes(low: Lowered, made: tuple[Context, ...]) -> tuple[str, ...]:
     notes = []
     if len(made) > 1:
         reload = sum(context.reload_bytes for context in made)
-        notes.append(f"{len(made)} contexts in turn: {reload / 1e6:,.2f} MB of weights are loaded anew for every batch")
+        notes.append(
+            f"{len(made)} contexts in turn: {reload / 1e6:,.2f} MB of weights are loaded again for every batch"
+        )
     for context in made:
         if context.slices > 1:
             notes.append(

@@ -106,7 +106,7 @@ def _sweep(names: Library, work: forms.SweepAsked, tell: Tell) -> forms.TableAns
     own = [key for key in work.vary if key.startswith(PARAMETER)]
     if own:
         raise OptionError(
-            f"vary: {own[0]}: must be a key of the chip, batch or precision; ask anew for other parameters"
+            f"vary: {own[0]}: must be a key of the chip, batch or precision; ask again for other parameters"
         )
     frame: Any = sweep(
         graph, base, work.vary, batch=work.batch, precision=work.precision, chunk=SWEPT_AT_ONCE,

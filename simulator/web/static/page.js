@@ -191,7 +191,7 @@ async function changes() {
   clear(place("changes"), make("p", {}, said, stop));
   try {
     await show(await (await ask("api/run", asked(["changes"]), own.signal)).json(), own.signal, ["changes"]);
-    if (!place("changes").querySelector("h2")) clear(place("changes"), make("p", {}, "This chip has no bill to weigh changes by."));
+    if (!place("changes").querySelector("h2")) clear(place("changes"), make("p", {}, "This chip has no bill, so changes cannot be ranked by price."));
     place("changes").scrollIntoView({ block: "nearest" });
   } catch (error) {
     empties("changes");
@@ -359,7 +359,7 @@ async function takeNetwork(file) {
     if (!answer.ok) throw Object.assign(new Error("refused"), { lines: told.errors });
     await set({ network: told.network, params: {} });
   } catch (error) {
-    at("sentence").textContent = "That file could not be taken";
+    at("sentence").textContent = "This file could not be read";
     failed(error);
   }
 }

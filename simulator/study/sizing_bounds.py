@@ -1,0 +1,102 @@
+"""What no design can beat, from the work of the networks and the numbers of a chip alone: time, power, room in the memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.chip.schema import Architecture
+from simulator.graph.build import Graph
+from simulator.lower.rows import lower
+from simulator.lower.work import work_of
+from simulator.result.room import used_bytes
+from simulator.study.repeating import Depth, decoder_in, depths, with_layers
+from simulator.study.sizing_answer import Targets
+from simulator.units import OPERATIONS_PER_MAC
+
+SLACK = 1.0 - 1e-9
+"""Bounds are lowered by this share: sums in another order must not rule out what meets a target to the last digit."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a batch of one network asks of any chip with the same arrays."""
+
+    share: float
+    """Of the inferences. [-]"""
+    batch: int
+    macs: float
+    """Executed; those in other number formats as so many as take the same time."""
+    compulsory_bytes: float
+    """Of the outer memory, where nothing stays in the SRAM. [B]"""
+    room_bytes: float
+    """In the outer memory. [B]"""
+
+
+def demands_of(
+    mix: Sequence[tuple[Graph, float]], chip: Architecture, batch: int, precision: str
+) -> tuple[Demand, ...]:
+    """One for each network of a mix. Raises NetworkError for what the chip cannot run."""
+    found = []
+    for graph, share in mix:
+        decoder = decoder_in(graph)
+        pair = depths(decoder) if decoder is not None and not decoder.experts else None
+        if decoder is None or pair is None:
+            figures = _figures(graph, chip, batch, precision)
+        else:  # equal layers once; of experts not each layer meets as many
+            low, high = (_figures(with_layers(graph, layers), chip, batch, precision) for layers in pair)
+            depth = Depth(decoder.layers, *pair)
+            figures = tuple(depth.at(*each) for each in zip(low, high, strict=True))
+        found.append(Demand(share, batch, *figures))
+    return tuple(found)
+
+
+def _figures(graph: Graph, chip: Architecture, batch: int, precision: str) -> tuple[float, ...]:
+    """MACs and bytes of a demand."""
+    low = lower(graph, chip, batch, precision)
+    rate = low.spec.rate
+    executed = sum(row.macs_executed * (rate / (row.shape.rate or rate)) for row in low.rows if row.shape)
+    return float(executed), low.compulsory_bytes, used_bytes(chip, work_of(low))
+
+
+def has_room(demands: Sequence[Demand], capacity_bytes: int | None) -> bool:
+    """Whether a DRAM of that capacity holds each network; None, not known, and 0, no DRAM, hold all."""
+    return not capacity_bytes or all(one.room_bytes <= capacity_bytes for one in demands)
+
+
+def least_s(one: Demand, chip: Architecture, precision: str) -> float:
+    """No schedule of a batch is faster: every MAC busy, and what does not fit the SRAM comes in once. [s]"""
+    macs_per_s = chip.peak_tops(precision) * 1e12 / OPERATIONS_PER_MAC
+    outer_s = max(0.0, one.compulsory_bytes - chip.sram.capacity_bytes) / (chip.outer_bytes_per_s or np.inf)
+    return max(one.macs / macs_per_s, outer_s) * SLACK
+
+
+def most_per_s(demands: Sequence[Demand], chip: Architecture, precision: str) -> float:
+    """No schedule has more throughput. [1/s]"""
+    return 1.0 / sum(one.share * least_s(one, chip, precision) / one.batch for one in demands)
+
+
+def is_fast(demands: Sequence[Demand], chip: Architecture, precision: str, targets: Targets) -> bool:
+    """Whether the bounds of throughput and of latency leave a chip within the targets."""
+    if most_per_s(demands, chip, precision) < (targets.at_least_per_s or 0.0):
+        return False
+    latest = np.inf if targets.latency_s is None else targets.latency_s
+    return all(least_s(one, chip, precision) <= latest for one in demands)
+
+
+def least_w(
+    demands: Sequence[Demand], targets: Targets, static_w: Any, joules: tuple[float, Any], held_bytes: Any
+) -> Any:
+    """No design draws less that meets the targets of speed. Numbers, or columns of designs. [W]
+
+    joules: of a MAC, of a byte of the outer memory. held_bytes: of the SRAM. A batch in steady state takes no longer than one on
+    its own, so that a latency is a throughput too.
+    """
+    rate = targets.at_least_per_s or 0.0
+    item_j = 0.0
+    for one in demands:
+        outer = np.maximum(0.0, one.compulsory_bytes - held_bytes)
+        item_j = item_j + one.share / one.batch * (one.macs * joules[0] + outer * joules[1])
+        rate = rate if targets.latency_s is None else max(rate, one.batch / targets.latency_s)
+    return static_w + rate * item_j * SLACK
