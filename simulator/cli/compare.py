@@ -108,8 +108,7 @@ def compare(
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     _check_alone(set_a, set_b, draws, seed)
-    by = "usd" if by is None else by
-    limits = limits_of(max_power, max_cost, max_price)
+    by, limits = ("usd" if by is None else by), limits_of(max_power, max_cost, max_price)
     if published and "power_w" in limits:  # nothing runs that could draw any
         limits["tdp_w"] = limits.pop("power_w")
     check_by(by)
