@@ -24,12 +24,17 @@ INNER = 0.5
 
 @dataclass(slots=True)
 class Loop:
-    """A loop that runs: rounds done and in all, when it began, and the share of this round that loops inside it have done."""
+    """A loop that runs: rounds done and in all, when it began, and the share of this round that loops inside it have done.
 
-    done: int
-    of: int
+    Rounds that take unlike times count by their sizes.
+    """
+
+    done: float
+    of: float
     begin: float
     inside: float = 0.0
+    size: float = 1.0
+    """Of this round."""
 
 
 class Watch:
@@ -63,7 +68,8 @@ class Watch:
         """Share of the outermost loop that is done, parts of its round included; never falls. None outside of loops."""
         loops, done = self.loops, 0.0
         for loop in reversed(loops):
-            done = min(1.0, (loop.done + loop.inside + (1.0 - loop.inside) * INNER * done) / loop.of)
+            inside = loop.inside + (1.0 - loop.inside) * INNER * done
+            done = min(1.0, (loop.done + loop.size * inside) / loop.of)
         return done if loops else None
 
     @property
@@ -96,18 +102,25 @@ def say(words: str) -> None:
         own.words = words
 
 
-def each(items: Sequence[Item], words: Callable[[Item], str] | None = None) -> Iterator[Item]:
-    """Go through items, noting how many are done; words: what is said of one, unless a loop outside says more."""
+def each(
+    items: Sequence[Item], words: Callable[[Item], str] | None = None, size: Callable[[Item], float] = lambda _: 1.0
+) -> Iterator[Item]:
+    """Go through items, noting how many are done; words: what is said of one, unless a loop outside says more.
+
+    size: about how long one takes, above 0, in any unit.
+    """
     own = watched()
     if own is None or not items:
         yield from items
         return
-    outer, loop = own.loops, Loop(0, len(items), own.clock())
+    sizes = [size(item) for item in items]
+    outer, loop, done = own.loops, Loop(0.0, sum(sizes), own.clock()), 0.0
     own.loops = (*outer, loop)
     try:
-        for done, item in enumerate(items):
+        for item, loop.size in zip(items, sizes, strict=True):
             own.check()
             loop.done, loop.inside = done, 0.0
+            done += loop.size
             if words is not None and not outer:
                 own.words = words(item)
             yield item

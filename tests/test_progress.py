@@ -62,6 +62,21 @@ def test_what_is_left_is_as_slow_as_what_is_done(own):
     assert found.elapsed_s == 17.0
 
 
+def test_rounds_that_take_long_count_for_more(own):
+    found, clock = own
+    seconds = {"big": 80.0, "small": 1.0, "medium": 19.0}
+    shares, left = [], []
+    for item in each(list(seconds), size=seconds.get):
+        shares.append(found.share)
+        left.append(found.left_s)
+        for _ in each("xy"):
+            pass
+        assert found.share > shares[-1]
+        clock.now += seconds[item]
+    assert shares == [0.0, 0.8, 0.81]
+    assert left == [None, pytest.approx(20.0), pytest.approx(19.0)]
+
+
 def test_a_loop_that_is_left_early_counts_no_longer(own):
     found, _ = own
     for item in each("abcd"):

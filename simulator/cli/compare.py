@@ -10,7 +10,7 @@ from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.reporting import deliver_plain
-from simulator.cli.values import parameters, whole_number
+from simulator.cli.values import MONEY, parameters, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +40,11 @@ Chips = Annotated[
     ),
 ]
 EachPrice = Annotated[
-    float | None, typer.Option("--price", metavar="USD", help="Of a language model: price of each chip.")
+    float | None, typer.Option("--price", metavar="USD", parser=MONEY, help="Of a language model: price of each chip.")
 ]
 EachRent = Annotated[
-    float | None, typer.Option("--rent", metavar="USD", help="Of a language model: rent per hour of each chip.")
+    float | None,
+    typer.Option("--rent", metavar="USD", parser=MONEY, help="Of a language model: rent per hour of each chip."),
 ]
 Questions = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
@@ -87,8 +88,7 @@ def compare(
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
-    from simulator.study.compare import compare  # noqa: PLC0415
-    from simulator.study.ranking import check_by, ranking  # noqa: PLC0415
+    from simulator.study.ranking import check_by, rank_chips  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
     one_pass = bool({"phase", "context"} & parameters(params).keys())
@@ -108,8 +108,7 @@ def compare(
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     _check_alone(set_a, set_b, draws, seed)
-    by = "usd" if by is None else by
-    limits = limits_of(max_power, max_cost, max_price)
+    by, limits = ("usd" if by is None else by), limits_of(max_power, max_cost, max_price)
     if published and "power_w" in limits:  # nothing runs that could draw any
         limits["tdp_w"] = limits.pop("power_w")
     check_by(by)
@@ -132,8 +131,10 @@ def compare(
     if json is not None or reporting.wanted.get() is not None:
         _note(entries)
     with working() as tell:  # all of them take a minute the first time
-        found = compare(entries, question, not published, lambda chip: tell(f"simulating {chip}"), graph)
-    _answer(found, ranking(found, by, limits), every, json, plot)
+        order = rank_chips(
+            entries, question, by, limits, run=not published, tell=lambda chip: tell(f"simulating {chip}"), graph=graph
+        )
+    _answer(order.found, order, every, json, plot)
 
 
 def _check_request(given: "Mapping[str, object]", one_pass: bool) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import os
+import re
 import sys
 import traceback
 from typing import Any
@@ -17,6 +18,17 @@ _OPTIONS = {"most": "--max", "least": "--min", "params": "--param"}
 """Arguments of Python calls that the command calls otherwise than by their own names."""
 
 
+_LONG = re.compile(r"\S{400,}")
+"""A word that nobody reads to its end."""
+
+NUL = "embedded null byte", "no name of a file holds a NUL character"
+"""Python's word for a fault of a name that many calls of it may find, and ours."""
+
+
+def _shortened(word: re.Match[str]) -> str:
+    return f"{word[0][:100]}... ({len(word[0]):,} characters)"
+
+
 def option(argument: str) -> str:
     """The option that sets an argument of a Python call."""
     return _OPTIONS.get(argument, f"--{argument.replace('_', '-')}")
@@ -28,7 +40,7 @@ def report(error: Exception) -> int:
         traceback.print_exception(error)
     lines, code = explain(error)
     for line in lines:
-        say(f"rooftile: {printable(line)}")
+        say(f"rooftile: {_LONG.sub(_shortened, printable(line)).replace(*NUL)}")
     return code
 
 

@@ -7,7 +7,7 @@ import typer
 from simulator.cli import asked, complete
 from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
-from simulator.cli.values import parameters, whole_number
+from simulator.cli.values import MONEY, NUMBER, amount_in, parameters, whole_number
 from simulator.errors import OptionError
 
 Guessed = Annotated[
@@ -17,10 +17,34 @@ Guessed = Annotated[
     ),
 ]
 Accepted = Annotated[
-    float | None, typer.Option("--accept", metavar="SHARE", help="Share of proposed tokens that are accepted.")
+    float | None,
+    typer.Option(
+        "--accept",
+        metavar="SHARE",
+        parser=amount_in("SHARE", "", zero=True),
+        help="Share of proposed tokens that are accepted.",
+    ),
 ]
 Draft = Annotated[
     str | None, typer.Option("--draft", metavar="MODEL", help="The draft model.", autocompletion=complete.models)
+]
+Price = Annotated[
+    float | None,
+    typer.Option("--price", metavar="USD", parser=MONEY, help="Price of the chip, in place of the known one."),
+]
+Years = Annotated[float, typer.Option("--years", metavar="YEARS", parser=NUMBER, help="Years of use.")]
+Energy = Annotated[
+    float,
+    typer.Option("--energy", metavar="USD", parser=amount_in("MONEY", "USD", zero=True), help="Price of a kWh."),
+]
+Pue = Annotated[
+    float,
+    typer.Option("--pue", metavar="X", parser=NUMBER, help="Energy of the site over that of the machines."),
+]
+Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the time at work.")]
+Rent = Annotated[
+    float | None,
+    typer.Option("--rent", metavar="USD", parser=MONEY, help="Rent per hour, in place of price and energy."),
 ]
 
 
@@ -60,18 +84,12 @@ def generate(
     accept: Accepted = None,
     draft: Draft = None,
     chips: Annotated[int, typer.Option("--chips", metavar="N", parser=whole_number, help="Only 1 for now.")] = 1,
-    price: Annotated[
-        float | None, typer.Option("--price", metavar="USD", help="Price of the chip, in place of the known one.")
-    ] = None,
-    years: Annotated[float, typer.Option("--years", metavar="YEARS", help="Years of use.")] = 4.0,
-    energy: Annotated[float, typer.Option("--energy", metavar="USD", help="Price of a kWh.")] = 0.08,
-    pue: Annotated[
-        float, typer.Option("--pue", metavar="X", help="Energy of the site over that of the machines.")
-    ] = 1.2,
-    load: Annotated[float, typer.Option("--load", metavar="SHARE", help="Share of the time at work.")] = 0.6,
-    rent: Annotated[
-        float | None, typer.Option("--rent", metavar="USD", help="Rent per hour, in place of price and energy.")
-    ] = None,
+    price: Price = None,
+    years: Years = 4.0,
+    energy: Energy = 0.08,
+    pue: Pue = 1.2,
+    load: Load = 0.6,
+    rent: Rent = None,
     settings: Settings = None,
     params: Params = None,
     json: Json = None,

@@ -5,20 +5,15 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli.values import whole_number
+from simulator.cli.values import count_or_zero
 from simulator.errors import OptionError
 
 PORT = 8712
 
 
-def _port(text: str | int) -> int:
-    """A port; 0 is any that is free."""
-    return 0 if str(text).strip() == "0" else whole_number(text)
-
-
 def serve(
     port: Annotated[
-        int, typer.Option("--port", metavar="N", parser=_port, help="Port of 127.0.0.1; 0 takes a free one.")
+        int, typer.Option("--port", metavar="N", parser=count_or_zero, help="Port of 127.0.0.1; 0 takes a free one.")
     ] = PORT,
     check: Annotated[bool, typer.Option("--check", help="Start, answer one request of its own, and stop.")] = False,
 ) -> None:

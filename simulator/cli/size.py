@@ -1,5 +1,6 @@
 """`rooftile size`: the cheapest chip that reaches targets."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from simulator.cli.question import (
     check_outputs,
     working,
 )
-from simulator.cli.values import parameters
+from simulator.cli.values import amount_in, parameters
 from simulator.errors import InfeasibleError, OptionError
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 
 Bundled = Annotated[bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips are candidates too.")]
 TokensPerS = Annotated[
-    float | None, typer.Option("--tokens-per-s", metavar="N", help="Of a language model: tokens/s of each user.")
+    float | None,
+    typer.Option(
+        "--tokens-per-s",
+        metavar="N",
+        parser=amount_in("RATE", "/s"),
+        help="Of a language model: tokens/s of each user.",
+    ),
 ]
 
 
@@ -155,6 +162,10 @@ def _shared(text: str) -> tuple[str, float]:
     """(NAME or NAME@SIZE, share) of `NAME[@SIZE][:SHARE]`."""
     from simulator.reading.values import plain_value  # noqa: PLC0415
 
+    if "," in text and not Path(text).suffix:
+        raise OptionError(
+            f"--network {text}: must be one network; give several as --network yolov3:0.3 --network resnet50:0.7"
+        )
     head, colon, tail = text.rpartition(":")
     if not colon or not head or "/" in tail or "\\" in tail:  # a colon of a path
         return text, 1.0

@@ -12,7 +12,7 @@ from simulator.cli import asked, complete
 from simulator.cli.output import emit
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.reporting import Report, check_report, deliver_plain, wanted
-from simulator.cli.values import parameters, whole_number
+from simulator.cli.values import count_or_zero, parameters, whole_number
 from simulator.cli.watch import leave_behind
 from simulator.errors import OptionError, StoppedError
 from simulator.store.foreign import printable
@@ -45,7 +45,9 @@ def sweep(
     design: Annotated[
         str | None, typer.Option("--design", metavar="NAME", help="grid, random:N or latin:N (then A:B is a range).")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of a random or Latin design.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", parser=count_or_zero, help="Seed of a random or Latin design.")
+    ] = None,
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", parser=whole_number, help="Items processed together.")
     ] = None,

@@ -1,5 +1,7 @@
 """Values of options as the parser of the command line takes them, with errors that say what was expected."""
 
+from collections.abc import Callable
+
 import typer
 
 
@@ -11,6 +13,29 @@ def whole_number(text: str | int) -> int:
         return read(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def count_or_zero(text: str | int) -> int:
+    """As `whole_number`, or 0."""
+    return 0 if str(text).strip() == "0" else whole_number(text)
+
+
+def amount_in(dimension: str, unit: str, zero: bool = False) -> Callable[[str | float], float]:
+    """What reads an amount above 0. dimension: a name of `simulator/reading/units.py`; unit: of a bare number; zero: 0 too."""
+
+    def read(text: str | float) -> float:
+        from simulator.reading import units  # noqa: PLC0415
+        from simulator.reading.amounts import positive  # noqa: PLC0415
+
+        try:
+            return positive(str(text), getattr(units, dimension), unit, zero=zero)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return read
+
+
+MONEY, NUMBER = amount_in("MONEY", "USD"), amount_in("SHARE", "")
 
 
 def parameters(pairs: list[str] | None) -> dict[str, int | float | bool | str]:

@@ -26,6 +26,8 @@ class Priced:
     cost: Cost | None
     power: PowerModel | None
     notes: tuple[str, ...]
+    cost_notes: tuple[str, ...] = ()
+    """Those of them that are about the cost."""
 
 
 def priced(chip: Architecture) -> Priced:
@@ -40,11 +42,12 @@ def priced(chip: Architecture) -> Priced:
             notes.append(f"cost: {cost.status}")
     except ChipError as error:
         notes.append(f"no cost: {error}")
+    of_cost = tuple(notes)
     try:
         power = power_model(chip)
     except ChipError as error:
         notes.append(f"no power: {error}")
-    return _known.put(id(chip), (chip, Priced(cost, power, tuple(dict.fromkeys(notes)))))[1]
+    return _known.put(id(chip), (chip, Priced(cost, power, tuple(dict.fromkeys(notes)), of_cost)))[1]
 
 
 def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quantities:

@@ -231,6 +231,8 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
     known = [*bundled.networks(), *plugged.networks()]
     file = near_file(Path(text), _endings()) if "." in text else beside(text, _endings())
     near = file or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    if "," in text:
+        near = "; it must be one network: ask once for each, or 'rooftile size' about a mix of them"
     raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
 
 

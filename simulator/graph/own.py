@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from simulator.formats import OWN, USUAL, Formats, format_of, half_of, held, with_own
+from simulator.formats import OWN, USUAL, Formats, format_of, formats_of, half_of, held, with_own
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph
 from simulator.reading.precision import precision_text
@@ -18,9 +18,14 @@ Precision: TypeAlias = str | Mapping[str, Any]
 
 
 def precision_of(graph: Graph, given: Precision | None) -> str:
-    """The word for the formats that a network runs in: what is given, else what its layers carry, else int8."""
+    """The word for the formats that a network runs in: what is given, else what its layers carry, else int8.
+
+    Raises NetworkError for what is no format.
+    """
     if given is not None:
-        return precision_text(given)
+        word = precision_text(given)
+        formats_of(word)
+        return word
     return OWN if any(data["layer"].formats for _, data in graph.nodes(data=True)) else USUAL
 
 

@@ -99,15 +99,26 @@ def option_amount(option: str, text: str | None, dimension: Dimension, unit: str
     if text is None:
         return None
     try:
-        value = float(amount(text, dimension, unit, bare))
+        return positive(text, dimension, unit, bare)
     except ValueError as error:
         raise OptionError(f"{option}: {error}") from None
+
+
+def positive(text: str, dimension: Dimension, unit: str, bare: bool = True, zero: bool = False) -> float:
+    """An amount above 0 in `unit`, of a size that the model's sums can take. zero: whether 0 is one too.
+
+    Raises ValueError that says what it must be.
+    """
+    value, got = (
+        float(amount(text, dimension, unit, bare)),
+        f"such as {dimension.example}, got {text.strip()[:LONGEST]!r}",
+    )
+    if value == 0.0 and zero:
+        return value
     if value <= 0.0:
-        raise OptionError(f"{option}: must be above 0, such as {dimension.example}, got {text[:LONGEST]!r}")
+        raise ValueError(f"must be {'0 or more' if zero else 'above 0'}, {got}")
     if not LEAST <= value <= MOST:
-        raise OptionError(
-            f"{option}: must be from {LEAST:g} to {MOST:g}, such as {dimension.example}, got {text[:LONGEST]!r}"
-        )
+        raise ValueError(f"must be from {LEAST:g} to {MOST:g}, {got}")
     return value
 
 

@@ -39,7 +39,9 @@ _RATES: dict[str, int | Fraction] = {
     "/min": Fraction(1, 60),
     "/h": Fraction(1, 3600),
 }
-_RATES |= dict.fromkeys(("fps", "ips", "qps", "images/s", "frames/s", "inferences/s", "items/s", "queries/s"), 1)
+_RATES |= dict.fromkeys(
+    ("fps", "ips", "qps", "images/s", "frames/s", "inferences/s", "items/s", "queries/s", "tokens/s", "tok/s"), 1
+)
 _SECONDS: Worth = {"s": 1, "ms": _MILLI, "us": _MICRO, "µs": _MICRO, "μs": _MICRO, "ns": _NANO, "min": 60, "h": 3600}
 
 RATE = Dimension("a rate", _RATES, "1000/s")

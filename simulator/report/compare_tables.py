@@ -1,6 +1,6 @@
 """The tables of a comparison: the answer in a sentence, one ranking, then throughput and three efficiencies, each ranked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -33,7 +33,7 @@ ROWS = 10
 def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Group:
     """Put the comparison together for a terminal. order: its chips in one order. every: all rows, not the first ten and mine."""
     lines = [line for line in found.lines if line.best_per_s is not None]
-    without = [line.chip for line in found.lines if line.best_per_s is None]
+    without = [line.chip for line in found.lines if line.best_per_s is None and not line.untried]
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
     sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
@@ -42,9 +42,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     if order.unranked:
         why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
         sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
-    if order.above:
-        power = " (of power the published TDP counts)" if "tdp_w" in order.limits else ""
-        sections.append(Text(f"Above a limit, or not known to be within it{power}: {few(order.above)}"))
+    if order.limits:
+        sections.append(Text(limits_line(order.limits, order.above)))
     if lines:
         sections += [Text(), _throughput(_first(lines, lambda line: line.best_per_s, every))]
         for what, title, heading in EFFICIENCIES:
@@ -66,21 +65,47 @@ def comparison_report(found: Comparison) -> Group:
     return compare_report(found, ranking(found, "throughput"))
 
 
+LIMIT_WORDS = {
+    "power_w": ("average power by the model, not TDP,", "W"),
+    "tdp_w": ("published TDP", "W"),
+    "bill_usd": ("bill", "USD"),
+    "price_usd": ("list price", "USD"),
+}
+"""What a limit is a limit of, and its unit."""
+
+
+def limits_line(limits: Mapping[str, float], above: Sequence[str]) -> str:
+    """Say what was the limit, of what, and who is left out."""
+    told = " and ".join(
+        f"{LIMIT_WORDS[name][0]} at most {most:g} {LIMIT_WORDS[name][1]}" for name, most in limits.items()
+    )
+    return f"Limit: {told}. Above it, or not known to be within: {few(above) if above else 'none'}"
+
+
 def answer_lines(order: Ranking) -> list[str]:
     """The answer in a sentence: where mine stands, or which are the best."""
     _, words = BY[order.by]
     if not order.rows:
         return [f"No chip can be ranked by {words}."]
     best = order.rows[0]
-    first = f"{best.line.chip} ({_worth(best, order.by)})"
+    first, batch = f"{best.line.chip} ({_worth(best, order.by)})", _batches(order)
     lines = []
     for at, row in order.mine:
-        place = f"{row.line.chip} is {_ordinal(at)} of {len(order.rows)} by {words}: {_worth(row, order.by)}"
+        place = f"{row.line.chip} is {_ordinal(at)} of {len(order.rows)} by {words}{batch}: {_worth(row, order.by)}"
         lines.append(f"{place}." if at == 1 else f"{place}; the best is {first}.")
     if lines:
         return lines
     after = [f"{row.line.chip} ({fmt.significant(row.value, 3)})" for row in order.rows[1:3]]
-    return [f"Best of {len(order.rows)} by {words}: {first}{', then ' if after else ''}{', '.join(after)}."]
+    return [f"Best of {len(order.rows)} by {words}{batch}: {first}{', then ' if after else ''}{', '.join(after)}."]
+
+
+def _batches(order: Ranking) -> str:
+    """At which batch the chips are ranked."""
+    known = [row.figure.batch for row in order.rows if row.figure.batch is not None]
+    if not known:
+        return ""
+    least, most = min(known), max(known)
+    return f" at batch {least:,}" if least == most else f" at batches of {least:,} to {most:,}"
 
 
 def _worth(row: Ranked, by: str) -> str:

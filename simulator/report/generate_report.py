@@ -21,7 +21,8 @@ from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 def generate_report(found: Generation) -> Group:
     """Put a generation together for a terminal."""
-    sections: list[RenderableType] = [Text(sentence(found), style="bold"), Text(), _times(found), Text(), _room(found)]
+    sections: list[RenderableType] = [Text(sentence(found), style="bold"), Text(), _rates(found)]
+    sections += [Text(), _times(found), Text(), _room(found)]
     if found.usd_per_million_tokens is not None or found.joules_per_token is not None:
         sections += [Text(), _costs(found)]
     if found.decode is not None:
@@ -46,10 +47,13 @@ def sentence(found: Generation) -> str:
         f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}{how}"
     )
     user = found.tokens_per_s_per_user
-    each = f", {fmt.significant(user)} for each user" if user is not None else ""
+    each = f", {fmt.significant(user)} for each user behind its first" if user is not None else ""
+    band = ""
+    if found.tokens_per_s_low is not None:
+        band = f" ({fmt.significant(found.tokens_per_s_low, 2)} to {fmt.significant(found.tokens_per_s_high, 2)})"
     return (
-        f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{each}; "
-        f"first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
+        f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{band} come out for all "
+        f"users, the time of prompts counted{each}; first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
     )
 
 
@@ -92,7 +96,17 @@ def _times(found: Generation) -> Table:
         "time per token (TPOT)", *(fmt.time(one) for one in (found.tpot_first_s, found.tpot_s, found.tpot_last_s))
     )
     table.add_row("whole request", fmt.time(found.latency_s), "", "")
-    table.add_row("requests per second", fmt.significant(found.requests_per_s), "", "")
+    return table
+
+
+def _rates(found: Generation) -> Table:
+    """What comes out, with what measured rows make of it."""
+    table = _table("", "per second", "90 % of measured rows")
+    low, high = (fmt.significant(one, 2) for one in (found.tokens_per_s_low, found.tokens_per_s_high))
+    measured = "none on such a chip" if found.tokens_per_s_low is None else f"{low} to {high}"
+    table.add_row("tokens out, all users, time of prompts counted", fmt.significant(found.tokens_per_s), measured)
+    table.add_row("tokens out, one user, behind the first", fmt.significant(found.tokens_per_s_per_user), "")
+    table.add_row("requests", fmt.significant(found.requests_per_s), "")
     return table
 
 

@@ -274,10 +274,9 @@ def _changes(found: Sensitivity) -> list[Part]:
 
 
 def best_changes(found: Sensitivity) -> list[Step]:
-    """The single steps after which the chip has most throughput for a dollar of its bill, more than it has."""
+    """The steps worth taking after which the chip has more throughput for a dollar of its bill than it has."""
     now = found.base.throughput_per_usd or 0.0
-    known = [step for step in found.steps if (step.outcome.throughput_per_usd or 0.0) > now]
-    return sorted(known, key=lambda step: -(step.outcome.throughput_per_usd or 0.0))[:BEST]
+    return [step for step in found.worth_it if (step.outcome.throughput_per_usd or 0.0) > now][:BEST]
 
 
 def _facts(chip: Architecture) -> list[Part]:

@@ -11,7 +11,7 @@ from simulator.chip.parts import dram_parts
 from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.page import require_charts
-from simulator.study.sensitivities import Sensitivity, Step
+from simulator.study.sensitivities import LEAST_GAIN, Sensitivity, Step
 
 WIDTH, ROW = 380, 34
 SMALL_LETTER = 5.2
@@ -37,14 +37,9 @@ def sensitivity_report(found: Sensitivity) -> Group:
 def verdicts(found: Sensitivity) -> list[str]:
     """What to do with the next dollar, and where to save one, a line each."""
     lines = []
-    best, saving, per_usd = found.next_dollar, found.cheapest_saving, found.base.throughput_per_usd
-    if best is not None and per_usd is not None:
-        lines.append(
-            f"The next dollar buys most as {best.setting}: {gain(best)}, {fmt.significant(best.per_usd, 3)} for each "
-            f"dollar. The chip as it is gives {fmt.significant(per_usd, 3)} for each of its dollars."
-        )
-    elif per_usd is not None:
-        lines.append("No step that costs more gives more: the next dollar buys nothing.")
+    saving = found.cheapest_saving
+    if found.base.throughput_per_usd is not None:
+        lines.append(f"At batch {found.batch:,} {_next(found.next_dollar, found.base.throughput_per_usd)}")
     if found.better:
         lines.append(
             "Faster at no higher cost: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + "."
@@ -52,6 +47,22 @@ def verdicts(found: Sensitivity) -> list[str]:
     if saving is not None:
         lines.append(f"A dollar is saved most cheaply as {saving.setting}: {gain(saving)}.")
     return lines
+
+
+def _next(best: Step | None, per_usd: float) -> str:
+    """What to change next, behind the batch. per_usd: what the chip as it is gives for each of its dollars."""
+    if best is None:
+        return f"the next dollar buys nothing: no step that costs more gives {100 * LEAST_GAIN:.0f} % more throughput."
+    after, now = best.outcome.throughput_per_usd or 0.0, fmt.significant(per_usd, 3)
+    if after > per_usd:
+        return (
+            f"change {best.setting} next: {gain(best)}; the whole chip then gives {fmt.significant(after, 3)}/s for each of "
+            f"its dollars, {now} as it is."
+        )
+    return (
+        f"no step that costs more gives more for each dollar of the whole chip than the {now}/s of the chip as it is; "
+        f"nearest is {best.setting}: {gain(best)}, then {fmt.significant(after, 3)}."
+    )
 
 
 def gain(step: Step) -> str:
@@ -73,15 +84,7 @@ def _table(found: Sensitivity) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
     table.add_column("step", no_wrap=True)
-    for heading in (
-        "throughput\n1/s",
-        "change\n%",
-        "bill\nUSD",
-        "change\nUSD",
-        "1/s a\ndollar",
-        "throughput\nper USD",
-        "power\nW",
-    ):
+    for heading in ("\n1/s", "change\n%", "bill\nUSD", "change\nUSD", "1/s a\ndollar", "1/s per\nUSD then", "\nW"):
         table.add_column(heading, justify="right", no_wrap=True)
     base = found.base
     table.add_row(
@@ -90,11 +93,11 @@ def _table(found: Sensitivity) -> Table:
     )  # fmt: skip
     last = None
     for step in found.steps:
-        name = step.resource if step.key != last else ""
+        name = step.resource.replace("bytes a cycle", "B/cycle") if step.key != last else ""
         last = step.key
         after = step.outcome
         if after.reason is not None:
-            table.add_row(Text(name), Text(f"{_short(step.was)} -> {_short(step.value)}"), "cannot run", style="dim")
+            table.add_row(Text(name), Text(_step(step)), "cannot run", style="dim")
             continue
         share = (
             None
@@ -110,8 +113,15 @@ def _table(found: Sensitivity) -> Table:
             fmt.significant(after.throughput_per_usd),
             fmt.significant(after.power_w, 3),
         )
-        table.add_row(Text(name), Text(f"{_short(step.was)} -> {_short(step.value)}"), *cells)
+        table.add_row(Text(name), Text(_step(step)), *cells)
     return table
+
+
+def _step(step: Step) -> str:
+    """From what to what; of two memory parts of a kind the second is its speed alone."""
+    was, value = _short(step.was), _short(step.value)
+    kind, dash, speed = value.rpartition("-")
+    return f"{was} -> {speed if dash and was.startswith(kind + dash) else value}"
 
 
 def _percent(share: float | None) -> str:

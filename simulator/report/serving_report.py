@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.report.compare_tables import MINE, ROWS
+from simulator.report.compare_tables import MINE, ROWS, limits_line
 from simulator.report.scatter import few
 from simulator.study.serving_chips import ORDERS, Placed, Serving
 
@@ -18,13 +18,13 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     sections: list[RenderableType] = [Text(serving_sentence(found), style="bold")]
     if found.rows:
         sections += [Text(), _ranked(found, every)]
-    unranked = [row.chip for row in found.rows if row.place is None]
+    unranked = [*(row.chip for row in found.rows if row.place is None), *found.untried]
     if unranked:
         why = "no price is known" if found.by in PRICED else "it is not known what to divide by"
         names = few(unranked, len(unranked) if every else ROWS)
         sections += [Text(), Text(f"Not ranked, since {why}: {names}; `--price` or `--rent` gives one.")]
-    if found.above:
-        sections.append(Text(f"Above a limit, or not known to be within it: {few(found.above)}"))
+    if found.limits:
+        sections.append(Text(limits_line(found.limits, found.above)))
     if found.lacking:
         told = [f"{chip} ({lack})" for chip, lack in found.lacking.items()]
         sections += [Text(), Text(f"Cannot answer: {few(told, len(told) if every else 6)}")]

@@ -80,7 +80,7 @@ def targets_words(targets: Targets) -> str:
     if targets.latency_s is not None:
         words.append(f"at most {fmt.time(targets.latency_s)}")
     if targets.max_power_w is not None:
-        words.append(f"at most {fmt.figure(targets.max_power_w)} W")
+        words.append(f"at most {fmt.figure(targets.max_power_w)} W by the model, no TDP")
     if targets.max_cost_usd is not None:
         words.append(f"at most {fmt.figure(targets.max_cost_usd)} USD")
     if not targets.of_speed:

@@ -29,6 +29,24 @@ def rows_behind(gpu: bool, kinds: Collection[str]) -> int:
     return int(read_data("evidence.yaml")["bands"][CLASSES[gpu]][family_of(kinds)]["rows"])
 
 
+PHASES = ("decode", "decode batched", "prefill", "static", "throughput")
+"""What a measured row of a language model is of: as in `rooftile validate --llm`."""
+
+
+def language_band(gpu: bool, phase: str) -> tuple[float, int] | None:
+    """How far 90 % of the measured rows of a phase are from the model, as a share of its rate, and how many rows there are.
+
+    None where too few rows of such chips are known.
+    """
+    own = read_data("evidence.yaml")["languages"]["bands"][CLASSES[gpu]].get(phase)
+    return None if own is None else (float(own["within"]), int(own["rows"]))
+
+
+def speaks(chip: str) -> bool:
+    """Whether any language model was measured on a chip. chip: its name for people."""
+    return chip in read_data("evidence.yaml")["languages"]["measured"]
+
+
 def is_measured(chip: str) -> bool:
     """Whether any throughput measured on a chip is known. chip: its name for people."""
     return chip in _measured()

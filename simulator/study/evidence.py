@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from simulator.chip.library import Entry
+from simulator.chip.load import load_chip
 from simulator.graph.load import load_network
-from simulator.result.evidence import CLASSES, FAMILIES, family_of
+from simulator.result.evidence import CLASSES, FAMILIES, PHASES, family_of
+from simulator.study.llm_validation import Languages, group_of
 from simulator.study.validation import THROUGHPUT, Validation
 
 FEWEST = 20
@@ -33,6 +35,18 @@ def evidence_of(found: Validation, chips: Mapping[str, Entry]) -> dict[str, Any]
             rows = ratios.get((name, family), [])
             bands.setdefault(name, {})[family] = _band(rows if len(rows) >= FEWEST else every)
     return {"bands": bands, "measured": {chip: sorted(own) for chip, own in sorted(kinds.items())}}
+
+
+def languages_of(found: Languages) -> dict[str, Any]:
+    """What 90 % of the rows of language models are within, by class of chip and phase, and the chips that were measured."""
+    chips = {row.chip: load_chip(row.chip) for row in found.rows}
+    bands: dict[str, dict[str, Any]] = {name: {} for name in CLASSES}
+    for name in CLASSES:
+        for phase in PHASES:
+            rows = [row for row in found.rows if row.phase == phase and CLASSES[chips[row.chip].is_gpu] == name]
+            if len(rows) >= FEWEST:
+                bands[name][phase] = {"rows": len(rows), "within": round(group_of(phase, rows).ninetieth, 3)}
+    return {"bands": bands, "measured": sorted({chip.name for chip in chips.values()})}
 
 
 def kinds_of(network: str) -> set[str]:

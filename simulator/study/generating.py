@@ -12,6 +12,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError, nearest
+from simulator.result.evidence import language_band, speaks
 from simulator.result.form import Result
 from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
@@ -22,6 +23,8 @@ from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
 
 MODES = ("static", "continuous")
+
+BY_BILL = "by the bill of materials"
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,7 +50,12 @@ class Generation(Shown):
     tpot_last_s: float | None
     latency_s: float
     tokens_per_s: float
+    """Tokens that come out, of all users, over the time of the whole, prompts included."""
+    tokens_per_s_low: float | None
+    """What 90 % of the measured rows of such chips say, and `tokens_per_s_high`; None where none is like this one."""
+    tokens_per_s_high: float | None
     tokens_per_s_per_user: float | None
+    """Of one, behind its first token."""
     requests_per_s: float
     joules_per_token: float | None
     """All energy over the tokens that come out."""
@@ -182,6 +190,8 @@ def _answered(
     tokens = batch * asked.output
     longest = prefill if decode is None or first_s > seconds else decode
     tpot_s = (latency_s - found.ttft_s) / further if further else None
+    known = language_band(asked.chip.is_gpu, "static" if found.mode == "static" else "throughput")
+    within = None if known is None else known[0]
     ends = found.ends or (tpot_s, tpot_s)
     return Generation(
         model=asked.model,
@@ -200,6 +210,8 @@ def _answered(
         tpot_last_s=ends[1],
         latency_s=latency_s,
         tokens_per_s=tokens / latency_s,
+        tokens_per_s_low=None if within is None else (1.0 - within) * tokens / latency_s,
+        tokens_per_s_high=None if within is None else (1.0 + within) * tokens / latency_s,
         tokens_per_s_per_user=1.0 / tpot_s if tpot_s else None,
         requests_per_s=batch / latency_s,
         joules_per_token=None if energy is None else sum(energy) / tokens,
@@ -215,7 +227,12 @@ def _answered(
         prefill=prefill,
         decode=decode,
         steps=found.points,
-        notes=_notes(asked, found, told, "no price: give one, or a rent" if cost is None else cost.note),
+        notes=_notes(
+            asked,
+            found,
+            (_validity(asked, known), *told),
+            "no price: give one, or a rent" if cost is None else cost.note,
+        ),
     )
 
 
@@ -235,7 +252,7 @@ def price_of(chip: Architecture, rates: Rates) -> tuple[float | None, str]:
         (rates.price_usd, ""),
         (0.0 if rates.rent_usd_per_h is not None else None, ""),
         (chip.list_price_usd, "money: by the list price of the chip file"),
-        (bill, "money: by the bill of materials, without a margin"),
+        (bill, f"money: {BY_BILL}, without a margin"),
     )
     return next(((value, words) for value, words in tried if value is not None), (None, ""))
 
@@ -278,4 +295,18 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
     if asked.decoder.experts:
         notes.append("experts: even routing; the number of experts used is the expected one")
     own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
+    if BY_BILL not in money:  # how sure a bill is matters where it is what is paid
+        own_notes = [note for note in own_notes if note not in priced(asked.chip).cost_notes]
     return tuple(dict.fromkeys([*notes, *own_notes]))
+
+
+def _validity(asked: Question, known: tuple[float, int] | None) -> str:
+    """What stands behind the throughput."""
+    own = "" if speaks(asked.chip.name) else " (none of them of this chip)"
+    if known is not None:
+        return f"throughput: 90 % of {known[1]} measured rows of GPUs{own} are within {known[0]:.0%} of the model's"
+    if own:
+        return "throughput: no language model was measured on such a chip, so nobody knows how far off it is"
+    return (
+        "throughput: too few rows of such chips were measured to say how far off it is; see `rooftile validate --llm`"
+    )

@@ -156,12 +156,13 @@ def _with(row: Row, times: float) -> Row:
 
 def _groups(rows: Sequence[Row], key: Callable[[Row], str]) -> tuple[Group, ...]:
     names = sorted({key(row) for row in rows})
-    return tuple(_group(name, [row for row in rows if key(row) == name]) for name in names) + (
-        (_group("all", rows),) if len(names) > 1 else ()
+    return tuple(group_of(name, [row for row in rows if key(row) == name]) for name in names) + (
+        (group_of("all", rows),) if len(names) > 1 else ()
     )
 
 
-def _group(name: str, rows: Sequence[Row]) -> Group:
+def group_of(name: str, rows: Sequence[Row]) -> Group:
+    """The errors of some rows, at least one."""
     errors = [row.error for row in rows]
     sizes = sorted(map(abs, errors))
 

@@ -1,11 +1,12 @@
 """Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.chip.library import entry, library
+from simulator.chip.library import Entry, entry, library
 from simulator.errors import OptionError, nearest
+from simulator.graph.build import Graph
 from simulator.graph.load import asked_network, load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.store.calls import public
@@ -78,13 +79,17 @@ def ranking(
     """
     below, _ = orders[by]
     limits = limits or {}
-    rows, unranked, above = [], [], []
+    rows: list[Ranked] = []
+    unranked: list[str] = []
+    above: list[str] = []
     for line in found.lines:
+        if line.untried:
+            (above if _above_alone(line, limits) else unranked).append(line.chip)
+            continue
         figure = figure_of(line, found.batch)
         if figure is None:
             continue
-        known = {name: line.known(figure, name) for name in limits}
-        if any(value is None or value > limits[name] * SAME for name, value in known.items()):
+        if _above({name: line.known(figure, name) for name in limits}, limits):
             above.append(line.chip)
             continue
         value = figure.throughput_per_s if below is None else line.per(figure, below)
@@ -94,6 +99,44 @@ def ranking(
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
     return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above), limits)
+
+
+def _above(known: Mapping[str, float | None], limits: Mapping[str, float]) -> bool:
+    """Whether a chip is beyond a limit, or not known to be within it. known: its figures, by names of limits."""
+    return any(value is None or value > limits[name] * SAME for name, value in known.items())
+
+
+def _above_alone(line: Line, limits: Mapping[str, float]) -> bool:
+    """The same by what is known of a chip before it runs."""
+    return _above({name: getattr(line, name) for name in limits if name in KNOWN}, limits)
+
+
+def may_rank(
+    line: Line, by: str, limits: Mapping[str, float] | None = None, orders: Mapping[str, tuple[str | None, str]] = BY
+) -> bool:
+    """Whether a chip can have a place, by what is known of it before it runs: its prices, its design power, its sizes.
+
+    In the first order of `orders`, which is the usual one, a chip that lacks only what is divided by runs all the same: it
+    stands in the other tables.
+    """
+    below, _ = orders[by]
+    lacks = below in KNOWN and by != next(iter(orders)) and not getattr(line, below)
+    return not lacks and not _above_alone(line, limits or {})
+
+
+def rank_chips(
+    entries: Iterable[Entry],
+    question: Question,
+    by: str,
+    limits: Mapping[str, float] | None = None,
+    *,
+    run: bool = True,
+    tell: Callable[[str], None] = lambda _: None,
+    graph: Graph | None = None,
+) -> Ranking:
+    """`compare`, then `ranking`: chips that what is known of them leaves out are not run."""
+    found = compare(entries, question, run, tell, graph, lambda line: may_rank(line, by, limits))
+    return ranking(found, by, limits)
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:
@@ -152,11 +195,14 @@ def compare_chips(
     name, given = asked_network(network, params or {})
     graph = load_network(name, **given)
     question = Question(name, given, precision_of(graph, precision), batch)
-    return ranking(compare(entries, question, tell=tell, graph=graph), by, limits)
+    return rank_chips(entries, question, by, limits, tell=tell, graph=graph)
 
 
 SAME = 1.0 + 1e-9
 """What is above a limit by less is at it: a chip that its power limit holds back draws that, but for rounding."""
+
+KNOWN = ("bill_usd", "price_usd", "paid_usd", "tdp_w", "area_mm2", "peak_tops", "dram_devices", "sram_mb")
+"""What is known of a chip before it runs."""
 
 LIMITS = ("power_w", "tdp_w", "bill_usd", "price_usd")
 """What a chip may have at most."""

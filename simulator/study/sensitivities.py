@@ -21,6 +21,9 @@ from simulator.study.subject import changes_of, chip_of
 LEAST_USD = 0.005
 """Half a cent: a smaller change of the bill is no price to divide by. [USD]"""
 
+LEAST_GAIN = 0.01
+"""A smaller gain of throughput is no reason to change a chip: the model is coarser than that, and so is a price. [-]"""
+
 FREE = ("clock_mhz",)
 """Keys whose price here is that of the power alone, so that no dollar buys them: a clock is what design and process allow."""
 
@@ -81,10 +84,27 @@ class Sensitivity(Shown):
         )
 
     @property
+    def worth_it(self) -> tuple[Step, ...]:
+        """Steps that cost more and give LEAST_GAIN or more; first the one after which the whole chip gives most throughput for
+        each of its dollars.
+
+        What a step gives for each dollar of its own says little: a cent for a thousandth of the throughput is the best of
+        bargains, and changes nothing.
+        """
+        least = LEAST_GAIN * (self.base.throughput_per_s or 0.0)
+        found = [
+            step
+            for step in self.steps
+            if step.key not in FREE
+            and (step.change_usd or 0.0) >= LEAST_USD
+            and (step.change_per_s or 0.0) >= least > 0.0
+        ]
+        return tuple(sorted(found, key=lambda step: -(step.outcome.throughput_per_usd or 0.0)))
+
+    @property
     def next_dollar(self) -> Step | None:
-        """The step that gives most throughput for each dollar more; None where no step that has a price gives any."""
-        found = [step for step in self.steps if (step.change_usd or 0.0) > 0.0 and (step.per_usd or 0.0) > 0.0]
-        return max((step for step in found if step.key not in FREE), key=lambda step: step.per_usd or 0.0, default=None)
+        """The step to take next: the first of `worth_it`; None without any."""
+        return next(iter(self.worth_it), None)
 
     @property
     def cheapest_saving(self) -> Step | None:

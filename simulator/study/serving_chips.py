@@ -1,7 +1,7 @@
 """Chips on one request to a language model, in one order: tokens a second for what is paid, and what stands beside them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from simulator.progress import counted
 from simulator.store import disk
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of
-from simulator.study.ranking import BY, ranking
+from simulator.study.ranking import BY, may_rank, ranking
 from simulator.study.request import Question, asked_of, growing_of, spent
 from simulator.study.runtimes import runtime_of
 from simulator.units import GIB
@@ -96,6 +96,10 @@ class Serving:
     runtime: str | None = None
     """As it was asked for."""
     notes: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
+    """Chips that were not run, since nothing is known to divide by."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """The most that a chip may have, by names of LIMITS."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -128,12 +132,16 @@ def serving(
         if chip.architecture is None or chip.architecture.array is None:
             lacking.append((chip.name, NOT_DESCRIBED))
             continue
+        alone = _alone(chip, rates or Rates())
+        if not may_rank(alone, by, limits, ORDERS):
+            servers.append(replace(alone, untried=True))
+            continue
         try:
             software = runtime_of(runtime, chip.architecture)
             asked = asked_of(model, chip.architecture, lengths, precision, dict(params or {}), software)
             checked = True
             notes.update({note: None for note in (software.note, asked.decoder.beyond(asked.tokens)) if note})
-            servers.append(_server(chip, asked, rates or Rates()))
+            servers.append(_server(alone, asked, rates or Rates()))
         except InfeasibleError as error:
             lacking.append((chip.name, _lack(asked) if checked else str(error)))
         except ChipError as error:
@@ -147,8 +155,11 @@ def serving(
     order = ranking(found, by, limits, ORDERS)
     known = {line.chip: line for line in servers}
     rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]
-    rows += [_placed(known[name], None, None) for name in order.unranked]
-    return Serving(model, *lengths, by, tuple(rows), order.above, dict(lacking), runtime, tuple(notes))
+    rows += [_placed(known[name], None, None) for name in order.unranked if not known[name].untried]
+    untried = tuple(name for name in order.unranked if known[name].untried)
+    return Serving(
+        model, *lengths, by, tuple(rows), order.above, dict(lacking), runtime, tuple(notes), untried, dict(limits or {})
+    )
 
 
 def _placed(line: Server, place: int | None, value: float | None) -> Placed:
@@ -169,27 +180,31 @@ def _lack(asked: Question) -> str:
     return f"{asked.needed_bytes / GIB:.4g} GiB needed of {asked.capacity_bytes / GIB:.4g}"
 
 
-def _server(chip: Entry, asked: Question, rates: Rates) -> Server:
-    """One chip. Raises InfeasibleError where its memory is too small."""
+def _alone(chip: Entry, rates: Rates) -> Server:
+    """One chip with what is known of it before it runs."""
+    if chip.architecture is None:
+        return chip_line(chip, Server)
+    paid_usd, rests = price_of(chip.architecture, rates)
+    return chip_line(chip, Server, paid_usd=paid_usd or None, paid_is_bill="bill" in rests)
+
+
+def _server(alone: Server, asked: Question, rates: Rates) -> Server:
+    """One chip that has run. Raises InfeasibleError where its memory is too small."""
     asked.check_room()
     ttft_s, further_s, *joules = _figures(asked)
     energy = None if np.isnan(joules[0]) else (joules[0], joules[1])
     latency_s, further = ttft_s + further_s, asked.output - 1
-    paid_usd, rests = price_of(asked.chip, rates)
     cost = cost_of(asked, rates, (ttft_s, further_s), energy)
     figure = Figure(
         asked.batch * asked.output / latency_s, asked.batch, asked.precision, "simulated", None,
         power_w=None if energy is None else sum(energy) / latency_s,
     )  # fmt: skip
-    return chip_line(
-        chip,
-        Server,
+    return replace(
+        alone,
         asked=figure,
         ttft_s=ttft_s,
         tokens_per_s_per_user=further / further_s if further else None,
         power_limit_w=asked.chip.power_limit_w,
-        paid_usd=paid_usd or None,
-        paid_is_bill="bill" in rests,
         usd_per_s=None if cost is None else sum(cost.usd) / latency_s,
     )
 

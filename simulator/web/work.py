@@ -23,9 +23,8 @@ from simulator.report.papers import words_of
 from simulator.report.points_report import best_of, map_chart, points_report
 from simulator.report.scatter import ranking_chart
 from simulator.study.alike import Question
-from simulator.study.compare import compare
 from simulator.study.memory import memory_map
-from simulator.study.ranking import check_by, ranking
+from simulator.study.ranking import check_by, rank_chips
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.run import sweep
 from simulator.web import answers, forms
@@ -67,8 +66,7 @@ def _ranking(asked: forms.RankingAsked, graph: Graph, chip: Architecture, tell: 
     sent = asked.network.startswith(MARK)
     name, params = (MARK, asked.params) if sent else asked_network(asked.network, asked.params)
     question = Question(name, params, precision_of(graph, asked.precision), asked.batch)
-    found = compare(entries.values(), question, tell=lambda name: tell(f"simulating {name}"), graph=graph)
-    order = ranking(found, asked.by)
+    order = rank_chips(entries.values(), question, asked.by, tell=lambda name: tell(f"simulating {name}"), graph=graph)
     return _section("Chips ranked", ranking_chart(order), ranking_report(order))
 
 

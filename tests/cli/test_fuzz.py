@@ -380,3 +380,46 @@ def test_whatever_comes_in_the_law_holds(kind, place, capsys):
         if len(wrong) == MOST_SHOWN:
             break
     assert not wrong, "\n".join(wrong)
+
+
+BAD = ("2.5EUR", "a\0b", "w" * 10_000)
+"""A currency that nobody converts, what no file is called, and more than anybody means."""
+
+FILES = ("--json", "--out", "--report", "--questions", "--page", "--write-as", "--plan")
+"""Options of files, which may be called `2.5EUR`."""
+
+FOREIGN = re.compile(
+    r"is not a valid|Invalid value|validation error|Input should|type=|unable to parse|[Ee]rrno|codec|embedded null|scanner|"
+    r"could not|expected <|mapping values"
+)
+"""Words of the parser of command lines, of models, of YAML, of the system and of Python."""
+
+
+def asked_of(command):
+    """A good command line, to which a bad value is added."""
+    model = ["smollm2_135m", "--chip", "chip.yaml", "--prompt", "4", "--output", "2", "--param", "layers=1"]
+    return {**BASES, "generate": model, "chips": [], "mcp": ["--check"], "serve": ["--check"]}.get(command, [])
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS.commands))
+def test_a_bad_value_of_any_option_is_told_in_our_words(command, place, capsys):
+    wrong = []
+    for option in COMMANDS.commands[command].params:
+        name = option.opts[0]
+        if not name.startswith("--") or getattr(option, "is_flag", False):
+            continue
+        for value in BAD[name in FILES :]:
+            code = cli.main([command, *asked_of(command), name, value])
+            line = (capsys.readouterr().err.strip().splitlines() or [""])[-1]
+            if code != 2 or not line.startswith("rooftile: ") or len(line) > 1500 or FOREIGN.search(line):
+                wrong.append(f"{name} {value[:10]!r}: {code}, {line[:200]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_money_is_read_alike_everywhere(place, capsys):
+    said = (
+        "--rent: must be an amount of money such as 25USD (a bare number: USD), got '2.5EUR'; units: USD, $, US$, kUSD"
+    )
+    for words in (["generate", "smollm2_135m", "--chip", "inferx_x1"], ["compare", "smollm2_135m"]):
+        assert cli.main([*words, "--rent", "2.5EUR"]) == 2
+        assert capsys.readouterr().err == f"rooftile: {said}\n"

@@ -45,6 +45,15 @@ def test_ctrl_c_is_heard_inside_of_what_does_not_stop_for_signals(work):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("at", ["import simulator.__main__", "import simulator.__main__ as m; m.main()"])
+def test_ctrl_c_is_quiet_before_the_command_begins(at):
+    """While the command is imported, and just after it has ended."""
+    code = f"import os, sys; sys.argv = ['rooftile', '--version']\n{at}\nos.kill(os.getpid(), 2)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "rooftile: interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupted_command_tidies_up():
     code = (
         "def work():\n    try:\n        print('works', flush=True)\n        [time.sleep(0.01) for _ in range(5000)]\n"

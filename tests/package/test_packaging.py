@@ -47,7 +47,7 @@ def test_the_wheel_has_one_top_level_name_and_one_command(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert tops == {"simulator", "rooftile.py", f"rooftile-{simulator.__version__}.dist-info"}
     entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert wheel.read(entry).decode().split() == ["[console_scripts]", "rooftile", "=", "simulator.cli:main"]
+    assert wheel.read(entry).decode().split() == ["[console_scripts]", "rooftile", "=", "simulator.__main__:main"]
 
 
 def test_versions_agree():

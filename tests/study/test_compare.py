@@ -17,7 +17,7 @@ from simulator.store import bundled
 from simulator.store.foreign import printable
 from simulator.study.alike import Question, batch_class
 from simulator.study.compare import compare
-from simulator.study.ranking import ranking
+from simulator.study.ranking import rank_chips, ranking
 from simulator.study.sheet import COLUMNS, questions, read_sheet
 
 RESNET = Question("resnet50")
@@ -54,6 +54,30 @@ def test_the_three_efficiencies_by_hand(found):
     assert groq.published["batch_1"].throughput_per_s == 20400
     assert groq.per(groq.published["batch_1"], "dram_devices") is None  # no DRAM to divide by
     assert line(found, "goya").sram_mb is None
+
+
+def test_what_a_file_alone_leaves_out_is_not_run():
+    entries = [entry(name) for name in ("edge_tpu", "example_edge", "t4")]
+    said = []
+    order = rank_chips(entries, Question("alexnet"), "list-usd", {"price_usd": 100.0}, tell=said.append)
+    assert said == ["edge_tpu"]
+    assert [row.line.chip for row in order.rows] == ["edge_tpu"]
+    assert (order.unranked, order.above) == ((), ("example_edge", "t4"))
+    assert "not simulated: its file alone leaves it out of this ranking" in line(order.found, "t4").remarks
+    free = rank_chips(entries[:2], Question("alexnet"), "list-usd", {}, tell=said.append)
+    assert said == ["edge_tpu"] * 2
+    assert free.unranked == ("example_edge",)
+    usual = rank_chips(entries[2:], Question("alexnet"), "usd", {}, tell=said.append)  # stands in the other tables
+    assert said[2:] == ["t4"]
+    assert usual.found.lines[0].simulated["batch_1"] is not None
+
+
+def test_a_limit_says_what_of(capsys):
+    words = ["compare", "inferx_x1", "edge_tpu", "--network", "alexnet", "--max-power", "75W"]
+    assert main(words) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Limit: average power by the model, not TDP, at most 75 W. Above it, or not known to be within:" in out
+    assert out.startswith("Best of 1 by throughput per USD of the bill at batch 10: inferx_x1")
 
 
 def test_gaps_stay_gaps(found):
@@ -173,7 +197,9 @@ def test_published_figures_are_limited_by_the_published_power(capsys):
     ]
     assert {row.line.chip for row in order.rows} == {"nnpi_1100", "t4"}
     assert main(["compare", *names, "--network", "resnet50", "--published", "--max-power", "100W"]) == 0
-    assert "(of power the published TDP counts): goya" in " ".join(capsys.readouterr().out.split())
+    assert "Limit: published TDP at most 100 W. Above it, or not known to be within: goya" in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 def test_mine_is_marked_and_named_first(tmp_path, capsys):

@@ -9,6 +9,8 @@ from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import InfeasibleError, NetworkError, OptionError
 from simulator.graph.load import load_network
+from simulator.report.generate_report import sentence
+from simulator.result.evidence import language_band
 from simulator.run import simulate
 from simulator.study.growing import Growing
 
@@ -107,6 +109,32 @@ def test_money_by_hand(found):
     assert rented.usd_per_million_input_tokens == pytest.approx(1e6 * 0.001 * found.ttft_s / 300)
     free = asked(batch=3, price=Rates(price_usd=8766 * 3600.0, years=1, load=1, energy_usd_per_kwh=0))
     assert free.usd_per_million_tokens == pytest.approx(1e6 * found.latency_s / 60)  # a dollar a second
+
+
+def test_what_stands_behind_the_rates_is_said(found):
+    within, rows = language_band(True, "static")
+    ends = found.tokens_per_s_low / found.tokens_per_s, found.tokens_per_s_high / found.tokens_per_s
+    assert ends == pytest.approx((1 - within, 1 + within))
+    assert found.notes[0].startswith(
+        f"throughput: 90 % of {rows} measured rows of GPUs (none of them of this chip) are within"
+    )
+    assert "come out for all users, the time of prompts counted" in sentence(found)
+    assert "for each user behind its first" in sentence(found)
+    other = asked("smollm2_135m", "inferx_x1", output=2, params={"layers": 1, "vocabulary": 1000})
+    assert (other.tokens_per_s_low, other.tokens_per_s_high) == (None, None)
+    assert any("no language model was measured on such a chip" in note for note in other.notes)
+
+
+def test_how_sure_a_bill_is_matters_where_it_is_paid():
+    given = {
+        "model": "smollm2_135m",
+        "chip": "example_edge",
+        "output": 2,
+        "set": {"process_nm": 40},
+        "params": {"layers": 1, "vocabulary": 1000},
+    }
+    assert any(note.startswith("cost:") for note in asked(**given).notes)
+    assert not any(note.startswith("cost:") for note in asked(**given, price=Rates(rent_usd_per_h=2.0)).notes)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,21 @@
 """Steps of a chip: what exists, figures of `simulate` and `cost`, what is worth a dollar, and what the command answers."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from rich.table import Table
 
 from simulator import load_chip, load_network, simulate
 from simulator.chip.parts import dram_parts
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, OptionError
-from simulator.study.sensitivities import LEAST_USD, sensitivity
-from simulator.study.steps import levers, links, neighbours, step_usd, stepped
+from simulator.report.fit import fitted, parts_of
+from simulator.report.papers import best_changes
+from simulator.report.sensitivity_report import sensitivity_report, verdicts
+from simulator.study.sensitivities import LEAST_USD, Sensitivity, Step, sensitivity
+from simulator.study.steps import Outcome, levers, links, neighbours, step_usd, stepped
 
 NETWORK = "squeezenet"
 
@@ -41,6 +46,35 @@ def test_every_figure_is_that_of_simulate(found):
             assert step.outcome.throughput_per_usd == pytest.approx(run.throughput_per_usd, rel=1e-12)
 
 
+def a_step(key, per_s, usd, base):
+    outcome = Outcome(base.throughput_per_s + per_s, 1.0, base.bill_usd + usd, 1.0, None)
+    return Step(key, key, 1, 2, True, outcome, per_s, usd, False)
+
+
+def test_a_bargain_of_a_few_cents_is_no_reason_to_change_a_chip():
+    base = Outcome(100.0, 0.01, 10.0, 1.0, None)
+    crumb, gain = a_step("vector.lanes", 0.9, 0.01, base), a_step("dram.devices", 90.0, 5.0, base)
+    dear = a_step("sram.capacity_mib", 2.0, 8.0, base)
+    found = Sensitivity("net", "chip", (), 4, "int8", base, (crumb, gain, dear))
+    assert crumb.per_usd > gain.per_usd
+    assert found.next_dollar is gain
+    assert verdicts(found)[0] == (
+        "At batch 4 change dram.devices=2 next: +90.00/s for 5.00 USD; the whole chip then gives 12.7/s for each of its "
+        "dollars, 10.0 as it is."
+    )
+    assert verdicts(replace(found, steps=(dear,)))[0].startswith(
+        "At batch 4 no step that costs more gives more for each"
+    )
+    assert verdicts(replace(found, steps=(crumb,)))[0].startswith("At batch 4 the next dollar buys nothing")
+
+
+@pytest.mark.parametrize("chip", ["example_edge", "t4"])
+def test_eighty_columns_take_two_tables(chip, found):
+    shown = found if chip == "example_edge" else sensitivity(NETWORK, chip)
+    table = next(part for part in parts_of(sensitivity_report(shown)) if isinstance(part, Table))
+    assert len(fitted(table, 80)) <= 2
+
+
 def test_widths_are_priced_from_below(found):
     chip = load_chip("example_edge")
     wide = load_chip("example_edge", set={"interconnect.bytes_per_cycle": 512})
@@ -50,10 +84,14 @@ def test_widths_are_priced_from_below(found):
     assert step.change_usd == bills[1] - bills[0] > 0.0
 
 
-def test_what_is_worth_a_dollar_is_the_best_of_all_steps(found):
+def test_the_next_dollar_is_what_makes_the_whole_chip_worth_most(found):
     best = found.next_dollar
     dearer = [one for one in found.steps if one.key != "clock_mhz" and (one.change_usd or 0.0) >= LEAST_USD]
-    assert best.per_usd == max(one.per_usd for one in dearer)
+    more = [one for one in dearer if one.change_per_s >= 0.01 * found.base.throughput_per_s]
+    assert best.outcome.throughput_per_usd == max(one.outcome.throughput_per_usd for one in more)
+    assert best_changes(found)[:1] == (
+        [best] if best.outcome.throughput_per_usd > found.base.throughput_per_usd else []
+    )
     saving = found.cheapest_saving
     cheaper = [one for one in found.steps if one.key != "clock_mhz" and (one.change_usd or 0.0) <= -LEAST_USD]
     assert saving.per_usd == min(one.per_usd for one in cheaper if one.per_usd >= 0.0)
@@ -141,7 +179,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     picture = tmp_path / "s.svg"
     assert main(["sensitivity", NETWORK, "--chip", "example_edge", "--plot", str(picture)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("squeezenet on Example edge chip: batch 1, int8\nThe next dollar buys most as ")
+    assert out.startswith("squeezenet on Example edge chip: batch 1, int8\nAt batch 1 ")
     assert "1 -> 2" in out
     assert max(map(len, out.splitlines())) <= 120
     assert "What one step buys" in picture.read_text()

@@ -16,8 +16,7 @@ from simulator.report.document import plain
 from simulator.report.size_report import answer_lines as size_lines
 from simulator.run import simulate
 from simulator.study.alike import Question
-from simulator.study.compare import compare
-from simulator.study.ranking import check_by, ranking
+from simulator.study.ranking import check_by, rank_chips
 from simulator.study.sensitivities import sensitivity
 from simulator.study.sizing import size
 from simulator.study.sizing_answer import Design, Targets
@@ -59,7 +58,7 @@ def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.Tabl
     # A file has been read by a process of its own.
     name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)
     question = Question(name, params, precision_of(graph, work.precision), work.batch)
-    order = ranking(compare(entries, question, tell=tell, graph=graph), work.by)
+    order = rank_chips(entries, question, work.by, tell=tell, graph=graph)
     rows = [
         {"chip": row.line.chip, "title": row.line.title, "value": row.value, "bill_usd": row.line.bill_usd,
          "throughput_per_s": row.figure.throughput_per_s, "power_w": row.figure.power_w, "from": row.figure.mode,
