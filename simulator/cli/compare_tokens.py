@@ -61,7 +61,7 @@ def rank(
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.serving_report import serving_report  # noqa: PLC0415
-    from simulator.study.serving_chips import serving  # noqa: PLC0415
+    from simulator.study.serving_chips import Wanted, serving  # noqa: PLC0415
 
     if plot is not None:
         raise OptionError("--plot: must be left out where chips are compared on a language model")
@@ -69,7 +69,8 @@ def rank(
         if one.architecture is not None:
             asked.note_chip(one.name, one.architecture)
     with working():
-        found = serving(entries, model, lengths, rates=rates, **given)
+        order = {name: given.pop(name) for name in ("by", "limits")}
+        found = serving(entries, Wanted(model, lengths, **given), rates=rates, **order)
     deliver_plain(lambda: serving_report(found, every), lambda: [])
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), FORM)))

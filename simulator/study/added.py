@@ -74,7 +74,6 @@ class Alone:
         scores = own.heads * sum((end - begin) * (context + end) for begin, end in pieces_of(tokens))
         return float(sum(tokens * self.token_bytes(width) + scores * self.score_bytes for width in widths))
 
-
     def widened_bytes(self, tokens: int) -> float:
         """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]"""
         if not self.copies or self.weight >= HALF:

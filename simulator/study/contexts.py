@@ -170,8 +170,8 @@ class Contexts:
     def _whole(self, contexts: Sequence[int], columns: Floats, product: str) -> npt.NDArray[np.bool_]:
         """Whether no equal parts of the batch can be faster, in neither of the passes that all layers are told from."""
         sure = np.ones(len(contexts), dtype=np.bool_)
-        shares = np.array([self._share(context) for context in contexts], dtype=np.float64)
-        at = shares[:, 0] / shares[:, 1]
+        parts, of = np.array([self._share(context) for context in contexts], dtype=np.float64).T
+        at = parts / of
         passes = [(self._low, self._high, np.ones(len(self._low.rows)))]
         if self._shallow is not None:
             passes.append((self._shallow[0], self._shallow[1], np.where(self._times == 1.0, 1.0, 0.0)))

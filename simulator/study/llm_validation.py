@@ -141,9 +141,9 @@ def _fitted(rows: Sequence[Row], used_us: float) -> float:
     """The constant with the least median error over some rows; the one in use without rows. [us]"""
     if not rows:
         return used_us
-    columns = np.array([(row.measured_s, row.predicted_s, row.overhead_s) for row in rows])
+    measured, predicted, overhead = np.array([(row.measured_s, row.predicted_s, row.overhead_s) for row in rows]).T
     errors = [
-        float(np.median(np.abs((columns[:, 1] + (value / used_us - 1.0) * columns[:, 2]) / columns[:, 0] - 1.0)))
+        float(np.median(np.abs((predicted + (value / used_us - 1.0) * overhead) / measured - 1.0)))
         for value in TRIED_US
     ]
     return TRIED_US[int(np.argmin(errors))]

@@ -8,6 +8,7 @@ import numpy as np
 
 from simulator.chip.library import Entry
 from simulator.chip.load import chip_digest
+from simulator.chip.schema import Architecture
 from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.progress import counted
@@ -106,19 +107,32 @@ class Serving:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A request that every chip is asked."""
+
+    model: str
+    lengths: tuple[int, int, int]
+    """Tokens in, tokens out, requests together."""
+    precision: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    runtime: str | None = None
+    """The software, as in `generate`."""
+
+    def on(self, chip: Architecture) -> tuple[Question, str]:
+        """The question to a chip, and what its runtime has to say."""
+        software = runtime_of(self.runtime, chip)
+        return asked_of(self.model, chip, self.lengths, self.precision, dict(self.params), software), software.note
+
+
 def serving(
     chips: Iterable[Entry],
-    model: str,
-    lengths: tuple[int, int, int],
-    precision: str | None = None,
-    params: Mapping[str, Any] | None = None,
+    wanted: Wanted,
     by: str = PAID,
     limits: Mapping[str, float] | None = None,
     rates: Rates | None = None,
-    runtime: str | None = None,
 ) -> Serving:
-    """Rank chips on a request. lengths: tokens in, tokens out, requests together. by: a word of ORDERS; limits: see `ranking`.
-    runtime: the software, as in `generate`.
+    """Rank chips on a request. by: a word of ORDERS; limits: see `ranking`.
 
     Raises NetworkError and OptionError for a bad model, lengths or order.
     """
@@ -137,10 +151,9 @@ def serving(
             servers.append(replace(alone, untried=True))
             continue
         try:
-            software = runtime_of(runtime, chip.architecture)
-            asked = asked_of(model, chip.architecture, lengths, precision, dict(params or {}), software)
+            asked, note = wanted.on(chip.architecture)
             checked = True
-            notes.update({note: None for note in (software.note, asked.decoder.beyond(asked.tokens)) if note})
+            notes.update({told: None for told in (note, asked.decoder.beyond(asked.tokens)) if told})
             servers.append(_server(alone, asked, rates or Rates()))
         except InfeasibleError as error:
             lacking.append((chip.name, _lack(asked) if checked else str(error)))
@@ -151,15 +164,17 @@ def serving(
                 raise
             lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
     servers.sort(key=lambda line: (-(line.asked.throughput_per_s if line.asked else 0.0), line.chip))
-    found = Comparison(model, dict(params or {}), 0, precision or "", lengths[2], tuple(servers))
+    *_, together = wanted.lengths
+    found = Comparison(wanted.model, dict(wanted.params), 0, wanted.precision or "", together, tuple(servers))
     order = ranking(found, by, limits, ORDERS)
     known = {line.chip: line for line in servers}
     rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]
     rows += [_placed(known[name], None, None) for name in order.unranked if not known[name].untried]
     untried = tuple(name for name in order.unranked if known[name].untried)
     return Serving(
-        model, *lengths, by, tuple(rows), order.above, dict(lacking), runtime, tuple(notes), untried, dict(limits or {})
-    )
+        wanted.model, *wanted.lengths, by, tuple(rows), order.above, dict(lacking), wanted.runtime, tuple(notes), untried,
+        dict(limits or {}),
+    )  # fmt: skip
 
 
 def _placed(line: Server, place: int | None, value: float | None) -> Placed:

@@ -9,7 +9,7 @@ from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import NetworkError, OptionError
-from simulator.study.serving_chips import serving
+from simulator.study.serving_chips import Wanted, serving
 
 CHIPS = ("l4", "ad102", "jetson_orin_nano")
 TWO = {"layers": 2, "vocabulary": 4000}
@@ -17,7 +17,8 @@ LENGTHS = (64, 8, 4)
 
 
 def asked(chips=CHIPS, model="smollm2_135m", lengths=LENGTHS, **given):
-    return serving([entry(chip) for chip in chips], model, lengths, **{"params": TWO, **given})
+    order = {name: given.pop(name) for name in ("by", "limits", "rates") if name in given}
+    return serving([entry(chip) for chip in chips], Wanted(model, lengths, **{"params": TWO, **given}), **order)
 
 
 @pytest.fixture(scope="module")
