@@ -49,8 +49,10 @@ SLOW_PLANS = (
     "test_sweep_ahead.py::test_time_by_cause_where_each_can_be_the_largest",
 )
 """Schedules, of one chip and of many, against slow twins; and what of it is too slow without the compiler."""
-GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py")
-"""Frontiers against every tiling."""
+GRIDS = ("test_frontier_brute.py", "test_tiling_twin.py", "test_frontier.py", "test_frontier_unrollings.py")
+"""Frontiers against every tiling, and with every unrolling."""
+SHORT = ("test_rooms.py", "test_gpu.py::test_what_misses_the_cache_is_beyond_half_its_capacity")
+"""What is tried in which room, and what a GPU's cache holds."""
 WHOLE = ("test_without_jit.py", "test_runs.py", "test_power_limit.py", "test_simulate.py")
 SLOW_RUNS = (
     "test_simulate.py::test_a_batch_must_be_a_whole_number",
@@ -128,7 +130,7 @@ ROOMS = (
         ("test_gpu.py", "test_gpu_kernels.py", "test_row_stationary.py", "test_packs.py"),
     ),
     Room("schedule", ("simulator/schedule/space/*.py",), ("test_space.py", *WHOLE), SLOW_RUNS[:1]),
-    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, "test_recurrent.py", *WHOLE), SLOW_RUNS),
+    Room("schedule", ("simulator/schedule/*.py",), (*PLANS, *SHORT, "test_recurrent.py", *WHOLE), SLOW_RUNS),
     Room(
         "result",
         ("simulator/result/*.py",),

@@ -108,15 +108,10 @@ class NetworkBuilder(Wider):
         name = self._named(more["name"], "conv")
         self._grouped(name, x, out_channels, groups)
         window = self._window(name, x, kernel, stride, padding, dilation)
-        layer = Layer(
-            name,
-            "conv",
-            groups=groups,
-            out_channels=out_channels // groups,
-            in_channels=x.channels // groups,
-            **window,
+        inputs = x.channels // groups
+        return self._finished(
+            name, "conv", x, more, groups=groups, out_channels=out_channels // groups, in_channels=inputs, **window
         )
-        return self._finished(layer, x, more)
 
     @usual(**PLAIN)
     def depthwise(
@@ -153,18 +148,10 @@ class NetworkBuilder(Wider):
         self._whole(name, out_channels=out_channels)
         if x.width != 1:
             self._fault(name, "inputs", f"must be channels x rows, got {shape_text(x)}; did you mean x.flat()?")
-        layer = Layer(
-            name,
-            "dense",
-            out_channels=out_channels,
-            in_channels=x.channels,
-            out_height=x.height,
-            in_height=x.height,
-            steps=self._steps(name, x, steps),
-            loop=loop,
-            role=role,
-        )
-        return self._finished(layer, x, more)
+        return self._finished(
+            name, "dense", x, more, out_channels=out_channels, in_channels=x.channels, out_height=x.height, in_height=x.height,
+            steps=self._steps(name, x, steps), loop=loop, role=role,
+        )  # fmt: skip
 
     def lstm(
         self, x: Output, *, steps: int = 0, loop: str = "", bias: bool = False, name: str = "", formats: Formats = None

@@ -1,7 +1,6 @@
 """What a builder of a layer graph adds beyond plain layers: elementwise work, transposed and 3-D convolutions, attention."""
 
 import math
-from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from simulator.errors import nearest
@@ -85,12 +84,11 @@ class Wider(Nodes):
         rows, columns = ((n - 1) * s[a] - 2 * cut[a] + k[a] + over[a] for a, n in enumerate((x.height, x.width)))
         if min(rows, columns) < 1:
             self._fault(name, "padding", f"must leave outputs, got {rows} x {columns}")
-        layer = Layer(
-            name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups,
+        return self._finished(
+            name, "conv", x, more, groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups,
             out_height=rows, out_width=columns, kernel_height=k[0], kernel_width=k[1], stride=s,
             padding=(cut[0], cut[0], cut[1], cut[1]), in_height=x.height, in_width=x.width, transposed=True,
         )  # fmt: skip
-        return self._finished(layer, x, more)
 
     def _least_pair(self, name: str, what: str, value: Size | None) -> tuple[int, int]:
         """Two whole numbers of at least 0."""
@@ -128,10 +126,10 @@ class Wider(Nodes):
         name = self._named(more["name"], "conv3d")
         self._grouped(name, x, out_channels, groups)
         window = self._volume(name, x, kernel, stride, padding, dilation)
-        layer = Layer(
-            name, "conv", groups=groups, out_channels=out_channels // groups, in_channels=x.channels // groups, **window
-        )  # fmt: skip
-        return self._finished(layer, x, more)
+        inputs = x.channels // groups
+        return self._finished(
+            name, "conv", x, more, groups=groups, out_channels=out_channels // groups, in_channels=inputs, **window
+        )
 
     def pool3d(
         self, x: Output, kernel: Size3, *, stride: Size3 | None = None, padding: Size3 = 0, name: str = ""
@@ -243,11 +241,10 @@ class Wider(Nodes):
             )
         return sides[0] * sides[1], x.height // sides[0] * (x.width // sides[1])
 
-    def _finished(self, layer: Layer, x: Output, more: Finish) -> Output:
-        """Add a layer with what it was given beside its shape, and its activation."""
-        given = more["formats"]
-        layer = replace(layer, has_bias=more["bias"], formats=self._own(layer.name, given))
-        return self._activated(self._add(layer, [x]), more["activation"], given)
+    def _finished(self, name: str, kind: str, x: Output, more: Finish, **sizes: Any) -> Output:
+        """Add a layer of these sizes with what it was given beside them, and its activation."""
+        layer = Layer(name, kind, has_bias=more["bias"], formats=self._own(name, more["formats"]), **sizes)
+        return self._activated(self._add(layer, [x]), more["activation"], more["formats"])
 
     def _activated(self, x: Output, activation: str, formats: Formats = None) -> Output:
         return self.vector(activation, x, name=f"{x.name}_{activation}", formats=formats) if activation else x

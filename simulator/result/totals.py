@@ -72,7 +72,6 @@ def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, 
     least_s = work.least_outer_bytes(holding_bytes(chip, machines)) * machines.byte_s
     check(work.network, plans, runs, compute_s, compulsory_s)
     slots = np.where(runs, period_s, np.inf) * macs_per_s
-    zeros = np.zeros(len(runs))
     return Totals(
         runs=runs,
         latency_s=latency_s,
@@ -84,7 +83,7 @@ def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, 
         load_bytes=plans.steady.kept_bytes,
         load_s=plans.steady.kept_bytes * machines.byte_s,
         lower_bound_s=np.maximum(compute_s, least_s),
-        loss=waterfall.losses(plans.steady.parts, has_dram, zeros + host_s, zeros + power_s),
+        loss=waterfall.losses(plans.steady.parts, has_dram, host_s, power_s),
         wait_s=wait_s,
         host_s=host_s,
         cold_power_s=cold_power_s,
