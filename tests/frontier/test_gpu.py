@@ -11,6 +11,7 @@ from simulator import load_chip, load_network, simulate, sweep
 from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
+from simulator.frontier import sm
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
@@ -67,6 +68,16 @@ def test_blocks_are_those_of_the_slow_twin():
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
         assert found.bytes_[0] == narrow * g * k * c * r * r
+
+
+@pytest.mark.parametrize(("extents", "on_lanes"), [
+    ((1, 1, 64, 64, 8, 8, 1, 1), False), ((1, 2, 8, 8, 1, 2, 1, 1), False), ((8, 1, 1, 1, 8, 8, 3, 3), True),
+    ((1, 1, 64, 64, 1, 1, 1, 1), True),
+])  # fmt: skip
+def test_only_one_channel_a_group_or_one_pixel_may_run_on_the_lanes(extents, on_lanes):
+    shape = Shape(extents, plane=(extents[4] + extents[6] - 1, extents[5] + extents[7] - 1))
+    parts = sm._all_parts(shape, array_spec(load_chip("t4"), "int8"))
+    assert math.isfinite(parts[sm.ON_LANES].max()) == on_lanes
 
 
 @pytest.mark.parametrize(("mib", "missing"), [(4, 0.0), (0.5, 0.5), (0.25, 0.75)])
