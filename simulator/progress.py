@@ -103,22 +103,23 @@ def say(words: str) -> None:
 
 
 def each(
-    items: Sequence[Item], words: Callable[[Item], str] | None = None, size: Callable[[Item], float] = lambda _: 1.0
+    items: Sequence[Item], words: Callable[[Item], str] | None = None, size: Callable[[Item], float] | None = None
 ) -> Iterator[Item]:
     """Go through items, noting how many are done; words: what is said of one, unless a loop outside says more.
 
-    size: about how long one takes, above 0, in any unit.
+    size: about how long one takes, above 0, in any unit; left out where all take alike.
     """
     own = watched()
     if own is None or not items:
         yield from items
         return
-    sizes = [size(item) for item in items]
-    outer, loop, done = own.loops, Loop(0.0, sum(sizes), own.clock()), 0.0
+    whole = float(len(items)) if size is None else sum(map(size, items))
+    outer, loop, done = own.loops, Loop(0.0, whole, own.clock()), 0.0
     own.loops = (*outer, loop)
     try:
-        for item, loop.size in zip(items, sizes, strict=True):
+        for item in items:
             own.check()
+            loop.size = 1.0 if size is None else size(item)
             loop.done, loop.inside = done, 0.0
             done += loop.size
             if words is not None and not outer:

@@ -47,13 +47,13 @@ def sentence(found: Generation) -> str:
         f"{found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}, {formats_words(found.formats)}{how}"
     )
     user = found.tokens_per_s_per_user
-    each = f", {fmt.significant(user)} for each user behind its first" if user is not None else ""
+    each = f", {fmt.significant(user)} for each user after its first token" if user is not None else ""
     band = ""
     if found.tokens_per_s_low is not None:
         band = f" ({fmt.significant(found.tokens_per_s_low, 2)} to {fmt.significant(found.tokens_per_s_high, 2)})"
     return (
-        f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{band} come out for all "
-        f"users, the time of prompts counted{each}; first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
+        f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{band} for all users "
+        f"with the time of their prompts{each}; first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
     )
 
 
@@ -104,8 +104,8 @@ def _rates(found: Generation) -> Table:
     table = _table("", "per second", "90 % of measured rows")
     low, high = (fmt.significant(one, 2) for one in (found.tokens_per_s_low, found.tokens_per_s_high))
     measured = "none on such a chip" if found.tokens_per_s_low is None else f"{low} to {high}"
-    table.add_row("tokens out, all users, time of prompts counted", fmt.significant(found.tokens_per_s), measured)
-    table.add_row("tokens out, one user, behind the first", fmt.significant(found.tokens_per_s_per_user), "")
+    table.add_row("tokens out, all users, with the time of prompts", fmt.significant(found.tokens_per_s), measured)
+    table.add_row("tokens out, one user, after the first", fmt.significant(found.tokens_per_s_per_user), "")
     table.add_row("requests", fmt.significant(found.requests_per_s), "")
     return table
 

@@ -307,6 +307,4 @@ def _validity(asked: Question, known: tuple[float, int] | None) -> str:
         return f"throughput: 90 % of {known[1]} measured rows of GPUs{own} are within {known[0]:.0%} of the model's"
     if own:
         return "throughput: no language model was measured on such a chip, so nobody knows how far off it is"
-    return (
-        "throughput: too few rows of such chips were measured to say how far off it is; see `rooftile validate --llm`"
-    )
+    return "throughput: too few rows of such chips were measured to say how far off it is"

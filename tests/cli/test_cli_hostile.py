@@ -167,12 +167,12 @@ SWEEP = ["sweep", "squeezenet", "--chip", "example_edge", "--out", "out", "--var
         ([*SWEEP, "clock_mhz=1,2", "--out", "x" * 300], "cannot write: File name too long; finished parts are kept"),
         (
             [*SWEEP, "clock_mhz=1,2", "--out", "a\0"],
-            r"a\x00: cannot write: embedded null byte; finished parts are kept",
+            r"a\x00: cannot write: no name of a file holds a NUL character; finished parts are kept",
         ),
         ([*RUN, "--set", "sram.capacity_mib=\udcff"], r"--set sram.capacity_mib=\udcff: '\udcff' is not a value"),
         ([*RUN, "--set", "a." * 5000 + "a=1"], "nested deeper than 20"),
         ([*RUN, "--json", "x" * 300], "--json: cannot write '" + "x" * 100 + "...': File name too long"),
-        ([*RUN, "--json", "a\0"], "--json: cannot write 'a\\x00': embedded null byte"),
+        ([*RUN, "--json", "a\0"], "--json: cannot write 'a\\x00': no name of a file holds a NUL character"),
         (
             ["batch", *RUN[1:], "--plot", "x" * 300 + ".svg"],
             "--plot: cannot write '" + "x" * 100 + "...': File name too long",

@@ -118,8 +118,8 @@ def test_what_stands_behind_the_rates_is_said(found):
     assert found.notes[0].startswith(
         f"throughput: 90 % of {rows} measured rows of GPUs (none of them of this chip) are within"
     )
-    assert "come out for all users, the time of prompts counted" in sentence(found)
-    assert "for each user behind its first" in sentence(found)
+    assert "for all users with the time of their prompts" in sentence(found)
+    assert "for each user after its first token" in sentence(found)
     other = asked("smollm2_135m", "inferx_x1", output=2, params={"layers": 1, "vocabulary": 1000})
     assert (other.tokens_per_s_low, other.tokens_per_s_high) == (None, None)
     assert any("no language model was measured on such a chip" in note for note in other.notes)
