@@ -7,6 +7,7 @@ the file, and have words for who cannot see them. Names come from files of stran
 import html as escaping
 import importlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -108,6 +109,11 @@ def _text(words: str) -> str:
     return escaping.escape(words, quote=True)
 
 
+def _line(words: str) -> str:
+    """A line of text; what stands between backticks is typed as it is, and not broken."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(words))
+
+
 def _section(number: int, section: Section) -> str:
     """A heading with its parts."""
     parts = "".join(_part(f"s{number}p{at}", part) for at, part in enumerate(flat(section.parts)))
@@ -135,7 +141,7 @@ def _part(name: str, part: Part) -> str:
         return ""
     if isinstance(part, Text) and "bold" in str(part.style) and "\n" not in words:
         return f"<h3>{_text(words)}</h3>\n"
-    return f"<p>{'<br>'.join(_text(line) for line in words.splitlines())}</p>\n"
+    return f"<p>{'<br>'.join(map(_line, words.splitlines()))}</p>\n"
 
 
 def _picture(name: str, picture: Picture) -> str:

@@ -150,3 +150,8 @@ def test_a_report_that_cannot_be_written_is_refused_first(path, capsys, tmp_path
 def test_a_report_of_words_alone():
     paper = plain_paper(Text("What\nthe answer"), [], MADE)
     assert (paper.title, paper.answer) == ("What", "the answer.")
+
+
+def test_what_is_typed_is_not_broken():
+    text = paper_html(Paper("a", "b", [Section("c", [Text("see (`--by usd`, `<b>`)")])], {}))
+    assert "see (<code>--by usd</code>, <code>&lt;b&gt;</code>)" in text
