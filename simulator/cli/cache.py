@@ -1,5 +1,6 @@
 """`rooftile cache`: what is kept on disk between runs."""
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -19,5 +20,7 @@ def cache(
     except OSError:
         typer.echo("Nothing is kept: there is no home to keep it in (ROOFTILE_CACHE_DIR names a folder)")
         return
+    with contextlib.suppress(OSError):  # runs trim it now and then; what is said here holds
+        disk.trim()
     most = disk.most_bytes() / 2**20
     typer.echo(f"{disk.size() / 2**20:,.1f} MiB of at most {most:,.0f} MiB (2**20 bytes) in {place}")

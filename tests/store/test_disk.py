@@ -217,6 +217,11 @@ def test_how_much_is_kept_is_said_and_can_be_set(tmp_path, monkeypatch, capsys):
     assert 2.0 * 2**20 < disk.size() < 2.01 * 2**20
     assert main(["cache"]) == 0
     assert capsys.readouterr().out == f"2.0 MiB of at most 7 MiB (2**20 bytes) in {tmp_path}\n"
+    disk.save(disk.name_of("test", 2), {"x": np.zeros(2**17)})
+    monkeypatch.setenv("ROOFTILE_CACHE_MIB", "2")
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out == f"1.0 MiB of at most 2 MiB (2**20 bytes) in {tmp_path}\n"  # not 3.0
+    disk.save(disk.name_of("test", 1), {"x": np.zeros(2**17)})
     monkeypatch.setenv("ROOFTILE_CACHE_MIB", "much")
     assert disk.most_bytes() == disk.USUAL_MIB * 2**20
     assert main(["cache", "--clear"]) == 0
