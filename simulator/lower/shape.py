@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
 
 from simulator.graph.layer import Layer
 from simulator.vocabulary import WEIGHTED
@@ -149,8 +148,27 @@ def touched_bytes(shape: Shape) -> float:
     """Bytes of the inputs that the loop nest reads: rows and columns that a stride skips are not. [B]"""
     groups, items, _, channels, p, q, r, s = shape.extents
     axes = zip((p, q), (r, s), shape.stride, shape.dilation, shape.padding, shape.plane, strict=True)
-    touched = 1
-    for extent, kernel, stride, dilation, pad, plane in axes:
-        at = np.add.outer(np.arange(extent) * stride, np.arange(kernel) * dilation) - pad
-        touched *= len(np.unique(at[(at >= 0) & (at < plane)]))
+    touched = math.prod(places_read(*axis) for axis in axes)
     return shape.in_width * groups * items * channels * touched
+
+
+def places_read(extent: int, kernel: int, stride: int, dilation: int, pad: int, plane: int) -> int:
+    """Distinct places i x stride + j x dilation - pad of an axis that are in its plane, i below `extent`, j below `kernel`.
+
+    Those of one remainder by the longer loop's step are runs, so that nothing grows with the length of that loop.
+    """
+    if kernel > extent:
+        extent, kernel, stride, dilation = kernel, extent, dilation, stride
+    runs: dict[int, list[tuple[int, int]]] = {}
+    for j in range(kernel):
+        first, rest = divmod(j * dilation - pad, stride)
+        low, high = max(first, 0), min(first + extent - 1, (plane - 1 - rest) // stride)
+        if low <= high:
+            runs.setdefault(rest, []).append((low, high))
+    found = 0
+    for spans in runs.values():
+        upto = -1
+        for low, high in sorted(spans):
+            found += max(0, high - max(low, upto + 1) + 1)
+            upto = max(upto, high)
+    return found

@@ -1,11 +1,13 @@
 """Loop nests and bytes of lowered layers, by hand."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.rows import lower
-from simulator.lower.shape import Shape, layer_shape, touched_bytes
+from simulator.lower.shape import Shape, layer_shape, places_read, touched_bytes
 from simulator.lower.work import work_of
 
 
@@ -128,3 +130,14 @@ def test_a_systolic_array_takes_whole_sets_of_weights(side, paper_us):
     assert 1e6 * low.rows[0].weight_bytes / 34e9 == pytest.approx(paper_us, rel=0.05)
     assert lower(net.build(), load_chip("tpu_v1", keys | {"array.systolic": False})).rows[0].weight_bytes == 600 * 600
     assert lower(net.build(), load_chip("edge_tpu")).rows[0].weight_bytes == 600 * 600
+
+
+@given(*[st.integers(1, 9)] * 4, st.integers(0, 9), st.integers(1, 40))
+def test_places_that_are_read_are_those_of_every_pair(extent, kernel, stride, dilation, pad, plane):
+    places = {i * stride + j * dilation - pad for i in range(extent) for j in range(kernel)}
+    assert places_read(extent, kernel, stride, dilation, pad, plane) == len(places & set(range(plane)))
+
+
+def test_places_of_a_billion_take_no_time():
+    assert places_read(10**9, 3, 2, 1, 1, 2 * 10**9) == 2 * 10**9
+    assert places_read(3, 10**9, 1, 2, 0, 10**10) == 2 * 10**9 + 1
