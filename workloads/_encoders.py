@@ -69,6 +69,11 @@ def _before(net: NetworkBuilder, x: Output, name: str, form: _Form, memory: Outp
     return net.add(_feed_forward(net, y, name, form), x, name=f"{name}_add2")
 
 
+def _words(net: NetworkBuilder, rows: int, hidden: int, table_rows: int, name: str = "words") -> Output:
+    """Rows of an embedding table, one for each token that comes in."""
+    return net.embedding(net.input(1, rows, name="tokens"), hidden, name, table_rows=table_rows)
+
+
 @dataclass(frozen=True)
 class _Text:
     """BERT, RoBERTa, DistilBERT. types: kinds of segments. pooler: a dense layer on the first row."""
@@ -85,11 +90,8 @@ class _Text:
 
     def graph(self) -> Graph:
         net = NetworkBuilder("encoder")
-        x = net.embedding(
-            net.input(1, self.sequence_length, name="tokens"),
-            self.hidden,
-            "embedding",
-            table_rows=self.vocabulary + self.positions + self.types,
+        x = _words(
+            net, self.sequence_length, self.hidden, self.vocabulary + self.positions + self.types, name="embedding"
         )
         x = net.vector("layer_norm", x, name="embedding_norm")
         for number in range(1, self.layers + 1):
@@ -215,12 +217,7 @@ class _Clip:
             x = _before(net, x, f"vision{number}", _Form(self.vision_heads, self.vision_ffn))
         x = net.vector("layer_norm", Output(x.name, self.vision_hidden, 1), name="vision_norm")
         net.dense(x, self.features, bias=False, name="vision_projection")
-        y = net.embedding(
-            net.input(1, self.sequence_length, name="tokens"),
-            self.hidden,
-            "words",
-            table_rows=self.vocabulary + self.sequence_length,
-        )
+        y = _words(net, self.sequence_length, self.hidden, self.vocabulary + self.sequence_length)
         for number in range(1, self.layers + 1):
             y = _before(net, y, f"text{number}", _Form(self.heads, self.ffn))
         y = net.vector("layer_norm", Output(y.name, self.hidden, 1), name="text_norm")
@@ -258,12 +255,7 @@ class _Whisper:
         for number in range(1, self.layers + 1):
             x = _before(net, x, f"encoder{number}", form)
         memory = net.vector("layer_norm", x, name="encoder_norm")
-        y = net.embedding(
-            net.input(1, self.output_length, name="tokens"),
-            self.hidden,
-            "words",
-            table_rows=self.positions + self.sequence_length,
-        )
+        y = _words(net, self.output_length, self.hidden, self.positions + self.sequence_length)
         for number in range(1, self.decoder_layers + 1):
             y = _before(net, y, f"decoder{number}", form, memory)
         y = net.vector("layer_norm", y, name="decoder_norm")
@@ -291,12 +283,7 @@ class _T5:
         net = NetworkBuilder("t5")
         activation = "gelu" if self.gated else "relu"
         form = _Form(self.heads, self.ffn, self.head_dim, bias=False, activation=activation, gated=self.gated)
-        x = net.embedding(
-            net.input(1, self.sequence_length, name="tokens"),
-            self.hidden,
-            "words",
-            table_rows=0 if self.tied else self.vocabulary,
-        )
+        x = _words(net, self.sequence_length, self.hidden, 0 if self.tied else self.vocabulary)
         for number in range(1, self.layers + 1):
             x = _before(net, x, f"encoder{number}", form)
         memory = net.vector("layer_norm", x, name="encoder_norm")

@@ -87,6 +87,7 @@ def compare(
     from simulator.cost.serving import Rates  # noqa: PLC0415
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
+    from simulator.graph.own import precision_of  # noqa: PLC0415
     from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
     from simulator.study.ranking import check_by, rank_chips  # noqa: PLC0415
 
@@ -119,8 +120,6 @@ def compare(
         from simulator.report.page import check_picture  # noqa: PLC0415
 
         check_picture("--plot", plot)
-    from simulator.graph.own import precision_of  # noqa: PLC0415
-
     name, values = asked_network(network, parameters(params))
     graph = asked.network(name, values)
     question = Question(name, values, precision_of(graph, precision), batch)

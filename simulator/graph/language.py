@@ -141,6 +141,12 @@ class Decoder:
         """Of a feed-forward of that width."""
         return (3 if ACTIVATIONS[self.activation][1] else 2) * self.hidden * width
 
+    def feed_forward_of(self, layer: int, experts: int) -> int:
+        """Of layer number `layer` (from 0), where so many experts count; without the router."""
+        if not self.has_experts(layer):
+            return self.feed_forward_parameters(self.ffn)
+        return self.feed_forward_parameters(self.shared_ffn) + experts * self.feed_forward_parameters(self.expert_ffn)
+
     @property
     def parameters(self) -> int:
         """All that is stored."""
@@ -155,11 +161,8 @@ class Decoder:
         """Layers with so many experts each, and the head."""
         total = self.layers * self.attention_parameters + self.vocabulary * self.hidden
         for layer in range(self.layers):
-            if self.has_experts(layer):
-                total += self.experts * self.hidden + self.feed_forward_parameters(self.shared_ffn)
-                total += experts * self.feed_forward_parameters(self.expert_ffn)
-            else:
-                total += self.feed_forward_parameters(self.ffn)
+            router = self.experts * self.hidden if self.has_experts(layer) else 0
+            total += router + self.feed_forward_of(layer, experts)
         return total
 
     def weight_bytes(self, formats: Formats) -> float:

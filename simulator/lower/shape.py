@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, replace
 
-
 from simulator.graph.layer import Layer
 from simulator.vocabulary import WEIGHTED
 

@@ -30,6 +30,11 @@ class Alone:
     weight: float = HALF
 
     @property
+    def wide(self) -> int:
+        """Products into a feed-forward: two where a gate is multiplied in."""
+        return 2 if ACTIVATIONS[self.decoder.activation][1] else 1
+
+    @property
     def copy_bytes(self) -> int:
         """Added by each number that enters or leaves a product: a copy is read and written; without copies it is wider."""
         return FLOAT + HALF if self.copies else FLOAT - HALF
@@ -37,14 +42,13 @@ class Alone:
     def token_bytes(self, width: int) -> int:
         """Of a token in one layer whose feed-forward has that width. [B]"""
         own = self.decoder
-        gated = ACTIVATIONS[own.activation][1]
         queries, kept = own.heads * own.head_dim, own.kv_heads * own.head_dim
         norms = 2 * 4 * own.hidden + (4 * (queries + kept) if own.qk_norm else 0)  # scaled by a kernel of its own
         turned, joined, added = 2 * (queries + kept), 2 * queries, 2 * 3 * own.hidden
-        activated = (5 if gated else 2) * width
+        activated = (2 + 3 * (self.wide - 1)) * width
         stored = 2 * kept * (FLOAT + HALF)
-        into = 3 * own.hidden + 2 * queries + (2 if gated else 1) * own.hidden + width
-        out = 2 * queries + 2 * kept + 2 * own.hidden + (2 if gated else 1) * width
+        into = 3 * own.hidden + 2 * queries + self.wide * own.hidden + width
+        out = 2 * queries + 2 * kept + 2 * own.hidden + self.wide * width
         return FLOAT * (norms + turned + joined + added + activated) + stored + self.copy_bytes * (into + out)
 
     @property
@@ -56,13 +60,10 @@ class Alone:
     @property
     def kernels(self) -> int:
         """Of one layer."""
-        own = self.decoder
-        gated = ACTIVATIONS[own.activation][1]
-        products = 4 + (3 if gated else 2) + 2
-        norms, turned, stored, softmax, joined, added = 4 + 4 * own.qk_norm, 2, 2, 1, 1, 2
-        return (
-            norms + turned + stored + softmax + joined + added + (2 if gated else 1) + products * (1 + 2 * self.copies)
-        )
+        products = 4 + self.wide + 1 + 2
+        norms, turned, stored, softmax, joined, added = 4 + 4 * self.decoder.qk_norm, 2, 2, 1, 1, 2
+        single = norms + turned + stored + softmax + joined + added + self.wide
+        return single + products * (1 + 2 * self.copies)
 
     def pass_bytes(self, tokens: int, context: int) -> float:
         """Of all layers, for so many new tokens of one sequence behind a context. [B]"""
@@ -78,13 +79,12 @@ class Alone:
         """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]"""
         if not self.copies or self.weight >= HALF:
             return 0.0
-        own, found = self.decoder, 0.0
+        own, found = self.decoder, 0
         for begin, end in pieces_of(tokens):
+            found += own.layers * own.attention_parameters
             for layer in range(own.layers):
-                wide = [own.ffn]
-                if own.has_experts(layer):
-                    wide = [own.shared_ffn] + [own.expert_ffn] * own.experts_met(layer, end - begin)
-                found += own.attention_parameters + sum(own.feed_forward_parameters(width) for width in wide)
+                met = own.experts_met(layer, end - begin) if own.has_experts(layer) else 0
+                found += own.feed_forward_of(layer, met)
         return found * (self.weight + 2 * HALF)
 
 
