@@ -47,7 +47,8 @@ class _Work(threading.Thread):
         super().__init__(daemon=True, name="command")
         self._work, self._own, self._context = work, own, contextvars.copy_context()
         self.error: BaseException | None = None
-        self.ended = threading.Event()  # a `join` that a signal interrupts takes the thread for ended
+        self.ended, self._bell = False, threading.Lock()
+        self._bell.acquire()  # until the work has ended
 
     def run(self) -> None:
         watch(self._own)
@@ -56,7 +57,18 @@ class _Work(threading.Thread):
         except BaseException as error:  # raised again in the first thread
             self.error = error
         finally:
-            self.ended.set()
+            self.ended = True
+            self._bell.release()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for the end for some time; returns whether the work has ended.
+
+        A signal may strike at any line of Python. An event then keeps its lock for ever, and whoever waits next hangs; a `join`
+        takes the thread for ended. To take a bare lock is one step, which a signal finds done or not done.
+        """
+        if not self.ended:
+            self._bell.acquire(timeout=seconds)
+        return self.ended
 
 
 def beside(work: Callable[[], None]) -> None:
@@ -70,13 +82,10 @@ def beside(work: Callable[[], None]) -> None:
         threading.stack_size(before)
     line = _Line(own)
     try:
-        while not thread.ended.wait(LOOK_EVERY_S):
+        while not thread.ends_within(LOOK_EVERY_S):
             line.draw(True)
         line.draw(False)
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # Where the signal strikes inside of the wait, Python may find the event's lock released twice, and says that instead.
-        if isinstance(error, RuntimeError) and not isinstance(error.__context__, KeyboardInterrupt):
-            raise
+    except KeyboardInterrupt:
         line.draw(False)
         _stop(thread)
         raise KeyboardInterrupt from None
@@ -90,7 +99,7 @@ def _stop(thread: _Work) -> None:
 
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
     threading.excepthook = lambda _: None  # it may strike while the thread ends, too
-    thread.ended.wait(LEAVES_WITHIN_S)
+    thread.ends_within(LEAVES_WITHIN_S)
     leave_behind(WORKER)
     # A thread that is still inside a kernel must not find the interpreter gone when it comes back. Nor is the exit code safe:
     # Python ends by the signal where code that was made from text, as in many an import, was interrupted.

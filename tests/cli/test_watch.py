@@ -21,15 +21,17 @@ KERNEL = "from simulator.cli import app, main, watch\nimport sys, time, ctypes\n
 
 def interrupted(code, after_s):
     """(exit code, stderr, seconds from Ctrl-C to the end) of a program that is told to stop."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", KERNEL + code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    process.stdout.readline()  # it works
-    time.sleep(after_s)
-    begin = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err, time.monotonic() - begin
+    program = [sys.executable, "-c", KERNEL + code]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            process.stdout.readline()  # it works
+            time.sleep(after_s)
+            begin = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            return process.returncode, err, time.monotonic() - begin
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -142,25 +144,26 @@ def test_nothing_is_drawn_on_a_pipe():
     assert (out.stdout, out.stderr) == ("", "")
 
 
-class Struck(threading.Event):
-    """What Python makes of a signal that strikes between taking and giving back the lock of an event."""
-
-    def wait(self, timeout=None):
-        try:
-            raise KeyboardInterrupt
-        finally:
-            raise RuntimeError("release unlocked lock")
-
-
-def test_a_signal_inside_of_the_wait_is_ctrl_c(monkeypatch):
-    stopped, made = [], watch._Work.__init__
-
-    def struck(self, *args):
-        made(self, *args)
-        self.ended = Struck()
-
-    monkeypatch.setattr(watch._Work, "__init__", struck)
-    monkeypatch.setattr(watch, "_stop", stopped.append)
-    with pytest.raises(KeyboardInterrupt):
-        watch.beside(lambda: None)
-    assert len(stopped) == 1
+def test_ctrl_c_is_heard_at_any_line_of_the_wait():
+    """The signal strikes at the n-th line of Python that the first thread runs inside of the wait, in whatever module."""
+    code = (
+        "wait, struck = watch._Work.ends_within, 0\n"
+        "class Strikes:\n"
+        "    def __init__(self, at):\n        self.left = at\n"
+        "    def trace(self, frame, event, arg):\n"
+        "        self.left -= event == 'line'\n"
+        "        if event == 'line' and self.left == 0:\n            raise KeyboardInterrupt\n"
+        "        return self.trace\n"
+        "    def wait(self, thread, seconds):\n        sys.settrace(self.trace)\n"
+        "        try:\n            return wait(thread, seconds)\n        finally:\n            sys.settrace(None)\n"
+        "for at in range(1, 11):\n"
+        "    strikes = Strikes(at)\n"
+        "    watch._Work.ends_within = lambda self, seconds: strikes.wait(self, seconds)\n"
+        "    try:\n        watch.beside(lambda: [time.sleep(0.01) for _ in range(500)])\n"
+        "    except KeyboardInterrupt:\n        struck += 1\n"
+        "print(struck)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", KERNEL + code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("10\n", "")
