@@ -13,12 +13,14 @@ import os
 import pickle
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import caching, config
+from numba.extending import typeof_impl
 from numba.misc.appdirs import AppDirs
 
 FOLDER = Path(__file__).parent
@@ -164,12 +166,47 @@ def _cache_class() -> Any:
     return Files
 
 
+class Kernel:
+    """A kernel that numba hears of at its first call, from Python or from the code of another: of most it never hears, and
+    to tell it of all of them took a twentieth of a short run.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._made: Any = None
+
+    def made(self) -> Any:
+        """Return the dispatcher of numba's; one, whichever threads ask for it."""
+        with _making:
+            if self._made is None:
+                self._made = numba.njit(**OPTIONS)(self._function)
+                if cache_works():
+                    self._made._cache = _cache_class()(self._function)  # where `cache=True` puts numba's own
+            return self._made
+
+    def __call__(self, *values: Any) -> Any:
+        """Run it, compiled."""
+        return (self._made or self.made())(*values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python asks of any object, as to copy it
+            raise AttributeError(name)
+        return getattr(self.made(), name)
+
+
+_making = threading.RLock()
+
+
+@typeof_impl.register(Kernel)
+def _type_of(known: Kernel, _: Any) -> Any:
+    """What numba takes a kernel for that the code of another calls."""
+    return numba.types.Dispatcher(known.made())
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` at its first call, or load it: see OPTIONS for the flags, and the module for the cache."""
-    made = numba.njit(**OPTIONS)(function)
-    if cache_works():
-        made._cache = _cache_class()(function)  # where `cache=True` puts numba's own
-    return made
+    return function if getattr(config, "DISABLE_JIT", False) else Kernel(function)
 
 
 def needs_compile(dispatchers: tuple[Any, ...]) -> bool:

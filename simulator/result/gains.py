@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,10 @@ from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
 from simulator.schedule.records import all_records
 from simulator.schedule.solve import steady_alone
-from simulator.schedule.space.place import SpacePlan
 from simulator.vocabulary import ON_CHIP, ROOF_OF, ROOFS
+
+if TYPE_CHECKING:  # few chips place layers in space
+    from simulator.schedule.space.place import SpacePlan
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,7 +69,7 @@ def gains(
 
 
 def gains_in_space(
-    chip: Architecture, work: Work, machines: Machines, plan: SpacePlan, totals: Totals
+    chip: Architecture, work: Work, machines: Machines, plan: "SpacePlan", totals: Totals
 ) -> dict[str, float]:
     """Seconds saved per batch in steady state, one roof at a time, of layers placed in space as they are."""
     outer = "dram" if chip.dram is not None else "host"

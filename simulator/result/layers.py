@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import each_step
 from simulator.schedule.records import words_of
-from simulator.schedule.space.place import Context, SpacePlan
 from simulator.vocabulary import ROOFS
+
+if TYPE_CHECKING:  # few chips place layers in space
+    from simulator.schedule.space.place import Context, SpacePlan
 
 Floats = npt.NDArray[np.float64]
 Said = dict[str, object]
@@ -95,7 +98,7 @@ def _bound(records: Records, steps: Steps, machines: Machines, has_dram: bool, s
     return [ROOFS[at] for at in np.argmax([*saved.values()], axis=0).tolist()]
 
 
-def in_space(low: Lowered, plan: SpacePlan, has_dram: bool, limited: Limited | None) -> Columns:
+def in_space(low: Lowered, plan: "SpacePlan", has_dram: bool, limited: Limited | None) -> Columns:
     """A placement in space, all layers side by side."""
     fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
     slower_s = _slower(limited, fed, plan.outer_bytes)
@@ -160,7 +163,7 @@ def _maker(low: Lowered, tensor: int) -> str:
     return f"input of {low.rows[readers[0]].name}" if readers else "input"
 
 
-def _stage(context: Context, at: int, number: int, contexts: int) -> Said:
+def _stage(context: "Context", at: int, number: int, contexts: int) -> Said:
     """What the stage of a layer is, where a schedule in time has its tiling."""
     stage: Said = {"arrays": context.arrays[at]}
     if contexts > 1:

@@ -11,6 +11,13 @@ from simulator.schedule.pool import Pool
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+PARTS = ("array", "ideal", "edges", "filling", "loading", "link", "ports", "feed", "hidden")
+"""Columns of records in the order of `grid.points.OnChip`, which lacks the cycles alone."""
+
+BLOCK = 8192
+"""Points worked out at a time: columns of so many stay in the processor's cache, those of all points would each be fetched
+from memory, and be new memory, for every operation."""
+
 
 def records_of(pool: Pool, points: Ints, steps: Ints) -> Records:
     """Records of some points, which are of these steps."""
@@ -30,13 +37,13 @@ def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:
     """Records of some points; shapes: place of each one's layer in the pool's shapes."""
     if not len(points):
         return Records(*(np.zeros(0) for _ in Records._fields))
-    codes = pool.codes[points]
-    total, ideal, edges, filling, loading, link, ports, feed, hidden = parts_of(
-        pool, shapes, codes, pool.points[points, BYTES]
-    ).T.copy()
-    return Records(
-        ideal, edges, filling, loading, total, link, ports, np.ascontiguousarray(pool.points[points, CYCLES]), feed, hidden
-    )  # fmt: skip
+    parts = np.empty((len(PARTS), len(points)))
+    for low in range(0, len(points), BLOCK):
+        own = slice(low, low + BLOCK)
+        some = points[own]
+        parts[:, own] = parts_of(pool, shapes[own], pool.codes[some], pool.points[some, BYTES]).T
+    found = dict(zip(PARTS, parts, strict=True))
+    return Records(**found, cycles=np.ascontiguousarray(pool.points[points, CYCLES]))
 
 
 def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:

@@ -13,9 +13,6 @@ import numpy.typing as npt
 from simulator.kernels.layout import SLACK
 from simulator.schedule.best import best
 from simulator.schedule.machines import Machines, least_of_parts
-from simulator.schedule.many_prefetch import solve_ahead
-from simulator.schedule.many_segments import solve_split
-from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans, Sums, sums_of
 from simulator.schedule.program import Program
@@ -131,6 +128,11 @@ def _at_once(program: Program, machines: Machines, stop: threading.Event | None)
     count = len(machines)
     plans, left = Plans.nothing(count), np.arange(count)
     if count > FEW:
+        # Imported here: one chip is solved without them.
+        from simulator.schedule.many_prefetch import solve_ahead  # noqa: PLC0415
+        from simulator.schedule.many_segments import solve_split  # noqa: PLC0415
+        from simulator.schedule.many_whole import solve_whole  # noqa: PLC0415
+
         if machines.overlap == "network":
             if not program.split:
                 plans, left = solve_ahead(program.pool, machines, program.keep, stop)
