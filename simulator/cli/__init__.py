@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (missing := _without_streams()) is not None:
         return missing
     try:
+        from simulator.cli.early import settle  # noqa: PLC0415
+
+        settle()
         # Imported here so that Ctrl-C during the imports is handled like any other.
         from simulator.cli.app import run_app  # noqa: PLC0415
 
