@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from simulator.cli.faults import say
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Params
 
@@ -59,12 +60,15 @@ def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
     """Print a network in the form of another tool."""
     from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.graph.load import load_network  # noqa: PLC0415
-    from simulator.graph.writers import written  # noqa: PLC0415
+    from simulator.graph.writers import left_out, written  # noqa: PLC0415
 
     if network is None:
         raise OptionError("--as: must come with --inspect NETWORK")
     word, _, layer = form.partition(":")
-    print(written(load_network(network, **values), word, layer), end="")
+    graph = load_network(network, **values)
+    print(written(graph, word, layer), end="")
+    if gone := left_out(graph, word):
+        say(f"rooftile: note: {gone}")
 
 
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:

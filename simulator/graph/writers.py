@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from typing import Any
 
 from simulator.errors import NetworkError, nearest
@@ -98,6 +99,19 @@ def scale_sim(graph: Graph) -> str:
             if len(lines) > 200_000:
                 raise NetworkError(f"{name}: groups: a topology has a row a group, and these are too many")
     return "\n".join(lines) + "\n"
+
+
+def left_out(graph: Graph, form: str) -> str:
+    """What a form does not keep of a network, in one line; empty where it keeps everything, or is of one layer."""
+    if form != "scalesim":
+        return ""
+    kinds = Counter(data["layer"].kind for _, data in graph.nodes(data=True) if not data["layer"].is_compute)
+    kinds.pop("input", None)
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    gone = f"; {kinds.total()} layers of vector work are left out ({said})" if kinds else ""
+    return (
+        f"a topology of SCALE-Sim holds products alone: biases, number formats and what reads what are not in it{gone}"
+    )
 
 
 def _layer_of(graph: Graph, name: str) -> Layer:

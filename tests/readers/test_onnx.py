@@ -391,3 +391,43 @@ def test_contributed_operators_multiply_what_they_say(kind):
     graph = graph_of(onnx_model)
     assert summary(graph)["macs"] == macs
     assert graph.graph["inspection"]["coverage"] == {"macs": 1.0, "bytes": 1.0, "nodes": 1.0}
+
+
+def test_an_unknown_operator_without_sizes_is_named_with_what_waits_for_it():
+    weights = {"w": np.zeros((8, 8), np.float32)}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Strange", ["a"], ["b"], domain="nobody"),
+        helper.make_node("Relu", ["b"], ["c"]),
+        helper.make_node("Relu", ["a"], ["d"]),
+        helper.make_node("Odd", ["c", "d"], ["y"]),
+    ]
+    onnx_model = model(nodes, {"x": ["N", 4, 8]}, weights, ["y"])
+    onnx_model.opset_import.append(helper.make_opsetid("nobody", 1))
+    with pytest.raises(NetworkError) as error:
+        graph_of(onnx_model)
+    assert (
+        "the sizes of 'b' are not known, as the operator nobody.Strange is not in version 1 of its set "
+        "(unknown too: Odd), and 2 nodes wait for them: give them, as with" in str(error.value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "a PNG picture"),
+        (b"PK\x03\x04" + bytes(range(256)), "a ZIP archive, as PyTorch, Keras and Core ML packages are"),
+        (b"\x18\0\0\0TFL3" + bytes(64), "a TensorFlow Lite model, whose name must end in .tflite"),
+        (b'\x40\0\0\0\0\0\0\0{"a": 1}', "a safetensors file, which holds weights alone"),
+        (b"  <html>", "a page of HTML or XML"),
+        (b"Not found\n", "text"),
+        (b"\xfe\xff\xfe" * 300, "a damaged or a different file"),
+        (b"\x1a\x02\x0a\x00", "a damaged or a different file"),  # a message, of nothing
+    ],
+)
+def test_what_is_no_model_is_told_by_what_it_looks_like(tmp_path, begin, what):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(begin)
+    with pytest.raises(NetworkError) as error:
+        load_network(path)
+    assert str(error.value) == f"{path}: must be an ONNX model, got {what}"

@@ -114,6 +114,12 @@ def test_an_encoder_is_the_bundled_one(tmp_path):
     assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
 
 
+@pytest.mark.parametrize("kind", ["bert", "vit"])
+def test_an_encoder_is_called_as_its_family(tmp_path, kind):
+    graph = load_network(config(tmp_path, kind, PUBLISHED[kind][1]))
+    assert (graph.graph["name"], "sequence_length" in graph.graph["parameters"]) == (kind, kind == "bert")
+
+
 def test_a_decoder_is_the_bundled_one(tmp_path):
     values = {
         "hidden_size": 576,
@@ -342,5 +348,9 @@ def test_inspecting_a_file_tells_what_is_understood(tmp_path, capsys):
     assert main(["networks", "--inspect", str(path)]) == 0
     assert "100.00 % of MACs" in capsys.readouterr().out
     assert main(["networks", "--inspect", str(path), "--as", "scalesim"]) == 0
-    assert "8" in capsys.readouterr().out
+    written = capsys.readouterr()
+    assert "8" in written.out
+    assert "products alone" in written.err
+    assert main(["networks", "--inspect", str(path), "--as", "table"]) == 0
+    assert capsys.readouterr().err == ""
     assert main(["networks", "--param", "x=1"]) == 2

@@ -120,7 +120,7 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
         )
     elif kind in ENCODERS:
         name, reader = ENCODERS[kind]
-        build = partial(bundled.part("_encoders", name), **reader(_Config(config, where), config))
+        build = _called(kind, partial(bundled.part("_encoders", name), **reader(_Config(config, where), config)))
     else:
         known = [*DECODERS, *ENCODERS]
         raise NetworkError(f"{where}: model_type: {printable(kind[:60])!r} is not known{nearest(kind[:60], known)}")
@@ -133,16 +133,30 @@ def _quantised(build: Callable[..., Any], config: Mapping[str, Any]) -> Callable
     if not note:
         return build
 
-    @functools.wraps(build, assigned=())
-    def with_note(**given: Any) -> Any:
-        graph = build(**given)
+    def with_note(graph: Any) -> None:
         graph.graph["notes"] = (*graph.graph.get("notes", ()), note)
         if roles:
             with_formats(graph, roles)
+
+    return _then(build, with_note)
+
+
+def _called(family: str, build: Callable[..., Any]) -> Callable[..., Any]:
+    """A builder whose graph is called as its family: one builder makes several."""
+    return _then(build, lambda graph: graph.graph.update(name=family))
+
+
+def _then(build: Callable[..., Any], change: Callable[[Any], None]) -> Callable[..., Any]:
+    """A builder, with what is changed of its graph."""
+
+    @functools.wraps(build, assigned=())
+    def changed(**given: Any) -> Any:
+        graph = build(**given)
+        change(graph)
         return graph
 
-    with_note.__signature__ = inspect.signature(build)  # type: ignore[attr-defined]
-    return with_note
+    changed.__signature__ = inspect.signature(build)  # type: ignore[attr-defined]
+    return changed
 
 
 class _Config:

@@ -8,6 +8,7 @@ from typing import Any
 from simulator.errors import NetworkError
 from simulator.graph.readers.fold import LARGEST, NUMPY_TYPES
 from simulator.graph.readers.ir import Tensor
+from simulator.graph.readers.looks import looks_like
 from simulator.graph.readers.wire import MOST_NODES, SMALL, without_weights
 from simulator.store.foreign import bytes_of, printable
 
@@ -44,8 +45,11 @@ def parsed(onnx: Any, raw: bytes, name: str) -> Any:
     try:
         model.ParseFromString(raw)
     except (DecodeError, ValueError, RecursionError):
-        raise NetworkError(f"{name}: must be an ONNX model, got a damaged or a different file") from None
+        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw)}") from None
     if not model.HasField("graph") or not model.graph.node:
+        # Bytes of many a file happen to be a message of fields that nobody knows.
+        if not model.ir_version and not model.producer_name and not model.opset_import:
+            raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw)}")
         raise NetworkError(f"{name}: must be an ONNX model with at least one node, got none")
     newest = onnx.defs.onnx_opset_version()
     for each in model.opset_import:

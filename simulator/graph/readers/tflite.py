@@ -14,6 +14,7 @@ from simulator.errors import NetworkError
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.flat import DamagedError, Table
 from simulator.graph.readers.ir import Model, Op, Tensor
+from simulator.graph.readers.looks import looks_like
 from simulator.graph.readers.wire import MOST_NODES
 from simulator.reading.names import near_file
 from simulator.store.foreign import check_regular, printable
@@ -124,7 +125,7 @@ def read_tflite(path: Path) -> Model:
             memoryview(raw) as view,
         ):
             if bytes(view[4:8]) != b"TFL3":
-                raise NetworkError(f"{where}: must be a TensorFlow Lite model (TFL3), got a different file")
+                raise NetworkError(f"{where}: must be a TensorFlow Lite model (TFL3), got {looks_like(view)}")
             return _model(view, where)
     except DamagedError:
         raise NetworkError(f"{where}: must be a TensorFlow Lite model, got a damaged file") from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import NetworkError
+from simulator.errors import NetworkError, argument
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
@@ -28,6 +28,9 @@ LARGEST_TENSOR = 2**48
 
 MOST_FOLDED = 2**28
 """Bytes of all constants that are worked out. Exports in use take a hundredth: a small file could else fill the memory."""
+
+MOST_TOLD = 5
+"""Other unknown operators in a message."""
 
 Env = dict[str, Tensor]
 
@@ -57,6 +60,7 @@ class Walk:
         self._schemas: dict[tuple[str, str], Any] = {}
         self._answers: dict[Any, list[tuple[int, str, Any]]] = {}
         self._names: dict[str, int] = {}
+        self._order: list[Any] = []  # nodes of the graph that is walked
 
     # ---- graphs ----------------------------------------------------------------------------------------------------
 
@@ -76,11 +80,13 @@ class Walk:
         """Walk a graph whose inputs are `bound`; return its outputs. sizes: of symbolic dimensions."""
         env: Env = {**outer, **self.constants(graph), **bound}
         declared = {each.name: each.type for each in (*graph.value_info, *graph.output)}
-        for node in self._sorted(graph.node, env):
+        outside, self._order = self._order, self._sorted(graph.node, env)
+        for node in self._order:
             outputs = self._node(node, env, declared, sizes)
             for name, tensor in zip(node.output, outputs, strict=False):
                 if name:
                     env[name] = tensor
+        self._order = outside
         missing = [each.name for each in graph.output if each.name not in env]
         if missing:
             raise NetworkError(
@@ -156,9 +162,9 @@ class Walk:
         try:
             outputs = self._outputs(op, node, declared, sizes)
         except NetworkError as error:
-            raise NetworkError(
-                f"{self.where}: {error}" if not str(error).startswith(self.where) else str(error)
-            ) from None
+            if str(error).startswith(self.where):
+                raise
+            raise NetworkError(f"{self.where}: {error}") from None
         op.outputs = [None if not name else each for name, each in zip(node.output, outputs, strict=False)]
         for name, each in zip(node.output, outputs, strict=False):
             each.name = printable(name)
@@ -266,9 +272,10 @@ class Walk:
             if name and (shape is None or None in shape):
                 shape, exact = upper_bound(op, place, shape), op.kind == "Dropout"
                 if shape is None:
+                    why = "depend on data" if self._knows(node) else self._unknown(node)
                     raise NetworkError(
-                        f"{self.where}: {self._called(node)}: the sizes of {printable(name)!r} depend on data: "
-                        f"give them as a parameter, such as {printable(name)}=1x3"
+                        f"{self.where}: {self._called(node)}: the sizes of {printable(name)!r} {why}: "
+                        f"give them, as with {argument('shape')} {printable(name)}=1x3"
                     )
                 if not exact:
                     self.notes[f"sizes that depend on data are taken at their largest: {op.kind}"] = None
@@ -277,7 +284,7 @@ class Walk:
 
     def _by_schema(self, op: Op, node: Any, shapes: list[Any], dtypes: list[str]) -> None:
         """Fill in what the onnx package infers. Raises NetworkError for what it refuses."""
-        schema = self._schema(op)
+        schema = self._schema(op.domain, op.kind)
         if schema is None:
             return
         values = [None if each is None or each.elements > 1024 else self.data(each) for each in op.inputs]
@@ -314,16 +321,39 @@ class Walk:
             told.append((place, type_name(self.onnx, kind.elem_type), shape))
         return told
 
-    def _schema(self, op: Op) -> Any:
+    def _schema(self, domain: str, kind: str) -> Any:
         """Definition of an operator at the file's version of its set; None for one that the onnx package does not know."""
-        key = (op.domain, op.kind)
+        key = (domain, kind)
         if key not in self._schemas:
-            version = self._versions.get(op.domain, 1)
+            version = self._versions.get(domain, 1)
             try:
-                self._schemas[key] = self.onnx.defs.get_schema(op.kind, version, op.domain)
+                self._schemas[key] = self.onnx.defs.get_schema(kind, version, domain)
             except Exception:
                 self._schemas[key] = None
         return self._schemas[key]
+
+    def _knows(self, node: Any) -> bool:
+        """Whether there is a rule for the sizes of an operator."""
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        return (domain not in ("", "ai.onnx.ml") and node.op_type in CONTRIB) or self._schema(
+            domain, node.op_type
+        ) is not None
+
+    def _unknown(self, node: Any) -> str:
+        """Say that an operator is unknown, how many nodes wait for what it makes, and which other operators are unknown too."""
+        names, waiting = dict.fromkeys(node.output), 0
+        for each in self._order:
+            if each is not node and any(name in names for name in _reads(each, names, self.where)):
+                waiting += 1
+                names |= dict.fromkeys(each.output)
+        strange = dict.fromkeys(_full(each) for each in self._order if not self._knows(each))
+        strange.pop(_full(node), None)
+        others = f" (unknown too: {', '.join([*strange][:MOST_TOLD])}{', ...' if len(strange) > MOST_TOLD else ''})"
+        version = self._versions.get(node.domain)
+        return (
+            f"are not known, as the operator {_full(node)} is not{f' in version {version} of its set' if version else ''}"
+            f"{others if strange else ''}, and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them"
+        )
 
     def _type(self, tensor: Tensor) -> Any:
         """A tensor's type as the onnx package has it."""
@@ -337,6 +367,11 @@ class Walk:
                     self.onnx.helper.make_tensor_type_proto(number, None)
                 )
         return tensor.kind
+
+
+def _full(node: Any) -> str:
+    """Name of a node's operator, with its domain where that is not ONNX's own."""
+    return printable(f"{'' if node.domain in ('', 'ai.onnx') else node.domain[:60] + '.'}{node.op_type[:60]}")
 
 
 def _alike(op: Op, node: Any, values: Iterable[Any]) -> Any:

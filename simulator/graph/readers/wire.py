@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.errors import NetworkError
+from simulator.graph.readers.looks import LOOKED_AT, looks_like
 from simulator.reading.names import near_file
 from simulator.store.foreign import bytes_of, check_regular, printable
 
@@ -72,7 +73,7 @@ def stripped(view: memoryview, name: str) -> bytes:
         _strip(view, 0, len(view), _MODEL, parts, _Budget(), name, 0)
         return b"".join(parts)
     except _DamagedError:
-        raise NetworkError(f"{name}: must be an ONNX model, got a damaged or a different file") from None
+        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(view[:LOOKED_AT])}") from None
     finally:
         parts.clear()  # slices of a mapped file would keep it open
 
