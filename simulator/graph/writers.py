@@ -108,10 +108,8 @@ def left_out(graph: Graph, form: str) -> str:
     kinds = Counter(data["layer"].kind for _, data in graph.nodes(data=True) if not data["layer"].is_compute)
     kinds.pop("input", None)
     said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    gone = f"; {kinds.total()} layers of vector work are left out ({said})" if kinds else ""
-    return (
-        f"a topology of SCALE-Sim holds products alone: biases, number formats and what reads what are not in it{gone}"
-    )
+    gone = f", nor is vector work ({said})" if kinds else ""
+    return f"a topology of SCALE-Sim holds products alone: biases, number formats and edges are not in it{gone}"
 
 
 def _layer_of(graph: Graph, name: str) -> Layer:

@@ -36,7 +36,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     without = [line.chip for line in found.lines if line.best_per_s is None and not line.untried]
     params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
-    sections.append(Text(f"{found.network} ({params}): {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
+    given = f" ({params})" if params else ""
+    sections.append(Text(f"{found.network}{given}: {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:

@@ -60,6 +60,4 @@ def _named(graph: Graph, path: Path) -> Graph:
 def no_size(where: str, at_size: str) -> None:
     """Refuse what stands behind @ of a file whose sizes are fixed. Raises NetworkError."""
     if at_size:
-        raise NetworkError(
-            f"{where}@{printable(at_size)}: it has no open sizes to set; leave @{printable(at_size)} out"
-        )
+        raise NetworkError(f"{where}: it has no open sizes to set; leave @{printable(at_size)} out")

@@ -62,6 +62,7 @@ _SILU = frozenset(
         "deepseek_v2",
         "deepseek_v3",
         "granite",
+        "gpt_oss",
         "cohere",
         "cohere2",
         "internlm2",
@@ -95,6 +96,9 @@ _TIED = frozenset(
     ]
 )
 """Those whose head is the embedding table unless the configuration says otherwise."""
+
+_GLOBAL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4, "gpt_oss": 2}
+"""Of how many layers one sees the whole context, unless the configuration says it: the others see a window."""
 
 _PARALLEL = frozenset(["gptj", "gpt_neox", "falcon", "phi", "cohere", "cohere2", "codegen"])
 _QK_NORM = frozenset(["qwen3", "qwen3_moe", "olmo2", "gemma3", "gemma3_text", "olmoe"])
@@ -241,10 +245,8 @@ def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
     }
     if read.flag("use_sliding_window", True):
         shapes["window"] = read.whole("sliding_window", default=0)
-    if kind in ("gemma2", "gemma3", "gemma3_text", "cohere2") and shapes.get("window"):
-        shapes["global_every"] = read.whole(
-            "sliding_window_pattern", default=2 if kind == "gemma2" else 4 if kind == "cohere2" else 6
-        )
+    if kind in _GLOBAL_EVERY and shapes.get("window"):
+        shapes["global_every"] = read.whole("sliding_window_pattern", default=_GLOBAL_EVERY[kind])
     shapes.update(_experts(read))
     if (latent := read.whole("kv_lora_rank", default=0)) > 0:
         rope = read.whole("qk_rope_head_dim")

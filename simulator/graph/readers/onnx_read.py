@@ -182,7 +182,7 @@ def _sized(
     if missing:
         raise NetworkError(f"{where}: open sizes: add {' '.join(missing)}")
     if behind and not used:
-        raise NetworkError(f"{where}@{printable(size)}: it has no open sizes to set; leave @{printable(size)} out")
+        raise NetworkError(f"{where}: it has no open sizes to set; leave @{printable(size)} out")
     return found
 
 

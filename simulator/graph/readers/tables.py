@@ -58,9 +58,7 @@ def table_builder(path: Path) -> Callable[..., Graph]:
     def build(at_size: str = "", **given: Any) -> Graph:
         where = printable(str(path))
         if at_size:
-            raise NetworkError(
-                f"{where}@{printable(at_size)}: a table has no open sizes; leave @{printable(at_size)} out"
-            )
+            raise NetworkError(f"{where}: a table has no open sizes; leave @{printable(at_size)} out")
         near = lambda: near_file(path, (path.suffix,))  # noqa: E731
         if path.suffix.lower() == ".csv":
             return _from_csv(text_of(path, MOST_BYTES, NetworkError, near), where, path.stem, given)

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.nodes import Graph
+from simulator.graph.readers.files import no_size
 from simulator.graph.readers.flat import DamagedError, Table
 from simulator.graph.readers.ir import Model, Op, Tensor
 from simulator.graph.readers.looks import looks_like
@@ -101,10 +102,7 @@ def tflite_builder(path: Path) -> Callable[..., Graph]:
         from simulator.graph.readers.emit import layers_of  # noqa: PLC0415
 
         where = printable(str(path))
-        if at_size:
-            raise NetworkError(
-                f"{where}@{printable(at_size)}: it has no open sizes to set; leave @{printable(at_size)} out"
-            )
+        no_size(where, at_size)
         graph = layers_of(read_tflite(path), where)
         graph.graph["name"] = printable(path.stem)
         return graph
