@@ -1,6 +1,9 @@
 """Checks of a layer graph that somebody else built: what the rest of Rooftile relies on, one line a fault."""
 
-from collections.abc import Iterator
+import dataclasses
+import marshal
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 import networkx as nx
@@ -42,6 +45,8 @@ EXTENTS = (
 """Fields of a layer that are its loops and the plane it reads."""
 
 
+_ALL_BUT_NAME = attrgetter(*(field.name for field in dataclasses.fields(Layer) if field.name != "name"))
+
 _WINDOWED = ("conv", "pool")
 """Kinds whose window slides: all others have a kernel of 1, with no stride, dilation or padding."""
 
@@ -61,7 +66,7 @@ def check_graph(graph: Any, where: str, lines: int = MOST_FAULTS) -> None:
     layers = {name: data.get("layer") for name, data in graph.nodes(data=True)}
     if not any(isinstance(layer, Layer) and layer.kind != "input" for layer in layers.values()):
         raise NetworkError(f"{where}: must have at least one layer, got none in {len(layers)} nodes")
-    faults = [f"{where}: {fault}" for name, layer in layers.items() for fault in _node_faults(name, layer)]
+    faults = [f"{where}: {fault}" for fault in _layer_faults(layers)]
     if not faults:  # edges are judged by the layers at their ends
         faults = [f"{where}: {fault}" for fault in _edge_faults(graph)]
     if not faults:
@@ -73,16 +78,37 @@ def check_graph(graph: Any, where: str, lines: int = MOST_FAULTS) -> None:
         raise NetworkError("\n".join(faults[:lines] + ([f"{where}: and {left} more"] if left > 0 else [])))
 
 
-def _node_faults(name: Any, layer: Any) -> Iterator[str]:
-    """Yield the faults of one node: names, kinds, and numbers that are no extents."""
-    shown = printable(str(name))[:MOST_SHOWN]
-    if not isinstance(layer, Layer):
-        yield f"{shown}: layer: must be a Layer as the node's attribute, got {type(layer).__name__}"
-        return
-    if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
-        yield f"{shown}: name: must be printable text of at most {LONGEST_NAME} characters"
-    elif layer.name != name:
-        yield f"{shown}: name: must be the node's, got {layer.name!r}"
+def _layer_faults(layers: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield the faults of all nodes. Of layers that differ in their names alone, as in a deep network, one is looked at."""
+    good: set[bytes] = set()
+    for name, layer in layers.items():
+        shown = printable(str(name))[:MOST_SHOWN]
+        if not isinstance(layer, Layer):
+            yield f"{shown}: layer: must be a Layer as the node's attribute, got {type(layer).__name__}"
+            continue
+        if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
+            yield f"{shown}: name: must be printable text of at most {LONGEST_NAME} characters"
+        elif layer.name != name:
+            yield f"{shown}: name: must be the node's, got {layer.name!r}"
+        form = _form(layer)
+        if form is not None and form in good:
+            continue
+        faults = list(_node_faults(name, shown, layer))
+        yield from faults
+        if form is not None and not faults:
+            good.add(form)
+
+
+def _form(layer: Layer) -> bytes | None:
+    """All of a layer but its name, with the types of its fields: of Python's own plain ones alone, else None."""
+    try:
+        return marshal.dumps(_ALL_BUT_NAME(layer), 2)  # without references, which equal layers need not share alike
+    except ValueError:
+        return None
+
+
+def _node_faults(name: Any, shown: str, layer: Layer) -> Iterator[str]:
+    """Yield the faults of one layer: its kind, and numbers that are no extents. shown: its name in messages."""
     if not isinstance(layer.kind, str) or layer.kind not in _KINDS:
         yield f"{name}: kind: must be a known one, got {layer.kind!r}{nearest(str(layer.kind)[:MOST_SHOWN], _KINDS)}"
         return
@@ -188,23 +214,24 @@ def _origin_faults(layer: Layer) -> Iterator[str]:
 def _edge_faults(graph: Any) -> Iterator[str]:
     """Yield the faults of the edges: order, operands, and tensors smaller than what is read of them."""
     place = {name: number for number, name in enumerate(graph)}
-    for name in graph:
-        layer: Layer = graph.nodes[name]["layer"]
-        if layer.into and not (layer.into in graph and graph.nodes[layer.into]["layer"].is_state_input):
+    layers: dict[Any, Layer] = {name: data["layer"] for name, data in graph.nodes(data=True)}
+    for name, layer in layers.items():
+        if layer.into and not (layer.into in layers and layers[layer.into].is_state_input):
             yield f"{name}: into: must be an input of origin 'state', got {_shown(layer.into)}"
         counts = {"inputs": 0, "weights": 0}
-        for producer, _, operand in graph.in_edges(name, data="operand"):
+        for producer, edge in graph.pred[name].items():
+            operand = edge.get("operand")
             if place[producer] >= place[name]:
                 yield f"{name}: order: must come after {producer!r}, which it reads"
             if not isinstance(operand, str) or operand not in counts:
                 yield f"{producer} -> {name}: operand: must be 'inputs' or 'weights', got {_shown(operand)}"
                 continue
             counts[operand] += 1
-            have: int = graph.nodes[producer]["layer"].output_elements
+            have: int = layers[producer].output_elements
             need = layer.weight_elements if operand == "weights" else layer.input_elements
             if layer.is_compute and need > have:
                 yield f"{producer} -> {name}: {operand}: must be at least {need} elements, got {have}"
-            yield from _share_faults(layer, producer, graph.edges[producer, name], have)
+            yield from _share_faults(layer, producer, edge, have)
         yield from _count_faults(layer, counts["inputs"], counts["weights"])
 
 

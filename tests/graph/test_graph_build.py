@@ -3,6 +3,7 @@
 import doctest
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -217,3 +218,16 @@ def test_the_smallest_image_is_exact(windows):
         else:
             assert least == rows
             break
+
+
+@pytest.mark.parametrize("groups", [True, 1.0])
+def test_a_layer_is_not_good_because_it_equals_a_good_one(groups):
+    net = NetworkBuilder("net")
+    x = net.input(4, 8, name="x")
+    for name in ("first", "second", "third"):
+        x = net.vector("relu", x, name=name)
+    graph = net.build()
+    graph.nodes["third"]["layer"] = replace(graph.nodes["third"]["layer"], groups=groups)
+    with pytest.raises(NetworkError) as error:
+        check_graph(graph, "net")
+    assert str(error.value) == f"net: third: groups: must be a whole number of at least 1, got {groups}"
