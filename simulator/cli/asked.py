@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.early import networkx_in_part
-
 if TYPE_CHECKING:
     from simulator.chip.schema import Architecture
     from simulator.graph.build import Graph
@@ -55,7 +53,6 @@ def note_chip(name: str, loaded: "Architecture") -> "Architecture":
 
 def network(name: str, values: Mapping[str, Any]) -> "Graph":
     """Load a network that the answer depends on; as `load_network`."""
-    networkx_in_part()
     from simulator.graph.load import load_network, network_digest  # noqa: PLC0415
     from simulator.graph.readers.coverage import doubts_of  # noqa: PLC0415
 

@@ -1,8 +1,10 @@
 """What a command does before it imports its libraries, to start sooner. A program that imports the package is left alone."""
 
-import importlib
+import importlib.util
 import os
 import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -15,25 +17,56 @@ all that is installed for plug-ins of pydantic."""
 
 
 def settle() -> None:
-    """Set what libraries read of the environment when they are imported."""
+    """Set what libraries read of the environment when they are imported, and have networkx imported in part."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    if "networkx" not in sys.modules and not any(isinstance(each, _Finder) for each in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
 
 
-def networkx_in_part() -> None:
-    """Import networkx without its parts in LATER; whoever asks for a name of these has them all."""
-    if "networkx" in sys.modules:
-        return
-    stand_ins = {f"networkx.{part}": ModuleType(part) for part in LATER}
-    for module in stand_ins.values():
-        module.__dict__["__all__"] = []
-    sys.modules.update(stand_ins)
-    try:
-        import networkx  # noqa: PLC0415
-    finally:
-        for name in stand_ins:
-            sys.modules.pop(name, None)
-    own = vars(networkx)
+class _Finder(MetaPathFinder):
+    """Finds networkx as Python does, once, and has it loaded in part."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 (Python gives them)
+        """Give what networkx is loaded by; nothing of any other module."""
+        if fullname != "networkx":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _InPart(spec.loader)
+        return spec
+
+
+class _InPart(Loader):
+    """Loads networkx without its parts in LATER; whoever asks for a name of these has them all."""
+
+    def __init__(self, usual: Loader) -> None:
+        self._usual = usual
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make the module as usual."""
+        return self._usual.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run it while empty modules stand in for what is left out."""
+        module.__loader__ = self._usual
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._usual
+        stand_ins = {f"networkx.{part}": ModuleType(part) for part in LATER}
+        for each in stand_ins.values():
+            each.__dict__["__all__"] = []
+        sys.modules.update(stand_ins)
+        try:
+            self._usual.exec_module(module)
+        finally:
+            for name in stand_ins:
+                sys.modules.pop(name, None)
+        _ask_for_the_rest(vars(module))
+
+
+def _ask_for_the_rest(own: dict[str, Any]) -> None:
+    """Have the names of networkx that are not there yet imported when somebody asks for one."""
     for part in LATER:
         own.pop(part, None)
     usual = own.get("__getattr__")

@@ -15,10 +15,13 @@ ASKED = {
 }
 PROGRAM = """
 import sys
-from simulator.cli.early import networkx_in_part
-networkx_in_part()
-assert "networkx.algorithms" not in sys.modules
+from simulator.cli.early import settle
+settle()
+settle()
 import networkx as nx
+assert "networkx.algorithms" not in sys.modules
+assert nx.__spec__.loader is nx.__loader__ and nx.__spec__.loader.__class__.__module__ != "simulator.cli.early"
+assert not any(type(each).__module__ == "simulator.cli.early" for each in sys.meta_path)
 mine = nx.DiGraph([(0, 1), (1, 2)])
 {asked}
 assert found == {{0, 1}}
