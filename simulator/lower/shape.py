@@ -44,6 +44,9 @@ class Shape:
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
 
+    lane_macs: float = 0.0
+    """Multiply-accumulates of the vector lanes a cycle in that format; 0: they do no products."""
+
     convolves: bool = False
     """Whether it is a convolution on a GPU whose matrix units read the shared memory themselves: its kernels do not use that."""
 
