@@ -9,6 +9,9 @@ from simulator.vocabulary import WEIGHTED
 LONG_MACS, LONG_ROWS = 1 << 34, 128
 """A product of no fewer, with so many rows at least, is a long one: those of prompts are, of no convolution."""
 
+LONG_GROUP_MACS = 1 << 25
+"""Of a product of several groups, in each of them: those of heads of attention over a prompt are, of no encoder's 512 words."""
+
 LONG_CHANNELS = 1 << 15
 """So is one with so many outputs: all words of a language model."""
 
@@ -62,9 +65,10 @@ class Shape:
     def is_long(self) -> bool:
         """Whether it is a product so long that not every tile of it can be tried."""
         g, n, k, c, p, q, r, s = self.extents
-        alone = (g, q, r, s, self.steps, self.context) == (1, 1, 1, 1, 1, 0)
-        rows = n * p
-        return alone and (k >= LONG_CHANNELS or (rows >= LONG_ROWS and rows * k * c >= LONG_MACS))
+        rows, macs = n * p, n * p * k * c
+        if (q, r, s, self.steps, self.context) != (1, 1, 1, 1, 0) or (rows < LONG_ROWS and k < LONG_CHANNELS):
+            return False
+        return macs >= LONG_GROUP_MACS if g > 1 else k >= LONG_CHANNELS or macs >= LONG_MACS
 
     @property
     def in_one(self) -> "Shape":
