@@ -26,12 +26,31 @@ def chosen(shape: Shape, spec: ArraySpec) -> bool:
     if not (shape.lane_macs > 0.0 and one_place and set(OPERANDS) <= set(spec.holds)):
         return False
     own = spec_of(shape, spec)
-    return bool(_point(shape, spec, 0).cycles[0] < least_steps(shape.step_extents, own) / own.rate)
+    return bool(frontier(shape, spec, 0).cycles[0] < least_steps(shape.step_extents, own) / own.rate)
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
-    """The one point of a product that the lanes do, with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS)."""
-    return _point(shape, spec, resident)
+    """The one point of a product that the lanes do, with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS).
+
+    Every operand passes once. In the SRAM lie the rows of a group, and weights and outputs of as many places as fill the
+    lanes; twice what follows while it is worked on.
+    """
+    g, k, c, rows = _sizes(shape)
+    deep = min(c, math.ceil(shape.lane_macs))
+    wide = min(k, math.ceil(shape.lane_macs / deep))
+    heads = min(g, math.ceil(shape.lane_macs / (wide * deep)))
+    buffers = 2.0 if spec.double_buffered and (deep, wide, heads) != (c, k, g) else 1.0
+    footprint = bytes_ = 0.0
+    for bit, tile, whole in (
+        (INPUTS, shape.in_width * heads * rows * c, shape.in_width * g * rows * c),
+        (WEIGHTS, shape.weight_width * heads * wide * deep, shape.weight_width * g * k * c),
+        (OUTPUTS, shape.out_width * heads * rows * wide, shape.out_width * g * rows * k),
+    ):
+        if not resident & bit:
+            footprint, bytes_ = footprint + buffers * tile, bytes_ + whole
+    own = parts(shape, spec, np.array([bytes_]))
+    cycles = own[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
+    return Frontier(np.array([footprint]), np.array([bytes_]), cycles, np.array([CODE], dtype=np.int64))
 
 
 def on_lanes(codes: Ints) -> npt.NDArray[np.bool_]:
@@ -67,24 +86,3 @@ def _sizes(shape: Shape) -> tuple[int, int, int, int]:
     """Groups, outputs and reduction of a row, and rows of a group."""
     g, n, k, c, p, q, *_ = shape.extents
     return g, k, c, n * p * q
-
-
-def _point(shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
-    """Every operand passes once. In the SRAM lie the rows of a group, and weights and outputs of as many places as fill the
-    lanes; twice what follows while it is worked on."""
-    g, k, c, rows = _sizes(shape)
-    deep = min(c, math.ceil(shape.lane_macs))
-    wide = min(k, math.ceil(shape.lane_macs / deep))
-    heads = min(g, math.ceil(shape.lane_macs / (wide * deep)))
-    buffers = 2.0 if spec.double_buffered and (deep, wide, heads) != (c, k, g) else 1.0
-    footprint = bytes_ = 0.0
-    for bit, tile, whole in (
-        (INPUTS, shape.in_width * heads * rows * c, shape.in_width * g * rows * c),
-        (WEIGHTS, shape.weight_width * heads * wide * deep, shape.weight_width * g * k * c),
-        (OUTPUTS, shape.out_width * heads * rows * wide, shape.out_width * g * rows * k),
-    ):
-        if not resident & bit:
-            footprint, bytes_ = footprint + buffers * tile, bytes_ + whole
-    own = parts(shape, spec, np.array([bytes_]))
-    cycles = own[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
-    return Frontier(np.array([footprint]), np.array([bytes_]), cycles, np.array([CODE], dtype=np.int64))
