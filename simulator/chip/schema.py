@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from simulator.chip import parts
-from simulator.chip.array import Array, BytesPerCycle, Model, Name, fault, words
+from simulator.chip.array import Array, BytesPerCycle, Model, Name, Rated, fault, words
 from simulator.chip.outer import Dram
 from simulator.chip.variants import Variant, VariantName
 from simulator.errors import ChipError, NetworkError, nearest
@@ -95,6 +95,9 @@ class Vector(Model):
     """Width at int8, for everything that is not a MAC [elements per cycle]."""
     channels: Annotated[int, Field(ge=1, le=2**24)] = 1
     """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
+    macs_per_cycle: dict[Rated, Annotated[float, Field(gt=0, le=2**24)]] = Field(default_factory=dict)
+    """Multiply-accumulates of all lanes a cycle in each format, where the compiler gives them products that leave the array
+    nearly empty, as those of one row; none: it does not (`docs/model.md#products-on-the-vector-lanes`)."""
     fuses: tuple[Fused, ...] = ()
     """Operations done on the way out of the array, without a pass of their own; `attention`: both products and the softmax
     between, the scores stay on the chip (`docs/model.md#fusion`)."""

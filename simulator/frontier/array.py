@@ -11,13 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier import sm
-from simulator.frontier.grid import attention, points, search
+from simulator.frontier.grid import attention, lanes, points, search
 from simulator.frontier.grid.candidates import Tables, build_tables
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+UNREAD = Shape((1, 1, 1, 1, 1, 1, 1, 1))
+"""A layer of one multiply-accumulate."""
 
 
 @dataclass(frozen=True)
@@ -42,41 +46,58 @@ class Grid:
         """Every tiling of a layer, with some operands resident, that no other beats."""
         if shape.context:
             return attention.frontier(shape, spec, resident)
+        if lanes.chosen(shape, spec):
+            return lanes.frontier(shape, spec, resident)
         return search.frontier(shape, spec, resident, build_tables(shape, spec))
 
     def tables(self, shapes: Sequence[Shape], spec: ArraySpec) -> points.Stack:
         """What codes of points of these layers are read with."""
-        plain = [attention.products(shape)[0] if shape.context else shape for shape in shapes]  # attention reads none
-        built: list[Tables] = [build_tables(shape, spec) for shape in plain]
-        return points.stack(plain, spec, built)
+        return points.stack(shapes, spec, [self._tables(shape, spec) for shape in shapes])
+
+    @staticmethod
+    def _tables(shape: Shape, spec: ArraySpec) -> Tables:
+        """Of a layer; of one whose codes speak for themselves small ones, which nobody reads."""
+        if shape.context or lanes.chosen(shape, spec):
+            shape = UNREAD
+        return build_tables(shape, spec)
 
     def parts(self, read: Codes, outer_bytes: Floats) -> Floats:
         """On-chip parts of points, float64[points, 9] in the order of `grid.points.OnChip`. outer_bytes: their traffic."""
-        apart = self._attention(read)
+        apart = self._apart(read)
         if not apart.any():
             return points.breakdowns(read.stack, read.layers, read.codes, outer_bytes)
         found = np.empty((len(apart), len(points.OnChip.__dataclass_fields__)))
         found[~apart] = points.breakdowns(read.stack, read.layers[~apart], read.codes[~apart], outer_bytes[~apart])
         for layer in np.unique(read.layers[apart]).tolist():
-            own = read.layers == layer
-            found[own] = attention.parts(read.shapes[layer], read.spec, read.codes[own], outer_bytes[own])
+            shape, own = read.shapes[layer], (read.layers == layer) & apart
+            if shape.context:
+                found[own] = attention.parts(shape, read.spec, read.codes[own], outer_bytes[own])
+            else:
+                found[own] = lanes.parts(shape, read.spec, outer_bytes[own])
         return found
 
     def words(self, read: Codes) -> list[dict[str, Any]]:
         """What points are, in words."""
-        apart = self._attention(read)
+        apart = self._apart(read)
         layers, codes = read.layers[~apart], read.codes[~apart]
         sizes = points.tile_sizes(read.stack, layers, codes)
         units = read.stack.factors[read.stack.first_unit[layers] + sizes[:, points.UNROLLING]]
         plain = iter(list(map(points.words, units, sizes)))
         return [
-            attention.words(read.shapes[layer], read.spec, code) if own else next(plain)
+            next(plain) if not own else self._words(read.shapes[layer], read.spec, code)
             for own, layer, code in zip(apart.tolist(), read.layers.tolist(), read.codes.tolist(), strict=True)
         ]
 
-    def _attention(self, read: Codes) -> npt.NDArray[np.bool_]:
-        """Which points are of attention, whose codes speak for themselves."""
-        return np.array([shape.context > 0 for shape in read.shapes], dtype=np.bool_)[read.layers]
+    @staticmethod
+    def _words(shape: Shape, spec: ArraySpec, code: int) -> dict[str, Any]:
+        """What a point is whose code speaks for itself."""
+        return attention.words(shape, spec, code) if shape.context else lanes.words()
+
+    @staticmethod
+    def _apart(read: Codes) -> npt.NDArray[np.bool_]:
+        """Which points' codes speak for themselves: those of attention, and those on the lanes."""
+        attended = np.array([shape.context > 0 for shape in read.shapes], dtype=np.bool_)[read.layers]
+        return np.asarray(attended | lanes.on_lanes(read.codes))
 
 
 @dataclass(frozen=True)

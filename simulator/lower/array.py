@@ -134,6 +134,8 @@ class Target:
     product: str
     """Key of the rates in which activations are multiplied by weights."""
 
+    lane_macs: tuple[tuple[str, float], ...] = ()
+    """Multiply-accumulates of the vector lanes a cycle in each format in which they do products; see `grid.lanes`."""
     inside: Inside = "nothing"
     """What never leaves the chip."""
 
@@ -161,6 +163,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,
         winograd=winograd,
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
+        lane_macs=tuple((key, float(chip.cores * macs)) for key, macs in chip.vector.macs_per_cycle.items()),
         inside=chip.inside,
         rates=tuple((key, chip.cores * rate) for key, rate in array.rate.items()) if array else (),
         widens=tuple(array.widens) if array else (),

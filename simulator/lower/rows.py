@@ -271,6 +271,7 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
             shape,
             rate=0.0 if product.rate == target.spec.rate else product.rate,
             widening=target.widening if product.widens_weights else 0.0,
+            lane_macs=dict(target.lane_macs).get(product.format, 0.0),
             convolves=target.spec.async_products and layer.kind == "conv",
         )
         if product.widens_inputs and first is not None:

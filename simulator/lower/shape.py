@@ -9,6 +9,9 @@ from simulator.vocabulary import WEIGHTED
 LONG_MACS, LONG_ROWS = 1 << 34, 128
 """A product of no fewer, with so many rows at least, is a long one: those of prompts are, of no convolution."""
 
+LONG_GROUP_MACS = 1 << 25
+"""Of a product of several groups, in each of them: those of heads of attention over a prompt are, of no encoder's 512 words."""
+
 LONG_CHANNELS = 1 << 15
 """So is one with so many outputs: all words of a language model."""
 
@@ -44,6 +47,9 @@ class Shape:
     context: int = 0
     """Columns of a second product in the same kernel, of the softmax of the first with values (attention); 0: none."""
 
+    lane_macs: float = 0.0
+    """Multiply-accumulates of the vector lanes a cycle in that format; 0: they do no products."""
+
     convolves: bool = False
     """Whether it is a convolution on a GPU whose matrix units read the shared memory themselves: its kernels do not use that."""
 
@@ -59,9 +65,10 @@ class Shape:
     def is_long(self) -> bool:
         """Whether it is a product so long that not every tile of it can be tried."""
         g, n, k, c, p, q, r, s = self.extents
-        alone = (g, q, r, s, self.steps, self.context) == (1, 1, 1, 1, 1, 0)
-        rows = n * p
-        return alone and (k >= LONG_CHANNELS or (rows >= LONG_ROWS and rows * k * c >= LONG_MACS))
+        rows, macs = n * p, n * p * k * c
+        if (q, r, s, self.steps, self.context) != (1, 1, 1, 1, 0) or (rows < LONG_ROWS and k < LONG_CHANNELS):
+            return False
+        return macs >= LONG_GROUP_MACS if g > 1 else k >= LONG_CHANNELS or macs >= LONG_MACS
 
     @property
     def in_one(self) -> "Shape":

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from simulator.chip.change import changed_chip
 from simulator.chip.load import chip_digest
 from simulator.chip.schema import Architecture
 from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
@@ -122,9 +123,14 @@ class Question:
 
         def of(layers: int) -> Result:
             graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
-            return simulate(graph, self.chip, items, self.precision)
+            return simulate(graph, self._whole, items, self.precision)
 
         return of
+
+    @cached_property
+    def _whole(self) -> Architecture:
+        """The chip with batches run as a whole: no runtime takes a pass over sequences in parts that it was not asked for."""
+        return changed_chip(self.chip, {"schedule.sub_batches": False})
 
     def graph_of(self, phase: str, layers: int, **more: int) -> tuple[Any, int]:
         """The network of a pass with so many layers, and the items of it that make the batch."""

@@ -46,5 +46,8 @@ def test_only_long_products_are_long():
     assert Shape((1, 1, 128_256, 4096, 1, 1, 1, 1)).is_long
     assert not Shape((1, 64, 4096, 25_088, 1, 1, 1, 1)).is_long
     assert not Shape((1, 128, 512, 2048, 7, 7, 1, 1)).is_long
+    assert Shape((8, 1, 128, 768, 2052, 1, 1, 1)).is_long
+    assert not Shape((8, 1, 128, 100_000, 1, 1, 1, 1)).is_long
+    assert not Shape((1024, 1, 512, 64, 512, 1, 1, 1)).is_long
     assert SPEC.mixes_items
     assert not ArraySpec(2, 16, 16, "outputs", ("pixels",), ("out_channels",), ("batch",)).mixes_items

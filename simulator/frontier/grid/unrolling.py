@@ -217,8 +217,7 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     count = tables.keep_front(ordered, np.zeros(len(ordered), dtype=np.bool_), kept)
     chosen = place[kept[:count]]
     factors, copies = np.ascontiguousarray(factors[chosen]), np.ascontiguousarray(copies[chosen])
-    whole_layer = np.empty((len(factors), 5))
-    kernels.layer_costs(np.array(whole, dtype=np.int64), factors, copies, flat_reduction, flat_pixels, whole_layer)
+    whole_layer = _on_whole_layer(whole, Unrollings(factors, copies, flat_reduction, flat_pixels))
     # Of unrollings that cost a layer the same the one with the smaller sets of weights comes first.
     rank = np.lexsort((set_size(factors), whole_layer[:, kernels.LAYER_STEPS]))
     if len(rank) > MOST_UNROLLINGS:
@@ -226,3 +225,17 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
         kernels.keep_unrollings(whole_layer[rank], keep)
         rank = rank[keep]
     return Unrollings(factors[rank], copies[rank], flat_reduction, flat_pixels)
+
+
+def _on_whole_layer(extents: Sequence[int], found: Unrollings) -> Floats:
+    """What each unrolling costs a layer that is not cut, as `kernels.layer_costs` has it; extents: with the flat loops."""
+    costs = np.empty((len(found.factors), 5))
+    loops = np.array(extents, dtype=np.int64)
+    kernels.layer_costs(loops, found.factors, found.copies, found.flat_reduction, found.flat_pixels, costs)
+    return costs
+
+
+def least_steps(extents: tuple[int, ...], spec: ArraySpec) -> float:
+    """Steps of a layer in the unrolling with the fewest: no tiling takes fewer. One step is `spec.rate` of them a cycle."""
+    costs = _on_whole_layer(with_flat(extents), unrollings(extents, spec))
+    return float(costs[:, kernels.LAYER_STEPS].min())
