@@ -15,6 +15,10 @@ EXIT_FAULT = 1
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+QUIET = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+"""Settings of libraries unless the user has them: no threads for products of matrices, of which there are none; no look through
+all that is installed for plug-ins of pydantic."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code; never raises."""
@@ -24,10 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)
     if (missing := _without_streams()) is not None:
         return missing
+    for name, value in QUIET.items():  # read when the libraries are imported
+        os.environ.setdefault(name, value)
     try:
-        from simulator.cli.early import settle  # noqa: PLC0415
-
-        settle()
         # Imported here so that Ctrl-C during the imports is handled like any other.
         from simulator.cli.app import run_app  # noqa: PLC0415
 
