@@ -100,9 +100,7 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def run(
-    package: Path, program: str = PROGRAM, anew: bool = False, **settings: str
-) -> subprocess.CompletedProcess[str]:
+def run(package: Path, program: str = PROGRAM, anew: bool = False, **settings: str) -> subprocess.CompletedProcess[str]:
     """What a program says. anew: in a process that begins with it, and not in a fork."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {
