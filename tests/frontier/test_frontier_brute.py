@@ -71,7 +71,7 @@ def test_cycles_are_a_third_axis() -> None:
 
 PAIRS = [*product(range(len(CASES)), range(len(MACHINES)))]
 BY_DAY = [pair for pair in PAIRS if sum(pair) % len(MACHINES) == 0]
-"""Every layer on one machine, every machine with a third of the layers. Random layers on random machines have a test of theirs."""
+"""Every layer on one machine, every machine with a third of the layers; random ones have a test of theirs."""
 
 
 @pytest.mark.parametrize("pair", by_night(PAIRS, BY_DAY), ids=[f"{CASES[at]}-{number}" for at, number in PAIRS])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from naive_schedule import Problem, Step, Tensor
 from one_by_one import check_plans, first_best, made_up
+from profiles import by_night
 from test_sweep_engine import check_equal
 from test_sweep_kernel import SCALE, random_pool
 
@@ -74,7 +75,7 @@ def check(pool: Pool, machines: Machines, found: tuple[Plans, np.ndarray], keep:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", by_night(range(4), range(2)))
 @pytest.mark.parametrize(("keep", "fifo"), [(False, None), (True, None), (False, 3.0 * SCALE)])
 def test_points_equal_the_schedules_of_one(seed, keep, fifo):
     rng = random.Random(seed)
