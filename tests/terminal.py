@@ -16,16 +16,17 @@ ROWS, COLUMNS = 24, 80
 ENDED = re.compile(r"\x1e(\d+)\x1e")
 """What stands behind the output of each of several commands: its exit code."""
 SEVERAL = """
-import json, sys
+import json, os, sys
 from simulator.cli import main
-for arguments in json.loads(sys.argv[1]):
+for folder, arguments in json.loads(sys.argv[1]):
+    os.chdir(folder)
     sys.stdout.write(f"\\x1e{main(arguments)}\\x1e")
     sys.stdout.flush()
 """
 
 
 def on_one_terminal(commands, folder, *, colour=True):
-    """[(exit code, what it printed)] of commands one after the other in one process: what takes longest is to start one."""
+    """[(exit code, what it printed)] of (folder, command) one after the other in one process: to start one takes longest."""
     code, text = on_terminal([json.dumps(commands)], folder, colour=colour, program=("-P", "-c", SEVERAL))
     *parts, rest = ENDED.split(text)
     found = [(int(ended), printed) for printed, ended in zip(parts[::2], parts[1::2], strict=True)]

@@ -2,11 +2,13 @@
 
 import math
 import random
+from itertools import product
 
 import adapter
 import pytest
 from naive import Machine, NaiveLayer, walk
 from naive_brute import ORDERS, brute_frontier, every_tile, non_dominated
+from profiles import by_night
 from test_tiling_twin import random_layer, random_machine
 
 CASES = [
@@ -67,9 +69,14 @@ def test_cycles_are_a_third_axis() -> None:
     assert min(point[2] for point in deep) == 1
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=["plain", "doubled", "wide"])
-@pytest.mark.parametrize("layer", CASES, ids=str)
-def test_brute_force_finds_the_same_frontier(layer: NaiveLayer, machine: Machine) -> None:
+PAIRS = [*product(range(len(CASES)), range(len(MACHINES)))]
+BY_DAY = [pair for pair in PAIRS if sum(pair) % len(MACHINES) == 0]
+"""Every layer on one machine, every machine with a third of the layers; random ones have a test of theirs."""
+
+
+@pytest.mark.parametrize("pair", by_night(PAIRS, BY_DAY), ids=[f"{CASES[at]}-{number}" for at, number in PAIRS])
+def test_brute_force_finds_the_same_frontier(pair: tuple[int, int]) -> None:
+    layer, machine = CASES[pair[0]], MACHINES[pair[1]]
     for resident in range(8):
         assert adapter.frontier(layer, resident, machine) == brute_frontier(layer, resident, machine), resident
 

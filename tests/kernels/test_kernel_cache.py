@@ -1,12 +1,15 @@
 """The compiled kernels on disk: what voids them, where they go, and that other packages keep numba's own way.
 
-Most tests run the decorator's file in a small package of its own, in which kernels of one file call those of another.
+Most tests run the decorator's file in a small package of its own, in which kernels of one file call those of another. Each
+program has a process of its own, a fork of one that has set numba up and knows no kernel: that takes longest.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,55 @@ print(outer(10.0), "compiled" if sum(outer.stats.cache_misses.values()) else "lo
 """
 NEW, OLD = "compiled wanted", "loaded kept"
 
+FORKS = """
+import json, os, sys, traceback
+import numba
+numba.njit(lambda x: x + 1.0)(1.0)
+
+def run(program, environment, folder):
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, environment["PYTHONPATH"])
+    numba.core.config.reload_config()
+    exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            run(*json.loads(line))
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+_host: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forks() -> Iterator[None]:
+    """The process that forks, where a system can."""
+    if not hasattr(os, "fork"):
+        yield
+        return
+    command = [sys.executable, "-c", FORKS]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    # A thread of the library of matrices would be lost in a fork, of which Python warns.
+    environment = {**plain, "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as host:
+        _host.append(host)
+        yield
+        _host.clear()
+        assert host.stdin is not None
+        host.stdin.close()
+
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
@@ -48,7 +100,8 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def run(package: Path, program: str = PROGRAM, **settings: str) -> subprocess.CompletedProcess[str]:
+def run(package: Path, program: str = PROGRAM, anew: bool = False, **settings: str) -> subprocess.CompletedProcess[str]:
+    """What a program says. anew: in a process that begins with it, and not in a fork."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {
         "PYTHONPATH": str(package.parent),
@@ -58,11 +111,21 @@ def run(package: Path, program: str = PROGRAM, **settings: str) -> subprocess.Co
         **settings,
     }
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    if anew or not _host:
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    (host,) = _host
+    assert host.stdin is not None
+    assert host.stdout is not None
+    host.stdin.write(json.dumps([program, environment, str(package.parent)]) + "\n")
+    host.stdin.flush()
+    code = int(host.stdout.readline())
+    out, err = ((package.parent / name).read_text() for name in ("out", "err"))
+    assert code == 0, err
+    return subprocess.CompletedProcess(command, code, out, err)
 
 
-def said(package: Path, **settings: str) -> str:
-    done = run(package, **settings)
+def said(package: Path, anew: bool = False, **settings: str) -> str:
+    done = run(package, anew=anew, **settings)
     assert done.stderr == ""
     return done.stdout.strip()
 
@@ -127,8 +190,8 @@ def test_places(package: Path, tmp_path: Path) -> None:
 
 def test_read_only_package(package: Path) -> None:
     (package / "__pycache__").write_text("")  # nobody, not even root, can make files below a file
-    assert said(package) == f"21.0 {NEW}"
-    assert said(package) == f"21.0 {OLD}"
+    assert said(package, anew=True) == f"21.0 {NEW}"
+    assert said(package, anew=True) == f"21.0 {OLD}"
     assert code_files(package.parent / "home") == CODE
 
 

@@ -41,9 +41,13 @@ def run(changes: dict[str, Any], batch: int = 4) -> Result:
     return simulate(net.build(), chip, batch=batch)
 
 
+ALIKE = [*CASES[2::3], CASES[-1]]
+"""Weights fetched ahead with either operand that stays, pixels on the arrays, and layers side by side that do not all fit."""
+
+
 def figures() -> str:
-    """Everything about every second case, as text: plain Python takes seconds for each."""
-    return json.dumps([run(changes).to_dict() for changes in CASES[::2]])
+    """Everything about these cases, as text: plain Python takes seconds for each."""
+    return json.dumps([run(changes).to_dict() for changes in ALIKE])
 
 
 @pytest.fixture(autouse=True)

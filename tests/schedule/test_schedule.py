@@ -6,6 +6,7 @@ import random
 import adapter
 import pytest
 from naive_schedule import Chain, Problem, Step, Tensor, ahead_time, brute_ahead, brute_schedule, brute_segments
+from profiles import by_night
 from test_residency_brute import random_problem
 
 from simulator.schedule.few import ahead_sizes
@@ -128,7 +129,7 @@ def test_a_segment_may_hold_the_weights_of_any_number_of_layers() -> None:
     assert adapter.segments(Chain(parts, [1.0] * 12)) == 12 + 4 + 4
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", by_night(range(6), range(3)))
 def test_sub_batches_equal_every_way_to_cut_a_chain(seed: int) -> None:
     rng = random.Random(200 + seed)
     for _ in range(25):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from naive_schedule import Problem, Tensor
 from one_by_one import check_plans, first_best, made_up, random_parts
+from profiles import by_night
 from test_residency_brute import random_problem
 
 from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, LINK, LOADING, OUTER, OVERHEAD, PIPELINE, VECTOR
@@ -71,7 +72,7 @@ def check(pool: Pool, machines: Machines, found: Plans, keep: bool) -> int:
     return runs
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", by_night(range(6), range(3)))
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("spread", [2.0, 0.01, 1e-15])
 def test_points_equal_the_schedules_of_one(seed, keep, spread):

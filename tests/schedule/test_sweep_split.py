@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from one_by_one import check_sums
+from profiles import by_night
 
 from simulator import load_chip, simulate, sweep
 from simulator.chip.schema import Architecture
@@ -62,7 +63,7 @@ def check_same(program: Program, points: Machines) -> int:
 
 
 @pytest.mark.parametrize("overlap", ["none", "layer"])
-@pytest.mark.parametrize("batch", [2, 3, 6, 8])
+@pytest.mark.parametrize("batch", by_night([2, 3, 6, 8], [2, 6]))
 @pytest.mark.parametrize("keep", [True, False])
 def test_points_together_equal_points_one_by_one(overlap: str, batch: int, keep: bool) -> None:
     chip = load_chip("example_edge", set={"schedule.overlap": overlap, "schedule.keep_weights": keep})

@@ -138,7 +138,7 @@ def test_no_batch_is_a_fault(small, chip):
 
 def test_the_command(tmp_path, capsys):
     picture = tmp_path / "b.svg"
-    arguments = ["batch", "squeezenet", "--chip", "example_edge", "--batch", "1,3", "--set", "sram.capacity_mib=1"]
+    arguments = ["batch", "squeezenet@64", "--chip", "example_edge", "--batch", "1,3", "--set", "sram.capacity_mib=0.1"]
     assert main([*arguments, "--plot", str(picture)]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "activations" in out

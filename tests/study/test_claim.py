@@ -282,7 +282,7 @@ def test_no_bound_is_no_size(capsys):
 @pytest.mark.parametrize("name", ["t4", "dpu_b4096", "inferx_x1"])
 def test_the_verdict_alone_is_that_of_the_whole_answer(name):
     """Between what a chip reaches easily and what its MACs cannot do, at a batch that may run in parts."""
-    network, chip = load_network("squeezenet"), entry(name)
+    network, chip = load_network("squeezenet", image_size=96), entry(name)
     seen = set()
     for share in (0.02, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 1.1, 3.0) if THOROUGH else (0.02, 0.6, 0.9, 3.0):
         claimed = share * chip.published.peak_tops_int8 * 1e12 / 2 / demand_of(network, "int8").macs

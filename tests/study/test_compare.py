@@ -206,7 +206,7 @@ def test_mine_is_marked_and_named_first(tmp_path, capsys):
     mine = tmp_path / "mychip.yaml"
     text = bundled.chips()["example_edge"].read_text(encoding="utf-8")
     mine.write_text(text.replace("devices: 1", "devices: 2", 1), encoding="utf-8")
-    assert main(["compare", str(mine), "inferx_x1", "tpu_v1", "--network", "squeezenet@96", "--format", "md"]) == 0
+    assert main(["compare", str(mine), "inferx_x1", "tpu_v1", "--network", "squeezenet@64", "--format", "md"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("mychip is ")
     assert " of 3 by throughput per USD of the bill" in out.splitlines()[0]

@@ -14,7 +14,7 @@ from simulator.errors import OptionError
 from simulator.report.explain_report import steps, verdict
 from simulator.study.explaining import TIMES, explain
 
-NETWORK = "squeezenet"
+NETWORK = "squeezenet@64"
 
 
 @pytest.fixture(scope="module")

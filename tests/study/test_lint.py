@@ -9,7 +9,7 @@ from simulator.cli import main
 from simulator.study.linting import SAME, STARVED, WASTED, lint, settings_of
 from simulator.study.shapes import exchanged, narrower
 
-NETWORK = "squeezenet"
+NETWORK = "squeezenet@64"
 
 
 @pytest.fixture(scope="module")

@@ -216,7 +216,7 @@ def test_values_no_chip_may_have(small, chip):
 def test_the_command(tmp_path, capsys):
     picture, file = tmp_path / "m.svg", tmp_path / "m.json"
     changes = ["--set", "schedule.overlap=layer", "--sram", "1:4:x2", "--dram", "1,2"]
-    arguments = ["memory", "squeezenet", "--chip", "example_edge", *changes]
+    arguments = ["memory", "squeezenet@64", "--chip", "example_edge", *changes]
     assert main([*arguments, "--plot", str(picture), "--json", str(file)]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "buys nothing for this network with 1 DRAM" in out

@@ -17,7 +17,7 @@ from simulator.report.sensitivity_report import sensitivity_report, verdicts
 from simulator.study.sensitivities import LEAST_USD, Sensitivity, Step, sensitivity
 from simulator.study.steps import Outcome, levers, links, neighbours, step_usd, stepped
 
-NETWORK = "squeezenet"
+NETWORK = "squeezenet@64"
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_gpu_has_multiprocessors_and_a_power_limit():
 
 def test_a_step_that_cannot_run_says_why():
     chip = load_chip("example_edge", set={"sram.capacity_mib": 0.5, "vector.lanes": 65536})
-    found = sensitivity(NETWORK, chip)
+    found = sensitivity("squeezenet", chip)
     step = next(one for one in found.steps if one.key == "vector.lanes" and one.up)
     assert step.outcome.throughput_per_s is None
     assert "bytes" in step.outcome.reason
