@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.cli.output import check_writable, write
+from simulator.cli.output import check_writable, emit, write
 from simulator.cli.question import Json, Params
 
 
@@ -64,7 +64,7 @@ def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
     if network is None:
         raise OptionError("--as: must come with --inspect NETWORK")
     word, _, layer = form.partition(":")
-    print(written(load_network(network, **values), word, layer), end="")
+    emit(written(load_network(network, **values), word, layer))
 
 
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:

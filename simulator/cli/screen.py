@@ -9,7 +9,7 @@ from rich.console import Console
 
 from simulator.cli.asked import first
 from simulator.cli.form import chosen
-from simulator.cli.output import emit
+from simulator.cli.output import emit, note
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +43,8 @@ def show(report: "RenderableType", told: bool = False) -> None:
         from simulator.report.export import as_csv, as_markdown  # noqa: PLC0415
 
         if chosen.get() == "csv":
-            sys.stderr.write(before)
+            if before:
+                note(before.removesuffix("\n"))
         else:
             emit(before and f"{before}\n")
         emit((as_csv if chosen.get() == "csv" else as_markdown)(report))
