@@ -9,6 +9,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
+from simulator.report.fit import WithSheet
 from simulator.report.scatter import few
 from simulator.study.alike import LARGE_BATCH
 from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, Comparison, Figure, Line
@@ -52,7 +53,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
         sections += [Text(), _legend(found, order, every)]
     if without:
         sections += [Text(), Text(f"Nothing published or modelled on this network: {few(without)}")]
-    return Group(*sections)
+    return WithSheet(*sections, sheet=_ranked(order, True)) if order.rows else Group(*sections)
 
 
 def ranking_report(order: Ranking) -> Group:

@@ -23,6 +23,24 @@ def parts_of(report: RenderableType) -> Iterator[RenderableType]:
         yield report
 
 
+class WithSheet(Group):
+    """A report with the table that stands for it where programs read it, which need not be one that is shown."""
+
+    def __init__(self, *parts: RenderableType, sheet: Table) -> None:
+        super().__init__(*parts)
+        self.sheet = sheet
+
+
+def sheet_of(report: RenderableType) -> Table | None:
+    """The table that stands for a report; None where any of its own may."""
+    return report.sheet if isinstance(report, WithSheet) else None
+
+
+def headed(table: Table) -> bool:
+    """Whether a table has a heading; a row of empty ones is none."""
+    return table.show_header and any(plain(column.header).strip() for column in table.columns)
+
+
 def fitted(table: Table, width: int) -> list[Table]:
     """One table, or as many as it takes for a page `width` characters wide; each begins with the columns that name its rows."""
     columns = table.columns
@@ -95,7 +113,7 @@ def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: 
     out = Table(
         title=table.title if title else None, title_justify=table.title_justify, title_style=table.title_style,
         caption=table.caption if caption else None, caption_justify=table.caption_justify, box=table.box,
-        padding=(0, gap, 0, 0), pad_edge=False, header_style=table.header_style, show_header=table.show_header,
+        padding=(0, gap, 0, 0), pad_edge=False, header_style=table.header_style, show_header=headed(table),
     )  # fmt: skip
     left = width - _room(columns, gap)
     for column in columns:
@@ -118,6 +136,7 @@ def printed(report: RenderableType, screen: Console, folds: bool) -> None:
         if not isinstance(part, Table):
             screen.print(part)
             continue
+        part.show_header = headed(part)
         if folds:
             for number, table in enumerate(fitted(part, screen.width)):
                 screen.print(*([""] if number else []), table, sep="\n")

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.compare_tables import MINE, ROWS, limits_line
+from simulator.report.fit import WithSheet
 from simulator.report.scatter import few
 from simulator.study.serving_chips import ORDERS, Placed, Serving
 
@@ -31,7 +32,7 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     sections += [Text(f"Note: {note}") for note in found.notes]
     if found.rows:
         sections += [Text(), Text(_legend(found, every))]
-    return Group(*sections)
+    return WithSheet(*sections, sheet=_ranked(found, True)) if found.rows else Group(*sections)
 
 
 def serving_sentence(found: Serving) -> str:
