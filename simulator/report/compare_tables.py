@@ -1,6 +1,7 @@
 """The tables of a comparison: the answer in a sentence, one ranking, then throughput and three efficiencies, each ranked."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -41,7 +42,12 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:
-        why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
+        listed = {line.chip for line in found.lines if line.price_usd is not None}
+        why = (
+            "; `--by list-usd` ranks those with a list price"
+            if order.by == "usd" and listed & {*order.unranked}
+            else ""
+        )
         sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
     if order.limits:
         sections.append(Text(limits_line(order.limits, order.above)))
@@ -88,6 +94,9 @@ def answer_lines(order: Ranking) -> list[str]:
     _, words = BY[order.by]
     if not order.rows:
         return [f"No chip can be ranked by {words}."]
+    if order.instead_of is not None:
+        none = f"No chip can be ranked by {BY[order.instead_of][1]}"
+        return [f"{none}, so here by {words}.", *answer_lines(replace(order, instead_of=None))]
     best = order.rows[0]
     first, batch = f"{best.line.chip} ({_worth(best, order.by)})", _batches(order)
     lines = []
