@@ -191,6 +191,8 @@ def _ranked(order: Ranking, every: bool) -> Table:
             line.area_mm2,
         )
         cells = [fmt.significant(number, 3) for number in numbers]
+        if plain:
+            cells[0] = _shown(figure, row.value).rstrip()
         cells[1] = "free" if figure.batch is None else str(figure.batch)
         cells.append(fmt.figure(line.dram_gib))
         cells = cells if plain else [_shown(figure, row.value).rstrip(), *cells]
