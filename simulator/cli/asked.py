@@ -24,6 +24,8 @@ class Asked:
     """What of these networks an answer must say first."""
     passes: list[str] = field(default_factory=list)
     """What one inference of these networks is, where their names do not say it."""
+    compiling: bool = False
+    """Whether it was said that kernels are compiled."""
 
 
 asked: ContextVar[Asked] = ContextVar("asked")

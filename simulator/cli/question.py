@@ -126,7 +126,9 @@ def compiling_beside(many: bool = False) -> "Iterator[None]":
     from simulator.kernels.warm import beside  # noqa: PLC0415
 
     with beside() as compiling:
-        if compiling or (many and _many_compile()):
+        now = asked.asked.get(asked.Asked())
+        if not now.compiling and (compiling or (many and _many_compile())):
+            now.compiling = True
             note("Compiling the kernels (once, about 15 s)...")
         yield
 

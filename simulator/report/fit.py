@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -14,11 +15,13 @@ GAP, NARROW_GAP = 2, 1
 """Between columns, and where a table would not fit otherwise. [characters]"""
 
 
-def parts_of(report: RenderableType) -> Iterator[RenderableType]:
-    """The texts and tables that a report consists of, in order."""
+def parts_of(report: RenderableType, indents: bool = False) -> Iterator[RenderableType]:
+    """The texts and tables that a report consists of, in order. indents: what is indented as it is; else what stands inside."""
     if isinstance(report, Group):
         for part in report.renderables:
-            yield from parts_of(part)
+            yield from parts_of(part, indents)
+    elif isinstance(report, Padding) and not indents:
+        yield from parts_of(report.renderable)
     else:
         yield report
 
@@ -132,7 +135,7 @@ def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: 
 
 def printed(report: RenderableType, screen: Console, folds: bool) -> None:
     """Print a report part by part. folds: whether tables keep to the width of the screen; else they take what they need."""
-    for part in parts_of(report):
+    for part in parts_of(report, indents=True):
         if not isinstance(part, Table):
             screen.print(part)
             continue

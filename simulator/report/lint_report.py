@@ -46,7 +46,8 @@ def lint_report(found: Lint) -> Group:
     if found.together is not None:
         sections.append(_finding(found.together))
     if found.passed:
-        sections.append([Text("Checked, nothing found", style="bold"), *(Text(f"  {line}") for line in found.passed)])
+        passed = [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in found.passed]
+        sections.append([Text("Checked, nothing found", style="bold"), *passed])
     spaced = [part for section in sections for part in (*section, Text(""))]
     return WithSheet(*spaced[:-1], sheet=_sheet(found))
 
