@@ -1,5 +1,6 @@
 """Tables that a page has room for: digits are never cut, columns move into a further table below instead."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
@@ -111,12 +112,17 @@ def _room(columns: Sequence[Column], gap: int) -> int:
     return sum(map(_least, columns)) + gap * (len(columns) - 1)
 
 
+def _low(heading: RenderableType) -> RenderableType:
+    """A heading without empty lines above it: beside a taller one it stands at the bottom anyway."""
+    return heading.lstrip("\n") if isinstance(heading, str) else heading
+
+
 def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: bool, caption: bool) -> Table:
     """Some columns of a table; what room is left goes to the columns of words."""
     out = Table(
         title=table.title if title else None, title_justify=table.title_justify, title_style=table.title_style,
         caption=table.caption if caption else None, caption_justify=table.caption_justify, box=table.box,
-        padding=(0, gap, 0, 0), pad_edge=False, header_style=table.header_style, show_header=headed(table),
+        padding=(0, gap, 0, 0), pad_edge=False, header_style=table.header_style, show_header=table.show_header,
     )  # fmt: skip
     left = width - _room(columns, gap)
     for column in columns:
@@ -124,20 +130,29 @@ def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: 
         more = min(max(left, 0), _natural(column) - least)
         left -= more
         out.add_column(
-            column.header, justify=column.justify, style=column.style, no_wrap=column.no_wrap,
+            _low(column.header), justify=column.justify, style=column.style, no_wrap=column.no_wrap,
             overflow="ellipsis" if column.no_wrap else "fold",
             min_width=None if _shrinks(column) else least + more, max_width=least + more,
         )  # fmt: skip
     for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
         out.add_row(*cells, style=row.style, end_section=row.end_section)
+    out.show_header = headed(out)
     return out
+
+
+def _hanging(part: RenderableType) -> list[RenderableType]:
+    """A text line by line where some are indented: what of such a line does not fit stands below it, indented as it is."""
+    if not isinstance(part, Text) or not re.search(r"^ ", part.plain, re.MULTILINE):
+        return [part]
+    lines = [(line, len(line.plain) - len(line.plain.lstrip(" "))) for line in part.split("\n", allow_blank=True)]
+    return [Padding(line[indent:], (0, 0, 0, indent), expand=False) if indent else line for line, indent in lines]
 
 
 def printed(report: RenderableType, screen: Console, folds: bool) -> None:
     """Print a report part by part. folds: whether tables keep to the width of the screen; else they take what they need."""
     for part in parts_of(report, indents=True):
         if not isinstance(part, Table):
-            screen.print(part)
+            screen.print(*_hanging(part), sep="\n")
             continue
         part.show_header = headed(part)
         if folds:

@@ -98,7 +98,16 @@ def test_a_table_without_headings_leaves_no_line_for_them_and_is_none_for_progra
     assert as_csv(Group(bare, table_of(["name"], [["only"]]))) == "h0\nonly\n"
 
 
+def test_what_of_an_indented_line_does_not_fit_is_indented():
+    screen = Console(width=24, file=io.StringIO(), color_system=None)
+    printed(Text("a line that is long enough\n\n  power: without the limit\n  bill"), screen, folds=True)
+    assert [line.rstrip() for line in screen.file.getvalue().splitlines()] == [
+        "a line that is long", "enough", "", "  power: without the", "  limit", "  bill",
+    ]  # fmt: skip
+
+
 TABLES = [
+    "sensitivity squeezenet@64 --chip t4",
     "run squeezenet@64 --chip inferx_x1", "run squeezenet@64 --chip inferx_x1 --layers", "cost inferx_x1",
     "explain squeezenet@64 inferx_x1 example_edge", "sensitivity squeezenet@64 --chip inferx_x1",
     "lint squeezenet@64 --chip inferx_x1", "batch squeezenet@64 --chip inferx_x1 --batch 1,2", "chips",
