@@ -48,6 +48,10 @@ class Watch:
         """That run now, the outermost first."""
         self.words = ""
         """What is being done."""
+        self.printing = threading.RLock()
+        """Taken while the thread prints: nobody draws on the terminal meanwhile."""
+        self.hide: Callable[[], None] = lambda: None
+        """Takes what was drawn off the terminal."""
 
     def begin(self) -> None:
         """Count the seconds from now on: what was asked has waited for its turn."""
@@ -93,6 +97,18 @@ def watched() -> Watch | None:
     """What notes the work of this thread; None where nobody looks."""
     found: Watch | None = getattr(_own, "watch", None)
     return found
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Take what is drawn about this thread off the terminal, until what is printed inside is there."""
+    own = watched()
+    if own is None:
+        yield
+        return
+    with own.printing:
+        own.hide()
+        yield
 
 
 def say(words: str) -> None:

@@ -22,6 +22,10 @@ class Asked:
     """Name of each network -> its digest."""
     doubts: list[str] = field(default_factory=list)
     """What of these networks an answer must say first."""
+    passes: list[str] = field(default_factory=list)
+    """What one inference of these networks is, where their names do not say it."""
+    compiling: bool = False
+    """Whether it was said that kernels are compiled."""
 
 
 asked: ContextVar[Asked] = ContextVar("asked")
@@ -61,7 +65,23 @@ def network(name: str, values: Mapping[str, Any]) -> "Graph":
     now.networks[name] = network_digest(graph)[:40]
     several = f"{name}: " if len(now.networks) > 1 else ""
     now.doubts += [f"{several}{note}" for note in doubts_of(graph) if f"{several}{note}" not in now.doubts]
+    now.passes += [words for words in _pass_words(graph) if words not in now.passes]
     return graph
+
+
+def _pass_words(graph: "Graph") -> list[str]:
+    """What one inference of a language model is."""
+    given = graph.graph.get("parameters", {})
+    if "phase" not in given or given.get("sequences", 1) != 1 or given.get("chunk"):
+        return []
+    name = graph.graph["name"]
+    if given["phase"] == "decode":
+        return [f"an inference of {name} is one token behind {given['context']:,} others (`--context`)"]
+    tokens = graph.nodes["tokens"]["layer"].out_height
+    behind = f" behind {given['context']:,} others" if given["context"] else ""
+    return [
+        f"an inference of {name} is a prompt of {tokens:,} tokens{behind} (`--prompt`); `rooftile generate` gives tokens/s"
+    ]
 
 
 def swept(folder: str) -> str:
@@ -89,6 +109,11 @@ def swept(folder: str) -> str:
 def first() -> str:
     """The lines with which an answer begins: what of its networks is not certain. Empty where all is."""
     return "".join(f"Note: {doubt}\n" for doubt in asked.get(Asked()).doubts)
+
+
+def last() -> str:
+    """The lines with which an answer ends: what one inference is, where that is not plain. Empty where it is."""
+    return "".join(f"Note: {words}\n" for words in asked.get(Asked()).passes)
 
 
 def made() -> dict[str, str]:

@@ -1,13 +1,12 @@
 """`rooftile best`: the best points of a sweep within limits."""
 
 import math
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simulator.cli.asked import swept
-from simulator.cli.output import write
+from simulator.cli.output import note, write
 from simulator.cli.question import Plot, check_outputs, working
 from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import whole_number
@@ -89,7 +88,7 @@ def say_missing(folder: str) -> None:
 
     there, points = progress_of(folder)
     if there < points:
-        print(f"{there:,} of {points:,} points are there; the sweep is not finished", file=sys.stderr)
+        note(f"{there:,} of {points:,} points are there; the sweep is not finished")
 
 
 def show(

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.output import emit
+
 
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Delete it; it is built again when needed.")] = False,
@@ -13,7 +15,7 @@ def cache(
     from simulator.store import disk  # noqa: PLC0415
 
     if clear:
-        typer.echo(f"Freed {disk.clear() / 2**20:,.1f} MiB (2**20 bytes)")
+        emit(f"Freed {disk.clear() / 2**20:,.1f} MiB (2**20 bytes)\n")
         return
     try:
         place = str(disk.folder())

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from simulator.cost.serving import Rates
     from simulator.graph.build import Graph
     from simulator.study.alike import Question
-    from simulator.study.compare import Comparison
     from simulator.study.ranking import Ranking
 
 RankedBatch = Annotated[
@@ -89,7 +88,7 @@ def compare(
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.graph.own import precision_of  # noqa: PLC0415
     from simulator.study.alike import LARGE_BATCH, Question  # noqa: PLC0415
-    from simulator.study.ranking import check_by, rank_chips  # noqa: PLC0415
+    from simulator.study.ranking import any_order, check_by, rank_chips  # noqa: PLC0415
 
     model, words = model_in(chips or [], network)
     one_pass = bool({"phase", "context"} & parameters(params).keys())
@@ -109,7 +108,7 @@ def compare(
         uncertainty.ask(chips or [], network, params, batch or LARGE_BATCH, precision, *options)
         return
     _check_alone(set_a, set_b, draws, seed)
-    by, limits = ("usd" if by is None else by), limits_of(max_power, max_cost, max_price)
+    given, by, limits = by, ("usd" if by is None else by), limits_of(max_power, max_cost, max_price)
     if published and "power_w" in limits:  # nothing runs that could draw any
         limits["tdp_w"] = limits.pop("power_w")
     check_by(by)
@@ -133,7 +132,7 @@ def compare(
         order = rank_chips(
             entries, question, by, limits, run=not published, tell=lambda chip: tell(f"simulating {chip}"), graph=graph
         )
-    _answer(order.found, order, every, json, plot)
+    _answer(any_order(order) if given is None else order, every, json, plot)
 
 
 def _check_request(given: "Mapping[str, object]", one_pass: bool) -> None:
@@ -227,13 +226,14 @@ def _note(entries: "list[Entry]") -> None:
             asked.note_chip(one.name, one.architecture)
 
 
-def _answer(found: "Comparison", order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
+def _answer(order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.compare_tables import compare_report  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
     from simulator.report.scatter import compare_chart  # noqa: PLC0415
 
+    found = order.found
     deliver_plain(lambda: compare_report(found, order, every), lambda: [compare_chart(found)])
     if json is not None:
         write("--json", json, to_json(asked.document({**found.to_dict(), "ranking": order.to_dict()})))

@@ -74,8 +74,12 @@ def _usage(error: Any) -> str:
     parameter: Any = getattr(error, "param", None)
     if kind == "NoSuchOption":
         known = {name[2:] for p in context.command.params for name in p.opts if name.startswith("--")} | {"help"}
-        close = difflib.get_close_matches(error.option_name.lstrip("-"), sorted(known), n=1)
-        hint = f"did you mean '--{close[0]}'?" if close else f"known: {', '.join('--' + k for k in sorted(known))}"
+        typed = error.option_name.lstrip("-")
+        # Of a word of an option's name the options that have it, else the nearest name.
+        close = [name for name in sorted(known) if typed and typed in name.split("-")] if len(typed) > 1 else []
+        close = close or difflib.get_close_matches(typed, sorted(known), n=1)
+        meant = " or ".join(f"'--{name}'" for name in close)
+        hint = f"did you mean {meant}?" if close else f"known: {', '.join('--' + k for k in sorted(known))}"
         return f"{error.option_name}: unknown option; {hint}"
     if kind == "MissingParameter" and parameter is not None:
         where = _where(parameter)

@@ -16,11 +16,15 @@ chosen: ContextVar[str] = ContextVar("form", default="table")
 """In which form the command at work answers."""
 
 FORMS = ("table", "csv", "md", "json")
-"""Forms of an answer. csv: the largest table of the report. json: all of it, as `--json -`."""
+"""Forms of an answer. csv: the ranking, else the largest table of the report. json: all of it, as `--json -`."""
 
 Format = Annotated[
     str,
-    typer.Option("--format", metavar="F", help="Answer as table, csv (the largest table), md, or json (everything)."),
+    typer.Option(
+        "--format",
+        metavar="F",
+        help="Answer as table, csv (its ranking, else its largest table), md, or json (everything).",
+    ),
 ]
 
 

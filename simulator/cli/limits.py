@@ -6,7 +6,7 @@ import typer
 
 MaxPower = Annotated[
     str | None,
-    typer.Option("--max-power", metavar="POWER", help="Average in steady state by the model, no TDP, such as 10W."),
+    typer.Option("--max-power", metavar="POWER", help="Average in steady state by the model, not TDP, such as 10W."),
 ]
 MaxPowerOrTdp = Annotated[
     str | None,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from simulator.errors import OptionError
+from simulator.progress import aside
 from simulator.store import whole
 
 MOST_SHOWN = 100
@@ -32,9 +33,16 @@ def check_writable(option: str, path: str) -> None:
 def emit(text: str) -> None:
     """Write to standard output. Raises BrokenPipeError without a number: with one the parser would end the process itself."""
     try:
-        sys.stdout.write(text)
+        with aside():
+            sys.stdout.write(text)
     except BrokenPipeError:
         raise BrokenPipeError from None
+
+
+def note(text: str) -> None:
+    """Say something beside the answer, on standard error: one line, there at once."""
+    with aside():
+        print(text, file=sys.stderr, flush=True)
 
 
 def write(option: str, path: str, text: str) -> None:

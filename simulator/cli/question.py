@@ -1,6 +1,5 @@
 """What the commands that answer one question have in common: their options, the notice of a first run, their answers."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import asked, complete
-from simulator.cli.output import check_writable, write
+from simulator.cli.output import check_writable, note, write
 from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
@@ -127,8 +126,10 @@ def compiling_beside(many: bool = False) -> "Iterator[None]":
     from simulator.kernels.warm import beside  # noqa: PLC0415
 
     with beside() as compiling:
-        if compiling or (many and _many_compile()):
-            print("Compiling the kernels (once, about 15 s)...", file=sys.stderr, flush=True)
+        now = asked.asked.get(asked.Asked())
+        if not now.compiling and (compiling or (many and _many_compile())):
+            now.compiling = True
+            note("Compiling the kernels (once, about 15 s)...")
         yield
 
 

@@ -3,13 +3,14 @@
 import io
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from simulator.cli.asked import first
+from simulator.cli.asked import first, last
 from simulator.cli.form import chosen
-from simulator.cli.output import emit
+from simulator.cli.output import emit, note
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,16 +38,20 @@ def show(report: "RenderableType", told: bool = False) -> None:
     """Print a report in the form that is asked for. No line ends in spaces, no figure is cut, whatever the width.
 
     What of a network is not certain stands before it, unless the report has it (`told`); that of a CSV goes to standard error.
+    What one inference of a language model is stands behind it.
     """
-    before = "" if told and chosen.get() != "csv" else first()
+    before, after = "" if told and chosen.get() != "csv" else first(), last()
     if chosen.get() in ("csv", "md"):
         from simulator.report.export import as_csv, as_markdown  # noqa: PLC0415
 
         if chosen.get() == "csv":
-            sys.stderr.write(before)
+            if before or after:
+                note(f"{before}{after}".removesuffix("\n"))
         else:
             emit(before and f"{before}\n")
         emit((as_csv if chosen.get() == "csv" else as_markdown)(report))
+        if chosen.get() == "md":
+            emit(after and f"\n{after}")
         return
     from simulator.report.fit import printed  # noqa: PLC0415
 
@@ -55,6 +60,8 @@ def show(report: "RenderableType", told: bool = False) -> None:
         printed(report, screen, folds=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")))
     emit(before and f"{before}\n")
     emit("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
+    notes = [line for one in after.splitlines() for line in textwrap.wrap(one, screen.width)]
+    emit("".join(f"{line}\n" for line in ["", *notes]) if notes else "")
 
 
 def ascii_only() -> bool:

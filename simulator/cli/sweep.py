@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import asked, complete
-from simulator.cli.output import emit
+from simulator.cli.output import emit, note
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.reporting import Report, check_report, deliver_plain, wanted
 from simulator.cli.values import count_or_zero, parameters, whole_number
 from simulator.cli.watch import leave_behind
 from simulator.errors import OptionError, StoppedError
+from simulator.progress import aside
 from simulator.store.foreign import printable
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def sweep(
     there, points = progress_of(out)
     where = printable(out)
     emit(asked.swept(out))
-    print(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}")
+    emit(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}\n")
 
 
 def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | None, typed: bool) -> None:
@@ -104,7 +105,7 @@ def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | Non
         with _bar() as progress:
             began = _saying(progress) if compiles else progress  # a slip is told before anything else
             where: dict[str, Any] = {"out": out, "repair": repair, "scheduler": scheduler, "command": asked.typed.get()}
-            run(**given, **where, progress=began, tell=_tell)
+            run(**given, **where, progress=began, tell=note)
     except KeyboardInterrupt:
         leave_behind(WORKER)
         raise StoppedError(f"interrupted: {_kept(out)}") from None
@@ -189,7 +190,7 @@ def _bar() -> "Iterator[Progress]":
             last = now
             rate = (done - first) / max(now - begin, 1e-9)
             left = f", {(points - done) / rate:,.0f} s left" if rate > 0.0 and done < points else ""
-            print(f"{done:,} of {points:,} points, {rate:,.0f} points/s{left}", file=sys.stderr, flush=True)
+            note(f"{done:,} of {points:,} points, {rate:,.0f} points/s{left}")
 
         yield line
         return
@@ -200,7 +201,7 @@ def _bar() -> "Iterator[Progress]":
         BarColumn(), TextColumn("{task.fields[done]}"),
         TextColumn("{task.fields[rate]} points/s"), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with aside(), Progress(*columns, console=Console(stderr=True), transient=True) as bar:  # in place of the line
         task = bar.add_task("points", total=None, done="...", rate="...")  # drawn before it is known how many there are
 
         def update(done: int, points: int) -> None:
@@ -221,15 +222,10 @@ def _saying(progress: "Progress") -> "Progress":
         nonlocal said
         if not said:
             said = True
-            print("Compiling the kernels (once, about 30 s)...", file=sys.stderr, flush=True)
+            note("Compiling the kernels (once, about 30 s)...")
         progress(done, points)
 
     return update
-
-
-def _tell(text: str) -> None:
-    """Say what goes on, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _kept(out: str) -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from simulator.frontier.threads import WORKER
@@ -83,10 +83,10 @@ def beside(work: Callable[[], None]) -> None:
     line = _Line(own)
     try:
         while not thread.ends_within(LOOK_EVERY_S):
-            line.draw(True)
-        line.draw(False)
+            line.draw()
+        line.hide()
     except KeyboardInterrupt:
-        line.draw(False)
+        line.hide()
         _stop(thread)
         raise KeyboardInterrupt from None
     if thread.error is not None:
@@ -132,16 +132,26 @@ class _Line:
 
     def __init__(self, own: Watch) -> None:
         self._own, self._drawn, self._shows = own, "", sys.stderr.isatty()
+        own.hide = self.hide
 
-    def draw(self, shown: bool) -> None:
-        """Draw the line, or take it away."""
-        if not self._shows:
+    def draw(self) -> None:
+        """Draw the line, unless something is being printed: then its place is not free."""
+        if not self._shows or not self._own.printing.acquire(blocking=False):
             return
-        text = line_of(self._own) if shown and self._own.elapsed_s >= SHOWN_AFTER_S else ""
+        try:
+            self._put(line_of(self._own) if self._own.elapsed_s >= SHOWN_AFTER_S else "")
+        finally:
+            self._own.printing.release()
+
+    def hide(self) -> None:
+        """Take the line away."""
+        self._put("")
+
+    def _put(self, text: str) -> None:
         if text == self._drawn:
             return
-        columns = _columns()
-        print(f"\r\x1b[K{text[: columns - 1]}", end="", file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):  # a terminal that is gone: the work goes on
+            print(f"\r\x1b[K{text[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
         self._drawn = text
 
 

@@ -26,7 +26,7 @@ def claim_report(found: Verdict) -> Group:
         Text(f"{what}, {in_words(found.precision)}"),
         Text(f"{found.verdict}{because}", style="bold"), Text(), _bounds(found.bounds)
     ]  # fmt: skip
-    sections += [Text(), *(Text(line) for line in [*found.remarks, *least_lines(found)])]
+    sections += [Text(), *(Text(f"{line}.") for line in [*found.remarks, *least_lines(found)])]
     return Group(*sections)
 
 

@@ -1,6 +1,7 @@
 """The tables of a comparison: the answer in a sentence, one ranking, then throughput and three efficiencies, each ranked."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
+from simulator.report.fit import WithSheet
 from simulator.report.scatter import few
 from simulator.study.alike import LARGE_BATCH
 from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, Comparison, Figure, Line
@@ -41,7 +43,12 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:
-        why = "; a GPU has no bill, only a list price (list-usd)" if order.by == "usd" else ""
+        listed = {line.chip for line in found.lines if line.price_usd is not None}
+        why = (
+            "; `--by list-usd` ranks those with a list price"
+            if order.by == "usd" and listed & {*order.unranked}
+            else ""
+        )
         sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
     if order.limits:
         sections.append(Text(limits_line(order.limits, order.above)))
@@ -53,7 +60,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
         sections += [Text(), _legend(found, order, every)]
     if without:
         sections += [Text(), Text(f"Nothing published or modelled on this network: {few(without)}")]
-    return Group(*sections)
+    return WithSheet(*sections, sheet=_ranked(order, True)) if order.rows else Group(*sections)
 
 
 def ranking_report(order: Ranking) -> Group:
@@ -88,6 +95,9 @@ def answer_lines(order: Ranking) -> list[str]:
     _, words = BY[order.by]
     if not order.rows:
         return [f"No chip can be ranked by {words}."]
+    if order.instead_of is not None:
+        none = f"No chip can be ranked by {BY[order.instead_of][1]}"
+        return [f"{none}, so here by {words}.", *answer_lines(replace(order, instead_of=None))]
     best = order.rows[0]
     first, batch = f"{best.line.chip} ({_worth(best, order.by)})", _batches(order)
     lines = []
@@ -182,6 +192,8 @@ def _ranked(order: Ranking, every: bool) -> Table:
             line.area_mm2,
         )
         cells = [fmt.significant(number, 3) for number in numbers]
+        if plain:
+            cells[0] = _shown(figure, row.value).rstrip()
         cells[1] = "free" if figure.batch is None else str(figure.batch)
         cells.append(fmt.figure(line.dram_gib))
         cells = cells if plain else [_shown(figure, row.value).rstrip(), *cells]

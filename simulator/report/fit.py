@@ -1,9 +1,11 @@
 """Tables that a page has room for: digits are never cut, columns move into a further table below instead."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -14,13 +16,33 @@ GAP, NARROW_GAP = 2, 1
 """Between columns, and where a table would not fit otherwise. [characters]"""
 
 
-def parts_of(report: RenderableType) -> Iterator[RenderableType]:
-    """The texts and tables that a report consists of, in order."""
+def parts_of(report: RenderableType, indents: bool = False) -> Iterator[RenderableType]:
+    """The texts and tables that a report consists of, in order. indents: what is indented as it is; else what stands inside."""
     if isinstance(report, Group):
         for part in report.renderables:
-            yield from parts_of(part)
+            yield from parts_of(part, indents)
+    elif isinstance(report, Padding) and not indents:
+        yield from parts_of(report.renderable)
     else:
         yield report
+
+
+class WithSheet(Group):
+    """A report with the table that stands for it where programs read it, which need not be one that is shown."""
+
+    def __init__(self, *parts: RenderableType, sheet: Table) -> None:
+        super().__init__(*parts)
+        self.sheet = sheet
+
+
+def sheet_of(report: RenderableType) -> Table | None:
+    """The table that stands for a report; None where any of its own may."""
+    return report.sheet if isinstance(report, WithSheet) else None
+
+
+def headed(table: Table) -> bool:
+    """Whether a table has a heading; a row of empty ones is none."""
+    return table.show_header and any(plain(column.header).strip() for column in table.columns)
 
 
 def fitted(table: Table, width: int) -> list[Table]:
@@ -90,6 +112,11 @@ def _room(columns: Sequence[Column], gap: int) -> int:
     return sum(map(_least, columns)) + gap * (len(columns) - 1)
 
 
+def _low(heading: RenderableType) -> RenderableType:
+    """A heading without empty lines above it: beside a taller one it stands at the bottom anyway."""
+    return heading.lstrip("\n") if isinstance(heading, str) else heading
+
+
 def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: bool, caption: bool) -> Table:
     """Some columns of a table; what room is left goes to the columns of words."""
     out = Table(
@@ -103,21 +130,31 @@ def _part(table: Table, columns: Sequence[Column], width: int, gap: int, title: 
         more = min(max(left, 0), _natural(column) - least)
         left -= more
         out.add_column(
-            column.header, justify=column.justify, style=column.style, no_wrap=column.no_wrap,
+            _low(column.header), justify=column.justify, style=column.style, no_wrap=column.no_wrap,
             overflow="ellipsis" if column.no_wrap else "fold",
             min_width=None if _shrinks(column) else least + more, max_width=least + more,
         )  # fmt: skip
     for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
         out.add_row(*cells, style=row.style, end_section=row.end_section)
+    out.show_header = headed(out)
     return out
+
+
+def _hanging(part: RenderableType) -> list[RenderableType]:
+    """A text line by line where some are indented: what of such a line does not fit stands below it, indented as it is."""
+    if not isinstance(part, Text) or not re.search(r"^ ", part.plain, re.MULTILINE):
+        return [part]
+    lines = [(line, len(line.plain) - len(line.plain.lstrip(" "))) for line in part.split("\n", allow_blank=True)]
+    return [Padding(line[indent:], (0, 0, 0, indent), expand=False) if indent else line for line, indent in lines]
 
 
 def printed(report: RenderableType, screen: Console, folds: bool) -> None:
     """Print a report part by part. folds: whether tables keep to the width of the screen; else they take what they need."""
-    for part in parts_of(report):
+    for part in parts_of(report, indents=True):
         if not isinstance(part, Table):
-            screen.print(part)
+            screen.print(*_hanging(part), sep="\n")
             continue
+        part.show_header = headed(part)
         if folds:
             for number, table in enumerate(fitted(part, screen.width)):
                 screen.print(*([""] if number else []), table, sep="\n")

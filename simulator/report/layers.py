@@ -29,8 +29,16 @@ LETTERS = {
 STREAMED = {word: f"~{word[0].upper()}" for word in OPERANDS}
 """The operand that passes by instead of being held."""
 
-BLOCKS = "Tiling: rows (pixels) x columns (output channels) of a thread block | parts of the reduction in blocks of their own."
+BLOCKS = (
+    "Tiling: rows (pixels) x columns (output channels) of a thread block | parts of the reduction in blocks of their own"
+    " | blocks of a cluster."
+)
 """What the tilings of a GPU mean."""
+
+STAGES = (
+    "Tiling: arrays of the layer's stage | which part of the network it is in | slices of output channels, one by one."
+)
+"""What the words of stages mean, where layers run side by side."""
 
 LEGEND = (
     "Tiling: tile in the SRAM | order of the loops, outermost first | spread over the array | ~ streamed, not held.\n"
@@ -44,7 +52,8 @@ ROOM_FOR_TILING = 105
 
 def layer_section(result: Result, width: int) -> list[RenderableType]:
     """Return the table of the layers and what its tilings mean, for a page `width` characters wide."""
-    known = BLOCKS if any("thread_block" in layer.tiling for layer in result.layers) else LEGEND
+    words = {word for layer in result.layers for word in layer.tiling}
+    known = BLOCKS if "thread_block" in words else STAGES if "arrays" in words else LEGEND
     legend = known if width >= ROOM_FOR_TILING else f"Tilings: on {ROOM_FOR_TILING} columns or more, and in --json."
     return [layer_table(result, width), Text(legend, style="dim")]
 
@@ -129,8 +138,11 @@ def short_tiling(tiling: Mapping[str, Any]) -> str:
     'k32 c256 p14 q14 | CKNPQ | CRS64 PQ2 | ~W'
     """
     if "thread_block" in tiling:
-        return str(tiling.get("runs_on") or f"{tiling['thread_block']} | {tiling['split_reduction']}")
+        block = f"{tiling['thread_block']} | {tiling.get('split_reduction')}"
+        return str(tiling.get("runs_on") or " | ".join(filter(None, (block, tiling.get("cluster")))))
+    if tiling.get("arrays"):
+        return " | ".join(f"{name} {tiling[name]}" for name in ("arrays", "context", "slices") if name in tiling)
     tile = " ".join(f"{name}{size}" for name, size in tiling.get("tile", {}).items() if size > 1)
     unrolling = " ".join(f"{LETTERS.get(name, name)}{factor}" for name, factor in tiling.get("unrolling", {}).items())
-    words = (tile, tiling.get("order"), unrolling, STREAMED.get(tiling.get("streamed", "")))
+    words = (tile, tiling.get("order"), unrolling, STREAMED.get(tiling.get("streamed", "")), tiling.get("runs_on"))
     return " | ".join(word for word in words if word)

@@ -4,11 +4,13 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from simulator.chip.parts import dram_parts, host_links
 from simulator.formats import in_words
 from simulator.report import format as fmt
+from simulator.report.fit import WithSheet
 from simulator.report.page import require_charts
 from simulator.study.linting import SAME, TOGETHER, Finding, Lint, Need
 
@@ -44,9 +46,24 @@ def lint_report(found: Lint) -> Group:
     if found.together is not None:
         sections.append(_finding(found.together))
     if found.passed:
-        sections.append([Text("Checked, nothing found", style="bold"), *(Text(f"  {line}") for line in found.passed)])
+        passed = [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in found.passed]
+        sections.append([Text("Checked, nothing found", style="bold"), *passed])
     spaced = [part for section in sections for part in (*section, Text(""))]
-    return Group(*spaced[:-1])
+    return WithSheet(*spaced[:-1], sheet=_sheet(found))
+
+
+def _sheet(found: Lint) -> Table:
+    """The findings, one a row: what was set for the proof of each and what came of it."""
+    table = Table("finding", "resource", "what", "with", box=None)
+    for heading in ("1/s", "change", "change USD"):
+        table.add_column(heading, justify="right")
+    for one in [*found.findings, *([] if found.together is None else [found.together])]:
+        table.add_row(
+            one.rule, one.resource, Text(one.message), Text(" ".join(f"--set {setting}" for setting in one.settings)),
+            fmt.significant(one.outcome.throughput_per_s), fmt.signed_percent(one.change),
+            fmt.significant(one.change_usd, 3),
+        )  # fmt: skip
+    return table
 
 
 def _finding(one: Finding) -> list[RenderableType]:

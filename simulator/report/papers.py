@@ -30,6 +30,12 @@ TILE = {
 }  # fmt: skip
 """Sizes of a tile in words."""
 
+RUNS_ON = {
+    "vector lanes": "on the vector lanes: its product has nothing that a matrix unit could share",
+    "attention": "as attention in one kernel: scores stay on the chip",
+}  # fmt: skip
+"""Where a layer runs that is no product cut into tiles on the array, by `runs_on` of its tiling."""
+
 BEST = 3
 """Changes that a report shows."""
 
@@ -148,9 +154,20 @@ def behind(layer: LayerResult) -> list[str]:
     """What a layer does in words, and its time as a sum of its parts."""
     lines = []
     tiling = layer.tiling
-    if "thread_block" in tiling:
-        lines.append(f"Thread blocks: {tiling['thread_block']}; parts of the reduction: {tiling['split_reduction']}.")
-    elif tiling.get("tile"):
+    if tiling.get("runs_on") in RUNS_ON:
+        lines.append(f"It runs {RUNS_ON[tiling['runs_on']]}.")
+    elif "thread_block" in tiling:
+        cluster = f"; blocks of a cluster: {tiling['cluster']}" if "cluster" in tiling else ""
+        lines.append(
+            f"Thread blocks: {tiling['thread_block']}; parts of the reduction: {tiling['split_reduction']}{cluster}."
+        )
+    elif tiling.get("arrays"):
+        part = f" in part {tiling['context']} of the network" if "context" in tiling else ""
+        slices = f", for {tiling['slices']} slices of its output channels in turn" if "slices" in tiling else ""
+        lines.append(
+            f"A stage of its own{part}: {tiling['arrays']:,} array{'s' if tiling['arrays'] > 1 else ''}{slices}."
+        )
+    if tiling.get("tile"):
         sizes = ", ".join(f"{size:,} {TILE.get(name, name)}" for name, size in tiling["tile"].items() if size > 1)
         lines.append(f"A tile in the SRAM: {sizes or 'one element'}.")
     if tiling.get("unrolling"):

@@ -1,13 +1,16 @@
 """Chips on a request to a language model: the answer in a sentence, one ranking, and what cannot answer, with what it lacks."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.compare_tables import MINE, ROWS, limits_line
+from simulator.report.fit import WithSheet
 from simulator.report.scatter import few
-from simulator.study.serving_chips import ORDERS, Placed, Serving
+from simulator.study.serving_chips import ORDERS, PAID, Placed, Serving
 
 PRICED = ("usd", "bill", "list-usd", "mtoken")
 """Orders by a price."""
@@ -31,13 +34,14 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     sections += [Text(f"Note: {note}") for note in found.notes]
     if found.rows:
         sections += [Text(), Text(_legend(found, every))]
-    return Group(*sections)
+    return WithSheet(*sections, sheet=_ranked(found, True)) if found.rows else Group(*sections)
 
 
 def serving_sentence(found: Serving) -> str:
     """The answer."""
     asked = f"{found.model}, {found.prompt:,} tokens in, {found.output:,} out, batch {found.batch:,}"
-    words, ranked = ORDERS[found.by][1], [row for row in found.rows if row.place]
+    ranked = [row for row in found.rows if row.place]
+    words = order_words(found.by, ranked)
     if not ranked:
         return f"{asked}: no chip can be ranked by {words}."
     best = ranked[0]
@@ -46,6 +50,16 @@ def serving_sentence(found: Serving) -> str:
         f"{asked}: best of {len(ranked)} chips by {words} is {best.chip} ({_worth(best, found.by)}; "
         f"{fmt.significant(best.tokens_per_s, 3)} tokens/s){f', then {after}' if after else ''}."
     )
+
+
+def order_words(by: str, ranked: Sequence[Placed]) -> str:
+    """What chips are ranked by; of what is paid, which prices these are."""
+    if by == PAID and ranked and not any(row.paid_is_bill for row in ranked):
+        if all(row.paid_usd == row.price_usd for row in ranked):
+            return "tokens/s per USD of list price"
+        if all(row.paid_usd != row.price_usd for row in ranked):
+            return "tokens/s per USD of the price that is given"
+    return ORDERS[by][1]
 
 
 def _worth(row: Placed, by: str) -> str:

@@ -80,7 +80,7 @@ def targets_words(targets: Targets) -> str:
     if targets.latency_s is not None:
         words.append(f"at most {fmt.time(targets.latency_s)}")
     if targets.max_power_w is not None:
-        words.append(f"at most {fmt.figure(targets.max_power_w)} W by the model, no TDP")
+        words.append(f"at most {fmt.figure(targets.max_power_w)} W by the model, not TDP")
     if targets.max_cost_usd is not None:
         words.append(f"at most {fmt.figure(targets.max_cost_usd)} USD")
     if not targets.of_speed:
@@ -247,10 +247,13 @@ def _space(found: Sizing) -> list[RenderableType]:
     """Where was looked."""
     about = ", ".join((found.base, *found.changes))
     tried = f" and {found.bundled} bundled chips" if found.bundled else ""
-    lines = [f"Looked at {found.designs:,} designs around {about}{tried}; {found.tested:,} had to be run. Space:"]
+    said = f"Looked at {found.designs:,} designs around {about}{tried}; {found.tested:,} had to be run. Space:"
+    axes = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False, style="dim")
+    axes.add_column(no_wrap=True)
+    axes.add_column()
     for key, values in found.axes.items():
-        lines.append(f"  {key}: {', '.join(str(value) for value in values)}")
-    return [Text("\n".join(lines), style="dim")]
+        axes.add_row(f"  {key}:", ", ".join(str(value) for value in values))
+    return [Text(said, style="dim"), axes]
 
 
 def size_chart(found: Sizing) -> Any:

@@ -231,7 +231,7 @@ def _answered(
             asked,
             found,
             (_validity(asked, known), *told),
-            "no price: give one, or a rent" if cost is None else cost.note,
+            "no price is known: `--price` or `--rent` gives one" if cost is None else cost.note,
         ),
     )
 
@@ -304,7 +304,7 @@ def _validity(asked: Question, known: tuple[float, int] | None) -> str:
     """What stands behind the throughput."""
     own = "" if speaks(asked.chip.name) else " (none of them of this chip)"
     if known is not None:
-        return f"throughput: 90 % of {known[1]} measured rows of GPUs{own} are within {known[0]:.0%} of the model's"
+        return f"throughput: 90 % of {known[1]} measured rows of GPUs{own} are within {100 * known[0]:.0f} % of the model's"
     if own:
         return "throughput: no language model was measured on such a chip, so nobody knows how far off it is"
     return "throughput: too few rows of such chips were measured to say how far off it is"

@@ -1,7 +1,7 @@
 """Chips of a comparison in one order: by throughput for what is paid, or by throughput alone."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simulator.chip.library import Entry, entry, library
@@ -51,6 +51,8 @@ class Ranking(Shown):
     """Chips beyond a limit, or not known to be within it."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """The most that a chip may have, by names of LIMITS."""
+    instead_of: str | None = None
+    """The word of the order by which no chip could be ranked, where this one stands in its place."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -99,6 +101,15 @@ def ranking(
             rows.append(Ranked(line, figure, value))
     rows.sort(key=lambda row: (-row.value, row.line.chip))
     return Ranking(by, found, tuple(rows), tuple(unranked), tuple(above), limits)
+
+
+def any_order(order: Ranking) -> Ranking:
+    """The same chips by list price or by throughput, whichever ranks more of them, where the order of a ranking ranks none."""
+    if order.rows or not order.unranked:
+        return order
+    others = [ranking(order.found, by, order.limits) for by in ("list-usd", "throughput")]
+    best = max(others, key=lambda other: len(other.rows))
+    return replace(best, instead_of=order.by) if best.rows else order
 
 
 def _above(known: Mapping[str, float | None], limits: Mapping[str, float]) -> bool:

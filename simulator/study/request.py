@@ -284,7 +284,8 @@ def asked_of(
     if name is None and is_decoder_file(str(model)):
         name = str(model)
     elif name is None or name not in decoders():
-        raise NetworkError(f"model: must be a bundled language model, got {model!r}{nearest(str(model), decoders())}")
+        hint = nearest(str(model), decoders()) if name is None else "; `rooftile run` runs other networks"
+        raise NetworkError(f"model: must be a bundled language model, got {model!r}{hint}")
     for key in OWN:
         if key in params:
             raise OptionError(f"params: {key}: must be left out, the question sets it")

@@ -22,6 +22,7 @@ RUN = ["run", "resnet50", "--chip", "x"]
         (["run"], "NETWORK: missing; see 'rooftile run --help'"),
         (["run", "resnet50"], "--chip: missing; see 'rooftile run --help'"),
         ([*RUN, "--layrs"], "--layrs: unknown option; did you mean '--layers'?"),
+        (["size", "squeezenet", "--max", "5ms"], "--max: unknown option; did you mean '--max-cost' or '--max-power'?"),
         ([*RUN, "--batch", "0"], "--batch: must be a whole number of at least 1, got 0"),
         ([*RUN, "--batch", "-2"], "--batch: must be a whole number of at least 1, got -2"),
         ([*RUN, "--batch", "two"], "--batch: must be a whole number of at least 1, got 'two'"),

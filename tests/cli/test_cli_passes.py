@@ -86,3 +86,21 @@ def test_what_does_not_fit_says_what_would(capsys):
     error = capsys.readouterr().err
     assert "no batch fits, the longest context at this batch" in error
     assert "4 times the memory would do" in error
+
+
+def test_an_answer_says_what_an_inference_of_a_language_model_is(capsys):
+    """Neither its name nor `per second` says how many tokens."""
+    line = ["run", "smollm2_135m", "--chip", "example_edge", "--param", "layers=1"]
+    for more, words in (
+        ([], "an inference of smollm2_135m is a prompt of 512 tokens (`--prompt`); `rooftile generate` gives tokens/s"),
+        (["--prompt", "64"], "is a prompt of 64 tokens"),
+        (["--phase", "decode", "--context", "100"], "is one token behind 100 others (`--context`)"),
+    ):
+        assert main([*line, *more]) == 0
+        assert words in " ".join(capsys.readouterr().out.split())
+    assert main(["explain", "smollm2_135m", "example_edge", "inferx_x1", "--param", "layers=1", "--format", "csv"]) == 0
+    said = capsys.readouterr()
+    assert "a prompt of 512 tokens" in said.err
+    assert "tokens" not in said.out
+    assert main(["run", "squeezenet@64", "--chip", "example_edge"]) == 0
+    assert "an inference of" not in capsys.readouterr().out

@@ -13,6 +13,8 @@ import pytest
 from report_example import example
 
 from simulator import cli
+from simulator.cli import asked
+from simulator.cli.question import compiling_beside, working
 from simulator.report import document
 from simulator.store import disk
 
@@ -80,6 +82,18 @@ def test_json_on_standard_output_is_one_document_and_nothing_else(model, capsys)
     assert document["load_s"] is None
     assert document["layers"][0]["tiling"]["tile"]["k"] == 64
     assert err == "Compiling the kernels (once, about 15 s)...\n"
+
+
+def test_a_command_says_once_that_kernels_are_compiled(model, capsys):
+    """A run with a report compiles nothing twice."""
+    model["cold"] = True
+    before = asked.asked.set(asked.Asked("run"))
+    try:
+        with compiling_beside(), working():
+            pass
+    finally:
+        asked.asked.reset(before)
+    assert capsys.readouterr().err == "Compiling the kernels (once, about 15 s)...\n"
 
 
 def test_json_file_beside_the_report(model, tmp_path, capsys):

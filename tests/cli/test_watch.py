@@ -131,6 +131,32 @@ def test_a_long_command_shows_a_line_on_a_terminal_and_takes_it_away(tmp_path):
     assert printed.rstrip("\r\n").endswith("\x1b[K") or printed.rstrip("\r\n").endswith("answer")
 
 
+def test_what_is_printed_takes_the_place_of_the_line(tmp_path):
+    """Not what is left of the line behind it, nor a line between two parts of an answer."""
+    code = (
+        "import time\nfrom simulator.cli import watch\nfrom simulator.cli.output import emit, note\n"
+        "from simulator.progress import say\nwatch.SHOWN_AFTER_S = 0.0\n"
+        "def work():\n    say('a long way to go')\n    time.sleep(0.5)\n    note('a note')\n    time.sleep(0.5)\n"
+        "    emit('the\\n')\n    emit('answer\\n')\n    time.sleep(0.5)\n"
+        "watch.beside(work)"
+    )
+    returned, printed = on_terminal([code], tmp_path, program=("-c",))
+    assert returned == 0
+    assert printed.count("\r\x1b[Ka long way to go, ") >= 3
+    assert "\r\x1b[Ka note\r\n" in printed
+    assert "\r\x1b[Kthe\r\nanswer\r\n" in printed
+    assert printed.endswith("\r\x1b[K")
+
+
+def test_no_line_is_drawn_while_something_is_printed(tmp_path):
+    code = (
+        "import time\nfrom simulator.cli import watch\nfrom simulator.progress import aside\nwatch.SHOWN_AFTER_S = 0.0\n"
+        "def work():\n    with aside(), aside():\n        time.sleep(0.6)\n        print('bar')\n"
+        "watch.beside(work)"
+    )
+    assert on_terminal([code], tmp_path, program=("-c",)) == (0, "bar\r\n")
+
+
 def test_a_short_command_shows_none(tmp_path):
     code = "from simulator.cli import watch\nwatch.beside(lambda: print('answer'))"
     assert on_terminal([code], tmp_path, program=("-c",)) == (0, "answer\r\n")
@@ -147,6 +173,7 @@ def test_nothing_is_drawn_on_a_pipe():
 def test_ctrl_c_is_heard_at_any_line_of_the_wait():
     """The signal strikes at the n-th line of Python that the first thread runs inside of the wait, in whatever module."""
     code = (
+        "import gc\ngc.disable()  # what it calls between two lines would swallow the signal\n"
         "wait, struck = watch._Work.ends_within, 0\n"
         "class Strikes:\n"
         "    def __init__(self, at):\n        self.left = at\n"

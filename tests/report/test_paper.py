@@ -13,7 +13,9 @@ from simulator import load_chip, sensitivity, simulate
 from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
+from simulator.graph.build import NetworkBuilder
 from simulator.report.format import figure
+from simulator.report.layers import short_tiling
 from simulator.report.paper import Paper, Section, Sheet, paper_html
 from simulator.report.papers import behind, best_changes, plain_paper, run_paper
 
@@ -83,6 +85,37 @@ def test_a_layer_is_told_in_words_that_add_up(page):
     assert lines[-1].count(" + ") == sum(seconds > 0.0 for seconds in layer.waterfall.values()) - 1
     assert sum(layer.waterfall.values()) == pytest.approx(layer.latency_s)
     assert lines[-1].split(" = ")[0] in Page(text).text
+
+
+def attended(heads=4, length=64):
+    net = NetworkBuilder("attended")
+    x = net.vector("gelu", net.dense(net.input(256, length, 1), 256))
+    query, key, value = (net.dense(x, 256) for _ in range(3))
+    scores = net.vector("softmax", net.matmul(query, key, heads=heads, transposed=True))
+    net.dense(net.matmul(scores, value, heads=heads), 256)
+    return net.build()
+
+
+KEPT = {"vector.fuses": ["relu", "add", "pool", "attention"]}
+WHERE = [
+    ("mobilenet_v2@64", "a100", {}, "It runs on the vector lanes: ", "vector lanes"),
+    ("mobilenet_v2@64", "h100", {}, "; blocks of a cluster: ", " | 1x2"),
+    (attended(), "a100", {}, "It runs as attention in one kernel: ", "attention"),
+    (attended(), "example_edge", KEPT, "It runs as attention in one kernel: ", " | attention"),
+    ("squeezenet@64", "example_edge", {"schedule.placement": "space"}, "A stage of its own", "arrays 1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("network", "chip", "change", "words", "short"), WHERE, ids=[f"{one[1]}-{at}" for at, one in enumerate(WHERE)]
+)
+def test_where_a_layer_runs_is_said_of_every_model_of_an_array(network, chip, change, words, short):
+    result = simulate(network, load_chip(chip, set=change), batch=64 if chip == "h100" else 1)
+    told = [" ".join(behind(layer)) for layer in result.layers]
+    assert all(lines or not layer.latency_s for lines, layer in zip(told, result.layers, strict=True))
+    assert any(words in line for line in told)
+    assert any(short in short_tiling(layer.tiling) for layer in result.layers)
+    assert all("None" not in short_tiling(layer.tiling) for layer in result.layers)
 
 
 def test_tensors_of_the_sram_add_up_to_no_more_than_is_in_use(page):

@@ -202,6 +202,23 @@ def test_published_figures_are_limited_by_the_published_power(capsys):
     )
 
 
+def test_chips_without_a_bill_are_ranked_all_the_same(capsys):
+    """By list price where that ranks as many as throughput does; what was asked for stays what it is."""
+    line = ["compare", "t4", "goya", "--network", "ResNet-50"]
+    assert main(line) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith(
+        "No chip can be ranked by throughput per USD of the bill, so here by throughput. Best of 2 by "
+    )
+    assert "GPU has no bill" not in said
+    assert main(["compare", "t4", "ga106", "--network", "resnet50", "--published"]) == 0
+    assert "so here by throughput per USD of list price. Best of" in " ".join(capsys.readouterr().out.split())
+    assert main([*line, "--by", "usd"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("No chip can be ranked by throughput per USD of the bill. ")
+    assert "t4; `--by list-usd` ranks those with a list price" in said or "goya; `--by list-usd`" in said
+
+
 def test_mine_is_marked_and_named_first(tmp_path, capsys):
     mine = tmp_path / "mychip.yaml"
     text = bundled.chips()["example_edge"].read_text(encoding="utf-8")

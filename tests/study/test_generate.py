@@ -141,7 +141,8 @@ def test_how_sure_a_bill_is_matters_where_it_is_paid():
     ("given", "error", "words"),
     [
         ({"model": "llama3_8"}, NetworkError, "did you mean"),
-        ({"model": "resnet50"}, NetworkError, "must be a bundled language model"),
+        ({"model": "resnet50"}, NetworkError, "got 'resnet50'; `rooftile run` runs other networks"),
+        ({"model": "lama3_8b"}, NetworkError, "did you mean 'llama3_8b'"),
         ({"prompt": 0}, OptionError, "prompt: must be a whole number of at least 1, got 0"),
         ({"output": 2.5}, OptionError, "output: must be a whole number"),
         ({"batch": "most"}, OptionError, "batch: must be a whole number of at least 1 or 'max', got 'most'"),

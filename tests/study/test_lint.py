@@ -135,3 +135,19 @@ def test_mistakes_are_one_line(options, message, capsys):
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_every_form_of_the_report_has_the_proofs(capsys, monkeypatch):
+    """What is indented on a terminal is no less a part of the answer, and its second line is indented, too."""
+    monkeypatch.setenv("COLUMNS", "60")
+    line = ["lint", "squeezenet@64", "--chip", "inferx_x1"]
+    assert main(line) == 0
+    shown = capsys.readouterr().out
+    proofs = shown.count("    --set ")
+    assert proofs > 2
+    passed = shown.split("Checked, nothing found\n")[1].splitlines()
+    assert all(one.startswith("  ") for one in passed)
+    assert main([*line, "--format", "md"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n--set ") >= proofs - 1
+    assert all(" ".join(one.split()) in " ".join(told.split()) for one in passed)

@@ -9,6 +9,7 @@ from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import NetworkError, OptionError
+from simulator.report.serving_report import serving_sentence
 from simulator.study.serving_chips import Wanted, serving
 
 CHIPS = ("l4", "ad102", "jetson_orin_nano")
@@ -34,6 +35,13 @@ def test_each_chip_has_the_figures_of_its_own_generation(found):
         assert (row.ttft_s, row.usd_per_million_tokens) == (alone.ttft_s, pytest.approx(alone.usd_per_million_tokens))
         if alone.joules_per_token is not None:
             assert row.power_w == pytest.approx(alone.joules_per_token * alone.tokens_per_s)
+
+
+def test_the_sentence_says_which_price(found):
+    given = asked(("l4", "ad102"), rates=Rates(price_usd=3000.0))
+    assert "by tokens/s per USD of the price that is given is " in serving_sentence(given)
+    assert "by tokens/s per USD of list price is " in serving_sentence(asked(("ad102", "ga106")))
+    assert "of list price, or of the bill where there is none is " in serving_sentence(asked(("ad102", "example_edge")))
 
 
 def test_the_best_for_a_dollar_comes_first_and_no_price_last(found):
