@@ -5,12 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-<<<<<<< HEAD
 from simulator.cli.faults import say
-from simulator.cli.output import check_writable, write
-=======
 from simulator.cli.output import check_writable, emit, write
->>>>>>> i13
 from simulator.cli.question import Json, Params
 
 
@@ -69,14 +65,10 @@ def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
     if network is None:
         raise OptionError("--as: must come with --inspect NETWORK")
     word, _, layer = form.partition(":")
-<<<<<<< HEAD
     graph = load_network(network, **values)
-    print(written(graph, word, layer), end="")
+    emit(written(graph, word, layer))
     if gone := left_out(graph, word):
         say(f"rooftile: note: {gone}")
-=======
-    emit(written(load_network(network, **values), word, layer))
->>>>>>> i13
 
 
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from simulator.cost.book import book, fit, of_pair
 from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
-from simulator.vocabulary import FLOATS
+from simulator.vocabulary import BITS, FLOATS
 
 GHZ = 1e9
 
@@ -249,9 +249,10 @@ def _mac_energies(q: Quantities) -> dict[str, Any]:
     for precision in dict.fromkeys(one for key in q.rates for one in key.split("*")):
         weights[precision] = data["mac_weights"][precision]
         if q.of_gpu and precision in FLOATS:
-            # Only FP16 was fitted: other formats keep their ratio to it, BF16 is the same pipe, none is below INT8.
+            # Only FP16 was fitted: others keep their ratio to it, BF16 is the same pipe, none is below an integer of its width.
             over_fp16 = 1.0 if precision == "bf16" else weights[precision] / data["mac_weights"]["fp16"]
-            weights[precision] = max(1.0, entry["float_weight"] * over_fp16)
+            integer = data["mac_weights"]["int4" if BITS[precision] < BITS["int8"] else "int8"]
+            weights[precision] = max(integer, entry["float_weight"] * over_fp16)
     own = {key: of_pair(*(weights[one] for one in key.split("*"))) if "*" in key else weights[key] for key in q.rates}
     return {key: joules.mac_j(1.0, weight, at_node) for key, weight in own.items()}
 
