@@ -146,13 +146,14 @@ def runs(chips: Sequence[Chip]) -> Iterator[Question]:
             at = next(turn)
             network, params = NETWORKS[(number * PER_CHIP + place) % len(NETWORKS)]
             first, other = (BATCHES[(at + step) % len(BATCHES)] for step in (0, 3))
-            precision, another = (chip.precisions[(2 * place + step) % len(chip.precisions)] for step in (0, 1))
+            precision, another, third_one = (
+                chip.precisions[(3 * place + step) % len(chip.precisions)] for step in range(3)
+            )
             for step, changes in enumerate((FIRST, SECOND, third, fourth, fifth)):
                 options = [f"schedule.overlap={OVERLAPS[(at // 2 + step) % 3]}", *changes[at % len(changes)]]
                 last, gains = step == 4, (at + step) % 4 == 0
-                yield run(
-                    network, params, chip.name, other if last else first, another if last else precision, options, gains
-                )
+                own = {3: third_one, 4: another}.get(step, precision)
+                yield run(network, params, chip.name, other if last else first, own, options, gains)
             if place == 0:  # as the file is, what a user asks first
                 yield run(network, params, chip.name, 1, chip.precisions[0], [], True)
 

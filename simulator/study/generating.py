@@ -231,7 +231,7 @@ def _answered(
             asked,
             found,
             (_validity(asked, known), *told),
-            "no price is known: `--price` or `--rent` gives one" if cost is None else cost.note,
+            "no price is known: give the price of the chip, or its rent" if cost is None else cost.note,
         ),
     )
 
