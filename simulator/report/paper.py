@@ -188,7 +188,7 @@ def _heading(words: str, right: bool) -> str:
 def _cell(words: str, right: bool, at: int) -> str:
     """A cell; the first one names its row."""
     side = ' class="number"' if right else ""
-    return f'<th scope="row"{side}>{_text(words)}</th>' if at == 0 and not right else f"<td{side}>{_text(words)}</td>"
+    return f'<th scope="row"{side}>{_text(words)}</th>' if at == 0 and not right else f"<td{side}>{_line(words)}</td>"
 
 
 def _sheet(sheet: Sheet) -> str:

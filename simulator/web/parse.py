@@ -4,6 +4,7 @@ It has limits of its own, and whoever started it ends it. What it answers is pla
 """
 
 import json
+import math
 import os
 import sys
 from dataclasses import asdict
@@ -54,7 +55,7 @@ def main() -> None:
     """Read one question, answer it, end."""
     os.environ["ROOFTILE_NO_CODE"] = "1"
     asked = json.load(sys.stdin)
-    limit(int(sys.argv[1]), int(sys.argv[2]))
+    limit(math.ceil(float(sys.argv[1])), int(sys.argv[2]))
     json.dump(answer(asked), sys.stdout)
 
 
