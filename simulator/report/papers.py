@@ -31,7 +31,7 @@ TILE = {
 """Sizes of a tile in words."""
 
 RUNS_ON = {
-    "vector lanes": "on the vector lanes: its product has nothing that a matrix unit could share",
+    "vector lanes": "on the vector lanes: they do its product sooner than the array would",
     "attention": "as attention in one kernel: scores stay on the chip",
 }  # fmt: skip
 """Where a layer runs that is no product cut into tiles on the array, by `runs_on` of its tiling."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, argument, nearest
+from simulator.graph.readers.files import no_size
 from simulator.graph.readers.ir import Model, Tensor
 from simulator.graph.readers.onnx_file import LARGEST_SIDE, need_onnx, opened, type_name
 from simulator.graph.readers.walk import Given, Walk
@@ -182,7 +183,7 @@ def _sized(
     if missing:
         raise NetworkError(f"{where}: open sizes: add {' '.join(missing)}")
     if behind and not used:
-        raise NetworkError(f"{where}: it has no open sizes to set; leave @{printable(size)} out")
+        no_size(where, size)
     return found
 
 
