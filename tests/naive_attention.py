@@ -21,13 +21,14 @@ def cost(
     """(SRAM bytes, outer-memory bytes, cycles) of one tile.
 
     sizes: heads, queries, keys, depth, context. chip: `width`, `sum_width`, `accumulators` [B], `lanes`, `softmax`
-    (operations a score), `buffers` 1 or 2. unrolls: of the two products. resident: of queries, keys, values, outputs.
+    (operations a score), `buffers` 1 or 2, `lane_macs` and `peak` (multiplications a cycle of lanes, 0: none, and of the array).
+    unrolls: of the two products. resident: of queries, keys, values, outputs.
     """
     heads, queries, keys, depth, context = sizes
     walk = itertools.product(pieces(heads, tile[0]), pieces(queries, tile[1]), pieces(keys, tile[2]))
     here: dict[str, object] = {}
     fetched = dict.fromkeys(("queries", "keys", "values", "outputs"), 0)
-    steps = operations = scored = 0
+    steps = operations = scored = products = 0
     largest = 0
     order = list(walk)
     for (head, hs), (query, qs), (key, ks) in order:
@@ -41,12 +42,17 @@ def cost(
         steps += tile_steps({"G": hs, "K": ks, "C": depth, "P": qs, **rest}, unrolls[0])
         steps += tile_steps({"G": hs, "K": context, "C": ks, "P": qs, **rest}, unrolls[1])
         scored += hs * qs * ks
+        products += hs * qs * ks * (depth + context)
         largest = max(largest, hs * qs * ks)
         operations += hs * qs * context if key > 0 else 0
     softmax = scored * chip["softmax"] / (len(order) if chip["buffers"] == 2 else 1)
     fetched["values"] -= heads * keys * context  # the first pass is read beside the tiles
     moved = chip["width"] * sum(size for name, size in fetched.items() if name not in resident)
-    return room(sizes, tile, chip, resident), moved, steps + (softmax + operations) / chip["lanes"]
+    cycles = steps + (softmax + operations) / chip["lanes"]
+    if chip["lane_macs"]:  # lanes that multiply have nobody who works beside them
+        busy = (scored * chip["softmax"] + operations) / chip["lanes"]
+        cycles = min(cycles, products / min(chip["lane_macs"], chip["peak"]) + busy)
+    return room(sizes, tile, chip, resident), moved, cycles
 
 
 def room(

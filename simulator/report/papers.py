@@ -33,6 +33,7 @@ TILE = {
 RUNS_ON = {
     "vector lanes": "on the vector lanes: they do its product sooner than the array would",
     "attention": "as attention in one kernel: scores stay on the chip",
+    "attention on vector lanes": "as attention in one kernel on the vector lanes: scores stay on the chip",
 }  # fmt: skip
 """Where a layer runs that is no product cut into tiles on the array, by `runs_on` of its tiling."""
 

@@ -9,8 +9,8 @@ from simulator.result.form import Result
 from simulator.result.gains import bound_of
 from simulator.study.repeating import rates_of
 
-FLOAT, HALF = 4, 2
-"""Bytes of a number between two kernels, and of its copy for a product."""
+FLOAT, HALF, BLOCK = 4, 2, 36 / 32
+"""Bytes of a number between two kernels, of its copy of 16 bits for a product, and of one in a block of 8 bits (`block_q8_1`)."""
 
 PIECE = 512
 """Tokens of a prompt that are computed together: `n_ubatch` of llama.cpp."""
@@ -21,13 +21,21 @@ class Alone:
     """Operations of a decoder, each a kernel that reads and writes the memory: what that adds to a pass that fuses them.
 
     Counted from the graph of llama.cpp and its CUDA kernels of May 2024 (`build_llama`, `ggml_cuda_op_mul_mat_cublas`,
-    `ggml_cuda_mul_mat_batched_cublas`), for any decoder. copies: products take 16-bit copies of their inputs, and their results
-    are copied back to 32 bits. weight: bytes of a stored weight.
+    `ggml_cuda_mul_mat_batched_cublas`), for any decoder. way: `copies`: products take 16-bit copies of their inputs, and their
+    results are copied back to 32 bits; `direct`: they read and write 32 bits; `blocks`: those of weights below 16 bits take
+    copies in blocks of 8 bits and write 32 (`ggml_cuda_mul_mat_q`), others as `copies`. weight: bytes of a stored weight.
+    scores: attention too is single operations, through whose scores the memory goes.
     """
 
     decoder: Decoder
-    copies: bool
+    way: str
     weight: float = HALF
+    scores: bool = True
+
+    @property
+    def copies(self) -> bool:
+        """Whether products take and give 16-bit copies."""
+        return self.way == "copies" or (self.way == "blocks" and self.weight >= HALF)
 
     @property
     def wide(self) -> int:
@@ -35,35 +43,43 @@ class Alone:
         return 2 if ACTIVATIONS[self.decoder.activation][1] else 1
 
     @property
-    def copy_bytes(self) -> int:
-        """Added by each number that enters or leaves a product: a copy is read and written; without copies it is wider."""
-        return FLOAT + HALF if self.copies else FLOAT - HALF
+    def copy_bytes(self) -> tuple[float, float]:
+        """Added by each number that enters a product, and that leaves one: a copy is written and read; else it is wider."""
+        if self.copies:
+            return FLOAT + HALF, FLOAT + HALF
+        return FLOAT + 2 * BLOCK - HALF if self.way == "blocks" else FLOAT - HALF, FLOAT - HALF
 
-    def token_bytes(self, width: int) -> int:
+    def token_bytes(self, width: int) -> float:
         """Of a token in one layer whose feed-forward has that width. [B]"""
         own = self.decoder
         queries, kept = own.heads * own.head_dim, own.kv_heads * own.head_dim
         norms = 2 * 4 * own.hidden + (4 * (queries + kept) if own.qk_norm else 0)  # scaled by a kernel of its own
-        turned, joined, added = 2 * (queries + kept), 2 * queries, 2 * 3 * own.hidden
+        turned, joined, added = 2 * (queries + kept), 2 * queries * self.scores, 2 * 3 * own.hidden
         activated = (2 + 3 * (self.wide - 1)) * width
         stored = 2 * kept * (FLOAT + HALF)
-        into = 3 * own.hidden + 2 * queries + self.wide * own.hidden + width
-        out = 2 * queries + 2 * kept + 2 * own.hidden + self.wide * width
-        return FLOAT * (norms + turned + joined + added + activated) + stored + self.copy_bytes * (into + out)
+        into = 3 * own.hidden + queries + self.wide * own.hidden + width
+        out = queries + 2 * kept + 2 * own.hidden + self.wide * width
+        copied_in, copied_out = self.copy_bytes
+        attended = queries * (copied_in + copied_out if self.scores else 2 * (FLOAT - HALF))
+        single = FLOAT * (norms + turned + joined + added + activated) + stored + attended
+        return single + copied_in * into + copied_out * out
 
     @property
     def score_bytes(self) -> int:
         """Of one score of attention, from the product that makes it to the one that uses it. [B]"""
+        if not self.scores:
+            return 0
         softmax = 2 * FLOAT
         return softmax + (2 * (HALF + FLOAT) + 2 * HALF if self.copies else 2 * FLOAT)
 
     @property
     def kernels(self) -> int:
         """Of one layer."""
-        products = 4 + self.wide + 1 + 2
+        products, attention = 4 + self.wide + 1, 2 if self.scores else 1
         norms, turned, stored, softmax, joined, added = 4 + 4 * self.decoder.qk_norm, 2, 2, 1, 1, 2
-        single = norms + turned + stored + softmax + joined + added + self.wide
-        return single + products * (1 + 2 * self.copies)
+        single = norms + turned + stored + (softmax + joined) * self.scores + added + self.wide
+        copied = 2 if self.copies else int(self.way == "blocks")
+        return single + products * (1 + copied) + attention * (1 + copied * self.scores)
 
     def pass_bytes(self, tokens: int, context: int) -> float:
         """Of all layers, for so many new tokens of one sequence behind a context. [B]"""
@@ -77,7 +93,7 @@ class Alone:
 
     def widened_bytes(self, tokens: int) -> float:
         """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]"""
-        if not self.copies or self.weight >= HALF:
+        if self.way != "copies" or self.weight >= HALF:
             return 0.0
         own, found = self.decoder, 0
         for begin, end in pieces_of(tokens):

@@ -115,7 +115,7 @@ class Question:
             sequences, tokens, before = more.get("chunks", 0), more.get("chunk", 0), more.get("chunk_context", 0)
         if not (software.alone and sequences and tokens and self.chip.is_gpu):
             return found
-        own = Alone(self.decoder, software.alone == "copies", self.formats.weights.width)
+        own = Alone(self.decoder, software.alone, self.formats.weights.width, not software.fused_attention)
         return alone(found, self.chip, own, (sequences, tokens, before), gap_us or 0.0)
 
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:

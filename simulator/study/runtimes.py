@@ -33,7 +33,10 @@ class Runtime:
     """Sequences at once."""
     alone: str = ""
     """What it computes a prompt with where each operation is a kernel of its own whose result goes through the memory in 32 bits:
-    `copies` where products take and give 16-bit copies, `direct` where they do not; empty: as the chip file fuses."""
+    `copies` where products take and give 16-bit copies, `direct` where they do not, `blocks` where those of narrow weights take
+    copies of 8 bits; empty: as the chip file fuses."""
+    fused_attention: bool = False
+    """Where operations are alone: all of attention is one kernel."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     known: bool = True
@@ -80,7 +83,15 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
     by_head = row.get("cache_reads", "group") == "head"
     alone, sums = row.get("alone", ""), row.get("sums", "fp32")
     return Runtime(
-        name, kind.name, kind.us_per_kernel, by_head, row.get("windows", True), row.get("most"), alone, sums == "fp16"
+        name,
+        kind.name,
+        kind.us_per_kernel,
+        by_head,
+        row.get("windows", True),
+        row.get("most"),
+        alone,
+        row.get("attention") == "fused",
+        sums == "fp16",
     )
 
 

@@ -26,6 +26,7 @@ def test_tiles_are_those_of_the_slow_twin():
         heads, queries, keys, depth, context = sizes
         overlap, lanes = rng.choice(["none", "layer"]), rng.choice([1, 7])
         rows, columns, kib = rng.choice([1, 3, 4]), rng.choice([1, 2, 5]), rng.choice([None, 0.1])
+        lane_macs = rng.choice([0, 1, 3, 30])
         chip = load_chip("example_edge", set={
             **WORD, "array": {"rows": rows, "columns": columns, "stationary": "outputs", "rate": {"int8": 1},
             "unroll": {"rows": ["out_height"], "columns": ["out_channels"]}, "accumulator_kib": kib},
@@ -34,12 +35,12 @@ def test_tiles_are_those_of_the_slow_twin():
         })  # fmt: skip
         shape = Shape(
             (heads, 1, keys, depth, queries, 1, 1, 1), plane=(queries, 1), context=context,
-            softmax_operations=5.0 * heads * queries * keys,
+            softmax_operations=5.0 * heads * queries * keys, lane_macs=lane_macs,
         )  # fmt: skip
         spec = array_spec(chip, "int8")
         known = {
             "width": 1, "sum_width": 4, "accumulators": spec.accumulator_bytes, "lanes": lanes, "softmax": 5,
-            "buffers": 1 if overlap == "none" else 2,
+            "buffers": 1 if overlap == "none" else 2, "lane_macs": lane_macs, "peak": rows * columns,
         }  # fmt: skip
         unrolls = tuple({"out_height": min(rows, queries), "out_channels": min(columns, k)} for k in (keys, context))
         mask = rng.choice([0, INPUTS, WEIGHTS | VALUES, VALUES | OUTPUTS, OUTPUTS | INPUTS | WEIGHTS])
@@ -94,6 +95,19 @@ def test_values_may_come_after_the_scores(fuses):
     assert [row.kind for row in low.rows] == ["dense", "dense", "dense", "matmul"]
     assert low.rows[3].values == low.rows[2].output
     assert low.rows[3].macs == 2 * 128 * 128 * 64
+
+
+def test_a_token_attends_on_lanes_that_multiply_as_soon_as_in_single_products():
+    chip = load_chip("gaudi2")
+    words = [word for word in chip.vector.fuses if word != "attention"]
+    graph = load_network("llama3_1_8b", phase="decode", context=2000, layers=1)
+    single, kept = (simulate(graph, one, 8, "fp8") for one in (load_chip("gaudi2", set={"vector.fuses": words}), chip))
+    places = [layer.tiling.get("runs_on") for layer in kept.layers]
+    assert places.count("attention on vector lanes") == 1
+    assert kept.latency_s <= single.latency_s * (1 + 1e-12)
+    assert "attention" in {layer.tiling.get("runs_on") for layer in simulate(
+        load_network("llama3_1_8b", phase="prefill", prompt=2000, layers=1), chip, 1, "fp8"
+    ).layers}  # fmt: skip
 
 
 def test_side_by_side_has_no_attention():

@@ -92,30 +92,45 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     results = queries + 2 * keys + queries + hidden + 2 * wide + hidden
     own = decoders()["llama3_8b"]
     by_hand = norms + turned + stored + joined + added + activated
-    assert Alone(own, True).token_bytes(own.ffn) == by_hand + 6 * (inputs + results) == 1_142_784
-    assert Alone(own, False).token_bytes(own.ffn) == by_hand + 2 * (inputs + results)
-    assert Alone(own, True).score_bytes == 2 + (2 + 4) + (4 + 4) + (4 + 2) + 2
-    assert Alone(own, False).score_bytes == 4 + (4 + 4) + 4
-    assert (Alone(own, True).kernels, Alone(own, False).kernels) == (9 * 3 + 14, 9 + 14)
+    assert Alone(own, "copies").token_bytes(own.ffn) == by_hand + 6 * (inputs + results) == 1_142_784
+    assert Alone(own, "direct").token_bytes(own.ffn) == by_hand + 2 * (inputs + results)
+    assert Alone(own, "copies").score_bytes == 2 + (2 + 4) + (4 + 4) + (4 + 2) + 2
+    assert Alone(own, "direct").score_bytes == 4 + (4 + 4) + 4
+    assert (Alone(own, "copies").kernels, Alone(own, "direct").kernels) == (9 * 3 + 14, 9 + 14)
     assert list(pieces_of(1100)) == [(0, 512), (512, 1024), (1024, 1100)]
     scores = 32 * (512 * 612 + 512 * 1124 + 76 * 1200)
-    assert Alone(own, True).pass_bytes(1100, 100) == 32 * (1100 * 1_142_784 + 24 * scores)
+    assert Alone(own, "copies").pass_bytes(1100, 100) == 32 * (1100 * 1_142_784 + 24 * scores)
+
+
+def test_products_of_blocks_copy_their_inputs_in_8_bits_and_fused_attention_moves_no_scores():
+    own, hidden, queries, keys, wide = decoders()["llama3_8b"], 4096, 4096, 1024, 14336
+    inputs, results = 3 * hidden + queries + 2 * hidden + wide, queries + 2 * keys + 2 * hidden + 2 * wide
+    fused, direct = Alone(own, "blocks", 1.0625, False), Alone(own, "direct")
+    by_hand = direct.token_bytes(own.ffn) - 2 * (inputs + results + 2 * queries) - 4 * 2 * queries
+    # In: 4 bytes read and 1.125 of a block written and read, in place of 2. Out, and at attention: 4 in place of 2.
+    assert fused.token_bytes(own.ffn) == by_hand + 4.25 * inputs + 2 * results + 2 * 2 * queries
+    assert fused.score_bytes == 0
+    assert fused.widened_bytes(600) == 0.0
+    assert fused.kernels == 7 * 2 + 1 + 12
+    of_halves = Alone(own, "blocks")
+    assert of_halves.token_bytes(own.ffn) == Alone(own, "copies").token_bytes(own.ffn)
+    assert of_halves.score_bytes == Alone(own, "copies").score_bytes
 
 
 def test_experts_are_counted_as_wide_as_those_at_work():
     own = decoders()["mixtral_8x7b"]
-    assert Alone(own, True).pass_bytes(1, 0) == own.layers * (
-        Alone(own, True).token_bytes(2 * own.expert_ffn) + 24 * own.heads
+    assert Alone(own, "copies").pass_bytes(1, 0) == own.layers * (
+        Alone(own, "copies").token_bytes(2 * own.expert_ffn) + 24 * own.heads
     )
 
 
 def test_narrow_weights_are_widened_once_a_piece_where_products_take_copies():
     own, body = decoders()["llama3_8b"], 32 * (2 * 4096 * 128 * (32 + 8) + 3 * 4096 * 14336)
-    assert Alone(own, True, 0.6).widened_bytes(600) == pytest.approx(2 * body * (0.6 + 2 + 2))
-    assert Alone(own, True).widened_bytes(600) == Alone(own, False, 0.6).widened_bytes(600) == 0.0
+    assert Alone(own, "copies", 0.6).widened_bytes(600) == pytest.approx(2 * body * (0.6 + 2 + 2))
+    assert Alone(own, "copies").widened_bytes(600) == Alone(own, "direct", 0.6).widened_bytes(600) == 0.0
     experts = decoders()["mixtral_8x7b"]
     met = sum(experts.experts_met(layer, 1) for layer in range(experts.layers))
-    assert Alone(experts, True, 1.0).widened_bytes(1) == 5.0 * (
+    assert Alone(experts, "copies", 1.0).widened_bytes(1) == 5.0 * (
         experts.layers * experts.attention_parameters + met * 3 * experts.hidden * experts.expert_ffn
     )
 
@@ -126,7 +141,7 @@ def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_an
 
     fused, single = asked("compiled"), asked("llamacpp-2023")
     once, more = fused.run("prefill", 600, 0), single.run("prefill", 600, 0)
-    own = Alone(single.decoder, True)
+    own = Alone(single.decoder, "copies")
     moved_s = 3 * own.pass_bytes(600, 0) / H100.outer_bytes_per_s
     starts_s = 4 * 2 * own.kernels * 4e-6  # pieces of 1,800 tokens, layers, kernels, time of each
     waited_s = starts_s - once.waterfall["overhead_s"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.frontier.grid import points
+from simulator.frontier.grid import lanes, points
 from simulator.frontier.grid.candidates import Tables, some_tiles
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints, unrollings
@@ -25,8 +25,19 @@ from simulator.vocabulary import OPERANDS
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
 
+ON_CHIP = [points.ARRAY, points.INTERCONNECT, points.SRAM]
+"""Parts of which the largest is what a tile takes."""
+
 STATISTICS = 2
 """Numbers kept of a query between its tiles of keys: the largest score and the sum."""
+
+
+class Sizes(NamedTuple):
+    """Heads, queries and keys of tiles, one entry each."""
+
+    heads: Ints
+    queries: Ints
+    keys: Ints
 
 
 class Choices(NamedTuple):
@@ -45,6 +56,8 @@ class Choices(NamedTuple):
     alone: Ints
     """Whether there is one tile in all."""
     parts: Floats
+    on_lanes: Ints
+    """Whether the vector lanes do both products."""
 
 
 def products(shape: Shape) -> tuple[Shape, Shape]:
@@ -64,7 +77,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     found = choices(shape, spec)
     footprint, bytes_ = _footprint(shape, spec, resident, found), _bytes(shape, resident, found)
     parts = _with_outer(found.parts, bytes_, spec)
-    cycles = parts[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
+    cycles = parts[:, ON_CHIP].max(axis=1)
     rows = np.stack([footprint, bytes_, cycles], axis=1)
     order = np.lexsort((cycles, bytes_, footprint))
     kept = np.empty(len(order), dtype=np.int64)
@@ -82,7 +95,8 @@ def words(shape: Shape, spec: ArraySpec, code: int) -> dict[str, object]:
     """What a point is: heads, queries and keys of a tile."""
     found = choices(shape, spec)
     names = {"heads": found.heads, "queries": found.queries, "keys": found.keys}
-    return {"tile": {name: int(sizes[code]) for name, sizes in names.items()}, "runs_on": "attention"}
+    place = "attention on vector lanes" if found.on_lanes[code] else "attention"
+    return {"tile": {name: int(sizes[code]) for name, sizes in names.items()}, "runs_on": place}
 
 
 def _with_outer(found: Floats, outer_bytes: Floats, spec: ArraySpec) -> Floats:
@@ -97,7 +111,8 @@ def choices(shape: Shape, spec: ArraySpec) -> Choices:
     """Every tile of some heads, queries and keys, each product with the unrolling that is the fastest for it.
 
     Where tiles are double-buffered, the lanes work on one tile's scores while the array has another's: then only the
-    softmax of one tile is waited for, else all of it. Sums that are scaled anew are waited for.
+    softmax of one tile is waited for, else all of it. Sums that are scaled anew are waited for. Lanes that multiply do the
+    products of a tile themselves where that is faster.
     """
     sizes = candidates(shape, spec)
     grid = np.meshgrid(*(np.arange(len(each)) for each in sizes), indexing="ij")
@@ -113,11 +128,35 @@ def choices(shape: Shape, spec: ArraySpec) -> Choices:
     turns = -(-every // heads) * -(-rows // queries)
     passes = -(-scores.extents[2] // keys)
     shared = turns * passes if spec.double_buffered else np.ones_like(turns)
-    waits = shape.softmax_operations / spec.lanes / shared
-    waits = waits + float(every * rows * shape.context) * (passes - 1) / spec.lanes
-    both[:, points.FILL_DRAIN] += waits
-    both[:, points.ARRAY] += waits
-    return Choices(heads, queries, keys, turns, passes, turns * passes == 1, both)
+    softmax = shape.softmax_operations / spec.lanes
+    again = float(every * rows * shape.context) * (passes - 1) / spec.lanes
+    _wait(both, softmax / shared + again)
+    on_lanes = np.zeros(len(both), dtype=np.int64)
+    if shape.lane_macs > 0.0:
+        own = _lanes(shape, spec, Sizes(heads, queries, keys), turns * passes)
+        _wait(own, softmax + again)
+        on_lanes = (own[:, ON_CHIP].max(axis=1) < both[:, ON_CHIP].max(axis=1)).astype(np.int64)
+        both = np.where(on_lanes[:, None] == 1, own, both)
+    return Choices(heads, queries, keys, turns, passes, turns * passes == 1, both, on_lanes)
+
+
+def _wait(parts: Floats, cycles: Floats) -> None:
+    """Add cycles in which the products wait for the lanes."""
+    parts[:, points.FILL_DRAIN] += cycles
+    parts[:, points.ARRAY] += cycles
+
+
+def _lanes(shape: Shape, spec: ArraySpec, sizes: Sizes, tiles: Ints) -> Floats:
+    """Parts of tiles whose products the lanes do, no lane idle. Operands and scores pass the ports once a tile."""
+    found, depth = lanes.parts(shape, spec, np.zeros(len(tiles))), shape.extents[3]
+    ends = sizes.queries * (depth * shape.in_width + shape.context * shape.out_width)
+    read = sizes.keys * (depth + shape.context) * shape.weight_width
+    scores = 2 * sizes.queries * sizes.keys * shape.in_width  # written by one product, read by the other
+    feed = (tiles * sizes.heads * (ends + read + scores)).astype(np.float64)
+    found[:, points.FEED_BYTES] = feed
+    found[:, points.INTERCONNECT] = feed / spec.link_bytes_per_cycle
+    found[:, points.SRAM] = feed / spec.port_bytes_per_cycle
+    return found
 
 
 def candidates(shape: Shape, spec: ArraySpec) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -152,7 +191,7 @@ def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRow
     best, least = np.empty((count, 9)), np.full(count, np.inf)
     for unrolling in range(len(built.units.copies)):
         found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, tiles), np.zeros(count))
-        cycles = found[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
+        cycles = found[:, ON_CHIP].max(axis=1)
         better = cycles < least
         best[better], least[better] = found[better], cycles[better]
     return best
