@@ -16,6 +16,10 @@ ACTIVATIONS = {"swiglu": ("silu", True), "geglu": ("gelu", True), "gelu_mlp": ("
 """Of a feed-forward: the vector work, and whether a gate is multiplied in."""
 
 
+MOST_SKEW = 8.0
+"""Beyond it the same few experts do all work."""
+
+
 @dataclass(frozen=True)
 class Decoder:
     """A decoder: layers of attention and feed-forward over `hidden` numbers a token. Sizes in elements.
@@ -58,6 +62,8 @@ class Decoder:
     """Of a compressed cache: the part of `head_dim` that turns with the position, one for all heads."""
     value_dim: int = 0
     """Of a compressed cache: numbers of a head's values."""
+    skew: float = 0.0
+    """Of routing: the r-th expert is asked for r^-skew times as often as the first; 0: all equally often."""
     longest: int = 0
     """Tokens of the longest context that the model was made for; 0: not known."""
 
@@ -70,6 +76,8 @@ class Decoder:
             value = getattr(self, field.name)
             if field.type in (int, "int") and value < (1 if field.default else 0):
                 raise NetworkError(f"{where}: {field.name}: must be at least {int(bool(field.default))}, got {value}")
+        if not 0.0 <= self.skew <= MOST_SKEW:
+            raise NetworkError(f"{where}: skew: must be 0 to {MOST_SKEW:g}, got {self.skew}")
         if self.heads % self.kv_heads:
             raise NetworkError(f"{where}: kv_heads: must divide the {self.heads} heads, got {self.kv_heads}")
         if self.active and not self.experts:
@@ -186,9 +194,21 @@ class Decoder:
 
         Whole numbers, of which those of all layers up to each add up to the expectation, to half an expert.
         """
-        expected = self.experts * (1.0 - (1.0 - self.active / self.experts) ** tokens)
+        expected = sum(1.0 - (1.0 - chance) ** tokens for chance in chances(self.experts, self.active, self.skew))
         before, upto = (round(expected * number) for number in (layer, layer + 1))
         return max(1, min(upto - before, self.experts, tokens * self.active))
+
+
+@cache
+def chances(experts: int, active: int, skew: float) -> tuple[float, ...]:
+    """Of each expert to work on a token, together `active`: proportional to r^-skew, at most one."""
+    found, sure = [rank**-skew for rank in range(1, experts + 1)], 0
+    while sure < active:
+        rest = (active - sure) / sum(found[sure:])
+        if found[sure] * rest <= 1.0:
+            return (1.0,) * sure + tuple(weight * rest for weight in found[sure:])
+        sure += 1
+    return (1.0,) * active + (0.0,) * (experts - active)
 
 
 @cache

@@ -1,9 +1,12 @@
 """Decoders: published sizes, exact products, caches, windows, experts, and names."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 
 from simulator.errors import NetworkError
-from simulator.graph.language import Decoder, aliases, decoders
+from simulator.graph.language import Decoder, aliases, chances, decoders
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.store.data import read_data
 
@@ -84,6 +87,32 @@ def test_experts_meet_what_even_routing_expects():
         met = [mixtral.experts_met(layer, tokens) for layer in range(32)]
         assert sum(met) == pytest.approx(32 * expected, abs=0.51)
         assert max(met) - min(met) <= 1
+
+
+@pytest.mark.parametrize(("experts", "active"), [(8, 2), (128, 8), (32, 4), (3, 3)])
+def test_a_skewed_routing_meets_fewer_experts(experts, active):
+    even = chances(experts, active, 0.0)
+    assert even == pytest.approx([active / experts] * experts)
+    for skew in (0.3, 0.9, 2.0, 8.0):
+        found = chances(experts, active, skew)
+        assert sum(found) == pytest.approx(active)
+        assert all(0.0 <= after <= before <= 1.0 for before, after in itertools.pairwise(found))
+        free = [chance for chance in found if 0.0 < chance < 1.0]
+        first = experts - len(free) + 1
+        for rank, chance in enumerate(free, first):  # in proportion, behind those that always work
+            assert chance == pytest.approx(free[0] * (rank / first) ** -skew)
+    own = replace(decoders()["mixtral_8x7b"], experts=experts, active=active)
+    for tokens in (1, 2, 5, 40):
+        met = [
+            sum(replace(own, skew=skew).experts_met(layer, tokens) for layer in range(32)) for skew in (0, 0.5, 1, 3)
+        ]
+        assert met == sorted(met, reverse=True)
+
+
+@pytest.mark.parametrize("skew", ["-0.1", "9", "nan"])
+def test_a_skew_has_limits(skew):
+    with pytest.raises(NetworkError, match=r"mixtral_8x7b: skew: must be 0 to 8, got"):
+        load_network("mixtral_8x7b", phase="decode", layers=1, skew=float(skew))
 
 
 @pytest.mark.parametrize(("sequences", "prompt"), [(1, 1), (3, 1), (16, 1), (2, 7)])
