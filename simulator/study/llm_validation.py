@@ -25,7 +25,7 @@ from simulator.study.validation import spearman
 SERVED_SHARE = 0.9
 """Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
 
-TRIED_US = tuple(0.5 * number for number in range(1, 61))
+TRIED_US = tuple(0.5 * number for number in range(1, 129))
 """Of a class's constant, where a chip is left out. [us]"""
 
 

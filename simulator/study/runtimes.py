@@ -13,7 +13,7 @@ from simulator.graph.language import Decoder
 from simulator.store.data import read_data
 
 USUAL, OTHER = "compiled", "npu"
-"""Classes of runtimes of unknown families: on a GPU, on any other chip."""
+"""Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Runtime:
     kind: str
     """Class whose constants it takes."""
     us_per_kernel: float | None
-    """Between kernels of a GPU; None: as the chip file and the model have it. [us]"""
+    """Between two operations of a chip whose file has no time of its own; None: as the model has it. [us]"""
     reads_by_head: bool = False
     """Attention of one new token reads the cache once for each query head."""
     windows: bool = True
@@ -44,7 +44,7 @@ class Runtime:
     def on(self, chip: Architecture) -> Architecture:
         """The chip as this runtime uses it."""
         changes: dict[str, Any] = {}
-        if self.us_per_kernel is not None and chip.is_gpu and chip.overhead_us is None:
+        if self.us_per_kernel is not None and chip.overhead_us is None:
             changes["overhead_us"] = self.us_per_kernel
         if self.half_sums and chip.array is not None and chip.array.half_sums != 1.0:
             rates = {str(word): value for word, value in chip.array.rate.items()}
@@ -110,5 +110,6 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
         raise OptionError(key="runtime", must="be a name such as vllm-0.11, or a class: compiled, eager, npu", got=name)
     family = name.partition("-")[0]
     kin = [one.kind for one in known.values() if one.name.partition("-")[0] == family]
-    kind = known[kin[-1] if kin else USUAL if chip.is_gpu else OTHER]
+    serves = chip.is_gpu or (chip.dram is not None and (chip.dram.family or chip.dram.part).startswith("hbm"))
+    kind = known[kin[-1] if kin else USUAL if serves else OTHER]
     return replace(kind, name=name, known=False)

@@ -19,8 +19,8 @@ def test_a_runtime_is_a_name_or_a_class():
     assert runtime_of("trtllm-0.5", H100).reads_by_head
     with pytest.raises(OptionError, match=r"runtime: must be a name such as vllm-0\.11, .*, got 'a b'"):
         runtime_of("a b", H100)
-    chip = load_chip("gaudi2")
-    assert runtime_of("eager", chip).on(chip) is chip  # no GPU: its file says what a layer costs
+    assert runtime_of("eager", chip := load_chip("gaudi2")).on(chip).overhead_us == 4.0
+    assert runtime_of("npu", chip := load_chip("eyeriss")).on(chip) is chip  # its file says what a layer costs
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,9 @@ def test_a_runtime_is_a_name_or_a_class():
         ("vllm-0.12", "h100", "compiled"),
         ("tt-metal-2026", "h100", "npu"),
         ("own", "h100", "compiled"),
-        ("own", "gaudi2", "npu"),
+        ("own", "gaudi2", "compiled"),
+        ("own", "tpu_v6e", "compiled"),
+        ("own", "wormhole", "npu"),
     ],
 )
 def test_one_that_nobody_knows_takes_its_class_and_says_so(name, chip, kind):
