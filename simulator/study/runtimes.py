@@ -11,6 +11,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError, nearest
 from simulator.graph.language import Decoder
 from simulator.store.data import read_data
+from simulator.units import MICRO
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
@@ -40,6 +41,8 @@ class Runtime:
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     known: bool = True
+    hint: str = ""
+    """What to say where none is told."""
 
     def on(self, chip: Architecture) -> Architecture:
         """The chip as this runtime uses it."""
@@ -57,9 +60,9 @@ class Runtime:
 
     @property
     def note(self) -> str:
-        """What to say where it is not known; empty where it is."""
+        """What to say where it is not known, or not told; else empty."""
         if self.known:
-            return ""
+            return self.hint
         near = nearest(self.name, runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
@@ -101,15 +104,24 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
 
     Raises OptionError for what is no name.
     """
+    known, serves = runtimes(), chip.is_gpu or _has_stacks(chip)
     if name is None:
-        return MODEL_OWN
-    known = runtimes()
+        slow = known[OTHER]
+        hint = (
+            f"no runtime is told, so {chip.overhead_s / MICRO:.2g} us pass between two operations; runtimes of class {OTHER} take "
+            f"{slow.us_per_kernel:g}"
+        )
+        return MODEL_OWN if serves or chip.overhead_us is not None else replace(MODEL_OWN, hint=hint)
     if name in known:
         return known[name]
     if not re.fullmatch(r"[a-z][a-z0-9.+_-]{0,60}", name):
         raise OptionError(key="runtime", must="be a name such as vllm-0.11, or a class: compiled, eager, npu", got=name)
     family = name.partition("-")[0]
     kin = [one.kind for one in known.values() if one.name.partition("-")[0] == family]
-    serves = chip.is_gpu or (chip.dram is not None and (chip.dram.family or chip.dram.part).startswith("hbm"))
     kind = known[kin[-1] if kin else USUAL if serves else OTHER]
     return replace(kind, name=name, known=False)
+
+
+def _has_stacks(chip: Architecture) -> bool:
+    """Whether its memory is stacked, as that of servers."""
+    return chip.dram is not None and (chip.dram.family or chip.dram.part).startswith("hbm")
