@@ -108,8 +108,8 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
     if name is None:
         slow = known[OTHER]
         hint = (
-            f"no runtime is told, so {chip.overhead_s / MICRO:.2g} us pass between two operations; runtimes of class {OTHER} take "
-            f"{slow.us_per_kernel:g}"
+            f"no runtime is told, so {chip.overhead_s / MICRO:.2g} us pass between two operations; "
+            f"runtimes of class {OTHER} take {slow.us_per_kernel:g}"
         )
         return MODEL_OWN if serves or chip.overhead_us is not None else replace(MODEL_OWN, hint=hint)
     if name in known:
