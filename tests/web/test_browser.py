@@ -183,6 +183,7 @@ def test_narrow_and_dark(visit, dark):
     before = page.text_content("#section-roofline svg")
     page.focus("[id='slider-clock_mhz']")
     page.keyboard.press("ArrowLeft")
+    page.locator("#section-roofline figure").scroll_into_view_if_needed()  # what is not seen is not drawn
     page.wait_for_function("words => document.querySelector('#section-roofline svg').textContent !== words", arg=before)
     assert all(beyond <= 0 and size > 0.9 for beyond, size in page.evaluate(PICTURES))
     paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
@@ -315,9 +316,7 @@ def opened(browser, address, width):
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_default_timeout(WAIT_MS)
     page.goto(address)
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.chart')].every((one) => one.querySelector('svg') && one.dataset.fitted !== undefined)"
-    )
+    page.wait_for_function("() => !document.querySelector('.chart:not([data-fitted])')")
     return page
 
 
@@ -327,6 +326,21 @@ def test_a_report_fits_a_narrow_screen(browser, written):
     pictures = page.evaluate(PICTURES)
     assert pictures
     assert all(beyond <= 0 and size > 0.9 for beyond, size in pictures)
+    page.close()
+
+
+def test_a_report_prints_whole_on_a4(browser, written):
+    """A4 less its margins is 680 pixels wide; who prints may have dark colours."""
+    page = opened(browser, written, 1280)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 680, "height": 1000})
+    beyond = """() => [...document.querySelectorAll('table, svg, h1, p, code')]
+        .filter((one) => one.getBoundingClientRect().right > 681).map((one) => one.textContent.slice(0, 60))"""
+    assert page.evaluate(beyond) == []
+    look = "name => getComputedStyle(document.querySelector(name))"
+    assert page.evaluate(f"({look})('body').backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(f"({look})('nav').display") == "none"
+    assert page.evaluate(f"({look})('.chart svg').filter") == "none"
     page.close()
 
 
