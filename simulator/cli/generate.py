@@ -1,14 +1,17 @@
 """`rooftile generate`: a request to a language model, from the prompt to the last token."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli import asked, complete
+from simulator.cli import asked, complete, reporting
 from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
 from simulator.cli.values import MONEY, NUMBER, amount_in, parameters, whole_number
 from simulator.errors import OptionError
+
+if TYPE_CHECKING:
+    from simulator.report.paper import Paper
 
 Guessed = Annotated[
     int | None,
@@ -98,12 +101,12 @@ def generate(
     """Run a language MODEL on CHIP: time to first token (TTFT), time per token (TPOT), tokens/s, memory, energy, cost."""
     values = parameters(params)
     check_outputs(json, plot)
-    asked.chip(chip, settings)
+    architecture = asked.chip(chip, settings)
     size = batch if batch == "max" else _whole(batch)
     from simulator.cost.serving import Rates  # noqa: PLC0415
 
     rates = Rates(price, years, energy, pue, load, rent)
-    with working():
+    with working() as tell:
         from simulator.study.generating import generate as ask  # noqa: PLC0415
         from simulator.study.serving_batches import served_batches  # noqa: PLC0415
 
@@ -112,10 +115,20 @@ def generate(
             runtime=runtime, speculate=speculate, accept=accept, draft=draft, chips=chips, price=rates, params=values,
             set=settings or [],
         )  # fmt: skip
+        changes = None
+        if reporting.wanted.get() is not None:
+            from simulator.study.serving_changes import pass_changes  # noqa: PLC0415
+
+            changes = pass_changes(found, architecture, values, precision=precision, tell=tell)
         served = () if plot is None else served_batches(found, chip, values, settings or [], precision)
     from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
 
-    answer(found, json, plot, generate_report, lambda one: generate_chart(one, served))
+    def paper(made: dict[str, str]) -> "Paper":
+        from simulator.report.generate_paper import generate_paper  # noqa: PLC0415
+
+        return generate_paper(found, architecture, reporting.priced(architecture), changes, made)
+
+    answer(found, json, plot, generate_report, lambda one: generate_chart(one, served), paper=paper)
 
 
 def _whole(text: str) -> int:

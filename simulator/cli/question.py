@@ -8,7 +8,7 @@ import typer
 
 from simulator.cli import asked, complete
 from simulator.cli.output import check_writable, note, write
-from simulator.cli.reporting import deliver_plain
+from simulator.cli.reporting import deliver, deliver_plain
 from simulator.cli.values import parameters, whole_number
 from simulator.cli.watch import progress
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from simulator.graph.build import Graph
+    from simulator.report.paper import Paper
 
 Network = Annotated[
     str,
@@ -156,11 +157,13 @@ def answer(
     chart: Callable[[Any], Any],
     form: str = "",
     said: "Callable[[Any], Sequence[str]] | None" = None,
+    paper: "Callable[[dict[str, str]], Paper] | None" = None,
 ) -> None:
     """Write the JSON and the picture that are asked for, and print the report unless the JSON takes its place.
 
     found: what a study gives, with `to_dict`; form: its schema, where it is not the command's. report, chart: make the tables
-    and the picture of it. said: its answer in words, where its tables do not begin with it.
+    and the picture of it. said: its answer in words, where its tables do not begin with it. paper: its report to
+    send, where that is more than tables and picture; called with what made the answer.
     """
     from simulator.report.document import to_json  # noqa: PLC0415
 
@@ -169,7 +172,10 @@ def answer(
 
         save("--plot", chart(found), plot)
     words = said(found)[0] if said is not None else ""
-    deliver_plain(lambda: report(found), lambda: [chart(found)], words)
+    if paper is not None:
+        deliver(paper)
+    else:
+        deliver_plain(lambda: report(found), lambda: [chart(found)], words)
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), form)))
     if json != "-":

@@ -13,6 +13,9 @@ from simulator.errors import OptionError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from simulator.chip.schema import Architecture
+    from simulator.cost.price import Cost
+    from simulator.cost.provenance import Coefficient
     from simulator.report.paper import Paper
 
 Report = Annotated[
@@ -44,6 +47,18 @@ def deliver(make: "Callable[[dict[str, str]], Paper]") -> None:
     from simulator.report.paper import paper_html  # noqa: PLC0415
 
     write("--report", path, paper_html(make(asked.made())))
+
+
+def priced(chip: "Architecture") -> "tuple[Cost, list[Coefficient]] | None":
+    """The cost of a chip with its coefficients; None of one that has none, as of no known node."""
+    from simulator.cost.price import chip_cost  # noqa: PLC0415
+    from simulator.cost.provenance import coefficients  # noqa: PLC0415
+    from simulator.errors import RooftileError  # noqa: PLC0415
+
+    try:
+        return chip_cost(chip), coefficients(chip)
+    except RooftileError:
+        return None
 
 
 def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], list[Any]], said: str = "") -> None:

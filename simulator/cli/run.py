@@ -70,18 +70,12 @@ def run(
 
 def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> None:
     """Write the report of a run, with the bill of the chip and what to change of it."""
-    from simulator.cost.price import chip_cost  # noqa: PLC0415
-    from simulator.cost.provenance import coefficients  # noqa: PLC0415
-    from simulator.errors import RooftileError  # noqa: PLC0415
     from simulator.report.papers import run_paper  # noqa: PLC0415
     from simulator.study.sensitivities import sensitivity  # noqa: PLC0415
 
     with working() as tell:
-        try:
-            priced = chip_cost(chip), coefficients(chip)
-        except RooftileError:  # a GPU, or a chip of no known node, has no bill
-            priced = None
-        changes = None if priced is None else sensitivity(graph, chip, batch, precision, tell=tell)
+        priced = reporting.priced(chip)
+        changes = sensitivity(graph, chip, batch, precision, tell=tell)
     reporting.deliver(lambda made: run_paper(result, chip, _facts(chip), priced, changes, made))
 
 

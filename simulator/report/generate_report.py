@@ -19,10 +19,12 @@ from simulator.units import GIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
 
-def generate_report(found: Generation) -> Group:
-    """Put a generation together for a terminal."""
+def generate_report(found: Generation, memory: bool = True) -> Group:
+    """Put a generation together for a terminal. memory: with what lies in the outer memory."""
     sections: list[RenderableType] = [Text(sentence(found), style="bold"), Text(), _rates(found)]
-    sections += [Text(), _times(found), Text(), _room(found)]
+    sections += [Text(), _times(found)]
+    if memory:
+        sections += [Text(), memory_table(found)]
     if found.usd_per_million_tokens is not None or found.joules_per_token is not None:
         sections += [Text(), _costs(found)]
     if found.decode is not None:
@@ -110,7 +112,7 @@ def _rates(found: Generation) -> Table:
     return table
 
 
-def _room(found: Generation) -> Table:
+def memory_table(found: Generation) -> Table:
     """What lies in the outer memory."""
     table = _table("memory, GiB = 2**30 bytes", "GiB", "share")
     room = found.capacity_bytes
@@ -141,13 +143,13 @@ def _costs(found: Generation) -> Table:
 def _parts(result: Result) -> Table:
     """The parts of a pass's latency."""
     scale, unit = fmt.time_unit(result.latency_s)
-    table = _table("", unit, "share")
+    table, places = _table("", unit, "share"), fmt.decimals(result.latency_s / scale)
     for part, seconds in fmt.parts(result.waterfall).items():
         table.add_row(
-            CAUSES.get(part, part.removesuffix("_s")), fmt.significant(seconds / scale),
+            CAUSES.get(part, part.removesuffix("_s")), fmt.fixed(seconds / scale, places),
             fmt.percent(seconds / result.latency_s),
         )  # fmt: skip
-    table.add_row("total", fmt.significant(result.latency_s / scale), fmt.percent(1.0), style="bold")
+    table.add_row("total", fmt.fixed(result.latency_s / scale, places), fmt.percent(1.0), style="bold")
     return table
 
 
@@ -166,12 +168,12 @@ def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
             "Throughput against speed, over the batch", "tokens/s of one user", "tokens/s", [Line("", curve, dots=True)],
             spots, log_upward=True,
         ),
-        _over_context(found),
+        over_context(found),
     ]  # fmt: skip
     return alt.hconcat(*(draw(alt, panel) for panel in panels))
 
 
-def _over_context(found: Generation) -> Panel:
+def over_context(found: Generation) -> Panel:
     """Time per token against context."""
     steps = [(float(max(1, context)), 1e3 * seconds) for context, seconds in found.steps]
     return Panel("Time per token", "context, tokens", "ms", [Line("", steps, dots=True)])
@@ -183,6 +185,6 @@ def generation_chart(found: Generation) -> Any:
     passes = [("First token", found.prefill), *([("A token", found.decode)] if found.decode is not None else [])]
     panels = [waterfall(result, f"{what}: where its time goes, green is useful work") for what, result in passes]
     if found.steps:
-        panels.append(draw(alt, _over_context(found)))
+        panels.append(draw(alt, over_context(found)))
     title = alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)
     return alt.vconcat(*panels, spacing=24, title=title).configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))

@@ -84,7 +84,8 @@ def paper_html(paper: Paper) -> str:
     """
     require_charts("report")
     own = files("simulator.report")
-    style, draw, sort = ((own / name).read_text(encoding="utf-8") for name in ("paper.css", "paper.js", "sort.js"))
+    names = ("paper.css", "fit.js", "paper.js", "sort.js")
+    style, fit, draw, sort = ((own / name).read_text(encoding="utf-8") for name in names)
     body = "".join(_section(number, section) for number, section in enumerate(paper.sections))
     drawing = importlib.import_module("vl_convert").javascript_bundle()
     ways = "".join(
@@ -100,7 +101,7 @@ def paper_html(paper: Paper) -> str:
         f'<header><h1>{_text(paper.title)}</h1><p class="answer">{_text(paper.answer)}</p></header>\n'
         f'<nav aria-label="Sections"><ul>{ways}</ul></nav>\n<main>\n{body}</main>\n'
         f"<footer><h2>How it was made</h2><dl>{made}</dl></footer>\n"
-        f"<script>{drawing}</script>\n<script>\n{draw}{sort}</script>\n</body>\n</html>\n"
+        f"<script>{drawing}</script>\n<script>\n{fit}{draw}{sort}</script>\n</body>\n</html>\n"
     )
 
 

@@ -20,7 +20,7 @@ from simulator.report.run_chart import heading, params, run_specification, tip
 from simulator.report.sensitivity_report import gain, verdicts
 from simulator.report.tables import ChipFacts, run_report, sentence
 from simulator.result.form import LayerResult, Result
-from simulator.study.sensitivities import Sensitivity, Step
+from simulator.study.sensitivities import LEAST_GAIN, Sensitivity, Step
 from simulator.units import MIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -71,12 +71,31 @@ def run_paper(
     sections = [run_section(name, result, chip, facts) for name in ("roofline", "figures", "layers", "sram")]
     if changes is not None:
         sections.append(change_section(changes))
-    if priced is not None:
-        sections.append(bill_section(priced[0]))
-        sections.append(Section("Assumptions", [*_facts(chip), _coefficients(priced[1])]))
-    elif chip.sources:
-        sections.append(Section("Assumptions", _facts(chip)))
+    sections += chip_sections(chip, priced)
     return Paper(f"{result.network} on {result.chip}", f"{sentence(result)}.", sections, made)
+
+
+def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]] | None) -> list[Section]:
+    """What a chip costs, and what an answer about it rests on. priced: cost and coefficients."""
+    money: list[Part] = [*list_price(chip)]
+    if (priced is None or priced[0].bill_usd is None) and not money:
+        money.append(Text("Neither a bill nor a list price is known."))
+    bill = Section("Price", money) if priced is None else bill_section(priced[0], money)
+    known: list[Part] = facts_of(chip)
+    if priced is not None:
+        known.append(coefficients_sheet(priced[1]))
+    return [bill, *([Section("Assumptions", known)] if known else [])]
+
+
+def list_price(chip: Architecture) -> list[Part]:
+    """What a chip is sold for, with its source; nothing where that is not known."""
+    if chip.list_price_usd is None:
+        return []
+    published = chip.published or {}
+    told = published.get("provenance", {}).get("list_price_usd", {})
+    source = published.get("sources", {}).get(told.get("source", ""), "the chip file")
+    words = "; ".join(filter(None, (told.get("confidence"), told.get("note"), source)))
+    return [Text(f"List price: {fmt.figure(chip.list_price_usd)} USD ({words}).")]
 
 
 def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts) -> Section:
@@ -87,19 +106,19 @@ def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts)
     if name == "figures":
         return Section("Figures", [run_report(result, facts, width=100)])
     if name == "layers":
-        return Section("Layers", [_layers(result), _traffic(result)])
-    return Section("SRAM over time", [_sram(result, chip), _tensors(result)])
+        return Section("Layers", [layers_sheet(result), traffic_picture(result)])
+    return Section("SRAM over time", [sram_picture(result, chip), tensors_sheet(result)])
 
 
-def bill_section(cost: Cost) -> Section:
-    """Area, bill and power of a chip."""
+def bill_section(cost: Cost, more: Sequence[Part] = ()) -> Section:
+    """Area, bill and power of a chip. more: what stands below."""
     words = f"Area, bill and power of {cost.chip}, each with its range"
-    return Section("Bill of silicon", [Picture(cost_specification(cost), words), cost_report(cost)])
+    return Section("Bill of silicon", [Picture(cost_specification(cost), words), cost_report(cost), *more])
 
 
 def change_section(found: Sensitivity) -> Section:
     """What to change of a chip, and what it costs."""
-    return Section("What to change", _changes(found))
+    return Section("What to change", changes_of(found))
 
 
 def bill_usd(result: Result) -> float | None:
@@ -126,10 +145,10 @@ def beside_section(results: Sequence[Result]) -> Section:
     return Section("Chips beside each other", [Sheet("Each with the same network and batch", headings, rows)])
 
 
-def _layers(result: Result) -> Sheet:
-    """A row a layer, with its tiling in words and its time with its numbers behind it."""
+def layers_sheet(result: Result, row: str = "layer") -> Sheet:
+    """A row a layer, with its tiling in words and its time with its numbers behind it. row: what a layer is called."""
     headings = (
-        "layer",
+        row,
         "kind",
         "time, us",
         "share",
@@ -147,7 +166,8 @@ def _layers(result: Result) -> Sheet:
         ]
         for layer in result.layers
     ]  # fmt: skip
-    caption = "Open a layer, or point at it, for its tiling and its time. A heading sorts."
+    article = "an" if row[0] in "aeiou" else "a"
+    caption = f"Open {article} {row}, or point at it, for its tiling and its time. A heading sorts."
     return Sheet(caption, headings, rows, [behind(layer) for layer in result.layers])
 
 
@@ -188,21 +208,21 @@ def behind(layer: LayerResult) -> list[str]:
     return lines
 
 
-def _over_layers(result: Result) -> dict[str, Any]:
-    """The axis of the layers in their order."""
-    axis = {"labels": len(result.layers) <= 40, "ticks": False}
-    return {"field": "layer", "type": "nominal", "sort": None, "title": "layers in their order", "axis": axis}
+def _over_layers(count: int, row: str = "layer") -> dict[str, Any]:
+    """The axis of so many layers in their order."""
+    axis = {"labels": count <= 40, "ticks": False}
+    return {"field": "layer", "type": "nominal", "sort": None, "title": f"{row}s in their order", "axis": axis}
 
 
-def _traffic(result: Result) -> Picture:
-    """Bytes of the outer memory by layer."""
+def traffic_picture(result: Result, row: str = "layer") -> Picture:
+    """Bytes of the outer memory by layer. row: what a layer is called."""
     rows = [{"layer": layer.name, "mb": layer.dram_bytes / 1e6, "us": layer.latency_s * 1e6} for layer in result.layers]
     most = max(result.layers, key=lambda layer: layer.dram_bytes)
     share = most.dram_bytes / result.dram_bytes if result.dram_bytes else 0.0
-    words = f"Traffic of the outer memory by layer: {most.name} moves most, {fmt.percent(share)} of all"
-    tips = [tip("layer"), tip("mb", "MB", ",.4~g"), tip("us", figure=",.4~g")]
+    words = f"Traffic of the outer memory by {row}: {most.name} moves most, {fmt.percent(share)} of all"
+    tips = [tip("layer", row), tip("mb", "MB", ",.4~g"), tip("us", figure=",.4~g")]
     encoding = {
-        "x": _over_layers(result), "tooltip": tips,
+        "x": _over_layers(len(result.layers), row), "tooltip": tips,
         "y": {"field": "mb", "type": "quantitative", "title": "MB (1e6 bytes)"},
     }  # fmt: skip
     specification = {
@@ -217,15 +237,16 @@ def _traffic(result: Result) -> Picture:
     return Picture(specification, words)
 
 
-def _sram(result: Result, chip: Architecture) -> Picture:
-    """Which tensor is in the SRAM when: whole tensors by name, tiles and weights as the rest."""
+def sram_picture(result: Result, chip: Architecture, most: int | None = None) -> Picture:
+    """Which tensor is in the SRAM when: whole tensors by name, tiles and weights as the rest. most: layers that are drawn."""
     sizes: dict[str, float] = {}
     for layer in result.layers:
         for name, size in layer.resident.items():
             sizes[name] = max(sizes.get(name, 0.0), size)
     shown = sorted(sizes, key=lambda name: -sizes[name])[:MOST_TENSORS]
     rows = []
-    for at, layer in enumerate(result.layers):
+    drawn = result.layers[:most]
+    for at, layer in enumerate(drawn):
         left = layer.sram_bytes
         for name, size in layer.resident.items():
             tensor = f"output of {name}" if name in shown else "other whole tensors"
@@ -236,10 +257,12 @@ def _sram(result: Result, chip: Architecture) -> Picture:
         f"SRAM in use while each layer runs: {fmt.mebibytes(result.sram_bytes)} at most, of "
         f"{fmt.mebibytes(chip.sram.capacity_bytes)}"
     )
+    if len(drawn) < len(result.layers):
+        words += f". Drawn are the first {len(drawn):,} of {len(result.layers):,} layers"
     tips = [tip("layer"), tip("tensor"), tip("mib", "MiB", ",.4~g")]
     colour = {"field": "tensor", "type": "nominal", "legend": None, "scale": {"scheme": "tableau20"}}
     encoding = {
-        "x": _over_layers(result), "color": colour, "tooltip": tips,
+        "x": _over_layers(len(drawn)), "color": colour, "tooltip": tips,
         "y": {"field": "mib", "aggregate": "sum", "type": "quantitative", "title": "MiB (2**20 bytes)"},
     }  # fmt: skip
     specification = {
@@ -254,7 +277,7 @@ def _sram(result: Result, chip: Architecture) -> Picture:
     return Picture(specification, words)
 
 
-def _tensors(result: Result) -> Sheet:
+def tensors_sheet(result: Result) -> Sheet:
     """From which layer to which each tensor is in the SRAM as a whole."""
     stays: dict[str, tuple[float, str, str, int]] = {}
     for layer in result.layers:
@@ -270,8 +293,10 @@ def _tensors(result: Result) -> Sheet:
     return Sheet(caption, ("output of", "MiB", "from", "to", "layers"), rows)
 
 
-def _changes(found: Sensitivity) -> list[Part]:
-    """The best changes with their prices."""
+def changes_of(found: Sensitivity) -> list[Part]:
+    """The best changes with their prices; without a bill those that give most."""
+    if found.base.throughput_per_usd is None:
+        return _unpriced(found)
     best = best_changes(found)
     lines: list[Part] = [Text(line) for line in verdicts(found)]
     rows = [
@@ -291,19 +316,38 @@ def _changes(found: Sensitivity) -> list[Part]:
     )
 
 
+def _unpriced(found: Sensitivity) -> list[Part]:
+    """The steps that give most throughput of a chip without a bill."""
+    now = found.base.throughput_per_s or 0.0
+    steps = sorted(found.steps, key=lambda step: -(step.change_per_s or 0.0))[:BEST]
+    best = [step for step in steps if (step.change_per_s or 0.0) >= LEAST_GAIN * now > 0.0]
+    lines: list[Part] = [Text("This chip has no bill, so a step of it has no price.")]
+    if not best:
+        return [*lines, Text(f"No single step gives {100 * LEAST_GAIN:.0f} % more throughput.")]
+    rows = [
+        [
+            step.setting, f"+{fmt.significant(step.change_per_s)}", fmt.percent((step.change_per_s or 0.0) / now),
+            fmt.significant(step.outcome.power_w, 3),
+        ]
+        for step in best
+    ]  # fmt: skip
+    headings = ("change", "more per second", "of the throughput", "W then")
+    return [*lines, Sheet(f"The {len(best)} steps that give most throughput", headings, rows)]
+
+
 def best_changes(found: Sensitivity) -> list[Step]:
     """The steps worth taking after which the chip has more throughput for a dollar of its bill than it has."""
     now = found.base.throughput_per_usd or 0.0
     return [step for step in found.worth_it if (step.outcome.throughput_per_usd or 0.0) > now][:BEST]
 
 
-def _facts(chip: Architecture) -> list[Part]:
+def facts_of(chip: Architecture) -> list[Part]:
     """The facts of the chip file with their sources."""
     rows = [[key, source] for key, source in chip.sources.items()]
     return [Sheet(f"Facts of {chip.name}, and where they are from", ("key", "source"), rows)] if rows else []
 
 
-def _coefficients(known: Sequence[Coefficient]) -> Sheet:
+def coefficients_sheet(known: Sequence[Coefficient]) -> Sheet:
     """Numbers of the cost model with their sources."""
     rows = [
         [one.name, fmt.significant(one.value, 4), one.unit, one.spread, one.confidence, "; ".join(one.sources)]

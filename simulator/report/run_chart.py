@@ -39,9 +39,9 @@ def run_chart(result: Result) -> Any:
     return chart_of({**run_specification(result), "title": title})
 
 
-def run_specification(result: Result) -> Specification:
-    """The same without the title, which takes longer to find than all of the rest."""
-    roofline, below = _roofline(result), _waterfall(result)
+def run_specification(result: Result, dot: str = "layer") -> Specification:
+    """The same without the title, which takes longer to find than all of the rest. dot: what a layer is called."""
+    roofline, below = _roofline(result, dot), _waterfall(result)
     return {
         "params": [*roofline.pop("params"), *below.pop("params")],
         "vconcat": [roofline, below],
@@ -72,7 +72,7 @@ def tip(field: str, title: str = "", figure: str = "") -> dict[str, Any]:
     return {"field": field, **shown, **({"title": title} if title else {})}
 
 
-def _roofline(result: Result) -> Specification:
+def _roofline(result: Result, dot: str) -> Specification:
     """Throughput of each layer against its operations per byte of the outer memory, below the two roofs."""
     peak, rate = result.peak_tops, result.outer_gb_per_s
     rows = [_dot(layer) for layer in result.layers if layer.macs and layer.latency_s > 0.0]
@@ -86,7 +86,7 @@ def _roofline(result: Result) -> Specification:
     if ridge and rate and ridge > low:
         start = max(low, floor / peak * ridge)
         roofs.append({"x": start, "y": start * rate * GB / 1e12, "at": 0})
-    words = "Each dot is a layer, its size the time that it takes"
+    words = f"Each dot is {'an' if dot[0] in 'aeiou' else 'a'} {dot}, its size the time that it takes"
     if any(row["y"] > 1.001 * min(peak, row["x"] * (rate or math.inf) * GB / 1e12) for row in rows):
         words += "; above the roof: Winograd, or weights that were fetched before"
     names = [ROOF_NAMES[roof] for roof in ROOFS]
@@ -99,12 +99,12 @@ def _roofline(result: Result) -> Specification:
         "x": _logarithmic("x", "operations per byte of the outer memory", "least_x", "most_x"),
         "y": _logarithmic("y", "TOPS", "least_y", "most_y"),
     }
-    tips = [tip("layer"), tip("y", "TOPS", ".3~g"), tip("us", figure=",.4~g"), tip("x", "operations per byte", ",.4~g"),
+    tips = [tip("layer", dot), tip("y", "TOPS", ".3~g"), tip("us", figure=",.4~g"), tip("x", "operations per byte", ",.4~g"),
             tip("roof", "bound by")]  # fmt: skip
     size = {"field": "us", "type": "quantitative", "title": "time, us", "scale": {"range": [15, 260]}, "legend": None}
     return {
         "params": params(
-            least_x=low, most_x=high, least_y=floor, most_y=top, roofs_used=used, roofline=_mostly(result)
+            least_x=low, most_x=high, least_y=floor, most_y=top, roofs_used=used, roofline=_mostly(result, dot)
         ),
         "title": heading("roofline", [words]),
         "width": WIDTH,
@@ -131,16 +131,16 @@ def _logarithmic(field: str, title: str, least: str, most: str) -> dict[str, Any
     return {"field": field, "type": "quantitative", "title": title, "scale": scale}
 
 
-def _mostly(result: Result) -> str:
+def _mostly(result: Result, dot: str) -> str:
     """Which roof binds the layers that take most of the time."""
     times: dict[str, float] = {}
     for layer in result.layers:
         times[layer.bound_by] = times.get(layer.bound_by, 0.0) + layer.latency_s
     whole = sum(times.values())
     if not whole:
-        return "No layer takes any time"
+        return f"No {dot} takes any time"
     most = max(times, key=lambda roof: times[roof])
-    return f"Layers bound by {ROOF_NAMES[most]} take {fmt.share(times[most] / whole)} of the time"
+    return f"{dot.capitalize()}s bound by {ROOF_NAMES[most]} take {fmt.share(times[most] / whole)} of the time"
 
 
 def _dot(layer: LayerResult) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def _static(asked: Question) -> Steady:
     prefill = asked.run("prefill", asked.prompt, 0)
     growing: Growing | None = growing_of(asked)
     seconds = growing.sums() if growing else (0.0, 0.0)
-    decode = asked.check_of(asked.prompt + (asked.output - 2) // 2) if growing else None
+    decode = asked.check_of(asked.middle) if growing else None
     ends = (growing.first, growing.last) if growing else None
     first = asked.prompts_of(prefill)
     return Steady(prefill, decode, first[0], first, seconds, ends, growing.points() if growing else (), mode="static")

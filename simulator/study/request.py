@@ -233,6 +233,11 @@ class Question:
         return max(0, int((self.capacity_bytes - once) // each))
 
     @property
+    def middle(self) -> int:
+        """Tokens that the further tokens of a request are behind on average."""
+        return self.prompt + (self.output - 2) // 2
+
+    @property
     def needed_bytes(self) -> float:
         """Of the outer memory, when the last token comes out."""
         return self.weights_bytes + self.batch * self.kept_bytes(self.tokens) + self.activation_bytes()

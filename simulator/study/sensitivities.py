@@ -12,10 +12,11 @@ from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.progress import each
+from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.calls import public
 from simulator.store.shown import Shown
-from simulator.study.steps import FABRIC, Lever, Outcome, levers, outcome, outcome_of, step_usd, stepped
+from simulator.study.steps import FABRIC, Lever, Outcome, Work, levers, outcome_of, outcome_on, step_usd, stepped
 from simulator.study.subject import changes_of, chip_of
 
 LEAST_USD = 0.005
@@ -143,7 +144,25 @@ def sensitivity(
     graph = load_network(network) if isinstance(network, str) else network
     precision = precision_of(graph, precision)
     chip = chip_of(chip, set)
-    run = simulate(graph, chip, batch, precision, gains=False)
+
+    def work(one: Architecture) -> Result:
+        return simulate(graph, one, batch, precision, gains=False)
+
+    return steps_of(work, chip, (batch, precision), changes_of(set), tell)
+
+
+def steps_of(
+    work: Work,
+    chip: Architecture,
+    how: tuple[int, str],
+    changes: tuple[str, ...] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Sensitivity:
+    """The same of any work that a chip does. how: batch and precision; changes: those that the chip has.
+
+    Raises what `work` raises for the chip as it is.
+    """
+    run = work(chip)
     base = outcome_of(run)
     rows: list[tuple[float, list[Step]]] = []
     for lever in each(levers(chip)):
@@ -151,23 +170,21 @@ def sensitivity(
         for value, up in ((lever.down, False), (lever.up, True)):
             if value is not None:
                 tell(f"{lever.key}={value}")
-                pair.append(_step(graph, chip, base, lever, value, up, batch, precision))
+                pair.append(_step(work, chip, base, lever, value, up))
         rows.append((max((abs(step.change_per_s or 0.0) for step in pair), default=0.0), pair))
     rows.sort(key=lambda row: -row[0])
     steps = tuple(step for _, pair in rows for step in pair)
-    return Sensitivity(run.network, run.chip, changes_of(set), batch, precision, base, steps, _notes(chip, steps))
+    return Sensitivity(run.network, run.chip, changes, *how, base, steps, _notes(chip, steps))
 
 
-def _step(
-    graph: Graph, chip: Architecture, base: Outcome, lever: Lever, value: Any, up: bool, batch: int, precision: str
-) -> Step:
+def _step(work: Work, chip: Architecture, base: Outcome, lever: Lever, value: Any, up: bool) -> Step:
     """One step, run and priced."""
     try:
         changed = stepped(chip, lever.key, value)
     except ChipError as error:
         found = Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
         return Step(lever.key, lever.resource, lever.value, value, up, found, None, None, False)
-    found = outcome(graph, changed, batch, precision)
+    found = outcome_on(work, changed)
     usd = step_usd(chip, changed, lever.key, base.bill_usd, found.bill_usd)
     bill = None if usd is None or base.bill_usd is None else base.bill_usd + usd
     change = None

@@ -3,7 +3,7 @@
 Each step is one `--set`, so that every figure can be had again with `rooftile run`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,10 @@ RESOURCES = {
 """Keys that have steps, as people call them."""
 
 
+Work = Callable[[Architecture], Result]
+"""What is run on each chip. Raises InfeasibleError or ChipError where the chip cannot do it."""
+
+
 @dataclass(frozen=True)
 class Lever:
     """One key with the values one step down and one step up; None where there is no such step."""
@@ -86,8 +90,13 @@ class Outcome:
 
 def outcome(graph: Graph, chip: Architecture, batch: int, precision: str) -> Outcome:
     """Run a network on a chip; a chip that cannot run it has its reason, none of its figures."""
+    return outcome_on(lambda one: simulate(graph, one, batch, precision, gains=False), chip)
+
+
+def outcome_on(work: Work, chip: Architecture) -> Outcome:
+    """Do some work on a chip; a chip that cannot do it has its reason, none of its figures."""
     try:
-        run = simulate(graph, chip, batch, precision, gains=False)
+        run = work(chip)
     except (InfeasibleError, ChipError) as error:
         return Outcome(None, None, None, None, None, reason=str(error).splitlines()[0])
     return outcome_of(run)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from simulator.cli import main
 from simulator.graph.build import NetworkBuilder
 from simulator.store import bundled
 
@@ -167,10 +168,24 @@ def test_the_keyboard_is_enough(visit):
     assert page.locator("#section-layers details[open]").count() == 1
 
 
+PICTURES = """() => [...document.querySelectorAll('.chart')].map((one) => {
+  const svg = one.querySelector('svg');
+  return [one.scrollWidth - one.clientWidth, svg.getBoundingClientRect().width / svg.viewBox.baseVal.width];
+})"""
+"""Of each picture how far it goes beyond its place, and how large it is of what it was drawn as."""
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_narrow_and_dark(visit, dark):
-    page = settled(visit(width=400, color_scheme="dark" if dark else "light"))
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    page = settled(visit(width=390, color_scheme="dark" if dark else "light"))
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert all(beyond <= 0 and size > 0.9 for beyond, size in page.evaluate(PICTURES))
+    before = page.text_content("#section-roofline svg")
+    page.focus("[id='slider-clock_mhz']")
+    page.keyboard.press("ArrowLeft")
+    page.locator("#section-roofline figure").scroll_into_view_if_needed()  # what is not seen is not drawn
+    page.wait_for_function("words => document.querySelector('#section-roofline svg').textContent !== words", arg=before)
+    assert all(beyond <= 0 and size > 0.9 for beyond, size in page.evaluate(PICTURES))
     paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert paper == ("rgb(20, 20, 20)" if dark else "rgb(255, 255, 255)")
     assert page.locator("#section-roofline svg").count() == 1
@@ -278,6 +293,55 @@ def test_axe_finds_nothing_serious(browser, address, tmp_path, what):
     found += axe.run(page, options=contrasts).response["violations"]
     context.close()
     assert [(one["impact"], one["id"]) for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+REPORTS = [
+    "run squeezenet@64 --chip inferx_x1", "batch squeezenet@64 --chip inferx_x1 --batch 1,2,4",
+    "compare inferx_x1 example_edge --network squeezenet@64", "explain squeezenet@64 inferx_x1 example_edge",
+    "memory squeezenet@64 --chip inferx_x1 --sram 1:64:x2 --dram 1,2", "sensitivity squeezenet@64 --chip inferx_x1",
+    "generate smollm2_135m --chip a100 --prompt 16 --output 8 --param layers=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=REPORTS, ids=lambda line: line.split()[0])
+def written(request, tmp_path_factory):
+    """The address of the report of a command."""
+    place = tmp_path_factory.mktemp("reports") / "report.html"
+    assert main([*request.param.split(), "--report", str(place)]) == 0
+    return place.as_uri()
+
+
+def opened(browser, address, width):
+    """A report on a page so wide, its pictures drawn."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(WAIT_MS)
+    page.goto(address)
+    page.wait_for_function("() => !document.querySelector('.chart:not([data-fitted])')")
+    return page
+
+
+def test_a_report_fits_a_narrow_screen(browser, written):
+    page = opened(browser, written, 390)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    pictures = page.evaluate(PICTURES)
+    assert pictures
+    assert all(beyond <= 0 and size > 0.9 for beyond, size in pictures)
+    page.close()
+
+
+def test_a_report_prints_whole_on_a4(browser, written):
+    """A4 less its margins is 680 pixels wide; who prints may have dark colours."""
+    page = opened(browser, written, 1280)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.set_viewport_size({"width": 680, "height": 1000})
+    beyond = """() => [...document.querySelectorAll('table, svg, h1, p, code')]
+        .filter((one) => one.getBoundingClientRect().right > 681).map((one) => one.textContent.slice(0, 60))"""
+    assert page.evaluate(beyond) == []
+    look = "name => getComputedStyle(document.querySelector(name))"
+    assert page.evaluate(f"({look})('body').backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(f"({look})('nav').display") == "none"
+    assert page.evaluate(f"({look})('.chart svg').filter") == "none"
+    page.close()
 
 
 def test_a_map_shows_progress_can_be_cancelled_and_is_drawn(visit):

@@ -4,7 +4,6 @@
 const refuse = () => Promise.reject(new Error("the page fetches no data for pictures"));
 const loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 const shown = new WeakMap(); // place -> its heading and parts
-const narrow = window.matchMedia("(max-width: 40rem)");
 const drawings = new Map(); // element of a picture -> the picture
 
 /** An element with its content: texts or elements. */
@@ -53,11 +52,11 @@ function taken(chart) {
 
 class Drawing {
   constructor(part) {
-    // On a narrow screen it is wider than the page, and must be reached to be moved.
-    this.element = make("div", { className: "chart", role: "img", tabIndex: narrow.matches ? 0 : -1 });
+    this.element = make("div", { className: "chart", role: "img" });
     this.nodes = [make("figure", {}, this.element)];
     this.visible = true; // until the browser says otherwise
     this.next = part;
+    this.fit = (chart) => chart; // to its place, once it is drawn
     drawings.set(this.element, this);
     seen.observe(this.element);
   }
@@ -80,21 +79,22 @@ class Drawing {
     if (!part) return;
     this.next = null;
     this.element.ariaLabel = part.words;
-    const now = taken(part.chart);
+    const now = taken(this.fit(part.chart));
     if (this.view && this.form === now.form) await this.refill(now);
-    else await this.draw(part.chart, now);
+    else await this.draw(part.chart);
   }
 
   /** Draw without code from text: the page allows none. */
-  async draw(chart, now) {
+  async draw(chart) {
     this.view?.finalize();
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, loader,
       tooltip: { disableDefaultStyle: true }, config: { background: null },
     };
-    this.view = (await window.vegaEmbed(this.element, chart, options)).view;
-    this.form = now.form;
-    this.rows = now.data;
+    const embed = async (fitted) => (await window.vegaEmbed(this.element, fitted, options)).view;
+    const { view, fit } = await window.drawFitted(this.element, chart, embed);
+    const now = taken(fit(chart));
+    Object.assign(this, { view, fit, form: now.form, rows: now.data });
     this.element.dataset.drawn = Number(this.element.dataset.drawn ?? 0) + 1;
   }
 
