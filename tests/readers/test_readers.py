@@ -13,8 +13,10 @@ from tiny_tflite import tflite
 from simulator.cli import main
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
+from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
+from simulator.run import simulate
 
 CLASSES = {str(number): "" for number in range(1000)}
 PUBLISHED = {
@@ -42,6 +44,28 @@ PUBLISHED = {
         },
     ),
     "distilbert": (66.4, {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 30522}),
+    "electra": (
+        13.5,
+        {
+            "hidden_size": 256,
+            "embedding_size": 128,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 4,
+            "intermediate_size": 1024,
+            "vocab_size": 30522,
+        },
+    ),
+    "albert": (
+        11.7,
+        {
+            "hidden_size": 768,
+            "embedding_size": 128,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "vocab_size": 30000,
+        },
+    ),
     "vit": (
         86.6,
         {
@@ -112,6 +136,55 @@ def test_an_encoder_is_the_bundled_one(tmp_path):
     assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
     vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
     assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
+
+
+def test_layers_of_albert_share_their_weights(tmp_path):
+    """All work is BERT's, but for the narrow tables; weights count, and take room, once a group."""
+    values = PUBLISHED["albert"][1]
+    graph, bert = load_network(config(tmp_path, "albert", values)), load_network(config(tmp_path, "bert", values))
+    widened = 128 * 128 * 768  # rows of the table
+    assert summary(graph)["macs"] == summary(bert)["macs"] + widened
+    layer = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768
+    rest = (30_000 + 512 + 2) * 128 + 128 * 768 + 768 + 768 * 768 + 768
+    assert summary(graph)["parameters"] == layer + rest
+    grouped = load_network(config(tmp_path, "albert", {**values, "num_hidden_groups": 4}))
+    assert summary(grouped)["parameters"] == 4 * layer + rest
+    assert [grouped.nodes[f"layer{number}_ffn1"]["layer"].shares for number in (1, 3, 4, 6)] == [
+        "", "layer1_ffn1", "", "layer4_ffn1",
+    ]  # fmt: skip
+    for chip in ("tpu_v1", "a100"):  # an array, and a GPU, which computes queries, keys and values as one
+        one, twelve = (simulate(each, chip, precision="int8") for each in (graph, bert))
+        assert any("share weights of others" in note for note in one.notes)
+        assert not any("share weights of others" in note for note in twelve.notes)
+        assert one.dram_used_bytes < twelve.dram_used_bytes / 3
+        assert one.lower_bound_s < 1.01 * twelve.lower_bound_s  # it widens its words
+        assert one.throughput_per_s == pytest.approx(twelve.throughput_per_s, rel=0.05)
+    (tmp_path / "a.csv").write_text(table_csv(graph))
+    assert network_digest(load_network(tmp_path / "a.csv")) == network_digest(graph)
+
+
+@pytest.mark.parametrize(
+    ("owner", "width", "words"),
+    [
+        ("nobody", 8, "shares: must be the name of a layer before, got 'nobody'"),
+        ("later", 8, "shares: must be the name of a layer before, got 'later'"),
+        ("other", 8, "shares: must have 64 weights, got 32"),
+        ("conv", 8, "shares: must be a dense with weights of its own, got 'conv'"),
+        ("sharing", 8, "shares: must be a dense with weights of its own, got 'sharing'"),
+    ],
+)
+def test_only_the_same_weights_of_a_layer_before_are_shared(owner, width, words):
+    net = NetworkBuilder("shared")
+    x = net.input(8, 4, name="x")
+    net.conv(x, 8, 1, name="conv")
+    net.dense(x, 8, name="first")
+    net.dense(x, 8, name="sharing", shares="first")
+    net.dense(x, 4, name="other")
+    net.dense(x, width, name="y", shares=owner)
+    net.dense(x, 8, name="later")
+    with pytest.raises(NetworkError) as told:
+        check_graph(net.build(), "shared")
+    assert words in str(told.value)
 
 
 @pytest.mark.parametrize("kind", ["bert", "vit"])
