@@ -15,6 +15,11 @@ from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, network_digest, summary
+from simulator.graph.readers.emit import layers_of
+from simulator.graph.readers.flat import DamagedError
+from simulator.graph.readers.ir import Model as IrModel
+from simulator.graph.readers.ir import Tensor
+from simulator.graph.readers.tflite import _upsampled
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
 from simulator.run import simulate
 
@@ -136,6 +141,19 @@ def test_an_encoder_is_the_bundled_one(tmp_path):
     assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
     vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
     assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
+
+
+def test_a_transposed_convolution_of_mediapipe_is_one():
+    """A custom operator with a bias, whose strides are those of its sizes."""
+    x, out = Tensor("x", (1, 8, 6, 16)), Tensor("y", (1, 16, 18, 4))
+    weights, bias = Tensor("w", (4, 2, 3, 16), constant=True), Tensor("b", (4,), constant=True)
+    ops = _upsampled("up", [x, weights, bias], out)
+    graph = layers_of(IrModel("net", ops, [x], [out]), "net")
+    (up,) = (data["layer"] for _, data in graph.nodes(data=True) if data["layer"].transposed)
+    assert (up.stride, up.macs, up.parameters) == ((2, 3), 8 * 6 * 16 * 4 * 6, 16 * 4 * 6 + 4)
+    for inputs in ([x], [x, None], [x, bias], [x, Tensor("w", (4, 0, 3, 16), constant=True)]):
+        with pytest.raises(DamagedError):
+            _upsampled("up", inputs, out)
 
 
 def test_layers_of_albert_share_their_weights(tmp_path):
