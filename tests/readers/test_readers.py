@@ -118,6 +118,30 @@ PUBLISHED = {
             "vocab_size": 51865,
         },
     ),
+    "mpnet": (
+        109.5,
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "vocab_size": 30527,
+            "max_position_embeddings": 514,
+        },
+    ),
+    "mt5": (
+        300,
+        {
+            "d_model": 512,
+            "num_layers": 8,
+            "num_heads": 6,
+            "d_kv": 64,
+            "d_ff": 1024,
+            "vocab_size": 250112,
+            "feed_forward_proj": "gated-gelu",
+            "tie_word_embeddings": False,
+        },
+    ),
     "t5": (60.5, {"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128}),
 }
 

@@ -400,12 +400,13 @@ Reader = Callable[[_Config, Mapping[str, Any]], dict[str, Any]]
 
 ENCODERS: dict[str, tuple[str, Reader]] = {
     **dict.fromkeys(
-        ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra", "albert"), ("text_network", _text)
+        ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra", "albert"),
+        ("text_network", _text),
     ),
     **dict.fromkeys(("vit", "deit"), ("vision_network", _vision)),
     "swin": ("swin_network", _swin),
     "clip": ("clip_network", _clip),
     "whisper": ("whisper_network", _whisper),
-    "t5": ("t5_network", _t5),
+    **dict.fromkeys(("t5", "mt5", "umt5"), ("t5_network", _t5)),
 }
 """`model_type` -> (builder of workloads/_encoders.py, what reads its shapes)."""
