@@ -7,13 +7,13 @@ import struct
 
 import pytest
 import yaml
+from encoder_configs import PUBLISHED, config
 from random_onnx import damaged
 from tiny_tflite import tflite
 
 from simulator.cli import main
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
-from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.readers.emit import layers_of
 from simulator.graph.readers.flat import DamagedError
@@ -21,150 +21,6 @@ from simulator.graph.readers.ir import Model as IrModel
 from simulator.graph.readers.ir import Tensor
 from simulator.graph.readers.tflite import _upsampled
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
-from simulator.run import simulate
-
-CLASSES = {str(number): "" for number in range(1000)}
-PUBLISHED = {
-    # millions of parameters that the papers and model cards state
-    "bert": (
-        109.5,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 30522,
-        },
-    ),
-    "roberta": (
-        124.6,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 50265,
-            "max_position_embeddings": 514,
-            "type_vocab_size": 1,
-        },
-    ),
-    "distilbert": (66.4, {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 30522}),
-    "electra": (
-        13.5,
-        {
-            "hidden_size": 256,
-            "embedding_size": 128,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 4,
-            "intermediate_size": 1024,
-            "vocab_size": 30522,
-        },
-    ),
-    "albert": (
-        11.7,
-        {
-            "hidden_size": 768,
-            "embedding_size": 128,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 30000,
-        },
-    ),
-    "vit": (
-        86.6,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "image_size": 224,
-            "patch_size": 16,
-            "architectures": ["ViTForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "deit": (
-        5.7,
-        {
-            "hidden_size": 192,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 3,
-            "image_size": 224,
-            "patch_size": 16,
-            "architectures": ["DeiTForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "swin": (
-        28.3,
-        {
-            "embed_dim": 96,
-            "depths": [2, 2, 6, 2],
-            "num_heads": [3, 6, 12, 24],
-            "window_size": 7,
-            "architectures": ["SwinForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "clip": (151.3, {"text_config": {}, "vision_config": {}, "projection_dim": 512}),
-    "whisper": (
-        37.8,
-        {
-            "d_model": 384,
-            "encoder_layers": 4,
-            "encoder_attention_heads": 6,
-            "encoder_ffn_dim": 1536,
-            "decoder_layers": 4,
-            "vocab_size": 51865,
-        },
-    ),
-    "mpnet": (
-        109.5,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 30527,
-            "max_position_embeddings": 514,
-        },
-    ),
-    "mt5": (
-        300,
-        {
-            "d_model": 512,
-            "num_layers": 8,
-            "num_heads": 6,
-            "d_kv": 64,
-            "d_ff": 1024,
-            "vocab_size": 250112,
-            "feed_forward_proj": "gated-gelu",
-            "tie_word_embeddings": False,
-        },
-    ),
-    "t5": (60.5, {"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128}),
-}
-
-
-def config(tmp_path, kind, values):
-    folder = tmp_path / kind
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": kind, **values}))
-    return folder
-
-
-@pytest.mark.parametrize("kind", PUBLISHED)
-def test_parameters_are_those_that_are_published(tmp_path, kind):
-    millions, values = PUBLISHED[kind]
-    folder = config(tmp_path, kind, values)
-    assert summary(load_network(folder))["parameters"] == pytest.approx(millions * 1e6, rel=0.01)
-
-
-def test_an_encoder_is_the_bundled_one(tmp_path):
-    graph = load_network(f"{config(tmp_path, 'bert', PUBLISHED['bert'][1])}/config.json@128")
-    assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
-    vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
-    assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
 
 
 def test_a_transposed_convolution_of_mediapipe_is_one():
@@ -178,61 +34,6 @@ def test_a_transposed_convolution_of_mediapipe_is_one():
     for inputs in ([x], [x, None], [x, bias], [x, Tensor("w", (4, 0, 3, 16), constant=True)]):
         with pytest.raises(DamagedError):
             _upsampled("up", inputs, out)
-
-
-def test_layers_of_albert_share_their_weights(tmp_path):
-    """All work is BERT's, but for the narrow tables; weights count, and take room, once a group."""
-    values = PUBLISHED["albert"][1]
-    graph, bert = load_network(config(tmp_path, "albert", values)), load_network(config(tmp_path, "bert", values))
-    widened = 128 * 128 * 768  # rows of the table
-    assert summary(graph)["macs"] == summary(bert)["macs"] + widened
-    layer = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768
-    rest = (30_000 + 512 + 2) * 128 + 128 * 768 + 768 + 768 * 768 + 768
-    assert summary(graph)["parameters"] == layer + rest
-    grouped = load_network(config(tmp_path, "albert", {**values, "num_hidden_groups": 4}))
-    assert summary(grouped)["parameters"] == 4 * layer + rest
-    assert [grouped.nodes[f"layer{number}_ffn1"]["layer"].shares for number in (1, 3, 4, 6)] == [
-        "", "layer1_ffn1", "", "layer4_ffn1",
-    ]  # fmt: skip
-    for chip in ("tpu_v1", "a100"):  # an array, and a GPU, which computes queries, keys and values as one
-        one, twelve = (simulate(each, chip, precision="int8") for each in (graph, bert))
-        assert any("share weights of others" in note for note in one.notes)
-        assert not any("share weights of others" in note for note in twelve.notes)
-        assert one.dram_used_bytes < twelve.dram_used_bytes / 3
-        assert one.lower_bound_s < 1.01 * twelve.lower_bound_s  # it widens its words
-        assert one.throughput_per_s == pytest.approx(twelve.throughput_per_s, rel=0.05)
-    (tmp_path / "a.csv").write_text(table_csv(graph))
-    assert network_digest(load_network(tmp_path / "a.csv")) == network_digest(graph)
-
-
-@pytest.mark.parametrize(
-    ("owner", "width", "words"),
-    [
-        ("nobody", 8, "shares: must be the name of a layer before, got 'nobody'"),
-        ("later", 8, "shares: must be the name of a layer before, got 'later'"),
-        ("other", 8, "shares: must have 64 weights, got 32"),
-        ("conv", 8, "shares: must be a dense with weights of its own, got 'conv'"),
-        ("sharing", 8, "shares: must be a dense with weights of its own, got 'sharing'"),
-    ],
-)
-def test_only_the_same_weights_of_a_layer_before_are_shared(owner, width, words):
-    net = NetworkBuilder("shared")
-    x = net.input(8, 4, name="x")
-    net.conv(x, 8, 1, name="conv")
-    net.dense(x, 8, name="first")
-    net.dense(x, 8, name="sharing", shares="first")
-    net.dense(x, 4, name="other")
-    net.dense(x, width, name="y", shares=owner)
-    net.dense(x, 8, name="later")
-    with pytest.raises(NetworkError) as told:
-        check_graph(net.build(), "shared")
-    assert words in str(told.value)
-
-
-@pytest.mark.parametrize("kind", ["bert", "vit"])
-def test_an_encoder_is_called_as_its_family(tmp_path, kind):
-    graph = load_network(config(tmp_path, kind, PUBLISHED[kind][1]))
-    assert (graph.graph["name"], "sequence_length" in graph.graph["parameters"]) == (kind, kind == "bert")
 
 
 def test_a_decoder_is_the_bundled_one(tmp_path):
