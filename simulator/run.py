@@ -110,7 +110,9 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     """What the network brings to be told."""
     rates = chip.array.rate if chip.array else ()
     products = (row.product for row in low.rows if row.product)
-    return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products))
+    shared = sum(row.shared for row in low.rows)
+    alike = (f"approximated: {shared} layers share weights of others, but are scheduled as if each had its own",)
+    return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
 
 
 def _check_room(chip: Architecture, work: Work, machines: Machines) -> None:

@@ -26,28 +26,36 @@ class _Form:
     key_bias: bool = True
     activation: str = "gelu"
     gated: bool = False
+    shares: str = ""
+    """Name of a layer before, whose weights are those of this one; empty: its own."""
+
+    def owner(self, part: str) -> str:
+        """The part of that layer."""
+        return f"{self.shares}_{part}" if self.shares else ""
 
 
 def _attend(net: NetworkBuilder, x: Output, memory: Output, name: str, form: _Form) -> Output:
     """Queries of `x` against keys and values of `memory`, and the projection behind them."""
     heads, bias = form.heads, form.bias
     width = heads * form.size if form.size else x.channels
-    query = net.dense(x, width, bias=bias, name=f"{name}_query")
-    key = net.dense(memory, width, bias=bias and form.key_bias, name=f"{name}_key")
-    value = net.dense(memory, width, bias=bias, name=f"{name}_value")
+    query = net.dense(x, width, bias=bias, name=f"{name}_query", shares=form.owner("query"))
+    key = net.dense(memory, width, bias=bias and form.key_bias, name=f"{name}_key", shares=form.owner("key"))
+    value = net.dense(memory, width, bias=bias, name=f"{name}_value", shares=form.owner("value"))
     scores = net.matmul(query, key, heads=heads, transposed=True, name=f"{name}_scores")
     weights = net.vector("softmax", scores, name=f"{name}_softmax")
     context = net.matmul(weights, value, heads=heads, name=f"{name}_context")
-    return net.dense(context, x.channels, bias=bias, name=f"{name}_projection")
+    return net.dense(context, x.channels, bias=bias, name=f"{name}_projection", shares=form.owner("projection"))
 
 
 def _feed_forward(net: NetworkBuilder, x: Output, name: str, form: _Form) -> Output:
     """Up, the activation or a gate, and down."""
-    wide = net.dense(x, form.ffn, bias=form.bias, activation=form.activation, name=f"{name}_ffn1")
+    wide = net.dense(
+        x, form.ffn, bias=form.bias, activation=form.activation, name=f"{name}_ffn1", shares=form.owner("ffn1")
+    )
     if form.gated:
         gate = net.dense(x, form.ffn, bias=form.bias, name=f"{name}_gate")
         wide = net.vector("mul", wide, gate, name=f"{name}_mul")
-    return net.dense(wide, x.channels, bias=form.bias, name=f"{name}_ffn2")
+    return net.dense(wide, x.channels, bias=form.bias, name=f"{name}_ffn2", shares=form.owner("ffn2"))
 
 
 def _after(net: NetworkBuilder, x: Output, name: str, form: _Form) -> Output:
@@ -76,7 +84,9 @@ def _words(net: NetworkBuilder, rows: int, hidden: int, table_rows: int, name: s
 
 @dataclass(frozen=True)
 class _Text:
-    """BERT, RoBERTa, DistilBERT. types: kinds of segments. pooler: a dense layer on the first row."""
+    """BERT, RoBERTa, DistilBERT, ELECTRA, ALBERT. types: kinds of segments. pooler: a dense layer on the first row. embedding:
+    width of the tables, where a dense layer widens what is read of them; 0: as the rest. groups: layers of each group share
+    their weights; 0: none do."""
 
     sequence_length: int = 128
     hidden: int = 768
@@ -87,15 +97,21 @@ class _Text:
     positions: int = 512
     types: int = 0
     pooler: bool = False
+    embedding: int = 0
+    groups: int = 0
 
     def graph(self) -> Graph:
         net = NetworkBuilder("encoder")
-        x = _words(
-            net, self.sequence_length, self.hidden, self.vocabulary + self.positions + self.types, name="embedding"
-        )
+        narrow, rows = self.embedding or self.hidden, self.vocabulary + self.positions + self.types
+        x = _words(net, self.sequence_length, narrow, rows, name="embedding")
         x = net.vector("layer_norm", x, name="embedding_norm")
+        if narrow != self.hidden:
+            x = net.dense(x, self.hidden, name="embedding_projection")
+        owners: dict[int, str] = {}
         for number in range(1, self.layers + 1):
-            x = _after(net, x, f"layer{number}", _Form(self.heads, self.ffn))
+            group = (number - 1) * self.groups // self.layers if self.groups else number
+            x = _after(net, x, f"layer{number}", _Form(self.heads, self.ffn, shares=owners.get(group, "")))
+            owners.setdefault(group, f"layer{number}")
         if self.pooler:
             net.dense(Output(x.name, self.hidden, 1), self.hidden, activation="tanh", name="pooler")
         return net.build()

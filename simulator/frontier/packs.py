@@ -5,7 +5,7 @@ A run that finds its pack on disk reads one file: it builds no candidate tables,
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,12 @@ class Pack:
     blocks: Ints
     marks: Ints
     stack: Stack
+    name: str = ""
+    """Of its file on disk, if such packs are kept."""
+
+
+_OUTER = tuple(field.name for field in fields(Pack) if field.name not in ("stack", "name"))
+"""Arrays of a pack beside its stack."""
 
 
 def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup | None = None) -> Pack:
@@ -72,11 +78,11 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
     name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
     kept = disk.load(name)
     if kept is not None:
-        found = _unpacked(kept)
+        found = _unpacked(kept, name)
         if found is not None:
             return found
     begin = time.perf_counter()
-    made = _build(shapes, spec, frontiers.get_all(places, spec))
+    made = replace(_build(shapes, spec, frontiers.get_all(places, spec)), name=name)
     if time.perf_counter() - begin > WORTH_KEEPING_S:
         disk.save(name, _packed(made))
     return made
@@ -123,19 +129,19 @@ def mark_all(points: Floats, bounds: Ints) -> Marked:
 
 def _packed(pack: Pack) -> dict[str, npt.NDArray[np.generic]]:
     """A pack as arrays by name."""
-    arrays = {field.name: getattr(pack, field.name) for field in fields(Pack) if field.name != "stack"}
+    arrays = {name: getattr(pack, name) for name in _OUTER}
     arrays |= {
         f"stack_{field.name}": getattr(pack.stack, field.name) for field in fields(Stack) if field.name != "tables"
     }
     return arrays | {f"table_{name}": table for name, table in pack.stack.tables._asdict().items()}
 
 
-def _unpacked(arrays: dict[str, npt.NDArray[np.generic]]) -> Pack | None:
-    """The pack that `_packed` took apart, or None where something is missing."""
+def _unpacked(arrays: dict[str, npt.NDArray[np.generic]], name: str) -> Pack | None:
+    """The pack of a file that `_packed` took apart, or None where something is missing."""
     try:
         tables: dict[str, Any] = {name: arrays.pop(f"table_{name}") for name in FlatTables._fields}
         inner = {field.name: arrays[f"stack_{field.name}"] for field in fields(Stack) if field.name != "tables"}
-        outer = {field.name: arrays[field.name] for field in fields(Pack) if field.name != "stack"}
+        outer = {name: arrays[name] for name in _OUTER}
     except KeyError:
         return None
-    return Pack(**outer, stack=Stack(tables=FlatTables(**tables), **inner))  # type: ignore[arg-type]  # the names' own types
+    return Pack(**outer, stack=Stack(tables=FlatTables(**tables), **inner), name=name)  # type: ignore[arg-type]  # the names' own types

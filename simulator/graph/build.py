@@ -137,12 +137,14 @@ class NetworkBuilder(Wider):
         steps: int = 1,
         loop: str = "",
         role: str = "",
+        shares: str = "",
         **more: Unpack[Finish],
     ) -> Output:
         """Add a dense layer over the channels, once for each row (a sequence lies along the height).
 
         Flatten an image first: `dense(x.flat(), ...)`. `steps`, `loop`: see `lstm`; here the rows are independent unless given.
-        `role`: "head" for the output of a language model, which may have a number format of its own.
+        `role`: "head" for the output of a language model, which may have a number format of its own. `shares`: name of a layer
+        before with the same weights, which are counted there alone.
         """
         name = self._named(more["name"], "dense")
         self._whole(name, out_channels=out_channels)
@@ -150,7 +152,7 @@ class NetworkBuilder(Wider):
             self._fault(name, "inputs", f"must be channels x rows, got {shape_text(x)}; did you mean x.flat()?")
         return self._finished(
             name, "dense", x, more, out_channels=out_channels, in_channels=x.channels, out_height=x.height, in_height=x.height,
-            steps=self._steps(name, x, steps), loop=loop, role=role,
+            steps=self._steps(name, x, steps), loop=loop, role=role, shares=shares,
         )  # fmt: skip
 
     def lstm(

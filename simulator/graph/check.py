@@ -13,7 +13,7 @@ from simulator.formats import own_formats
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
-from simulator.vocabulary import COMPUTE, ORIGINS, VECTOR_OPERATIONS
+from simulator.vocabulary import COMPUTE, ORIGINS, VECTOR_OPERATIONS, WEIGHTED
 
 MOST_FAULTS = 10
 """Lines of an error: one mistake in a loop of a builder would else fill the screen."""
@@ -218,6 +218,8 @@ def _edge_faults(graph: Any) -> Iterator[str]:
     for name, layer in layers.items():
         if layer.into and not (layer.into in layers and layers[layer.into].is_state_input):
             yield f"{name}: into: must be an input of origin 'state', got {_shown(layer.into)}"
+        if layer.shares:
+            yield from _shares_faults(layer, layers, place)
         counts = {"inputs": 0, "weights": 0}
         for producer, edge in graph.pred[name].items():
             operand = edge.get("operand")
@@ -233,6 +235,17 @@ def _edge_faults(graph: Any) -> Iterator[str]:
                 yield f"{producer} -> {name}: {operand}: must be at least {need} elements, got {have}"
             yield from _share_faults(layer, producer, edge, have)
         yield from _count_faults(layer, counts["inputs"], counts["weights"])
+
+
+def _shares_faults(layer: Layer, layers: Mapping[Any, Layer], place: Mapping[Any, int]) -> Iterator[str]:
+    """Yield weights that are to be those of no layer before, of other weights, or of one that has none of its own."""
+    owner = layers.get(layer.shares) if isinstance(layer.shares, str) else None
+    if owner is None or place[layer.shares] >= place[layer.name]:
+        yield f"{layer.name}: shares: must be the name of a layer before, got {_shown(layer.shares)}"
+    elif owner.shares or layer.kind not in WEIGHTED or owner.kind != layer.kind:
+        yield f"{layer.name}: shares: must be a {layer.kind} with weights of its own, got {_shown(layer.shares)}"
+    elif owner.weight_elements != layer.weight_elements:
+        yield f"{layer.name}: shares: must have {layer.weight_elements} weights, got {owner.weight_elements}"
 
 
 def _share_faults(layer: Layer, producer: str, edge: Any, have: int) -> Iterator[str]:

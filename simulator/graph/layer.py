@@ -55,6 +55,9 @@ class Layer:
     """Of an embedding's whole table, where it is to be counted."""
     role: str = ""
     """`head`: its weights are the output of a language model, which may have a number format of its own. Empty: none."""
+    shares: str = ""
+    """Name of a layer before, whose weights and biases these are: they are parameters, and take room, there alone. Empty: its
+    own."""
     formats: tuple[tuple[str, str], ...] = ()
     """Number formats that the network itself asks for here, (role of operands, word); used where no others are asked for."""
 
@@ -94,6 +97,8 @@ class Layer:
         """Trained weights and biases."""
         if self.kind not in WEIGHTED:
             return self.table_rows * self.out_channels
+        if self.shares:
+            return 0
         return self.weight_elements + (self.groups * self.out_channels if self.has_bias else 0)
 
     @property

@@ -41,7 +41,9 @@ MOST_BYTES = 10_000_000
 """Of a Python file."""
 
 _LATER = {
-    field.name: field.default for field in dataclasses.fields(Layer) if field.name in ("origin", "into", "table_rows")
+    field.name: field.default
+    for field in dataclasses.fields(Layer)
+    if field.name in ("origin", "into", "table_rows", "shares")
 }
 """Fields of a layer that count in a digest only where they are used: networks without them keep theirs."""
 

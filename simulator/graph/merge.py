@@ -72,7 +72,9 @@ def _key(step: Step, tensors: Sequence[Tensor]) -> tuple[object, ...] | None:
     layer, output = step.layer, tensors[step.output]
     if layer.kind not in MERGED or layer.groups > 1 or layer.steps > 1 or step.extra or len(output.producers) > 1:
         return None
-    shape = replace(layer, name="", out_channels=1, has_bias=False, origin="", into="")
+    shape = replace(
+        layer, name="", out_channels=1, has_bias=False, origin="", into="", shares="shared" * bool(layer.shares)
+    )
     return (shape, step.inputs, tuple(fused.kind for fused in step.fused), bool(output.readers) or step.stored > 0)
 
 

@@ -52,7 +52,7 @@ def live_bytes(low: Lowered, but_state: bool = False) -> Floats:
 
 def room_of(low: Lowered) -> Room:
     """What of the outer memory a lowered network takes: of one that is read-only, constants alone."""
-    weights = sum(row.weight_bytes + row.table_bytes for row in low.rows)
+    weights = sum(row.own_weight_bytes + row.table_bytes for row in low.rows)
     if low.inside != "nothing":
         return Room(low.batch, weights, states=0.0, ends=0.0, activations=0.0)
     return Room(

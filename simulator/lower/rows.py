@@ -58,12 +58,19 @@ class Row:
     """Of that, what becomes no part of an input that is there already."""
     table_bytes: float = 0.0
     """Of an embedding's whole table, where its rows are known."""
+    shared: bool = False
+    """Whether the weights are those of a row before."""
     values: int = -1
     """Of attention, tensor number of the values; their first pass is among what is read beside the tiles."""
     rectified: bool = False
     """Whether the inputs of a product on a GPU come through a ReLU."""
     product: str = ""
     """Key of the rates of the array in which it multiplies; empty for vector work."""
+
+    @property
+    def own_weight_bytes(self) -> float:
+        """Its constant weights, unless they are those of a row before. [B]"""
+        return 0.0 if self.shared else self.weight_bytes
 
     @property
     def macs_charged(self) -> float:
@@ -122,7 +129,7 @@ class Lowered:
         """Network outputs, what is written of state, what is read of the network inputs, and all constant weights, once each.
         [B]
         """
-        total = sum(row.weight_bytes + row.fixed_bytes for row in self.rows)
+        total = sum(row.own_weight_bytes + row.fixed_bytes for row in self.rows)
         if self.inside != "nothing":
             return total
         for tensor, size in enumerate(self.tensor_bytes):
@@ -192,7 +199,7 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     if target.inside != "nothing":
         _check_no_states(graph)
     if target.inside == "all":
-        held = sum(row.weight_bytes + row.table_bytes for row in rows)
+        held = sum(row.own_weight_bytes + row.table_bytes for row in rows)
         rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
         network=str(graph.graph.get("name", "network")),
@@ -312,6 +319,7 @@ def _row(step: Step, batch: int, operands: Operands) -> Row:
         inner_bytes=_inner_bytes(layer, batch, in_width, acc_width) if layer.kind == "lstm" else 0.0,
         values=step.values.tensor if step.values else -1,
         product=product.format if product else "",
+        shared=bool(layer.shares),
     )
 
 

@@ -63,7 +63,7 @@ def work_of(low: Lowered) -> Work:
         executed=np.array(executed, dtype=np.float64),
         charged=np.array([float(row.macs_charged) for row in low.rows]),
         compulsory_bytes=low.compulsory_bytes,
-        weight_bytes=sum(row.weight_bytes for row in low.rows),
+        weight_bytes=sum(row.own_weight_bytes for row in low.rows),
         input_output_bytes=low.input_output_bytes,
         units=_mean(step_units, executed),
         step_units=step_units,

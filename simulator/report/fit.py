@@ -76,7 +76,13 @@ def _names(columns: Sequence[Column], width: int, gap: int) -> list[Column]:
 
 def plain(cell: RenderableType) -> str:
     """The characters of a cell or a heading."""
-    return cell.plain if isinstance(cell, Text) else Text.from_markup(cell).plain if isinstance(cell, str) else ""
+    return (
+        cell.plain
+        if isinstance(cell, Text)
+        else Text.from_markup(cell, emoji=False).plain
+        if isinstance(cell, str)
+        else ""
+    )
 
 
 def _longest(column: Column, words: bool = False) -> int:

@@ -18,7 +18,7 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
-from simulator.schedule.records import all_records
+from simulator.schedule.records import roofs_of
 from simulator.schedule.solve import steady_alone
 from simulator.vocabulary import ON_CHIP, ROOF_OF, ROOFS
 
@@ -105,7 +105,8 @@ def binds(pool: Pool, roof: str) -> bool:
 
 def _others(cycles: dict[str, Floats], roof: str) -> Floats:
     """The largest of the other roofs at every point."""
-    return np.asarray(np.max([values for name, values in cycles.items() if name != roof], axis=0))
+    first, second = (values for name, values in cycles.items() if name != roof)
+    return np.maximum(first, second)
 
 
 def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool]:
@@ -128,7 +129,4 @@ def _variant(pool: Pool, roof: str) -> Pool:
 
 def on_chip(pool: Pool) -> dict[str, Floats]:
     """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
-    records = all_records(pool)
-    return {
-        name: column[:-1] for name, column in zip(ON_CHIP, (records.array, records.link, records.ports), strict=True)
-    }
+    return dict(zip(ON_CHIP, roofs_of(pool), strict=True))

@@ -73,6 +73,8 @@ class Pool:
     """Of each step, the place of its shape in `shapes`; -1 for vector work."""
     stack: Stack
     """Tables of the shapes, to read points of the frontiers."""
+    pack: str = ""
+    """The file on disk of the points, where such are kept; empty where they are other ones."""
     rescored: bool = False
     """Whether the points have other cycles than they were searched for: then the frontiers of weights that are in SRAM may lack
     points that were beaten there and would be the best now."""
@@ -173,6 +175,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         point_shape=np.repeat(owner, np.diff(pack.bounds)),
         step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
         stack=pack.stack,
+        pack=pack.name,
     )
 
 
@@ -226,6 +229,7 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
         marks=marks,
         steps=steps,
         least_cycles=least,
+        pack="",
         rescored=cycles is not None,
         memo={},
     )

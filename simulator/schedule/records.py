@@ -1,12 +1,17 @@
 """What points of a pool consist of, as the kernels that add schedules up read it."""
 
+import time
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier import array
+from simulator.frontier.packs import WORTH_KEEPING_S
 from simulator.kernels.layout import BYTES, CYCLES
 from simulator.kernels.schedule_sums import Records
 from simulator.schedule.pool import Pool
+from simulator.store import disk
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,6 +36,36 @@ def all_records(pool: Pool) -> Records:
         pool.memo["records"] = Records(*(np.append(column, 0.0) for column in found))
     known: Records = pool.memo["records"]
     return known
+
+
+class Roofs(NamedTuple):
+    """Cycles of every point of a pool at each roof inside its frontiers; the largest is the point's cycles."""
+
+    array: Floats
+    link: Floats
+    ports: Floats
+
+
+def roofs_of(pool: Pool) -> Roofs:
+    """The roofs of every point of a pool: worked out once, and beside a pack that is kept on disk kept too."""
+    if "roofs" not in pool.memo:
+        pool.memo["roofs"] = _kept_roofs(pool)
+    known: Roofs = pool.memo["roofs"]
+    return known
+
+
+def _kept_roofs(pool: Pool) -> Roofs:
+    """From disk where they are there; else from records."""
+    name = disk.name_of("roofs", pool.pack) if pool.pack else ""
+    kept = disk.load(name) if name else None
+    if kept is not None and kept.keys() == set(Roofs._fields):
+        return Roofs(**kept)  # type: ignore[arg-type]  # the names' own types
+    begin = time.perf_counter()
+    records = all_records(pool)
+    made = Roofs(*(getattr(records, column)[:-1] for column in Roofs._fields))
+    if name and time.perf_counter() - begin > WORTH_KEEPING_S:
+        disk.save(name, made._asdict())
+    return made
 
 
 def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:

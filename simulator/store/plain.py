@@ -15,12 +15,24 @@ def kept(kind: str, source: object, make: Callable[[], Any]) -> Any:
     The answer is a new one at each call: whoever asks may change it.
     """
     name = disk.name_of(kind, source)
+    found = load(name)
+    if found is None:
+        found = make()
+        save(name, found)
+    return found
+
+
+def load(name: str) -> Any:
+    """The plain data kept under a name of `disk.name_of`; None where there are none."""
     found = disk.load(name)
-    if found is not None:
-        try:
-            return json.loads(found["json"].tobytes())
-        except (LookupError, ValueError):  # a file of another make: as good as none
-            pass
-    made = make()
-    disk.save(name, {"json": np.frombuffer(json.dumps(made).encode(), dtype=np.uint8)})
-    return made
+    if found is None:
+        return None
+    try:
+        return json.loads(found["json"].tobytes())
+    except (LookupError, ValueError):  # a file of another make: as good as none
+        return None
+
+
+def save(name: str, data: Any) -> bool:
+    """Keep plain data under a name. False if nothing can be written."""
+    return disk.save(name, {"json": np.frombuffer(json.dumps(data).encode(), dtype=np.uint8)})

@@ -106,7 +106,7 @@ def demand_of(graph: Graph, precision: str, rates: tuple[str, ...] = ()) -> Dema
         macs += layer.macs
         formats = formats_at(layer, asked, rates)
         # The second operand of a `matmul` is no weight: it is made on the way.
-        if layer.kind in WEIGHTED:
+        if layer.kind in WEIGHTED and not layer.shares:
             weight_bytes += layer.weight_elements * formats.of(layer.role or "weights", name).bits / 8.0
         window = (layer.kernel_height, layer.kernel_width, layer.stride, layer.transposed)
         if layer.kind == "conv" and window == (3, 3, (1, 1), False):

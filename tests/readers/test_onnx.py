@@ -355,6 +355,19 @@ def test_damaged_files_load_or_are_refused_in_one_line(tmp_path):
             check_graph(load_network(path), "damaged")
 
 
+def test_layers_with_the_same_constant_share_it():
+    """As the heads of a detector, which look at several planes with the same weights."""
+    weights = {"w": np.zeros((4, 3, 3, 3), np.float32), "m": np.zeros((8, 8), np.float32)}
+    nodes = [
+        helper.make_node("Conv", [each, "w"], [f"y{each}"], name=f"conv_{each}", pads=[1] * 4) for each in ("a", "b")
+    ] + [helper.make_node("MatMul", [before, "m"], [after], name=after) for before, after in (("s", "t"), ("t", "u"))]
+    made = model(nodes, {"a": [1, 3, 8, 8], "b": [1, 3, 4, 4], "s": [1, 5, 8]}, weights, ["ya", "yb", "u"])
+    graph = graph_of(made)
+    assert [(each.name, each.shares) for each in layers(graph) if each.shares] == [("conv_b", "conv_a"), ("u", "t")]
+    assert summary(graph)["parameters"] == 4 * 27 + 64
+    assert summary(graph)["macs"] == 80 * 4 * 27 + 2 * 5 * 64
+
+
 def test_without_the_onnx_package_an_error_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     assert refused(saved(tmp_path, relu([1, 4]))).endswith("pip install 'rooftile[onnx]'")

@@ -19,6 +19,7 @@ from simulator.graph.readers.onnx_read import read_onnx
 
 MODELS = os.environ.get("ROOFTILE_MODELS", "")
 PATHS = sorted(Path(MODELS).rglob("*.onnx")) if MODELS else []
+LITE = sorted(Path(MODELS).rglob("*.tflite")) if MODELS else []
 pytestmark = [
     pytest.mark.wheels,
     pytest.mark.skipif(not MODELS, reason="ROOFTILE_MODELS names no folder"),
@@ -61,6 +62,13 @@ def test_models_of_wheels_load_once_their_sizes_are_given(path):
     told, size = told_of(path)
     graph = load_network(f"{path}@{size}" if size else path, **told)
     assert graph.graph["inspection"]["unknown_ops"] == []
+
+
+@pytest.mark.parametrize("path", LITE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_tflite_models_of_wheels_load(path):
+    graph = load_network(path)
+    assert graph.graph["inspection"]["coverage"]["macs"] > 0.99
+    assert graph.graph["inspection"]["coverage"]["nodes"] > 0.95
 
 
 def test_all_sizes_of_models_of_wheels_are_those_of_onnx_runtime():

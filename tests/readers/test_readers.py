@@ -7,6 +7,7 @@ import struct
 
 import pytest
 import yaml
+from encoder_configs import PUBLISHED, config
 from random_onnx import damaged
 from tiny_tflite import tflite
 
@@ -14,110 +15,25 @@ from simulator.cli import main
 from simulator.errors import NetworkError
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network, network_digest, summary
+from simulator.graph.readers.emit import layers_of
+from simulator.graph.readers.flat import DamagedError
+from simulator.graph.readers.ir import Model as IrModel
+from simulator.graph.readers.ir import Tensor
+from simulator.graph.readers.tflite import _upsampled
 from simulator.graph.writers import scale_sim, table_csv, table_yaml, timeloop_problem, written, zigzag_layer
 
-CLASSES = {str(number): "" for number in range(1000)}
-PUBLISHED = {
-    # millions of parameters that the papers and model cards state
-    "bert": (
-        109.5,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 30522,
-        },
-    ),
-    "roberta": (
-        124.6,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "intermediate_size": 3072,
-            "vocab_size": 50265,
-            "max_position_embeddings": 514,
-            "type_vocab_size": 1,
-        },
-    ),
-    "distilbert": (66.4, {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 30522}),
-    "vit": (
-        86.6,
-        {
-            "hidden_size": 768,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 12,
-            "image_size": 224,
-            "patch_size": 16,
-            "architectures": ["ViTForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "deit": (
-        5.7,
-        {
-            "hidden_size": 192,
-            "num_hidden_layers": 12,
-            "num_attention_heads": 3,
-            "image_size": 224,
-            "patch_size": 16,
-            "architectures": ["DeiTForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "swin": (
-        28.3,
-        {
-            "embed_dim": 96,
-            "depths": [2, 2, 6, 2],
-            "num_heads": [3, 6, 12, 24],
-            "window_size": 7,
-            "architectures": ["SwinForImageClassification"],
-            "id2label": CLASSES,
-        },
-    ),
-    "clip": (151.3, {"text_config": {}, "vision_config": {}, "projection_dim": 512}),
-    "whisper": (
-        37.8,
-        {
-            "d_model": 384,
-            "encoder_layers": 4,
-            "encoder_attention_heads": 6,
-            "encoder_ffn_dim": 1536,
-            "decoder_layers": 4,
-            "vocab_size": 51865,
-        },
-    ),
-    "t5": (60.5, {"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128}),
-}
 
-
-def config(tmp_path, kind, values):
-    folder = tmp_path / kind
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": kind, **values}))
-    return folder
-
-
-@pytest.mark.parametrize("kind", PUBLISHED)
-def test_parameters_are_those_that_are_published(tmp_path, kind):
-    millions, values = PUBLISHED[kind]
-    folder = config(tmp_path, kind, values)
-    assert summary(load_network(folder))["parameters"] == pytest.approx(millions * 1e6, rel=0.01)
-
-
-def test_an_encoder_is_the_bundled_one(tmp_path):
-    graph = load_network(f"{config(tmp_path, 'bert', PUBLISHED['bert'][1])}/config.json@128")
-    assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
-    vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
-    assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
-
-
-@pytest.mark.parametrize("kind", ["bert", "vit"])
-def test_an_encoder_is_called_as_its_family(tmp_path, kind):
-    graph = load_network(config(tmp_path, kind, PUBLISHED[kind][1]))
-    assert (graph.graph["name"], "sequence_length" in graph.graph["parameters"]) == (kind, kind == "bert")
+def test_a_transposed_convolution_of_mediapipe_is_one():
+    """A custom operator with a bias, whose strides are those of its sizes."""
+    x, out = Tensor("x", (1, 8, 6, 16)), Tensor("y", (1, 16, 18, 4))
+    weights, bias = Tensor("w", (4, 2, 3, 16), constant=True), Tensor("b", (4,), constant=True)
+    ops = _upsampled("up", [x, weights, bias], out)
+    graph = layers_of(IrModel("net", ops, [x], [out]), "net")
+    (up,) = (data["layer"] for _, data in graph.nodes(data=True) if data["layer"].transposed)
+    assert (up.stride, up.macs, up.parameters) == ((2, 3), 8 * 6 * 16 * 4 * 6, 16 * 4 * 6 + 4)
+    for inputs in ([x], [x, None], [x, bias], [x, Tensor("w", (4, 0, 3, 16), constant=True)]):
+        with pytest.raises(DamagedError):
+            _upsampled("up", inputs, out)
 
 
 def test_a_decoder_is_the_bundled_one(tmp_path):

@@ -1,19 +1,24 @@
 """The cycles behind `gain_if_infinite` are those of the frontier and of its breakdown."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from simulator.chip.load import load_chip
+from simulator.frontier import packs
 from simulator.frontier.grid.points import breakdowns
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
+from simulator.lower.rows import lower
 from simulator.result.gains import ON_CHIP, on_chip
 from simulator.run import simulate
+from simulator.schedule import records
 from simulator.schedule.best import best
 from simulator.schedule.few import solve_one
 from simulator.schedule.keep import rooms, share
 from simulator.schedule.machines import machines_of
-from simulator.schedule.pool import Pool, without
+from simulator.schedule.pool import Pool, build_pool, without
 from simulator.schedule.pools import pool_source
 
 
@@ -41,6 +46,26 @@ def compare(pool: Pool) -> None:
         np.testing.assert_array_equal(found[roof], rows[:, column])
     largest = np.max([found[roof] for roof in ON_CHIP], axis=0)
     np.testing.assert_allclose(largest, pool.points[:, 2], rtol=1e-12)
+
+
+def test_roofs_that_are_kept_are_those_that_were_worked_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(records, "WORTH_KEEPING_S", 0.0)
+    monkeypatch.setattr(packs, "WORTH_KEEPING_S", 0.0)
+    low = lower(load_network("alexnet"), load_chip("example_edge"), 1, "int8")
+    first, second, third = (build_pool(low, 16.0, True, True) for _ in range(3))
+    made = on_chip(first)
+    (file,) = tmp_path.glob("*.roofs.rooftile")
+    monkeypatch.setattr(records, "all_records", None)  # must not be asked again
+    for roof, column in on_chip(second).items():
+        np.testing.assert_array_equal(column, made[roof])
+    monkeypatch.undo()
+    file.write_bytes(b"something else")
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    for roof, column in on_chip(third).items():
+        np.testing.assert_array_equal(column, made[roof])
+    # Other cycles are not the file's.
+    assert without(first, made["array"], False).pack == ""
 
 
 def test_gains_are_times_saved() -> None:

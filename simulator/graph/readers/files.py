@@ -43,10 +43,9 @@ def reader_of(path: Path) -> Builder | None:
 
 def _onnx(path: Path) -> Builder:
     def build(at_size: str = "", **given: Any) -> Graph:
-        from simulator.graph.readers.emit import layers_of  # noqa: PLC0415
-        from simulator.graph.readers.onnx_read import read_onnx  # noqa: PLC0415
+        from simulator.graph.readers.onnx_kept import onnx_graph  # noqa: PLC0415
 
-        return _named(layers_of(read_onnx(path, given, at_size), printable(str(path))), path)
+        return _named(onnx_graph(path, given, at_size), path)
 
     return build
 

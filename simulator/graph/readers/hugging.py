@@ -294,18 +294,24 @@ def _labels(config: Mapping[str, Any], head: str, default: int) -> int:
 
 
 def _text(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    """BERT, RoBERTa, DistilBERT and kin."""
+    """BERT, RoBERTa, DistilBERT and kin. Tables of ELECTRA and ALBERT may be narrower; layers of ALBERT share weights."""
     hidden = read.whole("hidden_size", "dim")
-    distil = config.get("model_type") == "distilbert"
+    kind = config.get("model_type")
+    distil, albert = kind == "distilbert", kind == "albert"
+    layers = read.layers("num_hidden_layers", "n_layers")
+    if albert:
+        read.whole("inner_group_num", default=1, most=1)  # more layers a group are in no model in use
     return {
         "hidden": hidden,
-        "layers": read.layers("num_hidden_layers", "n_layers"),
+        "layers": layers,
         "heads": read.whole("num_attention_heads", "n_heads"),
-        "ffn": read.whole("intermediate_size", "hidden_dim", default=4 * hidden),
+        "ffn": read.whole("intermediate_size", "hidden_dim", default=16384 if albert else 4 * hidden),
         "vocabulary": read.whole("vocab_size"),
+        "embedding": read.whole("embedding_size", default=128) if kind in ("albert", "electra") else 0,
+        "groups": read.whole("num_hidden_groups", default=1, most=layers) if albert else 0,
         "positions": read.whole("max_position_embeddings", default=512),
         "types": 0 if distil else read.whole("type_vocab_size", default=2, least=0),
-        "pooler": not distil and not _labels(config, "Masked", 1),
+        "pooler": not distil and kind != "electra" and not _labels(config, "Masked", 1),
     }
 
 
@@ -393,11 +399,14 @@ def _t5(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
 Reader = Callable[[_Config, Mapping[str, Any]], dict[str, Any]]
 
 ENCODERS: dict[str, tuple[str, Reader]] = {
-    **dict.fromkeys(("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "electra"), ("text_network", _text)),
+    **dict.fromkeys(
+        ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra", "albert"),
+        ("text_network", _text),
+    ),
     **dict.fromkeys(("vit", "deit"), ("vision_network", _vision)),
     "swin": ("swin_network", _swin),
     "clip": ("clip_network", _clip),
     "whisper": ("whisper_network", _whisper),
-    "t5": ("t5_network", _t5),
+    **dict.fromkeys(("t5", "mt5", "umt5"), ("t5_network", _t5)),
 }
 """`model_type` -> (builder of workloads/_encoders.py, what reads its shapes)."""

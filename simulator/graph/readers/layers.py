@@ -14,6 +14,7 @@ from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.patterns import Consumers
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
+from simulator.vocabulary import WEIGHTED
 
 Reads = tuple[Output, ...]
 """Layers that a tensor comes from, and how many elements of each."""
@@ -36,6 +37,7 @@ class Layers(Nodes):
         """Tensor -> type of elements in which its readers take it."""
         self.results: dict[str, str] = {}
         """Layer -> that of what it makes."""
+        self._owners: dict[Tensor, str] = {}
         self._fresh: list[str] = []
         self.macs = 0
         self._used: dict[str, int] = {}
@@ -188,8 +190,18 @@ class Layers(Nodes):
     def note_format(self, layer: str, x: Tensor, weights: Tensor | None) -> None:
         """Note the number formats in which the file has the operands of a layer."""
         self.formats[layer] = {"inputs": x.stored or x.dtype}
+        if weights is not None and weights.constant:
+            self._note_owner(layer, weights)
         if weights is not None:
             self.formats[layer]["weights"] = weights.stored or weights.dtype
+
+    def _note_owner(self, name: str, weights: Tensor) -> None:
+        """Note which layer has a constant as its weights; the next one with the same shares them."""
+        node = self._graph.nodes[name]
+        first = self._owners.setdefault(weights, name)
+        own, other = (self._graph.nodes[each]["layer"] for each in (name, first))
+        if first != name and own.kind == other.kind in WEIGHTED and own.weight_elements == other.weight_elements:
+            node["layer"] = replace(own, shares=first)
 
     def narrowed(self, op: Op, x: Tensor) -> Tensor:
         """A tensor as the operator quantises it on its way in."""

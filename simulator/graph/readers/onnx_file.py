@@ -1,16 +1,15 @@
 """Opening an ONNX file: what is wrong with it is told in one line before anything is worked out."""
 
-import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError
+from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.fold import LARGEST, NUMPY_TYPES
 from simulator.graph.readers.ir import Tensor
 from simulator.graph.readers.looks import looks_like
-from simulator.graph.readers.wire import MOST_NODES, SMALL, without_weights
-from simulator.store.foreign import bytes_of, printable
+from simulator.graph.readers.wire import MOST_NODES, SMALL
+from simulator.store.foreign import printable
 
 LARGEST_SIDE = 2**31
 """Of a tensor along one axis."""
@@ -30,15 +29,8 @@ def need_onnx(where: str) -> Any:
     return onnx
 
 
-def opened(path: Path) -> Any:
-    """A ModelProto without large weights, its own functions put in place. Raises NetworkError."""
-    name = printable(str(path))
-    onnx = need_onnx(name)
-    return parsed(onnx, without_weights(path), name)
-
-
 def parsed(onnx: Any, raw: bytes, name: str) -> Any:
-    """The same of bytes at hand."""
+    """A ModelProto of bytes without large weights, its own functions put in place. Raises NetworkError."""
     from google.protobuf.message import DecodeError  # noqa: PLC0415
 
     model = onnx.ModelProto()
@@ -151,31 +143,29 @@ def array_of(onnx: Any, tensor: Any) -> Any:
         return None
 
 
-def constant_of(onnx: Any, tensor: Any, where: str, folder: Path | None) -> Tensor:
-    """An initializer. Raises NetworkError for sizes that are none, and for data outside the model's folder."""
+def constant_of(onnx: Any, tensor: Any, where: str, beside: Beside | None) -> Tensor:
+    """An initializer. beside: the files of its folder. Raises NetworkError for sizes that are none and data outside of it."""
     name = printable(tensor.name)
     for side in tensor.dims:
         if not 0 <= side <= LARGEST_SIDE:
             raise NetworkError(f"{where}: {name}: size: must be 0 to {LARGEST_SIDE:,}, got {side}")
     found = Tensor(name, tuple(tensor.dims), type_name(onnx, tensor.data_type), constant=True)
     if tensor.data_location == tensor.EXTERNAL:
-        found.source = _external(onnx, tensor, f"{where}: {name}", folder)
+        found.source = _external(tensor, f"{where}: {name}", beside)
     else:
         found.source = lambda: array_of(onnx, tensor)
     return found
 
 
-def _external(onnx: Any, tensor: Any, where: str, folder: Path | None) -> Callable[[], Any]:
+def _external(tensor: Any, where: str, beside: Beside | None) -> Callable[[], Any]:
     """What reads the data of a small tensor that lies in a file of its own, in the model's folder."""
     keys: Mapping[str, str] = {each.key: each.value for each in tensor.external_data}
     location = keys.get("location", "")
-    if folder is None or not location or "\0" in location:
+    if beside is None or not location or "\0" in location:
         raise NetworkError(
             f"{where}: external data: must name a file in the model's folder, got {printable(location)!r}"
         )
-    top = os.path.realpath(folder)
-    real = os.path.realpath(os.path.join(top, location))
-    if os.path.isabs(location) or "\\" in location or os.path.commonpath([top, real]) != top:
+    if not beside.has(location):
         raise NetworkError(f"{where}: external data: must lie in the model's folder, got {printable(location)!r}")
 
     def read() -> Any:
@@ -185,19 +175,9 @@ def _external(onnx: Any, tensor: Any, where: str, folder: Path | None) -> Callab
             offset, length = int(keys.get("offset", 0)), int(keys.get("length", 0))
             if not 0 < length <= SMALL or offset < 0 or tensor.data_type not in NUMPY_TYPES:
                 return None
-            raw = (
-                bytes_of(Path(real), offset + length, NetworkError)
-                if offset + length <= 2 * SMALL
-                else _part(real, offset, length)
-            )
-            return np.frombuffer(raw[-length:], NUMPY_TYPES[tensor.data_type]).reshape(tuple(tensor.dims))
-        except (NetworkError, ValueError, OSError):
-            return None  # the weights may be elsewhere: sizes are known without them
+            raw = beside.part(location, offset, length)
+            return None if raw is None else np.frombuffer(raw, NUMPY_TYPES[tensor.data_type]).reshape(tensor.dims)
+        except ValueError:
+            return None  # the weights may be others: sizes are known without them
 
     return read
-
-
-def _part(path: str, offset: int, length: int) -> bytes:
-    with open(path, "rb") as file:
-        file.seek(offset)
-        return file.read(length)

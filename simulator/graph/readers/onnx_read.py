@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, argument, nearest
+from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.files import no_size
 from simulator.graph.readers.ir import Model, Tensor
-from simulator.graph.readers.onnx_file import LARGEST_SIDE, need_onnx, opened, type_name
+from simulator.graph.readers.onnx_file import LARGEST_SIDE, need_onnx, parsed, type_name
 from simulator.graph.readers.walk import Given, Walk
+from simulator.graph.readers.wire import without_weights
 from simulator.store.foreign import printable
 
 Dims = list[int | str]
@@ -26,12 +28,16 @@ def read_onnx(path: Path, given: Mapping[str, Any] | None = None, size: str = ""
 
     Raises NetworkError, one line a fault.
     """
-    where = printable(str(path))
-    model = opened(path)
-    return model_of(need_onnx(where), model, where, path.parent, given or {}, size)
+    return read_bytes(without_weights(path), printable(str(path)), Beside(path.parent), given or {}, size)
 
 
-def model_of(onnx: Any, model: Any, where: str, folder: Path | None, told: Mapping[str, Any], size: str) -> Model:
+def read_bytes(raw: bytes, where: str, beside: Beside | None, given: Mapping[str, Any], size: str) -> Model:
+    """The same of a file's bytes without large weights. beside: the files of its folder."""
+    onnx = need_onnx(where)
+    return model_of(onnx, parsed(onnx, raw, where), where, beside, given, size)
+
+
+def model_of(onnx: Any, model: Any, where: str, beside: Beside | None, told: Mapping[str, Any], size: str) -> Model:
     """The same of a ModelProto at hand."""
     graph = model.graph
     inputs = _inputs(onnx, graph, where)
@@ -49,7 +55,7 @@ def model_of(onnx: Any, model: Any, where: str, folder: Path | None, told: Mappi
     sizes = _named_sizes(named, where)
     notes = _bind_batch(inputs, given, sizes)
     tensors = _sized(inputs, given, sizes, size, where)
-    walk = Walk(onnx, model, where, folder, Given(given, trips))
+    walk = Walk(onnx, model, where, beside, Given(given, trips))
     outputs = walk.run(graph, {}, tensors, sizes)
     return Model(
         name=where,

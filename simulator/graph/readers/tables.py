@@ -30,7 +30,7 @@ MOST_ROWS = 20_000
 
 WHOLE = (*EXTENTS, "steps", "table_rows")
 SEVERAL = {"stride": 2, "dilation": 2, "padding": 4}
-WORDS = ("name", "kind", "loop", "origin", "into", "role")
+WORDS = ("name", "kind", "loop", "origin", "into", "role", "shares")
 FLAGS = ("has_bias", "transposed")
 COLUMNS = (
     "name",
@@ -47,6 +47,7 @@ COLUMNS = (
     "table_rows",
     "transposed",
     "role",
+    "shares",
     "formats",
 )
 """Columns of a layer table, in the order in which they are written."""

@@ -87,6 +87,8 @@ _WORDS: dict[str, str] = {
     "Scatter": "68",
 }
 _KINDS = {int(number): kind for kind, numbers in _WORDS.items() for number in numbers.split()}
+_TRANSPOSED = "Convolution2DTransposeBias"
+"""A custom operator in models of MediaPipe."""
 _DEPTHWISE, _CUSTOM, _MULTIPLIED = 4, 32, (3, 4, 9, 67, 126)
 _ACTIVATION = {1: "Relu", 2: "Relu", 3: "Relu", 4: "Tanh"}
 _ACTIVATION_FIELD = {0: 0, 1: 5, 3: 3, 4: 4, 9: 0, 17: 5, 18: 0, 41: 0, 42: 0, 2: 1}
@@ -204,7 +206,9 @@ def _operator(number: int, code: tuple[int, str], table: Table, tensors: list[Te
     act = options.number(_ACTIVATION_FIELD[what], "<b") if options is not None and what in _ACTIVATION_FIELD else 0
     result = Tensor(out.name, out.shape, out.dtype) if act in _ACTIVATION else out
     shown: list[Tensor | None] = [result, *outputs[1:]]
-    if what in _MULTIPLIED:
+    if what == _CUSTOM and kind == _TRANSPOSED:
+        ops += _upsampled(name, inputs, result)
+    elif what in _MULTIPLIED:
         ops += _multiplied(what, name, inputs, result, options)
     elif kind in ("MaxPool", "AveragePool", "LpPool") and options is not None:
         ops.append(Op(kind, name, inputs, shown, {"channels_last": 1, **_window(options, 1, 2, 4, 3)}, "tflite"))
@@ -248,14 +252,7 @@ def _multiplied(what: int, name: str, inputs: list[Tensor | None], out: Tensor, 
         raise DamagedError
     strides = [max(1, options.number(2)), max(1, options.number(1))]
     if what == 67:
-        flat = Tensor(x.name, (x.shape[0], x.shape[3], x.shape[1], x.shape[2]), x.dtype)
-        kernel = Tensor(
-            w.name, (w.shape[3], w.shape[0], w.shape[1], w.shape[2]), w.dtype, constant=True, stored=w.stored
-        )
-        return [
-            Op("Reshape", f"{name}_view", [x], [flat]),
-            Op("ConvTranspose", name, [flat, kernel], [out], {"strides": strides, "_last": 1}),
-        ]
+        return _transposed(name, x, w, out, strides)
     group, first = 1, 4
     if what == _DEPTHWISE:
         group, first = x.shape[3], 5
@@ -271,6 +268,26 @@ def _multiplied(what: int, name: str, inputs: list[Tensor | None], out: Tensor, 
         "auto_pad": "VALID" if options.number(0, "<b") else "SAME_UPPER",
     }  # fmt: skip
     return [Op("Conv", name, [x, kernel], [out], attrs)]
+
+
+def _transposed(name: str, x: Tensor, w: Tensor, out: Tensor, strides: list[int], bias: bool = False) -> list[Op]:
+    """A transposed convolution of an image whose channels are last."""
+    flat = Tensor(x.name, (x.shape[0], x.shape[3], x.shape[1], x.shape[2]), x.dtype)
+    kernel = Tensor(w.name, (w.shape[3], w.shape[0], w.shape[1], w.shape[2]), w.dtype, constant=True, stored=w.stored)
+    attrs = {"strides": strides, "_last": 1, "_bias": bias}
+    return [
+        Op("Reshape", f"{name}_view", [x], [flat]),
+        Op("ConvTranspose", name, [flat, kernel], [out], attrs),
+    ]
+
+
+def _upsampled(name: str, inputs: list[Tensor | None], out: Tensor) -> list[Op]:
+    """MediaPipe's transposed convolution with a bias, whose strides are those of its sizes."""
+    x, w = inputs[:2] if len(inputs) > 1 else (None, None)
+    if x is None or w is None or not (len(x.shape) == len(w.shape) == len(out.shape) == 4) or not all(w.shape):
+        raise DamagedError
+    strides = [max(1, -(-out.shape[axis] // max(1, x.shape[axis]))) for axis in (1, 2)]
+    return _transposed(name, x, w, out, strides, len(inputs) > 2)
 
 
 def _dense(name: str, x: Tensor, w: Tensor, out: Tensor, bias: bool) -> list[Op]:

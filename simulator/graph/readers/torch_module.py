@@ -20,12 +20,12 @@ def from_torch(module: Any, inputs: Any, name: str = "") -> Graph:
     Raises NetworkError where either is missing, or where torch cannot export the module.
     """
     from simulator.graph.readers.emit import layers_of  # noqa: PLC0415
-    from simulator.graph.readers.onnx_file import need_onnx, parsed  # noqa: PLC0415
-    from simulator.graph.readers.onnx_read import model_of  # noqa: PLC0415
+    from simulator.graph.readers.onnx_file import need_onnx  # noqa: PLC0415
+    from simulator.graph.readers.onnx_read import read_bytes  # noqa: PLC0415
     from simulator.graph.readers.wire import stripped  # noqa: PLC0415
 
     where = name or type(module).__name__
-    onnx = need_onnx(where)
+    need_onnx(where)
     try:
         import torch  # noqa: PLC0415
     except ImportError:
@@ -33,8 +33,7 @@ def from_torch(module: Any, inputs: Any, name: str = "") -> Graph:
     if not isinstance(module, torch.nn.Module):
         raise NetworkError(f"{where}: module: must be a torch.nn.Module, got {type(module).__name__}")
     raw = _exported(torch, module, inputs if isinstance(inputs, tuple) else (inputs,), where)
-    model = parsed(onnx, stripped(memoryview(raw), where), where)
-    graph = layers_of(model_of(onnx, model, where, None, {}, ""), where)
+    graph = layers_of(read_bytes(stripped(memoryview(raw), where), where, None, {}, ""), where)
     graph.graph["name"] = where
     return graph
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from simulator.errors import NetworkError, argument
+from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
@@ -46,8 +46,8 @@ class Given:
 class Walk:
     """Goes through a model and appends operators to `ops`."""
 
-    def __init__(self, onnx: Any, model: Any, where: str, folder: Path | None, given: Given) -> None:
-        self.onnx, self.where, self.folder, self.given = onnx, where, folder, given
+    def __init__(self, onnx: Any, model: Any, where: str, beside: Beside | None, given: Given) -> None:
+        self.onnx, self.where, self.beside, self.given = onnx, where, beside, given
         self.opsets = list(model.opset_import)
         self._versions = {each.domain: each.version for each in self.opsets}
         self._versions.setdefault("", self._versions.get("ai.onnx", 1 if not self.opsets else 17))
@@ -66,7 +66,7 @@ class Walk:
 
     def constants(self, graph: Any) -> Env:
         """Initializers of a graph by name."""
-        found = {each.name: constant_of(self.onnx, each, self.where, self.folder) for each in graph.initializer}
+        found = {each.name: constant_of(self.onnx, each, self.where, self.beside) for each in graph.initializer}
         for each in graph.sparse_initializer:
             found[each.values.name] = Tensor(
                 printable(each.values.name),
@@ -231,7 +231,7 @@ class Walk:
 
         attrs = op.attrs
         if "_value" in attrs:
-            return constant_of(self.onnx, attrs["_value"], self.where, self.folder)
+            return constant_of(self.onnx, attrs["_value"], self.where, self.beside)
         if "sparse_value" in attrs:
             sparse = attrs["sparse_value"]
             return Tensor(op.name, tuple(sparse.dims), type_name(self.onnx, sparse.values.data_type), constant=True)

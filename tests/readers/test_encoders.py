@@ -1,0 +1,80 @@
+"""Encoders from configurations of Hugging Face: their parameters, and layers that share weights."""
+
+import pytest
+from encoder_configs import PUBLISHED, config
+
+from simulator.errors import NetworkError
+from simulator.graph.build import NetworkBuilder
+from simulator.graph.check import check_graph
+from simulator.graph.load import load_network, network_digest, summary
+from simulator.graph.writers import table_csv
+from simulator.run import simulate
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_parameters_are_those_that_are_published(tmp_path, kind):
+    millions, values = PUBLISHED[kind]
+    folder = config(tmp_path, kind, values)
+    assert summary(load_network(folder))["parameters"] == pytest.approx(millions * 1e6, rel=0.01)
+
+
+def test_an_encoder_is_the_bundled_one(tmp_path):
+    graph = load_network(f"{config(tmp_path, 'bert', PUBLISHED['bert'][1])}/config.json@128")
+    assert summary(graph)["macs"] == summary(load_network("bert_base"))["macs"] + 768 * 768  # its pooler
+    vit = load_network(config(tmp_path, "vit", PUBLISHED["vit"][1]))
+    assert summary(vit)["macs"] == summary(load_network("vit_b16"))["macs"]
+
+
+def test_layers_of_albert_share_their_weights(tmp_path):
+    """All work is BERT's, but for the narrow tables; weights count, and take room, once a group."""
+    values = PUBLISHED["albert"][1]
+    graph, bert = load_network(config(tmp_path, "albert", values)), load_network(config(tmp_path, "bert", values))
+    widened = 128 * 128 * 768  # rows of the table
+    assert summary(graph)["macs"] == summary(bert)["macs"] + widened
+    layer = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768
+    rest = (30_000 + 512 + 2) * 128 + 128 * 768 + 768 + 768 * 768 + 768
+    assert summary(graph)["parameters"] == layer + rest
+    grouped = load_network(config(tmp_path, "albert", {**values, "num_hidden_groups": 4}))
+    assert summary(grouped)["parameters"] == 4 * layer + rest
+    assert [grouped.nodes[f"layer{number}_ffn1"]["layer"].shares for number in (1, 3, 4, 6)] == [
+        "", "layer1_ffn1", "", "layer4_ffn1",
+    ]  # fmt: skip
+    for chip in ("tpu_v1", "a100"):  # an array, and a GPU, which computes queries, keys and values as one
+        one, twelve = (simulate(each, chip, precision="int8") for each in (graph, bert))
+        assert any("share weights of others" in note for note in one.notes)
+        assert not any("share weights of others" in note for note in twelve.notes)
+        assert one.dram_used_bytes < twelve.dram_used_bytes / 3
+        assert one.lower_bound_s < 1.01 * twelve.lower_bound_s  # it widens its words
+        assert one.throughput_per_s == pytest.approx(twelve.throughput_per_s, rel=0.05)
+    (tmp_path / "a.csv").write_text(table_csv(graph))
+    assert network_digest(load_network(tmp_path / "a.csv")) == network_digest(graph)
+
+
+@pytest.mark.parametrize(
+    ("owner", "width", "words"),
+    [
+        ("nobody", 8, "shares: must be the name of a layer before, got 'nobody'"),
+        ("later", 8, "shares: must be the name of a layer before, got 'later'"),
+        ("other", 8, "shares: must have 64 weights, got 32"),
+        ("conv", 8, "shares: must be a dense with weights of its own, got 'conv'"),
+        ("sharing", 8, "shares: must be a dense with weights of its own, got 'sharing'"),
+    ],
+)
+def test_only_the_same_weights_of_a_layer_before_are_shared(owner, width, words):
+    net = NetworkBuilder("shared")
+    x = net.input(8, 4, name="x")
+    net.conv(x, 8, 1, name="conv")
+    net.dense(x, 8, name="first")
+    net.dense(x, 8, name="sharing", shares="first")
+    net.dense(x, 4, name="other")
+    net.dense(x, width, name="y", shares=owner)
+    net.dense(x, 8, name="later")
+    with pytest.raises(NetworkError) as told:
+        check_graph(net.build(), "shared")
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize("kind", ["bert", "vit"])
+def test_an_encoder_is_called_as_its_family(tmp_path, kind):
+    graph = load_network(config(tmp_path, kind, PUBLISHED[kind][1]))
+    assert (graph.graph["name"], "sequence_length" in graph.graph["parameters"]) == (kind, kind == "bert")
