@@ -1,5 +1,6 @@
 """The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
 
+import functools
 import inspect
 import os
 import shlex
@@ -176,6 +177,12 @@ def _lines_of_warnings() -> Iterator[None]:
         yield
 
 
+@functools.cache
+def parser() -> Any:
+    """What reads the words of a command line, made once a process: it takes longer than many an answer."""
+    return typer.main.get_command(app)
+
+
 def run_app(arguments: list[str]) -> int:
     """Run one command line.
 
@@ -184,7 +191,7 @@ def run_app(arguments: list[str]) -> int:
     asked.typed.set(shlex.join(["rooftile", *arguments]))
     try:
         with _lines_of_warnings():
-            outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+            outcome = parser()(args=arguments, prog_name="rooftile", standalone_mode=False)
     except SystemExit as leaving:  # the way in which completion ends
         return leaving.code if isinstance(leaving.code, int) else 0
     except typer.Abort:  # the parser's word for Ctrl-C, in older versions
