@@ -1,6 +1,7 @@
 """The commands, put together. Only what `--help` needs is imported; each command imports the rest when it runs."""
 
 import copy
+import functools
 import inspect
 import os
 import shlex
@@ -87,13 +88,6 @@ class _Commands(typer.Typer):
         """As typer's, of a function that can forbid code, and that takes the passes of language models."""
         declare = super().command(name, **options)
         return lambda function: declare(_able_to_forbid_code(of_passes(function)))
-
-    def __call__(self, *, args: list[str], **options: Any) -> Any:
-        """Run a command line: of the command that it begins with alone, since working out the options of all takes a twentieth of
-        a second."""
-        alone = copy.copy(self)
-        alone.registered_commands = [each for each in self.registered_commands if [each.name] == args[:1]]
-        return typer.Typer.__call__(alone if alone.registered_commands else self, args=args, **options)
 
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
@@ -184,6 +178,15 @@ def _lines_of_warnings() -> Iterator[None]:
         yield
 
 
+@functools.cache
+def parser(command: str = "") -> Any:
+    """What reads the words of a command line, of one command alone or of all: made once a process, since it takes longer than
+    many an answer, and that of one a twentieth of a second less than that of all."""
+    alone = copy.copy(app)
+    alone.registered_commands = [each for each in app.registered_commands if each.name == command]
+    return typer.main.get_command(alone if alone.registered_commands else app)
+
+
 def run_app(arguments: list[str]) -> int:
     """Run one command line.
 
@@ -192,7 +195,9 @@ def run_app(arguments: list[str]) -> int:
     asked.typed.set(shlex.join(["rooftile", *arguments]))
     try:
         with _lines_of_warnings():
-            outcome = app(args=arguments, prog_name="rooftile", standalone_mode=False)
+            outcome = parser(arguments[0] if arguments else "")(
+                args=arguments, prog_name="rooftile", standalone_mode=False
+            )
     except SystemExit as leaving:  # the way in which completion ends
         return leaving.code if isinstance(leaving.code, int) else 0
     except typer.Abort:  # the parser's word for Ctrl-C, in older versions

@@ -75,10 +75,10 @@ def cost(
     known = coefficients(architecture) if sources else []
     if plot is not None:
         _draw(plot, answer)
-    from simulator.report.charts import cost_chart  # noqa: PLC0415
+    from simulator.report.charts import cost_specification  # noqa: PLC0415
     from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_chart(answer)])
+    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_specification(answer)])
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":
@@ -99,10 +99,10 @@ def _write_json(place: str, answer: "Cost", known: "list[Coefficient]") -> None:
 
 def _draw(place: str, answer: "Cost") -> None:
     """Write the picture."""
-    from simulator.report.charts import cost_chart  # noqa: PLC0415
+    from simulator.report.charts import cost_specification  # noqa: PLC0415
     from simulator.report.page import save  # noqa: PLC0415
 
-    save("--plot", cost_chart(answer), place)
+    save("--plot", cost_specification(answer), place)
 
 
 def _validate(json: str | None) -> None:

@@ -54,9 +54,9 @@ def run(
         result = simulate(graph, architecture, batch=batch, precision=precision)
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
-        from simulator.report.run_chart import run_chart  # noqa: PLC0415
+        from simulator.report.run_chart import titled  # noqa: PLC0415
 
-        save("--plot", run_chart(result), plot)
+        save("--plot", titled(result), plot)
     if reporting.wanted.get() is not None:
         _deliver(result, graph, architecture, batch, precision)
     if json is not None:

@@ -36,31 +36,39 @@ class Store:
 
     def get(self, shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
         """The frontier of a layer with some operands resident."""
-        key, model = (shape, spec), array.model_of(spec)
+        return self._of_layer(shape, spec, (resident,))[0]
+
+    def _of_layer(self, shape: Shape, spec: ArraySpec, residents: Sequence[int]) -> list[Frontier]:
+        """The frontiers of a layer with each of several sets of operands resident; what took long is written once for all."""
+        model = array.model_of(spec)
         if not model.keeps:
-            return model.frontier(shape, spec, resident)
+            return [model.frontier(shape, spec, resident) for resident in residents]
+        key, slow = (shape, spec), False
         known = self._frontiers.get(key)
         if known is None:
             known = self._frontiers.put(key, load(disk.name_of(KIND, shape, spec)))
-        if resident not in known:
-            begin = time.perf_counter()
-            known[resident] = model.frontier(shape, spec, resident)
-            if time.perf_counter() - begin > WORTH_KEEPING_S:
-                save(disk.name_of(KIND, shape, spec), dict(known))
-        return known[resident]
+        for resident in residents:
+            if resident not in known:
+                begin = time.perf_counter()
+                known[resident] = model.frontier(shape, spec, resident)
+                slow = slow or time.perf_counter() - begin > WORTH_KEEPING_S
+        if slow:
+            save(disk.name_of(KIND, shape, spec), dict(known))
+        return [known[resident] for resident in residents]
 
     def get_all(self, places: Sequence[Place], spec: ArraySpec) -> list[Frontier]:
         """The frontiers of many layers in the order of `places`: layers side by side where cores are idle."""
         found: dict[Place, Frontier] = {}
-        groups: dict[Shape, list[Place]] = {}
-        for place in places:  # those of one layer share their tables, and so a thread
-            groups.setdefault(place[0], []).append(place)
+        groups: dict[Shape, list[int]] = {}
+        for shape, resident in places:  # those of one layer share their tables, and so a thread
+            groups.setdefault(shape, []).append(resident)
 
-        def build(group: Sequence[Place]) -> None:
-            for shape, resident in group:
-                found[shape, resident] = self.get(shape, spec, resident)
+        def build(shape: Shape) -> None:
+            residents = groups[shape]
+            for resident, one in zip(residents, self._of_layer(shape, spec, residents), strict=True):
+                found[shape, resident] = one
 
-        threads.side_by_side(build, tuple(groups.values()))
+        threads.side_by_side(build, tuple(groups))
         return [found[place] for place in places]
 
 

@@ -44,8 +44,14 @@ def require_charts(key: str = "plot") -> Any:
 
 
 def chart_of(specification: dict[str, Any]) -> Any:
-    """A picture that is plain data as a chart. Raises OptionError when the extra is not installed."""
-    return require_charts().Chart.from_dict(specification)
+    """A picture that is plain data as a chart, which is checked when it is drawn. Raises OptionError when the extra is not
+    installed.
+    """
+    charts = require_charts()
+    kinds = {"vconcat": charts.VConcatChart, "hconcat": charts.HConcatChart, "layer": charts.LayerChart}
+    kind = next((kinds[key] for key in kinds if key in specification), charts.Chart)
+    # The library would try all kinds one after another, and look for what is wrong with each of the others.
+    return kind.from_dict(specification, validate=False)
 
 
 def check_picture(option: str, path: str) -> None:
@@ -58,14 +64,26 @@ def check_picture(option: str, path: str) -> None:
     require_charts()
 
 
+def specification_of(chart: Any) -> dict[str, Any]:
+    """A chart, or a picture that is plain data already, as plain data."""
+    return chart if isinstance(chart, dict) else dict(chart.to_dict())
+
+
 def html(chart: Any) -> str:
     """A page of its own with the chart: no network, and no text of the chart that a browser could run."""
-    text = json.dumps(chart.to_dict(), ensure_ascii=False)
+    text = json.dumps(specification_of(chart), ensure_ascii=False)
     if _MARK in text:
         raise OptionError("a name holds the private character U+E000", key="plot")
-    specification = json.loads(text.replace("<", _MARK))
-    options = {"renderer": "svg"}
-    page: str = require_charts().Chart.from_dict(specification).to_html(inline=True, embed_options=options)
+    charts = require_charts()
+    page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
+        json.loads(text.replace("<", _MARK)),
+        mode="vega-lite",
+        vega_version=charts.VEGA_VERSION,
+        vegaembed_version=charts.VEGAEMBED_VERSION,
+        vegalite_version=charts.VEGALITE_VERSION,
+        embed_options={"renderer": "svg"},
+        template="inline",
+    )
     page = page.replace("</head>", f"{STYLE}</head>", 1)
     return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
 
@@ -77,11 +95,11 @@ def _renumbered(svg: str) -> str:
 
 
 def content(chart: Any, suffix: str) -> bytes:
-    """The chart as the bytes of a file that ends in `suffix`; the same chart gives the same bytes."""
+    """The chart, or plain data of one, as the bytes of a file that ends in `suffix`; the same chart gives the same bytes."""
     if suffix == ".html":
         return html(chart).encode()
     converter = importlib.import_module("vl_convert")
-    specification = json.dumps(chart.to_dict())
+    specification = json.dumps(specification_of(chart))
     if suffix == ".svg":
         return _renumbered(str(converter.vegalite_to_svg(specification))).encode()
     if suffix == ".pdf":

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.fit import parts_of, plain
-from simulator.report.page import require_charts
+from simulator.report.page import require_charts, specification_of
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _part(name: str, part: Part) -> str:
 
 def _picture(name: str, picture: Picture) -> str:
     """A chart: its specification, which the script draws, and its words."""
-    chart = picture.chart if isinstance(picture.chart, dict) else picture.chart.to_dict()
+    chart = specification_of(picture.chart)
     specification = json.dumps(chart, ensure_ascii=True).replace("<", "\\u003c")
     return (
         f'<figure><div class="chart" id="{name}" role="img" aria-label="{_text(picture.words)}"></div>'

@@ -15,6 +15,7 @@ from simulator.report import format as fmt
 from simulator.report.charts import cost_specification
 from simulator.report.cost_tables import cost_report
 from simulator.report.fit import parts_of, plain
+from simulator.report.page import specification_of
 from simulator.report.paper import Paper, Part, Picture, Section, Sheet
 from simulator.report.run_chart import heading, params, run_specification, tip
 from simulator.report.sensitivity_report import gain, verdicts
@@ -358,7 +359,7 @@ def coefficients_sheet(known: Sequence[Coefficient]) -> Sheet:
 
 def words_of(chart: Any) -> str:
     """The title of a chart, which says what it shows; of one without, the titles of its parts."""
-    whole = chart if isinstance(chart, dict) else chart.to_dict()
+    whole = specification_of(chart)
     told = {one["name"]: one.get("value") for one in whole.get("params", ())}
     lines: list[str] = []
     for part in [whole] if whole.get("title") else whole.get("vconcat", ()):

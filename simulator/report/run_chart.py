@@ -35,8 +35,13 @@ def run_chart(result: Result) -> Any:
 
     Raises OptionError when the extra `charts` is not installed.
     """
+    return chart_of(titled(result))
+
+
+def titled(result: Result) -> Specification:
+    """The same as plain data: what only writes a file needs no chart library, which takes longer than a run."""
     title = {"text": sentence(result), "anchor": "start", "fontSize": 15, "offset": 12}
-    return chart_of({**run_specification(result), "title": title})
+    return {**run_specification(result), "title": title}
 
 
 def run_specification(result: Result, dot: str = "layer") -> Specification:

@@ -25,7 +25,7 @@ from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
 from simulator.report.points_report import SAID
-from simulator.report.run_chart import run_chart
+from simulator.report.run_chart import titled
 from simulator.report.tables import ChipFacts, sentence
 from simulator.result.form import Result
 from simulator.run import simulate
@@ -196,7 +196,7 @@ def table(asked: forms.RunAsked, graph: Graph) -> str:
 
 def picture(asked: forms.RunAsked, graph: Graph, suffix: str) -> bytes:
     """Roofline and waterfall, as `rooftile run --plot`."""
-    return content(run_chart(result_of(asked, graph, chip_of(asked))), suffix)
+    return content(titled(result_of(asked, graph, chip_of(asked))), suffix)
 
 
 def report(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> str:

@@ -144,7 +144,7 @@ def test_interruption_is_130(interrupt, monkeypatch, capsys):
     def app(**options):
         raise interrupt
 
-    monkeypatch.setattr(cli_app, "app", app)
+    monkeypatch.setattr(cli_app, "parser", lambda _: app)
     assert cli.main([]) == 130
     assert capsys.readouterr().err == "rooftile: interrupted\n"
 

@@ -13,7 +13,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
 from simulator import cli, sweep
@@ -26,7 +25,7 @@ SEED = int(os.environ.get("ROOFTILE_FUZZ_SEED", "1"))
 SHARES = {"command": 0.1, "chip": 0.35, "network": 0.25, "sheet": 0.1, "plan": 0.1, "folder": 0.05, "option": 0.05}
 MOST_SHOWN = 5
 
-COMMANDS = typer.main.get_command(cli_app.app)
+COMMANDS = cli_app.parser()
 
 NOTICE = re.compile(r"Compiling the kernels|[\d,]+ of [\d,]+ points")
 SAFE = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]*")
@@ -115,9 +114,7 @@ def place(tmp_path_factory):
     os.chdir(folder)
     os.environ["ROOFTILE_CACHE_DIR"] = str(folder / "cache")
     sweep("net.py", "chip.yaml", {"clock_mhz": [100, 200, 300]}, chunk=2, out="swept")
-    commands, cli_app.app = cli_app.app, COMMANDS  # built once: that takes longer than most of the answers
     yield folder
-    cli_app.app = commands
     os.chdir(before)
     os.environ.pop("ROOFTILE_CACHE_DIR")
     if home is not None:
