@@ -19,6 +19,7 @@ from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
+from simulator.graph.subject import subject_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -202,6 +203,7 @@ def _result(
         energy=energy,
         power_w=_known(np.ravel(figures.get("power_w", np.nan))),
         notes=(*notes, *_unproven(chip, kinds), *known.notes),
+        subject=subject_of(asked.graph),
         **ratios,
     )
 

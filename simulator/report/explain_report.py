@@ -54,7 +54,7 @@ def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
 
 def _title(found: Explanation) -> str:
     """What was asked."""
-    return f"{found.network}, batch {found.batch:,}, {in_words(found.precision)}: from A to B"
+    return f"{found.subject}, batch {found.batch:,}, {in_words(found.precision)}: from A to B"
 
 
 def verdict(found: Explanation) -> str:

@@ -30,7 +30,7 @@ RULES = {
 
 def lint_report(found: Lint) -> Group:
     """Put the check together for a terminal."""
-    title = ", ".join((f"{found.network} on {found.chip}", *found.changes))
+    title = ", ".join((f"{found.subject} on {found.chip}", *found.changes))
     base = found.base
     figures = f"{fmt.significant(base.throughput_per_s)} inferences/s"
     if base.bill_usd is not None:
@@ -105,7 +105,7 @@ def lint_chart(found: Lint) -> Any:
     )
     bars = base.mark_bar(height=ROW - 8).encode(x="needed:Q", color=alt.Color("colour:N", scale=None))
     texts = base.mark_text(align="left", fontSize=11).encode(x=alt.value(WIDTH + 8), text="text:N")
-    what = ", ".join((f"{found.network} on {found.chip}", *found.changes))
+    what = ", ".join((f"{found.subject} on {found.chip}", *found.changes))
     subtitle = f"{fmt.significant(found.base.throughput_per_s)} inferences/s; orange: twice as much would give more"
     title = alt.TitleParams(
         f"What is needed: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",

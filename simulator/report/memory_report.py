@@ -46,7 +46,7 @@ def subject(found: MemoryMap) -> str:
     """What was run on what, as a title."""
     batch = f", batch {found.batch}" if found.batch > 1 else ""
     changes = f" with {', '.join(found.changes)}" if found.changes else ""
-    return f"{found.network} on {found.chip}{changes}, {in_words(found.precision)}{batch}"
+    return f"{found.subject} on {found.chip}{changes}, {in_words(found.precision)}{batch}"
 
 
 def memory_lines(found: MemoryMap) -> list[str]:

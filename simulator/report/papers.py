@@ -73,7 +73,7 @@ def run_paper(
     if changes is not None:
         sections.append(change_section(changes))
     sections += chip_sections(chip, priced)
-    return Paper(f"{result.network} on {result.chip}", f"{sentence(result)}.", sections, made)
+    return Paper(f"{result.subject} on {result.chip}", f"{sentence(result)}.", sections, made)
 
 
 def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]] | None) -> list[Section]:

@@ -25,7 +25,7 @@ LEAST_SHARE = 5e-4
 
 def sensitivity_report(found: Sensitivity) -> Group:
     """Put the steps together for a terminal."""
-    title = ", ".join((f"{found.network} on {found.chip}", *found.changes))
+    title = ", ".join((f"{found.subject} on {found.chip}", *found.changes))
     head = Text(f"{title}: batch {found.batch:,}, {in_words(found.precision)}", style="bold")
     sections: list[list[RenderableType]] = [[head, *(Text(line) for line in verdicts(found))], [_table(found)]]
     if found.notes:
@@ -161,7 +161,7 @@ def sensitivity_chart(found: Sensitivity) -> Any:
     if still:
         names = dict.fromkeys(step.resource.split(",")[0] for step in still)
         subtitle.append("no change worth a bar: " + ", ".join(names))
-    what = ", ".join((f"{found.network} on {found.chip}", *found.changes))
+    what = ", ".join((f"{found.subject} on {found.chip}", *found.changes))
     title = alt.TitleParams(
         f"What one step buys: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",
         fontSize=15, offset=12, limit=820,

@@ -16,7 +16,7 @@ LEAST_SHARE = 1e-3
 
 def bound_line(result: Result) -> str:
     """What binds a run, and what its absence would save."""
-    return f"{result.network} on {result.chip} is bound by {bound_words(result)}"
+    return f"{result.subject} on {result.chip} is bound by {bound_words(result)}"
 
 
 def waterfall_lines(result: Result) -> list[str]:

@@ -139,9 +139,11 @@ class Result(Shown):
     energy_per_inference_j: float | None = None
     notes: tuple[str, ...] = ()
     """Approximations, assumptions and warnings."""
+    subject: str = ""
+    """The network in words, with the size of its input and what else is not as usual."""
 
     def __repr__(self) -> str:
-        what = f"{self.network} on {self.chip}: batch {self.batch}, {in_words(self.precision)}"
+        what = f"{self.subject or self.network} on {self.chip}: batch {self.batch}, {in_words(self.precision)}"
         return (
             f"Result({what}, {self.throughput_per_s:.4g}/s, {self.latency_s:.4g} s, {self.utilisation:.1%} of the peak)"
         )

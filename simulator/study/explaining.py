@@ -111,6 +111,8 @@ class Explanation(Shown):
     """Seconds of the difference of `ideal_s`, by `FACTORS`; None for a pipeline, whose stages differ in size."""
     layers: tuple[LayerDifference, ...]
     """By latency, the largest difference first; they sum to the difference of the latencies."""
+    subject: str
+    """The network in words, with the size of its input."""
 
     @property
     def difference_s(self) -> float:
@@ -157,7 +159,16 @@ def explain(
     rows = [Part(cause, first.get(cause, 0.0), second.get(cause, 0.0)) for cause in CAUSES]
     parts = tuple(part for part in rows if part.a_s != 0.0 or part.b_s != 0.0)
     found = Explanation(
-        runs[0].network, batch, precision, of, sides[0], sides[1], parts, _ideal(sides, parts), _layers(*runs)
+        runs[0].network,
+        batch,
+        precision,
+        of,
+        sides[0],
+        sides[1],
+        parts,
+        _ideal(sides, parts),
+        _layers(*runs),
+        runs[0].subject,
     )
     _check(found)
     return found

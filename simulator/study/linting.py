@@ -140,6 +140,8 @@ class Lint(Shown):
     """What was checked and is well, in words."""
     together: Finding | None
     """Everything that is not needed taken away at once; None with fewer than two such findings."""
+    subject: str
+    """The network in words, with the size of its input."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -213,7 +215,7 @@ def lint(
     findings.sort(key=lambda one: (one.rule in CHEAPER, one.change_usd or 0.0, -one.change))
     return Lint(
         run.network, run.chip, changes_of(set), batch, precision, subject.base, idle, needs, tuple(findings),
-        tuple(passed), _together(subject, needs),
+        tuple(passed), _together(subject, needs), run.subject,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import subject_of
 from simulator.lower.rows import check_batch
 from simulator.lower.work import work_of
 from simulator.progress import stages
@@ -106,6 +107,8 @@ class MemoryMap(Shown):
     least_traffic_mib: float | None
     """Least SRAM with the fewest bytes that any SRAM allows."""
     notes: tuple[str, ...]
+    subject: str
+    """The network in words, with the size of its input."""
 
     def at(self, sram_mib: float, devices: int) -> MemoryPoint | None:
         """One point of the map; None where there is none."""
@@ -199,6 +202,7 @@ def memory_map(
         traffic=traffic,
         least_traffic_mib=least_mib,
         notes=_notes(machine, counts),
+        subject=subject_of(graph),
     )
 
 

@@ -74,6 +74,8 @@ class Sensitivity(Shown):
     steps: tuple[Step, ...]
     """The keys that change the throughput most first; of a key the step down before the step up."""
     notes: tuple[str, ...] = field(default=())
+    subject: str = ""
+    """The network in words, with the size of its input."""
 
     @property
     def better(self) -> tuple[Step, ...]:
@@ -174,7 +176,7 @@ def steps_of(
         rows.append((max((abs(step.change_per_s or 0.0) for step in pair), default=0.0), pair))
     rows.sort(key=lambda row: -row[0])
     steps = tuple(step for _, pair in rows for step in pair)
-    return Sensitivity(run.network, run.chip, changes, *how, base, steps, _notes(chip, steps))
+    return Sensitivity(run.network, run.chip, changes, *how, base, steps, _notes(chip, steps), run.subject)
 
 
 def _step(work: Work, chip: Architecture, base: Outcome, lever: Lever, value: Any, up: bool) -> Step:

@@ -67,7 +67,7 @@ def test_a_run_is_one_file_that_begins_with_its_answer(page):
     shown = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
     headings = [re.sub(r"<.*?>", "", one) for one in re.findall(r"<h[12]>.*?</h[12]>", shown)]
     assert headings == [
-        "squeezenet on Flex Logix InferX X1", "Roofline and waterfall", "Figures", "Layers", "SRAM over time",
+        "squeezenet at 64 x 64 on Flex Logix InferX X1", "Roofline and waterfall", "Figures", "Layers", "SRAM over time",
         "What to change", "Bill of silicon", "Assumptions", "How it was made",
     ]  # fmt: skip
     assert f"{figure(result.throughput_per_s)} per second at batch 1" in found.text
