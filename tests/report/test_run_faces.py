@@ -27,7 +27,7 @@ def result():
 def test_a_picture_has_a_dot_a_layer_and_the_whole_waterfall(result):
     drawn = json.dumps(run_chart(result).to_dict())
     assert all(f'"{layer.name}"' in drawn for layer in result.layers if layer.macs)
-    assert "squeezenet at 64 x 64 on Flex Logix InferX X1" in drawn
+    assert "squeezenet at 224 x 224 on Flex Logix InferX X1" in drawn
     assert content(run_chart(example()), ".svg").startswith(b"<svg")
     still = example().layers[0]
     still.dram_bytes = 0.0
@@ -43,10 +43,10 @@ def test_the_schema_is_that_of_the_page_and_every_key_is_in_it(result):
 
 
 def test_a_result_shows_itself_in_short(result):
-    assert repr(result).startswith("Result(squeezenet at 64 x 64 on Flex Logix InferX X1: batch 1, int8, ")
+    assert repr(result).startswith("Result(squeezenet at 224 x 224 on Flex Logix InferX X1: batch 1, int8, ")
     assert len(repr(result)) < 150
     page = result._repr_html_()
-    assert "squeezenet at 64 x 64 on Flex Logix InferX X1" in page
+    assert "squeezenet at 224 x 224 on Flex Logix InferX X1" in page
     assert "data:image/svg+xml" in page
     table = result.to_polars()
     assert table["latency_s"].sum() == pytest.approx(result.latency_s)

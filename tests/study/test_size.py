@@ -167,7 +167,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["winner"] is None
     assert data["failing"][0]["reached"] > 1e-6
-    assert data["networks"] == [["squeezenet at 128 x 128", 2 / 3], ["resnet18 at 224 x 224", 1 / 3]]
+    assert data["networks"] == [["squeezenet, image_size=128", 2 / 3], ["resnet18", 1 / 3]]
 
 
 def test_what_the_space_reaches_of_each_target_alone(graphs, capsys):
