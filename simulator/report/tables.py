@@ -88,7 +88,8 @@ def sentence(result: Result) -> str:
     """What a run gives, and what binds it."""
     rate = f"{fmt.significant(result.throughput_per_s)} per second at batch {result.batch:,} in {in_words(result.precision)}"
     bound = ROOF_NAMES.get(result.bound_by, result.bound_by)
-    return f"{result.subject or result.network} on {result.chip}: {rate}, {fmt.share(result.utilisation)} of the peak, bound by {bound}"
+    subject = f"{result.subject or result.network} on {result.chip}"
+    return f"{subject}: {rate}, {fmt.share(result.utilisation)} of the peak, bound by {bound}"
 
 
 def _head(result: Result, chip: ChipFacts | None) -> Text:

@@ -165,7 +165,7 @@ def test_ctrl_c_while_it_works():
     code = (
         "import os, signal, sys\n"
         "from simulator.cli import app, main\n"
-        "app.parser = lambda: lambda **options: os.kill(os.getpid(), signal.SIGINT)\n"
+        "app.parser = lambda _: lambda **options: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.exit(main([]))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -39,7 +39,7 @@ def interrupted(code, after_s):
 def test_ctrl_c_is_heard_inside_of_what_does_not_stop_for_signals(work):
     code = (
         f"def work():\n    print('works', flush=True)\n    {work}\n"
-        "app.parser = lambda: lambda **options: watch.beside(work)\nsys.exit(main([]))"
+        "app.parser = lambda _: lambda **options: watch.beside(work)\nsys.exit(main([]))"
     )
     returned, err, took_s = interrupted(code, 0.2)
     assert (returned, err) == (130, "rooftile: interrupted\n")
@@ -60,7 +60,7 @@ def test_an_interrupted_command_tidies_up():
     code = (
         "def work():\n    try:\n        print('works', flush=True)\n        [time.sleep(0.01) for _ in range(5000)]\n"
         "    finally:\n        sys.stderr.write('tidy ')\n"
-        "app.parser = lambda: lambda **options: watch.beside(work)\nsys.exit(main([]))"
+        "app.parser = lambda _: lambda **options: watch.beside(work)\nsys.exit(main([]))"
     )
     returned, err, _ = interrupted(code, 0.2)
     assert (returned, err) == (130, "tidy rooftile: interrupted\n")

@@ -112,7 +112,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     picture = tmp_path / "l.html"
     assert main(["lint", NETWORK, "--chip", "example_edge", "--plot", str(picture)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("squeezenet on Example edge chip: batch 1, int8\n")
+    assert out.startswith("squeezenet at 64 x 64 on Example edge chip: batch 1, int8\n")
     assert "Checked, nothing found" in out
     assert picture.exists()
     assert main(["lint", NETWORK, "--chip", "example_edge", "--json", "-"]) == 0

@@ -179,7 +179,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     picture = tmp_path / "s.svg"
     assert main(["sensitivity", NETWORK, "--chip", "example_edge", "--plot", str(picture)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("squeezenet on Example edge chip: batch 1, int8\nAt batch 1 ")
+    assert out.startswith("squeezenet at 64 x 64 on Example edge chip: batch 1, int8\nAt batch 1 ")
     assert "1 -> 2" in out
     assert max(map(len, out.splitlines())) <= 120
     assert "What one step buys" in picture.read_text()
