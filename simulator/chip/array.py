@@ -78,7 +78,7 @@ class Unroll(Model):
     """Dimensions spread over the arrays."""
     most: dict[Literal["rows", "columns", "count"], dict[Dimension, Side]] = Field(default_factory=dict)
     """Of an axis, the most indices of a dimension side by side: `{count: {out_height: 4, out_width: 4}}` is 16 arrays wired as
-    4 x 4. As many as there is room for where left out."""
+    4 x 4. Left out: as many as there is room for."""
 
     _tuples = field_validator("rows", "columns", "count", mode="before")(words)
 
@@ -153,7 +153,7 @@ class Array(Model):
     columns: Side
     """MAC units in a row."""
     stationary: Stationary
-    """What stays in the units while the rest streams; `rows` keeps rows of the kernel (row stationary)."""
+    """Operand that stays in the units while the others stream; `rows` keeps rows of the kernel (row stationary)."""
     unroll: Unroll
     """Loop dimensions that each axis may unroll."""
     rate: dict[Rated, Annotated[float, Field(ge=1e-3, le=65_536)]] = Field(min_length=1)
@@ -166,33 +166,32 @@ class Array(Model):
     accumulator_bytes: Annotated[int, Field(ge=1, le=8)] = 4
     """Width of one partial sum [bytes]."""
     weights_double_buffered: bool = False
-    """The next weights load behind the present ones."""
+    """The next weights load while the present ones compute."""
     systolic: bool = False
     """Operands move from unit to unit, so a fold has to be filled and drained; weights that do not come through the SRAM come
     in whole sets of rows x columns. false: broadcast and adder trees."""
     weight_load_cycles: Cycles | None = None
     """Time to load one set of stationary weights [cycles]; left out: `rows` when systolic, else 0."""
     weight_load_bytes_per_cycle: BytesPerCycle | None = None
-    """Bus that brings stationary weights to the units [bytes per cycle]; a set takes its bytes over this. Instead of
+    """Bus that loads stationary weights into the units [bytes per cycle]: a set takes its bytes over this. Replaces
     `weight_load_cycles`."""
     unit_words: UnitWords | None = None
-    """Memory of one unit, where rows of the kernel are stationary; without it partial sums leave after every step."""
+    """Memory of one unit with `stationary: rows`; without it partial sums leave the array after every step."""
     winograd: bool = False
     """F(2x2, 3x3) for convolutions of 3x3 with stride 1: 2.25 times fewer MACs."""
     winograd_expands_weights: bool = True
     """Winograd weights lie in memory transformed, 16/9 times larger; false: transformed on the way into the array."""
     pass_overhead_cycles: Cycles = 0
-    """Lost at the start of every pass over the array [cycles]."""
+    """Cycles that are lost at the start of every pass over the array [cycles]."""
     async_copies: bool = False
-    """Of a multiprocessor: copies from memory to its shared memory pass no registers and need no thread to wait."""
+    """Of a multiprocessor: copies from memory to its shared memory bypass the registers and run asynchronously."""
     async_products: bool = False
-    """Of a multiprocessor with such copies: its matrix units read the shared memory themselves while threads go on
-    (Hopper)."""
+    """Of a multiprocessor with such copies: its matrix units read the shared memory asynchronously (Hopper)."""
     cluster: Annotated[int, Field(ge=1, le=16)] = 1
-    """Thread blocks on neighbouring multiprocessors to which one read of the cache can be sent, 2 of Hopper's."""
+    """Thread blocks on neighbouring multiprocessors that share one read of the cache by multicast; 2 on Hopper."""
     half_sums: Annotated[float, Field(ge=1, le=16)] = 1.0
-    """Of a multiprocessor: products in fp16 whose sums have 16 bits too run so many times as fast as those of `rate`, whose sums
-    have 32. Used by runtimes that sum so (`docs/generate.md`)."""
+    """Of a multiprocessor: rate of fp16 products with 16-bit accumulators over that of `rate`, which has 32-bit ones. Used by
+    runtimes that accumulate in 16 bits (`docs/generate.md`)."""
 
     _tuples = field_validator("widens", mode="before")(words)
 

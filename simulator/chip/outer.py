@@ -27,7 +27,7 @@ class Dram(Model):
     measured_efficiency: Annotated[float, Field(ge=0.01, le=1)] | None = None
     """Share of the nominal bandwidth that was measured on this chip [-]; left out: that of the part, or 0.86."""
     read_only: bool = False
-    """Whether it has constants alone, such as flash: then activations, inputs and outputs stay in the SRAM
+    """Whether it holds only constants, such as flash: then activations, inputs and outputs stay in the SRAM
     (`docs/model.md#without-room-outside`)."""
     capacity_gib: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     """Capacity of all devices together [GiB]: a board of "80 GB" has 80; a limit

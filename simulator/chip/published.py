@@ -89,7 +89,7 @@ class Provenance(_Model):
     source: str
     """A key of `published.sources`."""
     confidence: Confidence
-    """What the reading is worth."""
+    """How reliable the source is."""
     note: str | None = None
     """Under which conditions it holds, or what contradicts it."""
 
@@ -100,7 +100,7 @@ class Row(_Model):
     network: str
     """Name of the network, as `rooftile networks` has it where it is bundled."""
     sha256: Annotated[str, AfterValidator(_digest)] | None = None
-    """SHA-256 of the model file that ran, 64 hexadecimal digits: the result is of that file, whatever it is called."""
+    """SHA-256 of the model file that ran, 64 hexadecimal digits: the result belongs to that file, under any name."""
     image_size: Annotated[int | str, BeforeValidator(_image)] | None = None
     """Rows of the square image, or height x width as text: "1080x1920"."""
     sequence_length: Annotated[int, Field(ge=1, le=2**20)] | None = None
@@ -112,7 +112,7 @@ class Row(_Model):
     precision: str | None = None
     """Of inputs and weights."""
     mode: Mode | None = None
-    """How the figure came about."""
+    """How the figure was measured."""
     throughput_per_s: Amount
     """Inferences a second and chip."""
     latency_ms: Amount | None = None
@@ -132,11 +132,11 @@ class Row(_Model):
     source: str | None = None
     """A key of `published.sources`."""
     confidence: Confidence | None = None
-    """What the reading is worth."""
+    """How reliable the source is."""
     detail: str | None = None
     """The place in the source."""
     note: str | None = None
-    """Conditions worth knowing."""
+    """Further conditions."""
 
 
 class Published(_Model):
@@ -145,11 +145,11 @@ class Published(_Model):
     _names = model_validator(mode="before")(with_names)
 
     vendor: str | None = None
-    """Who makes it."""
+    """Vendor."""
     deployment: str | None = None
-    """What it is for."""
+    """Intended use."""
     year: Annotated[int, Field(ge=1970, le=2100)] | None = None
-    """Of its announcement."""
+    """Year of its announcement."""
     peak_tops_int8: Amount | None = None
     """Dense INT8 peak [TOPS]."""
     peak_tops_int4: Amount | None = None

@@ -48,7 +48,7 @@ class Sram(Model):
     bytes_per_cycle: BytesPerCycle
     """All ports, reads and writes together [bytes per cycle of the chip's clock]."""
     holds: tuple[Operand, ...] = OPERANDS
-    """Operands that share it; one that is missing has a path of its own. All of them where layers lie side by side."""
+    """Operands that share it; an operand that is missing has its own path. All operands where layers run side by side."""
     managed: Literal["software", "cache"] = "software"
     """`cache` offers half its capacity and misses above it; on a GPU more misses (`docs/model_gpu.md#the-l2-is-a-cache`)."""
     kind: Literal["scratchpad", "banked_buffer", "cache"] | None = None
@@ -94,7 +94,7 @@ class Vector(Model):
     lanes: Annotated[int, Field(ge=1, le=2**24)]
     """Width at int8, for everything that is not a MAC [elements per cycle]."""
     channels: Annotated[int, Field(ge=1, le=2**24)] = 1
-    """Channels that the lanes are shared out to, each its own: with fewer of them some lanes idle."""
+    """Channels that the lanes process side by side; a layer with fewer channels leaves lanes idle."""
     macs_per_cycle: dict[Rated, Annotated[float, Field(gt=0, le=2**24)]] = Field(default_factory=dict)
     """Multiply-accumulates of all lanes a cycle in each format, where the compiler gives them products that leave the array
     nearly empty, as those of one row; none: it does not (`docs/model.md#products-on-the-vector-lanes`)."""
@@ -149,7 +149,7 @@ class Schedule(Model):
     keep_weights: bool = True
     """Weights may stay in SRAM from one batch to the next; false: a program begins and ends with its weights in DRAM."""
     sub_batches: bool = True
-    """Segments of the network may take the batch in parts."""
+    """Segments of the network may run the batch in smaller sub-batches."""
 
 
 class Architecture(Shown, Model):
@@ -194,7 +194,7 @@ class Architecture(Shown, Model):
     power_limit_w: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Average power that the chip may draw [W], which needs `process_nm`; no limit when left out."""
     variants: dict[VariantName, Variant] = Field(default_factory=dict)
-    """Boards with the same silicon, and what differs on each; the model reads one of them in place of the file's own."""
+    """Boards with the same silicon, and what differs on each; the model reads one of them instead of the file's own."""
     published: dict[str, Any] | None = None
     """Facts and results published about the chip, for comparison; the model does not read them."""
     sources: dict[str, str] = Field(default_factory=dict)

@@ -17,6 +17,7 @@ from simulator.cli.question import (
     graph_of,
     working,
 )
+from simulator.cli.reporting import detail
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -52,8 +53,12 @@ def batch(
         from simulator.study.batching import batch_curve  # noqa: PLC0415
 
         found = batch_curve(graph, chip, sizes, precision, settings or [], tell)
-    from simulator.report.batch_report import batch_chart, batch_report  # noqa: PLC0415
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+    from simulator.report.batch_report import batch_chart, batch_report, enough  # noqa: PLC0415
 
+    size = enough(found)
+    if size is not None:
+        detail(f"batch {size:,}", graph, load_chip(chip, set=settings or []), size, precision)
     answer(found, json, plot, batch_report, batch_chart)
 
 

@@ -1,18 +1,20 @@
 """`rooftile best`: the best points of a sweep within limits."""
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.asked import swept
 from simulator.cli.output import note, write
 from simulator.cli.question import Plot, check_outputs, working
-from simulator.cli.reporting import deliver_plain
+from simulator.cli.reporting import deliver_plain, detail, wanted
 from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import polars as pl
 
 Most = Annotated[
@@ -91,6 +93,18 @@ def say_missing(folder: str) -> None:
         note(f"{there:,} of {points:,} points are there; the sweep is not finished")
 
 
+def detail_of(folder: str, axes: "Sequence[str]", row: "Mapping[str, Any]") -> None:
+    """Have the report show a point of a sweep in full, where its network and chip are as they were."""
+    if wanted.get() is None:
+        return
+    from simulator.sweeps.again import point  # noqa: PLC0415
+
+    found = point(folder, row)
+    if found is not None:
+        values = ", ".join(f"{key}={row[key]}" for key in axes)
+        detail("the first point", *found, told=f"{values}. ")
+
+
 def show(
     folder: str,
     found: "pl.DataFrame",
@@ -121,6 +135,8 @@ def show(
         "largest_loss",
     ]
     points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns)
+    if rows:
+        detail_of(folder, points.axes, rows[0])
     deliver_plain(lambda: points_report(points), lambda: [points_chart(points)])
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415

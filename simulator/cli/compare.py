@@ -9,7 +9,7 @@ from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTok
 from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
-from simulator.cli.reporting import deliver_plain
+from simulator.cli.reporting import deliver_plain, detail
 from simulator.cli.values import MONEY, parameters, whole_number
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def compare(
         order = rank_chips(
             entries, question, by, limits, run=not published, tell=lambda chip: tell(f"simulating {chip}"), graph=graph
         )
-    _answer(any_order(order) if given is None else order, every, json, plot)
+    _answer(_detailed(any_order(order) if given is None else order, entries, graph, question), every, json, plot)
 
 
 def _check_request(given: "Mapping[str, object]", one_pass: bool) -> None:
@@ -224,6 +224,21 @@ def _note(entries: "list[Entry]") -> None:
     for one in entries:
         if one.architecture is not None:
             asked.note_chip(one.name, one.architecture)
+
+
+def _detailed(order: "Ranking", entries: "list[Entry]", graph: "Graph", question: "Question") -> "Ranking":
+    """Have the report show the first chip of the ranking in full, and the first from a file of the user's; the ranking."""
+    from simulator.study.compare import precision_on  # noqa: PLC0415
+
+    first = [order.rows[0].line.chip] if order.rows else []
+    names = dict.fromkeys([*first, *(row.line.chip for _, row in order.mine[:1])])
+    known = {one.name: one.architecture for one in entries}
+    for name in names:
+        chip = known.get(name)
+        if chip is not None and chip.array is not None:
+            batch = question.batch or 1
+            detail(name, graph, chip, batch, precision_on(chip, question.precision))
+    return order
 
 
 def _answer(order: "Ranking", every: bool, json: str | None, plot: str | None) -> None:

@@ -20,6 +20,7 @@ from simulator.cli.question import (
     graph_of,
     working,
 )
+from simulator.cli.reporting import outline
 
 Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", help="Change a key of A only.")]
 Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B only.")]
@@ -57,7 +58,10 @@ def explain(
 
         of = "latency" if latency else "period"
         found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])
+    from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.cli.screen import ascii_only  # noqa: PLC0415
     from simulator.report.explain_report import explain_chart, explain_report  # noqa: PLC0415
 
+    for side, chip, changed in (("A", a, changes[0]), ("B", b, changes[1])):
+        outline(side, graph, load_chip(chip, set=changed), batch, precision)
     answer(found, json, plot, partial(explain_report, ascii_only=ascii_only()), explain_chart)

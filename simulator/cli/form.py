@@ -46,13 +46,19 @@ def answering(command: Callable[..., None], reports: bool = False) -> Callable[.
                 raise OptionError("--format json: writes to standard output; --json FILE writes to a file")
             options["json"] = "-"
         reporting.check_report(report)
-        before = chosen.set(format), asked.set(Asked(command.__name__)), reporting.wanted.set(report)
+        before = (
+            chosen.set(format),
+            asked.set(Asked(command.__name__)),
+            reporting.wanted.set(report),
+            reporting.details.set(()),
+        )
         try:
             command(**options)
         finally:
             chosen.reset(before[0])
             asked.reset(before[1])
             reporting.wanted.reset(before[2])
+            reporting.details.reset(before[3])
 
     keep = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()]
     run.__signature__ = signature.replace(parameters=[*keep, *options_here])  # type: ignore[attr-defined]

@@ -124,9 +124,10 @@ def generate(
     from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
 
     def paper(made: dict[str, str]) -> "Paper":
+        from simulator.report.detail import priced_of  # noqa: PLC0415
         from simulator.report.generate_paper import generate_paper  # noqa: PLC0415
 
-        return generate_paper(found, architecture, reporting.priced(architecture), changes, made)
+        return generate_paper(found, architecture, priced_of(architecture), changes, made)
 
     answer(found, json, plot, generate_report, lambda one: generate_chart(one, served), paper=paper)
 

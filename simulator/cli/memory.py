@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulator.cli import asked
+from simulator.cli import asked, reporting
 from simulator.cli.question import (
     Batch,
     Chip,
@@ -59,6 +59,7 @@ def memory(
     from simulator.report.memory_chart import memory_chart  # noqa: PLC0415
     from simulator.report.memory_report import memory_report  # noqa: PLC0415
 
+    reporting.detail("the chip as it is", graph, architecture, batch, precision)
     answer(found, json, plot, memory_report, memory_chart)
 
 

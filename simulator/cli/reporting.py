@@ -8,15 +8,17 @@ import typer
 
 from simulator.cli import asked
 from simulator.cli.output import check_writable, write
+from simulator.cli.watch import progress
 from simulator.errors import OptionError
+from simulator.progress import each
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from simulator.chip.schema import Architecture
-    from simulator.cost.price import Cost
-    from simulator.cost.provenance import Coefficient
-    from simulator.report.paper import Paper
+    from simulator.graph.build import Graph
+    from simulator.report.detail import Detail
+    from simulator.report.paper import Paper, Section
 
 Report = Annotated[
     str | None,
@@ -25,6 +27,9 @@ Report = Annotated[
 
 wanted: ContextVar[str | None] = ContextVar("report", default=None)
 """The file of the command at work."""
+
+details: ContextVar[tuple["Detail", ...]] = ContextVar("details", default=())
+"""Runs that its report shows in full."""
 
 
 def check_report(path: str | None) -> None:
@@ -49,16 +54,32 @@ def deliver(make: "Callable[[dict[str, str]], Paper]") -> None:
     write("--report", path, paper_html(make(asked.made())))
 
 
-def priced(chip: "Architecture") -> "tuple[Cost, list[Coefficient]] | None":
-    """The cost of a chip with its coefficients; None of one that has none, as of no known node."""
-    from simulator.cost.price import chip_cost  # noqa: PLC0415
-    from simulator.cost.provenance import coefficients  # noqa: PLC0415
-    from simulator.errors import RooftileError  # noqa: PLC0415
+def detail(
+    words: str, graph: "Graph", chip: "Architecture", batch: int = 1, precision: str | None = None, told: str = ""
+) -> None:
+    """Have the report, where one is asked for, show a run in full. words: which one it is; told: more about it."""
+    _detail(words, graph, chip, batch, precision, True, told)
 
-    try:
-        return chip_cost(chip), coefficients(chip)
-    except RooftileError:
-        return None
+
+def outline(words: str, graph: "Graph", chip: "Architecture", batch: int = 1, precision: str | None = None) -> None:
+    """The same without steps of the chip."""
+    _detail(words, graph, chip, batch, precision, False)
+
+
+def _detail(*given: Any) -> None:
+    if wanted.get() is None:
+        return
+    from simulator.report.detail import Detail  # noqa: PLC0415
+
+    details.set((*details.get(), Detail(*given)))
+
+
+def _detailed() -> "list[Section]":
+    """Sections of the runs that are shown in full."""
+    from simulator.report.detail import detail_sections  # noqa: PLC0415
+
+    with progress() as tell:
+        return [section for one in each(details.get()) for section in detail_sections(one, tell)]
 
 
 def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], list[Any]], said: str = "") -> None:
@@ -68,6 +89,7 @@ def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], l
         from simulator.report.paper import Picture  # noqa: PLC0415
         from simulator.report.papers import plain_paper, words_of  # noqa: PLC0415
 
-        return plain_paper(report(), [Picture(chart, words_of(chart)) for chart in charts()], made, said)
+        pictures = [Picture(chart, words_of(chart)) for chart in charts()]
+        return plain_paper(report(), pictures, made, said, _detailed())
 
     deliver(make)

@@ -70,11 +70,12 @@ def run(
 
 def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> None:
     """Write the report of a run, with the bill of the chip and what to change of it."""
+    from simulator.report.detail import priced_of  # noqa: PLC0415
     from simulator.report.papers import run_paper  # noqa: PLC0415
     from simulator.study.sensitivities import sensitivity  # noqa: PLC0415
 
     with working() as tell:
-        priced = reporting.priced(chip)
+        priced = priced_of(chip)
         changes = sensitivity(graph, chip, batch, precision, tell=tell)
     reporting.deliver(lambda made: run_paper(result, chip, _facts(chip), priced, changes, made))
 

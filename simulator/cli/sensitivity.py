@@ -14,6 +14,7 @@ from simulator.cli.question import (
     graph_of,
     working,
 )
+from simulator.cli.reporting import outline
 
 
 def sensitivity(
@@ -33,6 +34,8 @@ def sensitivity(
         from simulator.study.sensitivities import sensitivity as ask  # noqa: PLC0415
 
         found = ask(graph, chip, batch, precision, settings or [], tell)
+    from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.report.sensitivity_report import sensitivity_chart, sensitivity_report  # noqa: PLC0415
 
+    outline("the chip as it is", graph, load_chip(chip, set=settings or []), batch, precision)
     answer(found, json, plot, sensitivity_report, sensitivity_chart)

@@ -20,11 +20,14 @@ from simulator.cli.question import (
     check_outputs,
     working,
 )
+from simulator.cli.reporting import detail
 from simulator.cli.values import amount_in, parameters
 from simulator.errors import InfeasibleError, OptionError
 
 if TYPE_CHECKING:
+    from simulator.chip.schema import Architecture
     from simulator.graph.build import Graph
+    from simulator.study.sizing_answer import Design
 
 Bundled = Annotated[bool, typer.Option("--bundled/--no-bundled", help="Whether bundled chips are candidates too.")]
 TokensPerS = Annotated[
@@ -115,9 +118,20 @@ def size(
         )  # fmt: skip
     from simulator.report.size_report import answer_lines, size_chart, size_report  # noqa: PLC0415
 
+    if found.winner is not None:
+        _detail(found.winner, mix, asked.chip(chip, settings), batch, precision)
     answer(found, json, plot, size_report, size_chart, said=answer_lines)
     if found.winner is None:
         raise InfeasibleError("size: no chip of the space reaches all targets")
+
+
+def _detail(won: "Design", mix: "dict[Graph, float]", base: "Architecture", batch: int, precision: str | None) -> None:
+    """Have the report show the design that is found in full, on the network with the largest share."""
+    from simulator.chip.change import changed_chip  # noqa: PLC0415
+    from simulator.chip.load import load_chip  # noqa: PLC0415
+
+    chip = load_chip(won.chip) if won.bundled else changed_chip(base, won.settings)
+    detail("the first design", max(mix, key=lambda graph: mix[graph]), chip, batch, precision)
 
 
 def _last_token(

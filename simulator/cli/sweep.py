@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulator.cli import asked, complete
+from simulator.cli.best import detail_of
 from simulator.cli.output import emit, note
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
-from simulator.cli.reporting import Report, check_report, deliver_plain, wanted
+from simulator.cli.reporting import Report, check_report, deliver_plain, details, wanted
 from simulator.cli.values import count_or_zero, parameters, whole_number
 from simulator.cli.watch import leave_behind
 from simulator.errors import OptionError, StoppedError
@@ -118,17 +119,21 @@ def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | Non
 def _draw(out: str, plot: str | None, report: str | None) -> None:
     """Draw the points that no other beats in throughput and bill, or the fastest where no bill is known; report them."""
     from simulator.report.page import save  # noqa: PLC0415
-    from simulator.report.points_report import table_chart, table_report  # noqa: PLC0415
+    from simulator.report.points_report import front_of, table_chart, table_report  # noqa: PLC0415
     from simulator.sweeps.read import scan  # noqa: PLC0415
 
     points = scan(out)
     if plot is not None:
         save("--plot", table_chart(points), plot)
-    before = wanted.set(report)
+    before = wanted.set(report), details.set(())
+    front = front_of(points)
     try:
+        if front.rows:
+            detail_of(out, front.axes, front.rows[0])
         deliver_plain(lambda: table_report(points), lambda: [table_chart(points)])
     finally:
-        wanted.reset(before)
+        wanted.reset(before[0])
+        details.reset(before[1])
 
 
 def _given(

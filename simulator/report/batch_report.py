@@ -99,6 +99,18 @@ def _legend(found: BatchCurve) -> Text:
     )
 
 
+def enough(found: BatchCurve) -> int | None:
+    """The smallest batch of a curve with NEAR of its highest throughput; None where none fits."""
+    runs = [point for point in found.points if point.throughput_per_s is not None]
+    return _near(runs).batch if runs else None
+
+
+def _near(runs: Sequence[BatchPoint]) -> BatchPoint:
+    """The first of some points, which all run, that has NEAR of the highest throughput."""
+    best = max(point.throughput_per_s or 0.0 for point in runs)
+    return next(point for point in runs if (point.throughput_per_s or 0.0) >= NEAR * best)
+
+
 def batch_lines(found: BatchCurve) -> list[str]:
     """What the curve says, in words: the answer first."""
     beyond = _overflow_lines(found)
@@ -106,7 +118,7 @@ def batch_lines(found: BatchCurve) -> list[str]:
     if not runs:
         return ["No batch fits the SRAM of this chip.", *beyond]
     best = max(point.throughput_per_s or 0.0 for point in runs)
-    near = next(point for point in runs if (point.throughput_per_s or 0.0) >= NEAR * best)
+    near = _near(runs)
     lines = [
         f"Batch {near.batch} is the smallest listed with {100 * NEAR:.0f} % of the highest throughput "
         f"({fmt.significant(near.throughput_per_s)} of {fmt.significant(best)} per second), at a latency of "

@@ -1,4 +1,4 @@
-// Draws the pictures of the page. Nothing is fetched.
+// Draws the pictures of the page, and has the keyboard reach tables that are wider than it. Nothing is fetched.
 "use strict";
 
 const refuse = () => Promise.reject(new Error("a report fetches nothing"));
@@ -10,3 +10,19 @@ for (const source of document.querySelectorAll("script[data-chart]")) {
   const draw = async (chart) => (await window.vegaEmbed(place, chart, options)).view;
   window.drawFitted(place, JSON.parse(source.textContent), draw);
 }
+
+const wide = [...document.querySelectorAll(".wide")];
+
+function reach() {
+  wide.forEach((place, number) => {
+    const words = place.querySelector("caption")?.textContent ?? `table ${number + 1}`;
+    const asked = place.scrollWidth > place.clientWidth;
+    for (const [name, value] of [["tabindex", 0], ["role", "region"], ["aria-label", words]]) {
+      if (asked) place.setAttribute(name, value);
+      else place.removeAttribute(name);
+    }
+  });
+}
+
+window.addEventListener("resize", reach);
+reach();

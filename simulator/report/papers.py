@@ -48,8 +48,17 @@ WIDTH = 720
 """Of a picture over the layers [pixel]."""
 
 
-def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping[str, str], said: str = "") -> Paper:
-    """The report of an answer: its first line, its pictures, its tables. said: the answer in a sentence, where it is known."""
+def plain_paper(
+    report: RenderableType,
+    charts: Sequence[Picture],
+    made: Mapping[str, str],
+    said: str = "",
+    more: Sequence[Section] = (),
+) -> Paper:
+    """The report of an answer: its first line, its pictures, its tables.
+
+    said: the answer in a sentence, where it is known; more: what stands below.
+    """
     parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
     first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
     before = [line for part in parts[:first] for line in plain(part).splitlines()] or [made["command"]]
@@ -57,7 +66,7 @@ def plain_paper(report: RenderableType, charts: Sequence[Picture], made: Mapping
     answer = said or next((line for line in before if line.endswith(".")), before[min(1, len(before) - 1)])
     title = re.sub(r" --report[ =]('[^']*'|\S+)", "", made["command"]) if before[0] == answer else before[0]
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
-    return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts)], made)
+    return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts), *more], made)
 
 
 def run_paper(

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any, TypeVar
 
 from simulator.chip.library import Entry
+from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.formats import OWN
@@ -240,6 +241,13 @@ def _built(chip: Entry) -> tuple[float | None, float | None, float | None]:
     return bill, None if cost is None else cost.area_mm2.best, None if capacity is None else capacity / GIB
 
 
+def precision_on(chip: Architecture, precision: str) -> str:
+    """The format in which a chip with an array is compared: the one asked for, else its first."""
+    if chip.array is None or precision == OWN or chip.multiplies(precision):
+        return precision
+    return next(iter(chip.array.rate))
+
+
 def _simulated(
     chip: Entry, graph: Graph, question: Question, beside: Figure | None
 ) -> tuple[dict[str, Figure | None], Figure | None, list[str]]:
@@ -248,11 +256,8 @@ def _simulated(
     machine = chip.architecture
     if machine is None or machine.array is None:
         return found, None, []
-    precision = question.precision
-    unfair: tuple[str, ...] = ()
-    if precision != OWN and not machine.multiplies(precision):
-        precision = next(iter(machine.array.rate))
-        unfair = (f"{precision}, not {question.precision}",)
+    precision = precision_on(machine, question.precision)
+    unfair = () if precision == question.precision else (f"{precision}, not {question.precision}",)
     batches = dict(zip(CLASSES, (SMALL_BATCH, _large_batch(chip, question, beside)), strict=True))
     runs: dict[int, Figure] = {}
     try:

@@ -163,8 +163,6 @@ def _section(
         cost = _cost(chip)
         return None if cost is None else bill_section(cost)
     if name == "changes":
-        if _cost(chip) is None:
-            return None
         return change_section(sensitivity(graph, chip, asked.batch, result.precision, tell=tell))
     if name == "beside":
         others = []
@@ -205,7 +203,7 @@ def report(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> 
     result = result_of(asked, graph, chip)
     cost = _cost(chip)
     priced = None if cost is None else (cost, coefficients(chip))
-    changes = None if cost is None else sensitivity(graph, chip, asked.batch, result.precision, tell=tell)
+    changes = sensitivity(graph, chip, asked.batch, result.precision, tell=tell)
     changed = {f"set {key}": str(value) for key, value in asked.settings.items()}
     made = {"command": "rooftile serve", **provenance(chip, graph), **changed}
     return paper_html(run_paper(result, chip, ChipFacts.of(chip), priced, changes, made))

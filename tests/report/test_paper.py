@@ -140,6 +140,16 @@ def test_names_of_strangers_are_text():
     assert "alert(2)</script>" not in text.replace("alert(2)&lt;/script&gt;", "")
 
 
+FULL = ["Roofline and waterfall", "Layers", "SRAM over time", "What to change", "Bill of silicon", "Assumptions"]
+IN_FULL = {
+    "cost": [],
+    "lint": [],
+    "explain": [one for one in FULL if one != "What to change"],
+    "sensitivity": [one for one in FULL if one != "What to change"],
+}
+"""Sections of a run that the reports of other commands have; what to change is the answer of a sensitivity."""
+
+
 @pytest.mark.parametrize("line", [
     "batch squeezenet@64 --chip inferx_x1 --batch 1,2", "compare inferx_x1 example_edge --network squeezenet@64",
     "cost inferx_x1", "explain squeezenet@64 inferx_x1 example_edge", "lint squeezenet@64 --chip inferx_x1",
@@ -153,6 +163,9 @@ def test_other_answers_have_a_report(line, tmp_path, capsys):
     assert found.fetched == []
     assert found.charts
     assert "rooftile " + line.split()[0] in found.text
+    shown = re.sub(r"<script.*?</script>", "", place.read_text(encoding="utf-8"), flags=re.DOTALL)
+    inside = [words for words in FULL if f"<h2>{words}: " in shown]
+    assert inside == IN_FULL.get(line.split()[0], FULL)
     assert re.search(r'class="answer">[^<]+\.</p>', place.read_text(encoding="utf-8"))
     printed = capsys.readouterr().out.split()
     told = {*found.text.replace("\xa0", " ").split()}
@@ -167,9 +180,10 @@ def test_best_points_of_a_sweep_have_a_report(tmp_path, capsys):
     found = Page(place.read_text(encoding="utf-8"))
     assert found.charts
     assert "Pareto-optimal points" in found.text
+    assert "Roofline and waterfall: the first point" in found.text
     for command in ("best", "pareto"):
         assert main([command, folder, "--report", str(place)]) == 0
-        assert Page(place.read_text(encoding="utf-8")).charts
+        assert "What to change: the first point" in Page(place.read_text(encoding="utf-8")).text
     capsys.readouterr()
 
 

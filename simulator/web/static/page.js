@@ -191,7 +191,6 @@ async function changes() {
   clear(place("changes"), make("p", {}, said, stop));
   try {
     await show(await (await ask("api/run", asked(["changes"]), own.signal)).json(), own.signal, ["changes"]);
-    if (!place("changes").querySelector("h2")) clear(place("changes"), make("p", {}, "This chip has no bill, so changes cannot be ranked by price."));
     place("changes").scrollIntoView({ block: "nearest" });
   } catch (error) {
     empties("changes");
