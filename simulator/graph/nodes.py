@@ -25,6 +25,10 @@ Formats: TypeAlias = Mapping[str, str] | None
 """{role of operands: number format} of a layer."""
 
 
+_AS_MANY = (lambda n: n, lambda n: n)
+"""Rows and columns that work asks for which needs as many as it gives."""
+
+
 class Nodes:
     """The graph being built, and how a node is added to it."""
 
@@ -33,6 +37,7 @@ class Nodes:
         self._formats = self._own(self._name, formats)
         self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
         self._counts: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}  # elements that each node gives
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for
         self._windows: list[str] = []
         self._planes: dict[str, tuple[int, int]] = {}  # rows and columns of the frames of a video
@@ -124,13 +129,14 @@ class Nodes:
             layer = replace(layer, formats=tuple({**dict(self._formats), **dict(layer.formats)}.items()))
         reads = self._reads(layer, inputs)
         self._graph.add_node(layer.name, layer=layer)
+        self._sizes[layer.name] = layer.output_elements
         for producer, edge in reads.items():
             self._graph.add_edge(producer, layer.name, **edge)
         if second:
             self._graph.add_edge(second.name, layer.name, operand="weights")
         if inputs and layer.name not in self._needs:
             # Elementwise work needs as many rows as it gives; of a flattened image nothing asks for more than one.
-            self._needs[layer.name] = Need(inputs[0].name, (lambda n: n, lambda n: n))
+            self._needs[layer.name] = Need(inputs[0].name, _AS_MANY)
             if inputs[0].name in self._planes and layer.name not in self._planes and inputs[0].width == layer.out_width:
                 self._planes[layer.name] = self._planes[inputs[0].name]
         return Output(layer.name, layer.groups * layer.out_channels, layer.out_height, layer.out_width)
@@ -146,14 +152,14 @@ class Nodes:
         """Attributes of the edges of `inputs`; vector work that reads slices says how much, a compute layer's sizes do."""
         read: dict[str, int] = {}
         for x in inputs:
-            have: int = self._graph.nodes[x.name]["layer"].output_elements
+            have = self._sizes[x.name]
             if x.name in read and read[x.name] + x.elements > have:
                 self._fault(layer.name, "inputs", "must be different nodes, got one twice; put a 'copy' between")
             read[x.name] = read.get(x.name, 0) + x.elements
         edges: dict[str, dict[str, Any]] = {}
         for name, elements in read.items():
             edges[name] = {"operand": "inputs"}
-            if not layer.is_compute and elements < self._graph.nodes[name]["layer"].output_elements:
+            if not layer.is_compute and elements < self._sizes[name]:
                 edges[name]["elements"] = elements
         return edges
 

@@ -50,7 +50,8 @@ def array_bytes(value: Any) -> int:
         elif isinstance(one, dict):
             todo.extend(tuple(one.values()))  # other threads may add to it
         elif isinstance(one, list | tuple):
-            todo.extend(one)
+            if not PLAIN.issuperset(map(type, one)):
+                todo.extend(one)
         else:
             kind: Any = type(one)
             todo.extend(getattr(one, name) for name in _fields(kind))

@@ -49,7 +49,7 @@ def test_help_shows_all_names_with_their_types():
         generate,
         "model chip prompt output batch precision params set mode prefill runtime speculate accept draft chips price",
     ),
-    (NetworkBuilder.dense, "self x out_channels steps loop role bias activation name formats"),
+    (NetworkBuilder.dense, "self x out_channels steps loop role shares bias activation name formats"),
     (NetworkBuilder.depthwise, "self x kernel stride padding dilation bias activation name formats"),
 ])  # fmt: skip
 def test_calls_of_users_show_what_they_take(call, names):

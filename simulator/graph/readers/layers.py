@@ -59,8 +59,7 @@ class Layers(Nodes):
 
     def size_of(self, node: str) -> int:
         """Elements that a layer gives."""
-        found: int = self._graph.nodes[node]["layer"].output_elements
-        return found
+        return self._sizes[node]
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -101,6 +100,10 @@ class Layers(Nodes):
 
     def _merged(self, reads: Sequence[Output]) -> list[Output]:
         """Reads with each layer once."""
+        if len(reads) == 1:
+            (one,) = reads
+            fits = one.height == one.width == 1 and 1 <= one.channels <= self.size_of(one.name)
+            return [one if fits else Output(one.name, max(1, min(one.elements, self.size_of(one.name))))]
         total: dict[str, int] = {}
         for each in reads:
             total[each.name] = total.get(each.name, 0) + each.elements
