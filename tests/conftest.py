@@ -4,6 +4,7 @@ By day each test draws the same examples every time, so that a change is judged 
 
 import gc
 import os
+from pathlib import Path
 from typing import Any
 
 import profiles
@@ -26,8 +27,21 @@ plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 settings.load_profile("nojit" if plain else "nightly" if profiles.NIGHTLY else "jit")
 
 
+def _may_have_kernel_cases(path: Path) -> bool:
+    return "mark.kernel" in path.read_text(encoding="utf-8")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Spare `-m kernel` the files that have none of these cases: to import all that they import takes longer than most."""
+    wanted = config.option.markexpr != "kernel" or collection_path.suffix != ".py"
+    return None if wanted or _may_have_kernel_cases(collection_path) else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out by day what is too long for every change, and say how many."""
+    files = {item.path for item in items if item.get_closest_marker("kernel")}
+    if unseen := sorted(str(path) for path in files if not _may_have_kernel_cases(path)):
+        raise pytest.UsageError(f"must say `mark.kernel` where its cases are, for `-m kernel` to see: {unseen}")
     if profiles.THOROUGH:
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]

@@ -94,20 +94,11 @@ def _list() -> list[dict[str, Any]]:
     """A row a network."""
     from simulator.errors import RooftileError  # noqa: PLC0415
     from simulator.graph import plugged  # noqa: PLC0415
-    from simulator.graph.language import decoders  # noqa: PLC0415
-    from simulator.graph.load import load_network, network_parameters, summary  # noqa: PLC0415
+    from simulator.graph.load import load_network, summary  # noqa: PLC0415
+    from simulator.graph.summaries import bundled_rows  # noqa: PLC0415
     from simulator.store import plugins  # noqa: PLC0415
-    from simulator.store.bundled import networks as bundled_networks  # noqa: PLC0415
 
-    rows: list[dict[str, Any]] = []
-    for name in bundled_networks():
-        if name in decoders():  # told by its description: the graph depends on prompt and context
-            decoder = decoders()[name]
-            told = {"parameters": decoder.parameters, "layers": decoder.layers, "cache_values": decoder.cache_values(1)}
-            rows.append({"name": name, "macs": None, **told, "keywords": network_parameters(name), "plugin": None})
-            continue
-        graph = load_network(name)
-        rows.append({"name": name, **summary(graph), "keywords": graph.graph["parameters"], "plugin": None})
+    rows = bundled_rows()
     for name, plugin in plugged.networks().items():
         try:
             graph = load_network(name)

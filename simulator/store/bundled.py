@@ -63,9 +63,15 @@ def _listed() -> dict[str, Any]:
     """Names and aliases of all modules of `workloads`: reading them costs the import of networkx, so what was read is kept."""
     from simulator.store.plain import kept  # noqa: PLC0415  # its digest asks where the bundled files are
 
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder("workloads").glob("*.py"))]
-    found: dict[str, Any] = kept("networks", texts, lambda: {"networks": _networks(), "aliases": _read_aliases()})
+    found: dict[str, Any] = kept(
+        "networks", network_texts(), lambda: {"networks": _networks(), "aliases": _read_aliases()}
+    )
     return found
+
+
+def network_texts() -> list[str]:
+    """All of `workloads`, which what is kept of the bundled networks depends on."""
+    return [path.read_text(encoding="utf-8") for path in sorted(folder("workloads").glob("*.py"))]
 
 
 def _networks() -> dict[str, tuple[str, str]]:

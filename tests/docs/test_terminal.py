@@ -18,7 +18,7 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|9[0-7])[;m]")
 """A foreground colour; bold and slanted letters are none."""
 PLAIN_BY_DAY = ("run", "chips", "--help", "explain", "sweep", "best")
 RUNS = {key: lines for key, lines in on_terminals().items() if lines}
-PROCESSES = 5
+PROCESSES = 3
 COLOURED = [page for page, colour in RUNS if colour and page.name != "bring.md"]
 GROUPS = [
     *((COLOURED[at::PROCESSES], True) for at in range(PROCESSES)),

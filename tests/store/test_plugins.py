@@ -11,7 +11,7 @@ from plugin_dist import NETWORK, install, install_acorn
 from simulator import load_chip, load_network
 from simulator.cli import complete, main
 from simulator.errors import ChipError, NetworkError, PluginWarning
-from simulator.store import plugins
+from simulator.store import bundled, plugins
 
 
 @pytest.fixture
@@ -70,13 +70,15 @@ def test_lists_completions_and_errors_know_them_and_lists_mark_them(site, capsys
         load_network("./x.unknown")
 
 
-def test_the_list_of_networks(site, capsys, monkeypatch):
-    monkeypatch.setattr("simulator.store.bundled.networks", lambda: {"squeezenet": ("squeezenet", "build_squeezenet")})
+def test_the_list_of_networks(site, capsys):
     install_acorn(site)
     install(site, {"networks": "oddnet = odd_net:build"}, "odd", odd_net="def build(): return 7\n")
     assert main(["networks", "--json", "-"]) == 0
     told = capsys.readouterr()
-    assert {row["name"]: row["plugin"] for row in json.loads(told.out)} == {"squeezenet": None, "acornet": "acorn 1.2"}
+    assert {row["name"]: row["plugin"] for row in json.loads(told.out)} == {
+        **dict.fromkeys(bundled.networks()),
+        "acornet": "acorn 1.2",
+    }
     assert "rooftile: warning: plug-in oddnet of odd 1.2: oddnet: " in told.err
     assert main(["networks"]) == 0
     assert "Of the plug-in acorn 1.2: acornet." in " ".join(capsys.readouterr().out.split())
