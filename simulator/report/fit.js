@@ -6,6 +6,7 @@ const NARROW = "(max-width: 40rem)";
 const LEAST = 110; // of a panel [pixel]
 const LABELS = 100; // room of the labels of an axis, at first [pixel]
 const TRIES = 3;
+const ABOVE = 10; // a name over its point [pixel]
 const CLOSE = 6; // a picture that misses its room by less is as it should be [pixel]
 const LETTER = 0.6; // width of a letter over its height
 const TALLEST = 250; // a panel without rows [pixel]
@@ -77,9 +78,12 @@ function panel(part, plot, letters, upright = false) {
   for (const many of ["layer", "vconcat"]) {
     if (made[many]) made[many] = made[many].map((each) => panel(each, plot, letters, turned));
   }
-  // Names stand nearer to their points than on a wide page: points are drawn last, so that no name hides one.
+  // Names are nearer to their points than on a wide page: above them, and points are drawn last, so that neither hides the other.
   const point = (one) => Number(one.mark?.type === "point");
-  if (made.layer?.some(point)) made.layer.sort((one, other) => point(one) - point(other));
+  if (made.layer?.some(point)) {
+    made.layer = made.layer.map((one) => (one.mark?.type === "text" ? { ...one, mark: { dy: -ABOVE, ...one.mark } } : one));
+    made.layer.sort((one, other) => point(one) - point(other));
+  }
   for (const beside of ["hconcat", "concat"]) {
     if (!made[beside]) continue;
     made.vconcat = made[beside].map((each) => panel(each, plot, letters));
