@@ -208,7 +208,7 @@ def test_a_cluster_that_goes_away_is_one_line(network, tmp_path):
             cluster.close()
 
     with (
-        dask.config.set({"distributed.comm.timeouts.connect": "5s"}),
+        dask.config.set({"distributed.comm.timeouts.connect": "2s"}),
         pytest.raises(OptionError, match=r"the cluster is gone; finished parts are kept"),
     ):
         run(network, tmp_path / "a", scheduler=cluster.scheduler_address, chunk=2, progress=progress)
