@@ -17,6 +17,9 @@ from simulator.schedule.pool import Pool
 # Tables are checked at the width of a pipe; whoever runs the tests on several cores sets one of their own.
 os.environ.pop("COLUMNS", None)
 
+# The tests keep more than the usual bound: what one of them found is not to be looked for again by the next.
+os.environ.setdefault("ROOFTILE_CACHE_MIB", "4096")
+
 # As the command does: looking for cycles among all that is imported takes a twentieth of the time.
 gc.set_threshold(400_000, 20, 20)
 
