@@ -58,21 +58,27 @@ def rank(
 ) -> None:
     """Ask, and answer. given: precision, params, by, limits and runtime of the study."""
     from simulator.cli.screen import show  # noqa: PLC0415
-    from simulator.errors import OptionError  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
+    from simulator.report.serving_chart import serving_chart  # noqa: PLC0415
     from simulator.report.serving_report import serving_report  # noqa: PLC0415
     from simulator.study.serving_chips import Wanted, serving  # noqa: PLC0415
 
     if plot is not None:
-        raise OptionError("--plot: must be left out where chips are compared on a language model")
+        from simulator.report.page import check_picture  # noqa: PLC0415
+
+        check_picture("--plot", plot)
     for one in entries:
         if one.architecture is not None:
             asked.note_chip(one.name, one.architecture)
     with working():
         order = {name: given.pop(name) for name in ("by", "limits")}
         found = serving(entries, Wanted(model, lengths, **given), rates=rates, **order)
-    deliver_plain(lambda: serving_report(found, every), lambda: [])
+    deliver_plain(lambda: serving_report(found, every), lambda: [serving_chart(found)] if found.rows else [])
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), FORM)))
+    if plot is not None:
+        from simulator.report.page import save  # noqa: PLC0415
+
+        save("--plot", serving_chart(found), plot)
     if json != "-":
         show(serving_report(found, every))

@@ -82,10 +82,10 @@ def _panel(alt: Any, lines: Sequence[Line], name: str, across: str, upward: str 
         first = max(rows, key=lambda row: float(str(row["x"])))["label"]
         title = f"{first} gives most throughput {words}"
     subtitle = _folded(f"not shown, a number is missing: {few(without)}") if without else []
-    return scatter(alt, _labelled(rows), _AXIS[across], _AXIS[upward], title, subtitle)
+    return scatter(alt, labelled(rows), _AXIS[across], _AXIS[upward], title, subtitle)
 
 
-def _labelled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def labelled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Points with the name of their chip as `of`; as label where no other point beats them in both, and where they are mine."""
     ahead = [not any(o["x"] >= row["x"] and o["y"] >= row["y"] and (o["x"], o["y"]) != (row["x"], row["y"]) for o in rows)
              for row in rows]  # fmt: skip

@@ -1,6 +1,7 @@
 """Chips ranked on a request to a language model: the same figures as each alone, one order, what is lacking."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import NetworkError, OptionError
+from simulator.report.serving_chart import serving_chart
 from simulator.report.serving_report import serving_sentence
 from simulator.study.serving_chips import Wanted, serving
 
@@ -52,6 +54,27 @@ def test_the_best_for_a_dollar_comes_first_and_no_price_last(found):
     ]
     assert found.rows[-1].chip == "l4"  # whose price is not known
     assert (found.rows[-1].place, found.rows[-1].paid_usd) == (None, None)
+
+
+def test_pictures_say_who_gives_most_and_who_is_not_in_them(found, tmp_path):
+    drawn = serving_chart(found).to_dict()
+    assert drawn["title"]["text"] == "smollm2_135m, 64 tokens in, 8 out, batch 4: fp16"
+    first, second = drawn["hconcat"]
+    best = max((row for row in found.rows if row.power_w), key=lambda row: row.tokens_per_s / row.power_w)
+    assert first["title"]["text"] == f"{found.rows[0].chip} gives most tokens/s per dollar"
+    assert first["title"]["subtitle"] == ["not shown, a number is missing: l4"]
+    assert second["title"]["text"] == f"{best.chip} gives most tokens/s per watt"
+    words = ["compare", "smollm2_135m", *CHIPS, "--prompt", "64", "--output", "8", "--batch", "4"]
+    words += [part for key, value in TWO.items() for part in ("--param", f"{key}={value}")]
+    picture, report = tmp_path / "tokens.svg", tmp_path / "tokens.html"
+    assert main([*words, "--plot", str(picture), "--report", str(report)]) == 0
+    assert "gives most tokens/s per dollar" in picture.read_text()
+    assert "gives most tokens/s per watt" in report.read_text()
+
+
+def test_a_picture_of_no_chip_says_so(found):
+    first, _ = serving_chart(replace(found, rows=())).to_dict()["hconcat"]
+    assert first["title"]["text"] == "Tokens/s per dollar: nothing is known"
 
 
 def test_a_rent_ranks_by_the_cost_of_tokens():
