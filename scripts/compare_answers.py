@@ -189,6 +189,7 @@ def report(old: Answers, new: Answers, show: int) -> int:
         refused += "error" in one
         for name in ("numbers", "bits", "near", "points", "ties"):
             setattr(total, name, getattr(total, name) + getattr(verdict, name))
+        total.added |= verdict.added
         if verdict.faults:
             faulty += 1
             if faulty <= show:
@@ -198,6 +199,8 @@ def report(old: Answers, new: Answers, show: int) -> int:
             of_ties.update({kind_of(each.key) for each in verdict.tied})
             if tied <= show:
                 print("\n".join(told("tie", question, one, verdict.tied)))
+    if total.added:
+        print(f"keys that the older version has not: {', '.join(sorted(total.added))}")
     for what, count in (("different", faulty), ("tied", tied)):
         if count > show:
             print(f"... and {count - show} more questions {what} (--show)")

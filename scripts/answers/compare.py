@@ -63,6 +63,8 @@ class Verdict:
     """One for a tied result; of a sweep, its tied rows."""
     tied: list[Difference] = field(default_factory=list)
     faults: list[Difference] = field(default_factory=list)
+    added: set[str] = field(default_factory=set)
+    """Keys of results that only the newer version has: told, and no difference."""
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Verdict:
@@ -93,7 +95,8 @@ def _told(answer: Mapping[str, Any]) -> str:
 
 def _results(old: Mapping[str, Any], new: Mapping[str, Any], verdict: Verdict) -> None:
     found: list[tuple[Path, Any, Any]] = []
-    _walk(old, new, (), (total_s(old), old), verdict, found)
+    verdict.added |= new.keys() - old.keys()
+    _walk(old, {key: value for key, value in new.items() if key in old}, (), (total_s(old), old), verdict, found)
     paths = [path for path, _, _ in found]
     differences = [Difference(".".join(path), one, other) for path, one, other in found]
     if differences and all(_is_choice(*each) for each in found) and _has_cause(paths):

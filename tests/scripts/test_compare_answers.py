@@ -204,3 +204,12 @@ def test_questions_are_many_and_spread() -> None:
         assert {each["batch"] for each in own} >= {1, 4, 16}
         for word in ("schedule.residency=none", *(f"schedule.overlap={one}" for one in questions.OVERLAPS)):
             assert any(word in each["set"] for each in own)
+
+
+def test_a_key_that_is_new_is_told_and_no_difference_one_that_is_gone_is():
+    more = copy.deepcopy(result())
+    more["result"]["subject"] = "small at 8 x 8"
+    found = script.compare(result(), more)
+    assert (found.faults, found.added) == ([], {"subject"})
+    (gone,) = script.compare(more, result()).faults
+    assert (gone.key, gone.new) == ("subject", script.MISSING)
