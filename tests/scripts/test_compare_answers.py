@@ -158,15 +158,11 @@ def test_nan_equals_nan_and_nothing_else() -> None:
     assert keys(script.compare(result(), old)) == ["utilisation"]
 
 
-def test_a_key_that_is_gone_or_new_is_a_fault() -> None:
-    new = result()
-    del new["result"]["macs"]
-    new["result"]["power_w"] = 3.0
-    assert keys(script.compare(result(), new)) == ["macs", "power_w"]
-    del new["result"]["power_w"]
-    new["result"]["macs"] = 1000
-    del new["result"]["load_bytes"]
-    assert keys(script.compare(result(), new)) == ["load_bytes"]
+def test_a_key_that_is_gone_is_a_fault() -> None:
+    for key in ("macs", "load_bytes"):
+        new = result()
+        del new["result"][key]
+        assert keys(script.compare(result(), new)) == [key]
 
 
 def test_errors_are_compared_by_class_and_text() -> None:
