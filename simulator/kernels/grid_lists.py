@@ -116,6 +116,7 @@ def axis_list(table, u, matters, feed, rows, out, base):
                 chunk = length
                 for column in range(AXIS_BOUNDED):
                     out[base + chunk, column] = math.inf
+                out[base + chunk, AXIS_ROW], out[base + chunk, AXIS_JUMP] = 0.0, 0.0  # of no row of the table
                 length += 1
         row, to = rows[i], base + length
         out[to, AXIS_SIZE], out[to, AXIS_TRIPS], out[to, AXIS_FOLDS] = (

@@ -181,8 +181,8 @@ def test_lists_without_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> N
     scratch = tiling._scratch(tables, 0)
     longest = max(len(tables.axis_k), len(tables.axis_c))
     short = scratch.lists._replace(
-        pixels=np.empty((len(tables.pixel) + 1, 8)),
-        axes=np.empty((4 * longest + 8, 6)),
+        pixels=np.full((len(tables.pixel) + 1, 8), np.nan),  # what is read must have been written
+        axes=np.full((4 * longest + 8, 6), np.nan),
         used=np.zeros(2, dtype=np.int64),
     )
     monkeypatch.setattr(scratch, "lists", short)
