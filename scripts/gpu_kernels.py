@@ -28,7 +28,7 @@ import numpy as np
 from simulator import load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.power import power_model
-from simulator.frontier.grid.points import ARRAY, EDGES, IDEAL, INTERCONNECT, SRAM
+from simulator.frontier.grid.points import ARRAY, EDGES, IDEAL, cycles_of
 from simulator.frontier.sm import ATTENTION, FIRST, choices, parts
 from simulator.kernels.layout import step_time
 from simulator.lower.array import ArraySpec, array_spec
@@ -344,7 +344,7 @@ def _choices_of(
 
 def _cycles(found: Any) -> Any:
     """On-chip cycles of choices."""
-    return np.max(found[:, [ARRAY, INTERCONNECT, SRAM]], axis=1)
+    return cycles_of(found)
 
 
 def _held(row: Row, chip: Architecture, cycles: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.frontier.grid.points import ARRAY, FEED_BYTES, INTERCONNECT, SRAM
+from simulator.frontier.grid.points import FEED_BYTES, cycles_of
 from simulator.frontier.grid.search import WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.lower.array import ArraySpec, spec_of
@@ -263,7 +263,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     One point: the constant weights are read once, and all else goes through the cache, whatever the blocks are.
     """
     parts = _all_parts(shape, spec)
-    cycles = np.max(parts[:, [ARRAY, INTERCONNECT, SRAM]], axis=1)
+    cycles = cycles_of(parts)
     best = int(np.lexsort((parts[:, FEED_BYTES], cycles))[0])
     g, _, k, c, _, _, r, s = shape.step_extents
     weights = 0.0 if resident & WEIGHTS else shape.weight_width * g * k * c * r * s

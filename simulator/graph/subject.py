@@ -13,14 +13,24 @@ SIZES = ("image_size", "sequence_length", "phase", "prompt", "context")
 
 def subject_of(graph: Graph) -> str:
     """`yolov5s at 640 x 640, activation=relu`; `bert_base at 128 tokens`; `gpt2, decode of 1 token behind 1,024`."""
-    name = str(graph.graph.get("name", "network"))
+    given: Mapping[str, Any] = graph.graph.get("parameters", {})
+    changed = (f"{key}={value}" for key, value in unusual(graph).items() if key not in SIZES)
+    return ", ".join((name_of(graph) + (_passed(graph, given) if "phase" in given else _size(given)), *changed))
+
+
+def name_of(graph: Graph) -> str:
+    """The name of a network; `network` of one that has none."""
+    return str(graph.graph.get("name", "network"))
+
+
+def unusual(graph: Graph) -> dict[str, Any]:
+    """Parameters of a bundled network that are not its defaults; none of the user's own, whose defaults are not known."""
     given: Mapping[str, Any] = graph.graph.get("parameters", {})
     try:
-        usual = network_parameters(name)
-    except NetworkError:  # of the user's own file
-        usual = {}
-    changed = (f"{key}={value}" for key, value in given.items() if key not in SIZES and usual.get(key, value) != value)
-    return ", ".join((name + (_passed(graph, given) if "phase" in given else _size(given)), *changed))
+        usual = network_parameters(name_of(graph))
+    except NetworkError:
+        return {}
+    return {key: value for key, value in given.items() if usual.get(key, value) != value}
 
 
 def _passed(graph: Graph, given: Mapping[str, Any]) -> str:

@@ -76,13 +76,9 @@ def _names(columns: Sequence[Column], width: int, gap: int) -> list[Column]:
 
 def plain(cell: RenderableType) -> str:
     """The characters of a cell or a heading."""
-    return (
-        cell.plain
-        if isinstance(cell, Text)
-        else Text.from_markup(cell, emoji=False).plain
-        if isinstance(cell, str)
-        else ""
-    )
+    if isinstance(cell, str):
+        cell = Text.from_markup(cell, emoji=False)
+    return cell.plain if isinstance(cell, Text) else ""
 
 
 def _longest(column: Column, words: bool = False) -> int:

@@ -106,12 +106,13 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
     """
     known, serves = runtimes(), chip.is_gpu or _has_stacks(chip)
     if name is None:
-        slow = known[OTHER]
+        if serves or chip.overhead_us is not None:
+            return MODEL_OWN
         hint = (
             f"no runtime is told, so {chip.overhead_s / MICRO:.2g} us pass between two operations; "
-            f"runtimes of class {OTHER} take {slow.us_per_kernel:g}"
+            f"runtimes of class {OTHER} take {known[OTHER].us_per_kernel:g}"
         )
-        return MODEL_OWN if serves or chip.overhead_us is not None else replace(MODEL_OWN, hint=hint)
+        return replace(MODEL_OWN, hint=hint)
     if name in known:
         return known[name]
     if not re.fullmatch(r"[a-z][a-z0-9.+_-]{0,60}", name):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from simulator.chip.load import Settings, load_chip
 from simulator.chip.schema import Architecture
-from simulator.errors import NetworkError, OptionError
+from simulator.errors import OptionError
 from simulator.graph.build import Graph
-from simulator.graph.load import network_parameters
+from simulator.graph.subject import name_of, unusual
 from simulator.store.foreign import printable
 
 
@@ -33,10 +33,4 @@ def changes_of(given: Settings | None) -> tuple[str, ...]:
 
 def network_words(graph: Graph) -> str:
     """Name of a network with the parameters that are not its defaults: `yolov3, image_size=1440`."""
-    name = str(graph.graph.get("name", "network"))
-    try:
-        usual = network_parameters(name)
-    except NetworkError:  # of the user's own file
-        return name
-    given = graph.graph.get("parameters", {})
-    return ", ".join((name, *(f"{key}={value}" for key, value in given.items() if usual.get(key) != value)))
+    return ", ".join((name_of(graph), *(f"{key}={value}" for key, value in unusual(graph).items())))

@@ -25,9 +25,6 @@ from simulator.vocabulary import OPERANDS
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
 
-ON_CHIP = [points.ARRAY, points.INTERCONNECT, points.SRAM]
-"""Parts of which the largest is what a tile takes."""
-
 STATISTICS = 2
 """Numbers kept of a query between its tiles of keys: the largest score and the sum."""
 
@@ -77,7 +74,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     found = choices(shape, spec)
     footprint, bytes_ = _footprint(shape, spec, resident, found), _bytes(shape, resident, found)
     parts = _with_outer(found.parts, bytes_, spec)
-    cycles = parts[:, ON_CHIP].max(axis=1)
+    cycles = points.cycles_of(parts)
     rows = np.stack([footprint, bytes_, cycles], axis=1)
     order = np.lexsort((cycles, bytes_, footprint))
     kept = np.empty(len(order), dtype=np.int64)
@@ -135,7 +132,7 @@ def choices(shape: Shape, spec: ArraySpec) -> Choices:
     if shape.lane_macs > 0.0:
         own = _lanes(shape, spec, Sizes(heads, queries, keys), turns * passes)
         _wait(own, softmax + again)
-        on_lanes = (own[:, ON_CHIP].max(axis=1) < both[:, ON_CHIP].max(axis=1)).astype(np.int64)
+        on_lanes = (points.cycles_of(own) < points.cycles_of(both)).astype(np.int64)
         both = np.where(on_lanes[:, None] == 1, own, both)
     return Choices(heads, queries, keys, turns, passes, turns * passes == 1, both, on_lanes)
 
@@ -191,7 +188,7 @@ def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRow
     best, least = np.empty((count, 9)), np.full(count, np.inf)
     for unrolling in range(len(built.units.copies)):
         found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, tiles), np.zeros(count))
-        cycles = found[:, ON_CHIP].max(axis=1)
+        cycles = points.cycles_of(found)
         better = cycles < least
         best[better], least[better] = found[better], cycles[better]
     return best

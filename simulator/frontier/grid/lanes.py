@@ -49,7 +49,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
         if not resident & bit:
             footprint, bytes_ = footprint + buffers * tile, bytes_ + whole
     own = parts(shape, spec, np.array([bytes_]))
-    cycles = own[:, [points.ARRAY, points.INTERCONNECT, points.SRAM]].max(axis=1)
+    cycles = points.cycles_of(own)
     return Frontier(np.array([footprint]), np.array([bytes_]), cycles, np.array([CODE], dtype=np.int64))
 
 

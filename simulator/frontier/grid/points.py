@@ -53,6 +53,11 @@ OF_GROUP, OF_PIXEL, OF_K, OF_C, OF_OWN = range(5)
 """Columns of places in a stack: a table each."""
 
 
+def cycles_of(parts: Floats) -> Floats:
+    """Cycles of points by their parts, which run beside each other: the largest."""
+    return np.asarray(parts[:, [ARRAY, INTERCONNECT, SRAM]].max(axis=1))
+
+
 class FlatTables(NamedTuple):
     """Tables of many layers behind each other, flat, and what their unrollings have of their own."""
 
