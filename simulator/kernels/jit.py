@@ -20,15 +20,18 @@ from typing import Any
 
 import numba
 from numba.core import caching, config
-from numba.extending import typeof_impl
+from numba.extending import models, register_model, typeof_impl
 from numba.misc.appdirs import AppDirs
 
 FOLDER = Path(__file__).parent
 
 # Kernels run without the interpreter lock and divide as IEEE says (1/0 is infinite). They make no arrays, so numba need not
 # count references to them (`_nrt`): counting is atomic, and costs more than many a short loop, most of all where threads share
-# the arrays of a pool.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+# the arrays of a pool. C calls none of them.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cfunc_wrapper": True}
+
+# What Python does not call needs no code that takes Python's values apart, a third of all that is compiled.
+INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
 # What numba reads of the environment that changes the code, beyond the processor, which it heeds itself.
 SETTINGS = ("BOUNDSCHECK", "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "DEBUGINFO_DEFAULT")
@@ -49,7 +52,7 @@ def stamp() -> tuple[str, ...]:
         text = (FOLDER / name).read_bytes()
         sources.update(f"{name} {len(text)} ".encode() + text)
     settings = [f"{name}={getattr(config, name, None)}" for name in SETTINGS]
-    return (sources.hexdigest(), numba.__version__, repr(sorted(OPTIONS.items())), *settings)
+    return (sources.hexdigest(), numba.__version__, repr(sorted(INNER.items())), *settings)
 
 
 def _places() -> Iterator[Path]:
@@ -98,7 +101,7 @@ def cache_works() -> bool:
 
 
 @functools.cache
-def _cache_class() -> Any:
+def _cache_class(inner: bool) -> Any:
     """The class of the caches: numba's, but for place, stamp and what is done before the first load.
 
     Made late, because its bases may be missing; instances of it replace the caches of our own functions alone.
@@ -127,7 +130,7 @@ def _cache_class() -> Any:
         def __init__(self, function: Any) -> None:
             code = function.__code__
             self._lineno, self._locator = code.co_firstlineno, Locator(code.co_filename)
-            name = f"{Path(code.co_filename).stem}.{function.__qualname__}"
+            name = f"{Path(code.co_filename).stem}.{function.__qualname__}{'.inner' if inner else ''}"
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
         def reduce(self, data: Any) -> Any:
@@ -175,15 +178,25 @@ class Kernel:
         functools.update_wrapper(self, function)
         self._function = function
         self._made: Any = None
+        self._inner: Any = None
 
     def made(self) -> Any:
-        """Return the dispatcher of numba's; one, whichever threads ask for it."""
+        """Return the dispatcher of numba's that Python calls; one, whichever threads ask for it."""
         with _making:
-            if self._made is None:
-                self._made = numba.njit(**OPTIONS)(self._function)
-                if cache_works():
-                    self._made._cache = _cache_class()(self._function)  # where `cache=True` puts numba's own
+            self._made = self._made or self._make(inner=False)
             return self._made
+
+    def inner(self) -> Any:
+        """Return the dispatcher that the code of other kernels calls, and Python cannot."""
+        with _making:
+            self._inner = self._inner or self._make(inner=True)
+            return self._inner
+
+    def _make(self, inner: bool) -> Any:
+        made = numba.njit(**(INNER if inner else OPTIONS))(self._function)
+        if cache_works():
+            made._cache = _cache_class(inner)(self._function)  # where `cache=True` puts numba's own
+        return made
 
     def __call__(self, *values: Any) -> Any:
         """Run it, compiled."""
@@ -198,10 +211,26 @@ class Kernel:
 _making = threading.RLock()
 
 
+class Called(numba.types.Dispatcher):
+    """The type of a kernel that the code of another calls.
+
+    numba compiles a version of its own for each constant that a call passes; the compiler of the machine code, which inlines
+    such calls, puts the constant in without it.
+    """
+
+    def get_call_type(self, context: Any, args: Any, kws: Any) -> Any:
+        """Return the signature of a call with arguments of these types, constants taken for any number."""
+        wide = {name: numba.types.unliteral(value) for name, value in kws.items()}
+        return super().get_call_type(context, tuple(map(numba.types.unliteral, args)), wide)
+
+
+register_model(Called)(models.OpaqueModel)
+
+
 @typeof_impl.register(Kernel)
-def _type_of(known: Kernel, _: Any) -> Any:
+def _type_of(known: Kernel, _: Any) -> Called:
     """What numba takes a kernel for that the code of another calls."""
-    return numba.types.Dispatcher(known.made())
+    return Called(known.inner())
 
 
 def kernel(function: Callable[..., Any]) -> Any:

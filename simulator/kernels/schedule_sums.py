@@ -240,8 +240,8 @@ def sum_steps(records, steps, rates, block, parts, sums):
 
 
 @kernel
-def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums):
-    """Add up schedules of whole batches that are known block by block (see `kernels.schedule_whole`).
+def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums, first):
+    """Add up schedules of whole batches that are known block by block (see `kernels.schedule_whole`), from `first` on in `sums`.
 
     vector: cycles of vector work of each step. paths: frontier rows and bytes of each step and point, and the same of each
     block where its points are alike, else APART. blocks: int64[blocks, 3], first point and how many.
@@ -274,7 +274,7 @@ def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums):
                         cycles, total, block.cycle_s[p], block.byte_s[p], phi, block.overhead_s[p]
                     )
             split_step(block, many, parts)
-        store_block(begin, many, block, parts, sums)
+        store_block(first + begin, many, block, parts, sums)
 
 
 @kernel

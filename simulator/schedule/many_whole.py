@@ -52,9 +52,8 @@ def solve_whole(pool: Pool, machines: Machines, keep: bool) -> Plans:
         run = _best_paths(part, pool, firsts[begin : end + 1] - lo, size_of[lo:hi], tried)
         for column, found in zip(best, run.best, strict=True):
             column[lo:hi] = found
-        own = adding.Added(sums.outer_bytes[lo:hi], sums.feed_bytes[lo:hi], sums.parts[:, lo:hi])
         adding.sum_blocks(
-            records, vector, run.paths, run.blocks, part.rates, machines.phi, adding.new_block(), scratch, own
+            records, vector, run.paths, run.blocks, part.rates, machines.phi, adding.new_block(), scratch, sums, lo
         )
     back = np.empty_like(order)
     back[order] = np.arange(count)

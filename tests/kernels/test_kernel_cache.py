@@ -134,7 +134,10 @@ def code_files(folder: Path) -> set[str]:
     return {file.name for file in folder.rglob("*.nbc")}
 
 
-CODE = {f"{name}-kernel.py{sys.version_info[0]}{sys.version_info[1]}.1.nbc" for name in ("outer.outer", "inner.scaled")}
+CODE = {
+    f"{name}-kernel.py{sys.version_info[0]}{sys.version_info[1]}.1.nbc"
+    for name in ("outer.outer", "inner.scaled.inner")
+}
 
 
 def test_an_edit_in_a_file_called_into_voids_the_caller(package: Path) -> None:

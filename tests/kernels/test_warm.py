@@ -13,13 +13,15 @@ PROGRAM = """
 from simulator.kernels import grid_best, grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches
 from simulator.kernels import schedule_sums, stairs, warm
 from simulator import simulate
+from simulator.kernels.jit import Kernel
 
 FILES = (layout, stairs, schedule_few, schedule_keep, schedule_segments, schedule_stretches, schedule_sums)
 
 
 def versions(files):
-    kernels = {name: k for m in files for name, k in vars(m).items() if hasattr(k, "signatures")}
-    return {name: len(k.signatures) for name, k in kernels.items() if k.signatures}
+    kernels = {name: k for m in files for name, k in vars(m).items() if isinstance(k, Kernel)}
+    made = [(name, k.made()) for name, k in kernels.items()] + [(f"{name}.inner", k.inner()) for name, k in kernels.items()]
+    return {name: len(one.signatures) for name, one in made if one.signatures}
 
 
 warm.compile_schedules()
@@ -47,6 +49,36 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
         "least_runs", "neighbour_times", "potentials", "mark_wanted", "best_ways", "want_ways", "paths_of",
     }  # fmt: skip
     assert wanted <= set(compiled.split())
+
+
+EVERY = """
+import importlib, pkgutil
+from simulator import kernels, load_chip, simulate, sweep
+from simulator.kernels.jit import Kernel
+
+chips = {"example_edge": "int8", "dpu_b4096": "int8", "eyeriss_v1": "int16", "tpu_v1": "int8", "a100": "int8", "gaudi2": "bf16"}
+for chip, precision in chips.items():
+    simulate("alexnet", chip, batch=2, precision=precision)
+simulate("alexnet", load_chip("example_edge", set={"schedule.placement": "space"}))
+for overlap in ("none", "layer", "network"):
+    vary = {"sram.capacity_mib": [0.5, 1, 2, 4], "clock_mhz": [500, 900]}
+    sweep("alexnet", load_chip("example_edge", set={"schedule.overlap": overlap}), vary=vary)
+for each in pkgutil.iter_modules(kernels.__path__):
+    for name, one in vars(importlib.import_module(f"simulator.kernels.{each.name}")).items():
+        if isinstance(one, Kernel) and one.__module__.endswith(each.name):
+            for made in (one.made(), one.inner()):
+                if len(made.signatures) > 1:
+                    print(each.name, name, made.signatures)
+"""
+
+
+def test_chips_of_all_kinds_call_kernels_with_the_same_types(tmp_path: Path) -> None:
+    # An amount that is a whole number on one chip and a broken one on another would compile every search twice.
+    environment = {**os.environ, "ROOFTILE_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", EVERY], capture_output=True, text=True, check=False, env=environment)
+    assert run.returncode == 0, run.stderr
+    twice = {tuple(line.split()[:2]) for line in run.stdout.splitlines()}
+    assert twice <= {("grid_tables", "fold_cost"), ("schedule_sums", "causes")}, run.stdout
 
 
 LEAN = """

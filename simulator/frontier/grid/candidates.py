@@ -176,7 +176,7 @@ def _numbers(shape: Shape, spec: ArraySpec, sets: float) -> Numbers:
         grain_in=shape.in_width * room_in,
         grain_weights=shape.weight_width * room_weights,
         grain_out=max(shape.out_width, shape.acc_width) * room_out,
-        accumulators=spec.sum_bytes(shape.acc_width),
+        accumulators=float(spec.sum_bytes(shape.acc_width)),
         link=float(spec.link_bytes_per_cycle),
         port=float(spec.port_bytes_per_cycle),
         feed_in=shape.in_width * g * n * c * plane * kernel_reads,
