@@ -14,7 +14,7 @@ from simulator.graph.build import Graph
 from simulator.lower.array import Target, target_of
 from simulator.lower.rows import lower_to
 from simulator.schedule.pool import Pool, build_pool
-from simulator.store.memory import Memory
+from simulator.store.memory import Memory, array_bytes
 
 MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
@@ -23,7 +23,14 @@ MOST_IN_HAND = 32
 """Pools that a caller has in hand: more than there are sizes of sub-batches of any batch."""
 
 Pools = Memory[tuple[Any, ...], Pool]
-_pools: Pools = Memory(MOST_POOL_BYTES)
+
+
+def pool_bytes(pool: Pool) -> int:
+    """Bytes of the arrays of a pool: its rows and shapes, of which there are many, hold none."""
+    return array_bytes([value for name, value in vars(pool).items() if name not in ("low", "shapes")])
+
+
+_pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)
 _in_hand: "weakref.WeakValueDictionary[tuple[Any, ...], Pool]" = weakref.WeakValueDictionary()
 """What any caller still has, whether it is among the pools kept or not: it is not built twice."""
 _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()

@@ -22,7 +22,7 @@ from simulator.lower.array import array_spec
 from simulator.lower.rows import check_batch
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
-from simulator.schedule.pools import Pools, pool_source
+from simulator.schedule.pools import Pools, pool_bytes, pool_source
 from simulator.schedule.program import Program, program_of, splits
 from simulator.store.memory import Memory, one_each
 from simulator.sweeps.design import places
@@ -100,7 +100,7 @@ class Space:
         self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
         self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
         self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
-        self._pools: Pools = Memory(MOST_POOL_BYTES)
+        self._pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)
         self.stop = threading.Event()
         """Set when the run is interrupted: points that are solved one by one end early."""
         self.made: Mapping[str, str] = {}

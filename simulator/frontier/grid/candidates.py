@@ -286,10 +286,13 @@ def _group_tiles(table: Floats, buffers: float) -> Floats:
 
     But a tile of all groups is held once, where smaller ones are fetched while others are worked on.
     """
+    sizes = table[:, SIZE] / np.where(table[:, TRIPS] == 1.0, buffers, 1.0)
     rows: list[int] = []
+    kept = np.empty_like(table)
     for row in range(len(table) - 1, -1, -1):
-        size = table[row, SIZE] / (buffers if table[row, TRIPS] == 1.0 else 1.0)
-        if not any((table[other, STEPS:] <= table[row, STEPS:]).all() and table[other, SIZE] <= size for other in rows):
+        of = kept[: len(rows)]
+        if not ((of[:, STEPS:] <= table[row, STEPS:]).all(axis=1) & (of[:, SIZE] <= sizes[row])).any():
+            kept[len(rows)] = table[row]
             rows.append(row)
     return np.ascontiguousarray(table[rows])
 
