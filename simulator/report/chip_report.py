@@ -8,7 +8,7 @@ from rich.text import Text
 
 from simulator.chip.schema import Architecture
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.report.rows import chip_rows
 from simulator.report.tables import ChipFacts, machine_words
 
@@ -80,5 +80,5 @@ def chip_chart(chip: Architecture) -> Any:
     across = alt.X("x:Q", title="operations per byte of the outer memory", scale=alt.Scale(type="log", nice=False))
     upward = alt.Y("y:Q", title="TOPS", scale=alt.Scale(type="log", nice=False))
     colour = alt.Color("format:N", title="format", sort=[row["format"] for row in rows])
-    line = alt.Chart(alt.Data(values=points)).mark_line(strokeWidth=2).encode(x=across, y=upward, color=colour)
+    line = alt.Chart(data_of(points)).mark_line(strokeWidth=2).encode(x=across, y=upward, color=colour)
     return line.properties(width=WIDTH, height=HEIGHT, title=title).configure(padding=12)

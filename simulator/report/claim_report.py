@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.bounds import Bound
 from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Verdict
 from simulator.units import MIB
@@ -112,18 +112,18 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
     if len(found) == 1:
         title = f"{found[0].chip}, {found[0].network}: {fmt.figure(found[0].throughput_per_s)} a second is {found[0].verdict}"
     if not rows:
-        empty = alt.Chart(alt.Data(values=[{"text": "nothing is known to hold a claim against"}]))
+        empty = alt.Chart(data_of([{"text": "nothing is known to hold a claim against"}]))
         return empty.mark_text(fontSize=13).encode(text="text:N").properties(title=title)
     colour = alt.Color("state:N", title=None, scale=alt.Scale(domain=["holds", "broken"], range=["#0072B2", "#D55E00"]))
     x = alt.X("share:Q", title="needed / available", scale=alt.Scale(type="log"))
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(data_of(rows))
     bars = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=x,
         y=alt.Y("bound:N", title=None),
         color=colour,
         tooltip=["claim:N", "bound:N", alt.Tooltip("share:Q", format=".3~g")],
     )
-    rule = alt.Chart(alt.Data(values=[{"share": 1.0}])).mark_rule(color="#333333", strokeDash=[4, 3]).encode(x=x)
+    rule = alt.Chart(data_of([{"share": 1.0}])).mark_rule(color="#333333", strokeDash=[4, 3]).encode(x=x)
     heading = alt.TitleParams(title, anchor="start", fontSize=14)
     return (
         alt.layer(rule, bars)

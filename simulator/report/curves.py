@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.report.page import data_of
+
 WIDTH, HEIGHT = 380, 230
 """Size of a panel [pixel]."""
 
@@ -56,7 +58,7 @@ def draw(alt: Any, panel: Panel) -> Any:
     under = {"subtitle": panel.subtitle, "subtitleFontSize": 10} if panel.subtitle else {}
     heading = alt.TitleParams(panel.title, anchor="start", fontSize=13, **under)
     if not known:
-        empty = alt.Chart(alt.Data(values=[{"text": "nothing to show"}])).mark_text(fontSize=13)
+        empty = alt.Chart(data_of([{"text": "nothing to show"}])).mark_text(fontSize=13)
         return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
     x, y = _axes(alt, panel, known)
     layers = [_rules(alt, panel, x, y)] if panel.marks_across or panel.marks_upward else []
@@ -92,13 +94,13 @@ def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
     rows = [{"x": across, "y": up, "run": run} for across, up, run in _runs(line.points)]
     if not rows:
         return []
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y, detail="run:N")
+    base = alt.Chart(data_of(rows)).encode(x=x, y=y, detail="run:N")
     style = {"strokeDash": [5, 4]} if line.dashed else {}
     layers = [base.mark_line(color=line.colour, strokeWidth=2, **style)]
     if line.dots or len(rows) == 1:
         layers.append(base.mark_point(filled=True, size=35, color=line.colour, opacity=1))
     if line.name:
-        end = alt.Chart(alt.Data(values=[{**rows[0 if line.at_start else -1], "text": line.name}])).encode(x=x, y=y)
+        end = alt.Chart(data_of([{**rows[0 if line.at_start else -1], "text": line.name}])).encode(x=x, y=y)
         side = {"align": "left", "dx": 4} if line.at_start else {"align": "right", "dx": 0}
         layers += _text(end, "text:N", line.colour, **side, dy=-9 if line.above else 12)
     return layers
@@ -116,13 +118,13 @@ def _spots(alt: Any, panel: Panel, x: Any, y: Any, top: float) -> list[Any]:
             at = up if panel.log_upward else max(0.0, min(up, low.get(across, full) - 13.0 / HEIGHT * full))
             low[across] = at
             labels.append({"x": across, "y": at, "text": text})
-    shown = alt.Chart(alt.Data(values=dots)).encode(x=x, y=y)
+    shown = alt.Chart(data_of(dots)).encode(x=x, y=y)
     style = {"filled": True, "shape": "diamond", "size": 60, "color": PUBLISHED, "opacity": 1}
     layers = [shown.mark_point(**style)]
     for late, side in ((False, {"align": "left", "dx": 8}), (True, {"align": "right", "dx": -8})):
         named = [row for row in labels if _late(x, row["x"]) == late]
         if named:
-            layers += _text(alt.Chart(alt.Data(values=named)).encode(x=x, y=y), "text:N", PUBLISHED, **side, dy=0)
+            layers += _text(alt.Chart(data_of(named)).encode(x=x, y=y), "text:N", PUBLISHED, **side, dy=0)
     return layers
 
 
@@ -148,12 +150,12 @@ def _rules(alt: Any, panel: Panel, x: Any, y: Any) -> Any:
     layers = []
     style = {"color": MARK, "strokeWidth": 1.2, "strokeDash": [2, 3]}
     for number, (at, text) in enumerate(panel.marks_across):
-        base = alt.Chart(alt.Data(values=[{"x": at, "text": text}])).encode(x=x)
+        base = alt.Chart(data_of([{"x": at, "text": text}])).encode(x=x)
         layers.append(base.mark_rule(**style))
         side = {"align": "right", "dx": -4} if _late(x, at) else {"align": "left", "dx": 4}
         layers += _text(base.encode(y=alt.value(8 + 14 * number)), "text:N", MARK, **side, dy=0)
     for at, text in panel.marks_upward:
-        base = alt.Chart(alt.Data(values=[{"y": at, "text": text}])).encode(y=y)
+        base = alt.Chart(data_of([{"y": at, "text": text}])).encode(y=y)
         layers.append(base.mark_rule(**style))
         layers += _text(base.encode(x=alt.value(4)), "text:N", MARK, align="left", dx=0, dy=-7)
     return alt.layer(*layers)

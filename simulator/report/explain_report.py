@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.explaining import Explanation, Side
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -185,7 +185,7 @@ def explain_chart(found: Explanation) -> Any:
     bars = _bars(found, longest, scale, places)
     order = [bar["part"] for bar in bars]
     right = max(max(bar["from"], bar["to"]) for bar in bars)
-    base = alt.Chart(alt.Data(values=bars)).encode(
+    base = alt.Chart(data_of(bars)).encode(
         y=alt.Y("part:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=360))
     )
     what = "Time of a batch in steady state" if found.of == "period" else "Latency of a batch"

@@ -11,7 +11,7 @@ from simulator.chip.parts import dram_parts, host_links
 from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.fit import WithSheet
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.linting import SAME, TOGETHER, Finding, Lint, Need
 
 WIDTH, ROW = 420, 24
@@ -96,7 +96,7 @@ def lint_chart(found: Lint) -> Any:
     alt = require_charts()
     rows = [_array(found), *(_row(need) for need in found.needs)]
     order = [row["resource"] for row in rows]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(data_of(rows)).encode(
         y=alt.Y("resource:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=240))
     )
     scale = alt.Scale(domain=[0, 100], nice=False)

@@ -7,6 +7,7 @@ end of script in it would run; here every `<` of the chart reaches the page as a
 import importlib
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def chart_of(specification: dict[str, Any]) -> Any:
     kind = next((kinds[key] for key in kinds if key in specification), charts.Chart)
     # The library would try all kinds one after another, and look for what is wrong with each of the others.
     return kind.from_dict(specification, validate=False)
+
+
+def data_of(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Rows as the data of a chart: a tuple, which the library hands on where it copies a list with every layer it joins."""
+    return require_charts().Data(values=tuple(rows))
 
 
 def check_picture(option: str, path: str) -> None:

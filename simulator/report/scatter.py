@@ -5,7 +5,7 @@ from typing import Any
 
 from simulator.formats import in_words
 from simulator.report.labels import Point, axes, place
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.compare import KINDS, Comparison, Figure, Line
 from simulator.study.ranking import Ranking
 
@@ -107,7 +107,7 @@ def scatter(
     """Rows of {label, kind, x, y} on log axes, each labelled once where it is clear of the others."""
     heading = alt.TitleParams(title, subtitle=list(subtitle), anchor="start", fontSize=13)
     if not rows:
-        empty = alt.Chart(alt.Data(values=[{"text": "nothing to show"}])).mark_text(fontSize=13)
+        empty = alt.Chart(data_of([{"text": "nothing to show"}])).mark_text(fontSize=13)
         return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
     points = [Point(row["label"], row["x"], row["y"]) for row in rows]
     frame = axes(points, WIDTH, HEIGHT)
@@ -115,7 +115,7 @@ def scatter(
         {"of": row["label"], **row, "colour": COLOURS[row["kind"]], "at_x": label.x, "at_y": label.y}
         for row, label in zip(rows, place(points, frame), strict=True)
     ]
-    base = alt.Chart(alt.Data(values=shown))
+    base = alt.Chart(data_of(shown))
 
     def axis(channel: Any, name: str, limits: tuple[float, float], words: str) -> Any:
         scale = alt.Scale(type="log", domain=list(limits), nice=False)

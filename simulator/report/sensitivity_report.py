@@ -10,7 +10,7 @@ from rich.text import Text
 from simulator.chip.parts import dram_parts
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.sensitivities import LEAST_GAIN, Sensitivity, Step
 
 WIDTH, ROW = 380, 34
@@ -202,7 +202,7 @@ def _panel(alt: Any, title: str, rows: list[dict[str, Any]], names: bool) -> Any
     order = list(dict.fromkeys(row["resource"] for row in rows))
     scale = alt.Scale(domain=_domain(rows), nice=False)
     axis = alt.Axis(ticks=False, domain=False, labelLimit=240, labels=names)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(data_of(rows)).encode(
         y=alt.Y("resource:N", sort=order, title=None, axis=axis),
         yOffset=alt.YOffset("side:N", sort=["down", "up"]),
     )
@@ -213,7 +213,7 @@ def _panel(alt: Any, title: str, rows: list[dict[str, Any]], names: bool) -> Any
         base.transform_filter(where).mark_text(align=align, dx=shift, fontSize=10).encode(x="change:Q", text="text:N")
         for where, align, shift in (("datum.change >= 0", "left", 4), ("datum.change < 0", "right", -4))
     ]
-    zero = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(color="#333333").encode(x="at:Q")
+    zero = alt.Chart(data_of([{"at": 0}])).mark_rule(color="#333333").encode(x="at:Q")
     return alt.layer(bars, zero, *texts).properties(width=WIDTH, height=ROW * max(len(order), 1))
 
 

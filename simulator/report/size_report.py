@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.sizing_answer import FIGURES, Best, Design, Neighbour, Sizing, Targets
 from simulator.study.steps import RESOURCES
 from simulator.vocabulary import ROOF_NAMES
@@ -322,7 +322,7 @@ def _panel(
     """One figure of all rows, with its limit."""
     _, title, unit, _ = panel
     axis = alt.Axis(ticks=False, domain=False, labelLimit=380, labels=first)
-    base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("name:N", sort=order, title=None, axis=axis))
+    base = alt.Chart(data_of(rows)).encode(y=alt.Y("name:N", sort=order, title=None, axis=axis))
     at = None if limit is None else limit / unit
     most = max([at or 0.0, *(row["value"] for row in rows)]) or 1.0
     scale = alt.Scale(domain=[0, most * 1.3], nice=False)
@@ -332,7 +332,7 @@ def _panel(
     )
     layers = [bars]
     if at is not None:
-        line = alt.Chart(alt.Data(values=[{"at": at}])).mark_rule(color=LIMIT, strokeWidth=2)
+        line = alt.Chart(data_of([{"at": at}])).mark_rule(color=LIMIT, strokeWidth=2)
         layers.append(line.encode(x="at:Q"))
     # A white rim keeps a figure readable on the line of the limit.
     for style in ({"stroke": "white", "strokeWidth": 4}, {"color": "#222222"}):

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.uncertainties import FIGURES, Influence, Side, Uncertainty
 
 WIDTH, ROW, HIGH = 440, 24, 130
@@ -160,7 +160,7 @@ def _histogram(alt: Any, found: Uncertainty, bars: list[dict[str, Any]], scale: 
     rows = [{**row, "colour": A_BETTER if row["better"] else B_BETTER} for row in bars]
     heights = alt.Scale(domain=[0, 1.2 * max(row["count"] for row in rows)], nice=False)  # room for the words
     marks = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(data_of(rows))
         .mark_bar(stroke="white", strokeWidth=0.5)
         .encode(
             x=alt.X("from:Q", scale=scale, title=None, axis=axis),
@@ -170,7 +170,7 @@ def _histogram(alt: Any, found: Uncertainty, bars: list[dict[str, Any]], scale: 
             color=alt.Color("colour:N", scale=None),
         )
     )
-    line = alt.Chart(alt.Data(values=[{"at": 1.0}])).mark_rule(color="#333333").encode(x=alt.X("at:Q", scale=scale))
+    line = alt.Chart(data_of([{"at": 1.0}])).mark_rule(color="#333333").encode(x=alt.X("at:Q", scale=scale))
     sides = (
         (4, "left", "B", found.b_beats_a, B_BETTER),
         (WIDTH - 4, "right", "A", found.a_beats_b, A_BETTER),
@@ -181,7 +181,7 @@ def _histogram(alt: Any, found: Uncertainty, bars: list[dict[str, Any]], scale: 
             continue
         text = f"{name} better: {100.0 * wins / found.draws:.1f} %"
         layers.append(
-            alt.Chart(alt.Data(values=[{"text": text}]))
+            alt.Chart(data_of([{"text": text}]))
             .mark_text(align=align, fontSize=12, fontWeight="bold", color=colour)
             .encode(x=alt.value(at), y=alt.value(8), text="text:N")
         )
@@ -197,7 +197,7 @@ def _tornado(alt: Any, found: Uncertainty, shown: list[Influence], scale: Any, a
         rows.append({"part": name, "from": found.ratio, "to": one.ratio_high, "colour": AT_HIGH})
     order = list(dict.fromkeys(row["part"] for row in rows))
     bars = (
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(data_of(rows))
         .mark_bar(height=ROW - 9, opacity=0.9)
         .encode(
             y=alt.Y(
@@ -214,9 +214,7 @@ def _tornado(alt: Any, found: Uncertainty, shown: list[Influence], scale: Any, a
         )
     )
     lines = [
-        alt.Chart(alt.Data(values=[{"at": at}]))
-        .mark_rule(color=colour, strokeDash=dash)
-        .encode(x=alt.X("at:Q", scale=scale))
+        alt.Chart(data_of([{"at": at}])).mark_rule(color=colour, strokeDash=dash).encode(x=alt.X("at:Q", scale=scale))
         for at, colour, dash in ((1.0, "#333333", [1, 0]), (found.ratio, "#888888", [3, 3]))
     ]
     return alt.layer(bars, *lines).properties(width=WIDTH, height=ROW * len(order))

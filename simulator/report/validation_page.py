@@ -13,7 +13,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
-from simulator.report.page import require_charts
+from simulator.report.page import data_of, require_charts
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.fits import Fit, fits
 from simulator.study.standing import STANDINGS
@@ -280,17 +280,17 @@ def validation_chart(found: Validation) -> Any:
     across, upward = "published, inferences/s", "predicted, inferences/s"
     low, high = frame.x
     guides = [
-        alt.Chart(alt.Data(values=[{"x": low, "y": low * k}, {"x": high, "y": high * k}]))
+        alt.Chart(data_of([{"x": low, "y": low * k}, {"x": high, "y": high * k}]))
         .mark_line(color="#999999", strokeDash=[] if k == 1 else [4, 4], strokeWidth=1, clip=True)
         .encode(x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward))
         for k in (1.0, 0.5, 2.0)
     ]
-    base = alt.Chart(alt.Data(values=rows))
+    base = alt.Chart(data_of(rows))
     dots = base.mark_point(filled=True, size=45, opacity=0.9).encode(
         x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), color=alt.Color("colour:N", scale=None)
     )
     # A label without a free place would hide others: its point is found in the table.
-    clear = alt.Chart(alt.Data(values=[row for row in rows if row["shown"]]))
+    clear = alt.Chart(data_of([row for row in rows if row["shown"]]))
     lines = clear.mark_rule(color="#cccccc", strokeWidth=0.7).encode(
         x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), x2="at_x:Q", y2="at_y:Q"
     )
