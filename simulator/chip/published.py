@@ -190,6 +190,8 @@ class Published(_Model):
     """Package in words."""
     list_price_usd: Amount | None = None
     """Price of a chip, module or card [USD]."""
+    rent_usd_per_h: Amount | None = None
+    """Rent of one in a cloud, energy included [USD/h]."""
     host_interface: str | None = None
     """Link to the host in words."""
     provenance: dict[str, Provenance] = Field(default_factory=dict)

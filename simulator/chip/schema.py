@@ -281,6 +281,11 @@ class Architecture(Shown, Model):
         return self._published_number("list_price_usd")
 
     @property
+    def rent_usd_per_h(self) -> float | None:
+        """Rent of a cloud that is published about the chip, energy included [USD/h]; None where there is none."""
+        return self._published_number("rent_usd_per_h")
+
+    @property
     def published_die_mm2(self) -> float | None:
         """Die that is published about the chip [mm2]; None where there is none."""
         return self._published_number("die_area_mm2")

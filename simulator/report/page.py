@@ -71,8 +71,11 @@ def check_picture(option: str, path: str) -> None:
 
 
 def specification_of(chart: Any) -> dict[str, Any]:
-    """A chart, or a picture that is plain data already, as plain data."""
-    return chart if isinstance(chart, dict) else dict(chart.to_dict())
+    """A chart, or a picture that is plain data already, as plain data.
+
+    Its parts were checked as they were made; to check the whole again takes as long as to draw it, and is left to tests.
+    """
+    return chart if isinstance(chart, dict) else dict(chart.to_dict(validate=False))
 
 
 def html(chart: Any) -> str:

@@ -89,7 +89,7 @@ def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]]
     """What a chip costs, and what an answer about it rests on. priced: cost and coefficients."""
     money: list[Part] = [*list_price(chip)]
     if (priced is None or priced[0].bill_usd is None) and not money:
-        money.append(Text("Neither a bill nor a list price is known."))
+        money.append(Text("Neither a bill nor a list price nor a rent is known."))
     bill = Section("Price", money) if priced is None else bill_section(priced[0], money)
     known: list[Part] = facts_of(chip)
     if priced is not None:
@@ -98,14 +98,19 @@ def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]]
 
 
 def list_price(chip: Architecture) -> list[Part]:
-    """What a chip is sold for, with its source; nothing where that is not known."""
-    if chip.list_price_usd is None:
-        return []
+    """What a chip is sold and let for, with the sources; nothing where neither is known."""
+    found: list[Part] = []
     published = chip.published or {}
-    told = published.get("provenance", {}).get("list_price_usd", {})
-    source = published.get("sources", {}).get(told.get("source", ""), "the chip file")
-    words = "; ".join(filter(None, (told.get("confidence"), told.get("note"), source)))
-    return [Text(f"List price: {fmt.figure(chip.list_price_usd)} USD ({words}).")]
+    for fact, value, form in (
+        ("list_price_usd", chip.list_price_usd, "List price: {} USD ({})."),
+        ("rent_usd_per_h", chip.rent_usd_per_h, "Rent: {} USD an hour ({})."),
+    ):
+        if value is not None:
+            told = published.get("provenance", {}).get(fact, {})
+            source = published.get("sources", {}).get(told.get("source", ""), "the chip file")
+            words = "; ".join(filter(None, (told.get("confidence"), told.get("note"), source)))
+            found.append(Text(form.format(fmt.figure(value), words)))
+    return found
 
 
 def run_section(name: str, result: Result, chip: Architecture, facts: ChipFacts) -> Section:

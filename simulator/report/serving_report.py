@@ -90,16 +90,22 @@ def _ranked(found: Serving, every: bool) -> Table:
     for at, row in enumerate(found.rows, 1):
         if not (every or at <= ROWS or row.mine):
             continue
-        paid = "-" if row.paid_usd is None else f"{fmt.significant(row.paid_usd, 3)}{'*' if row.paid_is_bill else ' '}"
         table.add_row(
             "-" if row.place is None else str(row.place), f"{MINE} {row.chip}" if row.mine else row.chip,
             fmt.significant(row.tokens_per_s, 3), fmt.significant(row.tokens_per_s_per_user, 3), fmt.time(row.ttft_s),
-            _watts(row), paid, fmt.significant(row.tokens_per_s_per_usd, 3),
+            _watts(row), _paid(row), fmt.significant(row.tokens_per_s_per_usd, 3),
             fmt.significant(row.usd_per_million_tokens, 3), fmt.significant(row.value, 3),
         )  # fmt: skip
     if found.by in ("usd", "mtoken", "throughput"):
         table.columns.pop()
     return table
+
+
+def _paid(row: Placed) -> str:
+    """What a chip is paid with: a price, a bill with its mark, or a rent an hour."""
+    if row.paid_usd is not None:
+        return f"{fmt.significant(row.paid_usd, 3)}{'*' if row.paid_is_bill else ' '}"
+    return "-" if row.rent_usd_per_h is None else f"{row.rent_usd_per_h:g}/h"
 
 
 def _watts(line: Placed) -> str:
@@ -113,7 +119,8 @@ def _legend(found: Serving, every: bool) -> str:
     """Say what the columns hold."""
     lines = [
         "tokens/s: of all users, and of one behind the first token. USD: the price that is given, else the list price of the "
-        "chip file, else * the bill of materials, without a margin: a chip with a bill alone looks cheap beside a list price.",
+        "chip file, else a rent (/h), else * the bill of materials, without a margin: a chip with a bill alone looks cheap "
+        "beside a list price. A rent pays for the machine around the chip too, a price for the chip or card alone.",
         "W: mean of the request; + the power limit, where the energy is not known.",
     ]
     if not every and len(found.rows) > ROWS:

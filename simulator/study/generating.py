@@ -244,13 +244,23 @@ class _Cost:
     note: str
 
 
+def rates_of(chip: Architecture, rates: Rates) -> Rates:
+    """The rates, with the rent of the chip file where nothing is given and what the chip sells for is not known."""
+    known = (rates.price_usd, rates.rent_usd_per_h, chip.list_price_usd)
+    if chip.rent_usd_per_h is None or any(value is not None for value in known):
+        return rates
+    return replace(rates, rent_usd_per_h=chip.rent_usd_per_h)
+
+
 def price_of(chip: Architecture, rates: Rates) -> tuple[float | None, str]:
     """What a chip is bought for [USD], None where no price is known, and what that rests on; 0 where it is rented."""
-    cost = priced(chip).cost
+    cost, rent = priced(chip).cost, rates_of(chip, rates).rent_usd_per_h
     bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
+    told = (chip.published or {}).get("provenance", {}).get("rent_usd_per_h", {}).get("note", "of the chip file")
+    rests = "" if rent == rates.rent_usd_per_h else f"money: by a rent of {rent:g} USD an hour: {told}"
     tried = (
         (rates.price_usd, ""),
-        (0.0 if rates.rent_usd_per_h is not None else None, ""),
+        (None if rent is None else 0.0, rests),
         (chip.list_price_usd, "money: by the list price of the chip file"),
         (bill, f"money: {BY_BILL}, without a margin"),
     )
@@ -265,6 +275,7 @@ def cost_of(
     price, note = price_of(chip, rates)
     if price is None:
         return None
+    rates = rates_of(chip, rates)
     rest_w, limit_w = (0.0 if known.power is None else float(known.power.static_w)), chip.power_limit_w
     if joules is None and rates.rent_usd_per_h is None:
         drawn = "the power limit is taken for the energy" if limit_w else "energy is not known and left out"

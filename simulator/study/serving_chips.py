@@ -14,7 +14,7 @@ from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionErr
 from simulator.progress import counted
 from simulator.store import disk
 from simulator.study.compare import Comparison, Figure, Line, chip_line
-from simulator.study.generating import cost_of, price_of
+from simulator.study.generating import cost_of, price_of, rates_of
 from simulator.study.ranking import BY, may_rank, ranking
 from simulator.study.request import Question, asked_of, growing_of, spent
 from simulator.study.runtimes import runtime_of
@@ -45,6 +45,8 @@ class Server(Line):
     paid_usd: float | None = None
     """The price that is given, else its list price, else its bill; None where none is known."""
     paid_is_bill: bool = False
+    rent_usd_per_h: float | None = None
+    """The rent that is paid instead: the one that is given, else, of a chip without a list price, that of its file."""
     usd_per_s: float | None = None
     """Of its work, energy included."""
     power_limit_w: float | None = None
@@ -73,6 +75,8 @@ class Placed:
     """List price."""
     paid_usd: float | None
     paid_is_bill: bool
+    rent_usd_per_h: float | None
+    """What is paid instead of a price."""
     tokens_per_s_per_usd: float | None
     usd_per_million_tokens: float | None
     value: float | None
@@ -184,7 +188,7 @@ def _placed(line: Server, place: int | None, value: float | None) -> Placed:
     return Placed(
         place, line.chip, line.mine, figure.precision if figure else None, rate, line.tokens_per_s_per_user, line.ttft_s,
         power_w, line.power_limit_w, line.bill_usd, line.price_usd, line.paid_usd, line.paid_is_bill,
-        line.per(figure, "paid_usd"), None if line.usd_per_s is None else 1e6 * line.usd_per_s / rate, value,
+        line.rent_usd_per_h, line.per(figure, "paid_usd"), None if line.usd_per_s is None else 1e6 * line.usd_per_s / rate, value,
     )  # fmt: skip
 
 
@@ -200,7 +204,8 @@ def _alone(chip: Entry, rates: Rates) -> Server:
     if chip.architecture is None:
         return chip_line(chip, Server)
     paid_usd, rests = price_of(chip.architecture, rates)
-    return chip_line(chip, Server, paid_usd=paid_usd or None, paid_is_bill="bill" in rests)
+    rent = rates_of(chip.architecture, rates).rent_usd_per_h
+    return chip_line(chip, Server, paid_usd=paid_usd or None, paid_is_bill="bill" in rests, rent_usd_per_h=rent)
 
 
 def _server(alone: Server, asked: Question, rates: Rates) -> Server:

@@ -18,6 +18,7 @@ from simulator.report.compare_tables import ranking_report
 from simulator.report.fit import parts_of
 from simulator.report.memory_chart import memory_chart
 from simulator.report.memory_report import memory_report
+from simulator.report.page import specification_of
 from simulator.report.paper import Picture, Section
 from simulator.report.papers import words_of
 from simulator.report.points_report import best_of, map_chart, points_report
@@ -46,7 +47,7 @@ def answer(asked: Any, graph: Graph, tell: Tell) -> forms.SectionForm:
 
 def _section(heading: str, chart: Any, report: RenderableType) -> Section:
     """A picture, and below it what the command prints."""
-    return Section(heading, [Picture(chart.to_dict(), words_of(chart)), *parts_of(report)])
+    return Section(heading, [Picture(specification_of(chart), words_of(chart)), *parts_of(report)])
 
 
 def _map(asked: forms.MapAsked, graph: Graph, chip: Architecture, tell: Tell) -> Section:

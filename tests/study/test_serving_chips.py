@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulator import generate
+from simulator import generate, load_chip
 from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
@@ -118,3 +118,23 @@ def test_the_command_ranks(capsys):
 def test_the_command_tells_what_needs_a_model(capsys):
     assert main(["compare", "l4", "--network", "squeezenet", "--prompt", "8"]) == 2
     assert "need a language model" in capsys.readouterr().err
+
+
+def test_a_chip_without_a_price_is_paid_by_the_rent_of_its_file(capsys):
+    lengths = {"prompt": 64, "output": 8, "batch": 4, "params": TWO}
+    rented = generate("smollm2_135m", "l40s", **lengths)
+    assert any("money: by a rent of 1 USD an hour: clouds of 2025" in note for note in rented.notes)
+    assert rented.usd_per_million_tokens == pytest.approx(1e6 / 3600.0 / rented.tokens_per_s)
+    assert generate("smollm2_135m", "l40s", price=Rates(rent_usd_per_h=2.0), **lengths).usd_per_million_tokens == (
+        pytest.approx(2.0 * rented.usd_per_million_tokens)
+    )
+    bought = generate("smollm2_135m", "l40s", price=8000.0, **lengths)
+    assert not any("rent" in note for note in bought.notes)
+    found = asked(("l40s", "ad102"), by="mtoken")
+    assert [(row.chip, row.rent_usd_per_h, row.place) for row in found.rows] == [("ad102", None, 1), ("l40s", 1.0, 2)]
+    assert found.rows[1].usd_per_million_tokens == pytest.approx(rented.usd_per_million_tokens)
+    assert main(["compare", "l40s", "ad102", *SMALL, "--by", "mtoken"]) == 0
+    assert "1/h" in capsys.readouterr().out
+    # What a file says of one board is not said of another.
+    assert load_chip("h100").rent_usd_per_h == 3.0
+    assert load_chip("h800").rent_usd_per_h is None
