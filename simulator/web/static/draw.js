@@ -197,6 +197,12 @@ class Words {
   end() {}
 }
 
+function fit(place) {
+  window.fitTables(place.querySelectorAll(".wide"));
+}
+
+window.addEventListener("resize", () => fit(document));
+
 const KINDS = { chart: Drawing, table: Grid, text: Words };
 
 /** Show a section in its place: with new words and numbers where it has the form of what is there, else anew. */
@@ -213,12 +219,14 @@ export async function draw(place, section) {
       old.parts[at].end();
       old.parts[at] = made;
     });
+    if (!same.every(Boolean)) fit(place);
     return;
   }
   clear(place);
   const parts = section.parts.map((part) => new KINDS[part.kind](part));
   shown.set(place, { heading: section.heading, kinds, parts });
   place.replaceChildren(make("h2", {}, section.heading), ...parts.flatMap((part) => part.nodes));
+  fit(place);
   await Promise.all(parts.filter((part) => part instanceof Drawing).map((part) => part.catchUp()));
 }
 
