@@ -91,7 +91,12 @@ def rank(
             for part in served_sections(name, chip, wanted, rates, tell)
         ]
 
-    deliver_plain(lambda: serving_report(found, every), lambda: [serving_chart(found)] if found.rows else [], more=more)
+    deliver_plain(
+        lambda: serving_report(found, every),
+        lambda: [serving_chart(found)] if found.rows else [],
+        more=more,
+        title=f"Chips for {model}",
+    )
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), FORM)))
     if plot is not None:

@@ -87,10 +87,12 @@ def deliver_plain(
     charts: Callable[[], list[Any]],
     said: str = "",
     more: "Callable[[Callable[[str], None]], list[Section]] | None" = None,
+    title: str = "",
 ) -> None:
     """Write an answer's tables and pictures as its report, where one is asked for. said: the answer, where it is known.
 
-    more: makes what stands below beside the runs that are shown in full; called with what says what is being done.
+    more: makes what stands below beside the runs that are shown in full; called with what says what is being done. title:
+    what it is about, where no line of it says that.
     """
 
     def make(made: dict[str, str]) -> "Paper":
@@ -102,6 +104,6 @@ def deliver_plain(
         if more is not None:
             with progress() as tell:
                 below += more(tell)
-        return plain_paper(report(), pictures, made, said, below)
+        return plain_paper(report(), pictures, made, said, below, title)
 
     deliver(make)
