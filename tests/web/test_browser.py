@@ -162,6 +162,8 @@ def test_narrow_and_dark(visit, dark):
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert all(beyond <= 0 and size > 0.9 for beyond, size in page.evaluate(PICTURES))
     assert page.evaluate(TOO_WIDE) == []
+    assert page.locator("#sections td code, #sections p code").count() > 0
+    assert "`" not in page.inner_text("#sections")
     before = page.text_content("#section-roofline svg")
     page.focus("[id='slider-clock_mhz']")
     page.keyboard.press("ArrowLeft")

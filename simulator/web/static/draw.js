@@ -17,8 +17,14 @@ export function make(tag, options = {}, ...content) {
   return made;
 }
 
+/** Have an element say some words; what stands between backticks is typed as it is. */
 function say(node, words) {
-  if (node.textContent !== words) node.textContent = words;
+  const parts = words.split("`");
+  if (parts.length % 2 === 0 || parts.length === 1) {
+    if (node.textContent !== words) node.textContent = words;
+  } else if (node.textContent !== parts.join("")) {
+    node.replaceChildren(...parts.map((part, at) => (at % 2 ? make("code", {}, part) : part)));
+  }
 }
 
 // Pictures ---------------------------------------------------------------------------------------------------------------
@@ -147,8 +153,10 @@ class Grid {
     const made = make("tr", {}, ...row.map((words, column) => {
       const number = part.right[column];
       if (column > 0 || number) {
-        this.cells[at][column] = make("td", { className: number ? "number" : "" }, words);
-        return this.cells[at][column];
+        const cell = make("td", { className: number ? "number" : "" });
+        say(cell, words);
+        this.cells[at][column] = cell;
+        return cell;
       }
       const first = make("th", { scope: "row" });
       first.dataset.sort = words;
@@ -185,7 +193,8 @@ class Grid {
 class Words {
   constructor(part) {
     this.heading = part.heading;
-    this.inside = make(part.heading ? "h3" : "p", { className: part.heading ? "" : "lines" }, part.text);
+    this.inside = make(part.heading ? "h3" : "p", { className: part.heading ? "" : "lines" });
+    say(this.inside, part.text);
     this.nodes = [this.inside];
   }
 
