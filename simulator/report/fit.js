@@ -155,7 +155,7 @@ function fold(place, table) {
   const many = table.tBodies[0].rows.length;
   if (many <= MANY + 1 || place.querySelector(".all")) return;
   const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "all", textContent: `all ${many} rows` });
+  Object.assign(button, { type: "button", className: "all", textContent: `Show all ${many} rows` });
   button.addEventListener("click", () => {
     table.classList.remove("folded");
     table.tBodies[0].rows[MANY].cells[0].querySelector("summary")?.focus();
