@@ -22,6 +22,7 @@ from simulator.reading.names import beside, known_name, near_file
 from simulator.store import bundled, foreign, plugins
 from simulator.store.calls import public
 from simulator.store.memory import Memory, one_each
+from simulator.store.plain import kept
 
 MACHINE = ("clock_mhz", "array", "sram", "interconnect", "vector")
 """Keys that a machine cannot be without."""
@@ -33,6 +34,9 @@ MOST_BYTES = 4_000_000
 
 _texts: Memory[tuple[str, str], tuple[dict[str, Any], Places]] = Memory(16, one_each)
 """What the last texts were read as: of a chip whose keys are changed many times, to read its text takes longest."""
+
+LONG = 8_000
+"""Characters of a text that is kept on disk as it was read: one with many measurements takes as long as a schedule."""
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)  # bundled files keep them on one line, which a test sees to
 
@@ -111,9 +115,21 @@ def _read(text: str, file: str) -> tuple[dict[str, Any], Places]:
     """Plain data of a chip file and its places, the caller's own to change; a text is read once."""
     found = _texts.get((text, file))
     if found is None:
-        found = _texts.put((text, file), read_yaml(text, file))
+        read = read_yaml if len(text) < LONG else _read_once
+        found = _texts.put((text, file), read(text, file))
     data, places = found
     return _copied(data), dict(places)
+
+
+def _read_once(text: str, file: str) -> tuple[dict[str, Any], Places]:
+    """As `read_yaml`, of a text that is kept as it was read: under no name of a file, since one text may stand in several."""
+
+    def read() -> list[Any]:
+        data, places = read_yaml(text, file)
+        return [data, [[path, place.removeprefix(file)] for path, place in places.items()]]
+
+    data, lines = kept("chip", text, read)
+    return data, {tuple(path): file + line for path, line in lines}
 
 
 def _copied(data: Any) -> Any:

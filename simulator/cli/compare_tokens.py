@@ -11,8 +11,12 @@ from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.chip.library import Entry
     from simulator.cost.serving import Rates
+    from simulator.report.paper import Section
+    from simulator.study.serving_chips import Serving
 
 PromptTokens = Annotated[
     int | None, typer.Option("--prompt", metavar="P", parser=whole_number, help="Of a language model: input tokens.")
@@ -72,8 +76,27 @@ def rank(
             asked.note_chip(one.name, one.architecture)
     with working():
         order = {name: given.pop(name) for name in ("by", "limits")}
-        found = serving(entries, Wanted(model, lengths, **given), rates=rates, **order)
-    deliver_plain(lambda: serving_report(found, every), lambda: [serving_chart(found)] if found.rows else [])
+        wanted = Wanted(model, lengths, **given)
+        found = serving(entries, wanted, rates=rates, **order)
+    known = {one.name: one.architecture for one in entries}
+
+    def more(tell: "Callable[[str], None]") -> "list[Section]":
+        from simulator.report.generate_paper import served_sections  # noqa: PLC0415
+
+        chips = [(name, known[name]) for name in _in_full(found)]
+        return [
+            part
+            for name, chip in chips
+            if chip is not None
+            for part in served_sections(name, chip, wanted, rates, tell)
+        ]
+
+    deliver_plain(
+        lambda: serving_report(found, every),
+        lambda: [serving_chart(found)] if found.rows else [],
+        more=more,
+        title=f"Chips for {model}",
+    )
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), FORM)))
     if plot is not None:
@@ -82,3 +105,9 @@ def rank(
         save("--plot", serving_chart(found), plot)
     if json != "-":
         show(serving_report(found, every))
+
+
+def _in_full(found: "Serving") -> list[str]:
+    """The chips that a report shows in full: the first of the ranking, and the first from a file of the user's."""
+    mine = [row for row in found.rows if row.mine]
+    return list(dict.fromkeys(row.chip for row in (*found.rows[:1], *mine[:1])))

@@ -78,7 +78,8 @@ def cost(
     from simulator.report.charts import cost_specification  # noqa: PLC0415
     from simulator.report.cost_tables import cost_report  # noqa: PLC0415
 
-    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_specification(answer)])
+    title = f"What {answer.chip} costs"
+    deliver_plain(lambda: cost_report(answer, known), lambda: [cost_specification(answer)], title=title)
     if json is not None:
         _write_json(json, answer, known)
     if json != "-":

@@ -60,8 +60,8 @@ def explain(
         found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.cli.screen import ascii_only  # noqa: PLC0415
-    from simulator.report.explain_report import explain_chart, explain_report  # noqa: PLC0415
+    from simulator.report.explain_report import answer_lines, explain_chart, explain_report  # noqa: PLC0415
 
     for side, chip, changed in (("A", a, changes[0]), ("B", b, changes[1])):
         outline(side, graph, load_chip(chip, set=changed), batch, precision)
-    answer(found, json, plot, partial(explain_report, ascii_only=ascii_only()), explain_chart)
+    answer(found, json, plot, partial(explain_report, ascii_only=ascii_only()), explain_chart, said=answer_lines)

@@ -82,14 +82,28 @@ def _detailed() -> "list[Section]":
         return [section for one in each(details.get()) for section in detail_sections(one, tell)]
 
 
-def deliver_plain(report: "Callable[[], RenderableType]", charts: Callable[[], list[Any]], said: str = "") -> None:
-    """Write an answer's tables and pictures as its report, where one is asked for. said: the answer, where it is known."""
+def deliver_plain(
+    report: "Callable[[], RenderableType]",
+    charts: Callable[[], list[Any]],
+    said: str = "",
+    more: "Callable[[Callable[[str], None]], list[Section]] | None" = None,
+    title: str = "",
+) -> None:
+    """Write an answer's tables and pictures as its report, where one is asked for. said: the answer, where it is known.
+
+    more: makes what stands below beside the runs that are shown in full; called with what says what is being done. title:
+    what it is about, where no line of it says that.
+    """
 
     def make(made: dict[str, str]) -> "Paper":
         from simulator.report.paper import Picture  # noqa: PLC0415
         from simulator.report.papers import plain_paper, words_of  # noqa: PLC0415
 
         pictures = [Picture(chart, words_of(chart)) for chart in charts()]
-        return plain_paper(report(), pictures, made, said, _detailed())
+        below = _detailed()
+        if more is not None:
+            with progress() as tell:
+                below += more(tell)
+        return plain_paper(report(), pictures, made, said, below, title)
 
     deliver(make)

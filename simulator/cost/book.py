@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.errors import ChipError
 from simulator.store.data import read_data
+from simulator.store.plain import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,12 @@ class Family:
     """Of the chip's package for one device on the board."""
 
 
+@cache
 def book() -> dict[str, Any]:
-    """The whole file as plain data."""
-    return read_data("silicon_cost.yaml")
+    """The whole file as plain data, read once: it must not be changed."""
+    name = "silicon_cost.yaml"
+    found: dict[str, Any] = kept("data", name, lambda: read_data(name))  # its contents count in the digest of the model
+    return found
 
 
 def node(process_nm: float | None, where: str = "chip") -> Node:

@@ -49,7 +49,7 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
             if order.by == "usd" and listed & {*order.unranked}
             else ""
         )
-        sections.append(Text(f"Not ranked, for want of a figure to divide by: {few(order.unranked)}{why}"))
+        sections.append(Text(f"Not ranked, since a figure to divide by is not known: {few(order.unranked)}{why}"))
     if order.limits:
         sections.append(Text(limits_line(order.limits, order.above)))
     if lines:

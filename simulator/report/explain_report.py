@@ -72,6 +72,14 @@ def verdict(found: Explanation) -> str:
     )
 
 
+def answer_lines(found: Explanation) -> list[str]:
+    """The same with the names of the chips, for who has no table beside it."""
+    line, a, b = verdict(found), found.a.label, found.b.label
+    if a == b or not line.startswith("B is "):
+        return [line]
+    return [line.replace("B is ", f"{b} (B) is ", 1).replace(":", f" than {a} (A):", 1)]
+
+
 def _main(found: Explanation) -> str:
     """The cause that pushes most in the direction of the difference."""
     sign = 1.0 if found.difference_s > 0 else -1.0

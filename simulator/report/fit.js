@@ -1,5 +1,5 @@
-// Makes pictures fit a narrow page: panels below each other, as wide as there is room, legends below, titles in lines. Reports hold
-// this, and the live page loads it.
+// Makes pictures and tables fit a narrow page: panels below each other, as wide as there is room, legends below, titles in lines; a
+// row of a table that is too wide as a card. Reports hold this, and the live page loads it.
 "use strict";
 
 const NARROW = "(max-width: 40rem)";
@@ -14,6 +14,8 @@ const MORE = 1.5; // room of figures beside bars, over that of a wide page
 const TURNED = 1.5; // height of a map whose numbers are turned, so that they fit its cells
 const WORDS = 19; // letters of a line of a label
 const SMALL = 9.5; // letters inside a picture [pixel]
+const LONG = 22; // letters of a cell of a card that takes a line
+const MANY = 15; // cards of a table that are shown before one asks for all
 
 /** Words in lines of at most so many letters. */
 function lines(words, letters) {
@@ -130,4 +132,47 @@ window.drawFitted = async (place, chart, draw) => {
   }
   place.dataset.fitted = "";
   return { view, fit };
+};
+
+/** What a table is to who hears it, whatever it looks like. */
+const ROLES = [["thead, tbody", "rowgroup"], ["tr", "row"], ["thead th", "columnheader"], ["tbody th", "rowheader"], ["td", "cell"]];
+
+/** Tell each cell its heading, which a card shows beside it, and let long ones have a line. */
+function label(table) {
+  const headings = [...(table.tHead?.rows[0].cells ?? [])].map((cell) => cell.textContent.trim());
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, at) => {
+      if (headings[at]) cell.dataset.heading = headings[at];
+      cell.classList.toggle("long", !headings[at] || cell.textContent.length > LONG);
+    });
+  }
+  table.setAttribute("role", "table");
+  for (const [parts, role] of ROLES) for (const part of table.querySelectorAll(parts)) part.setAttribute("role", role);
+}
+
+/** Of many cards show the first, and a button that shows all. */
+function fold(place, table) {
+  const many = table.tBodies[0].rows.length;
+  if (many <= MANY + 1 || place.querySelector(".all")) return;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "all", textContent: `Show all ${many} rows` });
+  button.addEventListener("click", () => {
+    table.classList.remove("folded");
+    table.tBodies[0].rows[MANY].cells[0].querySelector("summary")?.focus();
+  });
+  table.classList.add("folded");
+  place.append(button);
+}
+
+/** Have each row of the tables that are wider than their places be a card, on a narrow page; and a row again on a wide one. */
+window.fitTables = (places) => {
+  const found = [...places].map((place) => [place, place.querySelector("table")]);
+  for (const [, table] of found) table.classList.remove("cards");
+  if (!window.matchMedia(NARROW).matches) return;
+  const wide = found.filter(([place]) => place.scrollWidth > place.clientWidth);
+  for (const [place, table] of wide) {
+    label(table);
+    fold(place, table);
+    table.classList.add("cards");
+  }
 };

@@ -1,6 +1,6 @@
-"""The report of a generation: that of a run, of each of its two passes."""
+"""The report of a generation: that of a run, of each of its two passes. Also of one chip of a comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.text import Text
@@ -8,8 +8,10 @@ from rich.text import Text
 from simulator.chip.schema import Architecture
 from simulator.cost.price import Cost
 from simulator.cost.provenance import Coefficient
+from simulator.cost.serving import Rates
 from simulator.report import format as fmt
 from simulator.report.curves import draw
+from simulator.report.detail import priced_of
 from simulator.report.fit import parts_of, plain
 from simulator.report.generate_report import generate_report, memory_table, over_context, sentence
 from simulator.report.operators import by_operator, rows_alike
@@ -26,8 +28,9 @@ from simulator.report.papers import (
 )
 from simulator.report.run_chart import run_specification
 from simulator.result.form import Result
-from simulator.study.generating import Generation
-from simulator.study.serving_changes import PassChanges
+from simulator.study.generating import Generation, generate
+from simulator.study.serving_changes import PassChanges, pass_changes
+from simulator.study.serving_chips import Wanted
 
 MOST_SHOWN = 60
 """Layers of a pass whose SRAM is drawn: the others repeat them."""
@@ -44,6 +47,38 @@ def generate_paper(
     made: Mapping[str, str],
 ) -> Paper:
     """The report of a generation. priced: the chip's cost and its coefficients; changes: what steps of the chip would do."""
+    return Paper(
+        f"{found.model} on {found.chip}", sentence(found), generation_sections(found, chip, priced, changes), made
+    )
+
+
+def served_sections(
+    name: str, chip: Architecture, wanted: Wanted, rates: Rates, tell: Callable[[str], None] = lambda _: None
+) -> list[Section]:
+    """The same of one chip of those that a request is asked of. name: the chip's, behind the headings.
+
+    tell: called with each step of the chip before it is run.
+    """
+    tell(name)
+    prompt, output, batch = wanted.lengths
+    params = dict(wanted.params)
+    found = generate(
+        wanted.model, chip, prompt=prompt, output=output, batch=batch, precision=wanted.precision, params=params,
+        runtime=wanted.runtime, price=rates,
+    )  # fmt: skip
+    changes = pass_changes(found, chip, params, precision=wanted.precision, tell=tell)
+    sections = generation_sections(found, chip, priced_of(chip), changes)
+    sections[0] = replace(sections[0], parts=[Text(sentence(found)), *sections[0].parts])
+    return [replace(section, heading=f"{section.heading}: {name}") for section in sections]
+
+
+def generation_sections(
+    found: Generation,
+    chip: Architecture,
+    priced: tuple[Cost, Sequence[Coefficient]] | None,
+    changes: PassChanges | None,
+) -> list[Section]:
+    """Roofline and waterfall of its passes, figures, operators, tensors, what to change, bill and assumptions."""
     passes = [("Prefill", found.prefill)]
     if found.decode is not None:
         passes.insert(0, ("Decode step", found.decode))
@@ -64,7 +99,7 @@ def generate_paper(
     if changes is not None:
         sections.append(_change(changes))
     sections += chip_sections(chip, priced)
-    return Paper(f"{found.model} on {found.chip}", answer, sections, made)
+    return sections
 
 
 def _roofline(name: str, short: Result) -> Section:

@@ -52,6 +52,15 @@ def lint_report(found: Lint) -> Group:
     return WithSheet(*spaced[:-1], sheet=_sheet(found))
 
 
+def answer_lines(found: Lint) -> list[str]:
+    """The findings in a sentence: of each kind, which resources."""
+    kinds: dict[str, list[str]] = {}
+    for one in found.findings:
+        kinds.setdefault(RULES[one.rule], []).append(one.resource)
+    told = "; ".join(f"{kind}: {', '.join(dict.fromkeys(names))}" for kind, names in kinds.items())
+    return [f"{told[0].upper()}{told[1:]}." if told else "Nothing to find: all of it is needed."]
+
+
 def _sheet(found: Lint) -> Table:
     """The findings, one a row: what was set for the proof of each and what came of it."""
     table = Table("finding", "resource", "what", "with", box=None)

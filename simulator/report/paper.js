@@ -1,4 +1,4 @@
-// Draws the pictures of the page, and has the keyboard reach tables that are wider than it. Nothing is fetched.
+// Draws the pictures of the page, has its tables fit, and has the keyboard reach those that are wider than it. Nothing is fetched.
 "use strict";
 
 const refuse = () => Promise.reject(new Error("a report fetches nothing"));
@@ -14,6 +14,7 @@ for (const source of document.querySelectorAll("script[data-chart]")) {
 const wide = [...document.querySelectorAll(".wide")];
 
 function reach() {
+  window.fitTables(wide);
   wide.forEach((place, number) => {
     const words = place.querySelector("caption")?.textContent ?? `table ${number + 1}`;
     const asked = place.scrollWidth > place.clientWidth;

@@ -54,17 +54,20 @@ def plain_paper(
     made: Mapping[str, str],
     said: str = "",
     more: Sequence[Section] = (),
+    title: str = "",
 ) -> Paper:
     """The report of an answer: its first line, its pictures, its tables.
 
-    said: the answer in a sentence, where it is known; more: what stands below.
+    said: the answer in a sentence, where it is known; more: what stands below; title: what it is about, where no line says that.
     """
     parts = [part for part in parts_of(report) if isinstance(part, Table) or plain(part).strip()]
     first = next((at for at, part in enumerate(parts) if isinstance(part, Table)), len(parts))
     before = [line for part in parts[:first] for line in plain(part).splitlines()] or [made["command"]]
     # A report begins with its answer, a sentence, or with what it is about and then the answer.
     answer = said or next((line for line in before if line.endswith(".")), before[min(1, len(before) - 1)])
-    title = re.sub(r" --report[ =]('[^']*'|\S+)", "", made["command"]) if before[0] == answer else before[0]
+    command = re.sub(r" --report[ =]('[^']*'|\S+)", "", made["command"])
+    named = (line for line in before[:2] if line != answer and not line.endswith("."))
+    title = title or next(named, command)
     pictures = [Section("Picture" if len(charts) == 1 else "Pictures", charts)] if charts else []
     return Paper(title, f"{answer.rstrip('.')}.", [*pictures, Section("Answer", parts), *more], made)
 

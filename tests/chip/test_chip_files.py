@@ -298,6 +298,26 @@ def test_a_text_is_read_once_and_what_is_changed_is_the_callers(monkeypatch):
     assert [file for _, file in read] == ["chip.yaml", "other.yaml"]
 
 
+def test_a_long_text_is_kept_as_it_was_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    text = bundled.chips()["a100"].read_text(encoding="utf-8")
+    assert len(text) > load.LONG
+    want = {file: yaml_places.read_yaml(text, file) for file in ("a.yaml", "b.yaml")}
+    read = []
+    monkeypatch.setattr(load, "read_yaml", lambda *given: read.append(given) or yaml_places.read_yaml(*given))
+    for file, (data, places) in want.items():
+        load._texts.clear()
+        got = load._read(text, file)
+        assert repr(got) == repr((data, places))
+    assert len(read) == 1
+    slip = text.replace("clock_mhz:", "clock_mhx:")
+    for file in want:
+        load._texts.clear()
+        line = 1 + slip[: slip.index("\nclock_mhx:")].count("\n") + 1
+        with pytest.raises(ChipError, match=f"^{file}:{line}: clock_mhx: "):
+            chip_from_text(slip, file)
+
+
 def test_chips_are_frozen():
     chip = load_chip("example_edge")
     with pytest.raises(ValueError, match="frozen"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 
 import pytest
 
@@ -10,6 +11,7 @@ from simulator.cli import main
 from simulator.report.generate_report import generate_chart, generate_report
 from simulator.report.operators import by_operator, rows_alike
 from simulator.report.papers import plain_paper
+from simulator.store import bundled
 from simulator.study.serving_changes import longest, pass_changes
 
 pytest.importorskip("altair", reason="pictures need the extra charts")
@@ -42,10 +44,7 @@ def test_a_report_to_send_has_both_passes_as_a_run_has_one(chip, words, tmp_path
     text = place.read_text(encoding="utf-8")
     assert len(text) < 6e6
     shown = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
-    assert re.findall(r"<h2>(.*?)</h2>", shown) == [
-        "Decode step: roofline and waterfall", "Prefill: roofline and waterfall", "Figures", "Decode step: operators",
-        "Prefill: operators", "Where tensors are", "What to change", "Bill of silicon", "Assumptions", "How it was made",
-    ]  # fmt: skip
+    assert re.findall(r"<h2>(.*?)</h2>", shown) == [*PASSES, "How it was made"]
     assert words in shown
     assert f"rooftile generate smollm2_135m --chip {chip}" in shown
     charts = [json.loads(one) for one in re.findall(r'data-chart="[^"]+">(.*?)</script>', text, flags=re.DOTALL)]
@@ -53,6 +52,30 @@ def test_a_report_to_send_has_both_passes_as_a_run_has_one(chip, words, tmp_path
     assert [len(one) > 5 for one in dots] == [True, True]
     assert "KV cache at the last token" in shown
     capsys.readouterr()
+
+
+PASSES = [
+    "Decode step: roofline and waterfall", "Prefill: roofline and waterfall", "Figures", "Decode step: operators",
+    "Prefill: operators", "Where tensors are", "What to change", "Bill of silicon", "Assumptions",
+]  # fmt: skip
+
+
+def test_a_comparison_shows_its_first_chip_and_the_user_s_own_as_a_generation(tmp_path, capsys):
+    place, own = tmp_path / "r.html", tmp_path / "own.yaml"
+    text = bundled.chips()["l4"].read_text(encoding="utf-8")
+    own.write_text(text.replace("clock_mhz: 2040", "clock_mhz: 1020", 1))
+    line = f"compare smollm2_135m a100 l4 {own} --prompt 16 --output 4 --param layers=3 --rent 2 --report {place}"
+    assert main(line.split()) == 0
+    told = re.sub(r"<script.*?</script>", "", place.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"<h2>(.*?)</h2>", told)
+    best = capsys.readouterr().out.split(" is ")[1].split()[0]
+    assert best in ("a100", "l4")
+    assert headings == [
+        "Picture", "Answer", *(f"{name}: {chip}" for chip in (best, "own") for name in PASSES), "How it was made"
+    ]  # fmt: skip
+    assert main(["generate", "smollm2_135m", *f"--chip {own} --prompt 16 --output 4 --param layers=3".split()]) == 0
+    sentence = " ".join(capsys.readouterr().out.split("bound by")[0].split())
+    assert escape(sentence) in " ".join(told.split())
 
 
 def names(chart):

@@ -202,3 +202,22 @@ def test_a_report_of_words_alone():
 def test_what_is_typed_is_not_broken():
     text = paper_html(Paper("a", "b", [Section("c", [Text("see (`--by usd`, `<b>`)")])], {}))
     assert "see (<code>--by usd</code>, <code>&lt;b&gt;</code>)" in text
+
+
+ANSWERS = {
+    "lint squeezenet@64 --chip inferx_x1": (r"squeezenet at 64 x 64 on Flex Logix InferX X1: .*", r"Not needed: DRAM, .*"),
+    "explain squeezenet@64 inferx_x1 example_edge": (
+        r"squeezenet at 64 x 64, batch 1, int8: .*", r"Example edge chip \(B\) is .* than Flex Logix InferX X1 \(A\): .*",
+    ),
+    "cost inferx_x1": (r"What Flex Logix InferX X1 costs", r"Flex Logix InferX X1 costs .* USD to build, .*"),
+    "batch squeezenet@64 --chip inferx_x1 --batch 1,2": (r"squeezenet \(image_size=64, .*", r"Batch \d .*"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ANSWERS)
+def test_a_report_says_what_it_is_about_and_then_its_answer(line, tmp_path, capsys):
+    place = tmp_path / "r.html"
+    assert main([*line.split(), "--report", str(place)]) == 0
+    title, answer = re.search('<header><h1>(.*?)</h1><p class="answer">(.*?)</p>', place.read_text("utf-8")).groups()
+    assert re.fullmatch(ANSWERS[line][0], title)
+    assert re.fullmatch(ANSWERS[line][1], answer)

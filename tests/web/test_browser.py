@@ -1,40 +1,27 @@
 """The page in a browser: sliders, chips beside each other, links, faults, keyboard, narrow and dark; nothing in the console."""
 
-import os
 import re
-import shutil
 
+import chromium
 import pytest
-from profiles import by_night
+from chromium import PICTURES, TOO_WIDE, WAIT_MS, serious
 
-from simulator.cli import main
 from simulator.graph.build import NetworkBuilder
 from simulator.store import bundled
 
-playwright = pytest.importorskip("playwright.sync_api")
 serving = pytest.importorskip("simulator.web.serving")
 pytest.importorskip("altair")
 answers = pytest.importorskip("simulator.web.answers")
 forms = pytest.importorskip("simulator.web.forms")
 
-CHROMIUM = os.environ.get("ROOFTILE_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = chromium.MARKS
 SMALL = "#network=squeezenet&chip=example_edge&param.image_size=64"
-WAIT_MS = 45_000
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium.started() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -169,18 +156,14 @@ def test_the_keyboard_is_enough(visit):
     assert page.locator("#section-layers details[open]").count() == 1
 
 
-PICTURES = """() => [...document.querySelectorAll('.chart')].map((one) => {
-  const svg = one.querySelector('svg');
-  return [one.scrollWidth - one.clientWidth, svg.getBoundingClientRect().width / svg.viewBox.baseVal.width];
-})"""
-"""Of each picture how far it goes beyond its place, and how large it is of what it was drawn as."""
-
-
 @pytest.mark.parametrize("dark", [False, True])
 def test_narrow_and_dark(visit, dark):
     page = settled(visit(width=390, color_scheme="dark" if dark else "light"))
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert all(beyond <= 0 and size > 0.9 for beyond, size in page.evaluate(PICTURES))
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.locator("#sections td code, #sections p code").count() > 0
+    assert "`" not in page.inner_text("#sections")
     before = page.text_content("#section-roofline svg")
     page.focus("[id='slider-clock_mhz']")
     page.keyboard.press("ArrowLeft")
@@ -290,82 +273,6 @@ def test_axe_finds_nothing_serious(browser, address, tmp_path, what):
     found = serious(page)
     context.close()
     assert found == []
-
-
-REPORTS = [
-    "run squeezenet@64 --chip inferx_x1", "batch squeezenet@64 --chip inferx_x1 --batch 1,2,4",
-    "compare inferx_x1 example_edge --network squeezenet@64", "explain squeezenet@64 inferx_x1 example_edge",
-    "memory squeezenet@64 --chip inferx_x1 --sram 1:64:x2 --dram 1,2", "sensitivity squeezenet@64 --chip inferx_x1",
-    "generate smollm2_135m --chip a100 --prompt 16 --output 8 --param layers=2",
-]  # fmt: skip
-
-
-# Axe looks at every mark of every picture.
-BY_DAY = [line for line in REPORTS if line.startswith("generate")]
-
-
-@pytest.fixture(scope="module", params=by_night(REPORTS, BY_DAY), ids=lambda line: line.split()[0])
-def written(request, tmp_path_factory):
-    """The address of the report of a command."""
-    place = tmp_path_factory.mktemp("reports") / "report.html"
-    assert main([*request.param.split(), "--report", str(place)]) == 0
-    return place.as_uri()
-
-
-FEWER = """() => {
-  for (const row of document.querySelectorAll('tbody tr:nth-child(n + 4)')) row.remove();
-}"""
-"""Rows that are like those before them are left out: axe looks at every cell."""
-
-
-def opened(browser, address, width, **options):
-    """A report on a page so wide, its pictures drawn."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, **options)
-    page.set_default_timeout(WAIT_MS)
-    page.goto(address)
-    page.wait_for_function("() => !document.querySelector('.chart:not([data-fitted])')")
-    return page
-
-
-def serious(page):
-    """What axe finds that is serious, in light colours and, of contrasts, in dark ones."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    page.emulate_media(color_scheme="dark")
-    contrasts = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
-    found += axe.run(page, options=contrasts).response["violations"]
-    return [(one["impact"], one["id"]) for one in found if one["impact"] in ("serious", "critical")]
-
-
-def test_axe_finds_nothing_serious_in_any_report(browser, written):
-    page = opened(browser, written, 390, bypass_csp=True)
-    page.evaluate(FEWER)
-    assert serious(page) == []
-    page.close()
-
-
-def test_a_report_fits_a_narrow_screen(browser, written):
-    page = opened(browser, written, 390)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
-    pictures = page.evaluate(PICTURES)
-    assert pictures
-    assert all(beyond <= 0 and size > 0.9 for beyond, size in pictures)
-    page.close()
-
-
-def test_a_report_prints_whole_on_a4(browser, written):
-    """A4 less its margins is 680 pixels wide; who prints may have dark colours."""
-    page = opened(browser, written, 1280)
-    page.emulate_media(media="print", color_scheme="dark")
-    page.set_viewport_size({"width": 680, "height": 1000})
-    beyond = """() => [...document.querySelectorAll('table, svg, h1, p, code')]
-        .filter((one) => one.getBoundingClientRect().right > 681).map((one) => one.textContent.slice(0, 60))"""
-    assert page.evaluate(beyond) == []
-    look = "name => getComputedStyle(document.querySelector(name))"
-    assert page.evaluate(f"({look})('body').backgroundColor") == "rgb(255, 255, 255)"
-    assert page.evaluate(f"({look})('nav').display") == "none"
-    assert page.evaluate(f"({look})('.chart svg').filter") == "none"
-    page.close()
 
 
 def test_a_map_shows_progress_can_be_cancelled_and_is_drawn(visit):

@@ -17,8 +17,14 @@ export function make(tag, options = {}, ...content) {
   return made;
 }
 
+/** Have an element say some words; what stands between backticks is typed as it is. */
 function say(node, words) {
-  if (node.textContent !== words) node.textContent = words;
+  const parts = words.split("`");
+  if (parts.length % 2 === 0 || parts.length === 1) {
+    if (node.textContent !== words) node.textContent = words;
+  } else if (node.textContent !== parts.join("")) {
+    node.replaceChildren(...parts.map((part, at) => (at % 2 ? make("code", {}, part) : part)));
+  }
 }
 
 // Pictures ---------------------------------------------------------------------------------------------------------------
@@ -147,8 +153,10 @@ class Grid {
     const made = make("tr", {}, ...row.map((words, column) => {
       const number = part.right[column];
       if (column > 0 || number) {
-        this.cells[at][column] = make("td", { className: number ? "number" : "" }, words);
-        return this.cells[at][column];
+        const cell = make("td", { className: number ? "number" : "" });
+        say(cell, words);
+        this.cells[at][column] = cell;
+        return cell;
       }
       const first = make("th", { scope: "row" });
       first.dataset.sort = words;
@@ -185,7 +193,8 @@ class Grid {
 class Words {
   constructor(part) {
     this.heading = part.heading;
-    this.inside = make(part.heading ? "h3" : "p", { className: part.heading ? "" : "lines" }, part.text);
+    this.inside = make(part.heading ? "h3" : "p", { className: part.heading ? "" : "lines" });
+    say(this.inside, part.text);
     this.nodes = [this.inside];
   }
 
@@ -196,6 +205,12 @@ class Words {
 
   end() {}
 }
+
+function fit(place) {
+  window.fitTables(place.querySelectorAll(".wide"));
+}
+
+window.addEventListener("resize", () => fit(document));
 
 const KINDS = { chart: Drawing, table: Grid, text: Words };
 
@@ -213,12 +228,14 @@ export async function draw(place, section) {
       old.parts[at].end();
       old.parts[at] = made;
     });
+    if (!same.every(Boolean)) fit(place);
     return;
   }
   clear(place);
   const parts = section.parts.map((part) => new KINDS[part.kind](part));
   shown.set(place, { heading: section.heading, kinds, parts });
   place.replaceChildren(make("h2", {}, section.heading), ...parts.flatMap((part) => part.nodes));
+  fit(place);
   await Promise.all(parts.filter((part) => part instanceof Drawing).map((part) => part.catchUp()));
 }
 
