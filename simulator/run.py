@@ -19,7 +19,7 @@ from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
-from simulator.graph.subject import subject_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -63,7 +63,7 @@ def simulate(
     graph = load_network(network) if isinstance(network, str) else network
     precision = precision_of(graph, precision)
     if not nx.is_frozen(graph):  # what `load_network` gives was checked there
-        check_graph(graph, str(graph.graph.get("name", "network")))
+        check_graph(graph, name_of(graph))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":

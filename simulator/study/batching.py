@@ -19,6 +19,7 @@ from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.room import live_bytes
 from simulator.lower.rows import check_batch, lower
@@ -110,6 +111,8 @@ class BatchCurve(Shown):
     """Largest batch, up to the largest asked for, at which all activations can be resident; 0: not even one item's. None
     where the chip does not keep them all."""
     published: tuple[PublishedPoint, ...]
+    subject: str
+    """The network in words, with the size of its input."""
 
     @property
     def overflows_at(self) -> int | None:
@@ -161,7 +164,7 @@ def batch_curve(
     most = sizes[-1]
     up_to = _resident_up_to(pools, room, most) if in_time and enough_sram(pools(sizes[0])) is not None else None
     return BatchCurve(
-        network=str(graph.graph.get("name", "network")),
+        network=name_of(graph),
         params=dict(graph.graph.get("parameters", {})),
         chip=machine.name,
         changes=changes_of(set),
@@ -173,6 +176,7 @@ def batch_curve(
         caches=pools(sizes[0]).low.cached_bytes > 0.0,
         resident_up_to=up_to,
         published=tuple(published_points(graph, machine, precision, most)),
+        subject=subject_of(graph),
     )
 
 
@@ -253,7 +257,7 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
     """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
     known = Entry(chip.name, chip.name, chip.kind, published_of(chip.published, chip.name), chip)
     params = params_of(graph)
-    name = graph.graph.get("file") or graph.graph.get("name", "network")
+    name = graph.graph.get("file") or name_of(graph)
     question = Question(str(name), params, precision)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     best: dict[tuple[Any, ...], Row] = {}

@@ -17,12 +17,13 @@ from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import subject_of
 from simulator.progress import measured
 from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
 from simulator.study.sizing_space import Group, default_axes, given_axes, space_of
-from simulator.study.subject import changes_of, chip_of, network_words
+from simulator.study.subject import changes_of, chip_of
 
 BASE = "example_edge"
 """Chip around which designs are made when none is named."""
@@ -92,7 +93,7 @@ def size(
             f"size: gave up after {MOST_TESTS:,} designs; give fewer values with vary, or targets nearer to each other"
         ) from None
     return Sizing(
-        networks=tuple((network_words(graph), share) for graph, share in mix),
+        networks=tuple((subject_of(graph), share) for graph, share in mix),
         batch=batch,
         precision=precision,
         targets=targets,

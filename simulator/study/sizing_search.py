@@ -15,13 +15,13 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
+from simulator.graph.subject import subject_of
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.study.repeating import decoder_in, deep
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_bounds import Demand, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space
-from simulator.study.subject import network_words
 from simulator.units import MIB
 
 MOST_TESTS = 4_000
@@ -236,7 +236,7 @@ class Search:
             energy_j += each_s * (run.power_w or 0.0)
             served.append(
                 Served(
-                    network_words(graph),
+                    subject_of(graph),
                     share,
                     run.throughput_per_s,
                     run.latency_s,

@@ -97,7 +97,7 @@ def test_a_mix_is_the_weighted_harmonic_mean(graphs, every):
         if 1 / time_s >= 500:
             bills.append(runs["squeezenet"].cost["bill_usd"]["best"])
     assert found.winner.bill_usd == min(bills)
-    rates = {one.network: one.throughput_per_s for one in found.winner.served}
+    rates = {one.network.partition(" at ")[0]: one.throughput_per_s for one in found.winner.served}
     assert found.winner.throughput_per_s == pytest.approx(1 / (0.75 / rates["squeezenet"] + 0.25 / rates["resnet18"]))
     assert found.winner.latency_s == max(one.latency_s for one in found.winner.served)
     times = {one.network: one.share / one.throughput_per_s for one in found.winner.served}
@@ -167,7 +167,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["winner"] is None
     assert data["failing"][0]["reached"] > 1e-6
-    assert data["networks"] == [["squeezenet, image_size=128", 2 / 3], ["resnet18", 1 / 3]]
+    assert data["networks"] == [["squeezenet at 128 x 128", 2 / 3], ["resnet18 at 224 x 224", 1 / 3]]
 
 
 def test_what_the_space_reaches_of_each_target_alone(graphs, capsys):
