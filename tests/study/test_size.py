@@ -13,7 +13,7 @@ from simulator.study.repeating import deep
 from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
-from simulator.study.sizing_bounds import demands_of, least_s, least_w, most_per_s
+from simulator.study.sizing_bounds import Speeds, demands_of, least_s, least_w, most_per_s
 from simulator.study.sizing_search import ROUGH
 from simulator.study.sizing_space import default_axes, space_of
 
@@ -296,8 +296,9 @@ def test_bounds_are_below_every_run(graphs, every):
         power = priced(chip).power
         for name, run in runs.items():
             demands = demands_of([(graphs[name], 1.0)], chip, 1, "int8")
-            assert 0.0 < least_s(demands[0], chip, "int8") <= run.latency_s
-            assert most_per_s(demands, chip, "int8") >= run.throughput_per_s
+            speeds = Speeds.of(chip, "int8")
+            assert 0.0 < least_s(demands[0], speeds) <= run.latency_s
+            assert most_per_s(demands, speeds) >= run.throughput_per_s
             joules = power.mac_j["int8"], power.outer_byte_j
             limits = Targets(latency_s=run.latency_s)
             least = least_w(demands, limits, power.static_w, joules, chip.sram.capacity_bytes)
