@@ -126,6 +126,7 @@ class Search:
             if now > least:
                 heapq.heappush(queue, (now, next(ticket), box))
                 continue
+            box = self._hull(box, targets, taken)
             if not self._may_reach(box, targets):
                 continue
             if not box.single:
@@ -319,6 +320,21 @@ class Search:
             return float(np.inf)
         out, bills = self._ruled_out(box, box.group, targets, taken)
         return float(np.where(out, np.inf, bills).min())
+
+    def _hull(self, box: Box, targets: Targets, taken: set[Any]) -> Box:
+        """The smallest box that holds all designs of one that are not ruled out, of which there is one."""
+        if box.group is None or box.single:
+            return box
+        places = np.argwhere(~self._ruled_out(box, box.group, targets, taken)[0])
+        low, high = (
+            tuple(int(base + at) for base, at in zip(box.low, end, strict=True))
+            for end in (places.min(axis=0), places.max(axis=0))
+        )
+        return replace(box, low=(low[0], low[1], low[2]), high=(high[0], high[1], high[2]))
+
+    def is_out(self, targets: Targets) -> bool:
+        """Whether bounds alone rule every design out."""
+        return all(self._least(box, targets, set()) == np.inf for box in self._all())
 
     def _ruled_out(
         self, box: Box, group: Group, targets: Targets, taken: set[Any]

@@ -144,7 +144,9 @@ def test_no_line_is_cut_and_no_two_are_blank(line, capsys, monkeypatch):
     assert not out.endswith("\n\n")
 
 
-@pytest.mark.parametrize(("form", "first"), [("csv", "what,best"), ("md", "Flex"), ("json", "{"), ("table", "Flex")])
+@pytest.mark.parametrize(
+    ("form", "first"), [("csv", "of,part,unit,low,best,high,share %"), ("md", "Flex"), ("json", "{"), ("table", "Flex")]
+)
 def test_every_form_from_the_command(capsys, form, first):
     assert main(["cost", "inferx_x1", "--format", form]) == 0
     out = capsys.readouterr().out

@@ -322,3 +322,25 @@ def test_equal_layers_are_worked_out_once():
     assert once.latency_s == pytest.approx(all_of.latency_s, rel=ROUGH / 2)
     assert once.power_w == pytest.approx(all_of.power_w, rel=ROUGH / 2)
     assert deep(load_network("squeezenet"), chip, 1, "int8").latency_s == simulate("squeezenet", chip).latency_s
+
+
+def test_the_nearest_is_looked_for_beside_the_bound():
+    """Of a language model memory binds: whatever else a design has, few schedules tell how fast the money can be."""
+    model = load_network("smollm2_135m", **last_token("smollm2_135m", 64, 8, 1, {"layers": 4}))
+    vary = {
+        "array.count": [1, 2],
+        "sram.capacity_mib": [0.5, 1, 2, 4],
+        "dram.devices": [1, 2, 4, 8],
+        "clock_mhz": [400, 600, 800],
+    }
+    found = size(model, BASE, bundled=False, vary=vary, latency_s=1e-4, max_cost_usd=40)
+    assert found.winner is None
+    best = {one.target: one for one in found.failing}
+    assert best["latency_s"].design.bill_usd <= 40
+    runs = [
+        simulate(model, load_chip(BASE, set=dict(zip(vary, values, strict=True))))
+        for values in itertools.product(*vary.values())
+    ]
+    least_s = min(run.latency_s for run in runs if run.cost and run.cost["bill_usd"]["best"] <= 40)
+    assert least_s <= best["latency_s"].reached <= 1.011 * least_s
+    assert found.tested < len(runs) / 3
