@@ -67,6 +67,9 @@ def _sheet(cost: Cost) -> Table:
     table = _table("of", "part", "unit", "low", "best", "high", "share")
     for name, mm2 in cost.area_items.items():
         table.add_row("area", AREA[name], "mm2", *_figures(None, mm2, None), _share(mm2, cost.area_mm2.best))
+    if cost.contradicted:
+        published = _figures(None, cost.published_mm2, None)
+        table.add_row("area", "published: the model is wrong", "mm2", *published, "-")
     table.add_row(
         "area", "all", "mm2", *_figures(*_three(cost.area_mm2)), _share(cost.area_mm2.best, cost.area_mm2.best)
     )
@@ -76,6 +79,8 @@ def _sheet(cost: Cost) -> Table:
         whole = cost.bill_usd
         table.add_row("bill", "all", "USD", *_figures(*_three(whole)), _share(whole.best, whole.best))
     for name, watts in cost.peak_items.items():
+        if not watts:  # of a GPU, counted with the MACs
+            continue
         table.add_row("peak power", POWER[name], "W", *_figures(None, watts, None), _share(watts, cost.peak_power_w))
     table.add_row("peak power", "all", "W", *_figures(None, cost.peak_power_w, None), _share(1.0, 1.0))
     return table
