@@ -68,9 +68,9 @@ def simulate(
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":
         return _in_space(graph, chip, machines, batch, precision, power, gains)
-    program = program_of(chip, pool_source(graph, chip, precision), batch)
-    _check_room(chip, program.pool.work, machines)
+    program = program_of(chip, pool_source(graph, chip, precision, admit=admission(chip, machines)), batch)
     work = program.pool.work
+    _check_room(chip, work, machines)  # a pool that was kept, too: other chips have it in common
     plans, (cold, steady) = solve_alone(program, machines, limit_of(chip, work, power))
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
@@ -114,6 +114,11 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     shared = sum(row.shared for row in low.rows)
     alike = (f"approximated: {shared} layers share weights of others, but are scheduled as if each had its own",)
     return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
+
+
+def admission(chip: Architecture, machines: Machines) -> Callable[[Lowered], None]:
+    """What raises InfeasibleError for a network at a batch for which the outer memory has no room."""
+    return lambda low: _check_room(chip, work_of(low), machines)
 
 
 def _check_room(chip: Architecture, work: Work, machines: Machines) -> None:

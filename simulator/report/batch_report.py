@@ -113,8 +113,14 @@ def batch_lines(found: BatchCurve) -> list[str]:
     """What the curve says, in words: the answer first."""
     beyond = _overflow_lines(found)
     runs = [point for point in found.points if point.throughput_per_s is not None]
+    missing = [point for point in found.points if point.throughput_per_s is None]
+    left_out = (
+        f"Does not fit at batch {', '.join(str(point.batch) for point in missing)}: {missing[0].reason}."
+        if missing
+        else ""
+    )
     if not runs:
-        return ["No batch fits the SRAM of this chip.", *beyond]
+        return ["No batch that was asked for fits this chip.", *beyond, left_out]
     best = max(point.throughput_per_s or 0.0 for point in runs)
     near = _near(runs)
     lines = [
@@ -123,10 +129,7 @@ def batch_lines(found: BatchCurve) -> list[str]:
         f"{fmt.time(near.latency_s)}.",
         *beyond,
     ]
-    missing = [point for point in found.points if point.throughput_per_s is None]
-    if missing:
-        lines.append(f"Does not fit at batch {', '.join(str(point.batch) for point in missing)}: {missing[0].reason}.")
-    return lines
+    return [*lines, left_out] if left_out else lines
 
 
 def _overflow_lines(found: BatchCurve) -> list[str]:
