@@ -20,7 +20,7 @@ SLACK = 1.0 - 1e-9
 
 
 @dataclass(frozen=True)
-class Demand:
+class Needed:
     """What a batch of one network asks of any chip with the same arrays."""
 
     share: float
@@ -36,7 +36,7 @@ class Demand:
 
 def demands_of(
     mix: Sequence[tuple[Graph, float]], chip: Architecture, batch: int, precision: str
-) -> tuple[Demand, ...]:
+) -> tuple[Needed, ...]:
     """One for each network of a mix. Raises NetworkError for what the chip cannot run."""
     found = []
     for graph, share in mix:
@@ -48,7 +48,7 @@ def demands_of(
             low, high = (_figures(with_layers(graph, layers), chip, batch, precision) for layers in pair)
             depth = Depth(decoder.layers, *pair)
             figures = tuple(depth.at(*each) for each in zip(low, high, strict=True))
-        found.append(Demand(share, batch, *figures))
+        found.append(Needed(share, batch, *figures))
     return tuple(found)
 
 
@@ -60,7 +60,7 @@ def _figures(graph: Graph, chip: Architecture, batch: int, precision: str) -> tu
     return float(executed), low.compulsory_bytes, used_bytes(chip, work_of(low))
 
 
-def has_room(demands: Sequence[Demand], capacity_bytes: int | None) -> bool:
+def has_room(demands: Sequence[Needed], capacity_bytes: int | None) -> bool:
     """Whether a DRAM of that capacity holds each network; None, not known, and 0, no DRAM, hold all."""
     return not capacity_bytes or all(one.room_bytes <= capacity_bytes for one in demands)
 
@@ -81,18 +81,18 @@ class Speeds(NamedTuple):
         return cls(macs_per_s, chip.outer_bytes_per_s or np.inf, chip.sram.capacity_bytes)
 
 
-def least_s(one: Demand, speeds: Speeds) -> Any:
+def least_s(one: Needed, speeds: Speeds) -> Any:
     """No schedule of a batch is faster: every MAC busy, and what does not fit the SRAM comes in once. [s]"""
     outer_s = np.maximum(0.0, one.compulsory_bytes - speeds.held_bytes) / speeds.outer_bytes_per_s
     return np.maximum(one.macs / speeds.macs_per_s, outer_s) * SLACK
 
 
-def most_per_s(demands: Sequence[Demand], speeds: Speeds) -> Any:
+def most_per_s(demands: Sequence[Needed], speeds: Speeds) -> Any:
     """No schedule has more throughput. [1/s]"""
     return 1.0 / sum(one.share * least_s(one, speeds) / one.batch for one in demands)
 
 
-def is_fast(demands: Sequence[Demand], speeds: Speeds, targets: Targets) -> Any:
+def is_fast(demands: Sequence[Needed], speeds: Speeds, targets: Targets) -> Any:
     """Whether the bounds of throughput and of latency leave a chip, or each of several designs, within the targets."""
     latest = np.inf if targets.latency_s is None else targets.latency_s
     fast = most_per_s(demands, speeds) >= (targets.at_least_per_s or 0.0)
@@ -102,7 +102,7 @@ def is_fast(demands: Sequence[Demand], speeds: Speeds, targets: Targets) -> Any:
 
 
 def least_w(
-    demands: Sequence[Demand], targets: Targets, static_w: Any, joules: tuple[float, Any], held_bytes: Any
+    demands: Sequence[Needed], targets: Targets, static_w: Any, joules: tuple[float, Any], held_bytes: Any
 ) -> Any:
     """No design draws less that meets the targets of speed. Numbers, or columns of designs. [W]
 

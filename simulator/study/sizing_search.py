@@ -20,7 +20,7 @@ from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.study.repeating import decoder_in, deep
 from simulator.study.sizing_answer import Design, Served, Targets
-from simulator.study.sizing_bounds import Demand, Speeds, demands_of, has_room, is_fast, least_w, most_per_s
+from simulator.study.sizing_bounds import Needed, Speeds, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space
 from simulator.units import MIB
 
@@ -96,7 +96,7 @@ class Search:
         self._chips: dict[tuple[int, At], Architecture | None] = {}
         self._rooms: dict[int, npt.NDArray[np.bool_]] = {}
         self._is_deep = any(decoder_in(graph) is not None for graph, _ in mix)
-        self._demand: dict[int | str, tuple[Demand, ...]] = {}
+        self._demand: dict[int | str, tuple[Needed, ...]] = {}
 
     @property
     def tested(self) -> int:
@@ -392,7 +392,7 @@ class Search:
             return True
         return self._may_meet(self.rough(box), fast)
 
-    def _demands(self, of: Group | Entry) -> tuple[Demand, ...]:
+    def _demands(self, of: Group | Entry) -> tuple[Needed, ...]:
         """What every network asks of the arrays of a group, or of a bundled chip."""
         key, chip = (of.number, of.chip) if isinstance(of, Group) else (of.name, of.architecture)
         if key not in self._demand:

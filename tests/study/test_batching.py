@@ -179,5 +179,9 @@ def test_what_the_memory_cannot_hold_is_told_before_any_tiling_is_sought(monkeyp
 def test_a_curve_without_any_batch_says_what_is_short(capsys):
     assert main(["batch", "squeezenet@96", "--chip", "inferx_x1", "--batch", "1e6"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert out.startswith("No batch that was asked for fits this chip. squeezenet at 96 x 96 on Flex Logix InferX X1, int8")
-    assert "Does not fit at batch 1000000: Flex Logix InferX X1: dram.capacity_gib: squeezenet at batch 1,000,000" in out
+    assert out.startswith(
+        "No batch that was asked for fits this chip. squeezenet at 96 x 96 on Flex Logix InferX X1, int8"
+    )
+    assert (
+        "Does not fit at batch 1000000: Flex Logix InferX X1: dram.capacity_gib: squeezenet at batch 1,000,000" in out
+    )
