@@ -125,7 +125,7 @@ def nearest(name: str, known: Iterable[str], listed_by: str = "") -> str:
     if len(choices) <= MOST_NAMES:
         return "; known: " + ", ".join(choices)
     if listed_by:
-        return f"; {listed_by!r} lists all {len(choices)}"
+        return f"; {listed_by!r} lists them"
     return "; known: " + ", ".join(ranked[:MOST_NAMES]) + f" and {len(choices) - MOST_NAMES} more"
 
 

@@ -19,7 +19,7 @@ from simulator.graph.check import check_graph
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
-from simulator.graph.subject import subject_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -63,14 +63,14 @@ def simulate(
     graph = load_network(network) if isinstance(network, str) else network
     precision = precision_of(graph, precision)
     if not nx.is_frozen(graph):  # what `load_network` gives was checked there
-        check_graph(graph, str(graph.graph.get("name", "network")))
+        check_graph(graph, name_of(graph))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
     if chip.schedule.placement == "space":
         return _in_space(graph, chip, machines, batch, precision, power, gains)
-    program = program_of(chip, pool_source(graph, chip, precision), batch)
-    _check_room(chip, program.pool.work, machines)
+    program = program_of(chip, pool_source(graph, chip, precision, admit=admission(chip, machines)), batch)
     work = program.pool.work
+    _check_room(chip, work, machines)  # a pool that was kept, too: other chips have it in common
     plans, (cold, steady) = solve_alone(program, machines, limit_of(chip, work, power))
     if cold is None or steady is None:
         raise infeasible(program.pool, float(machines.capacity_bytes[0]), chip.name)
@@ -114,6 +114,11 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     shared = sum(row.shared for row in low.rows)
     alike = (f"approximated: {shared} layers share weights of others, but are scheduled as if each had its own",)
     return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
+
+
+def admission(chip: Architecture, machines: Machines) -> Callable[[Lowered], None]:
+    """What raises InfeasibleError for a network at a batch for which the outer memory has no room."""
+    return lambda low: _check_room(chip, work_of(low), machines)
 
 
 def _check_room(chip: Architecture, work: Work, machines: Machines) -> None:

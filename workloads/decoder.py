@@ -17,19 +17,18 @@ One builder for all families, from the descriptions of `simulator/data/language_
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder, Output
 from simulator.graph.language import ACTIVATIONS, PHASES, Decoder, aliases, decoders
-from simulator.reading.sizes import Count
+from simulator.reading.sizes import NONE, Count
 
 from ._attention import Pass, attend
 from ._latent import attend_latent
 
 PROMPT = 512
 """Tokens of a prompt unless given."""
-NONE = Count(0)
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,9 @@ def _builder(name: str, decoder: Decoder) -> Callable[..., Graph]:
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.values()]
     for field in fields(Decoder):
         value = getattr(decoder, field.name)
-        kind = Count if field.default == 0 and type(value) is int else type(value)  # what other models have not
+        kind: Any = Count if field.default == 0 and type(value) is int else type(value)  # what other models have not
+        if get_origin(field.type) is Annotated:  # it has a range
+            kind = field.type
         parameters.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind))
     build_named.__name__ = f"build_{name}"
     build_named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

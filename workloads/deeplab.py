@@ -6,12 +6,13 @@ Up to the map of classes at a part of the image's size; enlarging it and choosin
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph, NetworkBuilder
+from simulator.reading.sizes import NONE, Count
 
 from .mobilenet import blocks_v2
 
 
 def build_deeplab_mobilenet_v2(
-    image_size: int = 513, image_width: int = 0, classes: int = 21, output_stride: int = 8, mean: bool = True
+    image_size: int = 513, image_width: Count = NONE, classes: int = 21, output_stride: int = 8, mean: bool = True
 ) -> Graph:
     """DeepLab on MobileNet v2.
 

@@ -9,12 +9,13 @@ leave out the two tables of words.
 """
 
 from simulator.graph.build import Graph, NetworkBuilder, Output
+from simulator.reading.sizes import NONE, Count
 
 UNITS = 1024
 LAYERS = 4
 
 
-def build_gnmt(sequence_length: int = 25, output_length: int = 0, beam: int = 1, vocabulary: int = 36548) -> Graph:
+def build_gnmt(sequence_length: int = 25, output_length: Count = NONE, beam: int = 1, vocabulary: int = 36548) -> Graph:
     """GNMT. `output_length`: words of the translation, as many as `sequence_length` unless given."""
     steps = output_length if output_length > 0 else sequence_length
     settings = {

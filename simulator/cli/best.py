@@ -117,6 +117,7 @@ def show(
     """Print the first points as a table, draw all, and write all as JSON: all columns, null for what is unknown."""
     from simulator.report.points_report import Points, points_chart, points_report  # noqa: PLC0415
     from simulator.sweeps.again import bounds  # noqa: PLC0415
+    from simulator.sweeps.read import subject_of  # noqa: PLC0415
 
     rows = found.to_dicts()
     with working():
@@ -134,7 +135,7 @@ def show(
         "bound_by",
         "largest_loss",
     ]
-    points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns)
+    points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns, subject_of(folder))
     if rows:
         detail_of(folder, points.axes, rows[0])
     deliver_plain(lambda: points_report(points), lambda: [points_chart(points)])

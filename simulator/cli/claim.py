@@ -24,8 +24,8 @@ def claim(
         str,
         typer.Argument(
             metavar="CHIP",
-            help="A bundled chip or a chip file; `all` for all bundled chips.",
-            autocompletion=complete.chips,
+            help="A bundled chip, a chip file, or a filled CSV sheet; `all` for all bundled chips.",
+            autocompletion=complete.chips_and_sheets,
         ),
     ],
     network: Named,
@@ -44,7 +44,8 @@ def claim(
 ) -> None:
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
-    from simulator.chip.library import entry, library  # noqa: PLC0415
+    from simulator.chip.library import library  # noqa: PLC0415
+    from simulator.cli.compare import entries_of  # noqa: PLC0415
     from simulator.formats import formats_of  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
     from simulator.reading.amounts import option_amount  # noqa: PLC0415
@@ -61,19 +62,25 @@ def claim(
     if wanted is not None:
         if chip == "all":
             raise OptionError("--throughput: must be left out with CHIP all, whose published figures are judged")
-        one = entry(chip)
+        one, *more = entries_of([chip], beside=False)
+        if more:
+            raise OptionError(
+                f"--throughput: must be left out with the {1 + len(more)} chips of {chip}, which are judged"
+            )
         if one.architecture is not None:
             asked.note_chip(one.name, one.architecture)
         with working():
             found = [judge(one, graph, wanted, batch, precision)]
     else:
-        chips = list(library().values()) if chip == "all" else [entry(chip)]
+        chips = list(library().values()) if chip == "all" else entries_of([chip], beside=False)
         found = []
         with working():  # the whole library takes a minute the first time
             for one in each(chips, lambda one: f"judging {one.name}"):
                 found += _published(one, graph, Question(network), verdict_alone=json is None)
         if not found:
-            raise OptionError(f"--throughput: missing; nothing is published about {chip} on {network}")
+            raise OptionError(
+                f"--throughput: missing; nothing that can be judged is published about {chip} on {network}"
+            )
     if plot is not None:
         from simulator.report.claim_report import claim_chart  # noqa: PLC0415
         from simulator.report.page import save  # noqa: PLC0415

@@ -6,11 +6,11 @@ import typer
 
 from simulator.cli import asked, complete, reporting, uncertainty
 from simulator.cli.compare_tokens import OUTPUT, PROMPT, OutputTokens, PromptTokens, Runtime, model_in, rank
-from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, limits_of
+from simulator.cli.limits import MaxCost, MaxPowerOrTdp, MaxPrice, Price, Rent, limits_of
 from simulator.cli.output import check_writable, write
 from simulator.cli.question import Json, Named, Precision, working
 from simulator.cli.reporting import deliver_plain, detail
-from simulator.cli.values import MONEY, parameters, whole_number
+from simulator.cli.values import parameters, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,13 +38,6 @@ Chips = Annotated[
         autocompletion=complete.chips_and_sheets,
     ),
 ]
-EachPrice = Annotated[
-    float | None, typer.Option("--price", metavar="USD", parser=MONEY, help="Of a language model: price of each chip.")
-]
-EachRent = Annotated[
-    float | None,
-    typer.Option("--rent", metavar="USD", parser=MONEY, help="Of a language model: rent per hour of each chip."),
-]
 Questions = Annotated[
     str | None, typer.Option("--questions", metavar="FILE", help="Write the sheet for vendors as CSV, and stop.")
 ]
@@ -71,8 +64,8 @@ def compare(
     prompt: PromptTokens = None,
     output: OutputTokens = None,
     runtime: Runtime = None,
-    price: EachPrice = None,
-    rent: EachRent = None,
+    price: Price = None,
+    rent: Rent = None,
     json: Json = None,
     plot: Picture = None,
     uncertain: uncertainty.Uncertain = False,

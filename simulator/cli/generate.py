@@ -6,8 +6,9 @@ import typer
 
 from simulator.cli import asked, complete, reporting
 from simulator.cli.compare_tokens import OUTPUT, PROMPT, Runtime
+from simulator.cli.limits import Price, Rent
 from simulator.cli.question import Chip, Json, Params, Plot, Settings, answer, check_outputs, working
-from simulator.cli.values import MONEY, NUMBER, amount_in, parameters, whole_number
+from simulator.cli.values import NUMBER, amount_in, parameters, whole_number
 from simulator.errors import OptionError
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ Accepted = Annotated[
 Draft = Annotated[
     str | None, typer.Option("--draft", metavar="MODEL", help="The draft model.", autocompletion=complete.models)
 ]
-Price = Annotated[
-    float | None,
-    typer.Option("--price", metavar="USD", parser=MONEY, help="Price of the chip, in place of the known one."),
-]
 Years = Annotated[float, typer.Option("--years", metavar="YEARS", parser=NUMBER, help="Years of use.")]
 Energy = Annotated[
     float,
@@ -45,10 +42,6 @@ Pue = Annotated[
     typer.Option("--pue", metavar="X", parser=NUMBER, help="Energy of the site over that of the machines."),
 ]
 Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the time at work.")]
-Rent = Annotated[
-    float | None,
-    typer.Option("--rent", metavar="USD", parser=MONEY, help="Rent per hour, in place of price and energy."),
-]
 
 
 def generate(

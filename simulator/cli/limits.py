@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from simulator.cli.values import MONEY as IN_USD
+
 MaxPower = Annotated[
     str | None,
     typer.Option("--max-power", metavar="POWER", help="Average in steady state by the model, not TDP, such as 10W."),
@@ -18,6 +20,18 @@ MaxPowerOrTdp = Annotated[
 ]
 MaxCost = Annotated[str | None, typer.Option("--max-cost", metavar="MONEY", help="Bill of materials, such as 100USD.")]
 MaxPrice = Annotated[str | None, typer.Option("--max-price", metavar="MONEY", help="List price, such as 500USD.")]
+Price = Annotated[
+    float | None,
+    typer.Option(
+        "--price", metavar="USD", parser=IN_USD, help="Of a language model: price of a chip, in place of the known one."
+    ),
+]
+Rent = Annotated[
+    float | None,
+    typer.Option(
+        "--rent", metavar="USD", parser=IN_USD, help="Of a language model: rent per hour, in place of price and energy."
+    ),
+]
 
 
 def limits_of(max_power: str | None, max_cost: str | None, max_price: str | None = None) -> dict[str, float]:

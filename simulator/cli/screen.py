@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 120
 """Columns of text when standard output is not a terminal; tables take what they need."""
+
+ENDING = re.compile(r"(?: |\x1b\[[\d;]*m)+$")
+"""Spaces at the end of a line, and what ends colours between them."""
 
 
 class _Screen(Console):
@@ -59,7 +63,8 @@ def show(report: "RenderableType", told: bool = False) -> None:
     with screen.capture() as capture:
         printed(report, screen, folds=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")))
     emit(before and f"{before}\n")
-    emit("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
+    lines = (ENDING.sub(lambda end: end[0].replace(" ", ""), line) for line in capture.get().splitlines())
+    emit("".join(f"{line}\n" for line in lines))
     notes = [line for one in after.splitlines() for line in textwrap.wrap(one, screen.width)]
     emit("".join(f"{line}\n" for line in ["", *notes]) if notes else "")
 

@@ -86,11 +86,12 @@ def sweep(
     _compute(given, out, repair, scheduler, bool(vary))
     if plot is not None or report is not None:
         _draw(out, plot, report)
-    from simulator.sweeps.read import progress_of  # noqa: PLC0415
+    from simulator.sweeps.read import progress_of, subject_of  # noqa: PLC0415
 
     there, points = progress_of(out)
     where = printable(out)
     emit(asked.swept(out))
+    emit(f"{subject_of(out)}\n" if subject_of(out) else "")
     emit(f"{there:,} of {points:,} points in {where}; read them with: rooftile best {where}, rooftile pareto {where}\n")
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from simulator.errors import NetworkError, nearest
 from simulator.formats import Formats
+from simulator.reading.sizes import Between
 from simulator.store.data import read_data
 
 PHASES = ("prefill", "decode")
@@ -16,7 +17,7 @@ ACTIVATIONS = {"swiglu": ("silu", True), "geglu": ("gelu", True), "gelu_mlp": ("
 """Of a feed-forward: the vector work, and whether a gate is multiplied in."""
 
 
-MOST_SKEW = 8.0
+SKEWS = Between(0.0, 8.0)
 """Beyond it the same few experts do all work."""
 
 
@@ -62,7 +63,7 @@ class Decoder:
     """Of a compressed cache: the part of `head_dim` that turns with the position, one for all heads."""
     value_dim: int = 0
     """Of a compressed cache: numbers of a head's values."""
-    skew: float = 0.0
+    skew: Annotated[float, SKEWS] = 0.0
     """Of routing: the r-th expert is asked for r^-skew times as often as the first; 0: all equally often."""
     longest: int = 0
     """Tokens of the longest context that the model was made for; 0: not known."""
@@ -76,8 +77,8 @@ class Decoder:
             value = getattr(self, field.name)
             if field.type in (int, "int") and value < (1 if field.default else 0):
                 raise NetworkError(f"{where}: {field.name}: must be at least {int(bool(field.default))}, got {value}")
-        if not 0.0 <= self.skew <= MOST_SKEW:
-            raise NetworkError(f"{where}: skew: must be 0 to {MOST_SKEW:g}, got {self.skew}")
+        if not SKEWS.low <= self.skew <= SKEWS.high:
+            raise NetworkError(f"{where}: skew: must be {SKEWS.words}, got {self.skew}")
         if self.heads % self.kv_heads:
             raise NetworkError(f"{where}: kv_heads: must divide the {self.heads} heads, got {self.kv_heads}")
         if self.active and not self.experts:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import networkx as nx
 
@@ -24,7 +24,7 @@ from simulator.graph.layer import Layer
 from simulator.graph.readers.files import AT_SIZE, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
 from simulator.reading.names import beside, known_name, near_file
-from simulator.reading.sizes import Count, ImageSize, height_width, image_size
+from simulator.reading.sizes import Between, Count, ImageSize, height_width, image_size
 from simulator.reading.values import whole_number
 from simulator.store import bundled
 from simulator.store.foreign import NO_CODE, code_forbidden, printable, text_of
@@ -382,15 +382,23 @@ def _value(value: Any, parameter: inspect.Parameter) -> Any:
         if not isinstance(value, str):
             raise ValueError(f"must be text, got {value!r}")
         return value
+    if isinstance(kind, Between):
+        if isinstance(value, bool) or not isinstance(value, Real) or not kind.low <= float(value) <= kind.high:
+            raise ValueError(f"must be {kind.words}, got {value!r}")
+        return float(value)
     if kind in (int, float):
-        # A parameter whose default is zero or less may be so; sizes and widths may not.
-        default = parameter.default
-        signed = isinstance(default, int | float) and default <= 0
-        lowest = -LARGEST if signed else int(kind is int)
+        lowest = _lowest(parameter.default, kind)
         if parameter.name == "image_size" and isinstance(value, str):
             raise ValueError(f"must be a whole number, got {value!r}; for height x width annotate it ImageSize")
         return _number(value, whole=kind is int, lowest=lowest)
     return value
+
+
+def _lowest(default: Any, kind: type) -> float:
+    """Least value of a parameter that says no range: it may be below 1 where its default is, else it is a size."""
+    if not isinstance(default, int | float) or default > 0:
+        return int(kind is int)
+    return -LARGEST
 
 
 def _kind(parameter: inspect.Parameter) -> Any:
@@ -404,20 +412,22 @@ def _kind(parameter: inspect.Parameter) -> Any:
             if isinstance(parameter.annotation, str)
             else parameter.annotation
         )
-    return kind if kind in names.values() else None
+    ranges = [more for more in get_args(kind) if isinstance(more, Between)] if get_origin(kind) is Annotated else []
+    return ranges[0] if ranges else kind if kind in names.values() else None
 
 
-def _number(value: Any, *, whole: bool, lowest: int) -> int | float:
+def _number(value: Any, *, whole: bool, lowest: float) -> int | float:
     """Return a finite number in range, which begins above 0 where `lowest` is 0 and it is not whole; whole ones may be 224.0."""
     noun = "a whole number" if whole else "a number"
-    least = f" of at least {lowest}" if whole or lowest else " above 0"
+    least = "" if lowest < 0 else f" of at least {lowest}" if whole or lowest else " above 0"
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"must be {noun}{least}, got {value!r}")
     number = operator.index(value) if isinstance(value, Integral) else float(value)
     if isinstance(number, float) and not math.isfinite(number):
         raise ValueError(f"must be a finite number, got {number!r}")
-    if number > LARGEST:
-        raise ValueError(f"must be at most {LARGEST}, got {f'{number:.3g}' if number < 1e300 else 'more than 1e300'}")
+    if abs(number) > LARGEST and (number > 0 or lowest < 0):
+        end = f"at most {LARGEST}" if number > 0 else f"at least {-LARGEST}"
+        raise ValueError(f"must be {end}, got {f'{number:.3g}' if abs(number) < 1e300 else 'more than 1e300'}")
     if number < lowest or (whole and number != int(number)) or (number == lowest == 0 and not whole):
         raise ValueError(f"must be {noun}{least}, got {number!r}")
     return int(number) if whole else float(number)

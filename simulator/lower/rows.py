@@ -9,6 +9,7 @@ from simulator.graph.build import Graph
 from simulator.graph.fuse import Step, Steps
 from simulator.graph.layer import Layer
 from simulator.graph.merge import steps_of
+from simulator.graph.subject import name_of
 from simulator.lower.array import ArraySpec, Target, target_of
 from simulator.lower.operands import TABLE, Operands
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
@@ -170,9 +171,7 @@ def check_batch(graph: Graph, batch: int) -> None:
     macs = max(1, sum(data["layer"].macs for _, data in graph.nodes(data=True)))
     if macs * batch > MOST_MACS:
         largest = MOST_MACS // macs
-        raise NetworkError(
-            f"batch: must be at most {largest} for {graph.graph.get('name', 'this network')}, got {batch}"
-        )
+        raise NetworkError(f"batch: must be at most {largest} for {name_of(graph)}, got {batch}")
 
 
 def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "int8") -> Lowered:
@@ -202,7 +201,7 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
         held = sum(row.own_weight_bytes + row.table_bytes for row in rows)
         rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
-        network=str(graph.graph.get("name", "network")),
+        network=name_of(graph),
         batch=batch,
         precision=target.precision,
         rows=rows,

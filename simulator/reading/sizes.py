@@ -2,7 +2,7 @@
 
 import re
 from numbers import Integral
-from typing import NewType, TypeAlias
+from typing import NamedTuple, NewType, TypeAlias
 
 from simulator.reading.values import whole_number
 
@@ -11,6 +11,20 @@ ImageSize: TypeAlias = int | str
 
 Count = NewType("Count", int)
 """A whole number of at least 0, whatever its default: layers of a kind, or 0 for none."""
+NONE = Count(0)
+
+
+class Between(NamedTuple):
+    """The range of a number, both ends included; of a parameter, `Annotated[float, Between(0, 8)]`."""
+
+    low: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """What a number must be."""
+        return f"a number from {self.low:g} to {self.high:g}"
+
 
 _BOTH = re.compile(r"\s*([0-9.,eE+]{1,12})\s*[x×X*]\s*([0-9.,eE+]{1,12})\s*")  # noqa: RUF001 (as people write it)
 

@@ -41,9 +41,7 @@ def batch_report(found: BatchCurve) -> Group:
 
 def _title(found: BatchCurve) -> str:
     """What was asked."""
-    params = ", ".join(f"{key}={value}" for key, value in found.params.items())
-    title = f"{found.network} ({params})" if params else found.network
-    return f"{title} on {found.chip}{_changes(found)}, {in_words(found.precision)}"
+    return f"{found.subject} on {found.chip}{_changes(found)}, {in_words(found.precision)}"
 
 
 def _changes(found: BatchCurve) -> str:
@@ -70,7 +68,7 @@ def _row(point: BatchPoint) -> list[Text]:
     """The cells of one batch; a gap with the reason where it does not run."""
     live = "-" if point.activation_bytes is None else fmt.significant(point.activation_bytes / MIB, 3)
     if point.throughput_per_s is None or point.latency_s is None:
-        return [Text(text) for text in (str(point.batch), *("-",) * 5, live, "-", f"does not fit: {point.reason}")]
+        return [Text(text) for text in (str(point.batch), *("-",) * 5, live, "-", "does not fit")]
     spilling = point.spilling
     lost = "-" if spilling is None else "no spill" if not point.unspilled_per_s else _lost(spilling)
     cells = (
@@ -115,8 +113,14 @@ def batch_lines(found: BatchCurve) -> list[str]:
     """What the curve says, in words: the answer first."""
     beyond = _overflow_lines(found)
     runs = [point for point in found.points if point.throughput_per_s is not None]
+    missing = [point for point in found.points if point.throughput_per_s is None]
+    left_out = (
+        f"Does not fit at batch {', '.join(str(point.batch) for point in missing)}: {missing[0].reason}."
+        if missing
+        else ""
+    )
     if not runs:
-        return ["No batch fits the SRAM of this chip.", *beyond]
+        return ["No batch that was asked for fits this chip.", *beyond, left_out]
     best = max(point.throughput_per_s or 0.0 for point in runs)
     near = _near(runs)
     lines = [
@@ -125,10 +129,7 @@ def batch_lines(found: BatchCurve) -> list[str]:
         f"{fmt.time(near.latency_s)}.",
         *beyond,
     ]
-    missing = [str(point.batch) for point in found.points if point.throughput_per_s is None]
-    if missing:
-        lines.append(f"Does not fit at batch {', '.join(missing)}.")
-    return lines
+    return [*lines, left_out] if left_out else lines
 
 
 def _overflow_lines(found: BatchCurve) -> list[str]:
@@ -201,7 +202,7 @@ def batch_chart(found: BatchCurve) -> Any:
     answer, *more = batch_lines(found)
     title = alt.TitleParams(
         textwrap.wrap(answer, TITLE_WIDTH),
-        subtitle=[f"{found.network} on {found.chip}{_changes(found)}, {in_words(found.precision)}", *more],
+        subtitle=[_title(found), *more],
         anchor="start",
         fontSize=15,
         offset=12,

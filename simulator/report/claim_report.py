@@ -19,7 +19,7 @@ from simulator.units import MIB
 def claim_report(found: Verdict) -> Group:
     """Put one verdict together: the word, each bound, and the least SRAM and DRAM that would do."""
     batch = "free" if found.batch is None else f"{found.batch}"
-    what = f"{found.chip}, {found.network}: {fmt.figure(found.throughput_per_s)} inferences a second, batch {batch}"
+    what = f"{found.chip}, {found.subject}: {fmt.figure(found.throughput_per_s)} inferences a second, batch {batch}"
     broken = [bound.name for bound in found.bounds if bound.broken]
     because = f": breaks {', '.join(broken)}" if broken else ""
     sections: list[RenderableType] = [
@@ -108,9 +108,9 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
         for one in found for bound in one.bounds if bound.available
     ]  # fmt: skip
     impossible = sum(one.verdict == "impossible" for one in found)
-    title = f"{found[0].network}: {impossible} of {len(found)} claims {'is' if len(found) == 1 else 'are'} impossible"
+    title = f"{found[0].subject}: {impossible} of {len(found)} claims {'is' if len(found) == 1 else 'are'} impossible"
     if len(found) == 1:
-        title = f"{found[0].chip}, {found[0].network}: {fmt.figure(found[0].throughput_per_s)} a second is {found[0].verdict}"
+        title = f"{found[0].chip}, {found[0].subject}: {fmt.figure(found[0].throughput_per_s)} a second is {found[0].verdict}"
     if not rows:
         empty = alt.Chart(data_of([{"text": "nothing is known to hold a claim against"}]))
         return empty.mark_text(fontSize=13).encode(text="text:N").properties(title=title)

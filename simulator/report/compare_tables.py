@@ -36,10 +36,8 @@ def compare_report(found: Comparison, order: Ranking, every: bool = False) -> Gr
     """Put the comparison together for a terminal. order: its chips in one order. every: all rows, not the first ten and mine."""
     lines = [line for line in found.lines if line.best_per_s is not None]
     without = [line.chip for line in found.lines if line.best_per_s is None and not line.untried]
-    params = ", ".join(f"{key}={value}" for key, value in found.params.items())
     sections: list[RenderableType] = [Text(line, style="bold") for line in answer_lines(order)]
-    given = f" ({params})" if params else ""
-    sections.append(Text(f"{found.network}{given}: {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
+    sections.append(Text(f"{found.subject}: {found.macs / 1e9:.4g} GMAC, {in_words(found.precision)}"))
     if order.rows:
         sections += [Text(), _ranked(order, every)]
     if order.unranked:

@@ -11,6 +11,7 @@ from simulator.cost.price import Band, Cost
 from simulator.cost.provenance import Coefficient
 from simulator.cost.validation import Block, Validation
 from simulator.report import format as fmt
+from simulator.report.fit import WithSheet
 
 AREA = {
     "macs": "MAC arrays",
@@ -58,7 +59,44 @@ def cost_report(cost: Cost, coefficients: Sequence[Coefficient] = ()) -> Group:
     if coefficients:
         sections.append([_title("Coefficients"), _coefficients(coefficients)])
     spaced = [part for section in sections for part in (*section, Text(""))]
-    return Group(*spaced[:-1])
+    return WithSheet(*spaced[:-1], sheet=_sheet(cost))
+
+
+def _sheet(cost: Cost) -> Table:
+    """Area, bill and power in one table, a row a part."""
+    table = _table("of", "part", "unit", "low", "best", "high", "share")
+    for name, mm2 in cost.area_items.items():
+        table.add_row("area", AREA[name], "mm2", *_figures(None, mm2, None), _share(mm2, cost.area_mm2.best))
+    if cost.contradicted:
+        published = _figures(None, cost.published_mm2, None)
+        table.add_row("area", "published: the model is wrong", "mm2", *published, "-")
+    table.add_row(
+        "area", "all", "mm2", *_figures(*_three(cost.area_mm2)), _share(cost.area_mm2.best, cost.area_mm2.best)
+    )
+    if cost.bill_usd is not None:
+        for name, band in cost.bill_items.items():
+            table.add_row("bill", BILL[name], "USD", *_figures(*_three(band)), _share(band.best, cost.bill_usd.best))
+        whole = cost.bill_usd
+        table.add_row("bill", "all", "USD", *_figures(*_three(whole)), _share(whole.best, whole.best))
+    for name, watts in cost.peak_items.items():
+        if not watts:  # of a GPU, counted with the MACs
+            continue
+        table.add_row("peak power", POWER[name], "W", *_figures(None, watts, None), _share(watts, cost.peak_power_w))
+    table.add_row("peak power", "all", "W", *_figures(None, cost.peak_power_w, None), _share(1.0, 1.0))
+    return table
+
+
+def _three(band: Band) -> tuple[float | None, float | None, float | None]:
+    """The ends and the best estimate of a band."""
+    return band.low, band.best, band.high
+
+
+def _figures(*values: float | None) -> list[str]:
+    return ["-" if value is None else fmt.significant(value) for value in values]
+
+
+def _share(part: float | None, whole: float | None) -> str:
+    return "-" if part is None or not whole else fmt.percent(part / whole)
 
 
 def cost_sentence(cost: Cost) -> str:
@@ -81,7 +119,7 @@ def _with_range(band: Band) -> str:
 
 def validation_report(found: Validation) -> Group:
     """Put the comparison with published areas together."""
-    return Group(
+    return WithSheet(
         _title("Die area against published dies, mm2"),
         _dies(found.chips),
         Text(""),
@@ -92,7 +130,28 @@ def validation_report(found: Validation) -> Group:
         Text(""),
         _title("NVDLA sizings, mm2: fixed part + MACs + memory, fitted in relative error"),
         _blocks(found.nvdla),
+        sheet=_validation_sheet(found),
     )
+
+
+def _validation_sheet(found: Validation) -> Table:
+    """All three comparisons in one table."""
+    table = _table(
+        "of", "name", "nm", "published mm2", "predicted mm2", "error", "left out mm2", "error left out", "low mm2", "high mm2",
+    )  # fmt: skip
+    for row in found.chips:
+        areas = _figures(row.published_mm2, row.predicted_mm2)
+        apart = (
+            *_figures(row.left_out_mm2),
+            fmt.signed_percent(row.error_left_out),
+            *_figures(row.low_mm2, row.high_mm2),
+        )
+        table.add_row("die", row.name, "-", *areas, fmt.signed_percent(row.error), *apart)
+    for of, blocks in (("block", found.blocks), ("NVDLA sizing", found.nvdla)):
+        for one in blocks:
+            areas = _figures(one.published_mm2, one.predicted_mm2)
+            table.add_row(of, one.name, str(one.nm), *areas, fmt.signed_percent(one.error), *["-"] * 4)
+    return table
 
 
 def _area(cost: Cost) -> Table:

@@ -14,7 +14,7 @@ def chip_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return one row a chip: its short name, whether it runs, and the four resources that decide its throughput."""
     table = _table()
     table.add_column("chip", no_wrap=True)
-    table.add_column("", overflow="ellipsis", no_wrap=True, max_width=44)
+    table.add_column("", overflow="fold")
     table.add_column("run", no_wrap=True)
     for heading in ("nm", "MACs", "MHz", "TOPS", "SRAM\nMiB", "DRAM\nGB/s"):
         table.add_column(heading, justify="right", no_wrap=True)

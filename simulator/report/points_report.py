@@ -82,13 +82,15 @@ class Points:
     """What is wanted most, or least; one for the best, several for a front."""
     columns: Sequence[str] = field(default=())
     """Columns beside the axes and goals."""
+    about: str = ""
+    """What was swept, in words; empty where it is not known."""
 
 
 def points_report(found: Points, more: str = "; `--top {count}` shows all") -> Group:
     """The answer in a sentence, then the points. more: how to see those that are not shown."""
     if not found.rows:
         return Group(Text("No point is within the limits."))
-    lines = lines_of(found)
+    lines = [*lines_of(found), *([found.about] if found.about else [])]
     if found.shown < len(found.rows):
         lines.append(f"The first {found.shown} are shown{more.format(count=len(found.rows))}.")
     return Group(*map(Text, lines), Text(), _table(found))

@@ -12,7 +12,7 @@ import networkx as nx
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
 from simulator.lower.array import Target, target_of
-from simulator.lower.rows import lower_to
+from simulator.lower.rows import Lowered, lower_to
 from simulator.schedule.pool import Pool, build_pool
 from simulator.store.memory import Memory, array_bytes
 
@@ -48,10 +48,17 @@ class Rules:
     """Whether constant weights may be in SRAM as a whole."""
 
 
-def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools | None = None) -> Callable[[int], Pool]:
+def pool_source(
+    graph: Graph,
+    chip: Architecture,
+    precision: str,
+    pools: Pools | None = None,
+    admit: Callable[[Lowered], None] = lambda _: None,
+) -> Callable[[int], Pool]:
     """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen.
 
-    pools: where they are kept, instead of among those that all callers share.
+    pools: where they are kept, instead of among those that all callers share. admit: called with a network at a batch before
+    its tilings are sought, which takes longest; what it raises is raised.
     """
     kept = _pools if pools is None else pools
     rules = Rules(target_of(chip, precision), chip.schedule.residency == "optimal", chip.keeps_weights)
@@ -67,6 +74,7 @@ def pool_source(graph: Graph, chip: Architecture, precision: str, pools: Pools |
             found = None if number is None else _in_hand.get((number, rules, batch))
             if found is None:
                 low = lower_to(graph, rules.target, batch)
+                admit(low)
                 found = build_pool(low, float(rules.target.lanes), rules.optimal, rules.keep)
             if number is not None:
                 kept.put((number, rules, batch), found)

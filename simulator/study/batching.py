@@ -19,12 +19,14 @@ from simulator.errors import InfeasibleError, OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
 from simulator.lower.room import live_bytes
 from simulator.lower.rows import check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
-from simulator.run import simulate
+from simulator.run import admission, simulate
+from simulator.schedule.machines import machines_of
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import pool_source
 from simulator.store.calls import public
@@ -110,6 +112,8 @@ class BatchCurve(Shown):
     """Largest batch, up to the largest asked for, at which all activations can be resident; 0: not even one item's. None
     where the chip does not keep them all."""
     published: tuple[PublishedPoint, ...]
+    subject: str
+    """The network in words, with the size of its input."""
 
     @property
     def overflows_at(self) -> int | None:
@@ -150,18 +154,18 @@ def batch_curve(
         raise OptionError("batches: must be at least one whole number, got none")
     for size in sizes:
         check_batch(graph, size)
-    pools = pool_source(graph, machine, precision)
+    pools = pool_source(graph, machine, precision, admit=admission(machine, machines_of(machine)))
     in_time = machine.schedule.placement == "time"
     points = []
     for size in each(sizes):
         tell(f"batch {size}")
-        enough = enough_sram(pools(size)) if in_time else None
+        enough = _enough(pools, size) if in_time else None
         points.append(_point(graph, machine, size, precision, enough))
     room = offered(machine)
     most = sizes[-1]
-    up_to = _resident_up_to(pools, room, most) if in_time and enough_sram(pools(sizes[0])) is not None else None
+    up_to = _resident_up_to(pools, room, most) if in_time and _enough(pools, 1) is not None else None
     return BatchCurve(
-        network=str(graph.graph.get("name", "network")),
+        network=name_of(graph),
         params=dict(graph.graph.get("parameters", {})),
         chip=machine.name,
         changes=changes_of(set),
@@ -170,9 +174,10 @@ def batch_curve(
         outer="DRAM" if machine.dram is not None else "host link",
         points=tuple(points),
         keeps=machine.schedule.residency == "optimal",
-        caches=pools(sizes[0]).low.cached_bytes > 0.0,
+        caches=lower(graph, machine, 1, precision).cached_bytes > 0.0,
         resident_up_to=up_to,
         published=tuple(published_points(graph, machine, precision, most)),
+        subject=subject_of(graph),
     )
 
 
@@ -209,6 +214,14 @@ def _unspilled(graph: Graph, chip: Architecture, found: Result, enough: float) -
     return max(found.throughput_per_s, other.throughput_per_s)
 
 
+def _enough(pools: Callable[[int], Pool], batch: int) -> float | None:
+    """As `enough_sram`; None too where the outer memory has no room for the batch."""
+    try:
+        return enough_sram(pools(batch))
+    except InfeasibleError:
+        return None
+
+
 def enough_sram(pool: Pool) -> float | None:
     """Least SRAM in which every tensor between layers can be resident while it lives, beside the smallest tiles. [B]
 
@@ -232,7 +245,7 @@ def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int
     """Largest batch up to `most` whose activations can all be resident in `room` bytes, 0 where there is none."""
 
     def fits(batch: int) -> bool:
-        needs = enough_sram(pools(batch))
+        needs = _enough(pools, batch)
         return needs is not None and needs <= room
 
     per_item = float(live_bytes(pools(1).low).max())
@@ -253,7 +266,7 @@ def published_points(graph: Graph, chip: Architecture, precision: str, most: int
     """Published throughputs of the chip on this network and its size; of equal conditions the highest."""
     known = Entry(chip.name, chip.name, chip.kind, published_of(chip.published, chip.name), chip)
     params = params_of(graph)
-    name = graph.graph.get("file") or graph.graph.get("name", "network")
+    name = graph.graph.get("file") or name_of(graph)
     question = Question(str(name), params, precision)
     macs = sum(data["layer"].macs for _, data in graph.nodes(data=True))
     best: dict[tuple[Any, ...], Row] = {}

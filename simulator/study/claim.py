@@ -21,6 +21,7 @@ from simulator.errors import ChipError, InfeasibleError
 from simulator.formats import OWN, USUAL, formats_of, in_words
 from simulator.graph.build import Graph
 from simulator.graph.own import Precision, format_notes, formats_at, precision_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.lower.rows import lower
 from simulator.run import simulate
 from simulator.store.shown import Shown
@@ -84,6 +85,8 @@ class Verdict(Shown):
     model_dram: int | None
     """Fewest DRAMs with which an ideal machine reaches it."""
     remarks: tuple[str, ...]
+    subject: str
+    """The network in words, with the size of its input."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -189,9 +192,9 @@ def judge(
         remarks.append("only fast convolution could reach it: Winograd in every 3x3 layer saves enough MACs")
     verdict, reasons = _verdict(bounds, standing)
     return Verdict(
-        chip.name, graph.graph["name"], batch, precision, throughput_per_s, verdict, tuple(bounds),
+        chip.name, name_of(graph), batch, precision, throughput_per_s, verdict, tuple(bounds),
         "DRAM" if there.has_dram else "host link",
-        *_least(None if verdict_alone else case, there, demand, throughput_per_s, rate), (*remarks, *reasons),
+        *_least(None if verdict_alone else case, there, demand, throughput_per_s, rate), (*remarks, *reasons), subject_of(graph),
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.formats import OWN
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
+from simulator.graph.subject import name_of, subject_of
 from simulator.progress import each
 from simulator.run import simulate
 from simulator.store.shown import Shown
@@ -125,6 +126,8 @@ class Comparison(Shown):
     batch: int | None
     """The large batch of the question; None: of each published figure."""
     lines: tuple[Line, ...]
+    subject: str
+    """The network in words, with the size of its input."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, the quotients included; None for what is unknown or not there."""
@@ -185,7 +188,8 @@ def compare(
         lines.append(replace(line, simulated=simulated, remarks=tuple(remarks), asked=asked, untried=untried))
     ordered = sorted(lines, key=lambda line: (-(line.best_per_s or 0.0), line.chip))
     params = dict(graph.graph["parameters"])
-    return Comparison(graph.graph["name"], params, macs, question.precision, question.batch, tuple(ordered))
+    how = (params, macs, question.precision, question.batch, tuple(ordered), subject_of(graph))
+    return Comparison(name_of(graph), *how)
 
 
 def effort(chip: Entry) -> float:

@@ -20,7 +20,7 @@ from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
-from simulator.graph.subject import subject_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.lower.rows import check_batch
 from simulator.lower.work import work_of
 from simulator.progress import stages
@@ -185,7 +185,7 @@ def memory_map(
     tell("traffic")
     traffic, least_mib = _traffic(bench, sizes, thresholds)
     return MemoryMap(
-        network=str(graph.graph.get("name", "network")),
+        network=name_of(graph),
         chip=machine.name,
         changes=changes_of(set),
         batch=batch,

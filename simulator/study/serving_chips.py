@@ -169,7 +169,9 @@ def serving(
             lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
     servers.sort(key=lambda line: (-(line.asked.throughput_per_s if line.asked else 0.0), line.chip))
     *_, together = wanted.lengths
-    found = Comparison(wanted.model, dict(wanted.params), 0, wanted.precision or "", together, tuple(servers))
+    found = Comparison(
+        wanted.model, dict(wanted.params), 0, wanted.precision or "", together, tuple(servers), wanted.model
+    )
     order = ranking(found, by, limits, ORDERS)
     known = {line.chip: line for line in servers}
     rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]

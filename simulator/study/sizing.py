@@ -17,12 +17,13 @@ from simulator.errors import OptionError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import subject_of
 from simulator.progress import measured
 from simulator.store.calls import public
 from simulator.study.sizing_answer import FIGURES, Best, Design, Limits, Neighbour, Sizing, Targets
 from simulator.study.sizing_search import MOST_TESTS, Box, GivenUpError, Search
 from simulator.study.sizing_space import Group, default_axes, given_axes, space_of
-from simulator.study.subject import changes_of, chip_of, network_words
+from simulator.study.subject import changes_of, chip_of
 
 BASE = "example_edge"
 """Chip around which designs are made when none is named."""
@@ -92,7 +93,7 @@ def size(
             f"size: gave up after {MOST_TESTS:,} designs; give fewer values with vary, or targets nearer to each other"
         ) from None
     return Sizing(
-        networks=tuple((network_words(graph), share) for graph, share in mix),
+        networks=tuple((subject_of(graph), share) for graph, share in mix),
         batch=batch,
         precision=precision,
         targets=targets,
@@ -219,13 +220,30 @@ def _alone(search: Search, targets: Targets) -> tuple[Best, ...]:
 
 
 def _closest(search: Search, targets: Targets, name: str, design: Design) -> Design:
-    """The best of one target that the others leave, to within CLOSE: its limit by halves between met and missed."""
-    limit, reached = targets.given()[name], getattr(design, FIGURES[name])
-    while abs(limit / reached - 1.0) > CLOSE:
-        middle = (limit * reached) ** 0.5
+    """The best of one target that the others leave, to within CLOSE: its limit by halves between missed and met.
+
+    First the nearest that bounds leave: where memory alone binds, a design is there.
+    """
+    reached = getattr(design, FIGURES[name])
+    missed = _bounded(search, targets, name, reached)
+    middle = missed * (1.0 + CLOSE) ** (0.99 if reached > missed else -0.99)
+    while abs(missed / reached - 1.0) > CLOSE:
         found = search.find(replace(targets, **{name: middle}))
         if found:
             design, reached = found[0][1], getattr(found[0][1], FIGURES[name])
         else:
-            limit = middle
+            missed = middle
+        middle = (missed * reached) ** 0.5
     return design
+
+
+def _bounded(search: Search, targets: Targets, name: str, reached: float) -> float:
+    """A limit that bounds alone rule out, within a part of CLOSE of one that they leave; no schedule is made for it."""
+    missed = targets.given()[name]
+    while abs(missed / reached - 1.0) > CLOSE / 8.0:
+        middle = (missed * reached) ** 0.5
+        if search.is_out(replace(targets, **{name: middle})):
+            missed = middle
+        else:
+            reached = middle
+    return float(missed)

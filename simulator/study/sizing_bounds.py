@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ SLACK = 1.0 - 1e-9
 
 
 @dataclass(frozen=True)
-class Demand:
+class Needed:
     """What a batch of one network asks of any chip with the same arrays."""
 
     share: float
@@ -36,7 +36,7 @@ class Demand:
 
 def demands_of(
     mix: Sequence[tuple[Graph, float]], chip: Architecture, batch: int, precision: str
-) -> tuple[Demand, ...]:
+) -> tuple[Needed, ...]:
     """One for each network of a mix. Raises NetworkError for what the chip cannot run."""
     found = []
     for graph, share in mix:
@@ -48,7 +48,7 @@ def demands_of(
             low, high = (_figures(with_layers(graph, layers), chip, batch, precision) for layers in pair)
             depth = Depth(decoder.layers, *pair)
             figures = tuple(depth.at(*each) for each in zip(low, high, strict=True))
-        found.append(Demand(share, batch, *figures))
+        found.append(Needed(share, batch, *figures))
     return tuple(found)
 
 
@@ -60,33 +60,49 @@ def _figures(graph: Graph, chip: Architecture, batch: int, precision: str) -> tu
     return float(executed), low.compulsory_bytes, used_bytes(chip, work_of(low))
 
 
-def has_room(demands: Sequence[Demand], capacity_bytes: int | None) -> bool:
+def has_room(demands: Sequence[Needed], capacity_bytes: int | None) -> bool:
     """Whether a DRAM of that capacity holds each network; None, not known, and 0, no DRAM, hold all."""
     return not capacity_bytes or all(one.room_bytes <= capacity_bytes for one in demands)
 
 
-def least_s(one: Demand, chip: Architecture, precision: str) -> float:
+class Speeds(NamedTuple):
+    """What bounds the time on a chip; numbers, or columns of designs that go together."""
+
+    macs_per_s: Any
+    outer_bytes_per_s: Any
+    """Of the outer memory; infinite where nothing comes from it."""
+    held_bytes: Any
+    """Of the SRAM. [B]"""
+
+    @classmethod
+    def of(cls, chip: Architecture, precision: str) -> "Speeds":
+        """Those of one chip. Raises ChipError as `Architecture.peak_tops`."""
+        macs_per_s = chip.peak_tops(precision) * 1e12 / OPERATIONS_PER_MAC
+        return cls(macs_per_s, chip.outer_bytes_per_s or np.inf, chip.sram.capacity_bytes)
+
+
+def least_s(one: Needed, speeds: Speeds) -> Any:
     """No schedule of a batch is faster: every MAC busy, and what does not fit the SRAM comes in once. [s]"""
-    macs_per_s = chip.peak_tops(precision) * 1e12 / OPERATIONS_PER_MAC
-    outer_s = max(0.0, one.compulsory_bytes - chip.sram.capacity_bytes) / (chip.outer_bytes_per_s or np.inf)
-    return max(one.macs / macs_per_s, outer_s) * SLACK
+    outer_s = np.maximum(0.0, one.compulsory_bytes - speeds.held_bytes) / speeds.outer_bytes_per_s
+    return np.maximum(one.macs / speeds.macs_per_s, outer_s) * SLACK
 
 
-def most_per_s(demands: Sequence[Demand], chip: Architecture, precision: str) -> float:
+def most_per_s(demands: Sequence[Needed], speeds: Speeds) -> Any:
     """No schedule has more throughput. [1/s]"""
-    return 1.0 / sum(one.share * least_s(one, chip, precision) / one.batch for one in demands)
+    return 1.0 / sum(one.share * least_s(one, speeds) / one.batch for one in demands)
 
 
-def is_fast(demands: Sequence[Demand], chip: Architecture, precision: str, targets: Targets) -> bool:
-    """Whether the bounds of throughput and of latency leave a chip within the targets."""
-    if most_per_s(demands, chip, precision) < (targets.at_least_per_s or 0.0):
-        return False
+def is_fast(demands: Sequence[Needed], speeds: Speeds, targets: Targets) -> Any:
+    """Whether the bounds of throughput and of latency leave a chip, or each of several designs, within the targets."""
     latest = np.inf if targets.latency_s is None else targets.latency_s
-    return all(least_s(one, chip, precision) <= latest for one in demands)
+    fast = most_per_s(demands, speeds) >= (targets.at_least_per_s or 0.0)
+    for one in demands:
+        fast = fast & (least_s(one, speeds) <= latest)
+    return fast
 
 
 def least_w(
-    demands: Sequence[Demand], targets: Targets, static_w: Any, joules: tuple[float, Any], held_bytes: Any
+    demands: Sequence[Needed], targets: Targets, static_w: Any, joules: tuple[float, Any], held_bytes: Any
 ) -> Any:
     """No design draws less that meets the targets of speed. Numbers, or columns of designs. [W]
 

@@ -15,13 +15,13 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
+from simulator.graph.subject import subject_of
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.study.repeating import decoder_in, deep
 from simulator.study.sizing_answer import Design, Served, Targets
-from simulator.study.sizing_bounds import Demand, demands_of, has_room, is_fast, least_w, most_per_s
+from simulator.study.sizing_bounds import Needed, Speeds, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space
-from simulator.study.subject import network_words
 from simulator.units import MIB
 
 MOST_TESTS = 4_000
@@ -92,13 +92,16 @@ class Search:
         self._waiting = 0
         self._runs: dict[Any, Design | None] = {}
         self._roughs: dict[Any, Design | None] = {}
+        self._tried: set[Any] = set()
+        self._chips: dict[tuple[int, At], Architecture | None] = {}
+        self._rooms: dict[int, npt.NDArray[np.bool_]] = {}
         self._is_deep = any(decoder_in(graph) is not None for graph, _ in mix)
-        self._demand: dict[int | str, tuple[Demand, ...]] = {}
+        self._demand: dict[int | str, tuple[Needed, ...]] = {}
 
     @property
     def tested(self) -> int:
         """Designs that were run."""
-        return len(self._runs.keys() | self._roughs.keys())
+        return len(self._tried)
 
     def find(self, targets: Targets, wanted: int = 1) -> list[tuple[Box, Design]]:
         """The cheapest designs that meet the targets: the cheapest first, then of other arrays or other memory.
@@ -123,6 +126,7 @@ class Search:
             if now > least:
                 heapq.heappush(queue, (now, next(ticket), box))
                 continue
+            box = self._hull(box, targets, taken)
             if not self._may_reach(box, targets):
                 continue
             if not box.single:
@@ -180,7 +184,9 @@ class Search:
             return 0.0 if design is None or design.misses(targets) else design.throughput_per_s / usd
         if box.group is None:
             return 0.0
-        return most_per_s(self._demands(box.group), box.group.design(box.high), self.precision) / usd
+        out, bills = self._ruled_out(box, box.group, targets, taken)
+        rates = most_per_s(self._demands(box.group), _of_cells(box, box.group.speeds))
+        return float(np.where(out, 0.0, rates / bills).max())
 
     def run(self, box: Box) -> Design | None:
         """The largest design of a box, run; None where it does not run."""
@@ -199,16 +205,17 @@ class Search:
         """The largest design of a box, run once in one of both ways."""
         if box.entry is not None:
             name = box.entry.name
+            self._tried.add(name)
             if name not in known:
                 known[name] = self._served(box.entry.architecture, name, {}, run, bundled=True)
             return known[name]
         if box.group is None:
             return None
         key = box.group.number, box.high
+        self._tried.add(key)
         if key not in known:
-            try:
-                chip = box.group.design(box.high)
-            except ChipError:
+            chip = self._design(box.group, box.high)
+            if chip is None:
                 known[key] = None
                 return None
             known[key] = self._served(chip, chip.name, box.group.changes(box.high, self.space.base), run, bundled=False)
@@ -236,7 +243,7 @@ class Search:
             energy_j += each_s * (run.power_w or 0.0)
             served.append(
                 Served(
-                    network_words(graph),
+                    subject_of(graph),
                     share,
                     run.throughput_per_s,
                     run.latency_s,
@@ -289,8 +296,21 @@ class Search:
 
     def _roomy(self, group: Group) -> npt.NDArray[np.bool_]:
         """Whether each memory of a group has room for the networks."""
-        demands = self._demands(group)
-        return np.array([has_room(demands, capacity) for capacity in group.room_bytes], dtype=np.bool_)
+        if group.number not in self._rooms:
+            demands = self._demands(group)
+            room = [has_room(demands, capacity) for capacity in group.room_bytes]
+            self._rooms[group.number] = np.array(room, dtype=np.bool_)
+        return self._rooms[group.number]
+
+    def _design(self, group: Group, at: At) -> Architecture | None:
+        """One chip of a group, made once; None where its values do not go together."""
+        key = group.number, at
+        if key not in self._chips:
+            try:
+                self._chips[key] = group.design(at)
+            except ChipError:
+                self._chips[key] = None
+        return self._chips[key]
 
     def _least(self, box: Box, targets: Targets, taken: set[Any]) -> float:
         """The cheapest bill in a box that the targets do not rule out from the start; infinite where there is none."""
@@ -298,9 +318,31 @@ class Search:
             return float(np.inf) if _kind(box) in taken else self._least_bundled(box.entry, targets)
         if box.group is None:
             return float(np.inf)
-        cells, group = box.cells(), box.group
+        out, bills = self._ruled_out(box, box.group, targets, taken)
+        return float(np.where(out, np.inf, bills).min())
+
+    def _hull(self, box: Box, targets: Targets, taken: set[Any]) -> Box:
+        """The smallest box that holds all designs of one that are not ruled out, of which there is one."""
+        if box.group is None or box.single:
+            return box
+        places = np.argwhere(~self._ruled_out(box, box.group, targets, taken)[0])
+        low, high = (
+            tuple(int(base + at) for base, at in zip(box.low, end, strict=True))
+            for end in (places.min(axis=0), places.max(axis=0))
+        )
+        return replace(box, low=(low[0], low[1], low[2]), high=(high[0], high[1], high[2]))
+
+    def is_out(self, targets: Targets) -> bool:
+        """Whether bounds alone rule every design out."""
+        return all(self._least(box, targets, set()) == np.inf for box in self._all())
+
+    def _ruled_out(
+        self, box: Box, group: Group, targets: Targets, taken: set[Any]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+        """(whether targets rule each design of a box out from the start, their bills)."""
+        cells = box.cells()
         bills = group.bill_usd[cells]
-        out = np.zeros(bills.shape, dtype=bool)
+        out = ~is_fast(self._demands(group), _of_cells(box, group.speeds), targets) | np.zeros(bills.shape, dtype=bool)
         if targets.max_cost_usd is not None:
             out |= bills > targets.max_cost_usd
         if targets.max_power_w is not None:
@@ -313,8 +355,7 @@ class Search:
         for memory in range(box.low[1], box.high[1] + 1):
             if (*_arrays(group), memory) in taken:
                 out[:, memory - box.low[1], :] = True
-        allowed: npt.NDArray[np.float64] = np.where(out, np.inf, bills)
-        return float(allowed.min())
+        return out, bills
 
     def _least_bundled(self, entry: Entry, targets: Targets) -> float:
         """The bill of a bundled chip; infinite where the targets or its memory rule it out from the start."""
@@ -329,7 +370,9 @@ class Search:
         except (ChipError, NetworkError):
             return float(np.inf)
         power = priced(chip).power
-        if not has_room(demands, chip.dram_capacity_bytes) or not is_fast(demands, chip, self.precision, targets):
+        if not has_room(demands, chip.dram_capacity_bytes) or not is_fast(
+            demands, Speeds.of(chip, self.precision), targets
+        ):
             return float(np.inf)
         if targets.max_power_w is not None and power is not None and chip.power_limit_w is None:
             joules = float(np.min(power.mac_j[chip.product(self.precision).format])), power.outer_byte_j
@@ -343,22 +386,24 @@ class Search:
         fast = Targets(targets.at_least_per_s, targets.latency_s)
         if not fast.given() or box.group is None:
             return True
-        try:
-            largest = box.group.design(box.high)
-        except ChipError:
-            return False
-        if not is_fast(self._demands(box.group), largest, self.precision, fast):
+        if self._design(box.group, box.high) is None:
             return False
         if box.single:
             return True
         return self._may_meet(self.rough(box), fast)
 
-    def _demands(self, of: Group | Entry) -> tuple[Demand, ...]:
+    def _demands(self, of: Group | Entry) -> tuple[Needed, ...]:
         """What every network asks of the arrays of a group, or of a bundled chip."""
         key, chip = (of.number, of.chip) if isinstance(of, Group) else (of.name, of.architecture)
         if key not in self._demand:
             self._demand[key] = () if chip is None else demands_of(self.mix, chip, self.batch, self.precision)
         return self._demand[key]
+
+
+def _of_cells(box: Box, speeds: Speeds) -> Speeds:
+    """The speeds of the designs of a box, of those of its group."""
+    first, second, third = box.cells()
+    return Speeds(speeds.macs_per_s[..., third], speeds.outer_bytes_per_s[:, second], speeds.held_bytes[first])
 
 
 def summary(chip: Architecture) -> str:

@@ -14,8 +14,10 @@ from simulator.chip.schema import Architecture
 from simulator.cost.columns import columns as cost_columns
 from simulator.cost.priced import varied
 from simulator.errors import ChipError, OptionError, argument
+from simulator.study.sizing_bounds import Speeds
 from simulator.study.steps import memory_kind, short
 from simulator.sweeps.ranges import axis_of
+from simulator.units import MIB
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,6 +62,8 @@ class Group:
     """Energy of a byte of each memory. [J]"""
     room_bytes: tuple[int | None, ...]
     """Capacity of each memory; 0 without one, None where it is not known. [B]"""
+    speeds: Speeds
+    """Columns of [sram, memory, clock], of a memory at the highest clock: no design is faster."""
 
     def changes(self, at: tuple[int, int, int], base: Architecture) -> dict[str, Any]:
         """What the design at (sram, memory, clock) has otherwise than the base chip."""
@@ -218,7 +222,7 @@ def _group(
     memory = _memories(chip, axes)
     bills = np.full((len(sram), len(memory), len(clock)), np.inf)
     static = np.zeros_like(bills)
-    mac_j, outer_j, room = 0.0, [], []
+    mac_j, outer_j, room, rates = 0.0, [], [], []
     for at, changes in enumerate(memory):
         one = changed_chip(chip, changes, "size")
         grid = np.meshgrid(np.array(sram, dtype=np.float64), np.array(clock, dtype=np.float64), indexing="ij")
@@ -230,9 +234,17 @@ def _group(
         mac_j = float(np.min(known.power.mac_j[one.product(precision).format]))
         outer_j.append(float(known.power.outer_byte_j))
         room.append(one.dram_capacity_bytes)
-    return Group(
-        number, place, chip, dict(settings), sram, memory, clock, bills, static, mac_j, tuple(outer_j), tuple(room)
+        fastest = one if clock[-1] == one.clock_mhz else changed_chip(one, {"clock_mhz": clock[-1]}, "size")
+        rates.append(fastest.outer_bytes_per_s or np.inf)
+    own = Speeds.of(chip, precision)
+    speeds = Speeds(
+        (np.array(clock) / chip.clock_mhz * own.macs_per_s)[None, None, :],
+        np.array(rates)[None, :, None],
+        np.array(sram)[:, None, None] * MIB,
     )
+    return Group(
+        number, place, chip, dict(settings), sram, memory, clock, bills, static, mac_j, tuple(outer_j), tuple(room), speeds
+    )  # fmt: skip
 
 
 def _memories(chip: Architecture, axes: Mapping[str, tuple[Any, ...]]) -> tuple[dict[str, Any], ...]:

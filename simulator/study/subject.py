@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from simulator.chip.load import Settings, load_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
-from simulator.graph.build import Graph
-from simulator.graph.subject import name_of, unusual
 from simulator.store.foreign import printable
 
 
@@ -29,8 +27,3 @@ def changes_of(given: Settings | None) -> tuple[str, ...]:
     if isinstance(given, Mapping):
         return tuple(printable(f"{key}={value}") for key, value in given.items())
     return tuple(printable(change) for change in given)
-
-
-def network_words(graph: Graph) -> str:
-    """Name of a network with the parameters that are not its defaults: `yolov3, image_size=1440`."""
-    return ", ".join((name_of(graph), *(f"{key}={value}" for key, value in unusual(graph).items())))

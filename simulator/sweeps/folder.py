@@ -27,7 +27,7 @@ AGAIN = "again"
 """Key of a plan under which lies what its points are run again with; no two plans differ by it."""
 _PART = re.compile(r"part-(\d{6,})-([0-9a-f]{8})\.parquet")
 
-BOUND = "parts_are_bound"
+BOUND, SUBJECT = "parts_are_bound", "subject"
 """Key of a plan whose parts have checksums that cover plan and number."""
 
 MOST_PLAN_BYTES = 256 * 2**20

@@ -58,6 +58,11 @@ def progress_of(folder: str | Path) -> tuple[int, int]:
     return sum(store.points_of(plan, at) for at in parts), int(plan["points"])
 
 
+def subject_of(folder: str | Path) -> str:
+    """What a sweep is about, in words; empty of a folder that does not say it."""
+    return str(store.read_plan_of(Path(folder)).get(store.SUBJECT, ""))
+
+
 def column_of(frame: "pl.LazyFrame", name: str, label: str, numeric: bool = True) -> str:
     """The column meant by a word. Raises OptionError with the nearest names."""
     schema = frame.collect_schema()

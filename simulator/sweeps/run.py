@@ -25,6 +25,7 @@ from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.subject import name_of, subject_of
 from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
@@ -213,6 +214,7 @@ def plan_data(space: Space, again: Mapping[str, Any] | None = None) -> dict[str,
     """All that the answers of a folder depend on, as plain data; and what its points are run again with."""
     return {
         **_subject(space),
+        store.SUBJECT: _words(space),
         store.BOUND: True,
         **space.plan.to_dict(),
         store.AGAIN: again,
@@ -225,11 +227,19 @@ def _subject(space: Space) -> dict[str, str]:
     return {
         "rooftile": __version__,
         "model": model_digest(),
-        "network": str(graph.graph.get("name", "network")),
+        "network": name_of(graph),
         "network_digest": network_digest(graph)[:40],
         "chip": space.chip.name,
         "chip_digest": chip_digest(space.chip),
     }
+
+
+def _words(space: Space) -> str:
+    """What a sweep is about, as runs say it; of a network that varies its name alone."""
+    first = {axis.key: axis.extremes()[0] for axis in space.plan.axes}
+    varied = any(key.startswith(PARAMETER) for key in first)
+    graph = space.graph(first)
+    return f"{name_of(graph) if varied else subject_of(graph)} on {space.chip.name}"
 
 
 def _made(space: Space, command: str) -> dict[str, str]:

@@ -54,9 +54,7 @@ def test_validate_takes_a_chip_however_it_is_written(capsys):
         ["validate", "eyeriss", "--json", "-"], capsys
     )
     assert main(["validate", "gpt"]) == 2
-    assert capsys.readouterr().err == "rooftile: gpt: must be a bundled chip; 'rooftile chips' lists all " + (
-        f"{len([1 for path in bundled.chips().values() if chr(10) + 'array:' in path.read_text(encoding='utf-8')])}\n"
-    )
+    assert capsys.readouterr().err == "rooftile: gpt: must be a bundled chip; 'rooftile chips' lists them\n"
 
 
 def test_results_of_a_sheet_and_of_a_file(tmp_path, capsys):
@@ -102,8 +100,8 @@ def test_results_of_a_sheet_and_of_a_file(tmp_path, capsys):
         (["run", "sub/mychp.yam", "--chip", "inferx_x1"],
          "sub/mychp.yam: must be a bundled name, a file of a network (.onnx, .tflite, .json, .csv, .yaml) or a .py file with a "
          "function build, which is run; did you mean 'mychip.yaml'?"),
-        (["run", "zzzz", "--chip", "inferx_x1"], f"{UNKNOWN.format('zzzz')}; 'rooftile networks' lists all "),
-        (["cost", "zzzz"], "unknown chip 'zzzz'; 'rooftile chips' lists all "),
+        (["run", "zzzz", "--chip", "inferx_x1"], f"{UNKNOWN.format('zzzz')}; 'rooftile networks' lists them"),
+        (["cost", "zzzz"], "unknown chip 'zzzz'; 'rooftile chips' lists them"),
     ],
 )  # fmt: skip
 def test_names_that_are_none(arguments, line, tmp_path, monkeypatch, capsys):

@@ -174,3 +174,16 @@ def test_charts_are_imported_only_for_a_picture():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stderr.strip() == "[]"
+
+
+def test_the_csv_has_all_that_the_tables_show(capsys):
+    assert cli.main(["cost", "inferx_x1", "--format", "csv"]) == 0
+    rows = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    best = rows[0].index("best")
+    for of, total in (("area", 50.17), ("peak power", 21.34)):
+        parts = [float(row[best]) for row in rows if row[0] == of]
+        assert parts[-1] == total == pytest.approx(sum(parts[:-1]), rel=1e-3)
+    assert [row[3:6] for row in rows if row[:2] == ["bill", "all"]] == [["18.36", "23.46", "32.28"]]
+    assert cli.main(["cost", "--validate", "--format", "csv"]) == 0
+    kinds = {line.split(",")[0] for line in capsys.readouterr().out.splitlines()}
+    assert kinds == {"of", "die", "block", "NVDLA sizing"}

@@ -111,7 +111,7 @@ def test_a_skewed_routing_meets_fewer_experts(experts, active):
 
 @pytest.mark.parametrize("skew", [-0.1, 9])
 def test_a_skew_has_limits(skew):
-    with pytest.raises(NetworkError, match=r"mixtral_8x7b: skew: must be 0 to 8, got"):
+    with pytest.raises(NetworkError, match=r"mixtral_8x7b: skew: must be a number from 0 to 8, got"):
         load_network("mixtral_8x7b", phase="decode", layers=1, skew=skew)
 
 

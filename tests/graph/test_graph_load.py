@@ -357,3 +357,26 @@ def test_the_page_names_every_network_and_parameter():
     assert set(bundled.networks()) <= named
     text = "\n".join(rows)
     assert all(f"`{key}`" in text for name in bundled.networks() for key in network_parameters(name))
+
+
+@pytest.mark.parametrize(
+    ("default", "value", "told"),
+    [
+        ("0.0", "x", "must be a number, got 'x'"),
+        ("0.0", -2e6, "must be at least -1000000, got -2e+06"),
+        ("1.0", 0, "must be a number above 0, got 0"),
+        ("-1", "x", "must be a whole number, got 'x'"),
+    ],
+)
+def test_what_a_number_must_be_says_no_range_that_it_has_not(tmp_path, default, value, told):
+    file = tmp_path / "net.py"
+    file.write_text(f"def build(share={default}):\n    pass\n")
+    with pytest.raises(NetworkError, match=rf"share: {re.escape(told)}$"):
+        load_network(file, share=value)
+
+
+def test_a_range_of_a_parameter_is_told():
+    with pytest.raises(NetworkError, match=r"^mixtral_8x7b: skew: must be a number from 0 to 8, got 'x'$"):
+        load_network("mixtral_8x7b", skew="x")
+    with pytest.raises(NetworkError, match=r"^gnmt: output_length: must be a whole number of at least 0, got -1$"):
+        load_network("gnmt", output_length=-1)

@@ -7,10 +7,12 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from simulator.chip.library import with_variants
 from simulator.cli import main
 from simulator.report.export import as_csv, as_markdown
 from simulator.report.fit import fitted, printed
@@ -108,6 +110,7 @@ def test_what_of_an_indented_line_does_not_fit_is_indented():
 
 TABLES = [
     "sensitivity squeezenet@64 --chip t4",
+    "run vit_b16 --chip jetson_orin_nano-15w --layers --param image_size=64x48",
     "run squeezenet@64 --chip inferx_x1", "run squeezenet@64 --chip inferx_x1 --layers", "cost inferx_x1",
     "explain squeezenet@64 inferx_x1 example_edge", "sensitivity squeezenet@64 --chip inferx_x1",
     "lint squeezenet@64 --chip inferx_x1", "batch squeezenet@64 --chip inferx_x1 --batch 1,2", "chips",
@@ -130,16 +133,20 @@ def test_the_csv_of_every_command_is_read_by_programs(line, capsys):
 
 
 @pytest.mark.parametrize("line", TABLES)
-def test_no_two_lines_are_blank(line, capsys, monkeypatch):
+def test_no_line_is_cut_and_no_two_are_blank(line, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert main(line.split()) == 0
     out = capsys.readouterr().out
+    assert max(map(cell_len, out.splitlines())) <= 80
+    assert "…" not in out
     assert "\n\n\n" not in out
     assert not out.startswith("\n")
     assert not out.endswith("\n\n")
 
 
-@pytest.mark.parametrize(("form", "first"), [("csv", "what,best"), ("md", "Flex"), ("json", "{"), ("table", "Flex")])
+@pytest.mark.parametrize(
+    ("form", "first"), [("csv", "of,part,unit,low,best,high,share %"), ("md", "Flex"), ("json", "{"), ("table", "Flex")]
+)
 def test_every_form_from_the_command(capsys, form, first):
     assert main(["cost", "inferx_x1", "--format", form]) == 0
     out = capsys.readouterr().out
@@ -152,6 +159,47 @@ def test_slips_in_the_form(capsys, tmp_path):
     assert "--format: must be one of table, csv, md, json, got 'cvs'" in capsys.readouterr().err
     assert main(["cost", "inferx_x1", "--format", "json", "--json", str(tmp_path / "x.json")]) == 2
     assert "--format json" in capsys.readouterr().err
+
+
+def drawn(table, width):
+    screen = Console(width=width, file=io.StringIO(), color_system=None)
+    printed(table, screen, folds=True)
+    return [line.rstrip() for line in screen.file.getvalue().splitlines()]
+
+
+def test_words_that_would_fold_often_stand_beneath_their_row():
+    table = table_of(["name", "words", "figure"], [["one", "a sentence of more words than there is room for", "1,234"],
+                                                   ["two", "", "5"]])  # fmt: skip
+    assert drawn(table, 24) == [
+        "h0      h2", "  h1", "one  1,234", "  a sentence of more", "  words than there is", "  room for", "two      5",
+    ]  # fmt: skip
+    assert drawn(table, 70)[1] == "one  a sentence of more words than there is room for  1,234"
+
+
+def test_a_name_that_is_too_long_stands_above_its_figures():
+    rows = [["block_1_attention_scores", "1,234,567", "89"], ["short", "1", "2"]]
+    table = table_of(["words", "figure", "figure"], rows)
+    assert drawn(table, 26) == [
+        "h0                  h1  h2", "block_1_attention_scores", "             1,234,567  89", "short                1   2",
+    ]  # fmt: skip
+
+
+def test_a_title_is_folded_to_the_page_not_to_its_table():
+    table = table_of(["name", "figure"], [["a", "1"]])
+    table.title = "A title that is longer than its table"
+    assert drawn(table, 60)[0] == table.title
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_every_chip_has_its_whole_name(width, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["chips"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(cell_len, out.splitlines())) <= width
+    said = " ".join(out.split())
+    entries = [*with_variants().values()]
+    assert not [entry.name for entry in entries if entry.title not in said]
+    assert {entry.name for entry in entries} <= set(said.split())
 
 
 def test_rows_that_the_first_column_does_not_name_keep_the_second():

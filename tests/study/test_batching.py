@@ -113,7 +113,7 @@ def test_a_batch_that_does_not_fit_stays_with_its_reason():
     found = batch_curve(net.build(), chip, (1, 2))
     assert [point.throughput_per_s for point in found.points] == [None, None]
     assert "needs at least" in found.points[0].reason
-    assert batch_lines(found)[0] == "No batch fits the SRAM of this chip."
+    assert batch_lines(found)[0] == "No batch that was asked for fits this chip."
 
 
 def test_published_figures_of_the_same_size_alone():
@@ -168,3 +168,20 @@ def test_bad_input_is_one_line(arguments, message, capsys):
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_what_the_memory_cannot_hold_is_told_before_any_tiling_is_sought(monkeypatch, capsys):
+    monkeypatch.setattr("simulator.schedule.pools.build_pool", lambda *_: pytest.fail("tilings were sought"))
+    assert main(["run", "squeezenet@96", "--chip", "inferx_x1", "--batch", "1e6"]) == 2
+    assert "dram.capacity_gib: squeezenet at batch 1,000,000 needs" in capsys.readouterr().err
+
+
+def test_a_curve_without_any_batch_says_what_is_short(capsys):
+    assert main(["batch", "squeezenet@96", "--chip", "inferx_x1", "--batch", "1e6"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith(
+        "No batch that was asked for fits this chip. squeezenet at 96 x 96 on Flex Logix InferX X1, int8"
+    )
+    assert (
+        "Does not fit at batch 1000000: Flex Logix InferX X1: dram.capacity_gib: squeezenet at batch 1,000,000" in out
+    )

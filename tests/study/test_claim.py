@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -249,7 +250,10 @@ def test_the_command(capsys):
             ["goya", "--network", "resnet50", "--throughput", "1", "--precision", "int9"],
             "precision: unknown format 'int9'",
         ),
-        (["fsd", "--network", "resnet50"], "--throughput: missing; nothing is published about fsd on resnet50"),
+        (
+            ["fsd", "--network", "resnet50"],
+            "--throughput: missing; nothing that can be judged is published about fsd on resnet50",
+        ),
         (["all", "--network", "resnet50", "--throughput", "1"], "--throughput: must be left out"),
     ],
 )
@@ -302,3 +306,19 @@ def test_results_that_ran_otherwise_are_not_judged(capsys):
     shown = capsys.readouterr().out
     assert "970" not in shown  # without its padding
     assert "each sequence at its own length" in " ".join(shown.split())
+
+
+def test_a_sheet_is_judged(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("sheet.csv").write_text(
+        "chip,network,batch,precision,throughput_per_s,peak_tops_int8\nmine,ResNet-50,1,int8,500,8\nmine,resnet50,1,int8,5e4,8\n"
+        "other,vgg16,1,int8,3,8\n"
+    )
+    assert main(["claim", "sheet.csv", "--network", "resnet50"]) == 0
+    (row,) = capsys.readouterr().out.splitlines()[1:]  # of equal conditions the highest
+    assert row.split()[:6] == ["mine", "(sheet.csv)", "50,000", "1", "int8", "impossible"]
+    assert main(["claim", "sheet.csv", "--network", "resnet50", "--throughput", "5"]) == 2
+    assert "--throughput: must be left out with the 2 chips of sheet.csv" in capsys.readouterr().err
+    Path("sheet.csv").write_text("chip,network\n")
+    assert main(["claim", "sheet.csv", "--network", "resnet50", "--throughput", "5"]) == 2
+    assert "sheet.csv" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from simulator.study.repeating import deep
 from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
-from simulator.study.sizing_bounds import demands_of, least_s, least_w, most_per_s
+from simulator.study.sizing_bounds import Speeds, demands_of, least_s, least_w, most_per_s
 from simulator.study.sizing_search import ROUGH
 from simulator.study.sizing_space import default_axes, space_of
 
@@ -97,7 +97,7 @@ def test_a_mix_is_the_weighted_harmonic_mean(graphs, every):
         if 1 / time_s >= 500:
             bills.append(runs["squeezenet"].cost["bill_usd"]["best"])
     assert found.winner.bill_usd == min(bills)
-    rates = {one.network: one.throughput_per_s for one in found.winner.served}
+    rates = {one.network.partition(" at ")[0]: one.throughput_per_s for one in found.winner.served}
     assert found.winner.throughput_per_s == pytest.approx(1 / (0.75 / rates["squeezenet"] + 0.25 / rates["resnet18"]))
     assert found.winner.latency_s == max(one.latency_s for one in found.winner.served)
     times = {one.network: one.share / one.throughput_per_s for one in found.winner.served}
@@ -167,7 +167,7 @@ def test_the_command_prints_writes_and_draws(tmp_path, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["winner"] is None
     assert data["failing"][0]["reached"] > 1e-6
-    assert data["networks"] == [["squeezenet, image_size=128", 2 / 3], ["resnet18", 1 / 3]]
+    assert data["networks"] == [["squeezenet at 128 x 128", 2 / 3], ["resnet18 at 224 x 224", 1 / 3]]
 
 
 def test_what_the_space_reaches_of_each_target_alone(graphs, capsys):
@@ -296,8 +296,9 @@ def test_bounds_are_below_every_run(graphs, every):
         power = priced(chip).power
         for name, run in runs.items():
             demands = demands_of([(graphs[name], 1.0)], chip, 1, "int8")
-            assert 0.0 < least_s(demands[0], chip, "int8") <= run.latency_s
-            assert most_per_s(demands, chip, "int8") >= run.throughput_per_s
+            speeds = Speeds.of(chip, "int8")
+            assert 0.0 < least_s(demands[0], speeds) <= run.latency_s
+            assert most_per_s(demands, speeds) >= run.throughput_per_s
             joules = power.mac_j["int8"], power.outer_byte_j
             limits = Targets(latency_s=run.latency_s)
             least = least_w(demands, limits, power.static_w, joules, chip.sram.capacity_bytes)
@@ -321,3 +322,25 @@ def test_equal_layers_are_worked_out_once():
     assert once.latency_s == pytest.approx(all_of.latency_s, rel=ROUGH / 2)
     assert once.power_w == pytest.approx(all_of.power_w, rel=ROUGH / 2)
     assert deep(load_network("squeezenet"), chip, 1, "int8").latency_s == simulate("squeezenet", chip).latency_s
+
+
+def test_the_nearest_is_looked_for_beside_the_bound():
+    """Of a language model memory binds: whatever else a design has, few schedules tell how fast the money can be."""
+    model = load_network("smollm2_135m", **last_token("smollm2_135m", 64, 8, 1, {"layers": 4}))
+    vary = {
+        "array.count": [1, 2],
+        "sram.capacity_mib": [0.5, 1, 2, 4],
+        "dram.devices": [1, 2, 4, 8],
+        "clock_mhz": [400, 600, 800],
+    }
+    found = size(model, BASE, bundled=False, vary=vary, latency_s=1e-4, max_cost_usd=40)
+    assert found.winner is None
+    best = {one.target: one for one in found.failing}
+    assert best["latency_s"].design.bill_usd <= 40
+    runs = [
+        simulate(model, load_chip(BASE, set=dict(zip(vary, values, strict=True))))
+        for values in itertools.product(*vary.values())
+    ]
+    least_s = min(run.latency_s for run in runs if run.cost and run.cost["bill_usd"]["best"] <= 40)
+    assert least_s <= best["latency_s"].reached <= 1.011 * least_s
+    assert found.tested < len(runs) / 3
