@@ -33,7 +33,9 @@ from simulator.store.calls import public, usual
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.again import recipe
-from simulator.sweeps.groups import Columns, Group, Space
+from simulator.sweeps.contexts import FEWEST as FEWEST_CONTEXTS
+from simulator.sweeps.contexts import fill_behind
+from simulator.sweeps.groups import CONTEXT, Columns, Group, Space
 from simulator.sweeps.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill
@@ -338,6 +340,8 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
     if not space.begun:
         # One point on this thread: kernels are compiled once, and where Ctrl-C reaches. Some need several, all alike.
         same = np.zeros(FEWEST if groups[0][0].ahead else 1, dtype=np.int64)
+        if groups[0][0].behind is not None:
+            same = np.arange(min(len(groups[0][1]), FEWEST_CONTEXTS))
         first = {key: column[same] for key, column in groups[0][2].items()}
         _fill(space, empty_block(len(same)), (groups[0][0], np.arange(len(same)), first))
         space.begun = True
@@ -346,7 +350,7 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         _each(workers, space, block, groups)
     for group in groups if pieces > 1 else ():
         variant = group[0]
-        if (program := variant.program) is not None:
+        if variant.behind is None and (program := variant.program) is not None:
             program.pool  # noqa: B018  # built before the threads begin, so that no two search the same frontiers
         _each(workers, space, block, _slices(group, pieces))
     return _frame(space.values(low, high), block)
@@ -374,7 +378,10 @@ def _fill(space: Space, block: Block, group: Group) -> None:
     if space.stop.is_set():
         raise KeyboardInterrupt
     variant, rows, columns = group
-    fill(block, rows, variant, columns, stop=space.stop)
+    if variant.behind is not None:
+        fill_behind(block, rows, variant, columns[CONTEXT], space.stop)
+    else:
+        fill(block, rows, variant, columns, stop=space.stop)
 
 
 def _slices(group: Group, pieces: int) -> list[Group]:
