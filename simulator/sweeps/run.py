@@ -25,6 +25,7 @@ from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.shallow import decoder_in
 from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
 from simulator.schedule.machines import COLUMNS
@@ -36,7 +37,7 @@ from simulator.sweeps.again import recipe
 from simulator.sweeps.contexts import FEWEST as FEWEST_CONTEXTS
 from simulator.sweeps.contexts import fill_behind
 from simulator.sweeps.groups import CONTEXT, Columns, Group, Space
-from simulator.sweeps.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
+from simulator.sweeps.plan import CHUNK, MODEL_CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill
 
@@ -69,7 +70,7 @@ class Carried(TypedDict, total=False):
     seed: int
     """Of the points that are drawn."""
     chunk: int | None
-    """Points of a part; by default 65,536, or 2,048 where points are solved one by one."""
+    """Points of a part; by default 65,536; 2,048 where points are solved one by one, 64 of a language model."""
     out: str | Path | None
     """A folder for the parts. A run that was interrupted goes on with the same call."""
     repair: bool
@@ -131,8 +132,8 @@ def sweep(
         vary, carried["design"], carried["seed"], batch, _word(build, precision), CHUNK if chunk is None else chunk
     )
     space = _space(plan, build, chip, set)
-    if chunk is None and not (space.first.together or many_a_size(space)):
-        space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
+    if chunk is None:
+        space.plan = plan = replace(plan, chunk=_usual_chunk(space))
     if out is not None:
         again, repair = recipe(network, params or {}, space.chip), carried["repair"]
         space.made = _made(space, carried["command"])
@@ -195,6 +196,16 @@ def _space(plan: Plan, build: Build, chip: Architecture | str, settings: Setting
     if not isinstance(chip, str) and settings:
         raise OptionError("set: must be left out where the chip is given as an Architecture")
     return Space(plan, base, build)
+
+
+def _usual_chunk(space: Space) -> int:
+    """Points of a part unless they are given: what takes some seconds, so that little is lost and one hears how far it is."""
+    first = space.first
+    if first.behind is not None:
+        return SLOW_CHUNK
+    if first.together or many_a_size(space):
+        return CHUNK
+    return MODEL_CHUNK if first.graph is not None and decoder_in(first.graph) else SLOW_CHUNK
 
 
 MANY = 64

@@ -5,6 +5,8 @@ import pytest
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import InfeasibleError
 from simulator.sweeps import contexts as told
+from simulator.sweeps import run
+from simulator.sweeps.plan import plan_of
 
 SAME = (
     "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "power_w",
@@ -62,3 +64,11 @@ def test_what_does_not_fit_says_why():
             assert row["reason"] == str(caught.value)
         else:
             assert row["latency_s"] == pytest.approx(simulate(graph, chip, 1, "bf16").latency_s, rel=1e-12)
+
+
+@pytest.mark.parametrize(("chip", "chunk"), [("h100", 2048), ("tpu_v5e", 64)])
+def test_parts_take_seconds(chip, chunk):
+    given = {"design": "grid", "batch": 1, "precision": "bf16"}
+    vary = {"batch": [1, 2], "context": [100, 200, 300]}
+    space = run._space(plan_of(vary, **given), run._builder("smollm2_135m", {"phase": "decode"}), chip, None)
+    assert run._usual_chunk(space) == chunk
