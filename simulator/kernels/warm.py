@@ -19,6 +19,7 @@ from simulator.kernels import grid_search as frontier
 from simulator.kernels import layout, stairs
 from simulator.kernels import schedule_few as few
 from simulator.kernels import schedule_keep as keeping
+from simulator.kernels import schedule_rooms as rooms
 from simulator.kernels import schedule_segments as segments
 from simulator.kernels import schedule_stretches as stretches
 from simulator.kernels import schedule_sums as sums
@@ -86,8 +87,22 @@ def compile_schedules() -> None:
     )
     sorting = best.Sorting(ints, np.zeros(5, dtype=np.int64), ints, ints, flat)
     best.keep_best(keep, 1.0, 0, sorting, flat, ints)
+    _compile_rooms(network, running, spans, flat, box)
     _compile_sums(none, flat, flat_ints, machine)
     _compile_segments(ints, none, flat, flat_ints, network)
+
+
+def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any, box: Any) -> None:
+    """The same for the search through rooms."""
+    none, ints, values = np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros((1, 1, 2))
+    machine = Machine(0.0, 0.0, 0.0, 0.0, 0.0)
+    chip = rooms.Chip(network, spans, none, ints, none, none, machine, rooms.WITHOUT, 0.0)
+    floors = rooms.Floors(none, flat, network, 0.0, 0.0, none)
+    scratch = rooms.Scratch(flat, spans, flat, none, none, none, values, box, running)
+    tried = rooms.Rooms(none, none, flat, none, flat, ints)
+    rooms.listed_at(1.0)
+    rooms.least_in(0.0, floors, running.memo, values, box)
+    rooms.next_faster(chip, tried, floors, none, scratch, rooms.Search(np.zeros(3, dtype=np.int64), spans))
 
 
 def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """What of the outer memory a network takes for a batch, whatever the schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +13,26 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes in the outer memory for a batch. [B]"""
+    """Bytes in the outer memory for a batch: numbers, or one entry a context. [B]"""
 
     batch: int
-    weights: float
+    weights: Any
     """Constant weights as they are stored, and tables of embeddings whose size is known."""
-    states: float
+    states: Any
     """Of all items: what lies there between passes, and what is written to stay and is no part of that."""
-    ends: float
+    ends: Any
     """Inputs from the host and outputs to it."""
-    activations: float
+    activations: Any
     """Tensors between layers, at the step with the most that live, as if none stayed in the SRAM."""
 
-    def needed(self, in_parts: bool) -> float:
+    def needed(self, in_parts: bool) -> Any:
         """All of it. in_parts: the batch may be taken an item at a time, so that the activations are those of one. [B]"""
         return self.weights + self.states + self.ends + self.activations / (self.batch if in_parts else 1)
+
+    def part(self, at: Any) -> "Room":
+        """That of some contexts."""
+        names = ("weights", "states", "ends", "activations")
+        return replace(self, **{name: value[at] if np.ndim(value := getattr(self, name)) else value for name in names})
 
     def largest_batch(self, capacity_bytes: float, in_parts: bool) -> int:
         """Items of the largest batch that fits; 0 where none does. All but the weights grow with the batch."""

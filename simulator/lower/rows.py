@@ -186,13 +186,22 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
 def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
     """Fuse, multiply by the batch and give every tensor its bytes."""
     check_batch(graph, batch)
+    return lower_steps(operands_of(graph, target), batch)
+
+
+def operands_of(graph: Graph, target: Target) -> Operands:
+    """The steps of a graph on an array, and the formats of what they read and write."""
     on_sm = target.spec.kind == "sm"
     attention = "attention" in target.fuses
     target.formats.check_parts(graph.nodes)
-    fused = steps_of(graph, target.fuses, siblings=on_sm, attention=attention)
-    operands = Operands(fused, target, graph)
-    rows = tuple(_row(step, batch, operands) for step in fused.steps)
-    if on_sm:
+    return Operands(steps_of(graph, target.fuses, siblings=on_sm, attention=attention), target, graph)
+
+
+def lower_steps(operands: Operands, batch: int) -> Lowered:
+    """Steps in numbers."""
+    graph, target, fused = operands.graph, operands.target, operands.fused
+    rows = tuple(row_of(step, batch, operands) for step in fused.steps)
+    if target.spec.kind == "sm":
         rows = _rectified(rows, fused)
     held = 0.0
     if target.inside != "nothing":
@@ -246,7 +255,7 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def _row(step: Step, batch: int, operands: Operands) -> Row:
+def row_of(step: Step, batch: int, operands: Operands) -> Row:
     """One step for the whole batch."""
     layer, target = step.layer, operands.target
     own, acc_width = dict(target.operations), target.accumulator_bytes

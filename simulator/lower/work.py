@@ -1,6 +1,7 @@
 """What a network does for a batch on an array, whatever the schedule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +19,17 @@ class Work:
 
     network: str
     batch: int
-    macs: int
-    macs_executed: int
-    macs_charged: float
+    macs: Any
+    """This and what follows but for names: numbers, or one entry a context (`result.contexts`)."""
+    macs_executed: Any
+    macs_charged: Any
     executed: Floats
     charged: Floats
-    compulsory_bytes: float
-    weight_bytes: float
+    compulsory_bytes: Any
+    weight_bytes: Any
     """Of them, constant weights."""
-    input_output_bytes: float
-    units: float
+    input_output_bytes: Any
+    units: Any
     """MACs a cycle of the whole chip; of layers that multiply in several formats, the mean over their MACs."""
     products: tuple[str, ...]
     """Keys of the rates of the array in which its layers multiply, the main one first."""
@@ -44,6 +46,24 @@ class Work:
         held_bytes: SRAM that may hold weights from one batch to the next.
         """
         return np.asarray(self.compulsory_bytes - np.minimum(self.weight_bytes, held_bytes))
+
+    def part(self, at: Any) -> "Work":
+        """That of some contexts."""
+        names = (
+            "macs",
+            "macs_executed",
+            "macs_charged",
+            "compulsory_bytes",
+            "weight_bytes",
+            "input_output_bytes",
+            "units",
+        )
+        own = {name: value[at] if np.ndim(value := getattr(self, name)) else value for name in names}
+        steps = {} if self.executed.ndim == 1 else {name: getattr(self, name)[:, at] for name in BY_STEP}
+        return replace(self, **own, **steps, room=self.room.part(at))
+
+
+BY_STEP = ("executed", "charged", "step_units")
 
 
 def work_of(low: Lowered) -> Work:
@@ -65,7 +85,7 @@ def work_of(low: Lowered) -> Work:
         compulsory_bytes=low.compulsory_bytes,
         weight_bytes=sum(row.own_weight_bytes for row in low.rows),
         input_output_bytes=low.input_output_bytes,
-        units=_mean(step_units, executed),
+        units=mean_units(step_units, np.array(executed, dtype=np.float64)),
         step_units=step_units,
         products=products,
         product=np.array([products.index(row.product or low.product) for row in low.rows], dtype=np.int64),
@@ -73,9 +93,9 @@ def work_of(low: Lowered) -> Work:
     )
 
 
-def _mean(units: Floats, macs: list[int]) -> float:
-    """MACs a cycle over all steps, of which each does so many; exactly that of all where they are the same."""
-    if not sum(macs) or (units == units[0]).all():
-        return float(units[0])
-    done = np.array(macs, dtype=np.float64)
-    return float(done.sum() / (done / units).sum())
+def mean_units(units: Floats, macs: Floats) -> Any:
+    """MACs a cycle over all steps, of which each does so many; exactly that of all where they are the same. By column."""
+    if not macs.any() or (units == units.flat[0]).all():
+        return float(units.flat[0])
+    found = macs.sum(axis=0) / (macs / units).sum(axis=0)
+    return found if found.ndim else float(found)

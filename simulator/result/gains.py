@@ -44,7 +44,7 @@ def gains(
     work = program.pool.work
 
     limited = limit_of(chip, work, power)
-    steady_s, host_s = steady.time_s, link_time(chip, work)
+    steady_s, host_s = steady.time_s, float(link_time(chip, work))
     power_s = 0.0 if limited is None else float(limited(sums_of(steady, machines))[0])
     period_s = max(steady_s, host_s, power_s)
 

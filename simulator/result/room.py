@@ -1,6 +1,7 @@
 """The capacity of the outer memory as a limit: what fits, and what to say where it does not."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ SHOWN = 1e-3
 Truths = npt.NDArray[np.bool_]
 
 
-def used_bytes(chip: Architecture, work: Work) -> float:
+def used_bytes(chip: Architecture, work: Work) -> Any:
     """Least bytes of the DRAM that a batch takes. [B]"""
     return work.room.needed(in_parts(chip))
 

@@ -41,7 +41,7 @@ class Totals:
     """No schedule of the chip is faster, whatever its compiler does, for the latency nor in steady state."""
     loss: Ints
     """Place in `waterfall.LOSSES` of what costs most in steady state."""
-    wait_s: float
+    wait_s: Any
     """What the host adds to a batch on its own."""
     host_s: Floats
     """What the host link adds in steady state."""
@@ -77,7 +77,9 @@ def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, 
         latency_s=latency_s,
         period_s=period_s,
         throughput_per_s=work.batch / period_s,
-        utilisation=fractions(np.full(len(runs), float(work.macs_executed)), slots, work.network),
+        utilisation=fractions(
+            np.broadcast_to(np.asarray(work.macs_executed, dtype=np.float64), runs.shape), slots, work.network
+        ),
         effective_utilisation=work.macs / slots,
         dram_bytes=plans.cold.outer_bytes,
         load_bytes=plans.steady.kept_bytes,
@@ -97,7 +99,7 @@ def holding_bytes(chip: Architecture, machines: Machines) -> Floats:
     return machines.capacity_bytes / share if "weights" in chip.sram.holds else np.zeros(len(machines))
 
 
-def link_time(chip: Architecture, work: Work) -> float:
+def link_time(chip: Architecture, work: Work) -> Any:
     """Time of a batch's inputs and outputs on the host link beside a DRAM; 0 without either. [s]"""
     rate = chip.host_bytes_per_s if chip.dram is not None else None
     return work.input_output_bytes / rate if rate else 0.0
@@ -123,7 +125,7 @@ def charged(power: PowerModel, work: Work) -> Any:
     """MACs of a batch as their energy is counted, those of other formats by what they cost over one of the main one."""
     if len(work.products) == 1:
         return work.macs_charged
-    macs = [float(work.charged[work.product == at].sum()) for at in range(len(work.products))]
+    macs = [work.charged[work.product == at].sum(axis=0) for at in range(len(work.products))]
     return sum(own * each for own, each in zip(macs, over_main(power, work), strict=True))
 
 

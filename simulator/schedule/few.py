@@ -1,6 +1,5 @@
 """The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +18,11 @@ from simulator.kernels.layout import (
     least_each,
     times_each,
 )
+from simulator.kernels.schedule_rooms import SMALLEST_AHEAD
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
 from simulator.schedule.scratch import scratch_of
-from simulator.units import KIB
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -48,16 +47,14 @@ def solve_one(
     machines: Machines,
     kept: Floats | None = None,
     limit_s: tuple[float, float] = (np.inf, np.inf),
-    bound: Callable[[float], float] | None = None,
 ) -> tuple[Plan | None, Plan | None]:
     """(fastest schedule of a batch on its own, fastest in steady state) with these weights kept for ever (bytes a step).
 
-    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same. bound: no schedule
-    with so many bytes set aside for prefetch is faster. [s]
+    None where no schedule fits or none is faster than `limit_s`. Without prefetch both are the same.
     """
     terms = settle(pool, machines.row(), kept)
     if machines.overlap == "network":
-        return _solve_ahead(pool, terms, limit_s, bound, machines.fifo_bytes)
+        return _solve_ahead(pool, terms, limit_s, machines.fifo_bytes)
     found = residency(pool, terms, max(limit_s))
     if found is None:
         return None, None
@@ -74,16 +71,6 @@ def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
 def network_of(pool: Pool, terms: Terms) -> Network:
     """Moves, steps and points as the kernels read them."""
     return pool.network._replace(spans=terms.spans, costs=terms.costs)
-
-
-def fewest(pool: Pool, terms: Terms) -> float:
-    """Least total of what `terms.machine` weighs, by the residency programme; infinite where nothing fits."""
-    own = scratch_of(pool)
-    failed = kernels.residency(
-        network_of(pool, terms), terms.machine, 0, len(pool.steps), 0, np.zeros(len(pool.steps)), np.inf, own.memo,
-        own.values, own.choice,
-    )  # fmt: skip
-    return float(own.values[-1, 0, kernels.TIME]) if failed < 0 else np.inf
 
 
 def least_steps(cycles: Floats, terms: Terms) -> Floats:
@@ -120,6 +107,12 @@ def stretch(
     )
     if failed >= 0 or not np.isfinite(own.values[end, target, kernels.TIME]):
         return None
+    return walked(pool, terms, begin, end, target)
+
+
+def walked(pool: Pool, terms: Terms, begin: int, end: int, target: int) -> Piece:
+    """The way through steps that the programme of residency found last, on this thread."""
+    own = scratch_of(pool)
     path = np.empty((end - begin, 2), dtype=np.int64)
     kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
     draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
@@ -133,7 +126,7 @@ def step_times(piece: Piece) -> Floats:
 
 def ahead_sizes(capacity: float) -> list[float]:
     """SRAM bytes that may be set aside for weights fetched ahead: 0 and 64 KiB x 2^k, the same list for every chip."""
-    sizes, size = [0.0], 64.0 * KIB
+    sizes, size = [0.0], SMALLEST_AHEAD
     while size < capacity:
         sizes.append(size)
         size *= 2.0
@@ -144,7 +137,6 @@ def _solve_ahead(
     pool: Pool,
     terms: Terms,
     limit_s: tuple[float, float],
-    bound: Callable[[float], float] | None,
     fifo_bytes: float | None,
 ) -> tuple[Plan | None, Plan | None]:
     """Best over the sizes set aside: the cold schedule (latency) and the one that ends as warm as it began (period).
@@ -156,8 +148,7 @@ def _solve_ahead(
     sizes = ahead_sizes(terms.machine.capacity_bytes) if fifo_bytes is None else [fifo_bytes]
     if not terms.streamed.any():
         sizes = [0.0]
-    bounds = [-np.inf if bound is None or size == 0.0 else bound(size) for size in sizes]
-    runs = _Runs(pool, terms, np.array(sizes), np.array(bounds), fifo_bytes is not None)
+    runs = _Runs(pool, terms, np.array(sizes), fifo_bytes is not None)
     run = 0
     while run < 2 * len(sizes):
         run, plan = runs.faster(run, limits)
@@ -177,7 +168,7 @@ def quick(pool: Pool, machines: Machines, kept: Floats | None, limit_s: float) -
         found = residency(pool, terms, limit_s)
         return np.inf if found is None else found.time_s
     sizes = ahead_sizes(0.5 * terms.machine.capacity_bytes) if machines.fifo_bytes is None else [machines.fifo_bytes]
-    runs = _Runs(pool, terms, np.array(sizes[-1:]), np.array([-np.inf]), machines.fifo_bytes is not None)
+    runs = _Runs(pool, terms, np.array(sizes[-1:]), machines.fifo_bytes is not None)
     run, plan = runs.faster(0, np.array([limit_s, limit_s]))
     return np.inf if plan is None or run > 0 else plan.time_s  # one begun warm does not do for a batch on its own
 
@@ -185,7 +176,7 @@ def quick(pool: Pool, machines: Machines, kept: Floats | None, limit_s: float) -
 class _Runs:
     """Runs of the prefetch programme with the bytes ahead of a list, each begun with nothing ahead and as warm as it ends."""
 
-    def __init__(self, pool: Pool, terms: Terms, sizes: Floats, bounds: Floats, fifo: bool) -> None:
+    def __init__(self, pool: Pool, terms: Terms, sizes: Floats, fifo: bool) -> None:
         streamed = terms.streamed.sum()
         left = streamed - np.cumsum(terms.streamed)
         rest = np.empty((len(left), 2))
@@ -193,7 +184,7 @@ class _Runs:
         rest *= 1.0 - 1e-12  # sums in another order must not cut the best
         own = scratch_of(pool)
         self._pool, self._terms, self._network = pool, terms, network_of(pool, terms)
-        self._weights = kernels.Ahead(sizes, bounds, fifo, float(streamed), left + streamed, rest)
+        self._weights = kernels.Ahead(sizes, np.full(len(sizes), -np.inf), fifo, float(streamed), left + streamed, rest)
         self._running = kernels.Running(own.labels, own.counts, own.memo)
 
     def _hopeless(self, limit: float) -> bool:
@@ -218,12 +209,18 @@ class _Runs:
         )
         if run >= 2 * len(sizes):
             return run, None
-        plan, steps = self._pool.moves, len(self._pool.steps)
-        path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
-        kernels.walk_labels(plan.first, plan.source, self._running.labels, last, path, step_s)
-        step_s[-1] += wait
         around = 0.0 if self._weights.fifo else float(sizes[run // 2])
-        return run, Plan((Piece(self._pool, self._terms, 0, path, step_s, around_bytes=around),))
+        return run, fetched(self._pool, self._terms, (last, wait), around)
+
+
+def fetched(pool: Pool, terms: Terms, found: tuple[int, float], around: float) -> Plan:
+    """The schedule that the programme of prefetch found last, on this thread. found: its last label, and the seconds that it
+    waits at its end. around: bytes of SRAM that are set aside."""
+    plan, steps = pool.moves, len(pool.steps)
+    path, step_s = np.empty((steps, 2), dtype=np.int64), np.empty(steps)
+    kernels.walk_labels(plan.first, plan.source, scratch_of(pool).labels, found[0], path, step_s)
+    step_s[-1] += found[1]
+    return Plan((Piece(pool, terms, 0, path, step_s, around_bytes=around),))
 
 
 def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleError:

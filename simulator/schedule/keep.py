@@ -6,33 +6,29 @@ has beyond it. So with more SRAM every choice still exists and keeps at least th
 
 import bisect
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import schedule_keep as kernels
-from simulator.kernels.layout import Machine, least_grid, least_time
+from simulator.kernels import schedule_rooms as inner
+from simulator.kernels.layout import Machine, least_grid
+from simulator.kernels.schedule_few import Running
+from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
 from simulator.lower.rows import Row
-from simulator.schedule.few import fewest, quick, settle, solve_one
+from simulator.schedule.few import fetched, network_of, quick, settle, solve_one, walked
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
-from simulator.units import KIB
+from simulator.schedule.scratch import scratch_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
-SMALLEST_ROOM = 16.0 * KIB
-"""The smallest room for everything but kept weights that is tried. [B]"""
-
 PROBED = (0.25, 0.5, 1.0)
 """Rooms that are tried in a hurry first, as shares of the SRAM."""
-
-PER_OCTAVE = 4
-"""Sizes of that room tried in each doubling."""
 
 
 class Floor(NamedTuple):
@@ -41,13 +37,8 @@ class Floor(NamedTuple):
     cycles: float
     outer_bytes: float
 
-    def time_s(self, steps: int, machine: Machine) -> float:
-        """No schedule of so many steps is faster. [s]"""
-        rates = (machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-        return float(least_time(self.cycles, self.outer_bytes, float(steps), *rates))
-
     def times_s(self, steps: int, machines: Machines) -> Floats:
-        """The same for many chips. [s]"""
+        """No schedule of so many steps is faster, one entry a chip. [s]"""
         return least_grid(self.cycles, self.outer_bytes, steps, machines.rates, machines.phi)
 
 
@@ -83,8 +74,7 @@ def tried_of(pool: Pool, largest: float) -> kernels.Tried:
 
 def listed(room: float) -> float:
     """The smallest size of the fixed list that is at least `room`. [B]"""
-    steps = math.ceil(PER_OCTAVE * math.log2(max(room, SMALLEST_ROOM) / SMALLEST_ROOM) - 1e-9)
-    return float(SMALLEST_ROOM * 2.0 ** (steps / PER_OCTAVE))
+    return float(SMALLEST_ROOM * 2.0 ** (inner.listed_at(room) / PER_OCTAVE))
 
 
 def order_of(pool: Pool) -> Ints:
@@ -138,12 +128,23 @@ def least(pool: Pool, room: float) -> Floor:
     """
     known = pool.memo.setdefault("least", {})
     if room not in known:
-        terms = settle(pool, Machine(room + pool.all_weights, 1.0, 0.0, 0.0, 0.0), pool.weights)
-        cycles = float(pool.least_cycles.sum()) if pool.rescored else fewest(pool, terms)
-        by_bytes = terms.machine._replace(cycle_s=0.0, byte_s=1.0)
-        known[room] = Floor(cycles, fewest(pool, replace(terms, machine=by_bytes)))
+        own = scratch_of(pool)
+        known[room] = Floor(*inner.least_in(room, _floors(pool), own.memo, own.values, own.choice))
     found: Floor = known[room]
     return found
+
+
+def _floors(pool: Pool, capacity: float = 0.0) -> inner.Floors:
+    """Where the kernel keeps what it learns of the rooms of an SRAM, for as long as it is asked of that one."""
+    kept: dict[float, inner.Floors] = pool.memo.setdefault("floors", {})
+    if capacity not in kept:
+        free = network_of(pool, settle(pool, Machine(0.0, 1.0, 0.0, 0.0, 0.0), pool.weights))
+        sizes = [SMALLEST_ROOM * 2.0 ** (at / PER_OCTAVE) for at in range(inner.listed_at(capacity) + 1)]
+        cycles = float(pool.least_cycles.sum()) if pool.rescored else math.nan
+        least = np.full((len(sizes) + 1, 2), np.nan)
+        nothing = np.zeros(len(pool.steps))
+        kept[capacity] = inner.Floors(np.array([*sizes, capacity]), least, free, pool.all_weights, cycles, nothing)
+    return kept[capacity]
 
 
 def floor_of(pool: Pool, kept: float, room: float) -> Floor:
@@ -176,7 +177,7 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     sizes = rooms_of(pool, capacity, keep)
     # All weights first: of schedules as fast, it moves the fewest bytes.
     found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
-    return _explore(pool, machines, sizes, (0, len(sizes) - 1), found, _sharpened(pool, machines, sizes, limit_s))
+    return _explored(pool, machines, sizes, found, _sharpened(pool, machines, sizes, limit_s))
 
 
 def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tuple[float, float]) -> tuple[float, float]:
@@ -193,24 +194,63 @@ def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tupl
     return limit_s
 
 
-def _explore(
-    pool: Pool, machines: Machines, sizes: list[float], span: tuple[int, int], best: Best, limit_s: tuple[float, float]
-) -> Best:
-    """The best of `best` and of the rooms of a span of `sizes`; a span that cannot be better is left out as a whole."""
-    (low, high), machine, steps = span, machines.row(), len(pool.steps)
-    limit = tuple(plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True))
-    if floor_of_span(pool, machine.capacity_bytes, sizes[low], sizes[high]).time_s(steps, machine) >= max(limit):
-        return best
-    left = machine.capacity_bytes - sizes[low]
-    if low == high:
-        room = real_room(pool, machine.capacity_bytes, sizes[low])
+def _explored(pool: Pool, machines: Machines, sizes: list[float], best: Best, limit_s: tuple[float, float]) -> Best:
+    """The best of `best` and of schedules in rooms of these sizes, of which those that cannot be better are left out."""
+    plans, limits = (
+        list(best),
+        np.array([plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True)]),
+    )
+    search = _Search(pool, machines, sizes)
+    while (found := search.faster(limits)) is not None:
+        plan, warm = found
+        for kind in (0, 1):
+            # One begun warm does for many batches alone.
+            if (kind == 1 or not warm) and plan.time_s < limits[kind]:
+                plans[kind], limits[kind] = plan, plan.time_s
+    return plans[0], plans[1]
 
-        def bound(ahead: float) -> float:
-            return floor_of(pool, left, listed(room - ahead)).time_s(steps, machine)
 
-        kept = share(pool, left) if left > 0.0 else None
-        found, found_steady = solve_one(pool, machines, kept, (limit[0], limit[1]), bound)
-        return found or best[0], found_steady or best[1]
-    middle = (low + high) // 2
-    best = _explore(pool, machines, sizes, (middle + 1, high), best, limit_s)
-    return _explore(pool, machines, sizes, (low, middle), best, limit_s)
+class _Search:
+    """The rooms of one chip, looked through from the largest to the smallest."""
+
+    def __init__(self, pool: Pool, machines: Machines, sizes: list[float]) -> None:
+        self._pool, self._machines, own = pool, machines, scratch_of(pool)
+        capacity, fifo_bytes = float(machines.capacity_bytes[0]), machines.fifo_bytes
+        asked = capacity - np.array(sizes)
+        kept = np.array([share(pool, left) if left > 0.0 else np.zeros(len(pool.weights)) for left in asked.tolist()])
+        streams = pool.weights - kept
+        stays, streamed = (np.array([float(row.sum()) for row in rows]) for rows in (kept, streams))
+        self._floors = _floors(pool, capacity)
+        real = [
+            inner.listed_at(capacity - held) if left > 0.0 else len(self._floors.rooms) - 1
+            for left, held in zip(asked.tolist(), stays.tolist(), strict=True)
+        ]
+        left = streamed[:, None] - np.cumsum(streams, axis=1)
+        self._rooms = inner.Rooms(asked, stays, kept, streamed, left, np.array(real, dtype=np.int64))
+        ahead = inner.IN_SRAM if fifo_bytes is None else inner.IN_FIFO
+        self._chip = inner.Chip(
+            pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after, machines.row(),
+            ahead if machines.overlap == "network" else inner.WITHOUT, fifo_bytes or 0.0,
+        )  # fmt: skip
+        steps, most = len(pool.steps), inner.MOST_AHEAD
+        running = Running(own.labels, own.counts, own.memo)
+        self._scratch = inner.Scratch(
+            np.empty_like(pool.costs), np.empty_like(pool.spans), np.empty((steps, 2)), np.empty(steps), np.empty(most),
+            np.empty(most), own.values, own.choice, running,
+        )  # fmt: skip
+        spans = np.zeros((inner.MOST_SPANS, 2), dtype=np.int64)
+        spans[0] = 0, len(sizes) - 1
+        self._search = inner.Search(np.array([1, -1, 0], dtype=np.int64), spans)
+
+    def faster(self, limits: Floats) -> tuple[Plan, bool] | None:
+        """The next schedule that is faster than one of the limits, and whether it is begun warm; None where there is none."""
+        room, run, label, wait = inner.next_faster(
+            self._chip, self._rooms, self._floors, limits, self._scratch, self._search
+        )
+        if room < 0:
+            return None
+        terms = settle(self._pool, self._machines.row(), self._rooms.kept[room])
+        if self._chip.ahead == inner.WITHOUT:
+            return Plan((walked(self._pool, terms, 0, len(self._pool.steps), 0),)), False
+        around = 0.0 if self._chip.ahead == inner.IN_FIFO else float(self._scratch.sizes[run // 2])
+        return fetched(self._pool, terms, (label, wait), around), bool(run % 2)

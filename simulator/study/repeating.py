@@ -6,8 +6,7 @@ neighbours, not at how many there are. Where some of them stay in the SRAM, dept
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,11 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.formats import formats_of
 from simulator.graph.build import Graph
-from simulator.graph.language import Decoder, decoders
-from simulator.graph.load import load_network
+from simulator.graph.language import Decoder
+from simulator.graph.shallow import decoder_in, depths, with_layers
 from simulator.result.form import LayerResult, Layers, Result
 from simulator.result.gains import bound_of
 from simulator.run import simulate
-
-EXPERT_LAYERS = 8
-"""Layers of a period where there are experts: how many of them are met differs by one from layer to layer."""
 
 POWER = "power_s"
 """What a power limit adds, in a waterfall."""
@@ -32,17 +28,6 @@ POWER = "power_s"
 _TIMES = ("load_s", "lower_bound_s")
 _SUMS = ("macs", "macs_executed", "dram_bytes", "load_bytes", "dram_used_bytes")
 _MAPS = ("waterfall", "waterfall_period")
-
-
-def depths(decoder: Decoder) -> tuple[int, int] | None:
-    """Layers of the two shallow decoders; None where all of them are no more."""
-    period = decoder.global_every or 1
-    if decoder.experts:
-        period = math.lcm(period, EXPERT_LAYERS)
-    first = decoder.dense_first + (decoder.layers - decoder.dense_first) % period or period
-    if first <= decoder.dense_first:
-        first += period
-    return (first, first + period) if first + period < decoder.layers else None
 
 
 def streams(decoder: Decoder, chip: Architecture, width: float) -> bool:
@@ -70,26 +55,6 @@ def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result
         return simulate(graph, chip, batch, precision)
     width = formats_of(precision, () if chip.array is None else tuple(chip.array.rate)).weights.width
     return repeated(lambda layers: simulate(with_layers(graph, layers), chip, batch, precision), decoder, chip, width)
-
-
-def decoder_in(graph: Graph) -> Decoder | None:
-    """The bundled language model, perhaps of other shapes, that a graph is a pass of; None for any other network."""
-    given = graph.graph.get("parameters", {})
-    if graph.graph.get("name") not in decoders() or "file" in graph.graph:
-        return None
-    return Decoder(**{field.name: given[field.name] for field in fields(Decoder)})
-
-
-def with_layers(graph: Graph, layers: int) -> Graph:
-    """The same pass of a language model with so many layers."""
-    given = graph.graph["parameters"]
-    return graph if layers == given["layers"] else _shallow(graph.graph["name"], tuple(sorted(given.items())), layers)
-
-
-@lru_cache(maxsize=16)
-def _shallow(name: str, given: tuple[tuple[str, Any], ...], layers: int) -> Graph:
-    """A decoder with fewer layers: one object, so that what is derived from it is kept."""
-    return load_network(name, **{**dict(given), "layers": layers})
 
 
 @dataclass(frozen=True)

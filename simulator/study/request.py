@@ -13,6 +13,7 @@ from simulator.formats import Formats, formats_of
 from simulator.graph.build import Graph
 from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import is_decoder_file, load_network, network_parameters
+from simulator.graph.shallow import depths
 from simulator.lower.room import room_of
 from simulator.lower.rows import lower
 from simulator.result.form import Result
@@ -23,7 +24,7 @@ from simulator.store.memory import Memory, one_each
 from simulator.study.added import Alone, alone, reread
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
-from simulator.study.repeating import depths, repeated
+from simulator.study.repeating import repeated
 from simulator.study.runtimes import MODEL_OWN, Runtime
 from simulator.units import GIB
 from simulator.vocabulary import GENERATING
@@ -207,7 +208,7 @@ class Question:
         layers = (depths(self.decoder) or (self.decoder.layers,))[0]
         graph = self._graph(layers, phase="prefill", prompt=self.prompt, context=0, sequences=1)
         room = room_of(lower(graph, self.chip, 1, self.precision))
-        return room.activations + room.ends
+        return float(room.activations + room.ends)
 
     def activation_bytes(self) -> float:
         """Those of the prompts of a pass; of one where the chip may take them in parts."""

@@ -8,10 +8,11 @@ import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
+from simulator.graph.shallow import decoder_in, depths, with_layers
 from simulator.lower.rows import lower
 from simulator.lower.work import work_of
 from simulator.result.room import used_bytes
-from simulator.study.repeating import Depth, decoder_in, depths, with_layers
+from simulator.study.repeating import Depth
 from simulator.study.sizing_answer import Targets
 from simulator.units import OPERATIONS_PER_MAC
 

@@ -15,10 +15,11 @@ from simulator.chip.schema import Architecture
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
+from simulator.graph.shallow import decoder_in
 from simulator.graph.subject import subject_of
 from simulator.result.form import Result
 from simulator.run import simulate
-from simulator.study.repeating import decoder_in, deep
+from simulator.study.repeating import deep
 from simulator.study.sizing_answer import Design, Served, Targets
 from simulator.study.sizing_bounds import Needed, Speeds, demands_of, has_room, is_fast, least_w, most_per_s
 from simulator.study.sizing_space import Group, Space

@@ -5,8 +5,8 @@ other key makes a group.
 """
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from simulator.errors import InputError, OptionError
 from simulator.graph.build import Graph
 from simulator.lower.array import array_spec
 from simulator.lower.rows import check_batch
+from simulator.result.contexts import independent
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import Pools, pool_bytes, pool_source
@@ -31,6 +32,9 @@ from simulator.sweeps.ranges import PARAMETER, Axis, Value
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
+
+CONTEXT = f"{PARAMETER}context"
+"""Of a language model: tokens before a pass."""
 
 MOST_VARIANTS, MOST_GRAPHS = 1024, 64
 """Groups, and networks of other parameters, that stay built."""
@@ -52,6 +56,8 @@ class Variant:
     fault: str | None = None
     kept: Pools | None = None
     """Where pools are kept, if not among those that all callers share."""
+    behind: "Callable[[int], Variant] | None" = None
+    """Of a token whose context is a column: what gives the variant of one context."""
 
     @property
     def program(self) -> Program | None:
@@ -97,7 +103,8 @@ class Space:
         cached = "array.kind" in keys or chip.is_gpu
         apart = {"dram.devices"} if custom else set()
         apart |= {"sram.capacity_mib"} if cached else set()
-        self._shared = tuple(axis.key in COLUMNS and axis.key not in apart for axis in plan.axes)
+        apart |= set() if _as_columns(chip, plan.axes) else {CONTEXT}
+        self._shared = tuple(axis.key in (*COLUMNS, CONTEXT) and axis.key not in apart for axis in plan.axes)
         self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
         self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
         self._pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)
@@ -123,8 +130,10 @@ class Space:
             self.graph()  # a fault of the network is none of an axis
         if self.chip.power_limit_w is not None and "process_nm" not in first:
             quantities(self.chip)  # nor is a limit on a chip whose energy cannot be told
-        for axis in self.plan.axes:
-            for value in _to_check(axis):
+        for axis, shared in zip(self.plan.axes, self._shared, strict=True):
+            # Of contexts that are columns the ends tell of all.
+            values = (min(axis.values), max(axis.values)) if shared and axis.key == CONTEXT else _to_check(axis)
+            for value in values:
                 label = f"vary {axis.key}={value}"
                 changed = self._variant({**first, axis.key: value}, label)
                 if changed.fault is not None:
@@ -170,7 +179,12 @@ class Space:
         """The variant of a group, built once; its own chip has the first point's values of the columns."""
         key = tuple(values[axis.key] for axis, shared in zip(self.plan.axes, self._shared, strict=True) if not shared)
         found = self._known.get(key)
-        return self._known.put(key, self._variant(values, "point")) if found is None else found
+        if found is not None:
+            return found
+        one = self._variant(values, "point")
+        if any(axis.key == CONTEXT and shared for axis, shared in zip(self.plan.axes, self._shared, strict=True)):
+            one = replace(one, behind=lambda context: self._variant({**values, CONTEXT: context}, "point"))
+        return self._known.put(key, one)
 
     def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
         """The variant with these values; a fault of theirs is kept in it."""
@@ -187,6 +201,13 @@ class Space:
         except InputError as error:
             return Variant(chip, None, 1, precision, fault=str(error))
         return Variant(chip, graph, int(batch), precision, kept=self._pools)
+
+
+def _as_columns(chip: Architecture, axes: Sequence[Axis]) -> bool:
+    """Whether contexts may be told many at once: on one chip, whose steps are scheduled each by itself."""
+    others = [axis.key for axis in axes if axis.key != CONTEXT and _of_chip(axis.key)]
+    whole = [all(type(value) is int for value in axis.values) and axis.values for axis in axes if axis.key == CONTEXT]
+    return not others and all(whole) and independent(chip)
 
 
 def _to_check(axis: Axis) -> tuple[Value, ...]:

@@ -22,6 +22,9 @@ MOST_CHUNK = 1_000_000
 SLOW_CHUNK = 2_048
 """The same where every point is solved on its own: a chunk is what an interrupted run loses."""
 
+MODEL_CHUNK = 64
+"""The same of a language model, each of whose points takes up to a second."""
+
 KEYS = ("network", "chip", "vary", "design", "seed", "set", "param", "batch", "precision", "chunk")
 """Keys of a plan file."""
 

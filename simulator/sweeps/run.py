@@ -25,6 +25,7 @@ from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network, network_digest
 from simulator.graph.own import Precision, precision_of
+from simulator.graph.shallow import decoder_in
 from simulator.graph.subject import name_of, subject_of
 from simulator.reading.precision import precision_text
 from simulator.result.waterfall import LOSSES
@@ -34,8 +35,10 @@ from simulator.store.calls import public, usual
 from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.again import recipe
-from simulator.sweeps.groups import Columns, Group, Space
-from simulator.sweeps.plan import CHUNK, SLOW_CHUNK, Plan, plan_of
+from simulator.sweeps.contexts import FEWEST as FEWEST_CONTEXTS
+from simulator.sweeps.contexts import fill_behind
+from simulator.sweeps.groups import CONTEXT, Columns, Group, Space
+from simulator.sweeps.plan import CHUNK, MODEL_CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill
 
@@ -68,7 +71,7 @@ class Carried(TypedDict, total=False):
     seed: int
     """Of the points that are drawn."""
     chunk: int | None
-    """Points of a part; by default 65,536, or 2,048 where points are solved one by one."""
+    """Points of a part; by default 65,536; 2,048 where points are solved one by one, 64 of a language model."""
     out: str | Path | None
     """A folder for the parts. A run that was interrupted goes on with the same call."""
     repair: bool
@@ -130,8 +133,8 @@ def sweep(
         vary, carried["design"], carried["seed"], batch, _word(build, precision), CHUNK if chunk is None else chunk
     )
     space = _space(plan, build, chip, set)
-    if chunk is None and not (space.first.together or many_a_size(space)):
-        space.plan = plan = replace(plan, chunk=SLOW_CHUNK)
+    if chunk is None:
+        space.plan = plan = replace(plan, chunk=_usual_chunk(space))
     if out is not None:
         again, repair = recipe(network, params or {}, space.chip), carried["repair"]
         space.made = _made(space, carried["command"])
@@ -194,6 +197,16 @@ def _space(plan: Plan, build: Build, chip: Architecture | str, settings: Setting
     if not isinstance(chip, str) and settings:
         raise OptionError("set: must be left out where the chip is given as an Architecture")
     return Space(plan, base, build)
+
+
+def _usual_chunk(space: Space) -> int:
+    """Points of a part unless they are given: what takes some seconds, so that little is lost and one hears how far it is."""
+    first = space.first
+    if first.behind is not None:
+        return SLOW_CHUNK
+    if first.together or many_a_size(space):
+        return CHUNK
+    return MODEL_CHUNK if first.graph is not None and decoder_in(first.graph) else SLOW_CHUNK
 
 
 MANY = 64
@@ -348,6 +361,8 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
     if not space.begun:
         # One point on this thread: kernels are compiled once, and where Ctrl-C reaches. Some need several, all alike.
         same = np.zeros(FEWEST if groups[0][0].ahead else 1, dtype=np.int64)
+        if groups[0][0].behind is not None:
+            same = np.arange(min(len(groups[0][1]), FEWEST_CONTEXTS))
         first = {key: column[same] for key, column in groups[0][2].items()}
         _fill(space, empty_block(len(same)), (groups[0][0], np.arange(len(same)), first))
         space.begun = True
@@ -356,7 +371,7 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         _each(workers, space, block, groups)
     for group in groups if pieces > 1 else ():
         variant = group[0]
-        if (program := variant.program) is not None:
+        if variant.behind is None and (program := variant.program) is not None:
             program.pool  # noqa: B018  # built before the threads begin, so that no two search the same frontiers
         _each(workers, space, block, _slices(group, pieces))
     return _frame(space.values(low, high), block)
@@ -384,7 +399,10 @@ def _fill(space: Space, block: Block, group: Group) -> None:
     if space.stop.is_set():
         raise KeyboardInterrupt
     variant, rows, columns = group
-    fill(block, rows, variant, columns, stop=space.stop)
+    if variant.behind is not None:
+        fill_behind(block, rows, variant, columns[CONTEXT], space.stop)
+    else:
+        fill(block, rows, variant, columns, stop=space.stop)
 
 
 def _slices(group: Group, pieces: int) -> list[Group]:

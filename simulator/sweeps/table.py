@@ -77,7 +77,7 @@ def empty_block(count: int) -> Block:
 
 
 @dataclass(frozen=True)
-class _Solved:
+class Solved:
     """The schedules of a group: what was done, by which machines; in space, why a point has none."""
 
     work: Work
@@ -94,17 +94,18 @@ def fill(
     columns: Columns,
     cost: bool = True,
     stop: threading.Event | None = None,
+    solved: Solved | None = None,
 ) -> None:
     """Evaluate the points of one group and write them to `rows` of a block.
 
-    cost: whether cost and power are wanted. stop: set where the run is interrupted.
+    cost: whether cost and power are wanted. stop: set where the run is interrupted. solved: the schedules, if they are known.
     """
     if variant.fault is not None or variant.graph is None:
         block.status[rows], block.reason[rows] = STATUS.index("invalid"), variant.fault
         return
     chip = variant.chip
     power = limiting(chip, columns)
-    solved = _solved(variant, columns, len(rows), power, stop)
+    solved = solved or _solved(variant, columns, len(rows), power, stop)
     totals = totals_of(chip, solved.work, solved.machines, solved.plans, power)
     runs = totals.runs
     if not runs.all():
@@ -122,21 +123,21 @@ def fill(
 
 def _solved(
     variant: Variant, columns: Columns, count: int, power: PowerModel | None, stop: threading.Event | None
-) -> _Solved:
+) -> Solved:
     """The best schedules of a group."""
     machines, program = machines_of(variant.chip, columns, count), variant.program
     if program is not None:
         work = program.pool.work
         limited = limit_of(variant.chip, work, power)
-        return _Solved(work, machines, solve(program, machines, stop, limited), program.pool, [])
+        return Solved(work, machines, solve(program, machines, stop, limited), program.pool, [])
     chip, graph = variant.chip, variant.graph
     low = lower(graph, chip, variant.batch, variant.precision)  # type: ignore[arg-type]  # seen by the caller
     space = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))  # type: ignore[arg-type]
     plans, reasons = solve_space(space, machines, stop)
-    return _Solved(work_of(low), machines, plans, None, reasons)
+    return Solved(work_of(low), machines, plans, None, reasons)
 
 
-def _reasons(variant: Variant, columns: Columns, solved: _Solved, power: PowerModel | None, without: Ints) -> list[str]:
+def _reasons(variant: Variant, columns: Columns, solved: Solved, power: PowerModel | None, without: Ints) -> list[str]:
     """Why some points do not run."""
     name, limit_w = variant.chip.name, variant.chip.power_limit_w
     count = len(solved.machines)
@@ -162,16 +163,16 @@ def _reasons(variant: Variant, columns: Columns, solved: _Solved, power: PowerMo
     return lines
 
 
-def _no_room(chip: Architecture, solved: _Solved, columns: Columns, at: int) -> str:
+def _no_room(chip: Architecture, solved: Solved, columns: Columns, at: int) -> str:
     """Why the outer memory of a point has no room for the batch."""
     own = 1 if chip.dram is None else chip.dram.devices
     room_bytes = 0.0 if solved.machines.room_bytes is None else float(solved.machines.room_bytes[at])
     devices = int(columns["dram.devices"][at]) if "dram.devices" in columns else own
-    return short_of_room(chip, solved.work, room_bytes, devices)
+    return short_of_room(chip, solved.work.part(at), room_bytes, devices)
 
 
 def _economics(
-    block: Block, rows: Ints, variant: Variant, columns: Columns, solved: _Solved, totals: Totals
+    block: Block, rows: Ints, variant: Variant, columns: Columns, solved: Solved, totals: Totals
 ) -> dict[str, Floats]:
     """Cost, power and ratios of a group; why there is no cost goes into the block."""
     chip = variant.chip

@@ -11,11 +11,11 @@ from simulator.kernels import warm
 
 PROGRAM = """
 from simulator.kernels import grid_best, grid_search, layout, schedule_few, schedule_keep, schedule_segments, schedule_stretches
-from simulator.kernels import schedule_sums, stairs, warm
+from simulator.kernels import schedule_rooms, schedule_sums, stairs, warm
 from simulator import simulate
 from simulator.kernels.jit import Kernel
 
-FILES = (layout, stairs, schedule_few, schedule_keep, schedule_segments, schedule_stretches, schedule_sums)
+FILES = (layout, stairs, schedule_few, schedule_keep, schedule_rooms, schedule_segments, schedule_stretches, schedule_sums)
 
 
 def versions(files):
@@ -46,6 +46,7 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
     wanted = {
         "residency", "fetch_ahead", "prefetch", "walk_back", "walk_labels", "mark", "keep_best", "fill_times", "fill_grid",
         "least_time", "share", "sum_steps", "largest_losses", "stay_between", "list_stretch", "list_neighbours", "list_wanted",
+        "next_faster", "least_in",
         "least_runs", "neighbour_times", "potentials", "mark_wanted", "best_ways", "want_ways", "paths_of",
     }  # fmt: skip
     assert wanted <= set(compiled.split())

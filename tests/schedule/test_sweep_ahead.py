@@ -19,6 +19,7 @@ from simulator.graph.build import NetworkBuilder
 from simulator.kernels import schedule_labels as kernels
 from simulator.kernels.schedule_sums import EDGES, LINK, OUTER, OVERHEAD, PORTS
 from simulator.schedule.few import solve_one
+from simulator.schedule.keep import whole_batches
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_prefetch import solve_ahead
 from simulator.schedule.plans import Plans
@@ -87,6 +88,25 @@ def test_points_equal_the_schedules_of_one(seed, keep, fifo):
         runs += check(pool, machines, found, keep)
         assert len(found[1]) < 10
     assert runs > 50
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("overlap", ["none", "layer", "network"])
+def test_one_chip_finds_the_first_of_the_best_over_all_rooms(overlap):
+    """What bounds leave out of the rooms of a chip is nothing that would be chosen."""
+    rng = random.Random(11)
+    chosen = 0
+    for number in range(16):
+        pool = random_pool(rng)
+        fifo = 3.0 * SCALE if number % 4 == 3 and overlap == "network" else None
+        many = many_machines(rng, 6, (3, 9, 41, 80), rng.choice([0.1, 1.0, 4.0]), fifo)
+        for at in range(len(many)):
+            one = dataclasses.replace(many.one(at), overlap=overlap)
+            found, expected = whole_batches(pool, one, True), first_best(pool, one, True)
+            for mine, theirs in zip(found, expected, strict=True):
+                chosen += mine is not None and mine.kept_bytes > 0.0
+                assert (mine and mine.time_s) == (theirs and theirs.time_s)
+    assert chosen > 20
 
 
 @pytest.mark.parametrize("keep", [False, True])

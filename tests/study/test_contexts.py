@@ -25,6 +25,11 @@ def question(model, chip, batch, runtime=None, **params):
         ("smollm2_135m", "a100", 1, {"window": 65}),
         ("smollm2_135m", "jetson_orin_nano", 16, {}),
         ("deepseek_v2_lite", "h100", 3, {"experts": 8, "active": 2}),
+        ("smollm2_135m", "mi300x", 5, {}),
+        ("smollm2_135m", "hailo10h", 3, {}),
+        ("smollm2_135m", "rk3588_core", 1, {"layers": 2}),
+        ("gemma3_1b", "hailo10h", 2, {"window": 40, "layers": 14}),
+        ("deepseek_v2_lite", "rk3588_core", 2, {"experts": 8, "active": 2, "layers": 3}),
     ],
 )  # fmt: skip
 def test_each_context_takes_what_its_pass_alone_takes(model, chip, batch, params):
@@ -37,10 +42,10 @@ def test_each_context_takes_what_its_pass_alone_takes(model, chip, batch, params
 
 def test_what_depends_on_more_is_left_to_each_pass():
     assert spent_behind(question("smollm2_135m", "a100", 1, "llamacpp-2024-05"), CONTEXTS) == {}
-    assert spent_behind(question("smollm2_135m", "rk3588_core", 1), CONTEXTS) == {}
+    assert spent_behind(question("smollm2_135m", "tpu_v5e", 1), CONTEXTS) == {}
 
 
 def test_a_batch_that_may_be_faster_in_parts_is_left_to_each_pass(monkeypatch):
-    monkeypatch.setattr("simulator.study.contexts.least_of_parts", lambda cycles, *_: 0.0 * cycles)
+    monkeypatch.setattr("simulator.result.contexts.least_of_parts", lambda cycles, *_: 0.0 * cycles)
     assert spent_behind(question("smollm2_135m", "a100", 4), CONTEXTS) == {}
     assert set(spent_behind(question("smollm2_135m", "a100", 1), CONTEXTS)) == set(CONTEXTS)

@@ -4,7 +4,7 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.language import decoders
-from simulator.study.repeating import depths
+from simulator.graph.shallow import depths
 from simulator.study.request import asked_of
 
 SMALL = {"vocabulary": 1000}

@@ -1,0 +1,275 @@
+"""The search through rooms for everything but the weights that stay, for one chip: see `schedule.keep`, which it is the inner
+part of. It goes on until it finds a schedule that is faster, and from there when it is asked again.
+"""
+
+import math
+from typing import NamedTuple
+
+from .jit import kernel
+from .layout import (
+    FIRST_PASS,
+    KEPT,
+    SLACK,
+    SPAN_LO,
+    SPAN_QUERY,
+    Floats,
+    Ints,
+    Machine,
+    Network,
+    least_time,
+    step_time,
+)
+from .schedule_few import REST_BYTES, REST_S, TIME, Ahead, Running, fetch_ahead, prefetch, residency
+from .schedule_keep import LEAST_BYTES, LEAST_CYCLES
+
+SMALLEST_ROOM = 16.0 * 1024.0
+"""The smallest room for everything but kept weights that is tried. [B]"""
+
+PER_OCTAVE = 4
+"""Sizes of that room tried in each doubling."""
+
+SMALLEST_AHEAD = 64.0 * 1024.0
+"""The smallest size of SRAM that is set aside for weights fetched ahead; the others are twice the one before. [B]"""
+
+DEPTH, ROOM, RUN = range(3)
+"""Places of `Search.at`: spans that are still to be looked at, the room at hand (-1: none), and its next run."""
+
+SMALL, LARGE = range(2)
+"""Columns of a span: places of its smallest and its largest room."""
+
+MOST_SPANS, MOST_AHEAD = 64, 64
+"""More than halves of halves of any list of rooms, and more doublings than any SRAM has."""
+
+WITHOUT, IN_SRAM, IN_FIFO = range(3)
+"""Where weights are fetched ahead to."""
+
+
+class Chip(NamedTuple):
+    """What is searched: a network, the spans of moves whose weights are in the SRAM, bytes of weights of each step, the step of
+    each move, fewest cycles of each step and of those after it; the chip; and where weights are fetched ahead to."""
+
+    network: Network
+    kept_spans: Ints
+    weights: Floats
+    move_step: Ints
+    cycles: Floats
+    after: Floats
+    machine: Machine
+    ahead: int
+    fifo_bytes: float
+
+
+class Rooms(NamedTuple):
+    """What stays beside each room, rising: bytes asked to stay, bytes that do, the same of each step; of what does not stay the
+    sum, and what comes after each step; and the place among `Floors` of what is really left for everything else."""
+
+    asked: Floats
+    stays: Floats
+    kept: Floats
+    streamed: Floats
+    left: Floats
+    real: Ints
+
+
+class Floors(NamedTuple):
+    """What no schedule stays below in each room of the fixed list, and last in the whole SRAM: see `least_in`. NaN: not known.
+
+    free: the network with all weights in the SRAM for nothing. cycles: those of any schedule, NaN where they must be found.
+    """
+
+    rooms: Floats
+    least: Floats
+    free: Network
+    all_weights: float
+    cycles: float
+    nothing: Floats
+
+
+class Scratch(NamedTuple):
+    """Arrays to work with: costs and spans of a room, what comes after each step, sizes ahead with their bounds, values and
+    choices of the programme of residency, and what that of prefetch needs."""
+
+    costs: Floats
+    spans: Ints
+    rest: Floats
+    rest_s: Floats
+    sizes: Floats
+    bounds: Floats
+    values: Floats
+    choice: Ints
+    running: Running
+
+
+class Search(NamedTuple):
+    """How far a search is: `at`, and the spans of rooms that are still to be looked at."""
+
+    at: Ints
+    spans: Ints
+
+
+@kernel
+def listed_at(room):
+    """Place in the fixed list of its smallest size that is at least `room`."""
+    steps = PER_OCTAVE * math.log2(max(room, SMALLEST_ROOM) / SMALLEST_ROOM)
+    return math.ceil(steps - 1e-9)
+
+
+@kernel
+def least_in(room, floors, memo, values, choice):
+    """(cycles, bytes of the outer memory) that no schedule in `room` bytes stays below, with all weights in SRAM for nothing."""
+    free, capacity = floors.free, room + floors.all_weights - floors.all_weights
+    end, cycles, outer = free.first.shape[0] - 1, floors.cycles, math.inf
+    if math.isnan(cycles):
+        cycles = math.inf
+        machine = Machine(capacity, 1.0, 0.0, 0.0, 0.0)
+        if residency(free, machine, 0, end, 0, floors.nothing, math.inf, memo, values, choice) < 0:
+            cycles = values[end, 0, TIME]
+    machine = Machine(capacity, 0.0, 1.0, 0.0, 0.0)
+    if residency(free, machine, 0, end, 0, floors.nothing, math.inf, memo, values, choice) < 0:
+        outer = values[end, 0, TIME]
+    return cycles, outer
+
+
+@kernel
+def floor_s(at, kept, chip, floors, scratch):
+    """No schedule in a room of `floors` with `kept` bytes of weights kept is faster; infinite where nothing fits it. [s]"""
+    known = floors.least
+    if math.isnan(known[at, LEAST_CYCLES]):
+        memo = scratch.running.memo
+        found = least_in(floors.rooms[at], floors, memo, scratch.values, scratch.choice)
+        known[at, LEAST_CYCLES], known[at, LEAST_BYTES] = found
+    if known[at, LEAST_BYTES] == math.inf:
+        return math.inf
+    machine, steps = chip.machine, float(chip.network.first.shape[0] - 1)
+    outer = known[at, LEAST_BYTES] + max(0.0, floors.all_weights - kept)
+    return least_time(
+        known[at, LEAST_CYCLES], outer, steps, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
+    )
+
+
+@kernel
+def settle(room, chip, rooms, scratch):
+    """Fill in the costs and spans of moves where the weights stay that do beside a room: as `schedule.few.settle`."""
+    kept, costs, spans = rooms.kept[room], chip.network.costs, chip.network.spans
+    for move in range(costs.shape[0]):
+        step = chip.move_step[move]
+        stays = kept[step]
+        whole = stays >= chip.weights[step] and chip.weights[step] > 0.0
+        for column in range(costs.shape[1]):
+            scratch.costs[move, column] = costs[move, column]
+        scratch.costs[move, KEPT] = 0.0 if whole else stays
+        scratch.costs[move, FIRST_PASS] -= stays
+        for column in range(SPAN_LO, SPAN_QUERY + 1):
+            scratch.spans[move, column] = chip.kept_spans[move, column] if whole else spans[move, column]
+
+
+@kernel
+def sizes_ahead(room, capacity, chip, rooms, floors, scratch):
+    """Fill in the sizes that may be set aside for weights fetched ahead, and no schedule with so much is faster; how many."""
+    count, some = 1, False
+    for step in range(rooms.kept.shape[1]):
+        some |= chip.weights[step] - rooms.kept[room, step] > 0.0
+    scratch.sizes[0] = chip.fifo_bytes if some and chip.ahead == IN_FIFO else 0.0
+    if some and chip.ahead == IN_SRAM:
+        size = SMALLEST_AHEAD
+        while size < capacity:
+            scratch.sizes[count] = size
+            count, size = count + 1, size * 2.0
+    for at in range(count):
+        size = scratch.sizes[at]
+        scratch.bounds[at] = -math.inf
+        if size > 0.0 and chip.ahead == IN_SRAM:  # a buffer of its own leaves as much for the tiles
+            within = listed_at(real_bytes(room, chip, rooms, floors) - size)
+            scratch.bounds[at] = floor_s(within, rooms.asked[room], chip, floors, scratch)
+    return count
+
+
+@kernel
+def real_bytes(room, chip, rooms, floors):
+    """What is left for everything but the weights that stay, at least."""
+    return chip.machine.capacity_bytes if rooms.asked[room] <= 0.0 else floors.rooms[rooms.real[room]]
+
+
+@kernel
+def run_ahead(room, run, chip, rooms, floors, limits, scratch):
+    """(run, label, wait) of the first run from `run` on in a room that is faster, as `fetch_ahead`; run -1: none is."""
+    machine = chip.machine
+    capacity = machine.capacity_bytes - rooms.stays[room]
+    own = Machine(capacity, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+    count, streamed = sizes_ahead(room, capacity, chip, rooms, floors, scratch), rooms.streamed[room]
+    if run >= 2 * count:
+        return -1, 0, 0.0
+    for step in range(scratch.rest.shape[0]):  # sums in another order must not cut the best
+        scratch.rest_s[step] = rooms.left[room, step] + streamed
+        scratch.rest[step, REST_S] = chip.after[step] * machine.cycle_s * (1.0 - 1e-12)
+        scratch.rest[step, REST_BYTES] = rooms.left[room, step] * (1.0 - 1e-12)
+    first, source, target, _, _, steps, net = chip.network
+    network = Network(first, source, target, scratch.spans, scratch.costs, steps, net)
+    fifo = chip.ahead == IN_FIFO
+    weights = Ahead(scratch.sizes[:count], scratch.bounds[:count], fifo, streamed, scratch.rest_s, scratch.rest)
+    if count > 1:  # whether any run may be faster: one that begins with all weights ahead, in a buffer of their own
+        most = 2.0 * streamed
+        ample = Machine(capacity + most, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+        if prefetch(network, ample, weights, most, streamed, max(limits[0], limits[1]), scratch.running) != -1:
+            return -1, 0, 0.0
+    found, label, wait = fetch_ahead(network, own, weights, limits, scratch.running, run)
+    return (found if found < 2 * count else -1), label, wait
+
+
+@kernel
+def run_alone(room, chip, rooms, limits, scratch):
+    """Whether there is a faster schedule in a room without weights fetched ahead; `choice` of the scratch says which."""
+    machine, first = chip.machine, chip.network.first
+    capacity, end, rest = machine.capacity_bytes - rooms.stays[room], first.shape[0] - 1, scratch.rest_s
+    total = 0.0
+    for step in range(end - 1, -1, -1):
+        rest[step] = total
+        own = chip.weights[step] - rooms.kept[room, step]
+        total += SLACK * step_time(
+            chip.cycles[step], own, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
+        )
+    _, source, target, _, _, steps, net = chip.network
+    network = Network(first, source, target, scratch.spans, scratch.costs, steps, net)
+    own = Machine(capacity, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+    limit, memo, values = max(limits[0], limits[1]), scratch.running.memo, scratch.values
+    failed = residency(network, own, 0, end, 0, rest, limit, memo, values, scratch.choice)
+    return failed < 0 and values[end, 0, TIME] < limit
+
+
+@kernel
+def next_faster(chip, rooms, floors, limits, scratch, search):
+    """(room, run, label, wait) of the next schedule that is faster than one of the limits; room -1 where there is none.
+
+    Rooms are tried from the largest to the smallest; spans of them in which nothing can be faster are left out as a whole.
+    limits: of a batch on its own, and in steady state. run, label, wait: as of `fetch_ahead`.
+    """
+    at, spans = search
+    while True:
+        room = at[ROOM]
+        if room >= 0:
+            run = at[RUN]
+            if chip.ahead == WITHOUT:
+                at[ROOM] = -1
+                if run_alone(room, chip, rooms, limits, scratch):
+                    return room, 0, 0, 0.0
+                continue
+            found, label, wait = run_ahead(room, run, chip, rooms, floors, limits, scratch)
+            if found < 0:
+                at[ROOM] = -1
+                continue
+            at[RUN] = found + 1
+            return room, found, label, wait
+        if at[DEPTH] == 0:
+            return -1, 0, 0, 0.0
+        at[DEPTH] -= 1
+        low, high = spans[at[DEPTH], SMALL], spans[at[DEPTH], LARGE]
+        if floor_s(rooms.real[high], rooms.asked[low], chip, floors, scratch) >= max(limits[0], limits[1]):
+            continue
+        if low == high:
+            settle(low, chip, rooms, scratch)
+            at[ROOM], at[RUN] = low, 0
+            continue
+        middle = (low + high) // 2
+        spans[at[DEPTH], SMALL], spans[at[DEPTH], LARGE] = low, middle
+        spans[at[DEPTH] + 1, SMALL], spans[at[DEPTH] + 1, LARGE] = middle + 1, high
+        at[DEPTH] += 2

@@ -1,0 +1,74 @@
+"""Points of a language model in batch and context: told many at once, each is what `simulate` gives."""
+
+import pytest
+
+from simulator import load_chip, load_network, simulate, sweep
+from simulator.errors import InfeasibleError
+from simulator.sweeps import contexts as told
+from simulator.sweeps import run
+from simulator.sweeps.plan import plan_of
+
+SAME = (
+    "throughput_per_s", "latency_s", "utilisation", "effective_utilisation", "dram_bytes", "load_bytes", "power_w",
+    "throughput_per_tops", "throughput_per_dram", "throughput_per_sram_mib", "throughput_per_w", "energy_per_inference_j",
+)  # fmt: skip
+SMALL = {"phase": "decode", "vocabulary": 2000}
+CONTEXTS = [1, 40, 63, 64, 65, 129, 1000, 4097]
+
+
+@pytest.mark.parametrize(
+    ("model", "chip", "precision", "params"),
+    [
+        ("smollm2_135m", "h100", "bf16", {"layers": 5}),
+        ("llama3_8b", "mi300x", "w4a16kv8", {"layers": 4}),
+        ("llama3_8b", "l4", "fp16", {"layers": 4}),  # held back by its power limit
+        ("gemma3_1b", "h100", "bf16", {"layers": 14, "window": 64}),
+        ("deepseek_v2_lite", "h100", "bf16", {"layers": 3, "experts": 8, "active": 2, "sequences": 3}),
+        ("smollm2_135m", "hailo10h", "w4a8", {"layers": 4}),
+        ("deepseek_v2_lite", "rk3588_core", "int8", {"layers": 3, "experts": 8, "active": 2}),
+        ("smollm2_135m", "tpu_v5e", "bf16", {"layers": 2}),  # whose steps depend on each other: one after another
+    ],
+)
+def test_each_point_is_that_of_a_run(model, chip, precision, params):
+    params = {**SMALL, **params}
+    vary = {"batch": [1, 3], "context": CONTEXTS[1:4] if chip == "tpu_v5e" else CONTEXTS}
+    table = sweep(model, chip, vary, precision=precision, params=params)
+    for row in table.to_dicts():
+        graph = load_network(model, **{**params, "context": row["param.context"]})
+        found = simulate(graph, load_chip(chip), row["batch"], precision, gains=False)
+        for name in SAME:
+            expected = getattr(found, name)
+            assert row[name] == (None if expected is None else pytest.approx(expected, rel=1e-12)), (row, name)
+        assert row["largest_loss"] == found.largest_loss
+
+
+def test_most_points_are_told_at_once(monkeypatch):
+    alone = []
+    own = told.fill
+    monkeypatch.setattr(told, "fill", lambda *given, **more: (alone.append(len(given[1])), own(*given, **more)))
+    sweep("smollm2_135m", "h100", {"batch": [2], "context": CONTEXTS}, params={**SMALL, "layers": 4}, precision="bf16")
+    assert max(alone) == len(CONTEXTS)
+
+
+def test_what_does_not_fit_says_why():
+    chip = load_chip("h100", set={"dram.capacity_gib": 4})
+    params = {**SMALL, "layers": 4}
+    contexts = [1000, 300_000, 700_000, 900_000]
+    table = sweep("llama3_8b", chip, {"batch": [1], "context": contexts}, params=params, precision="bf16")
+    assert [one == "infeasible" for one in table["status"]] == [False, True, True, True]
+    for row in table.to_dicts():
+        graph = load_network("llama3_8b", **{**params, "context": row["param.context"]})
+        if row["status"] == "infeasible":
+            with pytest.raises(InfeasibleError) as caught:
+                simulate(graph, chip, 1, "bf16")
+            assert row["reason"] == str(caught.value)
+        else:
+            assert row["latency_s"] == pytest.approx(simulate(graph, chip, 1, "bf16").latency_s, rel=1e-12)
+
+
+@pytest.mark.parametrize(("chip", "chunk"), [("h100", 2048), ("tpu_v5e", 64)])
+def test_parts_take_seconds(chip, chunk):
+    given = {"design": "grid", "batch": 1, "precision": "bf16"}
+    vary = {"batch": [1, 2], "context": [100, 200, 300]}
+    space = run._space(plan_of(vary, **given), run._builder("smollm2_135m", {"phase": "decode"}), chip, None)
+    assert run._usual_chunk(space) == chunk
