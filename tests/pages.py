@@ -64,6 +64,8 @@ def by_day(arguments, page=None):
     # SqueezeNet at a size of the same kind: the searches for tiles are then a matter of moments.
     words = [SIZE.sub("image_size=64", word) for word in arguments]
     whole = any(word.startswith("image_size=") for word in words)
+    if words[0] == "generate" and "--report" in words and not any(word.startswith("layers=") for word in words):
+        words += ["--param", "layers=2"]
     return [
         LARGE.sub(lambda found: "squeezenet" + ("" if whole else "@64x112" if found[2] else "@64"), w) for w in words
     ]

@@ -125,8 +125,12 @@ def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
-    data = asked.document(found[0].to_dict()) if single else [verdict.to_dict() for verdict in found]
     if json is not None:
-        write("--json", json, to_json(data))
+        several = {"claims": [verdict.to_dict() for verdict in found]}
+        write(
+            "--json",
+            json,
+            to_json(asked.document(found[0].to_dict() if single else several, "" if single else "claims")),
+        )
     if json != "-":
         show(claim_report(found[0]) if single else claim_table(found))

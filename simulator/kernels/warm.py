@@ -102,7 +102,7 @@ def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any
     tried = rooms.Rooms(none, none, flat, none, flat, ints)
     rooms.listed_at(1.0)
     rooms.least_in(0.0, floors, running.memo, values, box)
-    rooms.next_faster(chip, tried, floors, none, scratch, rooms.Search(np.zeros(3, dtype=np.int64), spans))
+    rooms.next_faster(chip, tried, floors, none, scratch, rooms.Search(np.array([0, -1, 0]), spans))
 
 
 def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> None:

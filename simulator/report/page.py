@@ -16,6 +16,9 @@ from simulator.store import whole
 
 SUFFIXES = (".svg", ".png", ".pdf", ".html")
 
+MARGINS = 0.04, 0.09
+"""Of an SVG, left and right, in its widths: labels end at the left, titles begin there."""
+
 PNG_SCALE = 2.0
 """Pixels for each point: sharp on a dense screen."""
 
@@ -103,6 +106,17 @@ def _renumbered(svg: str) -> str:
     return re.sub(r"\bclip\d+\b", lambda found: names.setdefault(found[0], f"clip{len(names) + 1}"), svg)
 
 
+def _roomy(svg: str) -> str:
+    """The same picture with empty margins: its words were laid out in the fonts of the library, and readers have wider ones."""
+    found = re.search(r'width="(\d+)" height="(\d+)" viewBox="0 0 \1 \2"><rect width="\1" height="\2" ', svg)
+    if found is None:
+        return svg
+    width, height = int(found[1]), int(found[2])
+    left, wide = round(MARGINS[0] * width), round((1.0 + sum(MARGINS)) * width)
+    size = f'width="{wide}" height="{height}"'
+    return svg.replace(found[0], f'{size} viewBox="{-left} 0 {wide} {height}"><rect x="{-left}" {size} ', 1)
+
+
 def content(chart: Any, suffix: str) -> bytes:
     """The chart, or plain data of one, as the bytes of a file that ends in `suffix`; the same chart gives the same bytes."""
     if suffix == ".html":
@@ -110,7 +124,7 @@ def content(chart: Any, suffix: str) -> bytes:
     converter = importlib.import_module("vl_convert")
     specification = json.dumps(specification_of(chart))
     if suffix == ".svg":
-        return _renumbered(str(converter.vegalite_to_svg(specification))).encode()
+        return _roomy(_renumbered(str(converter.vegalite_to_svg(specification)))).encode()
     if suffix == ".pdf":
         return bytes(converter.vegalite_to_pdf(specification))
     return bytes(converter.vegalite_to_png(specification, scale=PNG_SCALE))

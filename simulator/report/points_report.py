@@ -1,6 +1,7 @@
 """The best points of a sweep, and those that no other beats: a sentence, a table, a picture."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from simulator.errors import argument
 from simulator.report import format as fmt
 from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.page import require_charts
-from simulator.report.scatter import scatter
+from simulator.report.scatter import TITLE_WIDTH, scatter
 from simulator.sweeps.read import LESS_IS_BETTER, best, column_of, pareto
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -252,6 +253,9 @@ def map_chart(frame: Any, by: str) -> Any:
     along, up = (Axis(frame[key].n_unique(), key) for key in (across, upward))
     name = _name(column)
     title = alt.TitleParams(
-        said, subtitle=f"{name[:1].upper()}{name[1:]}; darker is better; -: does not run", anchor="start", fontSize=13
+        textwrap.wrap(said, TITLE_WIDTH),
+        subtitle=f"{name[:1].upper()}{name[1:]}; darker is better; -: does not run",
+        anchor="start",
+        fontSize=13,
     )
     return cells_map(alt, cells, along, up, title, column in LESS_IS_BETTER).configure(padding=12)

@@ -5,6 +5,7 @@ page which follows a slider gives a drawn picture its new numbers, and draws non
 """
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ COLOURS = ("#0072B2", "#CC79A7", "#56B4E9", "#009E73", "#999999", "#E69F00", "#D
 
 IDEAL, LOST = "#009E73", "#D55E00"
 
+TITLE_WIDTH = 72
+"""Letters of a line of the title."""
+
 MOST_INTENSE = 1e5
 """Operations per byte at which a layer is drawn that moves next to nothing."""
 
@@ -40,7 +44,7 @@ def run_chart(result: Result) -> Any:
 
 def titled(result: Result) -> Specification:
     """The same as plain data: what only writes a file needs no chart library, which takes longer than a run."""
-    title = {"text": sentence(result), "anchor": "start", "fontSize": 15, "offset": 12}
+    title = {"text": textwrap.wrap(sentence(result), TITLE_WIDTH), "anchor": "start", "fontSize": 15, "offset": 12}
     return {**run_specification(result), "title": title}
 
 

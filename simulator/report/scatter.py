@@ -1,5 +1,6 @@
 """Scatter plots on log axes with labels that do not collide. Labels come from strangers: write them with `page`."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from simulator.study.ranking import Ranking
 
 FEW = 16
 """Points that are all labelled; of more, those that no other beats."""
+
+TITLE_WIDTH = 72
+"""Letters of a line of the title."""
 
 WIDTH, HEIGHT = 520, 400
 """Size of a panel [pixel]."""
@@ -105,7 +109,7 @@ def scatter(
     alt: Any, rows: Sequence[dict[str, Any]], across: str, upward: str, title: str, subtitle: Sequence[str] = ()
 ) -> Any:
     """Rows of {label, kind, x, y} on log axes, each labelled once where it is clear of the others."""
-    heading = alt.TitleParams(title, subtitle=list(subtitle), anchor="start", fontSize=13)
+    heading = alt.TitleParams(textwrap.wrap(title, TITLE_WIDTH), subtitle=list(subtitle), anchor="start", fontSize=13)
     if not rows:
         empty = alt.Chart(data_of([{"text": "nothing to show"}])).mark_text(fontSize=13)
         return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)

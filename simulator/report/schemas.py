@@ -30,9 +30,17 @@ class Fits:
     constants: tuple[Fit, ...]
 
 
+@dataclass(frozen=True)
+class Claims:
+    """`rooftile claim` of several figures."""
+
+    claims: tuple[Verdict, ...]
+
+
 ANSWERS: dict[str, tuple[type, dict[str, str]]] = {
     "batch": (BatchCurve, {"overflows_at": "number"}),
     "claim": (Verdict, {}),
+    "claims": (Claims, {}),
     "compare": (Comparison, {"ranking": "object"}),
     "compare-tokens": (Serving, {}),
     "cost": (Cost, {"contradicted": "boolean", "area_items_mm2": "object", "bill_items_usd": "object",
@@ -65,7 +73,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def answer_schema(command: str) -> dict[str, Any]:
-    """The JSON Schema of a command's answer. Lists of rows (several claims, chips, networks, points) have none."""
+    """The JSON Schema of a command's answer. Lists of rows (chips, networks, points) have none."""
     kind, further = ANSWERS[command]
     made = _nullable(TypeAdapter(kind).json_schema(mode="serialization"))
     digests = {"type": "object", "additionalProperties": {"type": "string"}}

@@ -23,7 +23,7 @@ def answered(arguments, capsys):
 def test_a_network_is_one_however_it_is_written(capsys):
     asked = ["claim", "goya", "--json", "-", "--network"]
     found = [answered([*asked, name], capsys) for name in SPELT]
-    assert len(found[0]) == 5
+    assert len(found[0]["claims"]) == 5
     assert all(each == found[0] for each in found)
     asked = ["compare", "Goya", "T4", "--published", "--json", "-", "--network"]
     found = [answered([*asked, name], capsys) for name in SPELT]

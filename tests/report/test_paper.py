@@ -210,7 +210,7 @@ ANSWERS = {
         r"squeezenet at 64 x 64, batch 1, int8: .*", r"Example edge chip \(B\) is .* than Flex Logix InferX X1 \(A\): .*",
     ),
     "cost inferx_x1": (r"What Flex Logix InferX X1 costs", r"Flex Logix InferX X1 costs .* USD to build, .*"),
-    "batch squeezenet@64 --chip inferx_x1 --batch 1,2": (r"squeezenet \(image_size=64, .*", r"Batch \d .*"),
+    "batch squeezenet@64 --chip inferx_x1 --batch 1,2": (r"squeezenet at 64 x 64 on Flex Logix InferX X1, int8", r"Batch \d .*"),
 }  # fmt: skip
 
 

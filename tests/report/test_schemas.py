@@ -16,6 +16,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 ASKED = {
     "batch": "batch squeezenet@64 --chip inferx_x1 --batch 1,2",
     "claim": "claim inferx_x1 --network squeezenet@64 --throughput 1e9/s",
+    "claims": "claim goya --network resnet50",
     "compare": "compare inferx_x1 t4 --network squeezenet@64",
     "compare-tokens": "compare smollm2_135m ad102 --prompt 16 --output 4",
     "cost": "cost inferx_x1 --sources",

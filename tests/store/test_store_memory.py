@@ -128,7 +128,7 @@ def test_a_sweep_that_keeps_next_to_nothing_is_the_same(order, network, monkeypa
     own = []
 
     def small(most, *how):
-        own.append(Memory(most if how else 1, *how))
+        own.append(Memory(most if one_each in how else 1, *how))
         return own[-1]
 
     monkeypatch.setattr(groups, "Memory", small)

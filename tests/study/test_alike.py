@@ -84,7 +84,7 @@ def test_commands_take_a_result_that_names_the_file(mine, tmp_path, capsys):
     assert line["published"]["batch_1"]["throughput_per_s"] == 900
     assert line["published"]["batch_1"]["remarks"] == []
     assert main(["claim", str(chip), "--network", path, "--json", "-"]) == 0
-    assert [one["throughput_per_s"] for one in json.loads(capsys.readouterr().out)] == [900]
+    assert [one["throughput_per_s"] for one in json.loads(capsys.readouterr().out)["claims"]] == [900]
     assert main(["networks", "--inspect", path, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["sha256"] == digest
     assert main(["networks", "--inspect", path]) == 0

@@ -233,6 +233,10 @@ def test_the_command(capsys):
     assert main(["claim", "goya", "--network", "resnet50"]) == 0
     words = capsys.readouterr().out.split()
     assert [words.count(word) for word in ("impossible", "doubtful", "possible")] == [0, 2, 3]
+    assert main(["claim", "goya", "--network", "resnet50", "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["schema"] == "rooftile-claims-1"
+    assert [one["verdict"] for one in data["claims"]].count("doubtful") == 2
 
 
 @pytest.mark.parametrize(
