@@ -1,6 +1,7 @@
 """Points of a language model in batch and context: told many at once, each is what `simulate` gives."""
 
 import pytest
+from profiles import by_night
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import InfeasibleError
@@ -16,21 +17,22 @@ SMALL = {"phase": "decode", "vocabulary": 2000}
 CONTEXTS = [1, 40, 63, 64, 65, 129, 1000, 4097]
 
 
-@pytest.mark.parametrize(
-    ("model", "chip", "precision", "params"),
-    [
-        ("smollm2_135m", "h100", "bf16", {"layers": 5}),
-        ("llama3_8b", "mi300x", "w4a16kv8", {"layers": 4}),
-        ("llama3_8b", "l4", "fp16", {"layers": 4}),  # held back by its power limit
-        ("gemma3_1b", "h100", "bf16", {"layers": 14, "window": 64}),
-        ("deepseek_v2_lite", "h100", "bf16", {"layers": 3, "experts": 8, "active": 2, "sequences": 3}),
-        ("smollm2_135m", "hailo10h", "w4a8", {"layers": 4}),
-        ("deepseek_v2_lite", "rk3588_core", "int8", {"layers": 3, "experts": 8, "active": 2}),
-        ("smollm2_135m", "tpu_v5e", "bf16", {"layers": 2}),  # whose steps depend on each other: one after another
-    ],
-)
-def test_each_point_is_that_of_a_run(model, chip, precision, params):
-    params = {**SMALL, **params}
+CASES = {
+    "dense": ("smollm2_135m", "h100", "bf16", {"layers": 5}),
+    "formats": ("llama3_8b", "mi300x", "w4a16kv8", {"layers": 4}),
+    "power": ("llama3_8b", "l4", "fp16", {"layers": 4}),  # held back by its limit
+    "windows": ("gemma3_1b", "h100", "bf16", {"layers": 14, "window": 64}),
+    "experts": ("deepseek_v2_lite", "h100", "bf16", {"layers": 3, "experts": 8, "active": 2, "sequences": 3}),
+    "grid": ("smollm2_135m", "hailo10h", "w4a8", {"layers": 4}),
+    "latent": ("deepseek_v2_lite", "rk3588_core", "int8", {"layers": 3, "experts": 8, "active": 2}),
+    "one by one": ("smollm2_135m", "tpu_v5e", "bf16", {"layers": 2}),  # whose steps depend on each other
+}
+
+
+@pytest.mark.parametrize("case", by_night(CASES, ["dense", "power", "windows", "grid", "latent"]))
+def test_each_point_is_that_of_a_run(case):
+    model, chip, precision, own = CASES[case]
+    params = {**SMALL, **own}
     vary = {"batch": [1, 3], "context": CONTEXTS[1:4] if chip == "tpu_v5e" else CONTEXTS}
     table = sweep(model, chip, vary, precision=precision, params=params)
     for row in table.to_dicts():
