@@ -1,6 +1,5 @@
 """`--check FIGURE>=VALUE`: an exit code for scripts, 3 where an answer does not hold what was asked of it."""
 
-import math
 import operator
 import re
 from collections.abc import Callable
@@ -13,7 +12,11 @@ from simulator.errors import CheckError, OptionError, nearest
 
 Check = Annotated[
     list[str] | None,
-    typer.Option("--check", metavar="RULE", help="End with exit code 3 unless it holds, such as 'throughput>=900'."),
+    typer.Option(
+        "--check",
+        metavar="RULE",
+        help="End with exit code 3 unless it holds, such as 'throughput>=900' or 'latency<=5ms'.",
+    ),
 ]
 
 SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -25,7 +28,7 @@ SHORT = {
 }  # fmt: skip
 """Words for the figures that are asked for most."""
 
-_RULE = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*")
+_RULE = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*(\S.*?)\s*")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Rule:
 
 def rules_of(texts: list[str] | None) -> list[Rule]:
     """Read rules. Raises OptionError for one that is none."""
+    from simulator.reading.amounts import amount  # noqa: PLC0415
+    from simulator.reading.units import unit_of_key  # noqa: PLC0415
     from simulator.result.form import Result  # noqa: PLC0415
 
     known = [
@@ -56,13 +61,12 @@ def rules_of(texts: list[str] | None) -> list[Rule]:
         figure, sign, value = found.groups()
         if figure not in known:
             raise OptionError(f"--check {text}: unknown figure {figure!r}{nearest(figure, known)}")
+        name = SHORT.get(figure, figure)
         try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise OptionError(f"--check {text}: must be a number, in SI units, got {value!r}")
-        rules.append(Rule(text, SHORT.get(figure, figure), sign, number))
+            number = float(amount(value, *unit_of_key(name)))
+        except ValueError as error:
+            raise OptionError(f"--check {text}: {error}") from None
+        rules.append(Rule(text, name, sign, number))
     return rules
 
 
