@@ -19,6 +19,9 @@ SUFFIXES = (".svg", ".png", ".pdf", ".html")
 MARGINS = 0.04, 0.09
 """Of an SVG, left and right, in its widths: labels end at the left, titles begin there."""
 
+TITLE_WIDTH = 72
+"""Letters of a line of a title that stands over one panel."""
+
 PNG_SCALE = 2.0
 """Pixels for each point: sharp on a dense screen."""
 

@@ -84,8 +84,8 @@ def paper_html(paper: Paper) -> str:
     """
     require_charts("report")
     own = files("simulator.report")
-    names = ("paper.css", "fit.js", "paper.js", "sort.js")
-    style, fit, draw, sort = ((own / name).read_text(encoding="utf-8") for name in names)
+    names = ("paper.css", "cards.css", "fit.js", "paper.js", "sort.js")
+    style, cards, fit, draw, sort = ((own / name).read_text(encoding="utf-8") for name in names)
     body = "".join(_section(number, section) for number, section in enumerate(paper.sections))
     drawing = importlib.import_module("vl_convert").javascript_bundle()
     ways = "".join(
@@ -97,7 +97,7 @@ def paper_html(paper: Paper) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline' 'unsafe-eval'; img-src data:\">\n"
-        f"<title>{_text(paper.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<title>{_text(paper.title)}</title>\n<style>\n{style}{cards}</style>\n</head>\n<body>\n"
         f'<header><h1>{_text(paper.title)}</h1><p class="answer">{_text(paper.answer)}</p></header>\n'
         f'<nav aria-label="Sections"><ul>{ways}</ul></nav>\n<main>\n{body}</main>\n'
         f"<footer><h2>How it was made</h2><dl>{made}</dl></footer>\n"

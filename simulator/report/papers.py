@@ -90,7 +90,7 @@ def run_paper(
 
 def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]] | None) -> list[Section]:
     """What a chip costs, and what an answer about it rests on. priced: cost and coefficients."""
-    money: list[Part] = [*list_price(chip)]
+    money: list[Part] = [*prices_of(chip)]
     if (priced is None or priced[0].bill_usd is None) and not money:
         money.append(Text("Neither a bill nor a list price nor a rent is known."))
     bill = Section("Price", money) if priced is None else bill_section(priced[0], money)
@@ -100,7 +100,7 @@ def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]]
     return [bill, *([Section("Assumptions", known)] if known else [])]
 
 
-def list_price(chip: Architecture) -> list[Part]:
+def prices_of(chip: Architecture) -> list[Part]:
     """What a chip is sold and let for, with the sources; nothing where neither is known."""
     found: list[Part] = []
     published = chip.published or {}

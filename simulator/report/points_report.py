@@ -13,8 +13,8 @@ from rich.text import Text
 from simulator.errors import argument
 from simulator.report import format as fmt
 from simulator.report.cells import Axis, Cell, cells_map
-from simulator.report.page import require_charts
-from simulator.report.scatter import TITLE_WIDTH, scatter
+from simulator.report.page import TITLE_WIDTH, require_charts
+from simulator.report.scatter import scatter
 from simulator.sweeps.read import LESS_IS_BETTER, best, column_of, pareto
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.report import format as fmt
-from simulator.report.page import chart_of
+from simulator.report.page import TITLE_WIDTH, chart_of
 from simulator.report.tables import sentence
 from simulator.result.form import LayerResult, Result
 from simulator.units import GB, OPERATIONS_PER_MAC
@@ -23,9 +23,6 @@ COLOURS = ("#0072B2", "#CC79A7", "#56B4E9", "#009E73", "#999999", "#E69F00", "#D
 """One for each roof, in the order of `vocabulary.ROOFS` (Okabe and Ito)."""
 
 IDEAL, LOST = "#009E73", "#D55E00"
-
-TITLE_WIDTH = 72
-"""Letters of a line of the title."""
 
 MOST_INTENSE = 1e5
 """Operations per byte at which a layer is drawn that moves next to nothing."""

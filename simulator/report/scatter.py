@@ -6,15 +6,12 @@ from typing import Any
 
 from simulator.formats import in_words
 from simulator.report.labels import Point, axes, place
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import TITLE_WIDTH, data_of, require_charts
 from simulator.study.compare import KINDS, Comparison, Figure, Line
 from simulator.study.ranking import Ranking
 
 FEW = 16
 """Points that are all labelled; of more, those that no other beats."""
-
-TITLE_WIDTH = 72
-"""Letters of a line of the title."""
 
 WIDTH, HEIGHT = 520, 400
 """Size of a panel [pixel]."""

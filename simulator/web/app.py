@@ -42,6 +42,7 @@ PAGES = {"/": ("web/static/index.html", "text/html"), "/page.css": ("web/static/
          "/page.js": ("web/static/page.js", "text/javascript"), "/draw.js": ("web/static/draw.js", "text/javascript"),
          "/ask.js": ("web/static/ask.js", "text/javascript"),
          "/work.js": ("web/static/work.js", "text/javascript"),
+         "/cards.css": ("report/cards.css", "text/css"),
          "/fit.js": ("report/fit.js", "text/javascript"), "/sort.js": ("report/sort.js", "text/javascript")}  # fmt: skip
 """All files that are served: their addresses, places in the package and kinds."""
 
