@@ -23,7 +23,7 @@ os.environ.setdefault("ROOFTILE_CACHE_MIB", "4096")
 # As the command does: looking for cycles among all that is imported takes a twentieth of the time.
 gc.set_threshold(400_000, 20, 20)
 
-settings.register_profile("jit", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("jit", deadline=None, max_examples=60, derandomize=True, print_blob=True)
 settings.register_profile("nojit", deadline=None, max_examples=8, derandomize=True, print_blob=True)
 settings.register_profile("nightly", deadline=None, max_examples=profiles.examples(100), print_blob=True)
 plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"

@@ -96,8 +96,9 @@ def cache_place() -> Path | None:
 
 
 def cache_works() -> bool:
-    """Whether compiled kernels can be kept on disk."""
-    return not getattr(config, "DISABLE_JIT", False) and cache_place() is not None
+    """Whether compiled kernels can be kept on disk: what is not optimised holds addresses of its process."""
+    optimised = int(getattr(config, "OPT", 3)) > 0
+    return optimised and not getattr(config, "DISABLE_JIT", False) and cache_place() is not None
 
 
 @functools.cache

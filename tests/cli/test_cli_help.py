@@ -60,9 +60,10 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
         same = [arguments[len(asked) :] for arguments in shown if arguments[: len(asked)] == asked]
         if "--out" not in line and any(not more or more[0] == "--plot" for more in same):
             continue
-        if line.startswith("rooftile cache"):  # the only one that deletes something
-            monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
-        assert main(asked) == 0, (line, capsys.readouterr().err)
+        with monkeypatch.context() as own:
+            if line.startswith("rooftile cache"):  # the only one that deletes something
+                own.setenv("ROOFTILE_CACHE_DIR", str(tmp_path / "kept"))
+            assert main(asked) == 0, (line, capsys.readouterr().err)
 
 
 def test_help_ends_soon():

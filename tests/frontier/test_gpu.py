@@ -5,6 +5,7 @@ import random
 
 import naive_gpu
 import pytest
+from profiles import by_night
 from test_sweep_engine import check_equal
 
 from simulator import load_chip, load_network, simulate, sweep
@@ -206,7 +207,7 @@ def test_int8_is_faster_than_fp16_and_a_t4_is_held_back_by_its_power():
     assert fast.gain_if_infinite["power"] == pytest.approx(fast.waterfall_period["power_s"])
 
 
-@pytest.mark.parametrize("overlap", ["layer", "none", "network"])
+@pytest.mark.parametrize("overlap", by_night(["layer", "none", "network"], ["network"]))
 def test_points_of_a_sweep_equal_simulate(network, overlap):
     chip = load_chip("t4", set={"schedule.overlap": overlap})
     vary = {

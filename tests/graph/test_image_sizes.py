@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from profiles import by_night
 
 from simulator.chip.library import entry
 from simulator.cli import main
@@ -47,7 +48,7 @@ def layers_of(name, **params):
     return {key: data["layer"] for key, data in load_network(name, **params).nodes(data=True)}
 
 
-@pytest.mark.parametrize("name", SEEING)
+@pytest.mark.parametrize("name", by_night(SEEING, SEEING[::3]))
 def test_the_work_follows_height_and_width(name):
     """Windows are worked out along each side alone: a map is as high as that of a square of its height, as wide as that of one
     of its width; the products of a convolution are those of its pixels."""

@@ -73,7 +73,7 @@ def cycles(network: Graph, array: dict[str, object], placement: str) -> float:
         }
     ),
 )
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_cycles_in_time_and_in_space(kind: str, channels: int, side: int, array: dict[str, object]) -> None:
     network = alone(kind, channels, side)
     in_time, in_space = (cycles(network, array, placement) for placement in ("time", "space"))

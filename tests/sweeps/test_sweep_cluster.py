@@ -198,6 +198,7 @@ def test_without_the_extra_or_a_folder(network, tmp_path, monkeypatch):
         run(network, tmp_path / "a", scheduler="tcp://127.0.0.1:8786")
 
 
+@pytest.mark.thorough  # it waits for connections that do not come
 def test_a_cluster_that_goes_away_is_one_line(network, tmp_path):
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=":0", silence_logs=50

@@ -5,6 +5,7 @@ import re
 import chromium
 import pytest
 from chromium import PICTURES, TOO_WIDE, WAIT_MS, serious
+from profiles import by_night
 
 from simulator.graph.build import NetworkBuilder
 from simulator.store import bundled
@@ -255,7 +256,7 @@ def few_layers():
     return net.build()
 
 
-@pytest.mark.parametrize("what", ["page", "report"])
+@pytest.mark.parametrize("what", by_night(["page", "report"], ["page"]))
 def test_axe_finds_nothing_serious(browser, address, tmp_path, what):
     """All rules in light colours; in dark ones the page is the same but for its contrasts."""
     context = browser.new_context(color_scheme="light", bypass_csp=True)

@@ -26,6 +26,8 @@ EXAMPLES = int(os.environ.get("ROOFTILE_FUZZ", "0")) or BY_DAY
 
 HOST = {"host": "127.0.0.1"}
 described = schemathesis.openapi.from_asgi("/api/openapi.json", application(80), headers=HOST)
+# Cases of every limit of the description are made when tests are looked for, in each process: they are for the night.
+described.config.phases.coverage.enabled = EXAMPLES != BY_DAY
 
 
 @pytest.fixture
