@@ -20,6 +20,7 @@ from .layout import (
     RESERVED,
     SPAN_HI,
     SPAN_LO,
+    SPAN_QUERY,
     VECTOR_CYCLES,
     Floats,
     Ints,
@@ -220,6 +221,45 @@ def prefetch(network, machine, weights, ahead, start, limit, running):
 
 
 @kernel
+def settle(kept, weights, move_step, network, kept_spans, costs, spans):
+    """Fill in the costs and spans of moves where `kept` bytes of each step's weights stay in the SRAM for ever.
+
+    weights: bytes of each step. move_step: step of each move. kept_spans: of moves whose weights are in the SRAM.
+    """
+    for move in range(network.costs.shape[0]):
+        stays, streamed = kept[move_step[move]], weights[move_step[move]]
+        whole = 0.0 < streamed <= stays
+        for column in range(network.costs.shape[1]):
+            costs[move, column] = network.costs[move, column]
+        costs[move, KEPT] = 0.0 if whole else stays
+        costs[move, FIRST_PASS] -= stays
+        for column in range(SPAN_LO, SPAN_QUERY + 1):
+            spans[move, column] = kept_spans[move, column] if whole else network.spans[move, column]
+
+
+@kernel
+def come_after(after, left, machine, streamed, to_come, rest):
+    """Fill in what is to come after each step, as of `Ahead`. after: fewest cycles; left: streamed weight bytes."""
+    for step in range(rest.shape[0]):  # sums in another order must not cut the best
+        to_come[step] = left[step] + streamed
+        rest[step, REST_S] = after[step] * machine.cycle_s * (1.0 - 1e-12)
+        rest[step, REST_BYTES] = left[step] * (1.0 - 1e-12)
+
+
+@kernel
+def hopeless(network, machine, weights, limit, running):
+    """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
+
+    Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
+    room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
+    """
+    most = 2.0 * weights.streamed
+    room = machine.capacity_bytes + most
+    ample = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+    return prefetch(network, ample, weights, most, weights.streamed, limit, running) != -1
+
+
+@kernel
 def fetch_ahead(network, machine, weights, limits, running, at):
     """Run `prefetch` with each of the sizes ahead, begun cold and then warm, from run `at` on, to the first that is faster.
 
@@ -229,6 +269,8 @@ def fetch_ahead(network, machine, weights, limits, running, at):
     """
     sizes, labels, counts = weights.sizes, running.labels, running.counts
     last_step, end, capacity = network.first.shape[0] - 1, 2 * sizes.shape[0], machine.capacity_bytes
+    if sizes.shape[0] > 1 and hopeless(network, machine, weights, max(limits[0], limits[1]), running):
+        return end, 0, 0.0
     for run in range(at, end):
         ahead, warm = sizes[run // 2], run % 2
         start = min(ahead, weights.streamed) if warm else 0.0

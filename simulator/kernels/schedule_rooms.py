@@ -7,11 +7,7 @@ from typing import NamedTuple
 
 from .jit import kernel
 from .layout import (
-    FIRST_PASS,
-    KEPT,
     SLACK,
-    SPAN_LO,
-    SPAN_QUERY,
     Floats,
     Ints,
     Machine,
@@ -19,7 +15,7 @@ from .layout import (
     least_time,
     step_time,
 )
-from .schedule_few import REST_BYTES, REST_S, TIME, Ahead, Running, fetch_ahead, prefetch, residency
+from .schedule_few import TIME, Ahead, Running, come_after, fetch_ahead, residency, settle
 from .schedule_keep import LEAST_BYTES, LEAST_CYCLES
 
 SMALLEST_ROOM = 16.0 * 1024.0
@@ -28,17 +24,14 @@ SMALLEST_ROOM = 16.0 * 1024.0
 PER_OCTAVE = 4
 """Sizes of that room tried in each doubling."""
 
-SMALLEST_AHEAD = 64.0 * 1024.0
-"""The smallest size of SRAM that is set aside for weights fetched ahead; the others are twice the one before. [B]"""
-
 DEPTH, ROOM, RUN = range(3)
 """Places of `Search.at`: spans that are still to be looked at, the room at hand (-1: none), and its next run."""
 
 SMALL, LARGE = range(2)
 """Columns of a span: places of its smallest and its largest room."""
 
-MOST_SPANS, MOST_AHEAD = 64, 64
-"""More than halves of halves of any list of rooms, and more doublings than any SRAM has."""
+MOST_SPANS = 64
+"""More than halves of halves of any list of rooms."""
 
 WITHOUT, IN_SRAM, IN_FIFO = range(3)
 """Where weights are fetched ahead to."""
@@ -148,33 +141,14 @@ def floor_s(at, kept, chip, floors, scratch):
 
 
 @kernel
-def settle(room, chip, rooms, scratch):
-    """Fill in the costs and spans of moves where the weights stay that do beside a room: as `schedule.few.settle`."""
-    kept, costs, spans = rooms.kept[room], chip.network.costs, chip.network.spans
-    for move in range(costs.shape[0]):
-        step = chip.move_step[move]
-        stays = kept[step]
-        whole = stays >= chip.weights[step] and chip.weights[step] > 0.0
-        for column in range(costs.shape[1]):
-            scratch.costs[move, column] = costs[move, column]
-        scratch.costs[move, KEPT] = 0.0 if whole else stays
-        scratch.costs[move, FIRST_PASS] -= stays
-        for column in range(SPAN_LO, SPAN_QUERY + 1):
-            scratch.spans[move, column] = chip.kept_spans[move, column] if whole else spans[move, column]
-
-
-@kernel
 def sizes_ahead(room, capacity, chip, rooms, floors, scratch):
-    """Fill in the sizes that may be set aside for weights fetched ahead, and no schedule with so much is faster; how many."""
+    """How many of the sizes may be set aside for weights fetched ahead; fill in what no schedule with so much is faster than."""
     count, some = 1, False
     for step in range(rooms.kept.shape[1]):
         some |= chip.weights[step] - rooms.kept[room, step] > 0.0
     scratch.sizes[0] = chip.fifo_bytes if some and chip.ahead == IN_FIFO else 0.0
-    if some and chip.ahead == IN_SRAM:
-        size = SMALLEST_AHEAD
-        while size < capacity:
-            scratch.sizes[count] = size
-            count, size = count + 1, size * 2.0
+    while some and chip.ahead == IN_SRAM and count < scratch.sizes.shape[0] and scratch.sizes[count] < capacity:
+        count += 1
     for at in range(count):
         size = scratch.sizes[at]
         scratch.bounds[at] = -math.inf
@@ -199,19 +173,11 @@ def run_ahead(room, run, chip, rooms, floors, limits, scratch):
     count, streamed = sizes_ahead(room, capacity, chip, rooms, floors, scratch), rooms.streamed[room]
     if run >= 2 * count:
         return -1, 0, 0.0
-    for step in range(scratch.rest.shape[0]):  # sums in another order must not cut the best
-        scratch.rest_s[step] = rooms.left[room, step] + streamed
-        scratch.rest[step, REST_S] = chip.after[step] * machine.cycle_s * (1.0 - 1e-12)
-        scratch.rest[step, REST_BYTES] = rooms.left[room, step] * (1.0 - 1e-12)
+    come_after(chip.after, rooms.left[room], machine, streamed, scratch.rest_s, scratch.rest)
     first, source, target, _, _, steps, net = chip.network
     network = Network(first, source, target, scratch.spans, scratch.costs, steps, net)
     fifo = chip.ahead == IN_FIFO
     weights = Ahead(scratch.sizes[:count], scratch.bounds[:count], fifo, streamed, scratch.rest_s, scratch.rest)
-    if count > 1:  # whether any run may be faster: one that begins with all weights ahead, in a buffer of their own
-        most = 2.0 * streamed
-        ample = Machine(capacity + most, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-        if prefetch(network, ample, weights, most, streamed, max(limits[0], limits[1]), scratch.running) != -1:
-            return -1, 0, 0.0
     found, label, wait = fetch_ahead(network, own, weights, limits, scratch.running, run)
     return (found if found < 2 * count else -1), label, wait
 
@@ -266,7 +232,8 @@ def next_faster(chip, rooms, floors, limits, scratch, search):
         if floor_s(rooms.real[high], rooms.asked[low], chip, floors, scratch) >= max(limits[0], limits[1]):
             continue
         if low == high:
-            settle(low, chip, rooms, scratch)
+            kept = rooms.kept[low]
+            settle(kept, chip.weights, chip.move_step, chip.network, chip.kept_spans, scratch.costs, scratch.spans)
             at[ROOM], at[RUN] = low, 0
             continue
         middle = (low + high) // 2

@@ -80,7 +80,8 @@ def compile_schedules() -> None:
     running = few.Running(labels, np.zeros((1, 1), dtype=np.int64), memo)
     weights = few.Ahead(none[:0], none, False, 0.0, none, flat)
     few.fetch_ahead(network, machine, weights, none, running, 0)
-    few.prefetch(network, machine, weights, 0.0, 0.0, np.inf, running)
+    few.settle(none, none, ints, network, spans, flat, spans)
+    few.come_after(none, none, machine, 0.0, none, flat[:0])
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
     keep = frontier.Survivors(
         np.zeros((frontier.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)

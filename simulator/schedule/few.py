@@ -8,9 +8,7 @@ import numpy.typing as npt
 from simulator.errors import InfeasibleError
 from simulator.kernels import schedule_few as kernels
 from simulator.kernels.layout import (
-    FIRST_PASS,
     FOOTPRINT,
-    KEPT,
     SPAN_HI,
     SPAN_LO,
     Machine,
@@ -18,7 +16,6 @@ from simulator.kernels.layout import (
     least_each,
     times_each,
 )
-from simulator.kernels.schedule_rooms import SMALLEST_AHEAD
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
@@ -27,18 +24,17 @@ from simulator.schedule.scratch import scratch_of
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+SMALLEST_AHEAD = 64.0 * 1024.0
+"""The smallest size of SRAM that is set aside for weights fetched ahead; the others are twice the one before. [B]"""
+
 
 def settle(pool: Pool, machine: Machine, kept: Floats | None = None) -> Terms:
     """The terms of a schedule in which `kept` bytes of each step's weights stay in SRAM for ever."""
     if kept is None or not kept.any():
         return Terms(np.zeros(len(pool.weights)), pool.costs, pool.spans, machine, pool.weights)
-    whole = (kept >= pool.weights) & (pool.weights > 0.0)
-    on_move = whole[pool.move_step]
-    costs = pool.costs.copy()
-    costs[:, KEPT] = np.where(on_move, 0.0, kept[pool.move_step])
-    costs[:, FIRST_PASS] -= kept[pool.move_step]
+    costs, spans = np.empty_like(pool.costs), np.empty_like(pool.spans)
+    kernels.settle(kept, pool.weights, pool.move_step, pool.network, pool.spans_kept, costs, spans)
     left = machine._replace(capacity_bytes=machine.capacity_bytes - float(kept.sum()))
-    spans = np.where(on_move[:, None], pool.spans_kept, pool.spans)
     return Terms(kept, costs, spans, left, pool.weights - kept)
 
 
@@ -179,31 +175,16 @@ class _Runs:
     def __init__(self, pool: Pool, terms: Terms, sizes: Floats, fifo: bool) -> None:
         streamed = terms.streamed.sum()
         left = streamed - np.cumsum(terms.streamed)
-        rest = np.empty((len(left), 2))
-        rest[:, kernels.REST_S], rest[:, kernels.REST_BYTES] = pool.least_after * terms.machine.cycle_s, left
-        rest *= 1.0 - 1e-12  # sums in another order must not cut the best
+        to_come, rest = np.empty(len(left)), np.empty((len(left), 2))
+        kernels.come_after(pool.least_after, left, terms.machine, float(streamed), to_come, rest)
         own = scratch_of(pool)
         self._pool, self._terms, self._network = pool, terms, network_of(pool, terms)
-        self._weights = kernels.Ahead(sizes, np.full(len(sizes), -np.inf), fifo, float(streamed), left + streamed, rest)
+        self._weights = kernels.Ahead(sizes, np.full(len(sizes), -np.inf), fifo, float(streamed), to_come, rest)
         self._running = kernels.Running(own.labels, own.counts, own.memo)
-
-    def _hopeless(self, limit: float) -> bool:
-        """Whether no run can beat the limit: one that begins with all weights ahead, in a buffer of their own, does not.
-
-        Such a run never lacks weights, so each step takes what its tiles and other bytes take; with fewer weights ahead or less
-        room for tiles no step takes less. Rounding keeps order, so this holds to the last bit.
-        """
-        machine, weights = self._terms.machine, self._weights
-        ahead = 2.0 * weights.streamed
-        ample = machine._replace(capacity_bytes=machine.capacity_bytes + ahead)
-        failed = kernels.prefetch(self._network, ample, weights, ahead, weights.streamed, limit, self._running)
-        return bool(failed != -1)
 
     def faster(self, run: int, limits: Floats) -> tuple[int, Plan | None]:
         """(number of the first run from `run` on that beats its limit, its schedule); None where there is none."""
         sizes = self._weights.sizes
-        if len(sizes) > 1 and self._hopeless(float(limits.max())):
-            return 2 * len(sizes), None
         run, last, wait = kernels.fetch_ahead(
             self._network, self._terms.machine, self._weights, limits, self._running, run
         )

@@ -17,7 +17,7 @@ from simulator.kernels.layout import Machine, least_grid
 from simulator.kernels.schedule_few import Running
 from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
 from simulator.lower.rows import Row
-from simulator.schedule.few import fetched, network_of, quick, settle, solve_one, walked
+from simulator.schedule.few import ahead_sizes, fetched, network_of, quick, settle, solve_one, walked
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
@@ -232,11 +232,11 @@ class _Search:
             pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after, machines.row(),
             ahead if machines.overlap == "network" else inner.WITHOUT, fifo_bytes or 0.0,
         )  # fmt: skip
-        steps, most = len(pool.steps), inner.MOST_AHEAD
+        steps, sizes_ahead = len(pool.steps), np.array(ahead_sizes(capacity))
         running = Running(own.labels, own.counts, own.memo)
         self._scratch = inner.Scratch(
-            np.empty_like(pool.costs), np.empty_like(pool.spans), np.empty((steps, 2)), np.empty(steps), np.empty(most),
-            np.empty(most), own.values, own.choice, running,
+            np.empty_like(pool.costs), np.empty_like(pool.spans), np.empty((steps, 2)), np.empty(steps), sizes_ahead,
+            np.empty(len(sizes_ahead)), own.values, own.choice, running,
         )  # fmt: skip
         spans = np.zeros((inner.MOST_SPANS, 2), dtype=np.int64)
         spans[0] = 0, len(sizes) - 1
