@@ -41,6 +41,9 @@ from simulator.schedule.solve import solve_alone
 from simulator.store.calls import public
 from simulator.units import GB
 
+STREAMED = "no DRAM:"
+"""How the note begins that says how many weights stream over the host link."""
+
 
 @public
 def simulate(
@@ -257,7 +260,7 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
         streamed = float(first.terms.streamed.sum())
         if streamed > 0.0:
             notes.append(
-                f"no DRAM: {streamed / 1e6:,.2f} MB of weights do not fit the SRAM and stream over the host link every batch"
+                f"{STREAMED} {streamed / 1e6:,.2f} MB of weights do not fit the SRAM and stream over the host link every batch"
             )
     if first.pool.moves.thinned:
         notes.append(
@@ -266,11 +269,9 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
         )
     if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
         notes.append(f"approximated: for axes longer than {LONG:,}, not every tile size is tried")
-    long = sum(shape.is_long for shape in first.pool.shapes)
-    if not chip.is_gpu and long:
-        products = "a very long product" if long == 1 else f"{long} very long products"
+    if not chip.is_gpu and any(shape.is_long for shape in first.pool.shapes):
         notes.append(
-            f"approximated: of {products} tiles are tried at some of their sizes alone: up to some per cent slower"
+            "approximated: of very long products tiles are tried at some of their sizes alone: up to some per cent slower"
         )
     if parts:
         if is_thinned(batch):

@@ -1,6 +1,8 @@
 """The frontiers of all layers of a network behind each other, as the programmes read them; kept on disk as a whole.
 
-A run that finds its pack on disk reads one file: it builds no candidate tables, no frontiers and no staircases.
+A run that finds its pack on disk reads one file: it builds no candidate tables, no frontiers and no staircases. What a pack has
+in common with the last one that began with the same layer, as tokens of a language model behind other contexts have most, is
+taken from there.
 """
 
 import time
@@ -21,6 +23,7 @@ from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.progress import each
 from simulator.store import disk
+from simulator.store.memory import Memory
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -30,6 +33,9 @@ LONGEST = 4096
 
 WORTH_KEEPING_S = 0.05
 """A pack that takes less to build is not written to disk. [s]"""
+
+MOST_BYTES = 32 * 2**20
+"""Packs that others are built from; those used longest ago go. [B]"""
 
 Lookup = Callable[[Shape, ArraySpec, int], Frontier]
 
@@ -63,6 +69,34 @@ class Pack:
     """Of its file on disk, if such packs are kept."""
 
 
+class Rows(NamedTuple):
+    """Frontiers behind each other: points, codes and bounds as of a pack, and what queries start from."""
+
+    points: Floats
+    codes: Ints
+    bounds: Ints
+    marked: Marked
+
+    def one(self, number: int) -> "Rows":
+        """One of them, whose rows and marks are counted from 0."""
+        (row, end), sizes = self.bounds[number : number + 2].tolist(), blocks_of(self.bounds[: number + 2])
+        own = slice(int(sizes[:-1].sum()), int(sizes.sum()))
+        life, heads, blocks, marks = self.marked
+        begins = blocks[own]
+        marked = Marked(life[row:end], heads[own], begins - begins[0], marks[begins[0] : begins[-1]] - row)
+        return Rows(self.points[row:end], self.codes[row:end], np.array([0, end - row]), marked)
+
+
+class Recent(NamedTuple):
+    """The rows of a pack, and at which place of it each frontier is."""
+
+    rows: Rows
+    numbers: dict[Place, int]
+
+
+_recent: Memory[tuple[ArraySpec, Shape], Recent] = Memory(MOST_BYTES)
+"""Of the last pack of an array, by the first of its layers."""
+
 _OUTER = tuple(field.name for field in fields(Pack) if field.name not in ("stack", "name"))
 """Arrays of a pack beside its stack."""
 
@@ -75,27 +109,74 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
         return _build(shapes, spec, [lookup(shape, spec, mask) for shape, mask in each(places)])
     if not array.model_of(spec).keeps:  # a few points a layer
         return pack_of(places, shapes, spec, frontiers.get)
+    if not places:
+        return _build(shapes, spec, [])
     name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
-    kept = disk.load(name)
-    if kept is not None:
-        found = _unpacked(kept, name)
-        if found is not None:
-            return found
-    begin = time.perf_counter()
-    made = replace(_build(shapes, spec, frontiers.get_all(places, spec)), name=name)
-    if time.perf_counter() - begin > WORTH_KEEPING_S:
-        disk.save(name, _packed(made))
-    return made
+    kept, key = disk.load(name), (spec, shapes[0])
+    found = None if kept is None else _unpacked(kept, name)
+    if found is None:
+        begin = time.perf_counter()
+        rows, new = _rows_of(places, spec, _recent.get(key))
+        found = replace(_laid_out(rows, shapes, spec), name=name)
+        # What differs from a pack of before in a few frontiers is soon built again.
+        if time.perf_counter() - begin > WORTH_KEEPING_S and 2 * new > len(rows.points):
+            disk.save(name, _packed(found))
+    rows = Rows(found.points, found.codes, found.bounds, Marked(found.life, found.heads, found.blocks, found.marks))
+    _recent.put(key, Recent(rows, {place: number for number, place in enumerate(places)}))
+    return found
 
 
 def _build(shapes: Sequence[Shape], spec: ArraySpec, parts: Sequence[Frontier]) -> Pack:
+    return _laid_out(_marked(parts), shapes, spec)
+
+
+def _laid_out(rows: Rows, shapes: Sequence[Shape], spec: ArraySpec) -> Pack:
+    return Pack(rows.points, rows.codes, rows.bounds, *rows.marked, array.model_of(spec).tables(shapes, spec))
+
+
+def _rows_of(places: Sequence[Place], spec: ArraySpec, recent: Recent | None) -> tuple[Rows, int]:
+    """The frontiers of some places, those that a recent pack has from there; how many points are new."""
+    known = recent.numbers if recent is not None else {}
+    missing = [place for place in places if place not in known]
+    fresh = _marked(frontiers.get_all(missing, spec))
+    if recent is None or len(missing) == len(places):
+        return fresh, len(fresh.points)
+    numbers = {place: number for number, place in enumerate(missing)}
+    parts = [fresh.one(numbers[place]) if place in numbers else recent.rows.one(known[place]) for place in places]
+    return _joined(parts), len(fresh.points)
+
+
+def _marked(parts: Sequence[Frontier]) -> Rows:
+    """Frontiers behind each other."""
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     points = np.empty((bounds[-1], 3))
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
         own = points[row:end]
         own[:, FOOTPRINT], own[:, BYTES], own[:, CYCLES] = part.footprint, part.bytes_, part.cycles
     codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    return Pack(points, codes, bounds, *mark_all(points, bounds), array.model_of(spec).tables(shapes, spec))
+    return Rows(points, codes, bounds, mark_all(points, bounds))
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    """The same, of single ones."""
+    bounds = np.cumsum([0, *(len(part.points) for part in parts)])
+    begins = np.cumsum([0, *(len(part.marked.marks) for part in parts)])
+    return Rows(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.codes for part in parts]),
+        bounds,
+        Marked(
+            life=np.concatenate([part.marked.life for part in parts]),
+            heads=np.concatenate([*(part.marked.heads for part in parts), np.zeros(1)]),
+            blocks=np.concatenate(
+                [
+                    *(part.marked.blocks + at for part, at in zip(parts, begins.tolist(), strict=False)),
+                    np.zeros(1, np.int64),
+                ]
+            ),
+            marks=np.concatenate([part.marked.marks + at for part, at in zip(parts, bounds.tolist(), strict=False)]),
+        ),
+    )
 
 
 def blocks_of(bounds: Ints) -> Ints:

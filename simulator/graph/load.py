@@ -238,6 +238,13 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
     raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
 
 
+def _near_id(path: Path) -> str:
+    """`; did you mean ...?` with the id at Hugging Face of a bundled language model that a path may stand for."""
+    ids = [name for name in bundled.network_names() if "/" in name]
+    near = nearest(path.as_posix(), ids) if "/" in path.as_posix() and not path.exists() else ""
+    return near if "did you mean" in near else ""
+
+
 def _endings() -> tuple[str, ...]:
     """Suffixes of all files that hold a network, those of plug-ins too."""
     return (*SUFFIXES, *plugged.suffixes())
@@ -249,7 +256,7 @@ def _user_builder(path: Path) -> Callable[..., Any]:
     if (reader := reader_of(path)) is not None or (reader := plugged.reader_of(path)) is not None:
         return reader
     if path.suffix != ".py":
-        near = near_file(path, _endings()) + plugged.left_out()
+        near = (near_file(path, _endings()) or _near_id(path)) + plugged.left_out()
         kinds = f"a file of a network ({', '.join((*READ[:-1], *plugged.suffixes()))})"
         raise NetworkError(
             f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"

@@ -21,11 +21,7 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     sections: list[RenderableType] = [Text(serving_sentence(found), style="bold")]
     if found.rows:
         sections += [Text(), _ranked(found, every)]
-    unranked = [*(row.chip for row in found.rows if row.place is None), *found.untried]
-    if unranked:
-        why = "no price is known" if found.by in PRICED else "it is not known what to divide by"
-        names = few(unranked, len(unranked) if every else ROWS)
-        sections += [Text(), Text(f"Not ranked, since {why}: {names}; `--price` or `--rent` gives one.")]
+    sections += _unranked(found, every)
     if found.limits:
         sections.append(Text(limits_line(found.limits, found.above)))
     if found.lacking:
@@ -35,6 +31,24 @@ def serving_report(found: Serving, every: bool = False) -> Group:
     if found.rows:
         sections += [Text(), Text(_legend(found, every))]
     return WithSheet(*sections, sheet=_ranked(found, True)) if found.rows else Group(*sections)
+
+
+def _unranked(found: Serving, every: bool) -> list[RenderableType]:
+    """Chips without a place, and what would give them one."""
+    without = [row for row in found.rows if row.place is None]
+    rented = [row.chip for row in without if row.rent_usd_per_h is not None and found.by in PRICED]
+    others = [*(row.chip for row in without if row.chip not in rented), *found.untried]
+    why = "no price is known" if found.by in PRICED else "it is not known what to divide by"
+    told = (
+        (rented, "their rent alone is known", "`--by mtoken` ranks them beside chips with a price."),
+        (others, why, "`--price` or `--rent` gives one."),
+    )
+    found_lines: list[RenderableType] = []
+    for names, reason, remedy in told:
+        if names:
+            said = few(names, len(names) if every else ROWS)
+            found_lines += [Text(), Text(f"Not ranked, since {reason}: {said}; {remedy}")]
+    return found_lines
 
 
 def serving_sentence(found: Serving) -> str:
@@ -47,9 +61,14 @@ def serving_sentence(found: Serving) -> str:
     best = ranked[0]
     after = ", ".join(f"{row.chip} ({_worth(row, found.by)})" for row in ranked[1:3])
     return (
-        f"{asked}: best of {len(ranked)} chips by {words} is {best.chip} ({_worth(best, found.by)}; "
+        f"{asked}: best of {_chips(len(ranked))} by {words} is {best.chip} ({_worth(best, found.by)}; "
         f"{fmt.significant(best.tokens_per_s, 3)} tokens/s){f', then {after}' if after else ''}."
     )
+
+
+def _chips(count: int) -> str:
+    """How many chips."""
+    return "1 chip" if count == 1 else f"{count:,} chips"
 
 
 def order_words(by: str, ranked: Sequence[Placed]) -> str:

@@ -27,8 +27,10 @@ from simulator.schedule.machines import Machines, least_of_parts, machines_of
 from simulator.schedule.plans import Plans, Sums, each_step
 from simulator.schedule.pool import Pool, build_pool
 from simulator.schedule.program import program_of
+from simulator.schedule.solve import Limited, faster
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
 Bytes = dict[str, Floats]
 """Sums of bytes of a pass, by name in `Work` and `Room`, one entry a context."""
@@ -71,11 +73,6 @@ class Told:
     plans: Plans
     sure: Truths
     """Whether no equal parts of the batch can be faster, neither of all layers nor of a pass with fewer."""
-
-    def part(self, at: npt.NDArray[np.int64]) -> "Told":
-        """Those of some contexts."""
-        plans = Plans(self.plans.cold.take(at), self.plans.steady.take(at))
-        return Told(self.work.part(at), self.machines.part(at), plans, self.sure[at])
 
     def totals(self, chip: Architecture, power: PowerModel | None) -> Totals:
         """Their figures. power: as of `totals_of`."""
@@ -125,8 +122,10 @@ class Contexts:
         self._groups = self._alike(varied)
         self._times = np.array([self._times_of(row) for row in self._deep.first.rows])
 
-    def told(self, contexts: Sequence[int], power: PowerModel | None) -> Told | None:
-        """What passes behind each context take; None where some have no schedule. power: as of `totals_of`."""
+    def told(self, contexts: Sequence[int], power: PowerModel | None, parts: bool = False) -> Told | None:
+        """What passes behind each context take; None where some have no schedule. power: as of `totals_of`. parts: the batch
+        runs in equal parts where that is faster, so that all of them are sure.
+        """
         chip, low = self._of.chip, self._spread(contexts)
         machine = machines_of(chip)
         pool = build_pool(low, float(self._deep.operands[0].target.lanes), False, False)
@@ -141,10 +140,14 @@ class Contexts:
         cases = [_Case(times, sums(first / among)) for times, sums in self._cases()]
         least = None if low.spec.kind == "sm" else spread.columns(pool.least_cycles)
         steps = _Steps(low, work_of(low), spread, taken, least)
-        sure = np.ones(len(contexts), dtype=np.bool_)
+        told = Told(steps.work(cases[0]), machines, steps.plans(cases[0]), np.ones(len(contexts), dtype=np.bool_))
+        if parts:
+            return self._in_parts(told, contexts, steps, cases[0], power)
         for case in cases:
-            sure &= self._whole(steps, case, machines, power)
-        return Told(steps.work(cases[0]), machines, steps.plans(cases[0]), sure)
+            limited = limit_of(chip, steps.work(case), power)
+            for size in self._sizes(limited):
+                told.sure[self._may_be_faster(size, steps, case, machines, limited)] = False
+        return told
 
     # ---- the pass --------------------------------------------------------------------------------------------------
 
@@ -229,20 +232,46 @@ class Contexts:
             tensor_producers=tuple(producers), widths=tuple(widths), states=frozenset(states),
         )  # fmt: skip
 
-    def _whole(self, steps: "_Steps", case: "_Case", machines: Machines, power: PowerModel | None) -> Truths:
-        """Whether no equal parts of the batch can be faster: as `least_in_parts`."""
-        work, plans, spec = steps.work(case), steps.plans(case), steps.low.spec
-        limited = limit_of(self._of.chip, work, power)
-        ends = plans.cold.time_s if limited is None else np.maximum(plans.cold.time_s, limited(plans.cold))
-        least, count = steps.least_cycles(case), int(case.times.sum())
-        sure = np.ones(len(machines), dtype=np.bool_)
-        # No pool is asked for: the parts depend on the rules of the chip alone.
-        for size in program_of(self._of.chip, _no_pool, work.batch).parts(limited is not None):
-            parts = work.batch // size
-            cycles = np.maximum(0.0, least - (count * parts / spec.rate if spec.systolic else 0.0))
-            outer = work.compulsory_bytes + (parts - 1) * work.weight_bytes
-            sure &= least_of_parts(cycles, outer, count * parts, machines) >= ends
-        return sure
+    def _sizes(self, limited: Limited | None) -> list[int]:
+        """Sizes of equal parts that the batch may run in: the rules of the chip alone tell, and no pool is asked for."""
+        return program_of(self._of.chip, _no_pool, self._of.batch).parts(limited is not None)
+
+    def _may_be_faster(
+        self,
+        size: int,
+        steps: "_Steps",
+        case: "_Case",
+        machines: Machines,
+        limited: Limited | None,
+        plans: Plans | None = None,
+    ) -> Ints:
+        """Contexts behind which parts of a size may be faster than the whole batch, or than `plans`: as `least_in_parts`."""
+        work, known, spec = steps.work(case), plans or steps.plans(case), steps.low.spec
+        ends = known.cold.time_s if limited is None else np.maximum(known.cold.time_s, limited(known.cold))
+        parts = work.batch // size
+        count = int(case.times.sum()) * parts
+        cycles = np.maximum(0.0, steps.least_cycles(case) - (count / spec.rate if spec.systolic else 0.0))
+        outer = work.compulsory_bytes + (parts - 1) * work.weight_bytes
+        return np.flatnonzero(least_of_parts(cycles, outer, count, machines) < ends)
+
+    def _in_parts(
+        self, told: Told, contexts: Sequence[int], steps: "_Steps", case: "_Case", power: PowerModel | None
+    ) -> Told | None:
+        """The same, in equal parts of the batch where that is faster: as `solve`. None where some parts have no schedule."""
+        plans, limited = told.plans, limit_of(self._of.chip, told.work, power)
+        for size in self._sizes(limited):
+            at = self._may_be_faster(size, steps, case, told.machines, limited, plans)
+            if not len(at):
+                continue
+            own = Contexts(replace(self._of, batch=size), *self._ends).told(
+                [contexts[one] for one in at.tolist()], None
+            )
+            if own is None:
+                return None
+            found = Plans.nothing(len(contexts))
+            found.put(at, own.plans.repeated(self._of.batch // size))
+            plans = faster(plans, found, limited)
+        return replace(told, plans=plans)
 
 
 def _no_pool(batch: int) -> Pool:

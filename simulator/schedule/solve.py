@@ -43,13 +43,19 @@ def solve(
             continue
         found = Plans.nothing(len(machines))
         found.put(at, _at_once(program.at(size), machines.part(at), stop).repeated(program.batch // size))
-        plans = Plans(
-            *(
-                mine.where(_is_faster(_ends(other, limited), end), other)
-                for mine, other, end in zip((plans.cold, plans.steady), (found.cold, found.steady), ends, strict=True)
-            )
-        )
+        plans = faster(plans, found, limited)
     return plans
+
+
+def faster(plans: Plans, found: Plans, limited: Limited | None = None) -> Plans:
+    """Of two schedules of each chip the faster; limited: as in `solve`."""
+    pairs = ((plans.cold, found.cold), (plans.steady, found.steady))
+    ends = ((_ends(mine, limited), _ends(other, limited)) for mine, other in pairs)
+    cold, steady = (
+        mine.where(_is_faster(other_end, end), other)
+        for (mine, other), (end, other_end) in zip(pairs, ends, strict=True)
+    )
+    return Plans(cold, steady)
 
 
 def solve_alone(program: Program, machines: Machines, limited: Limited | None = None) -> tuple[Plans, Schedules]:

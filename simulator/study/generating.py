@@ -4,6 +4,7 @@ Static: a batch starts and ends together. The prompts are one pass; each further
 Continuous: so many sequences are always at work, see `simulator/study/continuous.py`.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
@@ -14,6 +15,7 @@ from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError, nearest
 from simulator.result.evidence import language_band, speaks
 from simulator.result.form import Result
+from simulator.run import STREAMED
 from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
 from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, steady_of
@@ -21,6 +23,7 @@ from simulator.study.growing import Growing
 from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
+from simulator.units import GIB
 
 MODES = ("static", "continuous")
 
@@ -299,16 +302,25 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
             f"speculation: {own.tokens:.3g} tokens a pass, if {own.accept:.0%} of proposed tokens are accepted, as given; {draft}"
         )
     if asked.capacity_bytes is None:
-        what = "no DRAM: cache and weights that do not fit the SRAM are in the host's memory" if asked.chip.dram is None else (
-            "the capacity of the DRAM is not known, so nothing limits the batch"
-        )  # fmt: skip
-        notes.append(what)
+        unknown = "the capacity of the DRAM is not known, so nothing limits the batch"
+        notes.append(_without_dram(asked) if asked.chip.dram is None else unknown)
     if asked.decoder.experts:
         notes.append("experts: even routing; the number of experts used is the expected one")
     own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
+    # Passes of fewer layers than the model has were told how many weights of theirs stream.
+    own_notes = [note for note in own_notes if not note.startswith(STREAMED)]
     if BY_BILL not in money:  # how sure a bill is matters where it is what is paid
         own_notes = [note for note in own_notes if note not in priced(asked.chip).cost_notes]
     return tuple(dict.fromkeys([*notes, *own_notes]))
+
+
+def _without_dram(asked: Question) -> str:
+    """What a chip without DRAM holds of a model, and how many of it would hold all."""
+    need, room = asked.needed_bytes, asked.chip.sram.capacity_bytes
+    held = f"{STREAMED} weights, cache and activations take {need / GIB:,.4g} GiB of the {room / GIB:,.4g} GiB of SRAM"
+    if need <= room:
+        return held
+    return f"{held}; the rest is in the host's memory and streams over its link; {math.ceil(need / room):,} chips would hold it"
 
 
 def _validity(asked: Question, known: tuple[float, int] | None) -> str:

@@ -1,4 +1,4 @@
-"""Points that differ in the context of a token alone: told many at once where they can be, else one after another."""
+"""Points that differ in the context of new tokens alone: told many at once where they can be, else one after another."""
 
 import threading
 from functools import partial
@@ -13,7 +13,7 @@ from simulator.lower.array import Target, target_of
 from simulator.lower.lines import BentError
 from simulator.lower.operands import Operands
 from simulator.lower.rows import check_batch, operands_of
-from simulator.result.contexts import FEWEST, Contexts, Passes, Told
+from simulator.result.contexts import FEWEST, Contexts, Passes, Told, independent
 from simulator.result.economics import limiting
 from simulator.sweeps.groups import Variant
 from simulator.sweeps.table import Block, Solved, fill
@@ -32,13 +32,9 @@ def fill_behind(
         told = _told(variant, contexts[stretch].tolist())
         if told is None:
             continue
-        sure = stretch[told.sure]
-        some = told if told.sure.all() else told.part(np.flatnonzero(told.sure))
-        if len(sure):
-            fill(
-                block, rows[sure], variant, {}, stop=stop, solved=Solved(some.work, some.machines, some.plans, None, [])
-            )
-        left[sure] = False
+        solved = Solved(told.work, told.machines, told.plans, None, [])
+        fill(block, rows[stretch], variant, {}, stop=stop, solved=solved)
+        left[stretch] = False
     for at in np.flatnonzero(left).tolist():
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
@@ -52,11 +48,13 @@ def _stretches(variant: Variant, contexts: Ints) -> list[Ints]:
     if decoder is None or variant.graph is None:
         return []
     given = variant.graph.graph["parameters"]
-    if given["phase"] != "decode" or given["prompt"] > 1 or given["chunk"]:
+    if given["chunk"] or not independent(variant.chip):
         return []
-    bend = max(1, decoder.window) - 1
-    sides = np.flatnonzero((contexts >= 1) & (contexts <= bend)), np.flatnonzero(contexts > bend)
-    return [side for side in sides if len(side) >= FEWEST]
+    sides = [contexts >= 1]
+    if decoder.window:  # none of the new tokens is cut by it, or all are
+        new = given["prompt"] or (1 if given["phase"] == "decode" else decoder.window)
+        sides = [sides[0] & (contexts <= decoder.window - new), contexts >= decoder.window]
+    return [side for side in map(np.flatnonzero, sides) if len(side) >= FEWEST]
 
 
 def _told(variant: Variant, contexts: list[int]) -> Told | None:
@@ -70,7 +68,7 @@ def _told(variant: Variant, contexts: list[int]) -> Told | None:
     shallow = None if decoder.experts else depths(decoder)
     try:
         of = Passes(steps, chip, variant.batch, decoder.layers, shallow)
-        return Contexts(of, min(contexts), max(contexts)).told(contexts, limiting(chip))
+        return Contexts(of, min(contexts), max(contexts)).told(contexts, limiting(chip), parts=True)
     except (BentError, NetworkError):  # what is wrong with a point is told at the point
         return None
 

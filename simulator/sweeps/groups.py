@@ -4,6 +4,7 @@ Keys of COLUMNS change numbers of a schedule, or of the price, alone: SRAM size,
 other key makes a group.
 """
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ Columns = dict[str, npt.NDArray[Any]]
 
 CONTEXT = f"{PARAMETER}context"
 """Of a language model: tokens before a pass."""
+
+WORTH_MORE = 2
+"""Networks at other contexts that take as long to lay out as one at both ends of a stretch of contexts, and its points."""
 
 MOST_VARIANTS, MOST_GRAPHS = 1024, 64
 """Groups, and networks of other parameters, that stay built."""
@@ -103,7 +107,7 @@ class Space:
         cached = "array.kind" in keys or chip.is_gpu
         apart = {"dram.devices"} if custom else set()
         apart |= {"sram.capacity_mib"} if cached else set()
-        apart |= set() if _as_columns(chip, plan.axes) else {CONTEXT}
+        apart |= {*COLUMNS} if _as_columns(chip, plan.axes) else {CONTEXT}
         self._shared = tuple(axis.key in (*COLUMNS, CONTEXT) and axis.key not in apart for axis in plan.axes)
         self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
         self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
@@ -204,10 +208,20 @@ class Space:
 
 
 def _as_columns(chip: Architecture, axes: Sequence[Axis]) -> bool:
-    """Whether contexts may be told many at once: on one chip, whose steps are scheduled each by itself."""
-    others = [axis.key for axis in axes if axis.key != CONTEXT and _of_chip(axis.key)]
-    whole = [all(type(value) is int for value in axis.values) and axis.values for axis in axes if axis.key == CONTEXT]
-    return not others and all(whole) and independent(chip)
+    """Whether contexts may be told many at once: on chips whose steps are scheduled each by itself.
+
+    Then no other key is a column, so there must be many more contexts than values of all of those.
+    """
+    contexts = [axis for axis in axes if axis.key == CONTEXT]
+    whole = all(type(value) is int for axis in contexts for value in axis.values) and all(
+        axis.values for axis in contexts
+    )
+    if not (contexts and whole and independent(chip)):
+        return False
+    others = [axis for axis in axes if axis.key in COLUMNS]
+    if any(axis.drawn for axis in others):
+        return False
+    return not others or len(contexts[0].values) > WORTH_MORE * math.prod(len(axis.values) for axis in others)
 
 
 def _to_check(axis: Axis) -> tuple[Value, ...]:

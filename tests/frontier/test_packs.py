@@ -12,6 +12,7 @@ from simulator.frontier.grid.search import Frontier
 from simulator.lower.rows import lower
 from simulator.schedule.pool import Pool, build_pool
 from simulator.store import disk
+from simulator.store.memory import Memory
 
 
 def build() -> Pool:
@@ -38,7 +39,12 @@ def same(one: Pool, other: Pool) -> None:
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(packs, "WORTH_KEEPING_S", -1.0)
+    forgotten(monkeypatch)
     return tmp_path
+
+
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "_recent", Memory(packs.MOST_BYTES))
 
 
 def test_a_pack_comes_back_bit_by_bit_and_spares_the_search(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,3 +102,23 @@ def test_a_network_of_vector_work_alone_has_an_empty_stack() -> None:
     pack = packs.pack_of((), (), lower(load_network("alexnet"), load_chip("dpu_b4096")).spec, forbidden)
     assert len(pack.points) == 0
     assert len(pack.stack.layer) == 0
+
+
+def test_what_a_pack_has_in_common_with_the_last_is_taken_from_there(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def token(context: int) -> Pool:
+        graph = load_network("smollm2_135m", phase="decode", context=context, layers=1, vocabulary=512)
+        return build_pool(lower(graph, load_chip("dpu_b4096"), 2), 64.0, True, True)
+
+    alone = token(40)
+    forgotten(monkeypatch)
+    disk.clear()
+    token(30)
+    (first,) = kept.glob("*.pack.rooftile")
+    sought: list[int] = []
+    own = packs.frontiers.get_all
+    monkeypatch.setattr(packs.frontiers, "get_all", lambda *given: (sought.append(len(given[0])), own(*given))[1])
+    same(alone, token(40))
+    assert 0 < sought[0] < len(np.unique(alone.spans[:, 0]))
+    assert list(kept.glob("*.pack.rooftile")) == [first]  # soon built again

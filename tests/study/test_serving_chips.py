@@ -108,7 +108,7 @@ def test_the_command_ranks(capsys):
     assert main(["compare", *CHIPS, *SMALL, "--batch", "4", "--max-power", "1000W"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("smollm2_135m, 64 tokens in, 8 out, batch 4: best of 2 chips by tokens/s per USD")
-    assert "no price is known: l4; `--price` or `--rent`" in " ".join(out.split())
+    assert "since their rent alone is known: l4; `--by mtoken`" in " ".join(out.split())
     assert main(["compare", *CHIPS, *SMALL, "--json", "-"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["schema"].startswith("rooftile-compare-tokens")

@@ -25,11 +25,16 @@ CASES = {
     "experts": ("deepseek_v2_lite", "h100", "bf16", {"layers": 3, "experts": 8, "active": 2, "sequences": 3}),
     "grid": ("smollm2_135m", "hailo10h", "w4a8", {"layers": 4}),
     "latent": ("deepseek_v2_lite", "rk3588_core", "int8", {"layers": 3, "experts": 8, "active": 2}),
+    "prompts": ("llama3_8b", "l4", "fp16", {"layers": 3, "phase": "prefill", "prompt": 96}),  # in parts, some of them
+    "prompts and windows": ("gemma3_1b", "h100", "bf16", {"layers": 7, "window": 64, "phase": "prefill", "prompt": 24}),
+    "guesses": ("smollm2_135m", "hailo10h", "w4a8", {"layers": 3, "prompt": 3}),
     "one by one": ("smollm2_135m", "tpu_v5e", "bf16", {"layers": 2}),  # whose steps depend on each other
 }
 
 
-@pytest.mark.parametrize("case", by_night(CASES, ["dense", "power", "windows", "grid", "latent"]))
+@pytest.mark.parametrize(
+    "case", by_night(CASES, ["dense", "power", "windows", "grid", "latent", "prompts and windows"])
+)
 def test_each_point_is_that_of_a_run(case):
     model, chip, precision, own = CASES[case]
     params = {**SMALL, **own}
@@ -50,6 +55,18 @@ def test_most_points_are_told_at_once(monkeypatch):
     monkeypatch.setattr(told, "fill", lambda *given, **more: (alone.append(len(given[1])), own(*given, **more)))
     sweep("smollm2_135m", "h100", {"batch": [2], "context": CONTEXTS}, params={**SMALL, "layers": 4}, precision="bf16")
     assert max(alone) == len(CONTEXTS)
+
+
+def test_contexts_beside_keys_of_the_chip():
+    vary = {"clock_mhz": [1500, 1800], "dram.devices": [4, 5], "context": CONTEXTS[1:4] * 3}
+    vary["context"] = [one + 7 * at for at, one in enumerate(vary["context"])]
+    params = {**SMALL, "layers": 4}
+    table = sweep("smollm2_135m", "h100", vary, precision="bf16", params=params)
+    assert len(table) == 36
+    for row in table.to_dicts()[::17]:
+        chip = load_chip("h100", set={key: row[key] for key in ("clock_mhz", "dram.devices")})
+        found = simulate(load_network("smollm2_135m", **{**params, "context": row["param.context"]}), chip, 1, "bf16")
+        assert row["latency_s"] == pytest.approx(found.latency_s, rel=1e-12)
 
 
 def test_what_does_not_fit_says_why():
