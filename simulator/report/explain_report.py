@@ -1,7 +1,7 @@
 """The report of a difference between two chips: both beside each other, the causes, the layers; and its picture."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
+from simulator.report.operators import rows_alike
 from simulator.report.page import data_of, require_charts
 from simulator.study.explaining import Explanation, Side
 from simulator.vocabulary import CAUSES, ROOF_NAMES
@@ -41,13 +42,10 @@ def explain_report(found: Explanation, ascii_only: bool = False) -> Group:
         [_sides(found)],
         [_parts(found, ascii_only)],
     ]
-    rows = [row for row in found.layers[:MOST_LAYERS] if row.difference_s != 0.0]
-    if rows:
-        left = sum(1 for row in found.layers if row.difference_s != 0.0) - len(rows)
-        title = "Layers that differ most in latency"
-        sections.append([Text(title, style="bold"), _layers(found)])
-        if left:
-            sections[-1].append(Text(f"and {left} more, in --json", style="dim"))
+    if rows := _alike(found):
+        sections.append([Text("Layers that differ most in latency", style="bold"), _layers(found, rows[:MOST_LAYERS])])
+        if len(rows) > MOST_LAYERS:
+            sections[-1].append(Text(f"and {len(rows) - MOST_LAYERS} more, in --json", style="dim"))
     spaced = [part for section in sections for part in (*section, Text(""))]
     return Group(*spaced[:-1])
 
@@ -164,20 +162,40 @@ def _parts(found: Explanation, ascii_only: bool) -> Table:
     return table
 
 
-def _layers(found: Explanation) -> Table:
-    """The layers that differ most."""
-    rows = [row for row in found.layers[:MOST_LAYERS] if row.difference_s != 0.0]
-    longest = max(max(row.a_s, row.b_s) for row in rows)
+def _alike(found: Explanation) -> list[list[str]]:
+    """Layers that differ, the most first, as cells; those of a decoder that differ by the same are one row."""
+    rows = [row for row in found.layers if row.difference_s != 0.0]
+    if not rows:
+        return []
+    scale, places = _unit(found)[0], _unit(found)[2]
+    return rows_alike(
+        [
+            [
+                row.name, fmt.fixed(row.a_s / scale, places), fmt.fixed(row.b_s / scale, places),
+                _change(row.difference_s / scale, places), CAUSES[row.cause],
+            ]
+            for row in rows
+        ]
+    )  # fmt: skip
+
+
+def _unit(found: Explanation) -> tuple[float, str, int]:
+    """In what times of layers are told: its seconds, its name, and decimals."""
+    longest = max(max(row.a_s, row.b_s) for row in found.layers[:MOST_LAYERS])
     scale, unit = fmt.time_unit(longest)
-    places = fmt.decimals(longest / scale)
+    return scale, unit, fmt.decimals(longest / scale)
+
+
+def _layers(found: Explanation, rows: Sequence[Sequence[str]]) -> Table:
+    """The layers that differ most; of some that are alike what each takes."""
+    unit = _unit(found)[1]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("", overflow="fold")
     for heading in (f"A {unit}", f"B {unit}", "B - A"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("mostly", no_wrap=True)
-    for row in rows:
-        cells = (fmt.fixed(row.a_s / scale, places), fmt.fixed(row.b_s / scale, places))
-        table.add_row(Text(row.name), *cells, _change(row.difference_s / scale, places), CAUSES[row.cause])
+    for name, *cells in rows:
+        table.add_row(Text(f"{name} (each)" if ", layers " in name or name.endswith(" layers") else name), *cells)
     return table
 
 
