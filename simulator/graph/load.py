@@ -14,12 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
-import networkx as nx
-
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph import plugged
 from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
+from simulator.graph.early import freeze
 from simulator.graph.layer import Layer
 from simulator.graph.readers.files import AT_SIZE, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
@@ -89,8 +88,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     if file:
         graph.graph["file"] = str(file[0])
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
-    frozen: Graph = nx.freeze(graph)
-    return frozen
+    return freeze(graph)
 
 
 def network_digest(graph: Graph) -> str:
