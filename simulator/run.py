@@ -112,7 +112,8 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     rates = chip.array.rate if chip.array else ()
     products = (row.product for row in low.rows if row.product)
     shared = sum(row.shared for row in low.rows)
-    alike = (f"approximated: {shared} layers share weights of others, but are scheduled as if each had its own",)
+    share = "1 layer shares weights of another" if shared == 1 else f"{shared} layers share weights of others"
+    alike = (f"approximated: {share}, but scheduled as if each had its own",)
     return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
 
 
