@@ -9,6 +9,7 @@ from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import table_csv
 from simulator.run import simulate
+from simulator.study.generating import generate
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
@@ -113,8 +114,12 @@ def test_what_a_builder_does_not_have_is_refused(tmp_path):
         ("resnet", {"layer_type": "other"}, "layer_type: must be one of basic, bottleneck, got 'other'"),
         ("resnet", {"downsample_in_bottleneck": True}, "downsample_in_bottleneck: must be False, got True"),
         ("efficientnet", {"width_coefficient": "1"}, "width_coefficient: must be a number of 0.1 to 10, got '1'"),
-        ("mamba", {}, "model_type: 'mamba' is not known: its layers carry a state from token to token"),
-        ("convnet", {}, "model_type: 'convnet' is not known; did you mean 'convnext'"),
+        ("mamba", {}, "model_type: 'mamba' is not known (its layers carry a state from token to token"),
+        (
+            "convnet",
+            {},
+            "model_type: 'convnet' is not known, but an ONNX file of it can be read; did you mean 'convnext'",
+        ),
     ):
         with pytest.raises(NetworkError) as told:
             load_network(config(tmp_path, kind, {**PUBLISHED.get(kind, (0, {}))[1], **values}))
@@ -133,3 +138,11 @@ def test_a_vision_tower_is_not_left_out_in_silence(tmp_path):
     seeing = load_network(config(tmp_path, "gemma3", {"text_config": text, "vision_config": {"hidden_size": 32}}))
     assert [note for note in seeing.graph["notes"] if "vision tower" in note]
     assert not load_network(config(tmp_path, "gemma3", {"text_config": text})).graph.get("notes")
+
+
+def test_an_encoder_is_told_apart_from_an_unknown_name(tmp_path):
+    folder = config(tmp_path, "vit", PUBLISHED["vit"][1])
+    with pytest.raises(NetworkError, match=r"must be a language model, .*; `rooftile run` runs other networks"):
+        generate(str(folder), "a100", prompt=8, output=8)
+    with pytest.raises(NetworkError, match=r"must be a language model, .*; did you mean 'mistral_7b'"):
+        generate("mistrall_7b", "a100", prompt=8, output=8)

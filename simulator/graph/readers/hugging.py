@@ -124,9 +124,11 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
         stem, name, reader = ENCODERS[kind]
         build = _called(kind, partial(bundled.part(stem, name), **reader(Config(config, where), config)))
     else:
-        near = f": {REFUSED[kind]}" if kind in REFUSED else nearest(kind[:60], [*DECODERS, *ENCODERS])
+        why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
+        near = "" if why else nearest(kind[:60], [*DECODERS, *ENCODERS])
+        shown = printable(kind[:60])
         raise NetworkError(
-            f"{where}: model_type: {printable(kind[:60])!r} is not known{near}; an ONNX file of it can be read"
+            f"{where}: model_type: {shown!r} is not known{why}, but an ONNX file of it can be read{near}"
         )
     return _quantised(build, config)
 
