@@ -3,11 +3,13 @@
 Shapes of stages are texts such as 3x3x9x3. Factors and means that a layer learns are not counted as work.
 """
 
+from dataclasses import dataclass
+
 from simulator.graph.build import Graph, NetworkBuilder, Output
 from simulator.reading.sizes import ImageSize
 
 from . import efficientnet, resnet
-from ._encoders import _Form
+from ._encoders import _builder, _Form
 
 Stages = str
 
@@ -74,33 +76,53 @@ def efficientnet_network(
     return efficientnet.classic(width, depth, image_size, classes)
 
 
-def segformer_network(
-    image_size: ImageSize = 512, depths: Stages = "2x2x2x2", widths: Stages = "32x64x160x256", heads: Stages = "1x2x5x8",
-    reductions: Stages = "8x4x2x1", kernels: Stages = "7x3x3x3", strides: Stages = "4x2x2x2", ratio: int = 4,
-    decoder: int = 256, labels: int = 0, classes: int = 0, channels: int = 3,
-) -> Graph:  # fmt: skip
+@dataclass(frozen=True)
+class _Segformer:
     """SegFormer (E. Xie et al., NeurIPS 2021): attention to a smaller image. labels: of pixels; classes: of the whole image."""
-    net = NetworkBuilder("segformer")
-    x, seen = net.image(image_size, 32, channels), []
-    stages = zip(*map(_numbers, (depths, widths, heads, reductions, kernels, strides)), strict=True)
-    for stage, (count, width, many, less, kernel, stride) in enumerate(stages, 1):
-        x = net.conv(x, width, kernel, stride=stride, padding=kernel // 2, bias=True, name=f"stage{stage}_patches")
-        x = net.vector("layer_norm", x, name=f"stage{stage}_patches_norm")
-        form = _Form(many, ratio * width)
-        for number in range(1, count + 1):
-            x = _mixed(net, x, f"stage{stage}_block{number}", form, less)
-        x = net.vector("layer_norm", x, name=f"stage{stage}_norm")
-        seen.append(x)
-    if classes:
-        net.dense(net.global_pool(x, name="pool"), classes, name="classifier")
-    if labels:
-        first, wide = seen[0], []
+
+    image_size: ImageSize = 512
+    depths: Stages = "2x2x2x2"
+    widths: Stages = "32x64x160x256"
+    heads: Stages = "1x2x5x8"
+    reductions: Stages = "8x4x2x1"
+    kernels: Stages = "7x3x3x3"
+    strides: Stages = "4x2x2x2"
+    ratio: int = 4
+    decoder: int = 256
+    labels: int = 0
+    classes: int = 0
+    channels: int = 3
+
+    def graph(self) -> Graph:
+        net = NetworkBuilder("segformer")
+        x, seen = net.image(self.image_size, 32, self.channels), []
+        lists = (self.depths, self.widths, self.heads, self.reductions, self.kernels, self.strides)
+        for stage, (count, width, many, less, kernel, stride) in enumerate(zip(*map(_numbers, lists), strict=True), 1):
+            x = net.conv(x, width, kernel, stride=stride, padding=kernel // 2, bias=True, name=f"stage{stage}_patches")
+            x = net.vector("layer_norm", x, name=f"stage{stage}_patches_norm")
+            form = _Form(many, self.ratio * width)
+            for number in range(1, count + 1):
+                x = _mixed(net, x, f"stage{stage}_block{number}", form, less)
+            x = net.vector("layer_norm", x, name=f"stage{stage}_norm")
+            seen.append(x)
+        if self.classes:
+            net.dense(net.global_pool(x, name="pool"), self.classes, name="classifier")
+        if self.labels:
+            self._label(net, seen)
+        return net.build()
+
+    def _label(self, net: NetworkBuilder, seen: list[Output]) -> None:
+        """All stages as large as the first, as many channels each, and what each pixel is."""
+        wide = []
         for stage, part in enumerate(seen, 1):
-            y = net.conv(part, decoder, 1, bias=True, name=f"decoder{stage}")
-            wide.append(y if stage == 1 else net.resize(y, first.height // y.height, name=f"decoder{stage}_resize"))
-        y = net.conv(net.concat(*wide, name="decoder_concat"), decoder, 1, activation="relu", name="decoder_fuse")
-        net.conv(y, labels, 1, bias=True, name="labels")
-    return net.build()
+            y = net.conv(part, self.decoder, 1, bias=True, name=f"decoder{stage}")
+            factor = seen[0].height // part.height
+            wide.append(y if stage == 1 else net.resize(y, factor, name=f"decoder{stage}_resize"))
+        y = net.conv(net.concat(*wide, name="decoder_concat"), self.decoder, 1, activation="relu", name="decoder_fuse")
+        net.conv(y, self.labels, 1, bias=True, name="labels")
+
+
+segformer_network = _builder(_Segformer)
 
 
 def _mixed(net: NetworkBuilder, x: Output, name: str, form: _Form, less: int) -> Output:
