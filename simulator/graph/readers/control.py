@@ -131,7 +131,9 @@ def _loop(
 
 
 def _unknown(walk: Walk) -> NetworkError:
-    return NetworkError(f"{walk.where}: Loop: how often it turns depends on data: give it as a parameter, such as trips=10")
+    return NetworkError(
+        f"{walk.where}: Loop: how often it turns depends on data: give it as a parameter, such as trips=10"
+    )
 
 
 def _scan(
