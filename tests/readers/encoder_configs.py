@@ -122,7 +122,7 @@ PUBLISHED = {
         },
     ),
     "ernie": (
-        117.9,
+        118,
         {
             "hidden_size": 768,
             "num_hidden_layers": 12,
@@ -134,7 +134,7 @@ PUBLISHED = {
         },
     ),
     "deberta": (
-        139.2,
+        139,
         {
             "hidden_size": 768,
             "num_hidden_layers": 12,
@@ -147,7 +147,7 @@ PUBLISHED = {
         },
     ),
     "deberta-v2": (  # version 3, base
-        183.8,
+        184,
         {
             "hidden_size": 768,
             "num_hidden_layers": 12,
@@ -193,7 +193,7 @@ PUBLISHED = {
             "max_position_embeddings": 512,
         },
     ),
-    "siglip": (203.2, {"text_config": {}, "vision_config": {}}),
+    "siglip": (203, {"text_config": {}, "vision_config": {}}),
     "wav2vec2": (94.4, {"hidden_size": 768, "vocab_size": 32, "architectures": ["Wav2Vec2ForCTC"]}),
     "beit": (
         86.5,
