@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from simulator.chip.load import load_chip
@@ -16,6 +15,7 @@ from simulator.errors import InfeasibleError
 from simulator.frontier.grid.sizes import LONG
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
+from simulator.graph.early import is_frozen
 from simulator.graph.fuse import fuse
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
@@ -65,7 +65,7 @@ def simulate(
     """
     graph = load_network(network) if isinstance(network, str) else network
     precision = precision_of(graph, precision)
-    if not nx.is_frozen(graph):  # what `load_network` gives was checked there
+    if not is_frozen(graph):  # what `load_network` gives was checked there
         check_graph(graph, name_of(graph))
     chip = load_chip(chip) if isinstance(chip, str) else chip
     machines, power = machines_of(chip), _limiting(chip)
@@ -115,7 +115,8 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     rates = chip.array.rate if chip.array else ()
     products = (row.product for row in low.rows if row.product)
     shared = sum(row.shared for row in low.rows)
-    alike = (f"approximated: {shared} layers share weights of others, but are scheduled as if each had its own",)
+    share = "1 layer shares weights of another" if shared == 1 else f"{shared} layers share weights of others"
+    alike = (f"approximated: {share}, but scheduled as if each had its own",)
     return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
 
 

@@ -119,7 +119,8 @@ class _Text:
 
 @dataclass(frozen=True)
 class _Vision:
-    """ViT and DeiT. more_rows: beside those of the patches. classes: of the head, 0 without."""
+    """ViT, DeiT, BEiT, DINOv2. more_rows: beside those of the patches. classes: of the head, 0 without. places: rows of a table
+    of places that is read apart; 0 without. gated: layers have a gate."""
 
     image_size: ImageSize = 224
     patch: int = 16
@@ -130,12 +131,18 @@ class _Vision:
     more_rows: int = 1
     classes: int = 0
     channels: int = 3
+    places: int = 0
+    gated: bool = False
 
     def graph(self) -> Graph:
         net = NetworkBuilder("vision")
         x = _see(net, self.image_size, self.patch, self.hidden, self.more_rows, self.channels)
+        if self.places:
+            asked = net.input(1, x.height, name="rows", origin="state")
+            x = net.add(x, net.embedding(asked, self.hidden, "table", table_rows=self.places), name="places_add")
+        form = _Form(self.heads, self.ffn, activation="silu" if self.gated else "gelu", gated=self.gated)
         for number in range(1, self.layers + 1):
-            x = _before(net, x, f"layer{number}", _Form(self.heads, self.ffn))
+            x = _before(net, x, f"layer{number}", form)
         x = net.vector("layer_norm", x, name="norm")
         if self.classes:
             net.dense(Output(x.name, self.hidden, 1), self.classes, name="classifier")

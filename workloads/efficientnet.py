@@ -132,6 +132,11 @@ def build_efficientnet_edgetpu_l(image_size: ImageSize = 300, classes: int = 100
     return _build("efficientnet_edgetpu_l", _EDGETPU, 1.2, 1.4, image_size, classes)
 
 
+def classic(width: float, depth: float, image_size: ImageSize, classes: int) -> Graph:
+    """The paper's plan, as wide and deep as two factors say."""
+    return _build("efficientnet", _CLASSIC, width, depth, image_size, classes)
+
+
 def _build(name: str, family: _Family, width: float, depth: float, image_size: ImageSize, classes: int) -> Graph:
     """Stem, blocks, last convolution, classifier."""
     net = NetworkBuilder(name, {"image_size": image_size, "classes": classes})

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-import networkx as nx
-
 from simulator.errors import NetworkError, nearest
 from simulator.formats import own_formats
+from simulator.graph.early import is_digraph
 from simulator.graph.layer import Layer
 from simulator.graph.window import output_extent
 from simulator.store.foreign import printable
@@ -61,7 +60,7 @@ def check_graph(graph: Any, where: str, lines: int = MOST_FAULTS) -> None:
     A layer graph is a directed networkx graph whose nodes carry `layer` (a Layer of the same name), in an order in
     which every layer comes after what it reads, and whose edges carry `operand` ("inputs" or "weights").
     """
-    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+    if not is_digraph(graph):
         raise NetworkError(f"{where}: must be a networkx.DiGraph, got {type(graph).__name__}")
     layers = {name: data.get("layer") for name, data in graph.nodes(data=True)}
     if not any(isinstance(layer, Layer) and layer.kind != "input" for layer in layers.values()):

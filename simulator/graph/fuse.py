@@ -128,7 +128,7 @@ def _host(
     if not candidates:
         return None
     last = max(candidates, key=lambda u: ends[u])
-    if graph.out_degree(last) != 1 or inputs.count(last) != 1 or graph.nodes[last]["layer"].origin:
+    if len(graph.succ[last]) != 1 or inputs.count(last) != 1 or graph.nodes[last]["layer"].origin:
         return None
     return ends[last]
 
@@ -192,7 +192,7 @@ def read_elements(graph: Graph, producer: str, reader: str) -> int:
     """Elements of a node's output that a layer reads: what the edge says, what a compute layer has operands, else all."""
     have: int = graph.nodes[producer]["layer"].output_elements
     layer: Layer = graph.nodes[reader]["layer"]
-    edge = graph.edges[producer, reader]
+    edge = graph.pred[reader][producer]
     if layer.is_compute:
         return min(have, layer.weight_elements if edge["operand"] == "weights" else layer.input_elements)
     return int(edge.get("elements", have))

@@ -14,12 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
-import networkx as nx
-
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph import plugged
 from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
+from simulator.graph.early import freeze
 from simulator.graph.layer import Layer
 from simulator.graph.readers.files import AT_SIZE, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
@@ -89,8 +88,7 @@ def load_network(name_or_path: str | Path, /, **params: Any) -> Graph:
     if file:
         graph.graph["file"] = str(file[0])
     # Frozen: what is derived from a graph is kept beside it, so it must not change under the caller's feet.
-    frozen: Graph = nx.freeze(graph)
-    return frozen
+    return freeze(graph)
 
 
 def network_digest(graph: Graph) -> str:
@@ -139,6 +137,11 @@ def is_decoder_file(text: str) -> bool:
     return _is_path(text) and not text.endswith(".py") and {"phase", "kv_heads"} <= {*network_parameters(text)}
 
 
+def is_network_file(text: str) -> bool:
+    """Whether a text is a path, and not a name."""
+    return _is_path(text)
+
+
 def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name or path and parameters of a network as it was asked for: bundled names as they are listed, @SIZE read.
 
@@ -167,7 +170,7 @@ def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Ca
 def _sized(text: str) -> tuple[str, str]:
     """(name, size) of `NAME@SIZE`; the size is empty where there is none, or where a file is called so."""
     name, at, size = text.rpartition("@")
-    if not at or not name or "/" in size or "\\" in size or size.endswith(SUFFIXES):
+    if not at or not name or "/" in size or "\\" in size or size.lower().endswith(SUFFIXES):
         return text, ""
     if not size.strip():
         raise NetworkError(f"network: {text!r}: must have a size behind @, such as yolov3@608")
@@ -193,7 +196,7 @@ def _size_parameter(function: Callable[..., Any], where: str, size: str, params:
 def _is_path(text: str) -> bool:
     """Whether the user means a file. A folder that happens to be named as a network does not hide the network, and
     meta-llama/Llama-3.1-8B is one."""
-    if text.endswith(SUFFIXES) or "\\" in text:
+    if text.lower().endswith(SUFFIXES) or "\\" in text:
         return True
     if bundled.network_name(text) is not None:
         return False

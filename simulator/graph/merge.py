@@ -8,9 +8,8 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
-import networkx as nx
-
 from simulator.graph.build import Graph
+from simulator.graph.early import is_frozen
 from simulator.graph.fuse import Read, Step, Steps, Tensor, fuse
 
 MERGED = frozenset({"conv", "dense"})
@@ -23,7 +22,7 @@ _known: "weakref.WeakKeyDictionary[Graph, dict[tuple[object, ...], Steps]]" = we
 
 def steps_of(graph: Graph, words: Sequence[str], siblings: bool, attention: bool) -> Steps:
     """Steps of a graph on a chip that fuses the vector kinds in `words`, merged as `merge` does."""
-    known = _known.setdefault(graph, {}) if nx.is_frozen(graph) else {}
+    known = _known.setdefault(graph, {}) if is_frozen(graph) else {}
     key = (*words, siblings, attention)
     if key not in known:
         fused = fuse(graph, words)

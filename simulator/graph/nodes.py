@@ -2,21 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
-
-import networkx as nx
+from typing import Any, NoReturn, TypeAlias
 
 from simulator.errors import NetworkError
 from simulator.formats import own_formats
+from simulator.graph import early
 from simulator.graph.layer import Layer
 from simulator.graph.output import Output
 from simulator.graph.window import Need, Padding, image_needed, output_extent, pads_of
 from simulator.store.foreign import printable
 
-if TYPE_CHECKING:
-    Graph: TypeAlias = nx.DiGraph[str]  # subscripted in the stubs only
-else:
-    Graph: TypeAlias = nx.DiGraph
+Graph: TypeAlias = early.Graph
 
 Size: TypeAlias = int | tuple[int, int]
 """One number for both axes, or (height, width)."""
@@ -35,7 +31,7 @@ class Nodes:
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None, formats: Formats = None) -> None:
         self._name = printable(str(name))
         self._formats = self._own(self._name, formats)
-        self._graph: Graph = nx.DiGraph(name=self._name, parameters=dict(parameters or {}))
+        self._graph: Graph = early.new_graph(name=self._name, parameters=dict(parameters or {}))
         self._counts: dict[str, int] = {}
         self._sizes: dict[str, int] = {}  # elements that each node gives
         self._needs: dict[str, Need] = {}  # how many input rows and columns each node asks for

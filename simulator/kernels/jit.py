@@ -7,6 +7,7 @@ promised to nobody; with a numba that has others, or without a writable place (r
 many containers), kernels are compiled anew in each process.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -18,10 +19,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
-from numba.core import caching, config
-from numba.extending import models, register_model, typeof_impl
-from numba.misc.appdirs import AppDirs
+# numba imports the coverage package wherever it is installed, for code that is traced: a twentieth of a short run. Where it is
+# in use it is here already.
+_untraced = "coverage" not in sys.modules
+if _untraced:
+    sys.modules["coverage"] = None  # type: ignore[assignment]  # as if there were none
+try:
+    import numba
+    from numba.core import caching, codegen, config
+    from numba.extending import models, register_model, typeof_impl
+    from numba.misc.appdirs import AppDirs
+finally:
+    if _untraced:
+        del sys.modules["coverage"]
 
 FOLDER = Path(__file__).parent
 
@@ -135,7 +145,8 @@ def _cache_class(inner: bool) -> Any:
             self._filename_base = self.get_filename_base(name, getattr(sys, "abiflags", ""))
 
         def reduce(self, data: Any) -> Any:
-            return taken, super().reduce(data)
+            reduced = super().reduce(data)
+            return taken, reduced if inner else _unlinked(reduced, data.library)
 
         def rebuild(self, target_context: Any, reduced_data: Any) -> Any:
             written, data = reduced_data
@@ -170,6 +181,23 @@ def _cache_class(inner: bool) -> Any:
     return Files
 
 
+def _unlinked(reduced: Any, library: Any) -> Any:
+    """Code that Python alone calls, with the names of what it holds instead of all that other code would link with: to read that
+    takes half of the time of loading it."""
+    with contextlib.suppress(
+        LookupError, AttributeError, TypeError, ValueError
+    ):  # parts of numba that are promised to nobody
+        (name, kind, (code, _)), told, *rest = reduced
+        text = str(library.codegen._create_empty_module(name))
+        for held in (told.llvm_func_name, told.llvm_cpython_wrapper_name):
+            text += f'\ndefine void @"{held}"() {{\n  ret void\n}}\n'
+        llvm: Any = vars(codegen)["ll"]  # llvmlite, as numba has it
+        names = llvm.parse_assembly(text).as_bitcode()
+        if kind == "object":
+            return ((name, kind, (code, names)), told, *rest)
+    return reduced
+
+
 class Kernel:
     """A kernel that numba hears of at its first call, from Python or from the code of another: of most it never hears, and
     to tell it of all of them took a twentieth of a short run.
@@ -197,6 +225,8 @@ class Kernel:
         made = numba.njit(**(INNER if inner else OPTIONS))(self._function)
         if cache_works():
             made._cache = _cache_class(inner)(self._function)  # where `cache=True` puts numba's own
+        # numba looks through all that is installed for types that others add; kernels know numbers, arrays and tuples.
+        made._compilation_chain_init_hook = _nothing
         return made
 
     def __call__(self, *values: Any) -> Any:
@@ -207,6 +237,10 @@ class Kernel:
         if name.startswith("__"):  # what Python asks of any object, as to copy it
             raise AttributeError(name)
         return getattr(self.made(), name)
+
+
+def _nothing() -> None:
+    """What numba does before it first compiles, of kernels."""
 
 
 _making = threading.RLock()

@@ -50,7 +50,7 @@ def near_file(place: Path, suffixes: Iterable[str]) -> str:
     if found:
         return found
     try:
-        names = [each.name for each in place.parent.iterdir() if each.suffix in suffixes]
+        names = [each.name for each in place.parent.iterdir() if each.suffix.lower() in suffixes]
     except (OSError, ValueError):
         return ""
     near = nearest(place.name, names) if names else ""

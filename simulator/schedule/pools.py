@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
+from simulator.graph.early import is_frozen
 from simulator.lower.array import Target, target_of
 from simulator.lower.rows import Lowered, lower_to
 from simulator.schedule.pool import Pool, build_pool
@@ -62,7 +61,7 @@ def pool_source(
     """
     kept = _pools if pools is None else pools
     rules = Rules(target_of(chip, precision), chip.schedule.residency == "optimal", chip.keeps_weights)
-    number = _number_of(graph) if nx.is_frozen(graph) else None
+    number = _number_of(graph) if is_frozen(graph) else None
     own: OrderedDict[int, Pool] = OrderedDict()  # what this caller used last stays whatever else is let go
 
     def pool_of(batch: int) -> Pool:

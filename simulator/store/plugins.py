@@ -55,10 +55,16 @@ def left_out(group: str) -> str:
 
 
 @cache
-def _plugins(group: str) -> tuple[Plugin, ...]:
+def _entries() -> Any:
+    """All entry points of what is installed: they are looked for once, whatever the group."""
     from importlib.metadata import entry_points  # noqa: PLC0415 (takes as long as the rest of a start)
 
-    entries = tuple(entry_points(group=group))
+    return entry_points()
+
+
+@cache
+def _plugins(group: str) -> tuple[Plugin, ...]:
+    entries = tuple(_entries().select(group=group))
     words = {id(entry.dist): _words(entry.dist) for entry in {id(each.dist): each for each in entries}.values()}
     found = [Plugin(printable(entry.name)[:LONGEST_NAME], words[id(entry.dist)], entry) for entry in entries]
     return tuple(sorted(found, key=lambda one: (one.of, one.name)))
@@ -176,5 +182,6 @@ def forget() -> None:
     """Look for plug-ins anew: some were installed since."""
     _kept.clear()
     _plugins.cache_clear()
+    _entries.cache_clear()
     _loaded.clear()
     _told.clear()

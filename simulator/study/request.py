@@ -12,7 +12,7 @@ from simulator.errors import InfeasibleError, NetworkError, OptionError, nearest
 from simulator.formats import Formats, formats_of
 from simulator.graph.build import Graph
 from simulator.graph.language import Decoder, decoders
-from simulator.graph.load import is_decoder_file, load_network, network_parameters
+from simulator.graph.load import is_decoder_file, is_network_file, load_network, network_parameters
 from simulator.graph.shallow import depths
 from simulator.lower.room import room_of
 from simulator.lower.rows import lower
@@ -290,8 +290,9 @@ def asked_of(
     if name is None and is_decoder_file(str(model)):
         name = str(model)
     elif name is None or name not in decoders():
-        hint = nearest(str(model), decoders()) if name is None else "; `rooftile run` runs other networks"
-        raise NetworkError(f"model: must be a bundled language model, got {model!r}{hint}")
+        other = name is not None or is_network_file(str(model))
+        hint = "; `rooftile run` runs other networks" if other else nearest(str(model), decoders())
+        raise NetworkError(f"model: must be a language model, bundled or a config.json, got {model!r}{hint}")
     for key in OWN:
         if key in params:
             raise OptionError(f"params: {key}: must be left out, the question sets it")

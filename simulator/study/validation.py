@@ -277,7 +277,7 @@ def _roofline(result: Result, machine: Architecture, graph: Graph, precision: st
             if layer.kind in WEIGHTED and machine.dram is not None
             else 0.0
         )
-        if graph.in_degree(name) == 0 or graph.out_degree(name) == 0:
+        if not graph.pred[name] or not graph.succ[name]:
             moved += layer.output_elements * formats.activations.width * result.batch
     return result.batch / max(compute_s, moved / bandwidth if bandwidth else 0.0)
 

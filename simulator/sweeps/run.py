@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-import networkx as nx
 import numpy as np
 
 from simulator import __version__
@@ -23,6 +22,7 @@ from simulator.errors import NetworkError, OptionError
 from simulator.formats import USUAL
 from simulator.frontier.threads import cores
 from simulator.graph.build import Graph
+from simulator.graph.early import freeze, is_frozen
 from simulator.graph.load import load_network, network_digest
 from simulator.graph.own import Precision, precision_of
 from simulator.graph.shallow import decoder_in
@@ -170,7 +170,7 @@ def _builder(network: Graph | str, params: Mapping[str, Any] | None) -> Build:
     if isinstance(network, str):
         own = cache(partial(load_network, network, **given))
         return lambda values: load_network(network, **{**given, **values}) if values else own()
-    graph = network if nx.is_frozen(network) else nx.freeze(network.copy())  # what is derived from it is kept beside it
+    graph = network if is_frozen(network) else freeze(network.copy())  # what is derived from it is kept beside it
 
     def build(values: Mapping[str, Any]) -> Graph:
         if values or given:

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
-
 import simulator
 from simulator.errors import ChipError, NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
+from simulator.graph.early import freeze, new_graph
 from simulator.graph.layer import Layer
 from simulator.graph.load import load_network, network_named
 from simulator.graph.readers.files import SUFFIXES
@@ -101,7 +100,7 @@ def graph_of(answer: Mapping[str, Any], file: str) -> Graph:
     """The network that the process read, made anew from plain data and checked. Raises NetworkError."""
     if errors := answer.get("errors"):
         raise NetworkError("\n".join(map(str, errors)))
-    graph: Graph = nx.DiGraph(**answer["graph"])
+    graph: Graph = new_graph(**answer["graph"])
     if graph.graph["name"] == STEM:  # a file that does not name its network: it is called as the file was
         graph.graph["name"] = Path(file).stem
     for row in answer["layers"]:
@@ -110,8 +109,7 @@ def graph_of(answer: Mapping[str, Any], file: str) -> Graph:
     for one, other, data in answer["edges"]:
         graph.add_edge(one, other, **data)
     check_graph(graph, file)
-    frozen: Graph = nx.freeze(graph)
-    return frozen
+    return freeze(graph)
 
 
 def _frozen(value: Any) -> Any:

@@ -9,6 +9,7 @@ from simulator.graph.check import check_graph
 from simulator.graph.load import load_network, network_digest, summary
 from simulator.graph.writers import table_csv
 from simulator.run import simulate
+from simulator.study.generating import generate
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
@@ -78,3 +79,70 @@ def test_only_the_same_weights_of_a_layer_before_are_shared(owner, width, words)
 def test_an_encoder_is_called_as_its_family(tmp_path, kind):
     graph = load_network(config(tmp_path, kind, PUBLISHED[kind][1]))
     assert (graph.graph["name"], "sequence_length" in graph.graph["parameters"]) == (kind, kind == "bert")
+
+
+def macs(tmp_path, kind, size="", **values):
+    return summary(load_network(f"{config(tmp_path, kind, {**PUBLISHED[kind][1], **values})}/config.json{size}"))[
+        "macs"
+    ]
+
+
+def test_networks_for_images_are_the_bundled_ones(tmp_path):
+    assert macs(tmp_path, "resnet") == summary(load_network("resnet50"))["macs"]
+    assert macs(tmp_path, "efficientnet") == summary(load_network("efficientnet_b0"))["macs"]
+    basic = {"layer_type": "basic", "depths": [2, 2, 2, 2], "hidden_sizes": [64, 128, 256, 512]}
+    assert macs(tmp_path, "resnet", **basic) == summary(load_network("resnet18"))["macs"]
+    assert macs(tmp_path, "convnext") == pytest.approx(4.47e9, rel=0.005)  # the paper's table 1
+    assert macs(tmp_path, "segformer") == pytest.approx(8.4e9, rel=0.005)  # the paper's table 1
+
+
+def test_deberta_adds_two_scores_to_those_of_bert(tmp_path):
+    """Contents against places and places against contents, whose rows go through two layers of their own or the shared ones."""
+    rows, places, layers = 64, 512, 12
+    scores, projected = rows * places * 768, places * 768 * 768
+    bert = macs(tmp_path, "bert", "@64") - 768 * 768  # its pooler
+    assert macs(tmp_path, "deberta-v2", "@64") == bert + layers * 2 * (scores + projected)
+    assert macs(tmp_path, "deberta-v2", "@64", pos_att_type="p2c") == bert + layers * (scores + projected)
+    assert macs(tmp_path, "deberta-v2", "@64", relative_attention=False) == bert
+    # Version 1 reads of its table what the sequence can reach: two rows a token.
+    assert macs(tmp_path, "deberta", "@64") == bert + layers * 2 * (rows * 2 * rows * 768 + 2 * rows * 768 * 768)
+
+
+def test_what_a_builder_does_not_have_is_refused(tmp_path):
+    for kind, values, words in (
+        ("convnext", {"depths": [3, 3]}, "stages: must be as many in each list, got depths 2, hidden_sizes 4"),
+        ("resnet", {"layer_type": "other"}, "layer_type: must be one of basic, bottleneck, got 'other'"),
+        ("resnet", {"downsample_in_bottleneck": True}, "downsample_in_bottleneck: must be False, got True"),
+        ("efficientnet", {"width_coefficient": "1"}, "width_coefficient: must be a number of 0.1 to 10, got '1'"),
+        ("mamba", {}, "model_type: 'mamba' is not known (its layers carry a state from token to token"),
+        (
+            "convnet",
+            {},
+            "model_type: 'convnet' is not known, but an ONNX file of it can be read; did you mean 'convnext'",
+        ),
+    ):
+        with pytest.raises(NetworkError) as told:
+            load_network(config(tmp_path, kind, {**PUBLISHED.get(kind, (0, {}))[1], **values}))
+        assert words in str(told.value)
+        assert "\n" not in str(told.value)
+
+
+def test_a_vision_tower_is_not_left_out_in_silence(tmp_path):
+    text = {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 128,
+        "vocab_size": 100,
+    }
+    seeing = load_network(config(tmp_path, "gemma3", {"text_config": text, "vision_config": {"hidden_size": 32}}))
+    assert [note for note in seeing.graph["notes"] if "vision tower" in note]
+    assert not load_network(config(tmp_path, "gemma3", {"text_config": text})).graph.get("notes")
+
+
+def test_an_encoder_is_told_apart_from_an_unknown_name(tmp_path):
+    folder = config(tmp_path, "vit", PUBLISHED["vit"][1])
+    with pytest.raises(NetworkError, match=r"must be a language model, .*; `rooftile run` runs other networks"):
+        generate(str(folder), "a100", prompt=8, output=8)
+    with pytest.raises(NetworkError, match=r"must be a language model, .*; did you mean 'mistral_7b'"):
+        generate("mistrall_7b", "a100", prompt=8, output=8)

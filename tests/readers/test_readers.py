@@ -270,3 +270,12 @@ def test_inspecting_a_file_tells_what_is_understood(tmp_path, capsys):
     assert main(["networks", "--inspect", str(path), "--as", "table"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["networks", "--param", "x=1"]) == 2
+
+
+def test_a_table_in_capitals_or_with_semicolons(tmp_path):
+    rows = "name,kind,out_channels,out_height,out_width\nx,input,3,8,8\ny,relu,3,8,8\n"
+    (tmp_path / "NET.CSV").write_text(rows)
+    assert list(load_network(str(tmp_path / "NET.CSV"))) == ["x", "y"]
+    (tmp_path / "net.csv").write_text(rows.replace(",", ";"))
+    with pytest.raises(NetworkError, match=r"net\.csv: cells must be separated by commas, or by tabs, got 'name;kind"):
+        load_network(str(tmp_path / "net.csv"))

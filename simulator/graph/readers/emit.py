@@ -53,8 +53,8 @@ def layers_of(model: Model, name: str) -> Graph:
     if (share := told["coverage"]["macs"]) < CERTAIN:
         notes.insert(
             0,
-            f"{DOUBT} {100 * share:.1f} % of the multiply-accumulates are certain: `rooftile networks` tells why where it"
-            " inspects the file",
+            f"{DOUBT} {100 * share:.1f} % of the multiply-accumulates are certain; `rooftile networks` shows why,"
+            " asked to inspect the file",
         )
     graph.graph["notes"] = tuple(notes)
     graph.graph["inspection"] = told

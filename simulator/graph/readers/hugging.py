@@ -14,6 +14,8 @@ from typing import Any
 
 from simulator.errors import NetworkError, nearest
 from simulator.graph.language import Decoder
+from simulator.graph.readers.hugging_config import Config
+from simulator.graph.readers.hugging_encoders import ENCODERS, REFUSED
 from simulator.graph.readers.hugging_formats import roles_of, with_formats
 from simulator.reading.names import near_file
 from simulator.store import bundled
@@ -21,12 +23,6 @@ from simulator.store.foreign import printable, text_of
 
 MOST_BYTES = 5_000_000
 """Of a configuration: some hold the names of thousands of classes."""
-
-LARGEST = 10_000_000
-"""Of a size in a configuration."""
-
-MOST_LAYERS = 1_000
-"""Of layers in a configuration, each of which becomes some twenty of a graph. The largest in use have a fifth of it."""
 
 _GELU = frozenset(
     [
@@ -122,12 +118,18 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
         build: Callable[..., Any] = bundled.part("decoder", "_builder")(
             path.parent.name if path.name == "config.json" else path.stem, decoder
         )
+        if isinstance(config.get("vision_config"), dict):
+            build = _then(build, lambda graph: _note(graph, "the language model alone: its vision tower is left out"))
     elif kind in ENCODERS:
-        name, reader = ENCODERS[kind]
-        build = _called(kind, partial(bundled.part("_encoders", name), **reader(_Config(config, where), config)))
+        stem, name, reader = ENCODERS[kind]
+        build = _called(kind, partial(bundled.part(stem, name), **reader(Config(config, where), config)))
     else:
-        known = [*DECODERS, *ENCODERS]
-        raise NetworkError(f"{where}: model_type: {printable(kind[:60])!r} is not known{nearest(kind[:60], known)}")
+        why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
+        near = "" if why else nearest(kind[:60], [*DECODERS, *ENCODERS])
+        shown = printable(kind[:60])
+        raise NetworkError(
+            f"{where}: model_type: {shown!r} is not known{why}, but an ONNX file of it can be read{near}"
+        )
     return _quantised(build, config)
 
 
@@ -138,11 +140,16 @@ def _quantised(build: Callable[..., Any], config: Mapping[str, Any]) -> Callable
         return build
 
     def with_note(graph: Any) -> None:
-        graph.graph["notes"] = (*graph.graph.get("notes", ()), note)
+        _note(graph, note)
         if roles:
             with_formats(graph, roles)
 
     return _then(build, with_note)
+
+
+def _note(graph: Any, words: str) -> None:
+    """Have a graph say something of itself."""
+    graph.graph["notes"] = (*graph.graph.get("notes", ()), words)
 
 
 def _called(family: str, build: Callable[..., Any]) -> Callable[..., Any]:
@@ -163,65 +170,9 @@ def _then(build: Callable[..., Any], change: Callable[[Any], None]) -> Callable[
     return changed
 
 
-class _Config:
-    """A configuration that is read with bounds."""
-
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self._values, self._where = values, where
-
-    def whole(self, *names: str, default: int | None = None, least: int = 1, most: int = LARGEST) -> int:
-        """The first of some keys that is there and not null, as a whole number. Raises NetworkError."""
-        for name in names:
-            value = self._values.get(name)
-            if value is None:
-                continue
-            if isinstance(value, list) and value and len(set(map(str, value))) == 1:
-                value = value[0]
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise NetworkError(
-                    f"{self._where}: {name}: must be a whole number of {least} to {most:,}, got {printable(repr(value)[:60])}"
-                )
-            return value
-        if default is None:
-            raise NetworkError(f"{self._where}: {names[0]}: must be given, got none")
-        return default
-
-    def layers(self, *names: str, default: int | None = None) -> int:
-        """The same of how many layers there are."""
-        return self.whole(*names, default=default, most=MOST_LAYERS)
-
-    def flag(self, name: str, default: bool = False) -> bool:
-        """A truth value."""
-        value = self._values.get(name)
-        return default if value is None else bool(value)
-
-    def inner(self, name: str) -> "_Config":
-        """A configuration inside this one."""
-        value = self._values.get(name)
-        return _Config(value if isinstance(value, dict) else {}, f"{self._where}: {name}")
-
-    def wholes(self, name: str, default: list[int]) -> list[int]:
-        """A list of at most 64 whole numbers, which are small: layers, or heads, of stages."""
-        value = self._values.get(name)
-        if value is None:
-            return default
-        good = (
-            isinstance(value, list)
-            and 0 < len(value) <= 64
-            and all(isinstance(each, int) and each > 0 for each in value)
-            and sum(value) <= MOST_LAYERS
-        )
-        if not good:
-            raise NetworkError(
-                f"{self._where}: {name}: must be a list of whole numbers, {MOST_LAYERS:,} in all, "
-                f"got {printable(repr(value)[:60])}"
-            )
-        return list(value)
-
-
 def decoder_of(values: Mapping[str, Any], kind: str, where: str) -> Decoder:
     """A decoder's shapes from a configuration of that `model_type`. Raises NetworkError."""
-    read = _Config(values, where)
+    read = Config(values, where)
     hidden = read.whole("hidden_size", "n_embd", "d_model")
     heads = read.whole("num_attention_heads", "n_head", "n_heads")
     one = kind == "falcon" and read.flag("multi_query", True) and not read.flag("new_decoder_architecture")
@@ -265,7 +216,7 @@ def _longest(values: Mapping[str, Any]) -> int:
     return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else 0
 
 
-def _experts(read: _Config) -> dict[str, int]:
+def _experts(read: Config) -> dict[str, int]:
     """Experts of a configuration, where it has any."""
     experts = read.whole("num_local_experts", "num_experts", "n_routed_experts", default=0, least=0)
     if not experts:
@@ -279,134 +230,3 @@ def _experts(read: _Config) -> dict[str, int]:
         "shared_ffn": shared or read.whole("n_shared_experts", default=0, least=0) * width,
         "dense_first": read.whole("first_k_dense_replace", default=0, least=0),
     }
-
-
-# ---- encoders --------------------------------------------------------------------------------------------------------
-
-
-def _labels(config: Mapping[str, Any], head: str, default: int) -> int:
-    """Classes of a head that the configuration's architecture has; 0 without."""
-    names = config.get("architectures")
-    if not any(head in str(each) for each in (names if isinstance(names, list) else [])):
-        return 0
-    labels = config.get("id2label")
-    return len(labels) if isinstance(labels, dict) and labels else default
-
-
-def _text(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    """BERT, RoBERTa, DistilBERT and kin. Tables of ELECTRA and ALBERT may be narrower; layers of ALBERT share weights."""
-    hidden = read.whole("hidden_size", "dim")
-    kind = config.get("model_type")
-    distil, albert = kind == "distilbert", kind == "albert"
-    layers = read.layers("num_hidden_layers", "n_layers")
-    if albert:
-        read.whole("inner_group_num", default=1, most=1)  # more layers a group are in no model in use
-    return {
-        "hidden": hidden,
-        "layers": layers,
-        "heads": read.whole("num_attention_heads", "n_heads"),
-        "ffn": read.whole("intermediate_size", "hidden_dim", default=16384 if albert else 4 * hidden),
-        "vocabulary": read.whole("vocab_size"),
-        "embedding": read.whole("embedding_size", default=128) if kind in ("albert", "electra") else 0,
-        "groups": read.whole("num_hidden_groups", default=1, most=layers) if albert else 0,
-        "positions": read.whole("max_position_embeddings", default=512),
-        "types": 0 if distil else read.whole("type_vocab_size", default=2, least=0),
-        "pooler": not distil and kind != "electra" and not _labels(config, "Masked", 1),
-    }
-
-
-def _vision(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    """ViT and DeiT."""
-    hidden = read.whole("hidden_size")
-    return {
-        "image_size": read.whole("image_size", default=224),
-        "patch": read.whole("patch_size", default=16),
-        "hidden": hidden,
-        "layers": read.layers("num_hidden_layers"),
-        "heads": read.whole("num_attention_heads"),
-        "ffn": read.whole("intermediate_size", default=4 * hidden),
-        "more_rows": 2 if config.get("model_type") == "deit" and "Teacher" in str(config.get("architectures")) else 1,
-        "classes": _labels(config, "ImageClassification", 1000),
-        "channels": read.whole("num_channels", default=3),
-    }
-
-
-def _swin(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    depths = read.wholes("depths", [2, 2, 6, 2])
-    heads = read.wholes("num_heads", [3, 6, 12, 24])
-    return {
-        "image_size": read.whole("image_size", default=224),
-        "patch": read.whole("patch_size", default=4),
-        "hidden": read.whole("embed_dim", default=96),
-        "depths": "x".join(map(str, depths)),
-        "heads": "x".join(map(str, heads)),
-        "window": read.whole("window_size", default=7),
-        "ratio": max(1, int(float(str(config.get("mlp_ratio", 4)))))
-        if str(config.get("mlp_ratio", 4)).replace(".", "").isdigit()
-        else 4,
-        "classes": _labels(config, "ImageClassification", 1000),
-    }
-
-
-def _clip(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    text, vision = read.inner("text_config"), read.inner("vision_config")
-    return {
-        "image_size": vision.whole("image_size", default=224),
-        "patch": vision.whole("patch_size", default=32),
-        "vision_hidden": vision.whole("hidden_size", default=768),
-        "vision_layers": vision.layers("num_hidden_layers", default=12),
-        "vision_heads": vision.whole("num_attention_heads", default=12),
-        "vision_ffn": vision.whole("intermediate_size", default=3072),
-        "hidden": text.whole("hidden_size", default=512),
-        "layers": text.layers("num_hidden_layers", default=12),
-        "heads": text.whole("num_attention_heads", default=8),
-        "ffn": text.whole("intermediate_size", default=2048),
-        "vocabulary": text.whole("vocab_size", default=49408),
-        "sequence_length": text.whole("max_position_embeddings", default=77),
-        "features": read.whole("projection_dim", default=512),
-    }
-
-
-def _whisper(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "mels": read.whole("num_mel_bins", default=80),
-        "sequence_length": read.whole("max_source_positions", default=1500),
-        "positions": read.whole("max_target_positions", default=448),
-        "hidden": read.whole("d_model"),
-        "layers": read.layers("encoder_layers"),
-        "heads": read.whole("encoder_attention_heads"),
-        "ffn": read.whole("encoder_ffn_dim"),
-        "decoder_layers": read.layers("decoder_layers"),
-        "vocabulary": read.whole("vocab_size"),
-    }
-
-
-def _t5(read: _Config, config: Mapping[str, Any]) -> dict[str, Any]:
-    layers = read.layers("num_layers")
-    return {
-        "hidden": read.whole("d_model"),
-        "layers": layers,
-        "decoder_layers": read.layers("num_decoder_layers", default=layers),
-        "heads": read.whole("num_heads"),
-        "head_dim": read.whole("d_kv", default=64),
-        "ffn": read.whole("d_ff"),
-        "gated": str(config.get("feed_forward_proj", "relu")).startswith("gated"),
-        "vocabulary": read.whole("vocab_size"),
-        "tied": read.flag("tie_word_embeddings", True),
-    }
-
-
-Reader = Callable[[_Config, Mapping[str, Any]], dict[str, Any]]
-
-ENCODERS: dict[str, tuple[str, Reader]] = {
-    **dict.fromkeys(
-        ("bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra", "albert"),
-        ("text_network", _text),
-    ),
-    **dict.fromkeys(("vit", "deit"), ("vision_network", _vision)),
-    "swin": ("swin_network", _swin),
-    "clip": ("clip_network", _clip),
-    "whisper": ("whisper_network", _whisper),
-    **dict.fromkeys(("t5", "mt5", "umt5"), ("t5_network", _t5)),
-}
-"""`model_type` -> (builder of workloads/_encoders.py, what reads its shapes)."""

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
-
+from simulator.graph.early import new_graph
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.beside import Beside
@@ -78,9 +77,11 @@ def _unpacked(kept: Any, beside: Beside) -> Graph | None:
         if not beside.still(kept["beside"]):
             return None
         layers = [Layer(**{key: _tupled(value) for key, value in values.items()}) for values in kept["layers"]]
-        graph: Graph = nx.DiGraph(**kept["told"])
-        graph.add_nodes_from((layer.name, {"layer": layer}) for layer in layers)
-        graph.add_edges_from(kept["edges"])
+        graph: Graph = new_graph(**kept["told"])
+        for layer in layers:
+            graph.add_node(layer.name, layer=layer)
+        for producer, consumer, edge in kept["edges"]:
+            graph.add_edge(producer, consumer, **edge)
         graph.graph["notes"] = tuple(graph.graph["notes"])
     except (LookupError, TypeError, ValueError, AttributeError):
         return None

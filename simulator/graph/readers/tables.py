@@ -100,6 +100,8 @@ def _from_csv(text: str, where: str, name: str, given: Mapping[str, Any]) -> Gra
 
 def _check_head(head: Sequence[str], where: str) -> None:
     """Raise NetworkError for a head line that is that of neither kind of table."""
+    if len(head) == 1 and head[0].count(";") > 1:
+        raise NetworkError(f"{where}: cells must be separated by commas, or by tabs, got {printable(head[0][:60])!r}")
     if not any(head[1:]) or all(re.fullmatch(r"[\d:.]*", cell) for cell in head[1:]):
         raise NetworkError(
             f"{where}: must begin with a head line, as a table of layers (name, kind, ...) or of SCALE-Sim (Layer name, ...), "
