@@ -14,7 +14,7 @@ in the L2), and decoding of more than 16 heads a head of keys.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,9 +96,17 @@ WARM = 0.93
 class Row(Protocol):
     """One measured operation."""
 
-    board: str
-    dtype: str
-    measured_s: float
+    @property
+    def board(self) -> str:
+        """One of BOARDS."""
+
+    @property
+    def dtype(self) -> str:
+        """One of FORMATS."""
+
+    @property
+    def measured_s(self) -> float:
+        """Time as it was measured [s]."""
 
     @property
     def kind(self) -> str:
@@ -279,7 +287,7 @@ class Experts:
     def model_s(self, chip: Architecture) -> float:
         """Time as the model has it [s]."""
         kernels = FORMATS[self.dtype]
-        spec = array_spec(chip, kernels.precision)
+        spec = replace(array_spec(chip, kernels.precision), few_rows=True)
         up = ((self.matrices - 1) * self.inner, self.hidden)
         cycles = sum(
             self._grouped(columns, reduction, kernels, spec)
@@ -310,7 +318,9 @@ def _loads(draws: int, experts: int, tokens: int, routing: str) -> Any:
     at = (np.arange(experts) + 0.5) / experts
     ends = np.array([low, high]) ** (1.0 - power)
     spread = (ends[0] + at * (ends[1] - ends[0])) ** (1.0 / (1.0 - power))
-    found = np.minimum(np.rint(spread * draws / np.sum(spread)), tokens)
+    # Rounded as sums: all draws go somewhere, and many loads below one half still meet some experts.
+    upto = np.rint(np.cumsum(spread) * draws / np.sum(spread))
+    found = np.minimum(np.diff(upto, prepend=0.0), tokens)
     return found[found > 0].astype(np.int64)
 
 
