@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import threading
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def test_another_process_has_another_value_and_this_one_does_not(name, value):
     rows = book()["row_sets"]["hopper_prompts"]
     here = refit_rows.errors({}, rows)
     before = dict(costs()["energy"]["gpu"]), units.GPU_SOFTMAX_EXPOSED
-    assert refitting.errors({}, rows, threading.Event()) == [list(row) for row in here]
+    assert refitting.errors({}, rows, threading.Event()) == here
     slower = refitting.errors({name: value}, rows, threading.Event())
     assert sum(error for _, error in slower) < sum(error for _, error in here)
     assert (dict(costs()["energy"]["gpu"]), units.GPU_SOFTMAX_EXPOSED) == before
@@ -113,14 +112,13 @@ def test_another_process_has_another_value_and_this_one_does_not(name, value):
 
 
 @pytest.mark.thorough
-@pytest.mark.skipif(sys.platform == "win32", reason="takes the time of two processes more")
 def test_energies_without_a_limit_give_the_times_of_the_model():
-    """What is held back is worked out from what a row takes and spends without a limit: as the model itself has it."""
+    """As the model has it but for the host link, whose time counts here among that in which power is drawn."""
     rows = {"t4": "bert_base 128 int8", "h100": "product bfloat16 above"}
     start = {name: costs()["energy"]["gpu"][name] for name in book()["together"]["energies"]}
     every = [refit_rows._held(chip, row) for chip, row in refit_rows.chosen(rows)]
     fast = [error for _, error in refit_rows.errors({}, rows)]
-    assert sorted(refit_rows._all_errors(start, every)) == pytest.approx(sorted(fast), rel=1e-9)
+    assert sorted(refit_rows._all_errors(start, every)) == pytest.approx(sorted(fast), abs=0.003)
 
 
 def test_the_page_is_that_of_its_figures():
