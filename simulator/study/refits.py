@@ -103,7 +103,7 @@ def refits(names: Sequence[str] = ()) -> Refits:
     """Every constant, or those of some names, tried again. Raises OptionError where there is none of a name."""
     for name in names:
         if name not in known():
-            raise OptionError(f"{name}: must be a fitted constant{nearest(name, known(), 'rooftile validate --fit')}")
+            raise OptionError(f"{name}: must be a fitted constant{nearest(name, known())}")
     wanted = [e for e in book()["constants"] if "again" in e and (not names or e["of"] in names)]
     shared = book()["together"]
     chips = ("", *book()["row_sets"][shared["rows"]]) if not names or TOGETHER in names else ()

@@ -57,7 +57,7 @@ def _asked(question: Mapping[str, Any], unwanted: Event) -> Any:
         finally:
             process.kill()
     if process.returncode != 0:
-        raise ModelError(f"validate --fit: a process failed: {faults.strip().splitlines()[-1:]}")
+        raise ModelError(f"constants: a process failed: {faults.strip().splitlines()[-1:]}")
     return json.loads(answered)
 
 
