@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def validate(
     chips: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CHIP...]", help="Bundled chips; all of them if none.", autocompletion=complete.chips),
+        typer.Argument(
+            metavar="[CHIP...]",
+            help="Bundled chips; all of them if none. With --fit constants.",
+            autocompletion=complete.chips,
+        ),
     ] = None,
     json: Json = None,
     plot: Annotated[
@@ -27,7 +31,7 @@ def validate(
         typer.Option("--page", metavar="FILE", help="Write the page in Markdown, its picture and its rows beside it."),
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="Instead: the fitted constants, their rows, and what other values would give.")
+        bool, typer.Option("--fit", help="Instead: the fitted constants tried again, each chip left out (minutes).")
     ] = False,
     llm: Annotated[
         bool, typer.Option("--llm", help="Instead: measured language models, by phase, chip, runtime and format.")
@@ -104,24 +108,29 @@ def _languages(chips: list[str] | None, json: str | None, other: object) -> None
         show(llm_report(found))
 
 
-def _fits(chips: list[str] | None, json: str | None, plot: str | None, page: str | None) -> None:
-    """Print the fits."""
+def _fits(names: list[str] | None, json: str | None, plot: str | None, page: str | None) -> None:
+    """Try the constants again, and print what they give."""
     from simulator.errors import OptionError  # noqa: PLC0415
 
-    for option, given in (("CHIP", chips), ("--plot", plot), ("--page", page)):
-        if given:
-            raise OptionError(f"--fit: must stand without {option}; the constants and their rows are fixed")
-    if json is not None and json != "-":
-        check_writable("--json", json)
+    if plot:
+        raise OptionError("--fit: must stand without --plot")
+    if page and names:
+        raise OptionError("--page: must stand without names; the page has every constant")
+    for option, path in (("--json", json), ("--page", page)):
+        if path is not None and path != "-":
+            check_writable(option, path)
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.validation_page import fits_report  # noqa: PLC0415
-    from simulator.study.fits import fits  # noqa: PLC0415
+    from simulator.report.fits_page import fits_page, fits_report  # noqa: PLC0415
+    from simulator.study.refits import refits  # noqa: PLC0415
 
-    found = fits()
+    with working():
+        found = refits(names or ())
     if json is not None:
-        document = {"constants": [one.to_dict() for one in found]}
-        write("--json", json, to_json(asked.document(document, "validate-fit")))
+        write("--json", json, to_json(asked.document(found.to_dict(), "validate-fit")))
+    if page is not None:
+        write("--page", page, fits_page(found))
+        write("--page", str(Path(page).with_suffix(".json")), found.kept())
     if json != "-":
         show(fits_report(found))
 

@@ -52,6 +52,10 @@ ASYNC_BLOCKS = (
 )  # fmt: skip
 """Further ones where products run asynchronously: an instruction of four warps takes any multiple of 8 columns up to 256."""
 
+FEW_ROWS_BLOCKS = ((16, 64), (16, 128), (16, 256))
+"""Further ones where one kernel has products of many experts with few rows each: an instruction of a warp has 16 rows (PTX,
+`mma`), and the library of such kernels begins there (Triton's `fused_moe`)."""
+
 SPLITS = (1, 2, 4)
 """Parts of the reduction that may run in blocks of their own, whose sums are added afterwards."""
 
@@ -91,10 +95,10 @@ _Choice = tuple[int, int, int, int, int]
 
 def choices(spec: ArraySpec) -> tuple[_Choice, ...]:
     """What a product may be cut into on a chip, in the order of preference."""
-    blocks = BLOCKS + ASYNC_BLOCKS if spec.async_products else BLOCKS
+    further = (*(ASYNC_BLOCKS if spec.async_products else ()), *(FEW_ROWS_BLOCKS if spec.few_rows else ()))
     splits = ASYNC_SPLITS if spec.async_copies else SPLITS
     clusters = [(1, 1)] if spec.cluster == 1 else [(1, 1), (spec.cluster, 1), (1, spec.cluster)]
-    return tuple((*block, parts, *cluster) for block in blocks for parts in splits for cluster in clusters)
+    return tuple((*block, parts, *cluster) for block in (*BLOCKS, *further) for parts in splits for cluster in clusters)
 
 
 @remembered(16 * 2**20)

@@ -59,6 +59,8 @@ class ArraySpec:
     """Whether its products read the shared memory themselves, beside the threads."""
     cluster: int = 1
     """Thread blocks that may share an operand on its way from the cache."""
+    few_rows: bool = False
+    """Whether thread blocks may have as few rows as products of many experts in one kernel have."""
 
     def weights_with_gaps(self, extents: tuple[int, ...]) -> int:
         """Weights that come in for G N K C P Q R S of a layer, gaps counted.

@@ -12,22 +12,15 @@ from simulator.study.batching import BatchCurve
 from simulator.study.claim import Verdict
 from simulator.study.compare import Comparison
 from simulator.study.explaining import Explanation
-from simulator.study.fits import Fit
 from simulator.study.generating import Generation
 from simulator.study.linting import Lint
 from simulator.study.memory import MemoryMap
+from simulator.study.refits import Refits
 from simulator.study.sensitivities import Sensitivity
 from simulator.study.serving_chips import Serving
 from simulator.study.sizing_answer import Sizing
 from simulator.study.uncertainties import Uncertainty
 from simulator.study.validation import Validation
-
-
-@dataclass(frozen=True)
-class Fits:
-    """`rooftile validate --fit`."""
-
-    constants: tuple[Fit, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ ANSWERS: dict[str, tuple[type, dict[str, str]]] = {
                               "inside_band": "integer"}),
     "uncertainty": (Uncertainty, {"share": "number"}),
     "validate": (Validation, {}),
-    "validate-fit": (Fits, {}),
+    "validate-fit": (Refits, {}),
 }  # fmt: skip
 """Command -> (class of its answer, the kind of each key that is worked out for the JSON), one more for each command that
 answers two kinds of questions. `run` has a schema of its own."""

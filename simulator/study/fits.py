@@ -29,6 +29,21 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Without:
+    """The rows of one chip, with a constant fitted on those of the others."""
+
+    chip: str
+    count: int
+    """Rows of the chip."""
+    own: float
+    """Median of their absolute errors at the value of the model."""
+    value: float | None
+    """The best value on the other chips, each of which counts the same; None where no other one shows it."""
+    median: float | None
+    """Median of the absolute errors of the chip at that value."""
+
+
+@dataclass(frozen=True)
 class Fit:
     """One constant of the model."""
 
@@ -39,6 +54,10 @@ class Fit:
     """Its rows at its value; none where it was not fitted on rows of the library."""
     tried: tuple[Tried, ...]
     """Values around it, itself included, rising."""
+    of: str | None = None
+    """The constant of `simulator/units.py`, or the energy of GPUs, that has the value."""
+    left_out: tuple[Without, ...] = ()
+    """Each chip left out in turn; none where the rows are of one chip."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -51,13 +70,14 @@ def fits() -> tuple[Fit, ...]:
     chips = sorted({entry["fit"]["chip"] for entry in book()["constants"] if entry.get("fit")})
     files = [bundled.places()[chip][0] for chip in chips] + sorted(bundled.folder("workloads").glob("*.py"))
     texts = [file.read_text(encoding="utf-8") for file in files]
-    return tuple(map(_of_plain, kept("fits", texts, lambda: [asdict(fit) for fit in _fits()])))
+    return tuple(map(of_plain, kept("fits", texts, lambda: [asdict(fit) for fit in _fits()])))
 
 
-def _of_plain(data: dict[str, Any]) -> Fit:
+def of_plain(data: dict[str, Any]) -> Fit:
     """The fit that was made plain data."""
     points, tried = (Point(**row) for row in data["points"]), (Tried(**row) for row in data["tried"])
-    return Fit(**data | {"points": tuple(points), "tried": tuple(tried)})
+    left_out = (Without(**row) for row in data["left_out"])
+    return Fit(**data | {"points": tuple(points), "tried": tuple(tried), "left_out": tuple(left_out)})
 
 
 def _fits() -> tuple[Fit, ...]:
@@ -70,7 +90,7 @@ def _fits() -> tuple[Fit, ...]:
         found.append(
             Fit(
                 str(entry["name"]), value, str(entry["fitted_on"]), tried.get(value, ()),
-                tuple(_tried(at, points) for at, points in tried.items()),
+                tuple(_tried(at, points) for at, points in tried.items()), entry.get("of"),
             )
         )  # fmt: skip
     return tuple(found)

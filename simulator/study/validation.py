@@ -188,7 +188,12 @@ def _grouped(points: Sequence[Point], by: Callable[[Point], str]) -> tuple[Summa
 
 
 def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
-    """The published results of one chip, of equal conditions the highest."""
+    """The published results of one chip that are compared."""
+    return [point_of(chip, row, group_of(chip.name, row.mode or "claim")) for row in compared(chip, reasons)]
+
+
+def compared(chip: Entry, reasons: dict[str, int]) -> list[Row]:
+    """The published results of one chip that are compared, of equal conditions the highest. reasons: counts the others."""
     best: dict[tuple[Any, ...], Row] = {}
     for row in chip.published.results:
         reason = _why_not(chip, row)
@@ -203,7 +208,7 @@ def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
             _count(reasons, "measured again under the same conditions, and lower")
         if key not in best or row.throughput_per_s > best[key].throughput_per_s:
             best[key] = row
-    return [point_of(chip, row, group_of(chip.name, row.mode or "claim")) for row in best.values()]
+    return list(best.values())
 
 
 def _why_not(chip: Entry, row: Row) -> str | None:

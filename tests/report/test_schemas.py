@@ -30,7 +30,7 @@ ASKED = {
     "size": "size squeezenet@64 --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
     "uncertainty": "compare inferx_x1 example_edge --network squeezenet@64 --uncertainty --draws 100",
     "validate": "validate eyeriss",
-    "validate-fit": "validate --fit",
+    "validate-fit": "validate --fit GPU_SOFTMAX_EXPOSED",
 }
 
 

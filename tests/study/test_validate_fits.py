@@ -1,12 +1,9 @@
 """The fits: residuals are those of the model as it is, and the values of the model are the best of those tried."""
 
-import json
-
 import pytest
 
 from simulator import load_chip, load_network, simulate, units
 from simulator.chip.schema import Architecture
-from simulator.cli import main
 from simulator.cost.book import book as costs
 from simulator.schedule.machines import PHI
 from simulator.study.fits import fits
@@ -82,15 +79,3 @@ def test_keys_tried_do_what_the_constants_do() -> None:
             assert isinstance(chip, Architecture)
             assert chip.dram is not None
             assert chip.dram.port_bytes_per_cycle == width
-
-
-def test_the_command_prints_and_writes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate", "--fit", "--json", "-"]) == 0
-    found = json.loads(capsys.readouterr().out)["constants"]
-    assert [one["value"] for one in found] == [fit.value for fit in fits()]
-    assert main(["validate", "--fit"]) == 0
-    assert "> 0.25" in capsys.readouterr().out
-    assert main(["validate", "--fit", "eyeriss"]) == 2
-    assert (
-        capsys.readouterr().err == "rooftile: --fit: must stand without CHIP; the constants and their rows are fixed\n"
-    )
