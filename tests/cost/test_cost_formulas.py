@@ -7,8 +7,9 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost import area, joules, money
-from simulator.cost.power import power_model
+from simulator.cost.power import covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
+from simulator.cost.quantities import Silicon, quantities
 
 
 def test_logic_shrinks_less_than_its_density():
@@ -142,3 +143,37 @@ def test_energy_of_a_run_step_by_step():
     assert run.total_j == pytest.approx(sum(run.items.values()))
     assert run.average_w == pytest.approx(run.total_j / 0.01)
     assert run.to_dict()["total_j"] == run.total_j
+
+
+PARTS = Silicon(macs=100.0, sram=50.0, dram=20.0, io=10.0, scale=1.0)
+"""180 mm2 that are counted."""
+
+
+@pytest.mark.parametrize(("name", "share"), [("l4", 0.565), ("jetson_agx_xavier", 0.565), ("inferx_x1", 0.489)])
+def test_a_die_is_what_is_counted_and_its_share_of_all_else(name, share):
+    """Of GPUs and SoCs, which the fit does not cover, the middle of 0.34 and 0.79; and no die is beyond the reticle."""
+    q = quantities(load_chip(name))
+    free = 180.0 / (1.0 - share)
+    assert covered_mm2(q, PARTS) == pytest.approx(free / (1 + (free / 858) ** 4) ** 0.25)
+    free -= 30.0
+    assert covered_mm2(q, PARTS, 30.0) == pytest.approx(free / (1 + (free / 858) ** 4) ** 0.25)
+    off = covered_mm2(q, PARTS) - covered_mm2(q, PARTS, 30.0)
+    assert without_mm2(q, PARTS, 500.0, 30.0) == pytest.approx(500.0 - off)
+
+
+def test_a_block_covers_its_macs_and_its_sram():
+    q = quantities(load_chip("nvdla_1024"))
+    assert q.kind == "ip"
+    assert covered_mm2(q, PARTS) == 150.0
+    assert covered_mm2(q, PARTS, 30.0) == 120.0
+
+
+def test_what_a_chip_has_of_memory():
+    """Three devices of LPDDR4-4266 x 32: 17.064 GB/s and 2 GiB each; or as much as the file says."""
+    chip = load_chip("inferx_x1", set={"dram.devices": 3})
+    memory = quantities(chip).memory
+    assert (memory.devices, memory.bytes_per_s_each, memory.gib) == (3, pytest.approx(17.064e9), 3 * 2.0)
+    assert quantities(chip).with_devices(5).memory.gib == 5 * 2.0
+    assert quantities(chip).with_gib(7.0).memory.gib == 7.0
+    alone = quantities(load_chip("inferx_x1", set={"dram": None}))
+    assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)

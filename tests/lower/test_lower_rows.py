@@ -1,0 +1,118 @@
+"""Steps of a network in numbers of two bytes, by hand; lines between two records; and work of some of many contexts."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.graph.build import NetworkBuilder
+from simulator.lower.lines import BentError, Line
+from simulator.lower.room import Room
+from simulator.lower.rows import lower
+from simulator.lower.work import work_of
+
+
+@pytest.fixture(scope="module")
+def low():
+    """Two convolutions of 6 x 5 pixels with a residual, a pool, and a product of tokens, at a batch of three."""
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(3, 6, 5), 4, 3, padding=1, bias=False, name="first")
+    y = net.add(net.conv(x, 4, 1, bias=False, name="second"), x, name="sum", activation="relu")
+    net.pool(y, 2, name="pool")
+    tokens = net.input(8, 7, name="tokens")
+    net.matmul(tokens, net.dense(tokens, 8, bias=False, name="keys"), heads=2, transposed=True, name="product")
+    chip = load_chip("inferx_x1", set={"array.winograd": False, "vector.fuses": ["add", "relu"]})
+    return lower(net.build(), chip, 3, "bf16")
+
+
+def test_bytes_of_each_step(low):
+    """Of the inputs, of constant weights, of a second activation, and of the outputs."""
+    pixels, tokens = 3 * 30 * 2, 3 * 7 * 2
+    found = [(row.input_bytes, row.weight_bytes, row.second_bytes, row.output_bytes) for row in low.rows]
+    assert found == [
+        (3 * pixels, 2 * 9 * 12, 0, 4 * pixels),
+        (4 * pixels, 2 * 16, 0, 4 * pixels),
+        (4 * pixels, 0, 0, 4 * 3 * 2 * 3 * 2),
+        (8 * tokens, 2 * 64, 0, 8 * tokens),
+        (8 * tokens, 0, 8 * tokens, 2 * 7 * tokens),
+    ]
+    assert [row.reads for row in low.rows] == [(), ((2, 4 * pixels),), ((3, 4 * pixels),), (), ()]
+    # Two vectors of 256 lanes would be 1,024 bytes of each: all of what is less.
+    assert [row.least_footprint for row in low.rows] == [0, 0, 4 * pixels + 144, 0, 0]
+    assert [(row.inputs, row.weights, row.output) for row in low.rows] == [
+        (0, -1, 2), (2, -1, 3), (-1, -1, 4), (1, -1, 5), (1, 5, 6)
+    ]  # fmt: skip
+
+
+def test_work_of_each_step(low):
+    assert [row.macs for row in low.rows] == [3 * 30 * 9 * 12, 3 * 30 * 16, 0, 3 * 7 * 64, 3 * 7 * 7 * 8]
+    assert [row.macs_executed for row in low.rows] == [row.macs for row in low.rows]
+    assert [row.vector_operations for row in low.rows] == [0, 2 * 3 * 30 * 4, 3 * 4 * 6 * 4, 0, 0]
+    assert low.rows[4].shape.extents == (3 * 2, 1, 7, 4, 7, 1, 1, 1)
+
+
+def test_bytes_that_come_and_go(low):
+    work, ends = work_of(low), 3 * 2 * (3 * 30 + 8 * 7 + 4 * 6 + 2 * 7 * 7)
+    assert work.weight_bytes == 2 * (9 * 12 + 16 + 64)
+    assert work.input_output_bytes == ends
+    assert work.compulsory_bytes == work.weight_bytes + ends
+    # Between layers the most live while the second convolution reads one tensor of 4 x 30 and writes another.
+    assert work.room == Room(3, weights=work.weight_bytes, states=0.0, ends=ends, activations=2 * 4 * 3 * 30 * 2)
+    assert work.least_outer_bytes(100.0) == work.compulsory_bytes - 100.0
+    assert work.least_outer_bytes(1e9) == ends
+
+
+def test_work_of_some_contexts(low):
+    """What has an entry a context is cut, along the second axis where the first is steps; what has none stays."""
+    one = work_of(low)
+    columns = {
+        name: np.arange(3.0) + at
+        for at, name in enumerate(("macs", "macs_executed", "macs_charged", "compulsory_bytes", "weight_bytes"))
+    }
+    steps = {name: np.arange(6.0).reshape(2, 3) + at for at, name in enumerate(("executed", "charged", "step_units"))}
+    room = Room(3, weights=np.arange(3.0), states=5.0, ends=np.arange(3.0) * 2, activations=np.arange(3.0) * 3)
+    many = replace(one, **columns, **steps, room=room)
+    part = many.part(np.array([2, 0]))
+    for name, all_of_them in columns.items():
+        assert getattr(part, name).tolist() == [all_of_them[2], all_of_them[0]], name
+    for name, all_of_them in steps.items():
+        assert getattr(part, name).tolist() == all_of_them[:, [2, 0]].tolist(), name
+    assert (part.units, part.input_output_bytes, part.batch) == (one.units, one.input_output_bytes, 3)
+    assert {f.name: np.asarray(getattr(part.room, f.name)).tolist() for f in fields(Room)} == {
+        "batch": 3, "weights": [2.0, 0.0], "states": 5.0, "ends": [4.0, 0.0], "activations": [6.0, 0.0],
+    }  # fmt: skip
+    assert one.part(np.array([0])).executed.tolist() == one.executed.tolist()
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something with whole numbers, alone and in tuples."""
+
+    name: str
+    size: int
+    sizes: tuple[int, ...] = ()
+    inner: "Record | None" = None
+
+
+def test_a_line_between_two_records():
+    first, last = (Record("a", size, (7, 2 * size), Record("b", 3, (size,))) for size in (10, 22))
+    line = Line(first, last)
+    assert line.at((0, 4)) == first
+    assert line.at((4, 4)) == last
+    assert line.at((3, 4)) == Record("a", 19, (7, 38), Record("b", 3, (19,)))
+    with pytest.raises(BentError):
+        line.at((1, 7))
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(Record("a", 1), Record("b", 1)), ((1, 2), (1, 2, 3)), (1, 2.0), (Record("a", 1), 1), (None, 1), (False, True)],
+)
+def test_what_is_no_line(first, last):
+    with pytest.raises(BentError):
+        Line(first, last)
+
+
+def test_what_is_the_same_at_both_ends_stays():
+    assert Line(("a", 1.5), ("a", 1.5)).at((1, 3)) == ("a", 1.5)
