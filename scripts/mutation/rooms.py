@@ -144,7 +144,7 @@ ROOMS = (
     Room(
         "schedule",
         ("simulator/schedule/*.py",),
-        ("test_keep.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
+        ("test_keep.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
         SLOW_RUNS,
     ),
     Room("result", ("simulator/result/contexts.py",), ("test_sweep_contexts.py", "test_contexts.py")),

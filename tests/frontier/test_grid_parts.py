@@ -7,7 +7,6 @@ import pytest
 
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
-from simulator.kernels import grid_lists as listing
 from simulator.kernels.grid_layout import EACH, PIXEL_STEPS, PIXELS, SIZE, STEPS, WINDOW, Numbers, Tile
 from simulator.kernels.grid_search import BINS, LEVELS, code_of, level_of
 from simulator.lower.array import ArraySpec
@@ -82,20 +81,21 @@ def test_no_footprint_is_beyond_the_last_bin(case, pieces, buffers):
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("short", ["pixels", "axes"])
 @pytest.mark.parametrize("resident", [0, 2])
-def test_lists_that_are_too_short_begin_anew(monkeypatch, resident):
-    """With room for no more than one list at a time the frontier is the same, to the last point."""
-    built = build_tables(SHAPE, SPEC)
+def test_lists_that_are_too_short_begin_anew(monkeypatch, resident, short):
+    """With room for little more than a list at a time the frontier is the same, to the last point."""
+    built, again = build_tables(SHAPE, SPEC), build_tables(SHAPE, SPEC)
+    axis = 2 * max(len(built.axis_k), len(built.axis_c)) + 4
+    least = {"pixels": len(built.pixel) + 1, "axes": 2 * axis}
+    scratch = search._Scratch(1 << 12, 1024, axis)
+    monkeypatch.setattr(search._own, "scratch", scratch, raising=False)
     expected = search.frontier(SHAPE, SPEC, resident, built)
-    axis = max(len(built.axis_k), len(built.axis_c))
-    scratch = search._Scratch(1 << 14, len(built.pixel), 2 * axis + 4)
-    short = scratch.lists._replace(
-        pixels=np.full((len(built.pixel) + 1, 8), np.nan), axes=np.full((4 * axis + 8, 6), np.nan)
-    )
-    scratch.lists = short
-    monkeypatch.setattr(search._own, "scratch", scratch)
-    again = build_tables(SHAPE, SPEC)
+    used = scratch.lists.used[["pixels", "axes"].index(short)]
+    assert used > least[short], "all lists together are no longer"
+    lists = scratch.lists._replace(**{short: np.full((least[short], getattr(scratch.lists, short).shape[1]), np.nan)})
+    scratch.lists = lists
     found = search.frontier(SHAPE, SPEC, resident, again)
     for name in ("footprint", "bytes_", "cycles", "codes"):
         assert (getattr(found, name) == getattr(expected, name)).all(), name
-    assert short.used[listing.IN_PIXELS] <= len(built.pixel) + 1
+    assert lists.used[["pixels", "axes"].index(short)] <= least[short]

@@ -1,5 +1,7 @@
 """Rooms of an SRAM and weights that stay in it: the fixed list, whole output channels, and what is left for all else."""
 
+from itertools import pairwise
+
 import pytest
 
 from simulator.chip.load import load_chip
@@ -24,7 +26,7 @@ def test_the_fixed_list_doubles_every_octave():
     sizes = fixed_sizes(4.0 * SMALLEST_ROOM + 1.0)
     assert len(sizes) == 2 * PER_OCTAVE + 1
     assert sizes[:: int(PER_OCTAVE)] == [SMALLEST_ROOM, 2 * SMALLEST_ROOM, 4 * SMALLEST_ROOM]
-    assert [after / size for size, after in zip(sizes, sizes[1:], strict=False)] == pytest.approx(
+    assert [after / size for size, after in pairwise(sizes)] == pytest.approx(
         [2 ** (1 / PER_OCTAVE)] * (len(sizes) - 1)
     )
     assert fixed_sizes(SMALLEST_ROOM) == []
@@ -47,7 +49,9 @@ def test_weights_with_the_least_work_stay_first_by_whole_channels(pool):
     assert pool.weights.tolist() == [108.0, 1536.0]
     assert [channel_bytes(row) for row in pool.low.rows] == [27.0, 256.0]
     assert order_of(pool).tolist() == [1, 0]
-    kept = {size: share(pool, size).tolist() for size in (0.0, 255.0, 256.0, 1535.0, 1536.0 + 53.0, 1536.0 + 108.0, 9e9)}
+    kept = {
+        size: share(pool, size).tolist() for size in (0.0, 255.0, 256.0, 1535.0, 1536.0 + 53.0, 1536.0 + 108.0, 9e9)
+    }
     assert kept == {
         0.0: [0, 0], 255.0: [0, 0], 256.0: [0, 256], 1535.0: [0, 5 * 256],
         1589.0: [27, 1536], 1644.0: [108, 1536], 9e9: [108, 1536],
