@@ -185,6 +185,7 @@ ROOMS = (
             "test_lower_rows.py",
             "test_lower_shape.py",
             "test_lower_formats.py",
+            "test_gpu_kernels.py::test_inputs_that_come_through_a_relu_cost_less_energy",
             "test_array_twin.py",
             "test_row_stationary.py",
             "test_recurrent.py",

@@ -7,6 +7,7 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost import area, joules, money
+from simulator.cost.die import die_of
 from simulator.cost.power import covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Silicon, quantities
@@ -177,3 +178,32 @@ def test_what_a_chip_has_of_memory():
     assert quantities(chip).with_gib(7.0).memory.gib == 7.0
     alone = quantities(load_chip("inferx_x1", set={"dram": None}))
     assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)
+
+
+def test_a_chip_of_two_cores_has_twice_of_each():
+    """But for the units of an array, and what is outside of the cores."""
+    one, two = (quantities(load_chip(name, set={"process_nm": 16})) for name in ("bm1688_core", "bm1688"))
+    for name in (
+        "arrays",
+        "mac_units",
+        "sram_bytes",
+        "sram_bytes_per_cycle",
+        "interconnect_bytes_per_cycle",
+        "vector_lanes",
+    ):
+        assert getattr(two, name) == 2 * getattr(one, name), name
+    for name in ("rows", "columns", "rates", "memory", "io_lanes", "clock_hz", "sram_kind"):
+        assert getattr(two, name) == getattr(one, name), name
+
+
+@pytest.mark.parametrize(("part", "channels"), [("ddr5-8000-x64", 2), ("lpddr5-6400-x32", 1)])
+def test_die_edge_of_memory_and_links(part, channels):
+    """Each channel of 32 bits takes 4.27 mm, each lane 0.3 mm."""
+    chip = load_chip(
+        "example_edge", set={"dram.part": part, "dram.devices": 3, "process_nm": 5, "host.link": "pcie4-x8"}
+    )
+    die = die_of(quantities(chip))
+    assert quantities(chip).memory.channels_each == channels
+    assert die.edge_needed_mm == pytest.approx(3 * channels * 4.27 + 8 * 0.3)
+    alone = die_of(quantities(load_chip("example_edge", set={"dram": None, "host.link": "pcie4-x4"})))
+    assert alone.edge_needed_mm == pytest.approx(4 * 0.3)
