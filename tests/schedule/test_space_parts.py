@@ -8,7 +8,8 @@ from space_example import SPEC, lowered, placed
 
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
-from simulator.schedule.space.stages import build_stages, item_shape, widened
+from simulator.kernels.space_pipeline import EVEN, WINDOW
+from simulator.schedule.space.stages import NO_WINDOW, build_stages, item_shape, widened
 
 US = 1e-6
 
@@ -83,3 +84,34 @@ def test_an_item_of_a_product_has_its_heads_as_groups():
     groups, items, *_ = dense.shape.extents
     assert item_shape(dense, 3).extents == (groups, 1, *dense.shape.extents[2:])
     assert items == 3
+
+
+def test_rows_flow_from_two_inputs_to_two_results():
+    """What each stage reads of what, by which window, and what waits for it; bytes of an item, whatever the batch."""
+    net = NetworkBuilder("two")
+    left, right = net.input(2, 9, 8, name="left"), net.input(4, 4, 4, name="right")
+    x = net.conv(left, 4, 3, stride=2, bias=False)
+    net.dense(net.global_pool(net.conv(right, 4, 1, bias=False)), 6, bias=False)
+    net.conv(x, 2, 3, padding=1, bias=False)
+    low, fused = lowered(net.build(), batch=3)
+    flow = build_stages(low, fused).flow
+    begin, end = -1, 5
+    assert flow.edges.tolist() == [
+        [begin, WINDOW, 9, 2, 2, 1, 0, end],  # of the first input, which stands behind the five steps
+        [begin - 1, WINDOW, 4, 1, 0, 1, 0, end + 1],
+        [1, EVEN, 4, *NO_WINDOW, 1],
+        [2, EVEN, 1, *NO_WINDOW, 2],
+        [0, WINDOW, 4, 1, 2, 1, 1, 0],
+    ]
+    assert (flow.units.tolist(), flow.outs.tolist()) == ([4, 4, 4, 1, 4], [4, 4, 1, 1, 4])
+    assert flow.edge_bytes.tolist() == [144, 64, 64, 4, 48]
+    assert flow.row_bytes.tolist() == [16, 16, 16, 4, 12]
+    assert flow.first_node.tolist() == flow.first_edge.tolist() == [0, 1, 2, 3, 4, 5]
+    inputs = len(low.tensor_bytes)
+    assert flow.source_bytes[: end + 2].tolist() == [48, 64, 4, 6, 24, 144, 64]
+    assert flow.last_reader[: end + 2].tolist() == [4, 2, 3, end, end, 0, 1]
+    assert flow.rows_of.tolist() == [4, 4, 1, 0, 0, 9, 4] + [0] * (inputs - 2)
+    assert flow.start[: end + 3].tolist() == [0, 4, 8, 12, 13, 17, 26, 30]
+    for readers in (flow.readers, flow.takers):
+        assert readers.edge.tolist() == readers.node.tolist() == [4, 2, 3, 0, 1]
+        assert readers.first[: end + 3].tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
