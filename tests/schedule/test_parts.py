@@ -6,6 +6,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels.layout import SLACK
+from simulator.schedule import many_whole
 from simulator.schedule.machines import Machines
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
@@ -100,3 +101,18 @@ def test_what_no_parts_are_faster_than(keys, less, keep, kept):
         assert least_in_parts(four, size, chips) == pytest.approx(wanted * SLACK, rel=1e-12)
         found = solve(program(size, **keys, **{"schedule.keep_weights": keep}), chips)
         assert (least_in_parts(four, size, chips)[1] <= parts * found.cold.time_s[1]).all()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_lists_of_choices_that_are_too_short_grow(monkeypatch, keep):
+    """Chips at once have the same schedules whatever room the lists of choices had at first."""
+    four = program(4)
+    points = machines((20.0, 60.0, 70.0, 4000.0))
+    expected = many_whole.solve_whole(four.pool, points, keep)
+    small = many_whole._Scratch(four.pool, 3)
+    monkeypatch.setattr(many_whole._own, "scratch", (four.pool, small), raising=False)
+    found = many_whole.solve_whole(four.pool, points, keep)
+    assert many_whole._own.scratch[1].wide in {3 * 2**at for at in range(1, 20)}
+    for mine, other in zip((found.cold, found.steady), (expected.cold, expected.steady), strict=True):
+        assert mine.time_s.tolist() == other.time_s.tolist()
+        assert mine.outer_bytes.tolist() == other.outer_bytes.tolist()
