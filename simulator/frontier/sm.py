@@ -203,7 +203,7 @@ def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
     A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
     """
     g, n, k, c, p, q, _, _ = shape.step_extents
-    room = 2 * spec.count
+    queries, room = n * p * q, 2 * spec.count
     parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
     keys, rounds = -(-k // parts), -(-g * parts // room)
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
@@ -211,8 +211,8 @@ def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
     busy = 2 * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
     walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
     waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
-    feed = g * (n * p * q * c + k * cached * _narrow(shape)) * shape.in_width
-    feed += float(g * n * p * q * k) * shape.out_width
+    feed = g * (queries * c + k * cached * _narrow(shape)) * shape.in_width
+    feed += float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting, feed, spec)
 
 

@@ -4,6 +4,7 @@ import math
 import random
 
 import naive_gpu
+import numpy as np
 import pytest
 from test_sweep_engine import check_equal
 
@@ -12,6 +13,7 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
+from simulator.frontier.grid.points import FEED_BYTES
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
@@ -67,6 +69,12 @@ def test_blocks_are_those_of_the_slow_twin():
         found = frontier(shape, spec)
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        if found.codes[0] != sm.ON_LANES:
+            rows, columns, split, *together = sm.choices(spec)[found.codes[0] - sm.FIRST]
+            block = (rows, columns), split, free, ahead, tuple(together), weights
+            _, feed = naive_gpu.walk(shape.extents, width, width, chip, *block)
+            row = sm.parts((shape,), spec, np.zeros(1, dtype=np.int64), found.codes)[0]
+            assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
         assert found.bytes_[0] == narrow * g * k * c * r * r
 
 
