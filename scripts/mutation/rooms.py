@@ -147,6 +147,7 @@ ROOMS = (
         ("test_keep.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
         SLOW_RUNS,
     ),
+    Room("result", ("simulator/result/room.py",), ("test_room.py", "test_lower_rows.py")),
     Room("result", ("simulator/result/contexts.py",), ("test_sweep_contexts.py", "test_contexts.py")),
     Room(
         "result",

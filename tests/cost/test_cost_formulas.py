@@ -7,10 +7,11 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost import area, joules, money
-from simulator.cost.die import die_of
+from simulator.cost.die import Die, die_of, fabric_notes
 from simulator.cost.power import covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Silicon, quantities
+from simulator.cost.serving import Rates, usd_per_s
 
 
 def test_logic_shrinks_less_than_its_density():
@@ -207,3 +208,43 @@ def test_die_edge_of_memory_and_links(part, channels):
     assert die.edge_needed_mm == pytest.approx(3 * channels * 4.27 + 8 * 0.3)
     alone = die_of(quantities(load_chip("example_edge", set={"dram": None, "host.link": "pcie4-x4"})))
     assert alone.edge_needed_mm == pytest.approx(4 * 0.3)
+
+
+def test_all_memory_of_a_chip_is_counted():
+    """The shared SRAM, the accumulators, and the buffer on the weights' own path."""
+    sets = {
+        "sram.holds": ["inputs", "outputs"],
+        "sram.weight_fifo_kib": 16,
+        "sram.capacity_mib": 2,
+        "array.accumulator_kib": 96,
+    }
+    assert quantities(load_chip("example_edge", set=sets)).sram_bytes == 2 * 2**20 + (96 + 16) * 2**10
+
+
+def test_a_gpus_mac_at_the_clock_at_which_it_was_fitted():
+    """3 pJ in INT8 at 1.41 GHz and 16 nm, 1.8 times that in FP16; at four times the clock twice, the root of it."""
+    keys = {"process_nm": 16, "clock_mhz": 1410}
+    one, fast = (power_model(load_chip("t4", set={**keys, "clock_mhz": mhz})) for mhz in (1410, 4 * 1410))
+    assert one.mac_j["int8"] == pytest.approx(3e-12)
+    assert one.mac_j["fp16"] == pytest.approx(1.8 * 3e-12)
+    assert fast.mac_j["int8"] == pytest.approx(2 * 3e-12)
+
+
+def test_a_second_at_work_pays_for_the_seconds_between():
+    """4,383 hours of work a year for two years; 90 W at work, and 30 W as long at rest."""
+    rates = Rates(years=2.0, energy_usd_per_kwh=0.1, pue=1.5, load=0.5)
+    bought = 1000.0 / (2 * 8766 * 3600 * 0.5)
+    assert usd_per_s(rates, 1000.0, 90.0, 30.0) == pytest.approx(bought + 0.120 / 3600 * 1.5 * 0.1)
+    mostly = Rates(years=2.0, energy_usd_per_kwh=0.1, pue=1.0, load=0.75)
+    assert usd_per_s(mostly, 0.0, 90.0, 30.0) == pytest.approx(0.100 / 3600 * 0.1)
+    assert usd_per_s(Rates(rent_usd_per_h=7.2), 1000.0, 90.0, 30.0) == 0.002
+
+
+def test_an_estimate_from_below_is_told_where_it_is_far_off():
+    """180 mm2 counted are a die of 352.25 mm2 by the share but for the reticle: 170 mm2 of all else."""
+    q = quantities(load_chip("inferx_x1"))
+    usual = covered_mm2(q, PARTS) - 180.0
+    for times, told in ((0.49, True), (0.51, False), (1.0, False), (1.99, False), (2.01, True)):
+        notes = fabric_notes(Die(q, PARTS, 180.0 + times * usual, power_model(load_chip("inferx_x1"))))
+        assert bool(notes) == told, times
+        assert not told or f"{times * usual:,.1f} mm2 from vector lanes" in notes[0]

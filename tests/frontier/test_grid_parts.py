@@ -1,6 +1,7 @@
 """Small parts of the search on a grid: codes of points, cells of cycles, bins of footprints, and lists that begin anew."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,3 +100,20 @@ def test_lists_that_are_too_short_begin_anew(monkeypatch, resident, short):
     for name in ("footprint", "bytes_", "cycles", "codes"):
         assert (getattr(found, name) == getattr(expected, name)).all(), name
     assert lists.used[["pixels", "axes"].index(short)] <= least[short]
+
+
+@pytest.mark.parametrize("holds", [("inputs", "weights", "outputs"), ("outputs", "weights"), ("inputs",)])
+def test_numbers_of_a_layer(holds):
+    """Widths of 2, 0.5, 1 and 4 bytes; 2 groups of 2 x 5 x 12 outputs, 3 channels and a kernel of 3."""
+    shape = replace(SHAPE, in_width=2.0, weight_width=0.5, out_width=1.0, acc_width=4.0, widening=0.25)
+    found = build_tables(shape, replace(SPEC, holds=holds, double_buffered=False)).numbers
+    inside = [float(word in holds) for word in ("inputs", "weights", "outputs")]
+    assert (found.in_bytes, found.grain_in) == (2.0 * inside[0], 2.0 * inside[0])
+    assert (found.weight_bytes, found.grain_weights) == (1.5 * inside[1], 0.5 * inside[1])
+    assert (found.out_bytes, found.acc_bytes, found.acc_room) == (1.0, 4.0, 4.0)
+    assert (found.out_room, found.grain_out) == (inside[2], 4.0 * inside[2])
+    assert (found.all_inputs, found.all_outputs, found.buffers) == (2.0 * 2 * 3, 2 * 2 * 5 * 12, 1.0)
+    assert found.all_weights == found.feed_weights == 0.5 * 2 * 5 * 3 * 3
+    assert found.feed_in == 2.0 * 2 * 2 * 3 * 12 * 3
+    assert (found.feed_out, found.feed_partial) == (240.0, 240 * 2 * 4.0)
+    assert found.widening == 0.25 * 2 * 5 * 3 * 3

@@ -7,10 +7,12 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
+from simulator.graph.load import load_network
+from simulator.lower.array import array_spec
 from simulator.lower.lines import BentError, Line
 from simulator.lower.room import Room
 from simulator.lower.rows import lower
-from simulator.lower.work import work_of
+from simulator.lower.work import mean_units, work_of
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,29 @@ def test_what_is_no_line(first, last):
 
 def test_what_is_the_same_at_both_ends_stays():
     assert Line(("a", 1.5), ("a", 1.5)).at((1, 3)) == ("a", 1.5)
+
+
+def test_units_of_layers_in_several_formats():
+    """The mean over their MACs: as many as are done in all, over the cycles that they take; of each context by itself."""
+    assert mean_units(np.array([4.0, 2.0]), np.array([8.0, 8.0])) == 16 / (2 + 4)
+    assert mean_units(np.array([4.0, 4.0]), np.array([8.0, 3.0])) == 4.0
+    assert mean_units(np.array([4.0, 2.0]), np.zeros(2)) == 4.0
+    both = mean_units(np.array([[4.0, 4.0, 4.0], [2.0, 2.0, 2.0]]), np.array([[8.0, 4.0, 0.0], [8.0, 0.0, 6.0]]))
+    assert both.tolist() == [16 / 6, 4.0, 2.0]
+
+
+def test_state_that_is_written_has_the_width_of_the_cache():
+    """A token of a sequence adds a row of keys and of values, 3 heads of 64 numbers each, in each layer."""
+    graph = load_network("smollm2_135m", layers=2, phase="decode", context=10)
+    for word, width in (("bf16", 2.0), ("weights=bf16,activations=bf16,cache=int8", 1.0)):
+        low = lower(graph, load_chip("h100"), 5, word)
+        assert sum(row.stored_bytes for row in low.rows) == 5 * 2 * 2 * 3 * 64 * width
+        assert sum(row.stored_apart_bytes for row in low.rows) in {0.0, 5 * 2 * 2 * 3 * 64 * width}
+
+
+def test_lanes_matter_to_tilings_of_gpus_and_of_attention_alone():
+    assert array_spec(load_chip("v100"), "fp16").lanes == load_chip("v100").vector.lanes
+    edge = load_chip("example_edge")
+    assert array_spec(edge, "int8").lanes == 0.0
+    words = [*edge.vector.fuses, "attention"]
+    assert array_spec(load_chip("example_edge", set={"vector.fuses": words}), "int8").lanes == edge.vector.lanes
