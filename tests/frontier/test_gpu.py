@@ -269,3 +269,10 @@ def test_a_cluster_halves_what_one_operand_takes_of_the_cache():
 
 def test_a_result_names_the_cluster_where_there_is_one(network):
     assert {"thread_block", "split_reduction", "cluster"} <= set(simulate(network, "h100", 64, "fp16").layers[0].tiling)
+
+
+def test_a_layer_on_the_lanes_fetches_each_operand_once_as_wide_as_it_is_stored():
+    """8 channels of 10 x 10 inputs of two bytes, 3 x 3 weights of half a byte each, 8 x 8 outputs of one."""
+    shape = Shape((8, 1, 1, 1, 8, 8, 3, 3), plane=(10, 10), in_width=2.0, weight_width=0.5, out_width=1.0)
+    row = sm._all_parts(shape, array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
+    assert row[FEED_BYTES] == 8 * (100 * 2 + 9 * 0.5 + 64)
