@@ -13,7 +13,7 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
-from simulator.frontier.grid.points import FEED_BYTES
+from simulator.frontier.grid.points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
@@ -75,6 +75,8 @@ def test_blocks_are_those_of_the_slow_twin():
             _, feed = naive_gpu.walk(shape.extents, width, width, chip, *block)
             row = sm.parts((shape,), spec, np.zeros(1, dtype=np.int64), found.codes)[0]
             assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
+            assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
+            assert row[EDGES] >= 0.0
         assert found.bytes_[0] == narrow * g * k * c * r * r
 
 

@@ -144,3 +144,14 @@ def test_lanes_matter_to_tilings_of_gpus_and_of_attention_alone():
     assert array_spec(edge, "int8").lanes == 0.0
     words = [*edge.vector.fuses, "attention"]
     assert array_spec(load_chip("example_edge", set={"vector.fuses": words}), "int8").lanes == edge.vector.lanes
+
+
+def test_two_cores_are_one_of_twice_the_speed_to_their_tilings():
+    """As fast as both, with the memory of one."""
+    one, two = (array_spec(load_chip(name), "int8") for name in ("bm1688_core", "bm1688"))
+    for name in ("rate", "link_bytes_per_cycle", "port_bytes_per_cycle"):
+        assert getattr(two, name) == 2 * getattr(one, name), name
+    assert one.rate == load_chip("bm1688_core").array.rate["int8"]
+    assert (two.count, two.rows, two.columns, two.accumulator_bytes) == (
+        one.count, one.rows, one.columns, one.accumulator_bytes
+    )  # fmt: skip
