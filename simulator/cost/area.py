@@ -10,8 +10,6 @@ import numpy as np
 
 from simulator.units import MIB
 
-BITS_OF_A_MIB = 8.0 * MIB
-
 REFERENCE_MTR_MM2 = 28.9
 """Logic density at 16 nm [million transistors per mm2], where the area of a MAC is stated."""
 

@@ -171,22 +171,22 @@ def _attention(shape: Shape, spec: ArraySpec) -> _Parts:
 
     Its softmax runs between the products, on the lanes of its multiprocessor, which are `GPU_SOFTMAX_CYCLES` at a score.
     """
-    g, n, k, c, p, q, r, s = shape.step_extents
+    g, n, k, c, p, q, _, _ = shape.step_extents  # of a kernel of one
     queries = n * p * q
     if queries <= GPU_DECODE_ROWS and spec.async_copies:
         return _decode(shape, spec)
-    whole = queries <= GPU_ATTENTION_ROWS and c * r * s <= GPU_ATTENTION_DEPTH
+    whole = queries <= GPU_ATTENTION_ROWS and c <= GPU_ATTENTION_DEPTH
     rows = queries if whole else GPU_ATTENTION_PART * (2 if spec.async_products else 1)
     blocks = g * -(-queries // rows)
     each = -(-blocks // spec.count)
     rounds = -(-each // max(1, GPU_SUM_BYTES // (rows * shape.context * SUM_WIDTH)))
-    cached = k * (c * r * s + shape.context)  # keys and values of a head
+    cached = k * (c + shape.context)  # keys and values of a head
     busy = each * rows * cached / _macs(spec) + each * cached * _widening(shape, spec)
     of_score = GPU_SOFTMAX_CYCLES + (GPU_SOFTMAX_NARROW_CYCLES if shape.in_width < 2 else 0)
     waiting = each * rows * k * of_score / (spec.lanes / spec.count)
     if spec.async_products:
         waiting -= (1.0 - GPU_SOFTMAX_EXPOSED) * min(busy, waiting)
-    fetched = blocks * (rows * c * r * s + cached * _narrow(shape)) * shape.in_width
+    fetched = blocks * (rows * c + cached * _narrow(shape)) * shape.in_width
     feed = fetched + float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting + _starts(rounds, spec), feed, spec)
 
@@ -206,17 +206,17 @@ def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
 
     A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
     """
-    g, n, k, c, p, q, r, s = shape.step_extents
-    room = 2 * spec.count
+    g, n, k, c, p, q, _, _ = shape.step_extents
+    queries, room = n * p * q, 2 * spec.count
     parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
     keys, rounds = -(-k // parts), -(-g * parts // room)
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
-    cached = c * r * s + shape.context  # of a key and its value
+    cached = c + shape.context  # of a key and its value
     busy = 2 * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
     walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
     waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
-    feed = g * (n * p * q * c * r * s + k * cached * _narrow(shape)) * shape.in_width
-    feed += float(g * n * p * q * k) * shape.out_width
+    feed = g * (queries * c + k * cached * _narrow(shape)) * shape.in_width
+    feed += float(g * queries * k) * shape.out_width
     return _row(_ideal(shape, spec), busy, waiting, feed, spec)
 
 

@@ -299,7 +299,7 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
         *((operands.read(read).width, size) for read, (_, size) in zip(beside, reads, strict=True)),
     )
     second_bytes = step.weights.elements * (batch * operands.weights(step).width) if step.weights else 0.0
-    first_bytes = first.elements * (batch * in_width) if first else 0.0
+    input_bytes = first.elements * (batch * in_width) if first else 0.0
     state_width = operands.format("cache", layer).width
     return Row(
         name=layer.name,
@@ -310,12 +310,12 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
         macs_executed=executed,
         vector_operations=operations,
         inputs=step.inputs[0].tensor if tiled and step.inputs else -1,
-        input_bytes=first.elements * (batch * in_width) if first else 0.0,
+        input_bytes=input_bytes,
         weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
         reads=reads,
         fixed_bytes=layer.output_elements * (batch * table_width)
-        + _read_again(step, second_bytes if step.weights else stored, first_bytes, target.cores),
+        + _read_again(step, second_bytes if step.weights else stored, input_bytes, target.cores),
         output=step.output,
         output_bytes=output_bytes,
         least_footprint=sum(min(2.0 * target.lanes * width, size) for width, size in vectors) if shape is None else 0.0,

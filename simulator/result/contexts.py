@@ -40,6 +40,8 @@ FEWEST = 3
 
 ENDS = ("compulsory_bytes", "weight_bytes", "input_output_bytes")
 ROOM = ("weights", "states", "ends")
+TENSORS = ("inputs", "weights", "output", "values")
+"""What of a row is the number of a tensor."""
 CLOSE = 1e-12
 """Share by which sums of bytes of a whole pass may differ in their last digits."""
 
@@ -354,16 +356,15 @@ def _nameless(low: Lowered, row: Row) -> tuple[Any, ...]:
         read, written = bool(low.tensor_readers[number]), bool(low.tensor_producers[number])
         return (low.tensor_bytes[number], low.widths[number], read, written, number in low.states)
 
-    numbers = (row.inputs, row.weights, row.output, row.values)
-    places = tuple(tensor(number) if number >= 0 else () for number in numbers)
-    bare = replace(row, name="", fused=(), inputs=-1, weights=-1, output=-1, values=-1, reads=())
+    places = tuple(tensor(number) if (number := getattr(row, name)) >= 0 else () for name in TENSORS)
+    none: dict[str, Any] = dict.fromkeys(TENSORS, -1)
+    bare = replace(row, name="", fused=(), reads=(), **none)
     return bare, places, tuple((tensor(number), size) for number, size in row.reads)
 
 
 def _moved(row: Row, own: dict[int, int]) -> Row:
     """A step on other tensors."""
-    names = ("inputs", "weights", "output", "values")
-    moved: dict[str, Any] = {name: own[at] for name in names if (at := getattr(row, name)) in own}
+    moved: dict[str, Any] = {name: own[at] for name in TENSORS if (at := getattr(row, name)) in own}
     if any(tensor in own for tensor, _ in row.reads):
         moved["reads"] = tuple((own.get(tensor, tensor), size) for tensor, size in row.reads)
     return replace(row, **moved)

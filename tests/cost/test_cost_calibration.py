@@ -1,5 +1,9 @@
 """The fit of the area model: it reproduces what the data file says, and predicts chips that it has not seen."""
 
+import math
+from dataclasses import astuple
+from types import SimpleNamespace
+
 import pytest
 
 from simulator.cost import calibration as model
@@ -87,3 +91,17 @@ def test_every_number_of_the_data_has_a_known_source():
 
     walk({key: value for key, value in book().items() if key != "sources"}, "silicon_cost")
     assert all(entry["source"] for entry in book()["calibration"]["chips"].values())
+
+
+def test_the_band_of_a_chip_left_out_is_that_of_the_others(monkeypatch):
+    """Predicted e and 1 / e^2 times what is published, one exactly, and one near the reticle limit, which counts for no band."""
+    monkeypatch.setattr(model, "predicted", lambda chip, fit: fit)
+    members = [
+        SimpleNamespace(name=name, mm2=mm2) for name, mm2 in (("a", 10.0), ("b", 20.0), ("c", 30.0), ("d", 840.0))
+    ]
+    folds = [10.0 * math.e, 20.0 / math.e**2, 30.0, 1.0]
+    rows = model.comparisons(members, 5.0, folds, 2.0)
+    bands = [math.sqrt(4 / 2), math.sqrt(1 / 2), math.sqrt((1 + 4) / 2), math.sqrt((1 + 4) / 3)]
+    for row, chip, mm2, band in zip(rows, members, folds, bands, strict=True):
+        factor = math.exp(2.0 * band)
+        assert astuple(row) == pytest.approx((chip.name, chip.mm2, 5.0, mm2, mm2 / factor, mm2 * factor))

@@ -7,8 +7,11 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost import area, joules, money
-from simulator.cost.power import power_model
+from simulator.cost.die import Die, die_of, fabric_notes
+from simulator.cost.power import covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
+from simulator.cost.quantities import Silicon, quantities
+from simulator.cost.serving import Rates, usd_per_s
 
 
 def test_logic_shrinks_less_than_its_density():
@@ -142,3 +145,106 @@ def test_energy_of_a_run_step_by_step():
     assert run.total_j == pytest.approx(sum(run.items.values()))
     assert run.average_w == pytest.approx(run.total_j / 0.01)
     assert run.to_dict()["total_j"] == run.total_j
+
+
+PARTS = Silicon(macs=100.0, sram=50.0, dram=20.0, io=10.0, scale=1.0)
+"""180 mm2 that are counted."""
+
+
+@pytest.mark.parametrize(("name", "share"), [("l4", 0.565), ("jetson_agx_xavier", 0.565), ("inferx_x1", 0.489)])
+def test_a_die_is_what_is_counted_and_its_share_of_all_else(name, share):
+    """Of GPUs and SoCs, which the fit does not cover, the middle of 0.34 and 0.79; and no die is beyond the reticle."""
+    q = quantities(load_chip(name))
+    free = 180.0 / (1.0 - share)
+    assert covered_mm2(q, PARTS) == pytest.approx(free / (1 + (free / 858) ** 4) ** 0.25)
+    free -= 30.0
+    assert covered_mm2(q, PARTS, 30.0) == pytest.approx(free / (1 + (free / 858) ** 4) ** 0.25)
+    off = covered_mm2(q, PARTS) - covered_mm2(q, PARTS, 30.0)
+    assert without_mm2(q, PARTS, 500.0, 30.0) == pytest.approx(500.0 - off)
+
+
+def test_a_block_covers_its_macs_and_its_sram():
+    q = quantities(load_chip("nvdla_1024"))
+    assert q.kind == "ip"
+    assert covered_mm2(q, PARTS) == 150.0
+    assert covered_mm2(q, PARTS, 30.0) == 120.0
+
+
+def test_what_a_chip_has_of_memory():
+    """Three devices of LPDDR4-4266 x 32: 17.064 GB/s and 2 GiB each; or as much as the file says."""
+    chip = load_chip("inferx_x1", set={"dram.devices": 3})
+    memory = quantities(chip).memory
+    assert (memory.devices, memory.bytes_per_s_each, memory.gib) == (3, pytest.approx(17.064e9), 3 * 2.0)
+    assert quantities(chip).with_devices(5).memory.gib == 5 * 2.0
+    assert quantities(chip).with_gib(7.0).memory.gib == 7.0
+    alone = quantities(load_chip("inferx_x1", set={"dram": None}))
+    assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)
+
+
+def test_a_chip_of_two_cores_has_twice_of_each():
+    """But for the units of an array, and what is outside of the cores."""
+    one, two = (quantities(load_chip(name, set={"process_nm": 16})) for name in ("bm1688_core", "bm1688"))
+    for name in (
+        "arrays",
+        "mac_units",
+        "sram_bytes",
+        "sram_bytes_per_cycle",
+        "interconnect_bytes_per_cycle",
+        "vector_lanes",
+    ):
+        assert getattr(two, name) == 2 * getattr(one, name), name
+    for name in ("rows", "columns", "rates", "memory", "io_lanes", "clock_hz", "sram_kind"):
+        assert getattr(two, name) == getattr(one, name), name
+
+
+@pytest.mark.parametrize(("part", "channels"), [("ddr5-8000-x64", 2), ("lpddr5-6400-x32", 1)])
+def test_die_edge_of_memory_and_links(part, channels):
+    """Each channel of 32 bits takes 4.27 mm, each lane 0.3 mm."""
+    chip = load_chip(
+        "example_edge", set={"dram.part": part, "dram.devices": 3, "process_nm": 5, "host.link": "pcie4-x8"}
+    )
+    die = die_of(quantities(chip))
+    assert quantities(chip).memory.channels_each == channels
+    assert die.edge_needed_mm == pytest.approx(3 * channels * 4.27 + 8 * 0.3)
+    alone = die_of(quantities(load_chip("example_edge", set={"dram": None, "host.link": "pcie4-x4"})))
+    assert alone.edge_needed_mm == pytest.approx(4 * 0.3)
+
+
+def test_all_memory_of_a_chip_is_counted():
+    """The shared SRAM, the accumulators, and the buffer on the weights' own path."""
+    sets = {
+        "sram.holds": ["inputs", "outputs"],
+        "sram.weight_fifo_kib": 16,
+        "sram.capacity_mib": 2,
+        "array.accumulator_kib": 96,
+    }
+    assert quantities(load_chip("example_edge", set=sets)).sram_bytes == 2 * 2**20 + (96 + 16) * 2**10
+
+
+def test_a_gpus_mac_at_the_clock_at_which_it_was_fitted():
+    """3 pJ in INT8 at 1.41 GHz and 16 nm, 1.8 times that in FP16; at four times the clock twice, the root of it."""
+    keys = {"process_nm": 16, "clock_mhz": 1410}
+    one, fast = (power_model(load_chip("t4", set={**keys, "clock_mhz": mhz})) for mhz in (1410, 4 * 1410))
+    assert one.mac_j["int8"] == pytest.approx(3e-12)
+    assert one.mac_j["fp16"] == pytest.approx(1.8 * 3e-12)
+    assert fast.mac_j["int8"] == pytest.approx(2 * 3e-12)
+
+
+def test_a_second_at_work_pays_for_the_seconds_between():
+    """4,383 hours of work a year for two years; 90 W at work, and 30 W as long at rest."""
+    rates = Rates(years=2.0, energy_usd_per_kwh=0.1, pue=1.5, load=0.5)
+    bought = 1000.0 / (2 * 8766 * 3600 * 0.5)
+    assert usd_per_s(rates, 1000.0, 90.0, 30.0) == pytest.approx(bought + 0.120 / 3600 * 1.5 * 0.1)
+    mostly = Rates(years=2.0, energy_usd_per_kwh=0.1, pue=1.0, load=0.75)
+    assert usd_per_s(mostly, 0.0, 90.0, 30.0) == pytest.approx(0.100 / 3600 * 0.1)
+    assert usd_per_s(Rates(rent_usd_per_h=7.2), 1000.0, 90.0, 30.0) == 0.002
+
+
+def test_an_estimate_from_below_is_told_where_it_is_far_off():
+    """180 mm2 counted are a die of 352.25 mm2 by the share but for the reticle: 170 mm2 of all else."""
+    q = quantities(load_chip("inferx_x1"))
+    usual = covered_mm2(q, PARTS) - 180.0
+    for times, told in ((0.49, True), (0.51, False), (1.0, False), (1.99, False), (2.01, True)):
+        notes = fabric_notes(Die(q, PARTS, 180.0 + times * usual, power_model(load_chip("inferx_x1"))))
+        assert bool(notes) == told, times
+        assert not told or f"{times * usual:,.1f} mm2 from vector lanes" in notes[0]

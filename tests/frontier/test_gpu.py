@@ -4,6 +4,7 @@ import math
 import random
 
 import naive_gpu
+import numpy as np
 import pytest
 from profiles import by_night
 from test_sweep_engine import check_equal
@@ -13,6 +14,7 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
+from simulator.frontier.grid.points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
@@ -68,6 +70,14 @@ def test_blocks_are_those_of_the_slow_twin():
         found = frontier(shape, spec)
         assert len(found) == 1
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        if found.codes[0] != sm.ON_LANES:
+            rows, columns, split, *together = sm.choices(spec)[found.codes[0] - sm.FIRST]
+            block = (rows, columns), split, free, ahead, tuple(together), weights
+            _, feed = naive_gpu.walk(shape.extents, width, width, chip, *block)
+            row = sm.parts((shape,), spec, np.zeros(1, dtype=np.int64), found.codes)[0]
+            assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
+            assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
+            assert row[EDGES] >= 0.0
         assert found.bytes_[0] == narrow * g * k * c * r * r
 
 
@@ -262,3 +272,10 @@ def test_a_cluster_halves_what_one_operand_takes_of_the_cache():
 
 def test_a_result_names_the_cluster_where_there_is_one(network):
     assert {"thread_block", "split_reduction", "cluster"} <= set(simulate(network, "h100", 64, "fp16").layers[0].tiling)
+
+
+def test_a_layer_on_the_lanes_fetches_each_operand_once_as_wide_as_it_is_stored():
+    """8 channels of 10 x 10 inputs of two bytes, 3 x 3 weights of half a byte each, 8 x 8 outputs of one."""
+    shape = Shape((8, 1, 1, 1, 8, 8, 3, 3), plane=(10, 10), in_width=2.0, weight_width=0.5, out_width=1.0)
+    row = sm._all_parts(shape, array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
+    assert row[FEED_BYTES] == 8 * (100 * 2 + 9 * 0.5 + 64)

@@ -91,8 +91,9 @@ def test_attention_is_that_of_the_slow_twin():
         ahead = free and rng.random() < 0.5
         heads, depth, context = rng.randint(1, 90), rng.choice([32, 64, 128]), rng.choice([32, 64, 80, 128])
         queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
+        wide = 2 if queries % 2 == 0 else 1  # queries may lie along both sides of the plane
         shape = Shape(
-            (heads, 1, keys, depth, queries, 1, 1, 1), in_width=width, weight_width=width,
+            (heads, 1, keys, depth, queries // wide, wide, 1, 1), in_width=width, weight_width=width,
             out_width=width * context / keys, context=context,
         )  # fmt: skip
         sets = {
@@ -100,11 +101,13 @@ def test_attention_is_that_of_the_slow_twin():
             "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
             "array.async_products": ahead,
         }  # fmt: skip
-        found = frontier(shape, array_spec(load_chip(T4, set=sets), "int8"))
+        spec = array_spec(load_chip(T4, set=sets), "int8")
+        found, one = frontier(shape, spec), np.zeros(1, dtype=np.int64)
         chip = (count, macs, link, port)
-        cycles, _ = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free, ahead)
+        cycles, feed = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free, ahead)
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        assert parts((shape,), spec, one, found.codes)[0, FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
         assert shape.macs == heads * queries * keys * (depth + context)
 
 

@@ -1,10 +1,15 @@
 """Points of a language model in batch and context: told many at once, each is what `simulate` gives."""
 
+import numpy as np
 import pytest
 from profiles import by_night
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import InfeasibleError
+from simulator.lower.array import target_of
+from simulator.lower.rows import lower_steps, operands_of
+from simulator.lower.work import work_of
+from simulator.result.contexts import ENDS, Passes, _Ends
 from simulator.sweeps import contexts as told
 from simulator.sweeps import run
 from simulator.sweeps.plan import plan_of
@@ -91,3 +96,19 @@ def test_parts_take_seconds(chip, chunk):
     vary = {"batch": [1, 2], "context": [100, 200, 300]}
     space = run._space(plan_of(vary, **given), run._builder("smollm2_135m", {"phase": "decode"}), chip, None)
     assert run._usual_chunk(space) == chunk
+
+
+def test_bytes_of_a_pass_between_the_ends_of_a_stretch():
+    """At both ends those of the pass that was laid out there; between them in proportion, activations step by step."""
+    graph = {"phase": "decode", "vocabulary": 2000, "layers": 2}
+    chip = load_chip("v100")  # whose scores are tensors
+
+    def steps(layers, context):
+        return operands_of(load_network("smollm2_135m", **graph, context=context), target_of(chip, "fp16"))
+
+    found = _Ends(Passes(steps, chip, 3, 2, None), 2, (100, 9100)).bytes(np.array([0.0, 0.5, 1.0]))
+    works = [work_of(lower_steps(steps(2, context), 3)) for context in (100, 4600, 9100)]
+    for name, values in found.items():
+        wanted = [getattr(work if name in ENDS else work.room, name) for work in works]
+        assert values.tolist() == pytest.approx(wanted, rel=1e-12), name
+    assert found["activations"][2] > found["activations"][0]

@@ -20,6 +20,9 @@ Ints = npt.NDArray[np.int64]
 Edge = tuple[int, int, int, int, int, int, int, int]
 """A row of `kernels.Flow.edges`."""
 
+NO_WINDOW = (1, 0, 1, 0)
+"""Stride, reach, dilation and padding of an edge that is read evenly or as a whole: nobody reads them."""
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -82,7 +85,7 @@ class _Builder:
             lead.edges.append(_edge(layer, producer, source, rows, size, units))
         for read in [step.weights] if step.weights else []:
             for producer, source, rows, size in self._sources(read, number, layer):
-                lead.edges.append(((producer, kernels.WHOLE, rows, 1, 0, 1, 0, source), size))
+                lead.edges.append(((producer, kernels.WHOLE, rows, *NO_WINDOW, source), size))
         held = layer.output_elements
         width = self.low.widths[step.output]
         for behind in step.fused:
@@ -107,7 +110,7 @@ class _Builder:
         last."""
         own = self.nodes[self.first_node[number] :]
         node = next((node for node in own if node.outs == rows), own[-1])
-        node.edges.append(((producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size))
+        node.edges.append(((producer, kernels.EVEN, rows, *NO_WINDOW, source), size))
 
     def _sources(self, read: Read, number: int, layer: Layer) -> Iterator[tuple[int, int, int, float]]:
         """(producer node, source, rows, bytes of an item) of everything a read waits for.
@@ -145,7 +148,7 @@ def _edge(layer: Layer, producer: int, source: int, rows: int, size: float, unit
     """The edge of a layer's own inputs, and its bytes."""
     windowed = layer.kind in ("conv", "pool") and rows == layer.in_height and units == layer.out_height and rows > 1
     if not windowed or layer.transposed:
-        return (producer, kernels.EVEN, rows, 1, 0, 1, 0, source), size
+        return (producer, kernels.EVEN, rows, *NO_WINDOW, source), size
     reach = (layer.kernel_height - 1) * layer.dilation[0]
     stride, dilation, padding = layer.stride[0], layer.dilation[0], layer.padding[0]
     return (producer, kernels.WINDOW, rows, stride, reach, dilation, padding, source), size

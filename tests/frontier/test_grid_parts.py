@@ -1,0 +1,119 @@
+"""Small parts of the search on a grid: codes of points, cells of cycles, bins of footprints, and lists that begin anew."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulator.frontier.grid import candidates, points, search
+from simulator.frontier.grid.candidates import build_tables
+from simulator.kernels.grid_layout import EACH, PIXEL_STEPS, PIXELS, SIZE, STEPS, WINDOW, Numbers, Tile
+from simulator.kernels.grid_search import BINS, LEVELS, code_of, level_of
+from simulator.lower.array import ArraySpec
+from simulator.lower.shape import Shape
+
+SPEC = ArraySpec(2, 3, 2, "weights", ("reduction",), ("out_channels",), ("out_channels", "pixels", "groups"))
+SHAPE = Shape((2, 2, 5, 3, 4, 3, 3, 1), padding=(1, 0), plane=(4, 3))
+
+
+@pytest.mark.kernel
+def test_every_point_has_a_code_of_its_own_that_says_what_it_is():
+    rows = Tile(2, 3, 2, 3)
+    every = list(itertools.product(range(3), range(5), range(-1, 3), *(range(count) for count in rows)))
+    codes = [code_of(rows, Tile(*tile), u, order, stream) for u, order, stream, *tile in every]
+    assert codes == list(range(len(every)))
+
+
+def test_codes_of_tiles_are_read_as_they_were_made():
+    built = build_tables(SHAPE, SPEC)
+    assert len(built.units.factors) > 1
+    stacked = points.stack([SHAPE], SPEC, [built])
+    rng = np.random.default_rng(1)
+    tables = (built.group, built.pixel, built.axis_k, built.axis_c)
+    tiles = points.TileRows(*(rng.integers(0, len(table), 40) for table in tables))
+    for unrolling in range(len(built.units.factors)):
+        codes = points.unstreamed(built, unrolling, tiles)
+        found = points.tile_sizes(stacked, np.zeros(40, dtype=np.int64), codes)
+        assert (found[:, 0] == built.group[tiles.group, SIZE]).all()
+        assert (found[:, 2] == built.axis_k[tiles.k, SIZE]).all()
+        assert (found[:, 3] == built.axis_c[tiles.c, SIZE]).all()
+        assert (found[:, [1, 4, 5]] == built.pixel_tiles[tiles.pixel]).all()
+        assert (found[:, [points.ORDER, points.STREAM, points.UNROLLING]] == [0, -1, unrolling]).all()
+
+
+@pytest.mark.kernel
+def test_cells_of_cycles_are_four_an_octave():
+    cycles = [50.0, 100.0, 100.5, 124.5, 125.0, 149.5, 150.0, 175.0, 200.0, 249.5, 250.0, 400.0, 1e300]
+    assert [level_of(each, 100.0) for each in cycles] == [0, 0, 1, 1, 2, 2, 3, 4, 5, 5, 6, 9, LEVELS - 1]
+
+
+NOTHING = Numbers(*(0.0 for _ in Numbers._fields))._replace(buffers=1.0)
+ONE = {
+    "inputs": ({"in_bytes": 0.5}, 0.5 * 24 * 8),
+    "weights": ({"weight_bytes": 4.0}, 4.0 * 10 * 8),
+    "outputs": ({"out_bytes": 2.0, "acc_bytes": 1.0}, 2.0 * 10 * 12),
+    "sums": ({"out_bytes": 1.0, "acc_bytes": 4.0}, 4.0 * 10 * 12),
+    "all": ({"in_bytes": 1.0, "weight_bytes": 2.0, "out_bytes": 1.0}, 24 * 8 + 2.0 * 80 + 120),
+}
+"""Bytes of an element, and of the largest tile of a group: of 24 inputs of 8 channels, 10 x 8 weights, 10 x 12 outputs."""
+BITS = {"none": {}, "pieces": {"grain_in": 300.0, "grain_weights": 500.0, "grain_out": 700.0}}
+
+
+def bin_of(footprint):
+    """Sixteen an octave, counted from one byte."""
+    octave = int(np.floor(np.log2(footprint)))
+    return 1 + 16 * octave + int(16 * (footprint / 2.0**octave - 1.0))
+
+
+@pytest.mark.parametrize("pieces", BITS)
+@pytest.mark.parametrize("case", ONE)
+@pytest.mark.parametrize("buffers", [1.0, 2.0])
+def test_no_footprint_is_beyond_the_last_bin(case, pieces, buffers):
+    group, k, c = (np.zeros((2, STEPS + EACH)) for _ in range(3))
+    group[:, SIZE], k[:, SIZE], c[:, SIZE] = (1, 3), (10, 5), (8, 2)
+    pixel = np.zeros((2, PIXEL_STEPS + EACH))
+    pixel[:, WINDOW], pixel[:, PIXELS] = (24, 9), (6, 12)
+    widths, largest = ONE[case]
+    numbers = NOTHING._replace(buffers=buffers, **widths, **BITS[pieces])
+    wanted = bin_of((3 * largest + sum(BITS[pieces].values())) * buffers)
+    assert candidates._last_bin(group, pixel, k, c, numbers) == wanted
+    assert candidates._last_bin(group * 2.0**300, pixel, k, c, numbers) == BINS - 1
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("short", ["pixels", "axes"])
+@pytest.mark.parametrize("resident", [0, 2])
+def test_lists_that_are_too_short_begin_anew(monkeypatch, resident, short):
+    """With room for little more than a list at a time the frontier is the same, to the last point."""
+    built, again = build_tables(SHAPE, SPEC), build_tables(SHAPE, SPEC)
+    axis = 2 * max(len(built.axis_k), len(built.axis_c)) + 4
+    least = {"pixels": len(built.pixel) + 1, "axes": 2 * axis}
+    scratch = search._Scratch(1 << 12, 1024, axis)
+    monkeypatch.setattr(search._own, "scratch", scratch, raising=False)
+    expected = search.frontier(SHAPE, SPEC, resident, built)
+    used = scratch.lists.used[["pixels", "axes"].index(short)]
+    assert used > least[short], "all lists together are no longer"
+    lists = scratch.lists._replace(**{short: np.full((least[short], getattr(scratch.lists, short).shape[1]), np.nan)})
+    scratch.lists = lists
+    found = search.frontier(SHAPE, SPEC, resident, again)
+    for name in ("footprint", "bytes_", "cycles", "codes"):
+        assert (getattr(found, name) == getattr(expected, name)).all(), name
+    assert lists.used[["pixels", "axes"].index(short)] <= least[short]
+
+
+@pytest.mark.parametrize("holds", [("inputs", "weights", "outputs"), ("outputs", "weights"), ("inputs",)])
+def test_numbers_of_a_layer(holds):
+    """Widths of 2, 0.5, 1 and 4 bytes; 2 groups of 2 x 5 x 12 outputs, 3 channels and a kernel of 3."""
+    shape = replace(SHAPE, in_width=2.0, weight_width=0.5, out_width=1.0, acc_width=4.0, widening=0.25)
+    found = build_tables(shape, replace(SPEC, holds=holds, double_buffered=False)).numbers
+    inside = [float(word in holds) for word in ("inputs", "weights", "outputs")]
+    assert (found.in_bytes, found.grain_in) == (2.0 * inside[0], 2.0 * inside[0])
+    assert (found.weight_bytes, found.grain_weights) == (1.5 * inside[1], 0.5 * inside[1])
+    assert (found.out_bytes, found.acc_bytes, found.acc_room) == (1.0, 4.0, 4.0)
+    assert (found.out_room, found.grain_out) == (inside[2], 4.0 * inside[2])
+    assert (found.all_inputs, found.all_outputs, found.buffers) == (2.0 * 2 * 3, 2 * 2 * 5 * 12, 1.0)
+    assert found.all_weights == found.feed_weights == 0.5 * 2 * 5 * 3 * 3
+    assert found.feed_in == 2.0 * 2 * 2 * 3 * 12 * 3
+    assert (found.feed_out, found.feed_partial) == (240.0, 240 * 2 * 4.0)
+    assert found.widening == 0.25 * 2 * 5 * 3 * 3

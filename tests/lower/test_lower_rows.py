@@ -1,0 +1,158 @@
+"""Steps of a network in numbers of two bytes, by hand; lines between two records; and work of some of many contexts."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.graph.build import NetworkBuilder
+from simulator.graph.load import load_network
+from simulator.lower.array import array_spec
+from simulator.lower.lines import BentError, Line
+from simulator.lower.room import Room
+from simulator.lower.rows import lower
+from simulator.lower.work import mean_units, work_of
+
+
+@pytest.fixture(scope="module")
+def low():
+    """Two convolutions of 6 x 5 pixels with a residual, a pool, and a product of tokens, at a batch of three."""
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(3, 6, 5), 4, 3, padding=1, bias=False, name="first")
+    y = net.add(net.conv(x, 4, 1, bias=False, name="second"), x, name="sum", activation="relu")
+    net.pool(y, 2, name="pool")
+    tokens = net.input(8, 7, name="tokens")
+    net.matmul(tokens, net.dense(tokens, 8, bias=False, name="keys"), heads=2, transposed=True, name="product")
+    chip = load_chip("inferx_x1", set={"array.winograd": False, "vector.fuses": ["add", "relu"]})
+    return lower(net.build(), chip, 3, "bf16")
+
+
+def test_bytes_of_each_step(low):
+    """Of the inputs, of constant weights, of a second activation, and of the outputs."""
+    pixels, tokens = 3 * 30 * 2, 3 * 7 * 2
+    found = [(row.input_bytes, row.weight_bytes, row.second_bytes, row.output_bytes) for row in low.rows]
+    assert found == [
+        (3 * pixels, 2 * 9 * 12, 0, 4 * pixels),
+        (4 * pixels, 2 * 16, 0, 4 * pixels),
+        (4 * pixels, 0, 0, 4 * 3 * 2 * 3 * 2),
+        (8 * tokens, 2 * 64, 0, 8 * tokens),
+        (8 * tokens, 0, 8 * tokens, 2 * 7 * tokens),
+    ]
+    assert [row.reads for row in low.rows] == [(), ((2, 4 * pixels),), ((3, 4 * pixels),), (), ()]
+    # Two vectors of 256 lanes would be 1,024 bytes of each: all of what is less.
+    assert [row.least_footprint for row in low.rows] == [0, 0, 4 * pixels + 144, 0, 0]
+    assert [(row.inputs, row.weights, row.output) for row in low.rows] == [
+        (0, -1, 2), (2, -1, 3), (-1, -1, 4), (1, -1, 5), (1, 5, 6)
+    ]  # fmt: skip
+
+
+def test_work_of_each_step(low):
+    assert [row.macs for row in low.rows] == [3 * 30 * 9 * 12, 3 * 30 * 16, 0, 3 * 7 * 64, 3 * 7 * 7 * 8]
+    assert [row.macs_executed for row in low.rows] == [row.macs for row in low.rows]
+    assert [row.vector_operations for row in low.rows] == [0, 2 * 3 * 30 * 4, 3 * 4 * 6 * 4, 0, 0]
+    assert low.rows[4].shape.extents == (3 * 2, 1, 7, 4, 7, 1, 1, 1)
+
+
+def test_bytes_that_come_and_go(low):
+    work, ends = work_of(low), 3 * 2 * (3 * 30 + 8 * 7 + 4 * 6 + 2 * 7 * 7)
+    assert work.weight_bytes == 2 * (9 * 12 + 16 + 64)
+    assert work.input_output_bytes == ends
+    assert work.compulsory_bytes == work.weight_bytes + ends
+    # Between layers the most live while the second convolution reads one tensor of 4 x 30 and writes another.
+    assert work.room == Room(3, weights=work.weight_bytes, states=0.0, ends=ends, activations=2 * 4 * 3 * 30 * 2)
+    assert work.least_outer_bytes(100.0) == work.compulsory_bytes - 100.0
+    assert work.least_outer_bytes(1e9) == ends
+
+
+def test_work_of_some_contexts(low):
+    """What has an entry a context is cut, along the second axis where the first is steps; what has none stays."""
+    one = work_of(low)
+    columns = {
+        name: np.arange(3.0) + at
+        for at, name in enumerate(("macs", "macs_executed", "macs_charged", "compulsory_bytes", "weight_bytes"))
+    }
+    steps = {name: np.arange(6.0).reshape(2, 3) + at for at, name in enumerate(("executed", "charged", "step_units"))}
+    room = Room(3, weights=np.arange(3.0), states=5.0, ends=np.arange(3.0) * 2, activations=np.arange(3.0) * 3)
+    many = replace(one, **columns, **steps, room=room)
+    part = many.part(np.array([2, 0]))
+    for name, all_of_them in columns.items():
+        assert getattr(part, name).tolist() == [all_of_them[2], all_of_them[0]], name
+    for name, all_of_them in steps.items():
+        assert getattr(part, name).tolist() == all_of_them[:, [2, 0]].tolist(), name
+    assert (part.units, part.input_output_bytes, part.batch) == (one.units, one.input_output_bytes, 3)
+    assert {f.name: np.asarray(getattr(part.room, f.name)).tolist() for f in fields(Room)} == {
+        "batch": 3, "weights": [2.0, 0.0], "states": 5.0, "ends": [4.0, 0.0], "activations": [6.0, 0.0],
+    }  # fmt: skip
+    assert one.part(np.array([0])).executed.tolist() == one.executed.tolist()
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something with whole numbers, alone and in tuples."""
+
+    name: str
+    size: int
+    sizes: tuple[int, ...] = ()
+    inner: "Record | None" = None
+
+
+def test_a_line_between_two_records():
+    first, last = (Record("a", size, (7, 2 * size), Record("b", 3, (size,))) for size in (10, 22))
+    line = Line(first, last)
+    assert line.at((0, 4)) == first
+    assert line.at((4, 4)) == last
+    assert line.at((3, 4)) == Record("a", 19, (7, 38), Record("b", 3, (19,)))
+    with pytest.raises(BentError):
+        line.at((1, 7))
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(Record("a", 1), Record("b", 1)), ((1, 2), (1, 2, 3)), (1, 2.0), (Record("a", 1), 1), (None, 1), (False, True)],
+)
+def test_what_is_no_line(first, last):
+    with pytest.raises(BentError):
+        Line(first, last)
+
+
+def test_what_is_the_same_at_both_ends_stays():
+    assert Line(("a", 1.5), ("a", 1.5)).at((1, 3)) == ("a", 1.5)
+
+
+def test_units_of_layers_in_several_formats():
+    """The mean over their MACs: as many as are done in all, over the cycles that they take; of each context by itself."""
+    assert mean_units(np.array([4.0, 2.0]), np.array([8.0, 8.0])) == 16 / (2 + 4)
+    assert mean_units(np.array([4.0, 4.0]), np.array([8.0, 3.0])) == 4.0
+    assert mean_units(np.array([4.0, 2.0]), np.zeros(2)) == 4.0
+    both = mean_units(np.array([[4.0, 4.0, 4.0], [2.0, 2.0, 2.0]]), np.array([[8.0, 4.0, 0.0], [8.0, 0.0, 6.0]]))
+    assert both.tolist() == [16 / 6, 4.0, 2.0]
+
+
+def test_state_that_is_written_has_the_width_of_the_cache():
+    """A token of a sequence adds a row of keys and of values, 3 heads of 64 numbers each, in each layer."""
+    graph = load_network("smollm2_135m", layers=2, phase="decode", context=10)
+    for word, width in (("bf16", 2.0), ("weights=bf16,activations=bf16,cache=int8", 1.0)):
+        low = lower(graph, load_chip("h100"), 5, word)
+        assert sum(row.stored_bytes for row in low.rows) == 5 * 2 * 2 * 3 * 64 * width
+        assert sum(row.stored_apart_bytes for row in low.rows) in {0.0, 5 * 2 * 2 * 3 * 64 * width}
+
+
+def test_lanes_matter_to_tilings_of_gpus_and_of_attention_alone():
+    assert array_spec(load_chip("v100"), "fp16").lanes == load_chip("v100").vector.lanes
+    edge = load_chip("example_edge")
+    assert array_spec(edge, "int8").lanes == 0.0
+    words = [*edge.vector.fuses, "attention"]
+    assert array_spec(load_chip("example_edge", set={"vector.fuses": words}), "int8").lanes == edge.vector.lanes
+
+
+def test_two_cores_are_one_of_twice_the_speed_to_their_tilings():
+    """As fast as both, with the memory of one."""
+    slow = {"array.rate": {"int8": 0.25}}
+    one, two = (array_spec(load_chip(name, set=slow), "int8") for name in ("bm1688_core", "bm1688"))
+    for name in ("rate", "link_bytes_per_cycle", "port_bytes_per_cycle"):
+        assert getattr(two, name) == 2 * getattr(one, name), name
+    assert (one.rate, two.rate) == (0.25, 0.5)
+    assert (two.count, two.rows, two.columns, two.accumulator_bytes) == (
+        one.count, one.rows, one.columns, one.accumulator_bytes
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""Rooms of an SRAM and weights that stay in it: the fixed list, whole output channels, and what is left for all else."""
+
+from itertools import pairwise
+
+import pytest
+
+from simulator.chip.load import load_chip
+from simulator.graph.build import NetworkBuilder
+from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
+from simulator.lower.rows import lower
+from simulator.schedule.keep import channel_bytes, fixed_sizes, listed, order_of, real_room, rooms, rooms_of, share
+from simulator.schedule.pool import build_pool
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """A convolution with little weight for its work, and a dense layer with much: 4 x 27 and 6 x 256 bytes."""
+    net = NetworkBuilder("two")
+    x = net.conv(net.input(3, 8, 8), 4, 3, padding=1, bias=False, name="conv")
+    net.dense(x.flat(), 6, bias=False, name="dense")
+    low = lower(net.build(), load_chip("example_edge", set={"array.winograd": False}), 2)
+    return build_pool(low, 256.0, True, True)
+
+
+def test_the_fixed_list_doubles_every_octave():
+    sizes = fixed_sizes(4.0 * SMALLEST_ROOM + 1.0)
+    assert len(sizes) == 2 * PER_OCTAVE + 1
+    assert sizes[:: int(PER_OCTAVE)] == [SMALLEST_ROOM, 2 * SMALLEST_ROOM, 4 * SMALLEST_ROOM]
+    assert [after / size for size, after in pairwise(sizes)] == pytest.approx(
+        [2 ** (1 / PER_OCTAVE)] * (len(sizes) - 1)
+    )
+    assert fixed_sizes(SMALLEST_ROOM) == []
+    assert [listed(room) for room in (1.0, SMALLEST_ROOM, sizes[3], sizes[3] * 1.001, sizes[4] * 0.999)] == [
+        SMALLEST_ROOM, SMALLEST_ROOM, sizes[3], sizes[4], sizes[4]
+    ]  # fmt: skip
+
+
+def test_rooms_leave_out_what_keeps_more_than_there_is():
+    """Below the SRAM, those that leave less than all weights, and what all weights leave."""
+    sizes = fixed_sizes(4.0 * SMALLEST_ROOM)
+    capacity = sizes[-1] + 100.0
+    tried = rooms(capacity, capacity - sizes[3] - 50.0)
+    assert tried == [sizes[3] + 50.0, *sizes[4:]]
+    assert rooms(capacity, capacity) == sizes
+    assert rooms(capacity, 1.0) == [capacity - 1.0]
+
+
+def test_weights_with_the_least_work_stay_first_by_whole_channels(pool):
+    assert pool.weights.tolist() == [108.0, 1536.0]
+    assert [channel_bytes(row) for row in pool.low.rows] == [27.0, 256.0]
+    assert order_of(pool).tolist() == [1, 0]
+    kept = {
+        size: share(pool, size).tolist() for size in (0.0, 255.0, 256.0, 1535.0, 1536.0 + 53.0, 1536.0 + 108.0, 9e9)
+    }
+    assert kept == {
+        0.0: [0, 0], 255.0: [0, 0], 256.0: [0, 256], 1535.0: [0, 5 * 256],
+        1589.0: [27, 1536], 1644.0: [108, 1536], 9e9: [108, 1536],
+    }  # fmt: skip
+
+
+def test_what_kept_weights_really_leave(pool):
+    """The least of the fixed list that is as large as the SRAM without the channels that stay; all of it where none may."""
+    capacity = 10_000.0
+    assert real_room(pool, capacity, capacity) == capacity
+    assert real_room(pool, capacity, capacity + 5.0) == capacity
+    assert real_room(pool, capacity, capacity - 255.0) == listed(capacity)
+    assert real_room(pool, capacity, capacity - 300.0) == listed(capacity - 256.0)
+    assert real_room(pool, capacity, 1000.0) == listed(capacity - 1644.0)
+
+
+def test_rooms_that_are_tried_end_with_all_of_the_sram(pool):
+    assert rooms_of(pool, 50_000.0, True) == [50_000.0 - 1644.0, 50_000.0]
+    assert rooms_of(pool, 50_000.0, False) == [50_000.0]

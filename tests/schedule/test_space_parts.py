@@ -1,0 +1,117 @@
+"""Time of a placement in space by cause, and what its stages do, on numbers worked by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from space_example import SPEC, lowered, placed
+
+from simulator.graph.build import NetworkBuilder
+from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
+from simulator.kernels.space_pipeline import EVEN, WINDOW
+from simulator.schedule.space.stages import NO_WINDOW, build_stages, item_shape, widened
+
+US = 1e-6
+
+
+def us_by_cause(parts):
+    """Microseconds of each cause that takes any."""
+    return {cause: pytest.approx(time / US, rel=1e-9) for cause, time in enumerate(parts) if time > 1e-15}
+
+
+@pytest.mark.kernel
+def test_causes_of_a_layer_in_slices():
+    """9,000 products on 96 units, in 4 slices of 25 cycles for each of 5 items; 9,000 bytes of weights at 100 MB/s."""
+    net = NetworkBuilder("large")
+    net.dense(net.input(100), 90, bias=False)
+    plan = placed(net.build(), batch=5, capacity_bytes=3100.0, overhead_s=2 * US)
+    (context,) = plan.contexts
+    ideal = 5 * 9000 / 96
+    period = {IDEAL: ideal, EDGES: 4 * 5 * 25 - ideal, OVERHEAD: 4 * 5 * 2.0, OUTER: 90.0}
+    assert us_by_cause(plan.period_parts[:, 0]) == period
+    assert plan.period_s == pytest.approx(630 * US)
+    # Of an item 4 x 100 + 90 bytes pass, a fourth of them for each slice: before its first row, and after its last.
+    fill = 4 * 2 * 1.225
+    assert context.slices * (context.fill_s - context.item_s) == pytest.approx(fill * US)
+    assert us_by_cause(plan.latency_parts[:, 0]) == {**period, PIPELINE: fill}
+
+
+@pytest.mark.kernel
+def test_causes_of_two_stages_side_by_side():
+    """What a batch on its own takes longer than one of many is the pipeline's, and so are arrays that wait."""
+    net = NetworkBuilder("chain")
+    x = net.conv(net.input(2, 8, 8), 4, 3, padding=1, bias=False)
+    net.conv(x, 8, 1, bias=False)
+    plan = placed(net.build(), batch=3, byte_s=1.0)
+    assert len(plan.contexts) == 1
+    for parts, total in ((plan.period_parts, plan.period_s), (plan.latency_parts, plan.latency_s)):
+        assert parts.sum() == pytest.approx(total, rel=1e-12)
+        assert (parts[[OVERHEAD, FILLING, LOADING]] == 0.0).all()
+    later = plan.latency_parts - plan.period_parts
+    assert (np.delete(later, PIPELINE, axis=0) == 0.0).all()
+    fill = sum(context.fill_s - context.item_s for context in plan.contexts)
+    assert later[PIPELINE].sum() == pytest.approx(fill, rel=1e-9)
+    assert fill > 0.0
+    assert plan.period_parts.shape == (CAUSES, 2)
+    ideal = np.array([3 * 64 * 4 * 18, 3 * 64 * 4 * 8]) / 96 * US
+    assert plan.period_parts[IDEAL] == pytest.approx(ideal)
+
+
+def test_weights_that_are_widened_pass_the_lanes_once_an_item():
+    """Two groups of 2 x 3 x 9 weights, at half a cycle each of 64 lanes; nothing where they are not widened."""
+    net = NetworkBuilder("grouped")
+    net.pool(net.conv(net.input(6, 8, 7), 4, 3, padding=1, groups=2, bias=False), 2)
+    low, fused = lowered(net.build(), batch=5)
+    conv, pool = low.rows
+    wide = dataclasses.replace(conv, shape=dataclasses.replace(conv.shape, widening=0.5))
+    assert widened(wide, 5, 64.0) == 0.5 * 64 * (2 * 2 * 3 * 9)
+    assert (widened(conv, 5, 64.0), widened(pool, 5, 64.0)) == (0.0, 0.0)
+    stages = build_stages(dataclasses.replace(low, rows=(wide, pool)), fused, 64.0)
+    plain = build_stages(low, fused, 64.0)
+    more = stages.vector_operations - plain.vector_operations
+    assert more.tolist() == [0.5 * 64 * 108, 0.0]
+    assert plain.vector_operations.tolist() == [row.vector_operations / 5 for row in low.rows]
+    assert plain.weight_bytes.tolist() == [108.0, 0.0]
+
+
+def test_an_item_of_a_product_has_its_heads_as_groups():
+    net = NetworkBuilder("product")
+    x = net.input(8, 10)
+    net.matmul(net.dense(x, 8), net.dense(x, 8), heads=2, transposed=True)
+    low, _ = lowered(net.build(), batch=3, spec=SPEC)
+    dense, _, product = low.rows
+    assert item_shape(product, 3).extents == (2, 1, 10, 4, 10, 1, 1, 1)
+    groups, items, *_ = dense.shape.extents
+    assert item_shape(dense, 3).extents == (groups, 1, *dense.shape.extents[2:])
+    assert items == 3
+
+
+def test_rows_flow_from_two_inputs_to_two_results():
+    """What each stage reads of what, by which window, and what waits for it; bytes of an item, whatever the batch."""
+    net = NetworkBuilder("two")
+    left, right = net.input(2, 9, 8, name="left"), net.input(4, 4, 4, name="right")
+    x = net.conv(left, 4, 3, stride=2, bias=False)
+    net.dense(net.global_pool(net.conv(right, 4, 1, bias=False)), 6, bias=False)
+    net.conv(x, 2, 3, padding=1, bias=False)
+    low, fused = lowered(net.build(), batch=3)
+    flow = build_stages(low, fused).flow
+    begin, end = -1, 5
+    assert flow.edges.tolist() == [
+        [begin, WINDOW, 9, 2, 2, 1, 0, end],  # of the first input, which stands behind the five steps
+        [begin - 1, WINDOW, 4, 1, 0, 1, 0, end + 1],
+        [1, EVEN, 4, *NO_WINDOW, 1],
+        [2, EVEN, 1, *NO_WINDOW, 2],
+        [0, WINDOW, 4, 1, 2, 1, 1, 0],
+    ]
+    assert (flow.units.tolist(), flow.outs.tolist()) == ([4, 4, 4, 1, 4], [4, 4, 1, 1, 4])
+    assert flow.edge_bytes.tolist() == [144, 64, 64, 4, 48]
+    assert flow.row_bytes.tolist() == [16, 16, 16, 4, 12]
+    assert flow.first_node.tolist() == flow.first_edge.tolist() == [0, 1, 2, 3, 4, 5]
+    inputs = len(low.tensor_bytes)
+    assert flow.source_bytes[: end + 2].tolist() == [48, 64, 4, 6, 24, 144, 64]
+    assert flow.last_reader[: end + 2].tolist() == [4, 2, 3, end, end, 0, 1]
+    assert flow.rows_of.tolist() == [4, 4, 1, 0, 0, 9, 4] + [0] * (inputs - 2)
+    assert flow.start[: end + 3].tolist() == [0, 4, 8, 12, 13, 17, 26, 30]
+    for readers in (flow.readers, flow.takers):
+        assert readers.edge.tolist() == readers.node.tolist() == [4, 2, 3, 0, 1]
+        assert readers.first[: end + 3].tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
