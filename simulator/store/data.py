@@ -9,10 +9,15 @@ import yaml
 _FOLDER = Path(__file__).parent.parent / "data"
 
 
+def path_of(name: str) -> Path:
+    """Where the file `name` of `simulator/data` is, for a table that is read row by row."""
+    return _FOLDER / name
+
+
 @cache
 def read_data(name: str) -> dict[str, Any]:
     """The file `name` of `simulator/data` as plain data, read once: it must not be changed."""
-    return parsed((_FOLDER / name).read_text(encoding="utf-8"))
+    return parsed(path_of(name).read_text(encoding="utf-8"))
 
 
 def parsed(text: str) -> dict[str, Any]:

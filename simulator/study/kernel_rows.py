@@ -30,10 +30,11 @@ from simulator.kernels.layout import step_time
 from simulator.lower.array import ArraySpec, array_spec
 from simulator.lower.shape import Shape
 from simulator.schedule.machines import machines_of
+from simulator.store.data import path_of
 from simulator.units import GPU_DECODE_ROWS, GPU_KERNEL_FLOOR_US
 from simulator.vocabulary import BITS
 
-SAMPLE = Path(__file__).parent.parent / "data" / "gpu_kernels.csv"
+SAMPLE = path_of("gpu_kernels.csv")
 """The bundled rows."""
 
 BOARDS = {

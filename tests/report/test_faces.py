@@ -20,7 +20,7 @@ from simulator.study.validation import THROUGHPUT, validate
 WAYS = ("__repr__", "_repr_html_", "plot", "to_polars", "to_pandas", "__arrow_c_stream__")
 """What each of them can do."""
 
-NOT_SHOWN = {"Fit", "Languages", "Serving"}
+NOT_SHOWN = {"Fit", "Languages", "Refits", "Serving"}
 """Answers of commands that no call of the package gives: tables alone."""
 
 SWEEPS = ("SweepTable", "SweepScan")
