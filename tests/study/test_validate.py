@@ -59,11 +59,16 @@ def summary(summaries, group):
     return next(one for one in summaries if one.group == group)
 
 
-def test_the_page_is_up_to_date(found, monkeypatch):
-    """By day without the tables of the fits, which take as long as the rows: their residuals are compared in a test of theirs."""
-    page = (DOCS / "validation.md").read_text(encoding="utf-8")
+@pytest.fixture(autouse=True)
+def _without_fits(monkeypatch):
+    """By day pages are without the tables of the fits, which take as long as the rows: they have tests of their own."""
     if not THOROUGH:
         monkeypatch.setattr(sys.modules[validation_page.__module__], "fits", lambda: [])
+
+
+def test_the_page_is_up_to_date(found):
+    page = (DOCS / "validation.md").read_text(encoding="utf-8")
+    if not THOROUGH:
         page, left_out = OF_FITS.subn("", page)
         assert left_out == 1
     written = validation_page(found, "validation.svg")
