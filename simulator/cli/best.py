@@ -138,7 +138,7 @@ def show(
     points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns, subject_of(folder))
     if rows:
         detail_of(folder, points.axes, rows[0])
-    deliver_plain(lambda: points_report(points), lambda: [points_chart(points)])
+    deliver_plain(lambda: points_report(points), lambda: [points_chart(points)], title=points.about)
     if json is not None:
         from simulator.report.document import to_json  # noqa: PLC0415
 

@@ -121,7 +121,7 @@ def _draw(out: str, plot: str | None, report: str | None) -> None:
     """Draw the points that no other beats in throughput and bill, or the fastest where no bill is known; report them."""
     from simulator.report.page import save  # noqa: PLC0415
     from simulator.report.points_report import front_of, table_chart, table_report  # noqa: PLC0415
-    from simulator.sweeps.read import scan  # noqa: PLC0415
+    from simulator.sweeps.read import scan, subject_of  # noqa: PLC0415
 
     points = scan(out)
     if plot is not None:
@@ -131,7 +131,7 @@ def _draw(out: str, plot: str | None, report: str | None) -> None:
     try:
         if front.rows:
             detail_of(out, front.axes, front.rows[0])
-        deliver_plain(lambda: table_report(points), lambda: [table_chart(points)])
+        deliver_plain(lambda: table_report(points), lambda: [table_chart(points)], title=subject_of(out))
     finally:
         wanted.reset(before[0])
         details.reset(before[1])
