@@ -90,7 +90,7 @@ def test_positions_of_attention_are_height_times_width():
     assert scores.groups * scores.out_channels == scores.groups * pixels
 
 
-@pytest.mark.parametrize("name", PADDED)
+@pytest.mark.parametrize("name", by_night(PADDED, [*PADDED][::3]))
 def test_sizes_between_are_padded_and_it_is_said(name):
     step = PADDED[name]
     padded = tuple(-(-side // step) * step for side in (1080, 1916))

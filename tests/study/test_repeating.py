@@ -1,6 +1,7 @@
 """Equal layers once: shallow decoders tell what a deep one takes."""
 
 import pytest
+from profiles import by_night
 
 from simulator.chip.load import load_chip
 from simulator.graph.language import decoders
@@ -20,7 +21,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("model", "chip", "precision", "params", "close"), CASES)
-@pytest.mark.parametrize("phase", ["prefill", "decode"])
+@pytest.mark.parametrize("phase", by_night(["prefill", "decode"], ["decode"]))
 def test_a_deep_decoder_takes_what_all_its_layers_take(model, chip, precision, params, close, phase):
     asked = asked_of(model, load_chip(chip), (60, 5, 3), precision, params)
     assert depths(asked.decoder) is not None
