@@ -129,6 +129,12 @@ def nearest(name: str, known: Iterable[str], listed_by: str = "") -> str:
     return "; known: " + ", ".join(ranked[:MOST_NAMES]) + f" and {len(choices) - MOST_NAMES} more"
 
 
+def only_near(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` where a known name is near; else empty."""
+    found = nearest(name, known)
+    return found if "did you mean" in found else ""
+
+
 _NEAR = 0.6  # gpt2 and gnmt have 0.5, and are not near
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
-from simulator.errors import NetworkError, argument, nearest
+from simulator.errors import NetworkError, argument, nearest, only_near
 from simulator.graph import plugged
 from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
@@ -244,8 +244,7 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
 def _near_id(path: Path) -> str:
     """`; did you mean ...?` with the id at Hugging Face of a bundled language model that a path may stand for."""
     ids = [name for name in bundled.network_names() if "/" in name]
-    near = nearest(path.as_posix(), ids) if "/" in path.as_posix() and not path.exists() else ""
-    return near if "did you mean" in near else ""
+    return only_near(path.as_posix(), ids) if "/" in path.as_posix() and not path.exists() else ""
 
 
 def _endings() -> tuple[str, ...]:

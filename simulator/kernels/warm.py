@@ -9,7 +9,6 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from simulator.kernels import schedule_stretches as stretches
 from simulator.kernels import schedule_sums as sums
 from simulator.kernels.jit import cache_works, needs_compile
 from simulator.kernels.layout import Machine, Net, Network, Rates, Source
+from simulator.store import processes
 
 
 @contextlib.contextmanager
@@ -40,8 +40,9 @@ def beside() -> Iterator[bool]:
         return
     try:
         process = subprocess.Popen(
-            _command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+            processes.command(__name__, compile_schedules.__name__),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
     except OSError:  # no second process to be had: everything is compiled in this one
         yield True
         return
@@ -50,19 +51,6 @@ def beside() -> Iterator[bool]:
     finally:
         process.terminate()
         process.wait()
-
-
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from simulator.kernels.warm import compile_schedules; compile_schedules()"
-
-
-def _command() -> list[str]:
-    """What runs `compile_schedules` in another process.
-
-    Nothing of the current folder may be imported: with `-P` it is not on the path of modules, which `-m` would put it on.
-    PYTHONPATH counts as in this process. The folder of the package goes last, for a clone that is not installed.
-    """
-    shield = "-I" if sys.flags.isolated else "-P"
-    return [sys.executable, shield, "-c", _PROGRAM, str(Path(__file__).parent.parent.parent)]
 
 
 def compile_schedules() -> None:

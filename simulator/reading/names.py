@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from simulator.errors import nearest
+from simulator.errors import only_near
 
 
 def plain_name(name: str) -> str:
@@ -53,5 +53,4 @@ def near_file(place: Path, suffixes: Iterable[str]) -> str:
         names = [each.name for each in place.parent.iterdir() if each.suffix.lower() in suffixes]
     except (OSError, ValueError):
         return ""
-    near = nearest(place.name, names) if names else ""
-    return near if "did you mean" in near else ""
+    return only_near(place.name, names)

@@ -175,7 +175,8 @@ def _alike(found: Explanation) -> list[list[str]]:
                 _change(row.difference_s / scale, places), CAUSES[row.cause],
             ]
             for row in rows
-        ]
+        ],
+        " (each)",
     )  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def _layers(found: Explanation, rows: Sequence[Sequence[str]]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("mostly", no_wrap=True)
     for name, *cells in rows:
-        table.add_row(Text(f"{name} (each)" if ", layers " in name or name.endswith(" layers") else name), *cells)
+        table.add_row(Text(name), *cells)
     return table
 
 

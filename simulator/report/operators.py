@@ -22,15 +22,18 @@ def _where(numbers: Sequence[int]) -> str:
     return f"layers {numbers[0]} to {numbers[-1]}" if run else f"{len(numbers)} layers"
 
 
-def rows_alike(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Rows that begin with the name of a layer, those that differ in numbers of decoder layers alone as one."""
+def rows_alike(rows: Sequence[Sequence[str]], told: str = "") -> list[list[str]]:
+    """Rows that begin with the name of a layer, those that differ in numbers of decoder layers alone as one.
+
+    told: what such a row says behind its name.
+    """
     alike: dict[tuple[str, ...], list[Sequence[str]]] = {}
     for row in rows:
         alike.setdefault(tuple(map(bare, row)), []).append(row)
     found = []
     for key, some in alike.items():
         numbers = [int(match[1]) if (match := NUMBERED.fullmatch(row[0])) else 0 for row in some]
-        found.append([*some[0]] if len(some) == 1 else [f"{key[0]}, {_where(numbers)}", *key[1:]])
+        found.append([*some[0]] if len(some) == 1 else [f"{key[0]}, {_where(numbers)}{told}", *key[1:]])
     return found
 
 

@@ -248,13 +248,12 @@ class Contexts:
         plans: Plans | None = None,
     ) -> Ints:
         """Contexts behind which parts of a size may be faster than the whole batch, or than `plans`: as `least_in_parts`."""
-        work, known, spec = steps.work(case), plans or steps.plans(case), steps.low.spec
+        work, known = steps.work(case), plans or steps.plans(case)
         ends = known.cold.time_s if limited is None else np.maximum(known.cold.time_s, limited(known.cold))
         parts = work.batch // size
         count = int(case.times.sum()) * parts
-        cycles = np.maximum(0.0, steps.least_cycles(case) - (count / spec.rate if spec.systolic else 0.0))
         outer = work.compulsory_bytes + (parts - 1) * work.weight_bytes
-        return np.flatnonzero(least_of_parts(cycles, outer, count, machines) < ends)
+        return np.flatnonzero(least_of_parts(steps.least_cycles(case), outer, count, machines, steps.low.spec) < ends)
 
     def _in_parts(
         self, told: Told, contexts: Sequence[int], steps: "_Steps", case: "_Case", power: PowerModel | None

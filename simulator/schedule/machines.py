@@ -10,6 +10,7 @@ import numpy.typing as npt
 from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture
 from simulator.kernels.layout import SLACK, Machine, Rates, times_grid
+from simulator.lower.array import ArraySpec
 from simulator.units import CACHE_SHARE, GIB, MIB, MICRO, PORT_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
@@ -141,7 +142,9 @@ def column_of(columns: Columns, key: str, otherwise: float, count: int) -> Float
     return columns[key].astype(np.float64) if key in columns else np.full(count, otherwise)
 
 
-def least_of_parts(cycles: Floats, outer_bytes: Floats, steps: int, machines: Machines) -> Floats:
+def least_of_parts(cycles: Floats, outer_bytes: Floats, steps: int, machines: Machines, spec: ArraySpec) -> Floats:
     """No schedule of so many steps in all, with these cycles and bytes, is faster; one entry a chip. [s]"""
+    if spec.systolic:  # each step's last cycle does not count
+        cycles = np.maximum(0.0, cycles - steps / spec.rate)
     rates = machines.rates._replace(overhead_s=machines.overhead_s * steps)
     return np.asarray(times_grid(cycles[:, None], outer_bytes[:, None], rates, machines.phi)[:, 0] * SLACK)

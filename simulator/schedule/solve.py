@@ -113,10 +113,9 @@ def least_in_parts(program: Program, size: int, machines: Machines) -> Floats:
     work, once, steps = pool.work, pool.all_weights - kept, len(pool.steps) * times
     outer = work.compulsory_bytes - pool.all_weights + times * once
     spec = pool.low.spec
-    # On a GPU a part may waste less of its last wave of thread blocks; a systolic array counts each layer's last cycle not.
+    # On a GPU a part may waste less of its last wave of thread blocks.
     least = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
-    least = max(0.0, least - (steps / spec.rate if spec.systolic else 0.0))
-    return least_of_parts(np.full(len(machines), least), outer, steps, machines)
+    return least_of_parts(np.full(len(machines), least), outer, steps, machines, spec)
 
 
 def _ends(sums: Sums, limited: Limited | None) -> Floats:

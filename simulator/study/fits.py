@@ -1,5 +1,6 @@
 """The constants that were fitted, on the rows they were fitted on: residuals, and what other values would give."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from statistics import median
@@ -90,7 +91,7 @@ def _fits() -> tuple[Fit, ...]:
         found.append(
             Fit(
                 str(entry["name"]), value, str(entry["fitted_on"]), tried.get(value, ()),
-                tuple(_tried(at, points) for at, points in tried.items()), entry.get("of"),
+                tuple(tried_at(at, [point.error for point in points]) for at, points in tried.items()), entry.get("of"),
             )
         )  # fmt: skip
     return tuple(found)
@@ -111,9 +112,8 @@ def _comparable(row: Row) -> bool:
     return row.not_modelled is None and row.network in networks()
 
 
-def _tried(value: float, points: tuple[Point, ...]) -> Tried:
-    """Errors of the rows at one value."""
-    if not points:
+def tried_at(value: float, errors: Sequence[float]) -> Tried:
+    """What one value gives on all rows, by their errors. Raises ModelError where there are none."""
+    if not errors:
         raise ModelError("validation: a fit without rows")
-    errors = [point.error for point in points]
     return Tried(value, median(map(abs, errors)), median(errors), max(errors, key=abs))

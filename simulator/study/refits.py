@@ -19,7 +19,7 @@ from simulator.progress import each
 from simulator.store import bundled
 from simulator.store.plain import kept
 from simulator.study import refitting
-from simulator.study.fits import Fit, Tried, Without, fits, of_plain
+from simulator.study.fits import Fit, Without, fits, of_plain, tried_at
 from simulator.study.validation_data import book
 
 ALIKE = 1.01
@@ -160,15 +160,10 @@ def _fit(entry: Mapping[str, Any], found: Mapping[_Question, Errors]) -> Fit:
         float(value): found[_Question(rows, () if value == entry["value"] else ((name, float(value)),))]
         for value in entry["again"]["tried"]
     }
-    tried = tuple(_tried(value, [error for _, error in errors]) for value, errors in sorted(at.items()))
+    tried = tuple(tried_at(value, [error for _, error in errors]) for value, errors in sorted(at.items()))
     chips = list(book()["row_sets"][rows])
     plain = Fit(str(entry["name"]), own, str(entry["fitted_on"]), (), tried, name)
     return replace(plain, left_out=tuple(_without(chip, chips, at, own) for chip in chips))
-
-
-def _tried(value: float, errors: Sequence[float]) -> Tried:
-    """What one value gives on all rows."""
-    return Tried(value, median(map(abs, errors)), median(errors), max(errors, key=abs))
 
 
 def _without(chip: str, chips: Sequence[str], at: Mapping[float, Errors], own: float) -> Without:

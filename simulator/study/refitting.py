@@ -11,14 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from os import environ
-from pathlib import Path
 from threading import Event
 from typing import Any
 
 from simulator import units
 from simulator.errors import ModelError, StoppedError
-
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from simulator.study.refitting import answer; answer()"
+from simulator.store import processes
 
 LOOK_S = 0.2
 """How often one that waits looks whether nobody wants the answer any more. [s]"""
@@ -46,11 +44,9 @@ def together(
 
 def _asked(question: Mapping[str, Any], unwanted: Event) -> Any:
     """What a process of its own answers."""
-    shield = "-I" if sys.flags.isolated else "-P"
-    command = [sys.executable, shield, "-c", _PROGRAM, str(Path(__file__).parent.parent.parent)]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-        env={**environ, "ROOFTILE_CACHE_DIR": folder},
+        processes.command(__name__, answer.__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", env={**environ, "ROOFTILE_CACHE_DIR": folder},
     ) as process:  # fmt: skip
         try:
             answered, faults = _heard(process, json.dumps(question), unwanted)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from simulator.cli import main
 from simulator.cost.book import book as costs
 from simulator.errors import ModelError, OptionError, StoppedError
 from simulator.report.fits_page import fits_page
+from simulator.store import processes
 from simulator.study import refit_rows, refits, refitting
 from simulator.study.fits import Without
 from simulator.study.validation_data import book
@@ -88,10 +90,13 @@ def test_patterns_pick_rows_of_every_chip():
 
 
 def test_a_process_that_fails_and_one_that_nobody_wants(monkeypatch):
-    monkeypatch.setattr(refitting, "_PROGRAM", "raise SystemExit('no such thing')")
+    def runs(program):
+        monkeypatch.setattr(processes, "command", lambda *_: [sys.executable, "-c", program])
+
+    runs("raise SystemExit('no such thing')")
     with pytest.raises(ModelError, match="no such thing"):
         refitting.errors({}, {}, threading.Event())
-    monkeypatch.setattr(refitting, "_PROGRAM", "import time; time.sleep(60)")
+    runs("import time; time.sleep(60)")
     unwanted = threading.Event()
     unwanted.set()
     with pytest.raises(StoppedError):
