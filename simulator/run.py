@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,7 @@ from simulator.result import layers, waterfall
 from simulator.result.economics import at_rest, efficiency, limiting, shares, spent
 from simulator.result.evidence import band, unmeasured
 from simulator.result.form import Result
-from simulator.result.gains import bound_of, gains_in_space
-from simulator.result.gains import gains as gains_of
+from simulator.result.gains import Gains, bound_of, gains_in_space
 from simulator.result.room import has_room, short_of_room, used_bytes
 from simulator.result.totals import Totals, limit_of, totals_of
 from simulator.schedule.few import infeasible
@@ -80,9 +79,11 @@ def simulate(
     low = program.pool.low
     totals = totals_of(chip, work, machines, plans, power)
     columns = layers.in_time(cold, machines, chip.dram is not None, _limited(power, work, totals))
-    saved = cache(partial(gains_of, chip, machines, program, steady, power))
     notes = (*_brought(graph, chip, low), *_notes(chip, (cold, steady), batch, program.split))
-    return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
+    asked = Asked(graph, chip, low, work, machines, precision)
+    found = cache(partial(Gains, chip, machines, program, steady, power))
+    saved = Saved(lambda: found().seconds(), lambda loss: found().bound(loss))
+    return _result(asked, plans, totals, columns, saved, gains, notes)
 
 
 def _in_space(
@@ -105,7 +106,8 @@ def _in_space(
     plans, (quick, steady) = place_alone(program, machines.row())
     totals = totals_of(chip, work, machines, plans, power)
     columns = layers.in_space(low, quick, chip.dram is not None, _limited(power, work, totals))
-    saved = cache(partial(gains_in_space, chip, work, machines, steady, totals))
+    found = cache(partial(gains_in_space, chip, work, machines, steady, totals))
+    saved = Saved(found, lambda loss: bound_of(found(), loss))
     notes = (*_brought(graph, chip, low), *steady.notes)
     return _result(Asked(graph, chip, low, work, machines, precision), plans, totals, columns, saved, gains, notes)
 
@@ -156,12 +158,19 @@ class Asked:
     precision: str
 
 
+class Saved(NamedTuple):
+    """What one would change, worked out when it is asked for: seconds saved without each roof; the bound, given the loss."""
+
+    seconds: Callable[[], dict[str, float]]
+    bound: Callable[[str], str]
+
+
 def _result(
     asked: Asked,
     plans: Plans,
     totals: Totals,
     columns: layers.Columns,
-    saved: Callable[[], dict[str, float]],
+    saved: Saved,
     gains: bool,
     notes: tuple[str, ...],
 ) -> Result:
@@ -201,11 +210,11 @@ def _result(
         macs=work.macs,
         macs_executed=work.macs_executed,
         sram_bytes=columns.most_sram_bytes,
-        bound_by=lambda: bound_of(saved(), loss),
+        bound_by=lambda: saved.bound(loss),
         largest_loss=loss,
         waterfall=waterfall.named(cold[0]),
         waterfall_period=waterfall.named(period[0]),
-        gain_if_infinite=saved if gains else {},
+        gain_if_infinite=saved.seconds if gains else {},
         layers=layers.layers_of(low, work, columns, macs_per_s, has_dram, wait_s),
         formats={} if low.formats is None else low.formats.names(),
         cost=None if known.cost is None else known.cost.to_dict(),

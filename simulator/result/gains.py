@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
-from simulator.kernels.layout import VECTOR_CYCLES
+from simulator.kernels.layout import VECTOR_CYCLES, times_each
 from simulator.lower.work import Work
 from simulator.progress import each
 from simulator.result.totals import Totals, limit_of, link_time
@@ -18,8 +18,8 @@ from simulator.schedule.plan import Plan
 from simulator.schedule.plans import sums_of
 from simulator.schedule.pool import Pool, without
 from simulator.schedule.program import Program
-from simulator.schedule.records import roofs_of
-from simulator.schedule.solve import steady_alone
+from simulator.schedule.records import Roofs, roofs_of
+from simulator.schedule.solve import least_in_parts, steady_alone
 from simulator.vocabulary import ON_CHIP, ROOF_OF, ROOFS
 
 if TYPE_CHECKING:  # few chips place layers in space
@@ -28,44 +28,110 @@ if TYPE_CHECKING:  # few chips place layers in space
 Floats = npt.NDArray[np.float64]
 
 
-def gains(
-    chip: Architecture,
-    machines: Machines,
-    program: Program,
-    steady: Plan,
-    power: PowerModel | None,
-) -> dict[str, float]:
-    """Seconds saved per batch in steady state on the one chip of `machines`, one roof at a time. Not additive.
+class Gains:
+    """Seconds that a batch in steady state on one chip saves without one roof, each roof's worked out when it is asked for.
 
-    Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs. steady: the
-    chip's schedule. power: of the chip, where there is a limit. A roof that no tiling reaches is not scheduled again: it saves
-    nothing. A chip without DRAM has its host link as outer memory.
+    Not additive. Scheduled anew over the tilings kept for the chip as it is, so each is a lower bound of what its roof costs.
+    A roof that no tiling reaches is not scheduled again: it saves nothing. A chip without DRAM has its host link as outer
+    memory.
     """
-    work = program.pool.work
 
-    limited = limit_of(chip, work, power)
-    steady_s, host_s = steady.time_s, float(link_time(chip, work))
-    power_s = 0.0 if limited is None else float(limited(sums_of(steady, machines))[0])
-    period_s = max(steady_s, host_s, power_s)
+    def __init__(
+        self, chip: Architecture, machines: Machines, program: Program, steady: Plan, power: PowerModel | None
+    ) -> None:
+        """machines: the one chip. steady: its schedule. power: of the chip, where there is a limit."""
+        work = program.pool.work
+        self._machines, self._program, self._steady = machines, program, steady
+        self._limited = limit_of(chip, work, power)
+        self._host_s = float(link_time(chip, work))
+        power_s = 0.0 if self._limited is None else float(self._limited(sums_of(steady, machines))[0])
+        self._period_s = max(steady.time_s, self._host_s, power_s)
+        self._outer = "dram" if chip.dram is not None else "host"
+        self._known = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == self._outer}
+        self._known["host"] = self._period_s - max(steady.time_s, power_s)
+        self._known["power"] = self._period_s - max(steady.time_s, self._host_s)
+        scheduled: tuple[str, ...] = (*ON_CHIP, "vector", self._outer, *(("overhead",) if machines.overhead_s[0] > 0.0 else ()))
+        self._open = scheduled if self._period_s <= steady.time_s else ()
+        """Roofs whose gains take a schedule; of those that had theirs it is in `_found`."""
+        self._found: dict[str, float] = {}
 
-    def saved(changed: Machines, pools: Callable[[int], Pool]) -> float:
+    def seconds(self) -> dict[str, float]:
+        """Of every roof. [s]"""
+        found = {roof: self._saved(roof) for roof in each(self._open, lambda roof: f"without {roof}")}
+        return {**self._known, **found}
+
+    def bound(self, loss: str) -> str:
+        """As `bound_of` all of them. Roofs that cannot save as much as another does are not scheduled without."""
+        most = {roof: self._most(roof) for roof in self._open}
+        order = sorted(most, key=lambda roof: -most[roof])
+        best = max(self._known.values())
+        if order and self._least(order[0]) > max(best, *(most[roof] for roof in order[1:])):
+            return order[0]
+        known = dict(self._known)
+        for roof in each(order, lambda roof: f"without {roof}"):
+            if most[roof] >= best:
+                known[roof] = self._saved(roof)
+                best = max(best, known[roof])
+        return bound_of(known, loss)
+
+    def _saved(self, roof: str) -> float:
+        """By scheduling the network without a roof, once. [s]"""
+        if roof not in self._found:
+            self._found[roof] = self._schedule(roof)
+        return self._found[roof]
+
+    def _schedule(self, roof: str) -> float:
+        program, machines = self._program, self._machines
+        if roof in (*ON_CHIP, "vector"):
+            if not binds(program.pool, roof):
+                return 0.0
+            program = replace(program, pool_of=_variants(program.pool_of, roof))
+        else:
+            machines = _freed(machines, roof)
         # Only what is faster than the chip as it is saves time, and only steady schedules are asked for.
-        other_s = steady_alone(replace(program, pool_of=pools), changed, period_s, limited)
-        return period_s - max(other_s, host_s)
+        return self._period_s - max(steady_alone(program, machines, self._period_s, self._limited), self._host_s)
 
-    outer = "dram" if chip.dram is not None else "host"
-    out = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == outer}
-    out["host"] = period_s - max(steady_s, power_s)
-    out["power"] = period_s - max(steady_s, host_s)
-    if period_s > steady_s:
-        return out
-    for roof in each((*ON_CHIP, "vector"), lambda roof: f"without {roof}"):
-        if binds(program.pool, roof):
-            out[roof] = saved(machines, _variants(program.pool_of, roof))
-    out[outer] = saved(replace(machines, byte_s=np.zeros(1)), program.pool_of)
-    if machines.overhead_s[0] > 0.0:
-        out["overhead"] = saved(replace(machines, overhead_s=np.zeros(1)), program.pool_of)
-    return out
+    def _most(self, roof: str) -> float:
+        """No schedule without the roof saves more. [s]
+
+        Without the feed or the vector unit the array still takes all products at its peak; without the array nothing is
+        known of the cycles.
+        """
+        program, machines, work = self._program, self._machines, self._program.pool.work
+        if roof in (*ON_CHIP, "vector"):
+            cycles = 0.0 if roof == "array" else work.macs_executed / work.units
+            least = least_in_parts(program, program.batch, machines, cycles)
+        else:
+            least = least_in_parts(program, program.batch, _freed(machines, roof))
+        return self._period_s - max(float(least[0]), self._host_s)
+
+    def _least(self, roof: str) -> float:
+        """The steady schedule saves so much as it is, nothing fetched ahead of its steps; a better one no less. [s]"""
+        if self._limited is not None:
+            return 0.0
+        records, steps = self._steady.steps
+        tiles = records.cycles
+        if roof in ON_CHIP:
+            tiles = _others(dict(zip(ON_CHIP, (getattr(records, name) for name in Roofs._fields), strict=True)), roof)
+        vector = np.zeros_like(steps.vector) if roof == "vector" else steps.vector
+        cycles = np.maximum(tiles[steps.rows], vector)[:, 0]
+        time_s, begin = 0.0, 0
+        for piece in self._steady.pieces:
+            once, machine = replace(piece, repeats=1, load_bytes=None), piece.terms.machine
+            if roof == "overhead":
+                machine = machine._replace(overhead_s=0.0)
+            elif roof == self._outer:
+                machine = machine._replace(byte_s=0.0)
+            own = cycles[begin : begin + len(piece.path)]
+            time_s += float(times_each(own, once.outer_bytes(), machine).sum() * piece.repeats + piece.load_s.sum())
+            begin += len(piece.path)
+        return self._period_s - max(time_s, self._host_s)
+
+
+def _freed(machines: Machines, roof: str) -> Machines:
+    """The chip without what commands or its outer memory take."""
+    none = np.zeros(1)
+    return replace(machines, overhead_s=none) if roof == "overhead" else replace(machines, byte_s=none)
 
 
 def gains_in_space(

@@ -102,8 +102,8 @@ def _in_parts(plan: Plan, times: int) -> Plan:
     return plan if times == 1 else Plan(pieces, times)
 
 
-def least_in_parts(program: Program, size: int, machines: Machines) -> Floats:
-    """No schedule in parts of this size is faster, one entry a chip. [s]
+def least_in_parts(program: Program, size: int, machines: Machines, cycles: float | None = None) -> Floats:
+    """No schedule in parts of this size is faster, one entry a chip; cycles: that all its steps take at least, if others. [s]
 
     What tilings of a part do, tilings of the whole batch may do, so all parts take no fewer cycles than it; and every part
     moves all weights but those that the SRAM has room for.
@@ -113,9 +113,9 @@ def least_in_parts(program: Program, size: int, machines: Machines) -> Floats:
     work, once, steps = pool.work, pool.all_weights - kept, len(pool.steps) * times
     outer = work.compulsory_bytes - pool.all_weights + times * once
     spec = pool.low.spec
-    # On a GPU a part may waste less of its last wave of thread blocks.
-    least = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
-    return least_of_parts(np.full(len(machines), least), outer, steps, machines, spec)
+    if cycles is None:  # on a GPU a part may waste less of its last wave of thread blocks
+        cycles = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
+    return least_of_parts(np.full(len(machines), cycles), outer, steps, machines, spec)
 
 
 def _ends(sums: Sums, limited: Limited | None) -> Floats:

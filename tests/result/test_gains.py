@@ -1,17 +1,19 @@
 """The cycles behind `gain_if_infinite` are those of the frontier and of its breakdown."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from simulator import run
 from simulator.chip.load import load_chip
 from simulator.frontier import packs
 from simulator.frontier.grid.points import breakdowns
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.lower.rows import lower
-from simulator.result.gains import ON_CHIP, on_chip
+from simulator.result.gains import ON_CHIP, Gains, bound_of, on_chip
 from simulator.run import simulate
 from simulator.schedule import records
 from simulator.schedule.best import best
@@ -107,3 +109,37 @@ def test_no_bound_cuts_the_best_schedule_of_a_chip_without_a_roof() -> None:
     everything.append(solve_one(changed, machines, changed.weights))
     assert steady is not None
     assert steady.time_s == min(plan.time_s for _, plan in everything if plan is not None)
+
+
+@pytest.mark.parametrize("name", ["example_edge", "inferx_x1", "t4", "dpu_b4096", "groq_tsp", "edge_tpu"])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_what_binds_is_what_saves_most_and_gains_lie_between_their_bounds(
+    name: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Gains] = []
+
+    class Seen(Gains):
+        def __init__(self, *of: Any) -> None:
+            super().__init__(*of)
+            asked.append(self)
+
+    monkeypatch.setattr(run, "Gains", Seen)
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(16, 14, 14), 64, 3, padding=1)
+    net.conv(x, 32, 1)
+    found = simulate(net.build(), load_chip(name), batch)
+    bound = found.bound_by
+    (gains,) = asked
+    saved = found.gain_if_infinite
+    assert bound == bound_of(saved, found.largest_loss)
+    for roof in gains._open:
+        near = 1e-9 * found.latency_s
+        assert gains._least(roof) - near <= saved[roof] <= gains._most(roof) + near, roof
+
+
+def test_what_binds_takes_few_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one roof takes nearly all of the time no other is tried: large products fill an array whatever feeds it."""
+    net = NetworkBuilder("wide")
+    net.conv(net.input(256, 28, 28), 256, 3, padding=1)
+    monkeypatch.setattr(Gains, "_schedule", lambda *_: pytest.fail("scheduled again"))
+    assert simulate(net.build(), load_chip("inferx_x1", set={"host": None}), 8).bound_by == "array"

@@ -295,7 +295,7 @@ def test_the_same_question_is_answered_alike_and_asked_meanwhile_it_is_done_once
 
 def test_what_follows_a_slider_at_once_does_not_ask_what_binds(client, monkeypatch):
     run = pytest.importorskip("simulator.run")
-    monkeypatch.setattr(run, "gains_of", lambda *_: pytest.fail("a schedule for each roof was asked for"))
+    monkeypatch.setattr(run, "Gains", lambda *_: pytest.fail("a schedule for each roof was asked for"))
     answer = ask(client, settings={"clock_mhz": 777}, show=["roofline", "layers", "bill"])
     assert answer.status_code == 200
     assert [section["name"] for section in answer.json()["sections"]] == ["roofline", "layers", "bill"]
