@@ -54,9 +54,11 @@ def sentence(found: Generation) -> str:
     band = ""
     if found.tokens_per_s_low is not None:
         band = f" ({fmt.significant(found.tokens_per_s_low, 2)} to {fmt.significant(found.tokens_per_s_high, 2)})"
+    longer = "," if found.decode is None else "; the phase that takes longer is"
     return (
         f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{band} for all users "
-        f"with the time of their prompts{each}; first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
+        f"with the time of their prompts{each}; first token after {fmt.time(found.ttft_s)}{longer} bound by "
+        f"{_roof(found.bound_by)}."
     )
 
 
