@@ -41,6 +41,14 @@ Pue = Annotated[
     float,
     typer.Option("--pue", metavar="X", parser=NUMBER, help="Energy of the site over that of the machines."),
 ]
+Next = Annotated[
+    bool | None,
+    typer.Option(
+        "--next-limit/--no-next-limit",
+        help="At which batch the limit turns; told on GPUs, elsewhere it takes seconds to minutes.",
+        show_default=False,
+    ),
+]
 Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the time at work.")]
 
 
@@ -86,6 +94,7 @@ def generate(
     pue: Pue = 1.2,
     load: Load = 0.6,
     rent: Rent = None,
+    next_limit: Next = None,
     settings: Settings = None,
     params: Params = None,
     json: Json = None,
@@ -106,8 +115,9 @@ def generate(
         found = ask(
             model, chip, prompt=prompt, output=output, batch=size, precision=precision, mode=mode, prefill=prefill,
             runtime=runtime, speculate=speculate, accept=accept, draft=draft, chips=chips, price=rates, params=values,
-            set=settings or [],
+            set=settings or [], next_limit=next_limit,
         )  # fmt: skip
+        found.next_limit  # noqa: B018 (worked out here, where it is shown what is being done)
         changes = None
         if reporting.wanted.get() is not None:
             from simulator.study.serving_changes import pass_changes  # noqa: PLC0415

@@ -15,6 +15,7 @@ from simulator.report.run_chart import waterfall
 from simulator.result.form import Result
 from simulator.study.generating import Generation
 from simulator.study.serving_batches import Served
+from simulator.study.turning import NextLimit
 from simulator.units import GIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -53,9 +54,11 @@ def sentence(found: Generation) -> str:
     band = ""
     if found.tokens_per_s_low is not None:
         band = f" ({fmt.significant(found.tokens_per_s_low, 2)} to {fmt.significant(found.tokens_per_s_high, 2)})"
+    longer = "," if found.decode is None else "; the phase that takes longer is"
     return (
         f"{found.model} on {found.chip} ({tokens}): {fmt.significant(found.tokens_per_s)} tokens/s{band} for all users "
-        f"with the time of their prompts{each}; first token after {fmt.time(found.ttft_s)}, bound by {_roof(found.bound_by)}."
+        f"with the time of their prompts{each}; first token after {fmt.time(found.ttft_s)}{longer} bound by "
+        f"{_roof(found.bound_by)}."
     )
 
 
@@ -66,17 +69,29 @@ def formats_words(formats: Mapping[str, str]) -> str:
 
 
 def next_limit(found: Generation) -> str:
-    """What the next limit is, beyond the one that binds."""
+    """What the next limit is, beyond the one that binds, and at which batch."""
     phase = found.prefill if found.decode is None or found.bound_by != found.decode.bound_by else found.decode
     gains = sorted(phase.gain_if_infinite.items(), key=lambda item: -item[1])
     period_s = phase.batch / phase.throughput_per_s
     told = [f"{_roof(roof)} {fmt.percent(saved / period_s)}" for roof, saved in gains[:2] if saved > 1e-3 * period_s]
-    text = (
-        f"Time of {'a token' if phase is found.decode else 'the prefill'} saved without one limit: {', '.join(told)}."
-    )
+    what = "a token" if phase is found.decode else "the prefill"
+    lines = [f"Time of {what} saved without one limit: {', '.join(told)}." if told else "No single limit binds."]
+    lines += [_turn(what, limit, found) for what, limit in (found.next_limit or {}).items()]
+    if found.next_limit is None:
+        lines.append("At which batch the limit turns: --next-limit, which takes longer on this chip.")
     if found.largest_batch is not None:
-        text += f" The largest batch that fits the memory is {found.largest_batch:,}."
-    return text if told else f"No single limit binds.{text.split('.', 1)[1]}"
+        lines.append(f"The largest batch that fits the memory is {found.largest_batch:,}.")
+    return "\n".join(lines)
+
+
+def _turn(phase: str, limit: NextLimit, found: Generation) -> str:
+    """At which batch the limit of a phase turns."""
+    text = f"{phase.capitalize()} is bound by {_roof(limit.bound_by)} up to batch {limit.up_to_batch:,}"
+    if limit.next_batch is not None:
+        return f"{text}; at {limit.next_batch:,} by {_roof(limit.next_bound_by or '')}."
+    last = "the largest that fits" if limit.up_to_batch == found.largest_batch else "the largest that was tried"
+    after = f"next comes {_roof(limit.next_bound_by)}" if limit.next_bound_by else "lifting another saves nothing"
+    return f"{text}, {last}; {after}."
 
 
 def _roof(name: str) -> str:

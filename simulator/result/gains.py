@@ -50,7 +50,12 @@ class Gains:
         self._known = {roof: 0.0 for roof in ROOFS if roof != "dram" or roof == self._outer}
         self._known["host"] = self._period_s - max(steady.time_s, power_s)
         self._known["power"] = self._period_s - max(steady.time_s, self._host_s)
-        scheduled: tuple[str, ...] = (*ON_CHIP, "vector", self._outer, *(("overhead",) if machines.overhead_s[0] > 0.0 else ()))
+        scheduled: tuple[str, ...] = (
+            *ON_CHIP,
+            "vector",
+            self._outer,
+            *(("overhead",) if machines.overhead_s[0] > 0.0 else ()),
+        )
         self._open = scheduled if self._period_s <= steady.time_s else ()
         """Roofs whose gains take a schedule; of those that had theirs it is in `_found`."""
         self._found: dict[str, float] = {}

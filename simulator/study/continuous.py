@@ -63,9 +63,14 @@ def fitted(asked: Question, chunk: int) -> Question:
     return of_batch(asked, min(asked.batch, most))
 
 
+def middle_of(asked: Question) -> int:
+    """Tokens that sequences which begin at different times are behind on average."""
+    return asked.prompt + asked.output // 2
+
+
 def steady_of(asked: Question, chunk: int) -> Steady:
     """Passes of the time in which as many requests end as are at work."""
-    middle = asked.prompt + asked.output // 2
+    middle = middle_of(asked)
     return _chunked(asked, chunk, middle) if chunk else _whole(asked, middle)
 
 

@@ -5,7 +5,7 @@ Continuous: so many sequences are always at work, see `simulator/study/continuou
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 from simulator.chip.load import Settings
@@ -14,15 +14,16 @@ from simulator.cost.priced import priced
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError, nearest
 from simulator.result.evidence import language_band, speaks
-from simulator.result.form import Result
+from simulator.result.form import Later, Result
 from simulator.run import STREAMED
 from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
-from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, steady_of
+from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, middle_of, steady_of
 from simulator.study.growing import Growing
 from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
+from simulator.study.turning import NextLimit, next_limits
 from simulator.units import GIB
 
 MODES = ("static", "continuous")
@@ -80,13 +81,19 @@ class Generation(Shown):
     """At the mean context."""
     steps: tuple[tuple[int, float], ...]
     """(context, seconds) of the tokens that were worked out; between them time is linear."""
+    next_limit: Later[dict[str, NextLimit] | None] = Later()  # noqa: RUF009 (a descriptor)
+    """The limit of each phase ("decode" at the mean context, "prefill" of a static batch) over the batch; worked out when it is
+    asked for. None where it was not wanted."""
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `prefill` and `decode` as of a run."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         passes = {"prefill": self.prefill.to_dict(), "decode": self.decode and self.decode.to_dict()}
-        return {**data, **passes, "notes": list(self.notes), "steps": [list(step) for step in self.steps]}
+        turns = self.next_limit
+        limits = None if turns is None else {phase: asdict(turn) for phase, turn in turns.items()}
+        lists = {"notes": list(self.notes), "steps": [list(step) for step in self.steps]}
+        return {**data, **passes, **lists, "next_limit": limits}
 
 
 class Serving(TypedDict, total=False):
@@ -108,9 +115,15 @@ class Serving(TypedDict, total=False):
     """1, others come later."""
     price: Rates | float | None
     """What a chip costs [USD], or `Rates`."""
+    next_limit: bool | None
+    """Whether it is told at which batch the limit turns, which takes a pass for each batch that is tried; None: on GPUs, where
+    that is a fraction of a second."""
 
 
-@usual(mode=MODES[0], prefill=WHOLE, runtime=None, speculate=None, accept=None, draft=None, chips=1, price=None)
+@usual(
+    mode=MODES[0], prefill=WHOLE, runtime=None, speculate=None, accept=None, draft=None, chips=1, price=None,
+    next_limit=None,
+)  # fmt: skip
 @public
 def generate(
     model: str,
@@ -152,14 +165,15 @@ def generate(
         asked = of_batch(asked, max(1, min(asked.largest_batch, software.most or asked.largest_batch)))
     price = serving["price"]
     rates = price if isinstance(price, Rates) else Rates(price_usd=price)
+    wanted = machine.is_gpu if serving["next_limit"] is None else serving["next_limit"]
     if mode == "static":
         asked.check_room()
-        return _answered(asked, _static(asked), rates, runtime)
+        return _answered(asked, _static(asked), rates, runtime, wanted)
     kept = fitted(asked, chunk)
     kept.check_room()
     less = kept.batch < asked.batch
     notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
-    return _answered(kept, steady_of(kept, chunk), rates, runtime, notes)
+    return _answered(kept, steady_of(kept, chunk), rates, runtime, wanted, notes)
 
 
 def _guessed(asked: Question, speculate: int | None, accept: float | None, draft: str | None) -> Question:
@@ -182,9 +196,9 @@ def _static(asked: Question) -> Steady:
 
 
 def _answered(
-    asked: Question, found: Steady, rates: Rates, runtime: str | None, told: tuple[str, ...] = ()
+    asked: Question, found: Steady, rates: Rates, runtime: str | None, limits: bool, told: tuple[str, ...] = ()
 ) -> Generation:
-    """What follows from the times of the phases."""
+    """What follows from the times of the phases. limits: whether it is told where they turn."""
     prefill, decode, further, batch = found.prefill, found.decode, asked.output - 1, asked.batch
     (first_s, first_j), (seconds, joules) = found.first, found.further
     latency_s = first_s + seconds
@@ -227,6 +241,7 @@ def _answered(
         capacity_bytes=asked.capacity_bytes,
         largest_batch=asked.largest_batch,
         bound_by=longest.bound_by,
+        next_limit=(lambda: _limits(asked, found)) if limits else None,
         prefill=prefill,
         decode=decode,
         steps=found.points,
@@ -237,6 +252,13 @@ def _answered(
             "no price is known: give the price of the chip, or its rent" if cost is None else cost.note,
         ),
     )
+
+
+def _limits(asked: Question, found: Steady) -> dict[str, NextLimit]:
+    """Of both phases over the batch; of prompts where those of a batch are one pass."""
+    static = found.mode == "static"
+    middle = asked.middle if static else middle_of(asked)
+    return next_limits(asked, None if found.decode is None else middle, static)
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ class Question:
 
     @property
     def _parts(self) -> bool:
-        return in_parts(self.chip) and not self.decoder.experts
+        return in_parts(self._whole) and not self.decoder.experts
 
     @property
     def capacity_bytes(self) -> int | None:

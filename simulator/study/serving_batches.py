@@ -10,12 +10,10 @@ from simulator.study.generating import Generation
 from simulator.study.request import asked_of, growing_of, of_batch
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
+from simulator.study.turning import UNKNOWN
 
 MOST = 1024
 """Of the batches that are tried."""
-
-UNKNOWN = 256
-"""The same where no capacity limits them."""
 
 
 @dataclass(frozen=True)

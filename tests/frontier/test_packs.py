@@ -122,3 +122,22 @@ def test_what_a_pack_has_in_common_with_the_last_is_taken_from_there(
     same(alone, token(40))
     assert 0 < sought[0] < len(np.unique(alone.spans[:, 0]))
     assert list(kept.glob("*.pack.rooftile")) == [first]  # soon built again
+
+
+def test_the_same_layers_at_another_depth_have_the_rows_of_the_last(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def token(layers: int) -> Pool:
+        graph = load_network("smollm2_135m", phase="decode", context=40, layers=layers, vocabulary=512)
+        return build_pool(lower(graph, load_chip("dpu_b4096"), 2), 64.0, True, True)
+
+    alone = token(3)
+    forgotten(monkeypatch)
+    disk.clear()
+    made = token(2)
+    disk.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(packs, "_joined", forbidden)
+        again = token(3)
+    same(alone, again)
+    assert again.points is made.points

@@ -47,7 +47,7 @@ def test_help_shows_all_names_with_their_types():
     (uncertainty, "network a b batch precision by draws seed set_a set_b tell"),
     (
         generate,
-        "model chip prompt output batch precision params set mode prefill runtime speculate accept draft chips price",
+        "model chip prompt output batch precision params set mode prefill runtime speculate accept draft chips price next_limit",
     ),
     (NetworkBuilder.dense, "self x out_channels steps loop role shares bias activation name formats"),
     (NetworkBuilder.depthwise, "self x kernel stride padding dilation bias activation name formats"),
