@@ -1,7 +1,8 @@
 """Small wrong changes of Python source, by a seed: where one can be made, what it says there, what it says instead.
 
 A change is of the text at the place of a node of the syntax tree, so all else in the file stays as it is. Never changed:
-annotations, decorators, what is raised, texts (and with them docstrings), and what only runs as a programme.
+annotations, decorators, what is raised, texts (and with them docstrings), what only runs as a programme, and the check of `zip`
+that what it takes is equally long.
 """
 
 import ast
@@ -156,10 +157,11 @@ class Sites:
                 yield edits
         if is_minus_one(node):  # a negative number is one place, not two
             return
+        checked = strictness(node)
         for field, value in ast.iter_fields(node):
             if field not in LEFT_OUT_FIELDS:
                 for child in value if isinstance(value, list) else [value]:
-                    if isinstance(child, ast.AST):
+                    if isinstance(child, ast.AST) and child is not checked:
                         yield from self._of(child)
 
     def _own(self, node: ast.AST) -> Iterator[list[Edit]]:
@@ -247,6 +249,13 @@ class Sites:
 
 def name_of(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def strictness(node: ast.AST) -> ast.keyword | None:
+    """`strict=True` of a call of zip: a check, and no arithmetic."""
+    if not isinstance(node, ast.Call) or name_of(node.func) != "zip":
+        return None
+    return next((word for word in node.keywords if word.arg == "strict" and ast.unparse(word.value) == "True"), None)
 
 
 def is_minus_one(node: ast.AST) -> bool:

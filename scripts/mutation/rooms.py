@@ -122,13 +122,20 @@ ROOMS = (
         ("test_space.py::test_waterfalls_add_up",),
         compiled=False,
     ),
-    Room("kernels", ("simulator/kernels/grid_*.py",), ("test_grid_parts.py", *GRIDS), compiled=False),
+    Room("kernels", ("simulator/kernels/grid_*.py",), ("test_grid_parts.py", "test_pixels.py", *GRIDS), compiled=False),
     Room("frontier", ("simulator/frontier/grid/attention.py",), ("test_attention.py", "test_grid_parts.py")),
     Room("frontier", ("simulator/frontier/grid/lanes.py",), ("test_lanes.py", "test_attention.py")),
     Room(
         "frontier",
         ("simulator/frontier/grid/*.py",),
-        ("test_grid_parts.py", "test_sizes.py", *GRIDS, "test_row_stationary.py", "test_twin_cycles.py"),
+        (
+            "test_grid_parts.py",
+            "test_sizes.py",
+            "test_pixels.py",
+            *GRIDS,
+            "test_row_stationary.py",
+            "test_twin_cycles.py",
+        ),
     ),
     Room(
         "frontier",
@@ -140,6 +147,12 @@ ROOMS = (
         ("simulator/schedule/space/*.py",),
         ("test_space_parts.py", "test_space.py", *WHOLE),
         SLOW_RUNS[:1],
+    ),
+    Room(
+        "schedule",
+        ("simulator/schedule/states.py",),
+        ("test_thinned.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
+        SLOW_RUNS,
     ),
     Room(
         "schedule",

@@ -47,7 +47,7 @@ class Row:
     output_bytes: float
     least_footprint: float
     """SRAM bytes of vector work: two vectors of each operand, or all of it."""
-    inner_bytes: float = 0.0
+    inner_bytes: float
     """SRAM bytes of what a recurrence hands from step to step; then its inputs and outputs go beside the tiles."""
     loop: str = ""
     """Loop in which steps of this row and of others take turns."""

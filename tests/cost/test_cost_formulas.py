@@ -12,6 +12,7 @@ from simulator.cost.power import covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Silicon, quantities
 from simulator.cost.serving import Rates, usd_per_s
+from simulator.errors import OptionError
 
 
 def test_logic_shrinks_less_than_its_density():
@@ -248,3 +249,13 @@ def test_an_estimate_from_below_is_told_where_it_is_far_off():
         notes = fabric_notes(Die(q, PARTS, 180.0 + times * usual, power_model(load_chip("inferx_x1"))))
         assert bool(notes) == told, times
         assert not told or f"{times * usual:,.1f} mm2 from vector lanes" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rent_usd_per_h": 0.0}, {"pue": 0.0}, {"pue": 1e12}, {"load": -0.5}, {"energy_usd_per_kwh": -0.01}]
+)
+def test_only_energy_may_cost_nothing(wrong):
+    (name,) = wrong
+    with pytest.raises(OptionError, match=f"price: {name}: must be above 0 and below 1e12"):
+        Rates(**wrong)
+    assert Rates(energy_usd_per_kwh=0.0).energy_usd_per_kwh == 0.0

@@ -1,6 +1,7 @@
 """Attention that keeps its scores on the chip: tiles against a slow twin, whole networks, and who may say so."""
 
 import random
+from dataclasses import replace
 
 import naive_attention
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from simulator import load_chip, load_network, simulate
 from simulator.errors import ChipError
-from simulator.frontier.grid import attention
+from simulator.frontier.grid import attention, points
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.lower.array import array_spec
@@ -52,6 +53,41 @@ def test_tiles_are_those_of_the_slow_twin():
         np.testing.assert_allclose(mine, slow[found.codes], rtol=1e-12)
         beaten = (mine[None] <= slow[:, None] * (1 + 1e-9)).all(axis=2).any(axis=1)
         assert beaten.all(), "a tile that no point of the frontier is as good as"
+
+
+@pytest.mark.parametrize("lane_macs", [0.0, 1e6])
+def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
+    """Two of two heads, 2 of 4 queries, 3 of 6 keys, of depth 3 and 5: on lanes 4 x 2 x (2 x 8 + 3 x 8 + 2 x 6) bytes."""
+    chip = load_chip("example_edge", set={**WORD, "array.rows": 1, "array.columns": 1})
+    spec = replace(
+        array_spec(chip, "int8"),
+        count=1,
+        lanes=64,
+        double_buffered=False,
+        link_bytes_per_cycle=4096.0,
+        port_bytes_per_cycle=2048.0,
+    )
+    shape = Shape(
+        (2, 1, 6, 3, 4, 1, 1, 1), plane=(4, 1), context=5, softmax_operations=5.0 * 2 * 4 * 6, lane_macs=lane_macs
+    )
+    every = attention.choices(shape, spec)
+    (at,) = np.flatnonzero((every.heads == 2) & (every.queries == 2) & (every.keys == 3))
+    assert (every.turns[at], every.passes[at], every.on_lanes[at]) == (2, 2, int(lane_macs > 0.0))
+    parts = every.parts[at]
+    if lane_macs > 0.0:
+        assert parts[points.FEED_BYTES] == 416.0
+        assert parts[points.INTERCONNECT] == 416.0 / 4096.0
+    assert parts[points.SRAM] == parts[points.FEED_BYTES] / 2048.0
+
+
+def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():
+    """On four arrays with a head each; nothing else of a tile depends on its heads."""
+    chip = load_chip("example_edge", set={**WORD, "array.count": 4, "array.unroll.count": ["groups"]})
+    every = attention.choices(Shape((4, 1, 6, 3, 4, 1, 1, 1), plane=(4, 1), context=5), array_spec(chip, "int8"))
+    whole = every.passes == 1
+    cycles = {heads: every.parts[whole & (every.heads == heads), points.ARRAY] for heads in (1, 4)}
+    assert len(cycles[1]) > 1
+    assert cycles[1].tolist() == (4 * cycles[4]).tolist()
 
 
 def small(tokens: int, heads: int = 4, hidden: int = 64) -> Graph:

@@ -8,6 +8,7 @@ import pytest
 
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
+from simulator.kernels.grid_best import precedes
 from simulator.kernels.grid_layout import EACH, PIXEL_STEPS, PIXELS, SIZE, STEPS, WINDOW, Numbers, Tile
 from simulator.kernels.grid_search import BINS, LEVELS, code_of, level_of
 from simulator.lower.array import ArraySpec
@@ -117,3 +118,10 @@ def test_numbers_of_a_layer(holds):
     assert found.feed_in == 2.0 * 2 * 2 * 3 * 12 * 3
     assert (found.feed_out, found.feed_partial) == (240.0, 240 * 2 * 4.0)
     assert found.widening == 0.25 * 2 * 5 * 3 * 3
+
+
+@pytest.mark.kernel
+def test_survivors_go_by_footprint_then_bytes_then_cycles():
+    rising = np.array([[1.0, 9.0, 9.0], [2.0, 3.0, 8.0], [2.0, 4.0, 5.0], [2.0, 4.0, 6.0], [3.0, 0.0, 0.0]])
+    for one, other in itertools.product(range(len(rising)), repeat=2):
+        assert precedes(rising, one, other) == (one < other)

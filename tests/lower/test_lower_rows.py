@@ -156,3 +156,7 @@ def test_two_cores_are_one_of_twice_the_speed_to_their_tilings():
     assert (two.count, two.rows, two.columns, two.accumulator_bytes) == (
         one.count, one.rows, one.columns, one.accumulator_bytes
     )  # fmt: skip
+
+
+def test_only_a_recurrence_hands_bytes_from_step_to_step(low):
+    assert [row.inner_bytes for row in low.rows] == [0.0] * len(low.rows)

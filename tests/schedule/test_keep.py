@@ -1,6 +1,7 @@
 """Rooms of an SRAM and weights that stay in it: the fixed list, whole output channels, and what is left for all else."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +9,7 @@ from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
 from simulator.lower.rows import lower
+from simulator.schedule import keep
 from simulator.schedule.keep import channel_bytes, fixed_sizes, listed, order_of, real_room, rooms, rooms_of, share
 from simulator.schedule.pool import build_pool
 
@@ -71,3 +73,19 @@ def test_what_kept_weights_really_leave(pool):
 def test_rooms_that_are_tried_end_with_all_of_the_sram(pool):
     assert rooms_of(pool, 50_000.0, True) == [50_000.0 - 1644.0, 50_000.0]
     assert rooms_of(pool, 50_000.0, False) == [50_000.0]
+
+
+def test_a_schedule_that_begins_warm_is_no_answer_for_one_batch(monkeypatch, pool):
+    """It may be the best of many batches; one that begins cold may be the best of both."""
+    found = [(5.0, False), (4.0, True), (4.5, False), (4.5, False), (4.0, True)]
+    plans = [(SimpleNamespace(time_s=time_s), warm) for time_s, warm in found]
+    asked, left = [], iter(plans)
+
+    def faster(limits):
+        asked.append(limits.tolist())
+        return next(left, None)
+
+    monkeypatch.setattr(keep, "_Search", lambda *_: SimpleNamespace(faster=faster))
+    cold, steady = keep._explored(pool, None, [1.0], (None, None), (9.0, 8.0))
+    assert (cold, steady) == (plans[2][0], plans[1][0])
+    assert asked == [[9.0, 8.0], [5.0, 5.0], [5.0, 4.0], [4.5, 4.0], [4.5, 4.0], [4.5, 4.0]]

@@ -1,13 +1,16 @@
 """A batch in equal parts, one after another: when parts are tried, what they cannot be faster than, and that they win."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels.layout import SLACK
+from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, LEAST_ROOM, PATH_MOVE, PATH_POINT, RESERVED, SLACK
 from simulator.schedule import many_whole
 from simulator.schedule.machines import Machines
+from simulator.schedule.plan import Piece
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of
 from simulator.schedule.solve import least_in_parts, solve, solve_alone, steady_alone
@@ -116,3 +119,20 @@ def test_lists_of_choices_that_are_too_short_grow(monkeypatch, keep):
     for mine, other in zip((found.cold, found.steady), (expected.cold, expected.steady), strict=True):
         assert mine.time_s.tolist() == other.time_s.tolist()
         assert mine.outer_bytes.tolist() == other.outer_bytes.tolist()
+
+
+def test_cycles_and_room_of_steps_by_hand():
+    """The second and third of three steps: the lanes' own, and the middle one of three points, which they outlast."""
+    path, points, costs, steps = (np.zeros((rows, 12)) for rows in (2, 3, 4, 3))
+    path[:, PATH_MOVE], path[:, PATH_POINT] = (3, 1), (-1, 1)
+    points[:, FOOTPRINT], points[:, BYTES], points[:, CYCLES] = (10, 20, 30), 7, (50, 60, 70)
+    costs[:, RESERVED], steps[:, LEAST_ROOM] = (100, 200, 300, 400), (4, 5, 6)
+    piece = SimpleNamespace(
+        path=path.astype(np.int64), pool=SimpleNamespace(points=points, steps=steps), start=1, vector=np.array([8.0, 61.0]),
+        terms=SimpleNamespace(costs=costs, kept=np.array([1.0, 2.0])), around_bytes=1000.0, load_bytes=np.array([1e4, 2e4]),
+    )  # fmt: skip
+    assert Piece.footprints(piece).tolist() == [5 + 400 + 31003, 20 + 200 + 31003]
+    assert Piece.cycles(piece).tolist() == [8.0, 61.0]
+    piece.vector, piece.load_bytes = np.array([8.0, 59.0]), None
+    assert Piece.footprints(piece).tolist() == [5 + 400 + 1003, 20 + 200 + 1003]
+    assert Piece.cycles(piece).tolist() == [8.0, 60.0]

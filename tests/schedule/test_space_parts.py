@@ -9,6 +9,8 @@ from space_example import SPEC, lowered, placed
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
 from simulator.kernels.space_pipeline import EVEN, WINDOW
+from simulator.lower.shape import Shape
+from simulator.schedule.space.contexts import stage_cycles
 from simulator.schedule.space.stages import NO_WINDOW, build_stages, item_shape, widened
 
 US = 1e-6
@@ -115,3 +117,13 @@ def test_rows_flow_from_two_inputs_to_two_results():
     for readers in (flow.readers, flow.takers):
         assert readers.edge.tolist() == readers.node.tolist() == [4, 2, 3, 0, 1]
         assert readers.first[: end + 3].tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
+
+
+def test_half_as_wide_weights_need_half_the_bus():
+    def cycles(width, bus):
+        shape = Shape((1, 1, 90, 100, 4, 4, 1, 1), plane=(4, 4), weight_width=width)
+        return np.array(stage_cycles(shape, dataclasses.replace(SPEC, weight_bus_bytes_per_cycle=bus)))[:, 1:]
+
+    assert (cycles(2.0, 0.5) == cycles(1.0, 0.25)).all()
+    assert (cycles(1.0, 0.25) >= cycles(1.0, 0.5)).all()
+    assert (cycles(1.0, 0.25) > cycles(1.0, 0.5)).any()
