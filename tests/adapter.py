@@ -138,6 +138,7 @@ def pool_of(problem: Problem, weights: Sequence[float] = (), keep: bool = False)
                 output=made,
                 output_bytes=float(problem.tensors[made].size_bytes),
                 least_footprint=0.0,
+                inner_bytes=0.0,
             )
         )
     low = Lowered(
