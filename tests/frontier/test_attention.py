@@ -58,7 +58,7 @@ def test_tiles_are_those_of_the_slow_twin():
 @pytest.mark.parametrize("lane_macs", [0.0, 1e6])
 def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
     """Two of two heads, 2 of 4 queries, 3 of 6 keys, of depth 3 and 5: on lanes 4 x 2 x (2 x 8 + 3 x 8 + 2 x 6) bytes."""
-    chip = load_chip("example_edge", set={**WORD, "array.rows": 1, "array.columns": 1})
+    chip = load_chip("example_edge", set={**WORD, "array.rows": 4, "array.columns": 64})
     spec = replace(
         array_spec(chip, "int8"),
         count=1,
