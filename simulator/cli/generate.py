@@ -51,6 +51,16 @@ Next = Annotated[
 ]
 Load = Annotated[float, typer.Option("--load", metavar="SHARE", parser=NUMBER, help="Share of the time at work.")]
 
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="P",
+        help="Number format; fp16 unless given, where the chip has it.",
+        autocompletion=complete.precisions,
+    ),
+]
+
 
 def generate(
     model: Annotated[
@@ -66,15 +76,7 @@ def generate(
     batch: Annotated[
         str, typer.Option("--batch", metavar="B|max", help="Requests in a batch, or max: as many as fit the memory.")
     ] = "1",
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision",
-            metavar="P",
-            help="Number format; fp16 unless given, where the chip has it.",
-            autocompletion=complete.precisions,
-        ),
-    ] = None,
+    precision: Format = None,
     runtime: Runtime = None,
     mode: Annotated[
         str,

@@ -15,7 +15,7 @@ from simulator.report.run_chart import waterfall
 from simulator.result.form import Result
 from simulator.study.generating import Generation
 from simulator.study.serving_batches import Served
-from simulator.study.turning import NextLimit
+from simulator.study.turning import SMALL, NextLimit
 from simulator.units import GIB
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -73,7 +73,7 @@ def next_limit(found: Generation) -> str:
     phase = found.prefill if found.decode is None or found.bound_by != found.decode.bound_by else found.decode
     gains = sorted(phase.gain_if_infinite.items(), key=lambda item: -item[1])
     period_s = phase.batch / phase.throughput_per_s
-    told = [f"{_roof(roof)} {fmt.percent(saved / period_s)}" for roof, saved in gains[:2] if saved > 1e-3 * period_s]
+    told = [f"{_roof(roof)} {fmt.percent(saved / period_s)}" for roof, saved in gains[:2] if saved > SMALL * period_s]
     what = "a token" if phase is found.decode else "the prefill"
     lines = [f"Time of {what} saved without one limit: {', '.join(told)}." if told else "No single limit binds."]
     lines += [_turn(what, limit, found) for what, limit in (found.next_limit or {}).items()]

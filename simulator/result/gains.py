@@ -128,7 +128,7 @@ class Gains:
             elif roof == self._outer:
                 machine = machine._replace(byte_s=0.0)
             own = cycles[begin : begin + len(piece.path)]
-            time_s += float(times_each(own, once.outer_bytes(), machine).sum() * piece.repeats + piece.load_s.sum())
+            time_s += float(replace(piece, step_s=times_each(own, once.outer_bytes(), machine)).total_s.sum())
             begin += len(piece.path)
         return self._period_s - max(time_s, self._host_s)
 
