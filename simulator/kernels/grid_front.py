@@ -63,7 +63,10 @@ def keep_front(table, whole, kept, bounds, out):
 
 
 def front_of(table: Floats, whole: Bools | None = None) -> Ints:
-    """Places of the rows of float64[rows, columns] that no earlier row is as good as in every column, and of those marked whole."""
+    """Places of the rows that no earlier row is as good as in every column, and of those marked whole.
+
+    table: float64[rows, columns].
+    """
     rows, columns = table.shape
     marked = np.zeros(rows, dtype=np.bool_) if whole is None else whole
     out = np.empty(rows, dtype=np.int64)

@@ -330,11 +330,8 @@ def walk(layer, lists, task, contest, known, keep):
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
         once, j = once_of(numbers, own, u, pixels[i, TILE_FEED]), begin_k
         while j < end_k:
-            jump_k, feed_k, row_k = (
-                int(axes[j, AXIS_JUMP]),
-                feed_p + feed_in * axes[j, AXIS_FEED],
-                int(axes[j, AXIS_ROW]),
-            )
+            jump_k, row_k = int(axes[j, AXIS_JUMP]), int(axes[j, AXIS_ROW])
+            feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
             if units > 1 and jump_k == 0:
                 pair = (u * rows.pixel + p) * rows.k + row_k
                 if known[pair] == NOT_ASKED:
