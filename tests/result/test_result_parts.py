@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from space_example import lowered, placed
 
-from simulator import load_chip
+from simulator import load_chip, simulate
 from simulator.cost.power import power_model
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.rows import lower
@@ -88,3 +88,17 @@ def test_layers_side_by_side():
         assert other.slower_s.tolist() == [0.0, 0.0, 0.0]
     one = dataclasses.replace(plan, contexts=plan.contexts[:1])
     assert all("context" not in stage for stage in in_space(low, one, True, None).tilings)
+
+
+def test_layers_say_which_tensors_stay():
+    """Between layers, by the layer that makes them; nothing of layers side by side, and the way over the host link last."""
+    pixels = 2 * 64
+    in_time = simulate(network(), load_chip("example_edge"), 2)
+    assert [layer.resident for layer in in_time.layers[:3]] == [
+        {"conv1": pixels * 4}, {"conv1": pixels * 4, "conv2": pixels * 8}, {"conv2": pixels * 8}
+    ]  # fmt: skip
+    side_by_side = simulate(network(), load_chip("example_edge", set={"schedule.placement": "space"}), 2)
+    assert [layer.resident for layer in side_by_side.layers[:3]] == [{}] * 3
+    for result in (in_time, side_by_side):
+        assert [layer.name for layer in result.layers[:3]] == ["conv1", "conv2", "dense1"]
+        assert [layer.macs for layer in result.layers[:3]] == [pixels * 72, pixels * 32, 2 * 512 * 6]
