@@ -61,6 +61,12 @@ SLOW_RUNS = (
 """Whole runs of small networks; and what of them takes long or is of another room."""
 
 
+SLOW_BATCHES = (
+    "test_long_batches.py::test_what_is_left_out_is_said",
+    "test_long_batches.py::test_a_caller_has_few_pools_in_hand",
+)
+
+
 def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
     """The same tests, one of them before all others."""
     return (first, *(name for name in tests if name != first))
@@ -81,7 +87,7 @@ ROOMS = (
     Room(
         "kernels",
         ("simulator/kernels/schedule_labels.py", "simulator/kernels/schedule_prefetch.py"),
-        led("test_sweep_ahead.py", PLANS),
+        ("test_prefetch_by_hand.py", *led("test_sweep_ahead.py", PLANS)),
         SLOW_PLANS,
         compiled=False,
     ),
@@ -162,8 +168,8 @@ ROOMS = (
     Room(
         "schedule",
         ("simulator/schedule/*.py",),
-        ("test_keep.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
-        SLOW_RUNS,
+        ("test_keep.py", "test_parts.py", "test_long_batches.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
+        (*SLOW_RUNS, *SLOW_BATCHES),
     ),
     Room("result", ("simulator/result/room.py",), ("test_room.py", "test_lower_rows.py")),
     Room("result", ("simulator/result/contexts.py",), ("test_sweep_contexts.py", "test_contexts.py")),

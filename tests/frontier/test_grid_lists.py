@@ -12,6 +12,7 @@ from simulator.frontier.grid import search
 from simulator.frontier.grid.candidates import build_tables
 from simulator.kernels import grid_best as best
 from simulator.kernels import grid_lists as lists
+from simulator.kernels import grid_unroll as unroll
 from simulator.kernels.grid_layout import (
     EACH,
     FOLDS,
@@ -264,3 +265,69 @@ def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(built):
     found = search._search(SPEC, 0, built)
     assert search._own.scratch.room > 8
     assert found.codes.tolist() == expected.codes.tolist()
+
+
+# unrollings
+
+
+@pytest.mark.parametrize("extents", [(7,), (5, 3), (4, 6, 3), (1, 9, 2)])
+@pytest.mark.parametrize("length", [1, 4, 12, 40])
+def test_factors_of_an_axis_are_all_that_fit_or_those_that_no_other_exceeds(extents, length):
+    ranges = (range(1, extent + 1) for extent in extents)
+    fit = [factors for factors in itertools.product(*ranges) if math.prod(factors) <= length]
+    out = np.full((len(fit) + 9, len(extents)), -1)
+    count = unroll.factor_tuples(np.array(extents), length, True, out)
+    assert [tuple(row) for row in out[:count].tolist()] == sorted(fit, key=lambda factors: factors)
+    assert (
+        unroll.factor_tuples(np.array(extents), length, True, out[: len(fit)]) == len(fit) - 1
+    )  # no more than there is room for
+    count = unroll.factor_tuples(np.array(extents), length, False, out)
+    few = {tuple(row) for row in out[:count].tolist()}
+    best = {
+        one for one in fit
+        if not any(other != one and all(a >= b for a, b in zip(other, one, strict=True)) for other in fit)
+    }  # fmt: skip
+    assert best <= few <= {*fit}
+    assert len(few) == count
+
+
+@pytest.mark.parametrize(("extent", "room"), [(10, 12), (12, 10), (7, 7), (100, 30)])
+def test_the_next_factor_is_the_largest_that_leaves_as_much_room(extent, room):
+    """A larger one is of use only where it is the largest for which what is left is still as long."""
+    at, seen = 0, []
+    while at := unroll.next_factor(extent, room, at):
+        seen.append(at)
+    most = min(extent, room)
+    assert seen == [one for one in range(1, most + 1) if one == most or room // (one + 1) != room // one]
+
+
+def test_unrollings_that_no_other_beats():
+    rng = random.Random(4)
+    for _ in range(20):
+        costs = np.array([[float(rng.randint(0, 3)) for _ in range(3)] for _ in range(12)])
+        wanted = []
+        for row, own in enumerate(costs):
+            better = [
+                (one <= own).all() and ((one < own).any() or at < row) for at, one in enumerate(costs) if at != row
+            ]
+            wanted.append(not any(better))
+        keep = np.zeros(12, dtype=np.bool_)
+        assert unroll.keep_unrollings(costs, keep) == sum(wanted)
+        assert keep.tolist() == wanted
+
+
+def test_what_an_unrolling_costs_a_layer_that_is_not_cut():
+    """2 groups, 3 items, 10 x 6 channels, 4 x 5 pixels, a kernel of 3 x 3; 2 x 3 x 2 channels and 2 rows at once."""
+    extents = np.array([2, 3, 10, 6, 4, 5, 3, 3, 6 * 9, 4 * 5])
+    one = np.array([[1, 1, 4, 3, 2, 1, 1, 1, 1, 1]])
+    costs = np.zeros((1, 5))
+    unroll.layer_costs(extents, one, np.array([[2.0, 7.0]]), False, False, costs)
+    channels, reduction, pixels = 3, 2 * 9, 2 * 5
+    assert costs[0, unroll.LAYER_STEPS] == 2 * 3 * channels * reduction * pixels
+    assert costs[0, unroll.INPUT_PASSES] == channels * 2.0
+    assert costs[0, unroll.WEIGHT_PASSES] == 3 * pixels * 7.0
+    assert costs[0, unroll.PARTIAL_PASSES] == reduction
+    assert costs[0, unroll.WEIGHT_LOADS] == 2 * channels * reduction
+    flat = np.array([[1, 1, 4, 1, 1, 1, 1, 1, 16, 8]])  # 54 terms by 16, 20 pixels by 8
+    unroll.layer_costs(extents, flat, np.ones((1, 2)), True, True, costs)
+    assert costs[0].tolist() == [2 * 3 * 3 * 4 * 3, 3, 9, 4, 2 * 3 * 4]
