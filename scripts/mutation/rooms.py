@@ -61,6 +61,12 @@ SLOW_RUNS = (
 """Whole runs of small networks; and what of them takes long or is of another room."""
 
 
+SLOW_BATCHES = (
+    "test_long_batches.py::test_what_is_left_out_is_said",
+    "test_long_batches.py::test_a_caller_has_few_pools_in_hand",
+)
+
+
 def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
     """The same tests, one of them before all others."""
     return (first, *(name for name in tests if name != first))
@@ -74,14 +80,14 @@ ROOMS = (
             "simulator/kernels/schedule_stretches.py",
             "simulator/kernels/schedule_cuts.py",
         ),
-        led("test_schedule.py", PLANS),
+        ("test_segments_by_hand.py", *led("test_schedule.py", PLANS)),
         SLOW_PLANS,
         compiled=False,
     ),
     Room(
         "kernels",
         ("simulator/kernels/schedule_labels.py", "simulator/kernels/schedule_prefetch.py"),
-        led("test_sweep_ahead.py", PLANS),
+        ("test_prefetch_by_hand.py", *led("test_sweep_ahead.py", PLANS)),
         SLOW_PLANS,
         compiled=False,
     ),
@@ -111,18 +117,23 @@ ROOMS = (
             "simulator/kernels/layout.py",
             "simulator/kernels/stairs.py",
         ),
-        PLANS,
+        ("test_stairs.py", *PLANS),
         SLOW_PLANS,
         compiled=False,
     ),
     Room(
         "kernels",
         ("simulator/kernels/space_*.py",),
-        ("test_space.py",),
+        ("test_space_parts.py", "test_space.py"),
         ("test_space.py::test_waterfalls_add_up",),
         compiled=False,
     ),
-    Room("kernels", ("simulator/kernels/grid_*.py",), ("test_grid_parts.py", "test_pixels.py", *GRIDS), compiled=False),
+    Room(
+        "kernels",
+        ("simulator/kernels/grid_*.py",),
+        ("test_grid_lists.py", "test_grid_parts.py", "test_pixels.py", *GRIDS),
+        compiled=False,
+    ),
     Room("frontier", ("simulator/frontier/grid/attention.py",), ("test_attention.py", "test_grid_parts.py")),
     Room("frontier", ("simulator/frontier/grid/lanes.py",), ("test_lanes.py", "test_attention.py")),
     Room(
@@ -157,15 +168,15 @@ ROOMS = (
     Room(
         "schedule",
         ("simulator/schedule/*.py",),
-        ("test_keep.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
-        SLOW_RUNS,
+        ("test_keep.py", "test_parts.py", "test_long_batches.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
+        (*SLOW_RUNS, *SLOW_BATCHES),
     ),
     Room("result", ("simulator/result/room.py",), ("test_room.py", "test_lower_rows.py")),
     Room("result", ("simulator/result/contexts.py",), ("test_sweep_contexts.py", "test_contexts.py")),
     Room(
         "result",
         ("simulator/result/*.py",),
-        ("test_result_laws.py", "test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
+        ("test_result_parts.py", "test_result_laws.py", "test_gains.py", *WHOLE, "test_explain.py", "test_space.py"),
         (SLOW_RUNS[0], "test_explain.py::test_the_command_prints_writes_and_draws"),
     ),
     Room(

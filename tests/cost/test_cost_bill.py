@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from simulator.chip.load import load_chip
-from simulator.cost.bill import FACTORS, bill_of
+from simulator.cost.bill import DRAWS, FACTORS, Z, bill_of, factors_of
+from simulator.cost.book import book
 from simulator.cost.die import die_of
 from simulator.cost.quantities import quantities
 
@@ -67,3 +68,20 @@ def test_a_die_twice_as_large_by_hand(bills):
     dies = np.pi * 145**2 / pitch**2 - np.pi * 290 / (np.sqrt(2) * pitch)
     good = (1 + 2 * (die.mm2 - 0.35 * die.parts.sram) / 100 * DEFECTS_CM2 / CLUSTERING) ** -CLUSTERING
     assert of["area"]["die"] == pytest.approx(3984 / dies / good)
+
+
+def test_a_range_is_told_by_four_thousand_draws():
+    """Beside the best estimate; of a factor, logarithms about none with the deviation that the book has for it."""
+    drawn, alone = factors_of(DRAWS), factors_of(0)
+    assert drawn.shape == (1 + 4000, len(FACTORS))
+    assert (drawn[0] == 1.0).all()
+    deviation = np.log(alone[1:].diagonal())
+    assert deviation[FACTORS.index("wafer")] == pytest.approx(book()["wafer"]["price"]["log_sd"])
+    assert (alone[1:][~np.eye(len(FACTORS), dtype=bool)] == 1.0).all()
+    logs = np.log(drawn[1:]) / deviation
+    assert np.abs(logs.mean(axis=0)).max() < 4 / np.sqrt(4000)
+    assert logs.std(axis=0) == pytest.approx(np.ones(len(FACTORS)), abs=0.05)
+    assert np.abs(np.corrcoef(logs.T) - np.eye(len(FACTORS))).max() < 4 / np.sqrt(4000)
+    assert np.mean(np.abs(logs) < Z) == pytest.approx(0.9, abs=0.01)
+    assert (factors_of.__wrapped__(DRAWS) == drawn).all()  # the same chip always costs the same
+    assert not drawn.flags.writeable  # all chips share it

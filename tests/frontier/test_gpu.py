@@ -1,5 +1,6 @@
 """GPUs: thread blocks against a slow twin, the cache's rule, points of a sweep, and what a chip file may not say."""
 
+import dataclasses
 import math
 import random
 
@@ -279,3 +280,23 @@ def test_a_layer_on_the_lanes_fetches_each_operand_once_as_wide_as_it_is_stored(
     shape = Shape((8, 1, 1, 1, 8, 8, 3, 3), plane=(10, 10), in_width=2.0, weight_width=0.5, out_width=1.0)
     row = sm._all_parts(shape, array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
     assert row[FEED_BYTES] == 8 * (100 * 2 + 9 * 0.5 + 64)
+
+
+def test_what_products_may_be_cut_into():
+    """Whole instructions of 16 rows and 8 columns, split by powers of two; clusters along one side at a time."""
+    spec = array_spec(load_chip("h100_sxm"), "fp16")
+    plain = sm.choices(dataclasses.replace(spec, async_products=False, async_copies=False, cluster=1, few_rows=False))
+    assert len({*plain}) == len(plain) == 10 * 3
+    assert all(rows % 32 == columns % 32 == 0 and rows * columns >= 2048 for rows, columns, *_ in plain)
+    assert {parts for _, _, parts, *_ in plain} == {1, 2, 4}
+    assert {(columns, rows) for rows, columns, *_ in plain} == {(rows, columns) for rows, columns, *_ in plain}
+    few = sm.choices(dataclasses.replace(spec, async_products=False, async_copies=False, cluster=1, few_rows=True))
+    assert [*dict.fromkeys(one[:2] for one in few[len(plain) :])] == [(16, 64), (16, 128), (16, 256)]
+    wide = sm.choices(dataclasses.replace(spec, async_products=True, async_copies=True, cluster=2))
+    further = {one[:2] for one in wide} - {one[:2] for one in plain}
+    assert len(further) == 11
+    assert all(rows % 64 == columns % 64 == 0 and 64 * 192 <= rows * columns <= 320 * 128 for rows, columns in further)
+    assert {(columns, rows) for rows, columns in further} == further
+    assert {one[2] for one in wide} == {1, 2, 4, 8, 16}
+    assert {one[3:] for one in wide} == {(1, 1), (2, 1), (1, 2)}
+    assert {one[3:] for one in plain} == {(1, 1)}

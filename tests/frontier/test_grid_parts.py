@@ -125,3 +125,19 @@ def test_survivors_go_by_footprint_then_bytes_then_cycles():
     rising = np.array([[1.0, 9.0, 9.0], [2.0, 3.0, 8.0], [2.0, 4.0, 5.0], [2.0, 4.0, 6.0], [3.0, 0.0, 0.0]])
     for one, other in itertools.product(range(len(rising)), repeat=2):
         assert precedes(rising, one, other) == (one < other)
+
+
+def test_two_frontiers_become_one():
+    """By footprint, then bytes, then cycles; what another is as good as is left out, of equals the first stays."""
+
+    def frontier(first_code, *rows):
+        footprint, bytes_, cycles = np.array(rows, dtype=np.float64).T
+        return search.Frontier(footprint, bytes_, cycles, first_code + np.arange(len(rows)))
+
+    one = frontier(0, (10, 50, 50), (20, 40, 50), (30, 40, 45))
+    other = frontier(10, (10, 50, 50), (15, 60, 20), (20, 45, 45), (25, 40, 50), (40, 30, 50), (50, 30, 51))
+    found = search._merged(one, other)
+    assert found.codes.tolist() == [0, 11, 1, 12, 2, 14]
+    assert found.footprint.tolist() == [10, 15, 20, 20, 30, 40]
+    assert found.bytes_.tolist() == [50, 60, 40, 45, 40, 30]
+    assert found.cycles.tolist() == [50, 20, 50, 45, 45, 50]

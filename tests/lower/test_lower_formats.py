@@ -49,6 +49,11 @@ def test_a_decoder_in_four_formats():
             assert row.weight_bytes == before[row.name] / 4
     # 3 sequences, 2 layers, keys and values of 3 heads of 64 numbers, 101 rows: a byte each.
     assert room_of(low).states == 3 * 2 * 2 * 3 * 64 * 101 == room_of(plain).states / 2
+    # Of a token's 9 x 64 queries and 2 x 3 x 64 keys and values, which one layer makes, the latter go to the cache.
+    query = next(row for row in low.rows if row.name == "layer1_query")
+    assert low.widths[query.output] == pytest.approx((576 * 2 + 384 * 1) / 960)
+    assert query.output_bytes == pytest.approx(3 * (576 * 2 + 384 * 1))
+    assert plain.widths[query.output] == 2.0
     attention = next(row for row in low.rows if row.kind == "matmul")
     assert (attention.shape.in_width, attention.shape.weight_width) == (2.0, 1.0)
 

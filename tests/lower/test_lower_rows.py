@@ -8,7 +8,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
-from simulator.lower.array import array_spec
+from simulator.lower.array import ArraySpec, array_spec, target_of
 from simulator.lower.lines import BentError, Line
 from simulator.lower.room import Room
 from simulator.lower.rows import lower
@@ -160,3 +160,25 @@ def test_two_cores_are_one_of_twice_the_speed_to_their_tilings():
 
 def test_only_a_recurrence_hands_bytes_from_step_to_step(low):
     assert [row.inner_bytes for row in low.rows] == [0.0] * len(low.rows)
+
+
+def test_a_weight_is_widened_in_a_lane_for_a_cycle_unless_the_chip_says_otherwise():
+    target = target_of(load_chip("inferx_x1", set={"vector.lanes": 64}), "int8")
+    assert replace(target, operations=()).widening == 1 / 64
+    assert replace(target, operations=(("add", 5.0), ("dequantize", 3.0))).widening == 3 / 64
+
+
+def test_an_array_without_lanes_takes_whatever_nothing_else_is_said_of():
+    """An array that is described by its size alone: one MAC a unit, no accumulators, buses without a limit."""
+    spec = ArraySpec(1, 2, 3, "outputs", (), (), ())
+    assert (spec.rate, spec.lanes, spec.accumulator_bytes, spec.cluster) == (1.0, 0.0, 0.0, 1)
+    assert (spec.weight_load_cycles, spec.weight_bus_bytes_per_cycle, spec.pass_overhead_cycles) == (0.0, 0.0, 0.0)
+    assert (spec.link_bytes_per_cycle, spec.port_bytes_per_cycle) == (np.inf, np.inf)
+    switches = ("systolic", "weights_double_buffered", "async_copies", "async_products", "few_rows")
+    assert not any(getattr(spec, name) for name in switches)
+    assert spec.double_buffered
+    assert spec.multicast
+    plain = array_spec(load_chip("example_edge", set={"vector.fuses": ["relu"]}), "int8")
+    assert plain.lanes == 0.0
+    chip = load_chip("example_edge", set={"vector.fuses": ["attention"], "vector.lanes": 48})
+    assert array_spec(chip, "int8").lanes == 48.0

@@ -141,3 +141,11 @@ def test_places_that_are_read_are_those_of_every_pair(extent, kernel, stride, di
 def test_places_of_a_billion_take_no_time():
     assert places_read(10**9, 3, 2, 1, 1, 2 * 10**9) == 2 * 10**9
     assert places_read(3, 10**9, 1, 2, 0, 10**10) == 2 * 10**9 + 1
+
+
+def test_a_window_begins_at_the_padding_above_and_left():
+    """Of the four sides of a convolution; the two others only make outputs."""
+    layer = layer_of(padding=(1, 2, 0, 3))
+    assert layer.padding == (1, 2, 0, 3)
+    shape = layer_shape(layer, 1, 1.0, 4.0, output_bytes=16 * 13 * 12)
+    assert (shape.padding, shape.extents[4:6]) == ((1, 0), (13, 12))

@@ -12,7 +12,7 @@ from simulator.schedule import many_whole
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece
 from simulator.schedule.pools import pool_source
-from simulator.schedule.program import program_of
+from simulator.schedule.program import program_of, splits
 from simulator.schedule.solve import least_in_parts, solve, solve_alone, steady_alone
 
 WHOLE = {"schedule.sub_batches": False}
@@ -56,6 +56,12 @@ def machines(kib, byte_s=1e-9, overlap="layer", overhead_s=1e-7):
 def test_parts_are_tried_unless_schedules_have_them(keys, limited, parts):
     assert program(4, **keys).parts(limited) == parts
     assert program(1, **keys).parts(limited) == []
+
+
+@pytest.mark.parametrize(("keys", "takes"), [({}, True), (WHOLE, False), ({"schedule.residency": "none"}, False)])
+def test_a_batch_of_two_or_more_may_be_taken_in_parts(keys, takes):
+    chip = load_chip("example_edge", set=keys)
+    assert [splits(chip, batch) for batch in (1, 2, 3)] == [False, takes, takes]
 
 
 @pytest.mark.parametrize("keys", [{}, {"schedule.keep_weights": False}])

@@ -11,7 +11,7 @@ from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADI
 from simulator.kernels.space_pipeline import EVEN, WINDOW
 from simulator.lower.shape import Shape
 from simulator.schedule.space.contexts import stage_cycles
-from simulator.schedule.space.stages import NO_WINDOW, build_stages, item_shape, widened
+from simulator.schedule.space.stages import NO_WINDOW, _work, build_stages, item_shape, widened
 
 US = 1e-6
 
@@ -127,3 +127,29 @@ def test_half_as_wide_weights_need_half_the_bus():
     assert (cycles(2.0, 0.5) == cycles(1.0, 0.25)).all()
     assert (cycles(1.0, 0.25) >= cycles(1.0, 0.5)).all()
     assert (cycles(1.0, 0.25) > cycles(1.0, 0.5)).any()
+
+
+@pytest.mark.parametrize(
+    ("height", "kernel", "stride", "work"),
+    [
+        (6, 3, 1, (4, 4)),
+        (3, 3, 1, (7, 1)),  # all rows at once: they are added up as they come
+        (1, 1, 1, (7, 1)),
+        (5, 3, 3, (1, 1)),  # a window of some rows
+        (5, 5, 2, (7, 1)),
+    ],
+)
+def test_units_of_work_of_a_stage(height, kernel, stride, work):
+    net = NetworkBuilder("one")
+    net.conv(net.input(2, height, 8), 4, (kernel, 1), stride=(stride, 1), name="only")
+    layer = net.build().nodes["only"]["layer"]
+    assert _work(layer, 7) == work
+    assert _work(layer, 0) == (max(1, work[0]) if work[0] != 7 else 1, work[1])
+
+
+def test_fixed_bytes_are_those_of_an_item():
+    net = NetworkBuilder("two")
+    net.conv(net.conv(net.input(2, 8, 8), 4, 3), 4, 3)
+    low, fused = lowered(net.build(), batch=4)
+    rows = tuple(dataclasses.replace(row, fixed_bytes=8.0 * (at + 1)) for at, row in enumerate(low.rows))
+    assert build_stages(dataclasses.replace(low, rows=rows), fused).fixed_bytes.tolist() == [2.0, 4.0]

@@ -3,6 +3,8 @@
 import itertools
 import random
 import time
+from fractions import Fraction
+from types import SimpleNamespace
 
 import adapter
 import pytest
@@ -141,3 +143,70 @@ def test_the_tensor_with_the_fewest_reads_for_its_stay_leaves(monkeypatch: pytes
     until, thinned = states.stays(low, states._life(low))
     assert thinned == 1
     assert until == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6}
+
+
+@pytest.fixture
+def chain():
+    """Five steps. Tensor 0 comes from outside and is read by steps 0 and 3, 1 from step 0 by 1 and 4, 2 from step 1 by 2, 3 from
+    steps 2 and 3 in parts by 4, and 4 from step 4 by nobody."""
+    low = SimpleNamespace(
+        tensor_bytes=(10.0, 6.0, 6.0, 8.0, 1.0), tensor_readers=((0, 3), (1, 4), (2,), (4,), ()),
+        tensor_producers=((), (0,), (1,), (2, 3), (4,)), rows=[SimpleNamespace(output=t) for t in (1, 2, 3, 3, 4)],
+    )  # fmt: skip
+    return low, states._life(low)
+
+
+def test_lives_of_tensors(chain):
+    _, life = chain
+    assert (life.born, life.done, life.last) == ((-1, 0, 1, 2, 4), (-1, 0, 1, 3, 4), (3, 4, 2, 4, -1))
+    assert states._born_at(range(5), life) == {-1: [0], 0: [1], 1: [2], 2: [3], 4: [4]}
+
+
+def test_what_may_leave_after_a_step(chain):
+    """What was read there, is whole and is read again."""
+    low, life = chain
+    may = {(t, step) for t in range(5) for step in range(5) if states._may_leave(t, step, low, life)}
+    assert may == {(0, 0), (1, 1)}
+
+
+def test_choices_of_a_step(chain):
+    """A tensor that lives is there or not; one that was read may be there and then leave, if it would stay."""
+    low, life = chain
+    until = {0: 3, 1: 4, 2: 2, 3: 4}
+    assert [states._count(step, [0, 1], low, life, until) for step in range(5)] == [6, 6, 4, 4, 4]
+    assert states._count(0, [0, 1], low, life, {**until, 0: 0}) == 4
+    assert states._count(2, [], low, life, until) == 1
+
+
+def test_what_a_stay_is_worth(chain):
+    """Reads still to come for each step of it, and one more if it is never written; then bytes; then age."""
+    low, life = chain
+    until = {0: 3, 1: 4, 2: 2, 3: 4}
+    assert states._worth(0, low, life, until, 0) == (Fraction(2 + 1, 4), 10.0, 0)
+    assert states._worth(1, low, life, until, 0) == (Fraction(1 + 1, 3), 10.0, 0)
+    assert states._worth(0, low, life, {0: 0}, 0) == (Fraction(1, 1), 10.0, 0)
+    assert states._worth(1, low, life, until, 1) == (Fraction(2 + 1, 4), 6.0, -1)
+    assert states._worth(2, low, life, until, 1) == (Fraction(1 + 1, 3), 6.0, -1)
+    assert states._worth(2, low, life, until, 2) == (Fraction(2, 1), 6.0, -2)
+
+
+def test_stays_are_cut_short_where_a_step_has_too_many_choices(chain):
+    low, life = chain
+    whole = {1: 4, 2: 2, 3: 4}
+    assert states._thin(low, life, whole, 99) == (whole, 2 + 6 + 8 + 4 + 4)
+    # At step 1 tensor 1 is worth 3 transfers in 4 steps: it leaves after its reader there. Tensor 2 is worth 2 in 2.
+    assert states._thin(low, life, whole, 4) == ({1: 1, 2: 2, 3: 4}, 2 + 4 + 4 + 2 + 2)
+    # Then both are worth one a step: the younger, of as many bytes, is never there.
+    assert states._thin(low, life, whole, 3) == ({1: 1, 3: 4}, 2 + 2 + 2 + 2 + 2)
+    assert states._thin(low, life, whole, 1) == ({}, 5)
+
+
+def test_a_tensor_that_leaves_goes_after_the_reader_before():
+    """Tensor 0 is read by steps 1, 2 and 6: at step 3 there are four tensors, and to wait for the last is worth least."""
+    low = SimpleNamespace(
+        tensor_bytes=(9.0,) * 7, tensor_readers=((1, 2, 6), (3,), (5,), (5,), (5,), (6,), ()),
+        tensor_producers=tuple((step,) for step in range(7)), rows=[SimpleNamespace(output=t) for t in range(7)],
+    )  # fmt: skip
+    until, total = states._thin(low, states._life(low), {0: 6, 1: 3, 2: 5, 3: 5, 4: 5, 5: 6}, 12)
+    assert until == {0: 2, 1: 3, 2: 5, 3: 5, 4: 5}  # at step 5, 5 is worth one transfer a step, the three others two
+    assert total == 2 + 3 * 2 + 3 * 4 + 8 + 8 + 8 + 1

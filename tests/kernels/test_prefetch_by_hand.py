@@ -1,0 +1,201 @@
+"""Weights fetched ahead, for many points at once: the kernels of its search by hand. Without the compiler alone."""
+
+import math
+import os
+
+import numpy as np
+import pytest
+
+from simulator.kernels import schedule_labels as labels
+from simulator.kernels import schedule_prefetch as kernels
+from simulator.kernels.layout import OWN_BYTES, WAY_POINT, Listing, Rates
+from simulator.kernels.schedule_sums import BLOCK
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="takes longer to compile than to run"),
+]
+
+COLD, STEADY = kernels.COLD, kernels.STEADY
+
+
+def out_of(points, steps=2):
+    return kernels.Out(
+        np.full((2, points), math.inf), np.full((2, points), math.inf), np.full((2, points), -1),
+        np.full((2, points, steps), -1, dtype=np.int32), np.zeros((2, points, steps)), np.zeros((2, points, steps)),
+    )  # fmt: skip
+
+
+def work_of(points, rows=4):
+    return kernels.Work(
+        np.zeros((rows, points)), np.full((2, points), math.inf), np.zeros(rows // 2, dtype=np.int64), np.zeros((2, points)),
+        np.full(points, -1), np.full(BLOCK, -1), np.full((4, points), -1.0),
+    )  # fmt: skip
+
+
+def test_cycles_that_a_run_does_not_go_below():
+    """Of its own; or of points beside, where all is known of them. A cold run needs no more than the bytes it lacks at first."""
+    bounds = kernels.Bounds(np.zeros(2), np.array([0.0, 6.0]), np.array([50.0, 70.0]), np.array([10.0, 20.0]))
+    work = work_of(5)
+    lows, beside = work.lows, work.beside
+    lows[2], lows[3] = (80.0, 0.0, 90.0, 0.0, 200.0), (60.0, 0.0, 0.0, 0.0, 160.0)
+    beside[:, 2] = 0, 4, 2.0, 0.5  # point 2 between 0 and 4, of which its ratio is twice and half
+
+    def bound(row, own, top):
+        return kernels.bound_of(lows, row, 2, own, beside, top, bounds)
+
+    assert [bound(0, own, True) for own in (4.0, 6.0)] == [50.0, 60.0]
+    assert [bound(2, own, True) for own in (3.0, 4.0)] == [70.0, 80.0]
+    assert bound(2, 4.0, False) == 200.0 * 0.5
+    lows[2, 4] = 100.0
+    assert bound(2, 4.0, False) == 80.0
+    assert bound(3, 1.0, False) == 90.0 - 6.0  # what the cold run of the point takes, with 6 bytes more
+    assert bound(3, 2.0, False) == 160.0 * 0.5
+    assert bound(3, 0.25, True) == 90.0 - 6.0 * 0.25
+
+
+def test_machines_of_a_block():
+    rates = Rates(np.array([1.0, 2.0, 4.0]), np.array([8.0, 0.0, 0.5]), np.array([3.0, 5.0, 7.0]))
+    machine = np.zeros(6 * BLOCK)
+    kernels.fill_block(np.array([2, 1]), 2, rates, np.array([1.0, 10.0, 20.0]), 1.5, machine)
+    for column, wanted in (
+        (labels.CYCLE_S, (4.0, 2.0)), (labels.BYTE_S, (0.5, 0.0)), (labels.BYTES_PER_S, (2.0, math.inf)),
+        (labels.OVERHEAD_S, (7.0, 5.0)),
+    ):  # fmt: skip
+        assert tuple(machine[column : column + 2]) == wanted
+    assert machine[labels.STOP_S : labels.STOP_S + 2] == pytest.approx([30.0, 15.0], rel=1e-8)
+    assert (machine[labels.STOP_S : labels.STOP_S + 2] > [30.0, 15.0]).all()
+    assert (machine[2:BLOCK] == 0.0).all()
+
+
+def test_points_of_a_level_and_what_is_beside_them():
+    """Ten points: 0, 4, 8 and the last, then all between; what a slower memory takes bounds them."""
+    ratio, rates = 2.0 ** np.arange(10), Rates(np.full(10, 2.0), np.ones(10), np.full(10, 3.0))
+    work, limits = work_of(10), np.zeros((2, 10))
+    assert kernels.begin_level(4, True, rates, ratio, 5, work, limits) == 4
+    assert work.nodes[:4].tolist() == [0, 4, 8, 9]
+    assert limits[:, [0, 4, 8, 9]].tolist() == [[math.inf] * 4] * 2
+    work.highs[COLD], work.highs[STEADY] = 100.0, 90.0
+    work.highs[COLD, 0], work.highs[STEADY, 8] = 10.0, 4.0
+    assert kernels.begin_level(1, False, rates, ratio, 5, work, limits) == 6
+    assert work.nodes[:6].tolist() == [1, 2, 3, 5, 6, 7]
+    assert work.beside[:, 2].tolist() == [0.0, 4.0, 4.0, 0.25]
+    assert work.beside[:, 7].tolist() == [4.0, 8.0, 8.0, 0.5]
+    # Twice as slow a memory as at point 0 takes at most twice as long; no longer than at the next known point.
+    most = [20.0, 40.0, 80.0, 100.0, 100.0, 100.0]
+    assert limits[COLD, work.nodes[:6]] == pytest.approx([cycles * 2.0 + 5 * 3.0 for cycles in most], rel=1e-9)
+    assert (limits[COLD, work.nodes[:6]] > [cycles * 2.0 + 5 * 3.0 for cycles in most]).all()
+    assert limits[STEADY, work.nodes[:6]] == pytest.approx([90.0 * 2.0 + 15.0] * 3 + [4.0 * 2.0 + 15.0] * 3, rel=1e-9)
+    assert kernels.begin_level(4, False, rates, ratio, 5, work, limits) == 2  # 0 and the last are known
+    assert work.nodes[:2].tolist() == [4, 8]
+    assert work.beside[:2, 8].tolist() == [0.0, 9.0]
+
+
+def test_at_the_end_of_a_level():
+    """Of one batch the schedule does for many if it is as fast; what points beside can rely on is in cycles."""
+    work, out = work_of(4), out_of(4)
+    work.nodes[:4] = range(4)
+    out.best[COLD], out.best[STEADY] = (9.0, 9.0, math.inf, -math.inf), (9.0, 8.0, math.inf, 5.0)
+    out.runs[COLD], out.runs[STEADY] = 3, 5
+    out.rows[COLD], out.moved[COLD], out.times[COLD] = 6, 7.0, 8.0
+    rates = Rates(np.full(4, 0.5), np.ones(4), np.full(4, 2.0))
+    kernels.end_level(4, rates, 2, work, out)
+    assert out.best[STEADY].tolist() == [9.0, 8.0, math.inf, -math.inf]  # left to the other programme
+    assert out.runs[STEADY].tolist() == [3, 5, 5, 3]
+    assert out.rows[STEADY].tolist() == [[6, 6], [-1, -1], [-1, -1], [6, 6]]
+    assert (out.moved[STEADY, 0].tolist(), out.times[STEADY, 0].tolist()) == ([7.0, 7.0], [8.0, 8.0])
+    assert out.moved[STEADY, 1:3].max() == out.times[STEADY, 1:3].max() == 0.0
+    assert work.highs[COLD] == pytest.approx([10.0, 10.0, math.inf, math.inf], rel=1e-9)
+    assert work.highs[STEADY] == pytest.approx([10.0, 8.0, math.inf, math.inf], rel=1e-9)
+    assert (work.highs[:, 0] > 10.0).all()  # sums in another order
+
+
+def test_the_fastest_end_waits_for_what_is_missing():
+    """Three labels of two points: the time at which each ends and what it has of 10 bytes that are to be ahead at the start."""
+    own = kernels.new_running(3, 1, np.zeros((3, 1), dtype=np.int64), 9)
+    rows, found = own.labels.rows, np.full((3, BLOCK), 77.0)
+    own.labels.wide[1, 0] = 3
+    for slot, (times, ahead) in enumerate(
+        [((5.0, 9.0), (2.0, 10.0)), ((8.0, 8.0), (9.0, 4.0)), ((9.0, 1.0), (12.0, -1.0))]
+    ):
+        rows[1, slot, labels.TIME : labels.TIME + 2], rows[1, slot, labels.AHEAD : labels.AHEAD + 2] = times, ahead
+    own.machine[labels.BYTE_S : labels.BYTE_S + 2] = 0.5, 1.0
+    labels.end_block(3, 10.0, own.machine, 2, own.labels, found)
+    assert found[:, 0].tolist() == [8.5, 1.0, 0.5]
+    assert found[:, 1].tolist() == [9.0, 0.0, 0.0]
+    labels.end_block(3, 0.0, own.machine, 2, own.labels, found)
+    assert found[:, :2].T.tolist() == [[5.0, 0.0, 0.0], [2.0, 2.0, 1.0]]
+    own.labels.wide[1, 0] = 0
+    labels.end_block(3, 0.0, own.machine, 2, own.labels, found)
+    assert found[:, 0].tolist() == [math.inf, 0.0, 0.0]
+
+
+def test_a_schedule_is_written_down():
+    own, out = kernels.new_running(2, 1, np.zeros((2, 1), dtype=np.int64), 9), out_of(3)
+    ways, amounts = np.zeros((4, 5), dtype=np.int64), np.zeros((4, 7))
+    ways[:, WAY_POINT], amounts[:, OWN_BYTES] = (10, 11, 12, 13), (5.0, -6.0, 7.0, 8.0)
+    own.path[:], own.step_s[:] = (3, 1), (0.5, 0.25)
+    kernels.note_point(4, 2, STEADY, 0.75, Listing(np.zeros(1, dtype=np.int64), ways, amounts), own, out)
+    assert (out.limits[STEADY, 2], out.best[STEADY, 2], out.runs[STEADY, 2]) == (0.75, 0.75, 4)
+    assert out.rows[STEADY, 2].tolist() == [13, 11]
+    assert out.moved[STEADY, 2].tolist() == [8.0, 0.0]  # weights that stay may be more than what a tiling moves
+    assert out.times[STEADY, 2].tolist() == [0.5, 0.25]
+    assert (out.best[COLD] == math.inf).all()
+    assert (out.best[STEADY, :2] == math.inf).all()
+
+
+# labels
+
+
+def label_of(times, ahead):
+    own = np.zeros(4 * BLOCK)
+    own[: len(times)], own[labels.AHEAD : labels.AHEAD + len(times)] = times, ahead
+    own[labels.NEEDS : labels.NEEDS + len(times)] = 1.0
+    return own
+
+
+def test_labels_of_a_block_are_put_among_others_point_by_point():
+    """The labels of four points: beaten, beating one, beating both, and neither; where both are beaten one row is left empty."""
+    many, rows, over = 4, np.zeros((labels.SLOTS, 3 * BLOCK)), np.zeros(BLOCK)
+    for row, (time, ahead) in enumerate([(10.0, 1.0), (20.0, 5.0)]):
+        rows[row, :many], rows[row, labels.AHEAD : labels.AHEAD + many], rows[row, labels.WAY : labels.WAY + many] = (
+            time, ahead, row,
+        )  # fmt: skip
+    label = label_of([20.0, 15.0, 9.0, 12.0], [5.0, 6.0, 7.0, 3.0])
+    wide = labels.keep_label(9.0, many, 0, 2, rows, label, over)
+    kept = [
+        sorted(
+            tuple(rows[row, column + p] for column in (labels.TIME, labels.AHEAD, labels.WAY))
+            for row in range(wide)
+            if rows[row, p] < math.inf
+        )
+        for p in range(many)
+    ]
+    first, second = (10.0, 1.0, 0.0), (20.0, 5.0, 1.0)
+    assert wide == 3
+    assert kept == [[first, second], [first, (15.0, 6.0, 9.0)], [(9.0, 7.0, 9.0)], [first, (12.0, 3.0, 9.0), second]]
+    assert all(
+        (rows[row, p] == math.inf) == (rows[row, labels.AHEAD + p] == -1.0) for row in range(wide) for p in range(many)
+    )
+    assert labels.keep_label(8.0, many, 0, wide, rows, label_of([99.0] * 4, [0.0] * 4), over) == wide
+    assert over.max() == 0.0
+    # Without room for another row the points that need one are marked.
+    label = label_of([30.0, 30.0, 30.0, 8.0], [9.0, 0.0, 9.0, 9.0])
+    rows[2:, :many], rows[2:, labels.AHEAD : labels.AHEAD + many] = 1.0, 2.0
+    assert labels.keep_label(7.0, many, 0, labels.SLOTS, rows, label, over) == labels.SLOTS
+    assert over[:many].tolist() == [1.0, 0.0, 0.0, 0.0]  # the third has an empty row
+
+
+def test_labels_of_a_state_are_sorted_by_time():
+    many, rows, way = 2, np.zeros((8, 3 * BLOCK)), np.zeros((9, BLOCK), dtype=np.float32)
+    for row, times in enumerate([(5.0, math.inf), (math.inf, 2.0), (3.0, 3.0), (4.0, 1.0)]):
+        rows[2 + row, :many], rows[2 + row, labels.WAY : labels.WAY + many] = times, row
+        rows[2 + row, labels.AHEAD : labels.AHEAD + many] = 10.0 + row
+    labels.end_state(many, 2, 4, 3, rows, way)
+    assert rows[2:6, :many].T.tolist() == [[3.0, 4.0, 5.0, math.inf], [1.0, 2.0, 3.0, math.inf]]
+    assert rows[2:6, labels.AHEAD : labels.AHEAD + many].T.tolist() == [
+        [12.0, 13.0, 10.0, 11.0],
+        [13.0, 11.0, 12.0, 10.0],
+    ]
+    assert way[3:7, :many].T.tolist() == [[2.0, 3.0, 0.0, 1.0], [3.0, 1.0, 2.0, 0.0]]
+    assert way[:3].max() == way[7:].max() == 0.0
