@@ -7,7 +7,7 @@ end of script in it would run; here every `<` of the chart reaches the page as a
 import importlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,17 @@ def chart_of(specification: dict[str, Any]) -> Any:
 def data_of(rows: Iterable[Mapping[str, Any]]) -> Any:
     """Rows as the data of a chart: a tuple, which the library hands on where it copies a list with every layer it joins."""
     return require_charts().Data(values=tuple(rows))
+
+
+def joined(join: Callable[..., Any], *charts: Any, **properties: Any) -> Any:
+    """Charts joined to one by `layer`, `hconcat` or `vconcat` of the library, which copies all that is in them several times."""
+    return join(*map(_light, charts), **properties)
+
+
+def _light(chart: Any) -> Any:
+    """A chart whose copies have its parts, by the hook that the library looks for: it only sets new ones on what it joins."""
+    object.__setattr__(chart, "__deepcopy__", lambda _: _light(chart.copy(deep=False)))
+    return chart
 
 
 def check_picture(option: str, path: str) -> None:
