@@ -4,15 +4,18 @@ Names in charts come from files of strangers. The library writes a chart into a 
 end of script in it would run; here every `<` of the chart reaches the page as an escape of JSON.
 """
 
+import functools
 import importlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import OptionError
 from simulator.store import whole
+from simulator.store.plain import kept
 
 SUFFIXES = (".svg", ".png", ".pdf", ".html")
 
@@ -48,6 +51,17 @@ def require_charts(key: str = "plot") -> Any:
     except ImportError:
         where = "pip install 'rooftile[charts]', or '.[charts]' in a clone"
         raise OptionError(f"pictures need the extra 'charts': {where}", key=key) from None
+
+
+@functools.cache
+def drawing() -> str:
+    """The library that draws in a browser, as vl-convert ships it: put together once, which takes seconds, and kept on disk.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    require_charts()
+    version = metadata.version("vl-convert-python")
+    return str(kept("drawing", version, importlib.import_module("vl_convert").javascript_bundle))
 
 
 def chart_of(specification: dict[str, Any]) -> Any:
