@@ -40,7 +40,7 @@ STYLE = """<style>
 """
 """A page as wide as its window; in the dark its light colours turn dark and keep their hues."""
 
-_MARK = "\ue000"  # a private character; a chart that already has it is refused
+_SPACE = '{"a chart": "stands here"}'
 
 
 def require_charts(key: str = "plot") -> Any:
@@ -111,21 +111,27 @@ def specification_of(chart: Any) -> dict[str, Any]:
 
 def html(chart: Any) -> str:
     """A page of its own with the chart: no network, and no text of the chart that a browser could run."""
-    text = json.dumps(specification_of(chart), ensure_ascii=False)
-    if _MARK in text:
-        raise OptionError("a name holds the private character U+E000", key="plot")
+    text = json.dumps(specification_of(chart)).replace("<", "\\u003c")
+    return _frame().replace(_SPACE, text, 1).replace("</head>", f"{STYLE}</head>", 1)
+
+
+def _frame() -> str:
+    """The page of a chart with _SPACE where the chart stands: made once for each version of the libraries, and kept."""
     charts = require_charts()
-    page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
-        json.loads(text.replace("<", _MARK)),
-        mode="vega-lite",
-        vega_version=charts.VEGA_VERSION,
-        vegaembed_version=charts.VEGAEMBED_VERSION,
-        vegalite_version=charts.VEGALITE_VERSION,
-        embed_options={"renderer": "svg"},
-        template="inline",
-    )
-    page = page.replace("</head>", f"{STYLE}</head>", 1)
-    return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
+
+    def make() -> str:
+        page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
+            json.loads(_SPACE),
+            mode="vega-lite",
+            vega_version=charts.VEGA_VERSION,
+            vegaembed_version=charts.VEGAEMBED_VERSION,
+            vegalite_version=charts.VEGALITE_VERSION,
+            embed_options={"renderer": "svg"},
+            template="inline",
+        )
+        return page
+
+    return str(kept("page", [metadata.version(name) for name in ("altair", "vl-convert-python")], make))
 
 
 def _renumbered(svg: str) -> str:
