@@ -153,6 +153,8 @@ def _last_token(
         raise OptionError(f"--tokens-per-s: must be a number above 0 beside --prompt and --output, got {rate}")
     if latency_s is not None:
         raise OptionError("--latency: must be left out with --tokens-per-s, which sets it")
+    if "context" in values and (prompt, output) != (None, None):
+        raise OptionError("--context: must be left out with --prompt and --output, which set it")
     values.update(last_token(name or model, prompt or PROMPT, output or OUTPUT, batch, values))
     return 1.0 / rate
 

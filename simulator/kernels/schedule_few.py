@@ -178,13 +178,13 @@ def insert(labels, count, time, ahead, own):
 
 
 @kernel
-def prefetch(network, machine, weights, ahead, start, limit, running):
+def prefetch(network, machine, weights, ahead, start, due, limit, running):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
     A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
     ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
-    weights: `Ahead`. start: bytes ahead at the beginning. A label that cannot end before `limit` seconds is dropped. Returns -2
-    where the limit alone stopped every schedule. running: `Running`.
+    weights: `Ahead`. start: bytes ahead at the beginning; due: those that must be there again at the end. A label that cannot
+    end before `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule. running: `Running`.
     """
     known, to_come, rest, (labels, counts, memo) = weights, weights.to_come, weights.rest, running
     first, source, target, spans, costs, steps, back, net = network
@@ -199,9 +199,9 @@ def prefetch(network, machine, weights, ahead, start, limit, running):
         period, most = back[step], min(ahead, to_come[step])
         same = 0 < period <= step and most == min(ahead, to_come[step - period]) and same_moves(network, step, period)
         if same and (alike == period or same_labels(labels, counts, step, period)):
-            if alike == 0 and ends_late(network, machine, known, ahead, step, limit, running):
+            if alike == 0 and ends_late(network, machine, known, ahead, step, (due, limit), running):
                 return -2
-            if labels_again(network, machine, step, period, rest, limit, running):
+            if labels_again(network, machine, step, period, rest, (due, limit), running):
                 alike = period
                 continue
         alike = 0
@@ -230,7 +230,7 @@ def prefetch(network, machine, weights, ahead, start, limit, running):
                         machine.cycle_s, machine.byte_s, per_second,
                     )  # fmt: skip
                     done = labels[step, source[move], label, TIME] + (own + machine.overhead_s)
-                    if done + max(rest[step, REST_S], (rest[step, REST_BYTES] - later) * machine.byte_s) >= limit:
+                    if done + max(rest[step, REST_S], (rest[step, REST_BYTES] + due - later) * machine.byte_s) >= limit:
                         stopped = True
                         continue
                     state = target[move]
@@ -282,7 +282,7 @@ def hopeless(network, machine, weights, limit, running):
     most = 2.0 * weights.streamed
     room = machine.capacity_bytes + most
     ample = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-    return prefetch(network, ample, weights, most, weights.streamed, limit, running) != -1
+    return prefetch(network, ample, weights, most, weights.streamed, 0.0, limit, running) != -1
 
 
 @kernel
@@ -308,7 +308,8 @@ def fetch_ahead(network, machine, weights, limits, running, at):
         limit = limits[1] if warm else most
         room = capacity + (ahead if weights.fifo else 0.0)
         own = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-        failed = prefetch(network, own, weights, ahead, start, limit, running)
+        due = start * (1.0 - 1e-12)  # as `come_after` has what is to come
+        failed = prefetch(network, own, weights, ahead, start, due, limit, running)
         if failed >= 0 and not warm:
             return end, 0, 0.0  # less SRAM for tiles will not fit either
         if failed != -1:

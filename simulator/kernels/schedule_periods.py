@@ -107,9 +107,13 @@ def same_labels(labels, counts, step, period):
 
 
 @kernel
-def labels_again(network, machine, step, period, rest, limit, running):
-    """Make of the labels before a step what was made a period before; False where one cannot end before `limit`."""
+def labels_again(network, machine, step, period, rest, until, running):
+    """Make of the labels before a step what was made a period before; False where one cannot end in time.
+
+    until: bytes that must be ahead at the end, and the limit that is to be beaten.
+    """
     labels, counts, _ = running
+    due, limit = until
     shift = network.first[step] - network.first[step - period]
     for state in range(counts.shape[1]):
         counts[step + 1, state] = counts[step + 1 - period, state]
@@ -117,7 +121,7 @@ def labels_again(network, machine, step, period, rest, limit, running):
             then, now = labels[step + 1 - period, state, label], labels[step + 1, state, label]
             move = int(then[MOVE]) + shift
             done = labels[step, network.source[move], int(then[BEFORE]), TIME] + then[OWN]
-            to_come = max(rest[step, REST_S], (rest[step, REST_BYTES] - then[AHEAD]) * machine.byte_s)
+            to_come = max(rest[step, REST_S], (rest[step, REST_BYTES] + due - then[AHEAD]) * machine.byte_s)
             if done + to_come >= limit:
                 return False
             now[TIME], now[AHEAD], now[OWN] = done, then[AHEAD], then[OWN]
@@ -126,12 +130,13 @@ def labels_again(network, machine, step, period, rest, limit, running):
 
 
 @kernel
-def ends_late(network, machine, weights, ahead, step, limit, running):
-    """Whether no label before a step, which differs from one a period before by a time alone, can end before `limit`.
+def ends_late(network, machine, weights, ahead, step, until, running):
+    """Whether no label before a step, which differs from one a period before by a time alone, can end in time.
 
-    As long as steps are those of a period before, each period adds that time again.
+    As long as steps are those of a period before, each period adds that time again. until: as in `labels_again`.
     """
     labels, counts, _ = running
+    due, limit = until
     steps, period, to_come = network.first.shape[0] - 1, network.back[step], weights.to_come
     last = step
     while last < steps and network.back[last] == period and same_moves(network, last, period):
@@ -146,7 +151,9 @@ def ends_late(network, machine, weights, ahead, step, limit, running):
         for label in range(counts[step, state]):
             now, then = labels[step, state, label], labels[step - period, state, label]
             end = now[TIME] + periods * (now[TIME] - then[TIME])
-            rest = max(weights.rest[after, REST_S], (weights.rest[after, REST_BYTES] - now[AHEAD]) * machine.byte_s)
+            rest = max(
+                weights.rest[after, REST_S], (weights.rest[after, REST_BYTES] + due - now[AHEAD]) * machine.byte_s
+            )
             if (end + rest) * SLACK < limit:
                 return False
     return True

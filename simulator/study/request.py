@@ -334,12 +334,14 @@ def of_batch(asked: Question, batch: int) -> Question:
 
 
 def last_token(model: str, prompt: int, output: int, batch: int, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of the network that is the pass for the last token of a request, the slowest of them.
+    """Parameters of the network that is the pass for the last token of a request, the slowest of them, or behind a context of
+    `params`.
 
     Experts are shared by all sequences: there the network holds the batch.
     """
     experts = {**network_parameters(model), **params}["experts"]
-    return {"phase": "decode", "context": max(1, prompt + output - 2), **({"sequences": batch} if experts else {})}
+    context = params.get("context", max(1, prompt + output - 2))
+    return {"phase": "decode", "context": context, **({"sequences": batch} if experts else {})}
 
 
 def growing_of(asked: Question) -> Growing | None:

@@ -1,7 +1,7 @@
 """Runtimes: what of a language model's time belongs to the software that runs it. Few constants, by class, none by chip."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -108,11 +108,7 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
     if name is None:
         if serves or chip.overhead_us is not None:
             return MODEL_OWN
-        hint = (
-            f"no runtime is told, so {chip.overhead_s / MICRO:.2g} us pass between two operations; "
-            f"runtimes of class {OTHER} take {known[OTHER].us_per_kernel:g}"
-        )
-        return replace(MODEL_OWN, hint=hint)
+        return replace(MODEL_OWN, hint=untold([chip.overhead_s / MICRO]))
     if name in known:
         return known[name]
     if not re.fullmatch(r"[a-z][a-z0-9.+_-]{0,60}", name):
@@ -121,6 +117,14 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
     kin = [one.kind for one in known.values() if one.name.partition("-")[0] == family]
     kind = known[kin[-1] if kin else USUAL if serves else OTHER]
     return replace(kind, name=name, known=False)
+
+
+def untold(gaps_us: Sequence[float]) -> str:
+    """What is taken where no runtime is told. gaps_us: between two operations, of one chip or of several. [us]"""
+    words = [f"{gap:.2g}" for gap in (min(gaps_us), max(gaps_us))]
+    taken = " to ".join(dict.fromkeys(words)) + (" us, by chip," if words[0] != words[1] else " us")
+    own = runtimes()[OTHER].us_per_kernel
+    return f"no runtime is told, so {taken} pass between two operations; runtimes of class {OTHER} take {own:g}"
 
 
 def _has_stacks(chip: Architecture) -> bool:

@@ -17,8 +17,8 @@ from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of, rates_of
 from simulator.study.ranking import BY, may_rank, ranking
 from simulator.study.request import Question, asked_of, growing_of, spent
-from simulator.study.runtimes import runtime_of
-from simulator.units import GIB
+from simulator.study.runtimes import runtime_of, untold
+from simulator.units import GIB, MICRO
 
 PAID = "usd"
 """The order unless another is asked for."""
@@ -145,6 +145,7 @@ def serving(
     servers: list[Server] = []
     lacking: list[tuple[str, str]] = []
     notes: dict[str, None] = {}
+    gaps_us: list[float] = []  # of chips for which a runtime should have been told
     checked = False
     for chip in counted(chips):
         if chip.architecture is None or chip.architecture.array is None:
@@ -157,6 +158,9 @@ def serving(
         try:
             asked, note = wanted.on(chip.architecture)
             checked = True
+            if note and wanted.runtime is None:
+                gaps_us.append(asked.chip.overhead_s / MICRO)
+                note = ""
             notes.update({told: None for told in (note, asked.decoder.beyond(asked.tokens)) if told})
             servers.append(_server(alone, asked, rates or Rates()))
         except InfeasibleError as error:
@@ -178,7 +182,8 @@ def serving(
     rows += [_placed(known[name], None, None) for name in order.unranked if not known[name].untried]
     untried = tuple(name for name in order.unranked if known[name].untried)
     return Serving(
-        wanted.model, *wanted.lengths, by, tuple(rows), order.above, dict(lacking), wanted.runtime, tuple(notes), untried,
+        wanted.model, *wanted.lengths, by, tuple(rows), order.above, dict(lacking), wanted.runtime,
+        (*([untold(gaps_us)] if gaps_us else []), *notes), untried,
         dict(limits or {}),
     )  # fmt: skip
 

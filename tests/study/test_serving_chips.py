@@ -9,9 +9,10 @@ from simulator import generate, load_chip
 from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
-from simulator.errors import NetworkError, OptionError
+from simulator.errors import InfeasibleError, NetworkError, OptionError
 from simulator.report.serving_chart import serving_chart
 from simulator.report.serving_report import serving_sentence
+from simulator.study import serving_chips
 from simulator.study.serving_chips import Wanted, serving
 
 CHIPS = ("l4", "ad102", "jetson_orin_nano")
@@ -54,6 +55,21 @@ def test_the_best_for_a_dollar_comes_first_and_no_price_last(found):
     ]
     assert found.rows[-1].chip == "l4"  # whose price is not known
     assert (found.rows[-1].place, found.rows[-1].paid_usd) == (None, None)
+
+
+def test_what_is_taken_without_a_runtime_is_said_once_for_all_chips(monkeypatch):
+    """rk3588 counts 3 us, wormhole none; of one alone it says its own; told one, nothing. Nothing need run for it."""
+
+    def too_small(*_):
+        raise InfeasibleError("dram: nothing fits")
+
+    monkeypatch.setattr(serving_chips, "_server", too_small)
+    monkeypatch.setattr(serving_chips, "_lack", lambda _: "nothing fits")
+    said = "pass between two operations; runtimes of class npu take 36.5"
+    given = {"by": "throughput", "precision": "fp16"}
+    assert asked(("rk3588", "wormhole"), **given).notes == (f"no runtime is told, so 0 to 3 us, by chip, {said}",)
+    assert asked(("rk3588",), **given).notes == (f"no runtime is told, so 3 us {said}",)
+    assert asked(("rk3588",), **given, runtime="npu").notes == ()
 
 
 def test_pictures_say_who_gives_most_and_who_is_not_in_them(found, tmp_path):

@@ -269,6 +269,7 @@ def test_the_speed_of_a_user_is_the_time_of_the_last_token(tmp_path, capsys):
     assert run.latency_s == winner["latency_s"] <= 1 / 400
     experts = last_token("qwen3_30b_a3b", 100, 30, 6, {})
     assert experts == {"phase": "decode", "context": 128, "sequences": 6}
+    assert last_token("smollm2_135m", 1024, 256, 1, {"context": 99}) == {"phase": "decode", "context": 99}
 
 
 @pytest.mark.parametrize(
@@ -282,6 +283,10 @@ def test_the_speed_of_a_user_is_the_time_of_the_last_token(tmp_path, capsys):
         (
             ["smollm2_135m", "--tokens-per-s", "5", "--latency", "5ms"],
             "--latency: must be left out with --tokens-per-s",
+        ),
+        (
+            ["smollm2_135m", *TOKENS, "--context", "9"],
+            "--context: must be left out with --prompt and --output, which set it",
         ),
     ],
 )
