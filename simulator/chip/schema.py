@@ -93,6 +93,9 @@ class Vector(Model):
 
     lanes: Annotated[int, Field(ge=1, le=2**24)]
     """Width at int8, for everything that is not a MAC [elements per cycle]."""
+    lane_bytes: Annotated[int, Field(ge=1, le=4)] | None = None
+    """Width of a lane, where wider elements take several: a unit so many bytes wide does half as many of 16 bits; none: a lane
+    takes an element of any format [bytes]."""
     channels: Annotated[int, Field(ge=1, le=2**24)] = 1
     """Channels that the lanes process side by side; a layer with fewer channels leaves lanes idle."""
     macs_per_cycle: dict[Rated, Annotated[float, Field(gt=0, le=2**24)]] = Field(default_factory=dict)

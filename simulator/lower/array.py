@@ -118,6 +118,8 @@ class Target:
     lanes: int
     """Elements that the vector unit does a cycle."""
     channels: int
+    lane_bytes: float
+    """Of an element, what a vector lane takes; infinite where any format is one lane's."""
     cores: int
     """Cores among which every layer is cut."""
     operations: tuple[tuple[str, float], ...]
@@ -160,6 +162,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         lanes=chip.cores * chip.vector.lanes,
         cores=chip.cores,
         channels=chip.vector.channels,
+        lane_bytes=float(chip.vector.lane_bytes or math.inf),
         operations=tuple(sorted(chip.vector.operations.items())),
         fuses=tuple(chip.vector.fuses),
         accumulator_bytes=float(array.accumulator_bytes) if array else 4.0,

@@ -259,8 +259,9 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
     """One step for the whole batch."""
     layer, target = step.layer, operands.target
     own, acc_width = dict(target.operations), target.accumulator_bytes
-    operations = batch * sum(part.operations_with(own, target.channels) for part in (layer, *step.fused))
     out_width = operands.widths[step.output]
+    lanes = max(1.0, out_width / target.lane_bytes)  # that an element takes
+    operations = lanes * batch * sum(part.operations_with(own, target.channels) for part in (layer, *step.fused))
     output_bytes = step.output_elements * (batch * out_width)
     tiled = layer.is_compute and layer.kind != "lstm"
     beside = step.extra if tiled else (*step.inputs, *step.extra)
@@ -280,7 +281,7 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
             shape = replace(shape, weight_width=shape.weight_width * gaps)
         if step.second is not None:
             softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
-            shape = replace(shape, context=step.second.out_channels, softmax_operations=batch * softmax)
+            shape = replace(shape, context=step.second.out_channels, softmax_operations=lanes * batch * softmax)
         product = operands.product(step)
         shape = replace(
             shape,

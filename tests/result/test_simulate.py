@@ -219,6 +219,22 @@ def test_lanes_of_channels_idle_without_them() -> None:
         load_chip("example_edge", set={**settings, "vector.channels": 31})
 
 
+@pytest.mark.parametrize(("precision", "bits"), [("int8", 8), ("fp16", 16), ("fp32", 32)])
+def test_wide_elements_take_several_lanes_of_so_many_bytes(precision: str, bits: int) -> None:
+    """4,096 outputs of 99 operations on 30 lanes of a byte or two; a lane without a width takes any."""
+    net = NetworkBuilder("silu")
+    net.conv(net.input(16, 8, 8), 64, 1, activation="silu", name="conv")
+    graph = nx.freeze(net.build())
+    settings: dict[str, Any] = {
+        "array.rate": {"int8": 1, "fp16": 1, "fp32": 1}, "vector.lanes": 30, "vector.fuses": ["silu"],
+        "vector.operations": {"silu": 99},
+    }  # fmt: skip
+    for lane_bytes, lanes in ((None, 1), (1, bits // 8), (2, max(1, bits // 16))):
+        chip = load_chip("example_edge", set={**settings, "vector.lane_bytes": lane_bytes})
+        layer = simulate(graph, chip, precision=precision).layers[0]
+        assert layer.latency_s == pytest.approx(99 * 4096 * lanes / 30 * CYCLE_S)
+
+
 @pytest.mark.parametrize(
     ("keys", "start_s"),
     [
