@@ -257,13 +257,14 @@ def test_a_survivor_in_the_cell_or_the_one_below_matches_what_is_no_better():
     assert matched(nearby, 0, 0, 1.0, 1.0, 1.0)
 
 
-def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(built):
+def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(monkeypatch):
     """With room for few survivors the search is made again with more."""
+    built = build_tables(Shape((1, 2, 5, 4, 3, 2, 1, 1), plane=(3, 2)), SPEC)
     expected = search._search(SPEC, 0, built)
-    small = search._Scratch(8, 1024, 1024)
-    search._own.scratch = small
+    small = search._Scratch(4, 1024, 1024)
+    monkeypatch.setattr(search._own, "scratch", small, raising=False)
     found = search._search(SPEC, 0, built)
-    assert search._own.scratch.room > 8
+    assert search._own.scratch.room > 4
     assert found.codes.tolist() == expected.codes.tolist()
 
 
