@@ -117,7 +117,9 @@ def nearest(name: str, known: Iterable[str], listed_by: str = "") -> str:
     """
     choices = sorted(known)
     wanted = name.lower()
-    likeness = {choice: _likeness(wanted, choice.lower()) for choice in choices}
+    # What it learns of its second text it learns once.
+    matcher = difflib.SequenceMatcher(None, "", wanted, autojunk=False)
+    likeness = {choice: _likeness(matcher, wanted, choice.lower()) for choice in choices}
     ranked = sorted(choices, key=lambda choice: (likeness[choice], choice), reverse=True)
     close = [choice for choice in ranked[:3] if likeness[choice] >= _NEAR]
     if close:
@@ -138,13 +140,16 @@ def only_near(name: str, known: Iterable[str]) -> str:
 _NEAR = 0.6  # gpt2 and gnmt have 0.5, and are not near
 
 
-def _likeness(name: str, other: str) -> float:
-    """How near two names are, from 0 to 1; so is one that the other begins with, and one with one letter changed (t5, t4)."""
+def _likeness(matcher: "difflib.SequenceMatcher[str]", name: str, other: str) -> float:
+    """How near two names are, from 0 to 1; so is one that the other begins with, and one with one letter changed (t5, t4).
+
+    matcher: its second text is `name`.
+    """
     if len(name) == len(other) > 1 and sum(map(str.__ne__, name, other)) == 1:
         return max(_NEAR, 1 - 1 / len(name))
     if min(len(name), len(other)) >= 3 and (other.startswith(name) or name.startswith(other)):
         return max(_NEAR, 2 * len(name) / (len(name) + len(other)))
-    matcher = difflib.SequenceMatcher(None, other, name, autojunk=False)
+    matcher.set_seq1(other)
     # The cheap bounds first: there may be tens of thousands of unknown names.
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
         return matcher.quick_ratio() * _NEAR

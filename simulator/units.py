@@ -109,6 +109,11 @@ GPU_ATTENTION_PART = 64
 GPU_DECODE_ROWS, GPU_DECODE_KEYS = 16, 256
 """Most queries of a head that share a tile of the matrix unit, as in decoding, and the fewest keys of a part of them."""
 
+GPU_DECODE_BLOCKS = (2, 1)
+"""Blocks of such attention beside each other on a multiprocessor: of one query a head, and of several that share its keys, beyond
+one tile of them. Libraries have two kernels: the first multiplies on the lanes and holds little, the second on the matrix unit,
+and the tiles of keys and values that it fetches ahead fill the shared memory (TensorRT-LLM: masked multi-head attention, XQA)."""
+
 GPU_DECODE_CYCLES, GPU_DECODE_MERGE_CYCLES, GPU_DECODE_ROUND_CYCLES, GPU_DECODE_STEP_CYCLES = 10_500, 2_000, 5_000, 700
 """Cycles of attention of so few queries: to start, to add the parts of a head in a kernel of its own, of a round of blocks, and
 of 64 keys and their values, whose way from memory nothing hides. Fitted on decoding on an A100 and an H100."""

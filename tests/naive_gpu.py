@@ -88,17 +88,18 @@ def attention(extents, context, width, out_width, chip, lanes, free=False, ahead
 
 
 def decode(heads, queries, keys, depth, context, width, out_width, chip):
-    """The same of few queries: parts of a head's keys, on two places of each multiprocessor in turn."""
+    """The same of few queries: parts of a head's keys, on two places of each multiprocessor in turn; one for several queries."""
     count, macs, link, port = chip
+    places = 1 if queries > 1 and keys > 16 else 2
     parts = 1
-    while heads * (parts + 1) <= 2 * count and parts * 256 < keys:
+    while heads * (parts + 1) <= places * count and parts * 256 < keys:
         parts += 1
     longest = math.ceil(keys / parts)
     time, left = 10_500 + (2000 if parts > 1 else 0), heads * parts
     while left > 0:
-        products = 2 * 16 * longest * (depth + context) / (macs * SHARE[True])
+        products = places * 16 * longest * (depth + context) / (macs * SHARE[True])
         time += max(products, 5000 + 700 * math.ceil(longest / 64)) if products else 0
-        left -= 2 * count
+        left -= places * count
     feed = heads * ((queries * depth + keys * (depth + context)) * width + queries * keys * out_width)
     return max(time, feed / (link * CACHE), feed / (port * CACHE)), feed
 

@@ -22,6 +22,7 @@ from simulator.units import (
     GPU_ATTENTION_DEPTH,
     GPU_ATTENTION_PART,
     GPU_ATTENTION_ROWS,
+    GPU_DECODE_BLOCKS,
     GPU_DECODE_CYCLES,
     GPU_DECODE_KEYS,
     GPU_DECODE_MERGE_CYCLES,
@@ -202,17 +203,20 @@ def _widening(shape: Shape, spec: ArraySpec) -> float:
 
 
 def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
-    """The same of few queries: the keys of a head are cut into parts until two blocks are on every multiprocessor.
+    """The same of few queries: the keys of a head are cut into parts until every multiprocessor has its blocks.
 
-    A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own.
+    A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own. Two blocks are
+    beside each other; one alone, where several queries share tiles of keys that fill its memory.
     """
     g, n, k, c, p, q, _, _ = shape.step_extents
-    queries, room = n * p * q, 2 * spec.count
+    queries = n * p * q
+    beside = GPU_DECODE_BLOCKS[queries > 1 and k > GPU_DECODE_ROWS]
+    room = beside * spec.count
     parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
     keys, rounds = -(-k // parts), -(-g * parts // room)
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
     cached = c + shape.context  # of a key and its value
-    busy = 2 * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
+    busy = beside * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
     walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
     waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
     feed = g * (queries * c + k * cached * _narrow(shape)) * shape.in_width

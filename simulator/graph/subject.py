@@ -26,6 +26,8 @@ def name_of(graph: Graph) -> str:
 def unusual(graph: Graph) -> dict[str, Any]:
     """Parameters of a bundled network that are not its defaults; none of the user's own, whose defaults are not known."""
     given: Mapping[str, Any] = graph.graph.get("parameters", {})
+    if not given:  # as of a graph made in Python, whose name would be looked for among all there are, at every run
+        return {}
     try:
         usual = network_parameters(name_of(graph))
     except NetworkError:

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from .grid_front import is_covered, widen_bounds
 from .grid_layout import (
     EACH,
     FOLDS,
@@ -36,8 +37,11 @@ shared, 2 shared), of K and of C; folds always do."""
 UNSHARED, SHARED = 1, 2
 """How inputs matter in a plan."""
 
-TILE_WINDOW, TILE_PIXELS, TILE_TRIPS, TILE_INPUTS, TILE_FOLDS, TILE_FEED, TILE_ROW, TILE_SWAP = range(8)
+TILE_FOLDS, TILE_INPUTS, TILE_FEED, TILE_WINDOW, TILE_PIXELS, TILE_TRIPS, TILE_ROW, TILE_SWAP = range(8)
 """Columns of a list of pixel tiles: 0 where it does not matter; row of the table; whether P and Q change places in the order."""
+
+TILE_JUDGED = 6
+"""How many of its columns tiles are judged by: the first, with the trips last, which matter in some plans alone."""
 
 AXIS_SIZE, AXIS_TRIPS, AXIS_FOLDS, AXIS_FEED, AXIS_ROW, AXIS_JUMP = range(6)
 """Columns of a list of K or C: the row of the table; where to go on when a row of bounds is beaten, 0 in all other rows."""
@@ -65,6 +69,8 @@ class Lists(NamedTuple):
 
     pixels: Floats
     axes: Floats
+    bounds: Floats
+    """Scratch: least values of blocks of pixel tiles, see `grid_front`."""
     scratch: Ints
     where: Ints
     """int64[SLOTS x unrollings, 2], place of each list; it begins at -1 where it is not made."""
@@ -135,15 +141,15 @@ def axis_list(table, u, matters, feed, rows, out, base):
 
 
 @kernel
-def pixel_list(layer, u, asked, out, base):
+def pixel_list(layer, u, asked, out, base, bounds):
     """Pixel tiles that matter with unrolling u, into a list of `TILE_` columns. Returns how many.
 
     asked: a row of a plan. Folds always matter: what a fold adds however long it is, is left out where more folds may be needed.
-    base: row of `out` to begin at.
+    base: row of `out` to begin at. bounds: scratch.
     """
     pixel, steps, folds, each = layer.pixel, PIXEL_STEPS + EACH * u, PIXEL_FOLDS + EACH * u, layer.own[u, SET_CYCLES]
     by_steps, by_inputs = layer.rules.weights_by_steps, asked[BY_INPUTS]
-    count = base
+    count, columns = base, TILE_JUDGED if asked[BY_TRIPS] else TILE_TRIPS
     for at in range(layer.starts[u], layer.starts[u + 1]):
         row = layer.needed[at]
         trips = trips_of(pixel, row)
@@ -155,21 +161,10 @@ def pixel_list(layer, u, asked, out, base):
         out[count, TILE_FOLDS] = pixel[row, folds] - each * trips
         out[count, TILE_FEED] = asked[BY_FEED] * (pixel[row, steps] if by_steps else trips)
         out[count, TILE_ROW], out[count, TILE_SWAP] = row, 1.0 if by_p < by_q else 0.0
-        covered = False
-        if trips > 1.0:
-            for i in range(count - 1, base - 1, -1):
-                covered = (
-                    out[i, TILE_FOLDS] <= out[count, TILE_FOLDS]
-                    and out[i, TILE_INPUTS] <= out[count, TILE_INPUTS]
-                    and (out[i, TILE_TRIPS] <= trips or not asked[BY_TRIPS])
-                    and out[i, TILE_FEED] <= out[count, TILE_FEED]
-                    and out[i, TILE_WINDOW] <= out[count, TILE_WINDOW]
-                    and out[i, TILE_PIXELS] <= out[count, TILE_PIXELS]
-                )
-                if covered:
-                    break
-        if not covered:
-            count += 1
+        if trips > 1.0 and is_covered(out, bounds, base, count, columns):
+            continue
+        widen_bounds(out, bounds, base, count)
+        count += 1
     return count - base
 
 
@@ -200,7 +195,7 @@ def lists_of(layer, u, asked, lists):
     slot = SLOTS * u + ((asked[BY_WINDOW] * 2 + asked[BY_PIXELS]) * 2 + asked[BY_TRIPS]) * 3 + asked[BY_INPUTS]
     if where[slot, BEGIN] < 0:
         where[slot, BEGIN] = used[IN_PIXELS]
-        where[slot, COUNT] = pixel_list(layer, u, asked, lists.pixels, used[IN_PIXELS])
+        where[slot, COUNT] = pixel_list(layer, u, asked, lists.pixels, used[IN_PIXELS], lists.bounds)
         used[IN_PIXELS] += where[slot, COUNT]
     present[OF_PIXELS, BEGIN], present[OF_PIXELS, COUNT] = where[slot, BEGIN], where[slot, COUNT]
     own_steps = STEPS + EACH * u

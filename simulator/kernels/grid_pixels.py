@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .grid_front import is_no_worse
 from .grid_layout import (
     ALL_ROWS,
     COST_FOLDS,
@@ -214,16 +215,6 @@ def choose_sizes(sizes, extent, windows, unit, straight, out):
 
 
 @kernel
-def is_beaten(cost, row, other):
-    """Whether another row of costs is as good in everything."""
-    as_good, column = True, 0
-    while as_good and column < COSTS:
-        as_good = cost[other, column] <= cost[row, column]
-        column += 1
-    return as_good
-
-
-@kernel
 def unit_tiles(axes, array, u, adds, out):
     """Fill out with the pixel tiles that unrolling u may have use for, in the order of n x p x q. Returns how many.
 
@@ -263,9 +254,9 @@ def unit_tiles(axes, array, u, adds, out):
                 at = (a * count_p + b) * count_q + c
                 smallest = (first_a * count_p + first_b) * count_q + first_c
                 if (
-                    (at > smallest and is_beaten(cost, count, place[smallest]))
-                    or (c > first_c and is_beaten(cost, count, place[at - 1]))
-                    or (b > first_b and is_beaten(cost, count, place[at - count_q]))
+                    (at > smallest and is_no_worse(cost, place[smallest], cost, count, COSTS))
+                    or (c > first_c and is_no_worse(cost, place[at - 1], cost, count, COSTS))
+                    or (b > first_b and is_no_worse(cost, place[at - count_q], cost, count, COSTS))
                 ):
                     place[at] = (
                         place[at - 1] if c > first_c else place[at - count_q] if b > first_b else place[smallest]

@@ -322,7 +322,7 @@ def walk(layer, lists, task, contest, known, keep):
     for turn in range(many):
         # Those that beat most come first: large tiles, but small ones where weights cost nothing to pass again.
         i = begin + (turn if resident & HAS_WEIGHTS else many - 1 - turn)
-        trips, folds_p = pixels[i, TILE_TRIPS], pixels[i, TILE_FOLDS]
+        trips, folds_p, p = pixels[i, TILE_TRIPS], pixels[i, TILE_FOLDS], int(pixels[i, TILE_ROW])
         cut = trips > 1.0 or not g1
         inputs = terms.in_bytes * pixels[i, TILE_WINDOW] * (1.0 if whole and not cut else buffers)
         weights_total = terms.all_weights * (trips if passes else 1.0)
@@ -330,6 +330,15 @@ def walk(layer, lists, task, contest, known, keep):
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
         once, j = once_of(numbers, own, u, pixels[i, TILE_FEED]), begin_k
         while j < end_k:
+            jump_k, row_k = int(axes[j, AXIS_JUMP]), int(axes[j, AXIS_ROW])
+            feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
+            if units > 1 and jump_k == 0:
+                pair = (u * rows.pixel + p) * rows.k + row_k
+                if known[pair] == NOT_ASKED:
+                    known[pair] = BEATEN if beaten(contest, u, p, row_k, feed_k) else KEPT
+                if known[pair] == BEATEN:
+                    j += 1
+                    continue
             k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
             weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
             outputs, back = outputs_of(layer, terms, g * k * pixels[i, TILE_PIXELS], whole, cut or not k1)
@@ -338,18 +347,10 @@ def walk(layer, lists, task, contest, known, keep):
             passing, feeding = outputs + terms.grain_in, outputs + terms.grain_weights
             plain = folds_k * (folds_p + each * trips) * steps_g
             array = kept_folds(folds_k * steps_g, folds_p, trips, own, u, numbers.sets) if rules.resets else plain
-            feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
-            jump_k, j = int(axes[j, AXIS_JUMP]), j + 1
+            j += 1
             if math.isinf(min(held, outputs)):
                 j = begin_k + jump_k if jump_k > 0 else j
                 continue
-            p, row_k = int(pixels[i, TILE_ROW]), int(axes[j - 1, AXIS_ROW])
-            if units > 1 and jump_k == 0:
-                pair = (u * rows.pixel + p) * rows.k + row_k
-                if known[pair] == NOT_ASKED:
-                    known[pair] = BEATEN if beaten(contest, u, p, row_k, feed_k) else KEPT
-                if known[pair] == BEATEN:
-                    continue
             m = begin_c + (0 if whole else 1)
             while m < end_c:
                 in_held, weights_held = inputs * axes[m, AXIS_SIZE], weights * axes[m, AXIS_SIZE]

@@ -1,6 +1,4 @@
-"""Parts of the candidate tables that need loops: input rows that tiles touch, and rows of a table that no other
-beats.
-"""
+"""Parts of the candidate tables that need loops: input rows that tiles touch, and cycles of folds."""
 
 from typing import NamedTuple
 
@@ -91,30 +89,6 @@ def touched(extent, side, sizes, out):
                 rows if first == 0 else rows_of_run(before, end, side, slide) - rows_of_run(before, first, side, slide)
             )
         out[i, MOST_ROWS], out[i, ALL_ROWS], out[i, FRESH_ROWS] = most, total, fresh
-
-
-@kernel
-def keep_front(table, whole, out):
-    """Rows of `table` that no earlier row is as good as in every column, and the rows marked whole. Returns how many.
-
-    out: int64[rows], their places.
-    """
-    count = 0
-    for row in range(table.shape[0]):
-        covered = False
-        if not whole[row]:
-            for i in range(count - 1, -1, -1):
-                covered = True
-                for column in range(table.shape[1]):
-                    if table[out[i], column] > table[row, column]:
-                        covered = False
-                        break
-                if covered:
-                    break
-        if not covered:
-            out[count] = row
-            count += 1
-    return count
 
 
 @kernel

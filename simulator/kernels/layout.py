@@ -73,7 +73,8 @@ class Net(NamedTuple):
 
 
 class Network(NamedTuple):
-    """What a programme reads of a network: moves grouped by step, where they lead, what they use and cost, the steps."""
+    """What a programme reads of a network: moves grouped by step, where they lead, what they use and cost, the steps, and how
+    many steps before each one is a step with the same moves (0: none is looked for)."""
 
     first: Ints
     source: Ints
@@ -81,6 +82,7 @@ class Network(NamedTuple):
     spans: Ints
     costs: Floats
     steps: Floats
+    back: Ints
     net: Net
 
 

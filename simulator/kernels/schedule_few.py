@@ -28,16 +28,24 @@ from .layout import (
     prefetch_step,
     step_time,
 )  # fmt: skip
+from .schedule_periods import (
+    AHEAD,
+    BEFORE,
+    MOVE,
+    MOVED,
+    OWN,
+    POINT,
+    REST_BYTES,
+    REST_S,
+    TIME,
+    again,
+    ends_late,
+    labels_again,
+    same_labels,
+    same_moves,
+    same_values,
+)
 from .stairs import Memo, fitting
-
-REST_S, REST_BYTES = range(2)
-"""Columns of what is still to come after a step: least on-chip seconds, streamed weight bytes."""
-
-MOVED = 1
-"""Beside TIME, column of the values of the residency programme: bytes of the outer memory."""
-
-TIME, AHEAD, OWN, MOVE, POINT, BEFORE = range(6)
-"""Columns of a label of the prefetch programme: time at its end, bytes ahead, time of the step, move, point, label before."""
 
 
 class Ahead(NamedTuple):
@@ -76,12 +84,20 @@ def residency(network, machine, begin, end, state_in, rest, limit, memo, values,
     and costs, the steps, and the points of the pool (see `stair`). memo: see `fitting`.
     values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
-    first, source, target, spans, costs, steps, net = network
+    first, source, target, spans, costs, steps, back, net = network
     pool, states = net.points, values.shape[1]
     for state in range(states):
         values[begin, state, TIME], values[begin, state, MOVED] = math.inf, math.inf
     values[begin, state_in, TIME], values[begin, state_in, MOVED] = 0.0, 0.0
+    alike = 0
     for step in range(begin, end):
+        period = back[step]
+        same = 0 < period <= step - begin and same_moves(network, step, period)
+        same = same and (alike == period or same_values(values, step, period))
+        if same and again(network, machine, step, period, rest, limit, values, choice):
+            alike = period
+            continue
+        alike = 0
         for state in range(states):
             values[step + 1, state, TIME], values[step + 1, state, MOVED] = math.inf, math.inf
         reached = False
@@ -170,15 +186,25 @@ def prefetch(network, machine, weights, ahead, start, limit, running):
     weights: `Ahead`. start: bytes ahead at the beginning. A label that cannot end before `limit` seconds is dropped. Returns -2
     where the limit alone stopped every schedule. running: `Running`.
     """
-    to_come, rest, (labels, counts, memo) = weights.to_come, weights.rest, running
-    first, source, target, spans, costs, steps, net = network
+    known, to_come, rest, (labels, counts, memo) = weights, weights.to_come, weights.rest, running
+    first, source, target, spans, costs, steps, back, net = network
     pool, states = net.points, counts.shape[1]
     for state in range(states):
         counts[0, state] = 0
     counts[0, 0] = 1
     labels[0, 0, 0, TIME], labels[0, 0, 0, AHEAD], labels[0, 0, 0, OWN] = 0.0, start, 0.0
     per_second = 1.0 / machine.byte_s if machine.byte_s > 0.0 else math.inf
+    alike = 0
     for step in range(first.shape[0] - 1):
+        period, most = back[step], min(ahead, to_come[step])
+        same = 0 < period <= step and most == min(ahead, to_come[step - period]) and same_moves(network, step, period)
+        if same and (alike == period or same_labels(labels, counts, step, period)):
+            if alike == 0 and ends_late(network, machine, known, ahead, step, limit, running):
+                return -2
+            if labels_again(network, machine, step, period, rest, limit, running):
+                alike = period
+                continue
+        alike = 0
         for state in range(states):
             counts[step + 1, state] = 0
         reached, stopped = False, False
@@ -200,7 +226,7 @@ def prefetch(network, machine, weights, ahead, start, limit, running):
                 weights = min(costs[move, FIRST_PASS], total)
                 for label in range(had):
                     own, later = prefetch_step(
-                        labels[step, source[move], label, AHEAD], total, weights, min(ahead, to_come[step]), cycles,
+                        labels[step, source[move], label, AHEAD], total, weights, most, cycles,
                         machine.cycle_s, machine.byte_s, per_second,
                     )  # fmt: skip
                     done = labels[step, source[move], label, TIME] + (own + machine.overhead_s)

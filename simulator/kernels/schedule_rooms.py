@@ -15,8 +15,9 @@ from .layout import (
     least_time,
     step_time,
 )
-from .schedule_few import TIME, Ahead, Running, come_after, fetch_ahead, residency, settle
+from .schedule_few import Ahead, Running, come_after, fetch_ahead, residency, settle
 from .schedule_keep import LEAST_BYTES, LEAST_CYCLES
+from .schedule_periods import TIME
 
 SMALLEST_ROOM = 16.0 * 1024.0
 """The smallest room for everything but kept weights that is tried. [B]"""
@@ -165,6 +166,13 @@ def real_bytes(room, chip, rooms, floors):
 
 
 @kernel
+def settled(chip, scratch):
+    """The network with the costs and spans of a room."""
+    first, source, target, _, _, steps, back, net = chip.network
+    return Network(first, source, target, scratch.spans, scratch.costs, steps, back, net)
+
+
+@kernel
 def run_ahead(room, run, chip, rooms, floors, limits, scratch):
     """(run, label, wait) of the first run from `run` on in a room that is faster, as `fetch_ahead`; run -1: none is."""
     machine = chip.machine
@@ -174,8 +182,7 @@ def run_ahead(room, run, chip, rooms, floors, limits, scratch):
     if run >= 2 * count:
         return -1, 0, 0.0
     come_after(chip.after, rooms.left[room], machine, streamed, scratch.rest_s, scratch.rest)
-    first, source, target, _, _, steps, net = chip.network
-    network = Network(first, source, target, scratch.spans, scratch.costs, steps, net)
+    network = settled(chip, scratch)
     fifo = chip.ahead == IN_FIFO
     weights = Ahead(scratch.sizes[:count], scratch.bounds[:count], fifo, streamed, scratch.rest_s, scratch.rest)
     found, label, wait = fetch_ahead(network, own, weights, limits, scratch.running, run)
@@ -194,8 +201,7 @@ def run_alone(room, chip, rooms, limits, scratch):
         total += SLACK * step_time(
             chip.cycles[step], own, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
         )
-    _, source, target, _, _, steps, net = chip.network
-    network = Network(first, source, target, scratch.spans, scratch.costs, steps, net)
+    network = settled(chip, scratch)
     own = Machine(capacity, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
     limit, memo, values = max(limits[0], limits[1]), scratch.running.memo, scratch.values
     failed = residency(network, own, 0, end, 0, rest, limit, memo, values, scratch.choice)

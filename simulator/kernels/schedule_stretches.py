@@ -69,7 +69,7 @@ def list_stretch(given, kept, held, begin, end, room, lists, scratch):
     scratch: `Looked`; of moves with the same number in their span (the same rows and reserved bytes) one is asked. Returns
     whether the lists were long enough.
     """
-    first, source, target, spans, costs, steps, net = given.network
+    first, source, target, spans, costs, steps, _, net = given.network
     weights, (begins, ways, amounts, used), (points, starts) = given.weights, lists, scratch
     at, count, pool = used[BEGINS], used[CHOICES], net.points
     if at + end - begin >= begins.shape[0]:

@@ -60,7 +60,7 @@ def compile_schedules() -> None:
     spans, box = np.zeros((1, 4), dtype=np.int64), np.zeros((1, 1, 2), dtype=np.int64)
     net = Net(flat, flat, none, ints, ints)
     memo, machine = stairs.Memo(none, ints, flat_ints, ints), Machine(0.0, 0.0, 0.0, 0.0, 0.0)
-    network = Network(ints, ints, ints, spans, flat, flat, net)
+    network = Network(ints, ints, ints, spans, flat, flat, ints, net)
     stairs.mark(0, 0, net, 0, 0, ints, flat)
     few.residency(network, machine, 0, 0, 0, none, np.inf, memo, np.zeros((1, 1, 2)), box)
     few.walk_back(ints, box, 0, 0, 0, flat_ints)

@@ -11,7 +11,7 @@ from rich.text import Text
 from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.curves import MARK, OTHER, Line, Panel, draw
-from simulator.report.page import require_charts
+from simulator.report.page import joined, require_charts
 from simulator.study.batching import BatchCurve, BatchPoint, PublishedPoint
 from simulator.units import MIB
 from simulator.vocabulary import ROOF_NAMES
@@ -207,8 +207,8 @@ def batch_chart(found: BatchCurve) -> Any:
         fontSize=15,
         offset=12,
     )
-    rows = [alt.hconcat(*panels[i : i + 2], spacing=36) for i in (0, 2)]
-    chart = alt.vconcat(*rows, spacing=20, title=title)
+    rows = [joined(alt.hconcat, *panels[i : i + 2], spacing=36) for i in (0, 2)]
+    chart = joined(alt.vconcat, *rows, spacing=20, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 

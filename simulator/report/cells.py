@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.report import format as fmt
-from simulator.report.page import data_of
+from simulator.report.page import data_of, joined
 
 CELL_WIDTH, CELL_HEIGHT = 38, 24
 """Size of a point [pixel]."""
@@ -57,7 +57,7 @@ def cells_map(
     base = alt.Chart(data_of(rows)).encode(x=x, y=y)
     layers = [
         base.mark_rect(stroke=BLANK, strokeWidth=1).encode(color=alt.Color("fill:N", scale=None)),
-        base.mark_text(fontSize=10.5).encode(text="text:N", color=alt.Color("ink:N", scale=None)),
+        base.mark_text(fontSize=10.5).encode(text=alt.Text("text:N"), color=alt.Color("ink:N", scale=None)),
     ]
     for mark, style in (frames or {}).items():
         marked = [row for row, cell in zip(rows, cells, strict=True) if mark in cell.marks]
@@ -65,7 +65,7 @@ def cells_map(
             frame = alt.Chart(data_of(marked)).encode(x=x, y=y)
             layers.append(frame.mark_rect(filled=False, fillOpacity=0, **style))
     width = max(LEAST_WIDTH, CELL_WIDTH * across.count)
-    return alt.layer(*layers).properties(width=width, height=CELL_HEIGHT * upward.count, title=title)
+    return joined(alt.layer, *layers).properties(width=width, height=CELL_HEIGHT * upward.count, title=title)
 
 
 def short(value: float) -> str:

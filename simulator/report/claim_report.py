@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.bounds import Bound
 from simulator.study.claim import CAPACITIES_MIB, MOST_DEVICES, Verdict
 from simulator.units import MIB
@@ -113,7 +113,7 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
         title = f"{found[0].chip}, {found[0].subject}: {fmt.figure(found[0].throughput_per_s)} a second is {found[0].verdict}"
     if not rows:
         empty = alt.Chart(data_of([{"text": "nothing is known to hold a claim against"}]))
-        return empty.mark_text(fontSize=13).encode(text="text:N").properties(title=title)
+        return empty.mark_text(fontSize=13).encode(text=alt.Text("text:N")).properties(title=title)
     colour = alt.Color("state:N", title=None, scale=alt.Scale(domain=["holds", "broken"], range=["#0072B2", "#D55E00"]))
     x = alt.X("share:Q", title="needed / available", scale=alt.Scale(type="log"))
     base = alt.Chart(data_of(rows))
@@ -126,7 +126,7 @@ def claim_chart(found: Sequence[Verdict]) -> Any:
     rule = alt.Chart(data_of([{"share": 1.0}])).mark_rule(color="#333333", strokeDash=[4, 3]).encode(x=x)
     heading = alt.TitleParams(title, anchor="start", fontSize=14)
     return (
-        alt.layer(rule, bars)
+        joined(alt.layer, rule, bars)
         .properties(width=460, height=40 + 26 * len({row["bound"] for row in rows}), title=heading)
         .configure(padding=12)
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.report.page import data_of
+from simulator.report.page import data_of, joined
 
 WIDTH, HEIGHT = 380, 230
 """Size of a panel [pixel]."""
@@ -59,13 +59,13 @@ def draw(alt: Any, panel: Panel) -> Any:
     heading = alt.TitleParams(panel.title, anchor="start", fontSize=13, **under)
     if not known:
         empty = alt.Chart(data_of([{"text": "nothing to show"}])).mark_text(fontSize=13)
-        return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
+        return empty.encode(text=alt.Text("text:N")).properties(width=WIDTH, height=HEIGHT, title=heading)
     x, y = _axes(alt, panel, known)
     layers = [_rules(alt, panel, x, y)] if panel.marks_across or panel.marks_upward else []
     layers += [part for line in panel.lines for part in _line(alt, line, x, y)]
     if panel.spots:
         layers += _spots(alt, panel, x, y, max(value for _, value in known))
-    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, title=heading)
+    return joined(alt.layer, *layers).properties(width=WIDTH, height=HEIGHT, title=heading)
 
 
 def _axes(alt: Any, panel: Panel, known: Sequence[tuple[float, float]]) -> tuple[Any, Any]:
@@ -94,7 +94,7 @@ def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
     rows = [{"x": across, "y": up, "run": run} for across, up, run in _runs(line.points)]
     if not rows:
         return []
-    base = alt.Chart(data_of(rows)).encode(x=x, y=y, detail="run:N")
+    base = alt.Chart(data_of(rows)).encode(x=x, y=y, detail=alt.Detail("run:N"))
     style = {"strokeDash": [5, 4]} if line.dashed else {}
     layers = [base.mark_line(color=line.colour, strokeWidth=2, **style)]
     if line.dots or len(rows) == 1:
@@ -102,7 +102,7 @@ def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
     if line.name:
         end = alt.Chart(data_of([{**rows[0 if line.at_start else -1], "text": line.name}])).encode(x=x, y=y)
         side = {"align": "left", "dx": 4} if line.at_start else {"align": "right", "dx": 0}
-        layers += _text(end, "text:N", line.colour, **side, dy=-9 if line.above else 12)
+        layers += _text(alt, end, "text:N", line.colour, **side, dy=-9 if line.above else 12)
     return layers
 
 
@@ -124,13 +124,13 @@ def _spots(alt: Any, panel: Panel, x: Any, y: Any, top: float) -> list[Any]:
     for late, side in ((False, {"align": "left", "dx": 8}), (True, {"align": "right", "dx": -8})):
         named = [row for row in labels if _late(x, row["x"]) == late]
         if named:
-            layers += _text(alt.Chart(data_of(named)).encode(x=x, y=y), "text:N", PUBLISHED, **side, dy=0)
+            layers += _text(alt, alt.Chart(data_of(named)).encode(x=x, y=y), "text:N", PUBLISHED, **side, dy=0)
     return layers
 
 
 def _late(x: Any, at: float) -> bool:
     """Whether a label beside this place goes to its left: there is little room to its right."""
-    low, high = x.to_dict()["scale"]["domain"]
+    low, high = x["scale"]["domain"]
     return math.log(at / low) > 0.6 * math.log(high / low)
 
 
@@ -153,15 +153,18 @@ def _rules(alt: Any, panel: Panel, x: Any, y: Any) -> Any:
         base = alt.Chart(data_of([{"x": at, "text": text}])).encode(x=x)
         layers.append(base.mark_rule(**style))
         side = {"align": "right", "dx": -4} if _late(x, at) else {"align": "left", "dx": 4}
-        layers += _text(base.encode(y=alt.value(8 + 14 * number)), "text:N", MARK, **side, dy=0)
+        layers += _text(alt, base.encode(y=alt.YValue(8 + 14 * number)), "text:N", MARK, **side, dy=0)
     for at, text in panel.marks_upward:
         base = alt.Chart(data_of([{"y": at, "text": text}])).encode(y=y)
         layers.append(base.mark_rule(**style))
-        layers += _text(base.encode(x=alt.value(4)), "text:N", MARK, align="left", dx=0, dy=-7)
-    return alt.layer(*layers)
+        layers += _text(alt, base.encode(x=alt.XValue(4)), "text:N", MARK, align="left", dx=0, dy=-7)
+    return joined(alt.layer, *layers)
 
 
-def _text(base: Any, field_name: str, colour: str, **style: Any) -> list[Any]:
+def _text(alt: Any, base: Any, field_name: str, colour: str, **style: Any) -> list[Any]:
     """A label with a white rim, which keeps it readable on lines."""
     rim = {"stroke": "white", "strokeWidth": 3}
-    return [base.mark_text(fontSize=11, **style, **look).encode(text=field_name) for look in (rim, {"color": colour})]
+    return [
+        base.mark_text(fontSize=11, **style, **look).encode(text=alt.Text(field_name))
+        for look in (rim, {"color": colour})
+    ]

@@ -11,7 +11,7 @@ from rich.text import Text
 from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.operators import rows_alike
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.explaining import Explanation, Side
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -218,15 +218,17 @@ def explain_chart(found: Explanation) -> Any:
     what = "Time of a batch in steady state" if found.of == "period" else "Latency of a batch"
     x_scale = alt.Scale(domain=[0, right * 1.15], nice=False)
     marks = base.mark_bar(height=ROW - 8).encode(
-        x=alt.X("from:Q", scale=x_scale, title=f"{what}, {unit}"), x2="to:Q", color=alt.Color("colour:N", scale=None)
+        x=alt.X("from:Q", scale=x_scale, title=f"{what}, {unit}"),
+        x2=alt.X2("to:Q"),
+        color=alt.Color("colour:N", scale=None),
     )
-    labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x="label_at:Q", text="text:N")
+    labels = base.mark_text(align="left", dx=6, fontSize=11).encode(x=alt.X("label_at:Q"), text=alt.Text("text:N"))
     title = alt.TitleParams(
         textwrap.wrap(verdict(found), TITLE_WIDTH),
         subtitle=[_title(found), f"A: {found.a.label}", f"B: {found.b.label}"],
         anchor="start", fontSize=15, offset=12, limit=700,
     )  # fmt: skip
-    chart = alt.layer(marks, labels).properties(width=WIDTH, height=ROW * len(bars), title=title)
+    chart = joined(alt.layer, marks, labels).properties(width=WIDTH, height=ROW * len(bars), title=title)
     return chart.configure(
         padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, labelFontSize=11)
     )

@@ -25,24 +25,28 @@ WITHOUT = "A picture needs the extra 'charts': pip install 'rooftile[charts]'"
 
 @dataclass(frozen=True)
 class Face:
-    """Where an answer's report and chart are made, and its rows: which of its fields they are, or where they are made."""
+    """Where an answer's report and chart are made, and its rows: which of its fields they are, or where they are made.
+
+    plain: where its chart is made as plain data, which is drawn much sooner than the chart that is made of it.
+    """
 
     report: str
     chart: str
     rows: str
+    plain: str = ""
 
 
 FACES = {
     "Architecture": Face("chip_report.chip_report", "chip_report.chip_chart", "rows.chip_rows"),
     "BatchCurve": Face("batch_report.batch_report", "batch_report.batch_chart", "points"),
     "Comparison": Face("compare_tables.comparison_report", "scatter.compare_chart", "rows.comparison_rows"),
-    "Cost": Face("cost_tables.cost_report", "charts.cost_chart", "rows.cost_rows"),
+    "Cost": Face("cost_tables.cost_report", "charts.cost_chart", "rows.cost_rows", "charts.cost_specification"),
     "Explanation": Face("explain_report.explain_report", "explain_report.explain_chart", "layers"),
     "Generation": Face("generate_report.generate_report", "generate_report.generation_chart", "rows.generation_rows"),
     "Lint": Face("lint_report.lint_report", "lint_report.lint_chart", "findings"),
     "MemoryMap": Face("memory_report.memory_report", "memory_chart.memory_chart", "points"),
     "Ranking": Face("compare_tables.ranking_report", "scatter.ranking_chart", "rows.ranking_rows"),
-    "Result": Face("tables.run_report", "run_chart.run_chart", "layers"),
+    "Result": Face("tables.run_report", "run_chart.run_chart", "layers", "run_chart.titled"),
     "Sensitivity": Face("sensitivity_report.sensitivity_report", "sensitivity_report.sensitivity_chart", "steps"),
     "Sizing": Face("size_report.size_report", "size_report.size_chart", "answers"),
     **dict.fromkeys(("SweepTable", "SweepScan"), Face("points_report.table_report", "points_report.table_chart", "")),
@@ -88,7 +92,8 @@ def chart(found: Any) -> Any:
 
 def html(found: Any) -> str:
     """The report of an answer as tables; the picture above them, where the extra `charts` is there."""
-    return shown(_report(found), lambda: chart(found))
+    face = FACES[type(found).__name__]
+    return shown(_report(found), lambda: _made(face.plain or face.chart)(found))
 
 
 def shown(report: RenderableType, draw: Callable[[], Any]) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simulator.report import format as fmt
 from simulator.report.curves import Line, Panel, draw
-from simulator.report.page import require_charts
+from simulator.report.page import joined, require_charts
 from simulator.report.run_chart import waterfall
 from simulator.result.form import Result
 from simulator.study.generating import Generation
@@ -185,7 +185,7 @@ def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
         ),
         over_context(found),
     ]  # fmt: skip
-    return alt.hconcat(*(draw(alt, panel) for panel in panels))
+    return joined(alt.hconcat, *(draw(alt, panel) for panel in panels))
 
 
 def over_context(found: Generation) -> Panel:
@@ -202,4 +202,6 @@ def generation_chart(found: Generation) -> Any:
     if found.steps:
         panels.append(draw(alt, over_context(found)))
     title = alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)
-    return alt.vconcat(*panels, spacing=24, title=title).configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
+    return joined(alt.vconcat, *panels, spacing=24, title=title).configure(
+        padding=12, view=alt.ViewConfig(stroke="#dddddd")
+    )

@@ -11,7 +11,7 @@ from simulator.chip.parts import dram_parts, host_links
 from simulator.formats import in_words
 from simulator.report import format as fmt
 from simulator.report.fit import WithSheet
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.linting import SAME, TOGETHER, Finding, Lint, Need
 
 WIDTH, ROW = 420, 24
@@ -112,15 +112,15 @@ def lint_chart(found: Lint) -> Any:
     whole = base.mark_bar(height=ROW - 8, color=THERE).encode(
         x=alt.X("whole:Q", scale=scale, title="needed, % of what is there")
     )
-    bars = base.mark_bar(height=ROW - 8).encode(x="needed:Q", color=alt.Color("colour:N", scale=None))
-    texts = base.mark_text(align="left", fontSize=11).encode(x=alt.value(WIDTH + 8), text="text:N")
+    bars = base.mark_bar(height=ROW - 8).encode(x=alt.X("needed:Q"), color=alt.Color("colour:N", scale=None))
+    texts = base.mark_text(align="left", fontSize=11).encode(x=alt.XValue(WIDTH + 8), text=alt.Text("text:N"))
     what = ", ".join((f"{found.subject} on {found.chip}", *found.changes))
     subtitle = f"{fmt.significant(found.base.throughput_per_s)} inferences/s; orange: twice as much would give more"
     title = alt.TitleParams(
         f"What is needed: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",
         fontSize=15, offset=12, limit=820,
     )  # fmt: skip
-    chart = alt.layer(whole, bars, texts).properties(width=WIDTH, height=ROW * len(rows), title=title)
+    chart = joined(alt.layer, whole, bars, texts).properties(width=WIDTH, height=ROW * len(rows), title=title)
     return chart.configure(
         padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, labelFontSize=11)
     )

@@ -7,7 +7,7 @@ from typing import Any
 from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.curves import MARK, MODEL, OTHER, PUBLISHED, Line, Panel, draw
 from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib, subject
-from simulator.report.page import require_charts
+from simulator.report.page import joined, require_charts
 from simulator.study.memory import MemoryMap, MemoryPoint
 
 TICKS = ".3~r"
@@ -36,7 +36,8 @@ def memory_chart(found: MemoryMap) -> Any:
         f"SRAM against DRAM: {subject(found)}",
         subtitle=[*memory_lines(found), *gap_lines(found)], anchor="start", fontSize=15, offset=12,
     )  # fmt: skip
-    chart = alt.hconcat(alt.vconcat(*maps, spacing=14), alt.vconcat(*panels, spacing=20), spacing=40, title=title)
+    columns = joined(alt.vconcat, *maps, spacing=14), joined(alt.vconcat, *panels, spacing=20)
+    chart = joined(alt.hconcat, *columns, spacing=40, title=title)
     return chart.resolve_scale(color="independent").configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 

@@ -4,15 +4,18 @@ Names in charts come from files of strangers. The library writes a chart into a 
 end of script in it would run; here every `<` of the chart reaches the page as an escape of JSON.
 """
 
+import functools
 import importlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import OptionError
 from simulator.store import whole
+from simulator.store.plain import kept
 
 SUFFIXES = (".svg", ".png", ".pdf", ".html")
 
@@ -37,7 +40,7 @@ STYLE = """<style>
 """
 """A page as wide as its window; in the dark its light colours turn dark and keep their hues."""
 
-_MARK = "\ue000"  # a private character; a chart that already has it is refused
+_SPACE = '{"a chart": "stands here"}'
 
 
 def require_charts(key: str = "plot") -> Any:
@@ -48,6 +51,17 @@ def require_charts(key: str = "plot") -> Any:
     except ImportError:
         where = "pip install 'rooftile[charts]', or '.[charts]' in a clone"
         raise OptionError(f"pictures need the extra 'charts': {where}", key=key) from None
+
+
+@functools.cache
+def drawing() -> str:
+    """The library that draws in a browser, as vl-convert ships it: put together once, which takes seconds, and kept on disk.
+
+    Raises OptionError when the extra `charts` is not installed.
+    """
+    require_charts()
+    version = metadata.version("vl-convert-python")
+    return str(kept("drawing", version, importlib.import_module("vl_convert").javascript_bundle))
 
 
 def chart_of(specification: dict[str, Any]) -> Any:
@@ -64,6 +78,17 @@ def chart_of(specification: dict[str, Any]) -> Any:
 def data_of(rows: Iterable[Mapping[str, Any]]) -> Any:
     """Rows as the data of a chart: a tuple, which the library hands on where it copies a list with every layer it joins."""
     return require_charts().Data(values=tuple(rows))
+
+
+def joined(join: Callable[..., Any], *charts: Any, **properties: Any) -> Any:
+    """Charts joined to one by `layer`, `hconcat` or `vconcat` of the library, which copies all that is in them several times."""
+    return join(*map(_light, charts), **properties)
+
+
+def _light(chart: Any) -> Any:
+    """A chart whose copies have its parts, by the hook that the library looks for: it only sets new ones on what it joins."""
+    object.__setattr__(chart, "__deepcopy__", lambda _: _light(chart.copy(deep=False)))
+    return chart
 
 
 def check_picture(option: str, path: str) -> None:
@@ -86,21 +111,27 @@ def specification_of(chart: Any) -> dict[str, Any]:
 
 def html(chart: Any) -> str:
     """A page of its own with the chart: no network, and no text of the chart that a browser could run."""
-    text = json.dumps(specification_of(chart), ensure_ascii=False)
-    if _MARK in text:
-        raise OptionError("a name holds the private character U+E000", key="plot")
+    text = json.dumps(specification_of(chart)).replace("<", "\\u003c")
+    return _frame().replace(_SPACE, text, 1).replace("</head>", f"{STYLE}</head>", 1)
+
+
+def _frame() -> str:
+    """The page of a chart with _SPACE where the chart stands: made once for each version of the libraries, and kept."""
     charts = require_charts()
-    page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
-        json.loads(text.replace("<", _MARK)),
-        mode="vega-lite",
-        vega_version=charts.VEGA_VERSION,
-        vegaembed_version=charts.VEGAEMBED_VERSION,
-        vegalite_version=charts.VEGALITE_VERSION,
-        embed_options={"renderer": "svg"},
-        template="inline",
-    )
-    page = page.replace("</head>", f"{STYLE}</head>", 1)
-    return page.replace(_MARK, "\\u003c").replace("\\ue000", "\\u003c")
+
+    def make() -> str:
+        page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
+            json.loads(_SPACE),
+            mode="vega-lite",
+            vega_version=charts.VEGA_VERSION,
+            vegaembed_version=charts.VEGAEMBED_VERSION,
+            vegalite_version=charts.VEGALITE_VERSION,
+            embed_options={"renderer": "svg"},
+            template="inline",
+        )
+        return page
+
+    return str(kept("page", [metadata.version(name) for name in ("altair", "vl-convert-python")], make))
 
 
 def _renumbered(svg: str) -> str:

@@ -5,7 +5,6 @@ the file, and have words for who cannot see them. Names come from files of stran
 """
 
 import html as escaping
-import importlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report.fit import parts_of, plain
-from simulator.report.page import require_charts, specification_of
+from simulator.report.page import drawing, require_charts, specification_of
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,6 @@ def paper_html(paper: Paper) -> str:
     names = ("paper.css", "cards.css", "fit.js", "paper.js", "sort.js")
     style, cards, fit, draw, sort = ((own / name).read_text(encoding="utf-8") for name in names)
     body = "".join(_section(number, section) for number, section in enumerate(paper.sections))
-    drawing = importlib.import_module("vl_convert").javascript_bundle()
     ways = "".join(
         f'<li><a href="#s{number}">{_text(section.heading)}</a></li>' for number, section in enumerate(paper.sections)
     )
@@ -101,7 +99,7 @@ def paper_html(paper: Paper) -> str:
         f'<header><h1>{_text(paper.title)}</h1><p class="answer">{_text(paper.answer)}</p></header>\n'
         f'<nav aria-label="Sections"><ul>{ways}</ul></nav>\n<main>\n{body}</main>\n'
         f"<footer><h2>How it was made</h2><dl>{made}</dl></footer>\n"
-        f"<script>{drawing}</script>\n<script>\n{fit}{draw}{sort}</script>\n</body>\n</html>\n"
+        f"<script>{drawing()}</script>\n<script>\n{fit}{draw}{sort}</script>\n</body>\n</html>\n"
     )
 
 

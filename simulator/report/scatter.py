@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.formats import in_words
 from simulator.report.labels import Point, axes, place
-from simulator.report.page import TITLE_WIDTH, data_of, require_charts
+from simulator.report.page import TITLE_WIDTH, data_of, joined, require_charts
 from simulator.study.compare import KINDS, Comparison, Figure, Line
 from simulator.study.ranking import Ranking
 
@@ -48,14 +48,14 @@ def compare_chart(found: Comparison) -> Any:
     """
     alt = require_charts()
     panels = [_panel(alt, found.lines, *panel) for panel in PANELS]
-    rows = [alt.hconcat(*panels[i : i + 2], spacing=30) for i in range(0, len(panels), 2)]
+    rows = [joined(alt.hconcat, *panels[i : i + 2], spacing=30) for i in range(0, len(panels), 2)]
     mine = ", red from your files" if any(line.mine for line in found.lines) else ""
     title = alt.TitleParams(
         f"{found.network}, {in_words(found.precision)}: blue published, orange simulated{mine}",
         anchor="start",
         fontSize=15,
     )
-    chart = alt.vconcat(*rows, spacing=24, title=title)
+    chart = joined(alt.vconcat, *rows, spacing=24, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 
@@ -109,7 +109,7 @@ def scatter(
     heading = alt.TitleParams(textwrap.wrap(title, TITLE_WIDTH), subtitle=list(subtitle), anchor="start", fontSize=13)
     if not rows:
         empty = alt.Chart(data_of([{"text": "nothing to show"}])).mark_text(fontSize=13)
-        return empty.encode(text="text:N").properties(width=WIDTH, height=HEIGHT, title=heading)
+        return empty.encode(text=alt.Text("text:N")).properties(width=WIDTH, height=HEIGHT, title=heading)
     points = [Point(row["label"], row["x"], row["y"]) for row in rows]
     frame = axes(points, WIDTH, HEIGHT)
     shown = [
@@ -124,7 +124,7 @@ def scatter(
 
     x, y = axis(alt.X, "x", frame.x, across), axis(alt.Y, "y", frame.y, upward)
     colour = alt.Color("colour:N", scale=None)
-    lines = base.mark_rule(color="#bbbbbb", strokeWidth=0.8).encode(x=x, y=y, x2="at_x:Q", y2="at_y:Q")
+    lines = base.mark_rule(color="#bbbbbb", strokeWidth=0.8).encode(x=x, y=y, x2=alt.X2("at_x:Q"), y2=alt.Y2("at_y:Q"))
     tips = [
         alt.Tooltip("of:N", title="chip"), alt.Tooltip("kind:N"),
         alt.Tooltip("x:Q", title=across, format=",.4~g"), alt.Tooltip("y:Q", title=upward, format=",.4~g"),
@@ -133,11 +133,11 @@ def scatter(
     # A white rim keeps a label readable on its own line and on the grid.
     texts = [
         base.mark_text(fontSize=11, **style).encode(
-            x=axis(alt.X, "at_x", frame.x, across), y=axis(alt.Y, "at_y", frame.y, upward), text="label:N"
+            x=axis(alt.X, "at_x", frame.x, across), y=axis(alt.Y, "at_y", frame.y, upward), text=alt.Text("label:N")
         )
         for style in ({"stroke": "white", "strokeWidth": 3}, {"color": "#222222"})
     ]
-    return alt.layer(lines, dots, *texts).properties(width=WIDTH, height=HEIGHT, title=heading)
+    return joined(alt.layer, lines, dots, *texts).properties(width=WIDTH, height=HEIGHT, title=heading)
 
 
 def _folded(text: str, width: int = 84) -> list[str]:

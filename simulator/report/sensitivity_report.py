@@ -10,7 +10,7 @@ from rich.text import Text
 from simulator.chip.parts import dram_parts
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.sensitivities import LEAST_GAIN, Sensitivity, Step
 
 WIDTH, ROW = 380, 34
@@ -166,7 +166,7 @@ def sensitivity_chart(found: Sensitivity) -> Any:
         f"What one step buys: {what}, batch {found.batch:,}, {in_words(found.precision)}", subtitle=subtitle, anchor="start",
         fontSize=15, offset=12, limit=820,
     )  # fmt: skip
-    chart = alt.hconcat(*panels, spacing=24, title=title)
+    chart = joined(alt.hconcat, *panels, spacing=24, title=title)
     return chart.configure(
         padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, labelFontSize=11)
     )
@@ -210,11 +210,13 @@ def _panel(alt: Any, title: str, rows: list[dict[str, Any]], names: bool) -> Any
         x=alt.X("change:Q", scale=scale, title=title), color=alt.Color("colour:N", scale=None)
     )
     texts = [
-        base.transform_filter(where).mark_text(align=align, dx=shift, fontSize=10).encode(x="change:Q", text="text:N")
+        base.transform_filter(where)
+        .mark_text(align=align, dx=shift, fontSize=10)
+        .encode(x=alt.X("change:Q"), text=alt.Text("text:N"))
         for where, align, shift in (("datum.change >= 0", "left", 4), ("datum.change < 0", "right", -4))
     ]
-    zero = alt.Chart(data_of([{"at": 0}])).mark_rule(color="#333333").encode(x="at:Q")
-    return alt.layer(bars, zero, *texts).properties(width=WIDTH, height=ROW * max(len(order), 1))
+    zero = alt.Chart(data_of([{"at": 0}])).mark_rule(color="#333333").encode(x=alt.X("at:Q"))
+    return joined(alt.layer, bars, zero, *texts).properties(width=WIDTH, height=ROW * max(len(order), 1))
 
 
 def _domain(rows: list[dict[str, Any]]) -> list[float]:

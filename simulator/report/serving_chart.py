@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulator.formats import in_words
-from simulator.report.page import require_charts
+from simulator.report.page import joined, require_charts
 from simulator.report.scatter import few, labelled, scatter
 from simulator.study.serving_chips import Placed, Serving
 
@@ -30,7 +30,9 @@ def serving_chart(found: Serving) -> Any:
     title = alt.TitleParams(
         f"{found.model}, {words}: {', '.join(in_words(one) for one in formats)}{mine}", anchor="start", fontSize=15
     )
-    return alt.hconcat(*panels, spacing=30, title=title).configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
+    return joined(alt.hconcat, *panels, spacing=30, title=title).configure(
+        padding=12, view=alt.ViewConfig(stroke="#dddddd")
+    )
 
 
 def _panel(

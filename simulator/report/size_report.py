@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.sizing_answer import FIGURES, Best, Design, Neighbour, Sizing, Targets
 from simulator.study.steps import RESOURCES
 from simulator.vocabulary import ROOF_NAMES
@@ -276,7 +276,7 @@ def size_chart(found: Sizing) -> Any:
         lines = [f"cheapest: {found.winner.summary}", "orange: one step less misses a target; lines: limits"]
     what = f"{mix_words(found)}: {targets_words(found.targets)}"
     title = alt.TitleParams(what, subtitle=lines, anchor="start", fontSize=15, offset=12, limit=900)
-    chart = alt.hconcat(*panels, spacing=20, title=title)
+    chart = joined(alt.hconcat, *panels, spacing=20, title=title)
     return chart.configure(
         padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, labelFontSize=11)
     )
@@ -333,8 +333,10 @@ def _panel(
     layers = [bars]
     if at is not None:
         line = alt.Chart(data_of([{"at": at}])).mark_rule(color=LIMIT, strokeWidth=2)
-        layers.append(line.encode(x="at:Q"))
+        layers.append(line.encode(x=alt.X("at:Q")))
     # A white rim keeps a figure readable on the line of the limit.
     for style in ({"stroke": "white", "strokeWidth": 4}, {"color": "#222222"}):
-        layers.append(base.mark_text(align="left", dx=4, fontSize=11, **style).encode(x="value:Q", text="text:N"))
-    return alt.layer(*layers).properties(width=WIDTH, height=ROW * max(len(rows), 1))
+        layers.append(
+            base.mark_text(align="left", dx=4, fontSize=11, **style).encode(x=alt.X("value:Q"), text=alt.Text("text:N"))
+        )
+    return joined(alt.layer, *layers).properties(width=WIDTH, height=ROW * max(len(rows), 1))

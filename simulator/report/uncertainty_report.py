@@ -9,7 +9,7 @@ from rich.text import Text
 
 from simulator.formats import in_words
 from simulator.report import format as fmt
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.uncertainties import FIGURES, Influence, Side, Uncertainty
 
 WIDTH, ROW, HIGH = 440, 24, 130
@@ -142,7 +142,7 @@ def uncertainty_chart(found: Uncertainty) -> Any:
         ],
         anchor="start", fontSize=15, offset=12, limit=720,
     )  # fmt: skip
-    return alt.vconcat(*panels, spacing=14, title=title).configure(
+    return joined(alt.vconcat, *panels, spacing=14, title=title).configure(
         padding=12, view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(labelFontSize=11)
     )
 
@@ -164,7 +164,7 @@ def _histogram(alt: Any, found: Uncertainty, bars: list[dict[str, Any]], scale: 
         .mark_bar(stroke="white", strokeWidth=0.5)
         .encode(
             x=alt.X("from:Q", scale=scale, title=None, axis=axis),
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             y=alt.Y("count:Q", title="draws", scale=heights, axis=alt.Axis(tickCount=3, grid=False)),
             y2=alt.datum(0),
             color=alt.Color("colour:N", scale=None),
@@ -183,9 +183,9 @@ def _histogram(alt: Any, found: Uncertainty, bars: list[dict[str, Any]], scale: 
         layers.append(
             alt.Chart(data_of([{"text": text}]))
             .mark_text(align=align, fontSize=12, fontWeight="bold", color=colour)
-            .encode(x=alt.value(at), y=alt.value(8), text="text:N")
+            .encode(x=alt.XValue(at), y=alt.YValue(8), text=alt.Text("text:N"))
         )
-    return alt.layer(*layers).properties(width=WIDTH, height=HIGH)
+    return joined(alt.layer, *layers).properties(width=WIDTH, height=HIGH)
 
 
 def _tornado(alt: Any, found: Uncertainty, shown: list[Influence], scale: Any, axis: Any, ratio: str) -> Any:
@@ -209,7 +209,7 @@ def _tornado(alt: Any, found: Uncertainty, shown: list[Influence], scale: Any, a
                 axis=axis,
                 title=f"{ratio}, one assumption at the low (orange) or high (blue) end of its range",
             ),
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             color=alt.Color("colour:N", scale=None),
         )
     )
@@ -217,4 +217,4 @@ def _tornado(alt: Any, found: Uncertainty, shown: list[Influence], scale: Any, a
         alt.Chart(data_of([{"at": at}])).mark_rule(color=colour, strokeDash=dash).encode(x=alt.X("at:Q", scale=scale))
         for at, colour, dash in ((1.0, "#333333", [1, 0]), (found.ratio, "#888888", [3, 3]))
     ]
-    return alt.layer(bars, *lines).properties(width=WIDTH, height=ROW * len(order))
+    return joined(alt.layer, bars, *lines).properties(width=WIDTH, height=ROW * len(order))

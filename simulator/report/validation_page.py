@@ -13,7 +13,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import data_of, joined, require_charts
 from simulator.study.compare import FREE_BATCH_GPU
 from simulator.study.fits import Fit, fits
 from simulator.study.standing import STANDINGS
@@ -298,10 +298,10 @@ def validation_chart(found: Validation) -> Any:
     # A label without a free place would hide others: its point is found in the table.
     clear = alt.Chart(data_of([row for row in rows if row["shown"]]))
     lines = clear.mark_rule(color="#cccccc", strokeWidth=0.7).encode(
-        x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), x2="at_x:Q", y2="at_y:Q"
+        x=axis(alt.X, "x", across), y=axis(alt.Y, "y", upward), x2=alt.X2("at_x:Q"), y2=alt.Y2("at_y:Q")
     )
     texts = clear.mark_text(fontSize=10, color="#222222").encode(
-        x=axis(alt.X, "at_x", across), y=axis(alt.Y, "at_y", upward), text="label:N"
+        x=axis(alt.X, "at_x", across), y=axis(alt.Y, "at_y", upward), text=alt.Text("label:N")
     )
     title = alt.TitleParams(
         "Predicted against published",
@@ -309,7 +309,7 @@ def validation_chart(found: Validation) -> Any:
         " dashed: half and double",
         anchor="start",
     )
-    chart = alt.layer(*guides, lines, dots, texts).properties(width=SIDE, height=SIDE, title=title)
+    chart = joined(alt.layer, *guides, lines, dots, texts).properties(width=SIDE, height=SIDE, title=title)
     return chart.configure(padding=12, view=alt.ViewConfig(stroke="#dddddd"))
 
 

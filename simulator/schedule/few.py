@@ -16,6 +16,7 @@ from simulator.kernels.layout import (
     least_each,
     times_each,
 )
+from simulator.kernels.schedule_periods import TIME
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import Pool
@@ -101,7 +102,7 @@ def stretch(
         own.values,
         own.choice,
     )
-    if failed >= 0 or not np.isfinite(own.values[end, target, kernels.TIME]):
+    if failed >= 0 or not np.isfinite(own.values[end, target, TIME]):
         return None
     return walked(pool, terms, begin, end, target)
 

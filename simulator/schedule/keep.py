@@ -4,7 +4,6 @@ The room of everything else is one of a fixed list of sizes, the same for every 
 has beyond it. So with more SRAM every choice still exists and keeps at least the same weights: more SRAM is never slower.
 """
 
-import bisect
 import math
 from typing import NamedTuple
 
@@ -27,8 +26,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
-PROBED = (0.25, 0.5, 1.0)
-"""Rooms that are tried in a hurry first, as shares of the SRAM."""
+PROBED = 4
+"""Of the rooms that are tried, one in so many is tried in a hurry first: one in each doubling."""
+
+NEAR = 1e-9
+"""Share of a time above it that is fast enough: as fast is, and sums in another order must not cut the best."""
 
 
 class Floor(NamedTuple):
@@ -177,7 +179,8 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     sizes = rooms_of(pool, capacity, keep)
     # All weights first: of schedules as fast, it moves the fewest bytes.
     found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
-    return _explored(pool, machines, sizes, found, _sharpened(pool, machines, sizes, limit_s))
+    known = [plan.time_s * (1.0 + NEAR) if plan else most for plan, most in zip(found, limit_s, strict=True)]
+    return _explored(pool, machines, sizes, found, _sharpened(pool, machines, sizes, (known[0], known[1])))
 
 
 def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tuple[float, float]) -> tuple[float, float]:
@@ -185,11 +188,10 @@ def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tupl
 
     The quick schedules are not answers, they will be found again in their turn: so the answers stay the first of the best.
     """
-    for share_of in PROBED:
-        at = bisect.bisect_left(sizes, sizes[-1] * share_of)
-        left = sizes[-1] - sizes[at]
+    for size in sizes[::-PROBED]:
+        left = sizes[-1] - size
         time_s = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s))
-        found = time_s * (1.0 + 1e-9)  # as fast is fast enough, and sums in another order must not cut the best
+        found = time_s * (1.0 + NEAR)
         limit_s = (min(limit_s[0], found), min(limit_s[1], found))
     return limit_s
 

@@ -1,7 +1,9 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
 import functools
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +92,19 @@ class Pool:
     def network(self) -> Network:
         """Moves, steps and points as the kernels read them, where no weights stay."""
         plan = self.moves
-        return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.net)
+        return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.back, self.net)
+
+    @functools.cached_property
+    def back(self) -> Ints:
+        """How many steps before each one is a step with the same moves: as many for all. 0: there is none."""
+        plan = self.moves
+        columns = (plan.source, plan.target, self.spans, self.spans_kept, self.costs)
+        of_moves = np.column_stack([column.astype(np.float64) for column in columns])
+        of_steps = np.column_stack([self.steps, self.weights])
+        return back_of([
+            (of_moves[low:high].tobytes(), of_steps[step].tobytes())
+            for step, (low, high) in enumerate(pairwise(plan.first.tolist()))
+        ])  # fmt: skip
 
     @property
     def source(self) -> Source:
@@ -204,6 +218,18 @@ def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats)
     )
     of_moves = cheapest[inverse].reshape(2, -1).min(axis=0)
     return np.maximum(least, np.minimum.reduceat(of_moves, plan.first[:-1]))
+
+
+def back_of(steps: Sequence[Hashable]) -> Ints:
+    """Of each step, how many steps before it is an equal one, if as many as most others have; else 0."""
+    known: dict[Hashable, int] = {}
+    numbers = np.array([known.setdefault(step, len(known)) for step in steps], dtype=np.int64)
+    equal = [int((numbers[period:] == numbers[:-period]).sum()) for period in range(1, len(numbers) // 2 + 1)]
+    found = np.zeros(len(numbers), dtype=np.int64)
+    if equal and max(equal) > 1:
+        period = equal.index(max(equal)) + 1
+        found[period:][numbers[period:] == numbers[:-period]] = period
+    return found
 
 
 def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:

@@ -27,11 +27,13 @@ def folder(name: str) -> Path:
     return inside if inside.is_dir() else _PACKAGE_FOLDER.parent / name
 
 
+@functools.cache
 def chips() -> dict[str, Path]:
     """{short name: path} of the bundled chip files."""
     return {path.stem: path for path in sorted(folder("arch_configs").glob("*.yaml"))}
 
 
+@functools.cache
 def places() -> dict[str, tuple[Path, str]]:
     """{short name: (path, variant)} of the bundled chips, each followed by its variants; "": the chip itself."""
     found: dict[str, tuple[Path, str]] = {}

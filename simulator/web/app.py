@@ -1,12 +1,11 @@
 """The page and what it asks, as an application that a server serves."""
 
 import asyncio
-import importlib
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
 from typing import Any, Literal, TypeVar
 
@@ -17,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from simulator import __version__
 from simulator.errors import InputError, StoppedError
 from simulator.graph.build import Graph
-from simulator.report.page import require_charts
+from simulator.report.page import drawing, require_charts
 from simulator.store.foreign import printable
 from simulator.web import answers, controls, forms, work
 from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
@@ -185,18 +184,12 @@ def _pages(app: FastAPI) -> None:
     for address, (place, kind) in PAGES.items():
         content = files("simulator").joinpath(*place.split("/")).read_bytes()
         app.add_api_route(address, _constant(content, kind), include_in_schema=False)
-    app.add_api_route("/vega.js", lambda: Response(_drawing(), media_type="text/javascript"), include_in_schema=False)
+    app.add_api_route("/vega.js", lambda: Response(drawing(), media_type="text/javascript"), include_in_schema=False)
 
 
 def _constant(content: bytes, kind: str) -> Callable[[], Response]:
     """What answers with a file."""
     return lambda: Response(content, media_type=f"{kind}; charset=utf-8")
-
-
-@cache
-def _drawing() -> bytes:
-    """The library that draws, as vl-convert ships it."""
-    return str(importlib.import_module("vl_convert").javascript_bundle()).encode()
 
 
 def _faults(app: FastAPI) -> None:

@@ -44,9 +44,9 @@ def found():
 def test_medians_hold(found):
     most = {
         ("a100_sxm", "product", "bfloat16"): 0.11, ("h100_sxm", "product", "bfloat16"): 0.08,
-        ("h100_sxm", "product", "fp8"): 0.06, ("l40s", "product", "bfloat16"): 0.10, ("l40s", "product", "fp8"): 0.12,
+        ("h100_sxm", "product", "fp8"): 0.06, ("l40s", "product", "bfloat16"): 0.10, ("l40s", "product", "fp8"): 0.14,
         ("a100_sxm", "prefill", "bfloat16"): 0.09, ("h100_sxm", "prefill", "bfloat16"): 0.08,
-        ("a100_sxm", "decode", "bfloat16"): 0.20, ("h100_sxm", "decode", "bfloat16"): 0.12,
+        ("a100_sxm", "decode", "bfloat16"): 0.20, ("h100_sxm", "decode", "bfloat16"): 0.10,
         ("l40s", "decode", "bfloat16"): 0.30, ("a100_sxm", "experts", "bfloat16"): 0.15,
         ("h100_sxm", "experts", "bfloat16"): 0.12, ("h100_sxm", "experts", "fp8"): 0.12,
         ("l40s", "experts", "bfloat16"): 0.12, ("l40s", "experts", "fp8"): 0.12,

@@ -15,8 +15,8 @@ from simulator.frontier.grid import lanes, points
 from simulator.frontier.grid.candidates import Tables, some_tiles
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints, unrollings
-from simulator.kernels import grid_tables as tables
 from simulator.kernels.array_steps import GROUPS, IN_CHANNELS, OUT_CHANNELS, OUT_HEIGHT, PIXELS, REDUCTION
+from simulator.kernels.grid_front import front_of
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
@@ -77,9 +77,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     cycles = points.cycles_of(parts)
     rows = np.stack([footprint, bytes_, cycles], axis=1)
     order = np.lexsort((cycles, bytes_, footprint))
-    kept = np.empty(len(order), dtype=np.int64)
-    count = tables.keep_front(rows[order], np.zeros(len(order), dtype=np.bool_), kept)
-    codes = order[kept[:count]]
+    codes = order[front_of(rows[order])]
     return Frontier(footprint[codes], bytes_[codes], cycles[codes], codes.astype(np.int64))
 
 

@@ -14,6 +14,7 @@ from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_pixels as kernels
 from simulator.kernels import grid_tables as tables
 from simulator.kernels.array_steps import BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS
+from simulator.kernels.grid_front import front_of
 from simulator.kernels.grid_layout import EACH
 from simulator.kernels.grid_pixels import CHOICE, PLANE, PixelAxes, PixelCosts, PixelTiles, PixelUnits
 from simulator.kernels.grid_tables import Fold, Side
@@ -212,7 +213,7 @@ def _needed(axes: PixelAxes, array: PixelUnits, sets: tuple[float, ...]) -> list
     whole layer.
     """
     count = len(axes.n) * len(axes.p) * len(axes.q)
-    number, place, kept = (np.empty(count, dtype=np.int64) for _ in range(3))
+    number, place = (np.empty(count, dtype=np.int64) for _ in range(2))
     choices = (np.empty((len(sizes), CHOICE), dtype=np.int64) for sizes in (axes.n, axes.p, axes.q))
     plane = np.empty((len(axes.p) * len(axes.q), PLANE))
     out = PixelCosts(np.empty((count, layout.COSTS)), number, place, plane, *choices)
@@ -225,7 +226,6 @@ def _needed(axes: PixelAxes, array: PixelUnits, sets: tuple[float, ...]) -> list
             cost = out.cost[:many]
             order = np.lexsort((cost[:, layout.COST_PIXELS], cost[:, layout.COST_WINDOW]))
             cost = cost[order]
-            front = tables.keep_front(cost, cost[:, layout.COST_TRIPS] == 1.0, kept)
-            found[same] = number[order[kept[:front]]]
+            found[same] = number[order[front_of(cost, cost[:, layout.COST_TRIPS] == 1.0)]]
         needed.append(found[same])
     return needed

@@ -22,6 +22,7 @@ from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_lists as listing
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_front import blocks_of
 from simulator.kernels.grid_layout import Rules
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
 from simulator.lower.array import ArraySpec
@@ -168,6 +169,7 @@ class _Scratch:
         self.lists = listing.Lists(
             pixels=np.empty((max(16 * pixels, ROOM), 8)),
             axes=np.empty((max(16 * axis, ROOM), 6)),
+            bounds=np.empty((blocks_of(pixels), listing.TILE_JUDGED)),
             scratch=np.empty(axis, dtype=np.int64),
             where=np.empty((0, 2), dtype=np.int64),
             used=np.zeros(2, dtype=np.int64),

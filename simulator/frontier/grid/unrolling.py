@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulator.kernels import grid_tables as tables
 from simulator.kernels import grid_unroll as kernels
 from simulator.kernels.array_steps import (
     BATCH,
@@ -21,6 +20,7 @@ from simulator.kernels.array_steps import (
     PIXELS,
     REDUCTION,
 )
+from simulator.kernels.grid_front import front_of
 from simulator.kernels.grid_layout import COPIES_IN, COPIES_WEIGHTS
 from simulator.lower.array import ArraySpec
 from simulator.store.memory import remembered
@@ -213,9 +213,7 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
         copies[:, COPIES_WEIGHTS] = on_count[:, [BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS]].prod(axis=1)
     # Sorted, so that whatever beats a row comes before it.
     ordered, place = np.unique(_costs(extents, spec, factors, copies), axis=0, return_index=True)
-    kept = np.empty(len(ordered), dtype=np.int64)
-    count = tables.keep_front(ordered, np.zeros(len(ordered), dtype=np.bool_), kept)
-    chosen = place[kept[:count]]
+    chosen = place[front_of(ordered)]
     factors, copies = np.ascontiguousarray(factors[chosen]), np.ascontiguousarray(copies[chosen])
     whole_layer = _on_whole_layer(whole, Unrollings(factors, copies, flat_reduction, flat_pixels))
     # Of unrollings that cost a layer the same the one with the smaller sets of weights comes first.
