@@ -123,6 +123,13 @@ ROOMS = (
     ),
     Room(
         "kernels",
+        ("simulator/kernels/schedule_rooms.py", "simulator/kernels/schedule_periods.py"),
+        ("test_keep.py", "test_rooms.py", "test_periods.py", *PLANS[:1], *PLANS[2:4]),
+        SLOW_PLANS,
+        compiled=False,
+    ),
+    Room(
+        "kernels",
         ("simulator/kernels/space_*.py",),
         ("test_space_parts.py", "test_space.py"),
         ("test_space.py::test_waterfalls_add_up",),

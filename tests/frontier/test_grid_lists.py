@@ -161,7 +161,10 @@ def test_a_list_of_pixel_tiles_has_those_that_no_other_covers(built, by_steps):
             trips = float(np.prod(table[row, [TRIPS_N, TRIPS_P, TRIPS_Q]]))
             shared = min(table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q])
             own = np.zeros(8)
-            own[lists.TILE_WINDOW], own[lists.TILE_PIXELS] = by_window * table[row, WINDOW], by_pixels * table[row, PIXELS]
+            own[lists.TILE_WINDOW], own[lists.TILE_PIXELS] = (
+                by_window * table[row, WINDOW],
+                by_pixels * table[row, PIXELS],
+            )
             own[lists.TILE_TRIPS], own[lists.TILE_INPUTS] = trips, (0.0, table[row, INPUTS], shared)[by_inputs]
             own[lists.TILE_FOLDS] = table[row, PIXEL_FOLDS + EACH * u] - layer.own[u, SET_CYCLES] * trips
             own[lists.TILE_FEED] = table[row, PIXEL_STEPS + EACH * u] if by_steps else trips
