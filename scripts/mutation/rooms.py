@@ -123,6 +123,17 @@ ROOMS = (
     ),
     Room(
         "kernels",
+        ("simulator/kernels/schedule_rooms.py", "simulator/kernels/schedule_periods.py"),
+        (
+            "test_keep.py",
+            "test_rooms.py",
+            "test_sweep_ahead.py::test_one_chip_finds_the_first_of_the_best_over_all_rooms",
+            "test_periods.py",
+        ),
+        compiled=False,
+    ),
+    Room(
+        "kernels",
         ("simulator/kernels/space_*.py",),
         ("test_space_parts.py", "test_space.py"),
         ("test_space.py::test_waterfalls_add_up",),

@@ -8,7 +8,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.cost import area, joules, money
 from simulator.cost.die import Die, die_of, fabric_notes
-from simulator.cost.power import covered_mm2, power_model, without_mm2
+from simulator.cost.power import _stacks, covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import Silicon, quantities
 from simulator.cost.serving import Rates, usd_per_s
@@ -178,7 +178,10 @@ def test_what_a_chip_has_of_memory():
     assert (memory.devices, memory.bytes_per_s_each, memory.gib) == (3, pytest.approx(17.064e9), 3 * 2.0)
     assert quantities(chip).with_devices(5).memory.gib == 5 * 2.0
     assert quantities(chip).with_gib(7.0).memory.gib == 7.0
+    assert _stacks(quantities(chip)) == 0.0  # on the board
+    assert _stacks(quantities(load_chip("a100"))) == 5.0
     alone = quantities(load_chip("inferx_x1", set={"dram": None}))
+    assert _stacks(alone) == 0.0
     assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)
 
 

@@ -13,6 +13,7 @@ from simulator.frontier.grid.candidates import build_tables
 from simulator.kernels import grid_best as best
 from simulator.kernels import grid_lists as lists
 from simulator.kernels import grid_unroll as unroll
+from simulator.kernels.grid_front import blocks_of
 from simulator.kernels.grid_layout import (
     EACH,
     FOLDS,
@@ -53,10 +54,15 @@ def built():
     return found
 
 
+def bounds_of(pixels):
+    """Scratch for bounds of so many pixel tiles."""
+    return np.full((blocks_of(pixels), lists.TILE_JUDGED), np.nan)
+
+
 def fresh(built, pixels=4000, axes=4000):
     units, longest = len(built.units.factors), 2 * max(len(built.axis_k), len(built.axis_c)) + 4
     return lists.Lists(
-        np.full((pixels, 8), np.nan), np.full((axes, 6), np.nan), np.zeros(longest, dtype=np.int64),
+        np.full((pixels, 8), np.nan), np.full((axes, 6), np.nan), bounds_of(pixels), np.zeros(longest, dtype=np.int64),
         np.full((lists.SLOTS * units, 2), -1), np.zeros(2, dtype=np.int64), np.zeros((3, 2), dtype=np.int64),
     )  # fmt: skip
 
@@ -83,7 +89,7 @@ def test_every_list_is_found_again_by_what_matters_in_it(built):
         asked = asked_for(pixels, k, c)
         lists.lists_of(layer, u, asked, own)
         alone = fresh(built)
-        count = lists.pixel_list(layer, u, asked, alone.pixels, 0)
+        count = lists.pixel_list(layer, u, asked, alone.pixels, 0, alone.bounds)
         at, there = own.present[lists.OF_PIXELS]
         assert there == count
         assert own.pixels[at : at + there].tolist() == alone.pixels[:count].tolist()
@@ -154,22 +160,25 @@ def test_a_list_of_pixel_tiles_has_those_that_no_other_covers(built, by_steps):
         for row in layer.needed[layer.starts[u] : layer.starts[u + 1]].tolist():
             trips = float(np.prod(table[row, [TRIPS_N, TRIPS_P, TRIPS_Q]]))
             shared = min(table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q])
-            own = (
-                by_window * table[row, WINDOW], by_pixels * table[row, PIXELS], trips,
-                (0.0, table[row, INPUTS], shared)[by_inputs],
-                table[row, PIXEL_FOLDS + EACH * u] - layer.own[u, SET_CYCLES] * trips,
-                table[row, PIXEL_STEPS + EACH * u] if by_steps else trips, row,
-                float(table[row, INPUTS_BY_P] < table[row, INPUTS_BY_Q]),
-            )  # fmt: skip
-            judged = [0, 1, 3, 4, 5, *([2] if by_trips else [])]
+            own = np.zeros(8)
+            own[lists.TILE_WINDOW], own[lists.TILE_PIXELS] = (
+                by_window * table[row, WINDOW],
+                by_pixels * table[row, PIXELS],
+            )
+            own[lists.TILE_TRIPS], own[lists.TILE_INPUTS] = trips, (0.0, table[row, INPUTS], shared)[by_inputs]
+            own[lists.TILE_FOLDS] = table[row, PIXEL_FOLDS + EACH * u] - layer.own[u, SET_CYCLES] * trips
+            own[lists.TILE_FEED] = table[row, PIXEL_STEPS + EACH * u] if by_steps else trips
+            own[lists.TILE_ROW], own[lists.TILE_SWAP] = row, table[row, INPUTS_BY_P] < table[row, INPUTS_BY_Q]
+            judged = [lists.TILE_WINDOW, lists.TILE_PIXELS, lists.TILE_INPUTS, lists.TILE_FOLDS, lists.TILE_FEED]
+            judged += [lists.TILE_TRIPS] * by_trips
             if trips == 1.0 or not any(no_worse(one, own, judged) for one in kept):
-                kept.append(own)
-        out = np.full((len(table) + 5, 8), np.nan)
-        count = lists.pixel_list(layer, u, asked_for(kind, (0, 0, 0), (0, 0, 0)), out, 4)
-        assert [tuple(row) for row in out[4 : 4 + count].tolist()] == kept
+                kept.append(own.tolist())
+        out, bounds = np.full((len(table) + 5, 8), np.nan), bounds_of(len(table))
+        count = lists.pixel_list(layer, u, asked_for(kind, (0, 0, 0), (0, 0, 0)), out, 4, bounds)
+        assert out[4 : 4 + count].tolist() == kept
         seen.add(count)
         out[:] = np.nan
-        count = lists.pixel_list(layer, u, asked_for((*kind[:4], 0), (0, 0, 0), (0, 0, 0)), out, 0)
+        count = lists.pixel_list(layer, u, asked_for((*kind[:4], 0), (0, 0, 0), (0, 0, 0)), out, 0, bounds)
         assert (out[:count, lists.TILE_FEED] == 0.0).all()
     assert len(seen) > 4
 
@@ -257,13 +266,14 @@ def test_a_survivor_in_the_cell_or_the_one_below_matches_what_is_no_better():
     assert matched(nearby, 0, 0, 1.0, 1.0, 1.0)
 
 
-def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(built):
+def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(monkeypatch):
     """With room for few survivors the search is made again with more."""
+    built = build_tables(Shape((1, 2, 5, 4, 3, 2, 1, 1), plane=(3, 2)), SPEC)
     expected = search._search(SPEC, 0, built)
-    small = search._Scratch(8, 1024, 1024)
-    search._own.scratch = small
+    small = search._Scratch(4, 1024, 1024)
+    monkeypatch.setattr(search._own, "scratch", small, raising=False)
     found = search._search(SPEC, 0, built)
-    assert search._own.scratch.room > 8
+    assert search._own.scratch.room > 4
     assert found.codes.tolist() == expected.codes.tolist()
 
 

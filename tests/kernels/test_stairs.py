@@ -43,10 +43,10 @@ def best_in(points, lo, hi, room):
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_query_finds_the_rows_that_no_other_beats(seed):
     rng = random.Random(seed)
-    parts = [frontier(rng, count) for count in (3 * stairs.MARK + 5, 1, stairs.MARK, 40)]
+    parts = [frontier(rng, count) for count in (2 * stairs.MARK + 5, 1, stairs.MARK)]
     points, bounds = np.concatenate(parts), np.cumsum([0, *map(len, parts)])
     net, blocks = Net(points, *mark_all(points, bounds)), blocks_of(bounds)
     for number, (lo, hi) in enumerate(itertools.pairwise(bounds.tolist())):
