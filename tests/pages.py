@@ -4,6 +4,7 @@ A command runs once a suite where once is enough: on a terminal if it is the fir
 By day most ask of a small network what is written of a large one; by night each runs as it is written.
 """
 
+import functools
 import importlib.util
 import json
 import re
@@ -27,6 +28,7 @@ AS_WRITTEN = ("--published", "--layers", "goya")
 """What a small network has no answer to, and the first command of all."""
 
 
+@functools.cache
 def blocks(page):
     return BLOCK.findall(page.read_text(encoding="utf-8"))
 
@@ -110,6 +112,7 @@ PLAIN = [README, CLONE / "docs" / "sweep.md"]
 HAS_TERMINALS = importlib.util.find_spec("pty") is not None
 
 
+@functools.cache
 def on_terminals():
     """{(page, colour): [(arguments, exit code)]} of what runs on a terminal; of what is shown like another it is the first.
 

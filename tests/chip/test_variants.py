@@ -1,12 +1,12 @@
 """Variants of a chip file: boards with the same silicon."""
 
 import pytest
-import yaml
 
 from simulator.chip.library import entry, with_variants
 from simulator.chip.load import bundled_chip, chip_digest, load_chip
 from simulator.errors import ChipError
 from simulator.store import bundled
+from simulator.store.data import parsed
 
 VARIANTS = [name for name, (_, variant) in bundled.places().items() if variant]
 MINE = """
@@ -39,7 +39,7 @@ def test_names_however_they_are_written():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_has_sources_for_what_it_changes(name):
     path, variant = bundled.places()[name]
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data = parsed(path.read_text(encoding="utf-8"))
     own = data["variants"][variant]
     sources = own.get("sources", {})
     assert [key for key in own.get("set", {}) if not any(f"{key}.".startswith(f"{one}.") for one in sources)] == []

@@ -73,7 +73,7 @@ def test_what_a_file_alone_leaves_out_is_not_run():
 
 
 def test_a_limit_says_what_of(capsys):
-    words = ["compare", "inferx_x1", "edge_tpu", "--network", "alexnet", "--max-power", "75W"]
+    words = ["compare", "inferx_x1", "edge_tpu", "--network", "squeezenet@64", "--max-power", "75W"]
     assert main(words) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "Limit: average power by the model, not TDP, at most 75 W. Above it, or not known to be within:" in out
