@@ -78,7 +78,9 @@ def next_limit(found: Generation) -> str:
     lines = [f"Time of {what} saved without one limit: {', '.join(told)}." if told else "No single limit binds."]
     lines += [_turn(what, limit, found) for what, limit in (found.next_limit or {}).items()]
     if found.next_limit is None:
-        lines.append("At which batch the limit turns: --next-limit (in Python next_limit=True), which takes longer here.")
+        lines.append(
+            "At which batch the limit turns: --next-limit (in Python next_limit=True), which takes longer here."
+        )
     if found.largest_batch is not None:
         lines.append(f"The largest batch that fits the memory is {found.largest_batch:,}.")
     return "\n".join(lines)
