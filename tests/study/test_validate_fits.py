@@ -35,9 +35,9 @@ def test_those_of_gpus_are_named_with_their_rows() -> None:
 
 SIZES = {
     "GPU_ATTENTION_ROWS", "GPU_ATTENTION_DEPTH", "GPU_ATTENTION_PART", "GPU_DECODE_ROWS", "GPU_DECODE_KEYS",
-    "GPU_STEP_BYTES", "GPU_SUM_BYTES",
+    "GPU_STEP_BYTES", "GPU_SUM_BYTES", "GPU_DECODE_BLOCKS",
 }  # fmt: skip
-"""Sizes of kernels and of registers: known, not fitted."""
+"""Sizes of kernels and of registers: known, not fitted; the blocks beside each other in decoding are inferred."""
 
 
 def test_residuals_are_those_of_the_model_as_it_is() -> None:
