@@ -8,9 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.study.llm_validation import Group, Languages
+from simulator.study.llm_validation import KINDS, Group, Languages
 
-WORDS = {"left out": "with each chip left out in turn of what its runtime's class is fitted on"}
+LEFT_OUT = "each chip left out in turn of the fit of its runtime's class; is the runtime known from another chip?"
+WORDS = {
+    **{name: f"by {name}" for name in ("phase", "chip", "runtime", "precision", "model")},
+    **{kind: f"{kind}, by phase" for kind in KINDS},
+    "left out": f"all chips: {LEFT_OUT}",
+    f"left out, {KINDS[0]}": f"{KINDS[0]}: {LEFT_OUT}",
+}
 
 
 def llm_report(found: Languages) -> Lines:
@@ -25,7 +31,8 @@ def llm_report(found: Languages) -> Lines:
         )
     ]
     for name, groups in found.groups.items():
-        sections += [Text(), _table(WORDS.get(name, f"by {name}"), groups)]
+        if groups:
+            sections += [Text(), Text(WORDS[name]), _table(groups)]
     kept_out = sum(count for _, count in found.left_out)
     told = "; ".join(f"{count:,} {reason}" for reason, count in found.left_out)
     sections += [Text(), Text(f"{kept_out:,} rows are set aside: {told}.")]
@@ -33,11 +40,11 @@ def llm_report(found: Languages) -> Lines:
     return Lines(*sections)
 
 
-def _table(title: str, groups: Sequence[Group]) -> Table:
-    """One row a group."""
+def _table(groups: Sequence[Group]) -> Table:
+    """One row a group; where a name is long, it is folded and not the figures."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for number, heading in enumerate((title, "rows", "median", "90 % within", "bias", "rank", "bytes", "roofline")):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    for number, heading in enumerate(("", "rows", "median", "90 % within", "bias", "rank", "bytes", "roofline")):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=number > 0, overflow="fold")
     for one in groups:
         table.add_row(
             one.name, f"{one.count:,}", fmt.percent(one.median), fmt.percent(one.ninetieth), fmt.signed_percent(one.bias),

@@ -21,9 +21,15 @@ from simulator.study.continuous import packed
 from simulator.study.request import Question, asked_of
 from simulator.study.runtimes import Runtime, runtimes
 from simulator.study.validation import spearman
+from simulator.vocabulary import PRECISIONS
 
 SERVED_SHARE = 0.9
 """Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
+
+KINDS = tuple(
+    f"{chips}, {formats}" for chips in ("GPUs", "other chips") for formats in ("one format", "several formats")
+)
+"""Kinds of rows."""
 
 TRIED_US = tuple(0.5 * number for number in range(1, 129))
 """Of a class's constant, where a chip is left out. [us]"""
@@ -78,7 +84,7 @@ class Languages:
 
     rows: tuple[Row, ...]
     groups: dict[str, tuple[Group, ...]]
-    """By phase, chip, runtime, precision, model; `left out` by phase, each chip left out in turn."""
+    """By phase, chip, runtime, precision, model; of each of `KINDS` by phase; `left out` by phase, each chip left out in turn."""
     left_out: tuple[tuple[str, int], ...]
     """Reason, and how many rows it keeps out."""
 
@@ -121,9 +127,20 @@ def validate_languages(chips: Sequence[str] = ()) -> Languages:
         "precision": lambda row: row.precision, "model": lambda row: row.model,
     }  # fmt: skip
     groups = {name: _groups(found, key) for name, key in by.items()}
-    groups["left out"] = _groups(blind, lambda row: f"{row.phase}, runtime {'known' if row.known else 'unknown'}")
+    groups |= {kind: _groups([row for row in found if _kind(row) == kind], by["phase"]) for kind in KINDS}
+    groups["left out"] = _groups(blind, _runtime_known)
+    groups[f"left out, {KINDS[0]}"] = _groups([row for row in blind if _kind(row) == KINDS[0]], _runtime_known)
     listed = tuple(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
     return Languages(tuple(found), groups, listed)
+
+
+def _kind(row: Row) -> str:
+    """Which of `KINDS` a row is of: by its chip, and whether all operands are in one number format."""
+    return KINDS[2 * (not load_chip(row.chip).is_gpu) + (row.precision not in PRECISIONS)]
+
+
+def _runtime_known(row: Row) -> str:
+    return f"{row.phase}, {'known' if row.known else 'unknown'}"
 
 
 def _blind(row: Row, rows: Sequence[Row]) -> Row:
