@@ -221,9 +221,9 @@ def test_how_much_is_kept_is_said_and_can_be_set(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ROOFTILE_CACHE_MIB", "2")
     assert main(["cache"]) == 0
     assert capsys.readouterr().out == f"1.0 MiB of at most 2 MiB (2**20 bytes) in {tmp_path}\n"  # not 3.0
-    disk.save(disk.name_of("test", 1), {"x": np.zeros(2**17)})
     monkeypatch.setenv("ROOFTILE_CACHE_MIB", "much")
     assert disk.most_bytes() == disk.USUAL_MIB * 2**20
+    disk.save(disk.name_of("test", 1), {"x": np.zeros(2**17)})
     assert main(["cache", "--clear"]) == 0
     assert capsys.readouterr().out == "Freed 2.0 MiB (2**20 bytes)\n"
     assert disk.size() == 0

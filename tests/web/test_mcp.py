@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import threading
 import time
 
@@ -120,7 +121,7 @@ def test_answers_have_the_numbers_of_the_commands_and_words(folder):
     assert words["bound"].startswith("small on Example edge chip is bound by host link: without this limit")
     assert any(line.startswith("multiplying, every unit busy: ") for line in words["waterfall"])
     assert words["next_dollar"] == ["Not asked for: next_dollar was false."]
-    assert "of 90 % of the 29 measured rows" in words["validity"][0]
+    assert re.search(r"of 90 % of the \d+ measured rows", words["validity"][0])
     assert "No measurement of Example edge chip is known" in words["validity"][1]
     steps = found["sensitivity"]
     told = steps["words"]["next_dollar"]
