@@ -8,7 +8,7 @@ from rich.text import Text
 
 from simulator.chip.schema import Architecture
 from simulator.report import format as fmt
-from simulator.report.page import data_of, require_charts
+from simulator.report.page import LABELS_APART, data_of, require_charts
 from simulator.report.rows import chip_rows
 from simulator.report.tables import ChipFacts, machine_words
 
@@ -77,7 +77,10 @@ def chip_chart(chip: Architecture) -> Any:
         corners = [(low, peak * low / ridge), *corners] if ridge else corners
         points += [{"x": x, "y": y, "format": row["format"]} for x, y in corners]
     title = alt.TitleParams(f"Roofs of {chip.name}", anchor="start", fontSize=13)
-    across = alt.X("x:Q", title="operations per byte of the outer memory", scale=alt.Scale(type="log", nice=False))
+    across = alt.X(
+        "x:Q", title="operations per byte of the outer memory", scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(labelSeparation=LABELS_APART),
+    )  # fmt: skip
     upward = alt.Y("y:Q", title="TOPS", scale=alt.Scale(type="log", nice=False))
     colour = alt.Color("format:N", title="format", sort=[row["format"] for row in rows])
     line = alt.Chart(data_of(points)).mark_line(strokeWidth=2).encode(x=across, y=upward, color=colour)

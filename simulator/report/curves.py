@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.report.page import data_of, joined
+from simulator.report.page import LABELS_APART, data_of, joined
 
 WIDTH, HEIGHT = 380, 230
 """Size of a panel [pixel]."""
@@ -75,10 +75,11 @@ def _axes(alt: Any, panel: Panel, known: Sequence[tuple[float, float]]) -> tuple
     low, high = min(across), max(across)
     if low == high:
         low, high = low / 2.0, high * 2.0
-    ticks = {"values": list(panel.ticks)} if panel.ticks else {}
+    apart: dict[str, Any] = {"labelFlush": False, "labelSeparation": LABELS_APART}
+    ticks = {"values": list(panel.ticks), **apart} if panel.ticks else apart
     x = alt.X(
         "x:Q", title=panel.across, scale=alt.Scale(type="log", base=2, domain=[low, high], nice=False),
-        axis=alt.Axis(format=panel.tick_format if panel.ticks else "~r", labelFlush=False, grid=False, **ticks),
+        axis=alt.Axis(format=panel.tick_format if panel.ticks else "~r", grid=False, **ticks),
     )  # fmt: skip
     if panel.log_upward:
         bottom = min(value for value in upward if value > 0.0)

@@ -28,6 +28,9 @@ TITLE_WIDTH = 72
 PNG_SCALE = 2.0
 """Pixels for each point: sharp on a dense screen."""
 
+LABELS_APART = 6
+"""Between two numbers of an axis, of which fewer are shown where they would be nearer. [pixel]"""
+
 STYLE = """<style>
   body { margin: 1rem; background: #ffffff; }
   .vega-embed { width: 100%; }

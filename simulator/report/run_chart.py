@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simulator.report import format as fmt
-from simulator.report.page import TITLE_WIDTH, chart_of
+from simulator.report.page import LABELS_APART, TITLE_WIDTH, chart_of
 from simulator.report.tables import sentence
 from simulator.result.form import LayerResult, Result
 from simulator.units import GB, OPERATIONS_PER_MAC
@@ -134,7 +134,8 @@ def _roofline(result: Result, dot: str) -> Specification:
 def _logarithmic(field: str, title: str, least: str, most: str) -> dict[str, Any]:
     """An axis between two parameters."""
     scale = {"type": "log", "domain": [param(least), param(most)], "nice": False}
-    return {"field": field, "type": "quantitative", "title": title, "scale": scale}
+    apart = {"labelSeparation": LABELS_APART}
+    return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": apart}
 
 
 def _mostly(result: Result, dot: str) -> str:
