@@ -330,24 +330,23 @@ def walk(layer, lists, task, contest, known, keep):
         feed_p = feed_weights * pixels[i, TILE_FEED] + contest.feed_out
         once, j = once_of(numbers, own, u, pixels[i, TILE_FEED]), begin_k
         while j < end_k:
-            jump_k, row_k = int(axes[j, AXIS_JUMP]), int(axes[j, AXIS_ROW])
-            feed_k = feed_p + feed_in * axes[j, AXIS_FEED]
+            at_k, j = j, j + 1
+            jump_k, row_k = int(axes[at_k, AXIS_JUMP]), int(axes[at_k, AXIS_ROW])
+            feed_k = feed_p + feed_in * axes[at_k, AXIS_FEED]
             if units > 1 and jump_k == 0:
                 pair = (u * rows.pixel + p) * rows.k + row_k
                 if known[pair] == NOT_ASKED:
                     known[pair] = BEATEN if beaten(contest, u, p, row_k, feed_k) else KEPT
                 if known[pair] == BEATEN:
-                    j += 1
                     continue
-            k, k1, folds_k = axes[j, AXIS_SIZE], axes[j, AXIS_TRIPS] == 1.0, axes[j, AXIS_FOLDS]
+            k, k1, folds_k = axes[at_k, AXIS_SIZE], axes[at_k, AXIS_TRIPS] == 1.0, axes[at_k, AXIS_FOLDS]
             weights = terms.weight_bytes * k * (1.0 if g1 and k1 and whole else buffers)
             outputs, back = outputs_of(layer, terms, g * k * pixels[i, TILE_PIXELS], whole, cut or not k1)
-            base = in_total * (axes[j, AXIS_TRIPS] if shares_k else 1.0) + weights_total + terms.all_outputs
+            base = in_total * (axes[at_k, AXIS_TRIPS] if shares_k else 1.0) + weights_total + terms.all_outputs
             held = math.inf if form == PASSING else min(outputs, terms.grain_out)
             passing, feeding = outputs + terms.grain_in, outputs + terms.grain_weights
             plain = folds_k * (folds_p + each * trips) * steps_g
             array = kept_folds(folds_k * steps_g, folds_p, trips, own, u, numbers.sets) if rules.resets else plain
-            j += 1
             if math.isinf(min(held, outputs)):
                 j = begin_k + jump_k if jump_k > 0 else j
                 continue
