@@ -161,7 +161,7 @@ def _lookup(
 ) -> tiling.Frontier:
     choices = sorted(problem.steps[shapes.index(shape)].choices.get(resident, [])) or [(math.inf, 0.0, 0.0)]
     footprint, total, cycles = np.array(choices, dtype=np.float64).T.copy()
-    return tiling.Frontier(footprint, total, cycles, np.arange(len(choices)))
+    return tiling.Frontier(footprint, total, cycles, np.arange(len(choices)), footprint)
 
 
 def machines(

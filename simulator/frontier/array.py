@@ -13,6 +13,7 @@ import numpy.typing as npt
 from simulator.frontier import sm
 from simulator.frontier.grid import attention, lanes, points, search
 from simulator.frontier.grid.candidates import Tables, build_tables
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -42,13 +43,13 @@ class Grid:
     keeps: bool = True
     """Whether frontiers take long enough to be kept on disk."""
 
-    def frontier(self, shape: Shape, spec: ArraySpec, resident: int) -> search.Frontier:
-        """Every tiling of a layer, with some operands resident, that no other beats."""
+    def frontier(self, shape: Shape, spec: ArraySpec, resident: int, floor: float = NO_FLOOR) -> search.Frontier:
+        """Every tiling of a layer, with some operands resident, that no other beats. floor: as of `grid.search.frontier`."""
         if shape.context:
             return attention.frontier(shape, spec, resident)
         if lanes.chosen(shape, spec):
             return lanes.frontier(shape, spec, resident)
-        return search.frontier(shape, spec, resident, build_tables(shape, spec))
+        return search.frontier(shape, spec, resident, build_tables(shape, spec), floor)
 
     def tables(self, shapes: Sequence[Shape], spec: ArraySpec) -> points.Stack:
         """What codes of points of these layers are read with."""
@@ -106,7 +107,7 @@ class Multiprocessors:
 
     keeps: bool = False
 
-    def frontier(self, shape: Shape, spec: ArraySpec, resident: int) -> search.Frontier:
+    def frontier(self, shape: Shape, spec: ArraySpec, resident: int, _floor: float = NO_FLOOR) -> search.Frontier:
         """Every choice of a layer that no other beats."""
         return sm.frontier(shape, spec, resident)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.frontier import array, threads
 from simulator.frontier.grid.search import Frontier
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store import disk
@@ -32,31 +33,31 @@ class Store:
     """Frontiers in memory, and on disk where they took long."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._frontiers: Memory[tuple[Shape, ArraySpec], dict[int, Frontier]] = Memory(most_bytes)
+        self._frontiers: Memory[tuple[Shape, ArraySpec, float], dict[int, Frontier]] = Memory(most_bytes)
 
-    def get(self, shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
-        """The frontier of a layer with some operands resident."""
-        return self._of_layer(shape, spec, (resident,))[0]
+    def get(self, shape: Shape, spec: ArraySpec, resident: int, floor: float = NO_FLOOR) -> Frontier:
+        """The frontier of a layer with some operands resident. floor: as of `grid.search.frontier`."""
+        return self._of_layer(shape, spec, (resident,), floor)[0]
 
-    def _of_layer(self, shape: Shape, spec: ArraySpec, residents: Sequence[int]) -> list[Frontier]:
+    def _of_layer(self, shape: Shape, spec: ArraySpec, residents: Sequence[int], floor: float) -> list[Frontier]:
         """The frontiers of a layer with each of several sets of operands resident; what took long is written once for all."""
         model = array.model_of(spec)
         if not model.keeps:
-            return [model.frontier(shape, spec, resident) for resident in residents]
-        key, slow = (shape, spec), False
+            return [model.frontier(shape, spec, resident, floor) for resident in residents]
+        key, slow = (shape, spec, floor), False
         known = self._frontiers.get(key)
         if known is None:
-            known = self._frontiers.put(key, load(disk.name_of(KIND, shape, spec)))
+            known = self._frontiers.put(key, load(disk.name_of(KIND, *key)))
         for resident in residents:
             if resident not in known:
                 begin = time.perf_counter()
-                known[resident] = model.frontier(shape, spec, resident)
+                known[resident] = model.frontier(shape, spec, resident, floor)
                 slow = slow or time.perf_counter() - begin > WORTH_KEEPING_S
         if slow:
-            save(disk.name_of(KIND, shape, spec), dict(known))
+            save(disk.name_of(KIND, *key), dict(known))
         return [known[resident] for resident in residents]
 
-    def get_all(self, places: Sequence[Place], spec: ArraySpec) -> list[Frontier]:
+    def get_all(self, places: Sequence[Place], spec: ArraySpec, floor: float = NO_FLOOR) -> list[Frontier]:
         """The frontiers of many layers in the order of `places`: layers side by side where cores are idle."""
         found: dict[Place, Frontier] = {}
         groups: dict[Shape, list[int]] = {}
@@ -65,7 +66,7 @@ class Store:
 
         def build(shape: Shape) -> None:
             residents = groups[shape]
-            for resident, one in zip(residents, self._of_layer(shape, spec, residents), strict=True):
+            for resident, one in zip(residents, self._of_layer(shape, spec, residents, floor), strict=True):
                 found[shape, resident] = one
 
         threads.side_by_side(build, tuple(groups))

@@ -18,6 +18,7 @@ from simulator.frontier.grid.points import FlatTables, Stack
 from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import Place, frontiers
 from simulator.kernels import stairs as kernels
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, Net
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -53,12 +54,14 @@ class Marked(NamedTuple):
 class Pack:
     """Frontiers of several places behind each other.
 
-    points: float64[points, 3], footprint, bytes and cycles; codes beside. bounds: where each place begins, and the end.
+    points: float64[points, 3], rooms from which on they are offered, bytes and cycles; codes and footprints beside. bounds: where
+    each place begins, and the end.
     life, heads, blocks, marks: what queries start from (`kernels.stairs.mark`). stack: tables to read codes with.
     """
 
     points: Floats
     codes: Ints
+    footprints: Floats
     bounds: Ints
     life: Floats
     heads: Floats
@@ -70,10 +73,11 @@ class Pack:
 
 
 class Rows(NamedTuple):
-    """Frontiers behind each other: points, codes and bounds as of a pack, and what queries start from."""
+    """Frontiers behind each other: points, codes, footprints and bounds as of a pack, and what queries start from."""
 
     points: Floats
     codes: Ints
+    footprints: Floats
     bounds: Ints
     marked: Marked
 
@@ -84,7 +88,8 @@ class Rows(NamedTuple):
         life, heads, blocks, marks = self.marked
         begins = blocks[own]
         marked = Marked(life[row:end], heads[own], begins - begins[0], marks[begins[0] : begins[-1]] - row)
-        return Rows(self.points[row:end], self.codes[row:end], np.array([0, end - row]), marked)
+        points, codes, footprints = self.points[row:end], self.codes[row:end], self.footprints[row:end]
+        return Rows(points, codes, footprints, np.array([0, end - row]), marked)
 
 
 class Recent(NamedTuple):
@@ -94,16 +99,22 @@ class Recent(NamedTuple):
     numbers: dict[Place, int]
 
 
-_recent: Memory[tuple[ArraySpec, Shape], Recent] = Memory(MOST_BYTES)
-"""Of the last pack of an array, by the first of its layers."""
+_recent: Memory[tuple[ArraySpec, Shape, float], Recent] = Memory(MOST_BYTES)
+"""Of the last pack of an array, by the first of its layers and the floor."""
 
 _OUTER = tuple(field.name for field in fields(Pack) if field.name not in ("stack", "name"))
 """Arrays of a pack beside its stack."""
 
 
-def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, lookup: Lookup | None = None) -> Pack:
+def pack_of(
+    places: Sequence[Place],
+    shapes: Sequence[Shape],
+    spec: ArraySpec,
+    lookup: Lookup | None = None,
+    floor: float = NO_FLOOR,
+) -> Pack:
     """The pack of some places, from disk where it is there. shapes: the layers of the stack; lookup: another source of
-    frontiers, of which nothing is kept.
+    frontiers, of which nothing is kept. floor: as of `grid.search.frontier`.
     """
     if lookup is not None:
         return _build(shapes, spec, [lookup(shape, spec, mask) for shape, mask in each(places)])
@@ -111,17 +122,19 @@ def pack_of(places: Sequence[Place], shapes: Sequence[Shape], spec: ArraySpec, l
         return pack_of(places, shapes, spec, frontiers.get)
     if not places:
         return _build(shapes, spec, [])
-    name = disk.name_of("pack", spec, tuple(shapes), tuple((shapes.index(shape), mask) for shape, mask in places))
-    kept, key = disk.load(name), (spec, shapes[0])
+    asked = tuple((shapes.index(shape), mask) for shape, mask in places)
+    name = disk.name_of("pack", spec, tuple(shapes), asked, floor)
+    kept, key = disk.load(name), (spec, shapes[0], floor)
     found = None if kept is None else _unpacked(kept, name)
     if found is None:
         begin = time.perf_counter()
-        rows, new = _rows_of(places, spec, _recent.get(key))
+        rows, new = _rows_of(places, spec, floor, _recent.get(key))
         found = replace(_laid_out(rows, shapes, spec), name=name)
         # What differs from a pack of before in a few frontiers is soon built again.
         if time.perf_counter() - begin > WORTH_KEEPING_S and 2 * new > len(rows.points):
             disk.save(name, _packed(found))
-    rows = Rows(found.points, found.codes, found.bounds, Marked(found.life, found.heads, found.blocks, found.marks))
+    marked = Marked(found.life, found.heads, found.blocks, found.marks)
+    rows = Rows(found.points, found.codes, found.footprints, found.bounds, marked)
     _recent.put(key, Recent(rows, {place: number for number, place in enumerate(places)}))
     return found
 
@@ -131,16 +144,16 @@ def _build(shapes: Sequence[Shape], spec: ArraySpec, parts: Sequence[Frontier]) 
 
 
 def _laid_out(rows: Rows, shapes: Sequence[Shape], spec: ArraySpec) -> Pack:
-    return Pack(rows.points, rows.codes, rows.bounds, *rows.marked, array.model_of(spec).tables(shapes, spec))
+    return Pack(*rows[:-1], *rows.marked, array.model_of(spec).tables(shapes, spec))
 
 
-def _rows_of(places: Sequence[Place], spec: ArraySpec, recent: Recent | None) -> tuple[Rows, int]:
+def _rows_of(places: Sequence[Place], spec: ArraySpec, floor: float, recent: Recent | None) -> tuple[Rows, int]:
     """The frontiers of some places, those that a recent pack has from there; how many points are new."""
     known = recent.numbers if recent is not None else {}
     if recent is not None and list(known) == list(places):  # as of the same layers at another depth
         return recent.rows, 0
     missing = [place for place in places if place not in known]
-    fresh = _marked(frontiers.get_all(missing, spec))
+    fresh = _marked(frontiers.get_all(missing, spec, floor))
     if recent is None or len(missing) == len(places):
         return fresh, len(fresh.points)
     numbers = {place: number for number, place in enumerate(missing)}
@@ -154,9 +167,10 @@ def _marked(parts: Sequence[Frontier]) -> Rows:
     points = np.empty((bounds[-1], 3))
     for row, end, part in zip(bounds.tolist(), bounds[1:].tolist(), parts, strict=False):
         own = points[row:end]
-        own[:, FOOTPRINT], own[:, BYTES], own[:, CYCLES] = part.footprint, part.bytes_, part.cycles
+        own[:, FOOTPRINT], own[:, BYTES], own[:, CYCLES] = part.rooms, part.bytes_, part.cycles
     codes = np.concatenate([part.codes for part in parts]) if parts else np.zeros(0, dtype=np.int64)
-    return Rows(points, codes, bounds, mark_all(points, bounds))
+    footprints = np.concatenate([part.footprint for part in parts]) if parts else np.zeros(0)
+    return Rows(points, codes, footprints, bounds, mark_all(points, bounds))
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
@@ -166,6 +180,7 @@ def _joined(parts: Sequence[Rows]) -> Rows:
     return Rows(
         np.concatenate([part.points for part in parts]),
         np.concatenate([part.codes for part in parts]),
+        np.concatenate([part.footprints for part in parts]),
         bounds,
         Marked(
             life=np.concatenate([part.marked.life for part in parts]),

@@ -276,7 +276,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     g, _, k, c, _, _, r, s = shape.step_extents
     weights = 0.0 if resident & WEIGHTS else shape.weight_width * g * k * c * r * s
     one = np.zeros(1)
-    return Frontier(one, one + weights, one + cycles[best], np.array([best], dtype=np.int64))
+    return Frontier(one, one + weights, one + cycles[best], np.array([best], dtype=np.int64), one)
 
 
 def parts(shapes: tuple[Shape, ...], spec: ArraySpec, layers: Ints, codes: Ints) -> Floats:

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .grid_envelope import is_beaten, level_of, place_of
 from .grid_layout import Floats, Ints
-from .grid_search import TOP, level_of
 from .jit import kernel
 from .layout import BYTES, CYCLES, FOOTPRINT
 from .stairs import HELD_BYTES, HELD_CYCLES
@@ -27,26 +27,32 @@ class Sorting(NamedTuple):
 
 
 @kernel
-def precedes(points, one, other):
-    """Whether a survivor comes before another: by footprint, then bytes, then cycles."""
-    before = points[one, FOOTPRINT] - points[other, FOOTPRINT]
+def precedes(points, one, other, floor):
+    """Whether a survivor comes before another: by footprint, but those up to the floor are alike, then bytes, then cycles.
+
+    Of alike ones with as many of both the smallest is first.
+    """
+    before = max(points[one, FOOTPRINT], floor) - max(points[other, FOOTPRINT], floor)
     if before == 0.0:
         before = points[one, BYTES] - points[other, BYTES]
     if before == 0.0:
         before = points[one, CYCLES] - points[other, CYCLES]
+    if before == 0.0:
+        before = points[one, FOOTPRINT] - points[other, FOOTPRINT]
     return before < 0.0
 
 
 @kernel
-def merge(points, order, spare, begin, middle, end):
-    """Merge two sorted runs, begin to middle and middle to end, of `order`; of equals the first stays first."""
-    if not precedes(points, order[middle], order[middle - 1]):
+def merge(points, order, spare, bounds, floor):
+    """Merge two sorted runs of `order`, between three bounds; of equals the first stays first."""
+    begin, middle, end = bounds
+    if not precedes(points, order[middle], order[middle - 1], floor):
         return
     for i in range(begin, middle):
         spare[i] = order[i]
     left, right, at = begin, middle, begin
     while left < middle:
-        if right < end and precedes(points, order[right], spare[left]):
+        if right < end and precedes(points, order[right], spare[left], floor):
             order[at] = order[right]
             right += 1
         else:
@@ -56,7 +62,7 @@ def merge(points, order, spare, begin, middle, end):
 
 
 @kernel
-def sort_survivors(keep, least, last, sorting):
+def sort_survivors(keep, least, bins, sorting):
     """Fill `sorting.order` with the survivors that the final envelope does not beat, by footprint, bytes, cycles; return how
     many.
     """
@@ -66,9 +72,11 @@ def sort_survivors(keep, least, last, sorting):
         ends[i] = 0
     total = 0
     for i in range(keep.found[0]):
-        quarter = max(0, min(4 * last + 3, (np.float64(points[i, FOOTPRINT]).view(np.int64) >> 46) - 4 * 16367))
-        level = min(max(level_of(points[i, CYCLES], least) - 1, 0), int(envelope[TOP]))
-        if quarter < 4 or envelope[level, quarter // 4 - 1] > points[i, BYTES]:
+        footprint, level = points[i, FOOTPRINT], level_of(points[i, CYCLES], least)
+        is_low, bin_of = footprint <= bins.floor, place_of(footprint, bins)
+        if not is_beaten(envelope, level, bin_of, is_low, points[i, BYTES]):
+            quarter = max(0, min(4 * bins.last + 3, (np.float64(footprint).view(np.int64) >> 46) - 4 * 16367))
+            quarter = 4 * bin_of if is_low else quarter
             ends[quarter + 1] += 1
             stay[total], place[total] = i, quarter
             total += 1
@@ -80,27 +88,28 @@ def sort_survivors(keep, least, last, sorting):
     for begin in range(0, total, RUN):
         for i in range(begin + 1, min(begin + RUN, total)):
             moving, at = order[i], i
-            while at > begin and precedes(points, moving, order[at - 1]):
+            while at > begin and precedes(points, moving, order[at - 1], bins.floor):
                 order[at] = order[at - 1]
                 at -= 1
             order[at] = moving
     width = RUN
     while width < total:
         for begin in range(0, total - width, 2 * width):
-            merge(points, order, stay, begin, begin + width, min(begin + 2 * width, total))
+            merge(points, order, stay, (begin, begin + width, min(begin + 2 * width, total)), bins.floor)
         width *= 2
     return total
 
 
 @kernel
-def keep_best(keep, least, last, sorting, out, out_codes):
+def keep_best(keep, least, bins, sorting, out, out_codes):
     """The exact frontier of the survivors, by rising footprint, into out and out_codes. Returns how many points are kept.
 
-    keep: `grid_search.Survivors`, of which none was left out for want of room. least, last: `Numbers.least`, `Rules.last_bin`.
+    Those up to the floor come first, by rising bytes. keep: `grid_envelope.Survivors`, of which none was left out for want of
+    room. least: `Numbers.least`; bins: of the search.
     """
     points, stair = keep.points, sorting.stair
     kept, steps = 0, 0
-    for i in range(sort_survivors(keep, least, last, sorting)):
+    for i in range(sort_survivors(keep, least, bins, sorting)):
         at = sorting.order[i]
         total, cycles = points[at, BYTES], points[at, CYCLES]
         low, high = 0, steps

@@ -18,8 +18,7 @@ form and an unrolling, skips blocks whose best corner is beaten, and appends wha
 import math
 from typing import NamedTuple
 
-import numpy as np
-
+from .grid_envelope import TOP, is_beaten, level_of, matched, place_of, record, remember
 from .grid_layout import (
     COPIES_IN,
     COPIES_WEIGHTS,
@@ -37,7 +36,6 @@ from .grid_layout import (
     TRIPS,
     Bools,
     Floats,
-    Ints,
     Numbers,
     Tile,
 )
@@ -68,7 +66,7 @@ from .grid_lists import (
 )
 from .grid_tiling import NOTHING, OF_INPUTS, OF_OUTPUTS, OF_WEIGHTS, once_of, trips_of
 from .jit import kernel
-from .layout import BYTES, CYCLES, FOOTPRINT
+from .layout import FOOTPRINT
 
 OUTPUT_FIRST, INPUT_FIRST, WEIGHT_FIRST, PASSING = range(4)
 """Forms of traffic."""
@@ -76,27 +74,8 @@ OUTPUT_FIRST, INPUT_FIRST, WEIGHT_FIRST, PASSING = range(4)
 ORDER_OF = (4, 2, 0, 0)
 """Of the forms, in `grid.points.ORDERS`; one more where rows are shared along P."""
 
-LEVELS, BINS = 64, 1024
-"""Cells of cycles and bins of footprints of an envelope."""
-
-TOP = (LEVELS, 0)
-"""Where an envelope keeps its highest cell."""
-
 NOT_ASKED, KEPT, BEATEN = range(3)
 """What is known of a pair of tiles."""
-
-
-class Survivors(NamedTuple):
-    """What no tiling offered so far has beaten, and what tells so."""
-
-    envelope: Floats
-    """float64[LEVELS + 1, BINS], least bytes of a survivor with at most these cycles and this footprint."""
-    nearby: Floats
-    """float64[LEVELS, BINS, 3], the last survivor of each cell and bin."""
-    points: Floats
-    codes: Ints
-    found: Ints
-    """int64[1], how many; more than `points` has room for where some were left out."""
 
 
 class Task(NamedTuple):
@@ -150,62 +129,6 @@ class Contest(NamedTuple):
     weights_by_steps: int
     resets: int
     numbers: Numbers
-
-
-@kernel
-def level_of(cycles, least):
-    """Index of the cell of cycles: 0 the least, then four an octave."""
-    if cycles <= least:
-        return 0
-    return max(1, min(LEVELS - 1, (np.float64(cycles / least).view(np.int64) >> 50) - 4 * 1023 + 1))
-
-
-@kernel
-def remember(envelope, nearby, level, place, footprint, total, cycles, last):
-    """Note a survivor: lower the envelope for its cell and bin and all larger ones."""
-    top = int(envelope[TOP])
-    while top < level:
-        for larger in range(last + 1):
-            envelope[top + 1, larger] = envelope[top, larger]
-            nearby[top + 1, larger, FOOTPRINT] = math.inf
-        top += 1
-    envelope[TOP] = top
-    nearby[level, place, FOOTPRINT], nearby[level, place, BYTES], nearby[level, place, CYCLES] = (
-        footprint,
-        total,
-        cycles,
-    )
-    for above in range(level, top + 1):
-        if envelope[above, place] <= total:
-            return
-        for larger in range(place, last + 1):
-            if envelope[above, larger] <= total:
-                break
-            envelope[above, larger] = total
-
-
-@kernel
-def matched(nearby, level, place, footprint, total, cycles):
-    """Whether a survivor remembered in this cell, or one next to it, is no worse in anything."""
-    for cell in range(max(level - 1, 0), level + 1):
-        for at in range(max(place - 1, 0), place + 1):
-            if (
-                nearby[cell, at, FOOTPRINT] <= footprint
-                and nearby[cell, at, BYTES] <= total
-                and nearby[cell, at, CYCLES] <= cycles
-            ):
-                return True
-    return False
-
-
-@kernel
-def record(points, codes, found, footprint, total, cycles, code):
-    """Append a survivor where there is room, and count it."""
-    at = found[0]
-    if at < codes.shape[0]:
-        points[at, FOOTPRINT], points[at, BYTES], points[at, CYCLES] = footprint, total, cycles
-        codes[at] = code
-    found[0] = at + 1
 
 
 @kernel
@@ -304,14 +227,14 @@ def streamed(plain, passing, feeding, otherwise):
 
 
 @kernel
-def walk(layer, lists, task, contest, known, keep):
-    """Offer every tiling of a `Task`. lists: see `lists_of`; contest: `Contest`; known: see `search`; keep: `Survivors`."""
+def walk(layer, lists, task, contest, known, bins, keep):
+    """Offer every tiling of a `Task`. lists: see `lists_of`; contest: `Contest`; known, bins, keep: see `search`."""
     form, u, gr, whole, resident = task
     numbers, rules, own, group, units = layer.numbers, layer.rules, layer.own, layer.group, layer.own.shape[0]
     pixels, axes, present, envelope, nearby = lists.pixels, lists.axes, lists.present, keep.envelope, keep.nearby
     rows = Tile(group.shape[0], layer.pixel.shape[0], layer.axis_k.shape[0], layer.axis_c.shape[0])
     g, g1, steps_g = group[gr, SIZE], group[gr, TRIPS] == 1.0, group[gr, STEPS + EACH * u]
-    buffers, last, link, port = numbers.buffers, rules.last_bin, numbers.link, numbers.port
+    buffers, link, port = numbers.buffers, numbers.link, numbers.port
     shares_k, passes, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
     terms = terms_of(numbers, rules, g, task)
     feed_in, feed_weights = contest.feed_in * own[u, COPIES_IN], contest.feed_weights * own[u, COPIES_WEIGHTS]
@@ -355,9 +278,9 @@ def walk(layer, lists, task, contest, known, keep):
                 in_held, weights_held = inputs * axes[m, AXIS_SIZE], weights * axes[m, AXIS_SIZE]
                 footprint = min(held + (in_held + weights_held), passing + weights_held, feeding + in_held)
                 total = base + terms.slope * (axes[m, AXIS_TRIPS] - 1.0)
-                place = max(0, min(last, (np.float64(footprint).view(np.int64) >> 48) - 16367))
+                is_low, place = footprint <= bins.floor, place_of(footprint, bins)
                 level, cycles = 0, 0.0
-                lost = place > 0 and envelope[0, place - 1] <= total
+                lost = is_beaten(envelope, level, place, is_low, total)
                 if not lost:
                     folds_c = axes[m, AXIS_FOLDS]
                     fed = feed_k + back * (axes[m, passed] - 1.0)
@@ -366,7 +289,7 @@ def walk(layer, lists, task, contest, known, keep):
                         fed = feed_k + terms.feed_partial * (axes[m, AXIS_FEED] - 1.0)
                         cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
-                    lost = place > 0 and envelope[min(max(level - 1, 0), int(envelope[TOP])), place - 1] <= total
+                    lost = is_beaten(envelope, level, place, is_low, total)
                 jump_c, m = int(axes[m, AXIS_JUMP]), m + 1
                 if jump_k > 0:
                     j = begin_k + jump_k if lost else j
@@ -374,9 +297,9 @@ def walk(layer, lists, task, contest, known, keep):
                 if lost or jump_c > 0:
                     m = begin_c + jump_c if lost and jump_c > 0 else m
                     continue
-                if level <= envelope[TOP] and matched(nearby, level, place, footprint, total, cycles):
+                if level <= envelope[TOP] and matched(nearby, level, place, bins.floor, footprint, total, cycles):
                     continue
-                remember(envelope, nearby, level, place, footprint, total, cycles, last)
+                remember(envelope, nearby, level, place, footprint, total, cycles, bins.last)
                 stream = OF_OUTPUTS if terms.grain_out < outputs else NOTHING
                 stream = streamed(held + (in_held + weights_held), passing + weights_held, feeding + in_held, stream)
                 order = ORDER_OF[form] + (int(pixels[i, TILE_SWAP]) if swaps else 0)
@@ -387,11 +310,11 @@ def walk(layer, lists, task, contest, known, keep):
 
 
 @kernel
-def search(layer, plan, resident, known, lists, keep):
+def search(layer, plan, resident, bins, known, lists, keep):
     """Survivors of all tilings for one set of resident operands, into keep. More than there is room for: try again with more.
 
     layer: `grid_layout.Layer`. plan: int64[forms, 14], see its columns. known: int8[unrollings x P x K], what is known of pairs
-    of tiles, the same for all sets of resident operands. lists: `Lists`. keep: `Survivors`.
+    of tiles, the same for all sets of resident operands. lists: `Lists`. bins: `Bins`. keep: `Survivors`.
     """
     numbers, rules, envelope, nearby = layer.numbers, layer.rules, keep.envelope, keep.nearby
     contest = Contest(
@@ -400,7 +323,7 @@ def search(layer, plan, resident, known, lists, keep):
         not (math.isinf(numbers.link) and math.isinf(numbers.port)), rules.in_by_steps, rules.weights_by_steps, rules.resets,
         numbers,
     )  # fmt: skip
-    for place in range(rules.last_bin + 1):
+    for place in range(bins.last + 1):
         envelope[0, place] = math.inf
         nearby[0, place, FOOTPRINT] = math.inf
     envelope[TOP] = 0.0
@@ -412,4 +335,4 @@ def search(layer, plan, resident, known, lists, keep):
             for whole in range(2):
                 if asked[WITH_WHOLE] if whole else asked[WITH_CUT]:
                     for gr in range(layer.group.shape[0]):
-                        walk(layer, lists, Task(asked[FORM], u, gr, whole, resident), contest, known, keep)
+                        walk(layer, lists, Task(asked[FORM], u, gr, whole, resident), contest, known, bins, keep)

@@ -29,6 +29,7 @@ from .grid_layout import (
     TRIPS_P,
     TRIPS_Q,
     WINDOW,
+    Tile,
 )
 from .jit import kernel
 
@@ -228,6 +229,30 @@ def footprint_of(layer, at, once, stream, resident):
     footprint = footprint_inputs(numbers, g, c, window, cut or not once.c, stream, resident)
     footprint += footprint_weights(numbers, g, k, c, not (once.group and once.k and once.c), stream, resident)
     return footprint + footprint_outputs(layer, g * k * pixels, cut or not once.k, not once.c, stream, resident)
+
+
+@kernel
+def least_footprint(layer, resident):
+    """SRAM bytes of the smallest tiling: smallest tiles, or whole axes, whose tiles no others follow, in every combination."""
+    pixel, least = layer.pixel, math.inf
+    windows, smallest = math.inf, 0
+    for row in range(pixel.shape[0]):
+        if trips_of(pixel, row) > 1.0 and pixel[row, WINDOW] < windows:
+            windows, smallest = pixel[row, WINDOW], row
+    for row in range(pixel.shape[0]):
+        whole = trips_of(pixel, row) == 1.0
+        if not whole and row != smallest:
+            continue
+        for group in range(layer.group.shape[0]):
+            for k in range(0, layer.axis_k.shape[0], max(1, layer.axis_k.shape[0] - 1)):
+                for c in range(0, layer.axis_c.shape[0], max(1, layer.axis_c.shape[0] - 1)):
+                    once = Once(
+                        layer.group[group, TRIPS] == 1.0, whole, layer.axis_k[k, TRIPS] == 1.0,
+                        layer.axis_c[c, TRIPS] == 1.0, whole, whole,
+                    )  # fmt: skip
+                    for stream in range(NOTHING, OF_OUTPUTS + 1):
+                        least = min(least, footprint_of(layer, Tile(group, row, k, c), once, stream, resident))
+    return least
 
 
 @kernel

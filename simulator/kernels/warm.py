@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from simulator.kernels import grid_best as best
+from simulator.kernels import grid_envelope as envelopes
 from simulator.kernels import grid_search as frontier
 from simulator.kernels import layout, stairs
 from simulator.kernels import schedule_few as few
@@ -71,11 +72,11 @@ def compile_schedules() -> None:
     few.settle(none, none, ints, network, spans, flat, spans)
     few.come_after(none, none, machine, 0.0, none, flat[:0])
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
-    keep = frontier.Survivors(
-        np.zeros((frontier.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
+    keep = envelopes.Survivors(
+        np.zeros((envelopes.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
     )
     sorting = best.Sorting(ints, np.zeros(5, dtype=np.int64), ints, ints, flat)
-    best.keep_best(keep, 1.0, 0, sorting, flat, ints)
+    best.keep_best(keep, 1.0, envelopes.bins_of(envelopes.NO_FLOOR, 0), sorting, flat, ints)
     _compile_rooms(network, running, spans, flat, box)
     _compile_sums(none, flat, flat_ints, machine)
     _compile_segments(ints, none, flat, flat_ints, network)

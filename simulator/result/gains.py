@@ -195,7 +195,7 @@ def _variants(pool_of: Callable[[int], Pool], roof: str) -> Callable[[int], Pool
 def _variant(pool: Pool, roof: str) -> Pool:
     if roof == "vector" or not pool.shapes:
         return without(pool, None, roof == "vector")
-    return without(pool, _others(on_chip(pool), roof), False)
+    return without(pool, lambda pool: _others(on_chip(pool), roof), False)
 
 
 def on_chip(pool: Pool) -> dict[str, Floats]:

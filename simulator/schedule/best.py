@@ -28,7 +28,25 @@ def best(
 
     pool_of: the pool of the network at a batch. keep: weights may stay in SRAM for ever. sub_batches: the batch may be
     taken in parts. None where no schedule fits the SRAM, or none is faster than `limit_s`.
+
+    Pools with a floor offer all that fits any room, and more: where the best of that fits, it is the best of what fits.
     """
+    found = _best(machines, batch, pool_of, keep, sub_batches, limit_s)
+    capacity = float(machines.capacity_bytes[0])
+    if all(plan is None or plan.fits(capacity) for plan in found):
+        return found
+    return _best(machines, batch, lambda size: pool_of(size).exact, keep, sub_batches, limit_s)
+
+
+def _best(
+    machines: Machines,
+    batch: int,
+    pool_of: Callable[[int], Pool],
+    keep: bool,
+    sub_batches: bool,
+    limit_s: tuple[float, float],
+) -> Best:
+    """The best of what the pools offer. See `best`."""
     whole = pool_of(batch)  # refuses what is no batch
     if batch == 1 or not sub_batches:
         return _same_where_as_fast(whole_batches(whole, machines, keep, limit_s), limit_s)

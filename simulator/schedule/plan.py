@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import layout as kernels
-from simulator.kernels.layout import Machine
+from simulator.kernels.layout import SLACK, Machine
 from simulator.kernels.schedule_sums import Records, Steps
 from simulator.schedule.pool import Pool
 from simulator.schedule.records import records_of
@@ -99,7 +99,7 @@ class Piece:
         moves, points = self.path[:, kernels.PATH_MOVE], self.path[:, kernels.PATH_POINT]
         tiles = self.pool.steps[self.start : self.start + len(points), kernels.LEAST_ROOM]
         if len(self.pool.points):
-            tiles = np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), kernels.FOOTPRINT], tiles)
+            tiles = np.where(points >= 0, self.pool.footprints[np.where(points >= 0, points, 0)], tiles)
         held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
         return np.asarray(
             tiles
@@ -155,6 +155,10 @@ class Plan:
     def footprints(self) -> Floats:
         """SRAM bytes of each step."""
         return np.concatenate([piece.footprints() for piece in self.pieces])
+
+    def fits(self, capacity_bytes: float) -> bool:
+        """Whether no step needs more SRAM than there is, but for the order of sums. See `Pool.floor`."""
+        return bool((self.footprints() * SLACK <= capacity_bytes).all())
 
     @property
     def kept_bytes(self) -> float:

@@ -1,7 +1,7 @@
 """What the programmes read: moves of a network beside the frontiers they may use, in flat arrays, built once and shared."""
 
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.kept import Place
 from simulator.frontier.packs import Lookup, blocks_of, mark_all, pack_of
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.layout import (
     BESIDE,
     CYCLES,
@@ -43,7 +44,7 @@ TENSOR_BYTES = 2
 class Pool:
     """Moves and frontiers of one network on one array.
 
-    points: float64[points, 3], footprint, bytes and cycles of all frontiers one after another; codes beside. spans:
+    points: float64[points, 3], room, bytes and cycles of all frontiers one after another; codes and footprints beside. spans:
     int64[moves, 4], rows lo..hi a move may use (equal for vector work), where its blocks begin, and a number that moves with the
     same rows and the same reserved bytes share; spans_kept: the same where the step's weights are in
     SRAM as a whole. life, heads, blocks, marks: what queries start from (`kernels.stairs.mark`). costs: float64[moves, 4]
@@ -55,6 +56,7 @@ class Pool:
     moves: Moves
     points: Floats
     codes: Ints
+    footprints: Floats
     spans: Ints
     spans_kept: Ints
     life: Floats
@@ -80,8 +82,17 @@ class Pool:
     rescored: bool = False
     """Whether the points have other cycles than they were searched for: then the frontiers of weights that are in SRAM may lack
     points that were beaten there and would be the best now."""
+    floor: float = NO_FLOOR
+    """Room below which a tiling may be offered that needs more: then a schedule must be looked at (`exact`). [B]"""
+    exactly: "Callable[[], Pool] | None" = field(default=None, compare=False, repr=False)
+    """Makes the same without a floor."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, least times)."""
+
+    @functools.cached_property
+    def exact(self) -> "Pool":
+        """The same without a floor: all that a network may do in any room. It takes several times as long to find."""
+        return self if self.exactly is None else self.exactly()
 
     @property
     def net(self) -> Net:
@@ -135,11 +146,14 @@ class Pool:
         return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
 
 
-def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup | None = None) -> Pool:
+def build_pool(
+    low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup | None = None, floor: float = NO_FLOOR
+) -> Pool:
     """The pool of a lowered network.
 
     lanes: elements the vector unit does a cycle. optimal: whether activations may be resident. keep: whether constant
     weights may be in SRAM as a whole (for ever, or for a segment of sub-batches). lookup: gives the frontier of a shape.
+    floor: see `Pool`.
     """
     plan = moves(low, optimal)
     move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
@@ -156,7 +170,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
                 at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
     shapes = tuple(dict.fromkeys(shape for shape, _ in numbers))
     of_shape = {shape: number for number, shape in enumerate(shapes)}
-    pack = pack_of(tuple(numbers), shapes, low.spec, lookup)
+    pack = pack_of(tuple(numbers), shapes, low.spec, lookup, floor)
     blocks = blocks_of(pack.bounds)
     rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
     rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
@@ -174,6 +188,7 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         moves=plan,
         points=pack.points,
         codes=pack.codes,
+        footprints=pack.footprints,
         spans=spans,
         spans_kept=spans_kept,
         life=pack.life,
@@ -190,6 +205,8 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
         stack=pack.stack,
         pack=pack.name,
+        floor=floor,
+        exactly=None if floor == NO_FLOOR else lambda: build_pool(low, lanes, optimal, keep, lookup),
     )
 
 
@@ -232,12 +249,12 @@ def back_of(steps: Sequence[Hashable]) -> Ints:
     return found
 
 
-def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
+def without(pool: Pool, cycles_of: "Callable[[Pool], Floats] | None", vector: bool) -> Pool:
     """The same moves and tilings with other on-chip cycles a point; with `vector`, vector work takes no time."""
     points, found = pool.points, (pool.life, pool.heads, pool.blocks, pool.marks)
-    if cycles is not None and len(points):
+    if cycles_of is not None and len(points):
         points = points.copy()
-        points[:, CYCLES] = cycles
+        points[:, CYCLES] = cycles_of(pool)
         spans = np.concatenate([pool.spans, pool.spans_kept])
         starts = np.unique(spans[spans[:, SPAN_LO] < spans[:, SPAN_HI], SPAN_LO])
         found = mark_all(points, np.append(starts, len(points)).astype(np.int64))
@@ -256,6 +273,7 @@ def without(pool: Pool, cycles: Floats | None, vector: bool) -> Pool:
         steps=steps,
         least_cycles=least,
         pack="",
-        rescored=cycles is not None,
+        rescored=cycles_of is not None,
+        exactly=None if pool.exactly is None else lambda: without(pool.exact, cycles_of, vector),
         memo={},
     )

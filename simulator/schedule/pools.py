@@ -1,6 +1,7 @@
 """Where the pools of networks come from: built when first asked for, kept for a while, shared by all who have one in hand."""
 
 import itertools
+import math
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
 from simulator.graph.early import is_frozen
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import Target, target_of
 from simulator.lower.rows import Lowered, lower_to
 from simulator.schedule.pool import Pool, build_pool
@@ -20,6 +22,9 @@ MOST_POOL_BYTES = 192 * 2**20
 
 MOST_IN_HAND = 32
 """Pools that a caller has in hand: more than there are sizes of sub-batches of any batch."""
+
+FLOOR_SHARE, MOST_FLOOR = 2.0**-6, 2.0**17
+"""The floor of frontiers as a share of the SRAM, and the largest: one for most chips, which share what was found. [B]"""
 
 Pools = Memory[tuple[Any, ...], Pool]
 
@@ -45,6 +50,8 @@ class Rules:
     """Whether activations may be resident."""
     keep: bool
     """Whether constant weights may be in SRAM as a whole."""
+    floor: float
+    """See `Pool`. [B]"""
 
 
 def pool_source(
@@ -53,14 +60,16 @@ def pool_source(
     precision: str,
     pools: Pools | None = None,
     admit: Callable[[Lowered], None] = lambda _: None,
+    floor: float | None = None,
 ) -> Callable[[int], Pool]:
     """Gives the moves and frontiers of a network on a chip at any batch; kept for a while if the graph is frozen.
 
     pools: where they are kept, instead of among those that all callers share. admit: called with a network at a batch before
-    its tilings are sought, which takes longest; what it raises is raised.
+    its tilings are sought, which takes longest; what it raises is raised. floor: see `Pool`; that of the chip unless given.
     """
     kept = _pools if pools is None else pools
-    rules = Rules(target_of(chip, precision), chip.schedule.residency == "optimal", chip.keeps_weights)
+    target, optimal = target_of(chip, precision), chip.schedule.residency == "optimal"
+    rules = Rules(target, optimal, chip.keeps_weights, floor_of(chip) if floor is None else floor)
     number = _number_of(graph) if is_frozen(graph) else None
     own: OrderedDict[int, Pool] = OrderedDict()  # what this caller used last stays whatever else is let go
 
@@ -74,7 +83,7 @@ def pool_source(
             if found is None:
                 low = lower_to(graph, rules.target, batch)
                 admit(low)
-                found = build_pool(low, float(rules.target.lanes), rules.optimal, rules.keep)
+                found = build_pool(low, float(rules.target.lanes), rules.optimal, rules.keep, floor=rules.floor)
             if number is not None:
                 kept.put((number, rules, batch), found)
                 _in_hand[number, rules, batch] = found
@@ -84,6 +93,13 @@ def pool_source(
         return found
 
     return pool_of
+
+
+def floor_of(chip: Architecture) -> float:
+    """The floor of the frontiers for a chip's SRAM: few schedules leave a tile less room. [B]"""
+    if chip.is_gpu:
+        return NO_FLOOR
+    return min(MOST_FLOOR, 2.0 ** math.floor(math.log2(chip.sram.capacity_bytes * FLOOR_SHARE)))
 
 
 def _number_of(graph: Graph) -> int:

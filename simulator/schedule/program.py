@@ -33,6 +33,11 @@ class Program:
         """At the whole batch."""
         return self.pool_of(self.batch)
 
+    @property
+    def exact(self) -> Self:
+        """The same with pools that have no floor: many chips' schedules are not looked at one by one."""
+        return replace(self, pool_of=lambda batch: self.pool_of(batch).exact)
+
     def parts(self, limited: bool) -> list[int]:
         """Sizes of equal parts that the batch may run in, one after another, the largest first; none for a batch of one.
 

@@ -133,6 +133,7 @@ def _at_once(program: Program, machines: Machines, stop: threading.Event | None)
     count = len(machines)
     plans, left = Plans.nothing(count), np.arange(count)
     if count > FEW:
+        program = program.exact
         # Imported here: one chip is solved without them.
         from simulator.schedule.many_prefetch import solve_ahead  # noqa: PLC0415
         from simulator.schedule.many_segments import solve_split  # noqa: PLC0415

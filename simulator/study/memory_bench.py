@@ -14,6 +14,7 @@ from simulator.cost.columns import columns as cost_columns
 from simulator.cost.priced import varied
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.rows import Lowered, lower
 from simulator.schedule.machines import machines_of
 from simulator.schedule.pools import pool_source
@@ -68,7 +69,7 @@ class Bench:
         block, stop, tasks = empty_block(len(sram_bytes)), threading.Event(), []
         with threads(stop) as workers:
             for chip, rows, columns in self._groups(sram_bytes, devices):
-                source = pool_source(self.graph, chip, self.precision)
+                source = pool_source(self.graph, chip, self.precision, floor=NO_FLOOR)
                 if chip.schedule.placement == "time":
                     source(self.batch)  # built before the threads begin, so that no two search the same frontiers
                 variant = Variant(chip, self.graph, self.batch, self.precision, source)
@@ -124,7 +125,7 @@ class Bench:
             return np.full(len(sram_bytes), np.nan)
         here = np.full(len(sram_bytes), self.chip.dram_devices, dtype=np.int64)
         for chip, rows, columns in self._groups(np.asarray(sram_bytes, dtype=np.int64), here):
-            program = program_of(chip, pool_source(self.graph, chip, self.precision), self.batch)
+            program = program_of(chip, pool_source(self.graph, chip, self.precision, floor=NO_FLOOR), self.batch)
             machines = machines_of(chip, columns, len(rows))
             # Where no time is but that of the memory, one after another is as good as any overlap.
             only = replace(

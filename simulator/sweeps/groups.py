@@ -19,6 +19,7 @@ from simulator.chip.schema import Architecture, Schedule
 from simulator.cost.quantities import quantities
 from simulator.errors import InputError, OptionError
 from simulator.graph.build import Graph
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import array_spec
 from simulator.lower.rows import check_batch
 from simulator.result.contexts import independent
@@ -69,7 +70,9 @@ class Variant:
         if self.graph is None or self.chip.schedule.placement == "space":
             return None
         return program_of(
-            self.chip, self.pools or pool_source(self.graph, self.chip, self.precision, self.kept), self.batch
+            self.chip,
+            self.pools or pool_source(self.graph, self.chip, self.precision, self.kept, floor=NO_FLOOR),
+            self.batch,
         )
 
     @property

@@ -16,6 +16,7 @@ from simulator.frontier.grid.candidates import build_tables, one_tile
 from simulator.frontier.grid.points import ORDERS, breakdown, breakdowns, decode, stack, tile_sizes
 from simulator.frontier.grid.search import Frontier, frontier, positions, tile_cost
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.grid_layout import Tile
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -190,6 +191,37 @@ def test_lists_without_room_are_made_again(monkeypatch: pytest.MonkeyPatch) -> N
     for resident in range(8):
         for one, other in zip(points(frontier(shape, spec, resident, tables)), found[resident], strict=True):
             assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.kernel
+@settings(max_examples=2 * FEW)
+@given(layers(), arrays(), st.integers(0, 7), st.integers(0, 12))
+def test_up_to_a_floor_tilings_are_told_apart_by_bytes_and_cycles_alone(shape, spec, resident, octave) -> None:
+    above_a_floor(shape, spec, resident, 2.0**octave)
+
+
+@pytest.mark.parametrize("resident", [0, 2, 4])
+def test_a_floor_of_a_larger_layer(resident: int) -> None:
+    for octave in (4, 8, 11, 14, 30):
+        above_a_floor(CONVOLUTION, SYSTOLIC, resident, 2.0**octave)
+
+
+def above_a_floor(shape: Shape, spec: ArraySpec, resident: int, floor: float) -> None:
+    """With a floor are left, of all that no other beats, those that none beats where footprints up to it are one."""
+    every, few = (frontier(shape, spec, resident, floor=size) for size in (NO_FLOOR, floor))
+    rows = sorted(zip(*(column.tolist() for column in points(every)[:3]), strict=True), key=lambda row: row[0])
+    kept = []
+    for row in rows:
+        one = max(row[0], floor), row[1], row[2]
+        others = ((max(each[0], floor), each[1], each[2]) for each in rows if each is not row)
+        beaten = (all(a <= b for a, b in zip(each, one, strict=True)) and each != one for each in others)
+        if not any(beaten) and not any(each[0] <= floor >= row[0] and each[1:] == row[1:] for each in kept):
+            kept.append(row)  # of alike ones the smallest comes first
+    assert sorted(zip(*(column.tolist() for column in points(few)[:3]), strict=True)) == sorted(kept)
+    smallest = every.footprint[0]
+    assert few.rooms.tolist() == [smallest if size <= floor else size for size in few.footprint.tolist()]
+    assert (np.diff(few.rooms) >= 0.0).all()
+    assert every.rooms.tolist() == every.footprint.tolist()
 
 
 @pytest.mark.kernel

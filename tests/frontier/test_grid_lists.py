@@ -13,6 +13,18 @@ from simulator.frontier.grid.candidates import build_tables
 from simulator.kernels import grid_best as best
 from simulator.kernels import grid_lists as lists
 from simulator.kernels import grid_unroll as unroll
+from simulator.kernels.grid_envelope import (
+    BINS,
+    LEVELS,
+    NO_FLOOR,
+    Survivors,
+    bins_of,
+    level_of,
+    matched,
+    place_of,
+    record,
+    remember,
+)
 from simulator.kernels.grid_front import blocks_of
 from simulator.kernels.grid_layout import (
     EACH,
@@ -32,7 +44,6 @@ from simulator.kernels.grid_layout import (
     TRIPS_Q,
     WINDOW,
 )
-from simulator.kernels.grid_search import BINS, LEVELS, Survivors, level_of, matched, record, remember
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -195,10 +206,15 @@ def survivors(rng, count):
     return np.array(rows, dtype=np.float64)
 
 
-def kept_of(points):
-    """By footprint, bytes and cycles, those that none before is as good as in bytes and cycles; of equals the first."""
+def kept_of(points, floor=NO_FLOOR):
+    """By footprint, bytes and cycles, those that none before is as good as in bytes and cycles; of equals the first.
+
+    Footprints up to the floor count as one, but of equals the smallest is first.
+    """
     kept = []
-    for at in sorted(range(len(points)), key=lambda at: (*points[at], at)):
+    for at in sorted(
+        range(len(points)), key=lambda at: (max(points[at][0], floor), *points[at][1:], points[at][0], at)
+    ):
         if not any((points[one][1:] <= points[at][1:]).all() for one in kept):
             kept.append(at)
     return kept
@@ -206,27 +222,28 @@ def kept_of(points):
 
 @pytest.mark.parametrize("count", [1, 2, 15, 40, 130])
 @pytest.mark.parametrize("bound", [False, True])
-def test_the_frontier_of_survivors_is_exact(count, bound):
+@pytest.mark.parametrize("floor", [NO_FLOOR, 1.0, 4.0, 16.0, 2.0**20])
+def test_the_frontier_of_survivors_is_exact(count, bound, floor):
     """Whether or not an envelope tells that some are beaten."""
     rng, least, last = random.Random(count), 10.0, 200
-    points = survivors(rng, count)
+    points, bins = survivors(rng, count), bins_of(floor, last)
     envelope, nearby = np.full((LEVELS + 1, BINS), math.inf), np.full((LEVELS, BINS, 3), math.inf)
     envelope[LEVELS, 0] = 0.0
     keep = Survivors(
         envelope, nearby, np.zeros((count, 3)), np.zeros(count, dtype=np.int64), np.zeros(1, dtype=np.int64)
     )
     for at, (footprint, total, cycles) in enumerate(points.tolist()):
-        place = max(0, min(last, (int(np.float64(footprint).view(np.int64)) >> 48) - 16367))
         if bound:
-            remember(envelope, nearby, level_of(cycles, least), place, footprint, total, cycles, last)
+            place = place_of(footprint, bins)
+            remember(envelope, nearby, level_of(cycles, least), place, footprint, total, cycles, bins.last)
         record(keep.points, keep.codes, keep.found, footprint, total, cycles, 100 + at)
     assert keep.points.tolist() == points.tolist()
     order, stay, at = (np.zeros(count, dtype=np.int64) for _ in range(3))
     sorting = best.Sorting(order, np.zeros(4 * BINS + 1, dtype=np.int64), stay, at, np.zeros((count + 1, 2)))
     out, codes = np.zeros((count, 3)), np.zeros(count, dtype=np.int64)
-    found = best.keep_best(keep, least, last, sorting, out, codes)
-    assert codes[:found].tolist() == [100 + at for at in kept_of(points)]
-    assert out[:found].tolist() == points[kept_of(points)].tolist()
+    found = best.keep_best(keep, least, bins, sorting, out, codes)
+    assert codes[:found].tolist() == [100 + at for at in kept_of(points, floor)]
+    assert out[:found].tolist() == points[kept_of(points, floor)].tolist()
 
 
 def test_what_has_no_room_is_counted():
@@ -259,11 +276,11 @@ def test_a_survivor_in_the_cell_or_the_one_below_matches_what_is_no_better():
     nearby[3, 5] = 10.0, 20.0, 30.0
     for level, place in itertools.product(range(2, 6), range(4, 8)):
         near = level in (3, 4) and place in (5, 6)
-        assert matched(nearby, level, place, 10.0, 20.0, 30.0) == near
+        assert matched(nearby, level, place, NO_FLOOR, 10.0, 20.0, 30.0) == near
         for worse in ((9.0, 20.0, 30.0), (10.0, 19.0, 30.0), (10.0, 20.0, 29.0)):
-            assert not matched(nearby, level, place, *worse)
+            assert not matched(nearby, level, place, NO_FLOOR, *worse)
     nearby[0, 0] = 1.0, 1.0, 1.0
-    assert matched(nearby, 0, 0, 1.0, 1.0, 1.0)
+    assert matched(nearby, 0, 0, NO_FLOOR, 1.0, 1.0, 1.0)
 
 
 def test_a_search_leaves_out_nothing_that_its_scratch_has_no_room_for(monkeypatch):

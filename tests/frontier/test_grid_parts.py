@@ -9,8 +9,9 @@ import pytest
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
 from simulator.kernels.grid_best import precedes
+from simulator.kernels.grid_envelope import BINS, LEVELS, NO_FLOOR, level_of
 from simulator.kernels.grid_layout import EACH, PIXEL_STEPS, PIXELS, SIZE, STEPS, WINDOW, Numbers, Tile
-from simulator.kernels.grid_search import BINS, LEVELS, code_of, level_of
+from simulator.kernels.grid_search import code_of
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -124,7 +125,14 @@ def test_numbers_of_a_layer(holds):
 def test_survivors_go_by_footprint_then_bytes_then_cycles():
     rising = np.array([[1.0, 9.0, 9.0], [2.0, 3.0, 8.0], [2.0, 4.0, 5.0], [2.0, 4.0, 6.0], [3.0, 0.0, 0.0]])
     for one, other in itertools.product(range(len(rising)), repeat=2):
-        assert precedes(rising, one, other) == (one < other)
+        assert precedes(rising, one, other, NO_FLOOR) == (one < other)
+    # Where footprints up to 2 count as one, the first has most bytes; of equals the smaller is first.
+    alike = rising[[1, 2, 3, 0, 4]]
+    for one, other in itertools.product(range(len(alike)), repeat=2):
+        assert precedes(alike, one, other, 2.0) == (one < other)
+    equal = np.array([[1.0, 3.0, 8.0], [2.0, 3.0, 8.0]])
+    assert precedes(equal, 0, 1, 2.0)
+    assert not precedes(equal, 1, 0, 2.0)
 
 
 def test_two_frontiers_become_one():
@@ -132,7 +140,7 @@ def test_two_frontiers_become_one():
 
     def frontier(first_code, *rows):
         footprint, bytes_, cycles = np.array(rows, dtype=np.float64).T
-        return search.Frontier(footprint, bytes_, cycles, first_code + np.arange(len(rows)))
+        return search.Frontier(footprint, bytes_, cycles, first_code + np.arange(len(rows)), footprint)
 
     one = frontier(0, (10, 50, 50), (20, 40, 50), (30, 40, 45))
     other = frontier(10, (10, 50, 50), (15, 60, 20), (20, 45, 45), (25, 40, 50), (40, 30, 50), (50, 30, 51))

@@ -78,7 +78,7 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
     rows = np.stack([footprint, bytes_, cycles], axis=1)
     order = np.lexsort((cycles, bytes_, footprint))
     codes = order[front_of(rows[order])]
-    return Frontier(footprint[codes], bytes_[codes], cycles[codes], codes.astype(np.int64))
+    return Frontier(footprint[codes], bytes_[codes], cycles[codes], codes.astype(np.int64), footprint[codes])
 
 
 def parts(shape: Shape, spec: ArraySpec, codes: Ints, outer_bytes: Floats) -> Floats:

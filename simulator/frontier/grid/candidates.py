@@ -15,7 +15,6 @@ from simulator.frontier.grid.pixels import Pixels, pixel_table
 from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings, unit_channels, unrollings, with_flat
 from simulator.kernels import grid_layout as layout
-from simulator.kernels import grid_search as kernels
 from simulator.kernels.array_steps import (
     BATCH,
     GROUPS,
@@ -28,6 +27,7 @@ from simulator.kernels.array_steps import (
     PIXELS,
     REDUCTION,
 )
+from simulator.kernels.grid_envelope import BINS
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
 from simulator.kernels.grid_tables import Fold, folds_of
 from simulator.lower.array import ArraySpec, spec_of
@@ -312,4 +312,4 @@ def _last_bin(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, numb
     largest = largest + max(numbers.out_bytes, numbers.acc_bytes) * k * pixels
     grains = numbers.grain_in + numbers.grain_weights + numbers.grain_out
     largest = largest * group[:, SIZE].max() + grains
-    return min(kernels.BINS - 1, int(np.float64(largest * numbers.buffers).view(np.int64) >> 48) - 16367)
+    return min(BINS - 1, int(np.float64(largest * numbers.buffers).view(np.int64) >> 48) - 16367)

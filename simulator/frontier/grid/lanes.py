@@ -50,7 +50,8 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int) -> Frontier:
             footprint, bytes_ = footprint + buffers * tile, bytes_ + whole
     own = parts(shape, spec, np.array([bytes_]))
     cycles = points.cycles_of(own)
-    return Frontier(np.array([footprint]), np.array([bytes_]), cycles, np.array([CODE], dtype=np.int64))
+    room = np.array([footprint])
+    return Frontier(room, np.array([bytes_]), cycles, np.array([CODE], dtype=np.int64), room)
 
 
 def on_lanes(codes: Ints) -> npt.NDArray[np.bool_]:

@@ -18,10 +18,12 @@ from simulator.frontier.grid.candidates import Tables, build_tables, one_tile
 from simulator.frontier.grid.points import ARRAY, INTERCONNECT, SRAM, breakdowns, stack
 from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.kernels import grid_best as best
+from simulator.kernels import grid_envelope as envelopes
 from simulator.kernels import grid_layout as layout
 from simulator.kernels import grid_lists as listing
 from simulator.kernels import grid_search as kernels
 from simulator.kernels import grid_tiling as onetile
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.grid_front import blocks_of
 from simulator.kernels.grid_layout import Rules
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
@@ -47,25 +49,35 @@ def positions(order: str) -> Ints:
 
 @dataclass(frozen=True)
 class Frontier:
-    """Non-dominated tilings, by rising footprint: arrays of one length. `bytes_`: outer traffic. [B, B, cycle]"""
+    """Non-dominated tilings, arrays of one length: SRAM, outer traffic, on-chip time. [B, B, cycle]
+
+    By rising `rooms`: those from which on a tiling is offered. They are the footprints, but up to a floor that of the smallest
+    tiling of the layer: footprints are not told apart there. So nothing is missing from any room; but what is offered in one
+    below the floor may need more.
+    """
 
     footprint: Floats
     bytes_: Floats
     cycles: Floats
     codes: Ints
+    rooms: Floats
 
     def __len__(self) -> int:
         return len(self.footprint)
 
 
-def frontier(shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | None = None) -> Frontier:
+def frontier(
+    shape: Shape, spec: ArraySpec, resident: int = 0, built: Tables | None = None, floor: float = NO_FLOOR
+) -> Frontier:
     """Every non-dominated tiling of a layer with some operands resident (bits INPUTS, WEIGHTS, OUTPUTS).
 
-    Of a layer whose steps run one after another, the weights may also come in once and stay for all of them.
+    floor: a power of two, up to which footprints are not told apart. [B]
+    Of a layer whose steps run one after another, the weights may also come in once and stay for all of them; it has no floor.
     """
     built = built or build_tables(shape, spec)
-    found = _search(spec, resident, built)
-    if shape.holds_weights and not resident & WEIGHTS and "weights" in spec.holds:
+    holds = shape.holds_weights and not resident & WEIGHTS and "weights" in spec.holds
+    found = _search(spec, resident, built, NO_FLOOR if holds else floor)
+    if holds:
         return _merged(found, _held(shape, spec, _search(spec, resident | WEIGHTS, built), built))
     return found
 
@@ -76,7 +88,7 @@ def _held(shape: Shape, spec: ArraySpec, found: Frontier, built: Tables) -> Fron
     bytes_ = found.bytes_ + weights
     rows = breakdowns(stack([shape], spec, [built]), np.zeros(len(found), dtype=np.int64), found.codes, bytes_)
     cycles = np.maximum(rows[:, ARRAY], np.maximum(rows[:, INTERCONNECT], rows[:, SRAM]))
-    return Frontier(found.footprint + weights, bytes_, cycles, found.codes)
+    return Frontier(found.footprint + weights, bytes_, cycles, found.codes, found.footprint + weights)
 
 
 def _merged(first: Frontier, second: Frontier) -> Frontier:
@@ -91,25 +103,28 @@ def _merged(first: Frontier, second: Frontier) -> Frontier:
     for at in order.tolist():
         if not (kept and ((bytes_[kept] <= bytes_[at]) & (cycles[kept] <= cycles[at])).any()):
             kept.append(at)
-    return Frontier(footprint[kept], bytes_[kept], cycles[kept], codes[kept])
+    return Frontier(footprint[kept], bytes_[kept], cycles[kept], codes[kept], footprint[kept])
 
 
-def _search(spec: ArraySpec, resident: int, built: Tables) -> Frontier:
+def _search(spec: ArraySpec, resident: int, built: Tables, floor: float = NO_FLOOR) -> Frontier:
     """Every non-dominated tiling of the tables of a layer."""
     scratch = _scratch(built, 0)
     feeds = not math.isinf(spec.link_bytes_per_cycle) or not math.isinf(spec.port_bytes_per_cycle)
     plan = _plan(resident, len(built.axis_c) > 1, (feeds, built.numbers.widening > 0.0), built.rules)
+    bins = envelopes.bins_of(floor, built.rules.last_bin)
     while True:
         found = scratch.of(built)
-        kernels.search(built.layer, plan, resident, found.known, found.lists, scratch.keep)
+        kernels.search(built.layer, plan, resident, bins, found.known, found.lists, scratch.keep)
         count = int(scratch.keep.found.item())
         if count <= len(scratch.keep.codes):
             break
         scratch = _scratch(built, count)
-    least, last = built.numbers.least, built.rules.last_bin
-    kept = best.keep_best(scratch.keep, least, last, scratch.sorting, scratch.out, scratch.out_codes)
+    kept = best.keep_best(scratch.keep, built.numbers.least, bins, scratch.sorting, scratch.out, scratch.out_codes)
     out = scratch.out[:kept].T.copy()
-    return Frontier(out[FOOTPRINT], out[BYTES], out[CYCLES], scratch.out_codes[:kept].copy())
+    footprint = rooms = out[FOOTPRINT]
+    if floor > 0.0:
+        rooms = np.where(footprint <= floor, onetile.least_footprint(built.layer, resident), footprint)
+    return Frontier(footprint, out[BYTES], out[CYCLES], scratch.out_codes[:kept].copy(), rooms)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -175,16 +190,16 @@ class _Scratch:
             used=np.zeros(2, dtype=np.int64),
             present=np.zeros((3, 2), dtype=np.int64),
         )
-        self.keep = kernels.Survivors(
-            envelope=np.empty((kernels.LEVELS + 1, kernels.BINS)),
-            nearby=np.empty((kernels.LEVELS, kernels.BINS, 3)),
+        self.keep = envelopes.Survivors(
+            envelope=np.empty((envelopes.LEVELS + 1, envelopes.BINS)),
+            nearby=np.empty((envelopes.LEVELS, envelopes.BINS, 3)),
             points=np.empty((room, 3)),
             codes=np.empty(room, dtype=np.int64),
             found=np.zeros(1, dtype=np.int64),
         )
         order, stay, place = (np.empty(room, dtype=np.int64) for _ in range(3))
         self.sorting = best.Sorting(
-            order, np.empty(4 * kernels.BINS + 1, dtype=np.int64), stay, place, np.empty((room + 1, 2))
+            order, np.empty(4 * envelopes.BINS + 1, dtype=np.int64), stay, place, np.empty((room + 1, 2))
         )
         self.out, self.out_codes = np.empty((room, 3)), np.empty(room, dtype=np.int64)
         self._known = np.zeros(1, dtype=np.int8)
