@@ -131,10 +131,12 @@ def test_cycles_and_room_of_steps_by_hand():
     """The second and third of three steps: the lanes' own, and the middle one of three points, which they outlast."""
     path, points, costs, steps = (np.zeros((rows, 12)) for rows in (2, 3, 4, 3))
     path[:, PATH_MOVE], path[:, PATH_POINT] = (3, 1), (-1, 1)
-    points[:, FOOTPRINT], points[:, BYTES], points[:, CYCLES] = (10, 20, 30), 7, (50, 60, 70)
+    points[:, FOOTPRINT], points[:, BYTES], points[:, CYCLES] = 10, 7, (50, 60, 70)
+    footprints = np.array([10.0, 20.0, 30.0])
     costs[:, RESERVED], steps[:, LEAST_ROOM] = (100, 200, 300, 400), (4, 5, 6)
     piece = SimpleNamespace(
-        path=path.astype(np.int64), pool=SimpleNamespace(points=points, steps=steps), start=1, vector=np.array([8.0, 61.0]),
+        path=path.astype(np.int64), pool=SimpleNamespace(points=points, footprints=footprints, steps=steps), start=1,
+        vector=np.array([8.0, 61.0]),
         terms=SimpleNamespace(costs=costs, kept=np.array([1.0, 2.0])), around_bytes=1000.0, load_bytes=np.array([1e4, 2e4]),
     )  # fmt: skip
     assert Piece.footprints(piece).tolist() == [5 + 400 + 31003, 20 + 200 + 31003]

@@ -10,6 +10,7 @@ from profiles import by_night
 from simulator import load_chip, simulate, sweep
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph, NetworkBuilder
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_segments import in_order, solve_split
 from simulator.schedule.pools import pool_source
@@ -29,7 +30,7 @@ def chain() -> Graph:
 
 def program(network: Graph, chip: Architecture, batch: int) -> Program:
     """What is scheduled."""
-    return program_of(chip, pool_source(network, chip, "int8"), batch)
+    return program_of(chip, pool_source(network, chip, "int8", floor=NO_FLOOR), batch)
 
 
 def machines(rng: np.random.Generator, kib: tuple[float, ...], each: int, overlap: str) -> Machines:
