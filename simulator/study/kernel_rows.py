@@ -25,7 +25,7 @@ from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.power import power_model
 from simulator.frontier.grid.points import ARRAY, EDGES, IDEAL, cycles_of
-from simulator.frontier.sm import ATTENTION, FIRST, choices, parts
+from simulator.frontier.sm import ATTENTION, FIRST, choices, parts, start
 from simulator.kernels.layout import step_time
 from simulator.lower.array import ArraySpec, array_spec
 from simulator.lower.shape import Shape
@@ -235,7 +235,7 @@ class Attention:
             out_width=2.0 * HEAD / self.keys, context=HEAD,
         )  # fmt: skip
         found = parts((shape,), spec, np.zeros(1, dtype=np.int64), np.array([ATTENTION]))
-        time_s = _held(self, chip, float(_cycles(found)[0])) + GPU_KERNEL_FLOOR_US * 1e-6
+        time_s = _held(self, chip, float(_cycles(found)[0]), start(shape, spec)) + GPU_KERNEL_FLOOR_US * 1e-6
         if self.decode:
             return time_s
         before = PROMPT_BYTES * HEAD * self.sequences * self.tokens * (self.heads + 2 * self.shared)
@@ -358,10 +358,11 @@ def _cycles(found: Any) -> Any:
     return cycles_of(found)
 
 
-def _held(row: Row, chip: Architecture, cycles: float) -> float:
-    """Time of on-chip cycles beside what goes over the DRAM, under the power limit [s]."""
+def _held(row: Row, chip: Architecture, cycles: float, start_cycles: float = 0.0) -> float:
+    """Time of on-chip cycles beside what goes over the DRAM, after some that nothing is beside, under the power limit [s]."""
     machine, power = machines_of(chip).row(), power_model(chip)
     time_s = step_time(cycles, row.moved_bytes, machine.cycle_s, machine.byte_s, machine.phi, 0.0)
+    time_s += start_cycles * machine.cycle_s
     limit_w = chip.power_limit_w or np.inf
     precision = FORMATS[row.dtype].precision
     return float(max(time_s, power.limited_s(limit_w, precision, row.macs, 0.0, row.moved_bytes, time_s)))
