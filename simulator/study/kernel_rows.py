@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -77,9 +77,19 @@ FORMATS = {
 """Number formats of the measurements. Launches, splits and shares were fitted: of fp8 and fp8_block on an H100 (the share of
 threads that load registers on an L40S), of weights alone on an A100."""
 
-PROMPT_CYCLES, PROMPT_BYTES = 15_000, 3.5
-"""Of attention of prompts: cycles of its launches, and bytes that a kernel before it (positions, biases, the cache) moves over
-the DRAM for each number of queries, keys and values. Fitted on an A100 and an H100, facts of their library; not of an L40S's."""
+
+class Before(NamedTuple):
+    """What a library does before attention of prompts: cycles of launches, and bytes that it moves over the DRAM for each number
+    of the queries, and of the keys and values."""
+
+    cycles: int
+    of_queries: float
+    of_cache: float
+
+
+BEFORE, BEFORE_ON = Before(15_000, 3.5, 3.5), {"l40s": Before(6_000, 0.0, 4.0)}
+"""Facts of the measured libraries. A kernel for positions, biases and the cache: fitted on an A100 and an H100. On an L40S the
+queries are left alone, keys and values are read and written to the cache in 16 bits; cycles fitted on its prompts."""
 
 EXPERTS_US = 33.0
 """Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100."""
@@ -238,8 +248,10 @@ class Attention:
         time_s = _held(self, chip, float(_cycles(found)[0]), start(shape, spec)) + GPU_KERNEL_FLOOR_US * 1e-6
         if self.decode:
             return time_s
-        before = PROMPT_BYTES * HEAD * self.sequences * self.tokens * (self.heads + 2 * self.shared)
-        return time_s + PROMPT_CYCLES * machine.cycle_s + before * machine.byte_s
+        before = BEFORE_ON.get(self.board, BEFORE)
+        each = before.of_queries * self.heads + before.of_cache * 2 * self.shared
+        moved = each * HEAD * self.sequences * self.tokens
+        return time_s + before.cycles * machine.cycle_s + moved * machine.byte_s
 
 
 @dataclass(frozen=True)
