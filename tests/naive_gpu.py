@@ -88,20 +88,34 @@ def attention(extents, context, width, out_width, chip, lanes, free=False, ahead
 
 
 def decode(heads, queries, keys, depth, context, width, out_width, chip):
-    """The same of few queries: parts of a head's keys, on two places of each multiprocessor in turn; one for several queries."""
+    """The same of few queries, after its start: parts of a head's keys, on two places of each multiprocessor in turn; one for
+    several queries. Keys and values pass the cache while they come from the memory.
+    """
     count, macs, link, port = chip
-    places = 1 if queries > 1 and keys > 16 else 2
-    parts = 1
-    while heads * (parts + 1) <= places * count and parts * 256 < keys:
-        parts += 1
+    places, parts = parts_of_keys(heads, queries, keys, count)
     longest = math.ceil(keys / parts)
-    time, left = 10_500 + (2000 if parts > 1 else 0), heads * parts
+    time, left = 0, heads * parts
     while left > 0:
         products = places * 16 * longest * (depth + context) / (macs * SHARE[True])
         time += max(products, 5000 + 700 * math.ceil(longest / 64)) if products else 0
         left -= places * count
-    feed = heads * ((queries * depth + keys * (depth + context)) * width + queries * keys * out_width)
-    return max(time, feed / (link * CACHE), feed / (port * CACHE)), feed
+    ends = heads * (queries * depth * width + queries * keys * out_width)
+    return max(time, ends / (link * CACHE), ends / (port * CACHE)), ends + heads * keys * (depth + context) * width
+
+
+def parts_of_keys(heads, queries, keys, count):
+    """Places of each multiprocessor, and parts of the keys of a head: as many as have a place, of 256 keys at least."""
+    places, parts = 1 if queries > 1 and keys > 16 else 2, 1
+    while heads * (parts + 1) <= places * count and parts * 256 < keys:
+        parts += 1
+    return places, parts
+
+
+def start(heads, queries, keys, count, free):
+    """Cycles before the keys come, and to add parts: of attention of few queries alone."""
+    if queries > 16 or not free:
+        return 0
+    return 10_500 + (2000 if parts_of_keys(heads, queries, keys, count)[1] > 1 else 0)
 
 
 def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1, weights=None):

@@ -1,4 +1,4 @@
-"""The models of an array, each behind the same four functions: a grid of MAC units, and the multiprocessors of a GPU.
+"""The models of an array, each behind the same five functions: a grid of MAC units, and the multiprocessors of a GPU.
 
 Which one a chip has is asked here alone.
 """
@@ -77,6 +77,10 @@ class Grid:
                 found[own] = lanes.parts(shape, read.spec, outer_bytes[own])
         return found
 
+    def start(self, _shape: Shape, _spec: ArraySpec) -> float:
+        """Cycles of a layer beside which nothing of it is transferred: none, beside the chip's own between layers."""
+        return 0.0
+
     def words(self, read: Codes) -> list[dict[str, Any]]:
         """What points are, in words."""
         apart = self._apart(read)
@@ -118,6 +122,10 @@ class Multiprocessors:
     def parts(self, read: Codes, _outer_bytes: Floats) -> Floats:
         """On-chip parts of points, in the same order."""
         return sm.parts(read.shapes, read.spec, read.layers, read.codes)
+
+    def start(self, shape: Shape, spec: ArraySpec) -> float:
+        """Cycles of a layer beside which nothing of it is transferred."""
+        return sm.start(shape, spec)
 
     def words(self, read: Codes) -> list[dict[str, Any]]:
         """What points are, in words."""

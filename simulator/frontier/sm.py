@@ -174,7 +174,7 @@ def _attention(shape: Shape, spec: ArraySpec) -> _Parts:
     """
     g, n, k, c, p, q, _, _ = shape.step_extents  # of a kernel of one
     queries = n * p * q
-    if queries <= GPU_DECODE_ROWS and spec.async_copies:
+    if _is_decode(shape, spec):
         return _decode(shape, spec)
     whole = queries <= GPU_ATTENTION_ROWS and c <= GPU_ATTENTION_DEPTH
     rows = queries if whole else GPU_ATTENTION_PART * (2 if spec.async_products else 1)
@@ -206,22 +206,43 @@ def _decode(shape: Shape, spec: ArraySpec) -> _Parts:
     """The same of few queries: the keys of a head are cut into parts until every multiprocessor has its blocks.
 
     A block walks through its keys 64 at a time and waits for each; parts are added in a kernel of their own. Two blocks are
-    beside each other; one alone, where several queries share tiles of keys that fill its memory.
+    beside each other; one alone, where several queries share tiles of keys that fill its memory. What a kernel does before
+    its keys come and after they are there is its `start`.
     """
     g, n, k, c, p, q, _, _ = shape.step_extents
     queries = n * p * q
-    beside = GPU_DECODE_BLOCKS[queries > 1 and k > GPU_DECODE_ROWS]
+    beside, parts = _decode_parts(shape, spec)
     room = beside * spec.count
-    parts = max(1, min(room // g, -(-k // GPU_DECODE_KEYS)))
     keys, rounds = -(-k // parts), -(-g * parts // room)
     macs = spec.rate * spec.rows * spec.columns * _share(spec)
     cached = c + shape.context  # of a key and its value
     busy = beside * rounds * keys * cached * (GPU_DECODE_ROWS / macs + _widening(shape, spec))
     walk = rounds * (GPU_DECODE_ROUND_CYCLES + -(-keys // 64) * GPU_DECODE_STEP_CYCLES)
-    waiting = max(0.0, walk - busy) + GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)
-    feed = g * (queries * c + k * cached * _narrow(shape)) * shape.in_width
-    feed += float(g * queries * k) * shape.out_width
-    return _row(_ideal(shape, spec), busy, waiting, feed, spec)
+    kept = g * k * cached * _narrow(shape) * shape.in_width
+    feed = kept + g * queries * c * shape.in_width + float(g * queries * k) * shape.out_width
+    return _row(_ideal(shape, spec), busy, max(0.0, walk - busy), feed, spec, kept)
+
+
+def _decode_parts(shape: Shape, spec: ArraySpec) -> tuple[int, int]:
+    """Blocks of attention of few queries beside each other on a multiprocessor, and parts of the keys of a head."""
+    g, n, k, _, p, q, _, _ = shape.step_extents
+    beside = GPU_DECODE_BLOCKS[n * p * q > 1 and k > GPU_DECODE_ROWS]
+    return beside, max(1, min(beside * spec.count // g, -(-k // GPU_DECODE_KEYS)))
+
+
+def start(shape: Shape, spec: ArraySpec) -> float:
+    """Cycles of a layer beside which nothing of it is read: of attention of few queries, to start and to add its parts."""
+    spec = spec_of(shape, spec)
+    if not (shape.context > 0 and _is_decode(shape, spec)):
+        return 0.0
+    _, parts = _decode_parts(shape, spec)
+    return float(GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)) * shape.steps
+
+
+def _is_decode(shape: Shape, spec: ArraySpec) -> bool:
+    """Whether attention is of so few queries that the keys of a head are cut into parts."""
+    _, n, _, _, p, q, _, _ = shape.step_extents
+    return n * p * q <= GPU_DECODE_ROWS and spec.async_copies
 
 
 def _ideal(shape: Shape, spec: ArraySpec) -> float:
@@ -258,10 +279,11 @@ def _idle(busy: Floats, steps: Ints, spec: ArraySpec) -> Floats:
     return np.maximum(0.0, steps * step - busy)
 
 
-def _row(ideal: float, busy: Any, waiting: Any, feed: Any, spec: ArraySpec) -> _Parts:
-    """The parts of choices."""
-    link = feed / (spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY)
-    port = feed / (spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY)
+def _row(ideal: float, busy: Any, waiting: Any, feed: Any, spec: ArraySpec, passing: float = 0.0) -> _Parts:
+    """The parts of choices. passing: bytes fed that only pass the cache on their way from the memory, at the memory's pace."""
+    again = feed - passing
+    link = again / (spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY)
+    port = again / (spec.port_bytes_per_cycle * GPU_L2_EFFICIENCY)
     return _Parts(busy + waiting, ideal, np.maximum(0.0, busy - ideal), waiting, 0.0, link, port, feed, 0.0)
 
 

@@ -135,7 +135,7 @@ class Contexts:
         if plan is None:
             return None
         spread = _Spread(len(self._deep.first.rows), self._groups, len(contexts))
-        added = each_step(*plan.steps, machine)
+        added = each_step(plan, machine)
         taken = spread.columns(np.vstack([plan.step_s, added.outer_bytes, added.feed_bytes, added.parts]))
         machines = machine.part(np.zeros(len(contexts), dtype=np.int64))
         first, among = np.array([self._share(context) for context in contexts], dtype=np.float64).T

@@ -120,7 +120,7 @@ class Gains:
             tiles = _others(dict(zip(ON_CHIP, (getattr(records, name) for name in Roofs._fields), strict=True)), roof)
         vector = np.zeros_like(steps.vector) if roof == "vector" else steps.vector
         cycles = np.maximum(tiles[steps.rows], vector)[:, 0]
-        time_s, begin = 0.0, 0
+        time_s, begin = self._steady.all_starts_s, 0
         for piece in self._steady.pieces:
             once, machine = replace(piece, repeats=1, load_bytes=None), piece.terms.machine
             if roof == "overhead":

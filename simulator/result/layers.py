@@ -63,14 +63,14 @@ class Columns:
 
 def in_time(plan: Plan, machines: Machines, has_dram: bool, limited: Limited | None) -> Columns:
     """A schedule in time, layer after layer on the whole chip."""
-    found = each_step(*plan.steps, machines)
+    found = each_step(plan, machines)
     outer, footprints = plan.outer_bytes(), plan.footprints()
     slower_s = _slower(limited, found.feed_bytes, outer)
     return Columns(
         parts=found.parts,
         bound=functools.partial(_bound, *plan.steps, machines, has_dram, slower_s),
         slower_s=slower_s,
-        cycles=np.concatenate([piece.cycles() * piece.repeats for piece in plan.pieces]),
+        cycles=np.concatenate([piece.cycles() * piece.repeats + piece.start_cycles for piece in plan.pieces]),
         time_s=plan.step_s + slower_s,
         outer_bytes=outer,
         sram_bytes=footprints,

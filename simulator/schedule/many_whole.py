@@ -16,7 +16,7 @@ from simulator.kernels import schedule_whole as kernels
 from simulator.kernels.layout import VECTOR_CYCLES, Listing
 from simulator.schedule.keep import keeping_of, tried_of
 from simulator.schedule.machines import Machines
-from simulator.schedule.plans import Plans, Sums
+from simulator.schedule.plans import Plans, Sums, started
 from simulator.schedule.pool import Pool
 from simulator.schedule.records import all_records
 
@@ -57,7 +57,9 @@ def solve_whole(pool: Pool, machines: Machines, keep: bool) -> Plans:
         )
     back = np.empty_like(order)
     back[order] = np.arange(count)
-    all_ = Sums(best.time_s, sums.outer_bytes, sums.feed_bytes, best.kept_bytes, sums.parts).take(back)
+    start_s = float(pool.starts.sum()) * sorted_.cycle_s
+    sums = started(sums, start_s)
+    all_ = Sums(best.time_s + start_s, sums.outer_bytes, sums.feed_bytes, best.kept_bytes, sums.parts).take(back)
     return Plans(all_, all_)
 
 

@@ -36,7 +36,7 @@ class Terms:
 class Piece:
     """Steps start, start + 1, ... of a pool, run `repeats` times at the pool's batch.
 
-    path: int64[steps, 2], (move, point) of each step; point -1 is vector work. step_s: time of one run. [s]
+    path: int64[steps, 2], (move, point) of each step; point -1 is vector work. step_s: time of one run but its start. [s]
     around_bytes: SRAM taken beside the moves: weights fetched ahead, and the rest of whole-batch tensors at the ends.
     load_bytes: weights of each step brought in once for all runs, before the first. load_s_per_byte: time of one of them.
     """
@@ -68,8 +68,18 @@ class Piece:
         return self.pool.steps[self.start : self.start + len(self.path), kernels.VECTOR_CYCLES]
 
     @property
+    def start_cycles(self) -> Floats:
+        """Cycles of each step before its transfers, all runs."""
+        return self.pool.starts[self.start : self.start + len(self.path)] * self.repeats
+
+    @property
+    def start_s(self) -> Floats:
+        """The same. [s]"""
+        return self.start_cycles * self.terms.machine.cycle_s
+
+    @property
     def total_s(self) -> Floats:
-        """Time that each step adds to the batch. [s]"""
+        """Time that each step adds to the batch after its start. [s]"""
         return self.step_s * self.repeats + self.load_s
 
     def tile_bytes(self) -> Floats:
@@ -119,16 +129,29 @@ class Plan:
     @functools.cached_property
     def time_s(self) -> float:
         """Time of one batch. [s]"""
-        return float(np.cumsum(self.step_s)[-1])  # step after step, as the programmes add
+        after_s = np.concatenate([piece.total_s for piece in self.pieces])
+        return float(np.cumsum(after_s)[-1]) + self.all_starts_s  # step after step, as the programmes add
+
+    @property
+    def all_starts_s(self) -> float:
+        """Time of one batch before the transfers of its steps. [s]"""
+        return sum(float(piece.start_cycles.sum()) * piece.terms.machine.cycle_s for piece in self.pieces)
+
+    @functools.cached_property
+    def start_s(self) -> Floats:
+        """Time of each step before its transfers. [s]"""
+        return np.concatenate([piece.start_s for piece in self.pieces])
 
     @functools.cached_property
     def step_s(self) -> Floats:
         """Time that each step adds. [s]"""
-        return np.concatenate([piece.total_s for piece in self.pieces])
+        return np.concatenate([piece.start_s + piece.total_s for piece in self.pieces])
 
     @functools.cached_property
     def steps(self) -> tuple[Records, Steps]:
-        """What the points that the schedule uses consist of, and its steps, arrays of [steps, 1]: as the kernels add them up."""
+        """What the points that the schedule uses consist of, and its steps after their starts, arrays of [steps, 1]: as the
+        kernels add them up.
+        """
         records, rows, offset = [], [], 0
         for piece in self.pieces:
             tiled = np.flatnonzero(piece.points >= 0)
@@ -143,7 +166,7 @@ class Plan:
             np.concatenate([piece.vector for piece in self.pieces]),
             np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in self.pieces]),
             self.outer_bytes(),
-            self.step_s,
+            np.concatenate([piece.total_s for piece in self.pieces]),
         )
         made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
         return together, Steps(*made)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import schedule_sums as kernels
-from simulator.kernels.schedule_sums import CAUSES, Added, Records, Steps
+from simulator.kernels.schedule_sums import CAUSES, FILLING, Added, Records, Steps
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 
@@ -93,14 +93,21 @@ def added(records: Records, steps: Steps, machines: Machines) -> Added:
     return sums
 
 
-def each_step(records: Records, steps: Steps, machines: Machines) -> Added:
+def each_step(plan: Plan, machines: Machines) -> Added:
     """What each step of one schedule adds: as if every step were a schedule of its own."""
+    records, steps = plan.steps
     count = steps.rows.shape[0]
     made: Any = [np.ascontiguousarray(column.T) for column in steps]
-    return added(records, Steps(*made), machines.part(np.zeros(count, dtype=np.int64)))
+    return started(added(records, Steps(*made), machines.part(np.zeros(count, dtype=np.int64))), plan.start_s)
+
+
+def started(sums: Added, start_s: Any) -> Added:
+    """The same with what is before the transfers of steps: the array fills then. start_s: one entry each. [s]"""
+    sums.parts[FILLING] += start_s
+    return sums
 
 
 def sums_of(plan: Plan, machines: Machines) -> Sums:
     """What one schedule adds up to, on the one chip of `machines`."""
-    found = added(*plan.steps, machines)
+    found = started(added(*plan.steps, machines), plan.all_starts_s)
     return Sums(np.array([plan.time_s]), found.outer_bytes, found.feed_bytes, np.array([plan.kept_bytes]), found.parts)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.frontier import array
 from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.kept import Place
@@ -75,6 +76,9 @@ class Pool:
     """Of each point, the place of its shape in `shapes`."""
     step_shape: Ints
     """Of each step, the place of its shape in `shapes`; -1 for vector work."""
+    starts: Floats
+    """Cycles of each step before its transfers, not beside them. No choice changes them, so that the searches leave them out:
+    `Plan` and `solve_whole` add them."""
     stack: Stack
     """Tables of the shapes, to read points of the frontiers."""
     pack: str = ""
@@ -183,6 +187,8 @@ def build_pool(
     costs[:, RESERVED], costs[:, BESIDE], costs[:, FIRST_PASS] = plan.reserved, plan.beside, weights[move_step]
     steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
     spans, spans_kept = (np.hstack([rows[which], query]) for which, query in zip((at, at_kept), queries, strict=True))
+    step_shape = np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64)
+    starts = np.array([*(array.model_of(low.spec).start(shape, low.spec) for shape in shapes), 0.0])
     return Pool(
         low=low,
         moves=plan,
@@ -202,7 +208,8 @@ def build_pool(
         least_cycles=_least(plan, pack.points, (spans, spans_kept), steps),
         shapes=shapes,
         point_shape=np.repeat(owner, np.diff(pack.bounds)),
-        step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
+        step_shape=step_shape,
+        starts=starts[step_shape],
         stack=pack.stack,
         pack=pack.name,
         floor=floor,

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.power import power_model
 from simulator.frontier.grid.points import ARRAY, EDGES, IDEAL, cycles_of
-from simulator.frontier.sm import ATTENTION, FIRST, choices, parts
+from simulator.frontier.sm import ATTENTION, FIRST, choices, parts, start
 from simulator.kernels.layout import step_time
 from simulator.lower.array import ArraySpec, array_spec
 from simulator.lower.shape import Shape
@@ -77,9 +77,19 @@ FORMATS = {
 """Number formats of the measurements. Launches, splits and shares were fitted: of fp8 and fp8_block on an H100 (the share of
 threads that load registers on an L40S), of weights alone on an A100."""
 
-PROMPT_CYCLES, PROMPT_BYTES = 15_000, 3.5
-"""Of attention of prompts: cycles of its launches, and bytes that a kernel before it (positions, biases, the cache) moves over
-the DRAM for each number of queries, keys and values. Fitted on an A100 and an H100, facts of their library; not of an L40S's."""
+
+class Before(NamedTuple):
+    """What a library does before attention of prompts: cycles of launches, and bytes that it moves over the DRAM for each number
+    of the queries, and of the keys and values."""
+
+    cycles: int
+    of_queries: float
+    of_cache: float
+
+
+BEFORE, BEFORE_ON = Before(15_000, 3.5, 3.5), {"l40s": Before(6_000, 0.0, 4.0)}
+"""Facts of the measured libraries. A kernel for positions, biases and the cache: fitted on an A100 and an H100. On an L40S the
+queries are left alone, keys and values are read and written to the cache in 16 bits; cycles fitted on its prompts."""
 
 EXPERTS_US = 33.0
 """Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100."""
@@ -235,11 +245,13 @@ class Attention:
             out_width=2.0 * HEAD / self.keys, context=HEAD,
         )  # fmt: skip
         found = parts((shape,), spec, np.zeros(1, dtype=np.int64), np.array([ATTENTION]))
-        time_s = _held(self, chip, float(_cycles(found)[0])) + GPU_KERNEL_FLOOR_US * 1e-6
+        time_s = _held(self, chip, float(_cycles(found)[0]), start(shape, spec)) + GPU_KERNEL_FLOOR_US * 1e-6
         if self.decode:
             return time_s
-        before = PROMPT_BYTES * HEAD * self.sequences * self.tokens * (self.heads + 2 * self.shared)
-        return time_s + PROMPT_CYCLES * machine.cycle_s + before * machine.byte_s
+        before = BEFORE_ON.get(self.board, BEFORE)
+        each = before.of_queries * self.heads + before.of_cache * 2 * self.shared
+        moved = each * HEAD * self.sequences * self.tokens
+        return time_s + before.cycles * machine.cycle_s + moved * machine.byte_s
 
 
 @dataclass(frozen=True)
@@ -358,10 +370,11 @@ def _cycles(found: Any) -> Any:
     return cycles_of(found)
 
 
-def _held(row: Row, chip: Architecture, cycles: float) -> float:
-    """Time of on-chip cycles beside what goes over the DRAM, under the power limit [s]."""
+def _held(row: Row, chip: Architecture, cycles: float, start_cycles: float = 0.0) -> float:
+    """Time of on-chip cycles beside what goes over the DRAM, after some that nothing is beside, under the power limit [s]."""
     machine, power = machines_of(chip).row(), power_model(chip)
     time_s = step_time(cycles, row.moved_bytes, machine.cycle_s, machine.byte_s, machine.phi, 0.0)
+    time_s += start_cycles * machine.cycle_s
     limit_w = chip.power_limit_w or np.inf
     precision = FORMATS[row.dtype].precision
     return float(max(time_s, power.limited_s(limit_w, precision, row.macs, 0.0, row.moved_bytes, time_s)))

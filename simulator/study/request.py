@@ -122,11 +122,24 @@ class Question:
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
         """The pass of so many layers: as many items as the batch, or one item that holds all where they share experts."""
 
+        alone = phase == "decode" and self.batch * prompt == 1 and not more and self.meets_one
+
         def of(layers: int) -> Result:
             graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
-            return simulate(graph, self._whole, items, self.precision)
+            return simulate(graph, self._one if alone else self._whole, items, self.precision)
 
         return of
+
+    @property
+    def meets_one(self) -> bool:
+        """Whether kernels of the runtime for a single vector limit how fast weights are read."""
+        wide = self.formats.weights.width >= 2.0  # others have kernels of their own
+        return self.runtime.vector_bytes is not None and wide and self.chip.is_gpu
+
+    @cached_property
+    def _one(self) -> Architecture:
+        """The chip where weights meet a single vector."""
+        return self.runtime.on_one(self._whole)
 
     @cached_property
     def _whole(self) -> Architecture:

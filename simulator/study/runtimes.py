@@ -11,7 +11,7 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError, nearest
 from simulator.graph.language import Decoder
 from simulator.store.data import read_data
-from simulator.units import MICRO
+from simulator.units import MICRO, PORT_EFFICIENCY
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
@@ -40,6 +40,8 @@ class Runtime:
     """Where operations are alone: all of attention is one kernel."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
+    vector_bytes: float | None = None
+    """Most that a multiprocessor reads a cycle of 16-bit weights that meet a single vector; None: no such limit. [B]"""
     known: bool = True
     hint: str = ""
     """What to say where none is told."""
@@ -53,6 +55,13 @@ class Runtime:
             rates = {str(word): value for word, value in chip.array.rate.items()}
             changes["array.rate"] = {**rates, "fp16": rates["fp16"] * chip.array.half_sums}
         return changed_chip(chip, changes, f"runtime {self.name}")
+
+    def on_one(self, chip: Architecture) -> Architecture:
+        """The chip as this runtime uses it where 16-bit weights meet a single vector."""
+        if self.vector_bytes is None or not chip.is_gpu or chip.array is None or chip.dram is None:
+            return chip
+        wide = self.vector_bytes * chip.array.count / PORT_EFFICIENCY
+        return changed_chip(chip, {"dram.port_bytes_per_cycle": wide}, f"runtime {self.name}")
 
     def reads_again(self, decoder: Decoder) -> int:
         """How many times more than once a token reads the cache."""
@@ -95,6 +104,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         alone,
         row.get("attention") == "fused",
         sums == "fp16",
+        row.get("vector_bytes"),
     )
 
 

@@ -11,12 +11,12 @@ from test_sweep_engine import check_equal
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError
 from simulator.frontier.grid.points import FEED_BYTES
-from simulator.frontier.sm import ATTENTION, frontier, parts
+from simulator.frontier.sm import ATTENTION, frontier, parts, start
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape
-from simulator.units import GPU_RECTIFIED_ENERGY
+from simulator.units import GPU_DECODE_CYCLES, GPU_RECTIFIED_ENERGY
 
 T4, V100 = "t4", "v100"
 
@@ -107,6 +107,7 @@ def test_attention_is_that_of_the_slow_twin():
         cycles, feed = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free, ahead)
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
+        assert start(shape, spec) == naive_gpu.start(heads, queries, keys, count, free), shape
         assert parts((shape,), spec, one, found.codes)[0, FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
         assert shape.macs == heads * queries * keys * (depth + context)
 
@@ -120,6 +121,35 @@ def test_a_cache_of_fewer_bits_is_read_in_fewer_bytes(queries):
     feeds = [parts((replace(wide, weight_width=width),), spec, *only)[0, FEED_BYTES] for width in (2, 1)]
     blocks = 8 * (1 if queries <= 16 else -(-queries // 64))
     assert feeds[0] - feeds[1] == pytest.approx(blocks * 4096 * (128 + 128))
+
+
+TOKEN = {"layers": 1, "vocabulary": 256, "phase": "decode", "context": 4096}
+
+
+def test_a_start_is_beside_no_transfer(monkeypatch):
+    """Longer by so many cycles, a token takes so much longer whatever binds it; no roof gains it; layers and parts add up."""
+    graph, chip = load_network("smollm2_135m", **TOKEN), load_chip("a100", set={"power_limit_w": None})
+    short = simulate(graph, chip, 8, "fp16")
+    monkeypatch.setattr("simulator.frontier.sm.GPU_DECODE_CYCLES", GPU_DECODE_CYCLES + 100_000)
+    graph = load_network("smollm2_135m", **TOKEN)
+    long = simulate(graph, chip, 8, "fp16")
+    more_s = 100_000 / chip.clock_hz
+    assert long.latency_s - short.latency_s == pytest.approx(more_s, rel=1e-9)
+    assert long.waterfall["fill_drain_s"] - short.waterfall["fill_drain_s"] == pytest.approx(more_s, rel=1e-9)
+    assert sum(long.waterfall.values()) == pytest.approx(long.latency_s, rel=1e-12)
+    assert sum(layer.latency_s for layer in long.layers) == pytest.approx(long.latency_s, rel=1e-12)
+    assert long.gain_if_infinite == pytest.approx(short.gain_if_infinite, rel=1e-9, abs=1e-12)
+    assert long.lower_bound_s == short.lower_bound_s <= short.latency_s
+    changed = [(one.name, two.cycles - one.cycles) for one, two in zip(short.layers, long.layers, strict=True)]
+    assert [(name, cycles) for name, cycles in changed if cycles] == [("layer1_attention1_scores", 100_000)]
+
+
+def test_tokens_of_a_sweep_equal_simulate():
+    vary = {"batch": [1, 5], "clock_mhz": [700, 1410], "dram.devices": [1, 5]}
+    graph, chip = load_network("smollm2_135m", **TOKEN), load_chip("a100")
+    table = sweep(graph, chip, {**vary, "precision": ["fp16"]})
+    assert table["throughput_per_s"].n_unique() == 8
+    check_equal(graph, chip, table, {**vary, "precision": ["fp16"]})
 
 
 def test_what_is_merged_and_what_not():

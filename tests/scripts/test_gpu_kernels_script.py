@@ -9,6 +9,7 @@ import pytest
 
 from simulator import load_chip, simulate
 from simulator.graph.build import NetworkBuilder
+from simulator.schedule.machines import machines_of
 from simulator.study import kernel_rows
 from simulator.units import GPU_KERNEL_FLOOR_US
 
@@ -47,11 +48,11 @@ def test_medians_hold(found):
         ("h100_sxm", "product", "fp8"): 0.06, ("l40s", "product", "bfloat16"): 0.10, ("l40s", "product", "fp8"): 0.14,
         ("a100_sxm", "prefill", "bfloat16"): 0.09, ("h100_sxm", "prefill", "bfloat16"): 0.08,
         ("a100_sxm", "decode", "bfloat16"): 0.20, ("h100_sxm", "decode", "bfloat16"): 0.10,
-        ("l40s", "decode", "bfloat16"): 0.30, ("a100_sxm", "experts", "bfloat16"): 0.15,
+        ("l40s", "decode", "bfloat16"): 0.30, ("l40s", "prefill", "bfloat16"): 0.12, ("a100_sxm", "experts", "bfloat16"): 0.15,
         ("h100_sxm", "experts", "bfloat16"): 0.12, ("h100_sxm", "experts", "fp8"): 0.12,
         ("l40s", "experts", "bfloat16"): 0.12, ("l40s", "experts", "fp8"): 0.12,
     }  # fmt: skip
-    assert {key[:3] for key in found} == {*most, ("l40s", "prefill", "bfloat16")}
+    assert {key[:3] for key in found} == {*most}
     for key, limit in most.items():
         count, median, _, _, roofline = found[*key, "all"]
         assert count >= 8
@@ -60,9 +61,22 @@ def test_medians_hold(found):
     assert abs(found["h100_sxm", "product", "bfloat16", "above"][3]) < 0.08  # neither too slow nor too fast
 
 
-def test_long_prompts_are_right_where_nothing_was_fitted(found):
+def test_short_prompts_beat_a_roofline_and_long_ones_are_right(found):
     """The kernel before short ones is a matter of the library; an L40S has another."""
-    assert found["l40s", "prefill", "bfloat16", "above"][1] < 0.10
+    short, long = (found["l40s", "prefill", "bfloat16", band] for band in ("<= 512", "above"))
+    assert short[1] < 0.5 * short[4]
+    assert long[1] < 0.10
+
+
+@pytest.mark.parametrize(("board", "cycles", "each"), [("a100_sxm", 15_000, 3.5 * 12), ("l40s", 6_000, 4.0 * 4)])
+def test_what_a_library_does_before_the_prompts(board, cycles, each, monkeypatch):
+    """Of 8 heads of queries and 2 of keys and of values on an A100; of keys and values alone on an L40S."""
+    row = kernel_rows.Attention(board, "bfloat16", False, 3, 64, 8, 2, 1e-3)
+    machine = machines_of(kernel_rows.board(board)).row()
+    with_it = row.model_s(kernel_rows.board(board))
+    monkeypatch.setitem(kernel_rows.BEFORE_ON, board, kernel_rows.Before(0, 0.0, 0.0))
+    before_s = cycles * machine.cycle_s + each * 128 * 3 * 64 * machine.byte_s
+    assert with_it - row.model_s(kernel_rows.board(board)) == pytest.approx(before_s, rel=1e-9)
 
 
 def test_what_a_row_moves_and_takes_at_least():

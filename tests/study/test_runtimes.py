@@ -1,5 +1,7 @@
 """Runtimes: names, classes, those that nobody knows, and what they make of a pass."""
 
+from dataclasses import replace
+
 import pytest
 
 from simulator import generate
@@ -174,3 +176,22 @@ def test_sums_of_16_bits_are_faster_on_the_cards_that_say_so():
         assert runtime.on(chip).peak_tops("fp16" if "fp16" in chip.array.rate else "bf16") == pytest.approx(
             times * chip.peak_tops("fp16" if "fp16" in chip.array.rate else "bf16")
         )
+
+
+def test_weights_of_16_bits_that_meet_one_vector_are_read_at_a_pace_of_each_multiprocessor():
+    """Six bytes a cycle: an H100 then reads slower than its memory gives; a small card does not notice, nor do two sequences."""
+
+    def token_s(chip, runtime, batch=1, precision="fp16"):
+        asked = asked_of("llama2_7b", chip, (64, 2, batch), precision, {"layers": 1, "vocabulary": 512}, runtime)
+        found = asked.run("decode", 1, 64)
+        return found.latency_s, found.dram_bytes
+
+    old = runtime_of("llamacpp-2024-05", H100)
+    free = replace(old, name="free", vector_bytes=None)
+    slow, moved = token_s(H100, old)
+    fast, _ = token_s(H100, free)
+    assert slow > moved / (6.0 * 132 * H100.clock_hz) > fast
+    assert token_s(H100, old, 2) == token_s(H100, free, 2)
+    assert token_s(H100, old, precision="w4a16") == token_s(H100, free, precision="w4a16")
+    small = load_chip("rtx4000ada")
+    assert token_s(small, old) == token_s(small, free)
