@@ -76,13 +76,13 @@ def _simulated(graph: "Graph", chip: "Architecture", batch: int, precision: str 
 
 def _answered(graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> "Result":
     """The same, of which nobody asks for the layers: what was answered before is not worked out again."""
-    from simulator.result import kept  # noqa: PLC0415
+    from simulator.result.kept import load, name_of, save  # noqa: PLC0415
 
-    name = kept.name_of(graph, chip, batch, precision)
-    found = kept.load(name, lambda: _simulated(graph, chip, batch, precision).layers)
+    name = name_of(graph, chip, batch, precision)
+    found = load(name, lambda: _simulated(graph, chip, batch, precision).layers)
     if found is None:
         found = _simulated(graph, chip, batch, precision)
-        kept.save(name, found)
+        save(name, found)
     return found
 
 
