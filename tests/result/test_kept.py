@@ -80,7 +80,17 @@ def test_a_command_answers_again_without_the_model(network, capsys, monkeypatch)
         assert cli.main(asked) == 0
         assert cli.main([*asked, "--layers"]) == 1  # layers are worked out
     assert capsys.readouterr().out == first
-    slow = "numba", "llvmlite", "networkx", "onnx", "polars", "altair", "simulator.run", "simulator.kernels", "simulator.cost"
+    slow = (
+        "numba",
+        "llvmlite",
+        "networkx",
+        "onnx",
+        "polars",
+        "altair",
+        "simulator.run",
+        "simulator.kernels",
+        "simulator.cost",
+    )
     code = (
         f"import sys; from simulator import cli; assert cli.main({asked}) == 0;"
         f"print([name for name in {slow} if name in sys.modules], file=sys.stderr)"

@@ -1,6 +1,7 @@
 """ONNX nodes in run order on tensors of known sizes: shape arithmetic is worked out, the rest is inferred node by node."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
-from simulator.graph.readers.ir import BITS_OF, Op, Tensor
+from simulator.graph.readers.ir import BITS_OF, Op, SizesMissingError, Tensor
 from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, type_name
 from simulator.graph.readers.sequences import SEQUENCES
 from simulator.graph.readers.wire import MOST_NODES
@@ -273,7 +274,7 @@ class Walk:
                 shape, exact = upper_bound(op, place, shape), op.kind == "Dropout"
                 if shape is None:
                     why = "depend on data" if self._knows(node) else self._unknown(node)
-                    raise NetworkError(
+                    raise SizesMissingError(
                         f"{self.where}: {self._called(node)}: the sizes of {printable(name)!r} {why}: "
                         f"give them, as with {argument('shape')} {printable(name)}=1x3"
                     )
@@ -372,6 +373,16 @@ class Walk:
 def _full(node: Any) -> str:
     """Name of a node's operator, with its domain where that is not ONNX's own."""
     return printable(f"{'' if node.domain in ('', 'ai.onnx') else node.domain[:60] + '.'}{node.op_type[:60]}")
+
+
+def names_of(graph: Any) -> Counter[str]:
+    """Nodes of a graph and of those inside of it, by the names of their operators."""
+    found, graphs = Counter[str](), [graph]
+    while graphs:
+        for node in graphs.pop().node:
+            found[_full(node)] += 1
+            graphs += [one for each in node.attribute for one in (each.g, *each.graphs) if one.node]
+    return found
 
 
 def _alike(op: Op, node: Any, values: Iterable[Any]) -> Any:
