@@ -8,8 +8,8 @@ from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.files import no_size
 from simulator.graph.readers.ir import Model, SizesMissingError, Tensor
-from simulator.graph.readers.onnx_file import LARGEST_SIDE, need_onnx, parsed, type_name
-from simulator.graph.readers.walk import Given, Walk, names_of
+from simulator.graph.readers.onnx_file import LARGEST_SIDE, names_of, need_onnx, parsed, type_name
+from simulator.graph.readers.walk import Given, Walk
 from simulator.graph.readers.wire import without_weights
 from simulator.store.foreign import printable
 

@@ -1,7 +1,6 @@
 """ONNX nodes in run order on tensors of known sizes: shape arithmetic is worked out, the rest is inferred node by node."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
 from simulator.graph.readers.ir import BITS_OF, Op, SizesMissingError, Tensor
-from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, type_name
+from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, full_name, type_name
 from simulator.graph.readers.sequences import SEQUENCES
 from simulator.graph.readers.wire import MOST_NODES
 from simulator.store.foreign import printable
@@ -347,12 +346,12 @@ class Walk:
             if each is not node and any(name in names for name in _reads(each, names, self.where)):
                 waiting += 1
                 names |= dict.fromkeys(each.output)
-        strange = dict.fromkeys(_full(each) for each in self._order if not self._knows(each))
-        strange.pop(_full(node), None)
+        strange = dict.fromkeys(full_name(each) for each in self._order if not self._knows(each))
+        strange.pop(full_name(node), None)
         others = f" (unknown too: {', '.join([*strange][:MOST_TOLD])}{', ...' if len(strange) > MOST_TOLD else ''})"
         version = self._versions.get(node.domain)
         return (
-            f"are not known, as the operator {_full(node)} is not{f' in version {version} of its set' if version else ''}"
+            f"are not known, as the operator {full_name(node)} is not{f' in version {version} of its set' if version else ''}"
             f"{others if strange else ''}, and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them"
         )
 
@@ -368,21 +367,6 @@ class Walk:
                     self.onnx.helper.make_tensor_type_proto(number, None)
                 )
         return tensor.kind
-
-
-def _full(node: Any) -> str:
-    """Name of a node's operator, with its domain where that is not ONNX's own."""
-    return printable(f"{'' if node.domain in ('', 'ai.onnx') else node.domain[:60] + '.'}{node.op_type[:60]}")
-
-
-def names_of(graph: Any) -> Counter[str]:
-    """Nodes of a graph and of those inside of it, by the names of their operators."""
-    found, graphs = Counter[str](), [graph]
-    while graphs:
-        for node in graphs.pop().node:
-            found[_full(node)] += 1
-            graphs += [one for each in node.attribute for one in (each.g, *each.graphs) if one.node]
-    return found
 
 
 def _alike(op: Op, node: Any, values: Iterable[Any]) -> Any:
