@@ -44,6 +44,19 @@ def test_node_cases_load_or_are_refused_in_one_line():
     assert loaded > 0.95 * len(cases)
 
 
+def test_model_cases_load() -> None:
+    kinds = ("simple", "pytorch-converted", "pytorch-operator")
+    cases, told = [case for kind in kinds for case in onnx.backend.test.loader.load_model_tests(kind=kind)], []
+    for case in cases:
+        try:
+            load_network(Path(case.model_dir) / "model.onnx")
+        except NetworkError as error:
+            told.append(f"{case.name}: {str(error).split(': ', 1)[1]}")
+    print(f"\n{len(cases) - len(told)} of {len(cases)} model cases load; not: {told}")
+    assert len(cases) >= 140
+    assert len(told) <= 2
+
+
 def told_of(path: Path) -> tuple[dict[str, str], str]:
     """(sizes by name, size behind @) that open a model of a wheel. Raises NetworkError."""
     told = {"silero_vad.onnx": {"input": "1x512", "state": "2x1x128"}}.get(path.name, {})

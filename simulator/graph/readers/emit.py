@@ -79,7 +79,9 @@ def _copied(net: Layers, model: Model, ops: list[Op]) -> str:
     if all(data["layer"].kind == "input" for _, data in net.graph.nodes(data=True)):  # type: ignore[attr-defined]
         empty = [f"{each.name} ({'x'.join(map(str, each.shape))})" for each in model.inputs if not each.elements]
         other = f"; {argument('shape')} gives it other sizes"
-        why = f": input {', '.join(empty[:5])} is empty{other}" if empty else ": what comes out is known before the run"
+        known_all = all(each.constant for each in model.outputs)
+        why = "what comes out is known before the run" if known_all else "nothing that comes out is made from an input"
+        why = f": input {', '.join(empty[:5])} is empty{other}" if empty else f": {why}"
         raise NetworkError(f"{model.name}: must have at least one layer that works on an input, got none{why}")
     free = ", ".join(list(dict.fromkeys(op.kind for op in ops))[:5])
     return f"no operator takes time by itself{f' ({free})' if free else ''}: what comes out is taken as a copy"
