@@ -235,6 +235,8 @@ PUBLISHED = {
             "id2label": {str(number): "" for number in range(150)},
         },
     ),
+    "mobilenet_v1": (4.24, {"depth_multiplier": 1.0, "image_size": 224}),
+    "mobilenet_v2": (3.5, {"id2label": CLASSES}),
     "regnet": (20.6, {"architectures": ["RegNetForImageClassification"], "id2label": CLASSES}),
     "mobilevit": (5.58, {"architectures": ["MobileViTForImageClassification"], "id2label": CLASSES}),
     "detr": (41.5, {"backbone": "resnet50"}),

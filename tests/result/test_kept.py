@@ -9,6 +9,7 @@ import pytest
 import simulator.run
 from simulator import cli
 from simulator.chip.load import load_chip
+from simulator.cost.price import REFERENCE
 from simulator.graph.load import load_network
 from simulator.result import kept
 from simulator.run import simulate
@@ -60,6 +61,7 @@ def test_a_question_has_a_name_of_its_own():
     ]  # fmt: skip
     names = [kept.name_of(*each) for each in asked]
     assert len({*names}) == len(names) - 1  # 227 x 227 is its usual size
+    assert kept.BILLS == REFERENCE
     assert names[0] == names[-1] == kept.name_of(load_network("alexnet"), load_chip("example_edge"), 1, None)
 
 

@@ -273,6 +273,15 @@ def _efficientnet(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _mobilenet(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    """MobileNet v1 and v2: those of the paper, as wide as their factor says."""
+    return {
+        "image_size": read.whole("image_size", default=224),
+        "width": read.number("depth_multiplier", 1.0, 0.1, 10.0),
+        "classes": len(config["id2label"]) if isinstance(config.get("id2label"), dict) and config["id2label"] else 1001,
+    }
+
+
 def _segformer(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
     usual = {
         "depths": [2, 2, 2, 2], "hidden_sizes": [32, 64, 160, 256], "num_attention_heads": [1, 2, 5, 8],
@@ -410,6 +419,8 @@ ENCODERS: dict[str, tuple[str, str, Reader]] = {
     "mobilevit": ("_vision", "mobilevit_network", _mobilevit),
     **dict.fromkeys(("detr", "table-transformer"), ("_detection", "detr_network", _detr)),
     "yolos": ("_detection", "yolos_network", _yolos),
+    "mobilenet_v1": ("mobilenet", "build_mobilenet_v1", _mobilenet),
+    "mobilenet_v2": ("mobilenet", "build_mobilenet_v2", _mobilenet),
     "efficientnet": ("_vision", "efficientnet_network", _efficientnet),
     "segformer": ("_vision", "segformer_network", _segformer),
 }
