@@ -1,13 +1,16 @@
 """`rooftile networks`: the bundled networks, and what a file of one's own holds."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simulator.cli.faults import say
 from simulator.cli.output import check_writable, emit, write
 from simulator.cli.question import Json, Params
+
+if TYPE_CHECKING:
+    from simulator.graph.readers.ir import SizesMissingError
 
 
 def networks(
@@ -74,9 +77,13 @@ def _write(network: str | None, form: str, values: dict[str, Any]) -> None:
 def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
     """What of a network is understood: sizes, and of a model file `coverage`, `unknown_ops` and its operators."""
     from simulator.graph.load import load_network, network_digest, summary  # noqa: PLC0415
+    from simulator.graph.readers.ir import SizesMissingError  # noqa: PLC0415
     from simulator.store.digest import file_digest  # noqa: PLC0415
 
-    graph = load_network(network, **values)
+    try:
+        graph = load_network(network, **values)
+    except SizesMissingError as error:
+        return _partly(network, values, error)
     told = dict(graph.graph.get("inspection", {}))
     return {
         "name": graph.graph["name"],
@@ -88,6 +95,18 @@ def inspected(network: str, values: dict[str, Any]) -> dict[str, Any]:
         "formats": graph.graph.get("formats", {}),
         "notes": list(graph.graph.get("notes", ())),
     }
+
+
+def _partly(network: str, values: dict[str, Any], error: "SizesMissingError") -> dict[str, Any]:
+    """The same of a file with a node whose sizes nobody knows: its operators, and what to give for the rest."""
+    from simulator.cli.faults import option  # noqa: PLC0415
+    from simulator.graph.readers.partly import inspected  # noqa: PLC0415
+    from simulator.store.digest import file_digest  # noqa: PLC0415
+
+    unknown = dict.fromkeys(("layers", "macs", "parameters", "network_digest"))
+    sha256 = file_digest(Path(network.rpartition("@")[0] or network))
+    told = {**inspected(error), "formats": {}, "notes": error.told(option).splitlines()}
+    return {"name": network, **unknown, "sha256": sha256, "parameters_given": values, **told}
 
 
 def _list() -> list[dict[str, Any]]:

@@ -48,10 +48,8 @@ def run(
     # Imported here: --help and a mistyped option must not wait for the model.
     architecture = asked.chip(chip, settings)
     graph = asked.network(network, values)
-    from simulator.run import simulate  # noqa: PLC0415
-
-    with compiling_beside():
-        result = simulate(graph, architecture, batch=batch, precision=precision)
+    with_layers = layers or plot is not None or json is not None or reporting.wanted.get() is not None
+    result = (_simulated if with_layers else _answered)(graph, architecture, batch, precision)
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
         from simulator.report.run_chart import titled  # noqa: PLC0415
@@ -66,6 +64,26 @@ def run(
     if json != "-":
         _show(result, _facts(architecture), layers)
     hold(rules, result)
+
+
+def _simulated(graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> "Result":
+    """Simulate, compiling first where that is needed."""
+    from simulator.run import simulate  # noqa: PLC0415
+
+    with compiling_beside():
+        return simulate(graph, chip, batch=batch, precision=precision)
+
+
+def _answered(graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> "Result":
+    """The same, of which nobody asks for the layers: what was answered before is not worked out again."""
+    from simulator.result.kept import load, name_of, save  # noqa: PLC0415
+
+    name = name_of(graph, chip, batch, precision)
+    found = load(name, lambda: _simulated(graph, chip, batch, precision).layers)
+    if found is None:
+        found = _simulated(graph, chip, batch, precision)
+        save(name, found)
+    return found
 
 
 def _deliver(result: "Result", graph: "Graph", chip: "Architecture", batch: int, precision: str | None) -> None:

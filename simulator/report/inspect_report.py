@@ -13,9 +13,10 @@ _CLASSES = ("understood", "approximated", "data movement only", "free", "unknown
 def inspect_report(found: Mapping[str, Any]) -> Group:
     """Sizes, coverage and operators of a network that was read from a file."""
     head = Table.grid(padding=(0, 2))
-    head.add_row("Layers", f"{found['layers']:,}")
-    head.add_row("MACs", f"{found['macs']:,} an item")
-    head.add_row("Parameters", f"{found['parameters']:,}")
+    if found["macs"] is not None:
+        head.add_row("Layers", f"{found['layers']:,}")
+        head.add_row("MACs", f"{found['macs']:,} an item")
+        head.add_row("Parameters", f"{found['parameters']:,}")
     if "coverage" in found:
         shares = found["coverage"]
         head.add_row(
@@ -23,6 +24,7 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
             ", ".join(
                 f"{100 * shares[key]:.2f} % of {noun}"
                 for key, noun in (("macs", "MACs"), ("bytes", "bytes"), ("nodes", "operators"))
+                if shares[key] is not None
             ),
         )
         head.add_row("Unknown", ", ".join(found["unknown_ops"]) or "none")
@@ -30,10 +32,11 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
         head.add_row("SHA-256", f"{found['sha256']} (of the file)")
     parts: list[Any] = [Text(f"{found['name']}"), Text(), head]
     if found.get("operators"):
-        table = _table("operator", "count", *_CLASSES)
+        classes = [*_CLASSES, *(["waiting"] if "waiting" in found["operators"][0] else [])]
+        table = _table("operator", "count", *classes)
         for row in found["operators"]:
             table.add_row(
-                row["operator"], str(row["count"]), *(str(row[each]) if row[each] else "" for each in _CLASSES)
+                row["operator"], str(row["count"]), *(str(row[each]) if row[each] else "" for each in classes)
             )
         parts += [Text(), Text("What became of each operator"), table]
     parts += [Text(f"Note: {note}") for note in found["notes"]]

@@ -15,16 +15,20 @@ import re
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from simulator.store import whole
 from simulator.store.digest import model_digest
 
-Array = npt.NDArray[np.generic]
+if TYPE_CHECKING:  # where plain data alone are kept, nobody needs it: it takes a tenth of a short command
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[np.generic]
+
+Found = TypeVar("Found")
 
 USUAL_MIB = 1024
 """What may be kept unless `$ROOFTILE_CACHE_MIB` says how much. [MiB]"""
@@ -83,8 +87,26 @@ def name_of(kind: str, *parts: object) -> str:
     return f"{digest.hexdigest()[:32]}.{kind}{_SUFFIX}"
 
 
-def load(name: str) -> dict[str, Array] | None:
+def load(name: str) -> "dict[str, Array] | None":
     """The arrays kept under a name, views of one block; None where they are missing, damaged, or of something else."""
+    import numpy as np  # noqa: PLC0415
+
+    return _loaded(name, lambda file: _decoded(name, np.fromfile(file, dtype=np.uint8)))
+
+
+def load_bytes(name: str) -> bytes | None:
+    """The bytes kept under a name; None where they are missing, damaged, or of something else."""
+
+    def read(file: IO[bytes]) -> bytes | None:
+        content = memoryview(file.read())
+        places = _places(name, content)
+        return None if places is None else bytes(content[places[0] :][: math.prod(places[1][0][2])])
+
+    return _loaded(name, read)
+
+
+def _loaded(name: str, read: Callable[[IO[bytes]], Found | None]) -> Found | None:
+    """What is read of the file under a name; None where there is none that is ours."""
     try:
         path = folder() / name
         # Not blocking: whatever lies at the name, a pipe as well, is not waited for.
@@ -93,7 +115,7 @@ def load(name: str) -> dict[str, Array] | None:
             if file.read(len(_MAGIC)) != _MAGIC:  # whatever it is, it may be large
                 return None
             file.seek(0)
-            found = _decoded(name, np.fromfile(file, dtype=np.uint8))
+            found = read(file)
             if found is not None:
                 _mark_used(path, os.fstat(handle).st_mtime)
             return found
@@ -101,7 +123,14 @@ def load(name: str) -> dict[str, Array] | None:
         return None
 
 
-def save(name: str, arrays: Mapping[str, Array]) -> bool:
+def save_bytes(name: str, content: bytes) -> bool:
+    """Keep bytes under a name, instead of what is there. False if nothing can be written."""
+    import numpy as np  # noqa: PLC0415
+
+    return save(name, {"bytes": np.frombuffer(content, dtype=np.uint8)})
+
+
+def save(name: str, arrays: "Mapping[str, Array]") -> bool:
     """Keep arrays under a name, instead of what is there. False if nothing can be written."""
     try:
         place = folder()
@@ -153,7 +182,7 @@ def _mark_used(path: Path, last_s: float) -> None:
             os.utime(path)
 
 
-def _encoded(name: str, arrays: Mapping[str, Array]) -> bytearray:
+def _encoded(name: str, arrays: "Mapping[str, Array]") -> bytearray:
     """Arrays as the bytes of the file `name`, which says its name: under another one it answers another question."""
     table, places, end = [], [], 0
     for key, array in arrays.items():
@@ -171,18 +200,28 @@ def _encoded(name: str, arrays: Mapping[str, Array]) -> bytearray:
     return raw
 
 
-def _decoded(name: str, raw: npt.NDArray[np.uint8]) -> dict[str, Array] | None:
-    """The arrays of the file `name`, or None where its bytes are not what `_encoded` made of that name."""
-    content = raw.data
+def _places(name: str, content: memoryview) -> tuple[int, list[Any]] | None:
+    """(where arrays begin, [key, type, sizes, place] of each) of the file `name`; None where its bytes are not what `_encoded`
+    made of that name."""
     magic, checksum, size = _START.unpack_from(content)
     if magic != _MAGIC or checksum != zlib.crc32(content[_CHECKED:]):
         return None
     table = json.loads(bytes(content[_START.size : _START.size + size]))
     if table["name"] != name:
         return None
-    begin = -(-(_START.size + size) // _GRAIN) * _GRAIN
+    return -(-(_START.size + size) // _GRAIN) * _GRAIN, table["arrays"]
+
+
+def _decoded(name: str, raw: "npt.NDArray[np.uint8]") -> "dict[str, Array] | None":
+    """The arrays of the file `name`, or None where its bytes are not what `_encoded` made of that name."""
+    import numpy as np  # noqa: PLC0415
+
+    places = _places(name, raw.data)
+    if places is None:
+        return None
+    begin, arrays = places
     found: dict[str, Array] = {}
-    for key, kind, shape, place in table["arrays"]:
+    for key, kind, shape, place in arrays:
         dtype = np.dtype(kind)
         part = raw[begin + place : begin + place + dtype.itemsize * math.prod(shape)]
         found[key] = part.view(dtype).reshape(shape)

@@ -7,11 +7,11 @@ function in one.
 import dataclasses
 import functools
 import math
+import sys
 import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
-import numpy as np
 from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
@@ -35,6 +35,7 @@ class Statistics(NamedTuple):
 def array_bytes(value: Any) -> int:
     """Bytes of all arrays in nested records, mappings, lists and tuples, each counted once."""
     total = 0
+    array: Any = getattr(sys.modules.get("numpy"), "ndarray", ())  # without numpy there are none
     seen: set[int] = set()
     todo = [value]
     while todo:
@@ -42,8 +43,8 @@ def array_bytes(value: Any) -> int:
         if type(one) in PLAIN or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, np.ndarray):
-            if isinstance(one.base, np.ndarray):
+        if isinstance(one, array):
+            if isinstance(one.base, array):
                 todo.append(one.base)
             else:
                 total += one.nbytes

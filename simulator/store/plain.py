@@ -7,8 +7,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from simulator.store import disk
 
 
@@ -28,18 +26,18 @@ def kept(kind: str, source: object, make: Callable[[], Any]) -> Any:
 
 def load(name: str) -> Any:
     """The plain data kept under a name of `disk.name_of`; None where there are none."""
-    found = disk.load(name)
+    found = disk.load_bytes(name)
     if found is None:
         return None
     try:
-        return json.loads(found["json"].tobytes(), object_hook=_mapping)
+        return json.loads(found, object_hook=_mapping)
     except (LookupError, ValueError):  # a file of another make: as good as none
         return None
 
 
 def save(name: str, data: Any) -> bool:
     """Keep plain data under a name. False if nothing can be written."""
-    return disk.save(name, {"json": np.frombuffer(json.dumps(_textual(data)).encode(), dtype=np.uint8)})
+    return disk.save_bytes(name, json.dumps(_textual(data)).encode())
 
 
 _PAIRS = "\0pairs"

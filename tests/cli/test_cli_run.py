@@ -43,6 +43,7 @@ def model(monkeypatch):
     stand_ins = {
         "simulator.graph.load": {"load_network": load_network, "network_digest": lambda _: "0" * 64},
         "simulator.run": {"simulate": simulate},
+        "simulator.result.kept": {"name_of": lambda *_: "", "load": lambda *_: None, "save": lambda *_: None},
         "simulator.kernels.warm": {"beside": lambda: contextlib.nullcontext(calls.get("cold", False))},
     }
     monkeypatch.setattr(document, "network_digest", lambda _: "0" * 64)

@@ -235,6 +235,22 @@ PUBLISHED = {
             "id2label": {str(number): "" for number in range(150)},
         },
     ),
+    "mobilenet_v1": (4.24, {"depth_multiplier": 1.0, "image_size": 224}),
+    "mobilenet_v2": (3.5, {"id2label": CLASSES}),
+    "regnet": (20.6, {"architectures": ["RegNetForImageClassification"], "id2label": CLASSES}),
+    "mobilevit": (5.58, {"architectures": ["MobileViTForImageClassification"], "id2label": CLASSES}),
+    "detr": (41.5, {"backbone": "resnet50"}),
+    "table-transformer": (28.8, {"backbone": "resnet18", "num_queries": 15, "id2label": {"0": "", "1": ""}}),
+    "yolos": (
+        6.49,
+        {
+            "hidden_size": 192,
+            "num_attention_heads": 3,
+            "intermediate_size": 768,
+            "image_size": [800, 1333],
+            "use_mid_position_embeddings": False,
+        },
+    ),
     "t5": (60.5, {"d_model": 512, "num_layers": 6, "num_heads": 8, "d_kv": 64, "d_ff": 2048, "vocab_size": 32128}),
 }
 

@@ -96,6 +96,32 @@ def test_networks_for_images_are_the_bundled_ones(tmp_path):
     assert macs(tmp_path, "segformer") == pytest.approx(8.4e9, rel=0.005)  # the paper's table 1
 
 
+def test_variants_of_networks_for_images(tmp_path):
+    assert macs(tmp_path, "regnet") == pytest.approx(4.0e9, rel=0.01)  # RegNetY-4.0GF of the paper
+    assert macs(tmp_path, "mobilevit") == pytest.approx(2.0e9, rel=0.01)  # the paper's table of MobileViT-S
+    small = {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536, "image_size": [512, 864]}
+    values = {**PUBLISHED["yolos"][1], **small, "use_mid_position_embeddings": True}
+    assert summary(load_network(config(tmp_path, "yolos", values)))["parameters"] == pytest.approx(30.7e6, rel=0.01)
+    # A layer of RegNet X is one of Y without the means that weigh its channels: here 144 and 32 of them on each side.
+    x, y = (
+        summary(load_network(config(tmp_path, "regnet", {"depths": [2], "hidden_sizes": [128], "layer_type": kind})))
+        for kind in ("x", "y")
+    )
+    assert y["parameters"] - x["parameters"] == 2 * 128 * 8 + 8 + 128 + 2 * 128 * 32 + 32 + 128
+
+
+def test_what_places_and_queries_of_detectors_are(tmp_path):
+    """Boxes come of `queries` rows, which ask the pixels of an image of a thirty-second of the sides."""
+    graph = load_network(f"{config(tmp_path, 'detr', {'num_queries': 50})}/config.json@320x640")
+    assert graph.nodes["box3"]["layer"].output_elements == 50 * 4
+    assert graph.nodes["decoder1_cross_scores"]["layer"].macs == 50 * (10 * 20) * 256
+    yolos = load_network(config(tmp_path, "yolos", PUBLISHED["yolos"][1]))
+    assert yolos.nodes["places0_table"]["layer"].table_rows == 50 * 83 + 101
+    assert yolos.nodes["classes3"]["layer"].output_elements == 100 * 92
+    mobile = load_network(config(tmp_path, "mobilevit", {}))
+    assert mobile.nodes["stage3_layer1_attention_scores"]["layer"].macs == 4 * 256 * 256 * 144
+
+
 def test_deberta_adds_two_scores_to_those_of_bert(tmp_path):
     """Contents against places and places against contents, whose rows go through two layers of their own or the shared ones."""
     rows, places, layers = 64, 512, 12
@@ -114,6 +140,15 @@ def test_what_a_builder_does_not_have_is_refused(tmp_path):
         ("resnet", {"layer_type": "other"}, "layer_type: must be one of basic, bottleneck, got 'other'"),
         ("resnet", {"downsample_in_bottleneck": True}, "downsample_in_bottleneck: must be False, got True"),
         ("efficientnet", {"width_coefficient": "1"}, "width_coefficient: must be a number of 0.1 to 10, got '1'"),
+        ("mobilevit", {"hidden_sizes": [8]}, "hidden_sizes: must be 3 numbers, got 1"),
+        ("detr", {"backbone": "vgg"}, "backbone: must be one of resnet18, resnet34, resnet50, resnet101, got 'vgg'"),
+        ("yolos", {"image_size": [1, 2, 3]}, "image_size: must be 2 numbers, got 3"),
+        (
+            "llava",
+            {"text_config": {"model_type": "lama"}},
+            "text_config: model_type: 'lama' is not known; did you mean 'llama'",
+        ),
+        ("mllama", {}, "(some of its layers ask an image, which no layer of a language model here does), but an ONNX"),
         ("mamba", {}, "model_type: 'mamba' is not known (its layers carry a state from token to token"),
         (
             "convnet",
@@ -136,6 +171,17 @@ def test_a_vision_tower_is_not_left_out_in_silence(tmp_path):
         "vocab_size": 100,
     }
     seeing = load_network(config(tmp_path, "gemma3", {"text_config": text, "vision_config": {"hidden_size": 32}}))
+    for kind, values in (
+        ("llava", {"text_config": {**text, "model_type": "llama"}, "vision_config": {}}),
+        ("qwen2_vl", text),
+        ("qwen2_vl", {"text_config": {**text, "model_type": "qwen2_vl_text"}}),
+    ):
+        alone = load_network(config(tmp_path, "qwen2", text))
+        other = load_network(config(tmp_path, kind, values))
+        assert network_digest(other) == network_digest(alone)
+        assert other.graph["notes"] == seeing.graph["notes"]
+    usual = load_network(config(tmp_path, "llava", {"text_config": {"vocab_size": 32064}}))
+    assert summary(usual)["parameters"] == pytest.approx(6.74e9, rel=0.001)  # of Vicuna 7B
     assert [note for note in seeing.graph["notes"] if "vision tower" in note]
     assert not load_network(config(tmp_path, "gemma3", {"text_config": text})).graph.get("notes")
 

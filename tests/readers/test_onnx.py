@@ -259,7 +259,7 @@ def test_what_is_no_model_is_one_line(tmp_path, raw):
     assert "must be an ONNX model" in refused(saved(tmp_path, raw))
 
 
-@pytest.mark.parametrize("size", [0, -5, 2**40])
+@pytest.mark.parametrize("size", [-5, 2**40])
 def test_sizes_that_are_none_are_one_line(tmp_path, size):
     assert "size: must be 1 to" in refused(saved(tmp_path, relu([1, size])))
 

@@ -41,7 +41,20 @@ def test_node_cases_load_or_are_refused_in_one_line():
     loaded = len(cases) - refused.total()
     print(f"\n{loaded:,} of {len(cases):,} node cases load; the others: {refused.most_common(8)}")
     assert len(cases) >= 1800
-    assert loaded > 0.77 * len(cases)
+    assert loaded > 0.95 * len(cases)
+
+
+def test_model_cases_load() -> None:
+    kinds = ("simple", "pytorch-converted", "pytorch-operator")
+    cases, told = [case for kind in kinds for case in onnx.backend.test.loader.load_model_tests(kind=kind)], []
+    for case in cases:
+        try:
+            load_network(Path(case.model_dir) / "model.onnx")
+        except NetworkError as error:
+            told.append(f"{case.name}: {str(error).split(': ', 1)[1]}")
+    print(f"\n{len(cases) - len(told)} of {len(cases)} model cases load; not: {told}")
+    assert len(cases) >= 140
+    assert len(told) <= 2
 
 
 def told_of(path: Path) -> tuple[dict[str, str], str]:

@@ -32,6 +32,8 @@ def upper_bound(op: Op, place: int, inferred: Shape | None) -> Shape | None:
     elif op.kind == "Reshape" and inferred is not None and inferred.count(None) == 1:
         rest = math.prod(each for each in inferred if each is not None)
         shape = tuple(each if each is not None else x.elements // max(1, rest) for each in inferred)
+    elif op.kind.startswith("Reduce") and (axes := op.input(1)) is not None:
+        shape = _reduced(x.shape, axes.elements, bool(op.attrs.get("keepdims", 1)))
     elif op.kind in _LIKE_INPUT:
         shape = x.shape
     if shape is None or (inferred is not None and len(inferred) != len(shape)):
@@ -39,6 +41,12 @@ def upper_bound(op: Op, place: int, inferred: Shape | None) -> Shape | None:
     if inferred is None:
         return shape
     return tuple(a if a is not None else b for a, b in zip(inferred, shape, strict=True))
+
+
+def _reduced(sides: tuple[int, ...], axes: int, kept: bool) -> Shape:
+    """What is left of a tensor when so many axes go, nobody knows which: it is largest without the smallest of them."""
+    gone = sorted(range(len(sides)), key=lambda axis: sides[axis])[: min(axes, len(sides))]
+    return tuple(1 if axis in gone else side for axis, side in enumerate(sides) if kept or axis not in gone)
 
 
 _LIKE_INPUT = frozenset({

@@ -2,7 +2,7 @@
 
 import math
 
-from simulator.errors import NetworkError
+from simulator.errors import NetworkError, argument
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.coverage import CERTAIN, DOUBT, Coverage
 from simulator.graph.readers.emit_attention import ATTENTION_RULES, packed
@@ -42,12 +42,10 @@ def layers_of(model: Model, name: str) -> Graph:
         text = str(error)
         raise NetworkError(text if text.startswith(name) else f"{name}: {text}") from None
     graph: Graph = net.graph  # type: ignore[assignment]
-    if not any(data["layer"].kind != "input" for _, data in graph.nodes(data=True)):
-        free = ", ".join(list(dict.fromkeys(op.kind for op in ops))[:5])
-        only = f": {free} on these sizes take no time" if free else ""
-        raise NetworkError(f"{name}: must have at least one layer that works on an input, got none{only}")
-    told = coverage.told(model.counts, inside)
     notes = list(model.notes)
+    if not any(data["layer"].kind != "input" for _, data in graph.nodes(data=True)):
+        notes.insert(0, _copied(net, model, ops))
+    told = coverage.told(model.counts, inside)
     if told["unknown_ops"]:
         notes.insert(0, f"operators that are not known are taken as vector work: {', '.join(told['unknown_ops'][:5])}")
     if (share := told["coverage"]["macs"]) < CERTAIN:
@@ -61,6 +59,32 @@ def layers_of(model: Model, name: str) -> Graph:
     graph.graph["formats"] = {layer: formats for layer, formats in net.formats.items() if layer in graph}
     carry(graph, net.formats, net.results)
     return graph
+
+
+def known(name: str) -> bool:
+    """Whether an operator is, by its name with its domain where that is not ONNX's own."""
+    domain, _, kind = name.rpartition(".")
+    return domain in _ONNX and (kind in _RULES or kind in ("DeformConv", "CausalConvWithState"))
+
+
+def _copied(net: Layers, model: Model, ops: list[Op]) -> str:
+    """Have what comes out copied from what comes in, where no operator takes time by itself; say so.
+
+    Raises NetworkError where nothing that comes out depends on an input.
+    """
+    for at, tensor in enumerate(each for each in model.outputs if net.reads(each)):
+        copy = Op("Identity", tensor.name or f"output{at}", [tensor], [Tensor(tensor.name, tensor.shape, tensor.dtype)])
+        net.vector(copy, "copy", copy.inputs)
+        net.note_results(copy)
+    if all(data["layer"].kind == "input" for _, data in net.graph.nodes(data=True)):  # type: ignore[attr-defined]
+        empty = [f"{each.name} ({'x'.join(map(str, each.shape))})" for each in model.inputs if not each.elements]
+        other = f"; {argument('shape')} gives it other sizes"
+        known_all = all(each.constant for each in model.outputs)
+        why = "what comes out is known before the run" if known_all else "nothing that comes out is made from an input"
+        why = f": input {', '.join(empty[:5])} is empty{other}" if empty else f": {why}"
+        raise NetworkError(f"{model.name}: must have at least one layer that works on an input, got none{why}")
+    free = ", ".join(list(dict.fromkeys(op.kind for op in ops))[:5])
+    return f"no operator takes time by itself{f' ({free})' if free else ''}: what comes out is taken as a copy"
 
 
 def _inputs(net: Layers, model: Model) -> None:

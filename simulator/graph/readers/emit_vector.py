@@ -157,8 +157,9 @@ def reduced(net: Layers, op: Op) -> str:
 
 
 def view(net: Layers, op: Op) -> str:
-    """The first input under other sizes."""
-    x = next((each for each in op.inputs if each is not None and not each.constant), None)
+    """The first input under other sizes; the first that is made by a layer, where a sequence begins empty."""
+    open_ones = [each for each in op.inputs if each is not None and not each.constant]
+    x = next((each for each in open_ones if net.reads(each)), open_ones[0] if open_ones else None)
     if x is None:
         return "free"
     net.view(op, x, op.outputs)

@@ -68,6 +68,8 @@ _SILU = frozenset(
         "mistral3",
         "yi",
         "minicpm",
+        "glm",
+        "glm4",
     ]
 )
 DECODERS = _GELU | _GATED_GELU | _SILU
@@ -100,6 +102,27 @@ _PARALLEL = frozenset(["gptj", "gpt_neox", "falcon", "phi", "cohere", "cohere2",
 _QK_NORM = frozenset(["qwen3", "qwen3_moe", "olmo2", "gemma3", "gemma3_text", "olmoe"])
 
 
+_SEEING = {
+    **dict.fromkeys(("llava", "llava_next", "llava_onevision", "vipllava", "idefics3", "smolvlm"), "llama"),
+    **dict.fromkeys(("qwen2_vl", "qwen2_5_vl"), "qwen2"),
+    "paligemma": "gemma",
+}
+"""`model_type` of models that also see -> that of the language model inside, unless its own configuration says it."""
+
+_USUAL = {
+    "llama": {
+        "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "intermediate_size": 11008, "vocab_size": 32000,
+    },
+    "mistral": {
+        "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+        "intermediate_size": 14336, "vocab_size": 32000,
+    },
+}  # fmt: skip
+"""What a configuration inside another leaves out: the defaults of its class."""
+
+_ALONE = "the language model alone: its vision tower is left out; the tokens of an image count as those of a prompt"
+
+
 def hugging_builder(path: Path) -> Callable[..., Any]:
     """The builder of what a configuration, or the folder of one, describes. Raises NetworkError, one line."""
     place = path / "config.json" if path.is_dir() else path
@@ -112,25 +135,40 @@ def hugging_builder(path: Path) -> Callable[..., Any]:
     kind = config.get("model_type") if isinstance(config, dict) else None
     if not isinstance(kind, str) or not kind:
         raise NetworkError(f"{where}: must be a configuration of Hugging Face, with a model_type, got none")
-    if kind in DECODERS:
-        inner = config.get("text_config")
-        decoder = decoder_of(inner if isinstance(inner, dict) else config, kind, where)
+    if kind in DECODERS or kind in _SEEING:
+        decoder = decoder_of(*_language(config, kind, where), where)
         build: Callable[..., Any] = bundled.part("decoder", "_builder")(
             path.parent.name if path.name == "config.json" else path.stem, decoder
         )
-        if isinstance(config.get("vision_config"), dict):
-            build = _then(build, lambda graph: _note(graph, "the language model alone: its vision tower is left out"))
+        if kind in _SEEING or isinstance(config.get("vision_config"), dict):
+            build = _then(build, lambda graph: _note(graph, _ALONE))
     elif kind in ENCODERS:
         stem, name, reader = ENCODERS[kind]
         build = _called(kind, partial(bundled.part(stem, name), **reader(Config(config, where), config)))
     else:
         why = f" ({REFUSED[kind]})" if kind in REFUSED else ""
-        near = "" if why else nearest(kind[:60], [*DECODERS, *ENCODERS])
+        near = "" if why else nearest(kind[:60], [*DECODERS, *_SEEING, *ENCODERS])
         shown = printable(kind[:60])
         raise NetworkError(
             f"{where}: model_type: {shown!r} is not known{why}, but an ONNX file of it can be read{near}"
         )
     return _quantised(build, config)
+
+
+def _language(config: Mapping[str, Any], kind: str, where: str) -> tuple[Mapping[str, Any], str]:
+    """What a configuration says of its language model, and the `model_type` of that. Raises NetworkError."""
+    inner = config.get("text_config")
+    if kind in DECODERS:
+        return (inner if isinstance(inner, dict) else config), kind
+    if not isinstance(inner, dict):
+        return config, _SEEING[kind]
+    told = str(inner.get("model_type") or _SEEING[kind])
+    own = _SEEING[kind] if told.startswith(kind) else told
+    if own not in DECODERS:
+        raise NetworkError(
+            f"{where}: text_config: model_type: {printable(told[:60])!r} is not known{nearest(told[:60], DECODERS)}"
+        )
+    return {**_USUAL.get(own, {}), **inner}, own
 
 
 def _quantised(build: Callable[..., Any], config: Mapping[str, Any]) -> Callable[..., Any]:

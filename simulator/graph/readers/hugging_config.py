@@ -88,6 +88,20 @@ class Config:
             raise NetworkError(f"{self._where}: stages: must be as many in each list, got {said}")
         return {name: "x".join(map(str, numbers)) for name, numbers in found.items()}
 
+    def long(self, name: str, values: Sequence[int], count: int) -> None:
+        """Raise NetworkError where a list has another length than the builder's."""
+        if len(values) != count:
+            raise NetworkError(f"{self._where}: {name}: must be {count} numbers, got {len(values)}")
+
+    def sides(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of an image: a whole number, or two. Raises NetworkError."""
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            side = self.whole(name, default=0, least=1)
+            return (side, side) if side else default
+        self.long(name, self.wholes(name, [], LARGEST), 2)
+        return value[0], value[1]
+
     def wholes(self, name: str, default: list[int], most: int = MOST_LAYERS) -> list[int]:
         """A list of at most 64 whole numbers, at most so many in all: layers, heads or widths of stages. Raises NetworkError."""
         value = self._values.get(name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulator.graph.readers.hugging_config import Config
+from simulator.graph.readers.hugging_config import LARGEST, Config
 
 
 def _labels(config: Mapping[str, Any], head: str, default: int) -> int:
@@ -273,6 +273,15 @@ def _efficientnet(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _mobilenet(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    """MobileNet v1 and v2: those of the paper, as wide as their factor says."""
+    return {
+        "image_size": read.whole("image_size", default=224),
+        "width": read.number("depth_multiplier", 1.0, 0.1, 10.0),
+        "classes": len(config["id2label"]) if isinstance(config.get("id2label"), dict) and config["id2label"] else 1001,
+    }
+
+
 def _segformer(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
     usual = {
         "depths": [2, 2, 2, 2], "hidden_sizes": [32, 64, 160, 256], "num_attention_heads": [1, 2, 5, 8],
@@ -291,6 +300,97 @@ def _segformer(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
         "decoder": read.whole("decoder_hidden_size", default=256),
         "labels": _labels(config, "SemanticSegmentation", 150),
         "classes": _labels(config, "ImageClassification", 1000),
+        "channels": read.whole("num_channels", default=3),
+    }
+
+
+def _regnet(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    found = read.stages({"depths": [2, 6, 12, 2], "hidden_sizes": [128, 192, 512, 1088]})
+    return {
+        "image_size": read.whole("image_size", default=224),
+        "embedding": read.whole("embedding_size", default=32),
+        "depths": found["depths"],
+        "widths": found["hidden_sizes"],
+        "group": read.whole("groups_width", default=64),
+        "squeeze": read.word("layer_type", "y", ("x", "y")) == "y",
+        "first_stride": 2 if read.flag("downsample_in_first_stage", True) else 1,
+        "classes": _labels(config, "ImageClassification", 1000),
+        "channels": read.whole("num_channels", default=3),
+    }
+
+
+def _mobilevit(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    read.same("output_stride", 32)
+    read.same("conv_kernel_size", 3)
+    widths = read.wholes("hidden_sizes", [144, 192, 240], LARGEST)
+    necks = read.wholes("neck_hidden_sizes", [16, 32, 64, 96, 128, 160, 640], LARGEST)
+    read.long("hidden_sizes", widths, 3)
+    read.long("neck_hidden_sizes", necks, 7)
+    return {
+        "image_size": read.whole("image_size", default=256),
+        "necks": "x".join(map(str, necks)),
+        "widths": "x".join(map(str, widths)),
+        "heads": read.whole("num_attention_heads", default=4),
+        "ratio": read.number("mlp_ratio", 2.0, 0.1, 64.0),
+        "expand": read.number("expand_ratio", 4.0, 0.1, 64.0),
+        "patch": read.whole("patch_size", default=2, most=32),
+        "classes": _labels(config, "ImageClassification", 1000),
+        "channels": read.whole("num_channels", default=3),
+    }
+
+
+_RESNETS = {
+    "resnet18": ("2x2x2x2", False),
+    "resnet34": ("3x4x6x3", False),
+    "resnet50": ("3x4x6x3", True),
+    "resnet101": ("3x4x23x3", True),
+}
+"""Backbone -> blocks of its stages, and whether they are bottlenecks."""
+
+
+def _objects(config: Mapping[str, Any]) -> int:
+    """Classes of a detector, and the one for no object."""
+    labels = config.get("id2label")
+    return (len(labels) if isinstance(labels, dict) and labels else 91) + 1
+
+
+def _detr(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    """DETR, and the Table Transformer, which normalises before each part."""
+    read.same("dilation", False)
+    depths, bottleneck = _RESNETS[read.word("backbone", "resnet50", tuple(_RESNETS))]
+    return {
+        "depths": depths,
+        "widths": "256x512x1024x2048" if bottleneck else "64x128x256x512",
+        "bottleneck": bottleneck,
+        "hidden": read.whole("d_model", default=256),
+        "layers": read.layers("encoder_layers", default=6),
+        "heads": read.whole("encoder_attention_heads", default=8),
+        "ffn": read.whole("encoder_ffn_dim", default=2048),
+        "decoder_layers": read.layers("decoder_layers", default=6),
+        "decoder_heads": read.whole("decoder_attention_heads", default=8),
+        "decoder_ffn": read.whole("decoder_ffn_dim", default=2048),
+        "queries": read.whole("num_queries", default=100),
+        "classes": _objects(config),
+        "before": config.get("model_type") == "table-transformer",
+        "channels": read.whole("num_channels", default=3),
+    }
+
+
+def _yolos(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    patch, boxes = read.whole("patch_size", default=16), read.whole("num_detection_tokens", default=100)
+    rows, columns = (max(1, side // patch) for side in read.sides("image_size", (512, 864)))
+    hidden = read.whole("hidden_size", default=768)
+    return {
+        "image_size": f"{rows * patch}x{columns * patch}",
+        "patch": patch,
+        "hidden": hidden,
+        "layers": read.layers("num_hidden_layers", default=12),
+        "heads": read.whole("num_attention_heads", default=12),
+        "ffn": read.whole("intermediate_size", default=3072),
+        "boxes": boxes,
+        "places": rows * columns + 1 + boxes,
+        "each": read.flag("use_mid_position_embeddings", True),
+        "classes": _objects(config),
         "channels": read.whole("num_channels", default=3),
     }
 
@@ -315,6 +415,12 @@ ENCODERS: dict[str, tuple[str, str, Reader]] = {
     **dict.fromkeys(("wav2vec2", "hubert"), ("_encoders_more", "speech_network", _speech)),
     **dict.fromkeys(("convnext", "convnextv2"), ("_vision", "convnext_network", _convnext)),
     "resnet": ("_vision", "resnet_network", _resnet),
+    "regnet": ("_vision", "regnet_network", _regnet),
+    "mobilevit": ("_vision", "mobilevit_network", _mobilevit),
+    **dict.fromkeys(("detr", "table-transformer"), ("_detection", "detr_network", _detr)),
+    "yolos": ("_detection", "yolos_network", _yolos),
+    "mobilenet_v1": ("mobilenet", "build_mobilenet_v1", _mobilenet),
+    "mobilenet_v2": ("mobilenet", "build_mobilenet_v2", _mobilenet),
     "efficientnet": ("_vision", "efficientnet_network", _efficientnet),
     "segformer": ("_vision", "segformer_network", _segformer),
 }
@@ -328,6 +434,8 @@ REFUSED = {
         ("mamba", "mamba2", "falcon_mamba", "rwkv", "jamba", "bamba", "zamba2", "recurrent_gemma"), _STATES
     ),
     **dict.fromkeys(("qwen3_next", "granitemoehybrid", "nemotron_h", "lfm2"), f"of some layers, {_STATES}"),
+    "mllama": "some of its layers ask an image, which no layer of a language model here does",
+    "sam": "its encoder adds a score for each place to those of windows of its own",
     **dict.fromkeys(("longformer", "big_bird", "bigbird_pegasus", "led", "reformer"), _SPARSE),
 }
 """`model_type` -> why there is no builder for it."""

@@ -1,6 +1,7 @@
 """What readers make of a file before it becomes layers: operators in run order, on tensors of known sizes."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -81,6 +82,13 @@ class Op:
     def fault(self, text: str) -> NoReturn:
         """Raise NetworkError about this operator."""
         raise NetworkError(f"{self.name} ({self.kind}): {text}")
+
+
+class SizesMissingError(NetworkError):
+    """Nobody knows the sizes of what a node makes. `read`: the operators before it; `nodes`: all of the file, by name."""
+
+    read: "Model | None" = None
+    nodes: "Counter[str] | None" = None
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Opening an ONNX file: what is wrong with it is told in one line before anything is worked out."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -181,3 +182,18 @@ def _external(tensor: Any, where: str, beside: Beside | None) -> Callable[[], An
             return None  # the weights may be others: sizes are known without them
 
     return read
+
+
+def full_name(node: Any) -> str:
+    """Name of a node's operator, with its domain where that is not ONNX's own."""
+    return printable(f"{'' if node.domain in ('', 'ai.onnx') else node.domain[:60] + '.'}{node.op_type[:60]}")
+
+
+def names_of(graph: Any) -> Counter[str]:
+    """Nodes of a graph and of those inside of it, by the names of their operators."""
+    found, graphs = Counter[str](), [graph]
+    while graphs:
+        for node in graphs.pop().node:
+            found[full_name(node)] += 1
+            graphs += [one for each in node.attribute for one in (each.g, *each.graphs) if one.node]
+    return found

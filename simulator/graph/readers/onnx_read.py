@@ -7,8 +7,8 @@ from typing import Any
 from simulator.errors import NetworkError, argument, nearest
 from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.files import no_size
-from simulator.graph.readers.ir import Model, Tensor
-from simulator.graph.readers.onnx_file import LARGEST_SIDE, need_onnx, parsed, type_name
+from simulator.graph.readers.ir import Model, SizesMissingError, Tensor
+from simulator.graph.readers.onnx_file import LARGEST_SIDE, names_of, need_onnx, parsed, type_name
 from simulator.graph.readers.walk import Given, Walk
 from simulator.graph.readers.wire import without_weights
 from simulator.store.foreign import printable
@@ -56,16 +56,18 @@ def model_of(onnx: Any, model: Any, where: str, beside: Beside | None, told: Map
     notes = _bind_batch(inputs, given, sizes)
     tensors = _sized(inputs, given, sizes, size, where)
     walk = Walk(onnx, model, where, beside, Given(given, trips))
-    outputs = walk.run(graph, {}, tensors, sizes)
-    return Model(
-        name=where,
-        ops=walk.ops,
-        inputs=list(tensors.values()),
-        outputs=outputs,
-        notes=[*notes, *walk.notes],
-        parameters={name: value for name, value in sizes.items() if name},
-        counts=walk.folded,
-    )
+    read = Model(where, walk.ops, list(tensors.values()), outputs=[], counts=walk.folded)
+    try:
+        read.outputs = walk.run(graph, {}, tensors, sizes)
+    except SizesMissingError as error:
+        error.read, error.nodes = read, names_of(graph)
+        raise
+    empty = [
+        f"input {each.name} is empty: what is done with it takes no time" for each in read.inputs if not each.elements
+    ]
+    read.notes = [*notes, *empty, *walk.notes]
+    read.parameters = {name: value for name, value in sizes.items() if name}
+    return read
 
 
 def sizes_of(text: str, where: str) -> tuple[int, ...]:
@@ -101,7 +103,7 @@ def _inputs(onnx: Any, graph: Any, where: str) -> dict[str, tuple[Dims | None, s
             dims = []
             for dim in tensor.shape.dim:
                 if dim.HasField("dim_value"):
-                    if not 1 <= dim.dim_value <= LARGEST_SIDE:
+                    if not 0 <= dim.dim_value <= LARGEST_SIDE:
                         if dim.dim_value != -1:  # how some exporters write an open one
                             raise NetworkError(
                                 f"{where}: input {name}: size: must be 1 to {LARGEST_SIDE:,}, got {dim.dim_value}"
@@ -134,7 +136,9 @@ def _bind_batch(
                 sizes.setdefault(dims[0], 1)
             else:
                 dims[0] = 1
-    firsts = {dims[0] for dims, _ in inputs.values() if dims and len(dims) > 1 and isinstance(dims[0], int)}
+    firsts = {
+        dims[0] for dims, _ in inputs.values() if dims and len(dims) > 1 and isinstance(dims[0], int) and 0 not in dims
+    }
     firsts |= {given[name][0] for name in inputs if len(given.get(name, ())) > 1}
     if (
         fixed
@@ -182,6 +186,8 @@ def _sized(
         if shape is not None:
             found[name] = Tensor(printable(name), shape, dtype)
             _bind(dims, shape, sizes)
+            if not found[name].elements:  # what it holds is known: nothing
+                found[name].constant, found[name].data = True, _nothing(shape, dtype)
             if found[name].elements > LARGEST_INPUT:
                 raise NetworkError(
                     f"{where}: input {printable(name)}: must have at most 2**31 elements, got {found[name].elements}"
@@ -191,6 +197,13 @@ def _sized(
     if behind and not used:
         no_size(where, size)
     return found
+
+
+def _nothing(shape: tuple[int, ...], dtype: str) -> Any:
+    """An empty array, of which the onnx package learns sizes."""
+    import numpy as np  # noqa: PLC0415
+
+    return np.zeros(shape, dtype if dtype in ("float32", "float64", "float16", "int64", "int32", "bool") else "float32")
 
 
 def _bind(dims: Dims | None, shape: tuple[int, ...], sizes: dict[str, int]) -> None:

@@ -10,8 +10,8 @@ from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
-from simulator.graph.readers.ir import BITS_OF, Op, Tensor
-from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, type_name
+from simulator.graph.readers.ir import BITS_OF, Op, SizesMissingError, Tensor
+from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, full_name, type_name
 from simulator.graph.readers.sequences import SEQUENCES
 from simulator.graph.readers.wire import MOST_NODES
 from simulator.store.foreign import printable
@@ -273,7 +273,7 @@ class Walk:
                 shape, exact = upper_bound(op, place, shape), op.kind == "Dropout"
                 if shape is None:
                     why = "depend on data" if self._knows(node) else self._unknown(node)
-                    raise NetworkError(
+                    raise SizesMissingError(
                         f"{self.where}: {self._called(node)}: the sizes of {printable(name)!r} {why}: "
                         f"give them, as with {argument('shape')} {printable(name)}=1x3"
                     )
@@ -346,12 +346,12 @@ class Walk:
             if each is not node and any(name in names for name in _reads(each, names, self.where)):
                 waiting += 1
                 names |= dict.fromkeys(each.output)
-        strange = dict.fromkeys(_full(each) for each in self._order if not self._knows(each))
-        strange.pop(_full(node), None)
+        strange = dict.fromkeys(full_name(each) for each in self._order if not self._knows(each))
+        strange.pop(full_name(node), None)
         others = f" (unknown too: {', '.join([*strange][:MOST_TOLD])}{', ...' if len(strange) > MOST_TOLD else ''})"
         version = self._versions.get(node.domain)
         return (
-            f"are not known, as the operator {_full(node)} is not{f' in version {version} of its set' if version else ''}"
+            f"are not known, as the operator {full_name(node)} is not{f' in version {version} of its set' if version else ''}"
             f"{others if strange else ''}, and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them"
         )
 
@@ -367,11 +367,6 @@ class Walk:
                     self.onnx.helper.make_tensor_type_proto(number, None)
                 )
         return tensor.kind
-
-
-def _full(node: Any) -> str:
-    """Name of a node's operator, with its domain where that is not ONNX's own."""
-    return printable(f"{'' if node.domain in ('', 'ai.onnx') else node.domain[:60] + '.'}{node.op_type[:60]}")
 
 
 def _alike(op: Op, node: Any, values: Iterable[Any]) -> Any:
