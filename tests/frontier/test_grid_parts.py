@@ -200,3 +200,16 @@ def test_sums_stay_where_the_tiling_is_no_slower():
     assert not keeps((20, 10), (100, 40), keeps=0)
     assert keeps((10, 20), (0, 0), holds_out=0)  # there is no other place
     assert not keeps((10, 20), (0, 0), holds_out=0, keeps=0)
+
+
+def test_tiles_of_groups_are_larger_for_fewer_steps_or_where_all_are_held_once():
+    """Rows of size, tiles and steps, the largest first: one that is no smaller and has no fewer steps is left out."""
+
+    def kept(buffers, *rows):
+        return candidates._group_tiles(np.array(rows, dtype=np.float64), buffers)[:, SIZE].tolist()
+
+    falling = (6, 1, 4, 4), (3, 2, 4, 4), (2, 3, 6, 4), (1, 6, 12, 4)
+    assert kept(1.0, *falling) == kept(2.0, *falling) == [1, 2, 3]  # as much room for all six as for three and three
+    assert kept(3.0, *falling) == [1, 2, 3, 6]
+    assert kept(2.0, (6, 1, 4, 3), *falling[1:]) == [1, 2, 3, 6]  # fewer steps of one unrolling
+    assert kept(2.0, (4, 1, 4, 4), (2, 2, 4, 4), (1, 4, 4, 4)) == [1]

@@ -172,3 +172,14 @@ def test_weights_straight_from_outer_memory_come_in_whole_sets(rows, columns, ex
     assert spec.weights_with_gaps(extents) == sets * 12
     for other in ({"systolic": False}, {"stationary": "outputs"}, {"holds": ("inputs", "weights", "outputs")}):
         assert dataclasses.replace(spec, **other).weights_with_gaps(extents) == own
+
+
+def test_weights_of_a_recurrence_may_be_held_from_step_to_step():
+    """Where there is a next step, and no loop of a model in which other layers run meanwhile."""
+
+    def holds(**changes):
+        layer = dataclasses.replace(layer_of(kernel=1), **changes)
+        return layer_shape(layer, 1, 1.0, 4.0, output_bytes=16 * 12 * 11).holds_weights
+
+    assert [holds(steps=steps) for steps in (1, 2, 3)] == [False, True, True]
+    assert not holds(steps=2, loop="decode")
