@@ -70,8 +70,10 @@ SLOW_BATCHES = (
 BY_HAND = (
     "test_machines.py",
     "test_ahead_by_hand.py",
+    "test_bests_by_hand.py",
     "test_periods.py::test_the_period_is_the_one_that_most_steps_have",
     "test_sweep_split.py::test_whole_batches_that_may_be_the_best_are_never_left_out",
+    "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-6-layer]",
 )
 """Chips, what is tried, and what a schedule takes, in numbers; seconds."""
 
