@@ -24,7 +24,7 @@ from twin_cycles import (
     factor,
     set_load,
     sums_held,
-    ways,
+    take_ways,
 )
 
 Points = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -113,7 +113,7 @@ def counts(layer: NaiveLayer, tile: Mapping[str, int], spread: Spread, array: Ar
     work.outputs = layer.G * layer.N * layer.K * layer.P * layer.Q
     work.largest_outputs = math.prod(tile[loop] for loop in "gnkpq")
     feed(work, layer, spread, array, (len(outputs), sum(outputs), len(pixels), sum(pixels)), tile)
-    work.ways = ways(work, load, array, widths)
+    take_ways(work, load, array, widths)
     return work
 
 

@@ -92,6 +92,8 @@ class Work:
     """Outputs of the largest tile."""
     ways: list[tuple[float, float]] = field(default_factory=list)
     """(array cycles, bytes of feed): one pair, or a second one where the accumulators may be left unused."""
+    loads: list[float] = field(default_factory=list)
+    """Cycles of each of these ways in which sets of the stationary operand come in, hidden or not."""
 
 
 def chunks(indices: Iterable[object], size: int) -> list[list[object]]:
@@ -201,7 +203,7 @@ def walk(layer: NaiveLayer, tile: Mapping[str, int], spread: Spread, array: Arra
         rows = len(chunks(range(layer.R), factor(spread, "kernel_height")))
         work.passes_out = sum(len(chunks(r["C"], deep * factor(spread, "in_channels"))) * rows for r in every)
     work.outputs = layer.G * layer.N * layer.K * layer.P * layer.Q
-    work.ways = ways(work, load, array, widths)
+    take_ways(work, load, array, widths)
     return work
 
 
@@ -254,8 +256,8 @@ def counted(block: list[object], kind: str) -> int:
     return len(block)
 
 
-def ways(work: Work, load: float, array: Array, widths: Widths) -> list[tuple[float, float]]:
-    """(array cycles, bytes of feed) of every way to use the accumulators: as they are, and not at all. load: of a set."""
+def take_ways(work: Work, load: float, array: Array, widths: Widths) -> None:
+    """Note every way to use the accumulators: as they are, and not at all. load: cycles of a set."""
     feed = 0.0
     for word, elements, width in (
         ("inputs", work.inputs, widths.inputs),
@@ -265,18 +267,19 @@ def ways(work: Work, load: float, array: Array, widths: Widths) -> list[tuple[fl
         feed += elements * width if word in array.holds else 0.0
     back = 2.0 * work.outputs * widths.partial if "outputs" in array.holds else 0.0
     unfinished = (work.channel_tiles if array.stationary == "outputs" else work.passes_out) - 1
-    plain = (array_cycles(work, load, array, work.folds), feed + back * unfinished)
+    ways = [(work.folds, feed + back * unfinished)]
     room = sums_held(array, widths)
-    if room == 0.0:
-        return [plain]
-    fits = work.largest_outputs * widths.partial <= room
-    kept = feed if fits else feed + back * (work.channel_tiles - 1)
-    if array.stationary in ("inputs", "outputs"):
-        return [(plain[0], kept)]
-    fills = math.ceil(work.outputs * widths.partial / room)
-    sets = max(work.folds, fills * work.reductions)
-    staying = (array_cycles(work, load, array, sets), kept)
-    return [plain, staying] if "outputs" in array.holds else [staying]
+    if room > 0.0:
+        fits = work.largest_outputs * widths.partial <= room
+        kept = feed if fits else feed + back * (work.channel_tiles - 1)
+        fills = math.ceil(work.outputs * widths.partial / room)
+        if array.stationary in ("inputs", "outputs"):
+            ways = [(work.folds, kept)]
+        else:
+            staying = max(work.folds, fills * work.reductions), kept
+            ways = [*ways, staying] if "outputs" in array.holds else [staying]
+    work.ways = [(array_cycles(work, load, array, sets), moved) for sets, moved in ways]
+    work.loads = [sets * load / array.rate for sets, _ in ways]
 
 
 def sums_held(array: Array, widths: Widths) -> float:

@@ -67,6 +67,17 @@ SLOW_BATCHES = (
 )
 
 
+BY_HAND = (
+    "test_machines.py",
+    "test_ahead_by_hand.py",
+    "test_bests_by_hand.py",
+    "test_periods.py::test_the_period_is_the_one_that_most_steps_have",
+    "test_sweep_split.py::test_whole_batches_that_may_be_the_best_are_never_left_out",
+    "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-6-layer]",
+)
+"""Chips, what is tried, and what a schedule takes, in numbers; seconds."""
+
+
 def led(first: str, tests: tuple[str, ...]) -> tuple[str, ...]:
     """The same tests, one of them before all others."""
     return (first, *(name for name in tests if name != first))
@@ -125,6 +136,8 @@ ROOMS = (
         "kernels",
         ("simulator/kernels/schedule_rooms.py", "simulator/kernels/schedule_periods.py"),
         (
+            "test_rooms_by_hand.py",
+            "test_periods_by_hand.py",
             "test_keep.py",
             "test_rooms.py",
             "test_sweep_ahead.py::test_one_chip_finds_the_first_of_the_best_over_all_rooms",
@@ -159,6 +172,7 @@ ROOMS = (
             "test_twin_cycles.py",
         ),
     ),
+    Room("frontier", ("simulator/frontier/array.py",), ("test_attention.py", "test_lanes.py", "test_gpu.py")),
     Room(
         "frontier",
         ("simulator/frontier/*.py",),
@@ -179,7 +193,16 @@ ROOMS = (
     Room(
         "schedule",
         ("simulator/schedule/*.py",),
-        ("test_keep.py", "test_parts.py", "test_long_batches.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
+        (
+            *BY_HAND,
+            "test_keep.py",
+            "test_parts.py",
+            "test_long_batches.py",
+            *PLANS,
+            *SHORT,
+            "test_recurrent.py",
+            *WHOLE,
+        ),
         (*SLOW_RUNS, *SLOW_BATCHES),
     ),
     Room("result", ("simulator/result/room.py",), ("test_room.py", "test_lower_rows.py")),

@@ -82,9 +82,9 @@ class Quantities:
     power_limit_w: float | None
     notes: tuple[str, ...]
     """Assumptions that the chip file made necessary."""
-    of_gpu: bool = False
+    of_gpu: bool
     """Whether the MACs are those of a GPU, a chip of its own or inside an SoC."""
-    async_products: bool = False
+    async_products: bool
     """Whether a GPU's matrix units read the shared memory themselves."""
 
     @property

@@ -4,6 +4,7 @@ import math
 from dataclasses import astuple
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from simulator.cost import calibration as model
@@ -105,3 +106,24 @@ def test_the_band_of_a_chip_left_out_is_that_of_the_others(monkeypatch):
     for row, chip, mm2, band in zip(rows, members, folds, bands, strict=True):
         factor = math.exp(2.0 * band)
         assert astuple(row) == pytest.approx((chip.name, chip.mm2, 5.0, mm2, mm2 / factor, mm2 * factor))
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1.0, 1e5])
+def test_least_squares_find_the_minimum_whatever_the_unit(scale):
+    """A curve through points beside it: no sum of squares near what is found is smaller, and the slope there is flat."""
+    x = np.linspace(0.0, 2.0, 9)
+    y = 3.0 * np.exp(-1.5 * x) + 0.1 * np.cos(7.0 * x)
+
+    def residuals(part):
+        return scale * (part[0] * np.exp(-part[1] * x) - y)
+
+    found = model.least_squares(residuals, np.array([0.5, 0.2]))
+    least = np.square(residuals(found)).sum()
+    assert found == pytest.approx(
+        model.least_squares(lambda part: residuals(part) / scale, np.array([2.0, 2.0])), rel=1e-5
+    )
+    for move in (np.array([1e-3, 0.0]), np.array([0.0, 1e-3])):
+        assert least < np.square(residuals(found + move)).sum()
+        assert least < np.square(residuals(found - move)).sum()
+    one = model.least_squares(residuals, np.array([0.5, 0.2]), most_steps=0)
+    assert one.tolist() == [0.5, 0.2]

@@ -30,6 +30,8 @@ def test_a_node_between_two_known_ones_is_interpolated_and_says_so():
     assert (data.node(15).logic_mtr_mm2, data.node(13).wafer_usd) == pytest.approx(
         (28.9, 3984)
     )  # 14 and 12 count as 16
+    ends = sorted(data.book()["nodes"])
+    assert [data.node(nm).nm for nm in (ends[0], ends[-1])] == [ends[0], ends[-1]]
     large = {"sram.capacity_mib": 64}
     cost = chip_cost(load_chip("inferx_x1", set={"process_nm": 8, **large}), draws=0)
     assert "process_nm: 8: interpolated between 10 and 7 nm" in cost.notes

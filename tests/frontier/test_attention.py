@@ -149,3 +149,11 @@ def test_a_token_attends_on_lanes_that_multiply_as_soon_as_in_single_products():
 def test_side_by_side_has_no_attention():
     with pytest.raises(ChipError, match=r"'attention' must be left out where schedule.placement is 'space'"):
         load_chip("example_edge", set={**WORD, "schedule.placement": "space"})
+
+
+def test_sizes_of_a_tile_along_an_axis():
+    """For 1, 2, 3, 4, 6, 8, 12, 16 tiles, and units doubled as often as they fit."""
+    assert attention._sizes(1) == (1,)
+    assert attention._sizes(10) == (1, 2, 3, 4, 5, 10)
+    assert attention._sizes(20, np.array([3, 6, 3]), np.array([7])) == (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 20)
+    assert attention._sizes(4, np.array([4, 9])) == (1, 2, 4)

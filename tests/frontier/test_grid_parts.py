@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,6 +105,21 @@ def test_lists_that_are_too_short_begin_anew(monkeypatch, resident, short):
     assert lists.used[["pixels", "axes"].index(short)] <= least[short]
 
 
+@pytest.mark.kernel
+@pytest.mark.parametrize("less", [0, 1, 50])
+def test_survivors_that_do_not_fit_are_looked_for_again(monkeypatch, less):
+    """With room for all survivors of a search, and for fewer, the frontier is the same."""
+    built = build_tables(SHAPE, SPEC)
+    expected = search.frontier(SHAPE, SPEC, 0, built)
+    count = int(search._own.scratch.keep.found.item())
+    assert count > 50
+    monkeypatch.setattr(search._own, "scratch", search._Scratch(count - less, 1024, 1024))
+    found = search.frontier(SHAPE, SPEC, 0, built)
+    assert (search._own.scratch.room == count) == (less == 0)
+    for name in ("footprint", "bytes_", "cycles", "codes"):
+        assert (getattr(found, name) == getattr(expected, name)).all(), name
+
+
 @pytest.mark.parametrize("holds", [("inputs", "weights", "outputs"), ("outputs", "weights"), ("inputs",)])
 def test_numbers_of_a_layer(holds):
     """Widths of 2, 0.5, 1 and 4 bytes; 2 groups of 2 x 5 x 12 outputs, 3 channels and a kernel of 3."""
@@ -149,3 +165,59 @@ def test_two_frontiers_become_one():
     assert found.footprint.tolist() == [10, 15, 20, 20, 30, 40]
     assert found.bytes_.tolist() == [50, 60, 40, 45, 40, 30]
     assert found.cycles.tolist() == [50, 20, 50, 45, 45, 50]
+
+
+def test_cycles_beyond_the_steps_are_loading_and_filling():
+    """In the proportion in which a fold pays for them; once a layer the first set loads with nothing to hide behind."""
+
+    def split(extra, once, load, overhead=10.0, hidden=1.0):
+        layer = SimpleNamespace(overhead=np.array([overhead]), hidden=np.array([hidden]), rate=np.array([0.5]))
+        return [
+            column.item() for column in points._overheads(np.array([extra]), np.array([once]), layer, np.array([load]))
+        ]
+
+    assert split(30.0, 0.0, 20.0) == [10.0, 20.0]
+    assert split(30.0, 5.0, 20.0) == [10.0, 25.0]  # of the 40 cycles at half a step a cycle that a set takes
+    assert split(30.0, 50.0, 20.0) == [20.0, 60.0]
+    assert split(30.0, 50.0, 20.0, hidden=0.0) == [60.0, 20.0]
+    assert split(30.0, -1.0, 20.0) == [9.0, 20.0]
+    assert split(30.0, -1.0, 20.0, overhead=0.0) == [0.0, 29.0]  # the cycle that is not counted is of what there is
+    assert split(0.0, -1.0, 0.0, overhead=0.0) == [0.0, 0.0]
+    assert split(30.0, 0.0, 0.0) == [30.0, 0.0]
+    assert split(30.0, 2.0, 0.0, overhead=0.0) == [32.0, 0.0]
+
+
+def test_sums_stay_where_the_tiling_is_no_slower():
+    """Of ways with 20 and 10 array cycles, and with 100 and 40 or 400 bytes fed: what binds decides, then the array."""
+
+    def keeps(arrays, feeds, link=10.0, port=1e9, outer=0.0, keeps=1, holds_out=1):
+        numbers = SimpleNamespace(link=link, port=port)
+        rules = SimpleNamespace(keeps=np.array([keeps]), holds_out=np.array([holds_out]))
+        columns = (np.array(pair, dtype=np.float64)[:, None] for pair in (arrays, feeds))
+        return points._keeps(*columns, np.array([outer]), numbers, rules).item()
+
+    assert keeps((20, 10), (100, 40))
+    assert not keeps((20, 10), (100, 400))  # 40 cycles over the interconnect
+    assert keeps((20, 10), (100, 400), link=1e9)
+    assert not keeps((20, 10), (100, 400), link=1e9, port=10.0)
+    assert keeps((20, 10), (0, 0), port=10.0, outer=400.0)  # as long; the array works less
+    assert not keeps((10, 20), (0, 0), port=10.0, outer=400.0)
+    assert keeps((10, 10), (0, 0))
+    assert not keeps((10, 20), (300, 300))
+    assert keeps((10, 20), (400, 300))
+    assert not keeps((20, 10), (100, 40), keeps=0)
+    assert keeps((10, 20), (0, 0), holds_out=0)  # there is no other place
+    assert not keeps((10, 20), (0, 0), holds_out=0, keeps=0)
+
+
+def test_tiles_of_groups_are_larger_for_fewer_steps_or_where_all_are_held_once():
+    """Rows of size, tiles and steps, the largest first: one that is no smaller and has no fewer steps is left out."""
+
+    def kept(buffers, *rows):
+        return candidates._group_tiles(np.array(rows, dtype=np.float64), buffers)[:, SIZE].tolist()
+
+    falling = (6, 1, 4, 4), (3, 2, 4, 4), (2, 3, 6, 4), (1, 6, 12, 4)
+    assert kept(1.0, *falling) == kept(2.0, *falling) == [1, 2, 3]  # as much room for all six as for three and three
+    assert kept(3.0, *falling) == [1, 2, 3, 6]
+    assert kept(2.0, (6, 1, 4, 3), *falling[1:]) == [1, 2, 3, 6]  # fewer steps of one unrolling
+    assert kept(2.0, (4, 1, 4, 4), (2, 2, 4, 4), (1, 4, 4, 4)) == [1]

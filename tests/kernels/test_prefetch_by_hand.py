@@ -2,14 +2,19 @@
 
 import math
 import os
+import random
 
 import numpy as np
 import pytest
+from one_by_one import made_up, random_parts
+from test_sweep_ahead import check, many_machines
+from two_layers import two_layers
 
 from simulator.kernels import schedule_labels as labels
 from simulator.kernels import schedule_prefetch as kernels
 from simulator.kernels.layout import OWN_BYTES, WAY_POINT, Listing, Rates
 from simulator.kernels.schedule_sums import BLOCK
+from simulator.schedule.many_prefetch import solve_ahead
 
 pytestmark = [
     pytest.mark.kernel,
@@ -199,3 +204,12 @@ def test_labels_of_a_state_are_sorted_by_time():
     ]
     assert way[3:7, :many].T.tolist() == [[2.0, 3.0, 0.0, 1.0], [3.0, 1.0, 2.0, 0.0]]
     assert way[:3].max() == way[7:].max() == 0.0
+
+
+@pytest.mark.usefixtures("made_up_parts")
+def test_more_points_than_a_block_holds():
+    """So many of one SRAM size that the last level has more than a block of them."""
+    rng, pool = random.Random(5), two_layers()
+    pool = made_up(pool, random_parts(rng, pool))
+    machines = many_machines(rng, 2 * BLOCK, (60,), 1.0)
+    assert check(pool, machines, solve_ahead(pool, machines, True), True) == 2 * BLOCK

@@ -1,11 +1,15 @@
 """Loop nests and bytes of lowered layers, by hand."""
 
+import dataclasses
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape, layer_shape, places_read, touched_bytes
 from simulator.lower.work import work_of
@@ -149,3 +153,33 @@ def test_a_window_begins_at_the_padding_above_and_left():
     assert layer.padding == (1, 2, 0, 3)
     shape = layer_shape(layer, 1, 1.0, 4.0, output_bytes=16 * 13 * 12)
     assert (shape.padding, shape.extents[4:6]) == ((1, 0), (13, 12))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "extents", "sets"),
+    [
+        (("reduction",), ("out_channels", "pixels"), (1, 7, 5, 3, 9, 9, 2, 1), 2 * 2),  # 6 on 4 rows, 5 on 3 columns
+        (("in_channels", "out_height"), ("out_channels", "in_channels"), (1, 7, 5, 3, 9, 9, 2, 1), 1 * 2 * 2),
+        (("reduction",), ("groups",), (2, 7, 5, 3, 9, 9, 2, 1), 2 * 1 * 5),
+        (("kernel_height", "kernel_width"), ("out_channels",), (1, 7, 5, 3, 9, 9, 5, 4), 5 * 2 * 3),
+        (("pixels",), ("batch",), (1, 7, 5, 3, 9, 9, 1, 1), 15),
+    ],
+)
+def test_weights_straight_from_outer_memory_come_in_whole_sets(rows, columns, extents, sets):
+    """Of 4 x 3 units, whatever of them a layer fills; words that do not run over weights take none of them."""
+    spec = ArraySpec(1, 4, 3, "weights", rows, columns, (), systolic=True, holds=("inputs", "outputs"))
+    own = math.prod(extents[at] for at in (0, 2, 3, 6, 7))
+    assert spec.weights_with_gaps(extents) == sets * 12
+    for other in ({"systolic": False}, {"stationary": "outputs"}, {"holds": ("inputs", "weights", "outputs")}):
+        assert dataclasses.replace(spec, **other).weights_with_gaps(extents) == own
+
+
+def test_weights_of_a_recurrence_may_be_held_from_step_to_step():
+    """Where there is a next step, and no loop of a model in which other layers run meanwhile."""
+
+    def holds(**changes):
+        layer = dataclasses.replace(layer_of(kernel=1), **changes)
+        return layer_shape(layer, 1, 1.0, 4.0, output_bytes=16 * 12 * 11).holds_weights
+
+    assert [holds(steps=steps) for steps in (1, 2, 3)] == [False, True, True]
+    assert not holds(steps=2, loop="decode")

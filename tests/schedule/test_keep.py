@@ -1,5 +1,6 @@
 """Rooms of an SRAM and weights that stay in it: the fixed list, whole output channels, and what is left for all else."""
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -35,6 +36,7 @@ def test_the_fixed_list_doubles_every_octave():
     assert [listed(room) for room in (1.0, SMALLEST_ROOM, sizes[3], sizes[3] * 1.001, sizes[4] * 0.999)] == [
         SMALLEST_ROOM, SMALLEST_ROOM, sizes[3], sizes[4], sizes[4]
     ]  # fmt: skip
+    assert all(listed(size) == size for size in fixed_sizes(1e15))  # though its logarithm is rounded
 
 
 def test_rooms_leave_out_what_keeps_more_than_there_is():
@@ -50,6 +52,8 @@ def test_rooms_leave_out_what_keeps_more_than_there_is():
 def test_weights_with_the_least_work_stay_first_by_whole_channels(pool):
     assert pool.weights.tolist() == [108.0, 1536.0]
     assert [channel_bytes(row) for row in pool.low.rows] == [27.0, 256.0]
+    many = [SimpleNamespace(shape=replace(row.shape, steps=2), weight_bytes=row.weight_bytes) for row in pool.low.rows]
+    assert [channel_bytes(row) for row in many] == [108.0, 1536.0]  # of a recurrence all of them
     assert order_of(pool).tolist() == [1, 0]
     kept = {
         size: share(pool, size).tolist() for size in (0.0, 255.0, 256.0, 1535.0, 1536.0 + 53.0, 1536.0 + 108.0, 9e9)

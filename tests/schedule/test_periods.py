@@ -54,5 +54,6 @@ def test_alike_layers_are_scheduled_as_if_each_were_searched(overlap, mib):
 def test_the_period_is_the_one_that_most_steps_have():
     assert back_of("abcabcabcd").tolist() == [0, 0, 0, 3, 3, 3, 3, 3, 3, 0]
     assert back_of("aabaabaabaab").tolist() == [0, 0, 0, *[3] * 9]
-    assert back_of("abcd").tolist() == [0] * 4
+    assert back_of("abcd").tolist() == back_of("aabc").tolist() == [0] * 4  # one step is no period
+    assert back_of("aaab").tolist() == [0, 1, 1, 0]
     assert back_of("").tolist() == []

@@ -23,8 +23,9 @@ from simulator.graph.load import load_network
 from simulator.kernels import space_share as sharing
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import IDEAL
+from simulator.kernels.space_pipeline import PRODUCER, SOURCE
 from simulator.lower.array import ArraySpec
-from simulator.schedule.space.contexts import Place, fitting, pipeline, settled, stage_cycles
+from simulator.schedule.space.contexts import Place, contexts, fitting, pipeline, settled, stage_cycles
 
 # the arrays
 
@@ -113,6 +114,30 @@ def test_a_line_buffer_holds_the_rows_of_its_window(kernel, stride, dilation):
     rows = (kernel - 1) * dilation + stride
     assert context.line_bytes == (1 * 32 * 2, rows * 32 * 3)
     assert context.skip_bytes == (0.0, 0.0)
+
+
+@pytest.mark.kernel
+def test_buffers_of_every_context():
+    """Those of a shorter one are the same. What comes from outside for one reader waits as long as its window alone needs."""
+    outside = 0
+    for _, _, graph in networks(12, most=6):
+        low, fused = lowered(graph)
+        pipe = pipeline(low, fused, SPEC, Place(Machine(1e9, 1.0, 0.0, 1.0, 0.0), 64.0))
+        flow, end = pipe.stages.flow, pipe.stages.steps - 1
+        for first in range(end + 1):
+            begin = flow.first_edge[flow.first_node[first]]
+            room, rows = pipe.buffers(first, end)
+            assert room[end] == pytest.approx((rows * flow.row_bytes)[begin:].sum(), rel=1e-12)
+            for last in range(first, end):
+                assert pipe.buffers(first, last).room[last] == pytest.approx(room[last], rel=1e-12)
+            inner = flow.edges[:, PRODUCER] >= flow.first_node[first]
+            sources = np.where(inner, -1, flow.edges[:, SOURCE])[begin:].tolist()
+            for e, source in enumerate(sources, begin):
+                if source >= 0 and sources.count(source) == 1:
+                    assert rows[e] == pipe.line[e]
+                    outside += 1
+                assert rows[e] >= min(1, pipe.line[e])
+    assert outside > 40
 
 
 @pytest.mark.kernel
@@ -261,6 +286,7 @@ def test_the_least_latency_is_that_of_the_best_cuts():
             return settled(pipe, fit[0], "latency").time_s if fit else None
 
         assert plan.latency_s == pytest.approx(best_cuts(cost, len(names)), rel=1e-9), f"seed {seed}"
+        assert sum(choice.time_s for choice in contexts(pipe, low, "latency")) == plan.latency_s  # no bound of it
 
 
 @pytest.mark.kernel

@@ -11,8 +11,11 @@ from simulator import load_chip, simulate, sweep
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.kernels.grid_envelope import NO_FLOOR
+from simulator.schedule import many_segments
+from simulator.schedule.keep import rooms_of
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_segments import in_order, solve_split
+from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import Program, program_of
 from simulator.schedule.solve import solve, solve_alone
@@ -99,6 +102,26 @@ def test_everything_is_tried_once_and_halves_before_the_whole() -> None:
         ("whole", 12), ("whole", 6), ("whole", 3), ("whole", 1), ("segments", 3), ("whole", 2), ("segments", 6), ("whole", 4),
         ("segments", 12),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_whole_batches_that_may_be_the_best_are_never_left_out(keep: bool) -> None:
+    """Those of points that are known to be barely slower; of points that are known to be much faster none is tried."""
+    chip = load_chip("example_edge", set={"schedule.overlap": "layer", "schedule.keep_weights": keep})
+    batches, every = program(chain(), chip, 2), np.arange(12)
+    for kib in (80.0, 160.0, 4000.0):
+        points = machines(np.random.default_rng(1), (kib,), len(every), "layer")
+        own = many_segments._OneSize(batches, kib * 1024.0, points)
+        for size in (1, 2):
+            pool, times = batches.pool_of(size), 2 // size
+            sizes = rooms_of(pool, kib * 1024.0, keep)
+            best_s = solve_whole(pool, points, keep).steady.time_s * times
+            assert np.isfinite(best_s).all()
+            own._known = best_s * (1.0 + 1e-9)
+            assert own._promising(pool, times, sizes, every).tolist() == every.tolist()
+            assert own._promising(pool, times, sizes, every[3:5]).tolist() == [3, 4]
+            own._known = best_s / 10.0
+            assert own._promising(pool, times, sizes, every).tolist() == []
 
 
 def test_an_interrupted_run_stops() -> None:

@@ -1,0 +1,147 @@
+"""Schedules as columns, which of two is faster, what is tried of a batch, and what a pool says of its steps: small numbers."""
+
+from dataclasses import fields, replace
+from types import SimpleNamespace
+
+import adapter
+import numpy as np
+from two_layers import C, U, two_layers
+
+from simulator.kernels.schedule_sums import CAUSES
+from simulator.schedule import best, pool, segments, solve
+from simulator.schedule.plans import Plans, Sums
+from simulator.units import GPU_VECTOR_L2_EFFICIENCY
+
+
+def sums(*times):
+    """Figures of chips, all told from their times."""
+    time_s = np.array(times, dtype=np.float64)
+    return Sums(time_s, time_s + 100.0, time_s + 200.0, time_s + 300.0, np.outer(np.arange(1.0, CAUSES + 1), time_s))
+
+
+def same(found, *times):
+    wanted = sums(*times)
+    for field in fields(Sums):
+        assert getattr(found, field.name).tolist() == getattr(wanted, field.name).tolist(), field.name
+
+
+def test_columns_of_schedules():
+    three = sums(1.0, 2.0, 3.0)
+    same(three.take(slice(1, 3)), 2.0, 3.0)
+    same(three.take(np.array([2, 0])), 3.0, 1.0)
+    same(three.where(np.array([True, False, True]), sums(7.0, 8.0, 9.0)), 7.0, 2.0, 9.0)
+    assert three.repeated(1) is three
+    twice = three.repeated(2)
+    assert twice.time_s.tolist() == [2.0, 4.0, 6.0]
+    assert twice.outer_bytes.tolist() == [202.0, 204.0, 206.0]
+    assert twice.feed_bytes.tolist() == [402.0, 404.0, 406.0]
+    assert twice.kept_bytes.tolist() == [301.0, 302.0, 303.0]  # the same weights
+    assert twice.parts.tolist() == (2.0 * three.parts).tolist()
+    none = Plans.nothing(3)
+    assert none.fits.tolist() == [False] * 3
+    none.put(np.array([2]), Plans(sums(4.0), sums(5.0)))
+    assert none.fits.tolist() == [False, False, True]
+    same(none.cold.take([2]), 4.0)
+    same(none.steady.take([2]), 5.0)
+    assert none.cold.time_s.tolist() == [np.inf, np.inf, 4.0]
+    assert np.isnan(none.cold.outer_bytes[:2]).all()
+    assert Plans(sums(1.0, np.inf, 1.0), sums(1.0, 1.0, np.inf)).fits.tolist() == [True, False, False]
+    same(Plans(sums(1.0), sums(2.0)).repeated(3).steady.take([0]).where(np.array([True]), sums(6.0)), 6.0)
+    assert Plans(sums(1.0), sums(2.0)).repeated(3).cold.time_s.tolist() == [3.0]
+
+
+def test_the_faster_of_two_by_more_than_the_order_of_sums():
+    one, other = sums(10.0, 10.0, 10.0, np.inf), sums(9.0, 10.0 * (1 - 1e-10), 11.0, 5.0)
+    same(solve.faster(Plans(one, one), Plans(other, other)).cold, 9.0, 10.0, 10.0, 5.0)
+    mixed = solve.faster(Plans(one, other), Plans(other, one))
+    same(mixed.cold, 9.0, 10.0, 10.0, 5.0)
+    same(mixed.steady, 9.0, 10.0 * (1 - 1e-10), 10.0, 5.0)
+
+    def limited(found):
+        """As slow as 9.5 seconds at least, where fewer than 111 bytes move."""
+        return np.where(found.outer_bytes < 111.0, 9.5, 12.0)
+
+    same(solve.faster(Plans(one, one), Plans(other, other), limited).cold, 9.0, 10.0, 10.0, 5.0)
+    same(solve.faster(Plans(other, other), Plans(one, one), limited).cold, 9.0, 10.0 * (1 - 1e-10), 10.0, 5.0)
+
+
+def test_one_schedule_for_one_batch_and_for_many_where_it_is_as_fast():
+    slow, quick = SimpleNamespace(time_s=5.0), SimpleNamespace(time_s=4.0)
+    one = best._same_where_as_fast
+    assert one((slow, quick), (9.0, 9.0)) == (slow, quick)
+    assert one((quick, slow), (9.0, 9.0)) == (quick, quick)
+    equal = SimpleNamespace(time_s=5.0)
+    assert one((equal, slow), (9.0, 9.0))[1] is equal
+    assert one((slow, None), (9.0, 9.0)) == (slow, slow)
+    assert one((slow, None), (9.0, 5.0)) == (slow, None)  # no faster than what is known
+    assert one((None, quick), (9.0, 9.0)) == (None, quick)
+    assert best._limits((slow, None), (9.0, 8.0), 2) == (2.5, 4.0)
+    assert best._limits((None, quick), (9.0, 8.0), 1) == (9.0, 4.0)
+
+
+def test_batches_whose_segments_are_tried():
+    assert [best.halves(batch) for batch in (1, 2, 3, 8, 12)] == [[], [2], [3], [8, 4, 2], [12, 6, 3]]
+
+
+def test_modes_of_segments():
+    """Size of the sub-batch, whether weights are held, runs; a whole batch runs once and holds none."""
+    pools = {size: two_layers() for size in (4, 2, 1)}
+    found = segments.Segments(pools, 4, 60 * U, np.array([0.0, 4 * U]), True, 0.25)
+    assert found.modes.tolist() == [[0, 0, 1], [1, 0, 2], [1, 1, 2], [2, 0, 4], [2, 1, 4]]
+    assert found.room == 56 * U
+    assert found.streamed.tolist() == found.holdable.tolist() == [2 * U, 4 * U]
+    bare = segments.Segments(pools, 4, 60 * U, np.zeros(2), False, 0.25)
+    assert bare.modes.tolist() == [[0, 0, 1], [1, 0, 2], [2, 0, 4]]
+    assert bare.holdable.tolist() == [0.0, 0.0]
+    sizes = pools[4].cuts[:, pool.TENSOR_BYTES]
+    assert [found.around(place).tolist() for place in range(3)] == [(sizes * more).tolist() for more in (0, 1, 3)]
+    # Each step in the fewest cycles of all runs, and weights that do not stay once: of 40 C and 2 U, 20 C and 4 U.
+    chip = adapter.machines(60 * U, 1.0 / C, 1.0 / U, "layer", 1.0)
+    assert found.least_times(chip)[0] >= (40 + 2 / 4 + 1 + 20 + 4 / 4 + 1) * (1 - 2e-9)
+
+
+def test_vector_work_of_a_step():
+    row = SimpleNamespace(
+        vector_operations=600.0,
+        least_footprint=5.0,
+        shape=None,
+        fixed_bytes=40.0,
+        output_bytes=50.0,
+        reads=((0, 30.0), (1, 80.0)),
+    )
+    grid, gpu = (SimpleNamespace(spec=SimpleNamespace(kind=kind, port_bytes_per_cycle=2.0)) for kind in ("grid", "sm"))
+    assert pool._vector_work(row, grid, 100.0) == (5.0, 6.0)
+    assert pool._vector_work(row, gpu, 100.0) == (0.0, 200.0 / (2.0 * GPU_VECTOR_L2_EFFICIENCY))
+    assert pool._vector_work(row, gpu, 1.0) == (0.0, 600.0)
+    row.shape = "a product"
+    assert pool._vector_work(row, gpu, 100.0) == (0.0, 6.0)
+    assert pool._vector_work(row, grid, 100.0) == (5.0, 6.0)
+
+
+def test_fewest_cycles_of_a_step():
+    """Over its moves and their tilings, with weights in the SRAM or not; no fewer than its vector work."""
+    points = np.array([[0, 0, 5.0], [0, 0, 3.0], [0, 0, 4.0], [0, 0, 9.0], [0, 0, 2.0]])
+    plan = SimpleNamespace(first=np.array([0, 2, 3, 4]))
+
+    def least(kept, vector):
+        spans, held = (np.array([[*pair, 0, 0] for pair in rows]) for rows in ([(0, 2), (2, 3), (3, 4), (0, 0)], kept))
+        return pool._least(plan, points, (spans, held), np.array([[0.0, cycles] for cycles in vector])).tolist()
+
+    assert least([(0, 2), (2, 3), (3, 4), (0, 0)], (0, 0, 0)) == [3, 9, 0]
+    assert least([(0, 2), (4, 5), (3, 4), (0, 0)], (0, 0, 7)) == [2, 9, 7]
+    assert least([(2, 3), (3, 4), (2, 3), (0, 0)], (3.5, 1, 7)) == [3.5, 4, 7]
+
+
+def test_a_pool_with_other_cycles():
+    plain = two_layers()
+    plain.memo["known"] = 1
+    found = pool.without(plain, plain.points[:, 2] / 2.0, False)
+    assert found.points[:, 2].tolist() == (plain.points[:, 2] / 2.0).tolist()
+    assert found.points[:, :2].tolist() == plain.points[:, :2].tolist()
+    assert (found.rescored, found.pack, found.memo) == (True, "", {})
+    assert found.steps.tolist() == plain.steps.tolist()
+    worked = replace(plain, steps=np.array([[3.0, 25 * C], [4.0, 10 * C]]))
+    still = pool.without(worked, None, True)
+    assert still.steps.tolist() == [[3.0, 0.0], [4.0, 0.0]]
+    assert worked.steps[0, 1] == 25 * C
+    assert (still.rescored, still.points is plain.points) == (False, True)
