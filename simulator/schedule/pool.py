@@ -4,7 +4,7 @@ import functools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.kept import Place
-from simulator.frontier.packs import Lookup, blocks_of, mark_all, pack_of
+from simulator.frontier.packs import Lookup, Pack, blocks_of, mark_all, pack_of
 from simulator.kernels.layout import (
     BESIDE,
     CYCLES,
@@ -94,9 +94,15 @@ class Pool:
         plan = self.moves
         return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.back, self.net)
 
-    @functools.cached_property
+    @property
     def back(self) -> Ints:
         """How many steps before each one is a step with the same moves: as many for all. 0: there is none."""
+        if "back" not in self.memo:
+            self.memo["back"] = self._back()
+        found: Ints = self.memo["back"]
+        return found
+
+    def _back(self) -> Ints:
         plan = self.moves
         columns = (plan.source, plan.target, self.spans, self.spans_kept, self.costs)
         of_moves = np.column_stack([column.astype(np.float64) for column in columns])
@@ -111,10 +117,13 @@ class Pool:
         """The same, and what the kernels ask where weights stay."""
         return Source(self.network, self.spans_kept, self.weights)
 
-    @functools.cached_property
+    @property
     def work(self) -> Work:
         """What the network does for the batch, whatever the schedule."""
-        return work_of(self.low)
+        if "work" not in self.memo:
+            self.memo["work"] = work_of(self.low)
+        found: Work = self.memo["work"]
+        return found
 
     @functools.cached_property
     def all_weights(self) -> float:
@@ -135,6 +144,47 @@ class Pool:
         return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
 
 
+class Used(NamedTuple):
+    """Which frontiers the moves of a network use, each place once. layers: a step of each distinct shape. place_layer, masks: of
+    each place the number of its shape, and the resident operands. at, at_kept: of each move its place, and the same where the
+    step's weights are in SRAM as a whole; -1 for vector work.
+    """
+
+    layers: tuple[int, ...]
+    place_layer: Ints
+    masks: tuple[int, ...]
+    at: Ints
+    at_kept: Ints
+
+    def shapes(self, low: Lowered) -> tuple[Shape, ...]:
+        """Distinct shapes of the layers."""
+        return tuple([shape for step in self.layers if (shape := low.rows[step].shape) is not None])
+
+    def places(self, shapes: Sequence[Shape]) -> list[Place]:
+        """The frontiers."""
+        return [(shapes[layer], mask) for layer, mask in zip(self.place_layer.tolist(), self.masks, strict=True)]
+
+
+def used_by(low: Lowered, plan: Moves, keep: bool) -> Used:
+    """The frontiers that some moves use. keep: whether constant weights may be in SRAM as a whole."""
+    numbers: dict[Place, int] = {}
+    layers: dict[Shape, int] = {}
+    at, at_kept = (np.full(len(plan.masks), -1, dtype=np.int64) for _ in range(2))
+    for step, row in enumerate(low.rows):
+        if row.shape is None:
+            continue
+        layers.setdefault(row.shape, step)
+        own = slice(plan.first[step], plan.first[step + 1])
+        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
+            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
+            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
+            if keep and row.weight_bytes > 0.0:
+                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
+    of_shape = {shape: number for number, shape in enumerate(layers)}
+    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
+    return Used(tuple(layers.values()), owner, tuple(mask for _, mask in numbers), at, at_kept)
+
+
 def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup | None = None) -> Pool:
     """The pool of a lowered network.
 
@@ -142,33 +192,28 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
     weights may be in SRAM as a whole (for ever, or for a segment of sub-batches). lookup: gives the frontier of a shape.
     """
     plan = moves(low, optimal)
+    used = used_by(low, plan, keep)
+    shapes = used.shapes(low)
+    steps = np.array([vector_work(row, low, lanes) for row in low.rows])
+    return laid_out(low, plan, used, steps, pack_of(used.places(shapes), shapes, low.spec, lookup))
+
+
+def laid_out(low: Lowered, plan: Moves, used: Used, steps: Floats, pack: Pack) -> Pool:
+    """The pool of moves and of the frontiers that they use. steps: as of `Pool`; pack: the frontiers of `used` in its order."""
     move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
-    numbers: dict[Place, int] = {}
-    at, at_kept = (np.full(len(move_step), -1, dtype=np.int64) for _ in range(2))
-    for step, row in enumerate(low.rows):
-        if row.shape is None:
-            continue
-        own = slice(plan.first[step], plan.first[step + 1])
-        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
-            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
-            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
-            if keep and row.weight_bytes > 0.0:
-                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
-    shapes = tuple(dict.fromkeys(shape for shape, _ in numbers))
-    of_shape = {shape: number for number, shape in enumerate(shapes)}
-    pack = pack_of(tuple(numbers), shapes, low.spec, lookup)
     blocks = blocks_of(pack.bounds)
     rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
     rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
     sizes, size = np.unique(plan.reserved, return_inverse=True)
-    asked = np.concatenate([at, at_kept]) * len(sizes) + np.concatenate([size, size])
+    asked = np.concatenate([used.at, used.at_kept]) * len(sizes) + np.concatenate([size, size])
     queries = np.unique(asked, return_inverse=True)[1].reshape(2, -1, 1)
-    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, RESERVED], costs[:, BESIDE], costs[:, FIRST_PASS] = plan.reserved, plan.beside, weights[move_step]
-    steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
-    spans, spans_kept = (np.hstack([rows[which], query]) for which, query in zip((at, at_kept), queries, strict=True))
+    spans, spans_kept = (
+        np.hstack([rows[which], query]) for which, query in zip((used.at, used.at_kept), queries, strict=True)
+    )
+    first_at = used.at[plan.first[:-1]]
     return Pool(
         low=low,
         moves=plan,
@@ -185,15 +230,15 @@ def build_pool(low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lo
         move_step=move_step,
         weights=weights,
         least_cycles=_least(plan, pack.points, (spans, spans_kept), steps),
-        shapes=shapes,
-        point_shape=np.repeat(owner, np.diff(pack.bounds)),
-        step_shape=np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64),
+        shapes=used.shapes(low),
+        point_shape=np.repeat(used.place_layer, np.diff(pack.bounds)),
+        step_shape=np.where(first_at < 0, -1, np.append(used.place_layer, -1)[first_at]),
         stack=pack.stack,
         pack=pack.name,
     )
 
 
-def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
+def vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
     """(least footprint [B], on-chip cycles) of the vector work of a step; on a GPU it goes through the shared cache."""
     cycles = row.vector_operations / lanes
     if low.spec.kind != "sm":
