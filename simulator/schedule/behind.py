@@ -35,9 +35,6 @@ GROWN = ("reserved", "beside")
 USED_ARRAYS = tuple(Used._fields.index(name) for name in ("place_layer", "at", "at_kept"))
 """Places of the arrays of `Used`."""
 
-KEPT = ("keep_order", "keeping")
-"""What is derived of the constant weights of a pool, which no context changes."""
-
 
 class PoolsBehind:
     """The pools of a network at one batch behind contexts from `first` to `last`."""
@@ -81,8 +78,7 @@ class PoolsBehind:
         if any(shape.context == 0 for shape, _ in places):  # codes of attention speak for themselves
             stack = array.model_of(low.spec).tables(shapes, low.spec)
         pool = laid_out(low, plan, self._used, steps, _behind(self._static, fresh, stack))
-        pool.memo.update({name: self.base.memo[name] for name in KEPT if name in self.base.memo})
-        pool.memo.update(back=self._back, work=self._work.at(more))
+        pool.memo.update(back=self._back, work=self._work.at(more), alike=self.base.alike)
         return pool
 
     def work(self, contexts: Sequence[int]) -> Work:

@@ -15,6 +15,7 @@ from simulator.frontier.kept import Place
 from simulator.frontier.packs import Lookup, Pack, blocks_of, mark_all, pack_of
 from simulator.kernels.layout import (
     BESIDE,
+    BYTES,
     CYCLES,
     FIRST_PASS,
     RESERVED,
@@ -84,6 +85,12 @@ class Pool:
     """What later rooms derive from the pool once (orders, least times)."""
 
     @property
+    def alike(self) -> dict[Any, Any]:
+        """What is derived of what pools behind other contexts have in common with this one; theirs too, where they share it."""
+        found: dict[Any, Any] = self.memo.setdefault("alike", {})
+        return found
+
+    @property
     def net(self) -> Net:
         """Points and what queries of them start from, as the kernels read them."""
         return Net(self.points, self.life, self.heads, self.blocks, self.marks)
@@ -142,6 +149,15 @@ class Pool:
     def least_after(self) -> Floats:
         """No choice of the steps after each takes fewer on-chip cycles."""
         return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
+
+    @functools.cached_property
+    def beside_after(self) -> Floats:
+        """No choice of the steps after each moves fewer bytes of the outer memory beside its constant weights, once each."""
+        beside, weights = self.costs[:, BESIDE], self.weights[self.move_step]
+        moved = _least_of_spans(self.points[:, BYTES], (self.spans, self.spans_kept)) + beside
+        least = np.maximum(0.0, np.minimum(moved[0] - weights, moved[1]))  # of weights in SRAM no tile moves any
+        each = np.minimum.reduceat(least, self.moves.first[:-1])
+        return np.asarray(each.sum() - np.cumsum(each))
 
 
 class Used(NamedTuple):
@@ -251,18 +267,18 @@ def vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
 
 def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
-    least = steps[:, VECTOR_CYCLES].copy()
+    of_moves = _least_of_spans(points[:, CYCLES], spans).min(axis=0)
+    return np.maximum(steps[:, VECTOR_CYCLES], np.minimum.reduceat(of_moves, plan.first[:-1]))
+
+
+def _least_of_spans(column: Floats, spans: tuple[Ints, Ints]) -> Floats:
+    """The least of a column of points in each of some spans, float64[2, moves]; 0 in empty ones."""
     lows, highs = (np.concatenate([which[:, column] for which in spans]) for column in (SPAN_LO, SPAN_HI))
     # Ranges that begin at the same point are the same, but for empty ones.
     begins, at, inverse = np.unique(np.where(lows < highs, lows, -1), return_index=True, return_inverse=True)
-    cheapest = np.array(
-        [
-            points[lo:hi, CYCLES].min() if lo >= 0 else 0.0
-            for lo, hi in zip(begins.tolist(), highs[at].tolist(), strict=True)
-        ]
-    )
-    of_moves = cheapest[inverse].reshape(2, -1).min(axis=0)
-    return np.maximum(least, np.minimum.reduceat(of_moves, plan.first[:-1]))
+    ends = highs[at].tolist()
+    least = [column[lo:hi].min() if lo >= 0 else 0.0 for lo, hi in zip(begins.tolist(), ends, strict=True)]
+    return np.array(least)[inverse].reshape(2, -1)
 
 
 def back_of(steps: Sequence[Hashable]) -> Ints:
