@@ -47,6 +47,9 @@ from .schedule_periods import (
 )
 from .stairs import Memo, fitting
 
+BOUND_ON_CHIP = 0.5
+"""Share of a time that on-chip work must take for what never waits for weights to be as slow: else that is not even tried."""
+
 
 class Ahead(NamedTuple):
     """What is known of the weights that may be fetched ahead."""
@@ -62,7 +65,7 @@ class Ahead(NamedTuple):
     to_come: Floats
     """Weight bytes of the layers after each step, next batch included."""
     rest: Floats
-    """Least on-chip seconds and streamed weight bytes of the layers after each step."""
+    """Least on-chip seconds and bytes of the outer memory of the layers after each step."""
 
 
 class Running(NamedTuple):
@@ -264,12 +267,13 @@ def settle(kept, weights, move_step, network, kept_spans, costs, spans):
 
 
 @kernel
-def come_after(after, left, machine, streamed, to_come, rest):
-    """Fill in what is to come after each step, as of `Ahead`. after: fewest cycles; left: streamed weight bytes."""
+def come_after(after, beside, left, machine, streamed, to_come, rest):
+    """Fill in what is to come after each step, as of `Ahead`. after: fewest cycles; left: streamed weight bytes; beside: fewest
+    other bytes."""
     for step in range(rest.shape[0]):  # sums in another order must not cut the best
         to_come[step] = left[step] + streamed
         rest[step, REST_S] = after[step] * machine.cycle_s * (1.0 - 1e-12)
-        rest[step, REST_BYTES] = left[step] * (1.0 - 1e-12)
+        rest[step, REST_BYTES] = (left[step] + beside[step]) * (1.0 - 1e-12)
 
 
 @kernel
@@ -295,7 +299,9 @@ def fetch_ahead(network, machine, weights, limits, running, at):
     """
     sizes, labels, counts = weights.sizes, running.labels, running.counts
     last_step, end, capacity = network.first.shape[0] - 1, 2 * sizes.shape[0], machine.capacity_bytes
-    if sizes.shape[0] > 1 and hopeless(network, machine, weights, max(limits[0], limits[1]), running):
+    on_chip = weights.rest[0, REST_S] + last_step * machine.overhead_s
+    worth = sizes.shape[0] > 1 and on_chip > BOUND_ON_CHIP * max(limits[0], limits[1])
+    if worth and hopeless(network, machine, weights, max(limits[0], limits[1]), running):
         return end, 0, 0.0
     for run in range(at, end):
         ahead, warm = sizes[run // 2], run % 2

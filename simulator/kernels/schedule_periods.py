@@ -21,7 +21,7 @@ from .layout import (
 )
 
 REST_S, REST_BYTES = range(2)
-"""Columns of what is still to come after a step: least on-chip seconds, streamed weight bytes."""
+"""Columns of what is still to come after a step: least on-chip seconds, least bytes of the outer memory."""
 
 MOVED = 1
 """Beside TIME, column of the values of the residency programme: bytes of the outer memory."""

@@ -40,7 +40,8 @@ WITHOUT, IN_SRAM, IN_FIFO = range(3)
 
 class Chip(NamedTuple):
     """What is searched: a network, the spans of moves whose weights are in the SRAM, bytes of weights of each step, the step of
-    each move, fewest cycles of each step and of those after it; the chip; and where weights are fetched ahead to."""
+    each move, fewest cycles of each step and of those after it, fewest bytes of those beside weights; the chip; and where weights
+    are fetched ahead to."""
 
     network: Network
     kept_spans: Ints
@@ -48,6 +49,7 @@ class Chip(NamedTuple):
     move_step: Ints
     cycles: Floats
     after: Floats
+    beside: Floats
     machine: Machine
     ahead: int
     fifo_bytes: float
@@ -181,7 +183,7 @@ def run_ahead(room, run, chip, rooms, floors, limits, scratch):
     count, streamed = sizes_ahead(room, capacity, chip, rooms, floors, scratch), rooms.streamed[room]
     if run >= 2 * count:
         return -1, 0, 0.0
-    come_after(chip.after, rooms.left[room], machine, streamed, scratch.rest_s, scratch.rest)
+    come_after(chip.after, chip.beside, rooms.left[room], machine, streamed, scratch.rest_s, scratch.rest)
     network = settled(chip, scratch)
     fifo = chip.ahead == IN_FIFO
     weights = Ahead(scratch.sizes[:count], scratch.bounds[:count], fifo, streamed, scratch.rest_s, scratch.rest)

@@ -70,7 +70,7 @@ def compile_schedules() -> None:
     weights = few.Ahead(none[:0], none, False, 0.0, none, flat)
     few.fetch_ahead(network, machine, weights, none, running, 0)
     few.settle(none, none, ints, network, spans, flat, spans)
-    few.come_after(none, none, machine, 0.0, none, flat[:0])
+    few.come_after(none, none, none, machine, 0.0, none, flat[:0])
     few.walk_labels(ints, ints, labels, 0, flat_ints, none)
     keep = envelopes.Survivors(
         np.zeros((envelopes.LEVELS + 1, 1)), np.zeros((1, 1, 3)), flat, ints, np.zeros(1, dtype=np.int64)
@@ -86,7 +86,7 @@ def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any
     """The same for the search through rooms."""
     none, ints, values = np.zeros(1), np.zeros(1, dtype=np.int64), np.zeros((1, 1, 2))
     machine = Machine(0.0, 0.0, 0.0, 0.0, 0.0)
-    chip = rooms.Chip(network, spans, none, ints, none, none, machine, rooms.WITHOUT, 0.0)
+    chip = rooms.Chip(network, spans, none, ints, none, none, none, machine, rooms.WITHOUT, 0.0)
     floors = rooms.Floors(none, flat, network, 0.0, 0.0, none)
     scratch = rooms.Scratch(flat, spans, flat, none, none, none, values, box, running)
     tried = rooms.Rooms(none, none, flat, none, flat, ints)

@@ -158,16 +158,24 @@ def _solve_ahead(
     return plans[0], plans[1]
 
 
-def quick(pool: Pool, machines: Machines, kept: Floats | None, limit_s: float) -> float:
-    """Time of a schedule with these weights kept, found without a long search; infinite where it does not beat the limit. [s]"""
+def quick(
+    pool: Pool, machines: Machines, kept: Floats | None, limit_s: float, run: int | None = None
+) -> tuple[float, bool]:
+    """Time of a schedule with these weights kept, found without a long search, and whether it is begun warm; infinite where it
+    does not beat the limit. [s]
+
+    run: which one, as `_Runs` numbers those of all sizes; unless given, the largest size that is begun cold.
+    """
     terms = settle(pool, machines.row(), kept)
     if machines.overlap != "network":
         found = residency(pool, terms, limit_s)
-        return np.inf if found is None else found.time_s
-    sizes = ahead_sizes(0.5 * terms.machine.capacity_bytes) if machines.fifo_bytes is None else [machines.fifo_bytes]
-    runs = _Runs(pool, terms, np.array(sizes[-1:]), machines.fifo_bytes is not None)
-    run, plan = runs.faster(0, np.array([limit_s, limit_s]))
-    return np.inf if plan is None or run > 0 else plan.time_s  # one begun warm does not do for a batch on its own
+        return (np.inf if found is None else found.time_s), False
+    whole = terms.machine.capacity_bytes
+    sizes = ahead_sizes(0.5 * whole if run is None else whole) if machines.fifo_bytes is None else [machines.fifo_bytes]
+    size, warm = (sizes[-1], 0) if run is None else (sizes[min(run // 2, len(sizes) - 1)], run % 2)
+    runs = _Runs(pool, terms, np.array([size]), machines.fifo_bytes is not None)
+    known, plan = runs.faster(warm, np.array([limit_s, limit_s]))
+    return (np.inf if plan is None or known > warm else plan.time_s), warm == 1
 
 
 class _Runs:
@@ -177,7 +185,7 @@ class _Runs:
         streamed = terms.streamed.sum()
         left = streamed - np.cumsum(terms.streamed)
         to_come, rest = np.empty(len(left)), np.empty((len(left), 2))
-        kernels.come_after(pool.least_after, left, terms.machine, float(streamed), to_come, rest)
+        kernels.come_after(pool.least_after, pool.beside_after, left, terms.machine, float(streamed), to_come, rest)
         own = scratch_of(pool)
         self._pool, self._terms, self._network = pool, terms, network_of(pool, terms)
         self._weights = kernels.Ahead(sizes, np.full(len(sizes), -np.inf), fifo, float(streamed), to_come, rest)

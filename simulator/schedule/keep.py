@@ -5,6 +5,7 @@ has beyond it. So with more SRAM every choice still exists and keeps at least th
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -85,26 +86,28 @@ def order_of(pool: Pool) -> Ints:
     A byte kept saves a byte of traffic wherever it lies; layers with the most weight bytes per MAC are the first to be
     bound by memory on any chip. The order depends on the network alone, so that more room never keeps less of any layer.
     """
-    if "keep_order" not in pool.memo:
+    alike = pool.alike
+    if "keep_order" not in alike:
         rows = pool.low.rows
         order = sorted(
             (step for step, row in enumerate(rows) if row.weight_bytes > 0.0),
             key=lambda step: (-rows[step].weight_bytes / max(1, rows[step].macs_executed), step),
         )
-        pool.memo["keep_order"] = np.array(order, dtype=np.int64)
-    found: Ints = pool.memo["keep_order"]
+        alike["keep_order"] = np.array(order, dtype=np.int64)
+    found: Ints = alike["keep_order"]
     return found
 
 
 def keeping_of(pool: Pool) -> kernels.Keeping:
     """Weights of the network that may stay, and the order in which they do."""
-    if "keeping" not in pool.memo:
+    alike = pool.alike
+    if "keeping" not in alike:
         channels = np.ones(len(pool.weights))
         for step, row in enumerate(pool.low.rows):
             if row.shape is not None and row.weight_bytes > 0.0:
                 channels[step] = channel_bytes(row)
-        pool.memo["keeping"] = kernels.Keeping(pool.weights, channels, order_of(pool))
-    found: kernels.Keeping = pool.memo["keeping"]
+        alike["keeping"] = kernels.Keeping(pool.weights, channels, order_of(pool))
+    found: kernels.Keeping = alike["keeping"]
     return found
 
 
@@ -188,12 +191,19 @@ def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tupl
 
     The quick schedules are not answers, they will be found again in their turn: so the answers stay the first of the best.
     """
-    for size in sizes[::-PROBED]:
-        left = sizes[-1] - size
-        time_s = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s))
+    known: Iterable[tuple[int, int | None]] = dict.fromkeys(_near(pool, sizes).values())
+    for room, run in known or [(room, None) for room in range(len(sizes) - 1, -1, -PROBED)]:
+        left = sizes[-1] - sizes[room]
+        time_s, warm = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s), run)
         found = time_s * (1.0 + NEAR)
-        limit_s = (min(limit_s[0], found), min(limit_s[1], found))
+        limit_s = (limit_s[0] if warm else min(limit_s[0], found), min(limit_s[1], found))
     return limit_s
+
+
+def _near(pool: Pool, sizes: list[float]) -> dict[int, tuple[int, int]]:
+    """Room and run of each kind that were the best for a pool that is alike in this SRAM: they promise to be nearly so here."""
+    found: dict[int, tuple[int, int]] = pool.alike.setdefault(("near", sizes[-1]), {})
+    return found
 
 
 def _explored(pool: Pool, machines: Machines, sizes: list[float], best: Best, limit_s: tuple[float, float]) -> Best:
@@ -202,13 +212,14 @@ def _explored(pool: Pool, machines: Machines, sizes: list[float], best: Best, li
         list(best),
         np.array([plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True)]),
     )
-    search = _Search(pool, machines, sizes)
+    search, near = _Search(pool, machines, sizes), _near(pool, sizes)
     while (found := search.faster(limits)) is not None:
-        plan, warm = found
+        plan, room, run = found
         for kind in (0, 1):
             # One begun warm does for many batches alone.
-            if (kind == 1 or not warm) and plan.time_s < limits[kind]:
+            if (kind == 1 or run % 2 == 0) and plan.time_s < limits[kind]:
                 plans[kind], limits[kind] = plan, plan.time_s
+                near[kind] = room, run
     return plans[0], plans[1]
 
 
@@ -231,8 +242,8 @@ class _Search:
         self._rooms = inner.Rooms(asked, stays, kept, streamed, left, np.array(real, dtype=np.int64))
         ahead = inner.IN_SRAM if fifo_bytes is None else inner.IN_FIFO
         self._chip = inner.Chip(
-            pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after, machines.row(),
-            ahead if machines.overlap == "network" else inner.WITHOUT, fifo_bytes or 0.0,
+            pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after,
+            pool.beside_after, machines.row(), ahead if machines.overlap == "network" else inner.WITHOUT, fifo_bytes or 0.0,
         )  # fmt: skip
         steps, sizes_ahead = len(pool.steps), np.array(ahead_sizes(capacity))
         running = Running(own.labels, own.counts, own.memo)
@@ -244,8 +255,8 @@ class _Search:
         spans[0] = 0, len(sizes) - 1
         self._search = inner.Search(np.array([1, -1, 0], dtype=np.int64), spans)
 
-    def faster(self, limits: Floats) -> tuple[Plan, bool] | None:
-        """The next schedule that is faster than one of the limits, and whether it is begun warm; None where there is none."""
+    def faster(self, limits: Floats) -> tuple[Plan, int, int] | None:
+        """The next schedule that is faster than one of the limits, its room and run; None where there is none."""
         room, run, label, wait = inner.next_faster(
             self._chip, self._rooms, self._floors, limits, self._scratch, self._search
         )
@@ -253,6 +264,6 @@ class _Search:
             return None
         terms = settle(self._pool, self._machines.row(), self._rooms.kept[room])
         if self._chip.ahead == inner.WITHOUT:
-            return Plan((walked(self._pool, terms, 0, len(self._pool.steps), 0),)), False
+            return Plan((walked(self._pool, terms, 0, len(self._pool.steps), 0),)), room, 0
         around = 0.0 if self._chip.ahead == inner.IN_FIFO else float(self._scratch.sizes[run // 2])
-        return fetched(self._pool, terms, (label, wait), around), bool(run % 2)
+        return fetched(self._pool, terms, (label, wait), around), room, run

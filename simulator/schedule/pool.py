@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,11 @@ from simulator.frontier import array
 from simulator.frontier.grid.points import Stack
 from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.kept import Place
-from simulator.frontier.packs import Lookup, blocks_of, mark_all, pack_of
+from simulator.frontier.packs import Lookup, Pack, blocks_of, mark_all, pack_of
 from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.layout import (
     BESIDE,
+    BYTES,
     CYCLES,
     FIRST_PASS,
     RESERVED,
@@ -99,6 +100,12 @@ class Pool:
         return self if self.exactly is None else self.exactly()
 
     @property
+    def alike(self) -> dict[Any, Any]:
+        """What is derived of what pools behind other contexts have in common with this one; theirs too, where they share it."""
+        found: dict[Any, Any] = self.memo.setdefault("alike", {})
+        return found
+
+    @property
     def net(self) -> Net:
         """Points and what queries of them start from, as the kernels read them."""
         return Net(self.points, self.life, self.heads, self.blocks, self.marks)
@@ -109,9 +116,15 @@ class Pool:
         plan = self.moves
         return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.back, self.net)
 
-    @functools.cached_property
+    @property
     def back(self) -> Ints:
         """How many steps before each one is a step with the same moves: as many for all. 0: there is none."""
+        if "back" not in self.memo:
+            self.memo["back"] = self._back()
+        found: Ints = self.memo["back"]
+        return found
+
+    def _back(self) -> Ints:
         plan = self.moves
         columns = (plan.source, plan.target, self.spans, self.spans_kept, self.costs)
         of_moves = np.column_stack([column.astype(np.float64) for column in columns])
@@ -126,10 +139,13 @@ class Pool:
         """The same, and what the kernels ask where weights stay."""
         return Source(self.network, self.spans_kept, self.weights)
 
-    @functools.cached_property
+    @property
     def work(self) -> Work:
         """What the network does for the batch, whatever the schedule."""
-        return work_of(self.low)
+        if "work" not in self.memo:
+            self.memo["work"] = work_of(self.low)
+        found: Work = self.memo["work"]
+        return found
 
     @functools.cached_property
     def all_weights(self) -> float:
@@ -149,6 +165,56 @@ class Pool:
         """No choice of the steps after each takes fewer on-chip cycles."""
         return np.asarray(self.least_cycles.sum() - np.cumsum(self.least_cycles))
 
+    @functools.cached_property
+    def beside_after(self) -> Floats:
+        """No choice of the steps after each moves fewer bytes of the outer memory beside its constant weights, once each."""
+        beside, weights = self.costs[:, BESIDE], self.weights[self.move_step]
+        moved = _least_of_spans(self.points[:, BYTES], (self.spans, self.spans_kept)) + beside
+        least = np.maximum(0.0, np.minimum(moved[0] - weights, moved[1]))  # of weights in SRAM no tile moves any
+        each = np.minimum.reduceat(least, self.moves.first[:-1])
+        return np.asarray(each.sum() - np.cumsum(each))
+
+
+class Used(NamedTuple):
+    """Which frontiers the moves of a network use, each place once. layers: a step of each distinct shape. place_layer, masks: of
+    each place the number of its shape, and the resident operands. at, at_kept: of each move its place, and the same where the
+    step's weights are in SRAM as a whole; -1 for vector work.
+    """
+
+    layers: tuple[int, ...]
+    place_layer: Ints
+    masks: tuple[int, ...]
+    at: Ints
+    at_kept: Ints
+
+    def shapes(self, low: Lowered) -> tuple[Shape, ...]:
+        """Distinct shapes of the layers."""
+        return tuple([shape for step in self.layers if (shape := low.rows[step].shape) is not None])
+
+    def places(self, shapes: Sequence[Shape]) -> list[Place]:
+        """The frontiers."""
+        return [(shapes[layer], mask) for layer, mask in zip(self.place_layer.tolist(), self.masks, strict=True)]
+
+
+def used_by(low: Lowered, plan: Moves, keep: bool) -> Used:
+    """The frontiers that some moves use. keep: whether constant weights may be in SRAM as a whole."""
+    numbers: dict[Place, int] = {}
+    layers: dict[Shape, int] = {}
+    at, at_kept = (np.full(len(plan.masks), -1, dtype=np.int64) for _ in range(2))
+    for step, row in enumerate(low.rows):
+        if row.shape is None:
+            continue
+        layers.setdefault(row.shape, step)
+        own = slice(plan.first[step], plan.first[step + 1])
+        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
+            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
+            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
+            if keep and row.weight_bytes > 0.0:
+                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
+    of_shape = {shape: number for number, shape in enumerate(layers)}
+    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
+    return Used(tuple(layers.values()), owner, tuple(mask for _, mask in numbers), at, at_kept)
+
 
 def build_pool(
     low: Lowered, lanes: float, optimal: bool, keep: bool, lookup: Lookup | None = None, floor: float = NO_FLOOR
@@ -160,35 +226,34 @@ def build_pool(
     floor: see `Pool`.
     """
     plan = moves(low, optimal)
+    used = used_by(low, plan, keep)
+    shapes = used.shapes(low)
+    steps = np.array([vector_work(row, low, lanes) for row in low.rows])
+    found = laid_out(low, plan, used, steps, pack_of(used.places(shapes), shapes, low.spec, lookup, floor))
+    if floor == NO_FLOOR:
+        return found
+    return replace(found, floor=floor, exactly=lambda: build_pool(low, lanes, optimal, keep, lookup))
+
+
+def laid_out(low: Lowered, plan: Moves, used: Used, steps: Floats, pack: Pack) -> Pool:
+    """The pool of moves and of the frontiers that they use. steps: as of `Pool`; pack: the frontiers of `used` in its order."""
     move_step = np.repeat(np.arange(len(low.rows)), np.diff(plan.first))
-    numbers: dict[Place, int] = {}
-    at, at_kept = (np.full(len(move_step), -1, dtype=np.int64) for _ in range(2))
-    for step, row in enumerate(low.rows):
-        if row.shape is None:
-            continue
-        own = slice(plan.first[step], plan.first[step + 1])
-        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
-            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
-            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
-            if keep and row.weight_bytes > 0.0:
-                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
-    shapes = tuple(dict.fromkeys(shape for shape, _ in numbers))
-    of_shape = {shape: number for number, shape in enumerate(shapes)}
-    pack = pack_of(tuple(numbers), shapes, low.spec, lookup, floor)
     blocks = blocks_of(pack.bounds)
     rows = np.stack([pack.bounds[:-1], pack.bounds[1:], np.cumsum(blocks) - blocks], axis=1)
     rows = np.concatenate([rows, np.zeros((1, 3), dtype=np.int64)])  # what number -1, vector work, finds
     sizes, size = np.unique(plan.reserved, return_inverse=True)
-    asked = np.concatenate([at, at_kept]) * len(sizes) + np.concatenate([size, size])
+    asked = np.concatenate([used.at, used.at_kept]) * len(sizes) + np.concatenate([size, size])
     queries = np.unique(asked, return_inverse=True)[1].reshape(2, -1, 1)
-    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
     weights = np.array([row.weight_bytes for row in low.rows])
     costs = np.zeros((len(move_step), 4))
     costs[:, RESERVED], costs[:, BESIDE], costs[:, FIRST_PASS] = plan.reserved, plan.beside, weights[move_step]
-    steps = np.array([_vector_work(row, low, lanes) for row in low.rows])
-    spans, spans_kept = (np.hstack([rows[which], query]) for which, query in zip((at, at_kept), queries, strict=True))
-    step_shape = np.array([-1 if row.shape is None else of_shape[row.shape] for row in low.rows], dtype=np.int64)
+    spans, spans_kept = (
+        np.hstack([rows[which], query]) for which, query in zip((used.at, used.at_kept), queries, strict=True)
+    )
+    first_at = used.at[plan.first[:-1]]
+    shapes = used.shapes(low)
     starts = np.array([*(array.model_of(low.spec).start(shape, low.spec) for shape in shapes), 0.0])
+    step_shape = np.where(first_at < 0, -1, np.append(used.place_layer, -1)[first_at])
     return Pool(
         low=low,
         moves=plan,
@@ -207,17 +272,15 @@ def build_pool(
         weights=weights,
         least_cycles=_least(plan, pack.points, (spans, spans_kept), steps),
         shapes=shapes,
-        point_shape=np.repeat(owner, np.diff(pack.bounds)),
+        point_shape=np.repeat(used.place_layer, np.diff(pack.bounds)),
         step_shape=step_shape,
         starts=starts[step_shape],
         stack=pack.stack,
         pack=pack.name,
-        floor=floor,
-        exactly=None if floor == NO_FLOOR else lambda: build_pool(low, lanes, optimal, keep, lookup),
     )
 
 
-def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
+def vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
     """(least footprint [B], on-chip cycles) of the vector work of a step; on a GPU it goes through the shared cache."""
     cycles = row.vector_operations / lanes
     if low.spec.kind != "sm":
@@ -230,18 +293,18 @@ def _vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
 
 def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
-    least = steps[:, VECTOR_CYCLES].copy()
+    of_moves = _least_of_spans(points[:, CYCLES], spans).min(axis=0)
+    return np.maximum(steps[:, VECTOR_CYCLES], np.minimum.reduceat(of_moves, plan.first[:-1]))
+
+
+def _least_of_spans(column: Floats, spans: tuple[Ints, Ints]) -> Floats:
+    """The least of a column of points in each of some spans, float64[2, moves]; 0 in empty ones."""
     lows, highs = (np.concatenate([which[:, column] for which in spans]) for column in (SPAN_LO, SPAN_HI))
     # Ranges that begin at the same point are the same, but for empty ones.
     begins, at, inverse = np.unique(np.where(lows < highs, lows, -1), return_index=True, return_inverse=True)
-    cheapest = np.array(
-        [
-            points[lo:hi, CYCLES].min() if lo >= 0 else 0.0
-            for lo, hi in zip(begins.tolist(), highs[at].tolist(), strict=True)
-        ]
-    )
-    of_moves = cheapest[inverse].reshape(2, -1).min(axis=0)
-    return np.maximum(least, np.minimum.reduceat(of_moves, plan.first[:-1]))
+    ends = highs[at].tolist()
+    least = [column[lo:hi].min() if lo >= 0 else 0.0 for lo, hi in zip(begins.tolist(), ends, strict=True)]
+    return np.array(least)[inverse].reshape(2, -1)
 
 
 def back_of(steps: Sequence[Hashable]) -> Ints:

@@ -24,11 +24,12 @@ REMEMBERED = 16
 class Scratch:
     """Arrays for one pool and one thread. Nothing in them but the memo outlives a call."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._shape = (len(pool.steps), pool.moves.states)
+    def __init__(self, pool: Pool, other: "Scratch | None" = None) -> None:
+        """other: that of a pool with the same moves, whose arrays do for this one too."""
+        self._shape, self._other = (len(pool.steps), pool.moves.states), other
         steps, states = self._shape
-        self.values = np.empty((steps + 1, states, 2))
-        self.choice = np.zeros((steps, states, 2), dtype=np.int64)
+        self.values: Floats = np.empty((steps + 1, states, 2)) if other is None else other.values
+        self.choice: Ints = np.zeros((steps, states, 2), dtype=np.int64) if other is None else other.choice
         queries = int(max(pool.spans[:, SPAN_QUERY].max(initial=0), pool.spans_kept[:, SPAN_QUERY].max(initial=0))) + 1
         self.memo = _memo(queries)
 
@@ -36,13 +37,13 @@ class Scratch:
     def labels(self) -> Floats:
         """Of the prefetch programme."""
         steps, states = self._shape
-        return np.empty((steps + 1, states, LABELS, 6))
+        return np.empty((steps + 1, states, LABELS, 6)) if self._other is None else self._other.labels
 
     @functools.cached_property
     def counts(self) -> Ints:
         """Labels of each step and state."""
         steps, states = self._shape
-        return np.zeros((steps + 1, states), dtype=np.int64)
+        return np.zeros((steps + 1, states), dtype=np.int64) if self._other is None else self._other.counts
 
 
 def _memo(queries: int) -> Memo:
@@ -57,6 +58,9 @@ def scratch_of(pool: Pool) -> Scratch:
     """This thread's scratch for a pool."""
     own = pool.memo.setdefault("scratch", threading.local())
     if not hasattr(own, "arrays"):
-        own.arrays = Scratch(pool)
+        first = pool.alike.setdefault("scratch", threading.local())
+        own.arrays = Scratch(pool, getattr(first, "arrays", None))
+        if not hasattr(first, "arrays"):
+            first.arrays = own.arrays
     found: Scratch = own.arrays
     return found

@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import array_spec
 from simulator.lower.rows import check_batch
 from simulator.result.contexts import independent
+from simulator.schedule.behind import FEWEST
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import Pools, pool_bytes, pool_source
@@ -41,8 +43,8 @@ CONTEXT = f"{PARAMETER}context"
 WORTH_MORE = 2
 """Networks at other contexts that take as long to lay out as one at both ends of a stretch of contexts, and its points."""
 
-MOST_VARIANTS, MOST_GRAPHS = 1024, 64
-"""Groups, and networks of other parameters, that stay built."""
+MOST_VARIANTS, MOST_GRAPHS, MOST_STRETCHES = 1024, 64, 8
+"""Groups, networks of other parameters, and networks laid out for many contexts, that stay built."""
 
 MOST_POOL_BYTES = 32 * 2**20
 """Pools of one sweep, which goes through its arrays one after another and needs few of them. [B]"""
@@ -61,8 +63,8 @@ class Variant:
     fault: str | None = None
     kept: Pools | None = None
     """Where pools are kept, if not among those that all callers share."""
-    behind: "Callable[[int], Variant] | None" = None
-    """Of a token whose context is a column: what gives the variant of one context."""
+    behind: "Behind | None" = None
+    """Of a token whose context is a column."""
 
     @property
     def program(self) -> Program | None:
@@ -74,6 +76,11 @@ class Variant:
             self.pools or pool_source(self.graph, self.chip, self.precision, self.kept, floor=NO_FLOOR),
             self.batch,
         )
+
+    @property
+    def laid_out(self) -> bool:
+        """Whether contexts are a column of points that are solved one by one, on one network laid out for all."""
+        return self.behind is not None and not independent(self.chip)
 
     @property
     def together(self) -> bool:
@@ -92,6 +99,20 @@ class Variant:
     @property
     def _split(self) -> bool:
         return splits(self.chip, self.batch)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Contexts that are a column."""
+
+    at: Callable[[int], Variant]
+    """Gives the variant of one context."""
+    contexts: npt.NDArray[np.int64]
+    """All that the points of a sweep may have."""
+    kept: Memory[Any, Any]
+    """What is laid out for many contexts."""
+    key: tuple[Value, ...]
+    """Of the variant, among what is kept."""
 
 
 Group = tuple[Variant, npt.NDArray[np.int64], Columns]
@@ -115,6 +136,7 @@ class Space:
         self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
         self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
         self._pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)
+        self._stretches: Memory[Any, Any] = Memory(MOST_STRETCHES, one_each)
         self.stop = threading.Event()
         """Set when the run is interrupted: points that are solved one by one end early."""
         self.made: Mapping[str, str] = {}
@@ -189,9 +211,15 @@ class Space:
         if found is not None:
             return found
         one = self._variant(values, "point")
-        if any(axis.key == CONTEXT and shared for axis, shared in zip(self.plan.axes, self._shared, strict=True)):
-            one = replace(one, behind=lambda context: self._variant({**values, CONTEXT: context}, "point"))
+        for axis, shared in zip(self.plan.axes, self._shared, strict=True):
+            if axis.key == CONTEXT and shared:
+                contexts = np.array(sorted(set(axis.values)), dtype=np.int64)
+                at = partial(self._behind, values)
+                one = replace(one, behind=Behind(at, contexts, self._stretches, key))
         return self._known.put(key, one)
+
+    def _behind(self, values: Mapping[str, Value], context: int) -> Variant:
+        return self._variant({**values, CONTEXT: context}, "point")
 
     def _variant(self, values: Mapping[str, Value], label: str) -> Variant:
         """The variant with these values; a fault of theirs is kept in it."""
@@ -211,17 +239,20 @@ class Space:
 
 
 def _as_columns(chip: Architecture, axes: Sequence[Axis]) -> bool:
-    """Whether contexts may be told many at once: on chips whose steps are scheduled each by itself.
+    """Whether contexts may be told many at once, or laid out at once: then no other key is a column.
 
-    Then no other key is a column, so there must be many more contexts than values of all of those.
+    So where steps are scheduled each by itself, there must be many more contexts than values of all of those; elsewhere none.
     """
     contexts = [axis for axis in axes if axis.key == CONTEXT]
     whole = all(type(value) is int for axis in contexts for value in axis.values) and all(
         axis.values for axis in contexts
     )
-    if not (contexts and whole and independent(chip)):
+    if not (contexts and whole):
         return False
     others = [axis for axis in axes if axis.key in COLUMNS]
+    if not independent(chip):
+        in_time = chip.array is not None and chip.schedule.placement == "time" and chip.schedule.residency == "optimal"
+        return in_time and not others and len(contexts[0].values) >= FEWEST
     if any(axis.drawn for axis in others):
         return False
     return not others or len(contexts[0].values) > WORTH_MORE * math.prod(len(axis.values) for axis in others)

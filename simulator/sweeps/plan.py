@@ -25,6 +25,9 @@ SLOW_CHUNK = 2_048
 MODEL_CHUNK = 64
 """The same of a language model, each of whose points takes up to a second."""
 
+LAID_OUT_CHUNK = 256
+"""The same where a language model is laid out once for all contexts."""
+
 KEYS = ("network", "chip", "vary", "design", "seed", "set", "param", "batch", "precision", "chunk")
 """Keys of a plan file."""
 

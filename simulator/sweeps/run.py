@@ -36,9 +36,9 @@ from simulator.store.digest import model_digest
 from simulator.sweeps import folder as store
 from simulator.sweeps.again import recipe
 from simulator.sweeps.contexts import FEWEST as FEWEST_CONTEXTS
-from simulator.sweeps.contexts import fill_behind
+from simulator.sweeps.contexts import FEWEST_LAID_OUT, fill_behind
 from simulator.sweeps.groups import CONTEXT, Columns, Group, Space
-from simulator.sweeps.plan import CHUNK, MODEL_CHUNK, SLOW_CHUNK, Plan, plan_of
+from simulator.sweeps.plan import CHUNK, LAID_OUT_CHUNK, MODEL_CHUNK, SLOW_CHUNK, Plan, plan_of
 from simulator.sweeps.ranges import PARAMETER
 from simulator.sweeps.table import NUMBERS, STATUS, Block, empty_block, fill
 
@@ -203,7 +203,7 @@ def _usual_chunk(space: Space) -> int:
     """Points of a part unless they are given: what takes some seconds, so that little is lost and one hears how far it is."""
     first = space.first
     if first.behind is not None:
-        return SLOW_CHUNK
+        return LAID_OUT_CHUNK if first.laid_out else SLOW_CHUNK
     if first.together or many_a_size(space):
         return CHUNK
     return MODEL_CHUNK if first.graph is not None and decoder_in(first.graph) else SLOW_CHUNK
@@ -362,7 +362,7 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
         # One point on this thread: kernels are compiled once, and where Ctrl-C reaches. Some need several, all alike.
         same = np.zeros(FEWEST if groups[0][0].ahead else 1, dtype=np.int64)
         if groups[0][0].behind is not None:
-            same = np.arange(min(len(groups[0][1]), FEWEST_CONTEXTS))
+            same = np.arange(min(len(groups[0][1]), 1 if groups[0][0].laid_out else FEWEST_CONTEXTS))
         first = {key: column[same] for key, column in groups[0][2].items()}
         _fill(space, empty_block(len(same)), (groups[0][0], np.arange(len(same)), first))
         space.begun = True
@@ -411,7 +411,8 @@ def _slices(group: Group, pieces: int) -> list[Group]:
     if variant.ahead and "sram.capacity_mib" in columns:  # points of one SRAM size share most
         order = np.argsort(columns["sram.capacity_mib"], kind="stable")
         rows, columns = rows[order], {key: column[order] for key, column in columns.items()}
-    pieces = max(1, min(pieces, len(rows) // (2048 if variant.together else 64)))
+    least = FEWEST_LAID_OUT if variant.laid_out else 2048 if variant.together else 64
+    pieces = max(1, min(pieces, len(rows) // least))
     edges = np.linspace(0, len(rows), pieces + 1).astype(int).tolist()
     return [(variant, rows[start:end], _part(columns, start, end)) for start, end in pairwise(edges)]
 

@@ -157,10 +157,15 @@ def _reasons(variant: Variant, columns: Columns, solved: Solved, power: PowerMod
             continue
         capacity = float(solved.machines.capacity_bytes[at])
         if capacity not in known:
-            said = str(infeasible(solved.pool, capacity, name)).splitlines()
-            known[capacity] = said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more lines)"
+            known[capacity] = why_not(solved.pool, capacity, name)
         lines.append(known[capacity])
     return lines
+
+
+def why_not(pool: Pool, capacity_bytes: float, name: str) -> str:
+    """Why a pool has no schedule in an SRAM, in one line. name: of the chip."""
+    said = str(infeasible(pool, capacity_bytes, name)).splitlines()
+    return said[0] if len(said) == 1 else f"{said[0]} (and {len(said) - 1} more lines)"
 
 
 def _no_room(chip: Architecture, solved: Solved, columns: Columns, at: int) -> str:

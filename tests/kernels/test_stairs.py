@@ -134,8 +134,9 @@ def test_what_kept_weights_change_of_a_move():
 def test_what_is_to_come_after_a_step():
     to_come, rest = np.zeros(3), np.zeros((3, 2))
     machine = Machine(1.0, 0.5, 1.0, 0.0, 0.0)
-    few.come_after(np.array([6.0, 4.0, 0.0]), np.array([30.0, 10.0, 0.0]), machine, 50.0, to_come, rest)
+    beside, left = np.array([5.0, 5.0, 0.0]), np.array([30.0, 10.0, 0.0])
+    few.come_after(np.array([6.0, 4.0, 0.0]), beside, left, machine, 50.0, to_come, rest)
     assert to_come.tolist() == [80.0, 60.0, 50.0]
     assert rest[:, few.REST_S] == pytest.approx([3.0, 2.0, 0.0], rel=1e-9)
-    assert rest[:, few.REST_BYTES] == pytest.approx([30.0, 10.0, 0.0], rel=1e-9)
-    assert (rest[:2] < [[3.0, 30.0], [2.0, 10.0]]).all()  # a little less, for sums in another order
+    assert rest[:, few.REST_BYTES] == pytest.approx([35.0, 15.0, 0.0], rel=1e-9)
+    assert (rest[:2] < [[3.0, 35.0], [2.0, 15.0]]).all()  # a little less, for sums in another order

@@ -81,8 +81,8 @@ def test_rooms_that_are_tried_end_with_all_of_the_sram(pool):
 
 def test_a_schedule_that_begins_warm_is_no_answer_for_one_batch(monkeypatch, pool):
     """It may be the best of many batches; one that begins cold may be the best of both."""
-    found = [(5.0, False), (4.0, True), (4.5, False), (4.5, False), (4.0, True)]
-    plans = [(SimpleNamespace(time_s=time_s), warm) for time_s, warm in found]
+    found = [(5.0, 2), (4.0, 3), (4.5, 0), (4.5, 4), (4.0, 1)]  # odd runs begin warm
+    plans = [(SimpleNamespace(time_s=time_s), 0, run) for time_s, run in found]
     asked, left = [], iter(plans)
 
     def faster(limits):
@@ -92,4 +92,5 @@ def test_a_schedule_that_begins_warm_is_no_answer_for_one_batch(monkeypatch, poo
     monkeypatch.setattr(keep, "_Search", lambda *_: SimpleNamespace(faster=faster))
     cold, steady = keep._explored(pool, None, [1.0], (None, None), (9.0, 8.0))
     assert (cold, steady) == (plans[2][0], plans[1][0])
+    assert keep._near(pool, [1.0]) == {0: (0, 0), 1: (0, 3)}  # where a pool that is alike looks first
     assert asked == [[9.0, 8.0], [5.0, 5.0], [5.0, 4.0], [4.5, 4.0], [4.5, 4.0], [4.5, 4.0]]

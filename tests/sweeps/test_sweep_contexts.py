@@ -6,12 +6,17 @@ from profiles import by_night
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import InfeasibleError
+from simulator.graph.shallow import with_layers
 from simulator.lower.array import target_of
+from simulator.lower.lines import BentError
 from simulator.lower.rows import lower_steps, operands_of
 from simulator.lower.work import work_of
 from simulator.result.contexts import ENDS, Passes, _Ends
+from simulator.schedule.behind import FEWEST, PoolsBehind
+from simulator.schedule.pools import pool_source
 from simulator.sweeps import contexts as told
 from simulator.sweeps import run
+from simulator.sweeps.behind import Stretch
 from simulator.sweeps.plan import plan_of
 
 SAME = (
@@ -43,7 +48,7 @@ CASES = {
 def test_each_point_is_that_of_a_run(case):
     model, chip, precision, own = CASES[case]
     params = {**SMALL, **own}
-    vary = {"batch": [1, 3], "context": CONTEXTS[1:4] if chip == "tpu_v5e" else CONTEXTS}
+    vary = {"batch": [1, 3], "context": CONTEXTS[1:4] if case == "one by one" else CONTEXTS}
     table = sweep(model, chip, vary, precision=precision, params=params)
     for row in table.to_dicts():
         graph = load_network(model, **{**params, "context": row["param.context"]})
@@ -90,10 +95,74 @@ def test_what_does_not_fit_says_why():
             assert row["latency_s"] == pytest.approx(simulate(graph, chip, 1, "bf16").latency_s, rel=1e-12)
 
 
-@pytest.mark.parametrize(("chip", "chunk"), [("h100", 2048), ("tpu_v5e", 64)])
-def test_parts_take_seconds(chip, chunk):
+LAID_OUT = {
+    "fused": ("smollm2_135m", "tpu_v5e", "bf16", {"layers": 3}),
+    "scores": ("smollm2_135m", "groq_tsp", "int8", {"layers": 3}),  # which are tensors
+    "windows": ("gemma3_1b", "groq_tsp", "int8", {"layers": 7, "window": 64}),
+    "power": ("smollm2_135m", "gaudi2", "bf16", {"layers": 3}),  # which has a limit
+    "prompts": ("smollm2_135m", "groq_tsp", "int8", {"layers": 2, "phase": "prefill", "prompt": 24}),
+    "experts": ("deepseek_v2_lite", "tpu_v5e", "bf16", {"layers": 2, "experts": 8, "active": 2, "sequences": 3}),
+}
+
+
+@pytest.mark.parametrize("case", by_night(LAID_OUT, ["scores"]))
+def test_pools_laid_out_at_once_give_what_each_gives(case, monkeypatch):
+    model, chip, precision, own = LAID_OUT[case]
+    params, alone = {**SMALL, **own}, []
+    fill = told.fill
+    monkeypatch.setattr(told, "fill", lambda *given, **more: (alone.append(len(given[1])), fill(*given, **more)))
+    contexts = [*range(65, 65 + 13 * FEWEST, 13)]
+    table = sweep(model, chip, {"context": contexts}, precision=precision, params=params)
+    assert max(alone) == len(contexts)
+    for row in table.to_dicts()[:: FEWEST - 1]:
+        graph = load_network(model, **{**params, "context": row["param.context"]})
+        found = simulate(graph, load_chip(chip), 1, precision, gains=False)
+        for name in SAME:
+            expected = getattr(found, name)
+            assert row[name] == (None if expected is None else pytest.approx(expected, rel=1e-13)), (row, name)
+
+
+def test_a_pool_that_is_put_together_is_the_one_that_is_built():
+    chip, batch = load_chip("groq_tsp"), 2
+    graph = load_network("smollm2_135m", **SMALL, layers=2)
+    stretch = Stretch(graph, chip, "int8", (100, 900))
+    for context in (101, 333):
+        found = stretch.pools(batch).at(context)
+        own = pool_source(with_layers(graph, 2, context=context), chip, "int8")(batch)
+        assert found.low == own.low
+        for name in ("costs", "steps", "weights", "least_cycles", "move_step", "step_shape"):
+            assert np.array_equal(getattr(found, name), getattr(own, name)), name
+        assert found.shapes == own.shapes
+        for spans, others in ((found.spans, own.spans), (found.spans_kept, own.spans_kept)):
+            for (lo, hi, *_), (low, high, *_) in zip(spans.tolist(), others.tolist(), strict=True):
+                assert np.array_equal(found.points[lo:hi], own.points[low:high])
+
+
+def test_what_does_not_fit_an_sram_says_why():
+    chip = load_chip("groq_tsp", set={"sram.capacity_mib": 0.004})
+    table = sweep("smollm2_135m", chip, {"context": [*range(65, 65 + FEWEST)]}, params={**SMALL, "layers": 1})
+    graph = load_network("smollm2_135m", **SMALL, layers=1, context=65)
+    with pytest.raises(InfeasibleError) as caught:
+        simulate(graph, chip, 1)
+    assert table["status"][0] == "infeasible"
+    assert table["reason"][0].startswith(str(caught.value).splitlines()[0])
+
+
+def test_no_contexts_are_laid_out_whose_sizes_are_no_line():
+    first, last = (load_network("smollm2_135m", **SMALL, layers=1, context=context) for context in (100, 200))
+    bent = {100: first, 200: load_network("smollm2_135m", **SMALL, layers=2, context=200), 150: last}
+    target = target_of(load_chip("groq_tsp"), "int8")
+    for graphs in (bent, {**bent, 200: last}):  # an end with other steps; a middle that is no middle
+        with pytest.raises(BentError):
+            PoolsBehind(lambda context, own=graphs: operands_of(own[context], target), 1, (100, 200), True)
+
+
+@pytest.mark.parametrize(
+    ("chip", "contexts", "chunk"), [("h100", 3, 2048), ("tpu_v5e", 3, 64), ("tpu_v5e", FEWEST, 256)]
+)
+def test_parts_take_seconds(chip, contexts, chunk):
     given = {"design": "grid", "batch": 1, "precision": "bf16"}
-    vary = {"batch": [1, 2], "context": [100, 200, 300]}
+    vary = {"batch": [1, 2], "context": [*range(100, 100 + contexts)]}
     space = run._space(plan_of(vary, **given), run._builder("smollm2_135m", {"phase": "decode"}), chip, None)
     assert run._usual_chunk(space) == chunk
 
