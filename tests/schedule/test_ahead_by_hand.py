@@ -67,8 +67,10 @@ def test_memory_of_a_block_is_that_of_its_labels():
 def piece():
     """Four steps, from the second of a pool on: tilings 0 and 2, vector work, tiling 1; the second move reserves and spares."""
     pool = SimpleNamespace(
-        points=np.array([[10.0, 100.0, 7.0], [20.0, 200.0, 1.0], [30.0, 300.0, 3.0]]),
+        points=np.array([[5.0, 100.0, 7.0], [6.0, 200.0, 1.0], [7.0, 300.0, 3.0]]),
+        footprints=np.array([10.0, 20.0, 30.0]),  # offered in less room than they need
         steps=np.array([[90.0, 99.0], [91.0, 4.0], [92.0, 5.0], [93.0, 6.0], [94.0, 8.0]]),
+        starts=np.zeros(5),
     )
     costs = np.array([[0.0, 0.0, 0.0, 0.0], [1000.0, 50.0, 400.0, 0.0], [0.0, 25.0, 5.0, 0.0]])
     terms = Terms(np.array([0.5, 0.25]), costs, np.zeros((3, 4)), Machine(1e9, 1.0, 2.0, 0.0, 0.0), np.zeros(2))

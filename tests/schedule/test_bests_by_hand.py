@@ -110,12 +110,12 @@ def test_vector_work_of_a_step():
         reads=((0, 30.0), (1, 80.0)),
     )
     grid, gpu = (SimpleNamespace(spec=SimpleNamespace(kind=kind, port_bytes_per_cycle=2.0)) for kind in ("grid", "sm"))
-    assert pool._vector_work(row, grid, 100.0) == (5.0, 6.0)
-    assert pool._vector_work(row, gpu, 100.0) == (0.0, 200.0 / (2.0 * GPU_VECTOR_L2_EFFICIENCY))
-    assert pool._vector_work(row, gpu, 1.0) == (0.0, 600.0)
+    assert pool.vector_work(row, grid, 100.0) == (5.0, 6.0)
+    assert pool.vector_work(row, gpu, 100.0) == (0.0, 200.0 / (2.0 * GPU_VECTOR_L2_EFFICIENCY))
+    assert pool.vector_work(row, gpu, 1.0) == (0.0, 600.0)
     row.shape = "a product"
-    assert pool._vector_work(row, gpu, 100.0) == (0.0, 6.0)
-    assert pool._vector_work(row, grid, 100.0) == (5.0, 6.0)
+    assert pool.vector_work(row, gpu, 100.0) == (0.0, 6.0)
+    assert pool.vector_work(row, grid, 100.0) == (5.0, 6.0)
 
 
 def test_fewest_cycles_of_a_step():
@@ -135,7 +135,7 @@ def test_fewest_cycles_of_a_step():
 def test_a_pool_with_other_cycles():
     plain = two_layers()
     plain.memo["known"] = 1
-    found = pool.without(plain, plain.points[:, 2] / 2.0, False)
+    found = pool.without(plain, lambda plain: plain.points[:, 2] / 2.0, False)
     assert found.points[:, 2].tolist() == (plain.points[:, 2] / 2.0).tolist()
     assert found.points[:, :2].tolist() == plain.points[:, :2].tolist()
     assert (found.rescored, found.pack, found.memo) == (True, "", {})
