@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
+Near = dict[int, tuple[int, int]]
+"""Room and run of each kind that were the best on a chip, for a pool that is alike: they promise to be nearly so for another."""
+
 PROBED = 4
 """Of the rooms that are tried, one in so many is tried in a hurry first: one in each doubling."""
 
@@ -183,15 +186,19 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     # All weights first: of schedules as fast, it moves the fewest bytes.
     found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
     known = [plan.time_s * (1.0 + NEAR) if plan else most for plan, most in zip(found, limit_s, strict=True)]
-    return _explored(pool, machines, sizes, found, _sharpened(pool, machines, sizes, (known[0], known[1])))
+    near: Near = pool.alike.setdefault(("near", machines.row()), {})
+    limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near)
+    return _explored(pool, machines, sizes, found, limit_s, near)
 
 
-def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tuple[float, float]) -> tuple[float, float]:
+def _sharpened(
+    pool: Pool, machines: Machines, sizes: list[float], limit_s: tuple[float, float], near: Near
+) -> tuple[float, float]:
     """Limits no larger than what a quick schedule in a few of the rooms takes: with them most rooms are soon left out.
 
     The quick schedules are not answers, they will be found again in their turn: so the answers stay the first of the best.
     """
-    known: Iterable[tuple[int, int | None]] = dict.fromkeys(_near(pool, sizes).values())
+    known: Iterable[tuple[int, int | None]] = dict.fromkeys(tuple(near.values()))
     for room, run in known or [(room, None) for room in range(len(sizes) - 1, -1, -PROBED)]:
         left = sizes[-1] - sizes[room]
         time_s, warm = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s), run)
@@ -200,19 +207,17 @@ def _sharpened(pool: Pool, machines: Machines, sizes: list[float], limit_s: tupl
     return limit_s
 
 
-def _near(pool: Pool, sizes: list[float]) -> dict[int, tuple[int, int]]:
-    """Room and run of each kind that were the best for a pool that is alike in this SRAM: they promise to be nearly so here."""
-    found: dict[int, tuple[int, int]] = pool.alike.setdefault(("near", sizes[-1]), {})
-    return found
-
-
-def _explored(pool: Pool, machines: Machines, sizes: list[float], best: Best, limit_s: tuple[float, float]) -> Best:
-    """The best of `best` and of schedules in rooms of these sizes, of which those that cannot be better are left out."""
+def _explored(
+    pool: Pool, machines: Machines, sizes: list[float], best: Best, limit_s: tuple[float, float], near: Near
+) -> Best:
+    """The best of `best` and of schedules in rooms of these sizes, of which those that cannot be better are left out; `near` says
+    where they were.
+    """
     plans, limits = (
         list(best),
         np.array([plan.time_s if plan else most for plan, most in zip(best, limit_s, strict=True)]),
     )
-    search, near = _Search(pool, machines, sizes), _near(pool, sizes)
+    search = _Search(pool, machines, sizes)
     while (found := search.faster(limits)) is not None:
         plan, room, run = found
         for kind in (0, 1):

@@ -90,7 +90,8 @@ def test_a_schedule_that_begins_warm_is_no_answer_for_one_batch(monkeypatch, poo
         return next(left, None)
 
     monkeypatch.setattr(keep, "_Search", lambda *_: SimpleNamespace(faster=faster))
-    cold, steady = keep._explored(pool, None, [1.0], (None, None), (9.0, 8.0))
+    near = {}
+    cold, steady = keep._explored(pool, None, [1.0], (None, None), (9.0, 8.0), near)
     assert (cold, steady) == (plans[2][0], plans[1][0])
-    assert keep._near(pool, [1.0]) == {0: (0, 0), 1: (0, 3)}  # where a pool that is alike looks first
+    assert near == {0: (0, 0), 1: (0, 3)}  # where a pool that is alike looks first
     assert asked == [[9.0, 8.0], [5.0, 5.0], [5.0, 4.0], [4.5, 4.0], [4.5, 4.0], [4.5, 4.0]]
