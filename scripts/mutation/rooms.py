@@ -171,11 +171,11 @@ ROOMS = (
         ("simulator/frontier/grid/*.py",),
         (
             "test_grid_parts.py",
+            "test_twin_cycles.py",
             "test_sizes.py",
             "test_pixels.py",
             *GRIDS,
             "test_row_stationary.py",
-            "test_twin_cycles.py",
         ),
     ),
     Room("frontier", ("simulator/frontier/array.py",), ("test_attention.py", "test_lanes.py", "test_gpu.py")),
