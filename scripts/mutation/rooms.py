@@ -155,7 +155,13 @@ ROOMS = (
     Room(
         "kernels",
         ("simulator/kernels/grid_*.py",),
-        ("test_grid_lists.py", "test_grid_parts.py", "test_pixels.py", *GRIDS),
+        (
+            "test_grid_lists.py",
+            "test_grid_parts.py",
+            "test_touched.py::test_how_a_kernel_slides",
+            "test_pixels.py",
+            *GRIDS,
+        ),
         compiled=False,
     ),
     Room("frontier", ("simulator/frontier/grid/attention.py",), ("test_attention.py", "test_grid_parts.py")),
@@ -165,11 +171,11 @@ ROOMS = (
         ("simulator/frontier/grid/*.py",),
         (
             "test_grid_parts.py",
+            "test_twin_cycles.py",
             "test_sizes.py",
             "test_pixels.py",
             *GRIDS,
             "test_row_stationary.py",
-            "test_twin_cycles.py",
         ),
     ),
     Room("frontier", ("simulator/frontier/array.py",), ("test_attention.py", "test_lanes.py", "test_gpu.py")),

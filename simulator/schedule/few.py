@@ -60,9 +60,22 @@ def solve_one(
 
 def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
     """The fastest schedule without prefetch across layers, or None where none is faster than `limit_s`."""
-    least = least_steps(pool.least_cycles, terms)
-    piece = stretch(pool, terms, 0, len(pool.steps), 0, 0, (least.sum() - np.cumsum(least), limit_s))
-    return None if piece is None else Plan((piece,))
+    steps, own, least = len(pool.steps), scratch_of(pool), least_steps(pool.least_cycles, terms)
+    failed = kernels.residency(
+        network_of(pool, terms),
+        terms.machine,
+        0,
+        steps,
+        0,
+        least.sum() - np.cumsum(least),
+        limit_s,
+        own.memo,
+        own.values,
+        own.choice,
+    )
+    if failed >= 0 or not np.isfinite(own.values[steps, 0, TIME]):
+        return None
+    return Plan((walked(pool, terms, 0, steps, 0),))
 
 
 def network_of(pool: Pool, terms: Terms) -> Network:
@@ -73,38 +86,6 @@ def network_of(pool: Pool, terms: Terms) -> Network:
 def least_steps(cycles: Floats, terms: Terms) -> Floats:
     """Least time of each step: its fewest cycles, and its weights that are not kept once over the memory. [s]"""
     return least_each(cycles, terms.streamed, terms.machine)
-
-
-def stretch(
-    pool: Pool,
-    terms: Terms,
-    begin: int,
-    end: int,
-    source: int,
-    target: int,
-    bound: tuple[Floats, float] | None = None,
-) -> Piece | None:
-    """The fastest way through steps begin..end - 1, from one state to another, or None where nothing fits.
-
-    bound: least time after each step, and the time that is to be beaten.
-    """
-    rest, limit = bound or (np.zeros(len(pool.steps)), np.inf)
-    own = scratch_of(pool)
-    failed = kernels.residency(
-        network_of(pool, terms),
-        terms.machine,
-        begin,
-        end,
-        source,
-        rest,
-        limit,
-        own.memo,
-        own.values,
-        own.choice,
-    )
-    if failed >= 0 or not np.isfinite(own.values[end, target, TIME]):
-        return None
-    return walked(pool, terms, begin, end, target)
 
 
 def walked(pool: Pool, terms: Terms, begin: int, end: int, target: int) -> Piece:

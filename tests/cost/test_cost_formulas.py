@@ -38,6 +38,31 @@ def test_an_interface_shrinks_only_in_its_logic():
     assert area.interface_mm2(2.0, 96.3, 0.5, 1.0) == pytest.approx(2.5)
 
 
+def test_areas_by_hand():
+    assert area.mac_mm2(1e6, 1.5, 200.0, 0.5) == pytest.approx(150.0)
+    # Routers of 512 bits, two of 0.5 mm2 a 256; 3 million lanes of 4 um2; five control blocks: at half the area.
+    assert area.fabric_mm2(2, 512.0, 3e6, 5, (0.5, 4.0, 0.25), 0.5) == pytest.approx((2.0 + 12.0 + 1.25) / 2)
+    assert area.ip_mm2(1e6, 3 * 2**20, 0.5, 2.0, 0.25) == pytest.approx(0.5 + 2.0 + 0.75)
+    assert area.usable_edge_mm(100.0, 0.6) == pytest.approx(24.0)
+
+
+def test_a_die_gives_way_near_the_largest():
+    assert area.die_mm2(60.0, 0.4) == pytest.approx(100.0)
+    assert area.die_mm2(60.0, 0.4, 100.0) == pytest.approx(100.0 / 2**0.25)
+    assert area.die_mm2(120.0, 0.4, 100.0) == 120.0  # what is counted is there
+
+
+def test_memory_test_assembly_and_board():
+    assert money.dram_usd(8.0, 3.0, 1.25) == 30.0
+    assert money.test_usd(40.0, 2.0, 3.0, 0.1) == 9.0
+    assert money.assembly_loss_usd(90.0, 0.9, 0.5) == pytest.approx(110.0)  # of nine of twenty that work
+    assert money.board_usd(4.0, 75.0, 2.0, 0.2) == 23.0
+    dies = money.dies_per_wafer(100.0)
+    assert money.interposer_usd(100.0, 1000.0 * dies, 0.0, 3.0, 0.02) == pytest.approx(1000.0 + 2.0)
+    assert money.interposer_usd(100.0, 1000.0 * dies, 3.0, 3.0, 0.0) == pytest.approx(1000.0 * 2**3)
+    assert joules.scaled_to_node(10.0, 4.0, 16.0, 0.5) == 5.0
+
+
 def test_dies_on_a_wafer():
     # 10 x 10 mm with 0.2 mm of scribe: 10.2 mm pitch on a usable circle of 290 mm.
     by_hand = math.pi * 145**2 / 10.2**2 - math.pi * 290 / math.sqrt(2 * 10.2**2)

@@ -157,3 +157,4 @@ def test_sizes_of_a_tile_along_an_axis():
     assert attention._sizes(10) == (1, 2, 3, 4, 5, 10)
     assert attention._sizes(20, np.array([3, 6, 3]), np.array([7])) == (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 20)
     assert attention._sizes(4, np.array([4, 9])) == (1, 2, 4)
+    assert len(attention._sizes(10_000)) < 35  # two in each doubling

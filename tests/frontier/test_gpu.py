@@ -15,7 +15,7 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
-from simulator.frontier.grid.points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL
+from simulator.frontier.grid.points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL, INTERCONNECT, SRAM
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.array import array_spec
@@ -80,6 +80,32 @@ def test_blocks_are_those_of_the_slow_twin():
             assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
             assert row[EDGES] >= 0.0
         assert found.bytes_[0] == narrow * g * k * c * r * r
+
+
+@pytest.mark.parametrize(("ahead", "cluster"), [(False, 1), (True, 2)])
+def test_every_choice_of_blocks_is_that_of_the_slow_twin(ahead, cluster):
+    """Short reductions on few multiprocessors: several rounds of blocks, the last one not full, of which each may wait."""
+    rng, rounds = random.Random(ahead), 0
+    for macs in (1024, 1024, 32768, 32768):  # so fast that full rounds wait, too
+        count, free = rng.choice([1, 2, 3]), ahead or rng.random() < 0.5
+        shape = Shape((1, 1, rng.randint(500, 900), rng.choice([8, 40, 200]), rng.randint(500, 900), 1, 1, 1))
+        sets = {
+            "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": 2**20,
+            "interconnect.bytes_per_cycle": 2**20, "array.async_copies": free, "array.async_products": ahead,
+            "array.cluster": cluster,
+        }  # fmt: skip
+        spec = array_spec(load_chip("t4", set=sets), "int8")
+        chip = (count, macs, 2**20, 2**20)
+        choices = sm.choices(spec)
+        codes = sm.FIRST + np.arange(len(choices))
+        found = sm.parts((shape,), spec, np.zeros(len(codes), dtype=np.int64), codes)
+        for (rows, columns, split, *together), row in zip(choices, found, strict=True):
+            walked = naive_gpu.walk(shape.extents, 1, 1, chip, (rows, columns), split, free, ahead, tuple(together))
+            cycles, feed = walked or (np.inf, np.inf)
+            assert row[[ARRAY, INTERCONNECT, SRAM]].max() == pytest.approx(cycles, rel=1e-12)
+            assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12)
+            rounds += 1
+    assert rounds > 100
 
 
 @pytest.mark.parametrize(("extents", "on_lanes"), [

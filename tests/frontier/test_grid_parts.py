@@ -1,6 +1,7 @@
 """Small parts of the search on a grid: codes of points, cells of cycles, bins of footprints, and lists that begin anew."""
 
 import itertools
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,8 +12,21 @@ from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
 from simulator.kernels.grid_best import precedes
 from simulator.kernels.grid_envelope import BINS, LEVELS, NO_FLOOR, level_of
-from simulator.kernels.grid_layout import EACH, PIXEL_STEPS, PIXELS, SIZE, STEPS, WINDOW, Numbers, Tile
-from simulator.kernels.grid_search import code_of
+from simulator.kernels.grid_layout import (
+    EACH,
+    PIXEL_STEPS,
+    PIXELS,
+    SIZE,
+    STEPS,
+    TRIPS,
+    TRIPS_N,
+    TRIPS_P,
+    TRIPS_Q,
+    WINDOW,
+    Numbers,
+    Tile,
+)  # fmt: skip
+from simulator.kernels.grid_search import Contest, beaten, code_of
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -221,3 +235,56 @@ def test_tiles_of_groups_are_larger_for_fewer_steps_or_where_all_are_held_once()
     assert kept(3.0, *falling) == [1, 2, 3, 6]
     assert kept(2.0, (6, 1, 4, 3), *falling[1:]) == [1, 2, 3, 6]  # fewer steps of one unrolling
     assert kept(2.0, (4, 1, 4, 4), (2, 2, 4, 4), (1, 4, 4, 4)) == [1]
+
+
+def contested(u, feed=100.0, resets=1, fed=True, no_worse=True, by_steps=False, **other):
+    """Whether unrolling `u` is beaten by the other of two, which is the same but for `other`; three tiles of K, two of pixels."""
+    own = np.tile([1.0, 1.0, 5.0, 7.0, 3.0], (2, 1))  # copies, cycles and least cycles of a set, cycles once
+    k, pixel = np.zeros((1, STEPS + 2 * EACH)), np.zeros((1, PIXEL_STEPS + 2 * EACH))
+    k[0, TRIPS], pixel[0, [TRIPS_N, TRIPS_P, TRIPS_Q]] = 3.0, (1.0, 2.0, 1.0)
+    for at in range(2):
+        steps, folds, pixel_steps, pixel_folds = 4.0, 4.0, 9.0, 10.0
+        if at != u:
+            folds, pixel_folds = other.pop("folds", folds), other.pop("pixel_folds", pixel_folds)
+            steps, pixel_steps = other.pop("steps", steps), other.pop("pixel_steps", pixel_steps)
+            for column, value in other.items():
+                own[at, {"copies_in": 0, "copies": 1, "sets": 2, "least": 3, "once": 4}[column]] = value
+        k[0, STEPS + EACH * at : STEPS + EACH * at + 2] = steps, folds
+        pixel[0, PIXEL_STEPS + EACH * at : PIXEL_STEPS + EACH * at + 2] = pixel_steps, pixel_folds
+    numbers = NOTHING._replace(widening=0.5)
+    contest = Contest(
+        pixel, k, own, np.full((2, 2), no_worse), 1.0, 1.0, 1.0, fed, int(by_steps), int(by_steps), resets, numbers
+    )
+    return beaten(contest, u, 0, 0, feed)
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="takes longer to compile than to run")
+def test_an_unrolling_is_beaten_by_one_that_takes_no_more_of_anything():
+    """Of equals the later one. Two passes of weights, three of inputs and the outputs are six bytes fed."""
+    assert contested(1)
+    assert not contested(0)
+    assert (contested(1, feed=6.0), contested(1, feed=5.9)) == (True, False)
+    assert (contested(0, feed=6.1, pixel_folds=9.0), contested(0, feed=6.0, pixel_folds=9.0)) == (True, False)
+    assert contested(0, feed=0.0, fed=False, pixel_folds=9.0)
+    assert not contested(1, pixel_folds=10.1)
+    assert not contested(1, no_worse=False)
+    assert not contested(1, once=3.1)
+    assert not contested(1, copies=1.5, resets=0)  # half a cycle more a pass of weights
+    assert (contested(1, feed=9.0, copies_in=2.0), contested(1, feed=8.9, copies_in=2.0)) == (True, False)
+    # By steps: 9 of the pixels and 4 of K.
+    assert (contested(1, feed=14.0, by_steps=True), contested(1, feed=13.9, by_steps=True)) == (True, False)
+    assert (contested(1, feed=13.0, by_steps=True, steps=3.0), contested(1, by_steps=True, pixel_steps=9.5)) == (
+        True,
+        False,
+    )
+    # Where accumulators are full folds, their stream and each set count apart: 38 - 2 x 5 x 2 cycles against 40 - 4 x 5 x 2.
+    for worse in (
+        {"folds": 5.0, "pixel_folds": 7.0},
+        {"folds": 2.0, "pixel_folds": 19.0},
+        {"sets": 5.1},
+        {"least": 7.1},
+    ):
+        assert not contested(1, **worse)
+        assert contested(1, resets=0, **worse)
+    assert contested(1, folds=2.0, pixel_folds=10.0)  # 20 - 20

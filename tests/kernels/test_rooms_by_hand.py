@@ -114,7 +114,7 @@ def tried(pool, machines, sizes, limits):
 def test_every_room_with_a_faster_schedule_is_found_the_largest_first(overlap):
     """Faster than either limit: of a batch on its own, or of many."""
     rng, seen = random.Random(overlap), 0
-    for number in range(6 if overlap == "network" else 12):
+    for number in range(4 if overlap == "network" else 8):
         pool = random_pool(rng)
         fifo = 3.0 * SCALE if number % 3 == 2 and overlap == "network" else None
         columns = [np.array([rng.choice([0.25, 1.0, 3.0]) * unit]) for unit in (1.0, 1.0 / SCALE, 0.5)]
@@ -128,7 +128,7 @@ def test_every_room_with_a_faster_schedule_is_found_the_largest_first(overlap):
                 found.append((one[0].time_s, one[0].kept_bytes, one[1]))
             assert found == tried(pool, machines, sizes, limits)
             seen += len(found)
-    assert seen > 50
+    assert seen > 30
 
 
 def test_rooms_that_cannot_be_faster_are_left_out_together():

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import adapter
 import numpy as np
+import pytest
 from two_layers import C, U, two_layers
 
 from simulator.kernels.schedule_sums import CAUSES
-from simulator.schedule import best, pool, segments, solve
+from simulator.schedule import best, few, pool, segments, solve
 from simulator.schedule.plans import Plans, Sums
 from simulator.units import GPU_VECTOR_L2_EFFICIENCY
 
@@ -145,3 +146,17 @@ def test_a_pool_with_other_cycles():
     assert still.steps.tolist() == [[3.0, 0.0], [4.0, 0.0]]
     assert worked.steps[0, 1] == 25 * C
     assert (still.rescored, still.points is plain.points) == (False, True)
+
+
+def test_a_schedule_must_beat_the_limit():
+    """20 C and 11 U, 40 C and 6 U: at 1 / C and 2 / U seconds 22 + 20 / 4 and 40 + 12 / 4, and one each; or with less room."""
+    layers = two_layers()
+    terms = few.settle(layers, adapter.machines(60 * U, 1.0 / C, 2.0 / U, "layer", 1.0).row())
+    best_s = 22 + 20 / 4 + 40 + 12 / 4 + 2
+    assert few.residency(layers, terms).time_s == pytest.approx(best_s, rel=1e-12)
+    (piece,) = few.residency(layers, terms, best_s * (1 + 1e-9)).pieces
+    assert piece.cycles().tolist() == [40 * C, 20 * C]
+    assert few.residency(layers, terms, best_s * (1 - 1e-9)) is None
+    small = few.settle(layers, adapter.machines(7 * U, 1.0 / C, 2.0 / U, "layer", 1.0).row())
+    assert few.residency(layers, small).time_s == pytest.approx(50 + 16 / 4 + 30 + 24 / 4 + 2, rel=1e-12)
+    assert few.residency(layers, few.settle(layers, adapter.machines(4.9 * U).row())) is None

@@ -54,6 +54,7 @@ def test_weights_with_the_least_work_stay_first_by_whole_channels(pool):
     assert [channel_bytes(row) for row in pool.low.rows] == [27.0, 256.0]
     many = [SimpleNamespace(shape=replace(row.shape, steps=2), weight_bytes=row.weight_bytes) for row in pool.low.rows]
     assert [channel_bytes(row) for row in many] == [108.0, 1536.0]  # of a recurrence all of them
+    assert channel_bytes(SimpleNamespace(shape=None, weight_bytes=7.0)) == 7.0
     assert order_of(pool).tolist() == [1, 0]
     kept = {
         size: share(pool, size).tolist() for size in (0.0, 255.0, 256.0, 1535.0, 1536.0 + 53.0, 1536.0 + 108.0, 9e9)
