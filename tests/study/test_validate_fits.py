@@ -1,8 +1,13 @@
 """The fits: residuals are those of the model as it is, and the values of the model are the best of those tried."""
 
+import copy
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from profiles import THOROUGH
 
 from simulator import load_chip, load_network, simulate, units
 from simulator.chip.schema import Architecture
@@ -11,6 +16,26 @@ from simulator.schedule.machines import PHI
 from simulator.study.fits import fits
 from simulator.study.validation import Point, book, of_rows
 from simulator.units import DRAM_STREAMED_EFFICIENCY, LAYER_START_CYCLES, PORT_EFFICIENCY
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_by_day() -> Iterator[None]:
+    """By day the overlap is not tried at which nothing is hidden: its search takes as long as all that of the others."""
+    if THOROUGH:
+        yield
+        return
+    module: Any = sys.modules[fits.__module__]
+    kept, fewer = module.kept, copy.deepcopy(book())
+    (overlap,) = (
+        one["fit"]["tried"] for one in fewer["constants"] if one.get("fit", {}).get("key") == "schedule.overlap"
+    )
+    assert overlap.pop(1.0) == "none"
+    with pytest.MonkeyPatch.context() as own:
+        own.setattr(module, "book", lambda: fewer)
+        own.setattr(module, "kept", lambda kind, parts, make: kept(kind, [*parts, "by day"], make))
+        fits.cache_clear()
+        yield
+    fits.cache_clear()
 
 
 def test_the_constants_are_those_of_the_model() -> None:
