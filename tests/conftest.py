@@ -13,12 +13,16 @@ from hypothesis import settings
 
 from simulator.schedule import records
 from simulator.schedule.pool import Pool
+from simulator.store import disk
+from simulator.study import turning
 
 # Tables are checked at the width of a pipe; whoever runs the tests on several cores sets one of their own.
 os.environ.pop("COLUMNS", None)
 
 # The tests keep more than the usual bound: what one of them found is not to be looked for again by the next.
 os.environ.setdefault("ROOFTILE_CACHE_MIB", "4096")
+# Nor is it counted as often: random chips leave thousands of files.
+disk.TRIM_EVERY *= 64
 
 # As the command does: looking for cycles among all that is imported takes a twentieth of the time.
 gc.set_threshold(400_000, 20, 20)
@@ -51,6 +55,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By day a limit is followed up to a batch of 32 where nobody looks at it, not of thousands; by night as users have it."""
+    if not profiles.THOROUGH:
+        monkeypatch.setattr(turning, "MOST", 32)
+        monkeypatch.setattr(turning, "UNKNOWN", 32)
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ def by_day(arguments, page=None):
     whole = any(word.startswith("image_size=") for word in words)
     if words[0] == "generate" and "--report" in words and not any(word.startswith("layers=") for word in words):
         words += ["--param", "layers=2"]
+    if words[0] == "size" and "--vary" not in words:  # all the usual designs take seconds, and have a test of their own
+        words += ["--vary", "sram.capacity_mib=1,2"]
     return [
         LARGE.sub(lambda found: "squeezenet" + ("" if whole else "@64x112" if found[2] else "@64"), w) for w in words
     ]

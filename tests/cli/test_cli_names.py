@@ -37,9 +37,7 @@ def test_a_network_is_one_however_it_is_written(capsys):
 
 def test_a_size_in_the_name_is_the_size_of_the_question(capsys):
     asked = ["claim", "inferx_x1", "--throughput", "10/s", "--json", "-", "--network"]
-    assert answered([*asked, "YOLO-v3@608"], capsys) == answered(
-        [*asked, "yolov3", "--param", "image_size=608"], capsys
-    )
+    assert answered([*asked, "YOLO-v3@96"], capsys) == answered([*asked, "yolov3", "--param", "image_size=96"], capsys)
 
 
 def test_a_chip_is_one_however_it_is_written():

@@ -10,8 +10,8 @@ SAID = "squeezenet at 64 x 48"
 LINES = [
     f"run {NET} --chip example_edge", f"batch {NET} --chip example_edge --batch 1,2",
     f"memory {NET} --chip example_edge --sram 1,2 --dram 1", f"sensitivity {NET} --chip example_edge",
-    f"lint {NET} --chip example_edge", f"explain {NET} example_edge inferx_x1",
-    f"claim example_edge --network {NET} --throughput 1000", f"compare example_edge inferx_x1 --network {NET}",
+    f"lint {NET} --chip example_edge", f"explain {NET} example_edge t4",
+    f"claim example_edge --network {NET} --throughput 1000", f"compare example_edge t4 --network {NET}",
     f"size {NET} --chip example_edge --at-least 10/s --vary sram.capacity_mib=1,2 --no-bundled",
     f"sweep {NET} --chip example_edge --vary clock_mhz=100,200 --out swept",
 ]  # fmt: skip

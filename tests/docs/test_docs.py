@@ -34,6 +34,7 @@ from simulator.cli import main
 RESULT = re.compile(r"^```console\n\$ (rooftile [^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.usefixtures("few_batches")
 @pytest.mark.parametrize("page", HERE, ids=names(HERE))
 def test_examples(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -240,6 +240,7 @@ def test_damaged_tflite_files_load_or_are_refused(tmp_path):
 # ---- the commands ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("few_batches")
 def test_a_request_to_a_language_model_that_is_a_file(tmp_path, capsys):
     values = {
         "hidden_size": 576, "num_hidden_layers": 2, "num_attention_heads": 9, "num_key_value_heads": 3,

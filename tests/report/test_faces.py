@@ -11,6 +11,7 @@ import simulator
 from simulator import study
 from simulator.chip.library import entry
 from simulator.errors import OptionError
+from simulator.graph.build import NetworkBuilder
 from simulator.report import faces
 from simulator.report.faces import FACES
 from simulator.store.shown import Shown
@@ -26,9 +27,18 @@ NOT_SHOWN = {"Fit", "Languages", "Refits", "Serving"}
 SWEEPS = ("SweepTable", "SweepScan")
 
 
+def few_layers():
+    """A network of each kind of row."""
+    net = NetworkBuilder("few")
+    x = net.conv(net.input(3, 32, 32), 16, 3, activation="relu")
+    x = net.add(net.conv(x, 16, 3, padding=1), x)
+    net.dense(net.global_pool(x), 10)
+    return net.build()
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    net, chip = simulator.load_network("squeezenet@64"), "example_edge"
+    net, chip = few_layers(), "example_edge"
     vary = {"sram.capacity_mib": "1:8:x2", "clock_mhz": [400, 800]}
     ranking = simulator.compare_chips("squeezenet@64", [chip, "inferx_x1"], batch=1)
     counted = validate([entry("eyeriss")])  # has counters alone, and is quick
@@ -40,7 +50,7 @@ def answers(tmp_path_factory):
         "Comparison": ranking.found,
         "Cost": simulator.chip_cost(simulator.load_chip(chip)),
         "Explanation": simulator.explain(net, chip, "inferx_x1"),
-        "Generation": simulator.generate("smollm2_135m", "jetson_agx_orin", prompt=16, output=4),
+        "Generation": simulator.generate("smollm2_135m", "jetson_agx_orin", prompt=16, output=4, params={"layers": 2}),
         "Lint": simulator.lint(net, chip),
         "MemoryMap": simulator.memory_map(net, chip, sizes_mib=[1, 4], devices=[1, 2]),
         "Sensitivity": simulator.sensitivity(net, chip),

@@ -15,6 +15,7 @@ from simulator.store import bundled
 from simulator.study.serving_changes import longest, pass_changes
 
 pytest.importorskip("altair", reason="pictures need the extra charts")
+pytestmark = pytest.mark.usefixtures("few_batches")
 
 
 @pytest.fixture(scope="module")

@@ -172,15 +172,15 @@ def test_bad_input_is_one_line(arguments, message, capsys):
 
 def test_what_the_memory_cannot_hold_is_told_before_any_tiling_is_sought(monkeypatch, capsys):
     monkeypatch.setattr("simulator.schedule.pools.build_pool", lambda *_: pytest.fail("tilings were sought"))
-    assert main(["run", "squeezenet@96", "--chip", "inferx_x1", "--batch", "1e6"]) == 2
+    assert main(["run", "squeezenet@64", "--chip", "inferx_x1", "--batch", "1e6"]) == 2
     assert "dram.capacity_gib: squeezenet at batch 1,000,000 needs" in capsys.readouterr().err
 
 
 def test_a_curve_without_any_batch_says_what_is_short(capsys):
-    assert main(["batch", "squeezenet@96", "--chip", "inferx_x1", "--batch", "1e6"]) == 0
+    assert main(["batch", "squeezenet@64", "--chip", "inferx_x1", "--batch", "1e6"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert out.startswith(
-        "No batch that was asked for fits this chip. squeezenet at 96 x 96 on Flex Logix InferX X1, int8"
+        "No batch that was asked for fits this chip. squeezenet at 64 x 64 on Flex Logix InferX X1, int8"
     )
     assert (
         "Does not fit at batch 1000000: Flex Logix InferX X1: dram.capacity_gib: squeezenet at batch 1,000,000" in out

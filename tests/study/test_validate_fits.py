@@ -1,14 +1,41 @@
 """The fits: residuals are those of the model as it is, and the values of the model are the best of those tried."""
 
+import copy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+from profiles import THOROUGH
 
 from simulator import load_chip, load_network, simulate, units
 from simulator.chip.schema import Architecture
 from simulator.cost.book import book as costs
 from simulator.schedule.machines import PHI
 from simulator.study.fits import fits
-from simulator.study.validation import book
+from simulator.study.validation import Point, book, of_rows
 from simulator.units import DRAM_STREAMED_EFFICIENCY, LAYER_START_CYCLES, PORT_EFFICIENCY
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fewer_by_day() -> Iterator[None]:
+    """By day the overlap is not tried at which nothing is hidden: its search takes as long as all that of the others."""
+    if THOROUGH:
+        yield
+        return
+    module: Any = sys.modules[fits.__module__]
+    kept, fewer = module.kept, copy.deepcopy(book())
+    (overlap,) = (
+        one["fit"]["tried"] for one in fewer["constants"] if one.get("fit", {}).get("key") == "schedule.overlap"
+    )
+    assert overlap.pop(1.0) == "none"
+    with pytest.MonkeyPatch.context() as own:
+        own.setattr(module, "book", lambda: fewer)
+        own.setattr(module, "kept", lambda kind, parts, make: kept(kind, [*parts, "by day"], make))
+        fits.cache_clear()
+        yield
+    fits.cache_clear()
 
 
 def test_the_constants_are_those_of_the_model() -> None:
@@ -33,11 +60,26 @@ def test_those_of_gpus_are_named_with_their_rows() -> None:
     assert {"mac_pj", "exponent", "exponent_below", "clock_exponent", "static_mw_mm2", "static_w_stack"} <= named.keys()
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "validation.json"
+
 SIZES = {
     "GPU_ATTENTION_ROWS", "GPU_ATTENTION_DEPTH", "GPU_ATTENTION_PART", "GPU_DECODE_ROWS", "GPU_DECODE_KEYS",
     "GPU_STEP_BYTES", "GPU_SUM_BYTES", "GPU_DECODE_BLOCKS",
 }  # fmt: skip
 """Sizes of kernels and of registers: known, not fitted; the blocks beside each other in decoding are inferred."""
+
+
+def test_the_figures_that_were_fitted_are_those_of_the_page() -> None:
+    """The fits simulate them anew."""
+    rows = {_key(point): point.predicted for point in of_rows(PAGE.read_text(encoding="utf-8")).points}
+    found = {_key(point): point.predicted for fit in fits() for point in fit.points}
+    assert len({key for key in found if key[0] == "dpu_b4096"}) >= 10
+    assert found == {key: rows[key] for key in found}, "rooftile validate --page docs/validation.md writes them"
+
+
+def _key(point: Point) -> tuple[object, ...]:
+    """The figure that a point is about."""
+    return point.chip, point.network, point.batch, point.precision, point.quantity, point.published
 
 
 def test_residuals_are_those_of_the_model_as_it_is() -> None:

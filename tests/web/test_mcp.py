@@ -1,6 +1,7 @@
 """The tools of `rooftile mcp`, asked by the client of the protocol's own package, in memory."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import re
@@ -10,15 +11,15 @@ import time
 import jsonschema
 import pytest
 
-mcp = pytest.importorskip("mcp")
+from simulator import load_chip, load_network, simulate, size
+from simulator.cli import main
+from simulator.errors import StoppedError
+from simulator.store import bundled
+from simulator.web import jobs, uploads
+from simulator.web.agents.forms import Polled
 
-from simulator import load_chip, load_network, simulate, size  # noqa: E402
-from simulator.cli import main  # noqa: E402
-from simulator.errors import StoppedError  # noqa: E402
-from simulator.store import bundled  # noqa: E402
-from simulator.web import jobs, uploads  # noqa: E402
-from simulator.web.agents.forms import Polled  # noqa: E402
-from simulator.web.agents.server import application, tool_names  # noqa: E402
+# Imported by the process that runs these tests, not by all that look for tests: it takes a second.
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("mcp") is None, reason="needs the extra 'mcp'")
 
 TOPOLOGY = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
 SMALL = TOPOLOGY + "a, 18, 18, 3, 3, 16, 32, 1,\nb, 18, 18, 3, 3, 32, 32, 1,\n"
@@ -57,6 +58,10 @@ class Agent:
 def asked(task, allowed=()):
     """What a coroutine function makes of an agent."""
 
+    import mcp  # noqa: PLC0415
+
+    from simulator.web.agents.server import application  # noqa: PLC0415
+
     async def work():
         async with mcp.Client(application(allowed)) as client:
             return await task(Agent(client))
@@ -84,6 +89,8 @@ def test_there_are_at_most_ten_tools_and_all_only_read():
         return (await agent.client.list_tools()).tools
 
     tools = asked(task)
+    from simulator.web.agents.server import tool_names  # noqa: PLC0415
+
     assert [tool.name for tool in tools] == tool_names()
     assert len(tools) <= 10
     for tool in tools:
@@ -294,6 +301,8 @@ def test_only_files_of_allowed_folders_are_read_and_none_is_run(folder, tmp_path
 
 def test_the_command_names_its_tools_and_refuses_what_is_no_folder(capsys, tmp_path):
     assert main(["mcp", "--check", "--allow", str(tmp_path)]) == 0
+    from simulator.web.agents.server import tool_names  # noqa: PLC0415
+
     assert capsys.readouterr().out.split() == tool_names()
     assert main(["mcp", "--allow", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("rooftile: --allow: must be a folder, got ")

@@ -1,5 +1,6 @@
 """`rooftile mcp` as a process: nothing but messages on standard output, and it ends when nobody is there."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 from plugin_dist import install
 
-pytest.importorskip("mcp")
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("mcp") is None, reason="needs the extra 'mcp'")
 
 WITHIN_S = 1.0
 """That the server takes to end, once it works."""
