@@ -61,9 +61,14 @@ def products(shape: Shape) -> tuple[Shape, Shape]:
     """The two products as layers of their own; all queries of a head lie along the height."""
     g, n, k, c, p, q, _, _ = shape.extents
     rows = n * p * q
-    plain = replace(shape, plane=(rows, 1), context=0, softmax_operations=0.0)
+    plain = replace(shape, plane=(rows, 1), context=0, softmax_operations=0.0, out_width=_out_width(shape))
     scores = replace(plain, extents=(g, 1, k, c, rows, 1, 1, 1), out_width=shape.in_width)
     return scores, replace(plain, extents=(g, 1, shape.context, k, rows, 1, 1, 1))
+
+
+def _out_width(shape: Shape) -> float:
+    """Bytes of an output of the second product; those of a shape count per output of its loop nest, the scores."""
+    return shape.out_width * shape.extents[2] / shape.context
 
 
 def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
@@ -144,7 +149,7 @@ def _wait(parts: Floats, cycles: Floats) -> None:
 def _lanes(shape: Shape, spec: ArraySpec, sizes: Sizes, tiles: Ints) -> Floats:
     """Parts of tiles whose products the lanes do, no lane idle. Operands and scores pass the ports once a tile."""
     found, depth = lanes.parts(shape, spec, np.zeros(len(tiles))), shape.extents[3]
-    ends = sizes.queries * (depth * shape.in_width + shape.context * shape.out_width)
+    ends = sizes.queries * (depth * shape.in_width + shape.context * _out_width(shape))
     read = sizes.keys * (depth + shape.context) * shape.weight_width
     scores = 2 * sizes.queries * sizes.keys * shape.in_width  # written by one product, read by the other
     feed = (tiles * sizes.heads * (ends + read + scores)).astype(np.float64)
@@ -204,7 +209,7 @@ def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
     if not resident & VALUES:
         total += shape.weight_width * g * k * shape.context * (again - 1.0)
     if not resident & OUTPUTS:
-        total += shape.out_width * g * rows * shape.context
+        total += _out_width(shape) * g * rows * shape.context
     return total
 
 
@@ -224,5 +229,5 @@ def _footprint(shape: Shape, spec: ArraySpec, resident: int, found: Choices) -> 
     sums = queries * shape.context * shape.acc_width
     unfinished = np.where(sums <= spec.accumulator_bytes, 0.0, sums * outside)
     unfinished = unfinished + STATISTICS * queries * shape.acc_width
-    whole = 0.0 if resident & OUTPUTS else shape.out_width * outside * queries * shape.context * turned
+    whole = 0.0 if resident & OUTPUTS else _out_width(shape) * outside * queries * shape.context * turned
     return np.asarray(total + np.where(found.passes > 1, unfinished + whole, whole))
