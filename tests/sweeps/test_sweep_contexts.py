@@ -7,6 +7,7 @@ from profiles import by_night
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import InfeasibleError
 from simulator.graph.shallow import with_layers
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import target_of
 from simulator.lower.lines import BentError
 from simulator.lower.rows import lower_steps, operands_of
@@ -128,7 +129,7 @@ def test_a_pool_that_is_put_together_is_the_one_that_is_built():
     stretch = Stretch(graph, chip, "int8", (100, 900))
     for context in (101, 333):
         found = stretch.pools(batch).at(context)
-        own = pool_source(with_layers(graph, 2, context=context), chip, "int8")(batch)
+        own = pool_source(with_layers(graph, 2, context=context), chip, "int8", floor=NO_FLOOR)(batch)
         assert found.low == own.low
         for name in ("costs", "steps", "weights", "least_cycles", "move_step", "step_shape"):
             assert np.array_equal(getattr(found, name), getattr(own, name)), name
