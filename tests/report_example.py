@@ -1,5 +1,6 @@
-"""A small result made by hand, for the tests of reports and of the command."""
+"""A small result made by hand, and a small network, for the tests of reports, of the page and of the command."""
 
+from simulator.graph.build import Graph, NetworkBuilder
 from simulator.report.tables import ChipFacts
 from simulator.result.form import LayerResult, Result
 from simulator.vocabulary import WATERFALL
@@ -69,3 +70,12 @@ def example(**changes: object) -> Result:
         "throughput_per_tops": 16.354,
     }
     return Result(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def few_layers() -> Graph:
+    """A network of each kind of row that a report has, small: some tests look at every cell of its tables."""
+    net = NetworkBuilder("few")
+    x = net.conv(net.input(3, 32, 32), 16, 3, activation="relu")
+    x = net.add(net.conv(x, 16, 3, padding=1), x)
+    net.dense(net.global_pool(x), 10)
+    return net.build()

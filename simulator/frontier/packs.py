@@ -140,7 +140,7 @@ def pack_of(
 
 
 def _build(shapes: Sequence[Shape], spec: ArraySpec, parts: Sequence[Frontier]) -> Pack:
-    return _laid_out(_marked(parts), shapes, spec)
+    return _laid_out(marked(parts), shapes, spec)
 
 
 def _laid_out(rows: Rows, shapes: Sequence[Shape], spec: ArraySpec) -> Pack:
@@ -153,15 +153,15 @@ def _rows_of(places: Sequence[Place], spec: ArraySpec, floor: float, recent: Rec
     if recent is not None and list(known) == list(places):  # as of the same layers at another depth
         return recent.rows, 0
     missing = [place for place in places if place not in known]
-    fresh = _marked(frontiers.get_all(missing, spec, floor))
+    fresh = marked(frontiers.get_all(missing, spec, floor))
     if recent is None or len(missing) == len(places):
         return fresh, len(fresh.points)
     numbers = {place: number for number, place in enumerate(missing)}
     parts = [fresh.one(numbers[place]) if place in numbers else recent.rows.one(known[place]) for place in places]
-    return _joined(parts), len(fresh.points)
+    return joined(parts), len(fresh.points)
 
 
-def _marked(parts: Sequence[Frontier]) -> Rows:
+def marked(parts: Sequence[Frontier]) -> Rows:
     """Frontiers behind each other."""
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     points = np.empty((bounds[-1], 3))
@@ -173,10 +173,12 @@ def _marked(parts: Sequence[Frontier]) -> Rows:
     return Rows(points, codes, footprints, bounds, mark_all(points, bounds))
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
-    """The same, of single ones."""
-    bounds = np.cumsum([0, *(len(part.points) for part in parts)])
-    begins = np.cumsum([0, *(len(part.marked.marks) for part in parts)])
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The same, of what is behind each other already."""
+    rows = np.cumsum([0, *(len(part.points) for part in parts)]).tolist()
+    begins = np.cumsum([0, *(len(part.marked.marks) for part in parts)]).tolist()
+    bounds = np.concatenate([[0], *(part.bounds[1:] + at for part, at in zip(parts, rows, strict=False))])
+    blocks = [int(blocks_of(part.bounds).sum()) for part in parts]  # but for the one behind the last
     return Rows(
         np.concatenate([part.points for part in parts]),
         np.concatenate([part.codes for part in parts]),
@@ -184,14 +186,16 @@ def _joined(parts: Sequence[Rows]) -> Rows:
         bounds,
         Marked(
             life=np.concatenate([part.marked.life for part in parts]),
-            heads=np.concatenate([*(part.marked.heads for part in parts), np.zeros(1)]),
+            heads=np.concatenate(
+                [*(part.marked.heads[:size] for part, size in zip(parts, blocks, strict=True)), np.zeros(1)]
+            ),
             blocks=np.concatenate(
                 [
-                    *(part.marked.blocks + at for part, at in zip(parts, begins.tolist(), strict=False)),
+                    *(part.marked.blocks[:size] + at for part, size, at in zip(parts, blocks, begins, strict=False)),
                     np.zeros(1, np.int64),
                 ]
             ),
-            marks=np.concatenate([part.marked.marks + at for part, at in zip(parts, bounds.tolist(), strict=False)]),
+            marks=np.concatenate([part.marked.marks + at for part, at in zip(parts, rows, strict=False)]),
         ),
     )
 

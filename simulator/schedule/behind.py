@@ -6,16 +6,13 @@ token. What differs is put in its place; the frontiers of attention alone are so
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier import array
-from simulator.frontier.grid.search import Frontier
 from simulator.frontier.kept import frontiers
-from simulator.frontier.packs import Pack, blocks_of, mark_all
-from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
+from simulator.frontier.packs import Pack, joined, marked
 from simulator.lower.behind import LoweredBehind, WorkBehind
 from simulator.lower.lines import BentError, Column
 from simulator.lower.operands import Operands
@@ -73,11 +70,12 @@ class PoolsBehind:
         for step in self._low.varied:
             steps[step] = vector_work(low.rows[step], low, self._lanes)
         places = self._used.places(shapes)[self._fixed :]
-        fresh = _marked(frontiers.get_all(places, low.spec))
+        fresh = marked(frontiers.get_all(places, low.spec))
         stack = self.base.stack
         if any(shape.context == 0 for shape, _ in places):  # codes of attention speak for themselves
             stack = array.model_of(low.spec).tables(shapes, low.spec)
-        pool = laid_out(low, plan, self._used, steps, _behind(self._static, fresh, stack))
+        rows = joined([self._static, fresh])
+        pool = laid_out(low, plan, self._used, steps, Pack(*rows[:-1], *rows.marked, stack))
         pool.memo.update(back=self._back, work=self._work.at(more), alike=self.base.alike)
         return pool
 
@@ -98,7 +96,7 @@ class PoolsBehind:
         )  # fmt: skip
         self._fixed = int((~grown).sum())
         same = self._used.places(self._used.shapes(self.base.low))[: self._fixed]
-        self._static = _marked(frontiers.get_all(same, self.base.low.spec))
+        self._static = marked(frontiers.get_all(same, self.base.low.spec))
 
     def _compare(self, middle: Pool, context: int) -> None:
         """Raise BentError where a pool that was built for a context is another one.
@@ -127,31 +125,3 @@ def _same_moves(one: Moves, other: Moves) -> Moves:
     if one.thinned or one.thinned_cuts:
         raise BentError
     return one
-
-
-def _marked(parts: Sequence[Frontier]) -> Pack:
-    """Frontiers behind each other, to be read with tables of others."""
-    bounds = np.cumsum([0, *(len(part) for part in parts)])
-    points = np.empty((bounds[-1], 3))
-    for column, name in ((FOOTPRINT, "rooms"), (BYTES, "bytes_"), (CYCLES, "cycles")):
-        points[:, column] = np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)])
-    codes = np.concatenate([np.zeros(0, dtype=np.int64), *(part.codes for part in parts)])
-    footprints = np.concatenate([np.zeros(0), *(part.footprint for part in parts)])
-    none: Any = None
-    return Pack(points, codes, footprints, bounds, *mark_all(points, bounds), none)
-
-
-def _behind(static: Pack, fresh: Pack, stack: Any) -> Pack:
-    """Frontiers behind others."""
-    rows, marks, blocks = len(static.points), len(static.marks), int(blocks_of(static.bounds).sum())
-    return Pack(
-        points=np.concatenate([static.points, fresh.points]),
-        codes=np.concatenate([static.codes, fresh.codes]),
-        footprints=np.concatenate([static.footprints, fresh.footprints]),
-        bounds=np.concatenate([static.bounds, fresh.bounds[1:] + rows]),
-        life=np.concatenate([static.life, fresh.life]),
-        heads=np.concatenate([static.heads[:blocks], fresh.heads]),
-        blocks=np.concatenate([static.blocks[:blocks], fresh.blocks + marks]),
-        marks=np.concatenate([static.marks, fresh.marks + rows]),
-        stack=stack,
-    )

@@ -137,7 +137,7 @@ def test_the_same_layers_at_another_depth_have_the_rows_of_the_last(
     made = token(2)
     disk.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(packs, "_joined", forbidden)
+        patch.setattr(packs, "joined", forbidden)
         again = token(3)
     same(alone, again)
     assert again.points is made.points

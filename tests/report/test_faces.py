@@ -6,12 +6,12 @@ import importlib.util
 import pkgutil
 
 import pytest
+from report_example import few_layers
 
 import simulator
 from simulator import study
 from simulator.chip.library import entry
 from simulator.errors import OptionError
-from simulator.graph.build import NetworkBuilder
 from simulator.report import faces
 from simulator.report.faces import FACES
 from simulator.store.shown import Shown
@@ -25,15 +25,6 @@ NOT_SHOWN = {"Fit", "Languages", "Refits", "Serving"}
 """Answers of commands that no call of the package gives: tables alone."""
 
 SWEEPS = ("SweepTable", "SweepScan")
-
-
-def few_layers():
-    """A network of each kind of row."""
-    net = NetworkBuilder("few")
-    x = net.conv(net.input(3, 32, 32), 16, 3, activation="relu")
-    x = net.add(net.conv(x, 16, 3, padding=1), x)
-    net.dense(net.global_pool(x), 10)
-    return net.build()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import chromium
 import pytest
 from chromium import PICTURES, TOO_WIDE, WAIT_MS, serious
 from profiles import by_night
+from report_example import few_layers
 
-from simulator.graph.build import NetworkBuilder
 from simulator.store import bundled
 
 serving = pytest.importorskip("simulator.web.serving")
@@ -245,15 +245,6 @@ def test_a_chip_s_name_is_text(visit):
     page.set_input_files("#chip-file", {"name": "mine.yaml", "mimeType": "text/yaml", "buffer": text.encode()})
     page.wait_for_function("name => document.getElementById('sentence').textContent.includes(name)", arg=name)
     assert page.locator("img").count() == 0
-
-
-def few_layers():
-    """A network of each kind of row that a report has: axe looks at every cell of its tables and every mark of its pictures."""
-    net = NetworkBuilder("few")
-    x = net.conv(net.input(3, 32, 32), 16, 3, activation="relu")
-    x = net.add(net.conv(x, 16, 3, padding=1), x)
-    net.dense(net.global_pool(x), 10)
-    return net.build()
 
 
 @pytest.mark.parametrize("what", by_night(["page", "report"], ["page"]))
