@@ -8,8 +8,8 @@ import numpy as np
 from simulator import load_chip, load_network, units
 from simulator.frontier.grid.pixels import MOST_BATCH, MOST_TILES
 from simulator.frontier.grid.points import ORDERS
-from simulator.frontier.grid.unrolling import MOST_TUPLES
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels.grid_unroll import MOST_TUPLES
 from simulator.lower.rows import MOST_MACS, lower
 from simulator.schedule import best, few, keep, scratch, segments, states
 from simulator.schedule.machines import PHI, machines_of

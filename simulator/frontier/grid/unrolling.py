@@ -45,7 +45,6 @@ OF_WEIGHTS = [GROUPS, OUT_CHANNELS, IN_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, RE
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MOST_TUPLES = 4096
 MOST_UNROLLINGS = 64
 """Beyond these, unrollings that lose on the layer as a whole are not tried on its tiles."""
 
@@ -64,57 +63,38 @@ class Unrollings:
     flat_pixels: bool
 
 
-class _Axis(NamedTuple):
-    """One axis of the array: what may be spread over it, and how much of each at most (0: as much as there is room for)."""
-
-    words: tuple[str, ...]
-    most: tuple[int, ...]
-
-
-def _axis(extents: list[int], axis: _Axis, length: int, every: bool) -> Ints:
-    """Factor tuples of one axis, int64[rows, 10]: all, or those that no other exceeds."""
-    words = axis.words
-    if not words or length == 1:
-        return np.ones((1, len(LOOPS)), dtype=np.int64)
-    loops = [LOOPS.index(word) for word in words]
-    out = np.empty((MOST_TUPLES + 1, len(loops)), dtype=np.int64)
-    most = [extents[at] for at in loops]
-    if axis.most:
-        most = [min(extent, cap or extent) for extent, cap in zip(most, axis.most, strict=True)]
-    rows = kernels.factor_tuples(np.array(most, dtype=np.int64), length, every, out)
-    factors = np.ones((rows, len(LOOPS)), dtype=np.int64)
-    factors[:, loops] = out[:rows]
-    return factors
+def _axis(words: Sequence[str], most: Sequence[int], length: int, every: bool) -> kernels.Axis:
+    """One axis of the array, as the kernels have it."""
+    loops = np.array([LOOPS.index(word) for word in words], dtype=np.int64)
+    return kernels.Axis(loops, np.array(most or [0] * len(words), dtype=np.int64), length, every, tall=False)
 
 
-def _rows(extents: list[int], spec: ArraySpec, every: bool) -> Ints:
+def _rows(extents: Ints, spec: ArraySpec, every: bool) -> Ints:
     """Factor tuples of the rows. On a systolic array groups on the columns need rows of their own, so fewer may be better."""
     lengths = {spec.rows}
     if spec.systolic and "groups" in spec.unroll_columns:
-        lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, extents[GROUPS]) + 1)}
-    found = [
-        _axis(extents, _Axis(spec.unroll_rows, spec.most_rows), length, every)
-        for length in sorted(lengths, reverse=True)
-    ]
-    return _kernel_whole(np.unique(np.concatenate(found), axis=0), spec)
+        lengths = {max(1, spec.rows // groups) for groups in range(1, min(spec.columns, int(extents[GROUPS])) + 1)}
+    scratch, found = _scratch(), []
+    out = scratch[kernels.ON_COLUMNS]
+    for length in sorted(lengths, reverse=True):
+        count = kernels.axis_factors(extents, _axis(spec.unroll_rows, spec.most_rows, length, every), scratch, out)
+        found.append(out[:count].copy())
+    factors: Ints = np.unique(np.concatenate(found), axis=0)
+    return factors[: kernels.keep_tallest(factors, len(factors))] if _is_tall(spec) else factors
 
 
-def _kernel_whole(factors: Ints, spec: ArraySpec) -> Ints:
-    """The tuples of an axis that spread as many kernel rows as it can, where rows are stationary; else all of them.
+def _scratch() -> Ints:
+    """Room for the kernels of unrollings."""
+    return np.empty((kernels.SCRATCH, kernels.MOST_TUPLES + 1, len(LOOPS)), dtype=np.int64)
+
+
+def _is_tall(spec: ArraySpec) -> bool:
+    """Whether rows and columns spread as many kernel rows as they can.
 
     A row-stationary unit slides one row of the kernel along one row of the inputs and passes its sums to the unit of the
     next kernel row: one unit never takes two kernel rows in turn.
     """
-    if spec.stationary != "rows":
-        return factors
-    most: np.int64 = factors[:, KERNEL_HEIGHT].max()
-    whole: Ints = factors[factors[:, KERNEL_HEIGHT] == most]
-    return whole
-
-
-def _left(extents: list[int], factors: Ints) -> list[int]:
-    """Extents in blocks of the factors already taken."""
-    return [-(-extent // int(factor)) for extent, factor in zip(extents, factors, strict=True)]
+    return spec.stationary == "rows"
 
 
 class _Spread(NamedTuple):
@@ -133,20 +113,18 @@ def _spread(whole: list[int], spec: ArraySpec) -> _Spread:
     by_bus = spec.weight_bus_bytes_per_cycle > 0.0
     words = (*spec.unroll_rows, *spec.unroll_columns)
     every = by_bus or (spec.unit_words is not None and "kernel_width" in words)
-    on_columns_axis = _Axis(spec.unroll_columns, spec.most_columns)
-    on_count_axis = _Axis(spec.unroll_count, spec.most_count)
-    both, arrays = [], []
-    for on_rows in _rows(whole, spec, every):
-        after_rows = _left(whole, on_rows)
-        for_columns = list(after_rows)
-        if spec.systolic:  # an input passes every column of its row, so each group needs rows of its own
-            for_columns[GROUPS] = min(after_rows[GROUPS], max(1, spec.rows // int(on_rows.prod())))
-        for on_columns in _kernel_whole(_axis(for_columns, on_columns_axis, spec.columns, every), spec):
-            left = _left(after_rows, on_columns)
-            on_count = _axis(left, on_count_axis, spec.count, by_bus or not spec.multicast)
-            both.append(np.minimum(on_rows * on_columns * on_count, whole))
-            arrays.append(on_count)
-    return _Spread(np.concatenate(both), np.concatenate(arrays))
+    columns = _axis(spec.unroll_columns, spec.most_columns, spec.columns, every)._replace(tall=_is_tall(spec))
+    arrays = _axis(spec.unroll_count, spec.most_count, spec.count, by_bus or not spec.multicast)
+    extents = np.array(whole, dtype=np.int64)
+    on_rows = _rows(extents, spec, every)
+    # An input passes every column of its row, so each group needs rows of its own.
+    group_rows = spec.rows if spec.systolic else 0
+    scratch, found, room = _scratch(), 1024, 0
+    while room < found:  # what does not fit is counted, and there is room for it the next time
+        room = found
+        factors, alone = np.empty((2, room, len(LOOPS)), dtype=np.int64)
+        found = kernels.spread(extents, on_rows, columns, arrays, group_rows, scratch, factors, alone)
+    return _Spread(factors[:found], alone[:found])
 
 
 def on_one_array(extents: Sequence[int], spec: ArraySpec) -> Ints:
