@@ -24,7 +24,9 @@ def scratch():
 
 def factors_of(extents, one):
     """All factors of an axis that takes every tuple."""
-    ranges = [range(1, min(extents[loop], most or extents[loop]) + 1) for loop, most in zip(one.loops, one.most, strict=True)]
+    ranges = [
+        range(1, min(extents[loop], most or extents[loop]) + 1) for loop, most in zip(one.loops, one.most, strict=True)
+    ]
     fit = (
         [row for row in itertools.product(*ranges) if math.prod(row) <= one.length]
         if one.length > 1
