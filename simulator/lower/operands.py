@@ -61,13 +61,21 @@ class Operands:
     def read(self, read: Read, second: bool = False) -> Format:
         """The format in which a step reads a tensor. second: as the second operand of a product, which is state where any of
         the tensor is."""
-        tensor = self.fused.tensors[read.tensor]
+        return self._read[read.tensor][second]
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Format, Format], ...]:
+        """Of each tensor, its formats as `read` gives them: as any operand, and as a second one."""
+        return tuple(map(self._as_read, self.fused.tensors))
+
+    def _as_read(self, tensor: Tensor) -> tuple[Format, Format]:
         written = [self.fused.steps[step] for step in tensor.producers]
         if not written:
-            return self._given(tensor)
+            return self._given(tensor), self._given(tensor)
+        last = _last(written[-1])
+        own, state = self.format("activations", last), self.format("cache", last)
         whole = all(step.stored == step.output_elements for step in written)
-        state = whole or (second and any(step.stored for step in written))
-        return self.format("cache" if state else "activations", _last(written[-1]))
+        return state if whole else own, state if any(step.stored for step in written) else own
 
     def weights(self, step: Step) -> Format:
         """The format of a compute step's weights, or of its second activation."""

@@ -242,7 +242,7 @@ def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
     """Rows whose inputs come through a ReLU marked: every step that writes them ends with one."""
     ends = [(step.layer, *step.fused)[-1].kind == "relu" for step in fused.steps]
     zeros = [bool(t.producers) and all(ends[step] for step in t.producers) for t in fused.tensors]
-    return tuple(replace(row, rectified=row.inputs >= 0 and zeros[row.inputs]) for row in rows)
+    return tuple(replace(row, rectified=True) if row.inputs >= 0 and zeros[row.inputs] else row for row in rows)
 
 
 def _check_no_steps(graph: Graph, chip: Architecture) -> None:
@@ -276,15 +276,16 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
         )
         if shape.is_long and target.spec.mixes_items:
             shape = shape.in_one
-        if layer.kind in WEIGHTED:
-            gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape)
-            shape = replace(shape, weight_width=shape.weight_width * gaps)
+        gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape) if layer.kind in WEIGHTED else 1.0
+        softmax = 0.0
         if step.second is not None:
             softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
-            shape = replace(shape, context=step.second.out_channels, softmax_operations=lanes * batch * softmax)
         product = operands.product(step)
         shape = replace(
             shape,
+            weight_width=shape.weight_width * gaps,
+            context=step.second.out_channels if step.second is not None else shape.context,
+            softmax_operations=lanes * batch * softmax,
             rate=0.0 if product.rate == target.spec.rate else product.rate,
             widening=target.widening if product.widens_weights else 0.0,
             lane_macs=dict(target.lane_macs).get(product.format, 0.0),
