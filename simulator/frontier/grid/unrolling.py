@@ -79,7 +79,7 @@ def _rows(extents: Ints, spec: ArraySpec, every: bool) -> Ints:
     for length in sorted(lengths, reverse=True):
         count = kernels.axis_factors(extents, _axis(spec.unroll_rows, spec.most_rows, length, every), scratch, out)
         found.append(out[:count].copy())
-    factors: Ints = np.unique(np.concatenate(found), axis=0)
+    factors: Ints = found[0] if len(found) == 1 else np.unique(np.concatenate(found), axis=0)
     return factors[: kernels.keep_tallest(factors, len(factors))] if _is_tall(spec) else factors
 
 
@@ -189,9 +189,9 @@ def unrollings(extents: tuple[int, ...], spec: ArraySpec) -> Unrollings:
     if not spec.multicast:
         copies[:, COPIES_IN] = on_count[:, OUT_CHANNELS]
         copies[:, COPIES_WEIGHTS] = on_count[:, [BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS]].prod(axis=1)
-    # Sorted, so that whatever beats a row comes before it.
-    ordered, place = np.unique(_costs(extents, spec, factors, copies), axis=0, return_index=True)
-    chosen = place[front_of(ordered)]
+    costs = _costs(extents, spec, factors, copies)
+    place = np.lexsort(costs.T[::-1])  # so that whatever beats a row, or is equal, comes before it
+    chosen = place[front_of(costs[place])]
     factors, copies = np.ascontiguousarray(factors[chosen]), np.ascontiguousarray(copies[chosen])
     whole_layer = _on_whole_layer(whole, Unrollings(factors, copies, flat_reduction, flat_pixels))
     # Of unrollings that cost a layer the same the one with the smaller sets of weights comes first.
