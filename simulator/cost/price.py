@@ -18,10 +18,8 @@ from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric
 from simulator.cost.power import covered_mm2, powers
 from simulator.cost.quantities import Quantities, quantities, silicon, whole_mm2
 from simulator.errors import ChipError, OptionError, nearest
+from simulator.store.bundled import REFERENCE
 from simulator.store.shown import Shown
-
-REFERENCE = "inferx_x1"
-"""Chip that `relative_cost` compares with when none is named."""
 
 CALIBRATED = "dedicated accelerators of 54 to 823 mm2 at 28, 16, 14, 12, 10, 7 and 5 nm"
 CALIBRATED_NM = (28, 16, 14, 12, 10, 7, 5)

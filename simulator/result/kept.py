@@ -16,14 +16,11 @@ from simulator.graph.subject import subject_of
 from simulator.result.form import Layers, Result
 from simulator.store import bundled, disk, plain
 
-BILLS = "inferx_x1"
-"""The bundled chip that bills are relative to (`cost/price.py`): its file counts in every answer."""
-
 
 def name_of(graph: Graph, chip: Architecture, batch: int, precision: str | None) -> str:
     """Name of what is kept of a question; the same for questions that have the same answer."""
     asked = (network_digest(graph), list(graph), sorted(graph.graph.items()), subject_of(graph), batch, precision)
-    bills: Path = bundled.chips()[BILLS]
+    bills: Path = bundled.chips()[bundled.REFERENCE]  # it counts in every answer
     return disk.name_of("run", *asked, chip.model_dump(mode="json"), bills.read_text(encoding="utf-8"))
 
 

@@ -17,6 +17,9 @@ from simulator.store.data import parsed
 _PACKAGE_FOLDER = Path(__file__).parent.parent
 _PACKAGE = "simulator.workloads"
 _VARIANTS = re.compile(r"^variants:\n(?:(?: .*)?\n)+", re.MULTILINE)
+REFERENCE = "inferx_x1"
+"""The chip that bills are relative to when none is named."""
+
 FOLDERS = ("arch_configs", "workloads")
 """The folders of chips and networks."""
 

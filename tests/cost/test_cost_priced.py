@@ -3,8 +3,9 @@
 import pytest
 
 from simulator.chip.load import load_chip
-from simulator.cost.price import REFERENCE, chip_cost
+from simulator.cost.price import chip_cost
 from simulator.cost.priced import priced
+from simulator.store.bundled import REFERENCE
 
 
 def test_chips_that_differ_in_nothing_that_costs_are_priced_once(monkeypatch):

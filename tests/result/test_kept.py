@@ -9,7 +9,6 @@ import pytest
 import simulator.run
 from simulator import cli
 from simulator.chip.load import load_chip
-from simulator.cost.price import REFERENCE
 from simulator.graph.load import load_network
 from simulator.result import kept
 from simulator.run import simulate
@@ -61,7 +60,6 @@ def test_a_question_has_a_name_of_its_own(network):
     ]  # fmt: skip
     names = [kept.name_of(*each) for each in asked]
     assert len({*names}) == len(names)
-    assert kept.BILLS == REFERENCE
     assert names[0] == kept.name_of(load_network(network), load_chip("example_edge"), 1, None)
 
 
