@@ -289,9 +289,10 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     filling, loading = _overheads(np.maximum(array - read.steps, 0.0), own[at.ONCE], layer, set_load)
     edges = np.maximum(read.steps - ideal, 0.0)
     total = ideal + edges + filling + loading
-    sets = read.c_steps * read.groups * np.where(layer.streams == OVER_K, read.k_trips, read.k_steps)
+    # A unit that works through several channels in a pass takes a set for each of them: folds, not passes, along K and C.
+    sets = read.c_folds * read.groups * np.where(layer.streams == OVER_K, read.k_trips, read.k_folds)
     sets = sets * np.where(layer.streams == OVER_PIXELS, read.trips, read.pixel_steps)
-    sets = np.maximum(sets, np.where(kept, numbers.sets * read.c_steps, 0.0))
+    sets = np.maximum(sets, np.where(kept, numbers.sets * read.c_folds, 0.0))
     hidden = np.where(layer.hidden > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
     loading, total = loading + widening, total + widening
     link, port = feed / numbers.link, (feed + outer_bytes) / numbers.port
