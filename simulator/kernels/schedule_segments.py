@@ -14,7 +14,20 @@ import numpy.typing as npt
 from .jit import kernel
 from .layout import SLACK, Rates, step_time
 from .schedule_cuts import WAY_BEGIN, WAY_END, WAY_HELD, WAY_IN, WAY_OUT, WAY_SIZE, over_cuts
-from .schedule_stretches import BESIDES, MOVE, MOVES, NEEDS, POINT, SOURCE, STATE, STEPS, TAKES, TARGET, Lists
+from .schedule_stretches import (
+    BESIDES,
+    MOVE,
+    MOVES,
+    NEEDS,
+    POINT,
+    SOURCE,
+    STATE,
+    STEPS,
+    TAKES,
+    TARGET,
+    UNLISTED,
+    Lists,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,6 +41,9 @@ TIME, MOVED = range(2)
 
 PLAIN = 0
 """Variant of a stretch whose ends are not resident for the whole batch (see `kernels.schedule_stretches.list_neighbours`)."""
+
+TIMED = -3
+"""Instead of where the list of a segment begins: its time is known, and no list is kept."""
 
 LEAST, MOST = range(2)
 """Columns of values between two times."""
@@ -52,12 +68,14 @@ class Bounds(NamedTuple):
 
 
 class Exact(NamedTuple):
-    """What times of segments are worked out from: lists, where each begins, which are wanted; and the table they go to."""
+    """What times of segments are worked out from: lists, where each begins, which are wanted, and times that are known,
+    float64[modes, points, cuts, cuts, in, out]; scratch; and the table they go to."""
 
     lists: Lists
     near: Ints
     where: Ints
     wanted: Truths
+    known: Floats
     values: Floats
     table: Floats
 
@@ -292,18 +310,20 @@ def visit(p, limit, bounds, modes, cutting, chip, exact, writing):
 @kernel
 def note(p, mode, span, ends, modes, cutting, chip, exact, writing):
     """Write the time of one segment into the table; or only say in `wanted` whether it needs a list of its own."""
-    lists, near, where, wanted, values, table = exact
+    lists, near, where, wanted, known, values, table = exact
     cuts, room, around, stay = cutting
     (i, j), (entry, leave) = span, ends
     at = where[mode, i, j, entry, leave]
     source, target = int(cuts[i, STATE]) if entry else 0, int(cuts[j, STATE]) if leave else 0
-    if at == -1:
+    if at == UNLISTED:
         left = room - (around[mode, i] if entry else 0.0) - (around[mode, j] if leave else 0.0)
         left -= stay[i, j] if modes[mode, HELD] else 0.0
         least, time = between(lists, near[mode], i, j, cuts, left, chip, p, source, target, values)
         if least != time or left <= 0.0:
             wanted[mode, i, j, entry, leave] = True
             return
+    elif at == TIMED:
+        time = known[mode, p, i, j, entry, leave]
     elif writing and at >= 0:
         time = list_time(lists, at, int(cuts[j, STEPS]) - int(cuts[i, STEPS]), chip, p, source, target, values)
     else:

@@ -29,6 +29,9 @@ TAKES, MOVES, NEEDS, BESIDES = range(4)
 BEGINS, CHOICES = range(2)
 """What `Lists.used` counts."""
 
+UNLISTED, NO_ROOM = -1, -2
+"""Instead of where the list of a segment begins: there is none yet, or the segment has no room."""
+
 STEPS, STATE = range(2)
 """Columns of cuts: steps before, and the state in which the tensor there is resident (-1: none)."""
 
@@ -140,28 +143,35 @@ def list_neighbours(given, kept, held, once, cutting, where, lists, scratch):
 def list_wanted(given, kept, held, cutting, wanted, where, lists, scratch):
     """List every segment of `wanted` that is not listed yet, each in its own room; returns whether the lists were long enough.
 
-    cutting: `Cutting` of one mode. wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, -1: not listed, -2: no
-    room.
+    cutting: `Cutting` of one mode. wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, UNLISTED or NO_ROOM.
     """
-    cuts, room, around, stay = cutting
+    cuts = cutting.cuts
     for i in range(cuts.shape[0] - 1):
         for j in range(i + 1, cuts.shape[0]):
             for entry in range(2):
                 for leave in range(2):
-                    if not wanted[i, j, entry, leave] or where[i, j, entry, leave] != -1:
+                    if not wanted[i, j, entry, leave] or where[i, j, entry, leave] != UNLISTED:
                         continue
-                    left = room - (around[i] if entry else 0.0) - (around[j] if leave else 0.0)
-                    left -= stay[i, j] if held else 0.0
-                    where[i, j, entry, leave] = -2
-                    if left <= 0.0:
-                        continue
-                    at = lists.used[BEGINS]
-                    if not list_stretch(
-                        given, kept, held, int(cuts[i, STEPS]), int(cuts[j, STEPS]), left, lists, scratch
-                    ):
-                        where[i, j, entry, leave] = -1
+                    if not list_segment(given, kept, held, cutting, (i, j, entry, leave), where, lists, scratch):
                         return False
-                    where[i, j, entry, leave] = at
+    return True
+
+
+@kernel
+def list_segment(given, kept, held, cutting, at, where, lists, scratch):
+    """List one segment in its own room and note where; returns whether the lists were long enough. See `list_wanted`."""
+    cuts, room, around, stay = cutting
+    i, j, entry, leave = at
+    left = room - (around[i] if entry else 0.0) - (around[j] if leave else 0.0)
+    left -= stay[i, j] if held else 0.0
+    where[i, j, entry, leave] = NO_ROOM
+    if left <= 0.0:
+        return True
+    begins = lists.used[BEGINS]
+    if not list_stretch(given, kept, held, int(cuts[i, STEPS]), int(cuts[j, STEPS]), left, lists, scratch):
+        where[i, j, entry, leave] = UNLISTED
+        return False
+    where[i, j, entry, leave] = begins
     return True
 
 

@@ -23,6 +23,7 @@ from simulator.kernels import schedule_rooms as rooms
 from simulator.kernels import schedule_segments as segments
 from simulator.kernels import schedule_stretches as stretches
 from simulator.kernels import schedule_sums as sums
+from simulator.kernels import schedule_timed as timed
 from simulator.kernels.jit import cache_works, needs_compile
 from simulator.kernels.layout import Machine, Net, Network, Rates, Source
 from simulator.store import processes
@@ -126,7 +127,10 @@ def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: 
     segments.least_runs(lists, 0, chip, 0, 1.0, np.zeros((0, 1)))
     segments.neighbour_times(lists, near[0], cuts, flat, modes[0], chip, 0, np.zeros((2, 1, 1)), times[0])
     segments.potentials(times[:, :0].copy(), 0, bounds, bounds)
-    exact = segments.Exact(lists, near, where, wanted, pairs, np.zeros((1, 1, 1, 2, 2, 2)))
+    times_known, table = np.zeros((1, 0, 1, 1, 2, 2)), np.zeros((1, 1, 1, 2, 2, 2))
+    asked, alone = timed.Asked(wanted[0], where[0], times_known[0]), timed.Alone(lists, rows, np.zeros((2, 1, 1)))
+    timed.time_wanted(source, none, False, one, chip, 0, asked, alone)
+    exact = segments.Exact(lists, near, where, wanted, times_known, pairs, table)
     cutting, known = stretches.Cutting(cuts, 0.0, flat, flat), segments.Bounds(times, bounds, bounds)
     segments.mark_wanted(0, none, known, modes, cutting, chip, exact)
     found = segments.Found(none, ints, np.zeros((1, 1, 6), dtype=np.int64))

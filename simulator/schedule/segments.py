@@ -20,6 +20,7 @@ from simulator.frontier.packs import LONGEST
 from simulator.kernels import layout
 from simulator.kernels import schedule_segments as kernels
 from simulator.kernels import schedule_stretches as lists
+from simulator.kernels import schedule_timed as timed
 from simulator.kernels.layout import Machine, Source
 from simulator.schedule.few import settle, step_times
 from simulator.schedule.machines import Machines
@@ -30,7 +31,13 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 BLOCK = 64
-"""Points whose bounds are worked out together."""
+"""Points whose bounds are worked out together, where there are not too many cuts."""
+
+MOST_LISTED = 2**20
+"""Choices of segments that are kept for all points; what is beyond is timed at once for each block. 64 bytes each."""
+
+MOST_TIMES = 2**22
+"""Times of segments that a block has room for."""
 
 FIRST_TRY, WIDER, LAST_TRY = 1.002, 2.0, 16.0
 """The first limit of a search, as a multiple of its bound; by how much its excess grows where nothing is found; and the
@@ -156,8 +163,8 @@ class Segments:
         time_s, pieces = np.full(count, np.inf), np.zeros(count, dtype=np.int64)
         chosen = np.zeros((count, len(self.cuts), 6), dtype=np.int64)
         paths = np.zeros((count, len(self.kept), 3), dtype=np.int64)
-        for low in range(0, count, BLOCK):
-            rows = slice(low, min(count, low + BLOCK))
+        for low in range(0, count, search.block):
+            rows = slice(low, min(count, low + search.block))
             found = kernels.Found(time_s[rows], pieces[rows], chosen[rows])
             search.run(points.part(rows), limits_s[rows], found, paths[rows])
         return Ways(time_s, pieces, chosen, paths)
@@ -252,7 +259,9 @@ class _Search:
         modes, count = len(parent.modes), len(parent.cuts)
         self._near = np.empty((modes, count - 1, 4), dtype=np.int64)
         self._where = np.full((modes, count, count, 2, 2), -1, dtype=np.int64)
-        self._wanted = np.zeros((modes, count, count, 2, 2), dtype=np.bool_)
+        self._wanted = np.zeros_like(self._where, dtype=np.bool_)
+        self.block = max(1, min(BLOCK, MOST_TIMES // self._where.size))
+        self._known = np.empty((modes, 0, count, count, 2, 2))
         self._around = np.stack([parent.around(place) for place in parent.modes[:, kernels.SIZE]])
         self._states = max(pool.moves.states for pool in parent.pools)
         own.reset()
@@ -263,12 +272,13 @@ class _Search:
                 source, parent.kept, bool(held), repeats == 1, cutting, near, own.lists, own.rows
             ):
                 own.lists.used[:] = before
-                own.grow()
+                own.lists = _longer(own.lists)
 
     def run(self, points: Machines, limits_s: Floats, found: kernels.Found, paths: Ints) -> None:
         """Fill found (time, segments, chosen) and paths of a block of points."""
         parent, own, count = self._parent, self._own, len(points)
         modes, cuts, chip = parent.modes, parent.cuts, parent.chip(points)
+        self._where[self._where == kernels.TIMED] = lists.UNLISTED  # of other points
         times = np.empty((len(modes), len(cuts) - 1, 3, 3, count))
         before, after = (np.empty((len(cuts), 2 + len(modes), count)) for _ in range(2))
         values = np.empty((2, self._states, count))
@@ -293,10 +303,10 @@ class _Search:
             near = least * factor if factor < LAST_TRY else np.full(count, np.inf)
             tried = np.where(open_, np.minimum(limits_s, np.where(least > 0.0, near, np.inf)), 0.0)
             self._wanted[:] = False
-            exact = kernels.Exact(own.lists, self._near, self._where, self._wanted, pairs, table)
+            exact = kernels.Exact(own.lists, self._near, self._where, self._wanted, self._known, pairs, table)
             kernels.mark_wanted(count, tried, bounds, modes, cutting, chip, exact)
-            self._list_wanted()
-            exact = exact._replace(lists=own.lists)
+            self._list_wanted(points)
+            exact = exact._replace(lists=own.lists, known=self._known)
             kernels.best_ways(count, tried, bounds, modes, cutting, chip, exact, scratch, found)
             # What was tried up to its limit is done.
             least = np.where(tried >= limits_s, np.inf, least)
@@ -304,11 +314,15 @@ class _Search:
         choice = np.zeros((len(parent.kept), self._states), dtype=np.int64)
         self._wanted[:] = False
         kernels.want_ways(found.pieces, found.chosen, modes, self._wanted)
+        self._where[self._wanted & (self._where == kernels.TIMED)] = lists.UNLISTED
         self._list_wanted()
         kernels.paths_of(count, found, modes, cuts, self._where, own.lists, chip, pairs, choice, paths)
 
-    def _list_wanted(self) -> None:
-        """List the segments that are wanted, as far as they are not listed yet."""
+    def _list_wanted(self, points: Machines | None = None) -> None:
+        """List the segments that are wanted, as far as they are not listed yet.
+
+        points: of whom those that would make the lists too long are timed; all are listed without them.
+        """
         parent, own = self._parent, self._own
         for mode, (place, held, _) in enumerate(parent.modes.tolist()):
             if not self._wanted[mode].any():
@@ -317,7 +331,24 @@ class _Search:
             while not lists.list_wanted(
                 source, parent.kept, bool(held), self._cutting(mode), wanted, where, own.lists, own.rows
             ):
-                own.grow()
+                if points is not None and len(own.lists.ways) >= MOST_LISTED:
+                    self._time_wanted(points, mode)
+                    break
+                own.lists = _longer(own.lists)
+
+    def _time_wanted(self, points: Machines, mode: int) -> None:
+        """Work out the times of the segments of a mode that are wanted and not listed."""
+        parent, own, count = self._parent, self._own, len(points)
+        place, held, _ = parent.modes[mode].tolist()
+        if self._known.shape[1] < count:
+            self._known = np.empty((len(parent.modes), count, *self._where.shape[1:]))
+        values = np.empty((2, self._states, count))
+        while not timed.time_wanted(
+            parent.pools[place].source, parent.kept, bool(held), self._cutting(mode), parent.chip(points), count,
+            timed.Asked(self._wanted[mode], self._where[mode], self._known[mode]),
+            timed.Alone(own.alone, own.rows, values),
+        ):  # fmt: skip
+            own.alone = _longer(own.alone)
 
     def _cutting(self, mode: int) -> lists.Cutting:
         """What lists of one mode are made from."""
@@ -329,28 +360,17 @@ class _Scratch:
 
     def __init__(self) -> None:
         self.rows = lists.Looked(np.empty(LONGEST, dtype=np.int64), np.empty(2 * lists.NEAR, dtype=np.int64))
-        self.lists = lists.Lists(
-            np.empty(4096, dtype=np.int64), np.empty((16384, 4), dtype=np.int64), np.empty((16384, 4)),
-            np.zeros(2, dtype=np.int64),
-        )  # fmt: skip
+        self.lists, self.alone = _empty_lists(), _empty_lists()
         self._table = np.empty(0)
 
     def reset(self) -> None:
         """Forget all lists."""
         self.lists.used[:] = 0
 
-    def grow(self) -> None:
-        """Twice as long lists, with what is in them."""
-        begins, ways, amounts, used = self.lists
-        self.lists = lists.Lists(
-            np.concatenate([begins, np.empty_like(begins)]), np.concatenate([ways, np.empty_like(ways)]),
-            np.concatenate([amounts, np.empty_like(amounts)]), used,
-        )  # fmt: skip
-
     def list_whole(self, source: Source, kept: Floats, held: bool, room: float) -> None:
         """List the choices of the whole network."""
         while not lists.list_stretch(source, kept, held, 0, len(kept), room, self.lists, self.rows):
-            self.grow()
+            self.lists = _longer(self.lists)
 
     def table(self, sizes: int, cuts: int) -> Floats:
         """Room for the times of all segments."""
@@ -358,6 +378,28 @@ class _Scratch:
         if len(self._table) < size:
             self._table = np.empty(size)
         return self._table[:size].reshape(sizes, cuts, cuts, 2, 2, 2)
+
+
+def _empty_lists() -> lists.Lists:
+    """Lists with nothing in them."""
+    return _new_lists(4096, 16384, np.zeros(2, dtype=np.int64))
+
+
+def _new_lists(begins: int, choices: int, used: Ints) -> lists.Lists:
+    """Room for lists."""
+    return lists.Lists(
+        np.empty(begins, dtype=np.int64), np.empty((choices, 4), dtype=np.int64), np.empty((choices, 4)), used
+    )
+
+
+def _longer(short: lists.Lists) -> lists.Lists:
+    """Twice as long lists, with what is in them; pages of the rest are not touched."""
+    begins, choices = short.used.tolist()
+    long = _new_lists(2 * len(short.begins), 2 * len(short.ways), short.used)
+    long.begins[:begins], long.ways[:choices], long.amounts[:choices] = (
+        short.begins[:begins], short.ways[:choices], short.amounts[:choices],
+    )  # fmt: skip
+    return long
 
 
 _own = threading.local()

@@ -15,6 +15,7 @@ from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels import schedule_segments as kernels
 from simulator.kernels import schedule_stretches as lists
+from simulator.kernels import schedule_timed as timed
 from simulator.kernels.layout import (
     BESIDE,
     BYTES,
@@ -405,3 +406,37 @@ def test_segments_that_are_wanted_are_listed_once(pool, held, room):
     where[:] = -1
     assert not lists.list_wanted(pool.source, kept, held, cutting, wanted, where, empty(2), scratch())
     assert (where == -1).any()
+
+
+@pytest.mark.parametrize(("held", "room"), [(False, 300.0), (True, 500.0)])
+def test_segments_that_are_not_listed_are_timed_as_from_their_lists(pool, held, room):
+    cutting, kept, found = cutting_of(pool, room), np.zeros(len(pool.weights)), empty(600, 20000)
+    cuts, states = cutting.cuts, pool.moves.states
+    wanted = np.ones((len(cuts), len(cuts), 2, 2), dtype=np.bool_)
+    wanted[0, 2] = False
+    where, listed_at, known = np.full(wanted.shape, -1), np.full(wanted.shape, -1), np.full((2, *wanted.shape), -1.0)
+    where[1, 2, 0, 0] = 33  # listed before
+    assert lists.list_wanted(pool.source, kept, held, cutting, wanted, listed_at, found, scratch())
+    asked = timed.Asked(wanted, where, known)
+    values = np.empty((2, states, 2))
+    alone = timed.Alone(empty(1), scratch(), values)
+    assert not timed.time_wanted(pool.source, kept, held, cutting, CHIP, 2, asked, alone)
+    assert (known == -1.0).all()  # the list was too short for the first of them
+    alone = alone._replace(lists=empty(600, 20000))
+    assert timed.time_wanted(pool.source, kept, held, cutting, CHIP, 2, asked, alone)
+    seen = set()
+    for at in np.ndindex(*wanted.shape):
+        i, j, entry, leave = at
+        timed_now = i < j and wanted[at] and at != (1, 2, 0, 0)
+        expected = listed_at[at] if not timed_now or listed_at[at] == lists.NO_ROOM else kernels.TIMED
+        assert where[at] == (33 if at == (1, 2, 0, 0) else expected)
+        seen.add(int(where[at]))
+        if expected != kernels.TIMED or not timed_now:
+            assert (known[:, i, j, entry, leave] == -1.0).all()
+            continue
+        source, target = int(cuts[i, lists.STATE]) if entry else 0, int(cuts[j, lists.STATE]) if leave else 0
+        steps = int(cuts[j, lists.STEPS]) - int(cuts[i, lists.STEPS])
+        for p in range(2):
+            time = kernels.list_time(found, listed_at[at], steps, CHIP, p, source, target, np.empty((2, states, 2)))
+            assert known[p, i, j, entry, leave] == time
+    assert {-1, lists.NO_ROOM, kernels.TIMED} <= seen

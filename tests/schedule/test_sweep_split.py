@@ -11,7 +11,7 @@ from simulator import load_chip, simulate, sweep
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.kernels.grid_envelope import NO_FLOOR
-from simulator.schedule import many_segments
+from simulator.schedule import many_segments, segments
 from simulator.schedule.keep import rooms_of
 from simulator.schedule.machines import Machines
 from simulator.schedule.many_segments import in_order, solve_split
@@ -131,3 +131,30 @@ def test_an_interrupted_run_stops() -> None:
     stop.set()
     with pytest.raises(KeyboardInterrupt):
         solve_split(batches, machines(np.random.default_rng(0), (100.0,), 2, "layer"), stop)
+
+
+@pytest.mark.parametrize("most_times", [1, 2**22])
+def test_schedules_are_the_same_where_lists_have_no_room(monkeypatch: pytest.MonkeyPatch, most_times: int) -> None:
+    """Segments that are timed at once, for one point or for many, and listed where they are chosen alone."""
+    chip = load_chip("example_edge", set={"schedule.overlap": "layer", "schedule.keep_weights": False})
+    points = machines(np.random.default_rng(5), (12.0, 40.0, 160.0), 5, "layer")
+    wanted = solve(program(chain(), chip, 6), points)
+    alone = [solve_alone(program(chain(), chip, 6), points.one(at))[0] for at in range(3)]
+    real, points_timed = segments._Search._list_wanted, set[int]()
+
+    def timed(search: segments._Search, points: Machines | None = None) -> None:
+        for mode in range(len(search._wanted) if points is not None else 0):
+            search._time_wanted(points, mode)
+            points_timed.add(len(points))
+        real(search, points)
+
+    monkeypatch.setattr(segments, "MOST_TIMES", most_times)
+    monkeypatch.setattr(segments, "_empty_lists", lambda: segments._new_lists(8, 8, np.zeros(2, dtype=np.int64)))
+    monkeypatch.setattr(segments, "_own", threading.local())
+    monkeypatch.setattr(segments._Search, "_list_wanted", timed)
+    again = solve(program(chain(), chip, 6), points)
+    assert (max(points_timed) > 1) == (most_times > 1)
+    assert check_sums(again.cold, wanted.cold)
+    assert check_sums(again.steady, wanted.steady)
+    for at, one in enumerate(alone):
+        assert check_sums(solve_alone(program(chain(), chip, 6), points.one(at))[0].steady, one.steady)
