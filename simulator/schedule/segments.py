@@ -33,8 +33,8 @@ Ints = npt.NDArray[np.int64]
 BLOCK = 64
 """Points whose bounds are worked out together, where there are not too many cuts."""
 
-MOST_LISTED = 2**20
-"""Choices of segments that are kept for all points; what is beyond is timed at once for each block. 64 bytes each."""
+MOST_LISTED = 2**14
+"""Choices of segments that are kept, for each point of a block; what is beyond is timed at once. 64 bytes each."""
 
 MOST_TIMES = 2**22
 """Times of segments that a block has room for."""
@@ -331,7 +331,7 @@ class _Search:
             while not lists.list_wanted(
                 source, parent.kept, bool(held), self._cutting(mode), wanted, where, own.lists, own.rows
             ):
-                if points is not None and len(own.lists.ways) >= MOST_LISTED:
+                if points is not None and len(own.lists.ways) >= MOST_LISTED * len(points):
                     self._time_wanted(points, mode)
                     break
                 own.lists = _longer(own.lists)
