@@ -30,7 +30,6 @@ from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.pools import pool_source
 from simulator.sweeps.groups import Space
 from simulator.sweeps.plan import CHUNK, plan_of
-from simulator.sweeps.run import _space
 from simulator.sweeps.table import empty_block, fill
 
 NETWORK = "resnet50"
@@ -153,7 +152,8 @@ def in_parts_speed(batch: int, each: int, count: int) -> float:
 
 def space_of(vary: dict, sets: dict, batch: int = 1) -> Space:
     """The points of a sweep, frontiers at hand."""
-    space = _space(plan_of(vary, batch=batch), NETWORK, "example_edge", sets, {})
+    graph = load_network(NETWORK)
+    space = Space(plan_of(vary, batch=batch), load_chip("example_edge", set=sets), lambda _: graph)
     space.first.program.pool  # noqa: B018  # built
     return space
 
