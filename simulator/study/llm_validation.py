@@ -199,6 +199,7 @@ def group_of(name: str, rows: Sequence[Row]) -> Group:
 def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | None:
     """A row beside its prediction."""
     runtime, phase = runtimes()[own["runtime"]], row["phase"]
+    runtime = replace(runtime, piece=own.get("piece", runtime.piece))
     prompt, output, batch = max(1, row["in"] or 1), row["out"] or 1, row["batch"]
     lengths = prompt, output, batch or 1
     asked = asked_of(row["model"], load_chip(row["chip"]), lengths, row["precision"], {}, runtime)

@@ -11,10 +11,28 @@ from simulator.chip.schema import Architecture
 from simulator.errors import OptionError, nearest
 from simulator.graph.language import Decoder
 from simulator.store.data import read_data
-from simulator.units import MICRO, PORT_EFFICIENCY
+from simulator.units import (
+    GPU_ARRAY_EFFICIENCY,
+    GPU_ARRAY_EFFICIENCY_ASYNC,
+    GPU_ARRAY_EFFICIENCY_DIRECT,
+    MICRO,
+    PORT_EFFICIENCY,
+)
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
+
+
+PIECE = 512
+"""Tokens of a prompt that are computed together where nothing else is told: `n_ubatch` of llama.cpp."""
+
+BLOCK, NARROW = 32, ("int4", "int8", "fp4")
+"""Numbers of a block with one scale, and the formats of stored weights that are multiplied so."""
+
+CONVERTED, SCALED = 16, 2
+"""Integers that a multiprocessor turns into floats a cycle (CUDA C++ Programming Guide, throughput of native arithmetic
+instructions, "all other type conversions", compute capability 7.x to 8.9 and 12.x), and operations of a lane for one of them:
+times the scale of the weights; times that of the inputs and added (`vec_dot_q8_0_q8_1_mma`, ggml/src/ggml-cuda/mmq.cuh)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,10 @@ class Runtime:
     copies of 8 bits; empty: as the chip file fuses."""
     fused_attention: bool = False
     """Where operations are alone: all of attention is one kernel."""
+    pairs: bool = False
+    """Where operations are alone: some two that follow each other are one kernel; see `added.Alone`."""
+    piece: int = PIECE
+    """Where operations are alone: tokens of a prompt that are computed together."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
@@ -62,6 +84,27 @@ class Runtime:
             return chip
         wide = self.vector_bytes * chip.array.count / PORT_EFFICIENCY
         return changed_chip(chip, {"dram.port_bytes_per_cycle": wide}, f"runtime {self.name}")
+
+    def on_blocks(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for products of weights of so many bytes, below 16 bits, which take blocks of 8 bits.
+
+        Each sum over a block leaves the matrix unit as an integer, becomes a float, and is scaled and added on the lanes, one
+        after the other; the kernel's copies pass registers, also where the chip could do without.
+        """
+        if self.alone != "blocks" or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        rates = {str(word): value for word, value in chip.array.rate.items()}
+        if not {"int8", "fp16"} <= set(rates):
+            return chip
+        own = chip.array.rows * chip.array.columns
+        each = 1.0 / (rates["int8"] * own)  # cycles of a multiply-accumulate, on one multiprocessor
+        each += (1.0 / CONVERTED + SCALED * chip.array.count / chip.vector.lanes) / BLOCK
+        usual = GPU_ARRAY_EFFICIENCY_DIRECT if chip.array.async_products else GPU_ARRAY_EFFICIENCY_ASYNC
+        share = GPU_ARRAY_EFFICIENCY / usual if chip.array.async_copies else 1.0
+        rate = min(rates["fp16"], share / (each * own))
+        return changed_chip(
+            chip, {"array.rate": {**rates, **{f"{word}*fp16": rate for word in NARROW}}}, f"runtime {self.name}"
+        )
 
     def reads_again(self, decoder: Decoder) -> int:
         """How many times more than once a token reads the cache."""
@@ -92,19 +135,18 @@ def runtimes() -> Mapping[str, Runtime]:
 
 
 def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
-    by_head = row.get("cache_reads", "group") == "head"
-    alone, sums = row.get("alone", ""), row.get("sums", "fp32")
     return Runtime(
         name,
         kind.name,
         kind.us_per_kernel,
-        by_head,
-        row.get("windows", True),
-        row.get("most"),
-        alone,
-        row.get("attention") == "fused",
-        sums == "fp16",
-        row.get("vector_bytes"),
+        reads_by_head=row.get("cache_reads", "group") == "head",
+        windows=row.get("windows", True),
+        most=row.get("most"),
+        alone=row.get("alone", ""),
+        fused_attention=row.get("attention") == "fused",
+        pairs=row.get("pairs") == "fused",
+        half_sums=row.get("sums", "fp32") == "fp16",
+        vector_bytes=row.get("vector_bytes"),
     )
 
 
