@@ -163,7 +163,7 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     sequences, tokens, context = lengths
     launched = len(own.pieces_of(sequences * tokens)) * own.decoder.layers * own.kernels
     gap_s = max(0.0, launched * us_per_kernel * 1e-6 - found.waterfall["overhead_s"])
-    note = "the runtime computes each operation of a prompt in a kernel of its own, with 32 bits between: time of memory and cache"
+    note = "the runtime computes each operation of a prompt in a kernel of its own, 32 bits between: time of memory and cache"
     between, widened = own.pass_bytes(sequences, tokens, context), own.widened_bytes(sequences * tokens)
     missed = between.missed + widened.missed
     held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
