@@ -10,10 +10,19 @@ from simulator.result.form import Result
 from simulator.result.gains import bound_of
 from simulator.study.repeating import rates_of
 from simulator.study.runtimes import PIECE
-from simulator.units import GPU_VECTOR_L2_EFFICIENCY
+from simulator.units import GPU_VECTOR_L2_EFFICIENCY, MICRO
 
 FLOAT, HALF, BLOCK = 4, 2, 36 / 32
 """Bytes of a number between two kernels, of its copy of 16 bits for a product, and of one in a block of 8 bits (`block_q8_1`)."""
+
+
+POSITIONS_BYTES = 3.5
+"""Moved for each number of queries, keys and values by a kernel before attention of prompts that rotates them and writes the
+cache [B]. Fitted on attention of prompts on an A100 and an H100 (`kernel_rows`)."""
+
+EXPERTS_US = 33.0
+"""Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100
+(`kernel_rows`)."""
 
 
 class Moved(NamedTuple):
@@ -125,7 +134,7 @@ class Alone:
         for begin, end in self.pieces_of(tokens):
             scores = float(own.heads * (end - begin) * (context + end))
             found.append((FLOAT * scores, own.layers * sequences * scores * self.score_bytes))
-        return self._moved(found)
+        return moved_of(found, self.cached_bytes)
 
     def widened_bytes(self, tokens: int) -> Moved:
         """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]
@@ -143,15 +152,7 @@ class Alone:
                 met, width = (own.experts_met(layer, end - begin), own.expert_ffn) if experts else (0, own.ffn)
                 found.append((HALF * own.hidden * heads, 2.0 * HALF * own.attention_parameters))
                 found.append((HALF * own.hidden * width, 2.0 * HALF * own.feed_forward_of(layer, met)))
-        return self._moved(found)
-
-    def _moved(self, found: Iterable[tuple[float, float]]) -> Moved:
-        """The sum of (bytes of a tensor, bytes moved of it)."""
-        every = missed = 0.0
-        for size, moved in found:
-            every += moved
-            missed += moved * max(0.0, 1.0 - self.cached_bytes / size)
-        return Moved(every, missed)
+        return moved_of(found, self.cached_bytes)
 
     def pieces_of(self, tokens: int) -> list[tuple[int, int]]:
         """(first, behind the last) token of each piece of a prompt. Scores of one are computed for all tokens up to its end."""
@@ -168,6 +169,61 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     missed = between.missed + widened.missed
     held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
     return lengthened(found, chip, missed, (held_s, gap_s), note)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Kernels that libraries of servers run between the products of a decoder: what they add to a pass that fuses them.
+
+    The activation and its product, of both results of the products before (`silu_and_mul` of vLLM, `doActivation` and gated
+    activations of TensorRT-LLM); positions, and the cache, of the tokens of prompts (`applyBiasRopeUpdateKVCache`; of further
+    tokens attention does it); the rows of tokens gathered for their experts and added up again (`expandInputRows`,
+    `finalizeMoeRouting`). width: bytes of a number between kernels. into: of one that enters a product. cached_bytes: as of
+    `Alone`.
+    """
+
+    decoder: Decoder
+    width: float
+    into: float
+    cached_bytes: float = 0.0
+
+    def kernels(self, prompts: bool) -> int:
+        """Of one layer, but for those of experts; prompts: whether a pass has any."""
+        return int(ACTIVATIONS[self.decoder.activation][1]) + prompts
+
+    def pass_bytes(self, tokens: int, of_prompts: int) -> Moved:
+        """Of all layers, for so many new tokens, some of them of prompts. [B]"""
+        own, found = self.decoder, []
+        turned = own.head_dim * (own.heads + 2 * own.kv_heads)
+        for layer in range(own.layers):
+            experts = own.has_experts(layer)
+            wide = own.active * own.expert_ffn + own.shared_ffn if experts else own.ffn
+            if ACTIVATIONS[own.activation][1]:  # two written in place of one, and read
+                found.append((2 * self.width * wide * tokens, 4 * self.width * wide * tokens))
+            found.append((self.width * turned * of_prompts, POSITIONS_BYTES * turned * of_prompts))
+            if experts:
+                gathered = float(own.active * own.hidden * tokens)
+                found.append((self.width * gathered, 2 * (self.into + self.width) * gathered))
+        return moved_of(found, self.cached_bytes)
+
+
+def served(found: Result, chip: Architecture, own: Served, tokens: int, of_prompts: int) -> Result:
+    """A pass with the kernels of a server between its products, over so many new tokens, some of them of prompts."""
+    moved, decoder = own.pass_bytes(tokens, of_prompts), own.decoder
+    gap_s = decoder.layers * own.kernels(of_prompts > 0) * chip.overhead_s
+    gap_s += EXPERTS_US * MICRO * sum(map(decoder.has_experts, range(decoder.layers)))
+    note = "the runtime runs kernels between products, such as activations: time of memory, cache and launches"
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
+    return lengthened(found, chip, moved.missed, (held_s, gap_s), note)
+
+
+def moved_of(found: Iterable[tuple[float, float]], cached_bytes: float) -> Moved:
+    """The sum of (bytes of a tensor, bytes moved of it), where so much of a cache serves tensors."""
+    every = missed = 0.0
+    for size, moved in found:
+        every += moved
+        missed += moved * (max(0.0, 1.0 - cached_bytes / size) if size else 0.0)
+    return Moved(every, missed)
 
 
 def cache_bytes_per_s(chip: Architecture) -> float:

@@ -59,5 +59,6 @@ def _spent(asked: "Question", contexts: Sequence[int], told: Told) -> "dict[int,
     joules = (
         np.zeros(len(contexts)) if power is None else np.asarray(spent(power, told.work, told.plans, totals).total_j)
     )
+    more_s, more_j = asked.more_behind(contexts[0])
     columns = zip(contexts, totals.latency_s.tolist(), joules.tolist(), told.sure.tolist(), strict=True)
-    return {context: (seconds, energy) for context, seconds, energy, sure in columns if sure}
+    return {context: (seconds + more_s, energy + more_j) for context, seconds, energy, sure in columns if sure}

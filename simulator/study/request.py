@@ -22,7 +22,7 @@ from simulator.result.room import in_parts
 from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.memory import Memory, one_each
-from simulator.study.added import Alone, alone, reread
+from simulator.study.added import HALF, Alone, Served, alone, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
 from simulator.study.pieces import in_pieces
@@ -112,7 +112,29 @@ class Question:
         again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
         if again:
             found = reread(found, self.chip, again * self.batch * self.cache_bytes(context))
+        found = self._served(found, phase, prompt, **more)
         return self._alone(found, phase, prompt, context, **more)
+
+    def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:
+        """The pass where the runtime has kernels of its own between products."""
+        if not (self.runtime.served and self.chip.is_gpu):
+            return found
+        tokens, beside = self.batch * prompt, more.get("chunks", 0) * more.get("chunk", 0)
+        activations = self.formats.activations.width
+        own = Served(self.decoder, max(HALF, activations), activations, self._cached_bytes)
+        return served(found, self.chip, own, tokens + beside, beside + tokens * (phase == "prefill"))
+
+    @cached_property
+    def _cached_bytes(self) -> float:
+        """Of a shared cache, what serves tensors."""
+        return target_of(self.chip, self.precision).cached_bytes
+
+    def more_behind(self, context: int) -> Spent:
+        """What the runtime's own kernels add to a token of each sequence, whatever it is behind."""
+        if not (self.runtime.served and self.chip.is_gpu):
+            return 0.0, 0.0
+        with_them, without = spent(self.run("decode", 1, context)), spent(self._fused("decode", 1, context))
+        return with_them[0] - without[0], with_them[1] - without[1]
 
     def _fused(self, phase: str, prompt: int, context: int, **more: int) -> Result:
         """The pass where what the chip file fuses is one kernel."""
@@ -132,10 +154,9 @@ class Question:
             sequences, tokens, before = more.get("chunks", 0), more.get("chunk", 0), more.get("chunk_context", 0)
         if not (software.alone and sequences and tokens and self.chip.is_gpu):
             return found
-        held = target_of(self.chip, self.precision).cached_bytes
         own = Alone(
             self.decoder, software.alone, self.formats.weights.width, not software.fused_attention, software.pairs,
-            software.piece, held,
+            software.piece, self._cached_bytes,
         )  # fmt: skip
         return alone(found, self.chip, own, (sequences, tokens, before), gap_us or 0.0)
 

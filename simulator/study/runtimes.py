@@ -60,6 +60,8 @@ class Runtime:
     """Where operations are alone: some two that follow each other are one kernel; see `added.Alone`."""
     piece: int = PIECE
     """Where operations are alone: tokens of a prompt that are computed together."""
+    served: bool = False
+    """Whether kernels of its own run between products; see `added.Served`."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
@@ -145,6 +147,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         alone=row.get("alone", ""),
         fused_attention=row.get("attention") == "fused",
         pairs=row.get("pairs") == "fused",
+        served=row.get("between") == "kernels",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),
     )

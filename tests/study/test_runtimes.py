@@ -8,7 +8,8 @@ from simulator import generate
 from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
-from simulator.study.added import Alone, cache_bytes_per_s, reread
+from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
+from simulator.study.contexts import spent_behind
 from simulator.study.request import asked_of
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
@@ -68,7 +69,7 @@ def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
 
     own = runtimes()["compiled"]
     asked, once = step(own)
-    by_head = step(runtimes()["trtllm-0.5"])[1]
+    by_head = step(replace(runtimes()["trtllm-0.5"], served=False))[1]
     more = (
         8 * 3 * 2 * 2 * 8 * 64 * 2 * 4000
     )  # sequences, times again, layers, keys and values, heads, numbers, bytes, tokens
@@ -220,6 +221,45 @@ def test_short_prompts_of_several_sequences_share_a_piece():
     parts = [replace(asked, batch=1)._piece(1, *one) for one in ((450, 0), (450, 450), (100, 900))]
     assert longer.macs == sum(part.macs for part in parts)
     assert longer.waterfall["ideal_s"] == pytest.approx(sum(part.waterfall["ideal_s"] for part in parts))
+
+
+def test_kernels_of_a_server_between_products_are_counted_by_hand():
+    own = decoders()["llama3_8b"]
+    activated = 2 * 14336 * (2 + 2)  # both results written and read; in place of one that only the next product reads
+    turned = 3.5 * 128 * (32 + 2 * 8)
+    assert Served(own, 2.0, 2.0).pass_bytes(5, 0).every == 32 * 5 * activated
+    assert Served(own, 2.0, 2.0).pass_bytes(5, 3).every == pytest.approx(32 * (5 * activated + 3 * turned))
+    held = Served(own, 2.0, 2.0, cached_bytes=2 * 14336 * 2 * 5).pass_bytes(5, 5)
+    assert held.missed == 0.0
+    assert Served(own, 2.0, 2.0, cached_bytes=14336 * 2 * 5).pass_bytes(5, 5).missed == pytest.approx(
+        32 * 5 * activated / 2
+    )
+    assert (Served(own, 2.0, 2.0).kernels(True), Served(own, 2.0, 2.0).kernels(False)) == (2, 1)
+    experts = decoders()["qwen3_30b_a3b"]
+    wide, rows = 2 * 8 * 768 * 4, 8 * 2048 * (1 + 1 + 2 + 2)
+    assert Served(experts, 2.0, 1.0).pass_bytes(1, 0).every == experts.layers * (wide + rows)
+    plain = replace(own, activation="gelu")
+    assert Served(plain, 2.0, 2.0).pass_bytes(5, 0).every == Served(plain, 2.0, 2.0).kernels(False) == 0
+
+
+def test_a_pass_of_a_server_takes_longer_by_its_kernels_alone_or_among_many_contexts():
+    asked = asked_of("llama3_2_1b", H100, (64, 40, 300), "fp16", {"layers": 2}, runtimes()["vllm-0.11"])
+    plain = replace(asked, runtime=runtimes()["compiled"])
+    moved = Served(asked.decoder, 2.0, 2.0, 25 * 2**20).pass_bytes(300, 0)
+    more_s = moved.missed / H100.outer_bytes_per_s + (moved.every - moved.missed) / cache_bytes_per_s(H100) + 2 * 4e-6
+    assert asked.run("decode", 1, 80).latency_s == pytest.approx(plain.run("decode", 1, 80).latency_s + more_s)
+    contexts = [70, 75, 80, 90, 100]
+    told = spent_behind(asked, contexts)
+    assert set(told) == set(contexts)
+    for context in contexts:
+        assert told[context] == pytest.approx(asked.token(context), rel=1e-9)
+    first = asked.run("prefill", 64, 0)
+    assert sum(first.waterfall.values()) == pytest.approx(first.latency_s)
+    experts = asked_of("qwen3_30b_a3b", H100, (64, 2, 2), "fp8", {"layers": 1}, runtimes()["trtllm-1.0"])
+    few = replace(experts, runtime=runtimes()["compiled"])
+    assert experts.run("decode", 1, 64).latency_s > few.run("decode", 1, 64).latency_s + 33e-6
+    gaudi = asked_of("llama3_2_1b", load_chip("gaudi2"), (64, 2, 1), "bf16", {"layers": 1}, runtimes()["vllm-0.11"])
+    assert gaudi.more_behind(64) == (0.0, 0.0)
 
 
 def test_products_of_blocks_end_on_the_lanes():
