@@ -238,7 +238,7 @@ def test_kernels_of_a_server_between_products_are_counted_by_hand():
     experts = decoders()["qwen3_30b_a3b"]
     wide, rows = 2 * 8 * 768 * 4, 8 * 2048 * (1 + 1 + 2 + 2)
     assert Served(experts, 2.0, 1.0).pass_bytes(1, 0).every == experts.layers * (wide + rows)
-    plain = replace(own, activation="gelu")
+    plain = replace(own, activation="gelu_mlp")
     assert Served(plain, 2.0, 2.0).pass_bytes(5, 0).every == Served(plain, 2.0, 2.0).kernels(False) == 0
 
 
