@@ -62,6 +62,8 @@ class Runtime:
     """Where operations are alone: tokens of a prompt that are computed together."""
     served: bool = False
     """Whether kernels of its own run between products; see `added.Served`."""
+    takes_free: bool = False
+    """Whether caches take a share of the memory that weights leave, not caches and weights together a share of all."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
@@ -148,6 +150,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         fused_attention=row.get("attention") == "fused",
         pairs=row.get("pairs") == "fused",
         served=row.get("between") == "kernels",
+        takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),
     )
