@@ -167,7 +167,8 @@ class Question:
 
         def of(layers: int) -> Result:
             graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
-            return simulate(graph, self._one if alone else self._whole, items, self.precision)
+            chip = self._one if alone else self._by_rows if phase == "prefill" else self._whole
+            return simulate(graph, chip, items, self.precision)
 
         return of
 
@@ -181,6 +182,11 @@ class Question:
     def _one(self) -> Architecture:
         """The chip where weights meet a single vector."""
         return self.runtime.on_one(self._whole)
+
+    @cached_property
+    def _by_rows(self) -> Architecture:
+        """The chip where the runtime may take the rows of prompts one by one."""
+        return self.runtime.on_rows(self._whole, self.formats.weights.width)
 
     @cached_property
     def _whole(self) -> Architecture:

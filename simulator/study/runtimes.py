@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from simulator.chip.array import Array
 from simulator.chip.change import changed_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError, nearest
@@ -62,6 +63,8 @@ class Runtime:
     """Where operations are alone: tokens of a prompt that are computed together."""
     served: bool = False
     """Whether kernels of its own run between products; see `added.Served`."""
+    row_by_row: bool = False
+    """Whether each row of a prompt goes alone through a kernel for one vector, which turns every weight into a float anew."""
     takes_free: bool = False
     """Whether caches take a share of the memory that weights leave, not caches and weights together a share of all."""
     half_sums: bool = False
@@ -103,12 +106,24 @@ class Runtime:
         own = chip.array.rows * chip.array.columns
         each = 1.0 / (rates["int8"] * own)  # cycles of a multiply-accumulate, on one multiprocessor
         each += (1.0 / CONVERTED + SCALED * chip.array.count / chip.vector.lanes) / BLOCK
-        usual = GPU_ARRAY_EFFICIENCY_DIRECT if chip.array.async_products else GPU_ARRAY_EFFICIENCY_ASYNC
-        share = GPU_ARRAY_EFFICIENCY / usual if chip.array.async_copies else 1.0
-        rate = min(rates["fp16"], share / (each * own))
-        return changed_chip(
-            chip, {"array.rate": {**rates, **{f"{word}*fp16": rate for word in NARROW}}}, f"runtime {self.name}"
-        )
+        share = GPU_ARRAY_EFFICIENCY / _usual_share(chip.array)
+        return self._narrow(chip, min(rates["fp16"], share / (each * own)))
+
+    def on_rows(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for prompts of weights of so many bytes, where it takes their rows one by one.
+
+        A multiply-accumulate takes one weight that becomes a float (`gemv_kernel_g128` of AutoAWQ and llm-awq).
+        """
+        if not self.row_by_row or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        own = chip.array.rows * chip.array.columns * _usual_share(chip.array)
+        return self._narrow(chip, CONVERTED / own)
+
+    def _narrow(self, chip: Architecture, rate: float) -> Architecture:
+        """The chip with another rate of products of narrow weights."""
+        rates = {} if chip.array is None else {str(word): value for word, value in chip.array.rate.items()}
+        pairs = {f"{word}*fp16": rate for word in NARROW}
+        return changed_chip(chip, {"array.rate": {**rates, **pairs}}, f"runtime {self.name}")
 
     def reads_again(self, decoder: Decoder) -> int:
         """How many times more than once a token reads the cache."""
@@ -122,6 +137,13 @@ class Runtime:
         near = nearest(self.name, runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
+
+
+def _usual_share(array: Array) -> float:
+    """Share of the rate that kernels of a chip usually reach within a block."""
+    if array.async_products:
+        return GPU_ARRAY_EFFICIENCY_DIRECT
+    return GPU_ARRAY_EFFICIENCY_ASYNC if array.async_copies else GPU_ARRAY_EFFICIENCY
 
 
 MODEL_OWN = Runtime("", "", None)
@@ -150,6 +172,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         fused_attention=row.get("attention") == "fused",
         pairs=row.get("pairs") == "fused",
         served=row.get("between") == "kernels",
+        row_by_row=row.get("prompts") == "rows",
         takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),

@@ -305,3 +305,18 @@ def test_weights_of_16_bits_that_meet_one_vector_are_read_at_a_pace_of_each_mult
     assert token_s(H100, old, precision="w4a16") == token_s(H100, free, precision="w4a16")
     small = load_chip("rtx4000ada")
     assert token_s(small, old) == token_s(small, free)
+
+
+def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
+    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
+    shapes = {"layers": 2, "vocabulary": 512}
+    asked = asked_of("llama2_7b", chip, (512, 2, 1), "awq", shapes, runtime)
+    plain = replace(asked, runtime=replace(runtime, row_by_row=False))
+    found = asked.run("prefill", 512, 0)
+    converted_s = (
+        512 * 2 * (4 * 4096**2 + 3 * 4096 * 11008) / (16 * 128 * 2.52e9)
+    )  # rows, weights of two layers; a cycle of 128
+    assert converted_s < found.latency_s < 1.1 * converted_s + plain.run("prefill", 512, 0).latency_s
+    assert plain.run("prefill", 512, 0).latency_s < 0.2 * found.latency_s
+    assert asked.run("decode", 1, 512) == plain.run("decode", 1, 512)
+    assert runtime.on_rows(chip, 2.0) is runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
