@@ -231,10 +231,16 @@ def cache_bytes_per_s(chip: Architecture) -> float:
     return float(chip.sram.bytes_per_cycle) * chip.clock_hz * GPU_VECTOR_L2_EFFICIENCY
 
 
-def reread(found: Result, chip: Architecture, more_bytes: float) -> Result:
-    """A pass that reads so many bytes more of the outer memory, with nothing beside it."""
-    note = "the runtime reads the cache once for each query head: time of the memory, beside nothing"
-    return lengthened(found, chip, more_bytes, (0.0, 0.0), note)
+def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: float, cached_bytes: float) -> Result:
+    """A pass that reads so many bytes of its cache again, with nothing beside it.
+
+    keys_bytes: of the keys of a layer, which one kernel reads for one query head after another, as another does the values; where
+    the chip's cache holds them they come from there. cached_bytes: of that, what serves tensors.
+    """
+    note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
+    moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip) if moved.missed < moved.every else 0.0
+    return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
 
 
 def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple[float, float], note: str) -> Result:

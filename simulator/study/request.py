@@ -111,7 +111,9 @@ class Question:
             found = self._fused(phase, prompt, context, **more)
         again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
         if again:
-            found = reread(found, self.chip, again * self.batch * self.cache_bytes(context))
+            kept = self.batch * self.cache_bytes(context)
+            keys_bytes = kept / self.decoder.layers / 2.0
+            found = reread(found, self.chip, again * kept, keys_bytes, self._cached_bytes)
         found = self._served(found, phase, prompt, **more)
         return self._alone(found, phase, prompt, context, **more)
 
