@@ -1,19 +1,35 @@
 """What a runtime adds to a pass beside the work of the model: caches read again, and operations that are kernels of their own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.chip.schema import Architecture
 from simulator.graph.language import ACTIVATIONS, Decoder
 from simulator.result.form import Result
 from simulator.result.gains import bound_of
 from simulator.study.repeating import rates_of
+from simulator.study.runtimes import PIECE
+from simulator.units import GPU_VECTOR_L2_EFFICIENCY, MICRO
 
 FLOAT, HALF, BLOCK = 4, 2, 36 / 32
 """Bytes of a number between two kernels, of its copy of 16 bits for a product, and of one in a block of 8 bits (`block_q8_1`)."""
 
-PIECE = 512
-"""Tokens of a prompt that are computed together: `n_ubatch` of llama.cpp."""
+
+POSITIONS_BYTES = 3.5
+"""Moved for each number of queries, keys and values by a kernel before attention of prompts that rotates them and writes the
+cache [B]. Fitted on attention of prompts on an A100 and an H100 (`kernel_rows`)."""
+
+EXPERTS_US = 33.0
+"""Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100
+(`kernel_rows`)."""
+
+
+class Moved(NamedTuple):
+    """Bytes between kernels, and those of them that the cache does not hold, which pass the outer memory."""
+
+    every: float
+    missed: float
 
 
 @dataclass(frozen=True)
@@ -24,13 +40,19 @@ class Alone:
     `ggml_cuda_mul_mat_batched_cublas`), for any decoder. way: `copies`: products take 16-bit copies of their inputs, and their
     results are copied back to 32 bits; `direct`: they read and write 32 bits; `blocks`: those of weights below 16 bits take
     copies in blocks of 8 bits and write 32 (`ggml_cuda_mul_mat_q`), others as `copies`. weight: bytes of a stored weight.
-    scores: attention too is single operations, through whose scores the memory goes.
+    scores: attention too is single operations, through whose scores the memory goes. pairs: a normalisation and its scale are
+    one kernel, as are an activation and the product with it, and the sum of all experts (`ggml_cuda_op_rms_norm_fused`,
+    `ggml_swiglu_split`, `ggml_cuda_op_fused_add`). piece: tokens that are computed together. cached_bytes: of a shared cache,
+    what serves tensors.
     """
 
     decoder: Decoder
     way: str
     weight: float = HALF
     scores: bool = True
+    pairs: bool = False
+    piece: int = PIECE
+    cached_bytes: float = 0.0
 
     @property
     def copies(self) -> bool:
@@ -49,20 +71,39 @@ class Alone:
             return FLOAT + HALF, FLOAT + HALF
         return FLOAT + 2 * BLOCK - HALF if self.way == "blocks" else FLOAT - HALF, FLOAT - HALF
 
-    def token_bytes(self, width: int) -> float:
-        """Of a token in one layer whose feed-forward has that width. [B]"""
-        own = self.decoder
+    def tensors(self, layer: int) -> list[tuple[int, float]]:
+        """(numbers of a tensor, bytes that kernels move of it) of a token in a layer, by the length of the tensor.
+
+        Each expert of a token has inputs and results of its own, which are then scaled and added up.
+        """
+        own, hidden, (into, out) = self.decoder, self.decoder.hidden, self.copy_bytes
         queries, kept = own.heads * own.head_dim, own.kv_heads * own.head_dim
-        norms = 2 * 4 * own.hidden + (4 * (queries + kept) if own.qk_norm else 0)  # scaled by a kernel of its own
-        turned, joined, added = 2 * (queries + kept), 2 * queries * self.scores, 2 * 3 * own.hidden
-        activated = (2 + 3 * (self.wide - 1)) * width
-        stored = 2 * kept * (FLOAT + HALF)
-        into = 3 * own.hidden + queries + self.wide * own.hidden + width
-        out = queries + 2 * kept + 2 * own.hidden + self.wide * width
-        copied_in, copied_out = self.copy_bytes
-        attended = queries * (copied_in + copied_out if self.scores else 2 * (FLOAT - HALF))
-        single = FLOAT * (norms + turned + joined + added + activated) + stored + attended
-        return single + copied_in * into + copied_out * out
+        experts = own.has_experts(layer)
+        width = own.active * own.expert_ffn + own.shared_ffn if experts else own.ffn
+        normed = (2 if self.pairs else 4) * FLOAT  # scaled by a kernel of its own
+        activated = (2 if self.wide == 1 else 3 if self.pairs else 2 + 3) * FLOAT
+        attended = into + out if self.scores else 2 * (FLOAT - HALF)
+        of_queries = (
+            2 * FLOAT + 2 * FLOAT * self.scores + attended + into + out
+        )  # turned, joined, attended, both products
+        of_kept = 2 * FLOAT + 2 * (FLOAT + HALF) + 2 * out  # turned, stored, the products
+        if own.qk_norm:
+            of_queries, of_kept = of_queries + normed, of_kept + normed
+        found = [
+            (hidden, hidden * (2 * normed + 2 * 3 * FLOAT + (3 + self.wide) * into + 2 * out)),
+            (queries, queries * of_queries),
+            (kept, kept * of_kept),
+            (width, width * (activated + into + self.wide * out)),
+        ]
+        if experts:
+            summed = (own.active + 1 if self.pairs else 3 * (own.active - 1)) + 2 * own.active
+            again = (own.active - 1) * (self.wide * into + out)
+            found.append((own.active * hidden, hidden * (summed * FLOAT + again)))
+        return found
+
+    def token_bytes(self, layer: int) -> float:
+        """Of a token in a layer. [B]"""
+        return sum(size for _, size in self.tensors(layer))
 
     @property
     def score_bytes(self) -> int:
@@ -76,69 +117,147 @@ class Alone:
     def kernels(self) -> int:
         """Of one layer."""
         products, attention = 4 + self.wide + 1, 2 if self.scores else 1
-        norms, turned, stored, softmax, joined, added = 4 + 4 * self.decoder.qk_norm, 2, 2, 1, 1, 2
-        single = norms + turned + stored + (softmax + joined) * self.scores + added + self.wide
+        norms, turned, stored, softmax, joined, added = 2 + 2 * self.decoder.qk_norm, 2, 2, 1, 1, 2
+        norms, activated = (norms, 1) if self.pairs else (2 * norms, self.wide)
+        single = norms + turned + stored + (softmax + joined) * self.scores + added + activated
         copied = 2 if self.copies else int(self.way == "blocks")
         return single + products * (1 + copied) + attention * (1 + copied * self.scores)
 
-    def pass_bytes(self, tokens: int, context: int) -> float:
-        """Of all layers, for so many new tokens of one sequence behind a context. [B]"""
-        own = self.decoder
-        widths = [
-            own.active * own.expert_ffn + own.shared_ffn if own.has_experts(layer) else own.ffn
+    def pass_bytes(self, sequences: int, tokens: int, context: int) -> Moved:
+        """Of all layers, for so many new tokens of each sequence behind a context. [B]"""
+        own, together = self.decoder, min(self.piece, sequences * tokens)
+        found: list[tuple[float, float]] = [
+            (FLOAT * numbers * together, sequences * tokens * size)
             for layer in range(own.layers)
+            for numbers, size in self.tensors(layer)
         ]
-        scores = own.heads * sum((end - begin) * (context + end) for begin, end in pieces_of(tokens))
-        return float(sum(tokens * self.token_bytes(width) + scores * self.score_bytes for width in widths))
+        for begin, end in self.pieces_of(tokens):
+            scores = float(own.heads * (end - begin) * (context + end))
+            found.append((FLOAT * scores, own.layers * sequences * scores * self.score_bytes))
+        return moved_of(found, self.cached_bytes)
 
-    def widened_bytes(self, tokens: int) -> float:
-        """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]"""
+    def widened_bytes(self, tokens: int) -> Moved:
+        """Of weights that are stored narrower than a product takes them, where it takes copies: all layers, once a piece. [B]
+
+        A pass reads them as they are stored; the copies are written and read beside.
+        """
         if self.way != "copies" or self.weight >= HALF:
-            return 0.0
-        own, found = self.decoder, 0
-        for begin, end in pieces_of(tokens):
-            found += own.layers * own.attention_parameters
+            return Moved(0.0, 0.0)
+        own = self.decoder
+        found: list[tuple[float, float]] = []
+        heads = own.head_dim * (own.heads + own.kv_heads) / 2
+        for begin, end in self.pieces_of(tokens):
             for layer in range(own.layers):
-                met = own.experts_met(layer, end - begin) if own.has_experts(layer) else 0
-                found += own.feed_forward_of(layer, met)
-        return found * (self.weight + 2 * HALF)
+                experts = own.has_experts(layer)
+                met, width = (own.experts_met(layer, end - begin), own.expert_ffn) if experts else (0, own.ffn)
+                found.append((HALF * own.hidden * heads, 2.0 * HALF * own.attention_parameters))
+                found.append((HALF * own.hidden * width, 2.0 * HALF * own.feed_forward_of(layer, met)))
+        return moved_of(found, self.cached_bytes)
 
-
-def pieces_of(tokens: int) -> list[tuple[int, int]]:
-    """(first, behind the last) token of each piece of a prompt. Scores of a piece are computed for all tokens up to its end."""
-    return [(begin, min(begin + PIECE, tokens)) for begin in range(0, tokens, PIECE)]
+    def pieces_of(self, tokens: int) -> list[tuple[int, int]]:
+        """(first, behind the last) token of each piece of a prompt. Scores of one are computed for all tokens up to its end."""
+        return [(begin, min(begin + self.piece, tokens)) for begin in range(0, tokens, self.piece)]
 
 
 def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int, int], us_per_kernel: float) -> Result:
     """A pass over prompts whose operations are kernels of their own. lengths: sequences, new tokens, tokens before them."""
     sequences, tokens, context = lengths
-    launched = len(pieces_of(sequences * tokens)) * own.decoder.layers * own.kernels
+    launched = len(own.pieces_of(sequences * tokens)) * own.decoder.layers * own.kernels
     gap_s = max(0.0, launched * us_per_kernel * 1e-6 - found.waterfall["overhead_s"])
-    note = "the runtime computes each operation of a prompt in a kernel of its own, with 32 bits between: time of the memory"
-    moved = sequences * own.pass_bytes(tokens, context) + own.widened_bytes(sequences * tokens)
-    return lengthened(found, chip, moved, gap_s, note)
+    note = "the runtime computes each operation of a prompt in a kernel of its own, 32 bits between: time of memory and cache"
+    between, widened = own.pass_bytes(sequences, tokens, context), own.widened_bytes(sequences * tokens)
+    missed = between.missed + widened.missed
+    held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
+    return lengthened(found, chip, missed, (held_s, gap_s), note)
 
 
-def reread(found: Result, chip: Architecture, more_bytes: float) -> Result:
-    """A pass that reads so many bytes more of the outer memory, with nothing beside it."""
-    note = "the runtime reads the cache once for each query head: time of the memory, beside nothing"
-    return lengthened(found, chip, more_bytes, 0.0, note)
+@dataclass(frozen=True)
+class Served:
+    """Kernels that libraries of servers run between the products of a decoder: what they add to a pass that fuses them.
+
+    The activation and its product, of both results of the products before (`silu_and_mul` of vLLM, `doActivation` and gated
+    activations of TensorRT-LLM); positions, and the cache, of the tokens of prompts (`applyBiasRopeUpdateKVCache`; of further
+    tokens attention does it); the rows of tokens gathered for their experts and added up again (`expandInputRows`,
+    `finalizeMoeRouting`). width: bytes of a number between kernels. into: of one that enters a product. cached_bytes: as of
+    `Alone`.
+    """
+
+    decoder: Decoder
+    width: float
+    into: float
+    cached_bytes: float = 0.0
+
+    def kernels(self, prompts: bool) -> int:
+        """Of one layer, but for those of experts; prompts: whether a pass has any."""
+        return int(ACTIVATIONS[self.decoder.activation][1]) + prompts
+
+    def pass_bytes(self, tokens: int, of_prompts: int) -> Moved:
+        """Of all layers, for so many new tokens, some of them of prompts. [B]"""
+        own, found = self.decoder, []
+        turned = own.head_dim * (own.heads + 2 * own.kv_heads)
+        for layer in range(own.layers):
+            experts = own.has_experts(layer)
+            wide = own.active * own.expert_ffn + own.shared_ffn if experts else own.ffn
+            if ACTIVATIONS[own.activation][1]:  # two written in place of one, and read
+                found.append((2 * self.width * wide * tokens, 4 * self.width * wide * tokens))
+            found.append((self.width * turned * of_prompts, POSITIONS_BYTES * turned * of_prompts))
+            if experts:
+                gathered = float(own.active * own.hidden * tokens)
+                found.append((self.width * gathered, 2 * (self.into + self.width) * gathered))
+        return moved_of(found, self.cached_bytes)
 
 
-def lengthened(found: Result, chip: Architecture, more_bytes: float, gap_s: float, note: str) -> Result:
-    """A pass that moves so many bytes more, and waits so long, with nothing beside either."""
+def served(found: Result, chip: Architecture, own: Served, tokens: int, of_prompts: int) -> Result:
+    """A pass with the kernels of a server between its products, over so many new tokens, some of them of prompts."""
+    moved, decoder = own.pass_bytes(tokens, of_prompts), own.decoder
+    gap_s = decoder.layers * own.kernels(of_prompts > 0) * chip.overhead_s
+    gap_s += EXPERTS_US * MICRO * sum(map(decoder.has_experts, range(decoder.layers)))
+    note = "the runtime runs kernels between products, such as activations: time of memory, cache and launches"
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
+    return lengthened(found, chip, moved.missed, (held_s, gap_s), note)
+
+
+def moved_of(found: Iterable[tuple[float, float]], cached_bytes: float) -> Moved:
+    """The sum of (bytes of a tensor, bytes moved of it), where so much of a cache serves tensors."""
+    every = missed = 0.0
+    for size, moved in found:
+        every += moved
+        missed += moved * (max(0.0, 1.0 - cached_bytes / size) if size else 0.0)
+    return Moved(every, missed)
+
+
+def cache_bytes_per_s(chip: Architecture) -> float:
+    """What kernels without products reach of the shared cache. [bytes/s]"""
+    return float(chip.sram.bytes_per_cycle) * chip.clock_hz * GPU_VECTOR_L2_EFFICIENCY
+
+
+def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: float, cached_bytes: float) -> Result:
+    """A pass that reads so many bytes of its cache again, with nothing beside it.
+
+    keys_bytes: of the keys of a layer, which one kernel reads for one query head after another, as another does the values; where
+    the chip's cache holds them they come from there. cached_bytes: of that, what serves tensors.
+    """
+    note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
+    moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip) if moved.missed < moved.every else 0.0
+    return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
+
+
+def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple[float, float], note: str) -> Result:
+    """A pass that moves so many bytes more of the outer memory, and takes further seconds, with nothing beside either.
+
+    more: for bytes of the cache, and between kernels. [s]
+    """
     rate = chip.outer_bytes_per_s
     if not rate:
         return found
     outer = "dram" if chip.dram is not None else "host"
     memory_s, period_s = more_bytes / rate, found.batch / found.throughput_per_s
-    more_s, share = memory_s + gap_s, period_s / (period_s + memory_s + gap_s)
+    parts = {outer: memory_s, "sram": more[0], "overhead": more[1]}
+    more_s = sum(parts.values())
+    share = period_s / (period_s + more_s)
     falls = {
-        name: {
-            **fall,
-            f"{outer}_s": fall.get(f"{outer}_s", 0.0) + memory_s,
-            "overhead_s": fall.get("overhead_s", 0.0) + gap_s,
-        }
+        name: {**fall, **{f"{part}_s": fall.get(f"{part}_s", 0.0) + value for part, value in parts.items()}}
         for name, fall in (("waterfall", found.waterfall), ("waterfall_period", found.waterfall_period))
     }
     figures: dict[str, Any] = {**falls, **rates_of(found, share), "latency_s": found.latency_s + more_s}
@@ -147,7 +266,9 @@ def lengthened(found: Result, chip: Architecture, more_bytes: float, gap_s: floa
     figures["effective_utilisation"] = found.effective_utilisation * share
     if found.energy is not None:
         figures.update(_energy(found, f"{outer}_j", more_bytes, period_s + more_s))
-    gains = {**found.gain_if_infinite, outer: found.gain_if_infinite.get(outer, 0.0) + memory_s}
+    gains = {**found.gain_if_infinite}
+    for roof in (outer, "sram"):
+        gains[roof] = gains.get(roof, 0.0) + parts[roof]
     fall = falls["waterfall_period"]
     worst = max((part for part in fall if part != "ideal_s"), key=fall.__getitem__)
     return replace(

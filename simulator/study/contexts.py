@@ -42,22 +42,23 @@ def spent_behind(asked: "Question", contexts: Sequence[int]) -> "dict[int, Spent
 def _passes(asked: "Question", first: int, last: int) -> Contexts:
     """The passes of a question between two contexts. Raises BentError as `Contexts`."""
 
-    target, (_, batch) = target_of(asked.chip, asked.precision), asked.graph_of("decode", 1, prompt=1, context=first)
+    target, (_, batch) = target_of(asked.working, asked.precision), asked.graph_of("decode", 1, prompt=1, context=first)
 
     def steps(layers: int, context: int) -> Operands:
         graph, _ = asked.graph_of("decode", layers, prompt=1, context=context)
         check_batch(graph, batch)
         return operands_of(graph, target)
 
-    return Contexts(Passes(steps, asked.chip, batch, asked.decoder.layers, depths(asked.decoder)), first, last)
+    return Contexts(Passes(steps, asked.working, batch, asked.decoder.layers, depths(asked.decoder)), first, last)
 
 
 def _spent(asked: "Question", contexts: Sequence[int], told: Told) -> "dict[int, Spent]":
     """Of passes, those that are sure: seconds, and joules where they are known."""
-    chip, power = asked.chip, priced(asked.chip).power
+    chip, power = asked.working, priced(asked.working).power
     totals = told.totals(chip, limiting(chip))
     joules = (
         np.zeros(len(contexts)) if power is None else np.asarray(spent(power, told.work, told.plans, totals).total_j)
     )
+    more_s, more_j = asked.more_behind(contexts[0])
     columns = zip(contexts, totals.latency_s.tolist(), joules.tolist(), told.sure.tolist(), strict=True)
-    return {context: (seconds, energy) for context, seconds, energy, sure in columns if sure}
+    return {context: (seconds + more_s, energy + more_j) for context, seconds, energy, sure in columns if sure}

@@ -31,6 +31,7 @@ from simulator.lower.array import ArraySpec, array_spec
 from simulator.lower.shape import Shape
 from simulator.schedule.machines import machines_of
 from simulator.store.data import path_of
+from simulator.study.added import EXPERTS_US, POSITIONS_BYTES
 from simulator.units import GPU_DECODE_ROWS, GPU_KERNEL_FLOOR_US
 from simulator.vocabulary import BITS
 
@@ -87,12 +88,9 @@ class Before(NamedTuple):
     of_cache: float
 
 
-BEFORE, BEFORE_ON = Before(15_000, 3.5, 3.5), {"l40s": Before(6_000, 0.0, 4.0)}
+BEFORE, BEFORE_ON = Before(15_000, POSITIONS_BYTES, POSITIONS_BYTES), {"l40s": Before(6_000, 0.0, 4.0)}
 """Facts of the measured libraries. A kernel for positions, biases and the cache: fitted on an A100 and an H100. On an L40S the
 queries are left alone, keys and values are read and written to the cache in 16 bits; cycles fitted on its prompts."""
-
-EXPERTS_US = 33.0
-"""Of experts: gating, sorting, two products and the sum take so long to launch [us]. Fitted on an A100 and an H100."""
 
 EXPERT_SHARES = (0.5, 0.65)
 """As `Kernels.shares`, of products of many experts in one kernel. Fitted on an A100 and an H100."""

@@ -17,14 +17,15 @@ from simulator.progress import each
 from simulator.result.form import Result
 from simulator.store import disk
 from simulator.store.data import read_data
-from simulator.study.continuous import packed
+from simulator.study.continuous import PACKED, packed
 from simulator.study.request import Question, asked_of
 from simulator.study.runtimes import Runtime, runtimes
 from simulator.study.validation import spearman
 from simulator.vocabulary import PRECISIONS
 
 SERVED_SHARE = 0.9
-"""Of the memory that a server takes for weights and caches: the default of vLLM and of TensorRT-LLM."""
+"""Of the memory that a server takes: for weights and caches together (vLLM, `gpu_memory_utilization`), or for caches of what the
+weights leave free (TensorRT-LLM, `kv_cache_free_gpu_mem_fraction`); the default of both."""
 
 KINDS = tuple(
     f"{chips}, {formats}" for chips in ("GPUs", "other chips") for formats in ("one format", "several formats")
@@ -199,6 +200,7 @@ def group_of(name: str, rows: Sequence[Row]) -> Group:
 def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | None:
     """A row beside its prediction."""
     runtime, phase = runtimes()[own["runtime"]], row["phase"]
+    runtime = replace(runtime, piece=own.get("piece", runtime.piece))
     prompt, output, batch = max(1, row["in"] or 1), row["out"] or 1, row["batch"]
     lengths = prompt, output, batch or 1
     asked = asked_of(row["model"], load_chip(row["chip"]), lengths, row["precision"], {}, runtime)
@@ -235,7 +237,11 @@ def _measured(row: Mapping[str, Any], batch: int) -> float:
 
 def _most(asked: Question, runtime: Runtime) -> int:
     """Sequences that a server holds at once."""
-    room = SERVED_SHARE * (asked.capacity_bytes or 0) - asked.weights_bytes
+    every, weights = asked.capacity_bytes or 0, asked.weights_bytes
+    active = asked.activations * max(
+        1.0, PACKED / asked.prompt
+    )  # of the largest pass, set aside when an engine is built
+    room = SERVED_SHARE * (every - weights - active) if runtime.takes_free else SERVED_SHARE * every - weights
     fits = int(room // asked.cache_bytes(asked.tokens))
     if fits < 1:
         raise InfeasibleError(

@@ -45,7 +45,9 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     if found is None:
         return run(decoder.layers)
     low, high = (run(layers) for layers in found)
-    return _extended(low, high, Depth(decoder.layers, *found), Limit.of(chip))
+    depth = Depth(decoder.layers, *found)
+    deeper = combined(low, high, depth.at, Limit.of(chip), high.batch)
+    return replace(deeper, layers=lambda: _layers(high, depth))
 
 
 def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result:
@@ -104,9 +106,11 @@ class Limit:
         return np.where(least_s > free_s, np.maximum(free_s, held), free_s)
 
 
-def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
-    """The larger result with its difference from the smaller added for each further period."""
-    on = depth.at
+def combined(low: Result, high: Result, on: Callable[[float, float], float], limit: Limit, batch: int) -> Result:
+    """A pass each of whose figures is made of those of two others; all else, its layers too, is of the second.
+
+    on: makes them, the same for each figure that adds up. batch: items of the whole pass.
+    """
 
     def mapped(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
         return {key: max(0.0, on(first[key], second[key])) for key in second}
@@ -124,12 +128,13 @@ def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
     )
     figures["latency_s"] = latency_s
     figures["waterfall"][POWER], figures["waterfall_period"][POWER] = latency_s - cold_s, period_s - steady_s
-    rate = high.batch / period_s
+    rate = batch / period_s
     faster = rate / high.throughput_per_s
+    shorter = faster * high.batch / batch
     for name in ("utilisation", "effective_utilisation"):
         done = "macs_executed" if name == "utilisation" else "macs"
         figures[name] = (
-            getattr(high, name) * figures[done] / getattr(high, done) * faster if getattr(high, done) else 0.0
+            getattr(high, name) * figures[done] / getattr(high, done) * shorter if getattr(high, done) else 0.0
         )
     figures.update(rates_of(high, faster))
     if low.energy is not None and high.energy is not None:
@@ -139,7 +144,7 @@ def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
         if high.power_w is not None and figures["throughput_per_w"] is not None:
             figures["throughput_per_w"] *= high.power_w / figures["power_w"]
     if high.energy_per_inference_j is not None and low.energy_per_inference_j is not None:
-        figures["energy_per_inference_j"] = figures["energy"]["total_j"] / high.batch
+        figures["energy_per_inference_j"] = figures["energy"]["total_j"] / batch
     losses = {part: value for part, value in figures["waterfall_period"].items() if part != "ideal_s"}
     worst = max(losses, key=lambda part: losses[part])
     figures["largest_loss"] = worst if losses[worst] > 0.0 else "ideal_s"
@@ -151,9 +156,9 @@ def _extended(low: Result, high: Result, depth: Depth, limit: Limit) -> Result:
     return replace(
         high,
         **figures,
+        batch=batch,
         gain_if_infinite=gains,
         bound_by=lambda: bound_of(gains(), figures["largest_loss"]),
-        layers=lambda: _layers(high, depth),
     )
 
 

@@ -14,6 +14,7 @@ from simulator.graph.build import Graph
 from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import is_decoder_file, is_network_file, load_network, network_parameters
 from simulator.graph.shallow import depths
+from simulator.lower.array import target_of
 from simulator.lower.room import room_of
 from simulator.lower.rows import lower
 from simulator.result.form import Result
@@ -21,9 +22,10 @@ from simulator.result.room import in_parts
 from simulator.run import simulate
 from simulator.store.bundled import network_name
 from simulator.store.memory import Memory, one_each
-from simulator.study.added import Alone, alone, reread
+from simulator.study.added import HALF, Alone, Served, alone, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
+from simulator.study.pieces import in_pieces
 from simulator.study.repeating import repeated
 from simulator.study.runtimes import MODEL_OWN, Runtime
 from simulator.units import GIB
@@ -97,16 +99,54 @@ class Question:
     def _key(self) -> tuple[Any, ...]:
         """What a pass depends on beside its size."""
         chip = self.chip.name, chip_digest(self.chip)
-        return self.model, repr(sorted(self.shapes.items())), chip, self.precision, self.runtime.name
+        return self.model, repr(sorted(self.shapes.items())), chip, self.precision, self.runtime
 
     def _run(self, phase: str, prompt: int, context: int, **more: int) -> Result:
-        found = repeated(
-            self.pass_of(phase, prompt, context, **more), self.decoder, self.chip, self.formats.weights.width
-        )
+        if phase == "prefill" and self.runtime.alone and self.chip.is_gpu and not more:
+            lengths = self.batch, prompt, context
+            found = in_pieces(
+                self._piece, self.chip, lengths, self.runtime.piece, 1 if self.decoder.experts else self.batch
+            )
+        else:
+            found = self._fused(phase, prompt, context, **more)
         again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
         if again:
-            found = reread(found, self.chip, again * self.batch * self.cache_bytes(context))
+            kept = self.batch * self.cache_bytes(context)
+            keys_bytes = kept / self.decoder.layers / 2.0
+            found = reread(found, self.chip, again * kept, keys_bytes, self._cached_bytes)
+        found = self._served(found, phase, prompt, **more)
         return self._alone(found, phase, prompt, context, **more)
+
+    def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:
+        """The pass where the runtime has kernels of its own between products."""
+        if not (self.runtime.served and self.chip.is_gpu):
+            return found
+        tokens, beside = self.batch * prompt, more.get("chunks", 0) * more.get("chunk", 0)
+        activations = self.formats.activations.width
+        own = Served(self.decoder, max(HALF, activations), activations, self._cached_bytes)
+        return served(found, self.chip, own, tokens + beside, beside + tokens * (phase == "prefill"))
+
+    @cached_property
+    def _cached_bytes(self) -> float:
+        """Of a shared cache, what serves tensors."""
+        return target_of(self.chip, self.precision).cached_bytes
+
+    def more_behind(self, context: int) -> Spent:
+        """What the runtime's own kernels add to a token of each sequence, whatever it is behind."""
+        if not (self.runtime.served and self.chip.is_gpu):
+            return 0.0, 0.0
+        with_them, without = spent(self.run("decode", 1, context)), spent(self._fused("decode", 1, context))
+        return with_them[0] - without[0], with_them[1] - without[1]
+
+    def _fused(self, phase: str, prompt: int, context: int, **more: int) -> Result:
+        """The pass where what the chip file fuses is one kernel."""
+        return repeated(
+            self.pass_of(phase, prompt, context, **more), self.decoder, self.chip, self.formats.weights.width
+        )
+
+    def _piece(self, sequences: int, tokens: int, context: int) -> Result:
+        """A pass over new tokens of so many sequences."""
+        return replace(self, batch=sequences)._fused("prefill", tokens, context)
 
     def _alone(self, found: Result, phase: str, prompt: int, context: int, **more: int) -> Result:
         """The pass where the runtime computes prompts with kernels of single operations; further tokens have few numbers."""
@@ -116,7 +156,10 @@ class Question:
             sequences, tokens, before = more.get("chunks", 0), more.get("chunk", 0), more.get("chunk_context", 0)
         if not (software.alone and sequences and tokens and self.chip.is_gpu):
             return found
-        own = Alone(self.decoder, software.alone, self.formats.weights.width, not software.fused_attention)
+        own = Alone(
+            self.decoder, software.alone, self.formats.weights.width, not software.fused_attention, software.pairs,
+            software.piece, self._cached_bytes,
+        )  # fmt: skip
         return alone(found, self.chip, own, (sequences, tokens, before), gap_us or 0.0)
 
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
@@ -126,7 +169,8 @@ class Question:
 
         def of(layers: int) -> Result:
             graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
-            return simulate(graph, self._one if alone else self._whole, items, self.precision)
+            chip = self._one if alone else self._by_rows if phase == "prefill" else self._whole
+            return simulate(graph, chip, items, self.precision)
 
         return of
 
@@ -142,9 +186,19 @@ class Question:
         return self.runtime.on_one(self._whole)
 
     @cached_property
+    def _by_rows(self) -> Architecture:
+        """The chip where the runtime may take the rows of prompts one by one."""
+        return self.runtime.on_rows(self._whole, self.formats.weights.width)
+
+    @cached_property
     def _whole(self) -> Architecture:
         """The chip with batches run as a whole: no runtime takes a pass over sequences in parts that it was not asked for."""
-        return changed_chip(self.chip, {"schedule.sub_batches": False})
+        return changed_chip(self.working, {"schedule.sub_batches": False})
+
+    @cached_property
+    def working(self) -> Architecture:
+        """The chip as fast as the runtime's products of such weights are."""
+        return self.runtime.on_blocks(self.chip, self.formats.weights.width)
 
     def graph_of(self, phase: str, layers: int, **more: int) -> tuple[Any, int]:
         """The network of a pass with so many layers, and the items of it that make the batch."""

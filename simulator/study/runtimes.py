@@ -6,15 +6,34 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from simulator.chip.array import Array
 from simulator.chip.change import changed_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError, nearest
 from simulator.graph.language import Decoder
 from simulator.store.data import read_data
-from simulator.units import MICRO, PORT_EFFICIENCY
+from simulator.units import (
+    GPU_ARRAY_EFFICIENCY,
+    GPU_ARRAY_EFFICIENCY_ASYNC,
+    GPU_ARRAY_EFFICIENCY_DIRECT,
+    MICRO,
+    PORT_EFFICIENCY,
+)
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
+
+
+PIECE = 512
+"""Tokens of a prompt that are computed together where nothing else is told: `n_ubatch` of llama.cpp."""
+
+BLOCK, NARROW = 32, ("int4", "int8", "fp4")
+"""Numbers of a block with one scale, and the formats of stored weights that are multiplied so."""
+
+CONVERTED, SCALED = 16, 2
+"""Integers that a multiprocessor turns into floats a cycle, and operations of a lane for one of them: times the scale of the
+weights; times that of the inputs and added (`vec_dot_q8_0_q8_1_mma`, ggml/src/ggml-cuda/mmq.cuh). 16: CUDA C++ Programming Guide,
+throughput of native arithmetic instructions, "all other type conversions"; taken for every chip, those of data centers may do more."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,16 @@ class Runtime:
     copies of 8 bits; empty: as the chip file fuses."""
     fused_attention: bool = False
     """Where operations are alone: all of attention is one kernel."""
+    pairs: bool = False
+    """Where operations are alone: some two that follow each other are one kernel; see `added.Alone`."""
+    piece: int = PIECE
+    """Where operations are alone: tokens of a prompt that are computed together."""
+    served: bool = False
+    """Whether kernels of its own run between products; see `added.Served`."""
+    row_by_row: bool = False
+    """Whether each row of a prompt goes alone through a kernel for one vector, which turns every weight into a float anew."""
+    takes_free: bool = False
+    """Whether caches take a share of the memory that weights leave, not caches and weights together a share of all."""
     half_sums: bool = False
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
@@ -63,6 +92,39 @@ class Runtime:
         wide = self.vector_bytes * chip.array.count / PORT_EFFICIENCY
         return changed_chip(chip, {"dram.port_bytes_per_cycle": wide}, f"runtime {self.name}")
 
+    def on_blocks(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for products of weights of so many bytes, below 16 bits, which take blocks of 8 bits.
+
+        Each sum over a block leaves the matrix unit as an integer, becomes a float, and is scaled and added on the lanes, one
+        after the other; the kernel's copies pass registers, also where the chip could do without.
+        """
+        if self.alone != "blocks" or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        rates = {str(word): value for word, value in chip.array.rate.items()}
+        if not {"int8", "fp16"} <= set(rates):
+            return chip
+        own = chip.array.rows * chip.array.columns
+        each = 1.0 / (rates["int8"] * own)  # cycles of a multiply-accumulate, on one multiprocessor
+        each += (1.0 / CONVERTED + SCALED * chip.array.count / chip.vector.lanes) / BLOCK
+        share = GPU_ARRAY_EFFICIENCY / _usual_share(chip.array)
+        return self._narrow(chip, min(rates["fp16"], share / (each * own)))
+
+    def on_rows(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for prompts of weights of so many bytes, where it takes their rows one by one.
+
+        A multiply-accumulate takes one weight that becomes a float (`gemv_kernel_g128` of AutoAWQ and llm-awq).
+        """
+        if not self.row_by_row or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        own = chip.array.rows * chip.array.columns * _usual_share(chip.array)
+        return self._narrow(chip, CONVERTED / own)
+
+    def _narrow(self, chip: Architecture, rate: float) -> Architecture:
+        """The chip with another rate of products of narrow weights."""
+        rates = {} if chip.array is None else {str(word): value for word, value in chip.array.rate.items()}
+        pairs = {f"{word}*fp16": rate for word in NARROW}
+        return changed_chip(chip, {"array.rate": {**rates, **pairs}}, f"runtime {self.name}")
+
     def reads_again(self, decoder: Decoder) -> int:
         """How many times more than once a token reads the cache."""
         return decoder.heads // decoder.kv_heads - 1 if self.reads_by_head and not decoder.latent else 0
@@ -75,6 +137,13 @@ class Runtime:
         near = nearest(self.name, runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
+
+
+def _usual_share(array: Array) -> float:
+    """Share of the rate that kernels of a chip usually reach within a block."""
+    if array.async_products:
+        return GPU_ARRAY_EFFICIENCY_DIRECT
+    return GPU_ARRAY_EFFICIENCY_ASYNC if array.async_copies else GPU_ARRAY_EFFICIENCY
 
 
 MODEL_OWN = Runtime("", "", None)
@@ -92,19 +161,21 @@ def runtimes() -> Mapping[str, Runtime]:
 
 
 def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
-    by_head = row.get("cache_reads", "group") == "head"
-    alone, sums = row.get("alone", ""), row.get("sums", "fp32")
     return Runtime(
         name,
         kind.name,
         kind.us_per_kernel,
-        by_head,
-        row.get("windows", True),
-        row.get("most"),
-        alone,
-        row.get("attention") == "fused",
-        sums == "fp16",
-        row.get("vector_bytes"),
+        reads_by_head=row.get("cache_reads", "group") == "head",
+        windows=row.get("windows", True),
+        most=row.get("most"),
+        alone=row.get("alone", ""),
+        fused_attention=row.get("attention") == "fused",
+        pairs=row.get("pairs") == "fused",
+        served=row.get("between") == "kernels",
+        row_by_row=row.get("prompts") == "rows",
+        takes_free=row.get("caches") == "free",
+        half_sums=row.get("sums", "fp32") == "fp16",
+        vector_bytes=row.get("vector_bytes"),
     )
 
 

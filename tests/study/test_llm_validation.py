@@ -1,5 +1,7 @@
 """Measured language models: rows, their times, groups, and a chip that is left out."""
 
+from dataclasses import replace
+
 import pytest
 
 from simulator.chip.load import load_chip
@@ -60,3 +62,19 @@ def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):
     blind = [llm_validation._blind(one, rows) for one in rows]
     assert blind[2].predicted_s == pytest.approx(30 * 7.0)  # of a and b alone
     assert blind[2].measured_s == 30 * 12.0
+
+
+def test_a_server_fills_its_share_of_all_memory_or_of_what_weights_and_activations_leave():
+    def most(name):
+        asked = asked_of(
+            "llama3_2_1b", load_chip("h100"), (1024, 1024, 1), "fp16", {}, replace(runtimes()[name], most=None)
+        )
+        return llm_validation._most(asked, asked.runtime), asked
+
+    of_all, asked = most("vllm-0.11")
+    cache = asked.cache_bytes(2047)
+    assert of_all == (0.9 * 80 * 2**30 - asked.weights_bytes) // cache
+    of_free, asked = most("trtllm-1.0")
+    active = asked.activations * 8192 / 1024
+    assert of_free == 0.9 * (80 * 2**30 - asked.weights_bytes - active) // cache
+    assert active > 1024 * 2 * 8192 / 1024  # at least one number of each token

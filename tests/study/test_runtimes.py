@@ -8,7 +8,8 @@ from simulator import generate
 from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
-from simulator.study.added import Alone, pieces_of, reread
+from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
+from simulator.study.contexts import spent_behind
 from simulator.study.request import asked_of
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
@@ -68,20 +69,24 @@ def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
 
     own = runtimes()["compiled"]
     asked, once = step(own)
-    by_head = step(runtimes()["trtllm-0.5"])[1]
+    by_head = step(replace(runtimes()["trtllm-0.5"], served=False))[1]
     more = (
         8 * 3 * 2 * 2 * 8 * 64 * 2 * 4000
     )  # sequences, times again, layers, keys and values, heads, numbers, bytes, tokens
-    assert by_head.dram_bytes == pytest.approx(once.dram_bytes + more)
-    more_s = more / asked.chip.outer_bytes_per_s
-    assert by_head.latency_s == pytest.approx(once.latency_s + more_s)
+    keys = 8 * 8 * 64 * 2 * 4000  # of a layer; half of the cache holds a part of them
+    missed = more * (1 - 25 * 2**20 / keys)
+    assert by_head.dram_bytes == pytest.approx(once.dram_bytes + missed)
+    more_s = missed / asked.chip.outer_bytes_per_s
+    assert by_head.latency_s == pytest.approx(once.latency_s + more_s + (more - missed) / cache_bytes_per_s(H100))
     assert sum(by_head.waterfall.values()) == pytest.approx(by_head.latency_s)
     assert sum(by_head.waterfall_period.values()) == pytest.approx(8 / by_head.throughput_per_s)
     assert by_head.energy["total_j"] == pytest.approx(
         sum(value for name, value in by_head.energy.items() if name.endswith("_j") and name != "total_j")
     )
     assert by_head.gain_if_infinite["dram"] == pytest.approx(once.gain_if_infinite["dram"] + more_s)
-    assert reread(once, asked.chip, 0.0).latency_s == once.latency_s
+    assert reread(once, asked.chip, 0.0, 1.0, 0.0).latency_s == once.latency_s
+    apart = reread(once, load_chip("gaudi2"), more, keys, 0.0)  # no shared cache: all of it passes the memory
+    assert apart.dram_bytes == pytest.approx(once.dram_bytes + more)
 
 
 def test_a_runtime_may_leave_the_window_out():
@@ -105,47 +110,78 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     results = queries + 2 * keys + queries + hidden + 2 * wide + hidden
     own = decoders()["llama3_8b"]
     by_hand = norms + turned + stored + joined + added + activated
-    assert Alone(own, "copies").token_bytes(own.ffn) == by_hand + 6 * (inputs + results) == 1_142_784
-    assert Alone(own, "direct").token_bytes(own.ffn) == by_hand + 2 * (inputs + results)
+    assert Alone(own, "copies").token_bytes(0) == by_hand + 6 * (inputs + results) == 1_142_784
+    assert Alone(own, "direct").token_bytes(0) == by_hand + 2 * (inputs + results)
     assert Alone(own, "copies").score_bytes == 2 + (2 + 4) + (4 + 4) + (4 + 2) + 2
     assert Alone(own, "direct").score_bytes == 4 + (4 + 4) + 4
     assert (Alone(own, "copies").kernels, Alone(own, "direct").kernels) == (9 * 3 + 14, 9 + 14)
-    assert list(pieces_of(1100)) == [(0, 512), (512, 1024), (1024, 1100)]
+    assert Alone(own, "copies").pieces_of(1100) == [(0, 512), (512, 1024), (1024, 1100)]
     scores = 32 * (512 * 612 + 512 * 1124 + 76 * 1200)
-    assert Alone(own, "copies").pass_bytes(1100, 100) == 32 * (1100 * 1_142_784 + 24 * scores)
+    every = 32 * (1100 * 1_142_784 + 24 * scores)
+    assert Alone(own, "copies").pass_bytes(1, 1100, 100) == (every, every)  # no cache: all of them are missed
+    paired = Alone(own, "copies", pairs=True)
+    assert paired.token_bytes(0) == 1_142_784 - norms / 2 - 2 * wide * 4
+    assert paired.kernels == 9 * 3 + 14 - 2 - 1
+
+
+def test_what_fits_the_share_of_the_cache_does_not_pass_the_memory():
+    own = decoders()["llama3_8b"]
+    wide, rest = Alone(own, "direct", scores=False).tensors(0)[3], Alone(own, "direct", scores=False).token_bytes(0)
+    assert wide[0] == own.ffn
+    longest = 4 * own.ffn * 300  # bytes of the tensor in a pass over 300 tokens; the next has 4,096 numbers of a token
+    half = Alone(own, "direct", scores=False, cached_bytes=longest / 2).pass_bytes(3, 100, 0)
+    assert half.every == pytest.approx(32 * 300 * rest)
+    assert half.missed == pytest.approx(32 * 300 * wide[1] / 2)
+    assert Alone(own, "direct", scores=False, cached_bytes=longest).pass_bytes(3, 100, 0).missed == 0.0
+    smaller = Alone(own, "direct", scores=False, piece=150, cached_bytes=longest / 2)
+    assert smaller.pass_bytes(3, 100, 0).missed == 0.0
+    scores = Alone(own, "direct", cached_bytes=4 * 32 * 600 * 600 / 2)
+    assert scores.pass_bytes(1, 600, 0).missed == pytest.approx(
+        Alone(own, "direct", scores=False, cached_bytes=scores.cached_bytes).pass_bytes(1, 600, 0).missed
+        + 32 * 32 * 512 * 512 * 16 * (1 - 600**2 / 2 / 512**2)
+    )  # of the second piece, 88 queries, all scores fit
 
 
 def test_products_of_blocks_copy_their_inputs_in_8_bits_and_fused_attention_moves_no_scores():
     own, hidden, queries, keys, wide = decoders()["llama3_8b"], 4096, 4096, 1024, 14336
     inputs, results = 3 * hidden + queries + 2 * hidden + wide, queries + 2 * keys + 2 * hidden + 2 * wide
     fused, direct = Alone(own, "blocks", 1.0625, False), Alone(own, "direct")
-    by_hand = direct.token_bytes(own.ffn) - 2 * (inputs + results + 2 * queries) - 4 * 2 * queries
+    by_hand = direct.token_bytes(0) - 2 * (inputs + results + 2 * queries) - 4 * 2 * queries
     # In: 4 bytes read and 1.125 of a block written and read, in place of 2. Out, and at attention: 4 in place of 2.
-    assert fused.token_bytes(own.ffn) == by_hand + 4.25 * inputs + 2 * results + 2 * 2 * queries
+    assert fused.token_bytes(0) == by_hand + 4.25 * inputs + 2 * results + 2 * 2 * queries
     assert fused.score_bytes == 0
-    assert fused.widened_bytes(600) == 0.0
+    assert fused.widened_bytes(600) == (0.0, 0.0)
     assert fused.kernels == 7 * 2 + 1 + 12
     of_halves = Alone(own, "blocks")
-    assert of_halves.token_bytes(own.ffn) == Alone(own, "copies").token_bytes(own.ffn)
+    assert of_halves.token_bytes(0) == Alone(own, "copies").token_bytes(0)
     assert of_halves.score_bytes == Alone(own, "copies").score_bytes
 
 
-def test_experts_are_counted_as_wide_as_those_at_work():
+def test_each_expert_of_a_token_has_inputs_and_results_that_are_scaled_and_added():
     own = decoders()["mixtral_8x7b"]
-    assert Alone(own, "copies").pass_bytes(1, 0) == own.layers * (
-        Alone(own, "copies").token_bytes(2 * own.expert_ffn) + 24 * own.heads
+    plain, hidden = replace(own, experts=0, active=0, expert_ffn=0, ffn=2 * own.expert_ffn), own.hidden
+    # A second input of gate and up, and a second result of down; both results scaled; one sum of two.
+    more = hidden * (2 * 6 + 6 + 4 * (2 * 2 + 3))
+    assert Alone(own, "copies").token_bytes(0) == Alone(plain, "copies").token_bytes(0) + more
+    assert Alone(own, "copies", pairs=True).token_bytes(0) == Alone(plain, "copies", pairs=True).token_bytes(0) + more
+    assert Alone(own, "copies").pass_bytes(1, 1, 0).every == own.layers * (
+        Alone(own, "copies").token_bytes(0) + 24 * own.heads
     )
 
 
 def test_narrow_weights_are_widened_once_a_piece_where_products_take_copies():
     own, body = decoders()["llama3_8b"], 32 * (2 * 4096 * 128 * (32 + 8) + 3 * 4096 * 14336)
-    assert Alone(own, "copies", 0.6).widened_bytes(600) == pytest.approx(2 * body * (0.6 + 2 + 2))
-    assert Alone(own, "copies").widened_bytes(600) == Alone(own, "direct", 0.6).widened_bytes(600) == 0.0
+    assert Alone(own, "copies", 0.6).widened_bytes(600).every == pytest.approx(2 * body * (2 + 2))
+    assert Alone(own, "copies").widened_bytes(600) == Alone(own, "direct", 0.6).widened_bytes(600) == (0.0, 0.0)
     experts = decoders()["mixtral_8x7b"]
     met = sum(experts.experts_met(layer, 1) for layer in range(experts.layers))
-    assert Alone(experts, "copies", 1.0).widened_bytes(1) == 5.0 * (
+    assert Alone(experts, "copies", 1.0).widened_bytes(1).every == 4.0 * (
         experts.layers * experts.attention_parameters + met * 3 * experts.hidden * experts.expert_ffn
     )
+    # Queries and results of attention are 4,096 by 4,096, keys and values a quarter of that: in the mean 2,560.
+    attention = 32 * 2 * 4096 * 128 * (32 + 8)
+    held = Alone(own, "copies", 0.6, cached_bytes=2 * 4096 * 2560).widened_bytes(600)
+    assert held.missed == pytest.approx(2 * 4 * (body - attention) * (1 - 2560 / 14336))
 
 
 def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_and_further_tokens_none():
@@ -153,20 +189,98 @@ def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_an
         return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, runtimes()[runtime])
 
     fused, single = asked("compiled"), asked("llamacpp-2023")
-    once, more = fused.run("prefill", 600, 0), single.run("prefill", 600, 0)
-    own = Alone(single.decoder, "copies")
-    moved_s = 3 * own.pass_bytes(600, 0) / H100.outer_bytes_per_s
+    one = replace(fused, batch=1)
+    pieces = [one.run("prefill", 512, 0), one.run("prefill", 88, 512)]  # of each sequence
+    more = single.run("prefill", 600, 0)
+    own = Alone(single.decoder, "copies", cached_bytes=25 * 2**20)
+    moved = own.pass_bytes(3, 600, 0)
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(H100)
     starts_s = 4 * 2 * own.kernels * 4e-6  # pieces of 1,800 tokens, layers, kernels, time of each
-    waited_s = starts_s - once.waterfall["overhead_s"]
-    assert more.latency_s == pytest.approx(once.latency_s + moved_s + waited_s)
+    waited_s = starts_s - 3 * sum(piece.waterfall["overhead_s"] for piece in pieces)
+    once_s = 3 * sum(piece.latency_s for piece in pieces)
+    assert more.latency_s == pytest.approx(once_s + moved.missed / H100.outer_bytes_per_s + held_s + waited_s)
+    assert held_s > 0.0
+    assert more.macs == 3 * sum(piece.macs for piece in pieces)
     assert more.waterfall["overhead_s"] == pytest.approx(starts_s)
     assert sum(more.waterfall.values()) == pytest.approx(more.latency_s)
     assert sum(more.waterfall_period.values()) == pytest.approx(3 / more.throughput_per_s)
+    assert sum(layer.macs for layer in more.layers) == more.macs
+    assert more.batch == 3
     assert any("a kernel of its own" in note for note in more.notes)
     assert single.run("decode", 1, 600).latency_s == fused.run("decode", 1, 600).latency_s
     beside = {"chunk": 64, "chunks": 2, "chunk_context": 100}
     longer = single.run("decode", 1, 600, **beside).latency_s - fused.run("decode", 1, 600, **beside).latency_s
-    assert longer > 2 * own.pass_bytes(64, 100) / H100.outer_bytes_per_s
+    small = own.pass_bytes(2, 64, 100)
+    assert longer > small.missed / H100.outer_bytes_per_s + (small.every - small.missed) / cache_bytes_per_s(H100)
+
+
+def test_short_prompts_of_several_sequences_share_a_piece():
+    own = replace(runtimes()["llamacpp-2025-11"], piece=450)
+    asked = asked_of("llama3_2_1b", H100, (200, 2, 5), "fp16", {"layers": 2}, own)
+    two = replace(asked, batch=2).run("prefill", 200, 0)
+    found = asked.run("prefill", 200, 0)
+    assert (found.batch, found.macs) == (5, two.macs * 5 / 2)
+    assert found.utilisation < two.utilisation  # no less of each, and the gaps of a third piece
+    longer = replace(asked, batch=1).run("prefill", 1000, 0)
+    parts = [replace(asked, batch=1)._piece(1, *one) for one in ((450, 0), (450, 450), (100, 900))]
+    assert longer.macs == sum(part.macs for part in parts)
+    assert longer.waterfall["ideal_s"] == pytest.approx(sum(part.waterfall["ideal_s"] for part in parts))
+
+
+def test_kernels_of_a_server_between_products_are_counted_by_hand():
+    own = decoders()["llama3_8b"]
+    activated = 2 * 14336 * (2 + 2)  # both results written and read; in place of one that only the next product reads
+    turned = 3.5 * 128 * (32 + 2 * 8)
+    assert Served(own, 2.0, 2.0).pass_bytes(5, 0).every == 32 * 5 * activated
+    assert Served(own, 2.0, 2.0).pass_bytes(5, 3).every == pytest.approx(32 * (5 * activated + 3 * turned))
+    held = Served(own, 2.0, 2.0, cached_bytes=2 * 14336 * 2 * 5).pass_bytes(5, 5)
+    assert held.missed == 0.0
+    assert Served(own, 2.0, 2.0, cached_bytes=14336 * 2 * 5).pass_bytes(5, 5).missed == pytest.approx(
+        32 * 5 * activated / 2
+    )
+    assert (Served(own, 2.0, 2.0).kernels(True), Served(own, 2.0, 2.0).kernels(False)) == (2, 1)
+    experts = decoders()["qwen3_30b_a3b"]
+    wide, rows = 2 * 8 * 768 * 4, 8 * 2048 * (1 + 1 + 2 + 2)
+    assert Served(experts, 2.0, 1.0).pass_bytes(1, 0).every == experts.layers * (wide + rows)
+    plain = replace(own, activation="gelu_mlp")
+    assert Served(plain, 2.0, 2.0).pass_bytes(5, 0).every == Served(plain, 2.0, 2.0).kernels(False) == 0
+
+
+def test_a_pass_of_a_server_takes_longer_by_its_kernels_alone_or_among_many_contexts():
+    asked = asked_of("llama3_2_1b", H100, (64, 40, 300), "fp16", {"layers": 2}, runtimes()["vllm-0.11"])
+    plain = replace(asked, runtime=runtimes()["compiled"])
+    moved = Served(asked.decoder, 2.0, 2.0, 25 * 2**20).pass_bytes(300, 0)
+    more_s = moved.missed / H100.outer_bytes_per_s + (moved.every - moved.missed) / cache_bytes_per_s(H100) + 2 * 4e-6
+    assert asked.run("decode", 1, 80).latency_s == pytest.approx(plain.run("decode", 1, 80).latency_s + more_s)
+    contexts = [70, 75, 80, 90, 100]
+    told = spent_behind(asked, contexts)
+    assert set(told) == set(contexts)
+    for context in contexts:
+        assert told[context] == pytest.approx(asked.token(context), rel=1e-9)
+    first = asked.run("prefill", 64, 0)
+    assert sum(first.waterfall.values()) == pytest.approx(first.latency_s)
+    experts = asked_of("qwen3_30b_a3b", H100, (64, 2, 2), "fp8", {"layers": 1}, runtimes()["trtllm-1.0"])
+    few = replace(experts, runtime=runtimes()["compiled"])
+    assert experts.run("decode", 1, 64).latency_s > few.run("decode", 1, 64).latency_s + 33e-6
+    gaudi = asked_of("llama3_2_1b", load_chip("gaudi2"), (64, 2, 1), "bf16", {"layers": 1}, runtimes()["vllm-0.11"])
+    assert gaudi.more_behind(64) == (0.0, 0.0)
+
+
+def test_products_of_blocks_end_on_the_lanes():
+    chip, runtime = load_chip("gb10"), runtimes()["llamacpp-2025-11"]
+    blocks = runtime.on_blocks(chip, 1.0625)
+    # 32 MACs of an output: 1,024 a cycle; a conversion, 16 a cycle; two operations on 128 lanes; all at 0.7, not 0.9.
+    cycles = 32 / 1024 + 1 / 16 + 2 / 128
+    assert blocks.array.rate["int8*fp16"] * 512 == pytest.approx(32 / cycles * 0.7 / 0.9)
+    assert blocks.peak_tops("q8_0") == blocks.peak_tops("q4_0") < chip.peak_tops("q8_0")
+    assert blocks.peak_tops("fp16") == chip.peak_tops("fp16")
+    assert runtime.on_blocks(chip, 2.0) is chip
+    assert runtimes()["llamacpp-2024-05"].on_blocks(chip, 1.0625) is chip
+    assert runtime.on_blocks(load_chip("arc_b580"), 1.0625).name  # any GPU
+    asked = asked_of("llama3_2_1b", chip, (64, 2, 1), "q8_0", {"layers": 1}, runtime)
+    plain = replace(asked, runtime=replace(runtime, alone=""))
+    assert asked.chip is plain.chip
+    assert asked.run("prefill", 64, 0).waterfall["ideal_s"] > 1.5 * plain.run("prefill", 64, 0).waterfall["ideal_s"]
 
 
 def test_sums_of_16_bits_are_faster_on_the_cards_that_say_so():
@@ -195,3 +309,18 @@ def test_weights_of_16_bits_that_meet_one_vector_are_read_at_a_pace_of_each_mult
     assert token_s(H100, old, precision="w4a16") == token_s(H100, free, precision="w4a16")
     small = load_chip("rtx4000ada")
     assert token_s(small, old) == token_s(small, free)
+
+
+def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
+    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
+    shapes = {"layers": 2, "vocabulary": 512}
+    asked = asked_of("llama2_7b", chip, (512, 2, 1), "awq", shapes, runtime)
+    plain = replace(asked, runtime=replace(runtime, row_by_row=False))
+    found = asked.run("prefill", 512, 0)
+    converted_s = (
+        512 * 2 * (4 * 4096**2 + 3 * 4096 * 11008) / (16 * 128 * 2.52e9)
+    )  # rows, weights of two layers; a cycle of 128
+    assert converted_s < found.latency_s < 1.1 * converted_s + plain.run("prefill", 512, 0).latency_s
+    assert plain.run("prefill", 512, 0).latency_s < 0.2 * found.latency_s
+    assert asked.run("decode", 1, 512) == plain.run("decode", 1, 512)
+    assert runtime.on_rows(chip, 2.0) is runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
