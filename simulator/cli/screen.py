@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 120
 """Columns of text when standard output is not a terminal; tables take what they need."""
 
+LINES = 24
+"""Of a page, which nothing is fitted to."""
+
 ENDING = re.compile(r"(?: |\x1b\[[\d;]*m)+$")
 """Spaces at the end of a line, and what ends colours between them."""
 
@@ -38,7 +41,10 @@ def console() -> Console:
     width = None
     if not _asked_width():  # rich would take a width of 0 at its word, and print nothing
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
-    return _Screen(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    # With a height rich heeds the width of a terminal that is called dumb, too.
+    return _Screen(
+        file=sys.stdout, width=width, height=LINES, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
 
 
 def _asked_width() -> bool:

@@ -23,6 +23,9 @@ SHOWN_AFTER_S = 2.0
 
 LOOK_EVERY_S = 0.2
 
+DUMB = ("dumb", "unknown")
+"""What terminals are called that know no codes."""
+
 LEAVES_WITHIN_S = 0.5
 """Time that an interrupted command has to tidy up; one that is inside a kernel then is left to end with the process."""
 
@@ -151,7 +154,9 @@ class _Line:
         if text == self._drawn:
             return
         with suppress(OSError, ValueError):  # a terminal that is gone: the work goes on
-            print(f"\r\x1b[K{text[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
+            # A terminal that is called dumb shows what others obey.
+            gone = f"{' ' * len(self._drawn)}\r" if os.environ.get("TERM") in DUMB else "\x1b[K"
+            print(f"\r{gone}{text[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
         self._drawn = text
 
 

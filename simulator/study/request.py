@@ -257,10 +257,15 @@ class Question:
     @cached_property
     def _rooms(self) -> tuple[float, Room]:
         """Of the batch as one item, as of `_rooms_of`."""
-        if self.model not in decoders():  # a file may change
-            return self._rooms_of(self.batch)
         key = (*self._key, self.prompt, self.batch)
-        return _rooms.get(key) or _rooms.put(key, self._rooms_of(self.batch))
+        known = _rooms.get(key) if self.model in decoders() else None  # a file may change
+        if known is not None:
+            return known
+        try:
+            return _rooms.put(key, self._rooms_of(self.batch))
+        except NetworkError:  # layers are too large to be built: what so many take one by one
+            active, one = self._prompt
+            return active * self.batch, one.times(self.batch)
 
     @property
     def _parts(self) -> bool:

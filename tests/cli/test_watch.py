@@ -131,6 +131,21 @@ def test_a_long_command_shows_a_line_on_a_terminal_and_takes_it_away(tmp_path):
     assert printed.rstrip("\r\n").endswith("\x1b[K") or printed.rstrip("\r\n").endswith("answer")
 
 
+def test_a_dumb_terminal_gets_no_codes_and_keeps_its_width(tmp_path):
+    code = (
+        "import os, time\nos.environ |= {'TERM': 'dumb', 'COLUMNS': '40'}\n"
+        "from rich.text import Text\nfrom simulator.cli import watch\nfrom simulator.cli.screen import show\n"
+        "from simulator.progress import say\nwatch.SHOWN_AFTER_S = 0.0\n"
+        "def work():\n    say('on its way')\n    time.sleep(0.3)\n    show(Text('word ' * 30, style='red'))\n"
+        "watch.beside(work)"
+    )
+    returned, printed = on_terminal([code], tmp_path, program=("-c",))
+    assert returned == 0
+    assert "on its way, 0 s" in printed
+    assert "\x1b" not in printed
+    assert max(len(line.rpartition("\r")[2]) for line in printed.split("\r\n")) <= 40
+
+
 def test_what_is_printed_takes_the_place_of_the_line(tmp_path):
     """Not what is left of the line behind it, nor a line between two parts of an answer."""
     code = (

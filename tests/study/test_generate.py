@@ -112,6 +112,11 @@ def test_the_largest_batch_fits_and_one_more_does_not(model, chip, given):
         generate(model, chip, batch=most.batch + 1, next_limit=False, **given)
 
 
+def test_prompts_that_are_too_many_to_be_built_are_told_by_the_room_they_take():
+    with pytest.raises(InfeasibleError, match=r"deepseek_v3 at batch 256 and 2,175 tokens needs .* no batch fits"):
+        generate("deepseek_v3", "b200", prompt=2048, output=128, batch=256, precision="fp8")
+
+
 def test_experts_share_their_weights_among_the_batch():
     given = {"params": {"layers": 1, "vocabulary": 1000}, "output": 2}
     one, many = (asked("mixtral_8x7b", "h100", batch=batch, **given).decode for batch in (1, 64))
