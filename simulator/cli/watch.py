@@ -181,7 +181,9 @@ def duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 90.0:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60.0:,.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:,.1f} h"
+    if seconds < 5400.0:
+        return f"{seconds / 60.0:,.0f} min"
+    return f"{seconds / 3600.0:,.1f} h" if seconds < 48.0 * 3600.0 else f"{seconds / 86400.0:,.0f} days"
 
 
 @contextmanager
