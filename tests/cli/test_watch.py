@@ -112,7 +112,9 @@ def test_the_line():
         look(None)
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(12.4, "12 s"), (600.0, "10 min"), (9000.0, "2.5 h"), (5_163_516.0, "60 days")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(12.4, "12 s"), (600.0, "10 min"), (9000.0, "2.5 h"), (5_163_516.0, "60 days")]
+)
 def test_times_are_said_as_people_do(seconds, said):
     assert watch.duration(seconds) == said
 
