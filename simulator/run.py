@@ -17,6 +17,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.early import is_frozen
 from simulator.graph.fuse import fuse
+from simulator.graph.language import OWN_EXPERTS
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
 from simulator.graph.subject import name_of, subject_of
@@ -119,7 +120,10 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     shared = sum(row.shared for row in low.rows)
     share = "1 layer shares weights of another" if shared == 1 else f"{shared} layers share weights of others"
     alike = (f"approximated: {share}, but scheduled as if each had its own",)
-    return (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products), *alike[: shared > 0])
+    experts = graph.graph.get("parameters", {}).get("experts") and low.batch > 1
+    same = (f"experts: all {low.batch:,} items of a batch meet the same ones; {OWN_EXPERTS}",)
+    told = (*graph.graph.get("notes", ()), *format_notes(graph, low.precision, rates, products))
+    return (*told, *alike[: shared > 0], *same[: bool(experts)])
 
 
 def admission(chip: Architecture, machines: Machines) -> Callable[[Lowered], None]:

@@ -1,7 +1,8 @@
 """The chip library: every bundled file, those that can be simulated and those that can only be compared."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -110,6 +111,19 @@ def entry(name_or_path: str | Path) -> Entry:
     except ValidationError as error:
         raise ChipError(explain(error, Listing, places, file)) from None
     return Entry(name, listing.name, listing.kind, listing.published, None, is_file=True)
+
+
+def told_apart(named: Iterable[tuple[str, Entry]]) -> list[Entry]:
+    """Chips that are compared, from (the word that named it, the chip) of each.
+
+    A file with the name of another chip is called by its word: a variant has the name of its file, and only its word says which.
+    """
+    named = list(named)
+    count = Counter(one.name for _, one in named)
+    return [
+        replace(one, name=printable(word)) if one.is_file and count[one.name] > 1 else one
+        for word, one in named
+    ]  # fmt: skip
 
 
 def entry_of(name: str, chip: Architecture, published: Published | None = None) -> Entry:

@@ -65,22 +65,27 @@ def network(name: str, values: Mapping[str, Any]) -> "Graph":
     now.networks[name] = network_digest(graph)[:40]
     several = f"{name}: " if len(now.networks) > 1 else ""
     now.doubts += [f"{several}{note}" for note in doubts_of(graph) if f"{several}{note}" not in now.doubts]
-    now.passes += [words for words in _pass_words(graph) if words not in now.passes]
+    now.passes += [words for words in _pass_words(graph, now.command) if words not in now.passes]
     return graph
 
 
-def _pass_words(graph: "Graph") -> list[str]:
-    """What one inference of a language model is."""
+def _pass_words(graph: "Graph", command: str) -> list[str]:
+    """What one inference of a language model is. A run says of a batch what its experts are."""
+    from simulator.graph.language import OWN_EXPERTS  # noqa: PLC0415
+
     given = graph.graph.get("parameters", {})
     if "phase" not in given or given.get("sequences", 1) != 1 or given.get("chunk"):
         return []
     name = graph.graph["name"]
+    several = given.get("experts") and command != "run"
+    alike = [f"the items of a batch of {name} meet the same experts; {OWN_EXPERTS}"] if several else []
     if given["phase"] == "decode":
-        return [f"an inference of {name} is one token behind {given['context']:,} others (`--context`)"]
+        return [f"an inference of {name} is one token behind {given['context']:,} others (`--context`)", *alike]
     tokens = graph.nodes["tokens"]["layer"].out_height
     behind = f" behind {given['context']:,} others" if given["context"] else ""
     return [
-        f"an inference of {name} is a prompt of {tokens:,} tokens{behind} (`--prompt`); `rooftile generate` gives tokens/s"
+        f"an inference of {name} is a prompt of {tokens:,} tokens{behind} (`--prompt`); `rooftile generate` gives tokens/s",
+        *alike,
     ]
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import sys
 import textwrap
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 120
 """Columns of text when standard output is not a terminal; tables take what they need."""
 
+LINES = 24
+"""Of a page, which nothing is fitted to."""
+
 ENDING = re.compile(r"(?: |\x1b\[[\d;]*m)+$")
 """Spaces at the end of a line, and what ends colours between them."""
 
@@ -34,8 +38,19 @@ def console() -> Console:
     """Return the console that prints tables to standard output; COLUMNS and NO_COLOR are heeded."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name outside the terminal's encoding is no reason to fail
-    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPED_WIDTH
-    return _Screen(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    width = None
+    if not _asked_width():  # rich would take a width of 0 at its word, and print nothing
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH
+    # With a height rich heeds the width of a terminal that is called dumb, too.
+    return _Screen(
+        file=sys.stdout, width=width, height=LINES, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )
+
+
+def _asked_width() -> bool:
+    """Tell whether COLUMNS holds a width."""
+    columns = os.environ.get("COLUMNS", "")
+    return columns.isdecimal() and int(columns) > 0
 
 
 def show(report: "RenderableType", told: bool = False) -> None:
@@ -61,7 +76,7 @@ def show(report: "RenderableType", told: bool = False) -> None:
 
     screen = console()
     with screen.capture() as capture:
-        printed(report, screen, folds=sys.stdout.isatty() or bool(os.environ.get("COLUMNS")))
+        printed(report, screen, folds=sys.stdout.isatty() or _asked_width())
     emit(before and f"{before}\n")
     lines = (ENDING.sub(lambda end: end[0].replace(" ", ""), line) for line in capture.get().splitlines())
     emit("".join(f"{line}\n" for line in lines))

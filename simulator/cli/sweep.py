@@ -14,7 +14,7 @@ from simulator.cli.output import emit, note
 from simulator.cli.question import Plot, SomeNetwork, check_outputs
 from simulator.cli.reporting import Report, check_report, deliver_plain, details, wanted
 from simulator.cli.values import count_or_zero, parameters, whole_number
-from simulator.cli.watch import leave_behind
+from simulator.cli.watch import duration, leave_behind
 from simulator.errors import OptionError, StoppedError
 from simulator.progress import aside
 from simulator.store.foreign import printable
@@ -195,7 +195,7 @@ def _bar() -> "Iterator[Progress]":
                 return
             last = now
             rate = (done - first) / max(now - begin, 1e-9)
-            left = f", {(points - done) / rate:,.0f} s left" if rate > 0.0 and done < points else ""
+            left = f", {duration((points - done) / rate)} left" if rate > 0.0 and done < points else ""
             note(f"{done:,} of {points:,} points, {rate:,.0f} points/s{left}")
 
         yield line

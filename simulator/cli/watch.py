@@ -23,6 +23,9 @@ SHOWN_AFTER_S = 2.0
 
 LOOK_EVERY_S = 0.2
 
+DUMB = ("dumb", "unknown")
+"""What terminals are called that know no codes."""
+
 LEAVES_WITHIN_S = 0.5
 """Time that an interrupted command has to tidy up; one that is inside a kernel then is left to end with the process."""
 
@@ -151,7 +154,9 @@ class _Line:
         if text == self._drawn:
             return
         with suppress(OSError, ValueError):  # a terminal that is gone: the work goes on
-            print(f"\r\x1b[K{text[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
+            # A terminal that is called dumb shows what others obey.
+            gone = f"{' ' * len(self._drawn)}\r" if os.environ.get("TERM") in DUMB else "\x1b[K"
+            print(f"\r{gone}{text[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
         self._drawn = text
 
 
@@ -176,7 +181,9 @@ def duration(seconds: float) -> str:
     """A time as people say it."""
     if seconds < 90.0:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60.0:,.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:,.1f} h"
+    if seconds < 5400.0:
+        return f"{seconds / 60.0:,.0f} min"
+    return f"{seconds / 3600.0:,.1f} h" if seconds < 48.0 * 3600.0 else f"{seconds / 86400.0:,.0f} days"
 
 
 @contextmanager

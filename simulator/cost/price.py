@@ -216,7 +216,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
     """A GPU, a part of an SoC or a block of IP: what can be told, and nothing more."""
     parts = silicon(q, fit())
     if q.kind == "ip":
-        band = _ip_band(q, parts.scale)
+        band = _ip_band(q)
         status = "a block of IP: cell area as the NVDLA sizings have it; no die, so no bill"
         items = {"block": band.best or 0.0}
     else:
@@ -246,24 +246,37 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
     )
 
 
-def _ip_band(q: Quantities, scale: float) -> Band:
-    """Area of a block of IP [mm2], with twice the worst error of the NVDLA sizings as its range."""
-    nm = 28 if q.node.nm >= 28 else 16
-    data = book()
-    form, fitted_at, coefficients = data["ip_blocks"][nm], data["nodes"][nm], fit()
+def block_mm2(q: Quantities) -> Any:
+    """Area of a block of IP [mm2]: a number, or a column where `q` has columns."""
+    data, coefficients = book(), fit()
+    form, fitted_at = _ip_form(q), data["nodes"][_ip_nm(q)]
     # Logic and memory away from the two nodes of the fit, by the scales of the model.
-    logic = scale / float(area.logic_scale(fitted_at["logic_mtr_mm2"], coefficients.density_exponent))
+    exponent = coefficients.density_exponent
+    scale = float(area.logic_scale(q.node.logic_mtr_mm2, exponent))
+    logic = scale / float(area.logic_scale(fitted_at["logic_mtr_mm2"], exponent))
     cells = q.node.bitcell_um2 / fitted_at["bitcell_um2"]
     weights = {precision: mac_weight(precision, coefficients) for precision in q.rates}
     units = q.mac_units * area.unit_weight(q.rates, weights, data["mode_overhead"]["value"])
-    mm2 = float(
-        area.ip_mm2(
-            units,
-            q.sram_bytes,
-            form["fixed_mm2"] * logic,
-            form["um2_per_mac"] * logic,
-            form["mm2_per_mib"] * cells,
-        )
+    return area.ip_mm2(
+        units,
+        q.sram_bytes,
+        form["fixed_mm2"] * logic,
+        form["um2_per_mac"] * logic,
+        form["mm2_per_mib"] * cells,
     )
-    factor = 1.0 + 2.0 * form["max_error"]
+
+
+def _ip_band(q: Quantities) -> Band:
+    """Area of a block of IP [mm2], with twice the worst error of the NVDLA sizings as its range."""
+    mm2, factor = float(block_mm2(q)), 1.0 + 2.0 * _ip_form(q)["max_error"]
     return Band(mm2 / factor, mm2, mm2 * factor)
+
+
+def _ip_nm(q: Quantities) -> int:
+    """The node of the fit whose sizings stand for a block."""
+    return 28 if q.node.nm >= 28 else 16
+
+
+def _ip_form(q: Quantities) -> Any:
+    """What was fitted on the NVDLA sizings of that node."""
+    return book()["ip_blocks"][_ip_nm(q)]

@@ -20,7 +20,7 @@ class Rates:
     """It is used for."""
     energy_usd_per_kwh: float = 0.08
     pue: float = 1.2
-    """Energy of the whole site over that of its machines."""
+    """Energy of the whole site over that of its machines, so at least 1."""
     load: float = 0.6
     """Share of the years in which it works."""
     rent_usd_per_h: float | None = None
@@ -37,6 +37,8 @@ class Rates:
                 raise OptionError(f"price: {field.name}: must be above 0 and below 1e12, got {value!r}")
         if self.load > 1.0:
             raise OptionError(f"price: load: must be at most 1, got {self.load!r}")
+        if self.pue < 1.0:
+            raise OptionError(f"price: pue: must be at least 1, got {self.pue!r}")
 
 
 def usd_per_s(rates: Rates, price_usd: float, power_w: float, resting_w: float) -> float:

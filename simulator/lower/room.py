@@ -29,6 +29,11 @@ class Room:
         """All of it. in_parts: the batch may be taken an item at a time, so that the activations are those of one. [B]"""
         return self.weights + self.states + self.ends + self.activations / (self.batch if in_parts else 1)
 
+    def times(self, batch: int) -> "Room":
+        """That of so many batches at once, all but the weights."""
+        more = {name: getattr(self, name) * batch for name in ("states", "ends", "activations")}
+        return replace(self, batch=self.batch * batch, **more)
+
     def part(self, at: Any) -> "Room":
         """That of some contexts."""
         names = ("weights", "states", "ends", "activations")

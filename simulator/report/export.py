@@ -19,6 +19,9 @@ _NUMBER = re.compile(
 _MISSING = ("", "-", "unknown", "none", "no DRAM")
 """What a column of figures says where there is none."""
 
+_BARS = re.compile("[█▉▊▋▌▍▎▏#]*")
+"""Cells of a column that is a picture, which is for people."""
+
 _TIMES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Units that a column may mix, each cell in that which suits it; a program gets seconds."""
 
@@ -40,7 +43,7 @@ def as_csv(report: RenderableType) -> str:
     """The table of a report for programs, else that with headings and the most rows, the first of equals, as CSV.
 
     One line of headings. A figure is a bare number, with its unit in the heading; a missing one is empty; the marks of a column
-    are a column of their own.
+    are a column of their own. Bars are left out.
     """
     table = sheet_of(report)
     if table is None:
@@ -52,6 +55,7 @@ def as_csv(report: RenderableType) -> str:
         columns = [
             column
             for at, heading in enumerate(first)
+            if heading or at == 0 or not all(_BARS.fullmatch(row[at]) for row in rows)
             for column in _bare(heading, [row[at] for row in rows], at, table.columns[at].justify == "right")
         ]
         csv.writer(out, lineterminator="\n").writerows(zip(*columns, strict=True))

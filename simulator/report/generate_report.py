@@ -187,7 +187,12 @@ def generate_chart(found: Generation, served: tuple[Served, ...]) -> Any:
         ),
         over_context(found),
     ]  # fmt: skip
-    return joined(alt.hconcat, *(draw(alt, panel) for panel in panels))
+    return joined(alt.hconcat, *(draw(alt, panel) for panel in panels), title=_title(alt, found))
+
+
+def _title(alt: Any, found: Generation) -> Any:
+    """The answer, over a picture that is sent alone."""
+    return alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)
 
 
 def over_context(found: Generation) -> Panel:
@@ -203,7 +208,6 @@ def generation_chart(found: Generation) -> Any:
     panels = [waterfall(result, f"{what}: where its time goes, green is useful work") for what, result in passes]
     if found.steps:
         panels.append(draw(alt, over_context(found)))
-    title = alt.TitleParams(textwrap.wrap(sentence(found), 90), anchor="start", fontSize=13, offset=12)
-    return joined(alt.vconcat, *panels, spacing=24, title=title).configure(
+    return joined(alt.vconcat, *panels, spacing=24, title=_title(alt, found)).configure(
         padding=12, view=alt.ViewConfig(stroke="#dddddd")
     )

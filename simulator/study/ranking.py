@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulator.chip.library import Entry, entry, library
+from simulator.chip.library import Entry, entry, library, told_apart
 from simulator.errors import OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network, load_network
@@ -202,7 +202,7 @@ def compare_chips(
     for name in limits or {}:
         if name not in LIMITS:
             raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)
-    entries = list(library().values()) if chips is None else [entry(chip) for chip in chips]
+    entries = list(library().values()) if chips is None else told_apart((chip, entry(chip)) for chip in chips)
     name, given = asked_network(network, params or {})
     graph = load_network(name, **given)
     question = Question(name, given, precision_of(graph, precision), batch)

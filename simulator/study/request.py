@@ -15,7 +15,7 @@ from simulator.graph.language import Decoder, decoders
 from simulator.graph.load import is_decoder_file, is_network_file, load_network, network_parameters
 from simulator.graph.shallow import depths
 from simulator.lower.array import target_of
-from simulator.lower.room import room_of
+from simulator.lower.room import Room, room_of
 from simulator.lower.rows import lower
 from simulator.result.form import Result
 from simulator.result.room import in_parts
@@ -26,7 +26,7 @@ from simulator.study.added import HALF, Alone, Served, alone, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
 from simulator.study.pieces import in_pieces
-from simulator.study.repeating import repeated
+from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
 from simulator.units import GIB
 from simulator.vocabulary import GENERATING
@@ -43,6 +43,12 @@ _passes: Memory[tuple[Any, ...], Result] = Memory(MOST_PASSES, one_each)
 
 MOST_GRAPHS = 24
 """In memory, of passes: each of a few layers, or of all where they stay in the SRAM."""
+
+TRIES = 8
+"""Steps to the largest batch of a model with experts, each of which comes some hundred times closer."""
+
+_rooms: Memory[tuple[Any, ...], tuple[float, Room]] = Memory(1024, one_each)
+"""What prompts take that are one item."""
 
 _graphs: Memory[tuple[Any, ...], Graph] = Memory(MOST_GRAPHS, one_each)
 
@@ -272,14 +278,48 @@ class Question:
     @cached_property
     def activations(self) -> float:
         """Bytes between the layers of one sequence's prompt, at the most."""
-        layers = (depths(self.decoder) or (self.decoder.layers,))[0]
-        graph = self._graph(layers, phase="prefill", prompt=self.prompt, context=0, sequences=1)
-        room = room_of(lower(graph, self.chip, 1, self.precision))
-        return float(room.activations + room.ends)
+        return self._prompt[0]
+
+    @cached_property
+    def _prompt(self) -> tuple[float, Room]:
+        """Of one sequence, as of `_rooms_of`."""
+        return self._rooms_of(1)
+
+    def _rooms_of(self, sequences: int) -> tuple[float, Room]:
+        """Of the prompts of one item that holds so many: bytes between the layers, in and out; what the largest pass that is
+        scheduled takes.
+        """
+        found = depths(self.decoder) if streams(self.decoder, self.chip, self.formats.weights.width) else None
+        layers = found or (self.decoder.layers,)
+        given = {"phase": "prefill", "prompt": self.prompt, "context": 0, "sequences": sequences}
+        rooms = [room_of(lower(self._graph(each, **given), self.chip, 1, self.precision)) for each in layers]
+        first, last = rooms[0], rooms[-1]
+        ends = first.ends if found is None else Depth(self.decoder.layers, *found).at(first.ends, last.ends)
+        return float(last.activations + ends), last
 
     def activation_bytes(self) -> float:
         """Those of the prompts of a pass; of one where the chip may take them in parts."""
+        if self._in_one:
+            return self._rooms[0]
         return self.activations * (1 if self._parts else self.together or self.batch)
+
+    @property
+    def _in_one(self) -> bool:
+        """Whether the prompts of the batch are one item, whose experts get shares that do not grow evenly."""
+        return self.decoder.experts > 0 and self.together is None
+
+    @cached_property
+    def _rooms(self) -> tuple[float, Room]:
+        """Of the batch as one item, as of `_rooms_of`."""
+        key = (*self._key, self.prompt, self.batch)
+        known = _rooms.get(key) if self.model in decoders() else None  # a file may change
+        if known is not None:
+            return known
+        try:
+            return _rooms.put(key, self._rooms_of(self.batch))
+        except NetworkError:  # layers are too large to be built: what so many take one by one
+            active, one = self._prompt
+            return active * self.batch, one.times(self.batch)
 
     @property
     def _parts(self) -> bool:
@@ -295,10 +335,30 @@ class Question:
         """Sequences that fit to the last token; None where nothing is known to limit them."""
         if self.capacity_bytes is None:
             return None
+        if self._in_one:
+            return self._largest_in_one(self.capacity_bytes)
         apart = self._parts or self.together is not None
         once = self.weights_bytes + (self.activation_bytes() if apart else 0.0)
         each = self.kept_bytes(self.tokens) + (0.0 if apart else self.activations)
-        return max(0, int((self.capacity_bytes - once) // each))
+        largest = int((self.capacity_bytes - once) // each)
+        if self.together is None:  # a pass over prompts keeps what a window leaves out later
+            largest = min(largest, self._prompt[1].largest_batch(self.capacity_bytes, self._parts))
+        return max(0, largest)
+
+    def _largest_in_one(self, capacity_bytes: float) -> int:
+        """The same where the batch is one item: nearly so many bytes a sequence, and sought from there."""
+
+        def needs(size: int) -> float:
+            return of_batch(self, size).needed_bytes - self.weights_bytes
+
+        left, size, tried = capacity_bytes - self.weights_bytes, 1, 0
+        while tried < TRIES and (better := max(1, int(left * size // needs(size)))) != size:
+            size, tried = better, tried + 1
+        while size and needs(size) > left:
+            size -= 1
+        while needs(size + 1) <= left:
+            size += 1
+        return size
 
     @property
     def middle(self) -> int:
@@ -307,15 +367,21 @@ class Question:
 
     @property
     def needed_bytes(self) -> float:
-        """Of the outer memory, when the last token comes out."""
-        return self.weights_bytes + self.batch * self.kept_bytes(self.tokens) + self.activation_bytes()
+        """Of the outer memory: when the last token comes out, or for the prompts, which keep what a window leaves out later."""
+        own = self.weights_bytes + self.batch * self.kept_bytes(self.tokens) + self.activation_bytes()
+        if self.together is not None:
+            return own
+        one, items = (self._rooms[1], 1) if self._in_one else (self._prompt[1], self.batch)
+        active = one.activations * (1 if self._parts else items)
+        return max(own, float(one.weights + items * (one.states + one.ends) + active))
 
     def check_room(self) -> None:
         """Raise InfeasibleError where weights, caches and activations do not fit, saying what would."""
         largest = self.largest_batch
         if largest is None or self.capacity_bytes is None or self.batch <= largest:
             return
-        cache, need = self.batch * self.kept_bytes(self.tokens), self.needed_bytes
+        need = self.needed_bytes
+        cache = need - self.weights_bytes - self.activation_bytes()
         held = ", ".join(
             f"{what} {size / GIB:,.4g}"
             for what, size in (
@@ -341,7 +407,7 @@ class Question:
             middle = (low + high + 1) // 2
             needs = self.batch * self.kept_bytes(middle) + active * min(1.0, middle / self.prompt)
             low, high = (middle, high) if needs <= room else (low, middle - 1)
-        return f", the longest context at this batch {low:,} tokens" if low else ""
+        return f", the longest context at this batch {low:,} tokens" if 0 < low < self.tokens else ""
 
 
 def asked_of(

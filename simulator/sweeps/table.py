@@ -11,7 +11,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.distinct import priced_once
 from simulator.cost.efficiency import RATIOS
 from simulator.cost.power import PowerModel
-from simulator.cost.price import chip_cost
+from simulator.cost.price import block_mm2
 from simulator.cost.priced import power_of, varied
 from simulator.cost.quantities import Quantities
 from simulator.errors import ChipError
@@ -195,9 +195,9 @@ def _cost(
 ) -> tuple[dict[str, Any], PowerModel]:
     """(area and bill, the power model) of a group."""
     if q.kind != "accelerator":
-        area = None if columns else chip_cost(chip, draws=0).area_mm2.best
+        area = {"area_mm2": np.broadcast_to(block_mm2(q), (len(rows),))} if q.kind == "ip" else {}
         _no_cost(block, rows, runs, f"no cost: {chip.name}: kind: only an accelerator has a bill, got {q.kind}")
-        return {} if area is None else {"area_mm2": np.full(len(rows), area)}, power_of(chip, columns)
+        return area, power_of(chip, columns)
     known = priced_once(q)
     made = np.broadcast_to(known.can_be_made, (len(rows),))
     names = ("area_mm2", "bill_usd", "bill_low_usd", "bill_high_usd", "relative_cost")

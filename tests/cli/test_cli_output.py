@@ -3,8 +3,10 @@
 import os
 
 import pytest
+from rich.text import Text
 
 from simulator.cli import output
+from simulator.cli.screen import PIPED_WIDTH, show
 from simulator.cli.values import whole_number
 from simulator.errors import OptionError
 from simulator.reading.values import parameters, plain_value
@@ -82,3 +84,10 @@ def test_counts_may_have_an_exponent():
 
 def test_parameters():
     assert parameters(["image_size=320", "width = 0.5"]) == {"image_size": 320, "width": 0.5}
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "wide", ""])
+def test_columns_that_hold_no_width_are_as_if_not_there(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    show(Text(" ".join(["word"] * 60)))
+    assert max(map(len, capsys.readouterr().out.splitlines())) == PIPED_WIDTH - 1

@@ -81,6 +81,20 @@ def test_a_context_beyond_the_model_is_noted(capsys):
     assert " ".join(capsys.readouterr().out.split()).count("beyond the 8,192 tokens") == 1
 
 
+def test_a_batch_of_a_model_with_experts_says_whose_they_are(capsys):
+    """The items of a batch share all weights; the tokens of one item meet experts of their own."""
+    line = ["mixtral_8x7b", "--chip", "tpu_v5e", "--param", "layers=1", "--phase", "decode"]
+    for command, batch, words in (
+        ("run", "2", "experts: all 2 items of a batch meet the same ones"),
+        ("batch", "1,2", "the items of a batch of mixtral_8x7b meet the same experts"),
+        ("run", "1", ""),
+    ):
+        assert main([command, *line, "--batch", batch]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert words in said
+        assert said.count("`--param sequences=N`") == bool(words)
+
+
 def test_what_does_not_fit_says_what_would(capsys):
     assert main(["generate", "llama3_8b", "--chip", "l4", "--prompt", "100000", "--output", "9", "--batch", "4"]) == 2
     error = capsys.readouterr().err

@@ -112,7 +112,9 @@ def test_the_line():
         look(None)
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(12.4, "12 s"), (600.0, "10 min"), (9000.0, "2.5 h")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(12.4, "12 s"), (600.0, "10 min"), (9000.0, "2.5 h"), (5_163_516.0, "60 days")]
+)
 def test_times_are_said_as_people_do(seconds, said):
     assert watch.duration(seconds) == said
 
@@ -129,6 +131,21 @@ def test_a_long_command_shows_a_line_on_a_terminal_and_takes_it_away(tmp_path):
     assert "chip 2, 1 s, 50 %, about 1 s left" in printed
     assert printed.index("chip 2") < printed.index("answer")
     assert printed.rstrip("\r\n").endswith("\x1b[K") or printed.rstrip("\r\n").endswith("answer")
+
+
+def test_a_dumb_terminal_gets_no_codes_and_keeps_its_width(tmp_path):
+    code = (
+        "import os, time\nos.environ |= {'TERM': 'dumb', 'COLUMNS': '40'}\n"
+        "from rich.text import Text\nfrom simulator.cli import watch\nfrom simulator.cli.screen import show\n"
+        "from simulator.progress import say\nwatch.SHOWN_AFTER_S = 0.0\n"
+        "def work():\n    say('on its way')\n    time.sleep(0.3)\n    show(Text('word ' * 30, style='red'))\n"
+        "watch.beside(work)"
+    )
+    returned, printed = on_terminal([code], tmp_path, program=("-c",))
+    assert returned == 0
+    assert "on its way, 0 s" in printed
+    assert "\x1b" not in printed
+    assert max(len(line.rpartition("\r")[2]) for line in printed.split("\r\n")) <= 40
 
 
 def test_what_is_printed_takes_the_place_of_the_line(tmp_path):

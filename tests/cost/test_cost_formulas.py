@@ -287,3 +287,11 @@ def test_only_energy_may_cost_nothing(wrong):
     with pytest.raises(OptionError, match=f"price: {name}: must be above 0 and below 1e12"):
         Rates(**wrong)
     assert Rates(energy_usd_per_kwh=0.0).energy_usd_per_kwh == 0.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"), [({"pue": 0.99}, "pue: must be at least 1"), ({"load": 1.01}, "load: must be at most 1")]
+)
+def test_no_site_draws_less_than_its_machines_and_no_year_is_longer(wrong, line):
+    with pytest.raises(OptionError, match=f"price: {line}"):
+        Rates(**wrong)

@@ -129,6 +129,7 @@ def test_the_csv_of_every_command_is_read_by_programs(line, capsys):
     assert len(rows) > 1
     assert len({len(row) for row in rows}) == 1
     assert any(rows[0])
+    assert not [cell for row in rows for cell in row if "█" in cell or "▏" in cell]
     assert not [cell for row in rows for cell in row if re.fullmatch(r"'?-|'[-+][\d.,]+( %)?", cell)]
 
 

@@ -12,6 +12,7 @@ from simulator.report.generate_report import generate_chart, generate_report
 from simulator.report.operators import by_operator, rows_alike
 from simulator.report.papers import plain_paper
 from simulator.store import bundled
+from simulator.study.serving_batches import Served
 from simulator.study.serving_changes import longest, pass_changes
 
 pytest.importorskip("altair", reason="pictures need the extra charts")
@@ -27,6 +28,15 @@ def test_without_other_batches_the_picture_shows_where_the_time_goes(found):
     drawn = json.dumps(generate_chart(found, ()).to_dict())
     assert "nothing to show" not in drawn
     assert "where its time goes" in drawn
+
+
+def test_the_picture_says_what_it_is_of(found):
+    """It is sent alone: model, chip and request stand over either form of it."""
+    served = tuple(Served(batch, 100.0 * batch, 100.0 / batch) for batch in (1, 2))
+    for others in ((), served):
+        title = " ".join(generate_chart(found, others).to_dict()["title"]["text"])
+        assert title.startswith("smollm2_135m on Nvidia A100"), others
+        assert "16 tokens in, 4 out, batch 1" in title
 
 
 def test_the_title_of_a_page_is_the_command_without_the_file_that_it_writes(found):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from simulator import simulate
+from simulator import compare_chips, simulate
 from simulator.chip.library import Entry, entry, library
 from simulator.chip.published import Published, Row
 from simulator.cli import main
@@ -232,6 +232,24 @@ def test_mine_is_marked_and_named_first(tmp_path, capsys):
     assert out.startswith("mychip is ")
     assert " of 3 by throughput per USD of the bill" in out.splitlines()[0]
     assert out.count("| > mychip |") == 5
+
+
+def test_files_of_one_name_are_told_apart(tmp_path, capsys, monkeypatch):
+    """Files in two folders, a variant beside its file, a file with the name of a bundled chip; who is named twice is one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    text = bundled.chips()["example_edge"].read_text(encoding="utf-8")
+    for name in ("mine.yaml", "a/mine.yaml", "t4.yaml"):
+        (tmp_path / name).write_text(
+            f"{text}variants: {{fast: {{name: fast, set: {{clock_mhz: 900}}}}}}\n", encoding="utf-8"
+        )
+    words = ["mine.yaml", "a/mine.yaml", "mine.yaml:fast", "t4.yaml", "t4", "t4", "t4.yaml"]
+    assert main(["compare", *words, "--network", "squeezenet@64", "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {line["chip"] for line in found["lines"]} == {*words}
+    assert len(found["lines"]) == len(found["chip_digests"]) == 5
+    order = compare_chips("squeezenet@64", ["mine.yaml", "mine.yaml:fast"])
+    assert [row.line.chip for row in order.rows] == ["mine.yaml:fast", "mine.yaml"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])

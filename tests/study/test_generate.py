@@ -95,6 +95,28 @@ def test_capacity_is_a_limit():
         asked(batch=most.batch + 1, set={"dram.capacity_gib": 2}, chip="h100")
 
 
+@pytest.mark.parametrize(
+    ("model", "chip", "given"),
+    [
+        ("deepseek_v2_lite", "h100", {"prompt": 100, "output": 200, "params": {"layers": 4}}),  # shares of experts
+        ("gpt_oss_20b", "l4", {"prompt": 2000, "output": 10, "params": {"layers": 2}}),  # and a window
+        ("gemma3_1b", "l4", {"prompt": 8000, "output": 2, "params": {}}),  # a window alone, passes of fewer layers
+        ("mistral_7b", "l4", {"prompt": 20_000, "output": 2, "params": {"layers": 2}}),
+    ],
+)
+def test_the_largest_batch_fits_and_one_more_does_not(model, chip, given):
+    """The passes of all prompts at once, too: they keep what a window leaves out later."""
+    most = generate(model, chip, batch="max", next_limit=False, **given)
+    assert most.batch == most.largest_batch > 1
+    with pytest.raises(InfeasibleError, match=f"at batch {most.batch + 1:,} and .* fits is {most.batch:,}"):
+        generate(model, chip, batch=most.batch + 1, next_limit=False, **given)
+
+
+def test_prompts_that_are_too_many_to_be_built_are_told_by_the_room_they_take():
+    with pytest.raises(InfeasibleError, match=r"deepseek_v3 at batch 256 and 2,175 tokens needs .* no batch fits"):
+        generate("deepseek_v3", "b200", prompt=2048, output=128, batch=256, precision="fp8")
+
+
 def test_experts_share_their_weights_among_the_batch():
     given = {"params": {"layers": 1, "vocabulary": 1000}, "output": 2}
     one, many = (asked("mixtral_8x7b", "h100", batch=batch, **given).decode for batch in (1, 64))

@@ -192,6 +192,14 @@ def test_what_is_priced_once_costs_the_same(shared, chip):
         assert all(np.all(once.power.peak[name] == value) for name, value in each.power.peak.items())
 
 
+def test_a_block_of_ip_has_its_area_at_every_point(network):
+    chip, vary = load_chip("nvdla_64"), {"sram.capacity_mib": [0.0625, 0.5], "clock_mhz": [500, 1000]}
+    table = sweep(network, chip, vary)
+    assert table["area_mm2"].n_unique() == 2
+    assert table["throughput_per_mm2"].null_count() == 0
+    check_equal(network, chip, table, vary)
+
+
 def test_infeasible_points_stay_with_their_reason():
     table = sweep("alexnet", "example_edge", {"sram.capacity_mib": [0.001, 8]}, set={"vector.lanes": 4096})
     assert table["status"].to_list() == ["infeasible", "ok"]

@@ -123,8 +123,10 @@ def _yaml_rows(text: str, where: str) -> list[Mapping[str, Any]]:
         raise NetworkError(f"{where}: {printable(str(error))}") from None
     rows = found.get("layers") if isinstance(found, dict) else found
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        got = "none" if rows is None else "a list of other things" if rows else "an empty one"
         raise NetworkError(
-            f"{where}: layers: must be a list of layers, each with name and kind, got {type(rows).__name__}"
+            f"{where}: layers: must be a list of layers, each with name and kind, "
+            f"got {got if rows is None or isinstance(rows, list) else 'something else'}"
         )
     if len(rows) > MOST_ROWS:
         raise NetworkError(f"{where}: must have at most {MOST_ROWS:,} layers, got more")
