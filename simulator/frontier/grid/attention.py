@@ -185,16 +185,14 @@ def _sizes(extent: int, *units: Ints) -> tuple[int, ...]:
 
 
 def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRows) -> Floats:
-    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory."""
-    count = len(tiles.group)
-    stacked, zero = points.stack([shape], spec, [built]), np.zeros(count, dtype=np.int64)
-    best, least = np.empty((count, 9)), np.full(count, np.inf)
-    for unrolling in range(len(built.units.copies)):
-        found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, tiles), np.zeros(count))
-        cycles = points.cycles_of(found)
-        better = cycles < least
-        best[better], least[better] = found[better], cycles[better]
-    return best
+    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory; of equals the
+    first."""
+    count, units = len(tiles.group), len(built.units.copies)
+    stacked, size = points.stack([shape], spec, [built]), units * count
+    codes = np.concatenate([points.unstreamed(built, unrolling, tiles) for unrolling in range(units)])
+    found = points.breakdowns(stacked, np.zeros(size, dtype=np.int64), codes, np.zeros(size))
+    best = points.cycles_of(found).reshape(units, count).argmin(axis=0)
+    return found[best * count + np.arange(count)]
 
 
 def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
