@@ -192,7 +192,7 @@ def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRow
     codes = np.concatenate([points.unstreamed(built, unrolling, tiles) for unrolling in range(units)])
     found = points.breakdowns(stacked, np.zeros(size, dtype=np.int64), codes, np.zeros(size))
     best = points.cycles_of(found).reshape(units, count).argmin(axis=0)
-    return found[best * count + np.arange(count)]
+    return np.asarray(found[best * count + np.arange(count)])
 
 
 def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
