@@ -25,6 +25,9 @@ from simulator.vocabulary import OPERANDS
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
 
+BLOCK = 2048
+"""Points looked at together: columns of more would each be fetched from memory for every operation."""
+
 STATISTICS = 2
 """Numbers kept of a query between its tiles of keys: the largest score and the sum."""
 
@@ -188,11 +191,18 @@ def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRow
     """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory; of equals the
     first."""
     count, units = len(tiles.group), len(built.units.copies)
-    stacked, size = points.stack([shape], spec, [built]), units * count
-    codes = np.concatenate([points.unstreamed(built, unrolling, tiles) for unrolling in range(units)])
-    found = points.breakdowns(stacked, np.zeros(size, dtype=np.int64), codes, np.zeros(size))
-    best = points.cycles_of(found).reshape(units, count).argmin(axis=0)
-    return np.asarray(found[best * count + np.arange(count)])
+    stacked, some = points.stack([shape], spec, [built]), max(1, BLOCK // count)
+    best, least = np.empty((count, 9)), np.full(count, np.inf)
+    for first in range(0, units, some):
+        few = range(first, min(first + some, units))
+        codes = np.concatenate([points.unstreamed(built, unrolling, tiles) for unrolling in few])
+        found = points.breakdowns(stacked, np.zeros(len(codes), dtype=np.int64), codes, np.zeros(len(codes)))
+        cycles = points.cycles_of(found).reshape(len(few), count)
+        fastest = cycles.argmin(axis=0)
+        better = cycles.min(axis=0) < least
+        best[better] = found[fastest * count + np.arange(count)][better]
+        least[better] = cycles.min(axis=0)[better]
+    return best
 
 
 def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
