@@ -27,8 +27,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
-Near = dict[int, tuple[int, int]]
-"""Room and run of each kind that were the best on a chip, for a pool that is alike: they promise to be nearly so for another."""
+Promise = tuple[int, int]
+"""Room and run of a schedule."""
+
+Near = dict[int, Promise]
+"""Of each kind those that were the best on a chip, for a pool that is alike: they promise to be nearly so for another."""
 
 PROBED = 4
 """Of the rooms that are tried, one in so many is tried in a hurry first: one in each doubling."""
@@ -189,6 +192,21 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     near: Near = pool.alike.setdefault(("near", machines.row()), {})
     limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near)
     return _explored(pool, machines, sizes, found, limit_s, near)
+
+
+def promise_of(pool: Pool, machines: Machines) -> Promise | None:
+    """Where the best steady schedule of a whole batch was, the last time that the chip was asked about; None: nowhere yet."""
+    near: Near = pool.alike.get(("near", machines.row()), {})
+    return near.get(1)
+
+
+def promised_s(pool: Pool, machines: Machines, promise: Promise, limit_s: float) -> float:
+    """Time of a steady schedule of a whole batch at such a place, on a chip where weights may stay for ever; infinite where it
+    does not beat the limit. [s]
+    """
+    sizes = rooms_of(pool, float(machines.capacity_bytes[0]), True)
+    left = sizes[-1] - sizes[min(promise[0], len(sizes) - 1)]
+    return quick(pool, machines, share(pool, left) if left > 0.0 else None, limit_s, promise[1])[0]
 
 
 def _sharpened(
