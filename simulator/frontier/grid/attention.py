@@ -209,8 +209,8 @@ def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRow
     best, least = np.empty((count, 9)), np.full(count, np.inf)
     for first in range(0, units, some):
         few = range(first, min(first + some, units))
-        codes = np.concatenate([points.unstreamed(built, unrolling, tiles) for unrolling in few])
-        found = points.breakdowns(stacked, np.zeros(len(codes), dtype=np.int64), codes, np.zeros(len(codes)))
+        zero = np.zeros(len(few) * count)
+        found = points.parts_of(stacked, zero.astype(np.int64), points.unstreamed(tiles, few), zero)
         cycles = points.cycles_of(found).reshape(len(few), count)
         fastest = cycles.argmin(axis=0)
         better = cycles.min(axis=0) < least
