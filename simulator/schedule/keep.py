@@ -165,8 +165,9 @@ def _floors(pool: Pool, capacity: float = 0.0) -> inner.Floors:
         least = np.full((len(sizes) + 1, 2), np.nan)
         for one in before:
             shared = min(len(sizes), len(one.least) - 1)
-            known = one.least[:shared].copy()
-            least[:shared] = np.where(np.isnan(known).any(axis=1)[:, None], least[:shared], known)
+            known = one.least[:shared].copy()  # another thread may be adding to it
+            whole = ~np.isnan(known.sum(axis=1))
+            least[:shared][whole] = known[whole]
         nothing = np.zeros(len(pool.steps))
         found = inner.Floors(np.array([*sizes, capacity]), least, free, pool.all_weights, cycles, nothing)
         for old in list(kept)[: max(0, len(kept) - MOST_CAPACITIES + 1)]:
