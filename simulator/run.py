@@ -27,7 +27,7 @@ from simulator.result import layers, waterfall
 from simulator.result.economics import at_rest, efficiency, limiting, shares, spent
 from simulator.result.evidence import band, unmeasured
 from simulator.result.form import Result
-from simulator.result.gains import Gains, bound_of, gains_in_space
+from simulator.result.gains import Gains, Waiting, bound_of, gains_in_space
 from simulator.result.room import has_room, short_of_room, used_bytes
 from simulator.result.totals import Totals, limit_of, totals_of
 from simulator.schedule.few import infeasible
@@ -82,8 +82,8 @@ def simulate(
     columns = layers.in_time(cold, machines, chip.dram is not None, _limited(power, work, totals))
     notes = (*_brought(graph, chip, low), *_notes(chip, (cold, steady), batch, program.split))
     asked = Asked(graph, chip, low, work, machines, precision)
-    found = cache(partial(Gains, chip, machines, program, steady, power))
-    saved = Saved(lambda: found().seconds(), lambda loss: found().bound(loss))
+    waiting = Waiting(partial(Gains, chip, machines, program, steady, power))
+    saved = Saved(waiting, lambda loss: waiting.gains().bound(loss))
     return _result(asked, plans, totals, columns, saved, gains, notes)
 
 

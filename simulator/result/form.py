@@ -67,6 +67,11 @@ class Later(Generic[Value]):
     def __set__(self, instance: object, given: Value | Callable[[], Value]) -> None:
         instance.__dict__[self.name] = given
 
+    @staticmethod
+    def given(instance: object, name: str) -> Any:
+        """A field as it was given: its value, or what makes it, which is then not called."""
+        return instance.__dict__[name]
+
 
 @dataclass(frozen=True, repr=False)
 class Result(Shown):

@@ -1,7 +1,8 @@
 """What one would change: the time saved if one roof vanished and the network were scheduled anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,17 +68,15 @@ class Gains:
 
     def bound(self, loss: str) -> str:
         """As `bound_of` all of them. Roofs that cannot save as much as another does are not scheduled without."""
-        most = {roof: self._most(roof) for roof in self._open}
-        order = sorted(most, key=lambda roof: -most[roof])
-        best = max(self._known.values())
-        if order and self._least(order[0]) > max(best, *(most[roof] for roof in order[1:])):
-            return order[0]
-        known = dict(self._known)
-        for roof in each(order, lambda roof: f"without {roof}"):
-            if most[roof] >= best:
-                known[roof] = self._saved(roof)
-                best = max(best, known[roof])
-        return bound_of(known, loss)
+        return bound_within(self.most(), self.least, self.saved, loss)
+
+    def most(self) -> dict[str, float]:
+        """No schedule without each roof saves more, in the order of `seconds`; nothing is scheduled. [s]"""
+        return {**self._known, **{roof: self._most(roof) for roof in self._open}}
+
+    def saved(self, roof: str) -> float:
+        """What one roof saves. [s]"""
+        return self._saved(roof) if roof in self._open else self._known[roof]
 
     def _saved(self, roof: str) -> float:
         """By scheduling the network without a roof, once. [s]"""
@@ -110,8 +109,10 @@ class Gains:
             least = least_in_parts(program, program.batch, _freed(machines, roof))
         return self._period_s - max(float(least[0]), self._host_s)
 
-    def _least(self, roof: str) -> float:
+    def least(self, roof: str) -> float:
         """The steady schedule saves so much as it is, nothing fetched ahead of its steps; a better one no less. [s]"""
+        if roof not in self._open:
+            return self._known[roof]
         if self._limited is not None:
             return 0.0
         records, steps = self._steady.steps
@@ -131,6 +132,34 @@ class Gains:
             time_s += float(replace(piece, step_s=times_each(own, once.outer_bytes(), machine)).total_s.sum())
             begin += len(piece.path)
         return self._period_s - max(time_s, self._host_s)
+
+
+class Waiting:
+    """The gains of a run that are worked out when they are asked for: all of them where it is called."""
+
+    def __init__(self, make: Callable[[], Gains]) -> None:
+        self.gains = cache(make)
+
+    def __call__(self) -> dict[str, float]:
+        """Of every roof. [s]"""
+        return self.gains().seconds()
+
+
+def bound_within(
+    most: Mapping[str, float], least: Callable[[str], float], saved: Callable[[str], float], loss: str
+) -> str:
+    """As `bound_of` of gains that are no more than `most` and no less than `least`, of which those that cannot be the largest
+    are not asked for. saved: works one out. [s]
+    """
+    order = sorted(most, key=lambda roof: -most[roof])
+    if least(order[0]) > max(0.0, *(most[roof] for roof in order[1:])):
+        return order[0]
+    known, best = dict.fromkeys(most, 0.0), 0.0
+    for roof in each(order, lambda roof: f"without {roof}"):
+        if most[roof] >= best:
+            known[roof] = saved(roof)
+            best = max(best, known[roof])
+    return bound_of(known, loss)
 
 
 def _freed(machines: Machines, roof: str) -> Machines:

@@ -6,6 +6,7 @@ token. What differs is put in its place; the frontiers of attention alone are so
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from simulator.frontier import array
 from simulator.frontier.kept import frontiers
 from simulator.frontier.packs import Pack, joined, marked
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.behind import LoweredBehind, WorkBehind
 from simulator.lower.lines import BentError, Column
 from simulator.lower.operands import Operands
@@ -36,12 +38,15 @@ USED_ARRAYS = tuple(Used._fields.index(name) for name in ("place_layer", "at", "
 class PoolsBehind:
     """The pools of a network at one batch behind contexts from `first` to `last`."""
 
-    def __init__(self, steps: Callable[[int], Operands], batch: int, ends: tuple[int, int], keep: bool) -> None:
-        """steps: those behind a context. keep: as of `build_pool`. Raises BentError where sizes do not grow by the same amount
-        each time, or moves differ.
+    def __init__(
+        self, steps: Callable[[int], Operands], batch: int, ends: tuple[int, int], keep: bool, floor: float = NO_FLOOR
+    ) -> None:
+        """steps: those behind a context. keep, floor: as of `build_pool`. Raises BentError where sizes do not grow by the same
+        amount each time, or moves differ.
         """
         (first, last), operands = ends, [steps(context) for context in ends]
-        self._first, self._keep, times = first, keep, last - first
+        self._first, self._keep, self._floor, times = first, keep, floor, last - first
+        self._exactly = partial(PoolsBehind, steps, batch, ends, keep)
         self._lanes = float(operands[0].target.lanes)
         self._low = LoweredBehind((operands[0], operands[1]), batch, times)
         self.base, end = (self._built(low) for low in (self._low.first, self._low.last))
@@ -57,8 +62,13 @@ class PoolsBehind:
         middle = (first + last) // 2
         self._compare(self._built(lower_steps(steps(middle), batch)), middle)
 
+    @cached_property
+    def exact(self) -> "PoolsBehind":
+        """The same without a floor."""
+        return self if self._floor == NO_FLOOR else self._exactly()
+
     def _built(self, low: Lowered) -> Pool:
-        return build_pool(low, self._lanes, True, self._keep)
+        return build_pool(low, self._lanes, True, self._keep, floor=self._floor)
 
     def at(self, context: int) -> Pool:
         """The pool behind a context. Raises BentError where something would be no whole number."""
@@ -70,12 +80,14 @@ class PoolsBehind:
         for step in self._low.varied:
             steps[step] = vector_work(low.rows[step], low, self._lanes)
         places = self._used.places(shapes)[self._fixed :]
-        fresh = marked(frontiers.get_all(places, low.spec))
+        fresh = marked(frontiers.get_all(places, low.spec, self._floor))
         stack = self.base.stack
         if any(shape.context == 0 for shape, _ in places):  # codes of attention speak for themselves
             stack = array.model_of(low.spec).tables(shapes, low.spec)
         rows = joined([self._static, fresh])
         pool = laid_out(low, plan, self._used, steps, Pack(*rows[:-1], *rows.marked, stack))
+        if self._floor != NO_FLOOR:
+            pool = replace(pool, floor=self._floor, exactly=lambda: self.exact.at(context))
         pool.memo.update(back=self._back, work=self._work.at(more), alike=self.base.alike)
         return pool
 
@@ -96,7 +108,7 @@ class PoolsBehind:
         )  # fmt: skip
         self._fixed = int((~grown).sum())
         same = self._used.places(self._used.shapes(self.base.low))[: self._fixed]
-        self._static = marked(frontiers.get_all(same, self.base.low.spec))
+        self._static = marked(frontiers.get_all(same, self.base.low.spec, self._floor))
 
     def _compare(self, middle: Pool, context: int) -> None:
         """Raise BentError where a pool that was built for a context is another one.

@@ -27,11 +27,20 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Best = tuple[Plan | None, Plan | None]
 
-Near = dict[int, tuple[int, int]]
-"""Room and run of each kind that were the best on a chip, for a pool that is alike: they promise to be nearly so for another."""
+Promise = tuple[int, int]
+"""Room and run of a schedule."""
+
+Near = dict[int, Promise]
+"""Of each kind those that were the best on a chip, for a pool that is alike: they promise to be nearly so for another."""
 
 PROBED = 4
 """Of the rooms that are tried, one in so many is tried in a hurry first: one in each doubling."""
+
+MOST_CAPACITIES = 8
+"""Sizes of the SRAM of which is kept what was learned of their rooms."""
+
+NO_MACHINE = Machine(0.0, 1.0, 0.0, 0.0, 0.0)
+"""For what no machine decides."""
 
 NEAR = 1e-9
 """Share of a time above it that is fast enough: as fast is, and sums in another order must not cut the best."""
@@ -143,16 +152,28 @@ def least(pool: Pool, room: float) -> Floor:
 
 
 def _floors(pool: Pool, capacity: float = 0.0) -> inner.Floors:
-    """Where the kernel keeps what it learns of the rooms of an SRAM, for as long as it is asked of that one."""
+    """Where the kernel keeps what it learns of the rooms of an SRAM. Rooms of the fixed list are those of every SRAM: what was
+    learned of them with the last few is taken from there.
+    """
     kept: dict[float, inner.Floors] = pool.memo.setdefault("floors", {})
-    if capacity not in kept:
-        free = network_of(pool, settle(pool, Machine(0.0, 1.0, 0.0, 0.0, 0.0), pool.weights))
+    found = kept.get(capacity)
+    if found is None:
+        before = list(kept.values())
+        free = before[0].free if before else network_of(pool, settle(pool, NO_MACHINE, pool.weights))
         sizes = [SMALLEST_ROOM * 2.0 ** (at / PER_OCTAVE) for at in range(inner.listed_at(capacity) + 1)]
         cycles = float(pool.least_cycles.sum()) if pool.rescored else math.nan
         least = np.full((len(sizes) + 1, 2), np.nan)
+        for one in before:
+            shared = min(len(sizes), len(one.least) - 1)
+            known = one.least[:shared].copy()  # another thread may be adding to it
+            whole = ~np.isnan(known.sum(axis=1))
+            least[:shared][whole] = known[whole]
         nothing = np.zeros(len(pool.steps))
-        kept[capacity] = inner.Floors(np.array([*sizes, capacity]), least, free, pool.all_weights, cycles, nothing)
-    return kept[capacity]
+        found = inner.Floors(np.array([*sizes, capacity]), least, free, pool.all_weights, cycles, nothing)
+        for old in list(kept)[: max(0, len(kept) - MOST_CAPACITIES + 1)]:
+            kept.pop(old, None)
+        kept[capacity] = found
+    return found
 
 
 def floor_of(pool: Pool, kept: float, room: float) -> Floor:
@@ -189,6 +210,21 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     near: Near = pool.alike.setdefault(("near", machines.row()), {})
     limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near)
     return _explored(pool, machines, sizes, found, limit_s, near)
+
+
+def promise_of(pool: Pool, machines: Machines) -> Promise | None:
+    """Where the best steady schedule of a whole batch was, the last time that the chip was asked about; None: nowhere yet."""
+    near: Near = pool.alike.get(("near", machines.row()), {})
+    return near.get(1)
+
+
+def promised_s(pool: Pool, machines: Machines, promise: Promise, limit_s: float) -> float:
+    """Time of a steady schedule of a whole batch at such a place, on a chip where weights may stay for ever; infinite where it
+    does not beat the limit. [s]
+    """
+    sizes = rooms_of(pool, float(machines.capacity_bytes[0]), True)
+    left = sizes[-1] - sizes[min(promise[0], len(sizes) - 1)]
+    return quick(pool, machines, share(pool, left) if left > 0.0 else None, limit_s, promise[1])[0]
 
 
 def _sharpened(
@@ -228,23 +264,32 @@ def _explored(
     return plans[0], plans[1]
 
 
+def _rooms_beside(pool: Pool, capacity: float, sizes: list[float]) -> inner.Rooms:
+    """What stays beside rooms of these sizes; of pools that are alike the same, so that those of the last SRAM are kept."""
+    known: tuple[list[float], inner.Rooms] | None = pool.alike.get("rooms")
+    if known is not None and known[0] == sizes:
+        return known[1]
+    asked = capacity - np.array(sizes)
+    kept = np.array([share(pool, left) if left > 0.0 else np.zeros(len(pool.weights)) for left in asked.tolist()])
+    streams = pool.weights - kept
+    stays, streamed = (np.array([float(row.sum()) for row in rows]) for rows in (kept, streams))
+    real = [
+        inner.listed_at(capacity - held) if left > 0.0 else inner.listed_at(capacity) + 1
+        for left, held in zip(asked.tolist(), stays.tolist(), strict=True)
+    ]
+    left = streamed[:, None] - np.cumsum(streams, axis=1)
+    rooms = inner.Rooms(asked, stays, kept, streamed, left, np.array(real, dtype=np.int64))
+    pool.alike["rooms"] = sizes, rooms
+    return rooms
+
+
 class _Search:
     """The rooms of one chip, looked through from the largest to the smallest."""
 
     def __init__(self, pool: Pool, machines: Machines, sizes: list[float]) -> None:
         self._pool, self._machines, own = pool, machines, scratch_of(pool)
         capacity, fifo_bytes = float(machines.capacity_bytes[0]), machines.fifo_bytes
-        asked = capacity - np.array(sizes)
-        kept = np.array([share(pool, left) if left > 0.0 else np.zeros(len(pool.weights)) for left in asked.tolist()])
-        streams = pool.weights - kept
-        stays, streamed = (np.array([float(row.sum()) for row in rows]) for rows in (kept, streams))
-        self._floors = _floors(pool, capacity)
-        real = [
-            inner.listed_at(capacity - held) if left > 0.0 else len(self._floors.rooms) - 1
-            for left, held in zip(asked.tolist(), stays.tolist(), strict=True)
-        ]
-        left = streamed[:, None] - np.cumsum(streams, axis=1)
-        self._rooms = inner.Rooms(asked, stays, kept, streamed, left, np.array(real, dtype=np.int64))
+        self._rooms, self._floors = _rooms_beside(pool, capacity, sizes), _floors(pool, capacity)
         ahead = inner.IN_SRAM if fifo_bytes is None else inner.IN_FIFO
         self._chip = inner.Chip(
             pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after,

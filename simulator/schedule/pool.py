@@ -198,22 +198,24 @@ class Used(NamedTuple):
 
 def used_by(low: Lowered, plan: Moves, keep: bool) -> Used:
     """The frontiers that some moves use. keep: whether constant weights may be in SRAM as a whole."""
-    numbers: dict[Place, int] = {}
+    numbers: dict[tuple[int, int], int] = {}
     layers: dict[Shape, int] = {}
-    at, at_kept = (np.full(len(plan.masks), -1, dtype=np.int64) for _ in range(2))
+    steps: list[int] = []
+    at, at_kept = ([-1] * len(plan.masks) for _ in range(2))
+    first, masks = plan.first.tolist(), plan.masks.tolist()
     for step, row in enumerate(low.rows):
         if row.shape is None:
             continue
-        layers.setdefault(row.shape, step)
-        own = slice(plan.first[step], plan.first[step + 1])
-        for mask in dict.fromkeys(plan.masks[own].tolist()):  # in the order of the moves
-            mine = own.start + np.flatnonzero(plan.masks[own] == mask)
-            at[mine] = at_kept[mine] = numbers.setdefault((row.shape, mask), len(numbers))
-            if keep and row.weight_bytes > 0.0:
-                at_kept[mine] = numbers.setdefault((row.shape, mask | WEIGHTS), len(numbers))
-    of_shape = {shape: number for number, shape in enumerate(layers)}
-    owner = np.array([of_shape[shape] for shape, _ in numbers], dtype=np.int64)
-    return Used(tuple(layers.values()), owner, tuple(mask for _, mask in numbers), at, at_kept)
+        layer = layers.setdefault(row.shape, len(layers))
+        if layer == len(steps):
+            steps.append(step)
+        kept = WEIGHTS if keep and row.weight_bytes > 0.0 else 0
+        for move in range(first[step], first[step + 1]):
+            at[move] = numbers.setdefault((layer, masks[move]), len(numbers))
+            at_kept[move] = numbers.setdefault((layer, masks[move] | kept), len(numbers))
+    owner = np.array([layer for layer, _ in numbers], dtype=np.int64)
+    places = (np.array(found, dtype=np.int64) for found in (at, at_kept))
+    return Used(tuple(steps), owner, tuple(mask for _, mask in numbers), *places)
 
 
 def build_pool(

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from simulator.chip.schema import Architecture
 from simulator.graph.build import Graph
 from simulator.graph.early import is_frozen
@@ -30,8 +32,9 @@ Pools = Memory[tuple[Any, ...], Pool]
 
 
 def pool_bytes(pool: Pool) -> int:
-    """Bytes of the arrays of a pool: its rows and shapes, of which there are many, hold none."""
-    return array_bytes([value for name, value in vars(pool).items() if name not in ("low", "shapes")])
+    """Bytes of the arrays of a pool: its rows and shapes, and the lists of its moves, of which there are many, hold none."""
+    held = [value for name, value in vars(pool).items() if name not in ("low", "shapes", "moves")]
+    return array_bytes([*held, *(value for value in vars(pool.moves).values() if isinstance(value, np.ndarray))])
 
 
 _pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)

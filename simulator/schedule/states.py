@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, product
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
+from simulator.store.memory import Memory, one_each
 
 MOST_MOVES = 1024
 """Choices between sets of resident tensors at one step; no bundled network has more than 768."""
@@ -86,12 +88,82 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     life = _life(low)
     if low.inside != "nothing":
         return _all_inside(low, life)
+    rows = tuple([(row.output, row.loop) for row in low.rows])
+    limits = MOST_MOVES, MOST_OF_ALL, FEWEST_MOVES, MOST_CUTS
+    key = low.tensor_readers, low.tensor_producers, low.states, rows, optimal, limits
+    found = _outlines.get(key)
+    if found is None:
+        found = _outline(low, life, optimal)
+        if not (found.moves.thinned or found.moves.thinned_cuts):  # else bytes have a say
+            _outlines.put(key, found)
+    return _weighed(found, low)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """All moves of networks with the same tensors, whatever the sizes of these."""
+
+    moves: Moves
+    """Without masks and bytes."""
+    held: tuple[tuple[int, frozenset[int]], ...]
+    """Steps, and what is resident while they run: every choice."""
+    written: tuple[tuple[int, ...], ...]
+    """Tensors written out after a step: every choice."""
+    of_held: npt.NDArray[np.int64]
+    of_written: npt.NDArray[np.int64]
+    """Of each move the place of both."""
+
+
+MOST_OUTLINES = 16
+"""In memory, of networks."""
+
+_outlines: Memory[tuple[Any, ...], _Outline] = Memory(MOST_OUTLINES, one_each)
+
+
+def _outline(low: Lowered, life: _Life, optimal: bool) -> _Outline:
+    """Lay all moves out."""
     until, thinned = stays(low, life) if optimal else ({}, 0)
-    first, rows, states, numbers = _build(low, life, until)
-    cuts = _cuts(low, life, numbers)
+    drawn = _build(low, life, until)
+    cuts = _cuts(low, life, drawn.numbers)
     kept = _fewer(cuts, low)
+    source, target, of_held, of_written = np.array(drawn.rows, dtype=np.int64).reshape(-1, 4).T.copy()
+    nothing = np.zeros(len(source))
+    plan = Moves(
+        first=np.array(drawn.first, dtype=np.int64),
+        source=source,
+        target=target,
+        masks=nothing.astype(np.int64),
+        reserved=nothing,
+        beside=nothing,
+        states=max([1, *map(len, drawn.numbers)]),
+        resident=tuple([drawn.resident[place] for place in of_held.tolist()]),
+        thinned=thinned,
+        at_cut=(*kept, (len(low.rows), -1, -1)),
+        thinned_cuts=len(cuts) - len(kept),
+    )
+    return _Outline(plan, tuple(drawn.held), tuple(drawn.written), of_held, of_written)
+
+
+def _weighed(found: _Outline, low: Lowered) -> Moves:
+    """The moves with their masks and bytes."""
+    sizes = low.tensor_bytes
+    if low.cached_bytes > 0.0:
+        of_row = [(*_cached(row, low), _in_cache(row, low)) for row in low.rows]
+        each = [of_row[step] for step, _ in found.held]
+    else:
+        each = [
+            (*_operands(low.rows[step], held), low.rows[step].inner_bytes + sum([sizes[t] for t in held]))
+            for step, held in found.held
+        ]
+    unwritten = [size - low.stored_bytes(t) for t, size in enumerate(sizes)]  # state was written at once
+    evicted = np.array([sum([unwritten[t] for t in tensors]) for tensors in found.written], dtype=np.float64)
+    masks, beside, reserved = zip(*each, strict=True)
+    at = found.of_held
     return replace(
-        _pack(first, rows, states, thinned), at_cut=(*kept, (len(low.rows), -1, -1)), thinned_cuts=len(cuts) - len(kept)
+        found.moves,
+        masks=np.array(masks, dtype=np.int64)[at],
+        reserved=np.array(reserved, dtype=np.float64)[at],
+        beside=np.array(beside, dtype=np.float64)[at] + evicted[found.of_written],
     )
 
 
@@ -194,56 +266,58 @@ def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Move
     )
 
 
-def _build(
-    low: Lowered, life: _Life, until: dict[int, int]
-) -> tuple[list[int], list[Move], int, list[dict[frozenset[int], int]]]:
-    """(first move of each step, moves, most states, states after each step)."""
+class _Drawn(NamedTuple):
+    """Moves as they are laid out."""
+
+    first: list[int]
+    rows: list[tuple[int, int, int, int]]
+    """State before and after, places of what is resident and of what is written."""
+    held: list[tuple[int, frozenset[int]]]
+    resident: list[tuple[int, ...]]
+    """The same in order."""
+    written: dict[tuple[int, ...], int]
+    numbers: list[dict[frozenset[int], int]]
+    """States after each step."""
+
+
+def _build(low: Lowered, life: _Life, until: dict[int, int]) -> _Drawn:
+    """Every move of every step."""
     before: dict[frozenset[int], int] = {frozenset(): 0}
-    first, rows, most = [0], [], 1
-    numbers: list[dict[frozenset[int], int]] = []
+    drawn = _Drawn([0], [], [], [], {(): 0}, [])
     born, live = _born_at(until, life), list[int]()
-    unwritten = tuple(
-        size - low.stored_bytes(t) for t, size in enumerate(low.tensor_bytes)
-    )  # state was written at once
-    for step, row in enumerate(low.rows):
+    for step in range(len(low.rows)):
         after: dict[frozenset[int], int] = {frozenset(): 0}  # nothing resident is always state 0
         live = [t for t in (*live, *born.get(step, ())) if until[t] >= step]
-        leaving = _Leaving(step, live, low, life, until, unwritten)
+        leaving = _Leaving(step, live, low, life, until)
         for state, number in before.items():
             for held in leaving.held(state):
-                mask, beside = _operands(row, held)
-                reserved = row.inner_bytes + sum([low.tensor_bytes[t] for t in held])
-                if low.cached_bytes > 0.0:
-                    mask, beside = _cached(row, low)
-                    reserved = _in_cache(row, low)
-                resident = tuple(sorted(held))
+                place, resident = len(drawn.held), tuple(sorted(held))
+                drawn.held.append((step, held))
+                drawn.resident.append(resident)
                 left = held - leaving.finished
-                for written, evicted in leaving.choices(resident):
+                for written, tensors in leaving.choices(resident):
                     target = after.setdefault(left - written, len(after))
-                    rows.append((step, number, target, mask, reserved, beside + evicted, resident))
-        most = max(most, len(after))
+                    gone = drawn.written.setdefault(tensors, len(drawn.written))
+                    drawn.rows.append((number, target, place, gone))
         before = after
-        numbers.append(after)
-        first.append(len(rows))
-    return first, rows, most, numbers
+        drawn.numbers.append(after)
+        drawn.first.append(len(drawn.rows))
+    return drawn
 
 
-Written = list[tuple[frozenset[int], float]]
-"""Tensors written out after a step, and their bytes, for every choice."""
+Written = list[tuple[frozenset[int], tuple[int, ...]]]
+"""Tensors written out after a step, as a set and in order, for every choice."""
 
 
 class _Leaving:
     """What may be resident while a step runs, and what then leaves."""
 
-    def __init__(
-        self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int], unwritten: tuple[float, ...]
-    ) -> None:
+    def __init__(self, step: int, live: list[int], low: Lowered, life: _Life, until: dict[int, int]) -> None:
         output = low.rows[step].output
         self._fresh = frozenset({output}) if output in until and life.born[output] == step else None
         self.finished = frozenset(t for t in live if life.last[t] <= step and life.done[t] <= step)
         """Tensors that nobody needs after the step."""
         self._read = {t: until[t] > step for t in live if _may_leave(t, step, low, life)}
-        self._bytes = unwritten
         self._known: dict[tuple[int, ...], Written] = {}
 
     def held(self, state: frozenset[int]) -> Iterator[frozenset[int]]:
@@ -257,9 +331,9 @@ class _Leaving:
         read = tuple([t for t in resident if t in self._read])
         if read not in self._known:
             self._known[read] = [
-                (frozenset(written), sum([self._bytes[t] for t in written]))
+                (frozenset(written), written)
                 for drops in product(*((False, True) if self._read[t] else (True,) for t in read))
-                for written in [[t for t, drop in zip(read, drops, strict=True) if drop]]
+                for written in [tuple([t for t, drop in zip(read, drops, strict=True) if drop])]
             ]
         return self._known[read]
 

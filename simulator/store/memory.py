@@ -167,6 +167,10 @@ class Remembered(Generic[P, V]):
         found = self.memory.get(key)
         return self.memory.put(key, self._function(*args, **kwargs)) if found is None else found
 
+    def known(self, *args: P.args, **kwargs: P.kwargs) -> V | None:
+        """The answer for these arguments, if it is kept."""
+        return self.memory.get(_Key((args, *kwargs.items())))
+
 
 def remembered(most_bytes: int) -> Callable[[Callable[P, V]], Remembered[P, V]]:
     """A decorator: the answers of a function are kept by its arguments, in a memory of their own. None is no answer."""

@@ -16,10 +16,13 @@ from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.rows import Lowered, lower
+from simulator.result.room import has_room
+from simulator.result.totals import link_time
+from simulator.schedule.keep import Promise, promise_of, promised_s
 from simulator.schedule.machines import machines_of
 from simulator.schedule.pools import pool_source
-from simulator.schedule.program import program_of
-from simulator.schedule.solve import solve_alone
+from simulator.schedule.program import Program, program_of, splits
+from simulator.schedule.solve import solve_alone, steady_alone
 from simulator.sweeps.groups import Columns, Variant
 from simulator.sweeps.run import threads
 from simulator.sweeps.table import Block, empty_block, fill
@@ -104,6 +107,19 @@ class Bench:
         """Throughput of every point, 0 where nothing runs [1/s]."""
         return np.nan_to_num(self.run(sram_bytes, devices).numbers["throughput_per_s"])
 
+    @property
+    def alone(self) -> bool:
+        """Whether every point is scheduled by itself, as where weights are fetched ahead across layers."""
+        rules = self.chip.schedule
+        alone = rules.overlap == "network" and rules.placement == "time" and not splits(self.chip, self.batch)
+        return alone and self.chip.power_limit_w is None
+
+    def speed(self, devices: int) -> "Speed":
+        """Of the chip with so many DRAM devices."""
+        ((chip, _, _),) = self._groups(np.array([LEAST_BYTES]), np.array([devices]))
+        program = program_of(chip, pool_source(self.graph, chip, self.precision, floor=NO_FLOOR), self.batch)
+        return Speed(chip, program, devices, float(link_time(chip, program.pool.work)))
+
     def bills(self, sram_bytes: Ints, devices: Ints) -> Floats:
         """Bill of materials, best estimate; NaN where it cannot be told, or the chip cannot be made [USD]."""
         found = np.full(len(sram_bytes), np.nan)
@@ -137,6 +153,93 @@ class Bench:
                 if plans.fits[0]:
                     least[rows[at]] = plans.cold.outer_bytes[0]
         return least
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A chip with some DRAM devices, whose SRAM varies."""
+
+    chip: Architecture
+    program: Program
+    devices: int
+    link_s: float
+    """Of a batch on the host link."""
+
+    def reaches(self, size: int, least_per_s: float, promise: Promise | None) -> tuple[bool, Promise | None]:
+        """Whether an SRAM of `size` bytes gives so much throughput, and where a schedule was that does.
+
+        promise: where one was before; without it all are looked through.
+        """
+        columns: Columns = {"sram.capacity_mib": np.array([size / MIB])}
+        if self.chip.dram is not None:
+            columns["dram.devices"] = np.array([self.devices])
+        machine = machines_of(self.chip, columns, 1)
+        if not has_room(self.chip, self.program.pool.work, machine)[0]:
+            return False, None
+        limit_s = self.program.batch / least_per_s * (1.0 + 1e-12)  # beyond it there is less, however that is rounded
+        if promise is not None:
+            time_s = promised_s(self.program.pool, machine, promise, limit_s)
+        else:
+            time_s, promise = steady_alone(self.program, machine, limit_s, None), promise_of(self.program.pool, machine)
+        enough = time_s < limit_s and self.program.batch / max(time_s, self.link_s) >= least_per_s
+        return enough, promise
+
+
+TURNS = 4
+"""How often a search goes down along one schedule before sizes are tried by halves again."""
+
+
+class Reaching:
+    """Searches over SRAM for some throughput each: what was learned of every one, so that little is looked through.
+
+    Where some size does, the same kind of schedule is tried in smaller ones, which takes no time; at the first in which it no
+    longer does, all schedules are looked through, and mostly none does.
+    """
+
+    def __init__(self, bench: Bench, devices: Ints, least_per_s: Floats, ends: tuple[Ints, Ints]) -> None:
+        """ends: of each search a size that does not, and one that does. [B]"""
+        speeds = {each: bench.speed(each) for each in sorted({*devices.tolist()})}
+        self._speeds = [speeds[each] for each in devices.tolist()]
+        self._least, self._low, self._high = least_per_s.tolist(), ends[0].tolist(), ends[1].tolist()
+
+    def __call__(self, searches: Ints, sizes: Ints) -> Truths:
+        """Whether each size does."""
+        stop = threading.Event()
+        with threads(stop) as workers:
+            tasks = [workers.submit(self._holds, *one) for one in zip(searches.tolist(), sizes.tolist(), strict=True)]
+            return np.array([task.result() for task in tasks], dtype=np.bool_)
+
+    def _holds(self, search: int, size: int) -> bool:
+        if self._low[search] < size < self._high[search]:
+            holds, promise = self._try(search, size)
+            for _ in range(TURNS if holds else 0):
+                if promise is None:
+                    break
+                self._follow(search, promise)
+                if self._high[search] - self._low[search] < 2:
+                    break
+                further, promise = self._try(search, self._high[search] - 1)
+                if not further:
+                    break
+        return bool(size >= self._high[search])
+
+    def _follow(self, search: int, promise: Promise) -> None:
+        """Go down by halves as long as one kind of schedule does."""
+        low = self._low[search]
+        while self._high[search] - low > 1:
+            middle = (low + self._high[search]) // 2
+            holds, _ = self._speeds[search].reaches(middle, self._least[search], promise)
+            if holds:
+                self._high[search] = middle
+            else:
+                low = middle
+
+    def _try(self, search: int, size: int) -> tuple[bool, Promise | None]:
+        """Look all schedules through."""
+        holds, found = self._speeds[search].reaches(size, self._least[search], None)
+        ends = self._high if holds else self._low
+        ends[search] = size
+        return holds, found
 
 
 def least_true(good: Callable[[Ints, Ints], Truths], below: Ints, enough: Ints, within: float = 0.0) -> Ints:
@@ -207,6 +310,7 @@ def least_sram(
     def reaches(searches: Ints, sizes: Ints) -> Truths:
         return np.asarray(bench.rates(sizes, each[searches]) >= least[searches])
 
-    for number, size in zip(at, least_true(reaches, below, enough, within).tolist(), strict=True):
+    good = Reaching(bench, each, least, (below, enough)) if bench.alone else reaches
+    for number, size in zip(at, least_true(good, below, enough, within).tolist(), strict=True):
         found[number] = size
     return found

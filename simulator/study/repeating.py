@@ -18,8 +18,9 @@ from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.graph.language import Decoder
 from simulator.graph.shallow import decoder_in, depths, with_layers
-from simulator.result.form import LayerResult, Layers, Result
-from simulator.result.gains import bound_of
+from simulator.kernels.layout import SLACK
+from simulator.result.form import Later, LayerResult, Layers, Result
+from simulator.result.gains import Waiting, bound_of, bound_within
 from simulator.run import simulate
 
 POWER = "power_s"
@@ -47,7 +48,12 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
     low, high = (run(layers) for layers in found)
     depth = Depth(decoder.layers, *found)
     deeper = combined(low, high, depth.at, Limit.of(chip), high.batch)
-    return replace(deeper, layers=lambda: _layers(high, depth))
+
+    def bound() -> str:
+        found = _bound(low, high, depth, deeper.waterfall_period[POWER], deeper.largest_loss)
+        return deeper.bound_by if found is None else found
+
+    return replace(deeper, layers=lambda: _layers(high, depth), bound_by=bound)
 
 
 def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result:
@@ -147,7 +153,7 @@ def combined(low: Result, high: Result, on: Callable[[float, float], float], lim
         figures["energy_per_inference_j"] = figures["energy"]["total_j"] / batch
     losses = {part: value for part, value in figures["waterfall_period"].items() if part != "ideal_s"}
     worst = max(losses, key=lambda part: losses[part])
-    figures["largest_loss"] = worst if losses[worst] > 0.0 else "ideal_s"
+    figures["largest_loss"] = loss = worst if losses[worst] > 0.0 else "ideal_s"
 
     def gains() -> dict[str, float]:
         found = mapped(low.gain_if_infinite, high.gain_if_infinite)
@@ -158,8 +164,28 @@ def combined(low: Result, high: Result, on: Callable[[float, float], float], lim
         **figures,
         batch=batch,
         gain_if_infinite=gains,
-        bound_by=lambda: bound_of(gains(), figures["largest_loss"]),
+        bound_by=lambda: bound_of(gains(), loss),
     )
+
+
+def _bound(low: Result, high: Result, depth: Depth, power_s: float, loss: str) -> str | None:
+    """What binds a deep pass, from what each roof of two shallow ones saves at least and at most: few of them are scheduled
+    without. power_s: what the power limit adds. None where gains were given as they are.
+    """
+    waiting = [Later.given(one, "gain_if_infinite") for one in (low, high)]
+    if not all(isinstance(one, Waiting) for one in waiting):
+        return None
+    few, more = (one.gains() for one in waiting)
+    most = {roof: max(0.0, depth.at(0.0, saved) / SLACK) for roof, saved in more.most().items()}
+    most["power"] = power_s
+
+    def least(roof: str) -> float:
+        return power_s if roof == "power" else depth.at(few.most()[roof], more.least(roof)) * SLACK
+
+    def saved(roof: str) -> float:
+        return power_s if roof == "power" else max(0.0, depth.at(few.saved(roof), more.saved(roof)))
+
+    return bound_within(most, least, saved, loss)
 
 
 def _limited(limit: Limit, on: Callable[[float, float], float], pair: Any) -> tuple[float, float, float]:

@@ -23,6 +23,7 @@ from simulator.schedule.behind import PoolsBehind
 from simulator.schedule.machines import machines_of
 from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
+from simulator.schedule.pools import floor_of
 from simulator.schedule.program import Program, program_of
 from simulator.schedule.solve import solve
 from simulator.sweeps.table import Solved, why_not
@@ -43,7 +44,7 @@ class Stretch:
         with self._lock:
             if batch not in self._pools:
                 steps = partial(self._operands, batch)
-                self._pools[batch] = PoolsBehind(steps, batch, self._ends, self.chip.keeps_weights)
+                self._pools[batch] = PoolsBehind(steps, batch, self._ends, self.chip.keeps_weights, floor_of(self.chip))
             return self._pools[batch]
 
     def program(self, batch: int, context: int) -> Program:

@@ -27,8 +27,9 @@ from simulator.result.contexts import independent
 from simulator.schedule.behind import FEWEST
 from simulator.schedule.machines import COLUMNS
 from simulator.schedule.pool import Pool
-from simulator.schedule.pools import Pools, pool_bytes, pool_source
+from simulator.schedule.pools import Pools, floor_of, pool_bytes, pool_source
 from simulator.schedule.program import Program, program_of, splits
+from simulator.schedule.solve import FEW
 from simulator.store.memory import Memory, one_each
 from simulator.sweeps.design import places
 from simulator.sweeps.plan import Plan
@@ -65,6 +66,8 @@ class Variant:
     """Where pools are kept, if not among those that all callers share."""
     behind: "Behind | None" = None
     """Of a token whose context is a column."""
+    floor: float = NO_FLOOR
+    """Of its pools, see `Pool`."""
 
     @property
     def program(self) -> Program | None:
@@ -73,7 +76,7 @@ class Variant:
             return None
         return program_of(
             self.chip,
-            self.pools or pool_source(self.graph, self.chip, self.precision, self.kept, floor=NO_FLOOR),
+            self.pools or pool_source(self.graph, self.chip, self.precision, self.kept, floor=self.floor),
             self.batch,
         )
 
@@ -133,6 +136,9 @@ class Space:
         apart |= {"sram.capacity_mib"} if cached else set()
         apart |= {*COLUMNS} if _as_columns(chip, plan.axes) else {CONTEXT}
         self._shared = tuple(axis.key in (*COLUMNS, CONTEXT) and axis.key not in apart for axis in plan.axes)
+        columns = [axis for axis, shared in zip(plan.axes, self._shared, strict=True) if shared and axis.key != CONTEXT]
+        # The chips of a group: so few are solved one by one, as a run is.
+        self._few = not any(axis.drawn for axis in columns) and math.prod(len(axis.values) for axis in columns) <= FEW
         self._graphs: Memory[tuple[tuple[str, Value], ...], Graph] = Memory(MOST_GRAPHS, one_each)
         self._known: Memory[tuple[Value, ...], Variant] = Memory(MOST_VARIANTS, one_each)
         self._pools: Pools = Memory(MOST_POOL_BYTES, pool_bytes)
@@ -235,7 +241,8 @@ class Space:
                 quantities(chip)  # a limit needs the energy of the chip
         except InputError as error:
             return Variant(chip, None, 1, precision, fault=str(error))
-        return Variant(chip, graph, int(batch), precision, kept=self._pools)
+        floor = floor_of(chip) if self._few else NO_FLOOR
+        return Variant(chip, graph, int(batch), precision, kept=self._pools, floor=floor)
 
 
 def _as_columns(chip: Architecture, axes: Sequence[Axis]) -> bool:

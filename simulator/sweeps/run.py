@@ -361,8 +361,8 @@ def chunk_table(space: Space, number: int, workers: ThreadPoolExecutor) -> "pl.D
     if not space.begun:
         # One point on this thread: kernels are compiled once, and where Ctrl-C reaches. Some need several, all alike.
         same = np.zeros(FEWEST if groups[0][0].ahead else 1, dtype=np.int64)
-        if groups[0][0].behind is not None:
-            same = np.arange(min(len(groups[0][1]), 1 if groups[0][0].laid_out else FEWEST_CONTEXTS))
+        if groups[0][0].behind is not None:  # as many as are laid out together: one alone would be laid out for itself
+            same = np.arange(min(len(groups[0][1]), FEWEST_LAID_OUT if groups[0][0].laid_out else FEWEST_CONTEXTS))
         first = {key: column[same] for key, column in groups[0][2].items()}
         _fill(space, empty_block(len(same)), (groups[0][0], np.arange(len(same)), first))
         space.begun = True

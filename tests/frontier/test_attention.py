@@ -171,3 +171,18 @@ def test_sizes_of_a_tile_along_an_axis():
     assert attention._sizes(20, np.array([3, 6, 3]), np.array([7])) == (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 20)
     assert attention._sizes(4, np.array([4, 9])) == (1, 2, 4)
     assert len(attention._sizes(10_000)) < 35  # two in each doubling
+
+
+def test_what_some_points_are_is_what_they_are_among_all():
+    shape = Shape((4, 1, 60, 16, 5, 1, 1, 1), plane=(5, 1), context=16, softmax_operations=900.0)
+    spec = array_spec(load_chip("tpu_v5e"), "bf16")
+    every = attention.choices(shape, spec)
+    codes = np.array([len(every.heads) - 1, 3, 3, 0])
+    outer = np.full(len(codes), 1000.0)
+    of_all = attention.parts(shape, spec, codes, outer)
+    attention.choices.memory.clear()
+    assert np.array_equal(attention.parts(shape, spec, codes, outer), of_all)
+    assert len(attention.choices.memory) == 0  # nothing but these was looked at
+    assert attention.words(shape, spec, 3)["tile"] == {
+        "heads": every.heads[3], "queries": every.queries[3], "keys": every.keys[3]
+    }  # fmt: skip

@@ -49,14 +49,22 @@ def test_codes_of_tiles_are_read_as_they_were_made():
     rng = np.random.default_rng(1)
     tables = (built.group, built.pixel, built.axis_k, built.axis_c)
     tiles = points.TileRows(*(rng.integers(0, len(table), 40) for table in tables))
+    rows = Tile(*map(len, tables))
     for unrolling in range(len(built.units.factors)):
-        codes = points.unstreamed(built, unrolling, tiles)
-        found = points.tile_sizes(stacked, np.zeros(40, dtype=np.int64), codes)
+        codes = np.array([code_of(rows, Tile(*map(int, each)), unrolling, 0, -1) for each in zip(*tiles, strict=True)])
+        none, zero = np.zeros(40), np.zeros(40, dtype=np.int64)
+        found = points.tile_sizes(stacked, zero, codes)
         assert (found[:, 0] == built.group[tiles.group, SIZE]).all()
         assert (found[:, 2] == built.axis_k[tiles.k, SIZE]).all()
         assert (found[:, 3] == built.axis_c[tiles.c, SIZE]).all()
         assert (found[:, [1, 4, 5]] == built.pixel_tiles[tiles.pixel]).all()
         assert (found[:, [points.ORDER, points.STREAM, points.UNROLLING]] == [0, -1, unrolling]).all()
+        parts = points.breakdowns(stacked, zero, codes, none)
+        apart = points.unstreamed(tiles, range(unrolling, unrolling + 1))
+        assert (points.parts_of(stacked, zero, apart, none) == parts).all()
+        # The same beside another layer, of which there are columns.
+        both = points.stack([SHAPE, SHAPE], SPEC, [built, built])
+        assert (points.breakdowns(both, zero + 1, codes, none) == parts).all()
 
 
 @pytest.mark.kernel

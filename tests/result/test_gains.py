@@ -134,7 +134,7 @@ def test_what_binds_is_what_saves_most_and_gains_lie_between_their_bounds(
     assert bound == bound_of(saved, found.largest_loss)
     for roof in gains._open:
         near = 1e-9 * found.latency_s
-        assert gains._least(roof) - near <= saved[roof] <= gains._most(roof) + near, roof
+        assert gains.least(roof) - near <= saved[roof] <= gains._most(roof) + near, roof
 
 
 def test_what_binds_takes_few_schedules(monkeypatch: pytest.MonkeyPatch) -> None:

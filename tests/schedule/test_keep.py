@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from simulator.chip.load import load_chip
@@ -12,6 +13,7 @@ from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
 from simulator.lower.rows import lower
 from simulator.schedule import keep
 from simulator.schedule.keep import channel_bytes, fixed_sizes, listed, order_of, real_room, rooms, rooms_of, share
+from simulator.schedule.machines import machines_of
 from simulator.schedule.pool import build_pool
 
 
@@ -96,3 +98,29 @@ def test_a_schedule_that_begins_warm_is_no_answer_for_one_batch(monkeypatch, poo
     assert (cold, steady) == (plans[2][0], plans[1][0])
     assert near == {0: (0, 0), 1: (0, 3)}  # where a pool that is alike looks first
     assert asked == [[9.0, 8.0], [5.0, 5.0], [5.0, 4.0], [4.5, 4.0], [4.5, 4.0], [4.5, 4.0]]
+
+
+def test_what_was_learned_of_rooms_serves_other_srams():
+    """The same schedules and bounds as of pools that were asked nothing before, however many SRAMs come in between."""
+    net = NetworkBuilder("three")
+    x = net.conv(net.input(16, 14, 14), 64, 3, padding=1, bias=False)
+    net.dense(net.conv(x, 24, 1, bias=False).flat(), 40, bias=False)
+    chip = load_chip("inferx_x1")
+    low = lower(net.build(), chip, 1)
+    asked = build_pool(low, 256.0, True, True)
+    for kib in (40, 90, 41, 2000, 64, 300, 150, 33, 700, 90, 40, 110, 1200):
+        machines = machines_of(chip, {"sram.capacity_mib": np.array([kib / 1024])})
+        found, alone = (
+            keep.whole_batches(pool, machines, True) for pool in (asked, build_pool(low, 256.0, True, True))
+        )
+        for one, other in zip(found, alone, strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                assert (one.time_s, one.outer_bytes().tolist()) == (other.time_s, other.outer_bytes().tolist())
+        assert len(asked.memo["floors"]) <= keep.MOST_CAPACITIES
+    every = {}
+    for floors in asked.memo["floors"].values():
+        for room, least in zip(floors.rooms[:-1].tolist(), floors.least[:-1].tolist(), strict=True):
+            if not np.isnan(least).any():
+                assert every.setdefault(room, least) == least
+    assert every

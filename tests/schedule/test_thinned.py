@@ -5,8 +5,10 @@ import random
 import time
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import Any
 
 import adapter
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,3 +212,17 @@ def test_a_tensor_that_leaves_goes_after_the_reader_before():
     until, total = states._thin(low, states._life(low), {0: 6, 1: 3, 2: 5, 3: 5, 4: 5, 5: 6}, 12)
     assert until == {0: 2, 1: 3, 2: 5, 3: 5, 4: 5}  # at step 5, 5 is worth one transfer a step, the three others two
     assert total == 2 + 3 * 2 + 3 * 4 + 8 + 8 + 8 + 1
+
+
+@pytest.mark.parametrize(("network", "params"), [("yolov8n", {}), ("gemma3_1b", {"phase": "decode", "layers": 2})])
+def test_moves_of_other_sizes_are_those_that_are_laid_out_anew(network: str, params: dict[str, Any]) -> None:
+    graph, chip = load_network(network, **params), load_chip("hailo10h")
+    lows = [lower(graph, chip, batch, precision) for batch, precision in ((1, "int8"), (3, "w4a8"))]
+    states._outlines.clear()
+    found = [moves(low) for low in lows]
+    assert len(states._outlines) == 1
+    for low, one in zip(lows, found, strict=True):
+        states._outlines.clear()
+        other = vars(moves(low))
+        assert all(np.array_equal(value, other[name]) for name, value in vars(one).items() if name != "resident")
+        assert one.resident == other["resident"]

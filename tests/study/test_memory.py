@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import load_chip, memory_map, simulate
+from simulator import load_chip, load_network, memory_map, simulate
 from simulator.cli import main
 from simulator.errors import ChipError, InfeasibleError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report.memory_report import memory_lines
 from simulator.study.memory import cheapest, devices_around, sizes_around
-from simulator.study.memory_bench import Bench, least_true
+from simulator.study.memory_bench import LEAST_BYTES, SAME, Bench, Reaching, Speed, least_true
 from simulator.units import MIB
 
 SIZES = (0.0625, 0.125, 0.25, 0.5, 1.0)
@@ -253,3 +253,23 @@ def test_a_power_limit_and_what_does_not_run_together():
     wide = changed(**{"vector.lanes": 4096, "power_limit_w": 50.0})
     found = memory_map(net.build(), wide, sizes_mib=(0.001, 0.25), devices=(1,))
     assert [point.throughput_per_s is None for point in found.points] == [True, False]
+
+
+def test_a_search_that_follows_one_schedule_finds_what_every_rate_says(monkeypatch):
+    graph = load_network("smollm2_135m", phase="decode", context=40, layers=1, vocabulary=2000)
+    bench = Bench(graph, load_chip("inferx_x1"), 1, "int8")
+    assert bench.alone
+    devices, ends = np.array([1, 1, 2]), (np.full(3, LEAST_BYTES), np.full(3, 2**26))
+    top = bench.rates(ends[1], devices)
+    least = top * np.array([1.0, 0.97, 0.8]) * SAME
+    looked, own = [], Speed.reaches
+
+    def reaches(speed, size, least_per_s, promise):
+        looked.append(promise is None)
+        return own(speed, size, least_per_s, promise)
+
+    monkeypatch.setattr(Speed, "reaches", reaches)
+    found = least_true(Reaching(bench, devices, least, ends), *ends)
+    assert sum(looked) < 3 * 12 < len(looked)  # of 26 halves each
+    assert (bench.rates(found, devices) >= least).all()
+    assert (bench.rates(found - 1, devices) < least).all()

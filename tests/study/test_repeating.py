@@ -6,6 +6,7 @@ from profiles import by_night
 from simulator.chip.load import load_chip
 from simulator.graph.language import decoders
 from simulator.graph.shallow import depths
+from simulator.result.gains import Gains, bound_of, bound_within
 from simulator.study.request import asked_of
 
 SMALL = {"vocabulary": 1000}
@@ -44,6 +45,42 @@ def test_a_deep_decoder_takes_what_all_its_layers_take(model, chip, precision, p
     if not asked.decoder.experts:
         assert [layer.name for layer in short.layers] == [layer.name for layer in whole.layers]
         assert sum(layer.macs for layer in short.layers) == whole.macs
+
+
+@pytest.mark.parametrize(
+    ("model", "chip", "precision", "layers", "phase", "scheduled"),
+    [
+        ("llama3_8b", "tpu_v5e", "int8", 32, "decode", 0),  # nothing but the memory can save so much
+        ("smollm2_135m", "h100", "fp16", 9, "prefill", None),
+        ("llama3_8b", "l4", "fp16", 9, "decode", 2),  # one roof, at both depths
+    ],
+)
+def test_what_binds_is_told_without_every_gain(model, chip, precision, layers, phase, scheduled, monkeypatch):
+    asked = asked_of(model, load_chip(chip), (40, 5, 2), precision, {**SMALL, "layers": layers})
+    made, own = [], Gains._schedule
+    monkeypatch.setattr(Gains, "_schedule", lambda self, roof: (made.append(roof), own(self, roof))[1])
+    found = asked._run(phase, 40 if phase == "prefill" else 1, 0 if phase == "prefill" else 300)
+    bound = found.bound_by
+    if scheduled is not None:
+        assert len(made) == scheduled
+    assert bound == bound_of(found.gain_if_infinite, found.largest_loss)
+
+
+@pytest.mark.parametrize(
+    ("most", "saved", "asked", "bound"),
+    [
+        ({"array": 3.0, "dram": 5.0}, {"array": 2.0, "dram": 1.0}, ["dram", "array"], "array"),
+        ({"array": 1.0, "dram": 5.0}, {"array": 1.0, "dram": 2.0}, ["dram"], "dram"),
+        ({"array": 2.0, "dram": 5.0}, {"array": 2.0, "dram": 2.0}, ["dram", "array"], "array"),  # of equals the first
+        ({"array": 1.0, "dram": 5.0}, {"array": 0.5, "dram": 4.0}, [], "dram"),  # saves more as it is
+        ({"array": 0.0, "dram": 1.0}, {"array": 0.0, "dram": 0.0}, ["dram", "array"], "vector"),  # none saves: the loss
+    ],
+)
+def test_the_largest_of_gains_that_lie_below_ends(most, saved, asked, bound):
+    made = []
+    least = {"array": 0.0, "dram": 1.5 if not asked else 0.0}
+    found = bound_within(most, least.__getitem__, lambda roof: (made.append(roof), saved[roof])[1], "vector_s")
+    assert (found, made) == (bound, asked)
 
 
 def test_periods_of_every_family():

@@ -14,7 +14,7 @@ from simulator.lower.rows import lower_steps, operands_of
 from simulator.lower.work import work_of
 from simulator.result.contexts import ENDS, Passes, _Ends
 from simulator.schedule.behind import FEWEST, PoolsBehind
-from simulator.schedule.pools import pool_source
+from simulator.schedule.pools import floor_of, pool_source
 from simulator.sweeps import contexts as told
 from simulator.sweeps import run
 from simulator.sweeps.behind import Stretch
@@ -123,20 +123,34 @@ def test_pools_laid_out_at_once_give_what_each_gives(case, monkeypatch):
             assert row[name] == (None if expected is None else pytest.approx(expected, rel=1e-13)), (row, name)
 
 
-def test_a_pool_that_is_put_together_is_the_one_that_is_built():
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_pool_that_is_put_together_is_the_one_that_is_built(exact):
     chip, batch = load_chip("groq_tsp"), 2
     graph = load_network("smollm2_135m", **SMALL, layers=2)
     stretch = Stretch(graph, chip, "int8", (100, 900))
     for context in (101, 333):
         found = stretch.pools(batch).at(context)
-        own = pool_source(with_layers(graph, 2, context=context), chip, "int8", floor=NO_FLOOR)(batch)
+        assert found.floor == floor_of(chip) > NO_FLOOR
+        if exact:
+            found = found.exact
+        own = pool_source(with_layers(graph, 2, context=context), chip, "int8", floor=found.floor)(batch)
         assert found.low == own.low
-        for name in ("costs", "steps", "weights", "least_cycles", "move_step", "step_shape"):
+        for name in ("costs", "steps", "weights", "least_cycles", "move_step", "step_shape", "floor"):
             assert np.array_equal(getattr(found, name), getattr(own, name)), name
         assert found.shapes == own.shapes
         for spans, others in ((found.spans, own.spans), (found.spans_kept, own.spans_kept)):
             for (lo, hi, *_), (low, high, *_) in zip(spans.tolist(), others.tolist(), strict=True):
                 assert np.array_equal(found.points[lo:hi], own.points[low:high])
+
+
+@pytest.mark.parametrize(("sizes", "floor"), [([2, 4], True), ([1, 2, 4], False)])
+def test_few_chips_of_a_group_have_a_floor(sizes, floor):
+    given = {"design": "grid", "batch": 1, "precision": "int8"}
+    space = run._space(
+        plan_of({"batch": [1, 2], "sram.capacity_mib": sizes}, **given),
+        run._builder("smollm2_135m", SMALL), load_chip("groq_tsp"), None,
+    )  # fmt: skip
+    assert (space.first.floor > NO_FLOOR) == floor
 
 
 def test_what_does_not_fit_an_sram_says_why():

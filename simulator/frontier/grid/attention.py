@@ -6,6 +6,7 @@ the lanes keep the largest score and the sum of each query, and scale its sums a
 N. Gimelshein, "Online normalizer calculation for softmax", 2018).
 """
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +25,9 @@ from simulator.vocabulary import OPERANDS
 
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
+
+BLOCK = 2048
+"""Points looked at together: columns of more would each be fetched from memory for every operation."""
 
 STATISTICS = 2
 """Numbers kept of a query between its tiles of keys: the largest score and the sum."""
@@ -88,15 +92,18 @@ def frontier(shape: Shape, spec: ArraySpec, resident: int = 0) -> Frontier:
 
 def parts(shape: Shape, spec: ArraySpec, codes: Ints, outer_bytes: Floats) -> Floats:
     """On-chip parts of points, float64[points, 9] as `points.breakdowns`; outer_bytes: their traffic. [B]"""
-    return _with_outer(choices(shape, spec).parts[codes], outer_bytes, spec)
+    asked, place = np.unique(codes, return_inverse=True)
+    found = choices.known(shape, spec)
+    each = some(shape, spec, tuple(asked.tolist())).parts if found is None else found.parts[asked]
+    return _with_outer(each[place], outer_bytes, spec)
 
 
 def words(shape: Shape, spec: ArraySpec, code: int) -> dict[str, object]:
     """What a point is: heads, queries and keys of a tile."""
-    found = choices(shape, spec)
+    found = some(shape, spec, (code,))
     names = {"heads": found.heads, "queries": found.queries, "keys": found.keys}
-    place = "attention on vector lanes" if found.on_lanes[code] else "attention"
-    return {"tile": {name: int(sizes[code]) for name, sizes in names.items()}, "runs_on": place}
+    place = "attention on vector lanes" if found.on_lanes[0] else "attention"
+    return {"tile": {name: int(sizes[0]) for name, sizes in names.items()}, "runs_on": place}
 
 
 def _with_outer(found: Floats, outer_bytes: Floats, spec: ArraySpec) -> Floats:
@@ -108,15 +115,25 @@ def _with_outer(found: Floats, outer_bytes: Floats, spec: ArraySpec) -> Floats:
 
 @remembered(16 * 2**20)
 def choices(shape: Shape, spec: ArraySpec) -> Choices:
-    """Every tile of some heads, queries and keys, each product with the unrolling that is the fastest for it.
+    """Every tile of some heads, queries and keys; their places are the codes of points."""
+    sizes = candidates(shape, spec)
+    return _choices(shape, spec, sizes, np.arange(math.prod(map(len, sizes))))
+
+
+@remembered(2 * 2**20)
+def some(shape: Shape, spec: ArraySpec, codes: tuple[int, ...]) -> Choices:
+    """Those of some codes."""
+    return _choices(shape, spec, candidates(shape, spec), np.array(codes, dtype=np.int64))
+
+
+def _choices(shape: Shape, spec: ArraySpec, sizes: tuple[tuple[int, ...], ...], codes: Ints) -> Choices:
+    """Tiles of these codes, each product with the unrolling that is the fastest for it.
 
     Where tiles are double-buffered, the lanes work on one tile's scores while the array has another's: then only the
     softmax of one tile is waited for, else all of it. Sums that are scaled anew are waited for. Lanes that multiply do the
     products of a tile themselves where that is faster.
     """
-    sizes = candidates(shape, spec)
-    grid = np.meshgrid(*(np.arange(len(each)) for each in sizes), indexing="ij")
-    at = [axis.ravel() for axis in grid]
+    at = np.unravel_index(codes, tuple(map(len, sizes)))
     heads, queries, keys = (np.array(each)[axis] for each, axis in zip(sizes, at, strict=True))
     scores, values = products(shape)
     zero = np.zeros_like(at[0])
@@ -185,15 +202,20 @@ def _sizes(extent: int, *units: Ints) -> tuple[int, ...]:
 
 
 def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRows) -> Floats:
-    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory."""
-    count = len(tiles.group)
-    stacked, zero = points.stack([shape], spec, [built]), np.zeros(count, dtype=np.int64)
+    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory; of equals the
+    first."""
+    count, units = len(tiles.group), len(built.units.copies)
+    stacked, some = points.stack([shape], spec, [built]), max(1, BLOCK // count)
     best, least = np.empty((count, 9)), np.full(count, np.inf)
-    for unrolling in range(len(built.units.copies)):
-        found = points.breakdowns(stacked, zero, points.unstreamed(built, unrolling, tiles), np.zeros(count))
-        cycles = points.cycles_of(found)
-        better = cycles < least
-        best[better], least[better] = found[better], cycles[better]
+    for first in range(0, units, some):
+        few = range(first, min(first + some, units))
+        zero = np.zeros(len(few) * count)
+        found = points.parts_of(stacked, zero.astype(np.int64), points.unstreamed(tiles, few), zero)
+        cycles = points.cycles_of(found).reshape(len(few), count)
+        fastest = cycles.argmin(axis=0)
+        better = cycles.min(axis=0) < least
+        best[better] = found[fastest * count + np.arange(count)][better]
+        least[better] = cycles.min(axis=0)[better]
     return best
 
 

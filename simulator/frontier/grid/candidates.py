@@ -38,6 +38,10 @@ TILE_LOOPS = "gnkcpq"
 """Loops that tilings cut, in the order of `Shape.extents`; kernel rows and columns stay whole."""
 
 
+Sizes = tuple[int, ...]
+"""Of tiles along an axis."""
+
+
 @dataclass(frozen=True)
 class Tables:
     """Candidate tiles of one layer on one array, as the kernels read them."""
@@ -82,17 +86,17 @@ def _axis(
     outer: tuple[float, ...],
     units: tuple[int, ...],
     fold: Fold | None,
-    only: int,
+    only: Sizes,
     within: _Within | None = None,
 ) -> Floats:
     """The table of groups, K or C: a row a size, falling: size, trips, then for each unrolling its steps and its fold.
 
     inner: elements of the flattened extent per index (kernel elements for a flattened reduction, else 1). outer:
     further steps per index of each unrolling (uncut kernel loops). fold: cost of a fold where this axis streams
-    through the array. only: the one size wanted, or 0 for every size at which trips or steps change. within: the steps are
-    then passes, which move operands, and the folds are steps.
+    through the array. only: the sizes wanted, in that order, or none for every size at which trips or steps change. within: the
+    steps are then passes, which move operands, and the folds are steps.
     """
-    size = np.array([only], dtype=np.int64) if only else sizes_of(extent)
+    size = np.array(only, dtype=np.int64) if only else sizes_of(extent)
     trips = -(-extent // size)
     ragged = extent - (trips - 1) * size
     unit = np.array(units, dtype=np.int64)
@@ -128,8 +132,9 @@ class _Axes(NamedTuple):
     c: Floats
 
 
-def _axes(shape: Shape, spec: ArraySpec, units: Unrollings, g_only: int = 0, k_only: int = 0, c_only: int = 0) -> _Axes:
-    """Tables of the three axes; `only`: the one size wanted of each, or 0."""
+def _axes(shape: Shape, spec: ArraySpec, units: Unrollings, only: tuple[Sizes, Sizes, Sizes] = ((), (), ())) -> _Axes:
+    """Tables of the three axes; `only`: the sizes wanted of each, or none for all worth trying."""
+    g_only, k_only, c_only = only
     g, _, k, c, _, _, r, s = shape.extents
     factors = units.factors
     cost, streams = fold_costs(spec)
@@ -261,18 +266,13 @@ def one_tile(shape: Shape, spec: ArraySpec, tile: dict[str, int]) -> Tables:
     return some_tiles(shape, spec, (tile["g"],), (tile["p"],), (tile["k"],), (tile["c"],), (tile["n"],), (tile["q"],))
 
 
-Sizes = tuple[int, ...]
-
-
 def some_tiles(
     shape: Shape, spec: ArraySpec, g: Sizes, p: Sizes, k: Sizes, c: Sizes, n: Sizes = (1,), q: Sizes = (1,)
 ) -> Tables:
     """The tables of tiles of given sizes, rising, a row each in their order; pixel rows are all of n x p x q."""
     spec = spec_of(shape, spec)
     units = unrollings(shape.step_extents, spec)
-    group = np.concatenate([_axes(shape, spec, units, size, k[0], c[0]).group for size in g])
-    axis_k = np.concatenate([_axes(shape, spec, units, g[0], size, c[0]).k for size in k])
-    axis_c = np.concatenate([_axes(shape, spec, units, g[0], k[0], size).c for size in c])
+    group, axis_k, axis_c = _axes(shape, spec, units, (g, k, c))
     found = Pixels.of(shape, spec, units).rows(n, p, q)
     row = np.zeros(len(units.factors), dtype=np.int64)
     starts = np.arange(len(row) + 1)

@@ -172,11 +172,11 @@ class TileRows(NamedTuple):
     c: Ints
 
 
-def unstreamed(built: Tables, unrolling: int, tiles: TileRows) -> Ints:
-    """Codes of tiles in the first order with nothing streamed, as `_unpack` takes them apart."""
-    group, pixel, k, c = tiles
-    code = unrolling * len(ORDERS) * 4 * len(built.group) + group
-    return ((code * len(built.pixel) + pixel) * len(built.axis_k) + k) * len(built.axis_c) + c
+def unstreamed(tiles: TileRows, unrollings: range) -> Unpacked:
+    """Tiles in each of some unrollings, in the first order and with nothing streamed."""
+    group, pixel, k, c = (np.tile(rows, len(unrollings)) for rows in tiles)
+    unrolling = np.repeat(np.arange(unrollings.start, unrollings.stop), len(tiles.group))
+    return Unpacked(group, pixel, k, c, np.zeros_like(group), np.full_like(group, -1), unrolling)
 
 
 class _Places(NamedTuple):
@@ -192,14 +192,15 @@ class _Places(NamedTuple):
 
 def _places(stacked: Stack, layers: Ints, found: Unpacked) -> _Places:
     """Where the rows of points begin."""
-    own = EACH * stacked.rows[layers, OF_OWN]
-    starts = stacked.starts[layers]
+    one = len(stacked.rows) == 1
+    own = EACH * (stacked.rows[0, OF_OWN] if one else stacked.rows[layers, OF_OWN])
+    starts = stacked.starts[0] if one else stacked.starts[layers].T
     return _Places(
-        starts[:, OF_GROUP] + found.group * (STEPS + own),
-        starts[:, OF_PIXEL] + found.pixel * (at.PIXEL_STEPS + own),
-        starts[:, OF_K] + found.k * (STEPS + own),
-        starts[:, OF_C] + found.c * (STEPS + own),
-        starts[:, OF_OWN] + at.OWN * found.unrolling,
+        starts[OF_GROUP] + found.group * (STEPS + own),
+        starts[OF_PIXEL] + found.pixel * (at.PIXEL_STEPS + own),
+        starts[OF_K] + found.k * (STEPS + own),
+        starts[OF_C] + found.c * (STEPS + own),
+        starts[OF_OWN] + at.OWN * found.unrolling,
         EACH * found.unrolling,
     )
 
@@ -264,10 +265,13 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     layers: place in the stack of each point. codes, outer_bytes: of its frontier. Cycles beyond the steps are weight
     loading, and fill and drain, in the proportion in which every fold pays for them; weights that are widened are loading too.
     """
-    found = _unpack(stacked, layers, codes)
+    return parts_of(stacked, layers, _unpack(stacked, layers, codes), outer_bytes)
+
+
+def parts_of(stacked: Stack, layers: Ints, found: Unpacked, outer_bytes: Floats) -> Floats:
+    """The same of points that were taken apart."""
     places = _places(stacked, layers, found)
-    numbers, rules = Numbers(*stacked.numbers[layers].T), Rules(*stacked.rules[layers].T)
-    layer = LayerColumns(*stacked.layer[layers].T)
+    numbers, rules, layer = _of_layers(stacked, layers)
     read = _read(stacked, places, layer.streams)
     own = stacked.tables.own[places.own + np.arange(at.OWN)[:, None]]
     inputs = np.where(rules.in_by_steps, read.k_steps, read.k_trips)
@@ -296,7 +300,19 @@ def breakdowns(stacked: Stack, layers: Ints, codes: Ints, outer_bytes: Floats) -
     hidden = np.where(layer.hidden > 0.0, np.maximum(sets * set_load - loading, 0.0), 0.0)
     loading, total = loading + widening, total + widening
     link, port = feed / numbers.link, (feed + outer_bytes) / numbers.port
-    return np.stack([total, ideal, edges, filling, loading, link, port, feed, hidden], axis=1)
+    out = np.empty((len(total), 9))
+    for place, column in enumerate((total, ideal, edges, filling, loading, link, port, feed, hidden)):
+        out[:, place] = column
+    return out
+
+
+def _of_layers(stacked: Stack, layers: Ints) -> tuple[Numbers, Rules, LayerColumns]:
+    """What every point has of its layer: columns, or numbers where there is one layer."""
+    if len(stacked.numbers) == 1:
+        return Numbers(*stacked.numbers[0]), Rules(*stacked.rules[0]), LayerColumns(*stacked.layer[0])
+    found = (each.T.copy().take(layers, axis=1) for each in (stacked.numbers, stacked.rules, stacked.layer))
+    numbers, rules, layer = found
+    return Numbers(*numbers), Rules(*rules), LayerColumns(*layer)
 
 
 def _ways(read: _Read, own: Floats, numbers: Numbers, rules: Rules) -> Floats:
