@@ -170,7 +170,9 @@ ROOMS = (
         "frontier",
         ("simulator/frontier/grid/*.py",),
         (
+            "test_folds.py",
             "test_grid_parts.py",
+            "test_recurrent.py::test_weights_come_in_once_or_in_every_step",
             "test_twin_cycles.py",
             "test_sizes.py",
             "test_pixels.py",
