@@ -114,7 +114,8 @@ def test_parts_of_the_cycles_of_any_tiling_equal_the_walk(seed: int, stationary:
     layers = [random_layer(rng, 200) for _ in range(3)]
     array, machine = random_array(rng, stationary), random_machine(rng)
     if array.words is None:
-        array = replace(array, accumulators=rng.choice([0.0, 8.0, 30.0, 90.0]))
+        held = rng.choice([array.holds, ("weights", "outputs"), ("outputs",)])
+        array = replace(array, accumulators=rng.choice([0.0, 8.0, 30.0, 90.0]), holds=held)
     for number, tile, unrolling, copied, outer, parts in adapter.any_points(layers, array, machine, rng, 6):
         case = layers[number], array, machine
         work = walked(*case, tile, unrolling, copied)
