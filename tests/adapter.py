@@ -251,7 +251,7 @@ def points(
 def any_points(
     layers: Sequence[NaiveLayer], array: Array, machine: Machine, rng: random.Random, each: int
 ) -> list[tuple[int, dict[str, int], dict[str, int], tuple[float, float], float, dict[str, float]]]:
-    """Of layers in one stack `each` tilings that nothing speaks for: layer, tile, unrolling, copies, bytes, parts of the cycles."""
+    """Of each layer of a stack some tilings that nothing speaks for: layer, tile, unrolling, copies, bytes, parts of cycles."""
     spec, shapes = array_spec(array, machine), [shape_of(layer, machine, array) for layer in layers]
     built = [tiling.build_tables(shape, spec) for shape in shapes]
     numbers, codes = np.repeat(np.arange(len(layers)), each), []

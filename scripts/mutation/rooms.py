@@ -69,6 +69,7 @@ SLOW_BATCHES = (
 
 BY_HAND = (
     "test_machines.py",
+    "test_pool_parts.py",
     "test_ahead_by_hand.py",
     "test_bests_by_hand.py",
     "test_periods.py::test_the_period_is_the_one_that_most_steps_have",
@@ -198,6 +199,7 @@ ROOMS = (
         ("test_thinned.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
         SLOW_RUNS,
     ),
+    Room("schedule", ("simulator/schedule/behind.py",), ("test_sweep_contexts.py", "test_contexts.py")),
     Room(
         "schedule",
         ("simulator/schedule/*.py",),
@@ -225,6 +227,7 @@ ROOMS = (
         "cost",
         ("simulator/cost/*.py",),
         (
+            "test_cost_steps.py",
             "test_cost_formulas.py",
             "test_cost_parts.py",
             "test_cost_priced.py",

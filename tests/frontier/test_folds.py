@@ -102,7 +102,7 @@ def test_numbers_of_tiles_that_are_tried_of_a_long_product():
     numbers.sort()
     kept = [numbers[place] for place in apart(numbers)]
     assert kept == [1, 2, 2, *range(3, 9), 10, 12, 15, 18, 22, 24, 24]
-    assert (LONG_ALL, LONG_EACH**4) == (8, pytest.approx(2.0))
+    assert (8, pytest.approx(2.0)) == (LONG_ALL, LONG_EACH**4)
     assert apart([9, 9, 10, 11]) == [0, 1, 3]
 
 
@@ -137,7 +137,10 @@ def test_sizes_along_an_axis(seed):
         units = tuple(rng.randint(1, 7) for _ in range(count))
         outer = tuple(float(rng.randint(1, 3)) for _ in range(count))
         fold = rng.choice([None, Fold(2.0, 1.0, 0.0), Fold(4.0, 1.0, 1.0)])
-        each, passes = tuple(rng.randint(1, 4) for _ in range(count)), tuple(float(rng.randint(1, 3)) for _ in range(count))
+        each, passes = (
+            tuple(rng.randint(1, 4) for _ in range(count)),
+            tuple(float(rng.randint(1, 3)) for _ in range(count)),
+        )
         within = rng.choice([None, _Within(each, passes)])
         every = rows_of(extent, inner, outer, units, fold, within)
         kept, trips, first = [], 0, every[0]
@@ -151,4 +154,6 @@ def test_sizes_along_an_axis(seed):
         assert (SIZE, TRIPS, table.shape[1]) == (0, 1, STEPS + EACH * count)
         assert [tuple(row) for row in table.tolist()] == kept[::-1]
         only = rng.randint(1, extent)
-        assert [tuple(row) for row in _axis(extent, inner, outer, units, fold, only, within).tolist()] == [every[only - 1]]
+        assert [tuple(row) for row in _axis(extent, inner, outer, units, fold, only, within).tolist()] == [
+            every[only - 1]
+        ]
