@@ -241,7 +241,11 @@ ROOMS = (
             "test_cost_cli.py::test_validate",
         ),
     ),
-    Room("lower", ("simulator/lower/lines.py",), ("test_lower_rows.py", "test_sweep_contexts.py")),
+    Room(
+        "lower",
+        ("simulator/lower/lines.py", "simulator/lower/behind.py"),
+        ("test_lower_rows.py", "test_sweep_contexts.py"),
+    ),
     Room(
         "lower",
         ("simulator/lower/room.py", "simulator/lower/work.py"),
@@ -252,6 +256,7 @@ ROOMS = (
         "lower",
         ("simulator/lower/*.py",),
         (
+            "test_lower_parts.py",
             "test_lower_rows.py",
             "test_lower_shape.py",
             "test_lower_formats.py",
