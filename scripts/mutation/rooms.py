@@ -199,7 +199,11 @@ ROOMS = (
         ("test_thinned.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
         SLOW_RUNS,
     ),
-    Room("schedule", ("simulator/schedule/behind.py",), ("test_sweep_contexts.py", "test_contexts.py")),
+    Room(
+        "schedule",
+        ("simulator/schedule/behind.py",),
+        ("test_pool_parts.py", "test_sweep_contexts.py", "test_contexts.py"),
+    ),
     Room(
         "schedule",
         ("simulator/schedule/*.py",),

@@ -24,7 +24,9 @@ from simulator.kernels.layout import (
     SPAN_QUERY,
     VECTOR_CYCLES,
 )
-from simulator.schedule import keep
+from simulator.lower.lines import BentError
+from simulator.schedule import behind, keep
+from simulator.schedule.few import _least_footprint
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool, _least_of_spans, back_of, build_pool, vector_work, without
 from simulator.schedule.pools import pool_source
@@ -268,3 +270,35 @@ def test_weights_that_stay_and_what_they_leave(pool, seed):
         assert keep.floor_of_span(pool, 9e4, 4e4, 6e4) == keep.floor_of(pool, 5e4, keep.real_room(pool, 9e4, 6e4))
         assert keep.real_room(pool, whole, 5e4) >= whole - kept.sum()
         assert keep.real_room(pool, whole, whole) == keep.real_room(pool, whole, whole + 1.0) == whole
+
+
+def test_the_room_of_the_smallest_tiling_of_a_move():
+    """The first of its points, or what vector work needs where it has none, behind all points too."""
+    points, spans = np.zeros((3, 3)), np.zeros((3, 4), dtype=np.int64)
+    points[:, FOOTPRINT], spans[:, SPAN_LO], spans[:, SPAN_HI] = (10, 20, 30), (1, 2, 3), (3, 2, 3)
+    fake = SimpleNamespace(points=points, spans=spans)
+    assert [_least_footprint(fake, move, 7.0) for move in range(3)] == [20.0, 7.0, 7.0]
+
+
+def test_a_pool_in_the_middle_of_a_stretch_must_be_on_its_line(monkeypatch):
+    """Each part of it that is another alone is noticed."""
+    monkeypatch.setattr(behind, "_same_moves", lambda one, _: one)
+
+    def made(**other):
+        of = {name: np.array([1.0, 2.0]) for name in ("reserved", "beside", "steps", "weights", "macs", "bytes_")}
+        of |= {"low": 5, "room": 3} | other
+        return SimpleNamespace(
+            low=of["low"], moves=SimpleNamespace(reserved=of["reserved"], beside=of["beside"]), steps=of["steps"],
+            weights=of["weights"], work=SimpleNamespace(room=of["room"], macs=of["macs"], bytes_=of["bytes_"]),
+        )  # fmt: skip
+
+    def compare(middle):
+        behind.PoolsBehind._compare(SimpleNamespace(at=lambda _: made()), middle, 3)
+
+    compare(made())
+    for name in ("reserved", "beside", "steps", "weights", "macs", "bytes_"):
+        with pytest.raises(BentError):
+            compare(made(**{name: np.array([1.0, 2.5])}))
+    for other in ({"low": 6}, {"room": 4}):
+        with pytest.raises(BentError):
+            compare(made(**other))
