@@ -33,6 +33,9 @@ EQUIVALENT = ROOT / "scripts" / "data" / "equivalent_mutants.yaml"
 MOST_SURVIVORS = 0.05
 """Share of the mutants judged that may survive without being listed."""
 
+Reasons = dict[tuple[str, str, str | None], str]
+"""Why changes are none, by file, line before and line after; None: whatever comes after."""
+
 
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
@@ -143,9 +146,9 @@ def report(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
     """Print survivors and a summary; return the exit code."""
     reasons = equivalents()
     survivors = [verdict.mutant for verdict in verdicts if verdict.fate == judge.SURVIVED]
-    holes = [mutant for mutant in survivors if key_of(mutant) not in reasons]
+    holes = [mutant for mutant in survivors if not reason_of(mutant, reasons)]
     for mutant in survivors:
-        why = reasons.get(key_of(mutant))
+        why = reason_of(mutant, reasons)
         print(in_words(mutant) + (f"\n    equivalent: {why}" if why else ""))
     names = sorted({room_name(verdict) for verdict in verdicts})
     for name in names:
@@ -157,11 +160,11 @@ def report(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
     return int(len(holes) > MOST_SURVIVORS * len(verdicts))
 
 
-def counted(name: str, verdicts: Sequence[Verdict], reasons: dict[tuple[str, str, str], str]) -> str:
+def counted(name: str, verdicts: Sequence[Verdict], reasons: Reasons) -> str:
     """One line of the summary."""
     count = Counter(verdict.fate for verdict in verdicts)
     drawn_, lived = len(verdicts), count[judge.SURVIVED]
-    listed = sum(verdict.fate == judge.SURVIVED and key_of(verdict.mutant) in reasons for verdict in verdicts)
+    listed = sum(verdict.fate == judge.SURVIVED and bool(reason_of(verdict.mutant, reasons)) for verdict in verdicts)
     share = f"{(lived - listed) / drawn_:.0%}" if drawn_ else "-"
     return (
         f"{name}: {drawn_} drawn, {drawn_ - lived} killed ({count[judge.BY_TEST]} by a test, {count[judge.BY_TIME]} by time, "
@@ -174,23 +177,26 @@ def room_name(verdict: Verdict) -> str:
     return room.name if room else ""
 
 
-def as_dict(verdict: Verdict, reasons: dict[tuple[str, str, str], str]) -> dict[str, Any]:
+def as_dict(verdict: Verdict, reasons: Reasons) -> dict[str, Any]:
     mutant = verdict.mutant
     return {
         "file": mutant.file, "line": mutant.line, "kind": mutant.edit.kind, "old": mutant.before, "new": mutant.after,
-        "fate": verdict.fate, "by": verdict.by, "seconds": round(verdict.seconds, 1), "equivalent": reasons.get(key_of(mutant)),
+        "fate": verdict.fate, "by": verdict.by, "seconds": round(verdict.seconds, 1), "equivalent": reason_of(mutant, reasons),
     }  # fmt: skip
 
 
-def key_of(mutant: Mutant) -> tuple[str, str, str]:
-    """What a list of equivalents knows a mutant by: line numbers move."""
-    return mutant.file, mutant.before, mutant.after
+def reason_of(mutant: Mutant, reasons: Reasons) -> str | None:
+    """Why nothing can tell a mutant from the original, listed itself or with its whole line, which is known by what it says: line
+    numbers move.
+    """
+    line = mutant.file, mutant.before
+    return reasons.get((*line, mutant.after)) or reasons.get((*line, None))
 
 
-def equivalents() -> dict[tuple[str, str, str], str]:
+def equivalents() -> Reasons:
     """Reasons by file and lines before and after."""
     rows = yaml.safe_load(EQUIVALENT.read_text(encoding="utf-8")) or []
-    return {(row["file"], row["old"], row["new"]): row["why"] for row in rows}
+    return {(row["file"], row["old"], row.get("new")): row["why"] for row in rows}
 
 
 def in_words(mutant: Mutant) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -244,4 +245,30 @@ def points(
                 parts,
             )
         )
+    return out
+
+
+def any_points(
+    layers: Sequence[NaiveLayer], array: Array, machine: Machine, rng: random.Random, each: int
+) -> list[tuple[int, dict[str, int], dict[str, int], tuple[float, float], float, dict[str, float]]]:
+    """Of each layer of a stack some tilings that nothing speaks for: layer, tile, unrolling, copies, bytes, parts of cycles."""
+    spec, shapes = array_spec(array, machine), [shape_of(layer, machine, array) for layer in layers]
+    built = [tiling.build_tables(shape, spec) for shape in shapes]
+    numbers, codes = np.repeat(np.arange(len(layers)), each), []
+    for number in numbers.tolist():
+        tables = built[number]
+        rows = (rng.randrange(len(t)) for t in (tables.group, tables.pixel, tables.axis_k, tables.axis_c))
+        tile = read.TileRows(*(np.array([row]) for row in rows))
+        codes.append(int(read.unstreamed(tables, rng.randrange(len(tables.units.factors)), tile)[0]))
+    outer = np.array([rng.choice([0.0, 50.0, 500.0]) for _ in codes])
+    stacked = read.stack(shapes, spec, built)
+    found = read.tile_sizes(stacked, numbers, np.array(codes)).tolist()
+    parts = read.breakdowns(stacked, numbers, np.array(codes), outer).tolist()
+    out = []
+    for number, row, bytes_, of_each in zip(numbers.tolist(), found, outer.tolist(), parts, strict=True):
+        units = built[number].units
+        says = read.words(units.factors[row[8]], row)
+        copied = tuple(map(float, units.copies[row[8]]))
+        named = dict(zip(read.OnChip.__dataclass_fields__, of_each, strict=True))
+        out.append((number, says["tile"], says["unrolling"], copied, bytes_, named))
     return out

@@ -118,15 +118,20 @@ def start(heads, queries, keys, count, free):
     return 10_500 + (2000 if parts_of_keys(heads, queries, keys, count)[1] > 1 else 0)
 
 
+def choices(free=False, ahead=False, cluster=1, few=False):
+    """All blocks, parts and clusters; few: of many experts with few rows each, too."""
+    blocks = BLOCKS + (FURTHER if ahead else []) + ([(16, columns) for columns in (64, 128, 256)] if few else [])
+    splits, together = (1, 2, 4, 8, 16) if free else (1, 2, 4), {(1, 1), (cluster, 1), (1, cluster)}
+    return list(itertools.product(blocks, splits, together))
+
+
 def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False, cluster=1, weights=None):
     """(fewest cycles, least feed of these) over the whole list."""
     found = []
-    for block in BLOCKS + FURTHER if ahead else BLOCKS:
-        for parts in (1, 2, 4, 8, 16) if free else (1, 2, 4):
-            for together in {(1, 1), (cluster, 1), (1, cluster)}:
-                one = walk(extents, width, out_width, chip, block, parts, free, ahead, together, weights)
-                if one is not None:
-                    found.append(one)
+    for block, parts, together in choices(free, ahead, cluster):
+        one = walk(extents, width, out_width, chip, block, parts, free, ahead, together, weights)
+        if one is not None:
+            found.append(one)
     g, n, k, c, p, q, r, s = extents
     if c == k == 1 or n == p == q == 1:
         narrow, widening = weights or (width, 0.0)

@@ -69,6 +69,7 @@ SLOW_BATCHES = (
 
 BY_HAND = (
     "test_machines.py",
+    "test_pool_parts.py",
     "test_ahead_by_hand.py",
     "test_bests_by_hand.py",
     "test_periods.py::test_the_period_is_the_one_that_most_steps_have",
@@ -170,7 +171,9 @@ ROOMS = (
         "frontier",
         ("simulator/frontier/grid/*.py",),
         (
+            "test_folds.py",
             "test_grid_parts.py",
+            "test_recurrent.py::test_weights_come_in_once_or_in_every_step",
             "test_twin_cycles.py",
             "test_sizes.py",
             "test_pixels.py",
@@ -195,6 +198,11 @@ ROOMS = (
         ("simulator/schedule/states.py",),
         ("test_thinned.py", "test_parts.py", *PLANS, *SHORT, "test_recurrent.py", *WHOLE),
         SLOW_RUNS,
+    ),
+    Room(
+        "schedule",
+        ("simulator/schedule/behind.py",),
+        ("test_pool_parts.py", "test_sweep_contexts.py", "test_contexts.py"),
     ),
     Room(
         "schedule",
@@ -223,6 +231,7 @@ ROOMS = (
         "cost",
         ("simulator/cost/*.py",),
         (
+            "test_cost_steps.py",
             "test_cost_formulas.py",
             "test_cost_parts.py",
             "test_cost_priced.py",
@@ -236,7 +245,11 @@ ROOMS = (
             "test_cost_cli.py::test_validate",
         ),
     ),
-    Room("lower", ("simulator/lower/lines.py",), ("test_lower_rows.py", "test_sweep_contexts.py")),
+    Room(
+        "lower",
+        ("simulator/lower/lines.py", "simulator/lower/behind.py"),
+        ("test_lower_rows.py", "test_sweep_contexts.py"),
+    ),
     Room(
         "lower",
         ("simulator/lower/room.py", "simulator/lower/work.py"),
@@ -247,6 +260,7 @@ ROOMS = (
         "lower",
         ("simulator/lower/*.py",),
         (
+            "test_lower_parts.py",
             "test_lower_rows.py",
             "test_lower_shape.py",
             "test_lower_formats.py",

@@ -87,7 +87,7 @@ class Piece:
         points = self.path[:, kernels.PATH_POINT]
         if not len(self.pool.points):
             return np.zeros(len(points))
-        return np.where(points >= 0, self.pool.points[np.where(points >= 0, points, 0), kernels.BYTES], 0.0)
+        return np.where(points >= 0, self.pool.points[points, kernels.BYTES], 0.0)
 
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step, all runs."""
@@ -101,7 +101,7 @@ class Piece:
         vector = self.vector
         if not len(self.pool.points):
             return vector
-        tiles = self.pool.points[np.where(points >= 0, points, 0), kernels.CYCLES]
+        tiles = self.pool.points[points, kernels.CYCLES]
         return np.where(points >= 0, np.maximum(tiles, vector), vector)
 
     def footprints(self) -> Floats:
@@ -109,7 +109,7 @@ class Piece:
         moves, points = self.path[:, kernels.PATH_MOVE], self.path[:, kernels.PATH_POINT]
         tiles = self.pool.steps[self.start : self.start + len(points), kernels.LEAST_ROOM]
         if len(self.pool.points):
-            tiles = np.where(points >= 0, self.pool.footprints[np.where(points >= 0, points, 0)], tiles)
+            tiles = np.where(points >= 0, self.pool.footprints[points], tiles)
         held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
         return np.asarray(
             tiles

@@ -108,6 +108,16 @@ def test_every_choice_of_blocks_is_that_of_the_slow_twin(ahead, cluster):
     assert rounds > 100
 
 
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("cluster", [1, 2, 4])
+@pytest.mark.parametrize(("free", "ahead"), [(False, False), (True, False), (True, True)])
+def test_choices_are_those_of_the_slow_twin(free, ahead, cluster, few):
+    known = array_spec(load_chip("t4"), "int8")
+    spec = dataclasses.replace(known, async_copies=free, async_products=ahead, cluster=cluster, few_rows=few)
+    twin = [(*block, parts, *together) for block, parts, together in naive_gpu.choices(free, ahead, cluster, few)]
+    assert sorted(sm.choices(spec)) == sorted(twin)
+
+
 @pytest.mark.parametrize(("extents", "on_lanes"), [
     ((1, 1, 64, 64, 8, 8, 1, 1), False), ((1, 2, 8, 8, 1, 2, 1, 1), False), ((8, 1, 1, 1, 8, 8, 3, 3), True),
     ((1, 1, 64, 64, 1, 1, 1, 1), True),

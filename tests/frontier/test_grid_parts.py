@@ -67,6 +67,33 @@ def test_codes_of_tiles_are_read_as_they_were_made():
         assert (points.breakdowns(both, zero + 1, codes, none) == parts).all()
 
 
+def test_points_in_words():
+    """No streamed operand, and each of three; only loops that are unrolled are named."""
+    factors = np.array([1, 2, 1, 3, 1, 1, 1, 1, 1, 1])
+    said = [points.words(factors, np.array([1, 2, 3, 4, 5, 6, 1, stream, 0])) for stream in range(-1, 3)]
+    assert [row["streamed"] for row in said] == [None, "inputs", "weights", "outputs"]
+    assert {row["order"] for row in said} == {points.ORDERS[1]}
+    assert said[0]["tile"] == dict(zip("gnkcpq", range(1, 7), strict=True))
+    assert said[0]["unrolling"] == {"batch": 2, "in_channels": 3}
+
+
+def test_points_of_no_layers_and_of_one():
+    none = np.zeros(0, dtype=np.int64)
+    empty = points.stack([], SPEC, [])
+    assert {name: len(getattr(empty, name)) for name in ("starts", "rows", "tiles", "numbers", "rules", "layer")} == {
+        "starts": 0, "rows": 0, "tiles": 0, "numbers": 0, "rules": 0, "layer": 0,
+    }  # fmt: skip
+    assert (empty.starts.shape, empty.rows.shape, empty.tiles.shape) == ((0, 5), (0, 5), (0, 3))
+    assert [len(column) for column in (*empty.tables, empty.first_tile, empty.loads, empty.first_unit)] == [0] * 8
+    assert points.tile_sizes(empty, none, none).shape == (0, 9)
+    built = build_tables(SHAPE, SPEC)
+    limited = replace(SPEC, port_bytes_per_cycle=4.0)
+    for outer, wanted in (({}, 0.0), ({"outer_bytes": 64.0}, 16.0)):
+        found = points.breakdown(SHAPE, limited, 0, **outer)
+        assert found.sram - found.feed_bytes / 4.0 == wanted
+    assert points.decode(SHAPE, SPEC, 0, built) == points.decode(SHAPE, SPEC, 0)
+
+
 @pytest.mark.kernel
 def test_cells_of_cycles_are_four_an_octave():
     cycles = [50.0, 100.0, 100.5, 124.5, 125.0, 149.5, 150.0, 175.0, 200.0, 249.5, 250.0, 400.0, 1e300]
@@ -199,6 +226,7 @@ def test_cycles_beyond_the_steps_are_loading_and_filling():
         ]
 
     assert split(30.0, 0.0, 20.0) == [10.0, 20.0]
+    assert split(30.0, 1.0, 20.0) == [10.0, 21.0]
     assert split(30.0, 5.0, 20.0) == [10.0, 25.0]  # of the 40 cycles at half a step a cycle that a set takes
     assert split(30.0, 50.0, 20.0) == [20.0, 60.0]
     assert split(30.0, 50.0, 20.0, hidden=0.0) == [60.0, 20.0]
@@ -224,6 +252,8 @@ def test_sums_stay_where_the_tiling_is_no_slower():
     assert not keeps((20, 10), (100, 400), link=1e9, port=10.0)
     assert keeps((20, 10), (0, 0), port=10.0, outer=400.0)  # as long; the array works less
     assert not keeps((10, 20), (0, 0), port=10.0, outer=400.0)
+    assert keeps((50, 10), (100, 300), port=10.0)
+    assert not keeps((50, 10), (100, 300), port=10.0, outer=500.0)  # 60 cycles through the ports, and 80
     assert keeps((10, 10), (0, 0))
     assert not keeps((10, 20), (300, 300))
     assert keeps((10, 20), (400, 300))

@@ -12,7 +12,9 @@ from simulator.kernels import grid_tables as tables
 
 def test_every_size_of_an_axis_in_use():
     assert sizes_of(1000).tolist() == [*range(1, 1001)]
-    assert len(sizes_of(LONG)) == LONG
+    assert len(sizes_of(LONG)) == LONG == 40_000
+    assert len(sizes_of(LONG + 1)) <= 400
+    assert len(sizes_of(10**9)) == MOST == 4096
 
 
 @pytest.mark.parametrize("extent", [LONG + 1, 160_000, 1_000_003, 10**9])

@@ -106,19 +106,47 @@ def test_parts_of_the_cycles_on_a_tiny_layer(stationary: str) -> None:
     parts_equal(NaiveLayer(N=2, K=3, C=2), array, random_machine(rng), 0)
 
 
+@pytest.mark.parametrize("stationary", STATIONARY)
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_of_the_cycles_of_any_tiling_equal_the_walk(seed: int, stationary: str) -> None:
+    """Of three layers behind each other in the tables, tilings that no frontier has among them."""
+    rng = random.Random(seed)
+    layers = [random_layer(rng, 200) for _ in range(3)]
+    array, machine = random_array(rng, stationary), random_machine(rng)
+    if array.words is None:
+        held = rng.choice([array.holds, ("weights", "outputs"), ("outputs",)])
+        array = replace(array, accumulators=rng.choice([0.0, 8.0, 30.0, 90.0]), holds=held)
+    for number, tile, unrolling, copied, outer, parts in adapter.any_points(layers, array, machine, rng, 6):
+        case = layers[number], array, machine
+        work = walked(*case, tile, unrolling, copied)
+        check(work, array, layers[number], outer, max(parts[name] for name in ("array", "interconnect", "sram")), parts)
+
+
 def parts_equal(layer: NaiveLayer, array: Array, machine: Machine, resident: int) -> None:
     """Assert that the core's parts of the cycles of some points are those of the walk."""
+    for tile, unrolling, copied, outer, cycles, parts in adapter.points(layer, array, resident, machine)[::5]:
+        check(walked(layer, array, machine, tile, unrolling, copied), array, layer, outer, cycles, parts)
+
+
+def walked(
+    layer: NaiveLayer,
+    array: Array,
+    machine: Machine,
+    tile: dict[str, int],
+    unrolling: dict[str, int],
+    copied: tuple[float, float],
+) -> Work:
+    """The walk of a tile in the unrolling with these factors and copies."""
     widths = Widths(machine.in_w, machine.wt_w, machine.out_w, machine.acc_w)
     every = kernel_rows_together(list(spreads(layer, array)), layer, array)
     extents = {word: math.prod(getattr(layer, loop) for loop in loops) for word, loops in WORDS.items()}
-    for tile, unrolling, copied, outer, cycles, parts in adapter.points(layer, array, resident, machine)[::5]:
-        spread = next(
-            s
-            for s in every
-            if all(min(factor(s, word), extents[word]) == min(unrolling.get(word, 1), extents[word]) for word in WORDS)
-            and copies(s, array) == copied
-        )
-        check(walk(layer, tile, spread, array, widths), array, layer, outer, cycles, parts)
+    spread = next(
+        s
+        for s in every
+        if all(min(factor(s, word), extents[word]) == min(unrolling.get(word, 1), extents[word]) for word in WORDS)
+        and copies(s, array) == copied
+    )
+    return walk(layer, tile, spread, array, widths)
 
 
 def check(work: Work, array: Array, layer: NaiveLayer, outer: float, cycles: float, parts: dict[str, float]) -> None:

@@ -213,3 +213,41 @@ def test_more_points_than_a_block_holds():
     pool = made_up(pool, random_parts(rng, pool))
     machines = many_machines(rng, 2 * BLOCK, (60,), 1.0)
     assert check(pool, machines, solve_ahead(pool, machines, True), True) == 2 * BLOCK
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_labels_of_a_state_are_those_that_no_other_beats(seed):
+    """Times and bytes ahead of three points, one label of each after another: rows grow only where a point has no room left."""
+    rng, points, slots = random.Random(seed), 3, labels.SLOTS
+    rows, over = np.full((slots + 2, 3 * BLOCK), -7.0), np.zeros(points)
+    rows[1:, : 2 * BLOCK] = np.repeat([math.inf, -1.0], BLOCK)
+    wide, known, room = 0, [[] for _ in range(points)], [[] for _ in range(points)]
+    for number in range(40):
+        label, needed, more = np.zeros(4 * BLOCK), [], False
+        for p in range(points):
+            new = float(rng.randint(0, 12)), float(rng.randint(0, 12))
+            label[labels.TIME + p], label[labels.AHEAD + p], label[labels.NEEDS + p] = *new, 1.0
+            if any(had <= new[0] and ahead >= new[1] for had, ahead, _ in known[p]):
+                continue
+            known[p] = [one for one in known[p] if not (one[0] >= new[0] and one[1] <= new[1])] + [(*new, number)]
+            # What it beats makes room for it, and so do rows that other points alone have.
+            room[p] = [one if one in known[p] else None for one in room[p]] + [None] * (wide - len(room[p]))
+            if None in room[p]:
+                room[p][room[p].index(None)] = known[p][-1]
+            else:
+                more = True
+                needed.append(p)
+        for p in needed:
+            if wide < slots:
+                room[p].append(known[p][-1])
+        found = labels.keep_label(number, points, 1, wide, rows, label, over)
+        if wide == slots and needed:
+            assert (found, over.tolist()) == (slots, [float(p in needed) for p in range(points)])
+            return
+        wide += more
+        assert (found, over.max()) == (wide, 0.0)
+        for p in range(points):
+            held = rows[1 : 1 + wide, [labels.TIME + p, labels.AHEAD + p, labels.WAY + p]].tolist()
+            assert sorted(tuple(one) for one in held if one[0] < math.inf) == sorted(known[p])
+        assert (rows[0] == -7.0).all()
+    assert wide > 2

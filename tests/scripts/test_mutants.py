@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))  # scripts are no package, so that no generic name is ever installed
 
+from mutants import reason_of  # noqa: E402
 from mutation import draw, judge  # noqa: E402
 from mutation.rooms import ROOMS, Room, room_of  # noqa: E402
 
@@ -122,13 +123,29 @@ def test_listed_mutants_can_be_made() -> None:
     sources = draw.read(ROOT, sorted({row["file"] for row in rows}))
     groups = draw.groups_of(draw.read(ROOT, [pattern for room in ROOMS for pattern in room.files]).values())
     could = {
-        (file, mutant.before, mutant.after)
+        (file, mutant.before, after)
         for file, source in sources.items()
         for edits in draw.Sites(source, groups).places()
         for mutant in (draw.mutant_of(file, source, edit) for edit in edits)
+        for after in (mutant.after, None)
     }
-    assert [row for row in rows if (row["file"], row["old"], row["new"]) not in could] == []
+    assert [row for row in rows if (row["file"], row["old"], row.get("new")) not in could] == []
     assert all(row["why"] for row in rows)
+
+
+def test_any_change_of_a_line_may_be_none() -> None:
+    """One that is listed with what it becomes excuses itself; one that is listed without excuses all of its line."""
+    source = "x = a + b\ny = a * b\n"
+    every = [draw.mutant_of("f.py", source, edit) for edits in draw.Sites(source, {}).places() for edit in edits]
+    reasons = {
+        ("f.py", "x = a + b", None): "all",
+        ("f.py", "y = a * b", "y = a / b"): "this",
+        ("g.py", "y = a * b", None): "no",
+    }
+    found = {(mutant.before, mutant.after): reason_of(mutant, reasons) for mutant in every}
+    assert {why for (before, _), why in found.items() if before == "x = a + b"} == {"all"}
+    assert [after for (_, after), why in found.items() if why == "this"] == ["y = a / b"]
+    assert found["y = a * b", "y = a"] is None
 
 
 def test_files_and_tests_of_rooms_are_there() -> None:
