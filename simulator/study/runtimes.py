@@ -33,7 +33,7 @@ BLOCK, NARROW = 32, ("int4", "int8", "fp4")
 CONVERTED, SCALED = 16, 2
 """Integers that a multiprocessor turns into floats a cycle, and operations of a lane for one of them: times the scale of the
 weights; times that of the inputs and added (`vec_dot_q8_0_q8_1_mma`, ggml/src/ggml-cuda/mmq.cuh). 16: CUDA C++ Programming Guide,
-throughput of native arithmetic instructions, "all other type conversions"; taken for every chip, those of data centers may do more."""
+throughput of native arithmetic instructions, "all other type conversions"; for every chip, though H100 may do more."""
 
 
 @dataclass(frozen=True)
