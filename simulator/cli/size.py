@@ -141,7 +141,7 @@ def _last_token(
     from simulator.graph.language import decoders  # noqa: PLC0415
     from simulator.graph.load import is_decoder_file  # noqa: PLC0415
     from simulator.store.bundled import network_name  # noqa: PLC0415
-    from simulator.study.request import last_token  # noqa: PLC0415
+    from simulator.study.asking import last_token  # noqa: PLC0415
 
     rate, prompt, output = request
     name = network_name(model)

@@ -18,9 +18,10 @@ from simulator.result.form import Later, Result
 from simulator.run import STREAMED
 from simulator.store.calls import public, usual
 from simulator.store.shown import Shown
+from simulator.study.asking import asked_of, speculating
 from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, middle_of, steady_of
 from simulator.study.growing import Growing
-from simulator.study.request import Question, asked_of, growing_of, of_batch, speculating
+from simulator.study.request import Question, growing_of, of_batch
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
 from simulator.study.turning import NextLimit, next_limits

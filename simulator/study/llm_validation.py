@@ -17,8 +17,9 @@ from simulator.progress import each
 from simulator.result.form import Result
 from simulator.store import disk
 from simulator.store.data import read_data
+from simulator.study.asking import asked_of
 from simulator.study.continuous import PACKED, packed
-from simulator.study.request import Question, asked_of
+from simulator.study.request import Question
 from simulator.study.runtimes import Runtime, runtimes
 from simulator.study.validation import spearman
 from simulator.vocabulary import PRECISIONS

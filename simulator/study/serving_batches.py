@@ -6,8 +6,9 @@ from typing import Any
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.progress import each
+from simulator.study.asking import asked_of
 from simulator.study.generating import Generation
-from simulator.study.request import asked_of, growing_of, of_batch
+from simulator.study.request import growing_of, of_batch
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
 from simulator.study.turning import UNKNOWN

@@ -7,9 +7,10 @@ from typing import Any
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.result.form import Result
+from simulator.study.asking import asked_of
 from simulator.study.generating import Generation
 from simulator.study.repeating import rates_of
-from simulator.study.request import Question, asked_of
+from simulator.study.request import Question
 from simulator.study.runtimes import runtime_of
 from simulator.study.sensitivities import Sensitivity, steps_of
 from simulator.study.subject import changes_of, chip_of

@@ -13,10 +13,11 @@ from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.progress import counted
 from simulator.store import disk
+from simulator.study.asking import asked_of
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of, rates_of
 from simulator.study.ranking import BY, may_rank, ranking
-from simulator.study.request import Question, asked_of, growing_of, spent
+from simulator.study.request import Question, growing_of, spent
 from simulator.study.runtimes import runtime_of, untold
 from simulator.units import GIB, MICRO
 

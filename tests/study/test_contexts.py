@@ -3,8 +3,9 @@
 import pytest
 
 from simulator import load_chip
+from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
-from simulator.study.request import asked_of, of_batch, spent
+from simulator.study.request import of_batch, spent
 from simulator.study.runtimes import runtime_of
 
 CONTEXTS = [40, 63, 64, 65, 127, 200, 1000]

@@ -9,8 +9,8 @@ from simulator.formats import formats_of
 from simulator.graph.language import decoders
 from simulator.store.data import read_data
 from simulator.study import llm_validation
+from simulator.study.asking import asked_of
 from simulator.study.llm_validation import Row, judged, validate_languages
-from simulator.study.request import asked_of
 from simulator.study.runtimes import runtimes
 
 

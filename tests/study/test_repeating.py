@@ -7,7 +7,7 @@ from simulator.chip.load import load_chip
 from simulator.graph.language import decoders
 from simulator.graph.shallow import depths
 from simulator.result.gains import Gains, bound_of, bound_within
-from simulator.study.request import asked_of
+from simulator.study.asking import asked_of
 
 SMALL = {"vocabulary": 1000}
 CASES = [

@@ -9,8 +9,8 @@ from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
 from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
+from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
-from simulator.study.request import asked_of
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")

@@ -9,8 +9,8 @@ from simulator import load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.cost.priced import priced
 from simulator.errors import ChipError, OptionError
+from simulator.study.asking import last_token
 from simulator.study.repeating import deep
-from simulator.study.request import last_token
 from simulator.study.sizing import CLOSE, mix_of, size
 from simulator.study.sizing_answer import Targets
 from simulator.study.sizing_bounds import Speeds, demands_of, least_s, least_w, most_per_s
