@@ -21,6 +21,7 @@ from simulator.store.shown import Shown
 from simulator.study.asking import asked_of, speculating
 from simulator.study.continuous import PACKED, WHOLE, Steady, chunk_of, fitted, middle_of, steady_of
 from simulator.study.growing import Growing
+from simulator.study.one_item import of_one_item
 from simulator.study.request import Question, growing_of, of_batch
 from simulator.study.runtimes import runtime_of
 from simulator.study.subject import chip_of
@@ -169,12 +170,14 @@ def generate(
     wanted = machine.is_gpu if serving["next_limit"] is None else serving["next_limit"]
     if mode == "static":
         asked.check_room()
-        return _answered(asked, _static(asked), rates, runtime, wanted)
+        asked, told = of_one_item(asked, batch == "max")
+        return _answered(asked, _static(asked), rates, runtime, wanted, told)
+    asked, told = of_one_item(asked, batch == "max")
     kept = fitted(asked, chunk)
     kept.check_room()
     less = kept.batch < asked.batch
     notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
-    return _answered(kept, steady_of(kept, chunk), rates, runtime, wanted, notes)
+    return _answered(kept, steady_of(kept, chunk), rates, runtime, wanted, (*told, *notes))
 
 
 def _guessed(asked: Question, speculate: int | None, accept: float | None, draft: str | None) -> Question:

@@ -117,6 +117,19 @@ def test_prompts_that_are_too_many_to_be_built_are_told_by_the_room_they_take():
         generate("deepseek_v3", "b200", prompt=2048, output=128, batch=256, precision="fp8")
 
 
+def test_sequences_of_one_item_are_as_many_as_its_layers_have_room_for():
+    """With experts a batch is one network: `max` is what can be told, and says so; more is one line that says how many."""
+    given = {"prompt": 5000, "output": 2, "precision": "int8", "params": {"layers": 2}, "next_limit": False}
+    most = generate("deepseek_v2_lite", "b200", batch="max", **given)
+    told = [note for note in most.notes if note.startswith(f"batch {most.batch:,} is the largest that can be told, of")]
+    assert len(told) == 1
+    assert most.batch < most.largest_batch
+    with pytest.raises(
+        OptionError, match=rf"^batch: must be at most {most.batch} for 5,001 tokens: with experts a pass is"
+    ):
+        generate("deepseek_v2_lite", "b200", batch=most.batch + 1, **given)
+
+
 def test_experts_share_their_weights_among_the_batch():
     given = {"params": {"layers": 1, "vocabulary": 1000}, "output": 2}
     one, many = (asked("mixtral_8x7b", "h100", batch=batch, **given).decode for batch in (1, 64))
