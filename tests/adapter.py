@@ -257,9 +257,12 @@ def any_points(
     numbers, codes = np.repeat(np.arange(len(layers)), each), []
     for number in numbers.tolist():
         tables = built[number]
-        rows = (rng.randrange(len(t)) for t in (tables.group, tables.pixel, tables.axis_k, tables.axis_c))
-        tile = read.TileRows(*(np.array([row]) for row in rows))
-        codes.append(int(read.unstreamed(tables, rng.randrange(len(tables.units.factors)), tile)[0]))
+        code = (
+            rng.randrange(len(tables.units.factors)) * len(read.ORDERS) * len(read.STREAMED)
+        )  # of the first order, unstreamed
+        for table in (tables.group, tables.pixel, tables.axis_k, tables.axis_c):
+            code = code * len(table) + rng.randrange(len(table))
+        codes.append(code)
     outer = np.array([rng.choice([0.0, 50.0, 500.0]) for _ in codes])
     stacked = read.stack(shapes, spec, built)
     found = read.tile_sizes(stacked, numbers, np.array(codes)).tolist()

@@ -124,7 +124,7 @@ def test_a_tensor_that_is_state_in_part_has_the_mean_width():
 )  # fmt: skip
 def test_what_is_state_as_a_whole_is_read_as_state_and_a_second_operand_if_any_is(stored, second, use):
     fake = operands(stored, (10, 20), {"activations": 2.0, "cache": 0.5})
-    assert Operands.read(fake, SimpleNamespace(tensor=0), second).use == use
+    assert Operands._as_read(fake, fake.fused.tensors[0])[second].use == use
 
 
 def row(**keys):
