@@ -14,7 +14,7 @@ from simulator.cost.money import interposer_usd
 from simulator.cost.power import PowerModel, _mac_energies, _stacks, power_model
 from simulator.cost.price import _band, _ip_band, chip_cost
 from simulator.cost.priced import priced
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import _lanes, quantities
 
 
 def test_a_fit_of_least_squares_is_found_from_afar():
@@ -71,6 +71,18 @@ def test_what_a_chip_has_not_counts_for_nothing():
     assert quantities(load_chip("h100")).async_products
     for name in ("t4", "jetson_agx_xavier"):
         assert (quantities(load_chip(name)).of_gpu, quantities(load_chip(name)).async_products) == (True, False)
+
+
+def test_lanes_of_a_host_link():
+    """A PCIe link has one unless its name says more; any other counts as one, which is said."""
+    notes = []
+    found = [_lanes(link, notes) for link in (None, "pcie4", "pcie4-x4", "pcie5-x8", "pcie5")]
+    assert found == [
+        (0.0, "pcie_lane"), (1.0, "pcie_lane"), (4.0, "pcie_lane"), (8.0, "pcie5_lane"), (1.0, "pcie5_lane")
+    ]  # fmt: skip
+    assert notes == []
+    assert _lanes("usb3-x2", notes) == (1.0, "pcie_lane")
+    assert notes == ["host.link: usb3-x2: counted as one PCIe lane"]
 
 
 def chip_without_memory():
