@@ -50,6 +50,12 @@ class Plan:
     precision: str = "int8"
     chunk: int = CHUNK
 
+    def check_beside(self, **given: object) -> None:
+        """Raise OptionError for what varies and is given beside, too. given: None where it is not."""
+        for key, value in given.items():
+            if value is not None and any(axis.key == key for axis in self.axes):
+                raise OptionError(key=key, must="be left out where it varies", got=value)
+
     @property
     def points(self) -> int:
         """Number of points."""

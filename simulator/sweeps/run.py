@@ -132,6 +132,7 @@ def sweep(
     plan = plan_of(
         vary, carried["design"], carried["seed"], batch, _word(build, precision), CHUNK if chunk is None else chunk
     )
+    plan.check_beside(batch=None if batch == 1 else batch, precision=precision)
     space = _space(plan, build, chip, set)
     if chunk is None:
         space.plan = plan = replace(plan, chunk=_usual_chunk(space))

@@ -265,3 +265,10 @@ def test_network_parameters_are_varied():
     rates = table["throughput_per_s"].to_list()
     assert rates[0] > rates[2]
     assert rates[1] > rates[0]
+
+
+def test_what_varies_is_not_given_beside() -> None:
+    with pytest.raises(OptionError, match=r"^batch: must be left out where it varies, got 4$"):
+        sweep("alexnet", "example_edge", {"batch": "1,2"}, batch=4)
+    with pytest.raises(OptionError, match=r"^precision: must be left out where it varies, got 'int8'$"):
+        sweep("alexnet", "example_edge", {"precision": "int8,int16"}, precision="int8")
