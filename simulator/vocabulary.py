@@ -20,6 +20,9 @@ PAIRS = tuple(f"{weights}*{inputs}" for weights in PRECISIONS for inputs in PREC
 FLOATS = tuple(word for word in PRECISIONS if not word.startswith("int"))
 """Those with an exponent, of their own or of a block."""
 
+IN_BLOCKS = ("int4", "int8", "fp4")
+"""Formats of stored weights that software multiplies in blocks of one scale."""
+
 HALVES = ("fp16", "bf16")
 """What 16 bits are: the first that a chip has a rate for."""
 

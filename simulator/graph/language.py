@@ -10,7 +10,7 @@ from simulator.formats import Formats
 from simulator.reading.sizes import Between
 from simulator.store.data import read_data
 
-OWN_EXPERTS = "sequences of one item (`--param sequences=N`) meet their own, as in `rooftile generate`"
+OWN_EXPERTS = "sequences of one item (parameter `sequences`) meet their own, as in `rooftile generate`"
 """What to ask instead, where the items of a batch would meet experts of their own."""
 
 PHASES = ("prefill", "decode")

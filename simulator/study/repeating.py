@@ -53,7 +53,8 @@ def repeated(run: Callable[[int], Result], decoder: Decoder, chip: Architecture,
         found = _bound(low, high, depth, deeper.waterfall_period[POWER], deeper.largest_loss)
         return deeper.bound_by if found is None else found
 
-    return replace(deeper, layers=lambda: _layers(high, depth), bound_by=bound)
+    gains = Later.given(deeper, "gain_if_infinite")  # a copy would work them out
+    return replace(deeper, layers=lambda: _layers(high, depth), bound_by=bound, gain_if_infinite=gains)
 
 
 def deep(graph: Graph, chip: Architecture, batch: int, precision: str) -> Result:

@@ -19,6 +19,7 @@ from simulator.units import (
     MICRO,
     PORT_EFFICIENCY,
 )
+from simulator.vocabulary import IN_BLOCKS
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
@@ -27,8 +28,8 @@ USUAL, OTHER = "compiled", "npu"
 PIECE = 512
 """Tokens of a prompt that are computed together where nothing else is told: `n_ubatch` of llama.cpp."""
 
-BLOCK, NARROW = 32, ("int4", "int8", "fp4")
-"""Numbers of a block with one scale, and the formats of stored weights that are multiplied so."""
+BLOCK = 32
+"""Numbers of a block with one scale."""
 
 CONVERTED, SCALED = 16, 2
 """Integers that a multiprocessor turns into floats a cycle, and operations of a lane for one of them: times the scale of the
@@ -122,7 +123,7 @@ class Runtime:
     def _narrow(self, chip: Architecture, rate: float) -> Architecture:
         """The chip with another rate of products of narrow weights."""
         rates = {} if chip.array is None else {str(word): value for word, value in chip.array.rate.items()}
-        pairs = {f"{word}*fp16": rate for word in NARROW}
+        pairs = {f"{word}*fp16": rate for word in IN_BLOCKS}
         return changed_chip(chip, {"array.rate": {**rates, **pairs}}, f"runtime {self.name}")
 
     def reads_again(self, decoder: Decoder) -> int:

@@ -92,7 +92,7 @@ def test_a_batch_of_a_model_with_experts_says_whose_they_are(capsys):
         assert main([command, *line, "--batch", batch]) == 0
         said = " ".join(capsys.readouterr().out.split())
         assert words in said
-        assert said.count("`--param sequences=N`") == bool(words)
+        assert said.count("parameter `sequences`") == bool(words)
 
 
 def test_what_does_not_fit_says_what_would(capsys):

@@ -144,7 +144,7 @@ def test_ranges():
     assert (drawn.low, drawn.best, drawn.high) == (5.0, 50.0, 95.0)
     assert (_band(np.array([1.0, *range(101)]), 101).low, _band(np.array([99.0, *range(101)]), 101).high) == (1.0, 99.0)
     q = quantities(load_chip("nvdla_1024"))
-    block = _ip_band(q, 1.0)
+    block = _ip_band(q)
     nm = 28 if q.node.nm >= 28 else 16
     worst = 1.0 + 2.0 * calibration.book()["ip_blocks"][nm]["max_error"]
     assert (block.high / block.best, block.best / block.low) == pytest.approx((worst, worst))

@@ -150,10 +150,10 @@ def test_sizes_along_an_axis(seed):
                 kept.append(row)
             elif all(any(a < b for a, b in zip(row[2:], other[2:], strict=True)) for other in (first, every[at - 1])):
                 kept.append(row)
-        table = _axis(extent, inner, outer, units, fold, 0, within)
+        table = _axis(extent, inner, outer, units, fold, (), within)
         assert (SIZE, TRIPS, table.shape[1]) == (0, 1, STEPS + EACH * count)
         assert [tuple(row) for row in table.tolist()] == kept[::-1]
         only = rng.randint(1, extent)
-        assert [tuple(row) for row in _axis(extent, inner, outer, units, fold, only, within).tolist()] == [
+        assert [tuple(row) for row in _axis(extent, inner, outer, units, fold, (only,), within).tolist()] == [
             every[only - 1]
         ]
