@@ -145,16 +145,24 @@ def list_wanted(given, kept, held, cutting, wanted, where, lists, scratch):
 
     cutting: `Cutting` of one mode. wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, UNLISTED or NO_ROOM.
     """
-    cuts = cutting.cuts
-    for i in range(cuts.shape[0] - 1):
-        for j in range(i + 1, cuts.shape[0]):
-            for entry in range(2):
-                for leave in range(2):
-                    if not wanted[i, j, entry, leave] or where[i, j, entry, leave] != UNLISTED:
-                        continue
-                    if not list_segment(given, kept, held, cutting, (i, j, entry, leave), where, lists, scratch):
-                        return False
+    number, at = next_unlisted(wanted, where, 0)
+    while number >= 0:
+        if not list_segment(given, kept, held, cutting, at, where, lists, scratch):
+            return False
+        number, at = next_unlisted(wanted, where, number + 1)
     return True
+
+
+@kernel
+def next_unlisted(wanted, where, number):
+    """The next segment that is wanted and not listed: its number, at least `number`, and (start, end, in, out); -1: none."""
+    count = wanted.shape[0]
+    while number < 4 * count * count:
+        i, j, entry, leave = number // (4 * count), number // 4 % count, number // 2 % 2, number % 2
+        if i < j and wanted[i, j, entry, leave] and where[i, j, entry, leave] == UNLISTED:
+            return number, (i, j, entry, leave)
+        number += 1
+    return -1, (0, 0, 0, 0)
 
 
 @kernel

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .jit import kernel
 from .schedule_segments import TIMED, Floats, Ints, Truths, run_list
-from .schedule_stretches import STATE, STEPS, UNLISTED, Lists, Looked, list_segment
+from .schedule_stretches import STATE, STEPS, Lists, Looked, list_segment, next_unlisted
 
 
 class Alone(NamedTuple):
@@ -33,23 +33,20 @@ def time_wanted(given, kept, held, cutting, chip, count, asked, alone):
     """
     (wanted, where, known), (lists, points, values) = asked, alone
     cuts = cutting.cuts
-    for i in range(cuts.shape[0] - 1):
-        for j in range(i + 1, cuts.shape[0]):
-            for entry in range(2):
-                for leave in range(2):
-                    if not wanted[i, j, entry, leave] or where[i, j, entry, leave] != UNLISTED:
-                        continue
-                    lists.used[:] = 0
-                    if not list_segment(given, kept, held, cutting, (i, j, entry, leave), where, lists, points):
-                        return False
-                    at = where[i, j, entry, leave]
-                    if at < 0:
-                        continue
-                    values[0, :, :] = math.inf
-                    values[0, int(cuts[i, STATE]) if entry else 0, :] = 0.0
-                    now = run_list(lists, at, int(cuts[j, STEPS]) - int(cuts[i, STEPS]), chip, count, values)
-                    to = int(cuts[j, STATE]) if leave else 0
-                    for p in range(count):
-                        known[p, i, j, entry, leave] = values[now, to, p]
-                    where[i, j, entry, leave] = TIMED
+    number, at = next_unlisted(wanted, where, 0)
+    while number >= 0:
+        i, j, entry, leave = at
+        lists.used[:] = 0
+        if not list_segment(given, kept, held, cutting, at, where, lists, points):
+            return False
+        begins = where[i, j, entry, leave]
+        if begins >= 0:
+            values[0, :, :] = math.inf
+            values[0, int(cuts[i, STATE]) if entry else 0, :] = 0.0
+            now = run_list(lists, begins, int(cuts[j, STEPS]) - int(cuts[i, STEPS]), chip, count, values)
+            to = int(cuts[j, STATE]) if leave else 0
+            for p in range(count):
+                known[p, i, j, entry, leave] = values[now, to, p]
+            where[i, j, entry, leave] = TIMED
+        number, at = next_unlisted(wanted, where, number + 1)
     return True
