@@ -3,12 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from simulator.report.page import LABELS_APART, data_of, joined
 
 WIDTH, HEIGHT = 380, 230
 """Size of a panel [pixel]."""
+
+LETTER, LINE_OF_TEXT = 6.0, 13.0
+"""Room of a letter and of a line of a label [pixel]."""
 
 MODEL, OTHER, PUBLISHED, MARK = "#0072B2", "#999999", "#D55E00", "#CC79A7"
 """Colours of the model, of what it is compared with, of published figures, and of a threshold (Okabe and Ito)."""
@@ -26,8 +29,8 @@ class Line:
     """Draw the points too."""
     above: bool = True
     """The name stands above the line, else below."""
-    at_start: bool = False
-    """The name stands at the left end."""
+    named: Literal["before its end", "at its start", "beyond its end"] = "before its end"
+    """Where the name stands; beyond the end only where there is room, else at the start."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def draw(alt: Any, panel: Panel) -> Any:
         return empty.encode(text=alt.Text("text:N")).properties(width=WIDTH, height=HEIGHT, title=heading)
     x, y = _axes(alt, panel, known)
     layers = [_rules(alt, panel, x, y)] if panel.marks_across or panel.marks_upward else []
-    layers += [part for line in panel.lines for part in _line(alt, line, x, y)]
+    places = _places(panel, x, y)
+    layers += [part for line, place in zip(panel.lines, places, strict=True) for part in _line(alt, line, place, x, y)]
     if panel.spots:
         layers += _spots(alt, panel, x, y, max(value for _, value in known))
     return joined(alt.layer, *layers).properties(width=WIDTH, height=HEIGHT, title=heading)
@@ -90,7 +94,58 @@ def _axes(alt: Any, panel: Panel, known: Sequence[tuple[float, float]]) -> tuple
     return x, alt.Y("y:Q", title=panel.upward, scale=scale, axis=look)
 
 
-def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
+class _Place(NamedTuple):
+    """Where the name of a line stands: at which of its points, and how far from it [pixel]."""
+
+    at: tuple[float, float]
+    align: str
+    dx: float
+    dy: float
+
+
+def _places(panel: Panel, x: Any, y: Any) -> list[_Place | None]:
+    """A place for the name of each line, further down where it would lie on another name; None for a line without."""
+    found: list[_Place | None] = []
+    for line in panel.lines:
+        known = [(across, up) for across, up in line.points if up is not None]
+        if not known or not line.name:
+            found.append(None)
+        elif line.named == "beyond its end" and LETTER * len(line.name) + 8.0 < _pixel(x, known[-1][0], WIDTH):
+            found.append(_Place(known[-1], "left", 8.0, 0.0))
+        elif line.named == "before its end":
+            found.append(_Place(known[-1], "right", 0.0, -9.0 if line.above else 12.0))
+        else:
+            found.append(_Place(known[0], "left", 4.0, -9.0 if line.above else 12.0))
+    return _apart(found, [line.name for line in panel.lines], x, y)
+
+
+def _apart(places: list[_Place | None], names: Sequence[str], x: Any, y: Any) -> list[_Place | None]:
+    """The same places, from the top down, each moved below the names that it would lie on."""
+    found, taken = list(places), list[tuple[float, float, float]]()
+    middles = [(_pixel(y, at.at[1], HEIGHT) + at.dy, number) for number, at in enumerate(places) if at is not None]
+    for first, number in sorted(middles):
+        place, middle = places[number], first
+        if place is None:
+            continue
+        width = LETTER * len(names[number])
+        left = WIDTH - _pixel(x, place.at[0], WIDTH) + place.dx - (width if place.align == "right" else 0.0)
+        for begin, end, at in taken:
+            if begin < left + width and left < end and middle < at + LINE_OF_TEXT:
+                middle = at + LINE_OF_TEXT
+        taken.append((left, left + width, middle))
+        found[number] = place._replace(dy=place.dy + middle - first)
+    return found
+
+
+def _pixel(axis: Any, value: float, length: float) -> float:
+    """Pixels from the far end of an axis of some length; `axis` has its scale and domain."""
+    low, high = (float(end) for end in axis["scale"]["domain"])
+    if getattr(axis["scale"], "type", None) == "log":
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    return length * (high - value) / (high - low)
+
+
+def _line(alt: Any, line: Line, place: _Place | None, x: Any, y: Any) -> list[Any]:
     """A line, broken where a value is not known, and its name."""
     rows = [{"x": across, "y": up, "run": run} for across, up, run in _runs(line.points)]
     if not rows:
@@ -100,10 +155,9 @@ def _line(alt: Any, line: Line, x: Any, y: Any) -> list[Any]:
     layers = [base.mark_line(color=line.colour, strokeWidth=2, **style)]
     if line.dots or len(rows) == 1:
         layers.append(base.mark_point(filled=True, size=35, color=line.colour, opacity=1))
-    if line.name:
-        end = alt.Chart(data_of([{**rows[0 if line.at_start else -1], "text": line.name}])).encode(x=x, y=y)
-        side = {"align": "left", "dx": 4} if line.at_start else {"align": "right", "dx": 0}
-        layers += _text(alt, end, "text:N", line.colour, **side, dy=-9 if line.above else 12)
+    if place is not None:
+        end = alt.Chart(data_of([{"x": place.at[0], "y": place.at[1], "text": line.name}])).encode(x=x, y=y)
+        layers += _text(alt, end, "text:N", line.colour, align=place.align, dx=place.dx, dy=place.dy)
     return layers
 
 

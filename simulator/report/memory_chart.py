@@ -77,12 +77,12 @@ def _exchange(found: MemoryMap) -> Panel | None:
         points = [(row["sram_mib"] or 0.0, row["worth_mib"]) for row in rows]
         if any(y is not None for _, y in points):
             name = f"{fewer:.0f} to {more:.0f} DRAMs"
-            lines.append(Line(name, points, colour=LINES[number % len(LINES)], dots=True, at_start=True))
+            lines.append(Line(name, points, colour=LINES[number % len(LINES)], dots=True, named="beyond its end"))
     if not lines:
         return None
     own = [row for row in found.frontier if row["dram_devices"] == found.dram_devices]
     money = [(row["sram_mib"] or 0.0, row["money_mib"]) for row in own or found.frontier[: len(found.sizes_mib)]]
-    lines.append(Line("its dollars buy", money, colour=MARK, dashed=True, at_start=True))
+    lines.append(Line("its dollars buy", money, colour=MARK, dashed=True, named="at its start"))
     title = "What one more DRAM is worth in SRAM" if _one_by_one(found) else "What more DRAM is worth in SRAM"
     return Panel(
         title, "SRAM there is, MiB", "MiB of SRAM", lines,
@@ -102,7 +102,7 @@ def _traffic(found: MemoryMap) -> Panel:
     def line(name: str, field: str, **style: Any) -> Line:
         values = [(row.sram_mib, getattr(row, field)) for row in found.traffic]
         return Line(
-            name, [(x, None if y is None else y / found.batch / 1e6) for x, y in values], at_start=True, **style
+            name, [(x, None if y is None else y / found.batch / 1e6) for x, y in values], named="at its start", **style
         )
 
     marks = [(found.sram_mib, f"chip: {mib(found.sram_mib)}")]
