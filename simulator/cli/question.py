@@ -130,7 +130,7 @@ def compiling_beside(many: bool = False) -> "Iterator[None]":
         now = asked.asked.get(asked.Asked())
         if not now.compiling and (compiling or (many and _many_compile())):
             now.compiling = True
-            note("Compiling the kernels (once, about 15 s)...")
+            note("Compiling the kernels (once, about 30 s)...")
         yield
 
 

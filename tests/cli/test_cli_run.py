@@ -82,7 +82,7 @@ def test_json_on_standard_output_is_one_document_and_nothing_else(model, capsys)
     assert document["power_w"] is None
     assert document["load_s"] is None
     assert document["layers"][0]["tiling"]["tile"]["k"] == 64
-    assert err == "Compiling the kernels (once, about 15 s)...\n"
+    assert err == "Compiling the kernels (once, about 30 s)...\n"
 
 
 def test_a_command_says_once_that_kernels_are_compiled(model, capsys):
@@ -94,7 +94,7 @@ def test_a_command_says_once_that_kernels_are_compiled(model, capsys):
             pass
     finally:
         asked.asked.reset(before)
-    assert capsys.readouterr().err == "Compiling the kernels (once, about 15 s)...\n"
+    assert capsys.readouterr().err == "Compiling the kernels (once, about 30 s)...\n"
 
 
 def test_json_file_beside_the_report(model, tmp_path, capsys):
