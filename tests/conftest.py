@@ -4,6 +4,8 @@ By day each test draws the same examples every time, so that a change is judged 
 
 import gc
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,13 @@ settings.register_profile("nojit", deadline=None, max_examples=8, derandomize=Tr
 settings.register_profile("nightly", deadline=None, max_examples=profiles.examples(100), print_blob=True)
 plain = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 settings.load_profile("nojit" if plain else "nightly" if profiles.NIGHTLY else "jit")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have kernels compiled before several processes begin, each of which would compile them for itself."""
+    if getattr(session.config.option, "numprocesses", None) and not plain:
+        command = [sys.executable, "-m", "simulator", "run", "squeezenet@64", "--chip", "inferx_x1"]
+        subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, check=False)
 
 
 def _may_have_kernel_cases(path: Path) -> bool:
