@@ -147,6 +147,55 @@ def each(
             outer[-1].inside += (1.0 - outer[-1].inside) * INNER
 
 
+class Shared:
+    """A loop whose rounds several do: the thread that is watched notes here which it begins, any that one is done."""
+
+    def __init__(self, own: Watch | None, loop: Loop) -> None:
+        self._own, self._loop, self._lock = own, loop, threading.Lock()
+
+    def begin(self, size: float) -> None:
+        """This thread begins a round; raises StoppedError where nobody wants the answer any more."""
+        self.check()
+        self._loop.inside, self._loop.size = 0.0, size
+
+    def end(self, size: float) -> None:
+        """This thread has done its round."""
+        self._loop.size = self._loop.inside = 0.0
+        self.add(size)
+
+    def add(self, size: float) -> None:
+        """Another has done one."""
+        with self._lock:
+            self._loop.done += size
+
+    def check(self) -> None:
+        """Raise StoppedError where nobody wants the answer any more."""
+        if self._own is not None:
+            self._own.check()
+
+    @property
+    def share(self) -> float:
+        """Share of the rounds that are done."""
+        return self._loop.done / self._loop.of
+
+
+@contextmanager
+def shared(whole: float) -> Iterator[Shared]:
+    """A loop whose rounds several do; whole: their sizes together."""
+    own = watched()
+    loop = Loop(0.0, whole, 0.0 if own is None else own.clock(), size=0.0)
+    outer = () if own is None else own.loops
+    if own is not None:
+        own.loops = (*outer, loop)
+    try:
+        yield Shared(own, loop)
+    finally:
+        if own is not None:
+            own.loops = outer
+        if outer:
+            outer[-1].inside += (1.0 - outer[-1].inside) * INNER
+
+
 def stages(count: int) -> Callable[[], None]:
     """Note that the first of so many stages begins; what is given back notes the next. They end where it is let go."""
     rounds = each(range(count))

@@ -6,7 +6,8 @@ import threading
 import pytest
 
 import simulator
-from simulator.progress import Watch, counted, each, measured, say, stages, watch, watched
+from simulator.errors import StoppedError
+from simulator.progress import Watch, counted, each, measured, say, shared, stages, watch, watched
 
 
 class Clock:
@@ -49,6 +50,23 @@ def test_the_share_never_falls(own):
             shares.append(found.share)
     assert shares == sorted(shares)
     assert shares[-1] < 1.0
+
+
+def test_rounds_that_others_do_count_beside_own_ones(own):
+    found, _ = own
+    with shared(8.0) as rounds:
+        rounds.begin(4.0)
+        for _ in each("ab"):
+            pass
+        assert found.share == 0.25  # half of half
+        rounds.add(2.0)
+        assert found.share == rounds.share + 0.25 == 0.5
+        rounds.end(4.0)
+        assert found.share == rounds.share == 0.75
+        found.unwanted = True
+        with pytest.raises(StoppedError):
+            rounds.begin(2.0)
+    assert found.share is None
 
 
 def test_what_is_left_is_as_slow_as_what_is_done(own):

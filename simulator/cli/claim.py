@@ -1,5 +1,7 @@
 """`rooftile claim`: can a throughput be true?"""
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +11,7 @@ from simulator.cli.output import write
 from simulator.cli.question import Batch, Json, Named, Plot, Precision, check_outputs, working
 from simulator.cli.values import parameters
 from simulator.errors import CheckError, OptionError
-from simulator.progress import each
+from simulator.progress import say
 from simulator.vocabulary import PRECISIONS
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def claim(
     from simulator.reading.units import RATE  # noqa: PLC0415
     from simulator.study.alike import Question  # noqa: PLC0415
     from simulator.study.claim import judge  # noqa: PLC0415
+    from simulator.study.compare import effort  # noqa: PLC0415
+    from simulator.study.sharing import answers  # noqa: PLC0415
 
     if precision is not None:
         formats_of(precision := precision_text(precision))  # tells what is none
@@ -73,10 +77,9 @@ def claim(
             found = [judge(one, graph, wanted, batch, precision)]
     else:
         chips = list(library().values()) if chip == "all" else entries_of([chip], beside=False)
-        found = []
+        judged = partial(_published, graph, Question(network), json is None)
         with working():  # the whole library takes a minute the first time
-            for one in each(chips, lambda one: f"judging {one.name}"):
-                found += _published(one, graph, Question(network), verdict_alone=json is None)
+            found = list(chain.from_iterable(answers(judged, chips, effort, lambda one: say(f"judging {one.name}"))))
         if not found:
             raise OptionError(
                 f"--throughput: missing; nothing that can be judged is published about {chip} on {network}"
@@ -92,7 +95,7 @@ def claim(
         raise CheckError(f"--check: {len(impossible)} of {len(found)} claims: impossible")
 
 
-def _published(chip: "Entry", graph: "Graph", question: "Question", verdict_alone: bool) -> "list[Verdict]":
+def _published(graph: "Graph", question: "Question", verdict_alone: bool, chip: "Entry") -> "list[Verdict]":
     """Judge the published figures of a chip on this network at its present parameters, one for each of its kinds."""
     from simulator.formats import USUAL  # noqa: PLC0415
     from simulator.study.alike import is_same, params_of  # noqa: PLC0415

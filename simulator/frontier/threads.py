@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from simulator.progress import each
@@ -26,6 +27,17 @@ def cores() -> int:
     """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Have the cores for something else: what is done side by side is done one after another meanwhile."""
+    mine = _taken.acquire(blocking=False)
+    try:
+        yield
+    finally:
+        if mine:
+            _taken.release()
 
 
 def side_by_side(work: Callable[[Item], None], items: Sequence[Item]) -> None:

@@ -7,6 +7,7 @@ published ones where there are any, else those of its file.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any, TypeVar
 
@@ -18,10 +19,10 @@ from simulator.formats import OWN
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
 from simulator.graph.subject import name_of, subject_of
-from simulator.progress import each
 from simulator.run import simulate
 from simulator.store.shown import Shown
 from simulator.study.alike import LARGE_BATCH, SMALL_BATCH, Question, batch_class, is_of, params_of, remarks_of
+from simulator.study.sharing import answers
 from simulator.units import GIB
 
 LEAST_EFFORT = 0.01
@@ -169,14 +170,17 @@ def compare(
     runs = [(chip, line, run and chip.architecture is not None and wanted(line)) for chip, line in known]
     sizes = {id(chip): effort(chip) if tried else LEAST_EFFORT for chip, _, tried in runs}
     runs.sort(key=lambda one: -sizes[id(one[0])])  # what takes long comes first: the time left falls
-    for chip, line, tried in each(runs, size=lambda one: sizes[id(one[0])]):
+    asked = [(chip, line.published["batch_10"]) for chip, line, tried in runs if tried]
+    ran = iter(answers(
+        partial(_simulated, graph, question), asked, lambda one: sizes[id(one[0])], lambda one: tell(one[0].name)
+    ))  # fmt: skip
+    for chip, line, tried in runs:
         simulated: dict[str, Figure | None] = dict.fromkeys(CLASSES)
-        asked: Figure | None = None
+        asked_at: Figure | None = None
         remarks: list[str] = []
         untried = run and chip.architecture is not None and not tried
         if tried:
-            tell(chip.name)
-            simulated, asked, remarks = _simulated(chip, graph, question, line.published["batch_10"])
+            simulated, asked_at, remarks = next(ran)
         if untried:
             remarks.append("not simulated: its file alone leaves it out of this ranking")
         if chip.counts_bus:
@@ -185,7 +189,7 @@ def compare(
             remarks.append("no INT8 peak: TOPS are those of 16 bits")
         if chip.published.peak_tops_sparse is not None:
             remarks.append(_sparse(chip))
-        lines.append(replace(line, simulated=simulated, remarks=tuple(remarks), asked=asked, untried=untried))
+        lines.append(replace(line, simulated=simulated, remarks=tuple(remarks), asked=asked_at, untried=untried))
     ordered = sorted(lines, key=lambda line: (-(line.best_per_s or 0.0), line.chip))
     params = dict(graph.graph["parameters"])
     how = (params, macs, question.precision, question.batch, tuple(ordered), subject_of(graph))
@@ -253,9 +257,10 @@ def precision_on(chip: Architecture, precision: str) -> str:
 
 
 def _simulated(
-    chip: Entry, graph: Graph, question: Question, beside: Figure | None
+    graph: Graph, question: Question, of: tuple[Entry, Figure | None]
 ) -> tuple[dict[str, Figure | None], Figure | None, list[str]]:
-    """Both classes as the model has them, the batch asked for, and why one is missing. beside: the published large class."""
+    """Both classes as the model has them, the batch asked for, and why one is missing. of: a chip, its published large class."""
+    chip, beside = of
     found: dict[str, Figure | None] = dict.fromkeys(CLASSES)
     machine = chip.architecture
     if machine is None or machine.array is None:

@@ -8,8 +8,9 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.chip.library import Entry
 from simulator.chip.load import load_chip
@@ -19,13 +20,13 @@ from simulator.errors import InputError
 from simulator.formats import formats_of
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.graph.load import load_network
-from simulator.progress import counted
 from simulator.result.form import Result
 from simulator.run import simulate
 from simulator.store.bundled import networks
 from simulator.store.memory import Memory, one_each
 from simulator.store.shown import Shown
 from simulator.study.compare import FREE_BATCH_GPU
+from simulator.study.sharing import answers
 from simulator.study.standing import BLIND, CHANGED, FITTED, standing_of
 from simulator.study.validation_data import book
 from simulator.vocabulary import WEIGHTED
@@ -150,14 +151,14 @@ def validate(chips: Iterable[Entry], tell: Callable[[str], None] = lambda _: Non
 
     tell: called with the name of each chip when its turn comes.
     """
-    points: list[Point] = []
     reasons: dict[str, int] = {}
-    for chip in counted(chips):
+    asked: list[_Asked] = []
+    for chip in chips:
         if chip.architecture is not None:
-            tell(chip.name)
-            points += _results(chip, reasons) + counters(chip)
+            asked += _asked(chip, reasons)
         elif chip.published.results:
             _count(reasons, "the chip's array is not described", len(chip.published.results))
+    points = chain.from_iterable(answers(_points, asked, _Asked.size, lambda one: tell(one.chip.name)))
     ordered = sorted(points, key=lambda p: (p.group, p.chip, p.network, p.batch, p.precision, p.quantity))
     return summed_up(ordered, sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])))
 
@@ -187,9 +188,32 @@ def _grouped(points: Sequence[Point], by: Callable[[Point], str]) -> tuple[Summa
     )
 
 
-def _results(chip: Entry, reasons: dict[str, int]) -> list[Point]:
-    """The published results of one chip that are compared."""
-    return [point_of(chip, row, group_of(chip.name, row.mode or "claim")) for row in compared(chip, reasons)]
+class _Asked(NamedTuple):
+    """What one process is asked: results of a chip on a network, which have layers in common, or the counters of a chip."""
+
+    chip: Entry
+    rows: tuple[Row, ...]
+
+    def size(self) -> float:
+        """About how long it takes, in any unit."""
+        return float(max(1, len(self.rows)))
+
+
+def _asked(chip: Entry, reasons: dict[str, int]) -> list[_Asked]:
+    """What of a chip is compared. reasons: counts what is not."""
+    rows: dict[str, list[Row]] = {}
+    for row in compared(chip, reasons):
+        rows.setdefault(row.network, []).append(row)
+    counted = any(entry["chip"] == chip.name for entry in book()["points"])
+    return [_Asked(chip, tuple(own)) for own in rows.values()] + [_Asked(chip, ())] * counted
+
+
+def _points(asked: _Asked) -> list[Point]:
+    """The figures that one process is asked."""
+    chip = asked.chip
+    if not asked.rows:
+        return counters(chip)
+    return [point_of(chip, row, group_of(chip.name, row.mode or "claim")) for row in asked.rows]
 
 
 def compared(chip: Entry, reasons: dict[str, int]) -> list[Row]:
