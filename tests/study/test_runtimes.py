@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from simulator import generate
+from simulator.chip.change import changed_chip
 from simulator.chip.load import load_chip
 from simulator.errors import OptionError
 from simulator.graph.language import decoders
@@ -63,8 +64,10 @@ def test_a_generation_tells_its_runtime():
 
 
 def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
+    small = changed_chip(H100, {"sram.capacity_mib": 0.5})
+
     def step(runtime):
-        asked = asked_of("llama3_2_1b", H100, (4000, 2, 8), "fp16", {"layers": 2}, runtime)
+        asked = asked_of("llama3_2_1b", small, (4000, 2, 8), "fp16", {"layers": 2}, runtime)
         return asked, asked.run("decode", 1, 4000)
 
     own = runtimes()["compiled"]
@@ -73,11 +76,11 @@ def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
     more = (
         8 * 3 * 2 * 2 * 8 * 64 * 2 * 4000
     )  # sequences, times again, layers, keys and values, heads, numbers, bytes, tokens
-    keys = 8 * 8 * 64 * 2 * 4000  # of a layer; half of the cache holds a part of them
-    missed = more * (1 - 25 * 2**20 / keys)
+    keys = 64 * 2 * 4000  # of one head, in half of a cache that was made small enough to hold a part of them
+    missed = more * (1 - 0.25 * 2**20 / keys)
     assert by_head.dram_bytes == pytest.approx(once.dram_bytes + missed)
     more_s = missed / asked.chip.outer_bytes_per_s
-    assert by_head.latency_s == pytest.approx(once.latency_s + more_s + (more - missed) / cache_bytes_per_s(H100))
+    assert by_head.latency_s == pytest.approx(once.latency_s + more_s + (more - missed) / cache_bytes_per_s(small))
     assert sum(by_head.waterfall.values()) == pytest.approx(by_head.latency_s)
     assert sum(by_head.waterfall_period.values()) == pytest.approx(8 / by_head.throughput_per_s)
     assert by_head.energy["total_j"] == pytest.approx(
@@ -122,6 +125,48 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     paired = Alone(own, "copies", pairs=True)
     assert paired.token_bytes(0) == 1_142_784 - norms / 2 - 2 * wide * 4
     assert paired.kernels == 9 * 3 + 14 - 2 - 1
+
+
+def test_kernels_of_single_operations_of_one_token_are_those_counted_by_hand():
+    # Two norms with a scale each, two turned, two stored, scores joined, two sums, the activation and its product.
+    own = decoders()["llama3_8b"]
+    single = 2 * 2 + 2 + 2 + 1 + 2 + 2
+    assert Alone(own, "copies").kernels_of_few(1) == (
+        32 * (single + 7 + 3),
+        32 * 2,
+    )  # 16 bits: no copies for one vector
+    assert Alone(own, "copies").kernels_of_few(2) == (32 * (single + 7 * 3 + 3), 32 * 2)
+    assert Alone(own, "copies", 0.6).kernels_of_few(1) == (
+        32 * (single + 7 * 2 + 3),
+        32 * 2,
+    )  # inputs become blocks of 8 bits
+    assert Alone(own, "direct", 0.6).kernels_of_few(1) == (32 * (single + 7 + 3), 32 * 2)
+    # Pairs are one kernel; attention is one, and the sum of its parts. Experts: router, choice, their weights, their sum.
+    fused, experts = Alone(own, "blocks", 1.0625, False, pairs=True), decoders()["qwen3_30b_a3b"]
+    assert fused.kernels_of_few(4) == (32 * (2 + 2 + 2 + 2 + 1 + 7 * 2 + 2), 32)
+    routed = Alone(experts, "blocks", 1.0625, False, pairs=True).kernels_of_few(1)[0]
+    assert routed == 48 * (4 + 2 + 2 + 2 + 1 + 7 * 2 + 2 + 4)  # queries and keys are normalised
+    assert Alone(experts, "blocks", 1.0625, False).kernels_of_few(1)[0] == 48 * (8 + 2 + 2 + 2 + 2 + 7 * 2 + 2 + 7 + 7)
+
+
+def test_a_token_of_single_operations_takes_the_time_between_its_kernels():
+    def step(way, chip=H100, tokens=1):
+        runtime = replace(runtimes()["llamacpp-metal"], alone=way, reads_by_head=False)
+        asked = asked_of("llama3_2_1b", chip, (100, 2, tokens), "fp16", {"layers": 2}, runtime)
+        return asked.run("decode", 1, 100)
+
+    together, apart = step(""), step("direct")
+    known = together.waterfall["overhead_s"] / 4e-6
+    launched = 2 * (4 + 2 + 2 + 1 + 2 + 2 + 7 + 3)
+    between_s = launched * 1e-6 + (launched - 2 * 2 - known) * 3500 / H100.clock_hz
+    assert apart.waterfall["overhead_s"] == pytest.approx(between_s)
+    assert apart.latency_s == pytest.approx(together.latency_s + between_s - known * 4e-6)
+    assert any("in a kernel of its own" in note for note in apart.notes)
+    for own_us in (40.0, 0.0):  # a file's own figure stands
+        told = changed_chip(H100, {"overhead_us": own_us})
+        rounds = launched - 2 * 2 - (known if own_us else 0)
+        wanted_s = launched * own_us * 1e-6 + rounds * 3500 / H100.clock_hz
+        assert step("direct", told).waterfall["overhead_s"] == pytest.approx(wanted_s)
 
 
 def test_what_fits_the_share_of_the_cache_does_not_pass_the_memory():
@@ -184,7 +229,7 @@ def test_narrow_weights_are_widened_once_a_piece_where_products_take_copies():
     assert held.missed == pytest.approx(2 * 4 * (body - attention) * (1 - 2560 / 14336))
 
 
-def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_and_further_tokens_none():
+def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts():
     def asked(runtime):
         return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, runtimes()[runtime])
 
@@ -207,7 +252,6 @@ def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts_an
     assert sum(layer.macs for layer in more.layers) == more.macs
     assert more.batch == 3
     assert any("a kernel of its own" in note for note in more.notes)
-    assert single.run("decode", 1, 600).latency_s == fused.run("decode", 1, 600).latency_s
     beside = {"chunk": 64, "chunks": 2, "chunk_context": 100}
     longer = single.run("decode", 1, 600, **beside).latency_s - fused.run("decode", 1, 600, **beside).latency_s
     small = own.pass_bytes(2, 64, 100)
@@ -253,10 +297,11 @@ def test_a_pass_of_a_server_takes_longer_by_its_kernels_alone_or_among_many_cont
     more_s = moved.missed / H100.outer_bytes_per_s + (moved.every - moved.missed) / cache_bytes_per_s(H100) + 2 * 4e-6
     assert asked.run("decode", 1, 80).latency_s == pytest.approx(plain.run("decode", 1, 80).latency_s + more_s)
     contexts = [70, 75, 80, 90, 100]
-    told = spent_behind(asked, contexts)
-    assert set(told) == set(contexts)
-    for context in contexts:
-        assert told[context] == pytest.approx(asked.token(context), rel=1e-9)
+    for one in (asked, replace(asked, runtime=runtimes()["llamacpp-2025-11"])):
+        told = spent_behind(one, contexts)
+        assert set(told) == set(contexts)
+        for context in contexts:
+            assert told[context] == pytest.approx(one.token(context), rel=1e-9)
     first = asked.run("prefill", 64, 0)
     assert sum(first.waterfall.values()) == pytest.approx(first.latency_s)
     experts = asked_of("qwen3_30b_a3b", H100, (64, 2, 2), "fp8", {"layers": 1}, runtimes()["trtllm-1.0"])
