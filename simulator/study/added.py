@@ -191,8 +191,8 @@ def few(found: Result, chip: Architecture, own: Alone, tokens: int, floor_us: fl
     """A pass over so few new tokens, none of a prompt, whose operations are kernels of their own.
 
     They follow each other as those of a graph (CUDA graphs: llama.cpp pull request 6766, of 8 May 2024; and while large products
-    run, the processor is ahead with its launches). Each that the fused pass does not have takes a round of thread blocks too; what
-    attention does to start stands for those of its kernels. floor_us: between two.
+    run, the processor is ahead with its launches). Each that the fused pass does not have takes a round of thread blocks too;
+    what attention does to start stands for those of its kernels. floor_us: between two.
     """
     launched, of_attention = own.kernels_of_few(tokens)
     was_s = found.waterfall["overhead_s"]
@@ -265,9 +265,9 @@ def cache_bytes_per_s(chip: Architecture) -> float:
 def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: float, cached_bytes: float) -> Result:
     """A pass that reads so many bytes of its cache again, with nothing beside it.
 
-    keys_bytes: of the keys of one head, which a kernel reads for one after another of the queries that share them, as another does
-    its values (thread blocks of `mul_mat_vec_p021_f16_f32` go head by head); where the chip's cache holds them they come from
-    there. cached_bytes: of that, what serves tensors.
+    keys_bytes: of the keys of one head, which a kernel reads for one after another of the queries that share them, as another
+    does its values (thread blocks of `mul_mat_vec_p021_f16_f32` go head by head); where the chip's cache holds them they come
+    from there. cached_bytes: of that, what serves tensors.
     """
     note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
     moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)
