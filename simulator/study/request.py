@@ -24,6 +24,7 @@ from simulator.store.memory import Memory, one_each
 from simulator.study.added import HALF, Alone, Served, alone, few, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
+from simulator.study.passing import Passing, passing
 from simulator.study.pieces import in_pieces
 from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
@@ -115,6 +116,15 @@ class Question:
             keys_bytes = self.cache_bytes(context) / (2 * self.decoder.layers * self.decoder.kv_heads)
             found = reread(found, self.chip, again * kept, keys_bytes, self._cached_bytes)
         found = self._served(found, phase, prompt, **more)
+        if phase == "prefill" and self.chip.is_gpu:
+            own = Passing(
+                self.decoder,
+                self.formats.weights.width,
+                self.runtime.splits,
+                self.runtime.score_bytes,
+                self._cached_bytes,
+            )
+            found = passing(found, self.chip, own, (self.batch, prompt, context))
         return self._alone(found, phase, prompt, context, **more)
 
     def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:
@@ -190,8 +200,9 @@ class Question:
 
     @cached_property
     def _by_rows(self) -> Architecture:
-        """The chip where the runtime may take the rows of prompts one by one."""
-        return self.runtime.on_rows(self._whole, self.formats.weights.width)
+        """The chip where the runtime may take the rows of prompts one by one, or few together."""
+        width = self.formats.weights.width
+        return self.runtime.on_tiles(self.runtime.on_rows(self._whole, width), width)
 
     @cached_property
     def _whole(self) -> Architecture:

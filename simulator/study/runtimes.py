@@ -37,6 +37,11 @@ weights; times that of the inputs and added (`vec_dot_q8_0_q8_1_mma`, ggml/src/g
 throughput of native arithmetic instructions, "all other type conversions"; for every chip, though H100 may do more."""
 
 
+WIDENED = 17 / 8
+"""Operations of a lane for a weight of 4 bits that becomes a number of 16: eight together take 9 to become numbers, and 8 to be
+shifted by their zero and scaled (`dequantize_s4_to_fp16x2`, and what follows in `gemm_forward_4bit_cuda_m16n128k32`, AutoAWQ)."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A runtime by name, or a class of them."""
@@ -66,6 +71,12 @@ class Runtime:
     """Whether kernels of its own run between products; see `added.Served`."""
     row_by_row: bool = False
     """Whether each row of a prompt goes alone through a kernel for one vector, which turns every weight into a float anew."""
+    tile_rows: int = 0
+    """Rows of a prompt that a thread block of its products of 4-bit weights has, which widens its weights; 0: as the model."""
+    splits: int = 1
+    """Parts of the reduction of such products, whose sums of 16 bits pass the memory."""
+    score_bytes: int = 0
+    """Moved of a score of attention over prompts, where that is single operations on numbers of 16 bits. [B]"""
     takes_free: bool = False
     """Whether caches take a share of the memory that weights leave, not caches and weights together a share of all."""
     half_sums: bool = False
@@ -119,6 +130,20 @@ class Runtime:
             return chip
         own = chip.array.rows * chip.array.columns * _usual_share(chip.array)
         return self._narrow(chip, CONVERTED / own)
+
+    def on_tiles(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for prompts of weights of so many bytes, where its thread blocks have few rows.
+
+        Each block widens its weights on the lanes, then multiplies them, in turn; its copies pass registers.
+        """
+        if not self.tile_rows or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        own = chip.array.rows * chip.array.columns
+        rates = {str(word): value for word, value in chip.array.rate.items()}
+        if "fp16" not in rates:
+            return chip
+        each = 1.0 / (rates["fp16"] * own) + WIDENED * chip.array.count / (self.tile_rows * chip.vector.lanes)
+        return self._narrow(chip, GPU_ARRAY_EFFICIENCY / _usual_share(chip.array) / (each * own))
 
     def _narrow(self, chip: Architecture, rate: float) -> Architecture:
         """The chip with another rate of products of narrow weights."""
@@ -174,6 +199,9 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         pairs=row.get("pairs") == "fused",
         served=row.get("between") == "kernels",
         row_by_row=row.get("prompts") == "rows",
+        tile_rows=row.get("tile_rows", 0),
+        splits=row.get("splits", 1),
+        score_bytes=row.get("score_bytes", 0),
         takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),

@@ -12,6 +12,7 @@ from simulator.graph.language import decoders
 from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
 from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
+from simulator.study.passing import Passing
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")
@@ -369,3 +370,45 @@ def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
     assert plain.run("prefill", 512, 0).latency_s < 0.2 * found.latency_s
     assert asked.run("decode", 1, 512) == plain.run("decode", 1, 512)
     assert runtime.on_rows(chip, 2.0) is runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
+
+
+def test_products_of_few_rows_a_block_widen_each_weight_for_these_rows():
+    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemm"]
+    # 256 MACs a cycle with sums of 32 bits; 17 operations for 8 weights on 128 lanes, for 16 rows; all at 0.7, not 0.9.
+    rate = runtime.on_tiles(chip, 0.5).array.rate["int4*fp16"]
+    assert rate * 512 == pytest.approx(1 / (1 / 256 + 17 / 8 / (16 * 128)) * 0.7 / 0.9)
+    assert runtime.on_tiles(chip, 2.0) is chip
+    assert runtimes()["autoawq-gemv"].on_tiles(chip, 0.5) is chip
+    gaudi = load_chip("gaudi2")
+    assert runtime.on_tiles(gaudi, 0.5) is gaudi
+
+
+def test_sums_of_split_products_and_scores_pass_between_kernels_of_prompts():
+    # Llama 3 8B: queries, keys and values; what the heads give; gate, up and down. Eight sums of 16 bits written, then read.
+    own = decoders()["llama3_8b"]
+    outputs = 4096 + 2 * 1024 + 4096 + 2 * 14336 + 4096
+    split = Passing(own, 0.5, splits=8)
+    assert split.pass_bytes(2, 100, 0) == (32 * 200 * outputs * 8 * 2 * 2,) * 2  # no cache: all of it is missed
+    assert Passing(own, 2.0, splits=8).pass_bytes(2, 100, 0) == (0.0, 0.0)  # weights of 16 bits have other kernels
+    held = Passing(own, 0.5, splits=8, cached_bytes=8 * 2 * 200 * 14336.0).pass_bytes(2, 100, 0)
+    assert held == (split.pass_bytes(2, 100, 0).every, 0.0)
+    scores = Passing(own, 0.5, score_bytes=32).pass_bytes(2, 100, 50)  # of all tokens, whatever comes behind them
+    assert scores.every == 32 * 32 * 32 * 2 * 100 * 150
+    experts = decoders()["qwen3_30b_a3b"]
+    assert Passing(experts, 0.5).outputs(0) == (128 * (32 + 2 * 4), 2048, 8 * 768, 8 * 768, 8 * 2048)
+
+
+def test_prompts_in_tiles_take_the_time_of_what_passes_between_their_kernels():
+    def run(phase, **changes):
+        runtime = replace(runtimes()["autoawq-gemm"], **changes)
+        asked = asked_of("llama3_2_1b", load_chip("rtx4090"), (300, 2, 2), "awq", {"layers": 2}, runtime)
+        return asked, asked.run(phase, *((300, 0) if phase == "prefill" else (1, 300)))
+
+    asked, whole = run("prefill")
+    apart = run("prefill", splits=1, score_bytes=0)[1]
+    moved = Passing(asked.decoder, 0.5, 8, 32, asked._cached_bytes).pass_bytes(2, 300, 0)
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(asked.chip)
+    assert whole.latency_s == pytest.approx(apart.latency_s + moved.missed / asked.chip.outer_bytes_per_s + held_s)
+    assert apart.latency_s > run("prefill", splits=1, score_bytes=0, tile_rows=0)[1].latency_s
+    plain = {"splits": 1, "score_bytes": 0, "tile_rows": 0}
+    assert run("decode")[1].latency_s == run("decode", **plain)[1].latency_s
