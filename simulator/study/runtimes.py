@@ -16,6 +16,8 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
     GPU_ARRAY_EFFICIENCY_DIRECT,
+    GPU_L2_EFFICIENCY,
+    GPU_STEP_CYCLES,
     MICRO,
     PORT_EFFICIENCY,
 )
@@ -30,6 +32,10 @@ PIECE = 512
 
 BLOCK = 32
 """Numbers of a block with one scale."""
+
+BLOCK_BYTES, TILE, TAKEN = 36, 128, 256
+"""Of 32 inputs in 8 bits and their scale (`block_q8_1`) [B]; rows and columns of outputs of a thread block; numbers of the
+reduction whose weights it holds at once (`mmq_y`, `mmq_x`, `MMQ_ITER_K`, ggml/src/ggml-cuda/mmq.cuh)."""
 
 CONVERTED, SCALED = 16, 2
 """Integers that a multiprocessor turns into floats a cycle, and operations of a lane for one of them: times the scale of the
@@ -118,8 +124,8 @@ class Runtime:
         own = chip.array.rows * chip.array.columns
         each = 1.0 / (rates["int8"] * own)  # cycles of a multiply-accumulate, on one multiprocessor
         each += (1.0 / CONVERTED + SCALED * chip.array.count / chip.vector.lanes) / BLOCK
-        share = GPU_ARRAY_EFFICIENCY / _usual_share(chip.array)
-        return self._narrow(chip, min(rates["fp16"], share / (each * own)))
+        each = each / GPU_ARRAY_EFFICIENCY + _loading(chip, width)
+        return self._narrow(chip, min(rates["fp16"], 1.0 / (_usual_share(chip.array) * each * own)))
 
     def on_rows(self, chip: Architecture, width: float) -> Architecture:
         """The chip as this runtime uses it for prompts of weights of so many bytes, where it takes their rows one by one.
@@ -163,6 +169,19 @@ class Runtime:
         near = nearest(self.name, runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
+
+
+def _loading(chip: Architecture, width: float) -> float:
+    """Cycles of a multiply-accumulate to fetch its tiles from the cache, by the only thread block of a multiprocessor.
+
+    A block has 128 x 128 outputs, with shared memory for no second one beside it. It takes weights of so many bytes and inputs,
+    waits for all threads, multiplies, waits, takes further inputs for the same weights, and so on (`mul_mat_q_process_tile`).
+    Other multiprocessors are elsewhere in that round, so the link of each is the limit, not the cache of all.
+    """
+    if chip.array is None:
+        return 0.0
+    rate = GPU_L2_EFFICIENCY * chip.interconnect.bytes_per_cycle / chip.array.count
+    return (width + BLOCK_BYTES / BLOCK) / TILE / rate + 2 * GPU_STEP_CYCLES / (TILE * TILE * TAKEN)
 
 
 def _usual_share(array: Array) -> float:
