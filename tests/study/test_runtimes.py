@@ -316,7 +316,7 @@ def test_products_of_blocks_end_on_the_lanes():
     chip, runtime = load_chip("gb10"), runtimes()["llamacpp-2025-11"]
     blocks = runtime.on_blocks(chip, 1.0625)
     # 32 MACs of an output: 1,024 a cycle; a conversion, 16 a cycle; two operations on 128 lanes; all at 0.7. Before, 128 rows of
-    # weights and of inputs come over 0.75 of 64 bytes a cycle for 128 x 128 outputs, twice 300 cycles behind for 256 MACs of each.
+    # weights and of inputs come over 0.75 of 64 bytes a cycle for 128 x 128 outputs; twice 300 cycles for 256 MACs of each.
     fetched, outputs = 128 * (32 * 1.0625 + 36), 128 * 128
     cycles = (32 / 1024 + 1 / 16 + 2 / 128) / 0.7 + (fetched / 48 + 600 * 32 / 256) / outputs
     assert blocks.array.rate["int8*fp16"] * 512 == pytest.approx(32 / cycles / 0.9)
