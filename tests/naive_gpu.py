@@ -139,5 +139,8 @@ def best(extents, width, out_width, chip, lanes, plane, free=False, ahead=False,
         macs = g * n * p * q * k * c * r * s
         busy = macs / (lanes * LANES) + g * k * c * r * s * widening / chip[0]
         cycles = max(busy, macs / (chip[0] * chip[1])) + ROUND_CYCLES + KERNEL_CYCLES[free]
-        found.append((max(cycles, feed / (chip[2] * CACHE), feed / (chip[3] * CACHE)), feed))
+        beside = feed - (
+            g * k * c * r * s * narrow if n == p == q == 1 else 0
+        )  # weights for one vector pass at the memory's pace
+        found.append((max(cycles, beside / (chip[2] * CACHE), beside / (chip[3] * CACHE)), feed))
     return min(found)

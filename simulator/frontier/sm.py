@@ -157,14 +157,15 @@ def _whole(length: int, block: Ints, cluster: Ints) -> Ints:
 
 
 def _on_lanes(shape: Shape, spec: ArraySpec) -> _Parts:
-    """The layer on the vector lanes, each operand fetched once."""
+    """The layer on the vector lanes, each operand fetched once. Weights that meet one vector only pass the cache on their way."""
     g, n, k, c, p, q, r, s = shape.step_extents
     plane = shape.plane[0] * shape.plane[1]
     weights = k * c * r * s
     feed = g * (n * c * plane + weights * _narrow(shape)) * shape.in_width + float(g * n * k * p * q) * shape.out_width
+    passing = g * weights * _narrow(shape) * shape.in_width if n * p * q == 1 else 0.0
     ideal = _ideal(shape, spec)
     busy = shape.macs / shape.steps / (spec.lanes * GPU_LANE_EFFICIENCY) + g * weights * shape.widening
-    return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec)
+    return _row(ideal, max(ideal, busy), _starts(1, spec), feed, spec, passing)
 
 
 def _attention(shape: Shape, spec: ArraySpec) -> _Parts:

@@ -10,7 +10,7 @@ from simulator.result.form import Result
 from simulator.result.gains import bound_of
 from simulator.study.repeating import rates_of
 from simulator.study.runtimes import PIECE
-from simulator.units import GPU_VECTOR_L2_EFFICIENCY, MICRO
+from simulator.units import GPU_ROUND_CYCLES, GPU_VECTOR_L2_EFFICIENCY, MICRO
 
 FLOAT, HALF, BLOCK = 4, 2, 36 / 32
 """Bytes of a number between two kernels, of its copy of 16 bits for a product, and of one in a block of 8 bits (`block_q8_1`)."""
@@ -115,13 +115,29 @@ class Alone:
 
     @property
     def kernels(self) -> int:
-        """Of one layer."""
-        products, attention = 4 + self.wide + 1, 2 if self.scores else 1
+        """Of one layer, over prompts."""
+        copied, attention = 2 if self.copies else int(self.way == "blocks"), 2 if self.scores else 1
+        return self._kernels(copied) + attention * (1 + copied * self.scores)
+
+    def kernels_of_few(self, tokens: int) -> tuple[int, int]:
+        """Of all layers, for so few new tokens, none of a prompt: all, and those of attention but one a layer.
+
+        A product with one vector takes no copy of 16 bits; inputs of narrow weights become blocks of 8 (`quantize_q8_1`).
+        Attention is two products and a softmax, or parts of the keys and their sum.
+        """
+        copied = 2 if self.copies and tokens > 1 else int(self.way != "direct" and self.weight < HALF)
+        own, attention = self.decoder, 3 if self.scores else 2
+        chosen, summed = (1, 1) if self.pairs else (5, own.active - 1)  # softmax, order, rows, sum, shares; `topk_moe`
+        routed = 1 + chosen + 1 + summed
+        every = own.layers * (self._kernels(copied) - self.scores + attention)
+        return every + routed * sum(map(own.has_experts, range(own.layers))), own.layers * (attention - 1)
+
+    def _kernels(self, copied: int) -> int:
+        """Of one layer beside products of attention, where each product has so many for copies."""
         norms, turned, stored, softmax, joined, added = 2 + 2 * self.decoder.qk_norm, 2, 2, 1, 1, 2
         norms, activated = (norms, 1) if self.pairs else (2 * norms, self.wide)
         single = norms + turned + stored + (softmax + joined) * self.scores + added + activated
-        copied = 2 if self.copies else int(self.way == "blocks")
-        return single + products * (1 + copied) + attention * (1 + copied * self.scores)
+        return single + (4 + self.wide + 1) * (1 + copied)
 
     def pass_bytes(self, sequences: int, tokens: int, context: int) -> Moved:
         """Of all layers, for so many new tokens of each sequence behind a context. [B]"""
@@ -169,6 +185,21 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     missed = between.missed + widened.missed
     held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
     return lengthened(found, chip, missed, (held_s, gap_s), note)
+
+
+def few(found: Result, chip: Architecture, own: Alone, tokens: int, floor_us: float) -> Result:
+    """A pass over so few new tokens, none of a prompt, whose operations are kernels of their own.
+
+    They follow each other as those of a graph (CUDA graphs: llama.cpp pull request 6766, of 8 May 2024; and while large products
+    run, the processor is ahead with its launches). Each that the fused pass does not have takes a round of thread blocks too;
+    what attention does to start stands for those of its kernels. floor_us: between two.
+    """
+    launched, of_attention = own.kernels_of_few(tokens)
+    was_s = found.waterfall["overhead_s"]
+    further = max(0.0, launched - of_attention - (was_s / chip.overhead_s if chip.overhead_s else 0.0))
+    gap_s = launched * floor_us * MICRO + further * GPU_ROUND_CYCLES / chip.clock_hz - was_s
+    note = "the runtime computes each operation of a token in a kernel of its own: time between them"
+    return lengthened(found, chip, 0.0, (0.0, gap_s), note)
 
 
 @dataclass(frozen=True)
@@ -234,8 +265,9 @@ def cache_bytes_per_s(chip: Architecture) -> float:
 def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: float, cached_bytes: float) -> Result:
     """A pass that reads so many bytes of its cache again, with nothing beside it.
 
-    keys_bytes: of the keys of a layer, which one kernel reads for one query head after another, as another does the values; where
-    the chip's cache holds them they come from there. cached_bytes: of that, what serves tensors.
+    keys_bytes: of the keys of one head, which a kernel reads for one after another of the queries that share them, as another
+    does its values (thread blocks of `mul_mat_vec_p021_f16_f32` go head by head); where the chip's cache holds them they come
+    from there. cached_bytes: of that, what serves tensors.
     """
     note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
     moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)

@@ -21,13 +21,14 @@ from simulator.result.form import Result
 from simulator.result.room import in_parts
 from simulator.run import simulate
 from simulator.store.memory import Memory, one_each
-from simulator.study.added import HALF, Alone, Served, alone, reread, served
+from simulator.study.added import HALF, Alone, Served, alone, few, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
+from simulator.study.passing import Passing, passing
 from simulator.study.pieces import in_pieces
 from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
-from simulator.units import GIB
+from simulator.units import GIB, GPU_KERNEL_FLOOR_US
 
 MOST_PASSES = 16
 """In memory: each holds the schedule of a few layers."""
@@ -112,9 +113,18 @@ class Question:
         again = self.runtime.reads_again(self.decoder) if phase == "decode" else 0
         if again:
             kept = self.batch * self.cache_bytes(context)
-            keys_bytes = kept / self.decoder.layers / 2.0
+            keys_bytes = self.cache_bytes(context) / (2 * self.decoder.layers * self.decoder.kv_heads)
             found = reread(found, self.chip, again * kept, keys_bytes, self._cached_bytes)
         found = self._served(found, phase, prompt, **more)
+        if phase == "prefill" and self.chip.is_gpu:
+            own = Passing(
+                self.decoder,
+                self.formats.weights.width,
+                self.runtime.splits,
+                self.runtime.score_bytes,
+                self._cached_bytes,
+            )
+            found = passing(found, self.chip, own, (self.batch, prompt, context))
         return self._alone(found, phase, prompt, context, **more)
 
     def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:
@@ -133,7 +143,7 @@ class Question:
 
     def more_behind(self, context: int) -> Spent:
         """What the runtime's own kernels add to a token of each sequence, whatever it is behind."""
-        if not (self.runtime.served and self.chip.is_gpu):
+        if not ((self.runtime.served or self.runtime.alone) and self.chip.is_gpu):
             return 0.0, 0.0
         with_them, without = spent(self.run("decode", 1, context)), spent(self._fused("decode", 1, context))
         return with_them[0] - without[0], with_them[1] - without[1]
@@ -149,17 +159,20 @@ class Question:
         return replace(self, batch=sequences)._fused("prefill", tokens, context)
 
     def _alone(self, found: Result, phase: str, prompt: int, context: int, **more: int) -> Result:
-        """The pass where the runtime computes prompts with kernels of single operations; further tokens have few numbers."""
+        """The pass where the runtime computes with kernels of single operations; of few tokens, only their number counts."""
         software, gap_us = self.runtime, self.chip.overhead_us
         sequences, tokens, before = self.batch, prompt, context
         if phase == "decode":
             sequences, tokens, before = more.get("chunks", 0), more.get("chunk", 0), more.get("chunk_context", 0)
-        if not (software.alone and sequences and tokens and self.chip.is_gpu):
+        if not (software.alone and self.chip.is_gpu):
             return found
         own = Alone(
             self.decoder, software.alone, self.formats.weights.width, not software.fused_attention, software.pairs,
             software.piece, self._cached_bytes,
         )  # fmt: skip
+        if not (sequences and tokens):
+            floor_us = GPU_KERNEL_FLOOR_US if gap_us == software.us_per_kernel else gap_us  # a file's own figure stands
+            return few(found, self.chip, own, self.batch * prompt, floor_us or 0.0)
         return alone(found, self.chip, own, (sequences, tokens, before), gap_us or 0.0)
 
     def pass_of(self, phase: str, prompt: int, context: int, **more: int) -> Callable[[int], Result]:
@@ -187,8 +200,9 @@ class Question:
 
     @cached_property
     def _by_rows(self) -> Architecture:
-        """The chip where the runtime may take the rows of prompts one by one."""
-        return self.runtime.on_rows(self._whole, self.formats.weights.width)
+        """The chip where the runtime may take the rows of prompts one by one, or few together."""
+        width = self.formats.weights.width
+        return self.runtime.on_tiles(self.runtime.on_rows(self._whole, width), width)
 
     @cached_property
     def _whole(self) -> Architecture:

@@ -16,6 +16,8 @@ from simulator.units import (
     GPU_ARRAY_EFFICIENCY,
     GPU_ARRAY_EFFICIENCY_ASYNC,
     GPU_ARRAY_EFFICIENCY_DIRECT,
+    GPU_L2_EFFICIENCY,
+    GPU_STEP_CYCLES,
     MICRO,
     PORT_EFFICIENCY,
 )
@@ -31,10 +33,19 @@ PIECE = 512
 BLOCK = 32
 """Numbers of a block with one scale."""
 
+BLOCK_BYTES, TILE, TAKEN = 36, 128, 256
+"""Of 32 inputs in 8 bits and their scale (`block_q8_1`) [B]; rows and columns of outputs of a thread block; numbers of the
+reduction whose weights it holds at once (`mmq_y`, `mmq_x`, `MMQ_ITER_K`, ggml/src/ggml-cuda/mmq.cuh)."""
+
 CONVERTED, SCALED = 16, 2
 """Integers that a multiprocessor turns into floats a cycle, and operations of a lane for one of them: times the scale of the
 weights; times that of the inputs and added (`vec_dot_q8_0_q8_1_mma`, ggml/src/ggml-cuda/mmq.cuh). 16: CUDA C++ Programming Guide,
 throughput of native arithmetic instructions, "all other type conversions"; for every chip, though H100 may do more."""
+
+
+WIDENED = 17 / 8
+"""Operations of a lane for a weight of 4 bits that becomes a number of 16: eight together take 9 to become numbers, and 8 to be
+shifted by their zero and scaled (`dequantize_s4_to_fp16x2`, and what follows in `gemm_forward_4bit_cuda_m16n128k32`, AutoAWQ)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,12 @@ class Runtime:
     """Whether kernels of its own run between products; see `added.Served`."""
     row_by_row: bool = False
     """Whether each row of a prompt goes alone through a kernel for one vector, which turns every weight into a float anew."""
+    tile_rows: int = 0
+    """Rows of a prompt that a thread block of its products of 4-bit weights has, which widens its weights; 0: as the model."""
+    splits: int = 1
+    """Parts of the reduction of such products, whose sums of 16 bits pass the memory."""
+    score_bytes: int = 0
+    """Moved of a score of attention over prompts, where that is single operations on numbers of 16 bits. [B]"""
     takes_free: bool = False
     """Whether caches take a share of the memory that weights leave, not caches and weights together a share of all."""
     half_sums: bool = False
@@ -107,8 +124,8 @@ class Runtime:
         own = chip.array.rows * chip.array.columns
         each = 1.0 / (rates["int8"] * own)  # cycles of a multiply-accumulate, on one multiprocessor
         each += (1.0 / CONVERTED + SCALED * chip.array.count / chip.vector.lanes) / BLOCK
-        share = GPU_ARRAY_EFFICIENCY / _usual_share(chip.array)
-        return self._narrow(chip, min(rates["fp16"], share / (each * own)))
+        each = each / GPU_ARRAY_EFFICIENCY + _loading(chip, width)
+        return self._narrow(chip, min(rates["fp16"], 1.0 / (_usual_share(chip.array) * each * own)))
 
     def on_rows(self, chip: Architecture, width: float) -> Architecture:
         """The chip as this runtime uses it for prompts of weights of so many bytes, where it takes their rows one by one.
@@ -119,6 +136,20 @@ class Runtime:
             return chip
         own = chip.array.rows * chip.array.columns * _usual_share(chip.array)
         return self._narrow(chip, CONVERTED / own)
+
+    def on_tiles(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for prompts of weights of so many bytes, where its thread blocks have few rows.
+
+        Each block widens its weights on the lanes, then multiplies them, in turn; its copies pass registers.
+        """
+        if not self.tile_rows or width >= 2.0 or not chip.is_gpu or chip.array is None:
+            return chip
+        own = chip.array.rows * chip.array.columns
+        rates = {str(word): value for word, value in chip.array.rate.items()}
+        if "fp16" not in rates:
+            return chip
+        each = 1.0 / (rates["fp16"] * own) + WIDENED * chip.array.count / (self.tile_rows * chip.vector.lanes)
+        return self._narrow(chip, GPU_ARRAY_EFFICIENCY / _usual_share(chip.array) / (each * own))
 
     def _narrow(self, chip: Architecture, rate: float) -> Architecture:
         """The chip with another rate of products of narrow weights."""
@@ -138,6 +169,19 @@ class Runtime:
         near = nearest(self.name, runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
+
+
+def _loading(chip: Architecture, width: float) -> float:
+    """Cycles of a multiply-accumulate to fetch its tiles from the cache, by the only thread block of a multiprocessor.
+
+    A block has 128 x 128 outputs, with shared memory for no second one beside it. It takes weights of so many bytes and inputs,
+    waits for all threads, multiplies, waits, takes further inputs for the same weights, and so on (`mul_mat_q_process_tile`).
+    Other multiprocessors are elsewhere in that round, so the link of each is the limit, not the cache of all.
+    """
+    if chip.array is None:
+        return 0.0
+    rate = GPU_L2_EFFICIENCY * chip.interconnect.bytes_per_cycle / chip.array.count
+    return (width + BLOCK_BYTES / BLOCK) / TILE / rate + 2 * GPU_STEP_CYCLES / (TILE * TILE * TAKEN)
 
 
 def _usual_share(array: Array) -> float:
@@ -174,6 +218,9 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         pairs=row.get("pairs") == "fused",
         served=row.get("between") == "kernels",
         row_by_row=row.get("prompts") == "rows",
+        tile_rows=row.get("tile_rows", 0),
+        splits=row.get("splits", 1),
+        score_bytes=row.get("score_bytes", 0),
         takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),

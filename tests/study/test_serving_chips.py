@@ -65,7 +65,7 @@ def test_what_is_taken_without_a_runtime_is_said_once_for_all_chips(monkeypatch)
 
     monkeypatch.setattr(serving_chips, "_server", too_small)
     monkeypatch.setattr(serving_chips, "_lack", lambda _: "nothing fits")
-    said = "pass between two operations; runtimes of class npu take 36.5"
+    said = "pass between two operations; runtimes of class npu take 40.5"
     given = {"by": "throughput", "precision": "fp16"}
     assert asked(("rk3588", "wormhole"), **given).notes == (f"no runtime is told, so 0 to 3 us, by chip, {said}",)
     assert asked(("rk3588",), **given).notes == (f"no runtime is told, so 3 us {said}",)

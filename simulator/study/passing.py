@@ -1,0 +1,53 @@
+"""What a runtime passes through memory and cache between kernels of a prompt: sums of split products, scores of attention."""
+
+from dataclasses import dataclass
+
+from simulator.chip.schema import Architecture
+from simulator.graph.language import ACTIVATIONS, Decoder
+from simulator.result.form import Result
+from simulator.study.added import HALF, Moved, cache_bytes_per_s, lengthened, moved_of
+
+
+@dataclass(frozen=True)
+class Passing:
+    """Tensors that a runtime makes beside those of the model, for the prompts of a pass.
+
+    weight: bytes of a stored weight. splits: parts of the reduction of products of weights below 16 bits; each writes sums of 16
+    bits, which a kernel reads to add them up. score_bytes: moved of a score. cached_bytes: as of `Alone`.
+    """
+
+    decoder: Decoder
+    weight: float
+    splits: int = 1
+    score_bytes: int = 0
+    cached_bytes: float = 0.0
+
+    def outputs(self, layer: int) -> tuple[int, ...]:
+        """Of each product of a layer, the numbers of a token: queries, keys and values are one; all experts of a token."""
+        own = self.decoder
+        experts = own.has_experts(layer)
+        wide = own.active * own.expert_ffn + own.shared_ffn if experts else own.ffn
+        into = 2 if ACTIVATIONS[own.activation][1] else 1
+        down = own.hidden * (own.active + bool(own.shared_ffn) if experts else 1)
+        return (own.head_dim * (own.heads + 2 * own.kv_heads), own.hidden, *(wide,) * into, down)
+
+    def pass_bytes(self, sequences: int, tokens: int, context: int) -> Moved:
+        """Of all layers, for so many new tokens of each sequence behind a context. [B]"""
+        own, found = self.decoder, []
+        for layer in range(own.layers):
+            if self.splits > 1 and self.weight < HALF:
+                sums = [float(self.splits * HALF * sequences * tokens * numbers) for numbers in self.outputs(layer)]
+                found += [(size, 2.0 * size) for size in sums]
+            scores = float(own.heads * sequences * tokens * (context + tokens))
+            found.append((HALF * scores, self.score_bytes * scores))
+        return moved_of(found, self.cached_bytes)
+
+
+def passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int, int, int]) -> Result:
+    """A pass over prompts with what the runtime passes between its kernels. lengths: sequences, new tokens, tokens before."""
+    moved = own.pass_bytes(*lengths)
+    if not moved.every:
+        return found
+    note = "the runtime passes sums of split products and scores of attention between kernels: time of memory and cache"
+    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
+    return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
