@@ -5,7 +5,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
-from simulator.lower.room import room_of
+from simulator.lower.room import Room, room_of
 from simulator.lower.rows import lower
 from simulator.run import simulate
 from simulator.sweeps.run import sweep
@@ -105,3 +105,25 @@ def test_more_devices_have_more_room() -> None:
     ok = [status != "infeasible" for status in table["status"].to_list()]
     assert ok == [False, False, True, True]
     assert table["reason"].to_list()[1].endswith("; 3 such devices would do, there are 2")
+
+
+def test_room_of_other_batches_by_hand() -> None:
+    room = Room(batch=2, weights=100.0, states=20.0, ends=6.0, activations=8.0)
+    assert room.times(3) == Room(batch=6, weights=100.0, states=60.0, ends=18.0, activations=24.0)
+    assert room.largest_batch(151.0, in_parts=False) == 3  # 17 bytes an item
+    assert room.largest_batch(150.0, in_parts=False) == 2
+    assert room.largest_batch(143.0, in_parts=True) == 3  # 13 an item, and 4 once
+    assert room.largest_batch(142.0, in_parts=True) == 2
+    assert room.largest_batch(90.0, in_parts=False) == 0
+
+
+def test_constants_alone_fit_at_any_batch_or_at_none() -> None:
+    room = Room(batch=2, weights=100.0, states=0.0, ends=0.0, activations=0.0)
+    assert (room.largest_batch(100.0, in_parts=False), room.largest_batch(99.0, in_parts=False)) == (2, 0)
+
+
+def test_read_only_memory_holds_constants_alone() -> None:
+    net = NetworkBuilder("small")
+    net.dense(net.dense(net.input(8), 16, bias=False), 4, bias=False)
+    low = lower(net.build(), load_chip("example_mcu"), 3)
+    assert room_of(low) == Room(3, 8 * 16 + 16 * 4, states=0.0, ends=0.0, activations=0.0)

@@ -1,5 +1,6 @@
 """Choices that a block of points leaves out, against every path of small lists of choices, added exactly; also uncompiled."""
 
+import os
 import random
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +14,9 @@ from simulator.kernels.layout import OWN_BYTES, OWN_CYCLES, WAY_KIND, WAY_SOURCE
 from simulator.kernels.schedule_whole import Chosen
 
 pytestmark = pytest.mark.kernel
+uncompiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="takes longer to compile than to run"
+)
 
 
 def random_list(rng, steps, states, kinds):
@@ -122,3 +126,93 @@ def test_a_clock_without_end_leaves_nothing_out():
     with np.errstate(divide="ignore"):
         ((picked, straight),) = narrowed(listing, machines, np.array([[0, 2, 0]]), 0.25)
     assert (picked, straight) == (list(range(len(listing[1]))), False)
+
+
+def cycles_at(amounts, n, ratio, phi):
+    """Cycles of a choice where a byte takes `ratio` of them."""
+    cycles, outer = amounts[n, OWN_CYCLES], amounts[n, OWN_BYTES] * ratio
+    return max(cycles, outer) + phi * min(cycles, outer)
+
+
+def task_of(rng, phi, kinds=(lists.ALWAYS, lists.SOME), rates=None):
+    """What is narrowed of a random list of four steps and three states, listed from place 7 of the list of choices on."""
+    listing = random_list(rng, 4, 3, kinds)
+    length = len(listing.ways)
+    picks = np.full(2 * length + 8, -1)
+    picks[7 : 7 + length] = np.arange(length)
+    scratch = narrowing.new_narrowing(4, 3, length)
+    for each in scratch:
+        each.fill(99)
+    return narrowing.Task(listing, rates, phi, picks, scratch), 7 + listing.begins[0]
+
+
+@uncompiled
+@pytest.mark.parametrize("phi", [0.0, 0.25, 1.0])
+def test_the_guide_is_the_fastest_path_that_all_points_have(phi):
+    rng, seen = random.Random(3), set()
+    for _ in range(30):
+        task, starts = task_of(rng, phi)
+        begins, ways, amounts = task.listing.begins[0], task.listing.ways, task.listing.amounts
+        ratio = rng.choice([0.25, 1.5, 3.0])
+        common = [path for path in paths_of(begins, ways) if all(ways[n, WAY_KIND] == lists.ALWAYS for n in path)]
+        found = narrowing.guide(task, starts, ratio)
+        assert found == bool(common)
+        if found:
+            times = {path: sum(cycles_at(amounts, n, ratio, phi) for n in path) for path in common}
+            assert times[tuple(task.scratch.guide.tolist())] == min(times.values())
+        seen.add(found)
+    assert seen == {False, True}
+    task, starts = task_of(rng, phi, [lists.ALWAYS])
+    task.listing.ways[-1, WAY_KIND] = lists.VARIED
+    assert not narrowing.guide(task, starts, 1.0)
+
+
+@uncompiled
+@pytest.mark.parametrize("phi", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize(("least", "most"), [(1.0, 1.0), (0.5, 0.75), (0.25, 4.0)])
+def test_what_choices_take_beyond_the_guide(phi, least, most):
+    """At both ends, less how far a choice is below the line through them; and least of all. Kept is what is on a way near 0."""
+    rng, fewer = random.Random(4), 0
+    for _ in range(6):
+        task, starts = task_of(rng, phi, [lists.ALWAYS])
+        begins, ways, amounts = task.listing.begins[0], task.listing.ways, task.listing.amounts
+        assert narrowing.guide(task, starts, 0.5 * (least + most))
+        guide = task.scratch.guide.tolist()
+        whole = narrowing.weigh(task, starts, least, most)
+        assert whole == pytest.approx(sum(cycles_at(amounts, n, most, phi) for n in guide))
+        wanted = []
+        for step, (low, high) in enumerate(pairwise(begins.tolist())):
+            for n in range(low, high):
+                kink = min(max(amounts[n, OWN_CYCLES] / max(amounts[n, OWN_BYTES], 1e-9), least), most)
+                ends = [cycles_at(amounts, n, ratio, phi) for ratio in (least, most)]
+                below = np.interp(kink, [least, most], ends) - cycles_at(amounts, n, kink, phi) if least < most else 0.0
+                beyond = [
+                    cycles_at(amounts, n, ratio, phi) - cycles_at(amounts, guide[step], ratio, phi)
+                    for ratio in (least, most, kink)
+                ]
+                wanted.append([beyond[0] - below, beyond[1] - below, min(beyond)])
+        assert task.scratch.lead == pytest.approx(np.array(wanted), abs=1e-12)
+        sums = [(path, np.array([wanted[n] for n in path]).sum(axis=0)) for path in paths_of(begins, ways)]
+        nearest = [np.min([own for path, own in sums if n in path] or [[np.inf] * 3], axis=0) for n in range(len(ways))]
+        for margin in (1e-9, 0.7, 3.2):
+            near = [n for n, own in enumerate(nearest) if min(own[:2]) <= margin and own[2] <= margin]
+            out, at = np.zeros(5, dtype=np.int64), 7 + len(ways)
+            end = narrowing.near_guide(task, starts, margin, out, at)
+            assert task.picks[at:end].tolist() == near
+            assert [out[0], out[-1]] == [at, end]
+            assert (np.diff(out) == np.histogram(near, begins)[0]).all()
+            fewer += len(near) < len(ways)
+    assert fewer > 3
+
+
+@uncompiled
+def test_ratios_of_a_block():
+    """Cycles that a byte takes, and the most of overhead: 2, 3 and 8 for the middle three points, and 4."""
+    cycle_s = np.array([1.0, 2.0, 1.0, 0.5, 1.0])
+    rates = Rates(cycle_s, np.array([1.0, 4.0, 3.0, 4.0, 9.0]), np.array([9.0, 2.0, 3.0, 2.0, 9.0]))
+    assert narrowing.ratios(rates, 1, 3) == (2.0, 8.0, 4.0)
+    assert narrowing.ratios(rates, 2, 1) == (3.0, 3.0, 3.0)
+    rates.overhead_s[2] = np.inf
+    task, starts = task_of(random.Random(5), 0.25, [lists.ALWAYS], rates)
+    assert narrowing.narrow(task, 2, 1, starts, starts.copy(), 50) == -1
+    assert narrowing.narrow(task, 3, 1, starts, starts.copy(), 7 + len(task.listing.ways)) > 0

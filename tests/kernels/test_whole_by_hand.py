@@ -1,0 +1,223 @@
+"""Residency for many points at once: the kernel over random lists of choices, against every way through them."""
+
+import itertools
+import math
+import os
+import random
+
+import numpy as np
+import pytest
+
+from simulator.kernels import schedule_whole as kernels
+from simulator.kernels.layout import (
+    BESIDE_BYTES,
+    NEED_ROOM,
+    OWN_BYTES,
+    OWN_CYCLES,
+    RESERVED_ROOM,
+    TILE_BYTES,
+    UNTIL_ROOM,
+    WAY_GROUP,
+    WAY_KIND,
+    WAY_POINT,
+    WAY_SOURCE,
+    WAY_TARGET,
+    Listing,
+    Rates,
+)
+from simulator.kernels.schedule_lists import ALWAYS, ANY, PARTLY, SOME, VARIED, WHOLLY
+from simulator.kernels.schedule_sums import APART
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="takes longer to compile than to run"),
+]
+
+STEPS, STATES, POINTS = 3, 2, 7
+WEIGHTS = np.array([4.0, 0.0, 6.0])
+ROOM = kernels.Room(np.array([9.0, 14.0, -1.0, 20.0]), np.array([1.0, 2.0, 3.0, 4.0]), np.array([
+    [0.0, 0.0, 0.0], [4.0, 0.0, 2.0], [4.0, 0.0, 6.0], [3.0, 0.0, 6.0]
+]))  # fmt: skip
+"""Of four sizes, of which the third is not tried."""
+
+
+def random_listing(rng, most):
+    """Two lists behind each other, of choices with few cycles and bytes, so that many ways take the same time."""
+    begins, ways, amounts = [], [], []
+    for _ in range(2):
+        begins.append([])
+        for step in range(STEPS):
+            begins[-1].append(len(ways))
+            for _ in range(rng.randint(1, most)):
+                kind = rng.choice([ALWAYS, SOME, VARIED])
+                group = ANY if kind == ALWAYS else rng.choice([ANY, PARTLY, WHOLLY])
+                states = rng.randrange(STATES if step else 1), rng.randrange(STATES if step < STEPS - 1 else 1)
+                ways.append([*states, rng.choice([-1, len(ways)]), kind, group])
+                tiles, beside = rng.choice([0.0, 3.0, 8.0]), rng.choice([2.0, 6.0])
+                need, reserved = rng.choice([0.0, 8.0]), rng.choice([0.0, 4.0])
+                amounts.append(
+                    [
+                        rng.choice([2.0, 4.0, 7.0]),
+                        tiles + beside,
+                        tiles,
+                        beside,
+                        need,
+                        rng.choice([12.0, 99.0]),
+                        reserved,
+                    ]
+                )
+        begins[-1].append(len(ways))
+    return Listing(np.array(begins), np.array(ways), np.array(amounts))
+
+
+def bytes_of(listing, n, step, size):
+    """What a choice moves at a size; None where it is not there."""
+    kind, group, amounts, own = *listing.ways[n, [WAY_KIND, WAY_GROUP]], listing.amounts[n], ROOM.kept[size, step]
+    left = ROOM.rooms[size] - amounts[RESERVED_ROOM]
+    whole = WEIGHTS[step] > 0.0 and own >= WEIGHTS[step]
+    if kind != ALWAYS and not (
+        amounts[NEED_ROOM] <= left < amounts[UNTIL_ROOM] and group in (ANY, WHOLLY if whole else PARTLY)
+    ):
+        return None
+    if kind != VARIED:
+        return amounts[OWN_BYTES]
+    if listing.ways[n, WAY_POINT] < 0:
+        return amounts[BESIDE_BYTES] - own
+    return max(0.0, amounts[TILE_BYTES] + amounts[BESIDE_BYTES] - own)
+
+
+def ways_of(listing, bucket, size):
+    """All ways that there are at a size, with the bytes of each step."""
+    rows = [range(*listing.begins[bucket, step : step + 2]) for step in range(STEPS)]
+    for way in itertools.product(*rows):
+        states = [0, *(listing.ways[n, WAY_TARGET] for n in way)]
+        moved = [bytes_of(listing, n, step, size) for step, n in enumerate(way)]
+        if [listing.ways[n, WAY_SOURCE] for n in way] == states[:-1] and states[-1] == 0 and None not in moved:
+            yield way, moved
+
+
+def time_of(listing, way, moved, rates, p, phi=0.25):
+    """Seconds of a way at a point; all numbers are such that sums are exact."""
+    total = 0.0
+    for n, size in zip(way, moved, strict=True):
+        on_chip, outer = listing.amounts[n, OWN_CYCLES] * rates.cycle_s[p], size * rates.byte_s[p]
+        total += max(on_chip, outer) + phi * min(on_chip, outer) + rates.overhead_s[p]
+    return total
+
+
+def empty(blocks):
+    """No answers yet, and no paths."""
+    best = kernels.Best(np.full(POINTS, math.inf), np.full(POINTS, -1.0), np.full(POINTS, math.inf))
+    paths = kernels.Paths(
+        np.full((STEPS, POINTS), -9, dtype=np.int32), np.full((STEPS, POINTS), -9.0), np.full((STEPS, blocks), -1),
+        np.full((STEPS, blocks), -9.0),
+    )  # fmt: skip
+    return best, paths
+
+
+def solve(listing, rates, sizes, blocks, best, paths, straight=False, only_limit=False, wanted=None, phi=0.25):
+    picks = np.arange(len(listing.ways))
+    starts = np.array([listing.begins[bucket] for _, _, bucket in blocks])
+    chosen = kernels.Chosen(picks, starts, np.full(len(blocks), straight))
+    running = kernels.new_running(STEPS, STATES)
+    for each in running:
+        each.fill(1)
+    kernels.residency_blocks(
+        WEIGHTS, rates, sizes, blocks, np.ones(len(blocks), dtype=np.bool_) if wanted is None else wanted, listing, chosen,
+        ROOM, phi, only_limit, running, best, paths,
+    )  # fmt: skip
+
+
+def path_of(paths, blocks, p):
+    """Rows and bytes of a point's path."""
+    at = next(at for at, (first, many, _) in enumerate(blocks) if first <= p < first + many)
+    alike = paths.alike[:, at] != APART
+    rows, moved = (
+        np.where(alike, paths.alike[:, at], paths.rows[:, p]),
+        np.where(alike, paths.alike_moved[:, at], paths.moved[:, p]),
+    )
+    return rows.tolist(), moved.tolist()
+
+
+def random_rates(rng):
+    return Rates(*(np.array([rng.choice([0.5, 1.0, 2.0]) for _ in range(POINTS)]) for _ in range(3)))
+
+
+BLOCKS = np.array([[0, 2, 0], [2, 4, 1], [6, 1, 1]])
+
+
+def test_every_point_has_the_best_of_all_ways():
+    """The fastest, of these one that moves least; its path is one that takes as long. Limits are a little above the times."""
+    rng, none, tied, apart = random.Random(1), 0, 0, 0
+    for case in range(16):
+        listing, rates = random_listing(rng, 4), random_rates(rng)
+        sizes = np.array([rng.randrange(4) for _ in range(POINTS)])
+        (best, paths), (limits, _) = empty(3), empty(3)
+        if case % 4 == 3:
+            best.limit_s[:] = 30.0
+        phi = 0.25 * (case % 2)  # without it bytes are hidden, and many ways take as long
+        solve(listing, rates, sizes, BLOCKS, best, paths, phi=phi)
+        solve(listing, rates, sizes, BLOCKS, limits, paths, only_limit=True, phi=phi)
+        apart += (paths.alike != APART).sum()
+        for first, many, bucket in BLOCKS:
+            for p in range(first, first + many):
+                every = {
+                    tuple(way): (time_of(listing, way, moved, rates, p, phi), sum(moved), moved)
+                    for way, moved in ways_of(listing, bucket, sizes[p])
+                }
+                time, total, _ = min(every.values(), default=(math.inf, 0.0, []))
+                if time == math.inf or sizes[p] == 2 or time > best.limit_s[p]:
+                    none += 1
+                    assert (best.time_s[p], best.kept_bytes[p]) == (math.inf, -1.0)
+                    continue
+                assert (best.time_s[p], best.kept_bytes[p]) == (time, ROOM.stays[sizes[p]])
+                assert limits.limit_s[p] == time * (1.0 + 1e-9)
+                rows, moved = path_of(paths, BLOCKS, p)
+                like = [
+                    way for way, (own, _, each) in every.items()
+                    if own == time and each == moved and [listing.ways[n, WAY_POINT] for n in way] == rows
+                ]  # fmt: skip
+                assert like
+                assert sum(moved) == total
+                tied += len({own[1] for own in every.values() if own[0] == time}) > 1
+    assert none > 10
+    assert tied > 1
+    assert apart > 3
+
+
+def test_only_a_faster_room_replaces_what_is_known():
+    """Of two lists for the same points each point has the faster, the first where both are as fast; alike points and others."""
+    rng, mixed = random.Random(2), 0
+    for _ in range(20):
+        one, other, rates = random_listing(rng, 1), random_listing(rng, 3), random_rates(rng)
+        sizes = np.array([rng.choice([0, 1, 3]) for _ in range(POINTS)])
+        best, paths = empty(3)
+        solve(one, rates, sizes, BLOCKS, best, paths)
+        before, had = best.time_s.copy(), [path_of(paths, BLOCKS, p) for p in range(POINTS)]
+        alone, alone_paths = empty(3)
+        solve(other, rates, sizes, BLOCKS, alone, alone_paths)
+        solve(other, rates, sizes, BLOCKS, best, paths)
+        assert best.time_s.tolist() == np.minimum(before, alone.time_s).tolist()
+        for p in range(POINTS):
+            faster = alone.time_s[p] < before[p]
+            if best.time_s[p] < math.inf:
+                assert path_of(paths, BLOCKS, p) == (path_of(alone_paths, BLOCKS, p) if faster else had[p])
+        mixed += len(set((alone.time_s < before)[2:6].tolist())) == 2
+    assert mixed > 2
+
+
+def test_a_list_of_one_choice_a_step_needs_no_programme():
+    rng = random.Random(3)
+    listing, rates = random_listing(rng, 1), random_rates(rng)
+    listing.ways[:, [WAY_SOURCE, WAY_TARGET, WAY_KIND, WAY_GROUP]] = 0
+    sizes, wanted = np.array([0, 1, 0, 2, 3, 1, 0]), np.array([True, True, False])
+    (best, paths), (other, others) = empty(3), empty(3)
+    solve(listing, rates, sizes, BLOCKS, best, paths, straight=True, wanted=wanted)
+    solve(listing, rates, sizes, BLOCKS, other, others, wanted=wanted)
+    assert (best.time_s < math.inf).tolist() == [True, True, True, False, True, True, False]
+    for p in (0, 1, 2, 4, 5):
+        ((way, moved),) = ways_of(listing, 0 if p < 2 else 1, sizes[p])
+        assert best.time_s[p] == other.time_s[p] == time_of(listing, way, moved, rates, p)
+        rows = [listing.ways[n, WAY_POINT] for n in way]
+        assert path_of(paths, BLOCKS, p) == path_of(others, BLOCKS, p) == (rows, moved)
+    assert (paths.alike[:, 0] != APART).all()
