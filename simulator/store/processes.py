@@ -40,7 +40,10 @@ class Raised(NamedTuple):
 
 
 class Helper:
-    """A process that answers one question after another with a function, which is sent to it once."""
+    """A process that answers one question after another with a function, which is sent to it once.
+
+    Not one of `multiprocessing`, which runs the script of the caller again in each, from its first line.
+    """
 
     def __init__(self) -> None:
         """Raises OSError where no process is to be had."""
