@@ -4,6 +4,7 @@ A multiprocessor (SM) is an array with a MAC rate and no shape of its own: what 
 a block of outputs and a split of the reduction. docs/model_gpu.md has the equations, their sources and what was fitted.
 """
 
+import functools
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -94,6 +95,7 @@ _Choice = tuple[int, int, int, int, int]
 """Rows and columns of a block, parts of the reduction, blocks of a cluster along rows and along columns."""
 
 
+@functools.lru_cache(maxsize=256)
 def choices(spec: ArraySpec) -> tuple[_Choice, ...]:
     """What a product may be cut into on a chip, in the order of preference."""
     further = (*(ASYNC_BLOCKS if spec.async_products else ()), *(FEW_ROWS_BLOCKS if spec.few_rows else ()))
@@ -119,16 +121,21 @@ def _all_parts(shape: Shape, spec: ArraySpec) -> Floats:
     return np.concatenate([none, _products(shape, spec)]) * shape.steps  # of a recurrence, one after another
 
 
+@functools.lru_cache(maxsize=64)
+def _columns(some: tuple[_Choice, ...]) -> tuple[Ints, ...]:
+    """Choices a column each, and whether the block is one of older kernels, alone in its cluster."""
+    rows, columns, parts, high, wide = np.array(some).T
+    older = np.array([choice[:2] in BLOCKS for choice in some]) & (high * wide == 1)
+    return rows, columns, parts, high, wide, older
+
+
 def _products(shape: Shape, spec: ArraySpec) -> Floats:
     """Every size of thread block, split and cluster; infinite where a part of the reduction would be empty.
 
     Libraries run convolutions in kernels of an older kind: their threads load registers, in blocks of their own sizes.
     """
     g, n, k, c, p, q, r, s = shape.step_extents
-    rows, columns, parts, high, wide = np.array(choices(spec)).T
-    older = np.array([block in BLOCKS for block in zip(rows.tolist(), columns.tolist(), strict=True)]) & (
-        high * wide == 1
-    )
+    rows, columns, parts, high, wide, older = _columns(choices(spec))
     if shape.convolves:
         spec = replace(spec, async_products=False)
     steps = _steps(c * r * s, parts, shape.in_width)

@@ -1,5 +1,6 @@
 """Tables of pixel tiles: what each tile costs, and which of all sizes an unrolling has any use for."""
 
+import math
 from typing import NamedTuple
 
 from .grid_front import is_no_worse
@@ -47,8 +48,10 @@ CHOICE = 3
 """How many columns that are."""
 
 
-PLANE = 4
-"""Columns of planes: steps of a tile that is whole along P and Q, the last along Q, the last along P, the last along both."""
+ALL, LEAST, MOST = range(4, 7)
+PLANE = 7
+"""Columns of planes: steps of a tile that is whole along P and Q, the last along Q, the last along P, the last along both; then
+those of all tiles of an image, of the shortest and of the longest."""
 
 
 class PixelAxes(NamedTuple):
@@ -106,6 +109,7 @@ class PixelCosts(NamedTuple):
 def plane_steps(extents, array, u, sizes, trips, out, row):
     """Array steps of an image in a tile of sizes p q with unrolling u, into a row of columns of planes. trips: along both."""
     units = array.units
+    every, least, most = 0.0, math.inf, 0.0
     for end_p in range(2):
         p = extents[SIZE_P] - (trips[0] - 1) * sizes[0] if end_p else sizes[0]
         for end_q in range(2):
@@ -116,35 +120,47 @@ def plane_steps(extents, array, u, sizes, trips, out, row):
                 steps = (p + units[u, UNIT_P] - 1) // units[u, UNIT_P]
                 steps = steps * ((q + units[u, UNIT_Q] - 1) // units[u, UNIT_Q])
             out[row, 2 * end_p + end_q] = steps
+            times = (1.0 if end_p else trips[0] - 1.0) * (1.0 if end_q else trips[1] - 1.0)
+            if times > 0.0:
+                every, least, most = every + times * steps, min(least, float(steps)), max(most, float(steps))
+    out[row, ALL], out[row, LEAST], out[row, MOST] = every, least, most
 
 
 @kernel
 def unit_steps(extents, array, u, n, trips, plane, row):
     """(array steps, cycles of folds) of all tiles of n images together, ragged ones included, with unrolling u.
 
-    trips: tiles along the three axes. plane: steps of an image, `plane_steps` in a row of it.
+    trips: tiles along the three axes. plane: steps of an image, `plane_steps` in a row of it. Steps are whole numbers, and so are
+    their sums in any order.
     """
     unit, fold, load = array.units[u, UNIT_N], array.fold, array.loads[u]
-    steps, folds = 0.0, 0.0
-    for end_n in range(2):  # the whole tiles, then the last one
-        times_n = 1.0 if end_n else trips[SIZE_N] - 1.0
-        if times_n == 0.0:
+    whole = float((n + unit - 1) // unit)  # the whole tiles, then the last one
+    last = float((extents[SIZE_N] - (trips[SIZE_N] - 1) * n + unit - 1) // unit)
+    times_n = trips[SIZE_N] - 1.0
+    steps = (times_n * whole + last) * plane[row, ALL]
+    if not array.folds:
+        return steps, steps
+    if load == math.floor(load) and fold.overhead == math.floor(fold.overhead):
+        tiles = float(trips[SIZE_N] * trips[SIZE_P] * trips[SIZE_Q])
+        at_load = fold_cost(load, load, fold)
+        if not fold.hidden or last * plane[row, LEAST] >= load:  # each fold costs as much beyond its steps
+            return steps, steps + tiles * (at_load - load)
+        if max(last, whole) * plane[row, MOST] <= load:
+            return steps, tiles * at_load
+    folds = 0.0
+    for end_n in range(2):
+        if not end_n and times_n == 0.0:
             continue
-        images = extents[SIZE_N] - (trips[SIZE_N] - 1) * n if end_n else n
-        items = float((images + unit - 1) // unit)
+        items = last if end_n else whole
         for end_p in range(2):
-            times_p = times_n if end_p else times_n * (trips[SIZE_P] - 1.0)
+            times_p = (1.0 if end_n else times_n) * (1.0 if end_p else trips[SIZE_P] - 1.0)
             if times_p == 0.0:
                 continue
             for end_q in range(2):
                 times = times_p if end_q else times_p * (trips[SIZE_Q] - 1.0)
-                if times == 0.0:
-                    continue
-                one = items * plane[row, 2 * end_p + end_q]
-                steps += times * one
-                if array.folds:
-                    folds += times * fold_cost(one, load, fold)
-    return steps, folds if array.folds else steps
+                if times != 0.0:
+                    folds += times * fold_cost(items * plane[row, 2 * end_p + end_q], load, fold)
+    return steps, folds
 
 
 @kernel

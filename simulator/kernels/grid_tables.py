@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .grid_layout import ALL_ROWS, FRESH_ROWS, MOST_ROWS, Floats
+from .grid_layout import ALL_ROWS, FRESH_ROWS, MOST_ROWS, SIZE, STEPS, TRIPS, Floats
 from .jit import kernel
 
 
@@ -102,6 +102,30 @@ def fill_folds(steps, fold, out):
     """Fill out with the cycles of folds that stream so many steps; both flat."""
     for i in range(steps.shape[0]):
         out[i] = fold_cost(steps[i], fold.load, fold)
+
+
+@kernel
+def group_tiles(table, buffers, out):
+    """Rows of a table of groups, the smallest tile first, that no row before takes no more steps and room than. Returns how many.
+
+    A tile of all groups is held once; of others `buffers` are.
+    """
+    count = 0
+    for row in range(table.shape[0] - 1, -1, -1):
+        size = table[row, SIZE] / (buffers if table[row, TRIPS] == 1.0 else 1.0)
+        covered = False
+        for i in range(count):
+            at, column = out[i], STEPS
+            covered = table[at, SIZE] <= size
+            while covered and column < table.shape[1]:
+                covered = table[at, column] <= table[row, column]
+                column += 1
+            if covered:
+                break
+        if not covered:
+            out[count] = row
+            count += 1
+    return count
 
 
 def folds_of(steps: Floats, fold: Fold) -> Floats:

@@ -1,5 +1,6 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from simulator.chip.schema import Architecture, Inside
@@ -180,7 +181,7 @@ def lower(graph: Graph, chip: Architecture, batch: int = 1, precision: str = "in
     target = target_of(chip, precision)
     if chip.schedule.placement == "space":
         _check_no_steps(graph, chip)
-    return lower_to(graph, target, batch)
+    return lower_steps(operands_of(graph, target), batch)
 
 
 def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
@@ -200,9 +201,8 @@ def operands_of(graph: Graph, target: Target) -> Operands:
 def lower_steps(operands: Operands, batch: int) -> Lowered:
     """Steps in numbers."""
     graph, target, fused = operands.graph, operands.target, operands.fused
-    rows = tuple(row_of(step, batch, operands) for step in fused.steps)
-    if target.spec.kind == "sm":
-        rows = _rectified(rows, fused)
+    zeros = _zeros(fused) if target.spec.kind == "sm" else None
+    rows = tuple(row_of(step, batch, operands, zeros) for step in fused.steps)
     held = 0.0
     if target.inside != "nothing":
         _check_no_states(graph)
@@ -238,11 +238,10 @@ def _check_no_states(graph: Graph) -> None:
             )
 
 
-def _rectified(rows: tuple[Row, ...], fused: Steps) -> tuple[Row, ...]:
-    """Rows whose inputs come through a ReLU marked: every step that writes them ends with one."""
+def _zeros(fused: Steps) -> list[bool]:
+    """Of each tensor, whether every step that writes it ends with a ReLU."""
     ends = [(step.layer, *step.fused)[-1].kind == "relu" for step in fused.steps]
-    zeros = [bool(t.producers) and all(ends[step] for step in t.producers) for t in fused.tensors]
-    return tuple(replace(row, rectified=True) if row.inputs >= 0 and zeros[row.inputs] else row for row in rows)
+    return [bool(t.producers) and all(ends[step] for step in t.producers) for t in fused.tensors]
 
 
 def _check_no_steps(graph: Graph, chip: Architecture) -> None:
@@ -255,8 +254,8 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def row_of(step: Step, batch: int, operands: Operands) -> Row:
-    """One step for the whole batch."""
+def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] | None = None) -> Row:
+    """One step for the whole batch. zeros: of each tensor, whether it comes through a ReLU, where that counts."""
     layer, target = step.layer, operands.target
     own, acc_width = dict(target.operations), target.accumulator_bytes
     out_width = operands.widths[step.output]
@@ -271,26 +270,24 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
     shape, product = None, None
     executed = 0
     if layer.is_compute:
-        shape = layer_shape(
-            layer, batch, in_width, acc_width, output_bytes, target.winograd, operands.weights(step).width
-        )
-        if shape.is_long and target.spec.mixes_items:
-            shape = shape.in_one
-        gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape) if layer.kind in WEIGHTED else 1.0
-        softmax = 0.0
-        if step.second is not None:
-            softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
         product = operands.product(step)
-        shape = replace(
-            shape,
-            weight_width=shape.weight_width * gaps,
-            context=step.second.out_channels if step.second is not None else shape.context,
-            softmax_operations=lanes * batch * softmax,
+        shape = layer_shape(
+            layer, batch, in_width, acc_width, output_bytes, target.winograd, operands.weights(step).width,
             rate=0.0 if product.rate == target.spec.rate else product.rate,
             widening=target.widening if product.widens_weights else 0.0,
             lane_macs=dict(target.lane_macs).get(product.format, 0.0),
             convolves=target.spec.async_products and layer.kind == "conv",
-        )
+        )  # fmt: skip
+        if shape.is_long and target.spec.mixes_items:
+            shape = shape.in_one
+        gaps = target.spec.weights_with_gaps(shape.step_extents) / _weights(shape) if layer.kind in WEIGHTED else 1.0
+        if gaps != 1.0:
+            shape = replace(shape, weight_width=shape.weight_width * gaps)
+        if step.second is not None:
+            softmax = sum(part.operations_with(own, target.channels) for part in step.fused if part.kind == "softmax")
+            shape = replace(
+                shape, context=step.second.out_channels, softmax_operations=lanes * batch * softmax
+            )  # fmt: skip
         if product.widens_inputs and first is not None:
             operations += target.widening * target.lanes * batch * first.elements
         executed = shape.macs
@@ -330,6 +327,7 @@ def row_of(step: Step, batch: int, operands: Operands) -> Row:
         values=step.values.tensor if step.values else -1,
         product=product.format if product else "",
         shared=bool(layer.shares),
+        rectified=bool(tiled and step.inputs and zeros and zeros[step.inputs[0].tensor]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simulator.graph.layer import Layer
 from simulator.vocabulary import WEIGHTED
@@ -91,6 +92,7 @@ def layer_shape(
     output_bytes: float,
     winograd: float = 0.0,
     stored_width: float | None = None,
+    **more: Any,
 ) -> Shape:
     """The loop nest of a compute layer. A matmul has weights of its own for every item, so its batch joins the groups; so do
     steps that run one after another, as each reads the weights anew.
@@ -98,7 +100,7 @@ def layer_shape(
     Winograd F(2x2, 3x3) computes 2 x 2 outputs from a 4 x 4 window with 16 products instead of 36: the same layer with
     4 x 4 kernels, stride 2 and a quarter of the outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
     Networks", CVPR 2016). `winograd`: 0 without, else the stored bytes of its weights over 16 per kernel. width: of an input [B];
-    stored_width: of a weight, the same unless given.
+    stored_width: of a weight, the same unless given. more: further fields of the shape.
     """
     groups, items = (layer.groups * batch, 1) if layer.kind == "matmul" else (layer.groups, batch)
     (p, q), r, s = layer.places, layer.kernel_height, layer.kernel_width
@@ -135,6 +137,7 @@ def layer_shape(
         acc_width=acc_width * spread(layer, p, q),
         steps=layer.steps,
         holds_weights=layer.steps > 1 and not layer.loop and layer.kind in WEIGHTED,
+        **more,
     )
 
 

@@ -33,7 +33,7 @@ Found = TypeVar("Found")
 USUAL_MIB = 1024
 """What may be kept unless `$ROOFTILE_CACHE_MIB` says how much. [MiB]"""
 
-TRIM_EVERY = 64
+TRIM_EVERY = 256
 """Writes, on average, between two looks at how much there is."""
 
 USED_WITHIN_S = 60.0
@@ -133,15 +133,22 @@ def save_bytes(name: str, content: bytes) -> bool:
 def save(name: str, arrays: "Mapping[str, Array]") -> bool:
     """Keep arrays under a name, instead of what is there. False if nothing can be written."""
     try:
-        place = folder()
-        place.mkdir(parents=True, exist_ok=True)
-        # What a power cut damages counts as missing.
-        whole.write(place / name, _encoded(name, arrays), durable=False, mode=0o600)
+        place, content = folder(), _encoded(name, arrays)
+        try:
+            _write(place / name, content)
+        except FileNotFoundError:
+            place.mkdir(parents=True, exist_ok=True)
+            _write(place / name, content)
         if int.from_bytes(os.urandom(4), "big") % TRIM_EVERY == 0:
             trim()
     except OSError:
         return False
     return True
+
+
+def _write(place: Path, content: bytearray) -> None:
+    """Write a file; what a power cut damages counts as missing."""
+    whole.write(place, content, durable=False, mode=0o600)
 
 
 def trim() -> None:

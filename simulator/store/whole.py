@@ -7,6 +7,7 @@ foresee, so that nothing is written through a link that lies there; what a kille
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,8 +29,10 @@ def write(place: Path, content: Content, *, durable: bool = True, mode: int = 0o
     handle = os.open(draft, _NEW, mode)
     try:
         with open(handle, "wb") as file:
-            if place.is_file() and not place.is_symlink():
-                os.chmod(draft, place.stat().st_mode & 0o777)
+            with contextlib.suppress(FileNotFoundError):
+                there = os.lstat(place).st_mode
+                if stat.S_ISREG(there):
+                    os.chmod(draft, there & 0o777)
             file.write(content)
             if durable:
                 file.flush()

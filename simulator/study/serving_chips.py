@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,8 +11,7 @@ from simulator.chip.library import Entry
 from simulator.chip.load import chip_digest
 from simulator.chip.schema import Architecture
 from simulator.cost.serving import Rates
-from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
-from simulator.progress import counted
+from simulator.errors import ChipError, InfeasibleError, InputError, NetworkError, OptionError
 from simulator.store import disk
 from simulator.study.asking import asked_of
 from simulator.study.compare import Comparison, Figure, Line, chip_line
@@ -19,6 +19,7 @@ from simulator.study.generating import cost_of, price_of, rates_of
 from simulator.study.ranking import BY, may_rank, ranking
 from simulator.study.request import Question, growing_of, spent
 from simulator.study.runtimes import runtime_of, untold
+from simulator.study.sharing import answers
 from simulator.units import GIB, MICRO
 
 PAID = "usd"
@@ -146,32 +147,19 @@ def serving(
     servers: list[Server] = []
     lacking: list[tuple[str, str]] = []
     notes: dict[str, None] = {}
-    gaps_us: list[float] = []  # of chips for which a runtime should have been told
-    checked = False
-    for chip in counted(chips):
-        if chip.architecture is None or chip.architecture.array is None:
-            lacking.append((chip.name, NOT_DESCRIBED))
-            continue
-        alone = _alone(chip, rates or Rates())
-        if not may_rank(alone, by, limits, ORDERS):
-            servers.append(replace(alone, untried=True))
-            continue
-        try:
-            asked, note = wanted.on(chip.architecture)
-            checked = True
-            if note and wanted.runtime is None:
-                gaps_us.append(asked.chip.overhead_s / MICRO)
-                note = ""
-            notes.update({told: None for told in (note, asked.decoder.beyond(asked.tokens)) if told})
-            servers.append(_server(alone, asked, rates or Rates()))
-        except InfeasibleError as error:
-            lacking.append((chip.name, _lack(asked) if checked else str(error)))
-        except ChipError as error:
-            lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
-        except NetworkError as error:
-            if not checked:
-                raise
-            lacking.append((chip.name, str(error).splitlines()[0].rpartition(": ")[2]))
+    gaps_us: list[float] = []
+    checked, entries = False, list(chips)
+    for chip, ran in zip(entries, answers(partial(_ran, wanted, by, limits, rates or Rates()), entries), strict=True):
+        checked = checked or ran.checked
+        if ran.fault is not None and not checked:
+            raise ran.fault
+        notes.update(dict.fromkeys(ran.notes))
+        if ran.gap_us is not None:
+            gaps_us.append(ran.gap_us)
+        if ran.server is None:
+            lacking.append((chip.name, ran.lack))
+        else:
+            servers.append(ran.server)
     servers.sort(key=lambda line: (-(line.asked.throughput_per_s if line.asked else 0.0), line.chip))
     *_, together = wanted.lengths
     found = Comparison(
@@ -187,6 +175,52 @@ def serving(
         (*([untold(gaps_us)] if gaps_us else []), *notes), untried,
         dict(limits or {}),
     )  # fmt: skip
+
+
+class _Ran(NamedTuple):
+    """What became of one chip."""
+
+    server: Server | None = None
+    lack: str = ""
+    """Why there is none."""
+    checked: bool = False
+    """Whether the request could be put to it."""
+    notes: tuple[str, ...] = ()
+    gap_us: float | None = None
+    """Its time between kernels, where a runtime should have been told."""
+    fault: NetworkError | None = None
+    """Of the request, where it could be put to no chip before."""
+
+
+def _ran(wanted: Wanted, by: str, limits: Mapping[str, float] | None, rates: Rates, chip: Entry) -> _Ran:
+    """Put a request to one chip."""
+    if chip.architecture is None or chip.architecture.array is None:
+        return _Ran(lack=NOT_DESCRIBED)
+    alone = _alone(chip, rates)
+    if not may_rank(alone, by, limits, ORDERS):
+        return _Ran(replace(alone, untried=True))
+    try:
+        asked, note = wanted.on(chip.architecture)
+    except NetworkError as error:
+        return _Ran(lack=_in_short(error), fault=error)
+    except ChipError as error:
+        return _Ran(lack=_in_short(error))
+    except InfeasibleError as error:
+        return _Ran(lack=str(error))
+    chosen = bool(note) and wanted.runtime is None
+    told = tuple(one for one in ("" if chosen else note, asked.decoder.beyond(asked.tokens)) if one)
+    found = _Ran(checked=True, notes=told, gap_us=asked.chip.overhead_s / MICRO if chosen else None)
+    try:
+        return found._replace(server=_server(alone, asked, rates))
+    except InfeasibleError:
+        return found._replace(lack=_lack(asked))
+    except (ChipError, NetworkError) as error:
+        return found._replace(lack=_in_short(error))
+
+
+def _in_short(error: InputError) -> str:
+    """What is wrong, without where."""
+    return str(error).splitlines()[0].rpartition(": ")[2]
 
 
 def _placed(line: Server, place: int | None, value: float | None) -> Placed:

@@ -1,5 +1,6 @@
 """Pixel tiles that an unrolling needs: those of all sizes that no other beats, however few are looked at."""
 
+import dataclasses
 import itertools
 import random
 
@@ -75,3 +76,27 @@ def test_steps_of_a_tile_by_hand() -> None:
     pixels = Pixels((2, 3, 5), (side, side), ((1, 1, 3, 0),), Fold(2.0, 0.0, 0.0), (2.0,), False, (0.0,))
     row = pixels.rows((1,), (2,), (2,)).table[0]
     assert (row[PIXEL_STEPS], row[PIXEL_FOLDS]) == (2 * 9, 2 * (9 + 6 * 2))
+
+
+def parts_of(extent: int, size: int) -> list[int]:
+    """Sizes of the tiles along an axis."""
+    return [min(size, extent - first) for first in range(0, extent, size)]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("hidden", [0.0, 1.0], ids=["linear", "hidden"])
+def test_steps_and_folds_are_those_of_all_tiles_one_by_one(hidden: float) -> None:
+    rng = random.Random(11)
+    for number in range(24):
+        pixels = some_pixels(rng, bool(number % 2), bool(hidden))
+        load, overhead = rng.choice([(4.0, 2.0), (0.0, 0.0), (30.0, 1.0), (1.75, 0.5), (9.5, 3.0)])
+        pixels = dataclasses.replace(pixels, fold=Fold(load, overhead, hidden), loads=(load,) * 3)
+        n, p, q = (rng.randint(1, extent) for extent in pixels.extents)
+        row = pixels.rows((n,), (p,), (q,)).table[0]
+        for u, (images, rows, columns, flat) in enumerate(pixels.units):
+            each = [
+                -(-i // images) * (-(-(j * k) // flat) if flat else -(-j // rows) * -(-k // columns))
+                for i, j, k in itertools.product(*map(parts_of, pixels.extents, (n, p, q)))
+            ]
+            folds = sum(max(one, load) + overhead if hidden else one + load + overhead for one in each)
+            assert (row[PIXEL_STEPS + 2 * u], row[PIXEL_FOLDS + 2 * u]) == (sum(each), folds)

@@ -29,7 +29,7 @@ from simulator.kernels.array_steps import (
 )
 from simulator.kernels.grid_envelope import BINS
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
-from simulator.kernels.grid_tables import Fold, folds_of
+from simulator.kernels.grid_tables import Fold, folds_of, group_tiles
 from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
@@ -68,6 +68,8 @@ class Tables:
 
     def _no_worse(self) -> Bools:
         """Whether unrolling v takes no more steps and folds than u in any tile of groups and of input channels: bool[v, u]."""
+        if len(self.units.copies) == 1:
+            return np.ones((1, 1), dtype=np.bool_)
         both = np.concatenate([self.group[:, STEPS:], self.axis_c[:, STEPS:]]).reshape(-1, len(self.units.copies), EACH)
         return np.asarray((both[:, :, None] <= both[:, None]).all(axis=(0, 3)))
 
@@ -286,15 +288,10 @@ def _group_tiles(table: Floats, buffers: float) -> Floats:
 
     But a tile of all groups is held once, where smaller ones are fetched while others are worked on.
     """
-    sizes = table[:, SIZE] / np.where(table[:, TRIPS] == 1.0, buffers, 1.0)
-    rows: list[int] = []
-    kept = np.empty_like(table)
-    for row in range(len(table) - 1, -1, -1):
-        of = kept[: len(rows)]
-        if not ((of[:, STEPS:] <= table[row, STEPS:]).all(axis=1) & (of[:, SIZE] <= sizes[row])).any():
-            kept[len(rows)] = table[row]
-            rows.append(row)
-    return np.ascontiguousarray(table[rows])
+    if len(table) == 1:
+        return table
+    rows = np.empty(len(table), dtype=np.int64)
+    return np.ascontiguousarray(table[rows[: group_tiles(table, buffers, rows)]])
 
 
 def _least(group: Floats, pixel: Floats, axis_k: Floats, axis_c: Floats, own: Floats) -> float:
