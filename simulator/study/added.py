@@ -39,7 +39,8 @@ class Alone:
     Counted from the graph of llama.cpp and its CUDA kernels of May 2024 (`build_llama`, `ggml_cuda_op_mul_mat_cublas`,
     `ggml_cuda_mul_mat_batched_cublas`), for any decoder. way: `copies`: products take 16-bit copies of their inputs, and their
     results are copied back to 32 bits; `direct`: they read and write 32 bits; `blocks`: those of weights below 16 bits take
-    copies in blocks of 8 bits and write 32 (`ggml_cuda_mul_mat_q`), others as `copies`. weight: bytes of a stored weight.
+    copies in blocks of 8 bits and write 32 (`ggml_cuda_mul_mat_q`), others as `copies`; `inputs`: they take 16-bit copies and
+    write 32 bits (`ggml_sycl_op_mul_mat_sycl` with oneDNN). weight: bytes of a stored weight.
     scores: attention too is single operations, through whose scores the memory goes. pairs: a normalisation and its scale are
     one kernel, as are an activation and the product with it, and the sum of all experts (`ggml_cuda_op_rms_norm_fused`,
     `ggml_swiglu_split`, `ggml_cuda_op_fused_add`). piece: tokens that are computed together. cached_bytes: of a shared cache,
@@ -69,6 +70,8 @@ class Alone:
         """Added by each number that enters a product, and that leaves one: a copy is written and read; else it is wider."""
         if self.copies:
             return FLOAT + HALF, FLOAT + HALF
+        if self.way == "inputs":
+            return FLOAT + HALF, FLOAT - HALF
         return FLOAT + 2 * BLOCK - HALF if self.way == "blocks" else FLOAT - HALF, FLOAT - HALF
 
     def tensors(self, layer: int) -> list[tuple[int, float]]:
@@ -110,13 +113,14 @@ class Alone:
         """Of one score of attention, from the product that makes it to the one that uses it. [B]"""
         if not self.scores:
             return 0
-        softmax = 2 * FLOAT
-        return softmax + (2 * (HALF + FLOAT) + 2 * HALF if self.copies else 2 * FLOAT)
+        softmax, copied = 2 * FLOAT, self.copies or self.way == "inputs"
+        written = HALF + HALF + FLOAT if self.copies else FLOAT
+        return softmax + written + (FLOAT + HALF + HALF if copied else FLOAT)
 
     @property
     def kernels(self) -> int:
         """Of one layer, over prompts."""
-        copied, attention = 2 if self.copies else int(self.way == "blocks"), 2 if self.scores else 1
+        copied, attention = 2 if self.copies else int(self.way != "direct"), 2 if self.scores else 1
         return self._kernels(copied) + attention * (1 + copied * self.scores)
 
     def kernels_of_few(self, tokens: int) -> tuple[int, int]:
@@ -157,7 +161,7 @@ class Alone:
 
         A pass reads them as they are stored; the copies are written and read beside.
         """
-        if self.way != "copies" or self.weight >= HALF:
+        if self.way not in ("copies", "inputs") or self.weight >= HALF:
             return Moved(0.0, 0.0)
         own = self.decoder
         found: list[tuple[float, float]] = []

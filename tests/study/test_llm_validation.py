@@ -43,6 +43,11 @@ def test_a_row_is_the_pass_that_was_measured(found):
     assert group.median <= group.ninetieth
 
 
+def test_the_constant_of_a_class_is_in_what_it_is_between(found):
+    assert all(row.overhead_s > 0.0 for row in found.rows if row.phase == "prefill")
+    assert all(row.overhead_s == 0.0 for row in found.rows if row.phase == "decode")  # kernels of single operations
+
+
 def test_weights_of_fewer_bits_are_read_as_they_are_stored(found):
     decode = {row.precision: row for row in reversed(found.rows) if row.chip == "a40" and row.phase == "decode"}
     narrow, wide = decode["q4_k_m"], decode["fp16"]

@@ -118,6 +118,11 @@ def test_bytes_and_kernels_of_single_operations_are_those_counted_by_hand():
     assert Alone(own, "direct").token_bytes(0) == by_hand + 2 * (inputs + results)
     assert Alone(own, "copies").score_bytes == 2 + (2 + 4) + (4 + 4) + (4 + 2) + 2
     assert Alone(own, "direct").score_bytes == 4 + (4 + 4) + 4
+    taken = Alone(own, "inputs", 0.6)  # copies of inputs, results in 32 bits
+    assert taken.token_bytes(0) == by_hand + 6 * inputs + 2 * results
+    assert taken.score_bytes == 4 + (4 + 4) + (4 + 2) + 2
+    assert taken.kernels == 9 * 2 + 14
+    assert taken.widened_bytes(1) == Alone(own, "copies", 0.6).widened_bytes(1) > (0.0, 0.0)
     assert (Alone(own, "copies").kernels, Alone(own, "direct").kernels) == (9 * 3 + 14, 9 + 14)
     assert Alone(own, "copies").pieces_of(1100) == [(0, 512), (512, 1024), (1024, 1100)]
     scores = 32 * (512 * 612 + 512 * 1124 + 76 * 1200)
