@@ -62,45 +62,50 @@ def walk(extents, width, out_width, chip, block, parts, free=False, ahead=False,
     return max(longest, feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def attention(extents, context, width, out_width, chip, lanes, free=False, ahead=False):
-    """(on-chip cycles, feed bytes) of softmax(Q K') V: heads as groups, queries as pixels, keys as output channels."""
+def attention(extents, context, width, out_width, chip, lanes, free=False, ahead=False, weights=None):
+    """(on-chip cycles, feed bytes) of softmax(Q K') V: heads as groups, queries as pixels, keys as output channels; weights: of
+    `walk`, of keys and values.
+    """
+    narrow, widening = weights or (width, 0.0)
     g, n, k, c, p, q, _, _ = extents
     count, macs, link, port = chip
     queries = n * p * q
     if queries <= 16 and free:
-        return decode(g, queries, k, c, context, width, out_width, chip)
+        return decode(g, queries, k, c, context, (width, out_width, narrow, widening), chip)
     size = queries if queries <= 512 and c <= 64 else 128 if ahead else 64
     share = 1.0 if ahead else SHARE[free]
     own = [[] for _ in range(count)]
     feed = g * queries * k * out_width
     for turn, _ in enumerate(itertools.product(range(g), range(0, queries, size))):
         own[turn % count].append((size * k * c + size * k * context, size * k))
-        feed += (size * c + k * c + k * context) * width  # queries, keys, values
+        feed += size * c * width + (k * c + k * context) * narrow  # queries, keys, values
     together = max(1, REGISTERS // (size * context * 4))
     longest = 0.0
     for blocks in own:
         time = 0.0
         for products, scores in blocks:
-            two = products / (macs * share), scores * SOFTMAX[width] / (lanes / count)
+            two = products / (macs * share) + k * (c + context) * widening, scores * SOFTMAX[width] / (lanes / count)
             time += max(two) + (0.35 if ahead else 1.0) * min(two)
         longest = max(longest, time + sum(ROUND_CYCLES for _ in range(0, len(blocks), together)))
     return max(longest + KERNEL_CYCLES[free], feed / (link * CACHE), feed / (port * CACHE)), feed
 
 
-def decode(heads, queries, keys, depth, context, width, out_width, chip):
+def decode(heads, queries, keys, depth, context, widths, chip):
     """The same of few queries, after its start: parts of a head's keys, on two places of each multiprocessor in turn; one for
-    several queries. Keys and values pass the cache while they come from the memory.
+    several queries. Keys and values pass the cache while they come from the memory. widths: bytes of a query, of an output, of
+    a key, and cycles to widen it.
     """
+    width, out_width, narrow, widening = widths
     count, macs, link, port = chip
     places, parts = parts_of_keys(heads, queries, keys, count)
     longest = math.ceil(keys / parts)
     time, left = 0, heads * parts
     while left > 0:
-        products = places * 16 * longest * (depth + context) / (macs * SHARE[True])
+        products = places * longest * (depth + context) * (16 / (macs * SHARE[True]) + widening)
         time += max(products, 5000 + 700 * math.ceil(longest / 64)) if products else 0
         left -= places * count
     ends = heads * (queries * depth * width + queries * keys * out_width)
-    return max(time, ends / (link * CACHE), ends / (port * CACHE)), ends + heads * keys * (depth + context) * width
+    return max(time, ends / (link * CACHE), ends / (port * CACHE)), ends + heads * keys * (depth + context) * narrow
 
 
 def parts_of_keys(heads, queries, keys, count):

@@ -127,3 +127,11 @@ def test_least_squares_find_the_minimum_whatever_the_unit(scale):
         assert least < np.square(residuals(found - move)).sum()
     one = model.least_squares(residuals, np.array([0.5, 0.2]), most_steps=0)
     assert one.tolist() == [0.5, 0.2]
+
+
+def test_the_sizings_are_compared_at_both_nodes(found):
+    """Each with the area that was published for its node, and by the fit of that node."""
+    rows = book()["calibration"]["nvdla"]["rows"]
+    assert [(block.nm, block.published_mm2) for block in found.nvdla] == [(28, row[2]) for row in rows] + [
+        (16, row[3]) for row in rows
+    ]

@@ -289,6 +289,16 @@ def test_outside_the_calibration_no_figure_is_sure(kind):
         chip_cost(load_chip("tpu_v1"), load_chip("inferx_x1", set={"kind": kind}))
 
 
+def test_figures_are_calibrated_between_known_nodes_and_for_dies_of_some_size():
+    def inside(nm, **sizes):
+        cost = chip_cost(load_chip("inferx_x1", set={"process_nm": nm, **sizes}))
+        assert cost.status.startswith("inside") == cost.calibrated
+        return cost.calibrated
+
+    assert [inside(nm) for nm in (16, 13, 28, 40)] == [True, True, True, False]
+    assert not inside(16, **{"array.count": 1, "sram.capacity_mib": 1.0})
+
+
 def test_a_block_has_an_area_and_no_bill():
     for nm, published in ((28, 5.5), (16, 3.3)):
         cost = chip_cost(load_chip("nvdla_2048", set={"kind": "ip", "process_nm": nm}))

@@ -1,5 +1,6 @@
 """Attention that keeps its scores on the chip: tiles against a slow twin, whole networks, and who may say so."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -53,6 +54,55 @@ def test_tiles_are_those_of_the_slow_twin():
         np.testing.assert_allclose(mine, slow[found.codes], rtol=1e-12)
         beaten = (mine[None] <= slow[:, None] * (1 + 1e-9)).all(axis=2).any(axis=1)
         assert beaten.all(), "a tile that no point of the frontier is as good as"
+
+
+@pytest.mark.parametrize("inside", [("inputs", "weights", "outputs"), ("inputs",), ("weights",), ("outputs",)])
+@pytest.mark.parametrize("twice", [False, True])
+def test_room_and_bytes_of_a_tile_by_operand(inside, twice):
+    """Queries of two bytes, keys and values of half one, sums of four and outputs of three: two tiles of what changes."""
+    spec = replace(
+        array_spec(load_chip("example_edge", set=WORD), "int8"),
+        holds=inside,
+        double_buffered=twice,
+        accumulator_bytes=300.0,
+    )
+    shape = Shape(
+        (4, 1, 9, 5, 6, 1, 1, 1),
+        plane=(6, 1),
+        context=7,
+        in_width=2.0,
+        weight_width=0.5,
+        acc_width=4.0,
+        out_width=3.0 * 7 / 9,
+    )
+    every, seen = attention.choices(shape, spec), set()
+    for resident in range(16):
+        room, total = attention._footprint(shape, spec, resident, every), attention._bytes(shape, resident, every)
+        for at, (heads, queries, keys, turns, passes) in enumerate(
+            zip(*(column.tolist() for column in every[:5]), strict=True)
+        ):
+            q, k, turned, keyed = (
+                heads * queries,
+                heads * keys,
+                1 + twice * (turns > 1),
+                1 + twice * (turns * passes > 1),
+            )
+            wanted, again = 2.0 * q * keys * keyed, turns / math.ceil(4 / heads) if passes > 1 else 1.0
+            moved = 0.5 * 4 * 9 * 7 * (again - 1.0) if not resident & VALUES else 0.0
+            if not resident & INPUTS:
+                wanted, moved = wanted + 2.0 * q * 5 * turned * ("inputs" in inside), moved + 2.0 * 4 * 6 * 5
+            if not resident & WEIGHTS:
+                wanted, moved = wanted + 0.5 * k * 5 * keyed * ("weights" in inside), moved + 0.5 * 4 * 9 * 5 * again
+            if not resident & VALUES:
+                wanted += 0.5 * k * 7 * keyed * ("weights" in inside)
+            if not resident & OUTPUTS:
+                wanted, moved = wanted + 3.0 * q * 7 * turned * ("outputs" in inside), moved + 3.0 * 4 * 6 * 7
+            if passes > 1:  # two numbers of each query, and sums that are not done, where the accumulators are too few
+                wanted += 8.0 * q + (4.0 * q * 7 if 4.0 * q * 7 > 300.0 and "outputs" in inside else 0.0)
+            assert room[at] == pytest.approx(wanted)
+            assert total[at] == pytest.approx(moved)
+            seen.add((turns > 1, passes > 1, 4.0 * q * 7 > 300.0))
+    assert len(seen) > 5
 
 
 @pytest.mark.parametrize("lane_macs", [0.0, 1e6])

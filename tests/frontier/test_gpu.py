@@ -120,7 +120,7 @@ def test_choices_are_those_of_the_slow_twin(free, ahead, cluster, few):
 
 @pytest.mark.parametrize(("extents", "on_lanes"), [
     ((1, 1, 64, 64, 8, 8, 1, 1), False), ((1, 2, 8, 8, 1, 2, 1, 1), False), ((8, 1, 1, 1, 8, 8, 3, 3), True),
-    ((1, 1, 64, 64, 1, 1, 1, 1), True),
+    ((1, 1, 64, 64, 1, 1, 1, 1), True), ((1, 1, 4, 1, 8, 8, 1, 1), False), ((1, 1, 1, 4, 8, 8, 1, 1), False),
 ])  # fmt: skip
 def test_only_one_channel_a_group_or_one_pixel_may_run_on_the_lanes(extents, on_lanes):
     shape = Shape(extents, plane=(extents[4] + extents[6] - 1, extents[5] + extents[7] - 1))

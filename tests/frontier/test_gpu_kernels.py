@@ -92,9 +92,10 @@ def test_attention_is_that_of_the_slow_twin():
         heads, depth, context = rng.randint(1, 90), rng.choice([32, 64, 128]), rng.choice([32, 64, 80, 128])
         queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
         wide = 2 if queries % 2 == 0 else 1  # queries may lie along both sides of the plane
+        narrow, widening = rng.choice([(width, 0.0), (0.5, 0.125), (0.5, 0.0)])
         shape = Shape(
-            (heads, 1, keys, depth, queries // wide, wide, 1, 1), in_width=width, weight_width=width,
-            out_width=width * context / keys, context=context,
+            (heads, 1, keys, depth, queries // wide, wide, 1, 1), in_width=width, weight_width=narrow,
+            out_width=width * context / keys, context=context, widening=widening / count,
         )  # fmt: skip
         sets = {
             "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
@@ -104,7 +105,9 @@ def test_attention_is_that_of_the_slow_twin():
         spec = array_spec(load_chip(T4, set=sets), "int8")
         found, one = frontier(shape, spec), np.zeros(1, dtype=np.int64)
         chip = (count, macs, link, port)
-        cycles, feed = naive_gpu.attention(shape.extents, context, width, shape.out_width, chip, lanes, free, ahead)
+        cycles, feed = naive_gpu.attention(
+            shape.extents, context, width, shape.out_width, chip, lanes, free, ahead, (narrow, widening)
+        )
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
         assert start(shape, spec) == naive_gpu.start(heads, queries, keys, count, free), shape

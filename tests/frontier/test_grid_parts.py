@@ -10,6 +10,7 @@ import pytest
 
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.unrolling import least_steps
 from simulator.kernels.grid_best import precedes
 from simulator.kernels.grid_envelope import BINS, LEVELS, NO_FLOOR, level_of
 from simulator.kernels.grid_layout import (
@@ -75,6 +76,13 @@ def test_points_in_words():
     assert {row["order"] for row in said} == {points.ORDERS[1]}
     assert said[0]["tile"] == dict(zip("gnkcpq", range(1, 7), strict=True))
     assert said[0]["unrolling"] == {"batch": 2, "in_channels": 3}
+
+
+def test_the_fewest_steps_of_a_layer():
+    """2 groups of 2 x 5 x 3 channels, 4 x 3 pixels and a kernel of three, on two arrays of 3 rows and 2 columns."""
+    spec = ArraySpec(2, 3, 2, "weights", ("in_channels",), ("out_channels",), ("out_height",))
+    assert least_steps(SHAPE.extents, spec) == 2 * 2 * 3 * 1 * 2 * 3 * 3
+    assert least_steps(SHAPE.extents, replace(spec, rows=2, columns=5)) == 2 * 2 * 1 * 2 * 2 * 3 * 3
 
 
 def test_points_of_no_layers_and_of_one():

@@ -96,7 +96,8 @@ def bounds_of(found, stay):
     near = np.repeat(CUTS[:-1, :1].astype(np.int64), 4, axis=1)
     for mode in range(3):
         kernels.neighbour_times(found, near, CUTS, stay, MODES[mode], CHIP, 2, values, times[mode])
-    times[:, CUTS[:-1, 1] < 0, 1:] = times[:, CUTS[1:, 1] < 0, :, 1:] = math.inf
+    assert (times[:, CUTS[:-1, 1] < 0, 1:] == math.inf).all()
+    assert (times[:, CUTS[1:, 1] < 0, :, 1:] == math.inf).all()
     before, after = np.zeros((COUNT, 5, 2)), np.zeros((COUNT, 5, 2))
     kernels.potentials(times, 2, before, after)
     return near, kernels.Bounds(times, before, after)

@@ -92,6 +92,8 @@ def test_a_transposed_convolution_by_its_places():
     found = layer_shape(layer, 2, 1.0, 4.0, 2 * 7 * 60 * 1.0, winograd=1.0)
     assert (found.stride, found.padding, found.plane) == ((1, 1), (0, 1), (3, 5))
     assert found.extents == (1, 2, 7, 2, 3, 5, 2, 4)
+    layer.kernel_height, layer.kernel_width = 3, 6
+    assert layer_shape(layer, 2, 1.0, 4.0, 840.0).padding == (1, 2)
     assert (found.acc_width, found.out_width, found.weight_width) == (16.0, 4.0, 1.0)
 
 

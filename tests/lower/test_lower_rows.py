@@ -9,7 +9,7 @@ from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.lower.array import ArraySpec, array_spec, target_of
-from simulator.lower.lines import BentError, Line
+from simulator.lower.lines import GRAIN, MOST, BentError, Line, _held, grains
 from simulator.lower.room import Room
 from simulator.lower.rows import lower
 from simulator.lower.work import mean_units, work_of
@@ -114,6 +114,18 @@ def test_a_line_between_two_records():
 def test_what_is_no_line(first, last):
     with pytest.raises(BentError):
         Line(first, last)
+
+
+def test_numbers_that_have_a_whole_number_of_parts():
+    """Whole ones, and parts of them, up to so many that sums are exact."""
+    part = 1.0 / GRAIN
+    held = [0.0, 1.0, -3.0, 0.5, part, 2.0 + 3.0 * part, float(MOST), -MOST / GRAIN + 0.5]
+    bent = [part / 2.0, 1.0 / 3.0, 1.5 * part, 2.0 * MOST, MOST / GRAIN + 0.5]
+    assert _held(np.array(held)).all()
+    assert not _held(np.array(bent)).any()
+    assert [grains(value) for value in (3.0, 0.5, 2.0 + part)] == [3 * GRAIN, GRAIN // 2, 2 * GRAIN + 1]
+    with pytest.raises(BentError):
+        grains(1.0 / 3.0)
 
 
 def test_what_is_the_same_at_both_ends_stays():

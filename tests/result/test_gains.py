@@ -1,6 +1,7 @@
 """The cycles behind `gain_if_infinite` are those of the frontier and of its breakdown."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from simulator.frontier.grid.points import breakdowns
 from simulator.graph.build import NetworkBuilder
 from simulator.graph.load import load_network
 from simulator.lower.rows import lower
+from simulator.result import gains
 from simulator.result.gains import ON_CHIP, Gains, bound_of, on_chip
 from simulator.run import simulate
 from simulator.schedule import records
@@ -143,3 +145,33 @@ def test_what_binds_takes_few_schedules(monkeypatch: pytest.MonkeyPatch) -> None
     net.conv(net.input(256, 28, 28), 256, 3, padding=1)
     monkeypatch.setattr(Gains, "_schedule", lambda *_: pytest.fail("scheduled again"))
     assert simulate(net.build(), load_chip("inferx_x1", set={"host": None}), 8).bound_by == "array"
+
+
+def test_without_its_memory_a_chip_in_space_saves_the_weights_of_all_contexts() -> None:
+    """Each roof saves what it takes beyond the others, for every item and slice; weights come in once a batch."""
+    chip, work = load_chip("example_edge"), SimpleNamespace(batch=3)
+    contexts = [
+        SimpleNamespace(
+            slices=1, reload_bytes=10.0, roofs_s={"array": 5.0, "vector": 1.0, "interconnect": 2.0, "outer": 9.0}
+        ),
+        SimpleNamespace(
+            slices=2, reload_bytes=30.0, roofs_s={"array": 7.0, "vector": 8.0, "interconnect": 2.0, "outer": 1.0}
+        ),
+    ]
+    machines = SimpleNamespace(byte_s=np.array([0.5]))
+    totals = SimpleNamespace(host_s=np.zeros(1), power_s=np.zeros(1), period_s=np.array([1000.0]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gains, "link_time", lambda chip, work: 990.0)
+        found = gains.gains_in_space(chip, work, machines, SimpleNamespace(contexts=contexts), totals)
+        assert found == {**dict.fromkeys(found, 0.0), "vector": 2 * 3 * 1.0, "dram": 10.0}
+        patch.setattr(gains, "link_time", lambda chip, work: 100.0)
+        assert (
+            gains.gains_in_space(chip, work, machines, SimpleNamespace(contexts=contexts), totals)["dram"]
+            == 12.0 + 20.0
+        )
+        totals.host_s[0] = 4.0
+        found = gains.gains_in_space(chip, work, machines, SimpleNamespace(contexts=contexts), totals)
+        assert found == {**dict.fromkeys(found, 0.0), "host": 4.0}
+        totals.power_s[0] = 6.0
+        found = gains.gains_in_space(chip, work, machines, SimpleNamespace(contexts=contexts), totals)
+        assert found == {**dict.fromkeys(found, 0.0), "power": 6.0}

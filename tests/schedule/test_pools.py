@@ -13,6 +13,7 @@ from simulator.chip.change import changed_chip
 from simulator.chip.schema import Architecture
 from simulator.errors import InputError, ModelError
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.run import simulate
 from simulator.schedule import pools
 
@@ -90,3 +91,11 @@ def test_any_changed_field_has_the_answer_of_a_fresh_process(name: str) -> None:
             assert warm == fresh, key
             told_apart += 1
     assert told_apart > 12
+
+
+def test_the_floor_is_a_power_of_two_below_a_64th_of_the_sram():
+    floors = [
+        pools.floor_of(load_chip("inferx_x1", set={"sram.capacity_mib": mib})) for mib in (1.0, 1.5, 7.9, 8.0, 100.0)
+    ]
+    assert floors == [2.0**14, 2.0**14, 2.0**16, 2.0**17, 2.0**17]
+    assert pools.floor_of(load_chip("t4")) == NO_FLOOR

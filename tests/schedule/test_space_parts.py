@@ -119,6 +119,21 @@ def test_rows_flow_from_two_inputs_to_two_results():
         assert readers.first[: end + 3].tolist() == [0, 1, 2, 3, 3, 3, 4, 5]
 
 
+def test_wider_numbers_are_more_bytes_of_every_edge():
+    """Of inputs of the network and of what steps hand on, of two that write parts of a tensor as well."""
+    net = NetworkBuilder("both")
+    x = net.input(2, 8, 8)
+    x = net.concat(net.conv(x, 4, 3, padding=1, bias=False), net.conv(x, 2, 1, bias=False))
+    net.dense(net.global_pool(net.conv(x, 3, 1, bias=False)), 5, bias=False)
+    low, fused = lowered(net.build(), batch=3, fuses=("concat",))
+    plain, wide = (
+        build_stages(dataclasses.replace(low, widths=tuple(times * width for width in low.widths)), fused)
+        for times in (1, 4)
+    )
+    assert (wide.flow.edge_bytes == 4 * plain.flow.edge_bytes).all()
+    assert plain.flow.edge_bytes.sum() == 2 * 2 * 64 + 6 * 64 + 3 * 64 + 3
+
+
 def test_half_as_wide_weights_need_half_the_bus():
     def cycles(width, bus):
         shape = Shape((1, 1, 90, 100, 4, 4, 1, 1), plane=(4, 4), weight_width=width)

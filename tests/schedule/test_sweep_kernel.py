@@ -151,6 +151,10 @@ def test_time_by_cause_is_that_of_exact_sums(overlap):
         found, wanted = sums_of(plan, machines), by_cause(plan, machines)
         assert found.parts[:, 0].tolist() == pytest.approx([float(part) for part in wanted], rel=1e-12, abs=1e-9)
         assert sum(wanted) == sum(map(Fraction, plan.step_s.tolist()))
+        (piece,) = plan.pieces
+        fed = sum(piece.pool.memo["made up"][point][7] for point in piece.points.tolist() if point >= 0)
+        assert found.outer_bytes.tolist() == [pytest.approx(plan.outer_bytes().sum(), rel=1e-12)]
+        assert found.feed_bytes.tolist() == [pytest.approx(fed, rel=1e-12)]
 
 
 def test_losses_are_those_of_the_waterfall():

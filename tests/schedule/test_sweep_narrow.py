@@ -216,3 +216,31 @@ def test_ratios_of_a_block():
     task, starts = task_of(random.Random(5), 0.25, [lists.ALWAYS], rates)
     assert narrowing.narrow(task, 2, 1, starts, starts.copy(), 50) == -1
     assert narrowing.narrow(task, 3, 1, starts, starts.copy(), 7 + len(task.listing.ways)) > 0
+
+
+def test_each_bucket_has_its_own_list():
+    """A block of another bucket is narrowed from that bucket's choices, as if it were alone, whatever came before it."""
+    rng, fewer = random.Random(6), 0
+    for _ in range(4):
+        one, other = (random_list(rng, 4, 3, [lists.ALWAYS]) for _ in range(2))
+        both = Listing(
+            np.concatenate([one.begins, other.begins + len(one.ways)]), np.concatenate([one.ways, other.ways]),
+            np.concatenate([one.amounts, other.amounts]),
+        )  # fmt: skip
+        rates = random_points(rng, 6, 0.01)
+        blocks = np.array([[0, 1, 0], [1, 1, 0], [2, 2, 1], [4, 2, 0]])
+        scratch = narrowing.new_narrowing(4, 3, len(both.ways))
+        picks, starts = np.full(8 * len(both.ways), -1), np.zeros((6, 5), dtype=np.int64)
+        straight = np.ones(4, dtype=np.bool_)
+        narrowing.narrow_blocks(
+            rates, blocks, np.array([True, True, True, True]), both, 0.25, scratch, Chosen(picks, starts, straight)
+        )
+        for at, (first, many, bucket) in enumerate(blocks):
+            listing, begin = (one, 0) if bucket == 0 else (other, len(one.ways))
+            ((alone, is_straight),) = narrowed(listing, rates, np.array([[first, many, 0]]), 0.25)
+            found = picks[starts[at, 0] : starts[at, 4]].tolist()
+            assert {begin + n for n in alone} <= {*found}
+            assert all(begin <= n < begin + len(listing.ways) for n in found)
+            assert not is_straight or straight[at] or len(found) > 4
+            fewer += len(found) < len(listing.ways)
+    assert fewer > 8
