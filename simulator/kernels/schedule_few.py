@@ -18,6 +18,7 @@ from .layout import (
     PATH_MOVE,
     PATH_POINT,
     RESERVED,
+    SLACK,
     SPAN_HI,
     SPAN_LO,
     SPAN_QUERY,
@@ -39,7 +40,9 @@ from .schedule_periods import (
     REST_S,
     TIME,
     again,
+    alike_periods,
     ends_late,
+    go_on,
     labels_again,
     same_labels,
     same_moves,
@@ -181,29 +184,38 @@ def insert(labels, count, time, ahead, own):
 
 
 @kernel
-def prefetch(network, machine, weights, ahead, start, due, limit, running):
+def prefetch(network, machine, weights, ahead, ends, limit, running, ways):
     """Residency with weights of later layers fetched ahead into `ahead` bytes of SRAM. Returns the step that fails or -1.
 
     A label is (time, weight bytes on chip for later layers, time of this step, move, point, label before). With R bytes
     ahead, a layer whose first pass of weights is p takes u = min(R, p) of them, and its idle memory time fetches more.
-    weights: `Ahead`. start: bytes ahead at the beginning; due: those that must be there again at the end. A label that cannot
+    weights: `Ahead`. ends: bytes ahead at the beginning, and those that must be there again at the end. A label that cannot
     end before `limit` seconds is dropped. Returns -2 where the limit alone stopped every schedule. running: `Running`.
+    ways: whether labels are wanted at every step; else periods that are alike are gone over at once, and times are rounded.
     """
     known, to_come, rest, (labels, counts, memo) = weights, weights.to_come, weights.rest, running
     first, source, target, spans, costs, steps, back, net = network
-    pool, states = net.points, counts.shape[1]
+    (start, due), pool, states = ends, net.points, counts.shape[1]
     for state in range(states):
         counts[0, state] = 0
     counts[0, 0] = 1
     labels[0, 0, 0, TIME], labels[0, 0, 0, AHEAD], labels[0, 0, 0, OWN] = 0.0, start, 0.0
     per_second = 1.0 / machine.byte_s if machine.byte_s > 0.0 else math.inf
-    alike = 0
-    for step in range(first.shape[0] - 1):
+    alike, step, begin = 0, -1, 0
+    while step < first.shape[0] - 2:
+        step += 1
         period, most = back[step], min(ahead, to_come[step])
-        same = 0 < period <= step and most == min(ahead, to_come[step - period]) and same_moves(network, step, period)
+        same = 0 < period <= step - begin and most == min(ahead, to_come[step - period])
+        same = same and same_moves(network, step, period)
         if same and (alike == period or same_labels(labels, counts, step, period)):
             if alike == 0 and ends_late(network, machine, known, ahead, step, (due, limit), running):
                 return -2
+            periods = 0 if ways else alike_periods(network, known, ahead, step)
+            if periods > 0:
+                go_on(labels, counts, step, period, periods)
+                begin = step + periods * period
+                step = begin - 1
+                continue
             if labels_again(network, machine, step, period, rest, (due, limit), running):
                 alike = period
                 continue
@@ -256,14 +268,20 @@ def settle(kept, weights, move_step, network, kept_spans, costs, spans):
     weights: bytes of each step. move_step: step of each move. kept_spans: of moves whose weights are in the SRAM.
     """
     for move in range(network.costs.shape[0]):
-        stays, streamed = kept[move_step[move]], weights[move_step[move]]
-        whole = 0.0 < streamed <= stays
-        for column in range(network.costs.shape[1]):
-            costs[move, column] = network.costs[move, column]
-        costs[move, KEPT] = 0.0 if whole else stays
-        costs[move, FIRST_PASS] -= stays
-        for column in range(SPAN_LO, SPAN_QUERY + 1):
-            spans[move, column] = kept_spans[move, column] if whole else network.spans[move, column]
+        step = move_step[move]
+        settle_move(move, kept[step], weights[step], network, kept_spans, costs, spans)
+
+
+@kernel
+def settle_move(move, stays, streamed, network, kept_spans, costs, spans):
+    """Fill in the costs and the span of a move where so many bytes of the weights of its step stay, of so many."""
+    whole = 0.0 < streamed <= stays
+    for column in range(network.costs.shape[1]):
+        costs[move, column] = network.costs[move, column]
+    costs[move, KEPT] = 0.0 if whole else stays
+    costs[move, FIRST_PASS] -= stays
+    for column in range(SPAN_LO, SPAN_QUERY + 1):
+        spans[move, column] = kept_spans[move, column] if whole else network.spans[move, column]
 
 
 @kernel
@@ -286,7 +304,7 @@ def hopeless(network, machine, weights, limit, running):
     most = 2.0 * weights.streamed
     room = machine.capacity_bytes + most
     ample = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-    return prefetch(network, ample, weights, most, weights.streamed, 0.0, limit, running) != -1
+    return prefetch(network, ample, weights, most, (weights.streamed, 0.0), limit, running, False) != -1
 
 
 @kernel
@@ -314,21 +332,34 @@ def fetch_ahead(network, machine, weights, limits, running, at):
         limit = limits[1] if warm else most
         room = capacity + (ahead if weights.fifo else 0.0)
         own = Machine(room, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
-        due = start * (1.0 - 1e-12)  # as `come_after` has what is to come
-        failed = prefetch(network, own, weights, ahead, start, due, limit, running)
+        ends = start, start * (1.0 - 1e-12)  # as `come_after` has what is to come
+        # Without ways first, which is soon done, since most runs are too slow.
+        failed = prefetch(network, own, weights, ahead, ends, limit / SLACK, running, False)
+        if failed == -1 and best_label(labels, counts, last_step, start, limit / SLACK, machine)[0] < 0:
+            continue
+        if failed == -1:
+            failed = prefetch(network, own, weights, ahead, ends, limit, running, True)
         if failed >= 0 and not warm:
             return end, 0, 0.0  # less SRAM for tiles will not fit either
         if failed != -1:
             continue
-        best, best_time, best_wait = -1, limit, 0.0
-        for label in range(counts[last_step, 0]):
-            # What is missing of `start` comes in at the end, while the last step waits.
-            wait = max(0.0, start - labels[last_step, 0, label, AHEAD]) * machine.byte_s
-            if labels[last_step, 0, label, TIME] + wait < best_time:
-                best, best_time, best_wait = label, labels[last_step, 0, label, TIME] + wait, wait
+        best, wait = best_label(labels, counts, last_step, start, limit, machine)
         if best >= 0:
-            return run, best, best_wait
+            return run, best, wait
     return end, 0, 0.0
+
+
+@kernel
+def best_label(labels, counts, last, start, limit, machine):
+    """(last label of the fastest schedule, seconds that it waits at its end) of those that begin with `start` bytes ahead; -1
+    where none is faster than the limit."""
+    best, best_time, best_wait = -1, limit, 0.0
+    for label in range(counts[last, 0]):
+        # What is missing of `start` comes in at the end, while the last step waits.
+        wait = max(0.0, start - labels[last, 0, label, AHEAD]) * machine.byte_s
+        if labels[last, 0, label, TIME] + wait < best_time:
+            best, best_time, best_wait = label, labels[last, 0, label, TIME] + wait, wait
+    return best, best_wait
 
 
 @kernel

@@ -130,6 +130,18 @@ def labels_again(network, machine, step, period, rest, until, running):
 
 
 @kernel
+def alike_periods(network, weights, ahead, step):
+    """How many whole periods from a step on have steps that are those of a period before, with as much to be fetched ahead."""
+    steps, period, to_come = network.first.shape[0] - 1, network.back[step], weights.to_come
+    last = step
+    while last < steps and network.back[last] == period and same_moves(network, last, period):
+        if min(ahead, to_come[last]) != min(ahead, to_come[last - period]):
+            break
+        last += 1
+    return (last - step) // period
+
+
+@kernel
 def ends_late(network, machine, weights, ahead, step, until, running):
     """Whether no label before a step, which differs from one a period before by a time alone, can end in time.
 
@@ -137,13 +149,7 @@ def ends_late(network, machine, weights, ahead, step, until, running):
     """
     labels, counts, _ = running
     due, limit = until
-    steps, period, to_come = network.first.shape[0] - 1, network.back[step], weights.to_come
-    last = step
-    while last < steps and network.back[last] == period and same_moves(network, last, period):
-        if min(ahead, to_come[last]) != min(ahead, to_come[last - period]):
-            break
-        last += 1
-    periods = (last - step) // period
+    period, periods = network.back[step], alike_periods(network, weights, ahead, step)
     if periods == 0:
         return False
     after = step + periods * period - 1
@@ -157,3 +163,14 @@ def ends_late(network, machine, weights, ahead, step, until, running):
             if (end + rest) * SLACK < limit:
                 return False
     return True
+
+
+@kernel
+def go_on(labels, counts, step, period, periods):
+    """Make the labels so many periods after a step, which differ from one a period before by a time alone, but for rounding."""
+    to = step + periods * period
+    for state in range(counts.shape[1]):
+        counts[to, state] = counts[step, state]
+        for label in range(counts[step, state]):
+            now, then, there = labels[step, state, label], labels[step - period, state, label], labels[to, state, label]
+            there[TIME], there[AHEAD] = now[TIME] + periods * (now[TIME] - then[TIME]), now[AHEAD]

@@ -15,9 +15,10 @@ from .layout import (
     least_time,
     step_time,
 )
-from .schedule_few import Ahead, Running, come_after, fetch_ahead, residency, settle
+from .schedule_few import Ahead, Running, best_label, come_after, fetch_ahead, prefetch, residency, settle_move
 from .schedule_keep import LEAST_BYTES, LEAST_CYCLES
 from .schedule_periods import TIME
+from .stairs import Memo
 
 SMALLEST_ROOM = 16.0 * 1024.0
 """The smallest room for everything but kept weights that is tried. [B]"""
@@ -39,14 +40,13 @@ WITHOUT, IN_SRAM, IN_FIFO = range(3)
 
 
 class Chip(NamedTuple):
-    """What is searched: a network, the spans of moves whose weights are in the SRAM, bytes of weights of each step, the step of
-    each move, fewest cycles of each step and of those after it, fewest bytes of those beside weights; the chip; and where weights
-    are fetched ahead to."""
+    """What is searched: a network, the spans of moves whose weights are in the SRAM, bytes of weights of each step, fewest cycles
+    of each step and of those after it, fewest bytes of those beside weights; the chip; and where weights are fetched ahead to.
+    """
 
     network: Network
     kept_spans: Ints
     weights: Floats
-    move_step: Ints
     cycles: Floats
     after: Floats
     beside: Floats
@@ -71,6 +71,7 @@ class Floors(NamedTuple):
     """What no schedule stays below in each room of the fixed list, and last in the whole SRAM: see `least_in`. NaN: not known.
 
     free: the network with all weights in the SRAM for nothing. cycles: those of any schedule, NaN where they must be found.
+    more_cycles, more_bytes: what is to be added, where all this is of another network that takes so much less at least.
     """
 
     rooms: Floats
@@ -79,14 +80,18 @@ class Floors(NamedTuple):
     all_weights: float
     cycles: float
     nothing: Floats
+    more_cycles: float
+    more_bytes: float
 
 
 class Scratch(NamedTuple):
-    """Arrays to work with: costs and spans of a room, what comes after each step, sizes ahead with their bounds, values and
-    choices of the programme of residency, and what that of prefetch needs."""
+    """Arrays to work with: costs and spans of a room, bytes of each step's weights that stay there (NaN: none yet), what comes
+    after each step, sizes ahead with their bounds, values and choices of the programme of residency, what that of prefetch needs,
+    and the memo of queries of the network of `Floors`."""
 
     costs: Floats
     spans: Ints
+    kept: Floats
     rest: Floats
     rest_s: Floats
     sizes: Floats
@@ -94,6 +99,7 @@ class Scratch(NamedTuple):
     values: Floats
     choice: Ints
     running: Running
+    floor_memo: Memo
 
 
 class Search(NamedTuple):
@@ -131,15 +137,20 @@ def floor_s(at, kept, chip, floors, scratch):
     """No schedule in a room of `floors` with `kept` bytes of weights kept is faster; infinite where nothing fits it. [s]"""
     known = floors.least
     if math.isnan(known[at, LEAST_CYCLES]):
-        memo = scratch.running.memo
-        found = least_in(floors.rooms[at], floors, memo, scratch.values, scratch.choice)
+        found = least_in(floors.rooms[at], floors, scratch.floor_memo, scratch.values, scratch.choice)
         known[at, LEAST_CYCLES], known[at, LEAST_BYTES] = found
     if known[at, LEAST_BYTES] == math.inf:
         return math.inf
     machine, steps = chip.machine, float(chip.network.first.shape[0] - 1)
-    outer = known[at, LEAST_BYTES] + max(0.0, floors.all_weights - kept)
+    outer = known[at, LEAST_BYTES] + floors.more_bytes + max(0.0, floors.all_weights - kept)
     return least_time(
-        known[at, LEAST_CYCLES], outer, steps, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
+        known[at, LEAST_CYCLES] + floors.more_cycles,
+        outer,
+        steps,
+        machine.cycle_s,
+        machine.byte_s,
+        machine.phi,
+        machine.overhead_s,
     )
 
 
@@ -168,8 +179,16 @@ def real_bytes(room, chip, rooms, floors):
 
 
 @kernel
-def settled(chip, scratch):
-    """The network with the costs and spans of a room."""
+def settled(room, chip, rooms, scratch):
+    """The network with the costs and spans of a room: those of steps of which as much stays as in the last one are there."""
+    for step in range(chip.weights.shape[0]):
+        stays = rooms.kept[room, step]
+        if stays != scratch.kept[step]:
+            scratch.kept[step] = stays
+            for move in range(chip.network.first[step], chip.network.first[step + 1]):
+                settle_move(
+                    move, stays, chip.weights[step], chip.network, chip.kept_spans, scratch.costs, scratch.spans
+                )
     first, source, target, _, _, steps, back, net = chip.network
     return Network(first, source, target, scratch.spans, scratch.costs, steps, back, net)
 
@@ -184,11 +203,37 @@ def run_ahead(room, run, chip, rooms, floors, limits, scratch):
     if run >= 2 * count:
         return -1, 0, 0.0
     come_after(chip.after, chip.beside, rooms.left[room], machine, streamed, scratch.rest_s, scratch.rest)
-    network = settled(chip, scratch)
+    network = settled(room, chip, rooms, scratch)
     fifo = chip.ahead == IN_FIFO
     weights = Ahead(scratch.sizes[:count], scratch.bounds[:count], fifo, streamed, scratch.rest_s, scratch.rest)
     found, label, wait = fetch_ahead(network, own, weights, limits, scratch.running, run)
     return (found if found < 2 * count else -1), label, wait
+
+
+@kernel
+def slow_ahead(low, high, chip, rooms, limit, scratch):
+    """Whether no run in the rooms from one to another can beat the limit, with weights fetched ahead.
+
+    Looked at is one that has as much room for tiles as the largest and keeps what the smallest does, twice the bytes ahead that
+    any may have, in a buffer of their own, and begins with half of them there. Whatever another has ahead at a step, it has half
+    of its own more, or what it gained in time by using some; so it ends no later. See `hopeless`.
+    """
+    machine, capacity = chip.machine, chip.machine.capacity_bytes - rooms.stays[high]
+    size = chip.fifo_bytes if chip.ahead == IN_FIFO else 0.0
+    for at in range(1, scratch.sizes.shape[0]):
+        if chip.ahead == IN_SRAM and scratch.sizes[at] < capacity:
+            size = scratch.sizes[at]
+    streamed = rooms.streamed[low]
+    come_after(chip.after, chip.beside, rooms.left[low], machine, streamed, scratch.rest_s, scratch.rest)
+    network, most = settled(low, chip, rooms, scratch), 2.0 * size
+    weights = Ahead(scratch.sizes[:1], scratch.bounds[:1], True, streamed, scratch.rest_s, scratch.rest)
+    ample = Machine(capacity + most, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
+    start = min(size, streamed)
+    ends, running, last = (start, start * (1.0 - 1e-12)), scratch.running, chip.network.first.shape[0] - 1
+    limit /= SLACK
+    if prefetch(network, ample, weights, most, ends, limit, running, False) != -1:
+        return True
+    return best_label(running.labels, running.counts, last, start, limit, machine)[0] < 0
 
 
 @kernel
@@ -203,7 +248,7 @@ def run_alone(room, chip, rooms, limits, scratch):
         total += SLACK * step_time(
             chip.cycles[step], own, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
         )
-    network = settled(chip, scratch)
+    network = settled(room, chip, rooms, scratch)
     own = Machine(capacity, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
     limit, memo, values = max(limits[0], limits[1]), scratch.running.memo, scratch.values
     failed = residency(network, own, 0, end, 0, rest, limit, memo, values, scratch.choice)
@@ -239,9 +284,11 @@ def next_faster(chip, rooms, floors, limits, scratch, search):
         low, high = spans[at[DEPTH], SMALL], spans[at[DEPTH], LARGE]
         if floor_s(rooms.real[high], rooms.asked[low], chip, floors, scratch) >= max(limits[0], limits[1]):
             continue
+        # With other cycles than those searched for, weights in SRAM are no guarantee of the best points.
+        sure = chip.ahead != WITHOUT and (low == high or math.isnan(floors.cycles))
+        if sure and slow_ahead(low, high, chip, rooms, max(limits[0], limits[1]), scratch):
+            continue
         if low == high:
-            kept = rooms.kept[low]
-            settle(kept, chip.weights, chip.move_step, chip.network, chip.kept_spans, scratch.costs, scratch.spans)
             at[ROOM], at[RUN] = low, 0
             continue
         middle = (low + high) // 2

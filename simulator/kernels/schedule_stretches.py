@@ -193,3 +193,37 @@ def stay_between(weights, cuts, out):
                 total += weights[at]
                 at += 1
             out[i, j] = total
+
+
+@kernel
+def unbeaten(rows, begins, out):
+    """Fill `out` with the choices of each step that no other of it beats in cycles and bytes, cycles rising; how many there are.
+
+    rows: (step, cycles, bytes) of choices, step after step. begins: filled with where each step begins in `out`, and the end.
+    """
+    count, at = 0, 0
+    for step in range(begins.shape[0] - 1):
+        begins[step] = count
+        while at < rows.shape[0] and rows[at, 0] == step:
+            cycles, total, place = rows[at, 1], rows[at, 2], count
+            at += 1
+            while place > begins[step] and out[place - 1, TAKES] > cycles:
+                place -= 1
+            if place > begins[step] and out[place - 1, MOVES] <= total:
+                continue
+            if place > begins[step] and out[place - 1, TAKES] == cycles:
+                place -= 1
+            last = place
+            while last < count and out[last, MOVES] >= total:
+                last += 1
+            shift = place + 1 - last
+            if shift > 0:
+                for i in range(count, place, -1):
+                    out[i, TAKES], out[i, MOVES] = out[i - 1, TAKES], out[i - 1, MOVES]
+            elif shift < 0:
+                for i in range(last, count):
+                    out[i + shift, TAKES], out[i + shift, MOVES] = out[i, TAKES], out[i, MOVES]
+            out[place, TAKES], out[place, MOVES] = cycles, total
+            count += shift
+    begins[begins.shape[0] - 1] = count
+    return count

@@ -59,13 +59,26 @@ class LoweredBehind:
         group.append(place)
         self._reads[place] = Line(row.reads, end.reads)
 
+    def firsts(self, more: int) -> dict[int, Row]:
+        """Of each group of rows that vary alike, its first behind so many more tokens, but for what it reads beside the tiles.
+        Raises BentError where something would be no whole number.
+        """
+        share = (more, self._times)
+        return {
+            group[0]: row_of(self._steps[group[0]].at(share), self.first.batch, self._operands)
+            for group in self._groups.values()
+        }
+
+    def firsts_of(self) -> dict[int, int]:
+        """Of each step that depends on the context the first of its group."""
+        return {place: group[0] for group in self._groups.values() for place in group}
+
     def at(self, more: int) -> Lowered:
         """Behind so many more tokens. Raises BentError where something would be no whole number."""
-        share, first = (more, self._times), self.first
+        share, first, firsts = (more, self._times), self.first, self.firsts(more)
         rows = list(first.rows)
         for group in self._groups.values():
-            base = first.rows[group[0]]
-            found = row_of(self._steps[group[0]].at(share), first.batch, self._operands)
+            base, found = first.rows[group[0]], firsts[group[0]]
             own = {name: value for name in SIZES if (value := getattr(found, name)) != getattr(base, name)}
             for place in group:
                 rows[place] = replace(rows[place], reads=self._reads[place].at(share), **own)

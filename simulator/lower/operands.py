@@ -1,11 +1,12 @@
 """Formats of the operands of a lowered network: bytes of an element of each tensor, and in what each layer is multiplied."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.formats import Format, Formats, Product, product_of
-from simulator.graph.build import Graph
 from simulator.graph.fuse import Read, Step, Steps, Tensor
 from simulator.graph.layer import Layer
 from simulator.graph.own import formats_at
@@ -21,7 +22,9 @@ class Operands:
 
     fused: Steps
     target: Target
-    graph: Graph
+    network: str
+    layers: Mapping[str, Layer]
+    """Of the graph, by name."""
 
     def formats(self, layer: Layer) -> Formats:
         """Those of a layer: what it carries itself where the network's own were asked for."""
@@ -56,7 +59,7 @@ class Operands:
 
     def _given(self, tensor: Tensor) -> Format:
         """The format of an input of the network."""
-        return self.format("cache" if tensor.state else "activations", self.graph.nodes[tensor.name]["layer"])
+        return self.format("cache" if tensor.state else "activations", self.layers[tensor.name])
 
     def read(self, read: Read, second: bool = False) -> Format:
         """The format in which a step reads a tensor. second: as the second operand of a product, which is state where any of
@@ -92,6 +95,31 @@ class Operands:
                 f"precision: {step.layer.name}: no format of array.rate holds {inputs.name} and {weights.name}"
             )
         return found
+
+    @cached_property
+    def alike(self) -> tuple[int, ...]:
+        """Of each step, the first one that differs from it in names and in the numbers of tensors at most."""
+        first: dict[Any, int] = {}
+        blank = {layer: _nameless(layer) for step in self.fused.steps for layer in (step.layer, *step.fused)}
+        return tuple([first.setdefault(self._sizes(step, blank), place) for place, step in enumerate(self.fused.steps)])
+
+    def _sizes(self, step: Step, blank: Mapping[Layer, Layer]) -> Any:
+        """All of a step but names and numbers of tensors, and the formats that these stand for."""
+        layer = step.layer
+        reads = (step.inputs, step.extra)
+        numbers = [[(read.elements, *self._read[read.tensor]) for read in each] for each in reads]
+        second = step.weights and (step.weights.elements, self.weights(step))
+        own = None if step.weights else self.format("weights", layer) if layer.is_compute else self.format(TABLE, layer)
+        return (
+            blank[layer], tuple([blank[part] for part in step.fused]), *map(tuple, numbers), second, own,
+            self.widths[step.output], step.output_elements, step.second and _nameless(step.second), step.values is None,
+            step.stored, step.stored_apart, self.format("cache", layer),
+        )  # fmt: skip
+
+
+def _nameless(layer: Layer) -> Layer:
+    """A layer without its name, and the names of others."""
+    return replace(layer, name="", into="", shares="shared" if layer.shares else "")
 
 
 def _last(step: Step) -> Layer:

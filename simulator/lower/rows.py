@@ -1,13 +1,17 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
+import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simulator.chip.schema import Architecture, Inside
 from simulator.errors import NetworkError
 from simulator.formats import Formats
 from simulator.graph.build import Graph
-from simulator.graph.fuse import Step, Steps
+from simulator.graph.early import is_frozen
+from simulator.graph.fuse import Read, Step, Steps
 from simulator.graph.layer import Layer
 from simulator.graph.merge import steps_of
 from simulator.graph.subject import name_of
@@ -19,6 +23,12 @@ from simulator.vocabulary import WEIGHTED
 
 MOST_MACS = 2**53
 """Beyond this, float64 no longer counts every MAC."""
+
+MOST_TARGETS = 8
+"""Arrays that a graph's operands stay known for."""
+
+_known: "weakref.WeakKeyDictionary[Graph, OrderedDict[Target, Operands]]" = weakref.WeakKeyDictionary()
+"""Of frozen graphs, which they go with: they are the same at every batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,25 +202,32 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
 
 def operands_of(graph: Graph, target: Target) -> Operands:
     """The steps of a graph on an array, and the formats of what they read and write."""
-    on_sm = target.spec.kind == "sm"
-    attention = "attention" in target.fuses
-    target.formats.check_parts(graph.nodes)
-    return Operands(steps_of(graph, target.fuses, siblings=on_sm, attention=attention), target, graph)
+    known = _known.setdefault(graph, OrderedDict()) if is_frozen(graph) else {}
+    found = known.get(target)
+    if found is None:
+        on_sm = target.spec.kind == "sm"
+        attention = "attention" in target.fuses
+        target.formats.check_parts(graph.nodes)
+        layers = {name: data["layer"] for name, data in graph.nodes(data=True)}
+        fused = steps_of(graph, target.fuses, siblings=on_sm, attention=attention)
+        found = known[target] = Operands(fused, target, name_of(graph), layers)
+        for old in list(known)[:-MOST_TARGETS]:
+            known.pop(old, None)
+    return found
 
 
 def lower_steps(operands: Operands, batch: int) -> Lowered:
     """Steps in numbers."""
-    graph, target, fused = operands.graph, operands.target, operands.fused
-    zeros = _zeros(fused) if target.spec.kind == "sm" else None
-    rows = tuple(row_of(step, batch, operands, zeros) for step in fused.steps)
+    target, fused = operands.target, operands.fused
+    rows = _rows(operands, batch)
     held = 0.0
     if target.inside != "nothing":
-        _check_no_states(graph)
+        _check_no_states(operands)
     if target.inside == "all":
         held = sum(row.own_weight_bytes + row.table_bytes for row in rows)
         rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
     return Lowered(
-        network=name_of(graph),
+        network=operands.network,
         batch=batch,
         precision=target.precision,
         rows=rows,
@@ -228,13 +245,52 @@ def lower_steps(operands: Operands, batch: int) -> Lowered:
     )
 
 
-def _check_no_states(graph: Graph) -> None:
+def _rows(operands: Operands, batch: int) -> tuple[Row, ...]:
+    """Every step for the whole batch: alike ones are worked out once."""
+    rows: list[Row] = []
+    zeros = _zeros(operands.fused) if operands.target.spec.kind == "sm" else ()
+    for place, (step, first) in enumerate(zip(operands.fused.steps, operands.alike, strict=True)):
+        rows.append(row_of(step, batch, operands, zeros) if first == place else _placed(rows[first], step, zeros))
+    return tuple(rows)
+
+
+def _placed(row: Row, step: Step, zeros: Sequence[bool]) -> Row:
+    """The row of a step that is alike but for names and numbers of tensors."""
+    sizes = [size for _, size in row.reads]
+    reads = zip(_beside(step), sizes, strict=True)
+    return replace(row, reads=tuple([(read.tensor, size) for read, size in reads]), **_names(step, zeros))
+
+
+def _names(step: Step, zeros: Sequence[bool]) -> dict[str, Any]:
+    """Names of a row, and numbers of the tensors of its tiles. zeros: as of `row_of`."""
+    inputs = step.inputs[0].tensor if _is_tiled(step) and step.inputs else -1
+    return {
+        "name": step.layer.name,
+        "fused": tuple([part.name for part in step.fused]),
+        "inputs": inputs,
+        "rectified": bool(zeros) and inputs >= 0 and zeros[inputs],
+        "weights": step.weights.tensor if step.weights else -1,
+        "output": step.output,
+        "values": step.values.tensor if step.values else -1,
+    }
+
+
+def _is_tiled(step: Step) -> bool:
+    """Whether the inputs of a step come in with its tiles."""
+    return step.layer.is_compute and step.layer.kind != "lstm"
+
+
+def _beside(step: Step) -> tuple[Read, ...]:
+    """What a step reads beside its tiles."""
+    return step.extra if _is_tiled(step) else (*step.inputs, *step.extra)
+
+
+def _check_no_states(operands: Operands) -> None:
     """Raise NetworkError for a state, which lies in an outer memory that can be written."""
-    for name, data in graph.nodes(data=True):
-        if data["layer"].origin:
+    for name, layer in operands.layers.items():
+        if layer.origin:
             raise NetworkError(
-                f"{graph.graph.get('name', 'network')}: {name}: a state needs an outer memory that can be written, and this "
-                "chip has none"
+                f"{operands.network}: {name}: a state needs an outer memory that can be written, and this chip has none"
             )
 
 
@@ -254,7 +310,7 @@ def _check_no_steps(graph: Graph, chip: Architecture) -> None:
             )
 
 
-def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] | None = None) -> Row:
+def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] = ()) -> Row:
     """One step for the whole batch. zeros: of each tensor, whether it comes through a ReLU, where that counts."""
     layer, target = step.layer, operands.target
     own, acc_width = dict(target.operations), target.accumulator_bytes
@@ -262,8 +318,7 @@ def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] | N
     lanes = max(1.0, out_width / target.lane_bytes)  # that an element takes
     operations = lanes * batch * sum(part.operations_with(own, target.channels) for part in (layer, *step.fused))
     output_bytes = step.output_elements * (batch * out_width)
-    tiled = layer.is_compute and layer.kind != "lstm"
-    beside = step.extra if tiled else (*step.inputs, *step.extra)
+    beside = _beside(step)
     reads = tuple((read.tensor, read.elements * (batch * operands.read(read).width)) for read in beside)
     first = step.inputs[0] if step.inputs else None
     in_width = operands.read(first).width if first else out_width
@@ -301,21 +356,17 @@ def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] | N
     input_bytes = first.elements * (batch * in_width) if first else 0.0
     state_width = operands.format("cache", layer).width
     return Row(
-        name=layer.name,
+        **_names(step, zeros),
         kind=layer.kind,
-        fused=tuple(f.name for f in step.fused),
         shape=shape,
         macs=(layer.macs + (step.second.macs if step.second else 0)) * batch,
         macs_executed=executed,
         vector_operations=operations,
-        inputs=step.inputs[0].tensor if tiled and step.inputs else -1,
         input_bytes=input_bytes,
-        weights=step.weights.tensor if step.weights else -1,
         weight_bytes=float(stored),
         reads=reads,
         fixed_bytes=layer.output_elements * (batch * table_width)
         + _read_again(step, second_bytes if step.weights else stored, input_bytes, target.cores),
-        output=step.output,
         output_bytes=output_bytes,
         least_footprint=sum(min(2.0 * target.lanes * width, size) for width, size in vectors) if shape is None else 0.0,
         loop=layer.loop,
@@ -324,10 +375,8 @@ def row_of(step: Step, batch: int, operands: Operands, zeros: Sequence[bool] | N
         stored_apart_bytes=step.stored_apart * (batch * state_width),
         table_bytes=layer.table_rows * layer.out_channels * table_width,
         inner_bytes=_inner_bytes(layer, batch, in_width, acc_width) if layer.kind == "lstm" else 0.0,
-        values=step.values.tensor if step.values else -1,
         product=product.format if product else "",
         shared=bool(layer.shares),
-        rectified=bool(tiled and step.inputs and zeros and zeros[step.inputs[0].tensor]),
     )
 
 

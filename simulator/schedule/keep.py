@@ -145,16 +145,27 @@ def least(pool: Pool, room: float) -> Floor:
     """
     known = pool.memo.setdefault("least", {})
     if room not in known:
-        own = scratch_of(pool)
-        known[room] = Floor(*inner.least_in(room, _floors(pool), own.memo, own.values, own.choice))
+        known[room] = _least(pool, room)
     found: Floor = known[room]
     return found
+
+
+def _least(pool: Pool, room: float) -> Floor:
+    """What no schedule in `room` bytes stays below."""
+    if pool.above is not None:
+        cycles, outer = least(pool.above.pool, room)
+        return Floor(cycles + pool.above.cycles, outer + pool.above.outer_bytes)
+    own = scratch_of(pool)
+    return Floor(*inner.least_in(room, _floors(pool), own.memo, own.values, own.choice))
 
 
 def _floors(pool: Pool, capacity: float = 0.0) -> inner.Floors:
     """Where the kernel keeps what it learns of the rooms of an SRAM. Rooms of the fixed list are those of every SRAM: what was
     learned of them with the last few is taken from there.
     """
+    if pool.above is not None:
+        other = _floors(pool.above.pool, capacity)
+        return other._replace(more_cycles=pool.above.cycles, more_bytes=pool.above.outer_bytes)
     kept: dict[float, inner.Floors] = pool.memo.setdefault("floors", {})
     found = kept.get(capacity)
     if found is None:
@@ -169,7 +180,8 @@ def _floors(pool: Pool, capacity: float = 0.0) -> inner.Floors:
             whole = ~np.isnan(known.sum(axis=1))
             least[:shared][whole] = known[whole]
         nothing = np.zeros(len(pool.steps))
-        found = inner.Floors(np.array([*sizes, capacity]), least, free, pool.all_weights, cycles, nothing)
+        rooms = np.array([*sizes, capacity])
+        found = inner.Floors(rooms, least, free, pool.all_weights, cycles, nothing, 0.0, 0.0)
         for old in list(kept)[: max(0, len(kept) - MOST_CAPACITIES + 1)]:
             kept.pop(old, None)
         kept[capacity] = found
@@ -292,14 +304,15 @@ class _Search:
         self._rooms, self._floors = _rooms_beside(pool, capacity, sizes), _floors(pool, capacity)
         ahead = inner.IN_SRAM if fifo_bytes is None else inner.IN_FIFO
         self._chip = inner.Chip(
-            pool.network, pool.spans_kept, pool.weights, pool.move_step, pool.least_cycles, pool.least_after,
+            pool.network, pool.spans_kept, pool.weights, pool.least_cycles, pool.least_after,
             pool.beside_after, machines.row(), ahead if machines.overlap == "network" else inner.WITHOUT, fifo_bytes or 0.0,
         )  # fmt: skip
         steps, sizes_ahead = len(pool.steps), np.array(ahead_sizes(capacity))
         running = Running(own.labels, own.counts, own.memo)
         self._scratch = inner.Scratch(
-            np.empty_like(pool.costs), np.empty_like(pool.spans), np.empty((steps, 2)), np.empty(steps), sizes_ahead,
-            np.empty(len(sizes_ahead)), own.values, own.choice, running,
+            np.empty_like(pool.costs), np.empty_like(pool.spans), np.full(steps, np.nan), np.empty((steps, 2)),
+            np.empty(steps), sizes_ahead, np.empty(len(sizes_ahead)), own.values, own.choice, running,
+            own.memo if pool.above is None else scratch_of(pool.above.pool).memo,
         )  # fmt: skip
         spans = np.zeros((inner.MOST_SPANS, 2), dtype=np.int64)
         spans[0] = 0, len(sizes) - 1

@@ -28,6 +28,7 @@ from simulator.kernels.layout import (
     Network,
     Source,
 )
+from simulator.lower.array import ArraySpec
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import Shape
 from simulator.lower.work import Work, work_of
@@ -43,6 +44,17 @@ TENSOR_BYTES = 2
 
 
 @dataclass(frozen=True)
+class Above:
+    """How far a pool is above another one with the same moves: every schedule takes at least so much more than some schedule of
+    that, which needs no more room."""
+
+    pool: "Pool"
+    cycles: float
+    """On-chip."""
+    outer_bytes: float
+
+
+@dataclass(frozen=True)
 class Pool:
     """Moves and frontiers of one network on one array.
 
@@ -54,7 +66,9 @@ class Pool:
     weight bytes of each step. [B]
     """
 
-    low: Lowered
+    lowered: "Lowered | Callable[[], Lowered]"
+    """The network in numbers, or what makes it: few ask for it once there is a pool."""
+    spec: ArraySpec
     moves: Moves
     points: Floats
     codes: Ints
@@ -80,8 +94,8 @@ class Pool:
     starts: Floats
     """Cycles of each step before its transfers, not beside them. No choice changes them, so that the searches leave them out:
     `Plan` and `solve_whole` add them."""
-    stack: Stack
-    """Tables of the shapes, to read points of the frontiers."""
+    stacked: "Stack | Callable[[], Stack]"
+    """Tables of the shapes, to read points of the frontiers, or what makes them."""
     pack: str = ""
     """The file on disk of the points, where such are kept; empty where they are other ones."""
     rescored: bool = False
@@ -91,8 +105,22 @@ class Pool:
     """Room below which a tiling may be offered that needs more: then a schedule must be looked at (`exact`). [B]"""
     exactly: "Callable[[], Pool] | None" = field(default=None, compare=False, repr=False)
     """Makes the same without a floor."""
+    fixed: int = 0
+    """Points in front that pools that are alike have too."""
+    above: Above | None = field(default=None, compare=False, repr=False)
+    """Another pool, of which bounds are known: those of this one follow from them."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What later rooms derive from the pool once (orders, least times)."""
+
+    @functools.cached_property
+    def low(self) -> Lowered:
+        """The network in numbers."""
+        return self.lowered() if callable(self.lowered) else self.lowered
+
+    @functools.cached_property
+    def stack(self) -> Stack:
+        """Tables of the shapes, to read points of the frontiers."""
+        return self.stacked() if callable(self.stacked) else self.stacked
 
     @functools.cached_property
     def exact(self) -> "Pool":
@@ -168,11 +196,8 @@ class Pool:
     @functools.cached_property
     def beside_after(self) -> Floats:
         """No choice of the steps after each moves fewer bytes of the outer memory beside its constant weights, once each."""
-        beside, weights = self.costs[:, BESIDE], self.weights[self.move_step]
-        moved = _least_of_spans(self.points[:, BYTES], (self.spans, self.spans_kept)) + beside
-        least = np.maximum(0.0, np.minimum(moved[0] - weights, moved[1]))  # of weights in SRAM no tile moves any
-        each = np.minimum.reduceat(least, self.moves.first[:-1])
-        return np.asarray(each.sum() - np.cumsum(each))
+        tiles = _least_of_spans(self.points[:, BYTES], (self.spans, self.spans_kept))
+        return beside_after(self.moves, tiles, self.costs[:, BESIDE], self.weights[self.move_step])
 
 
 class Used(NamedTuple):
@@ -257,7 +282,8 @@ def laid_out(low: Lowered, plan: Moves, used: Used, steps: Floats, pack: Pack) -
     starts = np.array([*(array.model_of(low.spec).start(shape, low.spec) for shape in shapes), 0.0])
     step_shape = np.where(first_at < 0, -1, np.append(used.place_layer, -1)[first_at])
     return Pool(
-        low=low,
+        lowered=low,
+        spec=low.spec,
         moves=plan,
         points=pack.points,
         codes=pack.codes,
@@ -277,7 +303,7 @@ def laid_out(low: Lowered, plan: Moves, used: Used, steps: Floats, pack: Pack) -
         point_shape=np.repeat(used.place_layer, np.diff(pack.bounds)),
         step_shape=step_shape,
         starts=starts[step_shape],
-        stack=pack.stack,
+        stacked=pack.stack,
         pack=pack.name,
     )
 
@@ -293,10 +319,22 @@ def vector_work(row: Row, low: Lowered, lanes: float) -> tuple[float, float]:
     return 0.0, cycles
 
 
+def beside_after(plan: Moves, tiles: Floats, beside: Floats, weights: Floats) -> Floats:
+    """`Pool.beside_after` from the least bytes of tiles of each move, float64[2, moves], and its other bytes and weights."""
+    moved = tiles + beside
+    least = np.maximum(0.0, np.minimum(moved[0] - weights, moved[1]))  # of weights in SRAM no tile moves any
+    each = np.minimum.reduceat(least, plan.first[:-1])
+    return np.asarray(each.sum() - np.cumsum(each))
+
+
+def least_of_steps(plan: Moves, of_moves: Floats, steps: Floats) -> Floats:
+    """Fewest on-chip cycles of each step, from the fewest of the tiles of each move, float64[2, moves]."""
+    return np.maximum(steps[:, VECTOR_CYCLES], np.minimum.reduceat(of_moves.min(axis=0), plan.first[:-1]))
+
+
 def _least(plan: Moves, points: Floats, spans: tuple[Ints, Ints], steps: Floats) -> Floats:
     """Fewest on-chip cycles of each step over all its moves and points."""
-    of_moves = _least_of_spans(points[:, CYCLES], spans).min(axis=0)
-    return np.maximum(steps[:, VECTOR_CYCLES], np.minimum.reduceat(of_moves, plan.first[:-1]))
+    return least_of_steps(plan, _least_of_spans(points[:, CYCLES], spans), steps)
 
 
 def _least_of_spans(column: Floats, spans: tuple[Ints, Ints]) -> Floats:
@@ -346,6 +384,8 @@ def without(pool: Pool, cycles_of: "Callable[[Pool], Floats] | None", vector: bo
         least_cycles=least,
         pack="",
         rescored=cycles_of is not None,
+        above=None,
+        fixed=0,
         exactly=None if pool.exactly is None else lambda: without(pool.exact, cycles_of, vector),
         memo={},
     )

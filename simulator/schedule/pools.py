@@ -33,7 +33,7 @@ Pools = Memory[tuple[Any, ...], Pool]
 
 def pool_bytes(pool: Pool) -> int:
     """Bytes of the arrays of a pool: its rows and shapes, and the lists of its moves, of which there are many, hold none."""
-    held = [value for name, value in vars(pool).items() if name not in ("low", "shapes", "moves")]
+    held = [value for name, value in vars(pool).items() if name not in ("low", "lowered", "shapes", "moves")]
     return array_bytes([*held, *(value for value in vars(pool.moves).values() if isinstance(value, np.ndarray))])
 
 

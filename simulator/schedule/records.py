@@ -73,21 +73,45 @@ def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:
     if not len(points):
         return Records(*(np.zeros(0) for _ in Records._fields))
     parts = np.empty((len(PARTS), len(points)))
-    for low in range(0, len(points), BLOCK):
-        own = slice(low, low + BLOCK)
-        some = points[own]
-        parts[:, own] = parts_of(pool, shapes[own], pool.codes[some], pool.points[some, BYTES]).T
+    if pool.fixed:
+        _fill_alike(pool, points, parts)
+    else:
+        _fill(pool, points, shapes, parts)
     found = dict(zip(PARTS, parts, strict=True))
     return Records(**found, cycles=np.ascontiguousarray(pool.points[points, CYCLES]))
 
 
+def _fill(pool: Pool, points: Ints, shapes: Ints, parts: Floats) -> None:
+    """Fill in the parts of some points, float64[9, points]."""
+    for low in range(0, len(points), BLOCK):
+        own = slice(low, low + BLOCK)
+        some = points[own]
+        parts[:, own] = parts_of(pool, shapes[own], pool.codes[some], pool.points[some, BYTES]).T
+
+
+def _fill_alike(pool: Pool, points: Ints, parts: Floats) -> None:
+    """The same, where pools that are alike have most points in common: of those it is worked out once."""
+    known: Floats | None = pool.alike.get("parts")
+    if known is None:
+        every = np.arange(pool.fixed)
+        known = np.empty((len(PARTS), pool.fixed))
+        _fill(pool, every, pool.point_shape[every], known)
+        pool.alike["parts"] = known
+    some, place = np.unique(points, return_inverse=True)
+    each = np.empty((len(PARTS), len(some)))
+    own = int(np.searchsorted(some, pool.fixed))
+    each[:, :own] = known[:, some[:own]]
+    _fill(pool, some[own:], pool.point_shape[some[own:]], each[:, own:])
+    parts[:] = each[:, place]
+
+
 def parts_of(pool: Pool, layers: Ints, codes: Ints, outer_bytes: Floats) -> Floats:
     """On-chip parts of points of a pool, float64[points, 9] in the order of `grid.points.OnChip`; layers: place in its shapes."""
-    return array.model_of(pool.low.spec).parts(_read(pool, layers, codes), outer_bytes)
+    return array.model_of(pool.spec).parts(_read(pool, layers, codes), outer_bytes)
 
 
 def _read(pool: Pool, layers: Ints, codes: Ints) -> array.Codes:
-    return array.Codes(pool.stack, pool.shapes, pool.low.spec, layers, codes)
+    return array.Codes(pool.stack, pool.shapes, pool.spec, layers, codes)
 
 
 def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
@@ -95,5 +119,5 @@ def words_of(pool: Pool, layers: Ints, codes: Ints) -> list[dict[str, object]]:
     known: dict[tuple[int, int], dict[str, object]] = pool.memo.setdefault("words", {})
     keys = list(zip(layers.tolist(), codes.tolist(), strict=True))
     if not known.keys() >= set(keys):
-        known.update(zip(keys, array.model_of(pool.low.spec).words(_read(pool, layers, codes)), strict=True))
+        known.update(zip(keys, array.model_of(pool.spec).words(_read(pool, layers, codes)), strict=True))
     return [known[key] for key in keys]

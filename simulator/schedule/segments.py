@@ -11,7 +11,6 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -240,15 +239,9 @@ def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.List
 
 def _unbeaten(rows: Floats, steps: int) -> lists.Lists:
     """Lists for `kernels.schedule_segments` of rows (step, cycles, bytes) that no other of the same step beats."""
-    rows = rows[np.lexsort(rows.T[::-1])]
-    before = np.full(len(rows), np.inf)  # least bytes of the rows of the step so far
-    for low, high in pairwise(np.searchsorted(rows[:, 0], np.arange(steps + 1)).tolist()):
-        before[low + 1 : high] = np.minimum.accumulate(rows[low : high - 1, 2]) if high - low > 1 else np.inf
-    rows = rows[rows[:, 2] < before]
-    begins = np.searchsorted(rows.T[0], np.arange(steps + 1)).astype(np.int64)
-    amounts = np.zeros((len(rows), 4))
-    amounts[:, :2] = rows[:, 1:]
-    return lists.Lists(begins, np.zeros((0, 4), dtype=np.int64), amounts, np.zeros(2, dtype=np.int64))
+    begins, amounts = np.empty(steps + 1, dtype=np.int64), np.zeros((len(rows), 4))
+    count = lists.unbeaten(rows[np.argsort(rows[:, 0], kind="stable")], begins, amounts)
+    return lists.Lists(begins, np.zeros((0, 4), dtype=np.int64), amounts[:count].copy(), np.zeros(2, dtype=np.int64))
 
 
 class _Search:

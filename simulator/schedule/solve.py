@@ -112,7 +112,7 @@ def least_in_parts(program: Program, size: int, machines: Machines, cycles: floa
     kept = np.minimum(pool.all_weights, machines.capacity_bytes) if program.keep else np.zeros(len(machines))
     work, once, steps = pool.work, pool.all_weights - kept, len(pool.steps) * times
     outer = work.compulsory_bytes - pool.all_weights + times * once
-    spec = pool.low.spec
+    spec = pool.spec
     if cycles is None:  # on a GPU a part may waste less of its last wave of thread blocks
         cycles = work.macs_executed / work.units if spec.kind == "sm" else float(pool.least_cycles.sum())
     return least_of_parts(np.full(len(machines), cycles), outer, steps, machines, spec)

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
+from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
+from simulator.schedule.resident import Inside, inside_of, tensors_of, uncached
 from simulator.store.memory import Memory, one_each
 
 MOST_MOVES = 1024
@@ -60,9 +61,6 @@ class Moves:
     """Such places that are not among them because there would be too many."""
 
 
-Move = tuple[int, int, int, int, float, float, tuple[int, ...]]
-
-
 @dataclass(frozen=True)
 class _Life:
     """First producer, last producer and last reader of every tensor (step numbers)."""
@@ -88,7 +86,7 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
     life = _life(low)
     if low.inside != "nothing":
         return _all_inside(low, life)
-    rows = tuple([(row.output, row.loop) for row in low.rows])
+    rows = tuple([(*tensors_of(row), row.loop) for row in low.rows])
     limits = MOST_MOVES, MOST_OF_ALL, FEWEST_MOVES, MOST_CUTS
     key = low.tensor_readers, low.tensor_producers, low.states, rows, optimal, limits
     found = _outlines.get(key)
@@ -112,6 +110,7 @@ class _Outline:
     of_held: npt.NDArray[np.int64]
     of_written: npt.NDArray[np.int64]
     """Of each move the place of both."""
+    inside: Inside
 
 
 MOST_OUTLINES = 16
@@ -141,7 +140,8 @@ def _outline(low: Lowered, life: _Life, optimal: bool) -> _Outline:
         at_cut=(*kept, (len(low.rows), -1, -1)),
         thinned_cuts=len(cuts) - len(kept),
     )
-    return _Outline(plan, tuple(drawn.held), tuple(drawn.written), of_held, of_written)
+    inside = inside_of(low.rows, drawn.held)
+    return _Outline(plan, tuple(drawn.held), tuple(drawn.written), of_held, of_written, inside)
 
 
 def _weighed(found: _Outline, low: Lowered) -> Moves:
@@ -149,21 +149,19 @@ def _weighed(found: _Outline, low: Lowered) -> Moves:
     sizes = low.tensor_bytes
     if low.cached_bytes > 0.0:
         of_row = [(*_cached(row, low), _in_cache(row, low)) for row in low.rows]
-        each = [of_row[step] for step, _ in found.held]
+        columns = zip(*[of_row[step] for step, _ in found.held], strict=True)
+        masks, beside, reserved = (np.array(column) for column in columns)
     else:
-        each = [
-            (*_operands(low.rows[step], held), low.rows[step].inner_bytes + sum([sizes[t] for t in held]))
-            for step, held in found.held
-        ]
+        masks, beside, tensors = uncached(low, found.inside)
+        reserved = np.array([row.inner_bytes for row in low.rows])[found.inside.step] + tensors
     unwritten = [size - low.stored_bytes(t) for t, size in enumerate(sizes)]  # state was written at once
     evicted = np.array([sum([unwritten[t] for t in tensors]) for tensors in found.written], dtype=np.float64)
-    masks, beside, reserved = zip(*each, strict=True)
     at = found.of_held
     return replace(
         found.moves,
-        masks=np.array(masks, dtype=np.int64)[at],
-        reserved=np.array(reserved, dtype=np.float64)[at],
-        beside=np.array(beside, dtype=np.float64)[at] + evicted[found.of_written],
+        masks=masks.astype(np.int64)[at],
+        reserved=reserved.astype(np.float64)[at],
+        beside=beside.astype(np.float64)[at] + evicted[found.of_written],
     )
 
 
@@ -172,16 +170,26 @@ def _all_inside(low: Lowered, life: _Life) -> Moves:
     end = len(low.rows) - 1
     last = [life.last[t] if readers else end for t, readers in enumerate(low.tensor_readers)]
     born = _born_at(range(len(last)), life)
-    live = born.get(-1, [])
-    rows: list[Move] = []
-    for step, row in enumerate(low.rows):
+    live, held = born.get(-1, []), list[tuple[int, tuple[int, ...]]]()
+    for step in range(end + 1):
         live = [t for t in (*live, *born.get(step, ())) if last[t] >= step]
-        mask, beside = _operands(row, frozenset(live))
-        if low.inside == "all" and row.shape is not None and row.weights < 0:
-            mask |= WEIGHTS
-        reserved = row.inner_bytes + low.held_bytes + sum([low.tensor_bytes[t] for t in live])
-        rows.append((step, 0, 0, mask, reserved, beside, tuple(live)))
-    return replace(_pack(list(range(end + 2)), rows, 1, 0), at_cut=((end + 1, -1, -1),))
+        held.append((step, tuple(live)))
+    masks, beside, tensors = uncached(low, inside_of(low.rows, held))
+    if low.inside == "all":
+        masks |= np.array([WEIGHTS if row.shape is not None and row.weights < 0 else 0 for row in low.rows])
+    inner, nothing = np.array([row.inner_bytes for row in low.rows]), np.zeros(end + 1, dtype=np.int64)
+    return Moves(
+        first=np.arange(end + 2),
+        source=nothing,
+        target=nothing,
+        masks=masks,
+        reserved=inner + low.held_bytes + tensors,
+        beside=beside,
+        states=1,
+        resident=tuple([each for _, each in held]),
+        thinned=0,
+        at_cut=((end + 1, -1, -1),),
+    )
 
 
 def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
@@ -249,21 +257,6 @@ def _worth(step: int, low: Lowered, life: _Life, until: dict[int, int], tensor: 
     reads = sum(step <= reader <= until[tensor] for reader in low.tensor_readers[tensor])
     transfers = reads + (until[tensor] == life.last[tensor])  # it is never written if it stays to its last reader
     return Fraction(transfers, until[tensor] - step + 1), low.tensor_bytes[tensor], -tensor
-
-
-def _pack(first: list[int], rows: list[Move], states: int, thinned: int) -> Moves:
-    columns = list(zip(*rows, strict=True))
-    return Moves(
-        first=np.array(first, dtype=np.int64),
-        source=np.array(columns[1], dtype=np.int64),
-        target=np.array(columns[2], dtype=np.int64),
-        masks=np.array(columns[3], dtype=np.int64),
-        reserved=np.array(columns[4], dtype=np.float64),
-        beside=np.array(columns[5], dtype=np.float64),
-        states=states,
-        resident=tuple(columns[6]),
-        thinned=thinned,
-    )
 
 
 class _Drawn(NamedTuple):
@@ -336,25 +329,6 @@ class _Leaving:
                 for written in [tuple([t for t, drop in zip(read, drops, strict=True) if drop])]
             ]
         return self._known[read]
-
-
-def _operands(row: Row, held: frozenset[int]) -> tuple[int, float]:
-    """(mask of resident operands, outer-memory bytes beside the tiles)."""
-    beside = row.fixed_bytes + sum(size for tensor, size in row.reads if tensor not in held)
-    mask = OUTPUTS if row.output in held else 0
-    if row.output in held:
-        beside += row.stored_bytes
-    if row.inner_bytes > 0.0:
-        mask = INPUTS | OUTPUTS
-    if row.shape is None or row.inner_bytes > 0.0:
-        return mask, beside + (0.0 if row.output in held else row.output_bytes)
-    if row.inputs in held:
-        mask |= INPUTS
-    if row.weights in held:
-        mask |= WEIGHTS
-    if row.values in held:
-        mask |= VALUES
-    return mask, beside
 
 
 def _cached(row: Row, low: Lowered) -> tuple[int, float]:

@@ -6,13 +6,11 @@ function in one.
 
 import dataclasses
 import functools
-import math
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
-
-from cachetools import LRUCache
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -80,8 +78,10 @@ class Memory(Generic[K, V]):
     def __init__(self, most: int, size_of: Callable[[Any], int] = array_bytes, grows: bool = True) -> None:
         self.most = most
         self._grows = grows and size_of is not one_each
-        # Without a bound of its own: it would refuse a value beyond it, and values grow after they were put.
-        self._values: LRUCache[K, V] = LRUCache(math.inf, getsizeof=size_of)
+        self._values: OrderedDict[K, V] = OrderedDict()
+        """In the order of their use."""
+        self._sizes: dict[K, int] = {}
+        self._size_of, self._held = size_of, 0
         self._touched: dict[K, None] = {}
         self._lock = threading.RLock()
         self._hits = self._misses = self._evictions = 0
@@ -92,7 +92,7 @@ class Memory(Generic[K, V]):
     @property
     def held(self) -> int:
         """What is held now, as far as it was measured. [B], or values"""
-        return int(self._values.currsize)
+        return self._held
 
     @property
     def statistics(self) -> Statistics:
@@ -108,6 +108,7 @@ class Memory(Generic[K, V]):
                 self._misses += 1
                 return None
             self._hits += 1
+            self._values.move_to_end(key)
             if self._grows:
                 self._touched.pop(key, None)
                 self._touched[key] = None
@@ -116,22 +117,30 @@ class Memory(Generic[K, V]):
     def put(self, key: K, value: V) -> V:
         """Keep a value, and let go of what was used longest ago."""
         with self._lock:
-            for each in self._touched:  # in the order of their use, which stays as it was
-                if each != key and (grown := self._values.pop(each, None)) is not None:
-                    self._values[each] = grown
+            for each in self._touched:
+                if each != key and each in self._values:
+                    self._measure(each)
             self._touched = {key: None} if self._grows else {}
-            self._values.pop(key, None)
             self._values[key] = value
-            while self.held > self.most and len(self._values) > 1:
-                self._values.popitem()
+            self._values.move_to_end(key)
+            self._measure(key)
+            while self._held > self.most and len(self._values) > 1:
+                self._held -= self._sizes.pop(self._values.popitem(last=False)[0])
                 self._evictions += 1
             return value
+
+    def _measure(self, key: K) -> None:
+        """Note how large a value is now."""
+        size = self._size_of(self._values[key])
+        self._held += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
 
     def drop(self, unwanted: Callable[[K], bool]) -> None:
         """Let go of all keys that a test picks."""
         with self._lock:
             for key in [key for key in self._values if unwanted(key)]:
                 del self._values[key]
+                self._held -= self._sizes.pop(key)
 
     def clear(self) -> None:
         """Let go of everything."""

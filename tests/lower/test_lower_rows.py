@@ -11,7 +11,7 @@ from simulator.graph.load import load_network
 from simulator.lower.array import ArraySpec, array_spec, target_of
 from simulator.lower.lines import GRAIN, MOST, BentError, Line, _held, grains
 from simulator.lower.room import Room
-from simulator.lower.rows import lower
+from simulator.lower.rows import _rows, lower, operands_of, row_of
 from simulator.lower.work import mean_units, work_of
 
 
@@ -194,3 +194,15 @@ def test_an_array_without_lanes_takes_whatever_nothing_else_is_said_of():
     assert plain.lanes == 0.0
     chip = load_chip("example_edge", set={"vector.fuses": ["attention"], "vector.lanes": 48})
     assert array_spec(chip, "int8").lanes == 48.0
+
+
+@pytest.mark.parametrize(
+    ("network", "chip", "precision"), [("llama3_8b", "groq_tsp", "int8"), ("gemma3_1b", "l4", "w4a16")]
+)
+def test_alike_steps_are_worked_out_once(network, chip, precision):
+    """What differs is their names and tensors: each is as it is alone."""
+    graph = load_network(network, phase="decode", context=40, layers=7, vocabulary=64)
+    operands = operands_of(graph, target_of(load_chip(chip), precision))
+    assert operands is operands_of(graph, target_of(load_chip(chip), precision))
+    assert len(set(operands.alike)) < 0.6 * len(operands.alike)
+    assert _rows(operands, 3) == tuple(row_of(step, 3, operands) for step in operands.fused.steps)

@@ -5,7 +5,8 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.load import load_network
-from simulator.schedule import keep
+from simulator.kernels import schedule_few as kernels
+from simulator.schedule import few, keep
 from simulator.schedule.few import solve_one
 from simulator.schedule.machines import machines_of
 from simulator.schedule.pool import back_of
@@ -49,6 +50,25 @@ def test_alike_layers_are_scheduled_as_if_each_were_searched(overlap, mib):
     limit_s = found[1].time_s * (1.0 + 1e-6)
     found, expected = (keep.whole_batches(one, machines, True, (limit_s, limit_s)) for one in (own, plain))
     assert [as_numbers(plan) for plan in found] == [as_numbers(plan) for plan in expected]
+
+
+@pytest.mark.parametrize("start_kib", [0, 64])
+def test_periods_that_are_gone_over_at_once_end_as_if_each_was_run(start_kib):
+    chip = chip_with("network", 1.0)
+    pool, machines = pool_of(chip), machines_of(chip)
+    runs = few._Runs(pool, few.settle(pool, machines.row()), np.array([64.0 * 1024]), False)
+    ends, start = [], start_kib * 1024.0
+    for ways in (True, False):
+        weights, running, steps = runs._weights, runs._running, len(pool.steps)
+        running.counts[1:] = -1
+        failed = kernels.prefetch(
+            runs._network, machines.row(), weights, 64.0 * 1024, (start, start), np.inf, running, ways
+        )
+        ends.append(running.labels[steps, 0, : running.counts[steps, 0], :2].copy())
+        assert failed == -1
+        assert (running.counts >= 0).all() == ways  # some steps were left out
+        assert kernels.best_label(running.labels, running.counts, steps, start, np.inf, machines.row())[0] >= 0
+    assert ends[0] == pytest.approx(ends[1], rel=1e-12)
 
 
 def test_the_period_is_the_one_that_most_steps_have():

@@ -13,7 +13,8 @@ from simulator.lower.lines import BentError
 from simulator.lower.rows import lower_steps, operands_of
 from simulator.lower.work import work_of
 from simulator.result.contexts import ENDS, Passes, _Ends
-from simulator.schedule.behind import FEWEST, PoolsBehind
+from simulator.schedule import keep
+from simulator.schedule.behind import FEWEST, PoolsBehind, _least_more
 from simulator.schedule.pools import floor_of, pool_source
 from simulator.sweeps import contexts as told
 from simulator.sweeps import run
@@ -135,12 +136,30 @@ def test_a_pool_that_is_put_together_is_the_one_that_is_built(exact):
             found = found.exact
         own = pool_source(with_layers(graph, 2, context=context), chip, "int8", floor=found.floor)(batch)
         assert found.low == own.low
-        for name in ("costs", "steps", "weights", "least_cycles", "move_step", "step_shape", "floor"):
+        for name in ("costs", "steps", "weights", "least_cycles", "beside_after", "move_step", "step_shape", "floor"):
             assert np.array_equal(getattr(found, name), getattr(own, name)), name
         assert found.shapes == own.shapes
         for spans, others in ((found.spans, own.spans), (found.spans_kept, own.spans_kept)):
             for (lo, hi, *_), (low, high, *_) in zip(spans.tolist(), others.tolist(), strict=True):
                 assert np.array_equal(found.points[lo:hi], own.points[low:high])
+
+
+@pytest.mark.parametrize(("chip", "precision"), [("groq_tsp", "int8"), ("tpu_v5e", "bf16")])
+def test_no_schedule_is_below_what_another_context_says(chip, precision):
+    """In any room, cycles and bytes are at least those behind a context before it, and what every choice takes more."""
+    stretch = Stretch(load_network("smollm2_135m", **SMALL, layers=2), load_chip(chip), precision, (40, 2000))
+    pools, seen = stretch.pools(2), 0
+    for context in (40, 79, 80, 700, 2000):
+        found, own = pools.at(context), pools._made(context)
+        assert own.above is None
+        assert found.above.outer_bytes >= 0.0
+        for room in 2.0 ** np.arange(10, 24):
+            bound, least = keep.least(found, room), keep.least(own, room)
+            assert bound.cycles <= least.cycles
+            assert bound.outer_bytes <= least.outer_bytes
+            near = least.outer_bytes < np.inf and bound.outer_bytes > 0.999 * least.outer_bytes
+            seen += near and bound.cycles > 0.9 * least.cycles
+    assert seen > 30
 
 
 @pytest.mark.parametrize(("sizes", "floor"), [([2, 4], True), ([1, 2, 4], False)])
@@ -196,3 +215,13 @@ def test_bytes_of_a_pass_between_the_ends_of_a_stretch():
         wanted = [getattr(work if name in ENDS else work.room, name) for work in works]
         assert values.tolist() == pytest.approx(wanted, rel=1e-12), name
     assert found["activations"][2] > found["activations"][0]
+
+
+def test_what_points_take_more_than_others_in_no_more_room():
+    """Each against the fewest cycles, and the fewest bytes, of those that need no more."""
+    others = np.array([[10.0, 90.0, 50.0], [20.0, 80.0, 70.0], [30.0, 85.0, 20.0]])
+    points = np.array([[15.0, 96.0, 60.0], [40.0, 83.0, 40.0]])
+    assert _least_more(points, others, (0.0, 0.0)) == (10.0, 3.0)
+    assert _least_more(points, others, (45.0, 30.0)) == (10.0, 3.0)
+    assert _least_more(points, others, (62.0, 60.0)) == (2.0, 3.0)
+    assert _least_more(points - [6.0, 0.0, 0.0], others, (0.0, 0.0)) is None
