@@ -85,6 +85,20 @@ def test_the_fewest_steps_of_a_layer():
     assert least_steps(SHAPE.extents, replace(spec, rows=2, columns=5)) == 2 * 2 * 1 * 2 * 2 * 3 * 3
 
 
+def test_only_what_the_sram_holds_is_fed_from_it():
+    """Over a link so slow that nothing else counts, bytes of the operands add up."""
+    tile = dict(zip("gnkcpq", SHAPE.extents, strict=False))
+
+    def cycles(*holds):
+        spec = ArraySpec(1, 1, 1, "outputs", (), (), (), holds=holds, link_bytes_per_cycle=2.0**-10)
+        return search.tile_cost(SHAPE, spec, tile, "CKNPQ")[2]
+
+    each = [cycles(word) for word in ("inputs", "weights", "outputs")]
+    assert min(each) > 2**10
+    assert cycles("inputs", "weights", "outputs") == sum(each)
+    assert cycles("weights", "outputs") == each[1] + each[2]
+
+
 def test_points_of_no_layers_and_of_one():
     none = np.zeros(0, dtype=np.int64)
     empty = points.stack([], SPEC, [])

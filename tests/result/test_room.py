@@ -5,7 +5,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
-from simulator.lower.room import Room, room_of
+from simulator.lower.room import Room, live_bytes, room_of
 from simulator.lower.rows import lower
 from simulator.run import simulate
 from simulator.sweeps.run import sweep
@@ -127,3 +127,13 @@ def test_read_only_memory_holds_constants_alone() -> None:
     net.dense(net.dense(net.input(8), 16, bias=False), 4, bias=False)
     low = lower(net.build(), load_chip("example_mcu"), 3)
     assert room_of(low) == Room(3, 8 * 16 + 16 * 4, states=0.0, ends=0.0, activations=0.0)
+
+
+def test_a_tensor_lives_from_its_first_writer_to_its_last_reader() -> None:
+    """The first is read by the second step and by the fourth, in bytes of two items; what goes to the host lives nowhere."""
+    net = NetworkBuilder("long")
+    first = net.dense(net.input(8), 6, bias=False)
+    third = net.dense(net.dense(first, 4, bias=False), 6, bias=False)
+    net.dense(net.add(third, first), 3, bias=False)
+    low = lower(net.build(), load_chip("nvdla_512", set={"vector.fuses": []}), 2)
+    assert live_bytes(low).tolist() == [2 * 6, 2 * (6 + 4), 2 * (6 + 4 + 6), 2 * (6 + 6 + 6), 2 * 6]

@@ -8,7 +8,8 @@ from two_layers import C, U, two_layers
 
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import BLOCK
-from simulator.schedule import many_prefetch
+from simulator.schedule import few, many_prefetch
+from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 
 
@@ -111,3 +112,14 @@ def test_vector_work_alone_has_no_tilings(piece):
     assert alone.cycles().tolist() == [4.0, 5.0]
     assert alone.outer_bytes().tolist() == [0.0, 20.0]
     assert alone.footprints().tolist() == [91.75, 92.75]
+
+
+def test_a_quick_schedule_of_a_run_beyond_the_last_is_that_of_the_last():
+    """Sizes of 0, 64 and 128 KiB: runs 4 and 5 are the last; without a number it is the largest below half the SRAM."""
+    pool, chips = two_layers(), Machines(np.array([60 * U]), np.array([1e-6]), np.array([1e-4]), np.zeros(1), "network")
+    times = [few.quick(pool, chips, None, np.inf, run) for run in (0, 1, 2, 3, 4, 5, 98, 99, None)]
+    assert times[6:8] == times[4:6]
+    assert times[8] == times[2]
+    assert [warm for _, warm in times] == [False, True] * 4 + [False]
+    assert len({time for time, _ in times}) > 1
+    assert few.quick(pool, chips, None, times[2][0], 2) == (np.inf, False)
