@@ -40,11 +40,11 @@ from .grid_layout import (
 from .grid_tables import Fold, fold_cost
 from .jit import kernel
 
-PLACE, LAST_STEPS, FIRST = range(3)
-"""Columns of a choice of sizes of an axis: place among all sizes, what it is judged by, and where in the choice the smallest size
-with as many tiles stands."""
+PLACE, LAST_STEPS, FIRST, OF_SIZE = range(4)
+"""Columns of a choice of sizes of an axis: place among all sizes, what it is judged by, where in the choice the smallest size
+with as many tiles stands, and how many these are."""
 
-CHOICE = 3
+CHOICE = 4
 """How many columns that are."""
 
 
@@ -127,15 +127,20 @@ def plane_steps(extents, array, u, sizes, trips, out, row):
 
 
 @kernel
-def unit_steps(extents, array, u, n, trips, plane, row):
-    """(array steps, cycles of folds) of all tiles of n images together, ragged ones included, with unrolling u.
+def unit_items(images, n, trips, unit):
+    """Turns of a unit through the images of a tile of n, and of the last of so many tiles."""
+    return float((n + unit - 1) // unit), float((images - (trips - 1) * n + unit - 1) // unit)
 
-    trips: tiles along the three axes. plane: steps of an image, `plane_steps` in a row of it. Steps are whole numbers, and so are
-    their sums in any order.
+
+@kernel
+def unit_steps(array, u, items, trips, plane, row):
+    """(array steps, cycles of folds) of all tiles together, ragged ones included, with unrolling u.
+
+    items: `unit_items`. trips: tiles along the three axes. plane: steps of an image, `plane_steps` in a row of it. Steps are
+    whole numbers, and so are their sums in any order.
     """
-    unit, fold, load = array.units[u, UNIT_N], array.fold, array.loads[u]
-    whole = float((n + unit - 1) // unit)  # the whole tiles, then the last one
-    last = float((extents[SIZE_N] - (trips[SIZE_N] - 1) * n + unit - 1) // unit)
+    fold, load = array.fold, array.loads[u]
+    whole, last = items
     times_n = trips[SIZE_N] - 1.0
     steps = (times_n * whole + last) * plane[row, ALL]
     if not array.folds:
@@ -151,7 +156,7 @@ def unit_steps(extents, array, u, n, trips, plane, row):
     for end_n in range(2):
         if not end_n and times_n == 0.0:
             continue
-        items = last if end_n else whole
+        turns = last if end_n else whole
         for end_p in range(2):
             times_p = (1.0 if end_n else times_n) * (1.0 if end_p else trips[SIZE_P] - 1.0)
             if times_p == 0.0:
@@ -159,7 +164,7 @@ def unit_steps(extents, array, u, n, trips, plane, row):
             for end_q in range(2):
                 times = times_p if end_q else times_p * (trips[SIZE_Q] - 1.0)
                 if times != 0.0:
-                    folds += times * fold_cost(items * plane[row, 2 * end_p + end_q], load, fold)
+                    folds += times * fold_cost(turns * plane[row, 2 * end_p + end_q], load, fold)
     return steps, folds
 
 
@@ -194,7 +199,8 @@ def pixel_rows(axes, array, numbers, out):
         table[row, INPUTS], table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q] = inputs_of(axes, j, k)
         for u in range(array.units.shape[0]):
             plane_steps(extents, array, u, (p, q), (trips[SIZE_P], trips[SIZE_Q]), out.plane, 0)
-            steps, folds = unit_steps(extents, array, u, n, trips, out.plane, 0)
+            items = unit_items(extents[SIZE_N], n, trips[SIZE_N], array.units[u, UNIT_N])
+            steps, folds = unit_steps(array, u, items, trips, out.plane, 0)
             table[row, PIXEL_STEPS + EACH * u], table[row, PIXEL_FOLDS + EACH * u] = steps, folds
 
 
@@ -225,7 +231,7 @@ def choose_sizes(sizes, extent, windows, unit, straight, out):
                 if useless:
                     break
         if not useless:
-            out[count, PLACE], out[count, LAST_STEPS], out[count, FIRST] = i, steps, first
+            out[count, PLACE], out[count, LAST_STEPS], out[count, FIRST], out[count, OF_SIZE] = i, steps, first, trips
             count += 1
     return count
 
@@ -247,19 +253,18 @@ def unit_tiles(axes, array, u, adds, out):
     count = 0
     for a in range(count_n):
         i = out.n[a, PLACE]
-        n, first_a = axes.n[i], out.n[a, FIRST]
-        trips_n = (extents[SIZE_N] + n - 1) // n
+        n, first_a, trips_n = axes.n[i], out.n[a, FIRST], out.n[a, OF_SIZE]
+        items = unit_items(extents[SIZE_N], n, trips_n, units[u, UNIT_N])
         for b in range(count_p):
             j, first_b = out.p[b, PLACE], out.p[b, FIRST]
-            p = axes.p[j]
-            trips_p = (extents[SIZE_P] + p - 1) // p
+            p, trips_p = axes.p[j], out.p[b, OF_SIZE]
             for c in range(count_q):
                 k, first_c = out.q[c, PLACE], out.q[c, FIRST]
                 q = axes.q[k]
-                trips = trips_n, trips_p, (extents[SIZE_Q] + q - 1) // q
+                trips = trips_n, trips_p, out.q[c, OF_SIZE]
                 if a == 0:
                     plane_steps(extents, array, u, (p, q), (trips_p, trips[SIZE_Q]), out.plane, b * count_q + c)
-                steps, folds = unit_steps(extents, array, u, n, trips, out.plane, b * count_q + c)
+                steps, folds = unit_steps(array, u, items, trips, out.plane, b * count_q + c)
                 all_trips = float(trips[SIZE_N] * trips[SIZE_P] * trips[SIZE_Q])
                 inputs, by_p, by_q = inputs_of(axes, j, k)
                 cost[count, COST_WINDOW] = n * axes.rows[j, MOST_ROWS] * axes.columns[k, MOST_ROWS]

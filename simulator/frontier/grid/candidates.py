@@ -68,10 +68,14 @@ class Tables:
 
     def _no_worse(self) -> Bools:
         """Whether unrolling v takes no more steps and folds than u in any tile of groups and of input channels: bool[v, u]."""
-        if len(self.units.copies) == 1:
-            return np.ones((1, 1), dtype=np.bool_)
         both = np.concatenate([self.group[:, STEPS:], self.axis_c[:, STEPS:]]).reshape(-1, len(self.units.copies), EACH)
-        return np.asarray((both[:, :, None] <= both[:, None]).all(axis=(0, 3)))
+        alike: dict[bytes, int] = {}  # many unrollings differ along other axes alone
+        of = [alike.setdefault(both[:, u].tobytes(), u) for u in range(both.shape[1])]
+        first = list(alike.values())
+        both, place = both[:, first], {u: at for at, u in enumerate(first)}
+        found = np.asarray((both[:, :, None] <= both[:, None]).all(axis=(0, 3)))
+        at = [place[u] for u in of]
+        return np.asarray(found[np.ix_(at, at)])
 
 
 class _Within(NamedTuple):
