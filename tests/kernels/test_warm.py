@@ -15,7 +15,7 @@ from simulator.kernels import schedule_rooms, schedule_sums, stairs, warm
 from simulator import simulate
 from simulator.kernels.jit import Kernel
 
-FILES = (layout, stairs, schedule_few, schedule_keep, schedule_rooms, schedule_segments, schedule_stretches, schedule_sums)
+FILES = (layout, stairs, schedule_keep, schedule_few, schedule_rooms, schedule_segments, schedule_stretches, schedule_sums)
 
 
 def versions(files):
