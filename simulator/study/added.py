@@ -279,17 +279,17 @@ def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: flo
     return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
 
 
-def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple[float, float], note: str) -> Result:
+def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple[float, ...], note: str) -> Result:
     """A pass that moves so many bytes more of the outer memory, and takes further seconds, with nothing beside either.
 
-    more: for bytes of the cache, and between kernels. [s]
+    more: for bytes of the cache, between kernels and, where there is any, on the lanes. [s]
     """
     rate = chip.outer_bytes_per_s
     if not rate:
         return found
     outer = "dram" if chip.dram is not None else "host"
     memory_s, period_s = more_bytes / rate, found.batch / found.throughput_per_s
-    parts = {outer: memory_s, "sram": more[0], "overhead": more[1]}
+    parts = {outer: memory_s, **dict(zip(("sram", "overhead", "vector"), more, strict=False))}
     more_s = sum(parts.values())
     share = period_s / (period_s + more_s)
     falls = {
@@ -303,7 +303,7 @@ def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple
     if found.energy is not None:
         figures.update(_energy(found, f"{outer}_j", more_bytes, period_s + more_s))
     gains = {**found.gain_if_infinite}
-    for roof in (outer, "sram"):
+    for roof in (name for name in parts if name != "overhead"):
         gains[roof] = gains.get(roof, 0.0) + parts[roof]
     fall = falls["waterfall_period"]
     worst = max((part for part in fall if part != "ideal_s"), key=fall.__getitem__)

@@ -1,4 +1,4 @@
-"""What a runtime passes through memory and cache between kernels of a prompt: sums of split products, scores of attention."""
+"""What a runtime passes through memory and cache beside a pass: sums of split products, scores of attention, weights again."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,8 @@ from simulator.chip.schema import Architecture
 from simulator.graph.language import ACTIVATIONS, Decoder
 from simulator.result.form import Result
 from simulator.study.added import HALF, Moved, cache_bytes_per_s, lengthened, moved_of
+from simulator.study.runtimes import CONVERTED
+from simulator.units import GPU_L2_EFFICIENCY
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class Passing:
         down = own.hidden * (own.active + bool(own.shared_ffn) if experts else 1)
         return (own.head_dim * (own.heads + 2 * own.kv_heads), own.hidden, *(wide,) * into, down)
 
+    def products(self, layer: int) -> tuple[int, ...]:
+        """Weights that a token meets in each product of a layer, in the order of `outputs`."""
+        own = self.decoder
+        heads, outputs = own.head_dim * own.heads, self.outputs(layer)
+        wide = outputs[2]
+        within = (own.hidden * outputs[0], heads * own.hidden, *(own.hidden * each for each in outputs[2:-1]))
+        return (*within, wide * own.hidden)
+
     def pass_bytes(self, sequences: int, tokens: int, context: int) -> Moved:
         """Of all layers, for so many new tokens of each sequence behind a context. [B]"""
         own, found = self.decoder, []
@@ -51,3 +61,29 @@ def passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int,
     note = "the runtime passes sums of split products and scores of attention between kernels: time of memory and cache"
     held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
     return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
+
+
+def rows_in_turn(found: Result, chip: Architecture, own: Passing, rows: int) -> Result:
+    """A pass over so few rows, each of which goes alone through a kernel for one vector, one row behind the other.
+
+    Thread blocks of the first row come before those of the second (rows are the slowest side of the grid of `gemv_kernel_g128`).
+    So the first reads the weights from the memory, as the pass has it; a further one reads them from the cache, where that holds
+    a product, and turns each into a float.
+    """
+    rate = chip.outer_bytes_per_s
+    if own.weight >= HALF or chip.array is None or not rate or rows < 2:
+        return found
+    converted = CONVERTED * chip.array.count * chip.clock_hz
+    cache = chip.sram.bytes_per_cycle * chip.clock_hz * GPU_L2_EFFICIENCY
+    missed = held_s = turned_s = 0.0
+    for layer in range(own.decoder.layers):
+        for weights in own.products(layer):
+            size = own.weight * weights
+            moved = moved_of([(size, size)], own.cached_bytes)
+            read_s = (moved.every - moved.missed) / cache + moved.missed / rate
+            missed += moved.missed
+            held_s += (moved.every - moved.missed) / cache
+            turned_s += max(0.0, weights / converted - read_s)
+    more = rows - 1
+    note = "the runtime takes rows one by one: time to read the weights again and to turn them into floats"
+    return lengthened(found, chip, more * missed, (more * held_s, 0.0, more * turned_s), note)

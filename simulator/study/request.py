@@ -24,7 +24,7 @@ from simulator.store.memory import Memory, one_each
 from simulator.study.added import HALF, Alone, Served, alone, few, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
-from simulator.study.passing import Passing, passing
+from simulator.study.passing import Passing, passing, rows_in_turn
 from simulator.study.pieces import in_pieces
 from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
@@ -116,16 +116,18 @@ class Question:
             keys_bytes = self.cache_bytes(context) / (2 * self.decoder.layers * self.decoder.kv_heads)
             found = reread(found, self.chip, again * kept, keys_bytes, self._cached_bytes)
         found = self._served(found, phase, prompt, **more)
-        if phase == "prefill" and self.chip.is_gpu:
-            own = Passing(
-                self.decoder,
-                self.formats.weights.width,
-                self.runtime.splits,
-                self.runtime.score_bytes,
-                self._cached_bytes,
-            )
-            found = passing(found, self.chip, own, (self.batch, prompt, context))
+        if self.chip.is_gpu:
+            found = self._passing(found, phase, prompt, context)
         return self._alone(found, phase, prompt, context, **more)
+
+    def _passing(self, found: Result, phase: str, prompt: int, context: int) -> Result:
+        """The pass with what the runtime passes through memory and cache beside it."""
+        software = self.runtime
+        width = self.formats.weights.width
+        own = Passing(self.decoder, width, software.splits, software.score_bytes, self._cached_bytes)
+        if phase == "prefill":
+            return passing(found, self.chip, own, (self.batch, prompt, context))
+        return rows_in_turn(found, self.chip, own, self.batch * prompt) if software.row_by_row else found
 
     def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:
         """The pass where the runtime has kernels of its own between products."""
@@ -143,7 +145,8 @@ class Question:
 
     def more_behind(self, context: int) -> Spent:
         """What the runtime's own kernels add to a token of each sequence, whatever it is behind."""
-        if not ((self.runtime.served or self.runtime.alone) and self.chip.is_gpu):
+        own = self.runtime.served or self.runtime.alone or self.runtime.row_by_row
+        if not (own and self.chip.is_gpu):
             return 0.0, 0.0
         with_them, without = spent(self.run("decode", 1, context)), spent(self._fused("decode", 1, context))
         return with_them[0] - without[0], with_them[1] - without[1]

@@ -76,7 +76,8 @@ class Runtime:
     served: bool = False
     """Whether kernels of its own run between products; see `added.Served`."""
     row_by_row: bool = False
-    """Whether each row of a prompt goes alone through a kernel for one vector, which turns every weight into a float anew."""
+    """Whether each row goes alone through a kernel for one vector, which turns every weight into a float anew; see
+    `passing.rows_in_turn` for the rows of several sequences."""
     tile_rows: int = 0
     """Rows of a prompt that a thread block of its products of 4-bit weights has, which widens its weights; 0: as the model."""
     splits: int = 1

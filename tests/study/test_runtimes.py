@@ -12,7 +12,7 @@ from simulator.graph.language import decoders
 from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
 from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
-from simulator.study.passing import Passing
+from simulator.study.passing import Passing, rows_in_turn
 from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
 
 H100 = load_chip("h100")
@@ -377,6 +377,28 @@ def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
     assert plain.run("prefill", 512, 0).latency_s < 0.2 * found.latency_s
     assert asked.run("decode", 1, 512) == plain.run("decode", 1, 512)
     assert runtime.on_rows(chip, 2.0) is runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
+
+
+def test_rows_of_several_sequences_come_one_behind_the_other():
+    """Each but the first reads products from the cache, what that does not hold from the memory, or turns them into floats."""
+    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
+    asked = asked_of("mistral_7b", chip, (64, 4, 8), "awq", {"layers": 2, "vocabulary": 512}, runtime)
+    plain = replace(asked, runtime=replace(runtime, row_by_row=False))
+    found, without = asked.run("decode", 1, 64), plain.run("decode", 1, 64)
+    own = Passing(asked.decoder, asked.formats.weights.width, cached_bytes=asked._cached_bytes)
+    assert own.products(0) == (4096 * 6144, 4096**2, *(4096 * 14336,) * 3)
+    assert own.weight * 4096 * 14336 < asked._cached_bytes  # all are held, and conversions take longer than the cache
+    converted_s = 7 * 2 * (4096 * (6144 + 4096) + 3 * 4096 * 14336) / (16 * 128 * chip.clock_hz)
+    assert found.latency_s - without.latency_s == pytest.approx(converted_s)
+    assert found.dram_bytes == without.dram_bytes
+    bare = rows_in_turn(without, chip, replace(own, cached_bytes=0.0), 3)
+    again = 2 * 2 * own.weight * sum(own.products(0))
+    assert bare.dram_bytes == pytest.approx(without.dram_bytes + again)
+    # The memory is slower than the lanes.
+    assert bare.latency_s - without.latency_s == pytest.approx(again / chip.outer_bytes_per_s)
+    assert rows_in_turn(without, chip, replace(own, weight=2.0), 8) is rows_in_turn(without, chip, own, 1) is without
+    more_s, _ = asked.more_behind(64)
+    assert more_s == pytest.approx(converted_s)  # tokens behind many contexts take it too
 
 
 def test_products_of_few_rows_a_block_widen_each_weight_for_these_rows():
