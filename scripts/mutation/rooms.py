@@ -89,6 +89,7 @@ ROOMS = (
         "kernels",
         (
             "simulator/kernels/schedule_segments.py",
+            "simulator/kernels/schedule_timed.py",
             "simulator/kernels/schedule_stretches.py",
             "simulator/kernels/schedule_cuts.py",
         ),

@@ -251,3 +251,103 @@ def test_labels_of_a_state_are_those_that_no_other_beats(seed):
             assert sorted(tuple(one) for one in held if one[0] < math.inf) == sorted(known[p])
         assert (rows[0] == -7.0).all()
     assert wide > 2
+
+
+def step_of(ahead, moved, first, most, cycles, byte_s):
+    """(seconds, bytes ahead afterwards) of a step at one second a cycle: what is ahead comes first, what time is left fetches."""
+    used = min(ahead, first)
+    time = max(cycles, (moved - used) * byte_s)
+    return time, min(most, ahead - used + time / byte_s - (moved - used))
+
+
+def every_label(listing, first, most, after, machine, steps):
+    """What all sequences of choices of a point lead to, state by state and step by step, as far as no other beats it."""
+    stop_s, byte_s, overhead_s = machine
+    known, out = {0: [(0.0, 2.0)]}, []
+    for step in range(steps):
+        found = {}
+        for number in range(listing.begins[step], listing.begins[step + 1]):
+            source, target = listing.ways[number, :2].tolist()
+            cycles, moved = listing.amounts[number, 0], max(0.0, listing.amounts[number, 1])
+            for time, ahead in known.get(source, []):
+                took, later = step_of(ahead, moved, min(first[step], moved), most[step], cycles, byte_s)
+                end = time + took + overhead_s
+                if end < stop_s - after[step] - (steps - 1 - step) * overhead_s:
+                    found.setdefault(target, set()).add((end, later))
+        known = {
+            state: sorted(
+                one for one in some if not any(had != one and had[0] <= one[0] and had[1] >= one[1] for had in some)
+            )
+            for state, some in found.items()
+        }
+        out.append(known)
+    return out
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_of_a_block_are_those_of_each_of_its_points(seed):
+    """Three points through four steps of three states; all numbers are exact. What `way` says leads back to the begin."""
+    rng, steps, states, points = random.Random(seed), 4, 3, 3
+    begins, ways, amounts = [5], [[0, 0, 0]] * 5, [[0.0, 0.0]] * 5  # those of other runs come before
+    for step in range(steps):
+        for _ in range(12):
+            ways.append([rng.randrange(states) if step else 0, rng.randrange(states), 0])
+            amounts.append([float(rng.randint(1, 12)), float(rng.randint(-1, 9))])
+        begins.append(len(ways))
+    listing = Listing(np.array(begins), np.array(ways), np.array(amounts))
+    first = [float(rng.randint(0, 6)) for _ in range(steps)]
+    to_come, after = [6.0, 16.0, 9.0, 4.0], [3.0, 2.0, 1.0, 0.0]
+    places = np.arange(steps * states).reshape(steps, states) * labels.SLOTS
+    own = kernels.new_running(steps, states, places, steps * states * labels.SLOTS)
+    own.labels.rows[:] = 99.0  # of a block before
+    machines = (math.inf, 0.5, 0.25), (24.0, 2.0, 0.0), (31.0, 0.25, 1.0)
+    for p, (stop_s, byte_s, overhead_s) in enumerate(machines):
+        for column, value in (
+            (labels.CYCLE_S, 1.0), (labels.BYTE_S, byte_s), (labels.BYTES_PER_S, 1.0 / byte_s), (labels.OVERHEAD_S, overhead_s),
+            (labels.STOP_S, stop_s),
+        ):  # fmt: skip
+            own.machine[column + p] = value
+    terms = labels.Terms(np.array(first), np.array(to_come), np.array(after))
+    labels.run_block(listing.begins, listing, terms, 8.0, 2.0, own.machine, points, own.labels)
+    most, rows, seen = [min(8.0, more) for more in to_come], own.labels.rows[steps % 2], 0
+    wanted = [every_label(listing, first, most, after, machine, steps) for machine in machines]
+    for state in range(states):
+        wide, at = own.labels.wide[steps % 2, state], state * labels.SLOTS
+        assert wide >= max(len(one[-1].get(state, [])) for one in wanted)
+        for p in range(points):
+            held = rows[at : at + wide, [labels.TIME + p, labels.AHEAD + p]].tolist()
+            some = [tuple(one) for one in held if one[0] < math.inf]
+            assert some == wanted[p][-1].get(state, [])
+            seen += len(some)
+            for slot, end in enumerate(some):
+                path, now, place = [], state, slot
+                for step in range(steps - 1, -1, -1):
+                    number, place = divmod(int(own.labels.way[places[step, now] + place, p]), labels.SLOTS)
+                    assert listing.ways[begins[0] + number, 1] == now
+                    path.append(begins[0] + number)
+                    now = listing.ways[path[-1], 0]
+                assert (now, place) == (0, 0)
+                time, ahead = 0.0, 2.0
+                for step, number in enumerate(path[::-1]):
+                    assert begins[step] <= number < begins[step + 1]
+                    cycles, moved = listing.amounts[number].tolist()
+                    moved = max(0.0, moved)
+                    took, ahead = step_of(ahead, moved, min(first[step], moved), most[step], cycles, machines[p][1])
+                    time += took + machines[p][2]
+                assert (time, ahead) == end
+    assert own.labels.over.max() == 0.0
+    assert seen > 4
+
+
+def test_a_row_that_is_begun_anew_knows_nothing_of_what_was_there():
+    """Of every point; so that one label of each is one row."""
+    own, points = kernels.new_running(1, 1, np.zeros((1, 1), dtype=np.int64), labels.SLOTS), 3
+    own.labels.rows[1] = 50.0
+    listing = Listing(np.array([0, 1]), np.array([[0, 0, 0]]), np.array([[4.0, 2.0]]))
+    own.machine[:] = 1.0
+    own.machine[labels.STOP_S : labels.STOP_S + BLOCK] = 100.0
+    terms = labels.Terms(np.zeros(1), np.full(1, 9.0), np.zeros(1))
+    labels.run_block(listing.begins, listing, terms, 9.0, 0.0, own.machine, points, own.labels)
+    assert own.labels.wide[1, 0] == 1
+    assert own.labels.rows[1, 0, [labels.TIME, labels.TIME + 1, labels.TIME + 2]].tolist() == [5.0] * 3
+    assert own.labels.rows[1, 0, [labels.AHEAD, labels.AHEAD + 1, labels.AHEAD + 2]].tolist() == [2.0] * 3

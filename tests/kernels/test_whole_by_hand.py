@@ -26,7 +26,7 @@ from simulator.kernels.layout import (
     Rates,
 )
 from simulator.kernels.schedule_lists import ALWAYS, ANY, PARTLY, SOME, VARIED, WHOLLY
-from simulator.kernels.schedule_sums import APART
+from simulator.kernels.schedule_sums import APART, Records, causes
 
 pytestmark = [
     pytest.mark.kernel,
@@ -221,3 +221,20 @@ def test_a_list_of_one_choice_a_step_needs_no_programme():
         rows = [listing.ways[n, WAY_POINT] for n in way]
         assert path_of(paths, BLOCKS, p) == path_of(others, BLOCKS, p) == (rows, moved)
     assert (paths.alike[:, 0] != APART).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "link", "ports", "vector", "beyond"),
+    [
+        (10, 9, 8, 7, (0, 0, 0)), (10, 10, 10, 10, (0, 0, 0)), (10, 13, 8, 7, (3, 0, 0)),
+        (10, 9, 13, 7, (0, 3, 0)), (10, 9, 8, 13, (0, 0, 3)), (10, 13, 13, 13, (3, 0, 0)),
+        (10, 9, 13, 13, (0, 3, 0)), (10, 13, 9, 13, (3, 0, 0)), (10, 11, 12, 13, (0, 0, 3)),
+        (10, 13, 11, 12, (3, 0, 0)), (10, 11, 13, 12, (0, 3, 0)),
+    ],
+)  # fmt: skip
+def test_beyond_the_array_the_first_of_the_busiest_counts(array, link, ports, vector, beyond):
+    def column(value):
+        return np.array([99.0, value], dtype=np.float64)
+
+    records = Records(*map(column, (1.0, 2.0, 3.0, 4.0, array, link, ports, 50.0, 60.0, 5.0)))
+    assert causes(records, 1, vector) == (1.0, 2.0, 3.0, 4.0, *beyond, 5.0)

@@ -160,3 +160,22 @@ def test_a_schedule_must_beat_the_limit():
     small = few.settle(layers, adapter.machines(7 * U, 1.0 / C, 2.0 / U, "layer", 1.0).row())
     assert few.residency(layers, small).time_s == pytest.approx(50 + 16 / 4 + 30 + 24 / 4 + 2, rel=1e-12)
     assert few.residency(layers, few.settle(layers, adapter.machines(4.9 * U).row())) is None
+
+
+@pytest.mark.parametrize(
+    ("plans", "again"),
+    [((7, 8), 0), ((8, 9), 1), ((9, 8), 1), ((None, 8), 0), ((8, None), 0), ((None, 9), 1), ((None, None), 0)],
+)  # fmt: skip
+def test_what_does_not_fit_is_sought_without_a_floor(monkeypatch, plans, again):
+    """One of both that does not is enough. Room for eight bytes."""
+    chip, asked = SimpleNamespace(capacity_bytes=np.array([8.0])), []
+    found = tuple(size and SimpleNamespace(fits=lambda room, size=size: size <= room) for size in plans)
+
+    def sought(machines, batch, pool_of, *rest):
+        asked.append(pool_of(batch))
+        return found if len(asked) == 1 else "exact"
+
+    monkeypatch.setattr(best, "_best", sought)
+    answer = best.best(chip, 4, lambda size: SimpleNamespace(exact=("exact", size)), True, True)
+    assert answer == ("exact" if again else found)
+    assert asked[1:] == [("exact", 4)] * again

@@ -1,6 +1,7 @@
 """Time of a placement in space by cause, and what its stages do, on numbers worked by hand."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from simulator.graph.build import NetworkBuilder
 from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
 from simulator.kernels.space_pipeline import EVEN, WINDOW
 from simulator.lower.shape import Shape
-from simulator.schedule.space.contexts import stage_cycles
-from simulator.schedule.space.stages import NO_WINDOW, _work, build_stages, item_shape, widened
+from simulator.schedule.space import contexts
+from simulator.schedule.space.contexts import Choice, Moved, Pipeline, stage_cycles
+from simulator.schedule.space.stages import NO_WINDOW, _Builder, _Node, _work, build_stages, item_shape, widened
 
 US = 1e-6
 
@@ -168,3 +170,48 @@ def test_fixed_bytes_are_those_of_an_item():
     low, fused = lowered(net.build(), batch=4)
     rows = tuple(dataclasses.replace(row, fixed_bytes=8.0 * (at + 1)) for at, row in enumerate(low.rows))
     assert build_stages(dataclasses.replace(low, rows=rows), fused).fixed_bytes.tolist() == [2.0, 4.0]
+
+
+def test_what_is_added_meets_the_first_node_with_as_many_rows():
+    """Of the nodes of its own step; where none has as many, the last."""
+    builder = _Builder(None, None)
+    builder.nodes = [_Node(4, outs, []) for outs in (4, 8, 4, 4, 2)]
+    builder.first_node = [0, 1]
+    for rows, node in ((4, 2), (8, 1), (2, 4), (5, 4)):
+        builder._beside(1, 9, 6, rows, 32.0)
+        assert builder.nodes[node].edges.pop() == ((9, EVEN, rows, *NO_WINDOW, 6), 32.0)
+        assert [own.edges for own in builder.nodes] == [[]] * 5
+
+
+def test_bytes_between_stages():
+    """128 come in and 64 go from the first to the second; the 256 that a fused pool takes never leave the first."""
+    net = NetworkBuilder("pooled")
+    x = net.pool(net.conv(net.input(2, 8, 8), 4, 1, bias=False), 2)
+    net.conv(x, 3, 1, bias=False)
+    low, fused = lowered(net.build(), batch=3, fuses=("pool",))
+    pipe = SimpleNamespace(stages=build_stages(low, fused))
+    assert sorted(pipe.stages.flow.edge_bytes) == [64, 128, 256]
+    assert Pipeline.moved(pipe, 0).inner.tolist() == [128, 192]
+    assert Pipeline.moved(pipe, 1).inner.tolist() == [0, 64]
+
+
+def test_weights_come_in_again_unless_the_network_is_one_context(monkeypatch):
+    """Five items of 3 seconds, or 7 for the first; weights at two bytes a second."""
+    monkeypatch.setattr(contexts, "assigned", lambda pipe, choice: SimpleNamespace(cycles=choice.level))
+    pipe = SimpleNamespace(
+        stages=SimpleNamespace(steps=4, weight_bytes=np.array([2.0, 20.0, 200.0, 2000.0])), batch=5,
+        chip=SimpleNamespace(machine=SimpleNamespace(byte_s=0.5)), roofs=lambda level, moved, slices: np.array([2.0, 3.0]),
+        moved=lambda first: Moved(*np.arange(20.0).reshape(5, 4)), fill_s=lambda first, last, cycles, roofs: 7.0,
+    )  # fmt: skip
+
+    def of(first, last, slices=1, goal="period"):
+        found = contexts.settled(pipe, Choice(0.0, 0.0, first, last, slices, 1.0), goal)
+        return found.time_s, found.outer_bytes
+
+    assert of(0, 3) == (15.0, 5 * (7 + 11 + 15))
+    assert of(0, 3, goal="latency")[0] == 7.0 + 4 * 3.0
+    assert of(1, 2) == (110.0 + 15.0, 220.0 + 5 * (6 + 10 + 14))
+    assert of(1, 3)[0] == 1110.0 + 15.0
+    assert of(0, 2)[0] == 111.0 + 15.0
+    assert of(0, 3, 2) == (1111.0 + 30.0, 2222.0 + 5 * (2 * 7 + 11 + 15))
+    assert of(2, 2, 2)[0] == 100.0 + 30.0
