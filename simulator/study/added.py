@@ -188,7 +188,7 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     between, widened = own.pass_bytes(sequences, tokens, context), own.widened_bytes(sequences * tokens)
     missed = between.missed + widened.missed
     held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, missed, (held_s, gap_s), note)
+    return lengthened(found, chip, missed, Further(held_s, gap_s), note)
 
 
 def few(found: Result, chip: Architecture, own: Alone, tokens: int, floor_us: float) -> Result:
@@ -203,7 +203,7 @@ def few(found: Result, chip: Architecture, own: Alone, tokens: int, floor_us: fl
     further = max(0.0, launched - of_attention - (was_s / chip.overhead_s if chip.overhead_s else 0.0))
     gap_s = launched * floor_us * MICRO + further * GPU_ROUND_CYCLES / chip.clock_hz - was_s
     note = "the runtime computes each operation of a token in a kernel of its own: time between them"
-    return lengthened(found, chip, 0.0, (0.0, gap_s), note)
+    return lengthened(found, chip, 0.0, Further(overhead=gap_s), note)
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def served(found: Result, chip: Architecture, own: Served, tokens: int, of_promp
     gap_s += EXPERTS_US * MICRO * sum(map(decoder.has_experts, range(decoder.layers)))
     note = "the runtime runs kernels between products, such as activations: time of memory, cache and launches"
     held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, moved.missed, (held_s, gap_s), note)
+    return lengthened(found, chip, moved.missed, Further(held_s, gap_s), note)
 
 
 def moved_of(found: Iterable[tuple[float, float]], cached_bytes: float) -> Moved:
@@ -276,20 +276,25 @@ def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: flo
     note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
     moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)
     held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip) if moved.missed < moved.every else 0.0
-    return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
+    return lengthened(found, chip, moved.missed, Further(held_s), note)
 
 
-def lengthened(found: Result, chip: Architecture, more_bytes: float, more: tuple[float, ...], note: str) -> Result:
-    """A pass that moves so many bytes more of the outer memory, and takes further seconds, with nothing beside either.
+class Further(NamedTuple):
+    """Seconds that a pass takes longer: for bytes of the cache, between kernels, on the lanes."""
 
-    more: for bytes of the cache, between kernels and, where there is any, on the lanes. [s]
-    """
+    sram: float = 0.0
+    overhead: float = 0.0
+    vector: float = 0.0
+
+
+def lengthened(found: Result, chip: Architecture, more_bytes: float, more: Further, note: str) -> Result:
+    """A pass that moves so many bytes more of the outer memory, and takes further seconds, with nothing beside either."""
     rate = chip.outer_bytes_per_s
     if not rate:
         return found
     outer = "dram" if chip.dram is not None else "host"
     memory_s, period_s = more_bytes / rate, found.batch / found.throughput_per_s
-    parts = {outer: memory_s, **dict(zip(("sram", "overhead", "vector"), more, strict=False))}
+    parts = {outer: memory_s, **more._asdict()}
     more_s = sum(parts.values())
     share = period_s / (period_s + more_s)
     falls = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from simulator.chip.schema import Architecture
 from simulator.graph.language import ACTIVATIONS, Decoder
 from simulator.result.form import Result
-from simulator.study.added import HALF, Moved, cache_bytes_per_s, lengthened, moved_of
+from simulator.study.added import HALF, Further, Moved, cache_bytes_per_s, lengthened, moved_of
 from simulator.study.runtimes import CONVERTED
 from simulator.units import GPU_L2_EFFICIENCY
 
@@ -60,7 +60,7 @@ def passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int,
         return found
     note = "the runtime passes sums of split products and scores of attention between kernels: time of memory and cache"
     held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, moved.missed, (held_s, 0.0), note)
+    return lengthened(found, chip, moved.missed, Further(held_s), note)
 
 
 def rows_in_turn(found: Result, chip: Architecture, own: Passing, rows: int) -> Result:
@@ -86,4 +86,4 @@ def rows_in_turn(found: Result, chip: Architecture, own: Passing, rows: int) -> 
             turned_s += max(0.0, weights / converted - read_s)
     more = rows - 1
     note = "the runtime takes rows one by one: time to read the weights again and to turn them into floats"
-    return lengthened(found, chip, more * missed, (more * held_s, 0.0, more * turned_s), note)
+    return lengthened(found, chip, more * missed, Further(more * held_s, vector=more * turned_s), note)
