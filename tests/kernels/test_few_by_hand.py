@@ -233,7 +233,7 @@ def test_weights_fetched_ahead_are_the_best_of_all_ways(ahead, start, byte_s):
     for _ in range(90):
         moves, to_come = few_moves(rng), [5.0, 2.0, 6.0]
         network, running = network_of(moves, STEPS), scratch()
-        failed = kernels.prefetch(network, chip, ahead_of(to_come), ahead, start, 0.0, math.inf, running)
+        failed = kernels.prefetch(network, chip, ahead_of(to_come), ahead, (start, 0.0), math.inf, running, True)
         ends = ends_of(moves, chip, ahead, start, to_come)
         fails.add(failed >= 0)
         if failed >= 0 or not ends:
@@ -274,13 +274,12 @@ def test_what_cannot_end_in_time_is_dropped():
     ]:
         weights = ahead_of(to_come, np.array(rest))
         found = [
-            kernels.prefetch(network, chip, weights, ahead, 0.0, due, limit, scratch()) for limit in (ends, ends + 0.5)
+            kernels.prefetch(network, chip, weights, ahead, (0.0, due), limit, scratch(), True)
+            for limit in (ends, ends + 0.5)
         ]
         assert found == [-2, -1]
-    assert (
-        kernels.prefetch(network, chip._replace(capacity_bytes=6.0), ahead_of(to_come), 0.0, 0.0, 0.0, 50.0, scratch())
-        == 1
-    )
+    small = chip._replace(capacity_bytes=6.0)
+    assert kernels.prefetch(network, small, ahead_of(to_come), 0.0, (0.0, 0.0), 50.0, scratch(), True) == 1
 
 
 def test_the_first_size_that_is_faster():
