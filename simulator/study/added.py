@@ -186,9 +186,8 @@ def alone(found: Result, chip: Architecture, own: Alone, lengths: tuple[int, int
     gap_s = max(0.0, launched * us_per_kernel * 1e-6 - found.waterfall["overhead_s"])
     note = "the runtime computes each operation of a prompt in a kernel of its own, 32 bits between: time of memory and cache"
     between, widened = own.pass_bytes(sequences, tokens, context), own.widened_bytes(sequences * tokens)
-    missed = between.missed + widened.missed
-    held_s = (between.every + widened.every - missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, missed, Further(held_s, gap_s), note)
+    moved = Moved(between.every + widened.every, between.missed + widened.missed)
+    return lengthened(found, chip, moved.missed, Further(held_s(moved, chip), gap_s), note)
 
 
 def few(found: Result, chip: Architecture, own: Alone, tokens: int, floor_us: float) -> Result:
@@ -248,8 +247,7 @@ def served(found: Result, chip: Architecture, own: Served, tokens: int, of_promp
     gap_s = decoder.layers * own.kernels(of_prompts > 0) * chip.overhead_s
     gap_s += EXPERTS_US * MICRO * sum(map(decoder.has_experts, range(decoder.layers)))
     note = "the runtime runs kernels between products, such as activations: time of memory, cache and launches"
-    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, moved.missed, Further(held_s, gap_s), note)
+    return lengthened(found, chip, moved.missed, Further(held_s(moved, chip), gap_s), note)
 
 
 def moved_of(found: Iterable[tuple[float, float]], cached_bytes: float) -> Moved:
@@ -266,6 +264,11 @@ def cache_bytes_per_s(chip: Architecture) -> float:
     return float(chip.sram.bytes_per_cycle) * chip.clock_hz * GPU_VECTOR_L2_EFFICIENCY
 
 
+def held_s(moved: Moved, chip: Architecture) -> float:
+    """Seconds of what the cache holds; none where it holds nothing, whatever there is of a cache."""
+    return (moved.every - moved.missed) / cache_bytes_per_s(chip) if moved.missed < moved.every else 0.0
+
+
 def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: float, cached_bytes: float) -> Result:
     """A pass that reads so many bytes of its cache again, with nothing beside it.
 
@@ -275,8 +278,7 @@ def reread(found: Result, chip: Architecture, more_bytes: float, keys_bytes: flo
     """
     note = "the runtime reads the cache once for each query head: time of the memory or its cache, beside nothing"
     moved = moved_of([(keys_bytes, more_bytes)], cached_bytes)
-    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip) if moved.missed < moved.every else 0.0
-    return lengthened(found, chip, moved.missed, Further(held_s), note)
+    return lengthened(found, chip, moved.missed, Further(held_s(moved, chip)), note)
 
 
 class Further(NamedTuple):

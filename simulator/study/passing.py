@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from simulator.chip.schema import Architecture
 from simulator.graph.language import ACTIVATIONS, Decoder
 from simulator.result.form import Result
-from simulator.study.added import HALF, Further, Moved, cache_bytes_per_s, lengthened, moved_of
+from simulator.study.added import HALF, Further, Moved, held_s, lengthened, moved_of
 from simulator.study.runtimes import CONVERTED
 from simulator.units import GPU_L2_EFFICIENCY
 
@@ -59,8 +59,7 @@ def passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int,
     if not moved.every:
         return found
     note = "the runtime passes sums of split products and scores of attention between kernels: time of memory and cache"
-    held_s = (moved.every - moved.missed) / cache_bytes_per_s(chip)
-    return lengthened(found, chip, moved.missed, Further(held_s), note)
+    return lengthened(found, chip, moved.missed, Further(held_s(moved, chip)), note)
 
 
 def rows_in_turn(found: Result, chip: Architecture, own: Passing, rows: int) -> Result:
@@ -75,15 +74,15 @@ def rows_in_turn(found: Result, chip: Architecture, own: Passing, rows: int) -> 
         return found
     converted = CONVERTED * chip.array.count * chip.clock_hz
     cache = chip.sram.bytes_per_cycle * chip.clock_hz * GPU_L2_EFFICIENCY
-    missed = held_s = turned_s = 0.0
+    missed = again_s = turned_s = 0.0
     for layer in range(own.decoder.layers):
         for weights in own.products(layer):
             size = own.weight * weights
             moved = moved_of([(size, size)], own.cached_bytes)
             read_s = (moved.every - moved.missed) / cache + moved.missed / rate
             missed += moved.missed
-            held_s += (moved.every - moved.missed) / cache
+            again_s += (moved.every - moved.missed) / cache
             turned_s += max(0.0, weights / converted - read_s)
     more = rows - 1
     note = "the runtime takes rows one by one: time to read the weights again and to turn them into floats"
-    return lengthened(found, chip, more * missed, Further(more * held_s, vector=more * turned_s), note)
+    return lengthened(found, chip, more * missed, Further(more * again_s, vector=more * turned_s), note)
