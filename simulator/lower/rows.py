@@ -1,7 +1,6 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
 import weakref
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from simulator.graph.subject import name_of
 from simulator.lower.array import ArraySpec, Target, target_of
 from simulator.lower.operands import TABLE, Operands
 from simulator.lower.shape import Shape, layer_shape, touched_bytes
+from simulator.store.memory import Memory, one_each
 from simulator.units import GPU_RECTIFIED_ENERGY
 from simulator.vocabulary import WEIGHTED
 
@@ -27,7 +27,7 @@ MOST_MACS = 2**53
 MOST_TARGETS = 8
 """Arrays that a graph's operands stay known for."""
 
-_known: "weakref.WeakKeyDictionary[Graph, OrderedDict[Target, Operands]]" = weakref.WeakKeyDictionary()
+_known: "weakref.WeakKeyDictionary[Graph, Memory[Target, Operands]]" = weakref.WeakKeyDictionary()
 """Of frozen graphs, which they go with: they are the same at every batch."""
 
 
@@ -202,17 +202,17 @@ def lower_to(graph: Graph, target: Target, batch: int) -> Lowered:
 
 def operands_of(graph: Graph, target: Target) -> Operands:
     """The steps of a graph on an array, and the formats of what they read and write."""
-    known = _known.setdefault(graph, OrderedDict()) if is_frozen(graph) else {}
-    found = known.get(target)
+    known = _known.setdefault(graph, Memory(MOST_TARGETS, one_each)) if is_frozen(graph) else None
+    found = None if known is None else known.get(target)
     if found is None:
         on_sm = target.spec.kind == "sm"
         attention = "attention" in target.fuses
         target.formats.check_parts(graph.nodes)
         layers = {name: data["layer"] for name, data in graph.nodes(data=True)}
         fused = steps_of(graph, target.fuses, siblings=on_sm, attention=attention)
-        found = known[target] = Operands(fused, target, name_of(graph), layers)
-        for old in list(known)[:-MOST_TARGETS]:
-            known.pop(old, None)
+        found = Operands(fused, target, name_of(graph), layers)
+        if known is not None:
+            known.put(target, found)
     return found
 
 

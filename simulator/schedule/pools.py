@@ -3,7 +3,6 @@
 import itertools
 import math
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import Target, target_of
 from simulator.lower.rows import Lowered, lower_to
 from simulator.schedule.pool import Pool, build_pool
-from simulator.store.memory import Memory, array_bytes
+from simulator.store.memory import Memory, array_bytes, one_each
 
 MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
@@ -74,12 +73,12 @@ def pool_source(
     target, optimal = target_of(chip, precision), chip.schedule.residency == "optimal"
     rules = Rules(target, optimal, chip.keeps_weights, floor_of(chip) if floor is None else floor)
     number = _number_of(graph) if is_frozen(graph) else None
-    own: OrderedDict[int, Pool] = OrderedDict()  # what this caller used last stays whatever else is let go
+    own: Memory[int, Pool] = Memory(MOST_IN_HAND, one_each)  # what this caller used last stays whatever else is let go
 
     def pool_of(batch: int) -> Pool:
-        if batch in own:
-            own.move_to_end(batch)
-            return own[batch]
+        found = own.get(batch)
+        if found is not None:
+            return found
         found = None if number is None else kept.get((number, rules, batch))
         if found is None:
             found = None if number is None else _in_hand.get((number, rules, batch))
@@ -90,10 +89,7 @@ def pool_source(
             if number is not None:
                 kept.put((number, rules, batch), found)
                 _in_hand[number, rules, batch] = found
-        own[batch] = found
-        if len(own) > MOST_IN_HAND:
-            own.popitem(last=False)
-        return found
+        return own.put(batch, found)
 
     return pool_of
 

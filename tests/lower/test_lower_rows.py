@@ -1,5 +1,7 @@
 """Steps of a network in numbers of two bytes, by hand; lines between two records; and work of some of many contexts."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -206,3 +208,16 @@ def test_alike_steps_are_worked_out_once(network, chip, precision):
     assert operands is operands_of(graph, target_of(load_chip(chip), precision))
     assert len(set(operands.alike)) < 0.6 * len(operands.alike)
     assert _rows(operands, 3) == tuple(row_of(step, 3, operands) for step in operands.fused.steps)
+
+
+def test_threads_may_ask_for_operands_of_one_graph_on_many_arrays():
+    graph = load_network("alexnet")
+    targets = [target_of(load_chip("example_edge", set={"array.rows": rows}), "int8") for rows in range(1, 33)]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as workers:
+            found = list(workers.map(lambda target: operands_of(graph, target), 4 * targets))
+    finally:
+        sys.setswitchinterval(usual)
+    assert [operands.target for operands in found] == 4 * targets
