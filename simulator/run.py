@@ -1,6 +1,6 @@
 """One chip x one graph -> `Result`: the sweep of one point, and its layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from simulator.graph.language import OWN_EXPERTS
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
 from simulator.graph.subject import name_of, subject_of
+from simulator.graph.told import told_of
 from simulator.lower.rows import Lowered, lower
 from simulator.lower.work import Work, work_of
 from simulator.result import layers, waterfall
@@ -117,7 +118,7 @@ def _brought(graph: Graph, chip: Architecture, low: Lowered) -> tuple[str, ...]:
     """What the network brings to be told."""
     rates = chip.array.rate if chip.array else ()
     products = (row.product for row in low.rows if row.product)
-    shared = sum(row.shared for row in low.rows)
+    shared = low.shared
     share = "1 layer shares weights of another" if shared == 1 else f"{shared} layers share weights of others"
     alike = (f"approximated: {share}, but scheduled as if each had its own",)
     experts = graph.graph.get("parameters", {}).get("experts") and low.batch > 1
@@ -196,7 +197,7 @@ def _result(
         figures["power_w"] = run.average_w
         energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
-    kinds = {data["layer"].kind for _, data in asked.graph.nodes(data=True)}
+    kinds = told_of(asked.graph).kinds
     least, most = (factor * float(totals.throughput_per_s[0]) for factor in band(chip.is_gpu, kinds))
     first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
     return Result(
@@ -237,7 +238,7 @@ _FIRST = (
 """Figures of a result that are figures of its totals."""
 
 
-def _unproven(chip: Architecture, kinds: set[str]) -> tuple[str, ...]:
+def _unproven(chip: Architecture, kinds: Collection[str]) -> tuple[str, ...]:
     """What of a network no measured row of the chip has."""
     missing = unmeasured(chip.name, kinds)
     return (f"unproven: no measured network of this chip has {', '.join(missing)}",) if missing else ()
@@ -281,9 +282,9 @@ def _notes(chip: Architecture, plans: tuple[Plan, Plan], batch: int, parts: bool
             f"approximated: {first.pool.moves.thinned} tensors leave the SRAM sooner than they might, or are never there: "
             "there would be too many choices between sets of resident tensors"
         )
-    if not chip.is_gpu and any(max(shape.extents) > LONG for shape in first.pool.shapes):
+    if not chip.is_gpu and first.pool.longest > LONG:
         notes.append(f"approximated: for axes longer than {LONG:,}, not every tile size is tried")
-    if not chip.is_gpu and any(shape.is_long for shape in first.pool.shapes):
+    if not chip.is_gpu and first.pool.has_long:
         notes.append(
             "approximated: of very long products tiles are tried at some of their sizes alone: up to some per cent slower"
         )

@@ -204,7 +204,7 @@ def schedule(problem: Problem) -> tuple[float, float]:
     plan = few.residency(pool, few.settle(pool, machine_of(problem).row()))
     if plan is None:
         return math.inf, math.inf
-    return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes().sum())
+    return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes.sum())
 
 
 def full_frontier(layer: NaiveLayer, array: Array, resident: int, machine: Machine) -> Floats:

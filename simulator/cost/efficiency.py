@@ -30,13 +30,13 @@ def ratios(throughput_per_s: Floats, figures: Mapping[str, Any]) -> dict[str, Fl
     is nothing to divide by: a chip without DRAM, a cost that cannot be told, a power that is not known. A dollar is one of the
     bill of materials' best estimate.
     """
-    out = {}
-    for name, below in BELOW.items():
-        value = np.broadcast_to(np.asarray(figures.get(below, np.nan), dtype=np.float64), throughput_per_s.shape)
-        some = (value != 0.0) & ~np.isnan(value)
-        out[name] = np.divide(throughput_per_s, value, out=np.full(throughput_per_s.shape, np.nan), where=some)
-    power = np.broadcast_to(np.asarray(figures.get("power_w", np.nan), dtype=np.float64), throughput_per_s.shape)
-    out["energy_per_inference_j"] = np.divide(
-        power, throughput_per_s, out=np.full(throughput_per_s.shape, np.nan), where=throughput_per_s > 0.0
+    out = {name: throughput_per_s / _or_nan(figures.get(below, np.nan)) for name, below in BELOW.items()}
+    out["energy_per_inference_j"] = figures.get("power_w", np.nan) / np.where(
+        throughput_per_s > 0.0, throughput_per_s, np.nan
     )
     return out
+
+
+def _or_nan(value: Any) -> Any:
+    """What is divided by: NaN instead of nothing."""
+    return float(value) or np.nan if np.ndim(value) == 0 else np.where(value, value, np.nan)

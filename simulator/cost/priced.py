@@ -16,10 +16,9 @@ from simulator.cost.power import PowerModel, covered_mm2, power_model, powers
 from simulator.cost.price import Cost, chip_cost, default_reference
 from simulator.cost.quantities import Quantities, quantities, silicon
 from simulator.errors import ChipError
-from simulator.store.memory import Memory, one_each
+from simulator.store.memory import Memory, of_each, one_each
 from simulator.units import MIB
 
-_known: Memory[int, tuple[Architecture, "Priced"]] = Memory(1024, one_each)
 _by_parts: Memory[tuple[object, ...], "Priced"] = Memory(256, one_each)
 
 
@@ -34,22 +33,19 @@ class Priced:
     """Those of them that are about the cost."""
 
 
+@of_each(1024)
 def priced(chip: Architecture) -> Priced:
     """Cost and power model of a chip. Kept while the process lives: chips are frozen.
 
     Chips that differ in nothing that costs, as in how well they use their DRAM, have one: the draws take longest.
     """
-    found = _known.get(id(chip))
-    if found is not None and found[0] is chip:
-        return found[1]
     try:
         q = quantities(chip)
     except ChipError:  # which says why there is no cost
-        return _known.put(id(chip), (chip, _worked_out(chip)))[1]
+        return _worked_out(chip)
     is_reference = q.kind == "accelerator" and chip_digest(chip) == default_reference(DRAWS, YIELD_MODELS[0], False)[1]
     key = repr(q), chip.process_nm, chip.published_die_mm2, is_reference
-    alike = _by_parts.get(key) or _by_parts.put(key, _worked_out(chip))
-    return _known.put(id(chip), (chip, alike))[1]
+    return _by_parts.get(key) or _by_parts.put(key, _worked_out(chip))
 
 
 def _worked_out(chip: Architecture) -> Priced:

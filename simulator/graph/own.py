@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from simulator.formats import OWN, USUAL, Formats, format_of, formats_of, half_of, held, with_own
 from simulator.graph.layer import Layer
 from simulator.graph.nodes import Graph
+from simulator.graph.told import told_of
 from simulator.reading.precision import precision_text
 from simulator.vocabulary import BITS, FLOATS
 
@@ -26,7 +27,7 @@ def precision_of(graph: Graph, given: Precision | None) -> str:
         word = precision_text(given)
         formats_of(word)
         return word
-    return OWN if any(data["layer"].formats for _, data in graph.nodes(data=True)) else USUAL
+    return OWN if told_of(graph).formats else USUAL
 
 
 def formats_at(layer: Layer, formats: Formats, rates: tuple[str, ...]) -> Formats:

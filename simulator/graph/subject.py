@@ -1,11 +1,13 @@
 """What a network is in words: its name, the size of its input, and what else is not as usual."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
+from simulator.store import bundled
 
 SIZES = ("image_size", "sequence_length", "phase", "prompt", "context")
 """Parameters that are said as the size of the input."""
@@ -29,10 +31,17 @@ def unusual(graph: Graph) -> dict[str, Any]:
     if not given:  # as of a graph made in Python, whose name would be looked for among all there are, at every run
         return {}
     try:
-        usual = network_parameters(name_of(graph))
+        name = name_of(graph)
+        usual = network_parameters(name) if bundled.network_name(name) is None else _usual(name)
     except NetworkError:
         return {}
     return {key: value for key, value in given.items() if usual.get(key, value) != value}
+
+
+@functools.cache
+def _usual(name: str) -> dict[str, Any]:
+    """Defaults of a bundled network, which do not change; do not change them."""
+    return network_parameters(name)
 
 
 def _passed(graph: Graph, given: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Lowering: a layer graph at one batch and precision, as a chip runs it, in numbers: one `Row` a step, bytes a tensor."""
 
+import functools
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ class Row:
         return self.macs_executed * (GPU_RECTIFIED_ENERGY if self.rectified else 1.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lowered:
     """A network on a chip at one batch and precision."""
 
@@ -121,6 +122,11 @@ class Lowered:
     def macs(self) -> int:
         """MACs of the network for the batch."""
         return sum(row.macs for row in self.rows)
+
+    @functools.cached_property
+    def shared(self) -> int:
+        """Layers whose weights are those of another one."""
+        return sum(row.shared for row in self.rows)
 
     @property
     def macs_charged(self) -> float:

@@ -40,43 +40,54 @@ class Limited:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """One schedule step by step, for the whole batch."""
+class Details:
+    """What is known of each step beside its time, for the whole batch."""
 
     parts: Floats
     """Seconds by cause, float64[CAUSES, steps]."""
-    bound: Callable[[], Sequence[str]]
-    """Gives the roof that binds each step."""
-    slower_s: Floats
-    """What the power limit adds."""
+    bound: Sequence[str]
+    """The roof that binds."""
     cycles: Floats
-    time_s: Floats
     outer_bytes: Floats
     sram_bytes: Floats
     tilings: Sequence[Said]
+    resident: Sequence[dict[str, float]] = ()
+    """Bytes of each tensor that is in the SRAM as a whole; nothing of a pipeline."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One schedule step by step, for the whole batch."""
+
+    time_s: Floats
+    slower_s: Floats
+    """What the power limit adds; it is in `time_s`."""
     most_sram_bytes: float
     """SRAM in use at most."""
-    resident: Callable[[], Sequence[dict[str, float]]] = list
-    """Gives, of each step, the bytes of each tensor that is in the SRAM as a whole; nothing of a pipeline."""
+    details: Callable[[], Details]
+    """Gives the rest, which few ask for."""
     pipeline: bool = False
 
 
 def in_time(plan: Plan, machines: Machines, has_dram: bool, limited: Limited | None) -> Columns:
     """A schedule in time, layer after layer on the whole chip."""
-    found = each_step(plan, machines)
-    outer, footprints = plan.outer_bytes(), plan.footprints()
-    slower_s = _slower(limited, found.feed_bytes, outer)
-    return Columns(
-        parts=found.parts,
-        bound=functools.partial(_bound, *plan.steps, machines, has_dram, slower_s),
-        slower_s=slower_s,
+    slower_s = np.zeros(len(plan.step_s))
+    if limited is not None:
+        slower_s = _slower(limited, each_step(plan, machines).feed_bytes, plan.outer_bytes)
+    details = functools.partial(_details, plan, machines, has_dram, slower_s)
+    return Columns(plan.step_s + slower_s, slower_s, plan.most_bytes, details)
+
+
+def _details(plan: Plan, machines: Machines, has_dram: bool, slower_s: Floats) -> Details:
+    """Of the steps of a schedule in time."""
+    return Details(
+        parts=each_step(plan, machines).parts,
+        bound=_bound(*plan.steps, machines, has_dram, slower_s),
         cycles=np.concatenate([piece.cycles() * piece.repeats + piece.start_cycles for piece in plan.pieces]),
-        time_s=plan.step_s + slower_s,
-        outer_bytes=outer,
-        sram_bytes=footprints,
+        outer_bytes=plan.outer_bytes,
+        sram_bytes=plan.footprints,
         tilings=_tilings(plan),
-        most_sram_bytes=float(footprints.max()),
-        resident=functools.partial(_resident, plan),
+        resident=_resident(plan),
     )
 
 
@@ -101,7 +112,13 @@ def _bound(records: Records, steps: Steps, machines: Machines, has_dram: bool, s
 def in_space(low: Lowered, plan: "SpacePlan", has_dram: bool, limited: Limited | None) -> Columns:
     """A placement in space, all layers side by side."""
     fed = np.array([row.weight_bytes + row.input_bytes + row.output_bytes for row in low.rows])
-    slower_s = _slower(limited, fed, plan.outer_bytes)
+    slower_s = np.zeros(len(fed)) if limited is None else _slower(limited, fed, plan.outer_bytes)
+    details = functools.partial(_details_in_space, low, plan, has_dram)
+    return Columns(plan.latency_parts.sum(axis=0) + slower_s, slower_s, plan.sram_bytes, details, pipeline=True)
+
+
+def _details_in_space(low: Lowered, plan: "SpacePlan", has_dram: bool) -> Details:
+    """Of the steps of a placement in space."""
     cycles, sram, stages, bound = [], [], [], []
     for number, context in enumerate(plan.contexts):
         cycles += [own * low.batch for own in context.cycles]
@@ -110,23 +127,12 @@ def in_space(low: Lowered, plan: "SpacePlan", has_dram: bool, limited: Limited |
         stages += [_stage(context, at, number, len(plan.contexts)) for at in range(len(context.cycles))]
         roof = context.bound_by if context.bound_by != "outer" else "dram" if has_dram else "host"
         bound += [roof] * len(context.cycles)
-    return Columns(
-        parts=plan.latency_parts,
-        bound=lambda: bound,
-        slower_s=slower_s,
-        cycles=np.array(cycles),
-        time_s=plan.latency_parts.sum(axis=0) + slower_s,
-        outer_bytes=plan.outer_bytes,
-        sram_bytes=np.array(sram),
-        tilings=stages,
-        most_sram_bytes=plan.sram_bytes,
-        pipeline=True,
-    )
+    return Details(plan.latency_parts, bound, np.array(cycles), plan.outer_bytes, np.array(sram), stages)
 
 
-def _slower(limited: Limited | None, fed: Floats, outer: Floats) -> Floats:
+def _slower(limited: Limited, fed: Floats, outer: Floats) -> Floats:
     """What a power limit adds to each step. [s]"""
-    return np.zeros(len(outer)) if limited is None else limited.more_s * limited.shares(fed, outer)
+    return limited.more_s * limited.shares(fed, outer)
 
 
 def _tilings(plan: Plan) -> list[Said]:
@@ -178,20 +184,20 @@ def layers_of(
 ) -> Callable[[], Layers]:
     """What makes the layers, the host link last, when they are asked for. Raises ModelError at once.
 
-    It holds a few columns, not the schedule. macs_per_s: of the chip at the full rate of each step. wait_s: of the host.
+    macs_per_s: of the chip at the full rate of each step. wait_s: of the host.
     """
     shares = fractions(work.executed, columns.time_s * macs_per_s, low.network)
     return functools.partial(_made, low, columns, shares, has_dram, wait_s)
 
 
 def _made(low: Lowered, columns: Columns, shares: Floats, has_dram: bool, wait_s: float) -> Layers:
-    rows = waterfall.rows_of(columns.parts, has_dram, 0.0, columns.slower_s, columns.pipeline)
-    numbers = (columns.cycles, columns.time_s, shares, columns.outer_bytes, columns.sram_bytes)
-    bound = columns.bound()
+    own = columns.details()
+    rows = waterfall.rows_of(own.parts, has_dram, 0.0, columns.slower_s, columns.pipeline)
+    numbers = (own.cycles, columns.time_s, shares, own.outer_bytes, own.sram_bytes)
     words = waterfall.words_of(columns.pipeline)
-    resident = columns.resident() or [{}] * len(low.rows)
+    resident = own.resident or [{}] * len(low.rows)
     found = zip(
-        low.rows, *(column.tolist() for column in numbers), bound, columns.tilings, rows.tolist(), resident, strict=True
+        low.rows, *(column.tolist() for column in numbers), own.bound, own.tilings, rows.tolist(), resident, strict=True
     )
     layers = (
         LayerResult(

@@ -180,5 +180,5 @@ def faster(plan: Plan | None, other: Plan | None) -> Plan | None:
     if plan is None or other is None:
         return plan or other
     if other.time_s == plan.time_s:
-        return other if other.outer_bytes().sum() < plan.outer_bytes().sum() else plan
+        return other if other.outer_bytes.sum() < plan.outer_bytes.sum() else plan
     return other if other.time_s < plan.time_s else plan

@@ -11,6 +11,7 @@ from simulator.chip.parts import CUSTOM, dram_part
 from simulator.chip.schema import Architecture
 from simulator.kernels.layout import SLACK, Machine, Rates, times_grid
 from simulator.lower.array import ArraySpec
+from simulator.store.memory import of_each
 from simulator.units import CACHE_SHARE, GIB, MIB, MICRO, PORT_EFFICIENCY
 
 Floats = npt.NDArray[np.float64]
@@ -77,7 +78,17 @@ class Machines:
 
 def machines_of(chip: Architecture, columns: Columns | None = None, count: int = 1) -> Machines:
     """A chip as `count` machines, of which `columns` gives values of their own by key of the chip file."""
-    given = columns or {}
+    return _alone(chip) if columns is None and count == 1 else _machines(chip, columns or {}, count)
+
+
+@of_each(1024)
+def _alone(chip: Architecture) -> Machines:
+    """A chip as it is."""
+    return _machines(chip, {}, 1)
+
+
+def _machines(chip: Architecture, given: Columns, count: int) -> Machines:
+    """A chip as machines with columns of their own."""
     capacity = capacities(chip, given, count)
     if chip.sram.managed == "cache":
         capacity = capacity * CACHE_SHARE

@@ -129,10 +129,9 @@ class Plan:
     @functools.cached_property
     def time_s(self) -> float:
         """Time of one batch. [s]"""
-        after_s = np.concatenate([piece.total_s for piece in self.pieces])
-        return float(np.cumsum(after_s)[-1]) + self.all_starts_s  # step after step, as the programmes add
+        return float(np.cumsum(self.after_s)[-1]) + self.all_starts_s  # step after step, as the programmes add
 
-    @property
+    @functools.cached_property
     def all_starts_s(self) -> float:
         """Time of one batch before the transfers of its steps. [s]"""
         return sum(float(piece.start_cycles.sum()) * piece.terms.machine.cycle_s for piece in self.pieces)
@@ -143,9 +142,14 @@ class Plan:
         return np.concatenate([piece.start_s for piece in self.pieces])
 
     @functools.cached_property
+    def after_s(self) -> Floats:
+        """Time that each step adds after its start. [s]"""
+        return np.concatenate([piece.total_s for piece in self.pieces])
+
+    @property
     def step_s(self) -> Floats:
         """Time that each step adds. [s]"""
-        return np.concatenate([piece.start_s + piece.total_s for piece in self.pieces])
+        return self.start_s + self.after_s
 
     @functools.cached_property
     def steps(self) -> tuple[Records, Steps]:
@@ -165,23 +169,30 @@ class Plan:
             np.concatenate(rows),
             np.concatenate([piece.vector for piece in self.pieces]),
             np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in self.pieces]),
-            self.outer_bytes(),
-            np.concatenate([piece.total_s for piece in self.pieces]),
+            self.outer_bytes,
+            self.after_s,
         )
         made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
         return together, Steps(*made)
 
+    @functools.cached_property
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step."""
         return np.concatenate([piece.outer_bytes() for piece in self.pieces])
 
+    @functools.cached_property
     def footprints(self) -> Floats:
         """SRAM bytes of each step."""
         return np.concatenate([piece.footprints() for piece in self.pieces])
 
+    @functools.cached_property
+    def most_bytes(self) -> float:
+        """SRAM in use at most."""
+        return float(self.footprints.max())
+
     def fits(self, capacity_bytes: float) -> bool:
         """Whether no step needs more SRAM than there is, but for the order of sums. See `Pool.floor`."""
-        return bool((self.footprints() * SLACK <= capacity_bytes).all())
+        return self.most_bytes * SLACK <= capacity_bytes
 
     @property
     def kept_bytes(self) -> float:

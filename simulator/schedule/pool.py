@@ -133,26 +133,20 @@ class Pool:
         found: dict[Any, Any] = self.memo.setdefault("alike", {})
         return found
 
-    @property
+    @functools.cached_property
     def net(self) -> Net:
         """Points and what queries of them start from, as the kernels read them."""
         return Net(self.points, self.life, self.heads, self.blocks, self.marks)
 
-    @property
+    @functools.cached_property
     def network(self) -> Network:
         """Moves, steps and points as the kernels read them, where no weights stay."""
         plan = self.moves
         return Network(plan.first, plan.source, plan.target, self.spans, self.costs, self.steps, self.back, self.net)
 
-    @property
+    @functools.cached_property
     def back(self) -> Ints:
         """How many steps before each one is a step with the same moves: as many for all. 0: there is none."""
-        if "back" not in self.memo:
-            self.memo["back"] = self._back()
-        found: Ints = self.memo["back"]
-        return found
-
-    def _back(self) -> Ints:
         plan = self.moves
         columns = (plan.source, plan.target, self.spans, self.spans_kept, self.costs)
         of_moves = np.column_stack([column.astype(np.float64) for column in columns])
@@ -162,18 +156,25 @@ class Pool:
             for step, (low, high) in enumerate(pairwise(plan.first.tolist()))
         ])  # fmt: skip
 
-    @property
+    @functools.cached_property
     def source(self) -> Source:
         """The same, and what the kernels ask where weights stay."""
         return Source(self.network, self.spans_kept, self.weights)
 
-    @property
+    @functools.cached_property
     def work(self) -> Work:
         """What the network does for the batch, whatever the schedule."""
-        if "work" not in self.memo:
-            self.memo["work"] = work_of(self.low)
-        found: Work = self.memo["work"]
-        return found
+        return work_of(self.low)
+
+    @functools.cached_property
+    def longest(self) -> int:
+        """The longest axis of a layer."""
+        return max((max(shape.extents) for shape in self.shapes), default=0)
+
+    @functools.cached_property
+    def has_long(self) -> bool:
+        """Whether a layer is a very long product."""
+        return any(shape.is_long for shape in self.shapes)
 
     @functools.cached_property
     def all_weights(self) -> float:

@@ -5,6 +5,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import Target, target_of
 from simulator.lower.rows import Lowered, lower_to
 from simulator.schedule.pool import Pool, build_pool
-from simulator.store.memory import Memory, array_bytes, one_each
+from simulator.store.memory import Memory, array_bytes, of_each, one_each
 
 MOST_POOL_BYTES = 192 * 2**20
 """Pools in memory, of all networks, arrays and batches; those used longest ago go. [B]"""
@@ -43,7 +44,7 @@ _numbers: "weakref.WeakKeyDictionary[Graph, int]" = weakref.WeakKeyDictionary()
 _next = itertools.count()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """All of a chip that a pool depends on, and so what pools are kept by."""
 
@@ -54,6 +55,29 @@ class Rules:
     """Whether constant weights may be in SRAM as a whole."""
     floor: float
     """See `Pool`. [B]"""
+
+    @cached_property
+    def number(self) -> int:
+        """Its hash, taken once: a target is slow to hash."""
+        return hash((self.target, self.optimal, self.keep, self.floor))
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+@of_each(256)
+def _known_rules(_: Architecture) -> dict[tuple[str, float], Rules]:
+    """Rules of a chip by precision and floor, as far as they were asked for."""
+    return {}
+
+
+def rules_of(chip: Architecture, precision: str, floor: float) -> Rules:
+    """The rules of a chip. Raises NetworkError where it does not run the precision."""
+    known = _known_rules(chip)
+    if (precision, floor) not in known:
+        optimal = chip.schedule.residency == "optimal"
+        known[precision, floor] = Rules(target_of(chip, precision), optimal, chip.keeps_weights, floor)
+    return known[precision, floor]
 
 
 def pool_source(
@@ -70,8 +94,7 @@ def pool_source(
     its tilings are sought, which takes longest; what it raises is raised. floor: see `Pool`; that of the chip unless given.
     """
     kept = _pools if pools is None else pools
-    target, optimal = target_of(chip, precision), chip.schedule.residency == "optimal"
-    rules = Rules(target, optimal, chip.keeps_weights, floor_of(chip) if floor is None else floor)
+    rules = rules_of(chip, precision, floor_of(chip) if floor is None else floor)
     number = _number_of(graph) if is_frozen(graph) else None
     own: Memory[int, Pool] = Memory(MOST_IN_HAND, one_each)  # what this caller used last stays whatever else is let go
 

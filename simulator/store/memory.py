@@ -1,7 +1,7 @@
 """The one memory cache: what was built once and may be needed again, within bounds; what was used longest ago goes first.
 
 `Memory` is bounded by the bytes of the arrays it holds, or by the number of its values. `remembered` keeps the answers of a
-function in one.
+function in one, `of_each` those of a function of one frozen object.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 V = TypeVar("V")
 P = ParamSpec("P")
 
@@ -184,3 +185,21 @@ class Remembered(Generic[P, V]):
 def remembered(most_bytes: int) -> Callable[[Callable[P, V]], Remembered[P, V]]:
     """A decorator: the answers of a function are kept by its arguments, in a memory of their own. None is no answer."""
     return lambda function: Remembered(function, Memory(most_bytes, grows=False))
+
+
+def of_each(most: int) -> Callable[[Callable[[T], V]], Callable[[T], V]]:
+    """A decorator: what a function says of a frozen object is kept for that very object, of the last `most` of them."""
+
+    def decorate(function: Callable[[T], V]) -> Callable[[T], V]:
+        memory: Memory[int, tuple[T, V]] = Memory(most, one_each)
+
+        @functools.wraps(function)
+        def call(one: T) -> V:
+            found = memory.get(id(one))  # it is kept beside, so that no other has its number
+            if found is not None and found[0] is one:
+                return found[1]
+            return memory.put(id(one), (one, function(one)))[1]
+
+        return call
+
+    return decorate

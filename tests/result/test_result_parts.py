@@ -68,26 +68,27 @@ def test_layers_side_by_side():
     assert found.slower_s.tolist() == [1.0, 0.5, 0.5]
     assert found.time_s - found.slower_s == pytest.approx(plan.latency_parts.sum(axis=0))
     assert (found.time_s > found.slower_s).all()
-    assert found.cycles.tolist() == [3 * cycles for context in plan.contexts for cycles in context.cycles]
+    own = found.details()
+    assert own.cycles.tolist() == [3 * cycles for context in plan.contexts for cycles in context.cycles]
     assert len(plan.contexts) > 1
-    assert [stage.get("context") for stage in found.tilings] == [
+    assert [stage.get("context") for stage in own.tilings] == [
         at + 1 for at, context in enumerate(plan.contexts) for _ in context.cycles
     ]
-    assert [stage["arrays"] for stage in found.tilings] == [own for context in plan.contexts for own in context.arrays]
+    assert [stage["arrays"] for stage in own.tilings] == [own for context in plan.contexts for own in context.arrays]
     sizes = [
         sum(own)
         for context in plan.contexts
         for own in zip(context.weight_bytes, context.line_bytes, context.skip_bytes, strict=True)
     ]
-    assert found.sram_bytes.tolist() == sizes
+    assert own.sram_bytes.tolist() == sizes
     assert found.most_sram_bytes == max(context.sram_bytes for context in plan.contexts)
     bound = [context.bound_by for context in plan.contexts for _ in context.cycles]
     for has_dram, word in ((True, "dram"), (False, "host")):
         other = in_space(low, plan, has_dram, None)
-        assert other.bound() == [word if roof == "outer" else roof for roof in bound]
+        assert other.details().bound == [word if roof == "outer" else roof for roof in bound]
         assert other.slower_s.tolist() == [0.0, 0.0, 0.0]
     one = dataclasses.replace(plan, contexts=plan.contexts[:1])
-    assert all("context" not in stage for stage in in_space(low, one, True, None).tilings)
+    assert all("context" not in stage for stage in in_space(low, one, True, None).details().tilings)
 
 
 def test_layers_say_which_tensors_stay():

@@ -100,8 +100,8 @@ def test_a_piece_that_runs_three_times_loads_its_weights_once(piece):
     plan = Plan((piece, again))
     assert plan.time_s == 10.0 + 42.0
     assert plan.step_s.tolist() == [*piece.total_s, *again.total_s]
-    assert plan.outer_bytes().tolist() == [*piece.outer_bytes(), *again.outer_bytes()]
-    assert plan.footprints().tolist() == [*piece.footprints(), *again.footprints()]
+    assert plan.outer_bytes.tolist() == [*piece.outer_bytes(), *again.outer_bytes()]
+    assert plan.footprints.tolist() == [*piece.footprints(), *again.footprints()]
     assert plan.kept_bytes == 0.75
 
 

@@ -31,7 +31,7 @@ def answers(graph, chip, batch, floor):
     program = program_of(chip, pool_source(graph, chip, "int8", floor=floor), batch)
     plans, schedules = solve_alone(program, machines_of(chip))
     sums = [np.ravel(column).tolist() for kind in (plans.cold, plans.steady) for column in vars(kind).values()]
-    return sums, [None if plan is None else plan.footprints().tolist() for plan in schedules], schedules
+    return sums, [None if plan is None else plan.footprints.tolist() for plan in schedules], schedules
 
 
 KINDS = [
@@ -69,8 +69,8 @@ def test_a_schedule_that_needs_more_than_there_is_is_sought_again(monkeypatch):
     _, _, schedules = answers(graph, chip, 1, 2.0**30)  # every tiling is offered in every room
     assert asked == [2.0**30, NO_FLOOR]
     for plan in schedules:
-        assert not plan.fits(float(plan.footprints().max()) - 1.0)
-        assert plan.fits(float(plan.footprints().max()))
+        assert not plan.fits(float(plan.footprints.max()) - 1.0)
+        assert plan.fits(float(plan.footprints.max()))
 
 
 def test_the_floor_of_a_chip():

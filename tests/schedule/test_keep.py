@@ -116,7 +116,7 @@ def test_what_was_learned_of_rooms_serves_other_srams():
         for one, other in zip(found, alone, strict=True):
             assert (one is None) == (other is None)
             if one is not None:
-                assert (one.time_s, one.outer_bytes().tolist()) == (other.time_s, other.outer_bytes().tolist())
+                assert (one.time_s, one.outer_bytes.tolist()) == (other.time_s, other.outer_bytes.tolist())
         assert len(asked.memo["floors"]) <= keep.MOST_CAPACITIES
     every = {}
     for floors in asked.memo["floors"].values():

@@ -233,11 +233,11 @@ def test_time_and_bytes_of_a_schedule_in_pieces():
     assert plan.all_starts_s == 10.0
     assert plan.start_s.tolist() == [3.0, 0.0, 6.0, 0.0, 1.0, 0.0]
     assert plan.step_s.tolist() == [23.0, 21.0, 31.0, 6.0, 8.0, 8.0]
-    assert plan.outer_bytes().tolist() == [20.0, 9.0, 217.0, 4.0, 3.0, 71.0]
+    assert plan.outer_bytes.tolist() == [20.0, 9.0, 217.0, 4.0, 3.0, 71.0]
     assert (plan.kept_bytes, plan.parts) == (7.0, 1)
     assert first.around_bytes == Piece(*list(vars(first).values())[:5]).around_bytes == 0.0
     # Rooms of 80 and 90 bytes, and a sum in another order.
-    fake = SimpleNamespace(footprints=lambda: np.array([80.0, 90.0]))
+    fake = SimpleNamespace(most_bytes=Plan.most_bytes.func(SimpleNamespace(footprints=np.array([80.0, 90.0]))))
     sizes = (90.0, 90.0 * SLACK, 89.9, 85.0, 91.0)
     assert [Plan.fits(fake, size) for size in sizes] == [True, True, False, False, True]
 

@@ -153,7 +153,7 @@ def test_time_by_cause_is_that_of_exact_sums(overlap):
         assert sum(wanted) == sum(map(Fraction, plan.step_s.tolist()))
         (piece,) = plan.pieces
         fed = sum(piece.pool.memo["made up"][point][7] for point in piece.points.tolist() if point >= 0)
-        assert found.outer_bytes.tolist() == [pytest.approx(plan.outer_bytes().sum(), rel=1e-12)]
+        assert found.outer_bytes.tolist() == [pytest.approx(plan.outer_bytes.sum(), rel=1e-12)]
         assert found.feed_bytes.tolist() == [pytest.approx(fed, rel=1e-12)]
 
 

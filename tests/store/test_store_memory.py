@@ -13,9 +13,10 @@ from simulator import load_chip, load_network, sweep
 from simulator.frontier import packs
 from simulator.frontier.kept import Store
 from simulator.graph.build import NetworkBuilder
+from simulator.graph.told import told_of
 from simulator.run import simulate
 from simulator.schedule.pools import pool_source
-from simulator.store.memory import Memory, Statistics, array_bytes, one_each, remembered
+from simulator.store.memory import Memory, Statistics, array_bytes, of_each, one_each, remembered
 from simulator.sweeps import groups, run
 
 
@@ -199,3 +200,21 @@ def test_a_pool_that_somebody_has_is_not_built_again(monkeypatch):
     pool = held(2)
     held(3)  # now the newest: the other is no longer kept
     assert pool_source(graph, chip, "int8")(2) is pool
+
+
+def test_what_is_said_of_an_object_is_kept_for_that_object_alone():
+    asked = []
+    told = of_each(2)(lambda one: asked.append(one) or len(asked))
+    same, other, third = [], [], []  # equal, but not one
+    assert [told(same), told(other), told(same), told(third), told(same), told(other)] == [1, 2, 1, 3, 1, 4]
+
+
+def test_what_layers_are_is_kept_of_fixed_graphs_alone():
+    net = NetworkBuilder("open", formats={"weights": "int4"})
+    net.dense(net.input(8, 1, 1), 4)
+    graph = net.build()
+    assert told_of(graph) == ({"input", "dense"}, True)
+    graph.remove_node(list(graph)[1])
+    assert told_of(graph).kinds == {"input"}
+    nx.freeze(graph)
+    assert told_of(graph) is told_of(graph)
