@@ -64,7 +64,7 @@ def check_plans(found: Plans, at: int, machines: Machines, cold: Plan | None, st
         assert np.isinf(found.cold.time_s[at])
         assert np.isinf(found.steady.time_s[at])
         return True
-    one, row = machines.one(at), slice(at, at + 1)
+    one, row = machines.one(at), np.array([at])
     pairs = ((found.cold, cold), (found.steady, steady))
     same = [check_sums(sums.take(row), sums_of(plan, one)) for sums, plan in pairs]
     return all(same)

@@ -76,30 +76,39 @@ class Steps(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Scratch of a block of points: machines, busy and hidden cycles by cause, which any point has, what is left of a step."""
+    """Scratch of a block of points: machines, sums of bytes, and seconds by cause, each a part of `lanes`, one array, since the
+    compiler makes vector code of a loop over few; busy and hidden cycles by cause of a step, which any point has, all its cycles
+    and overheads, and what is left of its time.
+    """
 
+    lanes: Floats
     cycle_s: Floats
     byte_s: Floats
     overhead_s: Floats
+    totals: Floats
+    parts: Floats
     overheads: Floats
     busy: Floats
     some: npt.NDArray[np.bool_]
+    cycles: Floats
     left: Floats
-    totals: Floats
+
+
+CYCLE_S, BYTE_S, OVERHEAD_S, MOVED, FED, PARTS = (row * BLOCK for row in range(6))
+"""Where the columns of `Block.lanes` begin; from the last on those of the causes."""
 
 
 def new_block() -> Block:
     """Scratch for one thread."""
+    rows = np.zeros((5 + CAUSES, BLOCK))
     return Block(
-        cycle_s=np.zeros(BLOCK),
-        byte_s=np.zeros(BLOCK),
-        overhead_s=np.zeros(BLOCK),
+        rows.reshape(-1), rows[0], rows[1], rows[2], rows[3:5], rows[5:],
         overheads=np.zeros(BLOCK),
         busy=np.zeros((HIDDEN + 1, BLOCK)),
         some=np.zeros(HIDDEN + 1, dtype=np.bool_),
+        cycles=np.zeros(BLOCK),
         left=np.zeros(BLOCK),
-        totals=np.zeros((2, BLOCK)),
-    )
+    )  # fmt: skip
 
 
 @kernel
@@ -120,18 +129,6 @@ def causes(records, row, vector):
 
 
 @kernel
-def busy_alike(records, row, vector, many, block):
-    """Fill in the busy cycles of a step that all points of a block run in the same way."""
-    of = causes(records, row, vector)
-    for cause in range(HIDDEN + 1):
-        own = of[cause]
-        block.some[cause] = own > 0.0
-        if own > 0.0:
-            for p in range(many):
-                block.busy[cause, p] = own
-
-
-@kernel
 def busy_each(records, rows, vector, repeats, many, block):
     """Fill in the busy cycles of a step of every point of a block, all its runs together."""
     for cause in range(HIDDEN + 1):
@@ -144,10 +141,44 @@ def busy_each(records, rows, vector, repeats, many, block):
 
 
 @kernel
+def busy_apart(records, rows, vector, begin, many, block):
+    """Fill in the busy cycles of a step of every point of a block and what each feeds: neighbours mostly have the same row."""
+    for cause in range(HIDDEN + 1):
+        block.some[cause] = False
+    p = 0
+    while p < many:
+        row, end = rows[begin + p], p + 1
+        while end < many and rows[begin + end] == row:
+            end += 1
+        of = causes(records, row, vector)
+        for cause in range(HIDDEN + 1):
+            own = of[cause]
+            block.some[cause] |= own > 0.0
+            for like in range(p, end):
+                block.busy[cause, like] = own
+        own, fed = max(records.cycles[row], vector), records.feed[row]
+        for like in range(p, end):
+            block.cycles[like] = own
+            block.totals[1, like] += fed
+        p = end
+
+
+@kernel
 def take(cycles, cycle_s, many, left, part):
     """Take what a cause costs from what is left of the time of a step, and add it to the cause's part."""
     for p in range(many):
         own = cycles[p] * cycle_s[p]
+        own = own if own < left[p] else left[p]
+        left[p] -= own
+        part[p] += own
+
+
+@kernel
+def take_alike(cycles, cycle_s, left, part):
+    """The same of a cause that takes as many cycles of every point of a block. The last points of a block may be of no meaning:
+    loops of a length that the compiler knows take half as long."""
+    for p in range(BLOCK):
+        own = cycles * cycle_s[p]
         own = own if own < left[p] else left[p]
         left[p] -= own
         part[p] += own
@@ -174,8 +205,9 @@ def take_hidden(cycles, cycle_s, overheads, many, left, loading):
 
 
 @kernel
-def split_step(block, many, parts):
-    """Split the time of a step of a block, in `block.left`, among its causes and add it to `parts`: float64[CAUSES, BLOCK]."""
+def split_step(block, many):
+    """Split the time of a step of a block, in `block.left`, among its causes and add it to theirs."""
+    parts = block.parts
     for cause in range(ON_CHIP):
         if block.some[cause]:
             take(block.busy[cause], block.cycle_s, many, block.left, parts[cause])
@@ -185,48 +217,97 @@ def split_step(block, many, parts):
 
 
 @kernel
-def load_block(rates, begin, many, block, parts):
-    """Bring the rates of points begin .. begin + many - 1 into a block, and set its sums to nothing."""
-    for p in range(many):
-        block.cycle_s[p], block.byte_s[p] = rates.cycle_s[begin + p], rates.byte_s[begin + p]
-        block.overhead_s[p] = block.overheads[p] = rates.overhead_s[begin + p]
-    for p in range(BLOCK):
-        block.totals[0, p], block.totals[1, p] = 0.0, 0.0
-        for cause in range(CAUSES):
-            parts[cause, p] = 0.0
+def split_alike(of, block):
+    """As `split_step`, where all points of a block take as many cycles `of` each cause."""
+    parts = block.parts
+    for cause in range(ON_CHIP):
+        if of[cause] > 0.0:
+            take_alike(of[cause], block.cycle_s, block.left, parts[cause])
+    if of[HIDDEN] > 0.0:
+        block.busy[HIDDEN, :] = of[HIDDEN]
+        take_hidden(block.busy[HIDDEN], block.cycle_s, block.overheads, BLOCK, block.left, parts[LOADING])
+    take_rest(block.overheads, BLOCK, block.left, parts[OVERHEAD], parts[OUTER])
 
 
 @kernel
-def store_block(begin, many, block, parts, sums):
+def load_block(rates, begin, many, block):
+    """Bring the rates of points begin .. begin + many - 1 into a block, the last one to its end, and set its sums to nothing."""
+    for p in range(BLOCK):
+        at = begin + min(p, many - 1)
+        block.cycle_s[p], block.byte_s[p] = rates.cycle_s[at], rates.byte_s[at]
+        block.overhead_s[p] = block.overheads[p] = rates.overhead_s[at]
+        block.totals[0, p], block.totals[1, p] = 0.0, 0.0
+        for cause in range(CAUSES):
+            block.parts[cause, p] = 0.0
+
+
+@kernel
+def store_block(begin, many, block, sums):
     """Write the sums of a block to its points."""
     for p in range(many):
         sums.outer_bytes[begin + p], sums.feed_bytes[begin + p] = block.totals[0, p], block.totals[1, p]
         for cause in range(CAUSES):
-            sums.parts[cause, begin + p] = parts[cause, p]
+            sums.parts[cause, begin + p] = block.parts[cause, p]
 
 
 @kernel
-def add_alike(totals, moved, fed, many):
-    """Add bytes that are the same for all points of a block."""
-    for p in range(many):
-        totals[0, p] += moved
-        totals[1, p] += fed
-
-
-@kernel
-def times_alike(cycles, moved, phi, many, block):
-    """Fill in the time of a step that all points of a block run in the same way."""
-    for p in range(many):
+def step_alike(cycles, moved, fed, phi, block):
+    """Fill in the time of a step that all points of a block run in the same way, and add its bytes."""
+    once = max(0.0, moved)
+    for p in range(BLOCK):
         block.left[p] = step_time(cycles, moved, block.cycle_s[p], block.byte_s[p], phi, block.overhead_s[p])
+    for p in range(BLOCK):
+        block.totals[0, p] += once
+        block.totals[1, p] += fed
 
 
 @kernel
-def sum_steps(records, steps, rates, block, parts, sums):
-    """Add up schedules given step by step. records: `Records`; steps: `Steps`; rates: `Rates`; parts: scratch."""
+def on_array_alone(of):
+    """Whether a step keeps its array busy and nothing else."""
+    others = 0.0
+    for cause in range(FILLING, HIDDEN + 1):
+        others += of[cause]
+    return others <= 0.0
+
+
+@kernel
+def add_plain(of, cycles, moved, fed, phi, lanes):
+    """As `step_alike` and `split_alike`, where a step keeps its array busy and nothing else, which most steps do: at once."""
+    once, ideal, edges = max(0.0, moved), of[IDEAL], of[EDGES]
+    for p in range(BLOCK):
+        cycle_s, overhead_s = lanes[CYCLE_S + p], lanes[OVERHEAD_S + p]
+        left = step_time(cycles, moved, cycle_s, lanes[BYTE_S + p], phi, overhead_s)
+        own = ideal * cycle_s
+        own = own if own < left else left
+        left -= own
+        lanes[PARTS + IDEAL * BLOCK + p] += own
+        own = edges * cycle_s
+        own = own if own < left else left
+        left -= own
+        lanes[PARTS + EDGES * BLOCK + p] += own
+        own = overhead_s if overhead_s < left else left
+        lanes[PARTS + OVERHEAD * BLOCK + p] += own
+        lanes[PARTS + OUTER * BLOCK + p] += left - own
+        lanes[MOVED + p] += once
+        lanes[FED + p] += fed
+
+
+@kernel
+def step_apart(moved, phi, begin, many, block):
+    """Fill in the time of a step of every point of a block, from its cycles there, and add its bytes."""
+    for p in range(many):
+        total = moved[begin + p]
+        block.totals[0, p] += total if total > 0.0 else 0.0
+        block.left[p] = step_time(block.cycles[p], total, block.cycle_s[p], block.byte_s[p], phi, block.overhead_s[p])
+
+
+@kernel
+def sum_steps(records, steps, rates, block, sums):
+    """Add up schedules given step by step. records: `Records`; steps: `Steps`; rates: `Rates`."""
     count = steps.rows.shape[1]
     for begin in range(0, count, BLOCK):
         many = min(BLOCK, count - begin)
-        load_block(rates, begin, many, block, parts)
+        load_block(rates, begin, many, block)
         for step in range(steps.rows.shape[0]):
             rows, repeats = steps.rows[step, begin : begin + many], steps.repeats[step, begin : begin + many]
             busy_each(records, rows, steps.vector[step, begin : begin + many], repeats, many, block)
@@ -235,12 +316,12 @@ def sum_steps(records, steps, rates, block, parts, sums):
                 block.overheads[p] = block.overhead_s[p] * repeats[p]
                 block.totals[0, p] += steps.moved[step, begin + p]
                 block.totals[1, p] += records.feed[rows[p]] * repeats[p]
-            split_step(block, many, parts)
-        store_block(begin, many, block, parts, sums)
+            split_step(block, many)
+        store_block(begin, many, block, sums)
 
 
 @kernel
-def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums, first):
+def sum_blocks(records, vector, paths, blocks, rates, phi, block, sums, first):
     """Add up schedules of whole batches that are known block by block (see `kernels.schedule_whole`), from `first` on in `sums`.
 
     vector: cycles of vector work of each step. paths: frontier rows and bytes of each step and point, and the same of each
@@ -249,32 +330,21 @@ def sum_blocks(records, vector, paths, blocks, rates, phi, block, parts, sums, f
     rows, moved, alike, alike_moved = paths
     for at in range(blocks.shape[0]):
         begin, many = blocks[at, 0], blocks[at, 1]
-        load_block(rates, begin, many, block, parts)
+        load_block(rates, begin, many, block)
         for step in range(vector.shape[0]):
             row = alike[step, at]
             if row != APART:
-                busy_alike(records, row, vector[step], many, block)
-                total = max(0.0, alike_moved[step, at])
-                add_alike(block.totals, total, records.feed[row], many)
-                times_alike(max(records.cycles[row], vector[step]), alike_moved[step, at], phi, many, block)
+                of, cycles = causes(records, row, vector[step]), max(records.cycles[row], vector[step])
+                if on_array_alone(of):
+                    add_plain(of, cycles, alike_moved[step, at], records.feed[row], phi, block.lanes)
+                else:
+                    step_alike(cycles, alike_moved[step, at], records.feed[row], phi, block)
+                    split_alike(of, block)
             else:
-                for cause in range(HIDDEN + 1):
-                    block.some[cause] = False
-                for p in range(many):
-                    own = rows[step, begin + p]
-                    of = causes(records, own, vector[step])
-                    for cause in range(HIDDEN + 1):
-                        block.busy[cause, p] = of[cause]
-                        block.some[cause] |= of[cause] > 0.0
-                    total = moved[step, begin + p]
-                    block.totals[0, p] += max(0.0, total)
-                    block.totals[1, p] += records.feed[own]
-                    cycles = max(records.cycles[own], vector[step])
-                    block.left[p] = step_time(
-                        cycles, total, block.cycle_s[p], block.byte_s[p], phi, block.overhead_s[p]
-                    )
-            split_step(block, many, parts)
-        store_block(first + begin, many, block, parts, sums)
+                busy_apart(records, rows[step], vector[step], begin, many, block)
+                step_apart(moved[step], phi, begin, many, block)
+                split_step(block, many)
+        store_block(first + begin, many, block, sums)
 
 
 @kernel

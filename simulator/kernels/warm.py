@@ -116,7 +116,7 @@ def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> Non
     parts = np.zeros((sums.CAUSES, 8))
     added = sums.Added(np.zeros(8), np.zeros(8), parts)
     many = Rates(np.zeros(8), np.zeros(8), np.zeros(8))
-    sums.sum_steps(records, steps, many, sums.new_block(), np.zeros((sums.CAUSES, sums.BLOCK)), added)
+    sums.sum_steps(records, steps, many, sums.new_block(), added)
     sums.largest_losses(parts, True, np.zeros(8), np.zeros(8), np.zeros(8, dtype=np.int64))
 
 

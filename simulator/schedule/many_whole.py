@@ -45,16 +45,14 @@ def solve_whole(pool: Pool, machines: Machines, keep: bool) -> Plans:
     vector = np.ascontiguousarray(pool.steps[:, VECTOR_CYCLES])
     best = kernels.Best(*(np.empty(count) for _ in kernels.Best._fields))
     sums = adding.Added(np.empty(count), np.empty(count), np.empty((adding.CAUSES, count)))
-    scratch = np.zeros((adding.CAUSES, adding.BLOCK))
+    block = adding.new_block()
     for begin, end in pairwise(_spans(firsts, SPAN if keep else 4 * SPAN)):
         lo, hi = int(firsts[begin]), int(firsts[end])
         part = sorted_.part(slice(lo, hi))
         run = _best_paths(part, pool, firsts[begin : end + 1] - lo, size_of[lo:hi], tried)
         for column, found in zip(best, run.best, strict=True):
             column[lo:hi] = found
-        adding.sum_blocks(
-            records, vector, run.paths, run.blocks, part.rates, machines.phi, adding.new_block(), scratch, sums, lo
-        )
+        adding.sum_blocks(records, vector, run.paths, run.blocks, part.rates, machines.phi, block, sums, lo)
     back = np.empty_like(order)
     back[order] = np.arange(count)
     start_s = float(pool.starts.sum()) * sorted_.cycle_s

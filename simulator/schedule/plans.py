@@ -35,9 +35,10 @@ class Sums:
         outer, feed, kept = (np.full(count, np.nan) for _ in range(3))
         return cls(np.full(count, np.inf), outer, feed, kept, np.zeros((CAUSES, count)))
 
-    def take(self, at: Any) -> Self:
-        """Some of the chips."""
-        return replace(self, **{field.name: getattr(self, field.name)[..., at] for field in fields(self)})
+    def take(self, at: Ints) -> Self:
+        """Some of the chips, by their numbers."""
+        # Faster than an index in brackets, and rows stay whole in memory.
+        return replace(self, **{field.name: np.take(getattr(self, field.name), at, axis=-1) for field in fields(self)})
 
     def put(self, rows: Any, found: Self) -> None:
         """Replace the figures of some chips."""
@@ -89,7 +90,7 @@ def added(records: Records, steps: Steps, machines: Machines) -> Added:
     count = steps.rows.shape[1]
     sums = Added(np.zeros(count), np.zeros(count), np.zeros((CAUSES, count)))
     block = kernels.new_block()
-    kernels.sum_steps(records, steps, machines.rates, block, np.zeros((CAUSES, kernels.BLOCK)), sums)
+    kernels.sum_steps(records, steps, machines.rates, block, sums)
     return sums
 
 

@@ -128,6 +128,7 @@ class Space:
     def __init__(self, plan: Plan, chip: Architecture, network: Callable[[Mapping[str, Value]], Graph]) -> None:
         """`network` builds the network with the values of `param.` axes. Raises InputError for values that cannot be."""
         self.plan, self.chip, self._network = plan, chip, network
+        self._tables = {axis.key: _table(axis.values) for axis in plan.axes if not axis.drawn}
         keys = [axis.key for axis in plan.axes]
         custom = chip.dram is None or chip.dram.part == CUSTOM or "dram.part" in keys
         # What misses a GPU's cache depends on its size.
@@ -187,7 +188,7 @@ class Space:
             if axis.drawn:
                 out[axis.key] = at.astype(np.int64) if axis.whole else at
             else:
-                out[axis.key] = _table(axis.values)[at]
+                out[axis.key] = self._tables[axis.key][at]
         return out
 
     def groups(self, low: int, high: int) -> list[Group]:

@@ -53,7 +53,7 @@ def check_same(program: Program, points: Machines) -> int:
     for at in range(len(points)):
         alone, (quick, _) = solve_alone(program, points.one(at))
         runs += quick is not None
-        row = slice(at, at + 1)
+        row = np.array([at])
         for plans in [whole] if at in left else [found, whole]:
             if quick is None:
                 assert np.isinf(plans.cold.time_s[at])
