@@ -48,6 +48,13 @@ def merge(points, order, spare, bounds, floor):
     begin, middle, end = bounds
     if not precedes(points, order[middle], order[middle - 1], floor):
         return
+    stays = middle - 1  # what comes before all of the second run stays where it is
+    while begin < stays:
+        half = (begin + stays) // 2
+        if precedes(points, order[middle], order[half], floor):
+            stays = half
+        else:
+            begin = half + 1
     for i in range(begin, middle):
         spare[i] = order[i]
     left, right, at = begin, middle, begin
@@ -68,7 +75,8 @@ def sort_survivors(keep, least, bins, sorting):
     """
     points, envelope = keep.points, keep.envelope
     order, ends, stay, place = sorting.order, sorting.ends, sorting.stay, sorting.place
-    for i in range(ends.shape[0]):
+    quarters = 4 * bins.last + 5
+    for i in range(quarters):
         ends[i] = 0
     total = 0
     for i in range(keep.found[0]):
@@ -80,7 +88,7 @@ def sort_survivors(keep, least, bins, sorting):
             ends[quarter + 1] += 1
             stay[total], place[total] = i, quarter
             total += 1
-    for i in range(1, ends.shape[0]):
+    for i in range(1, quarters):
         ends[i] += ends[i - 1]
     for i in range(total):
         order[ends[place[i]]] = stay[i]

@@ -20,6 +20,9 @@ NO_FLOOR = -1.0
 LEVELS, BINS = 64, 1024
 """Cells of cycles and bins of footprints of an envelope."""
 
+APART = BINS + 8
+"""Bins between two cells in memory: with a power of two, a bin of every cell would compete for the same lines of a cache."""
+
 TOP = (LEVELS, 0)
 """Where an envelope keeps its highest cell."""
 
@@ -28,9 +31,9 @@ class Survivors(NamedTuple):
     """What no tiling offered so far has beaten, and what tells so."""
 
     envelope: Floats
-    """float64[LEVELS + 1, BINS], least bytes of a survivor with at most these cycles and this footprint."""
+    """float64[LEVELS + 1, APART], least bytes of a survivor with at most these cycles and this footprint."""
     nearby: Floats
-    """float64[LEVELS, BINS, 3], the last survivor of each cell and bin."""
+    """float64[LEVELS, APART, 3], the last survivor of each cell and bin."""
     points: Floats
     codes: Ints
     found: Ints
@@ -112,18 +115,13 @@ def matched(nearby, level, place, floor, footprint, total, cycles):
     """Whether a survivor remembered in this cell, or one next to it, is no worse in anything; of those up to the floor only
     one that is better in bytes or cycles may be larger.
     """
-    reach = max(footprint, floor)
+    reach, found = max(footprint, floor), False
     for cell in range(max(level - 1, 0), level + 1):
         for at in range(max(place - 1, 0), place + 1):
             size, its_bytes, its_cycles = nearby[cell, at, FOOTPRINT], nearby[cell, at, BYTES], nearby[cell, at, CYCLES]
-            if (
-                size <= reach
-                and its_bytes <= total
-                and its_cycles <= cycles
-                and (size <= footprint or its_bytes < total or its_cycles < cycles)
-            ):
-                return True
-    return False
+            no_worse = (size <= reach) & (its_bytes <= total) & (its_cycles <= cycles)
+            found |= no_worse & ((size <= footprint) | (its_bytes < total) | (its_cycles < cycles))
+    return found
 
 
 @kernel

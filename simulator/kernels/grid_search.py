@@ -290,14 +290,14 @@ def walk(layer, lists, task, contest, known, bins, keep):
                         cycles = min(cycles, max(plain * folds_c + once, fed / link, (fed + total) / port))
                     level = level_of(cycles, numbers.least)
                     lost = is_beaten(envelope, level, place, is_low, total)
+                    if not lost and level <= envelope[TOP]:
+                        lost = matched(nearby, level, place, bins.floor, footprint, total, cycles)
                 jump_c, m = int(axes[m, AXIS_JUMP]), m + 1
                 if jump_k > 0:
                     j = begin_k + jump_k if lost else j
                     break
                 if lost or jump_c > 0:
                     m = begin_c + jump_c if lost and jump_c > 0 else m
-                    continue
-                if level <= envelope[TOP] and matched(nearby, level, place, bins.floor, footprint, total, cycles):
                     continue
                 remember(envelope, nearby, level, place, footprint, total, cycles, bins.last)
                 stream = OF_OUTPUTS if terms.grain_out < outputs else NOTHING

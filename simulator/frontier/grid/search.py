@@ -191,8 +191,8 @@ class _Scratch:
             present=np.zeros((3, 2), dtype=np.int64),
         )
         self.keep = envelopes.Survivors(
-            envelope=np.empty((envelopes.LEVELS + 1, envelopes.BINS)),
-            nearby=np.empty((envelopes.LEVELS, envelopes.BINS, 3)),
+            envelope=np.empty((envelopes.LEVELS + 1, envelopes.APART)),
+            nearby=np.empty((envelopes.LEVELS, envelopes.APART, 3)),
             points=np.empty((room, 3)),
             codes=np.empty(room, dtype=np.int64),
             found=np.zeros(1, dtype=np.int64),
