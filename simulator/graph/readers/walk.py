@@ -350,9 +350,10 @@ class Walk:
         strange.pop(full_name(node), None)
         others = f" (unknown too: {', '.join([*strange][:MOST_TOLD])}{', ...' if len(strange) > MOST_TOLD else ''})"
         version = self._versions.get(node.domain)
+        wait = f", and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them" if waiting else ""
         return (
             f"are not known, as the operator {full_name(node)} is not{f' in version {version} of its set' if version else ''}"
-            f"{others if strange else ''}, and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them"
+            f"{others if strange else ''}{wait}"
         )
 
     def _type(self, tensor: Tensor) -> Any:
