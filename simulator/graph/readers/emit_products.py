@@ -9,7 +9,7 @@ from simulator.graph.output import Output
 from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.layers import Layers, exact_window, stacked_window
 from simulator.graph.readers.packed import packed_parts
-from simulator.graph.readers.products import CONVOLUTIONS, PACKED, PRODUCTS, Product, product_of
+from simulator.graph.readers.products import CONVOLUTIONS, PACKED, PRODUCTS, Product, einsum_steps, product_of
 from simulator.graph.readers.quantised import packed_word
 
 Emit = Callable[[Layers, Op], str]
@@ -162,8 +162,13 @@ def _overlapping(net: Layers, op: Op, groups: int) -> str:
 
 def product(net: Layers, op: Op) -> str:
     """A matrix product: a dense layer where an operand is constant, else a product of two activations."""
-    if op.kind == "Einsum" and len(op.inputs) != 2:
-        return "unknown" if len(op.inputs) > 2 else _single_einsum(net, op)
+    if op.kind == "Einsum" and len(op.inputs) < 2:
+        return _single_einsum(net, op)
+    if op.kind == "Einsum" and len(op.inputs) > 2:
+        for step in einsum_steps(op):
+            if not step.output.constant:  # of weights alone: known before the run
+                product(net, step)
+        return "understood"
     found = product_of(op)
     if not found.macs or not op.output.elements:
         return "free"
