@@ -1,5 +1,6 @@
 """A word that means no network, though something is there: the message says what it is, and what it should be."""
 
+import numpy as np
 import pytest
 import random_onnx
 from onnx import helper, save
@@ -66,3 +67,15 @@ def test_sizes_behind_at_go_where_they_fit(here):
 def test_a_file_with_a_size_is_no_language_model(here, capsys):
     assert main(["generate", "image.onnx@64", "--chip", "a100"]) == 2
     assert "got 'image.onnx@64'; `rooftile run` runs other networks" in capsys.readouterr().err
+
+
+def test_shapes_that_do_not_fit_are_told(tmp_path):
+    net = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("ConvTranspose", ["z", "w"], ["t"])]
+    weights = {"w": np.zeros((4, 4, 3, 3), np.float32)}
+    save(random_onnx.model(net, {"x": ["N", 4, 8, 8], "z": ["N", 4, 8, 8]}, weights, ["c", "t"]), tmp_path / "net.onnx")
+    for name in "xz":
+        with pytest.raises(NetworkError, match="must have an input of 4 channels, as its weights have, got 5"):
+            load_network(tmp_path / "net.onnx", **{name: "1x5x8x8"})
+    graph = load_network(tmp_path / "net.onnx", x="2x4x8x8", z="3x4x8x8")
+    assert graph.graph["notes"] == ("size N of the file was given as 2 and 3",)
+    assert load_network(tmp_path / "net.onnx", x="1x4x9x9", z="1x4x8x8").graph["notes"] == ()

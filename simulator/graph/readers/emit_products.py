@@ -16,6 +16,10 @@ Emit = Callable[[Layers, Op], str]
 """Adds layers and says which of CLASSES the operator is of."""
 
 
+_GROUPED = frozenset({"Conv", "FusedConv", "ConvInteger", "QLinearConv"})
+"""Convolutions whose weights say how many channels a group of their input has."""
+
+
 def convolution(net: Layers, op: Op) -> str:
     """A convolution of one, two or three axes. One of a batch in the file, or of three axes, has its planes stacked."""
     x, w, out = op.need(0), op.need(CONVOLUTIONS[op.kind]), op.output
@@ -28,6 +32,8 @@ def convolution(net: Layers, op: Op) -> str:
     groups = max(1, int(op.attrs.get("group", 1)))
     if x.shape[1] % groups or out.shape[1] % groups:
         op.fault(f"groups must divide {x.shape[1]} inputs and {out.shape[1]} outputs, got {groups}")
+    if not last and op.kind in _GROUPED and len(w.shape) > 1 and w.shape[1] * groups != x.shape[1]:
+        op.fault(f"must have an input of {w.shape[1] * groups} channels, as its weights have, got {x.shape[1]}")
     kernel = list(op.attrs.get("kernel_shape") or (w.shape[1:-1] if last and op.kind != "QLinearConv" else w.shape[2:]))
     layer = Layer(
         net.unique(op.name), "conv", groups=groups, out_channels=out.shape[1] // groups, in_channels=x.shape[1] // groups,
@@ -105,6 +111,8 @@ def transposed(net: Layers, op: Op) -> str:
     groups, kernel = max(1, int(op.attrs.get("group", 1))), list(w.shape[2:])
     if x.shape[1] % groups:
         op.fault(f"groups must divide {x.shape[1]} inputs, got {groups}")
+    if not op.attrs.get("_last") and w.shape[0] != x.shape[1]:
+        op.fault(f"must have an input of {w.shape[0]} channels, as its weights have, got {x.shape[1]}")
     window = _spread_window(op, x.shape, out.shape[1:-1] if op.attrs.get("_last") else out.shape[2:], kernel)
     if window is None:
         return _overlapping(net, op, groups)

@@ -54,6 +54,7 @@ def model_of(onnx: Any, model: Any, where: str, beside: Beside | None, told: Map
         raise NetworkError(f"{where}: trips: must be a whole number of 0 to 10,000, got {trips!r}")
     sizes = _named_sizes(named, where)
     notes = _bind_batch(inputs, given, sizes)
+    notes += _at_odds(inputs, given)
     tensors = _sized(inputs, given, sizes, size, where)
     walk = Walk(onnx, model, where, beside, Given(given, trips))
     read = Model(where, walk.ops, list(tensors.values()), outputs=[], counts=walk.folded)
@@ -148,6 +149,20 @@ def _bind_batch(
     ):
         return [f"an item is what the file computes at once: its first sizes are {first}"]
     return []
+
+
+def _at_odds(inputs: Mapping[str, tuple[Dims | None, str]], given: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """What is to be told of sizes that have one name in the file, and were given as several."""
+    found: dict[str, dict[int, None]] = {}
+    for name, (dims, _) in inputs.items():
+        for each, value in zip(dims or (), given.get(name, ()), strict=False):
+            if isinstance(each, str) and each:
+                found.setdefault(each, {})[value] = None
+    return [
+        f"size {printable(name)} of the file was given as {' and '.join(map(str, values))}"
+        for name, values in found.items()
+        if len(values) > 1
+    ]
 
 
 def _sized(
