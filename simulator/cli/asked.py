@@ -111,8 +111,15 @@ def swept(folder: str) -> str:
         asked.reset(before)
 
 
+def doubts() -> str:
+    """The sentences with which a report begins: what of its networks is not certain. Empty where all is."""
+    from simulator.graph.readers.coverage import first_words  # noqa: PLC0415
+
+    return first_words(asked.get(Asked()).doubts, begin="")
+
+
 def first() -> str:
-    """The lines with which an answer begins: what of its networks is not certain. Empty where all is."""
+    """The same as lines of a table."""
     return "".join(f"Note: {doubt}\n" for doubt in asked.get(Asked()).doubts)
 
 
@@ -137,4 +144,4 @@ def document(data: dict[str, Any], form: str = "") -> dict[str, Any]:
     from simulator.report.document import answer_document  # noqa: PLC0415
 
     now = asked.get(Asked())
-    return answer_document(form or now.command, data, now.chips, now.networks)
+    return answer_document(form or now.command, data, now.chips, now.networks, now.doubts)

@@ -136,6 +136,7 @@ def show(
         "largest_loss",
     ]
     points = Points(rows, min(top, len(rows)), axes_of(folder), goals, columns, subject_of(folder))
+    doubts = swept(folder)
     if rows:
         detail_of(folder, points.axes, rows[0])
     deliver_plain(lambda: points_report(points), lambda: [points_chart(points)], title=points.about)
@@ -150,5 +151,6 @@ def show(
     if json != "-":
         from simulator.cli.screen import show as show_report  # noqa: PLC0415
 
-        swept(folder)
         show_report(points_report(points))
+    elif doubts:  # a list of rows has no place for them
+        note(doubts.removesuffix("\n"))

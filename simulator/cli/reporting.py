@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +52,11 @@ def deliver(make: "Callable[[dict[str, str]], Paper]") -> None:
         return
     from simulator.report.paper import paper_html  # noqa: PLC0415
 
-    write("--report", path, paper_html(make(asked.made())))
+    paper = make(asked.made())
+    doubts = asked.doubts()
+    if doubts not in paper.answer:
+        paper = replace(paper, answer=f"{doubts}{paper.answer}")
+    write("--report", path, paper_html(paper))
 
 
 def detail(

@@ -126,15 +126,17 @@ def _draw(out: str, plot: str | None, report: str | None) -> None:
     points = scan(out)
     if plot is not None:
         save("--plot", table_chart(points), plot)
-    before = wanted.set(report), details.set(())
+    before = wanted.set(report), details.set(()), asked.asked.set(asked.Asked("sweep"))
     front = front_of(points)
     try:
+        asked.swept(out)
         if front.rows:
             detail_of(out, front.axes, front.rows[0])
         deliver_plain(lambda: table_report(points), lambda: [table_chart(points)], title=subject_of(out))
     finally:
         wanted.reset(before[0])
         details.reset(before[1])
+        asked.asked.reset(before[2])
 
 
 def _given(

@@ -20,7 +20,7 @@ from simulator.graph.build import Graph
 from simulator.graph.check import LONGEST_NAME, check_graph
 from simulator.graph.early import freeze
 from simulator.graph.layer import Layer
-from simulator.graph.readers.files import AT_SIZE, reader_of
+from simulator.graph.readers.files import AT_SIZE, not_by_name, reader_of
 from simulator.graph.readers.files import SUFFIXES as READ
 from simulator.reading.names import beside, known_name, near_file
 from simulator.reading.sizes import Between, Count, ImageSize, height_width, image_size
@@ -137,11 +137,6 @@ def is_decoder_file(text: str) -> bool:
     return _is_path(text) and not text.endswith(".py") and {"phase", "kv_heads"} <= {*network_parameters(text)}
 
 
-def is_network_file(text: str) -> bool:
-    """Whether a text is a path, and not a name."""
-    return _is_path(text)
-
-
 def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Name or path and parameters of a network as it was asked for: bundled names as they are listed, @SIZE read.
 
@@ -155,6 +150,8 @@ def asked_network(text: str, params: Mapping[str, Any]) -> tuple[str, dict[str, 
 def _found(name_or_path: str | Path, params: Mapping[str, Any]) -> tuple[str, Callable[..., Any], Mapping[str, Any]]:
     """(bundled name or path, builder, parameters with that of @SIZE) of a network."""
     text, size = str(name_or_path), ""
+    if "://" in text:
+        raise NetworkError(f"network: must be a bundled name or a file of this machine, got {printable(text[:100])!r}")
     if isinstance(name_or_path, str):
         text, size = _sized(text)
     if isinstance(name_or_path, Path) or _is_path(text):
@@ -235,7 +232,7 @@ def _named(text: str) -> tuple[str, Callable[..., Any]]:
     shown = text[:LONGEST_NAME]
     known = [*bundled.networks(), *plugged.networks()]
     file = near_file(Path(text), _endings()) if "." in text else beside(text, _endings())
-    near = file or nearest(shown, known, "rooftile networks") + plugged.left_out()
+    near = not_by_name(Path(text)) or file or nearest(shown, known, "rooftile networks") + plugged.left_out()
     if "," in text:
         near = "; it must be one network: ask once for each, or 'rooftile size' about a mix of them"
     raise NetworkError(f"network: {shown!r} is not a bundled name nor a file of a network{near}")
@@ -258,7 +255,7 @@ def _user_builder(path: Path) -> Callable[..., Any]:
     if (reader := reader_of(path)) is not None or (reader := plugged.reader_of(path)) is not None:
         return reader
     if path.suffix != ".py":
-        near = (near_file(path, _endings()) or _near_id(path)) + plugged.left_out()
+        near = not_by_name(path) or (near_file(path, _endings()) or _near_id(path)) + plugged.left_out()
         kinds = f"a file of a network ({', '.join((*READ[:-1], *plugged.suffixes()))})"
         raise NetworkError(
             f"{file}: must be a bundled name, {kinds} or a .py file with a function build, which is run{near}"
@@ -302,7 +299,7 @@ def _call(function: Callable[..., Any], arguments: Mapping[str, Any], where: str
         return function(**arguments)
     except NetworkError as error:
         # A bundled builder names itself already.
-        if str(error).startswith(f"{where}:"):
+        if str(error).startswith((f"{where}:", f"{where}@")):
             raise
         raise NetworkError(f"{where}: {error}") from error
     except KeyboardInterrupt:

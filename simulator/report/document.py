@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -37,11 +38,15 @@ def provenance(chip: Any, graph: Any) -> dict[str, str]:
 
 
 def answer_document(
-    command: str, data: dict[str, Any], chips: dict[str, str], networks: dict[str, str]
+    command: str, data: dict[str, Any], chips: dict[str, str], networks: dict[str, str], doubts: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The answer of a command as plain data, after what made it. chips, networks: digests by name."""
+    """The answer of a command as plain data, after what made it. chips, networks: digests by name.
+
+    doubts: what of the networks is not certain; the key is there only where there is something.
+    """
     made = {"schema": schema_name(command), "rooftile_version": __version__, "model_digest": model_digest()[:40]}
-    return {**made, "chip_digests": dict(chips), "network_digests": dict(networks), **data}
+    unsure = {"doubts": list(doubts)} if doubts else {}
+    return {**made, "chip_digests": dict(chips), "network_digests": dict(networks), **unsure, **data}
 
 
 def schema_name(command: str) -> str:

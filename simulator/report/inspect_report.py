@@ -1,5 +1,6 @@
 """Tables of `rooftile networks --inspect`: what of a file was understood."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
             ),
         )
         head.add_row("Unknown", ", ".join(found["unknown_ops"]) or "none")
+    if found.get("formats"):
+        head.add_row("Formats", _formats(found["formats"]))
     if found.get("sha256"):
         head.add_row("SHA-256", f"{found['sha256']} (of the file)")
     parts: list[Any] = [Text(f"{found['name']}"), Text(), head]
@@ -41,6 +44,12 @@ def inspect_report(found: Mapping[str, Any]) -> Group:
         parts += [Text(), Text("What became of each operator"), table]
     parts += [Text(f"Note: {note}") for note in found["notes"]]
     return Group(*parts)
+
+
+def _formats(found: Mapping[str, Mapping[str, str]]) -> str:
+    """In what formats the operands of products lie in the file, and of how many products."""
+    counts = Counter(" x ".join(dict.fromkeys(formats.values())) for formats in found.values())
+    return ", ".join(f"{words} ({count:,})" for words, count in counts.most_common())
 
 
 def _table(*headings: str) -> Table:

@@ -11,6 +11,7 @@ from rich.text import Text
 from simulator.chip.schema import Architecture
 from simulator.cost.price import Cost
 from simulator.cost.provenance import Coefficient
+from simulator.graph.readers.coverage import first_words
 from simulator.report import format as fmt
 from simulator.report.charts import cost_specification
 from simulator.report.cost_tables import cost_report
@@ -85,7 +86,8 @@ def run_paper(
     if changes is not None:
         sections.append(change_section(changes))
     sections += chip_sections(chip, priced)
-    return Paper(f"{result.subject} on {result.chip}", f"{sentence(result)}.", sections, made)
+    answer = f"{first_words(result.notes)}{sentence(result)}."
+    return Paper(f"{result.subject} on {result.chip}", answer, sections, made)
 
 
 def chip_sections(chip: Architecture, priced: tuple[Cost, Sequence[Coefficient]] | None) -> list[Section]:

@@ -56,8 +56,8 @@ answers two kinds of questions. `run` has a schema of its own."""
 RENAMED = ("area_items", "bill_items", "peak_items")
 """Fields that have their unit in their name in the JSON."""
 
-LATER = {"coefficients"}
-"""Keys that are there when asked for."""
+LATER = {"coefficients", "doubts"}
+"""Keys that are there when asked for, or where a network's file was not understood as a whole."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -73,7 +73,8 @@ def answer_schema(command: str) -> dict[str, Any]:
     first = {name: {"type": "string"} for name in ("schema", "rooftile_version", "model_digest")}
     own = {name: entry for name, entry in made.get("properties", {}).items() if name not in RENAMED}
     more = {name: {"type": [word, "null"]} for name, word in further.items()}
-    properties = {**first, "chip_digests": digests, "network_digests": digests, **own, **more}
+    doubts = {"type": "array", "items": {"type": "string"}}
+    properties = {**first, "chip_digests": digests, "network_digests": digests, "doubts": doubts, **own, **more}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": schema_name(command),

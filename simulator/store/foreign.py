@@ -62,7 +62,7 @@ def bytes_of(path: Path, most_bytes: int, fault: type[InputError], near: Callabl
                 kind = _other_kind(os.fstat(file.fileno()).st_mode)
                 raw = file.read(most_bytes + 1) if kind is None else b""
     except FileNotFoundError:
-        raise fault(f"{name}: no such file{near()}") from None
+        raise fault(f"{name}: {_absent(path, near)}") from None
     except PermissionError:
         raise fault(f"{name}: may not be read (permission denied)") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or what the system has no bytes for
@@ -81,12 +81,19 @@ def check_regular(path: Path, fault: type[InputError], near: Callable[[], str] =
     try:
         kind = _other_kind(os.stat(path).st_mode)
     except FileNotFoundError:
-        raise fault(f"{name}: no such file{near()}") from None
+        raise fault(f"{name}: {_absent(path, near)}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise fault(f"{name}: cannot be read: {printable(reason)}") from None
     if kind is not None:
         raise fault(f"{name}: must be a file, got a {kind}")
+
+
+def _absent(path: Path, near: Callable[[], str]) -> str:
+    """What is wrong with a path at which there is no file: a link may end there."""
+    if os.path.islink(path):
+        return f"no such file: it is a link to {printable(os.readlink(path))!r}, which is not there"
+    return f"no such file{near()}"
 
 
 def _other_kind(mode: int) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from simulator.chip.schema import Architecture
 from simulator.errors import NetworkError, OptionError, nearest
 from simulator.graph.language import Decoder, decoders
-from simulator.graph.load import is_decoder_file, is_network_file, load_network, network_parameters
+from simulator.graph.load import file_of, is_decoder_file, load_network, network_parameters
 from simulator.store.bundled import network_name
 from simulator.study.request import Question, Speculation
 from simulator.study.runtimes import MODEL_OWN, Runtime
@@ -30,7 +30,7 @@ def asked_of(
     if name is None and is_decoder_file(str(model)):
         name = str(model)
     elif name is None or name not in decoders():
-        other = name is not None or is_network_file(str(model))
+        other = name is not None or file_of(str(model)) is not None
         hint = "; `rooftile run` runs other networks" if other else nearest(str(model), decoders())
         raise NetworkError(f"model: must be a language model, bundled or a config.json, got {model!r}{hint}")
     for key in OWN:

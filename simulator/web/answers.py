@@ -15,6 +15,7 @@ from simulator.cost.price import Cost, chip_cost
 from simulator.cost.provenance import coefficients
 from simulator.errors import RooftileError
 from simulator.graph.build import Graph
+from simulator.graph.readers.coverage import first_words
 from simulator.graph.readers.files import SUFFIXES
 from simulator.report import format as fmt
 from simulator.report.document import provenance, run_document, to_json
@@ -127,7 +128,7 @@ def run_answer(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None])
     )
     answer = forms.RunAnswer(figures=figures, tiles=tiles(result), notes=list(result.notes))
     if not {*asked.show} <= {*QUICK}:
-        answer.sentence = sentence(result)
+        answer.sentence = f"{first_words(result.notes)}{sentence(result)}"
     for name in dict.fromkeys(asked.show):
         tell(name)
         section = _section(name, asked, graph, chip, result, tell)

@@ -21,7 +21,7 @@ from simulator.store.foreign import printable
 from simulator.web import answers, controls, forms, work
 from simulator.web.guard import MOST_WAIT_S, UPLOAD, Guard, TooLargeError, TooSlowError
 from simulator.web.jobs import Jobs, fault_lines
-from simulator.web.uploads import Shelf
+from simulator.web.uploads import Shelf, sizes_of
 
 Answer = TypeVar("Answer")
 
@@ -110,13 +110,14 @@ def _choices(app: FastAPI, shelf: Shelf) -> None:
 
     @app.post("/api/network", responses=FAULTS)
     def network(asked: forms.NetworkAsked) -> forms.NetworkAnswer:
-        return controls.network_answer(asked.network, shelf.graph(asked.network, {}))
+        return controls.network_answer(asked.network, shelf.graph(asked.network, asked.params))
 
     @app.post(UPLOAD, responses=FAULTS)
-    async def upload(request: Request, name: str) -> forms.NetworkAnswer:
+    async def upload(request: Request, name: str, sizes: str = "") -> forms.NetworkAnswer:
+        params = sizes_of(sizes)
         data = await request.body()
         sent = shelf.put(name, data)
-        graph = await asyncio.to_thread(shelf.graph, sent, {})
+        graph = await asyncio.to_thread(shelf.graph, sent, params)
         return controls.network_answer(sent, graph)
 
 

@@ -246,6 +246,8 @@ class NetworkAsked(_Form):
     """A network of the library, or a file that was sent."""
 
     network: Name
+    params: Annotated[dict[Name, Value], Field(max_length=64)] = {}
+    """Open sizes of a file."""
 
 
 class NetworkAnswer(_Form):

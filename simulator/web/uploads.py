@@ -33,11 +33,27 @@ MOST_KEPT_BYTES = 256_000_000
 MOST_GRAPHS = 64
 """Networks that stay read."""
 
+MOST_SIZES = 64
+"""Open sizes that are given for a file."""
+
 STEM = "network"
 """What a file is called while it is read: no name of a stranger's reaches the disk."""
 
 MARK = "file:"
 """Begins the name of a file that was sent."""
+
+
+def sizes_of(text: str) -> dict[str, int | str]:
+    """Open sizes of a file as they are written: `images=1x3x640x640 words=128`. Raises NetworkError."""
+    found: dict[str, int | str] = {}
+    for word in text.split()[:MOST_SIZES]:
+        name, sign, value = word.partition("=")
+        if not name or not sign or not value:
+            raise NetworkError(
+                f"open sizes: must be NAME=SIZES, such as images=1x3x640x640, got {printable(word[:60])!r}"
+            )
+        found[name] = int(value) if value.isdecimal() and len(value) < 12 else value
+    return found
 
 
 class Shelf:

@@ -51,6 +51,10 @@ def test_an_unknown_scheme_is_ignored_and_told(given):
     roles, note = roles_of({"quantization_config": given})
     assert roles == {}
     assert note.startswith("ignored: quantization_config: the scheme ")
+    assert roles_of({"quantization_config": "gptq"})[1].startswith(
+        "ignored: quantization_config: must be keys and values"
+    )
+    assert roles_of({"quantization_config": None}) == ({}, "")
 
 
 @pytest.fixture(scope="module")

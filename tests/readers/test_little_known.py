@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from random_onnx import graph_of, layers, model, read
 
 from simulator import cli
 from simulator.errors import NetworkError
+from simulator.graph.load import summary
 from simulator.graph.readers.ir import SizesMissingError
 from simulator.graph.readers.partly import inspected
 
@@ -59,6 +61,39 @@ def test_a_reduction_over_axes_that_are_data_leaves_the_largest(kept: int, sizes
     found = read(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
     assert found.outputs[0].shape == sizes
     assert "sizes that depend on data are taken at their largest: ReduceSum" in found.notes
+
+
+@pytest.mark.parametrize(("nodes", "weights", "sizes", "opset"), [
+    ([node("GroupNormalization", ["x", "one", "one"], ["y"], num_groups=2)], {"one": np.ones(8, np.float32)}, (1, 8, 5, 5), 21),
+    ([node("MeanVarianceNormalization", ["x"], ["y"])], {}, (1, 8, 5, 5), 17),
+    ([node("Relu", ["x"], ["y"])], {}, (1, 8, 5, 5), 5),
+    ([node("Cast", ["x"], ["i"], to=TensorProto.INT64), node("OneHot", ["i", "depth", "values"], ["y"], axis=1)],
+     {"depth": np.array(10), "values": np.array([0, 1], np.float32)}, (1, 10, 8, 5, 5), 17),
+    ([node("MaxPool", ["x"], ["p", "i"], kernel_shape=[2, 2], strides=[2, 2]),
+      node("MaxUnpool", ["p", "i", "like"], ["y"], kernel_shape=[2, 2], strides=[2, 2])], {"like": np.array([1, 8, 5, 5])},
+     (1, 8, 5, 5), 17),
+])  # fmt: skip
+def test_sizes_that_the_library_has_no_rule_for(nodes: Any, weights: Any, sizes: tuple[int, ...], opset: int) -> None:
+    found = read(model(nodes, {"x": ["N", 8, 5, 5]}, weights, ["y"], opset))
+    assert (found.outputs[0].shape, found.outputs[0].exact, found.notes) == (sizes, True, [])
+
+
+@pytest.mark.parametrize(("equation", "inputs", "weights", "macs"), [
+    ("bi,ij,jk->bk", {"x": ["N", 16]}, {"w": (16, 8), "v": (8, 4)}, 16 * 8 + 8 * 4),
+    ("ij,jk,bi->bk", {"x": [3, 16]}, {"w": (16, 8), "v": (8, 4)}, 3 * 16 * 4),  # the weights are multiplied before the run
+    ("...i,ij,...j->...", {"x": [1, 3, 16], "z": [1, 3, 8]}, {"w": (16, 8)}, 3 * 16 * 8 + 3 * 8),
+    ("bhqd,bhkd,bhkv->bhqv", {"x": [1, 2, 5, 8], "z": [1, 2, 6, 8], "u": [1, 2, 6, 4]}, {}, 2 * 5 * 6 * (8 + 4)),
+])  # fmt: skip
+def test_a_product_of_several_is_products_of_two_from_the_left(
+    equation: str, inputs: Any, weights: Any, macs: int
+) -> None:
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in weights.items()}
+    order = {"ij,jk,bi->bk": ["w", "v", "x"], "...i,ij,...j->...": ["x", "w", "z"]}.get(equation, [*inputs, *weights])
+    net = model([node("Einsum", order, ["e"], equation=equation), node("Relu", ["e"], ["y"])], inputs, arrays, ["y"])
+    graph = graph_of(net)
+    assert summary(graph)["macs"] == macs
+    assert graph.graph["inspection"]["coverage"]["macs"] == 1.0
+    assert [row["count"] for row in graph.graph["inspection"]["operators"]] == [1, 1]
 
 
 def test_a_node_of_unknown_sizes_leaves_the_rest_counted(tmp_path: Any, capsys: Any) -> None:

@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import re
 import struct
 
+import bad_files
 import pytest
 import yaml
 from encoder_configs import PUBLISHED, config
@@ -52,6 +54,9 @@ def test_a_decoder_is_the_bundled_one(tmp_path):
         assert network_digest(graph) == network_digest(load_network("smollm2_135m", **given))
 
 
+LLAMA = json.dumps(bad_files.LLAMA)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -61,6 +66,12 @@ def test_a_decoder_is_the_bundled_one(tmp_path):
         ('{"model_type": "llama", "hidden_size": 0}', "hidden_size: must be a whole number"),
         ('{"model_type": "llama", "hidden_size": 1e300}', "hidden_size: must be a whole number"),
         ("[" * 100_000, "must be JSON"),
+        (LLAMA[:-1] + ', "tie_word_embeddings": "false"}', "tie_word_embeddings: must be true or false, got 'false'"),
+        (
+            '{"model_type": "whisper", "encoder_attention_heads": 8, "encoder_ffn_dim": 64, "decoder_ffn_dim": 32}',
+            "decoder_ffn_dim: must be 64, got 32",
+        ),
+        (LLAMA[:-1] + ', "use_sliding_window": [0]}', "use_sliding_window: must be true or false"),
     ],
 )
 def test_a_bad_configuration_is_one_line(tmp_path, text, told):
@@ -170,6 +181,17 @@ def test_letters_of_a_topology_are_sizes_that_must_be_given(tmp_path):
         ("a.csv", "Layer, M, N, K,\nx, 1, 2, -3,\n", "K: must be a whole number"),
         ("a.csv", "Layer, M, N, K,\nx, 1, 2,\n", "must have 7 numbers"),
         ("a.csv", "name,kind,hight\nx,conv,3\n", "no such column"),
+        (
+            "a.csv",
+            "name,type,out_channels\nx,conv,3\n",
+            "columns: a table of layers must have name and kind, got 'name, type",
+        ),
+        ("a.csv", "name,kind,steps,steps\nx,relu,1,2\n", "columns: steps: must be there once, got it twice"),
+        (
+            "a.csv",
+            "name,kind\nx,input\ny,relu,,7\n",
+            "layer 2: must have its cells below names in the head line, got one below none: '7'",
+        ),
         ("a.yaml", "layers: [{name: x, kind: conv, stride: [1, 2, 3]}]", "stride: must be 2 numbers"),
         ("a.yaml", "a: &a [1]\nb: [*a, *a]", "no aliases"),
         ("a.csv", "name,kind,formats\nx,dense,weights=int5\n", "formats: unknown format 'int5'; did you mean"),
@@ -280,3 +302,24 @@ def test_a_table_in_capitals_or_with_semicolons(tmp_path):
     (tmp_path / "net.csv").write_text(rows.replace(",", ";"))
     with pytest.raises(NetworkError, match=r"net\.csv: cells must be separated by commas, or by tabs, got 'name;kind"):
         load_network(str(tmp_path / "net.csv"))
+
+
+@pytest.mark.parametrize("change", [
+    lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n"), lambda text: text.replace(b"\n", b"\r"),
+    lambda text: b"\n\n" + text.replace(b"\n", b"\n,,,,\n  \n"), lambda text: text.replace(b",", b"\t"),
+    lambda text: text.replace(b",", b" , "), lambda text: text.replace(b"y,", b'"y",'), lambda text: text.replace(b"\n", b",,\n"),
+])  # fmt: skip
+def test_how_programs_write_a_table_does_not_matter(tmp_path, change):
+    rows = b"name,kind,out_channels,out_height,out_width\nx,input,3,8,8\ny,relu,3,8,8\n"
+    (tmp_path / "net.csv").write_bytes(change(rows))
+    assert [data["layer"].output_elements for _, data in load_network(tmp_path / "net.csv").nodes(data=True)] == [
+        192,
+        192,
+    ]
+
+
+def test_inspecting_shows_the_formats_of_products(tmp_path, capsys):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tflite())
+    assert main(["networks", "--inspect", str(path)]) == 0
+    assert re.search(r"^Formats +int8 \(3\)$", capsys.readouterr().out, re.M)

@@ -141,6 +141,17 @@ def test_a_network_file_is_taken_and_a_python_file_is_not(visit):
     page.wait_for_function("() => document.getElementById('sentence').textContent.startsWith('<b>mine on')")
 
 
+def test_a_file_with_open_sizes_is_taken_once_they_are_given(visit):
+    page = settled(visit())
+    table = b"Layer, M, N, K,\nfirst, 1, H, 3,\n"
+    page.set_input_files("#network-file", {"name": "open.csv", "mimeType": "text/csv", "buffer": table})
+    page.wait_for_function("() => document.getElementById('faults').textContent.includes('open sizes: add')")
+    page.fill("#network-sizes", "H=64")
+    page.press("#network-sizes", "Tab")
+    page.wait_for_function("() => document.getElementById('sentence').textContent.startsWith('open on')")
+    assert "param.H=64" in page.url
+
+
 def test_the_keyboard_is_enough(visit):
     page = settled(visit())
     reached = []

@@ -96,6 +96,20 @@ def test_a_table_of_layers_is_read_in_a_process_of_its_own(client):
     assert figures["network"] == "mine"
 
 
+def test_open_sizes_of_a_file_come_with_it(client):
+    file = {"name": "mine.csv", "sizes": "H=64 W=3"}
+    table = "Layer, M, N, K,\nfirst, 1, H, W,\n"
+    without = client.post("/api/upload", params={"name": "mine.csv"}, content=table)
+    assert without.json()["errors"] == ["mine.csv: open sizes: add params H=? params W=?"]
+    sent = client.post("/api/upload", params=file, content=table).json()
+    assert (sent["macs"], sent["params"]) == (64 * 3, {"H": 64, "W": 3})
+    asked = {"network": sent["network"], "params": {"H": 32, "W": 3}}
+    assert client.post("/api/network", json=asked).json()["macs"] == 32 * 3
+    assert ask(client, **asked).json()["figures"]["network"] == "mine"
+    wrong = client.post("/api/upload", params={**file, "sizes": "64"}, content=table)
+    assert wrong.json()["errors"] == ["open sizes: must be NAME=SIZES, such as images=1x3x640x640, got '64'"]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -1,7 +1,7 @@
 """How much of a file was understood: by multiply-accumulates, by bytes, by operators, and a table of what each became."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,11 @@ class Coverage:
 def doubts_of(graph: Graph) -> list[str]:
     """What an answer about a network must say first: notes of too few certain MACs."""
     return [note for note in graph.graph.get("notes", ()) if note.startswith(DOUBT)]
+
+
+def first_words(notes: Iterable[str], begin: str = DOUBT) -> str:
+    """The same of an answer's notes, as sentences that stand before its own. Empty where all is certain."""
+    return "".join(f"{note[:1].upper()}{note[1:]}. " for note in notes if note.startswith(begin))
 
 
 def named(op: Op) -> str:

@@ -34,7 +34,12 @@ def upper_bound(op: Op, place: int, inferred: Shape | None) -> Shape | None:
         shape = tuple(each if each is not None else x.elements // max(1, rest) for each in inferred)
     elif op.kind.startswith("Reduce") and (axes := op.input(1)) is not None:
         shape = _reduced(x.shape, axes.elements, bool(op.attrs.get("keepdims", 1)))
-    elif op.kind in _LIKE_INPUT:
+    elif op.kind == "OneHot" and (depth := _known(op, 1)) is not None and len(depth) == 1:
+        place = int(op.attrs.get("axis", -1)) % (len(x.shape) + 1)
+        shape = (*x.shape[:place], max(0, depth[0]), *x.shape[place:])
+    elif op.kind == "MaxUnpool":
+        shape = _known(op, 2)
+    elif op.kind in _LIKE_INPUT or op.kind in EXACT:
         shape = x.shape
     if shape is None or (inferred is not None and len(inferred) != len(shape)):
         return None
@@ -48,6 +53,20 @@ def _reduced(sides: tuple[int, ...], axes: int, kept: bool) -> Shape:
     gone = sorted(range(len(sides)), key=lambda axis: sides[axis])[: min(axes, len(sides))]
     return tuple(1 if axis in gone else side for axis, side in enumerate(sides) if kept or axis not in gone)
 
+
+def _known(op: Op, number: int) -> tuple[int, ...] | None:
+    """Numbers of an input that are known; None of one that is not there, or depends on data."""
+    given = op.input(number)
+    return None if given is None or given.data is None else tuple(int(each) for each in given.data.reshape(-1))
+
+
+EXACT = frozenset({
+    "Dropout", "OneHot", "MaxUnpool", "GroupNormalization", "MeanVarianceNormalization", "Abs", "Ceil", "Elu",
+    "Exp", "Floor", "HardSigmoid",
+    "LeakyRelu", "Log", "Neg", "PRelu", "Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Tanh", "InstanceNormalization",
+})  # fmt: skip
+"""Operators of which nothing depends on data: the onnx package has no rule for some, or none in operator sets 1 to 5. All but
+OneHot and MaxUnpool give as much as their first input."""
 
 _LIKE_INPUT = frozenset({
     "Scatter", "ScatterND", "ScatterElements", "Clip", "CumSum", "CumProd", "Identity", "Cast", "Adagrad", "Momentum", "Adam",

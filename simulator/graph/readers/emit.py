@@ -1,7 +1,5 @@
 """A file's operators as a layer graph, with what of it was understood: the last step of every reader of graphs."""
 
-import math
-
 from simulator.errors import NetworkError, argument
 from simulator.graph.nodes import Graph
 from simulator.graph.readers.coverage import CERTAIN, DOUBT, Coverage
@@ -206,6 +204,4 @@ def _might_multiply(op: Op) -> int:
     )
     weights = sum(each.elements for each in op.inputs if each is not None and each.constant and len(each.shape) > 1)
     reads = sum(each.elements for each in op.inputs if each is not None)
-    if op.kind == "Einsum":
-        return math.prod(max(1, each) for one in op.inputs if one is not None for each in one.shape)
     return max(out, reads, rows * weights, op_macs(op))

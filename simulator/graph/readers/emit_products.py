@@ -9,11 +9,15 @@ from simulator.graph.output import Output
 from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.layers import Layers, exact_window, stacked_window
 from simulator.graph.readers.packed import packed_parts
-from simulator.graph.readers.products import CONVOLUTIONS, PACKED, PRODUCTS, Product, product_of
+from simulator.graph.readers.products import CONVOLUTIONS, PACKED, PRODUCTS, Product, einsum_steps, product_of
 from simulator.graph.readers.quantised import packed_word
 
 Emit = Callable[[Layers, Op], str]
 """Adds layers and says which of CLASSES the operator is of."""
+
+
+_GROUPED = frozenset({"Conv", "FusedConv", "ConvInteger", "QLinearConv"})
+"""Convolutions whose weights say how many channels a group of their input has."""
 
 
 def convolution(net: Layers, op: Op) -> str:
@@ -28,6 +32,8 @@ def convolution(net: Layers, op: Op) -> str:
     groups = max(1, int(op.attrs.get("group", 1)))
     if x.shape[1] % groups or out.shape[1] % groups:
         op.fault(f"groups must divide {x.shape[1]} inputs and {out.shape[1]} outputs, got {groups}")
+    if not last and op.kind in _GROUPED and len(w.shape) > 1 and w.shape[1] * groups != x.shape[1]:
+        op.fault(f"must have an input of {w.shape[1] * groups} channels, as its weights have, got {x.shape[1]}")
     kernel = list(op.attrs.get("kernel_shape") or (w.shape[1:-1] if last and op.kind != "QLinearConv" else w.shape[2:]))
     layer = Layer(
         net.unique(op.name), "conv", groups=groups, out_channels=out.shape[1] // groups, in_channels=x.shape[1] // groups,
@@ -105,6 +111,8 @@ def transposed(net: Layers, op: Op) -> str:
     groups, kernel = max(1, int(op.attrs.get("group", 1))), list(w.shape[2:])
     if x.shape[1] % groups:
         op.fault(f"groups must divide {x.shape[1]} inputs, got {groups}")
+    if not op.attrs.get("_last") and w.shape[0] != x.shape[1]:
+        op.fault(f"must have an input of {w.shape[0]} channels, as its weights have, got {x.shape[1]}")
     window = _spread_window(op, x.shape, out.shape[1:-1] if op.attrs.get("_last") else out.shape[2:], kernel)
     if window is None:
         return _overlapping(net, op, groups)
@@ -162,8 +170,13 @@ def _overlapping(net: Layers, op: Op, groups: int) -> str:
 
 def product(net: Layers, op: Op) -> str:
     """A matrix product: a dense layer where an operand is constant, else a product of two activations."""
-    if op.kind == "Einsum" and len(op.inputs) != 2:
-        return "unknown" if len(op.inputs) > 2 else _single_einsum(net, op)
+    if op.kind == "Einsum" and len(op.inputs) < 2:
+        return _single_einsum(net, op)
+    if op.kind == "Einsum" and len(op.inputs) > 2:
+        for step in einsum_steps(op):
+            if not step.output.constant:  # of weights alone: known before the run
+                product(net, step)
+        return "understood"
     found = product_of(op)
     if not found.macs or not op.output.elements:
         return "free"

@@ -6,6 +6,7 @@ from typing import Any
 
 from simulator.errors import NetworkError
 from simulator.graph.nodes import Graph
+from simulator.graph.readers.looks import LOOKED_AT, looks_like
 from simulator.store.foreign import printable
 
 AT_SIZE = "at_size"
@@ -54,6 +55,27 @@ def _named(graph: Graph, path: Path) -> Graph:
     """A graph that is called as its file."""
     graph.graph["name"] = printable(path.stem)
     return graph
+
+
+def not_by_name(path: Path) -> str:
+    """`; ...` about a file, or a folder, that is there, but is no network by its name; empty where there is none."""
+    try:
+        if path.is_dir():
+            inside = sorted(each.name for each in path.iterdir() if each.suffix.lower() in SUFFIXES[:2])
+            return (
+                f"; it is a folder: name a file in it, such as {printable(str(path / inside[0]))!r}" if inside else ""
+            )
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            what = looks_like(file.read(LOOKED_AT))
+    except (OSError, ValueError):  # it may not be read, or no file can have such a name
+        return ""
+    return (
+        f"; there is a file of that name, {what}"
+        if "must end" in what
+        else "; there is a file of that name, but its name must end so"
+    )
 
 
 def no_size(where: str, at_size: str) -> None:

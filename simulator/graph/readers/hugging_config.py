@@ -41,9 +41,13 @@ class Config:
         return self.whole(*names, default=default, most=MOST_LAYERS)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A truth value."""
+        """A truth value, which some write as 0 or 1. Raises NetworkError."""
         value = self._values.get(name)
-        return default if value is None else bool(value)
+        if value is None:
+            return default
+        if not isinstance(value, bool | int) or value not in (0, 1):
+            raise NetworkError(f"{self._where}: {name}: must be true or false, got {printable(repr(value)[:60])}")
+        return bool(value)
 
     def inner(self, name: str) -> "Config":
         """A configuration inside this one."""

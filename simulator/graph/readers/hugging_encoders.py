@@ -90,6 +90,8 @@ def _clip(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _whisper(read: Config, config: Mapping[str, Any]) -> dict[str, Any]:
+    for name in ("attention_heads", "ffn_dim"):  # the decoder's are the encoder's in the builder
+        read.same(f"decoder_{name}", read.whole(f"encoder_{name}"))
     return {
         "mels": read.whole("num_mel_bins", default=80),
         "sequence_length": read.whole("max_source_positions", default=1500),

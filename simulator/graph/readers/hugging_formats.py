@@ -101,8 +101,13 @@ _METHODS: dict[str, Callable[[Mapping[str, Any]], Roles]] = {
 def roles_of(config: Mapping[str, Any]) -> tuple[Roles, str]:
     """(formats of all roles, what is to be told) of a configuration; nothing where its weights are not quantised."""
     given = config.get("quantization_config", config.get("compression_config"))
-    if not isinstance(given, Mapping):
+    if given is None:
         return {}, ""
+    if not isinstance(given, Mapping):
+        return (
+            {},
+            "ignored: quantization_config: must be keys and values, got something else; weights count as the others",
+        )
     method = str(given.get("quant_method") or ("bitsandbytes" if any("load_in_" in str(key) for key in given) else ""))
     reader = _METHODS.get(method)
     found = {} if reader is None else {role: word for role, word in reader(given).items() if word}

@@ -1,5 +1,7 @@
 """What a file is that is not what its name says: by how it begins."""
 
+import re
+
 LOOKED_AT = 512
 """Bytes that a file of another kind is known by."""
 
@@ -33,9 +35,15 @@ _FOURTH = {
 """What stands behind their first four bytes."""
 
 
-def looks_like(raw: bytes | memoryview) -> str:
-    """Say what a file seems to be that is not what it is taken for."""
+_ONNX = re.compile(rb"\x08[\x01-\x1f][\x12\x1a\x22\x28\x32\x3a\x42]")
+"""How ONNX files begin: the version of the format, and then one of the fields that all have."""
+
+
+def looks_like(raw: bytes | memoryview, onnx: bool = True) -> str:
+    """Say what a file seems to be that is not what it is taken for. onnx: whether it may be an ONNX model."""
     head = bytes(raw[:LOOKED_AT])
+    if onnx and _ONNX.match(head):
+        return "an ONNX model, whose name must end in .onnx"
     for begin, what in _BEGINS.items():
         if head.startswith(begin):
             return what

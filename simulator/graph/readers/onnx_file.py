@@ -38,11 +38,11 @@ def parsed(onnx: Any, raw: bytes, name: str) -> Any:
     try:
         model.ParseFromString(raw)
     except (DecodeError, ValueError, RecursionError):
-        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw)}") from None
+        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw, onnx=False)}") from None
     if not model.HasField("graph") or not model.graph.node:
         # Bytes of many a file happen to be a message of fields that nobody knows.
         if not model.ir_version and not model.producer_name and not model.opset_import:
-            raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw)}")
+            raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(raw, onnx=False)}")
         raise NetworkError(f"{name}: must be an ONNX model with at least one node, got none")
     newest = onnx.defs.onnx_opset_version()
     for each in model.opset_import:

@@ -54,6 +54,7 @@ def model_of(onnx: Any, model: Any, where: str, beside: Beside | None, told: Map
         raise NetworkError(f"{where}: trips: must be a whole number of 0 to 10,000, got {trips!r}")
     sizes = _named_sizes(named, where)
     notes = _bind_batch(inputs, given, sizes)
+    notes += _at_odds(inputs, given)
     tensors = _sized(inputs, given, sizes, size, where)
     walk = Walk(onnx, model, where, beside, Given(given, trips))
     read = Model(where, walk.ops, list(tensors.values()), outputs=[], counts=walk.folded)
@@ -70,13 +71,13 @@ def model_of(onnx: Any, model: Any, where: str, beside: Beside | None, told: Map
     return read
 
 
-def sizes_of(text: str, where: str) -> tuple[int, ...]:
-    """Sizes as they are written: 1x3x224x224. Raises NetworkError."""
+def sizes_of(text: str, where: str, such: str = "1x3x224x224") -> tuple[int, ...]:
+    """Sizes as they are written: 1x3x224x224. such: as a message shows them. Raises NetworkError."""
     parts = [part.strip() for part in str(text).lower().split("x")] if str(text).strip() else []
     if str(text).strip() == "()":
         return ()
     if not parts or len(parts) > 12 or not all(part.isdecimal() and len(part) <= 12 for part in parts):
-        raise NetworkError(f"{where}: must be sizes such as 1x3x224x224, got {printable(str(text)[:60])!r}")
+        raise NetworkError(f"{where}: must be sizes such as {such}, got {printable(str(text)[:60])!r}")
     found = tuple(int(part) for part in parts)
     if min(found) < 1 or max(found) > LARGEST_SIDE:
         raise NetworkError(f"{where}: each size must be 1 to {LARGEST_SIDE:,}, got {printable(str(text)[:60])!r}")
@@ -150,6 +151,20 @@ def _bind_batch(
     return []
 
 
+def _at_odds(inputs: Mapping[str, tuple[Dims | None, str]], given: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """What is to be told of sizes that have one name in the file, and were given as several."""
+    found: dict[str, dict[int, None]] = {}
+    for name, (dims, _) in inputs.items():
+        for each, value in zip(dims or (), given.get(name, ()), strict=False):
+            if isinstance(each, str) and each:
+                found.setdefault(each, {})[value] = None
+    return [
+        f"size {printable(name)} of the file was given as {' and '.join(map(str, values))}"
+        for name, values in found.items()
+        if len(values) > 1
+    ]
+
+
 def _sized(
     inputs: Mapping[str, tuple[Dims | None, str]],
     given: Mapping[str, tuple[int, ...]],
@@ -160,14 +175,15 @@ def _sized(
     """Inputs with all their sizes. Raises NetworkError that names all that are open at once."""
     found: dict[str, Tensor] = {}
     missing: list[str] = []
-    behind = list(sizes_of(size, f"{where}@{printable(size)}")) if size else []
-    used = False
+    behind = list(sizes_of(size, f"{where}@{printable(size)}", "640 or 480x640")) if size else []
+    used, most = False, 0
     for name, (dims, dtype) in inputs.items():
         shape = given.get(name)
         if shape is None and dims is not None:
             known: list[int | None] = [each if isinstance(each, int) else sizes.get(each or "\0") for each in dims]
             places = [place for place, each in enumerate(known) if each is None]
-            if behind and places:
+            most = max(most, len(places))
+            if behind and len(behind) <= len(places):  # several are height and width: no one size stands for the other
                 used = True
                 for number, place in enumerate(places[-len(behind) :] if len(behind) > 1 else places):
                     known[place] = behind[number] if len(behind) > 1 else behind[0]
@@ -192,6 +208,11 @@ def _sized(
                 raise NetworkError(
                     f"{where}: input {printable(name)}: must have at most 2**31 elements, got {found[name].elements}"
                 )
+    if len(behind) > most > 0:
+        raise NetworkError(
+            f"{where}@{printable(size)}: must be at most {most} size{'s' if most > 1 else ''}, as many as an input has open, "
+            f"got {len(behind)}"
+        )
     if missing:
         raise NetworkError(f"{where}: open sizes: add {' '.join(missing)}")
     if behind and not used:

@@ -98,30 +98,32 @@ def product_of(op: Op) -> Product:
     return broadcast_product(a, b)
 
 
+def einsum_steps(op: Op) -> list[Op]:
+    """An Einsum of many operands as one of two after another, from the left, as ONNX Runtime computes it.
+
+    Letters that neither a later operand nor the result has are summed as soon as they can be.
+    """
+    letters, sizes, result = _einsum(op)
+    steps, left, have = [], op.need(0), letters[0]
+    for number in range(1, len(letters)):
+        last = number == len(letters) - 1
+        later = {each for one in letters[number + 1 :] for each in one} | {*result}
+        kept = result if last else [each for each in dict.fromkeys(have + letters[number]) if each in later]
+        right = op.need(number)
+        made = Tensor(f"{op.output.name}_{number}", tuple(sizes[each] for each in kept), op.output.dtype)
+        made.constant = left.constant and right.constant
+        equation = f"{''.join(have)},{''.join(letters[number])}->{''.join(kept)}"
+        name = op.name if last else f"{op.name}_{number}"
+        steps.append(Op("Einsum", name, [left, right], [op.output if last else made], {"equation": equation}))
+        left, have = made, kept
+    return steps
+
+
 def einsum_product(op: Op) -> Product:
     """Sizes of an Einsum of two operands: letters of both and the result are groups, of both alone the reduction."""
-    text = "".join(str(op.attrs.get("equation", "")).split())
-    left, arrow, right = text.partition("->")
-    terms = left.split(",")
-    if len(terms) != 2:
-        op.fault(f"must have two operands, got {len(terms)}")
-    sizes: dict[str, int] = {}
-    letters = []
-    for term, tensor in zip(terms, op.inputs, strict=False):
-        if tensor is None:
-            op.fault("must have two operands, got one")
-        spelled = _spelled(term, len(tensor.shape))
-        if len(spelled) != len(tensor.shape):
-            op.fault(f"must name {len(tensor.shape)} axes of an operand, got {term!r}")
-        letters.append(spelled)
-        for letter, size in zip(spelled, tensor.shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    if arrow:
-        most = max(sum(each.isdigit() for each in one) for one in letters)
-        result = _spelled(right, len(right.replace("...", "")) + most)
-    else:
-        every = [each for one in letters for each in one]
-        result = [each for each in every if every.count(each) == 1 or each.isdigit()]
+    letters, sizes, result = _einsum(op)
+    if len(letters) != 2:
+        op.fault(f"must have two operands, got {len(letters)}")
     groups = rows = columns = reduction = 1
     for letter, size in sizes.items():
         first, second = letter in letters[0], letter in letters[1]
@@ -134,6 +136,32 @@ def einsum_product(op: Op) -> Product:
         else:
             columns *= size
     return Product(groups, rows, reduction, columns)
+
+
+def _einsum(op: Op) -> tuple[list[list[str]], dict[str, int], list[str]]:
+    """(letters of each operand, size of each letter, letters of the result) of an Einsum."""
+    text = "".join(str(op.attrs.get("equation", "")).split())
+    left, arrow, right = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(op.inputs):
+        op.fault(f"must have {len(terms)} operands, got {len(op.inputs)}")
+    sizes: dict[str, int] = {}
+    letters = []
+    for number, term in enumerate(terms):
+        tensor = op.need(number)
+        spelled = _spelled(term, len(tensor.shape))
+        if len(spelled) != len(tensor.shape):
+            op.fault(f"must name {len(tensor.shape)} axes of an operand, got {term!r}")
+        letters.append(spelled)
+        for letter, size in zip(spelled, tensor.shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    if arrow:
+        most = max(sum(each.isdigit() for each in one) for one in letters)
+        result = _spelled(right, len(right.replace("...", "")) + most)
+    else:
+        every = [each for one in letters for each in one]
+        result = [each for each in every if every.count(each) == 1 or each.isdigit()]
+    return letters, sizes, result
 
 
 def _spelled(term: str, rank: int) -> list[str]:
@@ -161,6 +189,8 @@ def op_macs(op: Op) -> int:
     """MACs of a product or a convolution; 0 of anything else. To compare branches of a model."""
     if op.kind in CONVOLUTIONS:
         return conv_macs(op)
+    if op.kind == "Einsum" and len(op.inputs) > 2:
+        return sum(product_of(step).macs for step in einsum_steps(op) if not step.output.constant)
     if op.kind in PRODUCTS and (op.kind != "Einsum" or len(op.inputs) == 2):
         return product_of(op).macs
     if op.kind in ("LSTM", "GRU", "RNN") and len(op.inputs) > 2:

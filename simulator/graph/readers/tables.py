@@ -81,7 +81,7 @@ def _from_csv(text: str, where: str, name: str, given: Mapping[str, Any]) -> Gra
     first = next((line for line in text.splitlines() if line.strip()), "")
     comma = "\t" if "\t" in first and "," not in first else ","
     try:
-        read = csv.reader(io.StringIO(text), delimiter=comma, strict=False)
+        read = csv.reader(io.StringIO(text, newline=None), delimiter=comma, strict=False)
         lines = [[cell.strip() for cell in row] for row in read]
     except csv.Error as error:
         raise NetworkError(f"{where}: must be a table of comma-separated values: {error}") from None
@@ -93,9 +93,27 @@ def _from_csv(text: str, where: str, name: str, given: Mapping[str, Any]) -> Gra
     head = [cell.lower() for cell in lines[0]]
     if "kind" in head and "name" in head:
         _no_sizes(given, where)
-        return _from_rows([dict(zip(head, row, strict=False)) for row in lines[1:]], where, name)
+        _check_cells(head, lines[1:], where)
+        rows = [{key: cell for key, cell in zip(head, row, strict=False) if key} for row in lines[1:]]
+        return _from_rows(rows, where, name)
     _check_head(lines[0], where)
     return topology(lines[1:], where, name, given)
+
+
+def _check_cells(head: Sequence[str], rows: Sequence[Sequence[str]], where: str) -> None:
+    """Raise NetworkError for a column that is there twice, and for cells that are below none."""
+    twice = next((cell for place, cell in enumerate(head) if cell and cell in head[:place]), None)
+    if twice is not None:
+        raise NetworkError(f"{where}: columns: {printable(twice[:60])}: must be there once, got it twice")
+    for number, row in enumerate(rows, 1):
+        beyond = next(
+            (cell for place, cell in enumerate(row) if cell and not (place < len(head) and head[place])), None
+        )
+        if beyond is not None:
+            raise NetworkError(
+                f"{where}: layer {number}: must have its cells below names in the head line, "
+                f"got one below none: {printable(beyond[:60])!r}"
+            )
 
 
 def _check_head(head: Sequence[str], where: str) -> None:
@@ -106,6 +124,10 @@ def _check_head(head: Sequence[str], where: str) -> None:
         raise NetworkError(
             f"{where}: must begin with a head line, as a table of layers (name, kind, ...) or of SCALE-Sim (Layer name, ...), "
             f"got {printable(', '.join(head)[:60])!r}"
+        )
+    if len({cell.lower() for cell in head} & {*COLUMNS}) > 1:
+        raise NetworkError(
+            f"{where}: columns: a table of layers must have name and kind, got {printable(', '.join(head)[:80])!r}"
         )
     text = " ".join(head).lower()
     known = any(word in text for word in ("layer", "ifmap", "filter", "gemm"))

@@ -8,7 +8,7 @@ from typing import Any
 from simulator.errors import NetworkError, argument
 from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.contrib import CONTRIB
-from simulator.graph.readers.data_sizes import upper_bound
+from simulator.graph.readers.data_sizes import EXACT, upper_bound
 from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
 from simulator.graph.readers.ir import BITS_OF, Op, SizesMissingError, Tensor
 from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, full_name, type_name
@@ -270,7 +270,7 @@ class Walk:
             elif shape is None or None in shape:
                 shape = _merged(shape, told)
             if name and (shape is None or None in shape):
-                shape, exact = upper_bound(op, place, shape), op.kind == "Dropout"
+                shape, exact = upper_bound(op, place, shape), op.kind in EXACT
                 if shape is None:
                     why = "depend on data" if self._knows(node) else self._unknown(node)
                     raise SizesMissingError(
@@ -350,9 +350,10 @@ class Walk:
         strange.pop(full_name(node), None)
         others = f" (unknown too: {', '.join([*strange][:MOST_TOLD])}{', ...' if len(strange) > MOST_TOLD else ''})"
         version = self._versions.get(node.domain)
+        wait = f", and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them" if waiting else ""
         return (
             f"are not known, as the operator {full_name(node)} is not{f' in version {version} of its set' if version else ''}"
-            f"{others if strange else ''}, and {waiting:,} {'node waits' if waiting == 1 else 'nodes wait'} for them"
+            f"{others if strange else ''}{wait}"
         )
 
     def _type(self, tensor: Tensor) -> Any:

@@ -73,7 +73,7 @@ def stripped(view: memoryview, name: str) -> bytes:
         _strip(view, 0, len(view), _MODEL, parts, _Budget(), name, 0)
         return b"".join(parts)
     except _DamagedError:
-        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(view[:LOOKED_AT])}") from None
+        raise NetworkError(f"{name}: must be an ONNX model, got {looks_like(view[:LOOKED_AT], onnx=False)}") from None
     finally:
         parts.clear()  # slices of a mapped file would keep it open
 

@@ -8,6 +8,7 @@ from simulator.cost.price import Cost, chip_cost
 from simulator.graph import plugged as plugged_networks
 from simulator.graph.build import Graph
 from simulator.graph.load import network_parameters
+from simulator.graph.readers.coverage import first_words
 from simulator.report import format as fmt
 from simulator.report.cost_tables import cost_sentence
 from simulator.report.document import plain
@@ -93,7 +94,7 @@ def words(result: Result, graph: Graph, chip: Architecture, found: Sensitivity |
     kinds = sorted({data["layer"].kind for _, data in graph.nodes(data=True)})
     first = ["Not asked for: next_dollar was false."] if found is None else next_dollar_lines(found)
     return forms.Words(
-        answer=answer or sentence(result),
+        answer=f"{first_words(result.notes)}{answer or sentence(result)}",
         bound=bound_line(result),
         waterfall=waterfall_lines(result),
         next_dollar=first,

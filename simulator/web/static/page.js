@@ -16,7 +16,7 @@ const at = (id) => document.getElementById(id);
 const empty = () => ({ network: "resnet50", params: {}, chip: "inferx_x1", chip_text: null, settings: {}, batch: 1, precision: "", beside: [] });
 let state = empty();
 let library = { chips: [], networks: [], files: [], orders: [], columns: [] };
-let chip, network;
+let chip, network, taken; // taken: the file of a network
 
 // The address ------------------------------------------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ async function load() {
   try {
     const [nextChip, nextNetwork] = await Promise.all([
       ask("api/chip", chipAsked()).then((answer) => answer.json()),
-      ask("api/network", { network: state.network }).then((answer) => answer.json()),
+      ask("api/network", { network: state.network, params: state.network.startsWith("file:") ? state.params : {} }).then((answer) => answer.json()),
     ]);
     if (wanted !== state) return;
     [chip, network] = [nextChip, nextNetwork];
@@ -348,15 +348,24 @@ async function takeChip(text) {
   }
 }
 
+/** What is in the field of open sizes, as parameters: name=value, blanks between them. */
+function sizes() {
+  return Object.fromEntries(at("network-sizes").value.split(/\s+/).filter(Boolean).map((word) => {
+    const [name, ...value] = word.split("=");
+    return [name, valued(value.join("="))];
+  }));
+}
+
 async function takeNetwork(file) {
+  taken = file;
   at("sentence").textContent = `Reading ${file.name}...`;
   try {
-    const answer = await fetch(`api/upload?name=${encodeURIComponent(file.name)}`, {
+    const answer = await fetch(`api/upload?${new URLSearchParams({ name: file.name, sizes: at("network-sizes").value })}`, {
       method: "POST", headers: { "content-type": "application/octet-stream" }, body: file,
     });
     const told = await answer.json();
     if (!answer.ok) throw Object.assign(new Error("refused"), { lines: told.errors });
-    await set({ network: told.network, params: {} });
+    await set({ network: told.network, params: sizes() });
   } catch (error) {
     at("sentence").textContent = "This file could not be read";
     failed(error);
@@ -397,9 +406,10 @@ async function begin() {
     if (name && !state.beside.includes(name)) set({ beside: [...state.beside, name].slice(-6) });
   });
   at("network-file").addEventListener("change", (event) => event.target.files[0] && takeNetwork(event.target.files[0]));
+  at("network-sizes").addEventListener("change", () => taken && takeNetwork(taken));
   at("chip-file").addEventListener("change", async (event) => event.target.files[0] && takeChip(await event.target.files[0].text()));
   at("chip-apply").addEventListener("click", () => takeChip(at("chip-text").value));
-  at("reset").addEventListener("click", () => set({ settings: {}, params: {}, batch: 1 }));
+  at("reset").addEventListener("click", () => set({ settings: {}, params: state.network.startsWith("file:") ? sizes() : {}, batch: 1 }));
   at("changes").addEventListener("click", changes);
   works(place, point, ask, failed);
   at("undo").addEventListener("click", () => history.back());
