@@ -119,7 +119,8 @@ def run(mutants: Sequence[Mutant], options: argparse.Namespace, folder: Path, ve
         with one_at_a_time:
             verdicts.append(verdict)
             fate = verdict.fate if verdict.fate == judge.SURVIVED else f"killed by {verdict.fate}"
-            said = f"{verdict.mutant.file}:{verdict.mutant.line}  {fate}, {verdict.tests} tests: {verdict.by}"
+            by = verdict.by or f"{verdict.mutant.before}  -->  {verdict.mutant.after}"
+            said = f"{verdict.mutant.file}:{verdict.mutant.line}  {fate}, {verdict.tests} tests: {by}"
             print(f"{len(verdicts)}/{len(mutants)}  {said}", file=sys.stderr)
 
     def judged(compiled: bool) -> None:

@@ -16,8 +16,8 @@ from mutation.draw import Mutant
 from mutation.reach import Reach
 
 SURVIVED, BY_TEST, BY_TIME, BY_CRASH, AT_IMPORT = "survived", "test", "time", "crash", "at import"
-SLOWER = 4
-"""A mutant that takes so many times as long as the tests do, after the start, is killed."""
+SLOWER = 2
+"""A mutant that takes so many times as long as the tests do while it is watched what they run, after the start, is killed."""
 WAIT = 12
 """The limit is of processor time, which is the same on a busy machine; a run that sleeps ends after so many times the limit."""
 LONGEST_S = 7200
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 class Worker:
     """A process in a copy of the tree that has collected tests."""
 
-    def __init__(self, tree: Path, words: Sequence[str], compiled: bool) -> None:
+    def __init__(self, tree: Path, words: Sequence[str], compiled: bool, is_quiet: bool = False) -> None:
         kept = tree.with_name(f"{tree.name}.kept{compiled:d}.{id(self)}")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
         environment |= {
@@ -47,7 +47,7 @@ class Worker:
         }  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), *words], cwd=tree, env=environment, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if is_quiet else None, text=True,
         )  # fmt: skip
         self.tests = self._answer() or []
 
@@ -111,7 +111,7 @@ class Judge:
         path = self.tree / mutant.file
         path.write_text(mutant.applied(source), encoding="utf-8")
         files = list(dict.fromkeys(test.split("::")[0] for test in asked["tests"]))
-        self.workers.append(Worker(self.tree, files, self.compiled))
+        self.workers.append(Worker(self.tree, files, self.compiled, is_quiet=True))
         try:
             return self.workers[-1].ask(**asked)
         finally:

@@ -27,18 +27,7 @@ import coverage
 import pytest
 from _pytest.main import pytest_runtestloop
 
-OPTIONS = [
-    "-x",
-    "-q",
-    "-n0",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:benchmark",
-    "--no-header",
-    "--rootdir=.",
-    "--hypothesis-seed=0",
-]
+OPTIONS = ["-x", "-q", "-n0", "-p", "no:cacheprovider", "--no-header", "--rootdir=.", "--hypothesis-seed=0"]
 MOST_BYTES = 16 << 30
 """Address space of a test run: a list that grows for ever must not take the machine with it."""
 AT_IMPORT = "at import"
