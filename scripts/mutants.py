@@ -4,31 +4,34 @@
     python scripts/mutants.py --rooms schedule,kernels        of some
     python scripts/mutants.py --seed 1 --list                 what would be tried
 
-Each mutant is one change in a copy of the tree: another comparison, operator, column or number, a term left out, a `min` for a
+Each mutant is one change of a copy of the tree: another comparison, operator, column or number, a term left out, a `min` for a
 `max`. It is killed by a test that fails, by the limit of time, or by a crash. A survivor is a hole in the tests, or equivalent:
 then scripts/data/equivalent_mutants.yaml says why. Exit code 0: at most 5 % survive that are not listed; 1: more; 2: cannot run;
-130: interrupted. Which tests are run for which file stands in scripts/mutation/rooms.py.
+130: interrupted. The tests stand in scripts/mutation/rooms.py. Those that run the line of a mutant judge it: which these are is
+found out by running all of them once, some ten minutes, and kept in .cache/mutants until they or what they run changes.
 """
 
 import argparse
 import json
-import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import yaml
-from mutation import draw, judge
+from mutation import draw, judge, rooms
 from mutation.draw import Mutant
-from mutation.judge import Verdict
-from mutation.rooms import ROOMS, Room, room_of
+from mutation.judge import Judge, Verdict
+from mutation.rooms import ROOMS, room_of
 
 ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / ".cache" / "mutants"
 EQUIVALENT = ROOT / "scripts" / "data" / "equivalent_mutants.yaml"
 MOST_SURVIVORS = 0.05
 """Share of the mutants judged that may survive without being listed."""
@@ -71,9 +74,13 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--count", metavar="N", type=int, default=60, help="how many; default 60")
     parser.add_argument("--rooms", metavar="NAMES", default=",".join(names), help=f"default: {','.join(names)}")
     parser.add_argument("--files", metavar="GLOB", default="*", help="only files whose path matches")
-    parser.add_argument("--jobs", metavar="N", type=int, default=2, help="processes; default 2")
+    parser.add_argument("--jobs", metavar="N", type=int, choices=(1, 2), default=2, help="processes, 1 or 2; default 2")
     parser.add_argument(
-        "--seconds", metavar="S", type=float, default=120.0, help="limit of a mutant, processor time; default 120"
+        "--seconds",
+        metavar="S",
+        type=float,
+        default=30.0,
+        help="how long tests of a mutant may take, quickest first; default 30",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write all verdicts there")
     parser.add_argument("--list", action="store_true", help="list the mutants and try none")
@@ -81,8 +88,8 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     options.rooms = options.rooms.split(",")
     if unknown := set(options.rooms) - set(names):
         parser.error(f"--rooms: must be of {', '.join(names)}, got {', '.join(sorted(unknown))}")
-    if options.jobs < 1 or options.count < 1 or not options.seconds > 0:
-        parser.error("--jobs, --count and --seconds: must be positive")
+    if options.count < 1 or not options.seconds > 0:
+        parser.error("--count and --seconds: must be positive")
     return options
 
 
@@ -98,48 +105,43 @@ def drawn(options: argparse.Namespace) -> list[Mutant]:
 
 
 def run(mutants: Sequence[Mutant], options: argparse.Namespace, folder: Path, verdicts: list[Verdict]) -> None:
-    """Check that the tests pass as they are, then judge all mutants."""
-    tasks = [(mutant, room) for mutant in mutants if (room := room_of(mutant.file))]
-    first = judge.copied(ROOT, folder)
-    checked = {(frozenset(room.words(ROOT)), room.compiled): room for _, room in tasks}  # once, whatever comes first
-    for room in checked.values():
-        check_clean(first, room, options.seconds)
-    trees = [first] + [first.twin(folder / f"tree{at}") for at in range(1, min(options.jobs, len(tasks)))]
-    begin = time.monotonic()
+    """Check that the tests pass as they are, then judge all mutants: those of kernels, and the others, each in one process."""
+    tree = judge.copied(ROOT, folder)
+    ways = {
+        compiled: [one for one in mutants if (room := room_of(one.file)) and room.compiled == compiled]
+        for compiled in (False, True)
+    }
+    ways = {compiled: own for compiled, own in ways.items() if own}
+    judges = {compiled: Judge(tree, rooms.words(tree, compiled), compiled, options.seconds) for compiled in ways}
+    one_at_a_time, ended = threading.Lock(), threading.Event()
 
     def told(verdict: Verdict) -> None:
-        verdicts.append(verdict)
-        done, spent = len(verdicts), time.monotonic() - begin
-        left = spent / done * (len(tasks) - done)
-        fate = verdict.fate if verdict.fate == judge.SURVIVED else f"killed by {verdict.fate}"
-        at = f"{verdict.mutant.file}:{verdict.mutant.line}"
-        print(
-            f"{done}/{len(tasks)}  {at}  {fate} ({verdict.seconds:.0f} s)  about {left / 60:.0f} min left",
-            file=sys.stderr,
+        with one_at_a_time:
+            verdicts.append(verdict)
+            fate = verdict.fate if verdict.fate == judge.SURVIVED else f"killed by {verdict.fate}"
+            by = verdict.by or f"{verdict.mutant.before}  -->  {verdict.mutant.after}"
+            said = f"{verdict.mutant.file}:{verdict.mutant.line}  {fate}, {verdict.tests} tests: {by}"
+            print(f"{len(verdicts)}/{len(mutants)}  {said}", file=sys.stderr)
+
+    def judged(compiled: bool) -> None:
+        begin, sources = (
+            time.monotonic(),
+            draw.read(ROOT, [p for room in ROOMS if room.compiled == compiled for p in room.files]),
         )
+        judges[compiled].learn(sources, KEPT / ("compiled" if compiled else "plain"))
+        print(f"{len(judges[compiled].reach.seconds)} tests pass, {time.monotonic() - begin:.0f} s", file=sys.stderr)
+        for mutant in ways[compiled]:
+            if not ended.is_set():
+                told(judges[compiled].judge(mutant))
 
-    judge.judge_all(trees, tasks, options.seconds, told)
-
-
-def check_clean(tree: judge.Tree, room: Room, limit_s: float) -> None:
-    """The tests of a room must pass without any change, well within the limit; kernels are compiled meanwhile."""
-    begin = processor_s()
-    fate, last = tree.run(room, None)
-    spent = processor_s() - begin
-    print(f"{room.files[0]}: unchanged {spent:.0f} s of processor time, {last}", file=sys.stderr)
-    if fate != judge.SURVIVED:
-        raise RuntimeError(f"{', '.join(room.files)}: the tests must pass without a change, got {last}")
-    if spent > limit_s:
-        print(
-            f"{room.files[0]}: more than --seconds {limit_s:.0f}: unless that was compiling, all will run into it",
-            file=sys.stderr,
-        )
-
-
-def processor_s() -> float:
-    """Processor time of all that this process has run so far. [s]"""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    with ThreadPoolExecutor(options.jobs) as pool:
+        try:
+            for future in [pool.submit(judged, compiled) for compiled in ways]:
+                future.result()
+        finally:
+            ended.set()
+            for each in judges.values():
+                each.stop()
 
 
 def report(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
@@ -181,7 +183,7 @@ def as_dict(verdict: Verdict, reasons: Reasons) -> dict[str, Any]:
     mutant = verdict.mutant
     return {
         "file": mutant.file, "line": mutant.line, "kind": mutant.edit.kind, "old": mutant.before, "new": mutant.after,
-        "fate": verdict.fate, "by": verdict.by, "seconds": round(verdict.seconds, 1), "equivalent": reason_of(mutant, reasons),
+        "fate": verdict.fate, "by": verdict.by, "tests": verdict.tests, "equivalent": reason_of(mutant, reasons),
     }  # fmt: skip
 
 

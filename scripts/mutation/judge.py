@@ -1,116 +1,129 @@
-"""Do the tests notice? Copies of the tree, one a worker, in which one file at a time is changed and the tests are run."""
+"""Do the tests notice? A copy of the tree, whose tests are collected once; each mutant is a process forked from there."""
 
+import contextlib
+import json
 import math
 import os
-import queue
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mutation.draw import Mutant
-from mutation.rooms import Room
+from mutation.reach import Reach
 
-SURVIVED, BY_TEST, BY_TIME, BY_CRASH = "survived", "test", "time", "crash"
-MOST_BYTES = 8 << 30
-"""Address space of a test run: a list that grows for ever must not take the machine with it. Too little to draw charts."""
-WAIT = 10
+SURVIVED, BY_TEST, BY_TIME, BY_CRASH, AT_IMPORT = "survived", "test", "time", "crash", "at import"
+SLOWER = 2
+"""A mutant that takes so many times as long as the tests do while it is watched what they run, after the start, is killed."""
+WAIT = 12
 """The limit is of processor time, which is the same on a busy machine; a run that sleeps ends after so many times the limit."""
-PYTEST = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--hypothesis-seed=0"]
+LONGEST_S = 7200
+"""The limit of running all tests as they are, once. [s]"""
+GONE = "the process of the tests has ended"
+WORKER = Path(__file__).with_name("worker.py")
 
 
 class Verdict(NamedTuple):
-    """A mutant, what became of it, the test that noticed (or what the run said last), and how long it took [s]."""
+    """A mutant, what became of it, the test that noticed (or how the run ended), and how many tests were to run."""
 
     mutant: Mutant
     fate: str
     by: str
-    seconds: float
+    tests: int
 
 
-class Tree:
-    """One copy of the tree, and the test run in it that is under way."""
+class Worker:
+    """A process in a copy of the tree that has collected tests."""
 
-    def __init__(self, root: Path, command: Sequence[str] = PYTEST) -> None:
-        self.root = root
-        self.command = command
-        self.running: subprocess.Popen[bytes] | None = None
-
-    def run(self, room: Room, limit_s: float | None) -> tuple[str, str]:
-        """Run the tests of a room: (fate, test or last words)."""
+    def __init__(self, tree: Path, words: Sequence[str], compiled: bool, is_quiet: bool = False) -> None:
+        kept = tree.with_name(f"{tree.name}.kept{compiled:d}.{id(self)}")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTEST_"))}
         environment |= {
-            "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", "ROOFTILE_CACHE_DIR": str(self.root / "kept"),
-            **({} if room.compiled else {"NUMBA_DISABLE_JIT": "1"}),
+            "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "ROOFTILE_CACHE_DIR": str(kept),
+            **({} if compiled else {"NUMBA_DISABLE_JIT": "1"}),
         }  # fmt: skip
-        for kept in ("kept", ".hypothesis"):  # no answers, or examples, of another change
-            shutil.rmtree(self.root / kept, ignore_errors=True)
-        with tempfile.TemporaryFile() as said:
-            self.running = subprocess.Popen(
-                [*self.command, *room.words(self.root)], cwd=self.root, env=environment, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            with self._limited(limit_s):
-                try:
-                    code = self.running.wait(limit_s and WAIT * limit_s)
-                except subprocess.TimeoutExpired:
-                    return BY_TIME, "waited"
-            said.seek(0)
-            return fate_of(code, said.read().decode(errors="replace"))
+        self.process = subprocess.Popen(
+            [sys.executable, str(WORKER), *words], cwd=tree, env=environment, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if is_quiet else None, text=True,
+        )  # fmt: skip
+        self.tests = self._answer() or []
 
-    @contextmanager
-    def _limited(self, limit_s: float | None) -> Iterator[None]:
-        """Bound memory and time of the run, and end all of it, with what it has started, whatever happens."""
-        try:
-            resource.prlimit(self.running.pid, resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-            if limit_s is not None:
-                resource.prlimit(self.running.pid, resource.RLIMIT_CPU, (math.ceil(limit_s), math.ceil(limit_s) + 1))
-            yield
-        finally:
-            self.stop()
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """What came of it; nothing where the process is gone."""
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(question), file=self.process.stdin, flush=True)
+        return self._answer() or {}
 
-    def twin(self, folder: Path) -> "Tree":
-        """Another copy, with all that was compiled meanwhile."""
-        return Tree(Path(shutil.copytree(self.root, folder)), self.command)
+    def _answer(self) -> Any:
+        line = self.process.stdout.readline() if self.process.stdout else ""
+        return json.loads(line) if line else None
 
     def stop(self) -> None:
-        if self.running and self.running.poll() is None:
-            os.killpg(self.running.pid, signal.SIGKILL)
-            self.running.wait()
+        """End it, and all that it has started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
 
-    def judge(self, mutant: Mutant, room: Room, limit_s: float) -> Verdict:
-        """Run the tests with a mutant in place of the file."""
-        begin, path = time.monotonic(), self.root / mutant.file
-        source = path.read_text(encoding="utf-8")
+
+class Judge:
+    """The tests that run one way, with compiled kernels or without the compiler, and which lines they reach."""
+
+    def __init__(self, tree: Path, words: Sequence[str], compiled: bool, most_s: float) -> None:
+        self.tree = tree
+        self.compiled = compiled
+        self.most_s = most_s
+        self.start_s = 5
+        self.workers = [Worker(tree, words, compiled)]
+
+    def learn(self, sources: Mapping[str, str], kept: Path) -> None:
+        """Find out which lines of the sources the tests reach; they must pass."""
+        worker = self.workers[0]
+        self.reach = Reach(self.tree, sources, kept)
+
+        def asked(tests: list[str]) -> dict[str, Any]:
+            found = worker.ask(files=list(sources), tests=tests, limit_s=LONGEST_S, longest_s=WAIT * LONGEST_S)
+            return found if "seconds" in found else {"failed": found.get("by", GONE)}
+
+        if not worker.tests:
+            raise RuntimeError("the tests cannot be collected")
+        self.reach.learn(worker.tests, asked)
+
+    def judge(self, mutant: Mutant) -> Verdict:
+        """Run the tests that reach a mutant with it."""
+        tests = self.reach.tests(mutant.file, mutant.line, self.most_s)
+        if not tests:
+            return Verdict(mutant, SURVIVED, "no test runs it", 0)
+        limit_s = math.ceil(self.start_s + SLOWER * sum(self.reach.seconds[test] for test in tests))
+        source = self.reach.sources[mutant.file]
+        asked = {"tests": tests, "limit_s": limit_s, "longest_s": WAIT * limit_s}
+        said = self.workers[0].ask(file=mutant.file, before=source, after=mutant.applied(source), **asked)
+        if not said:
+            raise RuntimeError(GONE)
+        if said["fate"] == AT_IMPORT:
+            said = self._anew(mutant, source, asked) or {"fate": BY_CRASH, "by": "the tests cannot be collected"}
+        return Verdict(mutant, said["fate"], said["by"], len(tests))
+
+    def _anew(self, mutant: Mutant, source: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Run tests in a process that imports a mutant."""
+        path = self.tree / mutant.file
         path.write_text(mutant.applied(source), encoding="utf-8")
+        files = list(dict.fromkeys(test.split("::")[0] for test in asked["tests"]))
+        self.workers.append(Worker(self.tree, files, self.compiled, is_quiet=True))
         try:
-            fate, by = self.run(room, limit_s)
+            return self.workers[-1].ask(**asked)
         finally:
             path.write_text(source, encoding="utf-8")
-        return Verdict(mutant, fate, by, time.monotonic() - begin)
+            self.workers.pop().stop()
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            worker.stop()
 
 
-def fate_of(code: int, said: str) -> tuple[str, str]:
-    """Read the outcome of pytest: 0 all passed, 1 a test failed, by a signal of the limit, else it broke."""
-    lines = said.strip().splitlines() or [""]
-    if code == 0:
-        return SURVIVED, lines[-1]
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
-        return BY_TIME, lines[-1]
-    failed = [line.split()[1] for line in lines if line.startswith("FAILED ")]
-    return (BY_TEST, failed[-1]) if code == 1 and failed else (BY_CRASH, f"exit {code}: {lines[-1]}")
-
-
-def copied(root: Path, folder: Path) -> Tree:
+def copied(root: Path, folder: Path) -> Path:
     """Copy what git tracks of a tree, with its compiled kernels.
 
     Byte code goes by what a file holds: times are too coarse for files that change twice a second.
@@ -119,39 +132,10 @@ def copied(root: Path, folder: Path) -> Tree:
     names = [name for name in listed.split("\0") if name and (root / name).is_file()]
     kernels = (root / "simulator" / "kernels" / "__pycache__").glob("*.nb?")
     names += [path.relative_to(root).as_posix() for path in kernels]
-    tree = folder / "tree0"
+    tree = folder / "tree"
     for name in names:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, tree / name)
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
     subprocess.run(command, cwd=tree, check=True, stdout=subprocess.DEVNULL)
-    return Tree(tree)
-
-
-def judge_all(
-    trees: Sequence[Tree], tasks: Sequence[tuple[Mutant, Room]], limit_s: float, told: Callable[[Verdict], None]
-) -> None:
-    """Judge mutants, one at a time in each tree; `told` hears each verdict, in the order in which they come."""
-    free: queue.SimpleQueue[Tree] = queue.SimpleQueue()
-    for tree in trees:
-        free.put(tree)
-    ended = threading.Event()
-
-    def one(mutant: Mutant, room: Room) -> Verdict | None:
-        if ended.is_set():
-            return None
-        tree = free.get()
-        try:
-            return tree.judge(mutant, room, limit_s)
-        finally:
-            free.put(tree)
-
-    with ThreadPoolExecutor(len(trees)) as pool:
-        try:
-            for done in as_completed([pool.submit(one, *task) for task in tasks]):
-                if verdict := done.result():
-                    told(verdict)
-        finally:
-            ended.set()
-            for tree in trees:
-                tree.stop()
+    return tree

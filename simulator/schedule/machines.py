@@ -120,13 +120,15 @@ def clocks(chip: Architecture, columns: Columns, count: int) -> Floats:
 
 def _room_bytes(chip: Architecture, columns: Columns, count: int) -> Floats | None:
     """Capacity of the outer memory of every machine: what is given, else that of its parts. [B]"""
-    if chip.dram is None or (chip.dram.capacity_bytes is None and "dram.capacity_gib" not in columns):
+    if chip.dram is None:
         return None
     if "dram.capacity_gib" in columns:
         return np.floor(columns["dram.capacity_gib"].astype(np.float64) * GIB)
+    if chip.dram.capacity_bytes is None:
+        return None
     if "dram.devices" in columns and chip.dram.capacity_gib is None:
         return columns["dram.devices"].astype(np.float64) * dram_part(chip.dram.part).capacity_bytes
-    return np.full(count, float(chip.dram.capacity_bytes or 0))
+    return np.full(count, float(chip.dram.capacity_bytes))
 
 
 def _byte_s(chip: Architecture, columns: Columns, clock_hz: Floats) -> Floats:

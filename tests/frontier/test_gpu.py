@@ -22,6 +22,7 @@ from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape
 from simulator.report.layers import short_tiling
+from simulator.units import GPU_L2_EFFICIENCY
 
 
 @pytest.fixture(scope="module")
@@ -318,12 +319,15 @@ def test_a_layer_on_the_lanes_fetches_each_operand_once_as_wide_as_it_is_stored(
     assert row[FEED_BYTES] == 8 * (100 * 2 + 9 * 0.5 + 64)
     # Of three images with planes that are not square; and two products of seven by five numbers, one pixel each.
     widths = {"in_width": 2.0, "weight_width": 0.5, "out_width": 1.0}
-    for extents, plane, feed in (
-        ((8, 3, 1, 1, 8, 4, 3, 3), (10, 6), 8 * (3 * 60 * 2 + 9 * 0.5 + 3 * 32)),
-        ((2, 1, 5, 7, 1, 1, 1, 1), (1, 1), 2 * (7 * 2 + 35 * 0.5 + 5)),
+    spec = array_spec(load_chip("t4"), "int8")
+    for extents, plane, feed, passing in (
+        ((8, 3, 1, 1, 8, 4, 3, 3), (10, 6), 8 * (3 * 60 * 2 + 9 * 0.5 + 3 * 32), 0.0),
+        ((2, 1, 5, 7, 1, 1, 1, 1), (1, 1), 2 * (7 * 2 + 35 * 0.5 + 5), 2 * 35 * 0.5),
     ):
         lanes = sm._all_parts(Shape(extents, plane=plane, **widths), array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
         assert lanes[FEED_BYTES] == feed
+        link = spec.link_bytes_per_cycle * GPU_L2_EFFICIENCY  # weights that meet one vector pass the cache, and no more
+        assert lanes[INTERCONNECT] == pytest.approx((feed - passing) / link)
 
 
 def test_what_products_may_be_cut_into():

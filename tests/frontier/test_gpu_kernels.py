@@ -91,10 +91,11 @@ def test_attention_is_that_of_the_slow_twin():
         ahead = free and rng.random() < 0.5
         heads, depth, context = rng.randint(1, 90), rng.choice([32, 64, 128]), rng.choice([32, 64, 80, 128])
         queries, keys = rng.choice([1, 3, 16, 17, 48, 128, 384, 512, 513, 1500]), rng.choice([48, 128, 384, 1000])
-        wide = 2 if queries % 2 == 0 else 1  # queries may lie along both sides of the plane
+        wide = 2 if queries % 2 == 0 else 1  # queries may lie along both sides of the plane, and be of several items
+        items = 3 if queries % 3 == 0 else 1
         narrow, widening = rng.choice([(width, 0.0), (0.5, 0.125), (0.5, 0.0)])
         shape = Shape(
-            (heads, 1, keys, depth, queries // wide, wide, 1, 1), in_width=width, weight_width=narrow,
+            (heads, items, keys, depth, queries // wide // items, wide, 1, 1), in_width=width, weight_width=narrow,
             out_width=width * context / keys, context=context, widening=widening / count,
         )  # fmt: skip
         sets = {

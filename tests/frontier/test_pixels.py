@@ -3,12 +3,15 @@
 import dataclasses
 import itertools
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator.frontier.grid.pixels import Pixels, _needed
+from simulator.frontier.grid import pixels as pixels_module
+from simulator.frontier.grid.pixels import Pixels, _needed, pixel_table
 from simulator.kernels.grid_layout import INPUTS, INPUTS_BY_P, INPUTS_BY_Q, PIXEL_FOLDS, PIXEL_STEPS, PIXELS, WINDOW
+from simulator.kernels.grid_pixels import PixelAxes
 from simulator.kernels.grid_tables import Fold, Side
 
 
@@ -100,3 +103,21 @@ def test_steps_and_folds_are_those_of_all_tiles_one_by_one(hidden: float) -> Non
             ]
             folds = sum(max(one, load) + overhead if hidden else one + load + overhead for one in each)
             assert (row[PIXEL_STEPS + 2 * u], row[PIXEL_FOLDS + 2 * u]) == (sum(each), folds)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("most", [24, 100, 1000])
+def test_fewer_sizes_of_a_batch_where_there_were_too_many_tiles(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """But the smallest and the largest."""
+    side, seen = Side(1, 1, 1, 0, 6), []
+    monkeypatch.setattr(pixels_module, "MOST_TILES", most)
+
+    def needed(axes: PixelAxes, *others: Any) -> Any:
+        seen.append((axes.n.tolist(), len(axes.p) * len(axes.q)))
+        return _needed(axes, *others)
+
+    monkeypatch.setattr(pixels_module, "_needed", needed)
+    pixel_table.__wrapped__(Pixels((30, 6, 6), (side, side), ((1, 1, 1, 0),), None, (4.0,), False, (0.0,)))
+    ((sizes, plane),) = seen
+    assert (sizes[0], sizes[-1], plane) == (1, 30, 16)
+    assert len(sizes) == {24: 2, 100: 6, 1000: 10}[most]

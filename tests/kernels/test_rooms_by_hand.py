@@ -1,5 +1,6 @@
 """The search through rooms: its kernels by hand on two layers, and all of it against trying every room. Without the compiler."""
 
+import itertools
 import math
 import os
 import random
@@ -135,3 +136,34 @@ def test_rooms_that_cannot_be_faster_are_left_out_together():
     search = search_of([4, 5, 8, 16, 50, 60], "layer")
     assert search.faster(np.zeros(2)) is None
     assert np.isfinite(search._floors.least[:, 0]).sum() == 1
+
+
+def relaxed_s(left, slow, size):
+    """The fastest run of both tilings of both layers with so many streamed weights each, twice a size ahead, half of it there."""
+    most, streamed, best = 2.0 * size, sum(left), math.inf
+    to_come = streamed + left[1], streamed
+    start = min(size, streamed)
+    for tilings in itertools.product([(6, 50), (4, 40)], [(4, 30), (3, 20)]):
+        have, time = start, 0.0
+        for step, (moved, cycles) in enumerate(tilings):
+            used, on_chip = min(have, left[step]), cycles * 0.1 * slow
+            outer = moved + left[step] - used
+            have = min(have - used + max(0.0, on_chip - outer), most, to_come[step])
+            time += max(on_chip, outer) + 2.0
+        best = min(best, time + max(0.0, start - have))
+    return best
+
+
+@pytest.mark.parametrize("fifo", [None, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("slow", [1.0, 2.0, 2.5, 4.0])
+def test_a_span_is_left_out_up_to_its_relaxed_time(slow, fifo):
+    """As much stays as in its smallest room; a clock of so many times the time, so that memory or array binds."""
+    for rooms in ([50, 54, 60], [4, 50, 60]):
+        machines = adapter.machines(60 * U, slow * 0.1 / C, 1.0 / U, "network", 2.0, fifo and fifo * U)
+        search = keep._Search(two_layers(), machines, [room * U for room in rooms])
+        given = search._chip, search._rooms
+        for low, high in [(0, 0), (1, 1), (2, 2), (0, 2)]:
+            left = [(all_ - kept) / U for all_, kept in zip(search._chip.weights, search._rooms.kept[low], strict=True)]
+            wanted = relaxed_s(left, slow, 32.0 if fifo is None else fifo)
+            late = [kernels.slow_ahead(low, high, *given, wanted * (1.0 + by), search._scratch) for by in (-1e-6, 1e-6)]
+            assert late == [True, False]

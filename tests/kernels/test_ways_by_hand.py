@@ -223,3 +223,21 @@ def test_of_ways_as_fast_the_first_counts():
     assert chosen[1].tolist() == [0, 0, 1, 0, 1, 1]
     tables[:, :, 2] = math.inf
     assert over_cuts(tables, False, scratch.value, scratch.came, chosen) == (0, math.inf)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_choices_of_a_step_are_those_that_no_other_beats(seed):
+    """In cycles and bytes, among them equals, whatever their order."""
+    rng = random.Random(seed)
+    for _ in range(40):
+        steps = rng.randint(1, 4)
+        rows = [
+            (step, *map(float, rng.choices(range(5), k=2))) for step in range(steps) for _ in range(rng.randint(0, 7))
+        ]
+        begins, out = np.full(steps + 1, 77), np.full((len(rows) + 1, 4), 77.0)
+        count = lists.unbeaten(np.array(rows).reshape(-1, 3), begins, out)
+        assert (begins[0], begins[-1]) == (0, count)
+        for step, (begin, end) in enumerate(itertools.pairwise(begins.tolist())):
+            own = {row[1:] for row in rows if row[0] == step}
+            best = [one for one in own if not any(a <= one[0] and b <= one[1] and (a, b) != one for a, b in own)]
+            assert out[begin:end, [lists.TAKES, lists.MOVES]].tolist() == sorted(map(list, best))

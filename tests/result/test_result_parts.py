@@ -11,6 +11,7 @@ from simulator.cost.power import power_model
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.rows import lower
 from simulator.lower.work import work_of
+from simulator.result import totals
 from simulator.result.economics import charged_steps, shares
 from simulator.result.layers import Limited, in_space
 
@@ -47,6 +48,18 @@ def test_macs_of_another_format_are_charged_by_what_they_cost():
     assert more != 1.0
     plain = work_of(lower(network(), chip, 1, "int8"))
     assert charged_steps(power, plain).tolist() == plain.charged.tolist()
+
+
+def test_macs_of_a_batch_are_charged_by_format():
+    chip = load_chip("inferx_x1")
+    power = power_model(chip)
+    mixed, plain = (
+        work_of(lower(network(), chip, 2, precision))
+        for precision in ("weights={dense1:bf16,all:int8},activations=int8", "int8")
+    )
+    assert totals.charged(power, plain) == plain.macs_charged == pytest.approx(plain.charged.sum())
+    assert totals.charged(power, mixed) == pytest.approx(charged_steps(power, mixed).sum())
+    assert totals.charged(power, mixed) != mixed.macs_charged
 
 
 def test_layers_side_by_side():

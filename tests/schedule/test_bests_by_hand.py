@@ -179,3 +179,23 @@ def test_what_does_not_fit_is_sought_without_a_floor(monkeypatch, plans, again):
     answer = best.best(chip, 4, lambda size: SimpleNamespace(exact=("exact", size)), True, True)
     assert answer == ("exact" if again else found)
     assert asked[1:] == [("exact", 4)] * again
+
+
+def test_what_does_not_fit_is_looked_for_among_exact_pools(monkeypatch):
+    """Pools with a floor may offer what fits no chip, for one batch, in steady state or for both."""
+    asked = []
+
+    def found(machines, batch, pool_of, *others):
+        asked.append(pool_of(3))
+        return offered if len(asked) == 1 else "exact"
+
+    def plan(size):
+        return SimpleNamespace(fits=lambda capacity: size <= capacity)
+
+    monkeypatch.setattr(best, "_best", found)
+    machines, pools = adapter.machines(10.0, 1.0, 1.0, "none"), SimpleNamespace(exact="an exact pool")
+    for sizes, again in [((9, 10), False), ((9, 11), True), ((11, 9), True), ((None, 10), False), ((None, 11), True)]:
+        asked.clear()
+        offered = tuple(None if size is None else plan(size) for size in sizes)
+        assert best.best(machines, 1, lambda batch: pools, True, True) == ("exact" if again else offered)
+        assert asked == ([pools, "an exact pool"] if again else [pools])

@@ -302,3 +302,10 @@ def test_a_pool_in_the_middle_of_a_stretch_must_be_on_its_line(monkeypatch):
     for other in ({"low": 6}, {"room": 4}):
         with pytest.raises(BentError):
             compare(made(**other))
+
+
+def test_pools_without_a_floor_are_exact_themselves():
+    own = behind.PoolsBehind.exact.func
+    plain, floored = (SimpleNamespace(_floor=floor, _exactly=lambda: "others") for floor in (NO_FLOOR, 4096.0))
+    assert own(plain) is plain
+    assert own(floored) == "others"

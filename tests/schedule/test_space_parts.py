@@ -1,6 +1,8 @@
 """Time of a placement in space by cause, and what its stages do, on numbers worked by hand."""
 
 import dataclasses
+import os
+import random
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from space_example import SPEC, lowered, placed
 
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels import space_pipeline as kernels
 from simulator.kernels.schedule_sums import CAUSES, EDGES, FILLING, IDEAL, LOADING, OUTER, OVERHEAD, PIPELINE
 from simulator.kernels.space_pipeline import EVEN, WINDOW
 from simulator.lower.shape import Shape
@@ -16,6 +19,9 @@ from simulator.schedule.space.contexts import Choice, Moved, Pipeline, stage_cyc
 from simulator.schedule.space.stages import NO_WINDOW, _Builder, _Node, _work, build_stages, item_shape, widened
 
 US = 1e-6
+uncompiled = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") != "1", reason="takes longer to compile than to run"
+)
 
 
 def us_by_cause(parts):
@@ -215,3 +221,89 @@ def test_weights_come_in_again_unless_the_network_is_one_context(monkeypatch):
     assert of(0, 2)[0] == 111.0 + 15.0
     assert of(0, 3, 2) == (1111.0 + 30.0, 2222.0 + 5 * (2 * 7 + 11 + 15))
     assert of(2, 2, 2)[0] == 100.0 + 30.0
+
+
+def sent_by_words(origin, ready, own, flow, room, running):
+    """(whether the next row may move on, when): as soon as each reader of the context has room, made by the first unit
+    of work that frees enough rows."""
+    row = running.sent[origin]
+    for at in range(flow.takers.first[origin], flow.takers.first[origin + 1]):
+        e, node = flow.takers.edge[at], flow.takers.node[at]
+        if not own[0] <= e < own[1] or row < room[e]:
+            continue
+        units = flow.units[node]
+        unit = next(u for u in range(units) if kernels.freed_rows(flow.edges[e], units, u) > row - room[e])
+        if unit >= running.worked[node]:
+            return False, None
+        ready = max(ready, running.done[flow.start[node] + unit])
+    return True, ready
+
+
+@pytest.mark.kernel
+@uncompiled
+def test_a_row_moves_on_when_all_readers_of_the_context_have_room():
+    """Of an origin of 6 rows three edges read, each in another context or all in one; some have no room, all rows, or two."""
+    rng, seen = random.Random(5), set()
+    for _ in range(300):
+        edges = np.zeros((3, kernels.COLUMNS), dtype=np.int64)
+        for edge in edges:
+            edge[[kernels.KIND, kernels.ROWS, kernels.STRIDE, kernels.REACH, kernels.DILATION, kernels.PAD]] = (
+                rng.choice([kernels.WINDOW, kernels.EVEN, kernels.WHOLE]), 6, 1, 1, 1, 0
+            )  # fmt: skip
+        flow = SimpleNamespace(
+            takers=kernels.Readers(np.array([0, 3]), np.arange(3), np.array([1, 2, 3])), edges=edges, units=np.full(4, 6),
+            start=np.array([0, 6, 12, 18, 24]),
+        )  # fmt: skip
+        running = kernels.Running(
+            np.zeros(24), np.sort(np.round([rng.uniform(0, 9) for _ in range(24)], 2)), np.zeros(4),
+            np.array([0, *rng.choices(range(7), k=3)]), np.array([rng.randrange(6), 0, 0, 0]), np.zeros(4, dtype=np.int64),
+            np.zeros(3, dtype=np.int64),
+        )  # fmt: skip
+        room = np.array([float(rng.choice([1, 2, 6])) for _ in range(3)])
+        own, ready = rng.choice([(0, 3), (1, 3), (0, 2), (1, 2), (0, 1), (2, 3)]), rng.choice([0.0, 4.0, 20.0])
+        row, (goes, when) = int(running.sent[0]), sent_by_words(0, ready, own, flow, room, running)
+        assert kernels.has_sent(0, ready, own, flow, room, running) == goes
+        assert running.sent[0] == row + goes
+        if goes:
+            assert running.given[row] == running.clock[0] == when
+        seen.add((own, goes, when == ready))
+    assert len(seen) > 12
+
+
+def rows_read(edge, units, unit):
+    """Input rows that a unit of work reads: all, a share, or those below the taps of a window that are no padding."""
+    _, kind, rows, stride, reach, dilation, pad, _ = edge.tolist()
+    if kind == kernels.WHOLE:
+        return set(range(rows))
+    if kind == kernels.EVEN:
+        return {row for row in range(rows) if row * units < (unit + 1) * rows and (row + 1) * units > unit * rows}
+    taps = range(0, reach + 1, dilation)
+    return {unit * stride - pad + tap for tap in taps} & set(range(rows))
+
+
+@pytest.mark.kernel
+@uncompiled
+def test_rows_that_a_unit_needs_and_frees():
+    rng = random.Random(6)
+    for _ in range(200):
+        kind, rows, dilation = (
+            rng.choice([kernels.WINDOW, kernels.EVEN, kernels.WHOLE]),
+            rng.randint(1, 9),
+            rng.randint(1, 2),
+        )
+        taps, stride = rng.randint(1, 3), rng.randint(1, 2)
+        reach = (taps - 1) * dilation
+        pad = rng.randint(0, min(1, reach))
+        units = rng.randint(1, 9) if kind != kernels.WINDOW else max(1, (rows + 2 * pad - reach - 1) // stride + 1)
+        edge = np.array([0, kind, rows, stride, reach, dilation, pad, 0])
+        for unit in range(units):
+            assert kernels.last_row(edge, units, unit) == max(rows_read(edge, units, unit), default=-1), edge
+            later = set().union(*(rows_read(edge, units, more) for more in range(unit + 1, units)))
+            freed = kernels.freed_rows(edge, units, unit)
+            assert not later & set(range(freed)), edge
+            if kind != kernels.WINDOW:
+                assert freed == min(later, default=rows), edge
+            else:
+                first = (unit + 1) * stride - pad  # of the next window
+                assert freed == (rows if unit == units - 1 else min(rows, max(0, first))), edge
+        assert kernels.freed_rows(edge, units, -1) == 0

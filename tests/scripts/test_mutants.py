@@ -1,8 +1,10 @@
 """Small wrong changes: what is drawn, that each is one change of valid Python, and what becomes of it in a toy package."""
 
 import ast
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))  # scripts are no package, so that no generic name is ever installed
 
 from mutants import reason_of  # noqa: E402
-from mutation import draw, judge  # noqa: E402
-from mutation.rooms import ROOMS, Room, room_of  # noqa: E402
+from mutation import draw, judge, reach  # noqa: E402
+from mutation.rooms import ROOMS, room_of, words  # noqa: E402
 
 sys.path.remove(str(ROOT / "scripts"))
 
@@ -153,68 +155,136 @@ def test_files_and_tests_of_rooms_are_there() -> None:
         assert any(room_of(file) == room for file in draw.read(ROOT, room.files)), (
             "all its files are of rooms before it"
         )
-        assert all((ROOT / word.split("::")[0]).is_file() for word in room.words(ROOT) if word.startswith("tests"))
+    for compiled in (False, True):
+        named = [word.split("::")[0] for word in words(ROOT, compiled) if word != "--deselect"]
+        assert all((ROOT / name).is_file() for name in named)
 
 
-RUNNER = """import sys
-
-sys.path[:0] = ["", "tests"]
-try:
-    import test_toy
-except Exception:
-    sys.exit(2)
-try:
-    test_toy.test_f()
-except AssertionError:
-    print("FAILED tests/test_toy.py::test_f - assert 1 == 2")
-    sys.exit(1)
-"""
-"""Speaks as pytest does, and starts in no time."""
-
-TOY = Room("toy", ("toy.py",), ("test_toy.py",))
+TOY = {
+    "toy.py": """
+TWO = 2
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> judge.Tree:
-    """A file whose test sees a wrong sum and a loop without end, but not a wrong square."""
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "toy.py").write_text(
-        "def f(n):\n    total = 0\n    while n > 0:\n        total, n = total + n, n - 1\n    return total\n\n\n"
-        "def square(n):\n    return n * n\n"
-    )
-    (tmp_path / "tests" / "test_toy.py").write_text("import toy\n\n\ndef test_f():\n    assert toy.f(3) == 6\n")
-    (tmp_path / "left.py").write_text("")
-    (tmp_path / "runner").write_text(RUNNER)
-    for words in (["init", "-q"], ["add", "toy.py", "tests", "runner"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    return judge.copied(tmp_path, tmp_path / "copies")
+def f(n):
+    total = 0
+    while n > 0:
+        total, n = (
+            total + n,
+            n - 1,
+        )
+    return total
 
 
-def test_what_is_tracked_is_copied(toy: judge.Tree) -> None:
-    assert sorted(path.name for path in toy.root.iterdir() if path.suffix) == ["toy.py"]
+def square(n):
+    return n * n
 
 
-def test_pytest_is_understood(toy: judge.Tree) -> None:
-    (toy.root / "toy.py").write_text("def f(n):\n    return 7\n")
-    assert toy.run(TOY, None) == (judge.BY_TEST, "tests/test_toy.py::test_f")
+def unseen(n):
+    return n / 1
 
 
-def test_fates_in_a_toy_package(toy: judge.Tree) -> None:
-    source = (toy.root / "toy.py").read_text()
-    toy.command = [sys.executable, "runner"]
+class Pair:
+    def double(self, n):
+        return TWO * n
+""",
+    "tests/test_slow.py": "import toy\n\n\ndef test_f():\n    for _ in range(9999):\n        assert toy.f(3) == 6\n",
+    "tests/test_toy.py": """
+import toy
+from toy import f
+
+
+def test_f():
+    assert f(3) == 6
+
+
+def test_rest():
+    assert toy.square(1) == 1
+    assert toy.Pair().double(3) == 6
+""",
+}
+"""The tests see a wrong sum, a loop without end and a wrong constant, but not a wrong square."""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[judge.Judge]:
+    folder = tmp_path_factory.mktemp("toy")
+    for name, text in TOY.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "left.py").write_text("")
+    for args in (["init", "-q"], ["add", "toy.py", "tests"]):
+        subprocess.run(["git", *args], cwd=folder, check=True)
+    made = judge.Judge(judge.copied(folder, folder / "copies"), ["tests"], compiled=True, most_s=30.0)
+    try:
+        made.learn({"toy.py": TOY["toy.py"]}, folder / "kept")
+        yield made
+    finally:
+        made.stop()
+
+
+def test_what_is_tracked_is_copied(toy: judge.Judge) -> None:
+    assert sorted(path.name for path in toy.tree.iterdir() if "cache" not in path.name) == ["tests", "toy.py"]
+
+
+def test_the_lines_of_a_statement() -> None:
+    source = TOY["toy.py"]
+    assert [(line, reach.lines_of(source, line)) for line in (2, 5, 6, 7, 8, 10, 12, 24, 25)] == [
+        (2, None), (5, None), (6, range(6, 7)), (7, range(7, 8)), (8, range(8, 12)), (10, range(8, 12)), (12, range(12, 13)),
+        (24, None), (25, range(25, 26)),
+    ]  # fmt: skip
+
+
+def test_quick_tests_come_first_and_others_only_while_there_is_time(toy: judge.Judge) -> None:
+    quick, slow, rest = "tests/test_toy.py::test_f", "tests/test_slow.py::test_f", "tests/test_toy.py::test_rest"
+    assert toy.reach.tests("toy.py", 10, 30.0) == [quick, slow]
+    assert toy.reach.tests("toy.py", 10, toy.reach.seconds[quick]) == [quick]
+    assert toy.reach.tests("toy.py", 10, 0.0) == [quick], "never none"
+    assert toy.reach.tests("toy.py", 16, 30.0) == [rest]
+    assert set(toy.reach.tests("toy.py", 2, 30.0)) == {quick, slow, rest}
+
+
+def test_only_tests_that_changed_run_again(toy: judge.Judge) -> None:
+    asked: list[str] = []
+
+    def learnt(text: str) -> reach.Reach:
+        def told(tests: list[str]) -> dict[str, object]:
+            asked.extend(tests)
+            return {"failed": "", "seconds": dict.fromkeys(tests, 1.0), "lines": {}}
+
+        found = reach.Reach(toy.tree, {"toy.py": text}, toy.reach.kept)
+        found.learn(toy.workers[0].tests, told)
+        return found
+
+    again = learnt(TOY["toy.py"])
+    assert (again.seconds, again.lines, asked) == (toy.reach.seconds, toy.reach.lines, [])
+    path = toy.reach.kept / "tests.test_slow.py.json"
+    before = path.read_text()
+    path.write_text(before.replace(json.loads(before)["stamps"]["tests/test_slow.py"], "another"))
+    learnt(TOY["toy.py"])
+    assert asked == ["tests/test_slow.py::test_f"]
+    path.write_text(before)
+    learnt("TWO = 1 + 1\n")
+    assert sorted(asked[1:]) == sorted(toy.workers[0].tests)
+
+
+def test_tests_must_pass_as_they_are(toy: judge.Judge, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="must pass without a change, got tests/test_toy"):
+        reach.Reach(toy.tree, {}, tmp_path).learn(["tests/test_toy.py::test_f"], lambda tests: {"failed": tests[0]})
+
+
+def test_fates_in_a_toy_package(toy: judge.Judge) -> None:
+    source, quick = TOY["toy.py"], "tests/test_toy.py::test_f"
     wanted = {
-        ("total + n", "total - n"): judge.BY_TEST, ("n > 0", "n <= 0"): judge.BY_TEST,
-        ("n - 1", "n + 1"): judge.BY_TIME, ("n * n", "n / n"): judge.SURVIVED,
-        ("def square", "def 1square"): judge.BY_CRASH,
+        ("total + n", "total - n"): (judge.BY_TEST, quick), ("n > 0", "n <= 0"): (judge.BY_TEST, quick),
+        ("n - 1", "n + 1"): (judge.BY_TIME, "exit -24"), ("n * n", "n / n"): (judge.SURVIVED, ""),
+        ("TWO * n", "TWO + n"): (judge.BY_TEST, "tests/test_toy.py::test_rest"),
+        ("n / 1", "n * 1"): (judge.SURVIVED, "no test runs it"),
+        ("n * n", "__import__('os')._exit(3)"): (judge.BY_CRASH, "exit 3"),
+        ("def square", "def squared"): (judge.BY_TEST, "tests/test_toy.py::test_rest"),
     }  # fmt: skip
-    mutants = []
-    for old, new in wanted:
+    toy.start_s = 1
+    for (old, new), fate in wanted.items():
         begin = source.index(old)
-        edit = draw.Edit(begin, begin + len(old), new, "by hand")
-        mutants.append(draw.mutant_of("toy.py", source, edit))
-    verdicts: list[judge.Verdict] = []
-    judge.judge_all([toy], [(mutant, TOY) for mutant in mutants], 2.0, verdicts.append)
-    assert {(verdict.mutant.old, verdict.mutant.edit.new): verdict.fate for verdict in verdicts} == wanted
-    killed = [verdict.by for verdict in verdicts if verdict.fate == judge.BY_TEST]
-    assert killed == ["tests/test_toy.py::test_f"] * 2
-    assert (toy.root / "toy.py").read_text() == source
+        verdict = toy.judge(draw.mutant_of("toy.py", source, draw.Edit(begin, begin + len(old), new, "by hand")))
+        assert verdict[1:3] == fate, (old, new)
+    assert (toy.tree / "toy.py").read_text() == source

@@ -54,8 +54,6 @@ class Choices(NamedTuple):
     """Tiles of heads and queries: keys and values pass once for each where a tile has not all of them."""
     passes: Ints
     """Tiles of keys."""
-    alone: Ints
-    """Whether there is one tile in all."""
     parts: Floats
     on_lanes: Ints
     """Whether the vector lanes do both products."""
@@ -154,7 +152,7 @@ def _choices(shape: Shape, spec: ArraySpec, sizes: tuple[tuple[int, ...], ...], 
         _wait(own, softmax + again)
         on_lanes = (points.cycles_of(own) < points.cycles_of(both)).astype(np.int64)
         both = np.where(on_lanes[:, None] == 1, own, both)
-    return Choices(heads, queries, keys, turns, passes, turns * passes == 1, both, on_lanes)
+    return Choices(heads, queries, keys, turns, passes, both, on_lanes)
 
 
 def _wait(parts: Floats, cycles: Floats) -> None:

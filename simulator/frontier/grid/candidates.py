@@ -111,7 +111,7 @@ def _axis(
     """The table of groups, K or C: a row a size, falling: size, trips, then for each unrolling its steps and its fold.
 
     inner: elements of the flattened extent per index (kernel elements for a flattened reduction, else 1). outer:
-    further steps per index of each unrolling (uncut kernel loops). fold: cost of a fold where this axis streams
+    further steps per index of each unrolling, or of all (uncut kernel loops). fold: cost of a fold where this axis streams
     through the array. only: the sizes wanted, in that order, or none for every size at which trips or steps change. within: the
     steps are then passes, which move operands, and the folds are steps.
     """
@@ -160,8 +160,8 @@ def _axes(shape: Shape, spec: ArraySpec, units: Unrollings, only: tuple[Sizes, S
     group_units, k_units, c_units, flat = (
         tuple(factors[:, at].tolist()) for at in (GROUPS, OUT_CHANNELS, IN_CHANNELS, REDUCTION)
     )
-    ones = (1.0,) * len(factors)
-    group = _axis(g // shape.steps, 1, (1.0 / spec.rate,) * len(factors), group_units, None, g_only)
+    ones = (1.0,)
+    group = _axis(g // shape.steps, 1, (1.0 / spec.rate,), group_units, None, g_only)
     if shape.steps > 1:
         group = group.copy()
         group[:, TRIPS:] *= shape.steps
