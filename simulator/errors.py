@@ -125,7 +125,7 @@ def nearest(name: str, known: Iterable[str], listed_by: str = "") -> str:
     if close:
         return "; did you mean " + " or ".join(repr(choice) for choice in close) + "?"
     if len(choices) <= MOST_NAMES:
-        return "; known: " + ", ".join(choices)
+        return "; known: " + ", ".join(choices) if choices else ""
     if listed_by:
         return f"; {listed_by!r} lists them"
     return "; known: " + ", ".join(ranked[:MOST_NAMES]) + f" and {len(choices) - MOST_NAMES} more"

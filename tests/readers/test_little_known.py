@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, save
 from random_onnx import graph_of, layers, model, read
 
 from simulator import cli
@@ -94,6 +94,21 @@ def test_a_product_of_several_is_products_of_two_from_the_left(
     assert summary(graph)["macs"] == macs
     assert graph.graph["inspection"]["coverage"]["macs"] == 1.0
     assert [row["count"] for row in graph.graph["inspection"]["operators"]] == [1, 1]
+
+
+def test_a_loop_whose_turns_are_data_says_how_to_give_them(tmp_path: Any, capsys: Any) -> None:
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
+        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
+        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
+    )  # fmt: skip
+    nodes = [node("Cast", ["c"], ["turns"], to=TensorProto.INT64), node("Loop", ["turns", "go", "x"], ["y"], body=body)]
+    save(model(nodes, {"x": [1, 4], "c": []}, {"go": np.array(True)}, ["y"]), tmp_path / "loop.onnx")
+    asked = ["run", str(tmp_path / "loop.onnx"), "--chip", "example_edge"]
+    assert cli.main(asked) == 2
+    assert capsys.readouterr().err.endswith("how often it turns depends on data: give it, as with --param trips=10\n")
+    assert cli.main([*asked, "--param", "trips=3"]) == 0
 
 
 def test_a_node_of_unknown_sizes_leaves_the_rest_counted(tmp_path: Any, capsys: Any) -> None:

@@ -201,6 +201,12 @@ def test_letters_of_a_topology_are_sizes_that_must_be_given(tmp_path):
             "formats: weigths: must be a role of operands; did you mean",
         ),
         ("a.yaml", "layers: 3", "must be a list of layers"),
+        (
+            "a.yaml",
+            "layers:\n- {name: x, kind: input, name: y}",
+            r"a\.yaml: name: must be given once, got it twice \(line 2\)",
+        ),
+        ("a.csv", "name,kind,reads\nx,relu,y\ny,relu,x\n", r"reads: must be layers above, got 'y'$"),
         ("a.yaml", "layers: [{name: x, kind: input}, {name: y, kind: dense, reads: z}]", "must be layers above"),
     ],
 )
@@ -323,3 +329,11 @@ def test_inspecting_shows_the_formats_of_products(tmp_path, capsys):
     path.write_bytes(tflite())
     assert main(["networks", "--inspect", str(path)]) == 0
     assert re.search(r"^Formats +int8 \(3\)$", capsys.readouterr().out, re.M)
+
+
+def test_a_filter_larger_than_its_image_is_told(tmp_path):
+    head = "Layer, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,"
+    (tmp_path / "net.csv").write_text(f"{head}\nx, 8, 8, 9, 9, 3, 4, 1,\n")
+    assert load_network(tmp_path / "net.csv").graph["notes"][-1] == (
+        "1 layer has a filter larger than the image, taken as large as the image"
+    )

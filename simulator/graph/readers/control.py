@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from simulator.errors import NetworkError
+from simulator.errors import NetworkError, argument
 from simulator.graph.readers.ir import Op, Tensor
 from simulator.graph.readers.products import op_macs
 from simulator.store.foreign import printable
@@ -132,7 +132,7 @@ def _loop(
 
 def _unknown(walk: Walk) -> NetworkError:
     return NetworkError(
-        f"{walk.where}: Loop: how often it turns depends on data: give it as a parameter, such as trips=10"
+        f"{walk.where}: Loop: how often it turns depends on data: give it, as with {argument('params')} trips=10"
     )
 
 

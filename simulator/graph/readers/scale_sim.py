@@ -69,6 +69,9 @@ def topology(rows: Sequence[Sequence[str]], where: str, name: str, given: Mappin
         notes.append(f"the table has {sections} networks: they run one after another")
     if apart:
         notes.append(f"{apart} of {count} layers do not fit the one above: they read from the outer memory")
+    if net.cut:
+        layers = "1 layer has a filter" if net.cut == 1 else f"{net.cut} layers have filters"
+        notes.append(f"{layers} larger than the image, taken as large as the image")
     if sparse:
         notes.append("sparsity of the table is not modelled: all weights count")
     graph.graph["notes"] = tuple(notes)
@@ -108,7 +111,9 @@ def _whole(value: Any, where: str) -> int:
 
 
 class _Chain(Nodes):
-    """Layers one behind the other."""
+    """Layers one behind the other. cut: those with a filter larger than their image."""
+
+    cut = 0
 
     def called(self, name: str) -> str:
         """A name that no other layer has."""
@@ -122,6 +127,7 @@ class _Chain(Nodes):
         """A convolution, and whether it reads the layer above: rows and columns that that has not are padding."""
         height, width, rows, columns, channels, filters, stride, *more = numbers
         across = more[0] if more else stride
+        self.cut += rows > height or columns > width
         groups = channels if DEPTHWISE in name else 1
         outs = [
             output_extent(side, min(side, size), step, 1, 0, 0)
