@@ -41,9 +41,6 @@ UNIT_N, UNIT_P, UNIT_Q, UNIT_FLAT = range(4)
 """Columns of units: pixels of each unrolling along N, P and Q, and along P and Q as one loop (0: not as one)."""
 
 
-OVER_PIXELS, OVER_K, OVER_C = range(3)
-"""Axes that stream through an array."""
-
 HAS_INPUTS, HAS_WEIGHTS, HAS_OUTPUTS = 1, 2, 4
 """Bits of a set of resident operands."""
 

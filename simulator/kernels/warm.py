@@ -15,7 +15,6 @@ import numpy as np
 
 from simulator.kernels import grid_best as best
 from simulator.kernels import grid_envelope as envelopes
-from simulator.kernels import grid_points as points
 from simulator.kernels import grid_search as frontier
 from simulator.kernels import layout, stairs
 from simulator.kernels import schedule_few as few
@@ -80,16 +79,8 @@ def compile_schedules() -> None:
     sorting = best.Sorting(ints, np.zeros(5, dtype=np.int64), ints, ints, flat)
     best.keep_best(keep, 1.0, envelopes.bins_of(envelopes.NO_FLOOR, 0), sorting, flat, ints)
     _compile_rooms(network, running, spans, flat, box)
-    _compile_points(ints, none, flat, flat_ints)
     _compile_sums(none, flat, flat_ints, machine)
     _compile_segments(ints, none, flat, flat_ints, network)
-
-
-def _compile_points(ints: Any, none: Any, flat: Any, flat_ints: Any) -> None:
-    """The same for what points are."""
-    stacked = points.Stacked(none, none, none, none, none, flat_ints, flat_ints, flat, flat_ints, flat, none, ints)
-    points.take_apart(flat_ints, ints[:0], ints[:0], flat_ints)
-    points.fill_parts(stacked, ints[:0], flat_ints, none, flat)
 
 
 def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any, box: Any) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
 from simulator.frontier.grid.unrolling import least_steps
-from simulator.kernels import grid_points
 from simulator.kernels.grid_best import precedes
 from simulator.kernels.grid_envelope import BINS, LEVELS, NO_FLOOR, level_of
 from simulator.kernels.grid_layout import (
@@ -25,7 +25,6 @@ from simulator.kernels.grid_layout import (
     TRIPS_Q,
     WINDOW,
     Numbers,
-    Rules,
     Tile,
 )  # fmt: skip
 from simulator.kernels.grid_search import Contest, beaten, code_of
@@ -243,8 +242,10 @@ def test_cycles_beyond_the_steps_are_loading_and_filling():
     """In the proportion in which a fold pays for them; once a layer the first set loads with nothing to hide behind."""
 
     def split(extra, once, load, overhead=10.0, hidden=1.0):
-        array = grid_points.Array(0.0, 0.0, 0.0, overhead, hidden, 0.5, 0.0)
-        return list(grid_points.overheads(extra, once, array, load))
+        layer = SimpleNamespace(overhead=np.array([overhead]), hidden=np.array([hidden]), rate=np.array([0.5]))
+        return [
+            column.item() for column in points._overheads(np.array([extra]), np.array([once]), layer, np.array([load]))
+        ]
 
     assert split(30.0, 0.0, 20.0) == [10.0, 20.0]
     assert split(30.0, 1.0, 20.0) == [10.0, 21.0]
@@ -262,10 +263,10 @@ def test_sums_stay_where_the_tiling_is_no_slower():
     """Of ways with 20 and 10 array cycles, and with 100 and 40 or 400 bytes fed: what binds decides, then the array."""
 
     def keeps(arrays, feeds, link=10.0, port=1e9, outer=0.0, keeps=1, holds_out=1):
-        numbers = Numbers(*[0.0] * len(Numbers._fields))._replace(link=link, port=port)
-        rules = Rules(*[0] * len(Rules._fields))._replace(keeps=keeps, holds_out=holds_out)
-        pairs = (tuple(map(float, pair)) for pair in (arrays, feeds))
-        return grid_points.stays(*pairs, numbers, rules, outer)
+        numbers = SimpleNamespace(link=link, port=port)
+        rules = SimpleNamespace(keeps=np.array([keeps]), holds_out=np.array([holds_out]))
+        columns = (np.array(pair, dtype=np.float64)[:, None] for pair in (arrays, feeds))
+        return points._keeps(*columns, np.array([outer]), numbers, rules).item()
 
     assert keeps((20, 10), (100, 40))
     assert not keeps((20, 10), (100, 400))  # 40 cycles over the interconnect
