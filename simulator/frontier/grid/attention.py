@@ -6,6 +6,7 @@ the lanes keep the largest score and the sum of each query, and scale its sums a
 N. Gimelshein, "Online normalizer calculation for softmax", 2018).
 """
 
+import functools
 import math
 from dataclasses import replace
 from typing import NamedTuple
@@ -60,6 +61,7 @@ class Choices(NamedTuple):
     """Whether the vector lanes do both products."""
 
 
+@functools.lru_cache(maxsize=64)
 def products(shape: Shape) -> tuple[Shape, Shape]:
     """The two products as layers of their own; all queries of a head lie along the height."""
     g, n, k, c, p, q, _, _ = shape.extents
