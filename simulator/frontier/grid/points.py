@@ -96,7 +96,7 @@ def stack(shapes: Sequence[Shape], spec: ArraySpec, built: Sequence[Tables]) -> 
     kinds = [FlatTables(t.group, t.pixel, t.axis_k, t.axis_c, t.own) for t in built]
     specs = [spec_of(shape, spec) for shape in shapes]
     of_each = zip(shapes, specs, built, strict=True)
-    loads = [np.array(set_loads(own, t.units, shape.weight_width)) for shape, own, t in of_each]
+    loads = [np.array(set_loads(own, t.units, shape.weight_width), dtype=np.float64) for shape, own, t in of_each]
     lengths = np.array([[table.size for table in row] for row in kinds], dtype=np.int64)
     rows = np.array([[len(table) for table in row] for row in kinds], dtype=np.int64)
     cost, streams = fold_costs(spec)
