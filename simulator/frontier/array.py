@@ -13,6 +13,7 @@ import numpy.typing as npt
 from simulator.frontier import sm
 from simulator.frontier.grid import attention, lanes, points, search
 from simulator.frontier.grid.candidates import Tables, build_tables
+from simulator.kernels import grid_points as columns
 from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -86,7 +87,7 @@ class Grid:
         apart = self._apart(read)
         layers, codes = read.layers[~apart], read.codes[~apart]
         sizes = points.tile_sizes(read.stack, layers, codes)
-        units = read.stack.factors[read.stack.first_unit[layers] + sizes[:, points.UNROLLING]]
+        units = read.stack.factors[read.stack.first_unit[layers] + sizes[:, columns.UNROLLING]]
         plain = iter(list(map(points.words, units, sizes)))
         return [
             next(plain) if not own else self._words(read.shapes[layer], read.spec, code)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simulator.frontier.grid.points import FEED_BYTES, cycles_of
+from simulator.frontier.grid.points import cycles_of
 from simulator.frontier.grid.search import WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints
+from simulator.kernels.grid_points import FEED_BYTES
 from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered

@@ -7,6 +7,9 @@ import numpy as np
 from .grid_layout import ALL_ROWS, FRESH_ROWS, MOST_ROWS, SIZE, STEPS, TRIPS, Floats
 from .jit import kernel
 
+OVER_PIXELS, OVER_K, OVER_C = range(3)
+"""Axes that stream through an array."""
+
 
 class Side(NamedTuple):
     """One axis of the outputs, and of the inputs that the kernel slides over."""

@@ -24,8 +24,9 @@ import numpy as np
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.power import power_model
-from simulator.frontier.grid.points import ARRAY, EDGES, IDEAL, cycles_of
+from simulator.frontier.grid.points import cycles_of
 from simulator.frontier.sm import ATTENTION, FIRST, choices, parts, start
+from simulator.kernels.grid_points import ARRAY, EDGES, IDEAL
 from simulator.kernels.layout import step_time
 from simulator.lower.array import ArraySpec, array_spec
 from simulator.lower.shape import Shape

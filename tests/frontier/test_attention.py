@@ -10,9 +10,10 @@ import pytest
 
 from simulator import load_chip, load_network, simulate
 from simulator.errors import ChipError
-from simulator.frontier.grid import attention, points
+from simulator.frontier.grid import attention
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS
 from simulator.graph.build import Graph, NetworkBuilder
+from simulator.kernels import grid_points as columns
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape
@@ -126,9 +127,9 @@ def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
     assert (every.turns[at], every.passes[at], every.on_lanes[at]) == (2, 2, int(lane_macs > 0.0))
     parts = every.parts[at]
     if lane_macs > 0.0:
-        assert parts[points.FEED_BYTES] == 416.0
-        assert parts[points.INTERCONNECT] == 416.0 / 4096.0
-    assert parts[points.SRAM] == parts[points.FEED_BYTES] / 2048.0
+        assert parts[columns.FEED_BYTES] == 416.0
+        assert parts[columns.INTERCONNECT] == 416.0 / 4096.0
+    assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
 
 
 def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():
@@ -136,7 +137,7 @@ def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():
     chip = load_chip("example_edge", set={**WORD, "array.count": 4, "array.unroll.count": ["groups"]})
     every = attention.choices(Shape((4, 1, 6, 3, 4, 1, 1, 1), plane=(4, 1), context=5), array_spec(chip, "int8"))
     whole = every.passes == 1
-    cycles = {heads: every.parts[whole & (every.heads == heads), points.ARRAY] for heads in (1, 4)}
+    cycles = {heads: every.parts[whole & (every.heads == heads), columns.ARRAY] for heads in (1, 4)}
     assert len(cycles[1]) > 1
     assert cycles[1].tolist() == (4 * cycles[4]).tolist()
 

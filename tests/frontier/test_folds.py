@@ -19,9 +19,10 @@ from simulator.frontier.grid.folds import (
     resets,
     set_loads,
 )
-from simulator.frontier.grid.points import ARRAY, INTERCONNECT, SRAM, cycles_of
+from simulator.frontier.grid.points import cycles_of
 from simulator.frontier.grid.sizes import LONG_ALL, LONG_EACH, apart
 from simulator.kernels.grid_layout import EACH, SIZE, STEPS, TRIPS
+from simulator.kernels.grid_points import ARRAY, INTERCONNECT, SRAM
 from simulator.lower.array import ArraySpec
 
 PLAIN = ArraySpec(

@@ -15,9 +15,9 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
-from simulator.frontier.grid.points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL, INTERCONNECT, SRAM
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels.grid_points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL, INTERCONNECT, SRAM
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape

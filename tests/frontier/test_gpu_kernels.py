@@ -10,9 +10,9 @@ from test_sweep_engine import check_equal
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError
-from simulator.frontier.grid.points import FEED_BYTES
 from simulator.frontier.sm import ATTENTION, frontier, parts, start
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels.grid_points import FEED_BYTES
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape

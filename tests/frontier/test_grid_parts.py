@@ -3,7 +3,6 @@
 import itertools
 import os
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from simulator.frontier.grid import candidates, points, search
 from simulator.frontier.grid.candidates import build_tables
 from simulator.frontier.grid.unrolling import least_steps
+from simulator.kernels import grid_points as columns
 from simulator.kernels.grid_best import precedes
 from simulator.kernels.grid_envelope import BINS, LEVELS, NO_FLOOR, level_of
 from simulator.kernels.grid_layout import (
@@ -28,6 +28,7 @@ from simulator.kernels.grid_layout import (
     Tile,
 )  # fmt: skip
 from simulator.kernels.grid_search import Contest, beaten, code_of
+from simulator.kernels.grid_tables import Fold
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 
@@ -49,8 +50,9 @@ def test_codes_of_tiles_are_read_as_they_were_made():
     stacked = points.stack([SHAPE], SPEC, [built])
     rng = np.random.default_rng(1)
     tables = (built.group, built.pixel, built.axis_k, built.axis_c)
-    tiles = points.TileRows(*(rng.integers(0, len(table), 40) for table in tables))
+    tiles = columns.TileRows(*(rng.integers(0, len(table), 40) for table in tables))
     rows = Tile(*map(len, tables))
+    every = []
     for unrolling in range(len(built.units.factors)):
         codes = np.array([code_of(rows, Tile(*map(int, each)), unrolling, 0, -1) for each in zip(*tiles, strict=True)])
         none, zero = np.zeros(40), np.zeros(40, dtype=np.int64)
@@ -59,13 +61,15 @@ def test_codes_of_tiles_are_read_as_they_were_made():
         assert (found[:, 2] == built.axis_k[tiles.k, SIZE]).all()
         assert (found[:, 3] == built.axis_c[tiles.c, SIZE]).all()
         assert (found[:, [1, 4, 5]] == built.pixel_tiles[tiles.pixel]).all()
-        assert (found[:, [points.ORDER, points.STREAM, points.UNROLLING]] == [0, -1, unrolling]).all()
+        assert (found[:, [columns.ORDER, columns.STREAM, columns.UNROLLING]] == [0, -1, unrolling]).all()
         parts = points.breakdowns(stacked, zero, codes, none)
-        apart = points.unstreamed(tiles, range(unrolling, unrolling + 1))
-        assert (points.parts_of(stacked, zero, apart, none) == parts).all()
+        every.append(parts)
         # The same beside another layer, of which there are columns.
         both = points.stack([SHAPE, SHAPE], SPEC, [built, built])
         assert (points.breakdowns(both, zero + 1, codes, none) == parts).all()
+    cycles = np.array([points.cycles_of(parts) for parts in every])
+    assert len(set(cycles.argmin(axis=0).tolist())) > 1
+    assert (points.fastest(stacked, tiles) == np.array(every)[cycles.argmin(axis=0), range(40)]).all()
 
 
 def test_points_in_words():
@@ -242,10 +246,7 @@ def test_cycles_beyond_the_steps_are_loading_and_filling():
     """In the proportion in which a fold pays for them; once a layer the first set loads with nothing to hide behind."""
 
     def split(extra, once, load, overhead=10.0, hidden=1.0):
-        layer = SimpleNamespace(overhead=np.array([overhead]), hidden=np.array([hidden]), rate=np.array([0.5]))
-        return [
-            column.item() for column in points._overheads(np.array([extra]), np.array([once]), layer, np.array([load]))
-        ]
+        return [*columns.overheads(extra, once, Fold(load, overhead, hidden), 0.5)]
 
     assert split(30.0, 0.0, 20.0) == [10.0, 20.0]
     assert split(30.0, 1.0, 20.0) == [10.0, 21.0]
@@ -262,26 +263,20 @@ def test_cycles_beyond_the_steps_are_loading_and_filling():
 def test_sums_stay_where_the_tiling_is_no_slower():
     """Of ways with 20 and 10 array cycles, and with 100 and 40 or 400 bytes fed: what binds decides, then the array."""
 
-    def keeps(arrays, feeds, link=10.0, port=1e9, outer=0.0, keeps=1, holds_out=1):
-        numbers = SimpleNamespace(link=link, port=port)
-        rules = SimpleNamespace(keeps=np.array([keeps]), holds_out=np.array([holds_out]))
-        columns = (np.array(pair, dtype=np.float64)[:, None] for pair in (arrays, feeds))
-        return points._keeps(*columns, np.array([outer]), numbers, rules).item()
+    def stays(arrays, feeds, link=10.0, port=1e9, outer=0.0):
+        return columns.stays(columns.Ways(*map(float, (*arrays, *feeds))), outer, link, port)
 
-    assert keeps((20, 10), (100, 40))
-    assert not keeps((20, 10), (100, 400))  # 40 cycles over the interconnect
-    assert keeps((20, 10), (100, 400), link=1e9)
-    assert not keeps((20, 10), (100, 400), link=1e9, port=10.0)
-    assert keeps((20, 10), (0, 0), port=10.0, outer=400.0)  # as long; the array works less
-    assert not keeps((10, 20), (0, 0), port=10.0, outer=400.0)
-    assert keeps((50, 10), (100, 300), port=10.0)
-    assert not keeps((50, 10), (100, 300), port=10.0, outer=500.0)  # 60 cycles through the ports, and 80
-    assert keeps((10, 10), (0, 0))
-    assert not keeps((10, 20), (300, 300))
-    assert keeps((10, 20), (400, 300))
-    assert not keeps((20, 10), (100, 40), keeps=0)
-    assert keeps((10, 20), (0, 0), holds_out=0)  # there is no other place
-    assert not keeps((10, 20), (0, 0), holds_out=0, keeps=0)
+    assert stays((20, 10), (100, 40))
+    assert not stays((20, 10), (100, 400))  # 40 cycles over the interconnect
+    assert stays((20, 10), (100, 400), link=1e9)
+    assert not stays((20, 10), (100, 400), link=1e9, port=10.0)
+    assert stays((20, 10), (0, 0), port=10.0, outer=400.0)  # as long; the array works less
+    assert not stays((10, 20), (0, 0), port=10.0, outer=400.0)
+    assert stays((50, 10), (100, 300), port=10.0)
+    assert not stays((50, 10), (100, 300), port=10.0, outer=500.0)  # 60 cycles through the ports, and 80
+    assert stays((10, 10), (0, 0))
+    assert not stays((10, 20), (300, 300))
+    assert stays((10, 20), (400, 300))
 
 
 def test_tiles_of_groups_are_larger_for_fewer_steps_or_where_all_are_held_once():

@@ -9,9 +9,10 @@ import pytest
 from simulator import load_chip, load_network, simulate
 from simulator.errors import ChipError
 from simulator.frontier.array import Codes, model_of
-from simulator.frontier.grid import lanes, points
+from simulator.frontier.grid import lanes
 from simulator.frontier.grid.candidates import build_tables
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS, frontier
+from simulator.kernels import grid_points as columns
 from simulator.lower.array import array_spec
 from simulator.lower.shape import Shape
 from simulator.sweeps.run import sweep
@@ -104,11 +105,11 @@ def test_parts_add_up_and_never_pass_the_peak():
     spec = array_spec(chip, "int8")
     shape = Shape((2, 1, 40, 40, 1, 1, 1, 1), lane_macs=4096.0)
     found = lanes.parts(shape, spec, np.array([100.0]))[0]
-    assert found[points.ARRAY] == shape.macs / 256  # not more a cycle than the array has units
-    assert found[points.ARRAY] == found[points.IDEAL] + found[points.EDGES]
+    assert found[columns.ARRAY] == shape.macs / 256  # not more a cycle than the array has units
+    assert found[columns.ARRAY] == found[columns.IDEAL] + found[columns.EDGES]
     feed = 2 * (40 + 1600 + 40)
-    assert found[points.FEED_BYTES] == feed
-    assert found[points.SRAM] == (feed + 100.0) / spec.port_bytes_per_cycle
+    assert found[columns.FEED_BYTES] == feed
+    assert found[columns.SRAM] == (feed + 100.0) / spec.port_bytes_per_cycle
 
 
 def test_codes_of_both_kinds_are_read_side_by_side():
@@ -125,7 +126,7 @@ def test_codes_of_both_kinds_are_read_side_by_side():
     assert math.prod(second["unrolling"].values()) == 256
     parts = grid.parts(codes, np.array([f.bytes_[0] for f in fronts]))
     for row, front in zip(parts, fronts, strict=True):
-        assert row[[points.ARRAY, points.INTERCONNECT, points.SRAM]].max() == front.cycles[0]
+        assert row[[columns.ARRAY, columns.INTERCONNECT, columns.SRAM]].max() == front.cycles[0]
 
 
 def test_a_token_behind_many_is_faster_with_them_and_a_sweep_says_the_same():

@@ -6,6 +6,7 @@ the lanes keep the largest score and the sum of each query, and scale its sums a
 N. Gimelshein, "Online normalizer calculation for softmax", 2018).
 """
 
+import functools
 import math
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,11 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.frontier.grid import lanes, points
-from simulator.frontier.grid.candidates import Tables, some_tiles
+from simulator.frontier.grid.candidates import some_tiles
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, VALUES, WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints, unrollings
+from simulator.kernels import grid_points as columns
 from simulator.kernels.array_steps import GROUPS, IN_CHANNELS, OUT_CHANNELS, OUT_HEIGHT, PIXELS, REDUCTION
 from simulator.kernels.grid_front import front_of
+from simulator.kernels.grid_points import TileRows
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered
@@ -25,9 +28,6 @@ from simulator.vocabulary import OPERANDS
 
 MOST_EACH = 2.0**0.5
 """Numbers of tiles that are tried along an axis grow at least so much from one to the next."""
-
-BLOCK = 2048
-"""Points looked at together: columns of more would each be fetched from memory for every operation."""
 
 STATISTICS = 2
 """Numbers kept of a query between its tiles of keys: the largest score and the sum."""
@@ -59,6 +59,7 @@ class Choices(NamedTuple):
     """Whether the vector lanes do both products."""
 
 
+@functools.lru_cache(maxsize=64)
 def products(shape: Shape) -> tuple[Shape, Shape]:
     """The two products as layers of their own; all queries of a head lie along the height."""
     g, n, k, c, p, q, _, _ = shape.extents
@@ -107,7 +108,7 @@ def words(shape: Shape, spec: ArraySpec, code: int) -> dict[str, object]:
 def _with_outer(found: Floats, outer_bytes: Floats, spec: ArraySpec) -> Floats:
     """Parts with the ports' time of the outer bytes."""
     done = found.copy()
-    done[:, points.SRAM] = (found[:, points.FEED_BYTES] + outer_bytes) / spec.port_bytes_per_cycle
+    done[:, columns.SRAM] = (found[:, columns.FEED_BYTES] + outer_bytes) / spec.port_bytes_per_cycle
     return done
 
 
@@ -137,8 +138,8 @@ def _choices(shape: Shape, spec: ArraySpec, sizes: tuple[tuple[int, ...], ...], 
     zero = np.zeros_like(at[0])
     first = some_tiles(scores, spec, sizes[0], sizes[1], sizes[2], (scores.extents[3],))
     second = some_tiles(values, spec, sizes[0], sizes[1], (shape.context,), sizes[2])
-    both = _fastest(scores, spec, first, points.TileRows(at[0], at[1], at[2], zero))
-    both = both + _fastest(values, spec, second, points.TileRows(at[0], at[1], zero, at[2]))
+    both = points.fastest(points.stack([scores], spec, [first]), TileRows(at[0], at[1], at[2], zero))
+    both = both + points.fastest(points.stack([values], spec, [second]), TileRows(at[0], at[1], zero, at[2]))
     every, rows = shape.extents[0], scores.extents[4]
     turns = -(-every // heads) * -(-rows // queries)
     passes = -(-scores.extents[2] // keys)
@@ -157,8 +158,8 @@ def _choices(shape: Shape, spec: ArraySpec, sizes: tuple[tuple[int, ...], ...], 
 
 def _wait(parts: Floats, cycles: Floats) -> None:
     """Add cycles in which the products wait for the lanes."""
-    parts[:, points.FILL_DRAIN] += cycles
-    parts[:, points.ARRAY] += cycles
+    parts[:, columns.FILL_DRAIN] += cycles
+    parts[:, columns.ARRAY] += cycles
 
 
 def _lanes(shape: Shape, spec: ArraySpec, sizes: Sizes, tiles: Ints) -> Floats:
@@ -168,9 +169,9 @@ def _lanes(shape: Shape, spec: ArraySpec, sizes: Sizes, tiles: Ints) -> Floats:
     read = sizes.keys * (depth + shape.context) * shape.weight_width
     scores = 2 * sizes.queries * sizes.keys * shape.in_width  # written by one product, read by the other
     feed = (tiles * sizes.heads * (ends + read + scores)).astype(np.float64)
-    found[:, points.FEED_BYTES] = feed
-    found[:, points.INTERCONNECT] = feed / spec.link_bytes_per_cycle
-    found[:, points.SRAM] = feed / spec.port_bytes_per_cycle
+    found[:, columns.FEED_BYTES] = feed
+    found[:, columns.INTERCONNECT] = feed / spec.link_bytes_per_cycle
+    found[:, columns.SRAM] = feed / spec.port_bytes_per_cycle
     return found
 
 
@@ -199,27 +200,10 @@ def _sizes(extent: int, *units: Ints) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _fastest(shape: Shape, spec: ArraySpec, built: Tables, tiles: points.TileRows) -> Floats:
-    """Parts of tiles of one product, each with the unrolling that takes the fewest cycles without outer memory; of equals the
-    first."""
-    count, units = len(tiles.group), len(built.units.copies)
-    stacked, some = points.stack([shape], spec, [built]), max(1, BLOCK // count)
-    best, least = np.empty((count, 9)), np.full(count, np.inf)
-    for first in range(0, units, some):
-        few = range(first, min(first + some, units))
-        zero = np.zeros(len(few) * count)
-        found = points.parts_of(stacked, zero.astype(np.int64), points.unstreamed(tiles, few), zero)
-        cycles = points.cycles_of(found).reshape(len(few), count)
-        fastest = cycles.argmin(axis=0)
-        better = cycles.min(axis=0) < least
-        best[better] = found[fastest * count + np.arange(count)][better]
-        least[better] = cycles.min(axis=0)[better]
-    return best
-
-
 def _bytes(shape: Shape, resident: int, found: Choices) -> Floats:
     """Outer-memory bytes: queries and outputs once, keys and values once or for every turn; see `frontier`."""
-    g, _, k, c, rows, *_ = products(shape)[0].extents
+    g, n, k, c, p, q, *_ = shape.extents
+    rows = n * p * q
     again = np.where(found.passes == 1, 1.0, found.turns / -(-g // found.heads))
     total = np.zeros(len(again))
     if not resident & INPUTS:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.errors import OptionError
-from simulator.frontier.grid.folds import OVER_C, OVER_K, OVER_PIXELS, Resets, fold_costs, once, resets, set_loads
+from simulator.frontier.grid.folds import Resets, fold_costs, once, resets, set_loads
 from simulator.frontier.grid.pixels import Pixels, pixel_table
 from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings, unit_channels, unrollings, with_flat
@@ -29,7 +29,7 @@ from simulator.kernels.array_steps import (
 )
 from simulator.kernels.grid_envelope import BINS
 from simulator.kernels.grid_layout import EACH, FOLDS, SIZE, STEPS, TRIPS, Bools, Layer, Numbers, Rules
-from simulator.kernels.grid_tables import Fold, folds_of, group_tiles
+from simulator.kernels.grid_tables import OVER_C, OVER_K, OVER_PIXELS, Fold, folds_of, group_tiles
 from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered

@@ -6,11 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simulator.frontier.grid.unrolling import Floats, Unrollings, set_size
-from simulator.kernels.grid_tables import Fold
+from simulator.kernels.grid_tables import OVER_C, OVER_K, OVER_PIXELS, Fold
 from simulator.lower.array import ArraySpec
-
-OVER_PIXELS, OVER_K, OVER_C = range(3)
-"""Axes that stream through an array."""
 
 
 class FoldCosts(NamedTuple):

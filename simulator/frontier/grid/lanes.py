@@ -12,6 +12,7 @@ import numpy.typing as npt
 from simulator.frontier.grid import points
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS, Frontier
 from simulator.frontier.grid.unrolling import Floats, Ints, least_steps
+from simulator.kernels import grid_points as columns
 from simulator.lower.array import ArraySpec, spec_of
 from simulator.lower.shape import Shape
 from simulator.vocabulary import OPERANDS
@@ -69,12 +70,12 @@ def parts(shape: Shape, spec: ArraySpec, outer_bytes: Floats) -> Floats:
     peak = own.rate * own.rows * own.columns * own.count
     feed = g * (shape.in_width * rows * c + shape.weight_width * k * c + shape.out_width * rows * k)
     found = np.zeros((len(outer_bytes), 9))
-    found[:, points.IDEAL] = shape.macs / peak
-    found[:, points.ARRAY] = shape.macs / min(shape.lane_macs, peak)
-    found[:, points.EDGES] = found[:, points.ARRAY] - found[:, points.IDEAL]
-    found[:, points.INTERCONNECT] = feed / spec.link_bytes_per_cycle
-    found[:, points.SRAM] = (feed + outer_bytes) / spec.port_bytes_per_cycle
-    found[:, points.FEED_BYTES] = feed
+    found[:, columns.IDEAL] = shape.macs / peak
+    found[:, columns.ARRAY] = shape.macs / min(shape.lane_macs, peak)
+    found[:, columns.EDGES] = found[:, columns.ARRAY] - found[:, columns.IDEAL]
+    found[:, columns.INTERCONNECT] = feed / spec.link_bytes_per_cycle
+    found[:, columns.SRAM] = (feed + outer_bytes) / spec.port_bytes_per_cycle
+    found[:, columns.FEED_BYTES] = feed
     return found
 
 

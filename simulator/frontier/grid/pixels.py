@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator.frontier.grid.folds import OVER_PIXELS, fold_costs, resets, set_loads
+from simulator.frontier.grid.folds import fold_costs, resets, set_loads
 from simulator.frontier.grid.sizes import apart, sizes_of
 from simulator.frontier.grid.unrolling import Floats, Ints, Unrollings
 from simulator.kernels import grid_layout as layout
@@ -17,7 +17,7 @@ from simulator.kernels.array_steps import BATCH, OUT_HEIGHT, OUT_WIDTH, PIXELS
 from simulator.kernels.grid_front import front_of
 from simulator.kernels.grid_layout import EACH
 from simulator.kernels.grid_pixels import CHOICE, PLANE, PixelAxes, PixelCosts, PixelTiles, PixelUnits
-from simulator.kernels.grid_tables import Fold, Side
+from simulator.kernels.grid_tables import OVER_PIXELS, Fold, Side
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
 from simulator.store.memory import remembered

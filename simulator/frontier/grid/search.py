@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from simulator.errors import OptionError
 from simulator.frontier.grid.candidates import Tables, build_tables, one_tile
-from simulator.frontier.grid.points import ARRAY, INTERCONNECT, SRAM, breakdowns, stack
+from simulator.frontier.grid.points import breakdowns, stack
 from simulator.frontier.grid.unrolling import Floats, Ints
 from simulator.kernels import grid_best as best
 from simulator.kernels import grid_envelope as envelopes
@@ -26,6 +26,7 @@ from simulator.kernels import grid_tiling as onetile
 from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.grid_front import blocks_of
 from simulator.kernels.grid_layout import Rules
+from simulator.kernels.grid_points import ARRAY, INTERCONNECT, SRAM
 from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
