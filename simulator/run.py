@@ -1,5 +1,6 @@
 """One chip x one graph -> `Result`: the sweep of one point, and its layers."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
@@ -195,11 +196,11 @@ def _result(
     if known.power is not None:
         run = spent(known.power, work, plans, totals)
         figures["power_w"] = run.average_w
-        energy = {part: float(np.ravel(value)[0]) for part, value in run.to_dict().items()}
+        energy = {part: _first(value) for part, value in run.to_dict().items()}
     ratios: Any = {name: _known(value) for name, value in efficiency(chip, work, totals, {}, figures).items()}
     kinds = told_of(asked.graph).kinds
     least, most = (factor * float(totals.throughput_per_s[0]) for factor in band(chip.is_gpu, kinds))
-    first = {name: float(np.ravel(getattr(totals, name))[0]) for name in _FIRST}
+    first = {name: _first(getattr(totals, name)) for name in _FIRST}
     return Result(
         network=low.network,
         chip=chip.name,
@@ -224,7 +225,7 @@ def _result(
         formats={} if low.formats is None else low.formats.names(),
         cost=None if known.cost is None else known.cost.to_dict(),
         energy=energy,
-        power_w=_known(np.ravel(figures.get("power_w", np.nan))),
+        power_w=_known(figures.get("power_w", np.nan)),
         notes=(*notes, *_unproven(chip, kinds), *known.notes),
         subject=subject_of(asked.graph),
         **ratios,
@@ -244,9 +245,15 @@ def _unproven(chip: Architecture, kinds: Collection[str]) -> tuple[str, ...]:
     return (f"unproven: no measured network of this chip has {', '.join(missing)}",) if missing else ()
 
 
+def _first(column: Any) -> float:
+    """The first entry of a column, or a number."""
+    return float(column.item(0) if isinstance(column, np.ndarray) else column)
+
+
 def _known(column: Any) -> float | None:
-    """The first entry of a column; None where it is not known."""
-    return None if np.isnan(column[0]) else float(column[0])
+    """The same; None where it is not known."""
+    found = _first(column)
+    return None if math.isnan(found) else found
 
 
 def _in_parts(plans: tuple[Plan, Plan], batch: int) -> list[str]:

@@ -39,4 +39,4 @@ def ratios(throughput_per_s: Floats, figures: Mapping[str, Any]) -> dict[str, Fl
 
 def _or_nan(value: Any) -> Any:
     """What is divided by: NaN instead of nothing."""
-    return float(value) or np.nan if np.ndim(value) == 0 else np.where(value, value, np.nan)
+    return value or np.nan if isinstance(value, int | float) else np.where(value, value, np.nan)

@@ -102,8 +102,8 @@ class Grid:
     @staticmethod
     def _apart(read: Codes) -> npt.NDArray[np.bool_]:
         """Which points' codes speak for themselves: those of attention, and those on the lanes."""
-        attended = np.array([shape.context > 0 for shape in read.shapes], dtype=np.bool_)[read.layers]
-        return np.asarray(attended | lanes.on_lanes(read.codes))
+        attended, on_lanes = [shape.context > 0 for shape in read.shapes], lanes.on_lanes(read.codes)
+        return np.asarray(np.array(attended)[read.layers] | on_lanes) if any(attended) else on_lanes
 
 
 @dataclass(frozen=True)

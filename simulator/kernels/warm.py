@@ -23,6 +23,7 @@ from simulator.kernels import schedule_rooms as rooms
 from simulator.kernels import schedule_segments as segments
 from simulator.kernels import schedule_stretches as stretches
 from simulator.kernels import schedule_sums as sums
+from simulator.kernels import schedule_taken as taken
 from simulator.kernels import schedule_timed as timed
 from simulator.kernels.jit import cache_works, needs_compile
 from simulator.kernels.layout import Machine, Net, Network, Rates, Source
@@ -99,6 +100,7 @@ def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any
 def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> None:
     """The same for what schedules add up to."""
     rates, nothing = Rates(none, none, none), np.zeros(0)
+    taken.take_steps(flat, none, flat, flat, 0, flat_ints[:0], flat)
     layout.fill_times(none, none, machine, none.copy())
     layout.fill_grid(none, none, rates, 0.0, np.zeros((1, 1)))
     layout.least_time(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -61,11 +61,13 @@ def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, 
     if power is not None and chip.power_limit_w is not None:
         runs = runs & np.broadcast_to(power.static_w < chip.power_limit_w, runs.shape)
     limited = limit_of(chip, work, power)
-    cold, steady = (np.zeros(len(runs)) if limited is None else limited(sums) for sums in (plans.cold, plans.steady))
     cold_s, busy_s = plans.cold.time_s + wait_s, np.maximum(plans.steady.time_s, link_s)
-    latency_s, period_s = np.maximum(cold_s, cold), np.maximum(busy_s, steady)
+    latency_s, period_s, power_s, cold_power_s = cold_s, busy_s, *np.zeros((2, len(runs)))
     with np.errstate(invalid="ignore"):  # what does not run takes for ever
-        host_s, power_s, cold_power_s = busy_s - plans.steady.time_s, period_s - busy_s, latency_s - cold_s
+        host_s = busy_s - plans.steady.time_s
+        if limited is not None:
+            latency_s, period_s = np.maximum(cold_s, limited(plans.cold)), np.maximum(busy_s, limited(plans.steady))
+            power_s, cold_power_s = period_s - busy_s, latency_s - cold_s
     macs_per_s = work.units / machines.cycle_s
     compute_s = work.macs_executed / macs_per_s
     compulsory_s = (work.compulsory_bytes - plans.steady.kept_bytes) * machines.byte_s
@@ -77,9 +79,7 @@ def totals_of(chip: Architecture, work: Work, machines: Machines, plans: Plans, 
         latency_s=latency_s,
         period_s=period_s,
         throughput_per_s=work.batch / period_s,
-        utilisation=fractions(
-            np.broadcast_to(np.asarray(work.macs_executed, dtype=np.float64), runs.shape), slots, work.network
-        ),
+        utilisation=fractions(np.asarray(work.macs_executed, dtype=np.float64), slots, work.network),
         effective_utilisation=work.macs / slots,
         dram_bytes=plans.cold.outer_bytes,
         load_bytes=plans.steady.kept_bytes,

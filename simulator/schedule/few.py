@@ -1,7 +1,5 @@
 """The best schedule of a network on a chip for given kept weights: residency and prefetch; a (move, point) a step."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,8 +11,8 @@ from simulator.kernels.layout import (
     SPAN_LO,
     Machine,
     Network,
+    fill_times,
     least_each,
-    times_each,
 )
 from simulator.kernels.schedule_periods import TIME
 from simulator.schedule.machines import Machines
@@ -93,13 +91,13 @@ def walked(pool: Pool, terms: Terms, begin: int, end: int, target: int) -> Piece
     own = scratch_of(pool)
     path = np.empty((end - begin, 2), dtype=np.int64)
     kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
-    draft = Piece(pool, terms, begin, path, np.zeros(end - begin))
-    return replace(draft, step_s=step_times(draft))
+    return with_times(Piece(pool, terms, begin, path, np.empty(end - begin)))
 
 
-def step_times(piece: Piece) -> Floats:
-    """Time of each step without prefetch: max + phi min + overhead, as in the kernel. [s]"""
-    return times_each(piece.cycles(), piece.outer_bytes(), piece.terms.machine)
+def with_times(once: Piece) -> Piece:
+    """The same piece, that runs once, with the time of each step without prefetch: max + phi min + overhead, as in the kernel."""
+    fill_times(once.cycles(), once.outer_bytes(), once.terms.machine, once.step_s)
+    return once
 
 
 def ahead_sizes(capacity: float) -> list[float]:

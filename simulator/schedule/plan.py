@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels import layout as kernels
+from simulator.kernels import schedule_taken as taken
 from simulator.kernels.layout import SLACK, Machine
 from simulator.kernels.schedule_sums import Records, Steps
 from simulator.schedule.pool import Pool
-from simulator.schedule.records import records_of
+from simulator.schedule.records import fill_records
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -82,40 +83,37 @@ class Piece:
         """Time that each step adds to the batch after its start. [s]"""
         return self.step_s * self.repeats + self.load_s
 
+    @functools.cached_property
+    def taken(self) -> Floats:
+        """What each step takes in one run, as `kernels.schedule_taken` has it."""
+        pool, out = self.pool, np.empty((taken.TAKEN, len(self.path)))
+        taken.take_steps(pool.points, pool.footprints, self.terms.costs, pool.steps, self.start, self.path, out)
+        return out
+
     def tile_bytes(self) -> Floats:
         """Outer-memory bytes of the tiles of each step, one run."""
-        points = self.path[:, kernels.PATH_POINT]
-        if not len(self.pool.points):
-            return np.zeros(len(points))
-        return np.where(points >= 0, self.pool.points[points, kernels.BYTES], 0.0)
+        found: Floats = self.taken[taken.TILE_BYTES]
+        return found
 
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step, all runs."""
-        moves, costs = self.path[:, kernels.PATH_MOVE], self.terms.costs
-        once = np.maximum(0.0, self.tile_bytes() + (costs[moves, kernels.BESIDE] - costs[moves, kernels.KEPT]))
+        once = self.taken[taken.MOVED_BYTES]
         return np.asarray(once * self.repeats + (0.0 if self.load_bytes is None else self.load_bytes))
 
     def cycles(self) -> Floats:
         """On-chip cycles of each step, one run."""
-        points = self.path[:, kernels.PATH_POINT]
-        vector = self.vector
-        if not len(self.pool.points):
-            return vector
-        tiles = self.pool.points[points, kernels.CYCLES]
-        return np.where(points >= 0, np.maximum(tiles, vector), vector)
+        found: Floats = self.taken[taken.OWN_CYCLES]
+        return found
 
     def footprints(self) -> Floats:
         """SRAM bytes of each step: tiles, whole tensors, weights that stay, and what is set aside."""
-        moves, points = self.path[:, kernels.PATH_MOVE], self.path[:, kernels.PATH_POINT]
-        tiles = self.pool.steps[self.start : self.start + len(points), kernels.LEAST_ROOM]
-        if len(self.pool.points):
-            tiles = np.where(points >= 0, self.pool.footprints[points], tiles)
         held = 0.0 if self.load_bytes is None else float(self.load_bytes.sum())
-        return np.asarray(
-            tiles
-            + self.terms.costs[moves, kernels.RESERVED]
-            + (self.around_bytes + held + float(self.terms.kept.sum()))
-        )
+        return np.asarray(self.taken[taken.OWN_ROOM] + (self.around_bytes + held + float(self.terms.kept.sum())))
+
+
+def joined(columns: list[Floats]) -> Floats:
+    """Columns one behind the other."""
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 @dataclass(frozen=True)
@@ -139,12 +137,12 @@ class Plan:
     @functools.cached_property
     def start_s(self) -> Floats:
         """Time of each step before its transfers. [s]"""
-        return np.concatenate([piece.start_s for piece in self.pieces])
+        return joined([piece.start_s for piece in self.pieces])
 
     @functools.cached_property
     def after_s(self) -> Floats:
         """Time that each step adds after its start. [s]"""
-        return np.concatenate([piece.total_s for piece in self.pieces])
+        return joined([piece.total_s for piece in self.pieces])
 
     @property
     def step_s(self) -> Floats:
@@ -156,34 +154,34 @@ class Plan:
         """What the points that the schedule uses consist of, and its steps after their starts, arrays of [steps, 1]: as the
         kernels add them up.
         """
-        records, rows, offset = [], [], 0
-        for piece in self.pieces:
-            tiled = np.flatnonzero(piece.points >= 0)
-            own = np.full(len(piece.points), -1, dtype=np.int64)
-            own[tiled] = offset + np.arange(len(tiled))
-            records.append(records_of(piece.pool, piece.points[tiled], piece.start + tiled))
-            rows.append(own)
-            offset += len(tiled)
-        together = Records(*(np.concatenate([*column, np.zeros(1)]) for column in zip(*records, strict=True)))
+        tiled = [np.flatnonzero(piece.points >= 0) for piece in self.pieces]
+        records = np.zeros((len(Records._fields), sum(map(len, tiled)) + 1))
+        rows = np.full(sum(len(piece.path) for piece in self.pieces), -1, dtype=np.int64)
+        begin = first = 0
+        for piece, some in zip(self.pieces, tiled, strict=True):
+            end = begin + len(some)
+            fill_records(piece.pool, piece.points[some], piece.start + some, records[:, begin:end])
+            rows[first + some] = np.arange(begin, end)
+            begin, first = end, first + len(piece.path)
         columns = (
-            np.concatenate(rows),
-            np.concatenate([piece.vector for piece in self.pieces]),
-            np.concatenate([np.full(len(piece.path), float(piece.repeats)) for piece in self.pieces]),
+            rows,
+            joined([piece.vector for piece in self.pieces]),
+            joined([np.full(len(piece.path), float(piece.repeats)) for piece in self.pieces]),
             self.outer_bytes,
             self.after_s,
         )
         made: Any = [np.ascontiguousarray(column)[:, None] for column in columns]
-        return together, Steps(*made)
+        return Records(*records), Steps(*made)
 
     @functools.cached_property
     def outer_bytes(self) -> Floats:
         """Outer-memory bytes of each step."""
-        return np.concatenate([piece.outer_bytes() for piece in self.pieces])
+        return joined([piece.outer_bytes() for piece in self.pieces])
 
     @functools.cached_property
     def footprints(self) -> Floats:
         """SRAM bytes of each step."""
-        return np.concatenate([piece.footprints() for piece in self.pieces])
+        return joined([piece.footprints() for piece in self.pieces])
 
     @functools.cached_property
     def most_bytes(self) -> float:

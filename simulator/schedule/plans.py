@@ -1,5 +1,6 @@
 """The schedules of many chips as columns: what each adds up to, in steady state and for a batch on its own."""
 
+import threading
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -89,9 +90,19 @@ def added(records: Records, steps: Steps, machines: Machines) -> Added:
     """Schedules that are given step by step, added up."""
     count = steps.rows.shape[1]
     sums = Added(np.zeros(count), np.zeros(count), np.zeros((CAUSES, count)))
-    block = kernels.new_block()
-    kernels.sum_steps(records, steps, machines.rates, block, sums)
+    kernels.sum_steps(records, steps, machines.rates, _scratch(), sums)
     return sums
+
+
+_own = threading.local()
+
+
+def _scratch() -> kernels.Block:
+    """This thread's scratch for sums."""
+    if not hasattr(_own, "scratch"):
+        _own.scratch = kernels.new_block()
+    found: kernels.Block = _own.scratch
+    return found
 
 
 def each_step(plan: Plan, machines: Machines) -> Added:

@@ -19,21 +19,25 @@ Ints = npt.NDArray[np.int64]
 PARTS = ("array", "ideal", "edges", "filling", "loading", "link", "ports", "feed", "hidden")
 """Columns of records in the order of `grid.points.OnChip`, which lacks the cycles alone."""
 
+PLACES = np.array([Records._fields.index(name) for name in PARTS])
+"""Place of each among the columns of records."""
+
 BLOCK = 8192
 """Points worked out at a time: columns of so many stay in the processor's cache, those of all points would each be fetched
 from memory, and be new memory, for every operation."""
 
 
-def records_of(pool: Pool, points: Ints, steps: Ints) -> Records:
-    """Records of some points, which are of these steps."""
-    return _records(pool, points, pool.step_shape[steps])
+def fill_records(pool: Pool, points: Ints, steps: Ints, out: Floats) -> None:
+    """Fill in the columns of `Records` of some points, which are of these steps: float64[10, points]."""
+    _fill_columns(pool, points, pool.step_shape[steps], out)
 
 
 def all_records(pool: Pool) -> Records:
     """Records of every point of a pool, and last one of a step without tiles; worked out once."""
     if "records" not in pool.memo:
-        found = _records(pool, np.arange(len(pool.points)), pool.point_shape)
-        pool.memo["records"] = Records(*(np.append(column, 0.0) for column in found))
+        columns = np.zeros((len(Records._fields), len(pool.points) + 1))
+        _fill_columns(pool, np.arange(len(pool.points)), pool.point_shape, columns[:, :-1])
+        pool.memo["records"] = Records(*columns)
     known: Records = pool.memo["records"]
     return known
 
@@ -68,17 +72,17 @@ def _kept_roofs(pool: Pool) -> Roofs:
     return made
 
 
-def _records(pool: Pool, points: Ints, shapes: Ints) -> Records:
-    """Records of some points; shapes: place of each one's layer in the pool's shapes."""
+def _fill_columns(pool: Pool, points: Ints, shapes: Ints, out: Floats) -> None:
+    """Fill in the columns of some points; shapes: place of each one's layer in the pool's shapes."""
     if not len(points):
-        return Records(*(np.zeros(0) for _ in Records._fields))
+        return
     parts = np.empty((len(PARTS), len(points)))
     if pool.fixed:
         _fill_alike(pool, points, parts)
     else:
         _fill(pool, points, shapes, parts)
-    found = dict(zip(PARTS, parts, strict=True))
-    return Records(**found, cycles=np.ascontiguousarray(pool.points[points, CYCLES]))
+    out[PLACES] = parts
+    out[Records._fields.index("cycles")] = pool.points[points, CYCLES]
 
 
 def _fill(pool: Pool, points: Ints, shapes: Ints, parts: Floats) -> None:

@@ -21,7 +21,7 @@ from simulator.kernels import schedule_segments as kernels
 from simulator.kernels import schedule_stretches as lists
 from simulator.kernels import schedule_timed as timed
 from simulator.kernels.layout import Machine, Source
-from simulator.schedule.few import settle, step_times
+from simulator.schedule.few import settle, with_times
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece, Plan, Terms
 from simulator.schedule.pool import TENSOR_BYTES, Pool
@@ -194,11 +194,9 @@ class Segments:
             left = own.machine.capacity_bytes - (beside + (stay[i, j] if held else 0.0))
             own = replace(own, machine=own.machine._replace(capacity_bytes=left))
             path = ways.paths[0, begin:end, kernels.PATH_MOVE :].copy()
-            once = Piece(pool, own, begin, path, np.zeros(end - begin))
+            once = with_times(Piece(pool, own, begin, path, np.empty(end - begin)))
             load = self.streamed[begin:end] if held else None
-            pieces.append(
-                replace(once, step_s=step_times(once), repeats=repeats, around_bytes=float(beside), load_bytes=load)
-            )
+            pieces.append(Piece(pool, own, begin, path, once.step_s, repeats, float(beside), load))
         return Plan(tuple(pieces))
 
     def _terms(self, pool: Pool, machine: Machine, held: int) -> Terms:

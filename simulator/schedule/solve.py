@@ -6,6 +6,7 @@ A batch may run as a whole or in equal parts, one after another: so it never tak
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +61,10 @@ def faster(plans: Plans, found: Plans, limited: Limited | None = None) -> Plans:
 
 def solve_alone(program: Program, machines: Machines, limited: Limited | None = None) -> tuple[Plans, Schedules]:
     """The best schedules of the one chip of `machines`, as columns, and as they are. limited: as in `solve`."""
-    chosen: list[tuple[Sums, Plan | None]] = [(Sums.nothing(1), None)] * 2
+    chosen: list[tuple[Sums | None, Plan | None]] = [(None, None)] * 2
+    ends = [np.inf, np.inf]
     for size in (program.batch, *program.parts(limited is not None)):
-        times, ends = program.batch // size, [float(_ends(sums, limited)[0]) for sums, _ in chosen]
+        times = program.batch // size
         if times > 1 and least_in_parts(program, size, machines)[0] >= max(ends):
             continue
         part, limit_s = program.at(size), (ends[0] / times, ends[1] / times)
@@ -74,10 +76,11 @@ def solve_alone(program: Program, machines: Machines, limited: Limited | None = 
             if id(plan) not in known:
                 known[id(plan)] = sums_of(plan, machines).repeated(times)
             sums = known[id(plan)]
-            if _is_faster(_ends(sums, limited), np.array([ends[kind]]))[0]:
-                chosen[kind] = sums, _in_parts(plan, times)
+            end = float(_ends(sums, limited)[0])
+            if _is_faster(end, ends[kind]):
+                chosen[kind], ends[kind] = (sums, _in_parts(plan, times)), end
     (cold, quick), (steady, many) = chosen
-    return Plans(cold, steady), (quick, many)
+    return Plans(cold or Sums.nothing(1), steady or Sums.nothing(1)), (quick, many)
 
 
 def steady_alone(program: Program, machines: Machines, limit_s: float, limited: Limited | None) -> float:
@@ -98,8 +101,9 @@ def steady_alone(program: Program, machines: Machines, limit_s: float, limited: 
 
 def _in_parts(plan: Plan, times: int) -> Plan:
     """A schedule of a part, run `times` times."""
-    pieces = tuple(replace(piece, repeats=piece.repeats * times) for piece in plan.pieces)
-    return plan if times == 1 else Plan(pieces, times)
+    if times == 1:
+        return plan
+    return Plan(tuple(replace(piece, repeats=piece.repeats * times) for piece in plan.pieces), times)
 
 
 def least_in_parts(program: Program, size: int, machines: Machines, cycles: float | None = None) -> Floats:
@@ -123,7 +127,7 @@ def _ends(sums: Sums, limited: Limited | None) -> Floats:
     return sums.time_s if limited is None else np.maximum(sums.time_s, limited(sums))
 
 
-def _is_faster(time_s: Floats, than_s: Floats) -> npt.NDArray[np.bool_]:
+def _is_faster(time_s: Any, than_s: Any) -> Any:
     """Whether one takes less than another by more than the order of sums."""
     return time_s < than_s * SLACK
 

@@ -11,9 +11,8 @@ from simulator.chip.change import changed_chip
 from simulator.chip.library import with_variants
 from simulator.chip.load import chip_from_text, chip_named, load_chip
 from simulator.chip.schema import Architecture
-from simulator.cost.price import Cost, chip_cost
+from simulator.cost.priced import priced
 from simulator.cost.provenance import coefficients
-from simulator.errors import RooftileError
 from simulator.graph.build import Graph
 from simulator.graph.readers.coverage import first_words
 from simulator.graph.readers.files import SUFFIXES
@@ -161,7 +160,7 @@ def _section(
 ) -> Section | None:
     """One section; None where the chip has none: no bill of a GPU, no chips beside it."""
     if name == "bill":
-        cost = _cost(chip)
+        cost = priced(chip).cost  # which the run had worked out
         return None if cost is None else bill_section(cost)
     if name == "changes":
         return change_section(sensitivity(graph, chip, asked.batch, result.precision, tell=tell))
@@ -172,14 +171,6 @@ def _section(
             others.append(simulate(graph, load_chip(chip_named(other)), batch=asked.batch, precision=asked.precision))
         return beside_section([result, *others]) if others else None
     return run_section(name, result, chip, ChipFacts.of(chip))
-
-
-def _cost(chip: Architecture) -> Cost | None:
-    """The cost of a chip; None of one that has no bill."""
-    try:
-        return chip_cost(chip)
-    except RooftileError:
-        return None
 
 
 def document(asked: forms.RunAsked, graph: Graph) -> str:
@@ -202,12 +193,12 @@ def report(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> 
     """The report of `rooftile run --report`, as one HTML file."""
     chip = chip_of(asked)
     result = result_of(asked, graph, chip)
-    cost = _cost(chip)
-    priced = None if cost is None else (cost, coefficients(chip))
+    cost = priced(chip).cost
+    bill = None if cost is None else (cost, coefficients(chip))
     changes = sensitivity(graph, chip, asked.batch, result.precision, tell=tell)
     changed = {f"set {key}": str(value) for key, value in asked.settings.items()}
     made = {"command": "rooftile serve", **provenance(chip, graph), **changed}
-    return paper_html(run_paper(result, chip, ChipFacts.of(chip), priced, changes, made))
+    return paper_html(run_paper(result, chip, ChipFacts.of(chip), bill, changes, made))
 
 
 def section_form(name: Any, section: Section) -> forms.SectionForm:

@@ -106,7 +106,7 @@ def test_a_piece_that_runs_three_times_loads_its_weights_once(piece):
 
 
 def test_vector_work_alone_has_no_tilings(piece):
-    bare = SimpleNamespace(points=np.zeros((0, 3)), steps=piece.pool.steps)
+    bare = SimpleNamespace(points=np.zeros((0, 3)), footprints=np.zeros(0), steps=piece.pool.steps)
     alone = Piece(bare, piece.terms, 1, np.array([[0, -1], [2, -1]]), np.zeros(2))
     assert alone.tile_bytes().tolist() == [0.0, 0.0]
     assert alone.cycles().tolist() == [4.0, 5.0]

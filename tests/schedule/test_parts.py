@@ -7,7 +7,17 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels.layout import BYTES, CYCLES, FOOTPRINT, LEAST_ROOM, PATH_MOVE, PATH_POINT, RESERVED, SLACK
+from simulator.kernels.layout import (
+    BYTES,
+    CYCLES,
+    FOOTPRINT,
+    LEAST_ROOM,
+    PATH_MOVE,
+    PATH_POINT,
+    RESERVED,
+    SLACK,
+    VECTOR_CYCLES,
+)
 from simulator.schedule import many_whole
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece
@@ -134,13 +144,10 @@ def test_cycles_and_room_of_steps_by_hand():
     points[:, FOOTPRINT], points[:, BYTES], points[:, CYCLES] = 10, 7, (50, 60, 70)
     footprints = np.array([10.0, 20.0, 30.0])
     costs[:, RESERVED], steps[:, LEAST_ROOM] = (100, 200, 300, 400), (4, 5, 6)
-    piece = SimpleNamespace(
-        path=path.astype(np.int64), pool=SimpleNamespace(points=points, footprints=footprints, steps=steps), start=1,
-        vector=np.array([8.0, 61.0]),
-        terms=SimpleNamespace(costs=costs, kept=np.array([1.0, 2.0])), around_bytes=1000.0, load_bytes=np.array([1e4, 2e4]),
-    )  # fmt: skip
-    assert Piece.footprints(piece).tolist() == [5 + 400 + 31003, 20 + 200 + 31003]
-    assert Piece.cycles(piece).tolist() == [8.0, 61.0]
-    piece.vector, piece.load_bytes = np.array([8.0, 59.0]), None
-    assert Piece.footprints(piece).tolist() == [5 + 400 + 1003, 20 + 200 + 1003]
-    assert Piece.cycles(piece).tolist() == [8.0, 60.0]
+    pool = SimpleNamespace(points=points, footprints=footprints, steps=steps)
+    terms = SimpleNamespace(costs=costs, kept=np.array([1.0, 2.0]))
+    for last, load, held in ((61.0, np.array([1e4, 2e4]), 31003), (59.0, None, 1003)):
+        steps[:, VECTOR_CYCLES] = (0.0, 8.0, last)
+        piece = Piece(pool, terms, 1, path.astype(np.int64), np.zeros(2), 1, 1000.0, load)
+        assert piece.footprints().tolist() == [5 + 400 + held, 20 + 200 + held]
+        assert piece.cycles().tolist() == [8.0, max(60.0, last)]

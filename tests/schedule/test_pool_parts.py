@@ -211,7 +211,7 @@ def piece(repeats, load, starts):
     points[:, BYTES], costs[:, BESIDE], costs[:, KEPT] = (70.0, 30.0), (1, 2, 3, 4, 5), (0, 0, 0, 0, 31.0)
     steps[:, VECTOR_CYCLES] = (10, 20, 30, 40, 50)
     terms = SimpleNamespace(costs=costs, kept=np.array([3.0, 4.0]), machine=SimpleNamespace(cycle_s=0.5, byte_s=0.25))
-    held = SimpleNamespace(points=points, steps=steps, starts=np.array([0.0, *starts, 0.0]))
+    held = SimpleNamespace(points=points, footprints=np.zeros(2), steps=steps, starts=np.array([0.0, *starts, 0.0]))
     return Piece(held, terms, 1, path, np.array([6.0, 7.0, 8.0]), repeats, 0.0, load)
 
 
