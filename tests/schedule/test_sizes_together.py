@@ -16,14 +16,14 @@ pytestmark = pytest.mark.usefixtures("made_up_parts")
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("seed", by_night(range(8), range(2)))
+@pytest.mark.parametrize("seed", by_night(range(8), range(1)))
 @pytest.mark.parametrize(("keep", "fifo"), [(False, None), (True, None), (False, 3.0 * SCALE), (True, 3.0 * SCALE)])
 @pytest.mark.parametrize("spread", [0.0, 2.0])
 def test_points_of_own_sizes_equal_the_schedules_of_one(monkeypatch, seed, keep, fifo, spread):
     """With one clock and bandwidth, where points beside bound each other most, and with their own."""
     rng, usual = random.Random(seed), many_prefetch._buckets
     runs = 0
-    for _ in range(3):
+    for _ in range(2):
         pool = random_pool(rng)
         sizes = tuple(rng.uniform(2.0, 90.0) for _ in range(60))
         machines = many_machines(rng, 50, sizes, spread, fifo)
@@ -35,7 +35,7 @@ def test_points_of_own_sizes_equal_the_schedules_of_one(monkeypatch, seed, keep,
         found = solve_ahead(pool, machines, keep)
         runs += check(pool, machines, found, keep)
         assert len(found[1]) < 10
-    assert runs > 25
+    assert runs > 10
 
 
 def test_chips_are_put_together_by_size():
