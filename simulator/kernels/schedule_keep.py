@@ -77,6 +77,13 @@ def share(size, order, weights, channels, kept):
 
 
 @kernel
+def shares(sizes, keeping, kept):
+    """Fill kept[i, step] with what stays among each of the sizes: nothing of none."""
+    for i in range(sizes.shape[0]):
+        share(max(0.0, sizes[i]), keeping.order, keeping.weights, keeping.channels, kept[i])
+
+
+@kernel
 def settle(capacities, keeping, tried, settled):
     """Fill in what stays in every room of every SRAM size."""
     weights, rooms, bounds, all_weights = keeping.weights, tried.rooms, settled.bounds, 0.0

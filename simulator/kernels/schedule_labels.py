@@ -10,8 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from .jit import kernel
-from .layout import OWN_BYTES, OWN_CYCLES, WAY_SOURCE, WAY_TARGET, prefetch_step
+from .layout import (
+    NEED_ROOM,
+    OWN_BYTES,
+    OWN_CYCLES,
+    RESERVED_ROOM,
+    UNTIL_ROOM,
+    WAY_GROUP,
+    WAY_SOURCE,
+    WAY_TARGET,
+    prefetch_step,
+)  # fmt: skip
+from .schedule_lists import ANY, WHOLLY
 from .schedule_sums import BLOCK
+from .schedule_whole import total_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,9 +43,22 @@ CYCLE_S, BYTE_S, BYTES_PER_S, OVERHEAD_S, STOP_S, UNTIL_S = (column * BLOCK for 
 schedule, a step. One array: the compiler makes vector code of a loop over few."""
 
 
+class Lanes(NamedTuple):
+    """What the points of a block have of their own: the number of the SRAM size and bytes ahead at the start; where sizes differ,
+    of a choice its bytes, those of a first pass, bytes ahead that there may be, and what its time lacks: nothing, or infinity
+    where a point does not have the choice."""
+
+    sizes: Ints
+    start: Floats
+    total: Floats
+    first: Floats
+    most: Floats
+    lacks: Floats
+
+
 class Labels(NamedTuple):
     """Scratch of the programme: rows of labels, numbers of choices and their rows of each step and state, how many labels each
-    state has, a label, points with too many labels."""
+    state has, a label, points with too many labels, and what points have of their own."""
 
     rows: Floats
     way: npt.NDArray[np.float32]
@@ -41,17 +66,43 @@ class Labels(NamedTuple):
     wide: Ints
     label: Floats
     over: Floats
+    lanes: Lanes
 
 
 class Terms(NamedTuple):
-    """What is known of a run: weights of each step's first pass, bytes to come after it, least cycles after it.
+    """What is known of a run in each SRAM size: weights of each step's first pass, bytes to come after it, weights that stay, and
+    the room for all else (negative: not tried); and least cycles after each step.
 
-    Of all runs one row a run, but for the cycles.
+    Of all runs one row a run, of the first three one a room, of the cycles one in all.
     """
 
     first_pass: Floats
     to_come: Floats
+    kept: Floats
+    rooms: Floats
     least_after: Floats
+
+
+@kernel
+def of_run(terms, run, room):
+    """The terms of one run, which is in this room."""
+    return Terms(terms.first_pass[room], terms.to_come[room], terms.kept[room], terms.rooms[run], terms.least_after)
+
+
+@kernel
+def fill_lanes(number, step, listing, terms, lanes, many):
+    """Fill in what each point of a block makes of a choice; whether any has it. As `schedule_whole.own_totals`."""
+    ways, amounts, some = listing.ways, listing.amounts, False
+    for p in range(many):
+        size = lanes.sizes[p]
+        left, first = terms.rooms[size] - amounts[number, RESERVED_ROOM], terms.first_pass[size, step]
+        has = amounts[number, NEED_ROOM] <= left < amounts[number, UNTIL_ROOM]
+        if ways[number, WAY_GROUP] != ANY:
+            has &= (first <= 0.0) == (ways[number, WAY_GROUP] == WHOLLY)
+        total = max(0.0, total_of(number, terms.kept[size, step], listing))
+        lanes.total[p], lanes.first[p], lanes.lacks[p] = total, min(first, total), 0.0 if has else math.inf
+        some |= has
+    return some
 
 
 @kernel
@@ -102,6 +153,25 @@ def propose(cycles, total, first, most, machine, source, many, label):
             machine[BYTES_PER_S + p],
         )
         end = source[TIME + p] + (time + machine[OVERHEAD_S + p])
+        done = end if end < machine[UNTIL_S + p] else math.inf
+        label[TIME + p], label[AHEAD + p], label[NEEDS + p] = done, more if done < math.inf else -1.0, 1.0
+
+
+@kernel
+def propose_each(cycles, machine, source, many, label, lanes):
+    """As `propose`, where points of a block differ in what the choice moves, and in whether they have it."""
+    for p in range(many):
+        time, more = prefetch_step(
+            source[AHEAD + p],
+            lanes.total[p],
+            lanes.first[p],
+            lanes.most[p],
+            cycles,
+            machine[CYCLE_S + p],
+            machine[BYTE_S + p],
+            machine[BYTES_PER_S + p],
+        )
+        end = source[TIME + p] + (time + machine[OVERHEAD_S + p]) + lanes.lacks[p]
         done = end if end < machine[UNTIL_S + p] else math.inf
         label[TIME + p], label[AHEAD + p], label[NEEDS + p] = done, more if done < math.inf else -1.0, 1.0
 
@@ -178,46 +248,72 @@ def in_order(many, row, after):
 
 
 @kernel
-def run_block(begins, listing, terms, ahead, start, machine, many, labels):
-    """The programme over a block of points, begun with `start` bytes ahead; labels of the end in rows[steps % 2], state 0.
+def run_block(begins, listing, terms, ahead, machine, many, labels):
+    """The programme over a block of points; labels of the end in rows[steps % 2], state 0.
 
     begins: where the choices of each step begin. terms: `Terms` of the run. ahead: bytes that may be ahead.
     """
-    ways, amounts = listing.ways, listing.amounts
-    rows, way, places, wide, label, over = labels
-    states, steps = wide.shape[1], begins.shape[0] - 1
+    rows, wide, lanes = labels.rows, labels.wide, labels.lanes
+    states, steps, apart = wide.shape[1], begins.shape[0] - 1, terms.rooms.shape[0] > 1
     for state in range(states):
         wide[0, state] = 0
     wide[0, 0] = 1
     for p in range(many):
-        rows[0, 0, TIME + p], rows[0, 0, AHEAD + p], over[p] = 0.0, start, 0.0
+        rows[0, 0, TIME + p], rows[0, 0, AHEAD + p], labels.over[p] = 0.0, lanes.start[p], 0.0
     for step in range(steps):
-        now, after = step % 2, 1 - step % 2
+        after = 1 - step % 2
         for state in range(states):
             wide[after, state] = 0
-        most = min(ahead, terms.to_come[step])
         for p in range(many):
             to_come = terms.least_after[step] * machine[CYCLE_S + p] + (steps - 1 - step) * machine[OVERHEAD_S + p]
             machine[UNTIL_S + p] = machine[STOP_S + p] - to_come
+            lanes.most[p] = min(ahead, terms.to_come[lanes.sizes[p], step])
         for number in range(begins[step], begins[step + 1]):
-            source, target = ways[number, WAY_SOURCE], ways[number, WAY_TARGET]
-            cycles, total = amounts[number, OWN_CYCLES], max(0.0, amounts[number, OWN_BYTES])
-            first, at = min(terms.first_pass[step], total), target * SLOTS
-            for slot in range(wide[now, source]):
-                own, found = rows[now, source * SLOTS + slot], wide[after, target]
-                code = float((number - begins[0]) * SLOTS + slot)
-                if found == 0:
-                    for p in range(many):
-                        rows[after, at, TIME + p], rows[after, at, AHEAD + p] = math.inf, -1.0
-                if found <= 1:
-                    wide[after, target] = 1
-                    if relax(cycles, total, first, most, code, machine, own, rows[after, at], many, label):
-                        wide[after, target] = another(code, many, at, wide[after, target], rows[after], label, over)
-                else:
-                    propose(cycles, total, first, most, machine, own, many, label)
-                    wide[after, target] = keep_label(code, many, at, found, rows[after], label, over)
+            code = float((number - begins[0]) * SLOTS)
+            if not apart:
+                offer(number, step, code, listing, terms, machine, many, labels)
+            elif fill_lanes(number, step, listing, terms, lanes, many):
+                offer_each(number, step, code, listing, machine, many, labels)
         for state in range(states):
-            end_state(many, state * SLOTS, wide[after, state], places[step, state], rows[after], way)
+            end_state(many, state * SLOTS, wide[after, state], labels.places[step, state], rows[after], labels.way)
+
+
+@kernel
+def offer(number, step, code, listing, terms, machine, many, labels):
+    """Put what a choice makes of the labels of its source among those of its target, for points of one SRAM size."""
+    source, target = listing.ways[number, WAY_SOURCE], listing.ways[number, WAY_TARGET]
+    cycles, total = listing.amounts[number, OWN_CYCLES], max(0.0, listing.amounts[number, OWN_BYTES])
+    first, most, at = min(terms.first_pass[0, step], total), labels.lanes.most[0], target * SLOTS
+    rows, wide, label, over = labels.rows, labels.wide, labels.label, labels.over
+    now, after = step % 2, 1 - step % 2
+    for slot in range(wide[now, source]):
+        own, found = rows[now, source * SLOTS + slot], wide[after, target]
+        if found == 0:
+            for p in range(many):
+                rows[after, at, TIME + p], rows[after, at, AHEAD + p] = math.inf, -1.0
+        if found <= 1:
+            wide[after, target] = 1
+            if relax(cycles, total, first, most, code + slot, machine, own, rows[after, at], many, label):
+                wide[after, target] = another(code + slot, many, at, wide[after, target], rows[after], label, over)
+        else:
+            propose(cycles, total, first, most, machine, own, many, label)
+            wide[after, target] = keep_label(code + slot, many, at, found, rows[after], label, over)
+
+
+@kernel
+def offer_each(number, step, code, listing, machine, many, labels):
+    """As `offer`, where points of a block differ in what the choice moves."""
+    source, target = listing.ways[number, WAY_SOURCE], listing.ways[number, WAY_TARGET]
+    rows, wide, label, over = labels.rows, labels.wide, labels.label, labels.over
+    now, after, at = step % 2, 1 - step % 2, target * SLOTS
+    for slot in range(wide[now, source]):
+        if wide[after, target] == 0:
+            wide[after, target] = 1
+            for p in range(many):
+                rows[after, at, TIME + p], rows[after, at, AHEAD + p] = math.inf, -1.0
+        own = rows[now, source * SLOTS + slot]
+        propose_each(listing.amounts[number, OWN_CYCLES], machine, own, many, label, labels.lanes)
+        wide[after, target] = keep_label(code + slot, many, at, wide[after, target], rows[after], label, over)
 
 
 @kernel
@@ -232,17 +328,17 @@ def end_state(many, at, wide, place, rows, way):
 
 
 @kernel
-def end_block(steps, start, machine, many, labels, found):
+def end_block(steps, machine, many, labels, found):
     """Fill found[0], found[1] and found[2] with time, last label and wait of the fastest end of each point of a block.
 
-    What is missing of `start` comes in at the end, while the last step waits.
+    What is missing of the bytes ahead at the start comes in at the end, while the last step waits.
     """
     rows, wide, last = labels.rows, labels.wide, steps % 2
     for p in range(many):
         found[0, p], found[1, p], found[2, p] = math.inf, 0.0, 0.0
     for slot in range(wide[last, 0]):
         for p in range(many):
-            missing = start - rows[last, slot, AHEAD + p]
+            missing = labels.lanes.start[p] - rows[last, slot, AHEAD + p]
             wait = (missing if missing > 0.0 else 0.0) * machine[BYTE_S + p]
             end = rows[last, slot, TIME + p] + wait
             if end < found[0, p]:

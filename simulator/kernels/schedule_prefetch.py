@@ -1,8 +1,9 @@
-"""The prefetch programme for many points of one SRAM size at once, points innermost: overlap `network`.
+"""The prefetch programme for many points at once, points innermost: overlap `network`.
 
 What `kernels.schedule_few.fetch_ahead` gives for each point: the same operations, the same first of equals. A **run** is a
 room beside kept weights with so many bytes set aside, begun cold or warm; its list of choices (`kernels.schedule_lists`) is the
-same for all points. Labels (time, bytes ahead) are those of `kernels.schedule_labels`.
+same for all points, which have one SRAM size or neighbouring ones. Labels (time, bytes ahead) are those of
+`kernels.schedule_labels`.
 """
 
 import math
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .jit import kernel
-from .layout import OWN_BYTES, OWN_CYCLES, WAY_POINT, WAY_SOURCE, prefetch_step
+from .layout import OWN_CYCLES, WAY_POINT, WAY_SOURCE, prefetch_step
 from .schedule_labels import (
     BYTE_S,
     BYTES_PER_S,
@@ -21,11 +22,13 @@ from .schedule_labels import (
     SLOTS,
     STOP_S,
     Labels,
-    Terms,
+    Lanes,
     end_block,
+    of_run,
     run_block,
 )
 from .schedule_sums import BLOCK
+from .schedule_whole import total_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -44,18 +47,21 @@ COLD, STEADY = 0, 1
 
 
 class Running(NamedTuple):
-    """Scratch of a block: its machines, the programme, ends found (time, label, wait), and a path with the times of its steps."""
+    """Scratch of a block: its machines, the programme, ends found (time, label, wait), and a path with the bytes and times of its
+    steps."""
 
     machine: Floats
     labels: Labels
     found: Floats
     path: Ints
+    moved: Floats
     step_s: Floats
 
 
 class Bounds(NamedTuple):
-    """Of each run: bytes ahead, those at the start of a warm one, least cycles and bytes."""
+    """Of each run: its room, bytes ahead; and in each SRAM size those at the start of a warm one, least cycles and bytes."""
 
+    room_of: Ints
     ahead: Floats
     start: Floats
     cycles: Floats
@@ -63,8 +69,10 @@ class Bounds(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch of a search: what a run, cold and warm, takes at least at each point, and a point at most; floors; lists."""
+    """Scratch of a search: the number of each point's SRAM size, rising; what a run, cold and warm, takes at least at each point,
+    and a point at most; floors; lists."""
 
+    sizes: Ints
     lows: Floats
     highs: Floats
     floor_of: Ints
@@ -95,26 +103,29 @@ def new_running(steps: int, states: int, places: Ints, rows: int) -> Running:
     labels = Labels(
         np.zeros((2, states * SLOTS, 3 * BLOCK)), np.zeros((rows, BLOCK), dtype=np.float32), places,
         np.zeros((2, states), dtype=np.int64), np.zeros(4 * BLOCK), np.zeros(BLOCK),
+        Lanes(np.zeros(BLOCK, dtype=np.int64), *(np.zeros(BLOCK) for _ in Lanes._fields[1:])),
     )  # fmt: skip
-    return Running(np.zeros(6 * BLOCK), labels, np.zeros((3, BLOCK)), np.zeros(steps, dtype=np.int64), np.zeros(steps))
+    path, moved, step_s = np.zeros(steps, dtype=np.int64), np.zeros(steps), np.zeros(steps)
+    return Running(np.zeros(6 * BLOCK), labels, np.zeros((3, BLOCK)), path, moved, step_s)
 
 
 @kernel
-def walk_point(begin, listing, terms, ahead, start, p, running):
-    """Follow the choices of a point of a block back; fill in the path and the time of each step. Returns their sum."""
+def walk_point(begin, listing, terms, ahead, p, running):
+    """Follow the choices of a point of a block back; fill in the path, bytes and time of each step. Returns the sum of times."""
     ways, amounts = listing.ways, listing.amounts
-    machine, labels, found, path, step_s = running
+    machine, labels, found, path, moved, step_s = running
     state, slot, steps = 0, int(found[1, p]), step_s.shape[0]
     for step in range(steps - 1, -1, -1):
         code = int(labels.way[labels.places[step, state] + slot, p])
         number, slot = begin + code // SLOTS, code % SLOTS
         path[step], state = number, ways[number, WAY_SOURCE]
-    have = start
+    have, size = labels.lanes.start[p], labels.lanes.sizes[p]
     for step in range(steps):
-        total, most = max(0.0, amounts[path[step], OWN_BYTES]), min(ahead, terms.to_come[step])
+        total = max(0.0, total_of(path[step], terms.kept[size, step], listing))
+        moved[step], most = total, min(ahead, terms.to_come[size, step])
         time, have = prefetch_step(
-            have, total, min(terms.first_pass[step], total), most, amounts[path[step], OWN_CYCLES], machine[CYCLE_S + p],
-            machine[BYTE_S + p], machine[BYTES_PER_S + p],
+            have, total, min(terms.first_pass[size, step], total), most, amounts[path[step], OWN_CYCLES],
+            machine[CYCLE_S + p], machine[BYTE_S + p], machine[BYTES_PER_S + p],
         )  # fmt: skip
         step_s[step] = time + machine[OVERHEAD_S + p]
     step_s[steps - 1] += found[2, p]
@@ -125,18 +136,31 @@ def walk_point(begin, listing, terms, ahead, start, p, running):
 
 
 @kernel
-def bound_of(lows, row, x, own, beside, top, bounds):
+def no_less(run, size, other, rooms):
+    """Whether a run has no less in one SRAM size than in another, in which it is tried: no less room, and no fewer weights stay.
+
+    More SRAM mostly has more of both; but as whole channels stay, a little less room may be left.
+    """
+    return size == other or (size > other and rooms[run, other] >= 0.0 and rooms[run, size] >= rooms[run, other])
+
+
+@kernel
+def bound_of(row, x, own, rooms, work, top, bounds):
     """Cycles that a run does not go below at a point, by what is known of it at points beside. own: the point's ratio.
 
-    With as many cycles, a slower memory is never faster; and a memory slower by a factor never takes more than that factor.
+    With as many cycles, a slower memory is never faster; a memory slower by a factor never takes more than that factor; and a
+    run with more room, beside which no fewer weights stay, is never slower. rooms: as of `Terms`.
     """
-    run = row // 2
-    if top:
-        low = max(bounds.cycles[run], bounds.bytes_[run] * own)
-    else:
-        low = max(lows[row, int(beside[BEFORE, x])], lows[row, int(beside[AFTER, x])] * beside[OVER_AFTER, x])
+    run, size, lows, beside = row // 2, work.sizes[x], work.lows, work.beside
+    low = max(bounds.cycles[run, size], bounds.bytes_[run, size] * own)
+    if not top:
+        before, after = int(beside[BEFORE, x]), int(beside[AFTER, x])
+        if no_less(run, work.sizes[before], size, rooms):
+            low = max(low, lows[row, before] * min(1.0, beside[OVER_BEFORE, x]))
+        if no_less(run, work.sizes[after], size, rooms):
+            low = max(low, lows[row, after] * min(1.0, beside[OVER_AFTER, x]))
     if row % 2 == 1:  # begun cold, the bytes ahead at the start can be brought in first
-        low = max(low, lows[row - 1, x] - bounds.start[run] * own)
+        low = max(low, lows[row - 1, x] - bounds.start[run, size] * own)
     return low
 
 
@@ -147,34 +171,47 @@ def note_point(run, x, kind, total, listing, running, out):
     for step in range(running.step_s.shape[0]):
         number = running.path[step]
         out.rows[kind, x, step] = listing.ways[number, WAY_POINT]
-        out.moved[kind, x, step] = max(0.0, listing.amounts[number, OWN_BYTES])
+        out.moved[kind, x, step] = running.moved[step]
         out.times[kind, x, step] = running.step_s[step]
 
 
 @kernel
-def fill_block(lanes, many, rates, limits, share, machine):
-    """The machines of the points of a block, and when to stop: at so many times their limits."""
+def fill_block(work, many, rates, limits, share, running):
+    """The machines and SRAM sizes of the points of a block, and when to stop: at so many times their limits."""
+    machine, sizes = running.machine, running.labels.lanes.sizes
     for p in range(many):
-        x = lanes[p]
-        machine[STOP_S + p] = limits[x] * share * (1.0 + 1e-9)
+        x = work.lanes[p]
+        machine[STOP_S + p], sizes[p] = limits[x] * share * (1.0 + 1e-9), work.sizes[x]
         machine[CYCLE_S + p], machine[BYTE_S + p] = rates.cycle_s[x], rates.byte_s[x]
         machine[OVERHEAD_S + p] = rates.overhead_s[x]
         machine[BYTES_PER_S + p] = 1.0 / rates.byte_s[x] if rates.byte_s[x] > 0.0 else math.inf
 
 
 @kernel
+def run_lanes(row, many, begins, listing, terms, bounds, running):
+    """One run of the points that were brought into a block; times of their ends are in `running.found`. row: 2 x run + warm."""
+    run, warm, lanes = row // 2, row % 2, running.labels.lanes
+    for p in range(many):
+        lanes.start[p] = bounds.start[run, lanes.sizes[p]] if warm else 0.0
+    run_block(
+        begins[run],
+        listing,
+        of_run(terms, run, bounds.room_of[run]),
+        bounds.ahead[run],
+        running.machine,
+        many,
+        running.labels,
+    )
+    end_block(running.step_s.shape[0], running.machine, many, running.labels, running.found)
+
+
+@kernel
 def try_block(row, share, many, begins, listing, terms, bounds, rates, work, running, out):
     """One run of a block of points: what it takes, and where it is the best so far, the schedule. row: 2 x run + warm."""
-    run, warm = row // 2, row % 2
-    ahead, start = bounds.ahead[run], bounds.start[run] if warm else 0.0
-    machine, found, steps = running.machine, running.found, running.step_s.shape[0]
-    own, limits = (
-        Terms(terms.first_pass[run], terms.to_come[run], terms.least_after),
-        out.limits[STEADY if warm else COLD],
-    )
-    fill_block(work.lanes, many, rates, limits, share, machine)
-    run_block(begins[run], listing, own, ahead, start, machine, many, running.labels)
-    end_block(steps, start, machine, many, running.labels, found)
+    run, warm, machine, found, steps = row // 2, row % 2, running.machine, running.found, running.step_s.shape[0]
+    kind_of_row = STEADY if warm else COLD
+    fill_block(work, many, rates, out.limits[kind_of_row], share, running)
+    run_lanes(row, many, begins, listing, terms, bounds, running)
     for p in range(many):
         x, time = work.lanes[p], found[0, p]
         if (
@@ -186,21 +223,29 @@ def try_block(row, share, many, begins, listing, terms, bounds, rates, work, run
         if least < math.inf:
             low = (least - steps * rates.overhead_s[x] - ROUNDING * least) / rates.cycle_s[x]
             work.lows[row, x] = max(work.lows[row, x], low)
-        if time >= out.limits[STEADY if warm else COLD, x]:
+        if time >= out.limits[kind_of_row, x]:
             continue
-        total = walk_point(begins[run, 0], listing, own, ahead, start, p, running)
+        total = walk_point(
+            begins[run, 0], listing, of_run(terms, run, bounds.room_of[run]), bounds.ahead[run], p, running
+        )
         for kind in (COLD, STEADY):
             if (kind == STEADY or warm == 0) and total < out.limits[kind, x]:
                 note_point(run, x, kind, total, listing, running, out)
 
 
 @kernel
-def begin_level(stride, top, rates, ratio, steps, work, limits):
-    """Fill in the points of a level, what is beside them, and times that they need not exceed; how many points there are.
+def most_of(kind, x, other, over, rooms, work, out):
+    """Cycles that a point does not exceed, by the best of another: where it may run the same, and a memory slower by a factor
+    takes at most that factor. over: its ratio over the other's."""
+    if work.highs[kind, other] < math.inf and no_less(out.runs[kind, other], work.sizes[x], work.sizes[other], rooms):
+        return work.highs[kind, other] * max(1.0, over)
+    return math.inf
 
-    By the best of the points beside of which all is known: a memory slower by a factor takes at most that factor.
-    """
-    many, wide, last, beside, highs = 0, SPREAD * stride, ratio.shape[0] - 1, work.beside, work.highs
+
+@kernel
+def begin_level(stride, top, rates, ratio, steps, rooms, work, out):
+    """Fill in the points of a level, what is beside them, and times that they need not exceed; how many points there are."""
+    many, wide, last, beside = 0, SPREAD * stride, ratio.shape[0] - 1, work.beside
     for x in range(last + 1):
         known = not top and (x % wide == 0 or x == last)
         if known or (x % stride != 0 and x != last):
@@ -212,29 +257,31 @@ def begin_level(stride, top, rates, ratio, steps, work, limits):
         beside[BEFORE, x], beside[AFTER, x] = before, after
         beside[OVER_BEFORE, x], beside[OVER_AFTER, x] = ratio[x] / ratio[before], ratio[x] / ratio[after]
         for kind in (COLD, STEADY):
-            limits[kind, x] = math.inf
+            most = math.inf
             if not top:
-                most = min(highs[kind, after], highs[kind, before] * beside[OVER_BEFORE, x])
-                limits[kind, x] = (most * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 + 1e-10)
+                most = min(
+                    most_of(kind, x, before, beside[OVER_BEFORE, x], rooms, work, out),
+                    most_of(kind, x, after, beside[OVER_AFTER, x], rooms, work, out),
+                )
+            out.limits[kind, x] = (most * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 + 1e-10)
     return many
 
 
 @kernel
 def probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, running, limits):
     """Times that the first points need not exceed: what the run takes that promises most. It will be run again in its turn."""
-    steps, one = begins.shape[1] - 1, min(many, 1)  # a number written out would compile everything anew for it
+    one = min(many, 1)  # a number written out would compile everything anew for it
     for i in range(many):
         x, best, low = work.nodes[i], -1, math.inf
+        size = work.sizes[x]
         for run in range(begins.shape[0]):
-            own = max(bounds.cycles[run], bounds.bytes_[run] * ratio[x])
-            if fits[run] and own < low:
+            own = max(bounds.cycles[run, size], bounds.bytes_[run, size] * ratio[x])
+            if fits[run] and terms.rooms[run, size] >= 0.0 and own < low:
                 best, low = run, own
         if best >= 0:
             work.lanes[0] = x
-            fill_block(work.lanes, one, rates, limits[COLD], 1.0, running.machine)
-            own_terms = Terms(terms.first_pass[best], terms.to_come[best], terms.least_after)
-            run_block(begins[best], listing, own_terms, bounds.ahead[best], 0.0, running.machine, one, running.labels)
-            end_block(steps, 0.0, running.machine, one, running.labels, running.found)
+            fill_block(work, one, rates, limits[COLD], 1.0, running)
+            run_lanes(2 * best, one, begins, listing, terms, bounds, running)
             if running.labels.over[0] == 0.0:
                 limits[COLD, x] = limits[STEADY, x] = running.found[0, 0] * (1.0 + 1e-10)
 
@@ -260,7 +307,7 @@ def end_level(many, rates, steps, work, out):
 
 @kernel
 def search(begins, fits, listing, terms, bounds, rates, ratio, work, running, out):
-    """The best schedules of points of one SRAM size, in the order of `ratio`, seconds per byte over seconds per cycle.
+    """The best schedules of points of neighbouring SRAM sizes, sorted by size and `ratio`, seconds per byte over those per cycle.
 
     begins: int64[runs, steps + 1], places of each run's choices in `listing`; fits: whether it has any schedule. Runs are in
     the order of `schedule.keep`. terms: `Terms`, a row a run. bounds: `Bounds`. rates: `layout.Rates`. work: `Work`; its floors
@@ -273,23 +320,24 @@ def search(begins, fits, listing, terms, bounds, rates, ratio, work, running, ou
     while count // (stride * SPREAD) >= 2:
         stride *= SPREAD
     while stride >= 1:
-        many = begin_level(stride, top, rates, ratio, steps, work, out.limits)
+        many = begin_level(stride, top, rates, ratio, steps, terms.rooms, work, out)
         if top and count < FEW:
             probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, running, out.limits)
         for row in range(2 * begins.shape[0]):
             run, warm, full = row // 2, row % 2, 0
             for i in range(many):
                 x = work.nodes[i]
-                if not fits[run] or (warm and bounds.start[run] <= 0.0):
-                    work.lows[row, x] = math.inf
-                    continue
-                low = bound_of(work.lows, row, x, ratio[x], work.beside, top, bounds)
-                limit = out.limits[STEADY if warm else COLD, x]
-                work.lows[row, x] = low
-                low_s = (low * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 - ROUNDING)
-                if low_s < limit and limit > work.floors[work.floor_of[run], x]:
-                    work.lanes[full] = x
-                    full += 1
+                size = work.sizes[x]
+                # Begun with nothing ahead it is no other; where it is not tried, it is no bound for points that try it.
+                work.lows[row, x] = work.lows[row - 1, x] if warm else math.inf
+                if fits[run] and terms.rooms[run, size] >= 0.0 and (not warm or bounds.start[run, size] > 0.0):
+                    low = bound_of(row, x, ratio[x], terms.rooms, work, top, bounds)
+                    limit = out.limits[STEADY if warm else COLD, x]
+                    work.lows[row, x] = low
+                    low_s = (low * rates.cycle_s[x] + steps * rates.overhead_s[x]) * (1.0 - ROUNDING)
+                    if low_s < limit and limit > work.floors[work.floor_of[run], x]:
+                        work.lanes[full] = x
+                        full += 1
                 if full == BLOCK or (full > 0 and i == many - 1):
                     share = 1.0 + (stride - 1) / 16.0  # points far apart tell more where runs are seen through
                     try_block(row, share, full, begins, listing, terms, bounds, rates, work, running, out)

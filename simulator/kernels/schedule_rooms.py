@@ -117,6 +117,13 @@ def listed_at(room):
 
 
 @kernel
+def places(asked, left, capacity, real):
+    """Fill in the place among `Floors` of what is left beside the weights that stay, or of the whole SRAM where none are."""
+    for i in range(asked.shape[0]):
+        real[i] = listed_at(left[i]) if asked[i] > 0.0 else listed_at(capacity) + 1
+
+
+@kernel
 def least_in(room, floors, memo, values, choice):
     """(cycles, bytes of the outer memory) that no schedule in `room` bytes stays below, with all weights in SRAM for nothing."""
     free, capacity = floors.free, room + floors.all_weights - floors.all_weights

@@ -130,14 +130,21 @@ def causes(records, row, vector):
 
 @kernel
 def busy_each(records, rows, vector, repeats, many, block):
-    """Fill in the busy cycles of a step of every point of a block, all its runs together."""
+    """Fill in the busy cycles of a step of every point of a block, all its runs together: neighbours mostly run alike."""
     for cause in range(HIDDEN + 1):
         block.some[cause] = False
-    for p in range(many):
-        of = causes(records, rows[p], vector[p])
+    p = 0
+    while p < many:
+        row, lanes, times, end = rows[p], vector[p], repeats[p], p + 1
+        while end < many and rows[end] == row and vector[end] == lanes and repeats[end] == times:
+            end += 1
+        of = causes(records, row, lanes)
         for cause in range(HIDDEN + 1):
-            block.busy[cause, p] = of[cause] * repeats[p]
+            own = of[cause] * times
             block.some[cause] |= of[cause] > 0.0
+            for like in range(p, end):
+                block.busy[cause, like] = own
+        p = end
 
 
 @kernel

@@ -39,6 +39,9 @@ PROBED = 4
 MOST_CAPACITIES = 8
 """Sizes of the SRAM of which is kept what was learned of their rooms."""
 
+BESIDE = 2.0
+"""SRAM sizes that differ by no larger factor mostly have their best schedules in the same room."""
+
 NO_MACHINE = Machine(0.0, 1.0, 0.0, 0.0, 0.0)
 """For what no machine decides."""
 
@@ -219,9 +222,20 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     # All weights first: of schedules as fast, it moves the fewest bytes.
     found = solve_one(pool, machines, pool.weights, limit_s) if pool.all_weights < capacity else (None, None)
     known = [plan.time_s * (1.0 + NEAR) if plan else most for plan, most in zip(found, limit_s, strict=True)]
-    near: Near = pool.alike.setdefault(("near", machines.row()), {})
-    limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near)
-    return _explored(pool, machines, sizes, found, limit_s, near)
+    row = machines.row()
+    near: Near = pool.alike.setdefault(("near", row), {})
+    limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near or _beside(pool, row))
+    best = _explored(pool, machines, sizes, found, limit_s, near)
+    pool.alike["last near"] = row, near
+    return best
+
+
+def _beside(pool: Pool, row: Machine) -> Near:
+    """What promised most on the last chip, if it has no other rates than this and an SRAM that is nearly as large."""
+    last: tuple[Machine, Near] | None = pool.alike.get("last near")
+    if last is None or row._replace(capacity_bytes=last[0].capacity_bytes) != last[0]:
+        return {}
+    return last[1] if 1.0 / BESIDE <= row.capacity_bytes / last[0].capacity_bytes <= BESIDE else {}
 
 
 def promise_of(pool: Pool, machines: Machines) -> Promise | None:
@@ -248,7 +262,7 @@ def _sharpened(
     """
     known: Iterable[tuple[int, int | None]] = dict.fromkeys(tuple(near.values()))
     for room, run in known or [(room, None) for room in range(len(sizes) - 1, -1, -PROBED)]:
-        left = sizes[-1] - sizes[room]
+        left = sizes[-1] - sizes[min(room, len(sizes) - 1)]
         time_s, warm = quick(pool, machines, share(pool, left) if left > 0.0 else None, max(limit_s), run)
         found = time_s * (1.0 + NEAR)
         limit_s = (limit_s[0] if warm else min(limit_s[0], found), min(limit_s[1], found))
@@ -282,15 +296,12 @@ def _rooms_beside(pool: Pool, capacity: float, sizes: list[float]) -> inner.Room
     if known is not None and known[0] == sizes:
         return known[1]
     asked = capacity - np.array(sizes)
-    kept = np.array([share(pool, left) if left > 0.0 else np.zeros(len(pool.weights)) for left in asked.tolist()])
+    kept, real = np.empty((len(sizes), len(pool.weights))), np.empty(len(sizes), dtype=np.int64)
+    kernels.shares(asked, keeping_of(pool), kept)
     streams = pool.weights - kept
-    stays, streamed = (np.array([float(row.sum()) for row in rows]) for rows in (kept, streams))
-    real = [
-        inner.listed_at(capacity - held) if left > 0.0 else inner.listed_at(capacity) + 1
-        for left, held in zip(asked.tolist(), stays.tolist(), strict=True)
-    ]
-    left = streamed[:, None] - np.cumsum(streams, axis=1)
-    rooms = inner.Rooms(asked, stays, kept, streamed, left, np.array(real, dtype=np.int64))
+    stays, streamed = kept.sum(axis=1), streams.sum(axis=1)
+    inner.places(asked, capacity - stays, capacity, real)
+    rooms = inner.Rooms(asked, stays, kept, streamed, streamed[:, None] - np.cumsum(streams, axis=1), real)
     pool.alike["rooms"] = sizes, rooms
     return rooms
 

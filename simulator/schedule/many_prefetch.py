@@ -1,4 +1,4 @@
-"""Whole batches with overlap `network`: chips of one SRAM size through one kernel."""
+"""Whole batches with overlap `network`: chips of one SRAM size, or of neighbouring ones, through one kernel."""
 
 import threading
 from dataclasses import dataclass
@@ -26,7 +26,14 @@ Ints = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
 
 FEWEST, MOST = 6, 1024
-"""Chips of one SRAM size that are solved together: at least; at most."""
+"""Chips that are solved together: at least; at most."""
+
+ALONE, TOGETHER, NEAR = 32, 64, 8.0
+"""Chips of one SRAM size that are solved for themselves, at least; fewer are solved with those of neighbouring sizes, up to so
+many, whose sizes differ by this factor at most. Where weights may stay for ever, sizes have too many runs for that."""
+
+MOST_CODES = 2**24 // SLOTS
+"""Choices of a run that labels tell apart."""
 
 MOST_BYTES = 64 * 2**20
 """Labels of a block, of networks with many states, take at most so much memory; else chips are solved one by one."""
@@ -34,22 +41,24 @@ MOST_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class _Runs:
-    """What may be tried in one SRAM size, in the order of `schedule.keep` and `schedule.few`: one entry a run."""
+    """What may be tried in some SRAM sizes, in the order of `schedule.keep` and `schedule.few`: one entry a run."""
 
     room: Floats
-    """Left for tiles and tensors. [B]"""
+    """[runs, sizes], left for tiles and tensors; negative where a size does not try it. [B]"""
+    room_of: Ints
+    """Which room beside kept weights it is in."""
     ahead: Floats
     start: Floats
-    """Bytes ahead at the beginning of a warm schedule. [B]"""
+    """[runs, sizes], bytes ahead at the beginning of a warm schedule. [B]"""
     kept: Floats
-    """float64[runs, steps], weights that stay of each step. [B]"""
+    """float64[rooms, sizes, steps], weights that stay of each step. [B]"""
     least_cycles: Floats
     least_bytes: Floats
 
     @property
     def stays(self) -> Floats:
-        """Weights that stay. [B]"""
-        return np.asarray(self.kept.sum(axis=1))
+        """Weights that stay, [runs, sizes]. [B]"""
+        return np.asarray(self.kept.sum(axis=2))[self.room_of]
 
 
 def solve_ahead(pool: Pool, machines: Machines, keep: bool, stop: threading.Event | None = None) -> tuple[Plans, Ints]:
@@ -60,88 +69,113 @@ def solve_ahead(pool: Pool, machines: Machines, keep: bool, stop: threading.Even
     keep = keep and bool(pool.weights.any())
     ratio = machines.byte_s / machines.cycle_s
     order = np.lexsort((ratio, machines.capacity_bytes))
-    rising = machines.capacity_bytes[order]
-    edges = np.flatnonzero(np.concatenate([[True], rising[1:] != rising[:-1], [True]]))
     plans, left = Plans.nothing(len(order)), []
-    for begin, end in pairwise(edges.tolist()):
+    for begin, end in _buckets(machines.capacity_bytes[order], 0 if keep else ALONE):
         if end - begin < FEWEST or not machines.byte_s[order[begin:end]].all() or _block_bytes(pool) > MOST_BYTES:
             left.append(order[begin:end])
             continue
-        runs = _runs_of(pool, float(rising[begin]), keep, machines.fifo_bytes)
+        capacities, sizes = np.unique(machines.capacity_bytes[order[begin:end]], return_inverse=True)
+        runs = _runs_of(pool, capacities, keep, machines.fifo_bytes)
         listed = _list(pool, runs)
+        if np.diff(listed[1].begins[:, [0, -1]]).max() >= MOST_CODES:
+            left.append(order[begin:end])
+            continue
         for low in range(begin, end, MOST):
             if stop is not None and stop.is_set():
                 raise KeyboardInterrupt
             points = order[low : min(end, low + MOST)]
-            part = machines.part(points)
-            found = _search(pool, runs, listed, part, ratio[points])
-            plans.put(points, Plans(*(_sums(pool, runs, found, kind, part) for kind in (kernels.COLD, kernels.STEADY))))
+            own, part = sizes[low - begin : low - begin + len(points)], machines.part(points)
+            found = _search(pool, runs, listed, part, own, ratio[points])
+            kinds = (_sums(pool, runs, found, kind, part, own) for kind in (kernels.COLD, kernels.STEADY))
+            plans.put(points, Plans(*kinds))
             left.append(points[np.isneginf(found.best[kernels.COLD])])
     return plans, np.sort(np.concatenate(left)) if left else np.zeros(0, dtype=np.int64)
 
 
-def _runs_of(pool: Pool, capacity: float, keep: bool, fifo_bytes: float | None) -> _Runs:
+def _buckets(rising: Floats, alone: int) -> list[tuple[int, int]]:
+    """Where chips that are solved together begin and end, of chips sorted by SRAM size. alone: as `ALONE`."""
+    edges = np.flatnonzero(np.concatenate([[True], rising[1:] != rising[:-1], [True]])).tolist()
+    found: list[tuple[int, int]] = []
+    open_ = False
+    for begin, end in pairwise(edges):
+        few = end - begin < alone
+        first = found[-1][0] if found else begin
+        if open_ and few and end - first <= TOGETHER and rising[begin] <= NEAR * rising[first]:
+            found[-1] = first, end
+        else:
+            found.append((begin, end))
+        open_ = few
+    return found
+
+
+def _runs_of(pool: Pool, capacities: Floats, keep: bool, fifo_bytes: float | None) -> _Runs:
     """Every room with every size set aside; sizes so large that nothing is left for tiles are none."""
     steps = len(pool.weights)
-    tried, room, kept = keeping.NONE_TRIED, np.array([capacity]), np.zeros((1, steps))
+    tried, room, kept = keeping.NONE_TRIED, capacities[None, :], np.zeros((1, len(capacities), steps))
     if keep:
-        tried = tried_of(pool, capacity)
-        settled = keeping.new_settled(tried, 1, steps)
-        keeping.settle(np.array([capacity]), keeping_of(pool), tried, settled)
-        some = np.flatnonzero(settled.rooms >= 0.0)
-        room, kept = settled.rooms[some].ravel(), settled.kept[some].reshape(-1, steps)
-    streamed = (pool.weights - kept).sum(axis=1)
+        tried = tried_of(pool, float(capacities.max()))
+        settled = keeping.new_settled(tried, len(capacities), steps)
+        keeping.settle(capacities, keeping_of(pool), tried, settled)
+        some = (settled.rooms >= 0.0).any(axis=1)
+        room, kept = settled.rooms[some], settled.kept[some]
+    streamed = (pool.weights - kept).sum(axis=2)
+    open_ = np.where((room >= 0.0) & (streamed != 0.0), room, 0.0).max(axis=1).tolist()
     ahead = [
-        [0.0] if not own else [fifo_bytes] if fifo_bytes is not None else ahead_sizes(size)
-        for size, own in zip(room.tolist(), streamed.tolist(), strict=True)
+        [0.0] if not largest else [fifo_bytes] if fifo_bytes is not None else ahead_sizes(largest) for largest in open_
     ]
-    of_room = np.repeat(np.arange(len(room)), [len(own) for own in ahead])
-    aside = np.concatenate(ahead)
-    left = room[of_room] - (aside if fifo_bytes is None else 0.0)
-    streamed = streamed[of_room]
-    least_cycles, least_bytes = np.full(len(left), pool.least_cycles.sum()), streamed.copy()
+    room_of = np.repeat(np.arange(len(room)), [len(own) for own in ahead])
+    aside, left, streamed = np.concatenate(ahead), room[room_of], streamed[room_of]
+    if fifo_bytes is None:
+        none = (aside[:, None] > 0.0) & ((streamed == 0.0) | (aside[:, None] >= left))
+        left = np.where(none | (left < 0.0), -1.0, left - aside[:, None])
+    least_cycles, least_bytes = np.full(left.shape, pool.least_cycles.sum()), streamed.copy()
     next_room = np.searchsorted(tried.rooms, left)
     known = next_room < len(tried.rooms)
     least_cycles[known] = tried.least[next_room[known], keeping.LEAST_CYCLES]
     least_bytes[known] += tried.least[next_room[known], keeping.LEAST_BYTES]
-    return _Runs(left, aside, np.minimum(aside, streamed), kept[of_room], least_cycles, least_bytes)
+    return _Runs(left, room_of, aside, np.minimum(aside[:, None], streamed), kept, least_cycles, least_bytes)
 
 
 def _list(pool: Pool, runs: _Runs) -> tuple[Truths, Listing]:
     """(whether each run has any schedule, the choices of each)."""
-    count = len(runs.room)
-    begins = np.zeros((count, len(pool.weights) + 1), dtype=np.int64)
-    rising = np.argsort(runs.room, kind="stable")
-    sizes = lists.Sizes(runs.room[rising], runs.kept[rising])
+    (count, many), steps = runs.room.shape, len(pool.weights)
+    sizes = lists.Sizes(runs.room.ravel(), runs.kept[runs.room_of].reshape(-1, steps))
+    firsts = np.arange(0, count * many + 1, many)
     while True:
-        own, fits, scratch = np.zeros_like(begins), np.ones(count, dtype=np.bool_), _scratch(pool)
-        listing = Listing(own, scratch.ways, scratch.amounts)
-        if not lists.list_buckets(pool.source, sizes, np.arange(count + 1), fits, listing, scratch.reached):
-            begins[rising], fits[rising] = own, fits.copy()
-            return fits, listing._replace(begins=begins)
+        begins, fits, scratch = (
+            np.zeros((count, steps + 1), dtype=np.int64),
+            np.ones(count, dtype=np.bool_),
+            _scratch(pool),
+        )
+        listing = Listing(begins, scratch.ways, scratch.amounts)
+        if not lists.list_buckets(pool.source, sizes, firsts, fits, listing, scratch.reached):
+            return fits, listing
         _scratch(pool, grow=True)
 
 
-def _search(pool: Pool, runs: _Runs, listed: tuple[Truths, Listing], machines: Machines, ratio: Floats) -> kernels.Out:
-    """The best schedules of chips of one SRAM size, sorted by `ratio`."""
+def _search(
+    pool: Pool, runs: _Runs, listed: tuple[Truths, Listing], machines: Machines, sizes: Ints, ratio: Floats
+) -> kernels.Out:
+    """The best schedules of chips of these SRAM sizes, sorted by them and by `ratio`."""
     count, steps, (fits, listing) = len(ratio), len(pool.weights), listed
     out = kernels.Out(
         np.full((2, count), np.inf), np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int64),
         np.full((2, count, steps), -1, dtype=np.int32), np.zeros((2, count, steps)), np.zeros((2, count, steps)),
     )  # fmt: skip
     first_pass = pool.weights - runs.kept
-    streamed = first_pass.sum(axis=1, keepdims=True)
+    streamed = first_pass.sum(axis=2, keepdims=True)
     fewest, floor_of = _fewest(listing, fits)
     least = fewest.min(axis=0)
-    terms = Terms(first_pass, (streamed - np.cumsum(first_pass, axis=1)) + streamed, least.sum() - np.cumsum(least))
+    to_come = (streamed - np.cumsum(first_pass, axis=2)) + streamed
+    terms = Terms(first_pass, to_come, runs.kept, runs.room, least.sum() - np.cumsum(least))
     # Added step after step as the times of schedules are: rounding keeps order, so that this holds to the last bit.
     each = fewest[:, None, :] * machines.cycle_s[None, :, None] + machines.overhead_s[None, :, None]
     floors = np.ascontiguousarray(np.cumsum(each, axis=2)[:, :, -1])
     work = kernels.Work(
-        np.empty((2 * len(fits), count)), np.empty((2, count)), floor_of, floors, np.empty(count, dtype=np.int64),
-        np.empty(BLOCK, dtype=np.int64), np.empty((4, count)),
+        sizes.astype(np.int64), np.empty((2 * len(fits), count)), np.empty((2, count)), floor_of, floors,
+        np.empty(count, dtype=np.int64), np.empty(BLOCK, dtype=np.int64), np.empty((4, count)),
     )  # fmt: skip
-    bounds = kernels.Bounds(runs.ahead, runs.start, runs.least_cycles, runs.least_bytes)
+    bounds = kernels.Bounds(runs.room_of, runs.ahead, runs.start, runs.least_cycles, runs.least_bytes)
     kernels.search(
         listing.begins, fits, listing, terms, bounds, machines.rates, ratio, work, _scratch(pool).running, out
     )
@@ -160,14 +194,14 @@ def _fewest(listing: Listing, fits: Truths) -> tuple[Floats, Ints]:
     return found, row_of.reshape(-1)
 
 
-def _sums(pool: Pool, runs: _Runs, found: kernels.Out, kind: int, machines: Machines) -> Sums:
+def _sums(pool: Pool, runs: _Runs, found: kernels.Out, kind: int, machines: Machines, sizes: Ints) -> Sums:
     """What the schedules of a kind add up to."""
     time_s, steps = found.best[kind], len(pool.steps)
     rows = np.ascontiguousarray(found.rows[kind].T.astype(np.int64))
     vector = np.repeat(pool.steps[:, VECTOR_CYCLES, None], len(time_s), axis=1)
     moved, times = (np.ascontiguousarray(column[kind].T) for column in (found.moved, found.times))
     one = added(all_records(pool), Steps(rows, vector, np.ones((steps, len(time_s))), moved, times), machines)
-    return Sums(time_s, one.outer_bytes, one.feed_bytes, runs.stays[found.runs[kind]], one.parts)
+    return Sums(time_s, one.outer_bytes, one.feed_bytes, runs.stays[found.runs[kind], sizes], one.parts)
 
 
 class _Scratch:

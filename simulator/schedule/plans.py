@@ -1,6 +1,7 @@
 """The schedules of many chips as columns: what each adds up to, in steady state and for a batch on its own."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -11,9 +12,14 @@ from simulator.kernels import schedule_sums as kernels
 from simulator.kernels.schedule_sums import CAUSES, FILLING, Added, Records, Steps
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
+from simulator.schedule.records import all_records
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+MOST_RECORDS = 32
+"""Tilings of a network, for each that schedules use, of which all are looked at, once, rather than those of each schedule."""
 
 
 @dataclass(frozen=True)
@@ -123,3 +129,40 @@ def sums_of(plan: Plan, machines: Machines) -> Sums:
     """What one schedule adds up to, on the one chip of `machines`."""
     found = started(added(*plan.steps, machines), plan.all_starts_s)
     return Sums(np.array([plan.time_s]), found.outer_bytes, found.feed_bytes, np.array([plan.kept_bytes]), found.parts)
+
+
+def sums_of_many(plans: Sequence[Plan], machines: Machines) -> Sums:
+    """As `sums_of` each, of schedules of one network, one of each chip."""
+    pools = {id(piece.pool): piece.pool for plan in plans for piece in plan.pieces}
+    steps = sum(len(piece.path) for piece in plans[0].pieces)
+    if sum(len(pool.points) for pool in pools.values() if "records" not in pool.memo) > MOST_RECORDS * steps * len(
+        plans
+    ):
+        each = [sums_of(plan, machines.one(at)) for at, plan in enumerate(plans)]
+        return Sums(*(np.concatenate([getattr(one, field.name) for one in each], axis=-1) for field in fields(Sums)))
+    known, offset = {}, 0
+    for number, pool in pools.items():
+        known[number] = offset
+        offset += len(pool.points)
+    every = [all_records(pool) for pool in pools.values()]
+    records = Records(
+        *(np.concatenate([*(own[:-1] for own in column), np.zeros(1)]) for column in zip(*every, strict=True))
+    )
+    rows, vector, repeats, moved, times = (np.empty((steps, len(plans))) for _ in Steps._fields)
+    for at, plan in enumerate(plans):
+        columns = [
+            (
+                np.where(piece.points >= 0, piece.points + known[id(piece.pool)], -1),
+                piece.vector,
+                np.full(len(piece.path), float(piece.repeats)),
+                piece.outer_bytes(),
+                piece.total_s,
+            )
+            for piece in plan.pieces
+        ]
+        for column, parts in zip((rows, vector, repeats, moved, times), zip(*columns, strict=True), strict=True):
+            column[:, at] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    found = added(records, Steps(rows.astype(np.int64), vector, repeats, moved, times), machines)
+    found = started(found, np.array([plan.all_starts_s for plan in plans]))
+    time_s, kept = (np.array([getattr(plan, name) for plan in plans]) for name in ("time_s", "kept_bytes"))
+    return Sums(time_s, found.outer_bytes, found.feed_bytes, kept, found.parts)

@@ -15,15 +15,19 @@ from simulator.kernels.layout import SLACK
 from simulator.schedule.best import best
 from simulator.schedule.machines import Machines, least_of_parts
 from simulator.schedule.plan import Plan
-from simulator.schedule.plans import Plans, Sums, sums_of
+from simulator.schedule.plans import Plans, Sums, sums_of, sums_of_many
 from simulator.schedule.program import Program
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Schedules = tuple[Plan | None, Plan | None]
 """For one batch on its own, and for many; None where nothing fits."""
 
 Limited = Callable[[Sums], Floats]
 """Gives the least time of what schedules add up to under another limit, such as power. [s]"""
+
+TOGETHER = 64
+"""Chips whose schedules are added up together."""
 
 FEW = 2
 """Chips that are solved one by one: less work than to list choices for many."""
@@ -150,17 +154,24 @@ def _at_once(program: Program, machines: Machines, stop: threading.Event | None)
             plans, left = solve_split(program, machines, stop)
         else:
             return solve_whole(program.pool, machines, program.keep)
-    for at in left.tolist():
-        if stop is not None and stop.is_set():
-            raise KeyboardInterrupt
-        cold, steady = best(machines.one(at), program.batch, program.pool_of, program.keep, program.split)
-        plans.put(slice(at, at + 1), _columns(cold, steady, machines.one(at)))
+    for begin in range(0, len(left), TOGETHER):
+        _one_by_one(program, machines, left[begin : begin + TOGETHER], stop, plans)
     return plans
 
 
-def _columns(cold: Plan | None, steady: Plan | None, machines: Machines) -> Plans:
-    """Two schedules of one chip as columns."""
-    if cold is None or steady is None:
-        return Plans.nothing(1)
-    quick = sums_of(cold, machines)
-    return Plans(quick, quick if steady is cold else sums_of(steady, machines))
+def _one_by_one(program: Program, machines: Machines, some: Ints, stop: threading.Event | None, plans: Plans) -> None:
+    """Put the best schedules of some chips among those of all."""
+    found: list[tuple[Plan, Plan]] = []
+    runs = np.zeros(len(some), dtype=np.bool_)
+    for place, at in enumerate(some.tolist()):
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
+        cold, steady = best(machines.one(at), program.batch, program.pool_of, program.keep, program.split)
+        runs[place] = cold is not None and steady is not None
+        if cold is not None and steady is not None:
+            found.append((cold, steady))
+    if found:
+        own = machines.part(some[runs])
+        cold_sums = sums_of_many([cold for cold, _ in found], own)
+        same = all(cold is steady for cold, steady in found)
+        plans.put(some[runs], Plans(cold_sums, cold_sums if same else sums_of_many([last for _, last in found], own)))

@@ -12,7 +12,7 @@ from two_layers import two_layers
 
 from simulator.kernels import schedule_labels as labels
 from simulator.kernels import schedule_prefetch as kernels
-from simulator.kernels.layout import OWN_BYTES, WAY_POINT, Listing, Rates
+from simulator.kernels.layout import WAY_POINT, Listing, Rates
 from simulator.kernels.schedule_sums import BLOCK
 from simulator.schedule.many_prefetch import solve_ahead
 
@@ -32,37 +32,71 @@ def out_of(points, steps=2):
 
 
 def work_of(points, rows=4):
+    lists = np.full(points, -1), np.full(BLOCK, -1)
     return kernels.Work(
-        np.zeros((rows, points)), np.full((2, points), math.inf), np.zeros(rows // 2, dtype=np.int64), np.zeros((2, points)),
-        np.full(points, -1), np.full(BLOCK, -1), np.full((4, points), -1.0),
+        np.zeros(points, dtype=np.int64), np.zeros((rows, points)), np.full((2, points), math.inf),
+        np.zeros(rows // 2, dtype=np.int64), np.zeros((2, points)), *lists, np.full((4, points), -1.0),
     )  # fmt: skip
 
 
 def test_cycles_that_a_run_does_not_go_below():
     """Of its own; or of points beside, where all is known of them. A cold run needs no more than the bytes it lacks at first."""
-    bounds = kernels.Bounds(np.zeros(2), np.array([0.0, 6.0]), np.array([50.0, 70.0]), np.array([10.0, 20.0]))
+    columns = np.array([[0.0], [6.0]]), np.array([[50.0], [70.0]]), np.array([[10.0], [20.0]])
+    bounds = kernels.Bounds(np.zeros(2, dtype=np.int64), np.zeros(2), *columns)
     work = work_of(5)
     lows, beside = work.lows, work.beside
     lows[2], lows[3] = (80.0, 0.0, 90.0, 0.0, 200.0), (60.0, 0.0, 0.0, 0.0, 160.0)
     beside[:, 2] = 0, 4, 2.0, 0.5  # point 2 between 0 and 4, of which its ratio is twice and half
 
     def bound(row, own, top):
-        return kernels.bound_of(lows, row, 2, own, beside, top, bounds)
+        return kernels.bound_of(row, 2, own, np.ones((2, 1)), work, top, bounds)
 
     assert [bound(0, own, True) for own in (4.0, 6.0)] == [50.0, 60.0]
     assert [bound(2, own, True) for own in (3.0, 4.0)] == [70.0, 80.0]
-    assert bound(2, 4.0, False) == 200.0 * 0.5
+    assert bound(2, 1.0, False) == 200.0 * 0.5
     lows[2, 4] = 100.0
-    assert bound(2, 4.0, False) == 80.0
+    assert bound(2, 1.0, False) == 80.0
+    assert bound(2, 4.5, False) == 90.0
     assert bound(3, 1.0, False) == 90.0 - 6.0  # what the cold run of the point takes, with 6 bytes more
     assert bound(3, 2.0, False) == 160.0 * 0.5
     assert bound(3, 0.25, True) == 90.0 - 6.0 * 0.25
 
 
+def test_what_points_of_other_sizes_tell():
+    """More SRAM with more room is never slower; with less room left beside more weights nothing is known."""
+    rooms = np.array([[5.0, 6.0, 4.0], [-1.0, 6.0, 7.0], [5.0, 5.0, -1.0]])
+    known = [[kernels.no_less(run, size, other, rooms) for other in range(3)] for run in range(3) for size in range(3)]
+    assert known[:3] == [[True, False, False], [True, True, False], [False, False, True]]
+    assert known[3:6] == [[True, False, False], [False, True, False], [False, True, True]]
+    assert known[6:] == [[True, False, False], [True, True, False], [False, False, True]]
+    work, out = work_of(3), out_of(3)
+    work.sizes[:], work.highs[COLD], out.runs[COLD] = (0, 1, 2), (10.0, 20.0, math.inf), (0, 0, 1)
+
+    def most(x, other, over):
+        return kernels.most_of(COLD, x, other, over, rooms, work, out)
+
+    assert [most(1, 0, over) for over in (0.5, 3.0)] == [10.0, 30.0]  # a memory as slow or slower
+    assert [most(0, 1, 1.0), most(2, 0, 1.0), most(0, 2, 1.0), most(1, 1, 2.0)] == [math.inf] * 3 + [40.0]
+    columns = np.zeros((3, 3)), np.full((3, 3), 7.0), np.zeros((3, 3))
+    bounds = kernels.Bounds(np.zeros(3, dtype=np.int64), np.zeros(3), *columns)
+    lows = kernels.Work(work.sizes, np.full((6, 3), 50.0), *work[2:])
+    lows.beside[:, 0] = 1, 2, 4.0, 0.25
+    lows.lows[0, 2] = lows.lows[2, 2] = 1000.0
+    assert kernels.bound_of(0, 0, 1.0, rooms, lows, False, bounds) == 50.0  # of the middle size; the last has less room
+    assert kernels.bound_of(4, 0, 1.0, rooms, lows, False, bounds) == 50.0
+    rooms[0, 2] = 9.0
+    assert kernels.bound_of(0, 0, 1.0, rooms, lows, False, bounds) == 250.0
+    lows.beside[2, 0] = 0.5
+    assert kernels.bound_of(4, 0, 1.0, rooms, lows, False, bounds) == 25.0
+    assert kernels.bound_of(4, 0, 1.0, rooms, lows, True, bounds) == 7.0
+
+
 def test_machines_of_a_block():
     rates = Rates(np.array([1.0, 2.0, 4.0]), np.array([8.0, 0.0, 0.5]), np.array([3.0, 5.0, 7.0]))
-    machine = np.zeros(6 * BLOCK)
-    kernels.fill_block(np.array([2, 1]), 2, rates, np.array([1.0, 10.0, 20.0]), 1.5, machine)
+    own, work = kernels.new_running(1, 1, np.zeros((1, 1), dtype=np.int64), 9), work_of(3)
+    machine, work.lanes[:2], work.sizes[:] = own.machine, (2, 1), (0, 1, 2)
+    kernels.fill_block(work, 2, rates, np.array([1.0, 10.0, 20.0]), 1.5, own)
+    assert own.labels.lanes.sizes[:2].tolist() == [2, 1]
     for column, wanted in (
         (labels.CYCLE_S, (4.0, 2.0)), (labels.BYTE_S, (0.5, 0.0)), (labels.BYTES_PER_S, (2.0, math.inf)),
         (labels.OVERHEAD_S, (7.0, 5.0)),
@@ -76,13 +110,15 @@ def test_machines_of_a_block():
 def test_points_of_a_level_and_what_is_beside_them():
     """Ten points: 0, 4, 8 and the last, then all between; what a slower memory takes bounds them."""
     ratio, rates = 2.0 ** np.arange(10), Rates(np.full(10, 2.0), np.ones(10), np.full(10, 3.0))
-    work, limits = work_of(10), np.zeros((2, 10))
-    assert kernels.begin_level(4, True, rates, ratio, 5, work, limits) == 4
+    work, out, rooms = work_of(10), out_of(10), np.ones((1, 1))
+    limits, out.runs[:] = out.limits, 0
+    limits[:] = 0.0
+    assert kernels.begin_level(4, True, rates, ratio, 5, rooms, work, out) == 4
     assert work.nodes[:4].tolist() == [0, 4, 8, 9]
     assert limits[:, [0, 4, 8, 9]].tolist() == [[math.inf] * 4] * 2
     work.highs[COLD], work.highs[STEADY] = 100.0, 90.0
     work.highs[COLD, 0], work.highs[STEADY, 8] = 10.0, 4.0
-    assert kernels.begin_level(1, False, rates, ratio, 5, work, limits) == 6
+    assert kernels.begin_level(1, False, rates, ratio, 5, rooms, work, out) == 6
     assert work.nodes[:6].tolist() == [1, 2, 3, 5, 6, 7]
     assert work.beside[:, 2].tolist() == [0.0, 4.0, 4.0, 0.25]
     assert work.beside[:, 7].tolist() == [4.0, 8.0, 8.0, 0.5]
@@ -91,7 +127,7 @@ def test_points_of_a_level_and_what_is_beside_them():
     assert limits[COLD, work.nodes[:6]] == pytest.approx([cycles * 2.0 + 5 * 3.0 for cycles in most], rel=1e-9)
     assert (limits[COLD, work.nodes[:6]] > [cycles * 2.0 + 5 * 3.0 for cycles in most]).all()
     assert limits[STEADY, work.nodes[:6]] == pytest.approx([90.0 * 2.0 + 15.0] * 3 + [4.0 * 2.0 + 15.0] * 3, rel=1e-9)
-    assert kernels.begin_level(4, False, rates, ratio, 5, work, limits) == 2  # 0 and the last are known
+    assert kernels.begin_level(4, False, rates, ratio, 5, rooms, work, out) == 2  # 0 and the last are known
     assert work.nodes[:2].tolist() == [4, 8]
     assert work.beside[:2, 8].tolist() == [0.0, 9.0]
 
@@ -125,25 +161,27 @@ def test_the_fastest_end_waits_for_what_is_missing():
     ):
         rows[1, slot, labels.TIME : labels.TIME + 2], rows[1, slot, labels.AHEAD : labels.AHEAD + 2] = times, ahead
     own.machine[labels.BYTE_S : labels.BYTE_S + 2] = 0.5, 1.0
-    labels.end_block(3, 10.0, own.machine, 2, own.labels, found)
+    own.labels.lanes.start[:2] = 10.0
+    labels.end_block(3, own.machine, 2, own.labels, found)
     assert found[:, 0].tolist() == [8.5, 1.0, 0.5]
     assert found[:, 1].tolist() == [9.0, 0.0, 0.0]
-    labels.end_block(3, 0.0, own.machine, 2, own.labels, found)
+    own.labels.lanes.start[:2] = 0.0
+    labels.end_block(3, own.machine, 2, own.labels, found)
     assert found[:, :2].T.tolist() == [[5.0, 0.0, 0.0], [2.0, 2.0, 1.0]]
     own.labels.wide[1, 0] = 0
-    labels.end_block(3, 0.0, own.machine, 2, own.labels, found)
+    labels.end_block(3, own.machine, 2, own.labels, found)
     assert found[:, 0].tolist() == [math.inf, 0.0, 0.0]
 
 
 def test_a_schedule_is_written_down():
     own, out = kernels.new_running(2, 1, np.zeros((2, 1), dtype=np.int64), 9), out_of(3)
     ways, amounts = np.zeros((4, 5), dtype=np.int64), np.zeros((4, 7))
-    ways[:, WAY_POINT], amounts[:, OWN_BYTES] = (10, 11, 12, 13), (5.0, -6.0, 7.0, 8.0)
-    own.path[:], own.step_s[:] = (3, 1), (0.5, 0.25)
+    ways[:, WAY_POINT] = 10, 11, 12, 13
+    own.path[:], own.moved[:], own.step_s[:] = (3, 1), (8.0, 0.0), (0.5, 0.25)
     kernels.note_point(4, 2, STEADY, 0.75, Listing(np.zeros(1, dtype=np.int64), ways, amounts), own, out)
     assert (out.limits[STEADY, 2], out.best[STEADY, 2], out.runs[STEADY, 2]) == (0.75, 0.75, 4)
     assert out.rows[STEADY, 2].tolist() == [13, 11]
-    assert out.moved[STEADY, 2].tolist() == [8.0, 0.0]  # weights that stay may be more than what a tiling moves
+    assert out.moved[STEADY, 2].tolist() == [8.0, 0.0]
     assert out.times[STEADY, 2].tolist() == [0.5, 0.25]
     assert (out.best[COLD] == math.inf).all()
     assert (out.best[STEADY, :2] == math.inf).all()
@@ -307,8 +345,10 @@ def test_labels_of_a_block_are_those_of_each_of_its_points(seed):
             (labels.STOP_S, stop_s),
         ):  # fmt: skip
             own.machine[column + p] = value
-    terms = labels.Terms(np.array(first), np.array(to_come), np.array(after))
-    labels.run_block(listing.begins, listing, terms, 8.0, 2.0, own.machine, points, own.labels)
+    kept, rooms = np.zeros((1, steps)), np.ones(1)
+    terms = labels.Terms(np.array([first]), np.array([to_come]), kept, rooms, np.array(after))
+    own.labels.lanes.start[:points] = 2.0
+    labels.run_block(listing.begins, listing, terms, 8.0, own.machine, points, own.labels)
     most, rows, seen = [min(8.0, more) for more in to_come], own.labels.rows[steps % 2], 0
     wanted = [every_label(listing, first, most, after, machine, steps) for machine in machines]
     for state in range(states):
@@ -346,8 +386,8 @@ def test_a_row_that_is_begun_anew_knows_nothing_of_what_was_there():
     listing = Listing(np.array([0, 1]), np.array([[0, 0, 0]]), np.array([[4.0, 2.0]]))
     own.machine[:] = 1.0
     own.machine[labels.STOP_S : labels.STOP_S + BLOCK] = 100.0
-    terms = labels.Terms(np.zeros(1), np.full(1, 9.0), np.zeros(1))
-    labels.run_block(listing.begins, listing, terms, 9.0, 0.0, own.machine, points, own.labels)
+    terms = labels.Terms(np.zeros((1, 1)), np.full((1, 1), 9.0), np.zeros((1, 1)), np.ones(1), np.zeros(1))
+    labels.run_block(listing.begins, listing, terms, 9.0, own.machine, points, own.labels)
     assert own.labels.wide[1, 0] == 1
     assert own.labels.rows[1, 0, [labels.TIME, labels.TIME + 1, labels.TIME + 2]].tolist() == [5.0] * 3
     assert own.labels.rows[1, 0, [labels.AHEAD, labels.AHEAD + 1, labels.AHEAD + 2]].tolist() == [2.0] * 3

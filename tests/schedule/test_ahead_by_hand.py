@@ -14,15 +14,15 @@ from simulator.schedule.plan import Piece, Plan, Terms
 
 
 def runs_of(keep, fifo_bytes=None, capacity=20.0):
-    found = many_prefetch._runs_of(two_layers(), capacity * U, keep, fifo_bytes)
-    columns = (found.room, found.ahead, found.start, found.stays, found.least_bytes)
+    found = many_prefetch._runs_of(two_layers(), np.array([capacity * U]), keep, fifo_bytes)
+    columns = (found.room[:, 0], found.ahead, found.start[:, 0], found.stays[:, 0], found.least_bytes[:, 0])
     return [tuple(row) for row in (np.column_stack(columns) / U).round(9).tolist()], found
 
 
 def test_runs_without_kept_weights_have_each_size_set_aside():
     rows, found = runs_of(False)
     assert rows == [(20, 0, 0, 0, 10), (4, 16, 10, 0, 10)]
-    assert found.least_cycles.tolist() == [60 * C, 60 * C]
+    assert found.least_cycles.tolist() == [[60 * C], [60 * C]]
     rows, _ = runs_of(False, fifo_bytes=3 * U)
     assert rows == [(20, 3, 3, 0, 10)]
 
@@ -44,7 +44,7 @@ def test_runs_of_every_room():
         16,
         *[ahead for kept in stays[::-1] for ahead in ([0, 16] if 20 - kept > 16 else [0])],
     ]
-    for (room, ahead, start, kept, least), cycles in zip(rows, found.least_cycles, strict=True):
+    for (room, ahead, start, kept, least), cycles in zip(rows, found.least_cycles[:, 0], strict=True):
         assert room == 20 - kept - ahead
         assert start == min(ahead, 10 - kept)
         if room < listed[-1]:
@@ -55,6 +55,21 @@ def test_runs_of_every_room():
     rows, _ = runs_of(True, fifo_bytes=3 * U)
     assert rows[0] == (10, 0, 0, 10, 8)
     assert all(row[:3] == (20 - row[3], 3, min(3, 10 - row[3])) for row in rows[1:])
+
+
+def test_runs_of_several_sizes_are_those_of_each():
+    """In the same order; what a size does not try has a negative room."""
+    sizes = [9.0, 20.0, 21.0, 40.0]
+    for fifo_bytes in (None, 3 * U):
+        found = many_prefetch._runs_of(two_layers(), np.array(sizes) * U, True, fifo_bytes)
+        for at, size in enumerate(sizes):
+            alone, _ = runs_of(True, fifo_bytes, size)
+            columns = (found.room[:, at], found.ahead, found.start[:, at], found.stays[:, at], found.least_bytes[:, at])
+            rows = [tuple(row) for row in (np.column_stack(columns) / U).round(9).tolist() if row[0] >= 0.0]
+            assert [(row[0], *row[2:4]) for row in rows] == [(row[0], *row[2:4]) for row in alone]
+            assert all(row[4] >= one[4] for row, one in zip(rows, alone, strict=True))  # larger rooms are known, too
+            if fifo_bytes is None:
+                assert [row[1] for row in rows] == [row[1] for row in alone]
 
 
 def test_memory_of_a_block_is_that_of_its_labels():
