@@ -206,3 +206,11 @@ def test_alike_steps_are_worked_out_once(network, chip, precision):
     assert operands is operands_of(graph, target_of(load_chip(chip), precision))
     assert len(set(operands.alike)) < 0.6 * len(operands.alike)
     assert _rows(operands, 3) == tuple(row_of(step, 3, operands) for step in operands.fused.steps)
+
+
+def test_all_weights_and_tables_stay_where_there_is_no_memory() -> None:
+    net = NetworkBuilder("words")
+    net.dense(net.embedding(net.input(1), 16, table_rows=10), 32, bias=False)
+    low = lower(net.build(), load_chip("example_edge", set={"dram": None, "host": None}), 2)
+    assert (low.inside, low.held_bytes) == ("all", 16 * 10 + 16 * 32)
+    assert [(row.weight_bytes, row.fixed_bytes) for row in low.rows] == [(0.0, 0.0)] * len(low.rows)
