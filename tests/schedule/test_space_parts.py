@@ -358,3 +358,14 @@ def test_what_enters_and_leaves_a_context():
             kernels.crossing(first, steps - 1, flow, seen, part, read, written)
             for end in range(first, steps):
                 assert (read[end], written[end]) == pytest.approx(crossed(first, end, flow))
+
+
+def test_time_before_each_item_is_no_waiting_for_other_stages():
+    """It is the same for all stages, so that what a fast one waits for a slow one is as long with it as without."""
+    net = NetworkBuilder("chain")
+    x = net.conv(net.input(2, 8, 8), 4, 3, padding=1, bias=False)
+    net.conv(x, 8, 1, bias=False)
+    without, some = (placed(net.build(), batch=3, byte_s=1.0, overhead_s=seconds) for seconds in (0.0, 2 * US))
+    assert some.period_parts[OVERHEAD].sum() > 0.0
+    assert without.period_parts[PIPELINE].sum() > 0.0
+    assert some.period_parts[PIPELINE].sum() == pytest.approx(without.period_parts[PIPELINE].sum())
