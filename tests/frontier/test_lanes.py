@@ -1,5 +1,6 @@
 """Products on the vector lanes: against counting, only where the array is slower, and in whole networks."""
 
+import dataclasses
 import math
 import random
 
@@ -164,3 +165,5 @@ def test_an_array_of_two_products_a_cycle_is_twice_as_hard_to_beat() -> None:
         assert lanes.chosen(shape, spec) == wins
         ((ideal, edges, busy),) = lanes.parts(shape, spec, np.zeros(1))[:, [points.IDEAL, points.EDGES, points.ARRAY]]
         assert (ideal, busy, ideal + edges) == (256 / 512, 256 / lane_macs, pytest.approx(busy))
+    slow = dataclasses.replace(spec, link_bytes_per_cycle=16.0)
+    assert lanes.parts(shape, slow, np.zeros(1))[0, points.INTERCONNECT] == (4 * 8 + 8 * 8 + 4 * 8) / 16
