@@ -1,5 +1,6 @@
 """Products on the vector lanes: against counting, only where the array is slower, and in whole networks."""
 
+import dataclasses
 import math
 import random
 
@@ -154,3 +155,16 @@ def test_a_format_or_figure_that_is_none_is_refused():
         load_chip("example_edge", set={"vector.macs_per_cycle": {"int8": 0}})
     with pytest.raises(ChipError, match=r"vector\.macs_per_cycle"):
         load_chip("example_edge", set={"vector.macs_per_cycle": {"int9": 5}})
+
+
+def test_an_array_of_two_products_a_cycle_is_twice_as_hard_to_beat() -> None:
+    """8 x 8 weights and four pixels: 8 steps in 4 cycles on the array, 256 products on the lanes."""
+    fast = {**EDGE, "array": {**EDGE["array"], "rate": {"int8": 2}, "count": 1}}
+    spec = array_spec(load_chip("example_edge", set=fast), "int8")
+    for lane_macs, wins in ((48.0, False), (64.0, False), (65.0, True), (128.0, True)):
+        shape = Shape((1, 1, 8, 8, 4, 1, 1, 1), plane=(4, 1), lane_macs=lane_macs)
+        assert lanes.chosen(shape, spec) == wins
+        ((ideal, edges, busy),) = lanes.parts(shape, spec, np.zeros(1))[:, [points.IDEAL, points.EDGES, points.ARRAY]]
+        assert (ideal, busy, ideal + edges) == (256 / 512, 256 / lane_macs, pytest.approx(busy))
+    slow = dataclasses.replace(spec, link_bytes_per_cycle=16.0)
+    assert lanes.parts(shape, slow, np.zeros(1))[0, points.INTERCONNECT] == (4 * 8 + 8 * 8 + 4 * 8) / 16

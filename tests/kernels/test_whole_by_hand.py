@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 
+from simulator.kernels import schedule_sums as sums
 from simulator.kernels import schedule_whole as kernels
 from simulator.kernels.layout import (
     BESIDE_BYTES,
@@ -238,3 +239,69 @@ def test_beyond_the_array_the_first_of_the_busiest_counts(array, link, ports, ve
 
     records = Records(*map(column, (1.0, 2.0, 3.0, 4.0, array, link, ports, 50.0, 60.0, 5.0)))
     assert causes(records, 1, vector) == (1.0, 2.0, 3.0, 4.0, *beyond, 5.0)
+
+
+def split(records, row, vector, repeats, chip, time):
+    """(seconds by cause, hidden ones among the loading) of a step: each takes its own, or what is left; then hidden loading, from
+    what will wait for the memory; then the overhead; the rest is the memory's."""
+    cycle_s, _, overhead_s = chip
+    own = [cycles * repeats * cycle_s for cycles in causes(records, row, vector)]
+    parts, left = [0.0] * sums.CAUSES, time
+    for cause, busy in enumerate(own[: sums.ON_CHIP]):
+        parts[cause] = min(busy, left)
+        left -= parts[cause]
+    hidden = min(own[sums.HIDDEN], max(0.0, left - overhead_s * repeats))
+    parts[sums.LOADING] += hidden
+    left -= hidden
+    parts[sums.OVERHEAD] = min(left, overhead_s * repeats)
+    parts[sums.OUTER] = left - parts[sums.OVERHEAD]
+    return np.array(parts)
+
+
+def test_what_schedules_add_up_to():
+    """Given step by step, with repeats; and block by block, where points of a block are alike in a step and where not."""
+    rng = np.random.default_rng(4)
+    steps, points, phi = 3, 70, 0.25
+    columns = rng.integers(0, 6, (len(Records._fields), 5)).astype(float)
+    records = Records(*columns)
+    records.array[:] = records.ideal + records.edges + records.filling + records.loading
+    records.cycles[:] = np.max([records.array, records.link, records.ports], axis=0)
+    rates = Rates(*(rng.choice([0.5, 1.0, 2.0], points) for _ in range(3)))
+    rows, vector = rng.integers(-1, 4, (steps, points)), rng.integers(0, 9, (steps, points)).astype(float)
+    repeats, moved = (
+        rng.integers(1, 4, (steps, points)).astype(float),
+        rng.integers(-2, 9, (steps, points)).astype(float),
+    )
+    times = rng.integers(0, 90, (steps, points)).astype(float)
+
+    def added():
+        return sums.Added(np.full(points, 7.0), np.full(points, 7.0), np.full((sums.CAUSES, points), 7.0))
+
+    found, parts = added(), np.full((sums.CAUSES, sums.BLOCK), 7.0)
+    given = sums.Steps(rows, vector, repeats, moved, times)
+    sums.sum_steps(records, given, rates, sums.new_block(), parts, found)
+    for p in range(points):
+        chip = [column[p] for column in rates]
+        each = [split(records, rows[s, p], vector[s, p], repeats[s, p], chip, times[s, p]) for s in range(steps)]
+        assert found.parts[:, p] == pytest.approx(sum(each))
+        assert found.outer_bytes[p] == moved[:, p].sum()
+        assert found.feed_bytes[p] == (records.feed[rows[:, p]] * repeats[:, p]).sum()
+
+    blocks = np.array([[0, 30, 0], [30, 40, 0]])
+    alike, alike_moved = np.array([[1, APART], [APART, -1], [2, 3]]), np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0]])
+    found = added()
+    sums.sum_blocks(
+        records, vector[:, 0], (rows, moved, alike, alike_moved), blocks, rates, phi, sums.new_block(), parts, found, 0
+    )
+    for p in range(points):
+        at, chip = int(p >= 30), [column[p] for column in rates]
+        cycle_s, byte_s, overhead_s = chip
+        total, fed, each = 0.0, 0.0, []
+        for s in range(steps):
+            row, outer = (rows[s, p], moved[s, p]) if alike[s, at] == APART else (alike[s, at], alike_moved[s, at])
+            on_chip, memory = max(records.cycles[row], vector[s, 0]) * cycle_s, outer * byte_s
+            time = max(on_chip, memory) + phi * min(on_chip, memory) + overhead_s
+            each.append(split(records, row, vector[s, 0], 1.0, chip, time))
+            total, fed = total + max(0.0, outer), fed + records.feed[row]
+        assert found.parts[:, p] == pytest.approx(sum(each))
+        assert (found.outer_bytes[p], found.feed_bytes[p]) == (total, fed)

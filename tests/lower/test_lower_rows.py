@@ -221,3 +221,11 @@ def test_threads_may_ask_for_operands_of_one_graph_on_many_arrays():
     finally:
         sys.setswitchinterval(usual)
     assert [operands.target for operands in found] == 4 * targets
+
+
+def test_all_weights_and_tables_stay_where_there_is_no_memory() -> None:
+    net = NetworkBuilder("words")
+    net.dense(net.embedding(net.input(1), 16, table_rows=10), 32, bias=False)
+    low = lower(net.build(), load_chip("example_edge", set={"dram": None, "host": None}), 2)
+    assert (low.inside, low.held_bytes) == ("all", 16 * 10 + 16 * 32)
+    assert [(row.weight_bytes, row.fixed_bytes) for row in low.rows] == [(0.0, 0.0)] * len(low.rows)

@@ -199,3 +199,15 @@ def test_what_does_not_fit_is_looked_for_among_exact_pools(monkeypatch):
         offered = tuple(None if size is None else plan(size) for size in sizes)
         assert best.best(machines, 1, lambda batch: pools, True, True) == ("exact" if again else offered)
         assert asked == ([pools, "an exact pool"] if again else [pools])
+
+
+def test_choices_of_a_room_are_those_of_the_next_size_of_a_list():
+    """So that whoever asks first, all rooms up to that size have them."""
+    top = 2.0 ** (np.ceil(segments.ROOMS_PER_OCTAVE * np.log2(46 * U)) / segments.ROOMS_PER_OCTAVE)
+    below = 2.0 ** (np.floor(segments.ROOMS_PER_OCTAVE * np.log2(46 * U)) / segments.ROOMS_PER_OCTAVE)
+    found = []
+    for room in (top, 46 * U, 1.001 * below, below):  # the large tiling of the second layer does not fit the last two
+        begins, _, amounts, _ = segments.free_list(two_layers(), room)
+        found.append(amounts[: begins[-1]].tolist())
+    assert below < 1.001 * below < 46 * U < top
+    assert found[0] == found[1] == found[2] != found[3]

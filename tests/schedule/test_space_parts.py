@@ -307,3 +307,65 @@ def test_rows_that_a_unit_needs_and_frees():
                 first = (unit + 1) * stride - pad  # of the next window
                 assert freed == (rows if unit == units - 1 else min(rows, max(0, first))), edge
         assert kernels.freed_rows(edge, units, -1) == 0
+
+
+def crossed(first, end, flow):
+    """(bytes read, bytes written) of the context first .. end: what comes from before it, of a source no more than all of it, and
+    what its steps give, but what only they read and is no state."""
+    begin = flow.first_node[first]
+    edges = range(flow.first_edge[begin], flow.first_edge[flow.first_node[end + 1]])
+    outside, inside = {}, set()
+    for e in edges:
+        producer, source = flow.edges[e, kernels.PRODUCER], int(flow.edges[e, kernels.SOURCE])
+        if source < 0:
+            continue
+        if producer < begin:
+            outside[source] = outside.get(source, 0.0) + flow.edge_bytes[e]
+        else:
+            inside.add(source)
+    read = sum(min(moved, flow.source_bytes[source]) for source, moved in outside.items())
+    stay = sum(flow.source_bytes[s] - flow.stored_bytes[s] for s in inside if flow.last_reader[s] <= end)
+    return read, flow.source_bytes[first : end + 1].sum() - stay
+
+
+@pytest.mark.kernel
+@uncompiled
+def test_what_enters_and_leaves_a_context():
+    """Steps of a node each that read the network's input or outputs before, some of them twice, some in slices."""
+    rng = random.Random(7)
+    for _ in range(60):
+        steps = rng.randint(2, 5)
+        reads = [[rng.randrange(-1, step) for _ in range(rng.randint(1, 3))] for step in range(steps)]
+        edges, lasts = [], [steps] * (steps + 1)
+        for step, sources in enumerate(reads):
+            for source in sources:
+                number = source if source >= 0 else steps  # the network's input comes behind the steps
+                is_told = rng.random() < 0.9
+                edges.append((source, number if is_told else -1))
+                lasts[number] = step if is_told else lasts[number]
+        size = np.array([float(rng.randint(1, 9)) for _ in range(steps + 1)])
+        table = np.zeros((len(edges), kernels.COLUMNS), dtype=np.int64)
+        table[:, [kernels.PRODUCER, kernels.SOURCE]] = edges
+        flow = SimpleNamespace(
+            first_node=np.arange(steps + 1), first_edge=np.cumsum([0, *map(len, reads)]), edges=table,
+            edge_bytes=np.array([float(rng.randint(1, 9)) for _ in edges]), source_bytes=size,
+            stored_bytes=size * [rng.choice([0.0, 0.0, 0.5]) for _ in size],
+            last_reader=np.array([steps if rng.random() < 0.2 else last for last in lasts]),
+        )  # fmt: skip
+        seen, part = np.zeros(steps + 1, dtype=np.int64), np.full(steps + 1, 99.0)
+        for first in range(steps):
+            read, written = np.full(steps, 77.0), np.full(steps, 77.0)
+            kernels.crossing(first, steps - 1, flow, seen, part, read, written)
+            for end in range(first, steps):
+                assert (read[end], written[end]) == pytest.approx(crossed(first, end, flow))
+
+
+def test_time_before_each_item_is_no_waiting_for_other_stages():
+    """It is the same for all stages, so that what a fast one waits for a slow one is as long with it as without."""
+    net = NetworkBuilder("chain")
+    x = net.conv(net.input(2, 8, 8), 4, 3, padding=1, bias=False)
+    net.conv(x, 8, 1, bias=False)
+    without, some = (placed(net.build(), batch=3, byte_s=1.0, overhead_s=seconds) for seconds in (0.0, 2 * US))
+    assert some.period_parts[OVERHEAD].sum() > 0.0
+    assert without.period_parts[PIPELINE].sum() > 0.0
+    assert some.period_parts[PIPELINE].sum() == pytest.approx(without.period_parts[PIPELINE].sum())

@@ -223,7 +223,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[judge.Judge]:
 
 
 def test_what_is_tracked_is_copied(toy: judge.Judge) -> None:
-    assert sorted(path.name for path in toy.tree.iterdir() if "cache" not in path.name) == ["tests", "toy.py"]
+    assert sorted(path.name for path in toy.tree.iterdir() if path.name[0] not in "._") == ["tests", "toy.py"]
 
 
 def test_the_lines_of_a_statement() -> None:
