@@ -164,7 +164,9 @@ def test_an_array_of_two_products_a_cycle_is_twice_as_hard_to_beat() -> None:
     for lane_macs, wins in ((48.0, False), (64.0, False), (65.0, True), (128.0, True)):
         shape = Shape((1, 1, 8, 8, 4, 1, 1, 1), plane=(4, 1), lane_macs=lane_macs)
         assert lanes.chosen(shape, spec) == wins
-        ((ideal, edges, busy),) = lanes.parts(shape, spec, np.zeros(1))[:, [columns.IDEAL, columns.EDGES, columns.ARRAY]]
+        ((ideal, edges, busy),) = lanes.parts(shape, spec, np.zeros(1))[
+            :, [columns.IDEAL, columns.EDGES, columns.ARRAY]
+        ]
         assert (ideal, busy, ideal + edges) == (256 / 512, 256 / lane_macs, pytest.approx(busy))
     slow = dataclasses.replace(spec, link_bytes_per_cycle=16.0)
     assert lanes.parts(shape, slow, np.zeros(1))[0, columns.INTERCONNECT] == (4 * 8 + 8 * 8 + 4 * 8) / 16

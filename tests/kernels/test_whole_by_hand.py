@@ -277,9 +277,10 @@ def test_what_schedules_add_up_to():
     def added():
         return sums.Added(np.full(points, 7.0), np.full(points, 7.0), np.full((sums.CAUSES, points), 7.0))
 
-    found, parts = added(), np.full((sums.CAUSES, sums.BLOCK), 7.0)
+    found, block = added(), sums.new_block()
+    block.lanes[:] = 7.0
     given = sums.Steps(rows, vector, repeats, moved, times)
-    sums.sum_steps(records, given, rates, sums.new_block(), parts, found)
+    sums.sum_steps(records, given, rates, block, found)
     for p in range(points):
         chip = [column[p] for column in rates]
         each = [split(records, rows[s, p], vector[s, p], repeats[s, p], chip, times[s, p]) for s in range(steps)]
@@ -290,9 +291,7 @@ def test_what_schedules_add_up_to():
     blocks = np.array([[0, 30, 0], [30, 40, 0]])
     alike, alike_moved = np.array([[1, APART], [APART, -1], [2, 3]]), np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0]])
     found = added()
-    sums.sum_blocks(
-        records, vector[:, 0], (rows, moved, alike, alike_moved), blocks, rates, phi, sums.new_block(), parts, found, 0
-    )
+    sums.sum_blocks(records, vector[:, 0], (rows, moved, alike, alike_moved), blocks, rates, phi, block, found, 0)
     for p in range(points):
         at, chip = int(p >= 30), [column[p] for column in rates]
         cycle_s, byte_s, overhead_s = chip
