@@ -93,6 +93,7 @@ def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any
     scratch = rooms.Scratch(flat, spans, none, flat, none, none, none, values, box, running, running.memo)
     tried = rooms.Rooms(none, none, flat, none, flat, ints)
     rooms.listed_at(1.0)
+    rooms.places(none, none, 0.0, ints)
     rooms.least_in(0.0, floors, running.memo, values, box)
     rooms.next_faster(chip, tried, floors, none, scratch, rooms.Search(np.array([0, -1, 0]), spans))
 
@@ -104,7 +105,9 @@ def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> Non
     layout.fill_times(none, none, machine, none.copy())
     layout.fill_grid(none, none, rates, 0.0, np.zeros((1, 1)))
     layout.least_time(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    keeping.share(0.0, np.zeros(0, dtype=np.int64), nothing, nothing, nothing)
+    kept = keeping.Keeping(nothing, nothing, np.zeros(0, dtype=np.int64))
+    keeping.share(0.0, kept.order, kept.weights, kept.channels, nothing)
+    keeping.shares(nothing, kept, flat[:0])
     records, steps = sums.Records(*[none] * 10), sums.Steps(flat_ints[:0], flat[:0], flat[:0], flat[:0], flat[:0])
     parts = np.zeros((sums.CAUSES, 8))
     added = sums.Added(np.zeros(8), np.zeros(8), parts)

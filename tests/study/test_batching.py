@@ -69,7 +69,7 @@ def test_the_sram_that_is_enough_is_enough_and_no_byte_less(small, chip):
     assert kept[0] == live.tolist()
     assert kept[1] != live.tolist()
     wide, _ = solve_one(pool, adapter.machines(4.0 * enough, 0.0))
-    assert wide.outer_bytes().sum() == pool.low.compulsory_bytes
+    assert wide.outer_bytes.sum() == pool.low.compulsory_bytes
 
 
 def test_the_overflow_is_the_last_batch_that_fits(small, chip, found):
