@@ -253,56 +253,52 @@ def run_block(begins, listing, terms, ahead, machine, many, labels):
 
     begins: where the choices of each step begin. terms: `Terms` of the run. ahead: bytes that may be ahead.
     """
-    rows, wide, lanes = labels.rows, labels.wide, labels.lanes
+    ways, amounts = listing.ways, listing.amounts
+    rows, wide, label, over, lanes = labels.rows, labels.wide, labels.label, labels.over, labels.lanes
     states, steps, apart = wide.shape[1], begins.shape[0] - 1, terms.rooms.shape[0] > 1
     for state in range(states):
         wide[0, state] = 0
     wide[0, 0] = 1
     for p in range(many):
-        rows[0, 0, TIME + p], rows[0, 0, AHEAD + p], labels.over[p] = 0.0, lanes.start[p], 0.0
+        rows[0, 0, TIME + p], rows[0, 0, AHEAD + p], over[p] = 0.0, lanes.start[p], 0.0
     for step in range(steps):
-        after = 1 - step % 2
+        now, after = step % 2, 1 - step % 2
         for state in range(states):
             wide[after, state] = 0
         for p in range(many):
             to_come = terms.least_after[step] * machine[CYCLE_S + p] + (steps - 1 - step) * machine[OVERHEAD_S + p]
             machine[UNTIL_S + p] = machine[STOP_S + p] - to_come
             lanes.most[p] = min(ahead, terms.to_come[lanes.sizes[p], step])
+        most = lanes.most[0]
         for number in range(begins[step], begins[step + 1]):
-            code = float((number - begins[0]) * SLOTS)
-            if not apart:
-                offer(number, step, code, listing, terms, machine, many, labels)
-            elif fill_lanes(number, step, listing, terms, lanes, many):
-                offer_each(number, step, code, listing, machine, many, labels)
+            if apart:
+                if fill_lanes(number, step, listing, terms, lanes, many):
+                    offer_each(number, step, float((number - begins[0]) * SLOTS), listing, machine, many, labels)
+                continue
+            source, target = ways[number, WAY_SOURCE], ways[number, WAY_TARGET]
+            cycles, total = amounts[number, OWN_CYCLES], max(0.0, amounts[number, OWN_BYTES])
+            first, at = min(terms.first_pass[0, step], total), target * SLOTS
+            for slot in range(wide[now, source]):
+                own, found = rows[now, source * SLOTS + slot], wide[after, target]
+                code = float((number - begins[0]) * SLOTS + slot)
+                if found == 0:
+                    for p in range(many):
+                        rows[after, at, TIME + p], rows[after, at, AHEAD + p] = math.inf, -1.0
+                if found <= 1:
+                    wide[after, target] = 1
+                    if relax(cycles, total, first, most, code, machine, own, rows[after, at], many, label):
+                        wide[after, target] = another(code, many, at, wide[after, target], rows[after], label, over)
+                else:
+                    propose(cycles, total, first, most, machine, own, many, label)
+                    wide[after, target] = keep_label(code, many, at, found, rows[after], label, over)
         for state in range(states):
             end_state(many, state * SLOTS, wide[after, state], labels.places[step, state], rows[after], labels.way)
 
 
 @kernel
-def offer(number, step, code, listing, terms, machine, many, labels):
-    """Put what a choice makes of the labels of its source among those of its target, for points of one SRAM size."""
-    source, target = listing.ways[number, WAY_SOURCE], listing.ways[number, WAY_TARGET]
-    cycles, total = listing.amounts[number, OWN_CYCLES], max(0.0, listing.amounts[number, OWN_BYTES])
-    first, most, at = min(terms.first_pass[0, step], total), labels.lanes.most[0], target * SLOTS
-    rows, wide, label, over = labels.rows, labels.wide, labels.label, labels.over
-    now, after = step % 2, 1 - step % 2
-    for slot in range(wide[now, source]):
-        own, found = rows[now, source * SLOTS + slot], wide[after, target]
-        if found == 0:
-            for p in range(many):
-                rows[after, at, TIME + p], rows[after, at, AHEAD + p] = math.inf, -1.0
-        if found <= 1:
-            wide[after, target] = 1
-            if relax(cycles, total, first, most, code + slot, machine, own, rows[after, at], many, label):
-                wide[after, target] = another(code + slot, many, at, wide[after, target], rows[after], label, over)
-        else:
-            propose(cycles, total, first, most, machine, own, many, label)
-            wide[after, target] = keep_label(code + slot, many, at, found, rows[after], label, over)
-
-
-@kernel
 def offer_each(number, step, code, listing, machine, many, labels):
-    """As `offer`, where points of a block differ in what the choice moves."""
+    """Put what a choice makes of the labels of its source among those of its target, where points of a block differ in what the
+    choice moves. That of points of one SRAM size stands in `run_block`: a call for each choice would cost a third."""
     source, target = listing.ways[number, WAY_SOURCE], listing.ways[number, WAY_TARGET]
     rows, wide, label, over = labels.rows, labels.wide, labels.label, labels.over
     now, after, at = step % 2, 1 - step % 2, target * SLOTS
