@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper
-from random_onnx import model
+from random_onnx import model, turn
 from tiny_tflite import STEPS, tflite
 
 from simulator.graph.readers import wire
@@ -219,10 +219,4 @@ def _large(_: Path) -> Iterator[tuple[str, Any]]:
     yield "constants.onnx", model([*several, node("Add", ["x", "c0"], ["y"])], {"x": [1, 16_384]}, small, ["y"])
     yield "branches_10000.onnx", _branches(10_000)
     turns = {"turns": np.array(2**40), "go": np.array(True)}
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
-        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
-        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
-    )  # fmt: skip
-    yield "loop.onnx", model([node("Loop", ["turns", "go", "x"], ["y"], body=body)], {"x": [1, 4]}, turns, ["y"])
+    yield "loop.onnx", model([node("Loop", ["turns", "go", "x"], ["y"], body=turn())], {"x": [1, 4]}, turns, ["y"])

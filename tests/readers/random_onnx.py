@@ -13,6 +13,16 @@ from simulator.graph.readers import onnx_read, wire
 from simulator.graph.readers.emit import layers_of
 
 
+def turn() -> Any:
+    """The body of a loop that takes a ReLU of four numbers a turn."""
+    node, value = helper.make_node, helper.make_tensor_value_info
+    return helper.make_graph(
+        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
+        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
+        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
+    )  # fmt: skip
+
+
 def model(
     nodes: list[Any], inputs: dict[str, list[Any]], weights: dict[str, Any], outputs: list[str], opset: int = 17
 ) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, save
-from random_onnx import graph_of, layers, model, read
+from random_onnx import graph_of, layers, model, read, turn
 
 from simulator import cli
 from simulator.errors import NetworkError
@@ -97,13 +97,10 @@ def test_a_product_of_several_is_products_of_two_from_the_left(
 
 
 def test_a_loop_whose_turns_are_data_says_how_to_give_them(tmp_path: Any, capsys: Any) -> None:
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [node("Relu", ["h"], ["h2"]), node("Identity", ["on"], ["on2"])], "turn",
-        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []), value("h", TensorProto.FLOAT, [1, 4])],
-        [value("on2", TensorProto.BOOL, []), value("h2", TensorProto.FLOAT, [1, 4])],
-    )  # fmt: skip
-    nodes = [node("Cast", ["c"], ["turns"], to=TensorProto.INT64), node("Loop", ["turns", "go", "x"], ["y"], body=body)]
+    nodes = [
+        node("Cast", ["c"], ["turns"], to=TensorProto.INT64),
+        node("Loop", ["turns", "go", "x"], ["y"], body=turn()),
+    ]
     save(model(nodes, {"x": [1, 4], "c": []}, {"go": np.array(True)}, ["y"]), tmp_path / "loop.onnx")
     asked = ["run", str(tmp_path / "loop.onnx"), "--chip", "example_edge"]
     assert cli.main(asked) == 2
