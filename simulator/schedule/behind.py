@@ -105,7 +105,7 @@ class PoolsBehind:
         if found is None:
             return pool
         higher = replace(pool, above=found)
-        vars(higher)["beside_after"] = pool.beside_after  # that is known already
+        vars(higher).update({name: vars(pool)[name] for name in ("back", "work", "beside_after")})
         return higher
 
     def _made(self, context: int) -> Pool:
@@ -126,9 +126,9 @@ class PoolsBehind:
             pool, lowered=lambda: self._low.at(more), stacked=self._tables(pool.shapes), floor=self._floor,
             exactly=None if self._floor == NO_FLOOR else lambda: self.exact.at(context), fixed=len(self._static.points),
         )  # fmt: skip
-        pool.memo.update(back=self._back, work=self._work.at(more), alike=base.alike)
-        tiles = self._least(rows, BYTES)
-        vars(pool)["beside_after"] = beside_after(plan, tiles, beside, self._weights)
+        pool.memo.update(alike=base.alike)
+        after = beside_after(plan, self._least(rows, BYTES), beside, self._weights)
+        vars(pool).update(back=self._back, work=self._work.at(more), beside_after=after)  # that is known already
         return pool
 
     def _tables(self, shapes: tuple[Shape, ...]) -> "Stack | Callable[[], Stack]":

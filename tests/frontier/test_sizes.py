@@ -17,7 +17,7 @@ def test_every_size_of_an_axis_in_use():
     assert len(sizes_of(10**9)) == MOST == 4096
 
 
-@pytest.mark.parametrize("extent", [LONG + 1, 160_000, 1_000_003, 10**9])
+@pytest.mark.parametrize("extent", [LONG + 1, 160_000, 160_400, 160_401, 160_800, 1_000_003, 10**9])
 def test_few_sizes_of_a_long_one(extent):
     sizes = sizes_of(extent)
     assert len(sizes) <= MOST

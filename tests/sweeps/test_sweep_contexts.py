@@ -134,11 +134,15 @@ def test_a_pool_that_is_put_together_is_the_one_that_is_built(exact):
         assert found.floor == floor_of(chip) > NO_FLOOR
         if exact:
             found = found.exact
+        assert vars(found).keys() >= {"back", "work", "beside_after"}, "these are known, without the network in numbers"
         own = pool_source(with_layers(graph, 2, context=context), chip, "int8", floor=found.floor)(batch)
         assert found.low == own.low
         for name in ("costs", "steps", "weights", "least_cycles", "beside_after", "move_step", "step_shape", "floor"):
             assert np.array_equal(getattr(found, name), getattr(own, name)), name
         assert found.shapes == own.shapes
+        assert ((found.back == own.back) | (found.back == 0)).all()
+        for name in ("macs", "compulsory_bytes", "weight_bytes", "units", "room"):
+            assert getattr(found.work, name) == getattr(own.work, name), name
         for spans, others in ((found.spans, own.spans), (found.spans_kept, own.spans_kept)):
             for (lo, hi, *_), (low, high, *_) in zip(spans.tolist(), others.tolist(), strict=True):
                 assert np.array_equal(found.points[lo:hi], own.points[low:high])

@@ -24,7 +24,7 @@ def sizes_of(extent: int) -> npt.NDArray[np.int64]:
     if extent <= LONG:
         return np.arange(1, extent + 1, dtype=np.int64)
     root = math.isqrt(extent)
-    few = -(-extent // np.arange(1, root + 1, dtype=np.int64))
+    few = -(-extent // np.arange(1, root + 2, dtype=np.int64))
     found = np.unique(np.concatenate([np.arange(1, root + 1, dtype=np.int64), few]))
     if len(found) <= MOST:
         return found
