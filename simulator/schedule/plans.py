@@ -133,6 +133,8 @@ def sums_of(plan: Plan, machines: Machines) -> Sums:
 
 def sums_of_many(plans: Sequence[Plan], machines: Machines) -> Sums:
     """As `sums_of` each, of schedules of one network, one of each chip."""
+    if len(plans) == 1:
+        return sums_of(plans[0], machines)
     pools = {id(piece.pool): piece.pool for plan in plans for piece in plan.pieces}
     steps = sum(len(piece.path) for piece in plans[0].pieces)
     if sum(len(pool.points) for pool in pools.values() if "records" not in pool.memo) > MOST_RECORDS * steps * len(
