@@ -118,12 +118,22 @@ def test_every_room_with_a_faster_schedule_is_found_the_largest_first(overlap):
     for number in range(4 if overlap == "network" else 8):
         pool = random_pool(rng)
         fifo = 3.0 * SCALE if number % 3 == 2 and overlap == "network" else None
-        columns = [np.array([rng.choice([0.25, 1.0, 3.0]) * unit]) for unit in (1.0, 1.0 / SCALE, 0.5)]
+        columns = [np.array([rng.choice([0.25, 1.1, 3.0]) * unit]) for unit in (1.0, 1.0 / SCALE, 0.5)]
         machines = Machines(np.array([rng.choice([9.0, 41.0, 80.0]) * SCALE]), *columns, overlap, fifo)
         sizes = keep.rooms_of(pool, float(machines.capacity_bytes[0]), True)
         times = [time for time, _, _ in tried(pool, machines, sizes, (np.inf, np.inf))]
         some, most = np.quantile(times, [0.3, 0.7]) if times else (1.0, 2.0)
-        for limits in [(some, most), (most, some), (0.0, most), (most, 0.0), (np.inf, 0.0), (0.0, np.inf), (0.0, 0.0)]:
+        near = [(np.nextafter(time, np.inf),) * 2 for time in rng.sample(times, min(2, len(times)))]  # nor by rounding
+        for limits in [
+            (some, most),
+            (most, some),
+            (0.0, most),
+            (most, 0.0),
+            (np.inf, 0.0),
+            (0.0, np.inf),
+            (0.0, 0.0),
+            *near,
+        ]:
             search, found = keep._Search(pool, machines, sizes), []
             while (one := search.faster(np.array(limits))) is not None:
                 found.append((one[0].time_s, one[0].kept_bytes, one[2] % 2 == 1))

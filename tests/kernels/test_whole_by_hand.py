@@ -258,14 +258,29 @@ def split(records, row, vector, repeats, chip, time):
     return np.array(parts)
 
 
+def test_a_step_that_keeps_its_array_busy_and_nothing_else():
+    """Whatever there is of products and their edges; of all other causes, and of loading that is hidden, there is none."""
+    for cause in range(sums.HIDDEN + 1):
+        of = np.zeros(sums.HIDDEN + 1)
+        assert sums.on_array_alone(of)
+        of[cause] = 1.0
+        assert sums.on_array_alone(of) == (cause in (sums.IDEAL, sums.EDGES))
+
+
 def test_what_schedules_add_up_to():
     """Given step by step, with repeats; and block by block, where points of a block are alike in a step and where not."""
     rng = np.random.default_rng(4)
-    steps, points, phi = 3, 70, 0.25
+    steps, points, phi = 5, 70, 0.25
     columns = rng.integers(0, 6, (len(Records._fields), 5)).astype(float)
     records = Records(*columns)
     records.array[:] = records.ideal + records.edges + records.filling + records.loading
     records.cycles[:] = np.max([records.array, records.link, records.ports], axis=0)
+    for row in (2, 3):  # of which nothing but the array is busy, for any vector work below
+        array = 9.0 + row
+        for column, value in zip(
+            records, (array - 2.0, 2.0, 0.0, 0.0, array, 5.0, array, array, row, 0.0), strict=True
+        ):
+            column[row] = value
     rates = Rates(*(rng.choice([0.5, 1.0, 2.0], points) for _ in range(3)))
     rows, vector = rng.integers(-1, 4, (steps, points)), rng.integers(0, 9, (steps, points)).astype(float)
     repeats, moved = (
@@ -288,12 +303,13 @@ def test_what_schedules_add_up_to():
         assert found.outer_bytes[p] == moved[:, p].sum()
         assert found.feed_bytes[p] == (records.feed[rows[:, p]] * repeats[:, p]).sum()
 
-    blocks = np.array([[0, 30, 0], [30, 40, 0]])
-    alike, alike_moved = np.array([[1, APART], [APART, -1], [2, 3]]), np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0]])
+    blocks = np.array([[0, 64, 0], [64, 6, 0]])
+    alike = np.array([[1, APART], [APART, -1], [2, 3], [3, 3], [APART, 2]])
+    alike_moved = np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0], [8.0, 90.0], [9.0, -1.0]])
     found = added()
     sums.sum_blocks(records, vector[:, 0], (rows, moved, alike, alike_moved), blocks, rates, phi, block, found, 0)
     for p in range(points):
-        at, chip = int(p >= 30), [column[p] for column in rates]
+        at, chip = int(p >= 64), [column[p] for column in rates]
         cycle_s, byte_s, overhead_s = chip
         total, fed, each = 0.0, 0.0, []
         for s in range(steps):
