@@ -31,10 +31,11 @@ ROOMS = (
 """jit.py and warm.py of the kernels are none's."""
 
 PLAIN = """
-    test_few_by_hand test_frontier test_frontier_brute test_frontier_unrollings test_grid_feeds test_grid_lists
-    test_grid_parts test_grid_unroll test_keep test_periods test_periods_by_hand test_pixels test_prefetch_by_hand
-    test_residency_brute test_rooms test_rooms_by_hand test_schedule test_segments_by_hand test_space test_space_parts
-    test_stairs test_sweep_ahead test_sweep_kernel test_sweep_narrow test_tiling_twin test_ways_by_hand test_whole_by_hand
+    test_ahead_search_by_hand test_alike_by_hand test_few_by_hand test_flow_by_hand test_frontier test_frontier_brute
+    test_frontier_unrollings test_grid_feeds test_grid_lists test_grid_parts test_grid_unroll test_keep test_keep_by_hand
+    test_lists_by_hand test_periods test_periods_by_hand test_pixels test_prefetch_by_hand test_residency_brute test_rooms
+    test_rooms_by_hand test_schedule test_segments_by_hand test_share_by_hand test_space test_space_parts test_stairs
+    test_sweep_ahead test_sweep_kernel test_sweep_narrow test_tiling_twin test_ways_by_hand test_whole_by_hand
 """
 PLAIN_TOO = (
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",

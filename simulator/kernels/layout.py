@@ -144,7 +144,7 @@ def prefetch_step(have, total, first, most, cycles, cycle_s, byte_s, bytes_per_s
 @kernel
 def fill_times(cycles, outer_bytes, machine, out):
     """Fill out[step] with the time of each step. [s]"""
-    for step in range(out.shape[0]):
+    for step in range(len(out)):
         out[step] = step_time(
             cycles[step], outer_bytes[step], machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s
         )
@@ -153,7 +153,7 @@ def fill_times(cycles, outer_bytes, machine, out):
 @kernel
 def fill_each(cycles, outer_bytes, rates, phi, out):
     """Fill out[point, step] with the time of each step of each point's own schedule. [s]"""
-    for p in range(out.shape[0]):
+    for p in range(len(out)):
         for step in range(out.shape[1]):
             out[p, step] = step_time(
                 cycles[p, step], outer_bytes[p, step], rates.cycle_s[p], rates.byte_s[p], phi, rates.overhead_s[p]
@@ -163,14 +163,14 @@ def fill_each(cycles, outer_bytes, rates, phi, out):
 @kernel
 def fill_least(cycles, outer_bytes, steps, rates, phi, out):
     """Fill out[point] with a time that no schedule of so many steps with so many cycles and bytes beats. [s]"""
-    for p in range(out.shape[0]):
+    for p in range(len(out)):
         out[p] = least_time(cycles, outer_bytes, steps, rates.cycle_s[p], rates.byte_s[p], phi, rates.overhead_s[p])
 
 
 @kernel
 def fill_grid(cycles, outer_bytes, rates, phi, out):
     """Fill out[step, point] with the time of each step at each point's rates. [s]"""
-    for step in range(out.shape[0]):
+    for step in range(len(out)):
         for p in range(out.shape[1]):
             out[step, p] = step_time(
                 cycles[step], outer_bytes[step], rates.cycle_s[p], rates.byte_s[p], phi, rates.overhead_s[p]

@@ -25,7 +25,7 @@ def over_cuts(tables, plain, value, came, chosen):
         value[j, 0], value[j, 1] = math.inf, math.inf
     value[0, 0] = 0.0
     for j in range(1, count):
-        for size in range(tables.shape[0]):
+        for size in range(len(tables)):
             for i in range(j):
                 for entry in range(kinds):
                     for leave in range(kinds):

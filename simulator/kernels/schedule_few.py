@@ -82,23 +82,23 @@ class Running(NamedTuple):
 
 
 @kernel
-def residency(network, machine, begin, end, state_in, rest, limit, memo, values, choice):
+def residency(network, machine, rest, limit, memo, values, choice):
     """Fill values[step + 1, state] = (time, bytes) and choice[step, state] = (move, point); return the step that fails or -1.
 
-    Steps begin..end - 1 from state `state_in`; what cannot end before `limit` seconds, with at least rest[step] to come
-    after the step, is dropped. network: first move of each step, source and target states of moves, their spans (see `fitting`)
-    and costs, the steps, and the points of the pool (see `stair`). memo: see `fitting`.
+    What cannot end before `limit` seconds, with at least rest[step] to come after the step, is dropped. network: first move of
+    each step, source and target states of moves, their spans (see `fitting`) and costs, the steps, and the points of the pool
+    (see `stair`). memo: see `fitting`.
     values: float64[steps + 1, states, 2]. choice: int64[steps, states, 2]; point -1 is vector work.
     """
     first, source, target, spans, costs, steps, back, net = network
     pool, states = net.points, values.shape[1]
     for state in range(states):
-        values[begin, state, TIME], values[begin, state, MOVED] = math.inf, math.inf
-    values[begin, state_in, TIME], values[begin, state_in, MOVED] = 0.0, 0.0
+        values[0, state, TIME], values[0, state, MOVED] = math.inf, math.inf
+    values[0, 0, TIME], values[0, 0, MOVED] = 0.0, 0.0
     alike = 0
-    for step in range(begin, end):
+    for step in range(len(first) - 1):
         period = back[step]
-        same = 0 < period <= step - begin and same_moves(network, step, period)
+        same = period > 0 and same_moves(network, step, period)
         same = same and (alike == period or same_values(values, step, period))
         if same and again(network, machine, step, period, rest, limit, values, choice):
             alike = period
@@ -141,13 +141,12 @@ def residency(network, machine, begin, end, state_in, rest, limit, memo, values,
 
 
 @kernel
-def walk_back(source, choice, begin, end, last_state, path):
-    """Follow the choices from the last state: path[step - begin] = (move, point)."""
-    state = last_state
-    for step in range(end - 1, begin - 1, -1):
-        path[step - begin, PATH_MOVE] = choice[step, state, PATH_MOVE]
-        path[step - begin, PATH_POINT] = choice[step, state, PATH_POINT]
-        state = source[choice[step, state, PATH_MOVE]]
+def walk_back(source, choice, path):
+    """Follow the choices from the end: path[step] = (move, point)."""
+    state = 0
+    for step in range(len(path) - 1, -1, -1):
+        path[step, PATH_MOVE], path[step, PATH_POINT] = choice[step, state, PATH_MOVE], choice[step, state, PATH_POINT]
+        state = source[path[step, PATH_MOVE]]
 
 
 @kernel
@@ -174,7 +173,7 @@ def insert(labels, count, time, ahead, own):
             for column in range(columns):
                 labels[j, column] = labels[j - 1, column]
         count += 1
-    elif last > place + 1:
+    else:
         for j in range(last, count):
             for column in range(columns):
                 labels[place + 1 + j - last, column] = labels[j, column]
@@ -199,10 +198,10 @@ def prefetch(network, machine, weights, ahead, ends, limit, running, ways):
     for state in range(states):
         counts[0, state] = 0
     counts[0, 0] = 1
-    labels[0, 0, 0, TIME], labels[0, 0, 0, AHEAD], labels[0, 0, 0, OWN] = 0.0, start, 0.0
+    labels[0, 0, 0, TIME], labels[0, 0, 0, AHEAD] = 0.0, start
     per_second = 1.0 / machine.byte_s if machine.byte_s > 0.0 else math.inf
     alike, step, begin = 0, -1, 0
-    while step < first.shape[0] - 2:
+    while step < len(first) - 2:
         step += 1
         period, most = back[step], min(ahead, to_come[step])
         same = 0 < period <= step - begin and most == min(ahead, to_come[step - period])
@@ -267,7 +266,7 @@ def settle(kept, weights, move_step, network, kept_spans, costs, spans):
 
     weights: bytes of each step. move_step: step of each move. kept_spans: of moves whose weights are in the SRAM.
     """
-    for move in range(network.costs.shape[0]):
+    for move in range(len(network.costs)):
         step = move_step[move]
         settle_move(move, kept[step], weights[step], network, kept_spans, costs, spans)
 
@@ -288,7 +287,7 @@ def settle_move(move, stays, streamed, network, kept_spans, costs, spans):
 def come_after(after, beside, left, machine, streamed, to_come, rest):
     """Fill in what is to come after each step, as of `Ahead`. after: fewest cycles; left: streamed weight bytes; beside: fewest
     other bytes."""
-    for step in range(rest.shape[0]):  # sums in another order must not cut the best
+    for step in range(len(rest)):  # sums in another order must not cut the best
         to_come[step] = left[step] + streamed
         rest[step, REST_S] = after[step] * machine.cycle_s * (1.0 - 1e-12)
         rest[step, REST_BYTES] = (left[step] + beside[step]) * (1.0 - 1e-12)
@@ -316,9 +315,9 @@ def fetch_ahead(network, machine, weights, limits, running, at):
     Returns (run, last label, wait in seconds for what is missing of the bytes it began with); run 2 x sizes: none is faster.
     """
     sizes, labels, counts = weights.sizes, running.labels, running.counts
-    last_step, end, capacity = network.first.shape[0] - 1, 2 * sizes.shape[0], machine.capacity_bytes
+    last_step, end, capacity = len(network.first) - 1, 2 * len(sizes), machine.capacity_bytes
     on_chip = weights.rest[0, REST_S] + last_step * machine.overhead_s
-    worth = sizes.shape[0] > 1 and on_chip > BOUND_ON_CHIP * max(limits[0], limits[1])
+    worth = len(sizes) > 1 and on_chip > BOUND_ON_CHIP * max(limits[0], limits[1])
     if worth and hopeless(network, machine, weights, max(limits[0], limits[1]), running):
         return end, 0, 0.0
     for run in range(at, end):
@@ -366,7 +365,7 @@ def best_label(labels, counts, last, start, limit, machine):
 def walk_labels(first, source, labels, last_label, path, times):
     """Follow the labels back: path[step] = (move, point), times[step] = time of the step."""
     state, label = 0, last_label
-    for step in range(first.shape[0] - 2, -1, -1):
+    for step in range(len(first) - 2, -1, -1):
         found = labels[step + 1, state, label]
         times[step] = found[OWN]
         path[step, PATH_MOVE], path[step, PATH_POINT] = int(found[MOVE]), int(found[POINT])

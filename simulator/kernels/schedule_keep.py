@@ -60,10 +60,10 @@ def new_settled(tried: Tried, sizes: int, steps: int) -> Settled:
 @kernel
 def share(size, order, weights, channels, kept):
     """Fill kept[step] with the bytes of each step's weights among the `size` bytes that stay; return their sum."""
-    for step in range(weights.shape[0]):
+    for step in range(len(weights)):
         kept[step] = 0.0
     left, total = size, 0.0
-    for j in range(order.shape[0]):
+    for j in range(len(order)):
         step = order[j]
         if weights[step] <= left:
             kept[step] = weights[step]
@@ -79,7 +79,7 @@ def share(size, order, weights, channels, kept):
 @kernel
 def shares(sizes, keeping, kept):
     """Fill kept[i, step] with what stays among each of the sizes: nothing of none."""
-    for i in range(sizes.shape[0]):
+    for i in range(len(sizes)):
         share(max(0.0, sizes[i]), keeping.order, keeping.weights, keeping.channels, kept[i])
 
 
@@ -87,12 +87,12 @@ def shares(sizes, keeping, kept):
 def settle(capacities, keeping, tried, settled):
     """Fill in what stays in every room of every SRAM size."""
     weights, rooms, bounds, all_weights = keeping.weights, tried.rooms, settled.bounds, 0.0
-    many, count = rooms.shape[0], weights.shape[0]
+    many, count = len(rooms), len(weights)
     for step in range(count):
         all_weights += weights[step]
-    for at in range(settled.rooms.shape[0]):
+    for at in range(len(settled.rooms)):
         number = many + 1 - at if many > 0 else 0
-        for size in range(capacities.shape[0]):
+        for size in range(len(capacities)):
             capacity = capacities[size]
             room = rooms[number] if number < many else capacity - (all_weights if number > many else 0.0)
             settled.rooms[at, size], settled.stays[at, size] = -1.0, 0.0
@@ -117,7 +117,7 @@ def settle(capacities, keeping, tried, settled):
 @kernel
 def bound_times(bounds, sizes_of, rates, steps, phi, out):
     """Fill out[room, point] with a time that no schedule of the point in the room beats. [s]"""
-    for room in range(out.shape[0]):
+    for room in range(len(out)):
         for p in range(out.shape[1]):
             size = sizes_of[p]
             if bounds[room, size, LEAST_CYCLES] == math.inf:

@@ -255,10 +255,8 @@ def run_block(begins, listing, terms, ahead, machine, many, labels):
     """
     ways, amounts = listing.ways, listing.amounts
     rows, wide, label, over, lanes = labels.rows, labels.wide, labels.label, labels.over, labels.lanes
-    states, steps, apart = wide.shape[1], begins.shape[0] - 1, terms.rooms.shape[0] > 1
-    for state in range(states):
-        wide[0, state] = 0
-    wide[0, 0] = 1
+    states, steps, apart = wide.shape[1], len(begins) - 1, len(terms.rooms) > 1
+    wide[0, 0] = 1  # choices of the first step are listed from state 0 alone
     for p in range(many):
         rows[0, 0, TIME + p], rows[0, 0, AHEAD + p], over[p] = 0.0, lanes.start[p], 0.0
     for step in range(steps):

@@ -97,7 +97,7 @@ def list_step(given, step, span, whole, group, count, listing, reached):
         tiled, found = spans[move, SPAN_LO] < spans[move, SPAN_HI], 1
         if tiled:
             found = stairs_between(spans[move], net, least, most, found_rows)
-        if found < 0 or count + found > ways.shape[0]:
+        if found < 0 or count + found > len(ways):
             return -1
         for i in range(found):
             row = found_rows[i] if tiled else -1
@@ -131,7 +131,7 @@ def list_choices(given, sizes, lo, hi, count, begins, listing, reached):
     """
     before, weights, reach = count, given.weights, reached.states
     rooms_of, kept, many = sizes.rooms[lo:hi], sizes.kept[lo:hi], hi - lo
-    steps, states = weights.shape[0], reach.shape[1]
+    steps, states = len(weights), reach.shape[1]
     for state in range(states):
         reach[0, state] = 0
     reach[0, 0] = 1
@@ -163,7 +163,7 @@ def list_buckets(given, sizes, size_firsts, wanted, listing, reached):
     schedule fits is wanted no longer. Returns 0, or -1 where a list is too short. reached: `Reached`.
     """
     count = 0
-    for bucket in range(wanted.shape[0]):
+    for bucket in range(len(wanted)):
         if wanted[bucket]:
             lo, hi, before = size_firsts[bucket], size_firsts[bucket + 1], count
             count = list_choices(given, sizes, lo, hi, count, listing.begins[bucket], listing, reached)

@@ -68,9 +68,7 @@ def guide(task, starts, ratio):
     ways, amounts = task.listing.ways, task.listing.amounts
     came, path, forth = task.scratch.came, task.scratch.guide, task.scratch.forth
     steps, states = came.shape
-    for state in range(states):
-        forth[0, state, LEAST] = math.inf
-    forth[0, 0, LEAST] = 0.0
+    forth[0, 0, LEAST] = 0.0  # choices of the first step are listed from state 0 alone
     for step in range(steps):
         for state in range(states):
             forth[step + 1, state, LEAST] = math.inf
@@ -102,9 +100,7 @@ def weigh(task, starts, least, most):
     """
     ways, amounts, phi = task.listing.ways, task.listing.amounts, task.phi
     lead, path, forth = task.scratch.lead, task.scratch.guide, task.scratch.forth
-    steps, states, whole = path.shape[0], forth.shape[1], 0.0
-    for state in range(states):
-        forth[0, state, LEAST] = forth[0, state, MOST] = forth[0, state, KINK] = math.inf
+    steps, states, whole = len(path), forth.shape[1], 0.0
     forth[0, 0, LEAST] = forth[0, 0, MOST] = forth[0, 0, KINK] = 0.0
     for step in range(steps):
         cycles, total = amounts[path[step], OWN_CYCLES], amounts[path[step], OWN_BYTES]
@@ -147,7 +143,7 @@ def near_guide(task, starts, margin, starts_out, at):
     """List the choices on a path within `margin` cycles of the guide from place `at` of `picks` on; where the list ends."""
     ways, picks = task.listing.ways, task.picks
     lead, forth, back = task.scratch.lead, task.scratch.forth, task.scratch.back
-    steps, states, begin = forth.shape[0] - 1, forth.shape[1], starts[0]
+    steps, states, begin = len(forth) - 1, forth.shape[1], starts[0]
     for state in range(states):
         back[steps, state, LEAST] = back[steps, state, MOST] = back[steps, state, KINK] = math.inf
     back[steps, 0, LEAST] = back[steps, 0, MOST] = back[steps, 0, KINK] = 0.0
@@ -189,7 +185,7 @@ def narrow(task, first, many, starts, starts_out, at):
         return -1
     if not guide(task, starts, 0.5 * (least + most)):
         return -1
-    margin = 1e-9 * (weigh(task, starts, least, most) + (starts.shape[0] - 1) * overhead)
+    margin = 1e-9 * (weigh(task, starts, least, most) + (len(starts) - 1) * overhead)
     return near_guide(task, starts, margin, starts_out, at)
 
 
@@ -204,7 +200,7 @@ def narrow_blocks(rates, blocks, wanted, listing, phi, scratch, chosen):
     """
     picks, starts = chosen.picks, chosen.starts
     task = Task(listing, rates, phi, picks, scratch)
-    at, steps, count = 0, starts.shape[1] - 1, blocks.shape[0]
+    at, steps, count = 0, starts.shape[1] - 1, len(blocks)
     whole, shared, bucket, end, fewer = starts[count], starts[count + 1], -1, 0, False
     for number in range(count):
         if not wanted[number]:

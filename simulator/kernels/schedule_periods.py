@@ -132,7 +132,7 @@ def labels_again(network, machine, step, period, rest, until, running):
 @kernel
 def alike_periods(network, weights, ahead, step):
     """How many whole periods from a step on have steps that are those of a period before, with as much to be fetched ahead."""
-    steps, period, to_come = network.first.shape[0] - 1, network.back[step], weights.to_come
+    steps, period, to_come = len(network.first) - 1, network.back[step], weights.to_come
     last = step
     while last < steps and network.back[last] == period and same_moves(network, last, period):
         if min(ahead, to_come[last]) != min(ahead, to_come[last - period]):

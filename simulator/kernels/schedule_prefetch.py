@@ -114,7 +114,7 @@ def walk_point(begin, listing, terms, ahead, p, running):
     """Follow the choices of a point of a block back; fill in the path, bytes and time of each step. Returns the sum of times."""
     ways, amounts = listing.ways, listing.amounts
     machine, labels, found, path, moved, step_s = running
-    state, slot, steps = 0, int(found[1, p]), step_s.shape[0]
+    state, slot, steps = 0, int(found[1, p]), len(step_s)
     for step in range(steps - 1, -1, -1):
         code = int(labels.way[labels.places[step, state] + slot, p])
         number, slot = begin + code // SLOTS, code % SLOTS
@@ -168,7 +168,7 @@ def bound_of(row, x, own, rooms, work, top, bounds):
 def note_point(run, x, kind, total, listing, running, out):
     """Write down the schedule of a point as the best of a kind."""
     out.limits[kind, x], out.best[kind, x], out.runs[kind, x] = total, total, run
-    for step in range(running.step_s.shape[0]):
+    for step in range(len(running.step_s)):
         number = running.path[step]
         out.rows[kind, x, step] = listing.ways[number, WAY_POINT]
         out.moved[kind, x, step] = running.moved[step]
@@ -202,13 +202,13 @@ def run_lanes(row, many, begins, listing, terms, bounds, running):
         many,
         running.labels,
     )
-    end_block(running.step_s.shape[0], running.machine, many, running.labels, running.found)
+    end_block(len(running.step_s), running.machine, many, running.labels, running.found)
 
 
 @kernel
 def try_block(row, share, many, begins, listing, terms, bounds, rates, work, running, out):
     """One run of a block of points: what it takes, and where it is the best so far, the schedule. row: 2 x run + warm."""
-    run, warm, machine, found, steps = row // 2, row % 2, running.machine, running.found, running.step_s.shape[0]
+    run, warm, machine, found, steps = row // 2, row % 2, running.machine, running.found, len(running.step_s)
     kind_of_row = STEADY if warm else COLD
     fill_block(work, many, rates, out.limits[kind_of_row], share, running)
     run_lanes(row, many, begins, listing, terms, bounds, running)
@@ -245,7 +245,7 @@ def most_of(kind, x, other, over, rooms, work, out):
 @kernel
 def begin_level(stride, top, rates, ratio, steps, rooms, work, out):
     """Fill in the points of a level, what is beside them, and times that they need not exceed; how many points there are."""
-    many, wide, last, beside = 0, SPREAD * stride, ratio.shape[0] - 1, work.beside
+    many, wide, last, beside = 0, SPREAD * stride, len(ratio) - 1, work.beside
     for x in range(last + 1):
         known = not top and (x % wide == 0 or x == last)
         if known or (x % stride != 0 and x != last):
@@ -274,7 +274,7 @@ def probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, runnin
     for i in range(many):
         x, best, low = work.nodes[i], -1, math.inf
         size = work.sizes[x]
-        for run in range(begins.shape[0]):
+        for run in range(len(begins)):
             own = max(bounds.cycles[run, size], bounds.bytes_[run, size] * ratio[x])
             if fits[run] and terms.rooms[run, size] >= 0.0 and own < low:
                 best, low = run, own
@@ -316,14 +316,14 @@ def search(begins, fits, listing, terms, bounds, rates, ratio, work, running, ou
 
     Few points far apart first, then those between: what a run takes at two points bounds what it takes between them.
     """
-    steps, count, stride, top = begins.shape[1] - 1, ratio.shape[0], 1, True
+    steps, count, stride, top = begins.shape[1] - 1, len(ratio), 1, True
     while count // (stride * SPREAD) >= 2:
         stride *= SPREAD
     while stride >= 1:
         many = begin_level(stride, top, rates, ratio, steps, terms.rooms, work, out)
         if top and count < FEW:
             probe(many, begins, fits, listing, terms, bounds, rates, ratio, work, running, out.limits)
-        for row in range(2 * begins.shape[0]):
+        for row in range(2 * len(begins)):
             run, warm, full = row // 2, row % 2, 0
             for i in range(many):
                 x = work.nodes[i]

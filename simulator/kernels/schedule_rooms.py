@@ -119,7 +119,7 @@ def listed_at(room):
 @kernel
 def places(asked, left, capacity, real):
     """Fill in the place among `Floors` of what is left beside the weights that stay, or of the whole SRAM where none are."""
-    for i in range(asked.shape[0]):
+    for i in range(len(asked)):
         real[i] = listed_at(left[i]) if asked[i] > 0.0 else listed_at(capacity) + 1
 
 
@@ -127,14 +127,14 @@ def places(asked, left, capacity, real):
 def least_in(room, floors, memo, values, choice):
     """(cycles, bytes of the outer memory) that no schedule in `room` bytes stays below, with all weights in SRAM for nothing."""
     free, capacity = floors.free, room + floors.all_weights - floors.all_weights
-    end, cycles, outer = free.first.shape[0] - 1, floors.cycles, math.inf
+    end, cycles, outer = len(free.first) - 1, floors.cycles, math.inf
     if math.isnan(cycles):
         cycles = math.inf
         machine = Machine(capacity, 1.0, 0.0, 0.0, 0.0)
-        if residency(free, machine, 0, end, 0, floors.nothing, math.inf, memo, values, choice) < 0:
+        if residency(free, machine, floors.nothing, math.inf, memo, values, choice) < 0:
             cycles = values[end, 0, TIME]
     machine = Machine(capacity, 0.0, 1.0, 0.0, 0.0)
-    if residency(free, machine, 0, end, 0, floors.nothing, math.inf, memo, values, choice) < 0:
+    if residency(free, machine, floors.nothing, math.inf, memo, values, choice) < 0:
         outer = values[end, 0, TIME]
     return cycles, outer
 
@@ -148,7 +148,7 @@ def floor_s(at, kept, chip, floors, scratch):
         known[at, LEAST_CYCLES], known[at, LEAST_BYTES] = found
     if known[at, LEAST_BYTES] == math.inf:
         return math.inf
-    machine, steps = chip.machine, float(chip.network.first.shape[0] - 1)
+    machine, steps = chip.machine, float(len(chip.network.first) - 1)
     outer = known[at, LEAST_BYTES] + floors.more_bytes + max(0.0, floors.all_weights - kept)
     return least_time(
         known[at, LEAST_CYCLES] + floors.more_cycles,
@@ -168,7 +168,7 @@ def sizes_ahead(room, capacity, chip, rooms, floors, scratch):
     for step in range(rooms.kept.shape[1]):
         some |= chip.weights[step] - rooms.kept[room, step] > 0.0
     scratch.sizes[0] = chip.fifo_bytes if some and chip.ahead == IN_FIFO else 0.0
-    while some and chip.ahead == IN_SRAM and count < scratch.sizes.shape[0] and scratch.sizes[count] < capacity:
+    while some and chip.ahead == IN_SRAM and count < len(scratch.sizes) and scratch.sizes[count] < capacity:
         count += 1
     for at in range(count):
         size = scratch.sizes[at]
@@ -188,7 +188,7 @@ def real_bytes(room, chip, rooms, floors):
 @kernel
 def settled(room, chip, rooms, scratch):
     """The network with the costs and spans of a room: those of steps of which as much stays as in the last one are there."""
-    for step in range(chip.weights.shape[0]):
+    for step in range(len(chip.weights)):
         stays = rooms.kept[room, step]
         if stays != scratch.kept[step]:
             scratch.kept[step] = stays
@@ -227,7 +227,7 @@ def slow_ahead(low, high, chip, rooms, limit, scratch):
     """
     machine, capacity = chip.machine, chip.machine.capacity_bytes - rooms.stays[high]
     size = chip.fifo_bytes if chip.ahead == IN_FIFO else 0.0
-    for at in range(1, scratch.sizes.shape[0]):
+    for at in range(1, len(scratch.sizes)):
         if chip.ahead == IN_SRAM and scratch.sizes[at] < capacity:
             size = scratch.sizes[at]
     streamed = rooms.streamed[low]
@@ -236,7 +236,7 @@ def slow_ahead(low, high, chip, rooms, limit, scratch):
     weights = Ahead(scratch.sizes[:1], scratch.bounds[:1], True, streamed, scratch.rest_s, scratch.rest)
     ample = Machine(capacity + most, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
     start = min(size, streamed)
-    ends, running, last = (start, start * (1.0 - 1e-12)), scratch.running, chip.network.first.shape[0] - 1
+    ends, running, last = (start, start * (1.0 - 1e-12)), scratch.running, len(chip.network.first) - 1
     limit /= SLACK
     if prefetch(network, ample, weights, most, ends, limit, running, False) != -1:
         return True
@@ -247,7 +247,7 @@ def slow_ahead(low, high, chip, rooms, limit, scratch):
 def run_alone(room, chip, rooms, limits, scratch):
     """Whether there is a faster schedule in a room without weights fetched ahead; `choice` of the scratch says which."""
     machine, first = chip.machine, chip.network.first
-    capacity, end, rest = machine.capacity_bytes - rooms.stays[room], first.shape[0] - 1, scratch.rest_s
+    capacity, end, rest = machine.capacity_bytes - rooms.stays[room], len(first) - 1, scratch.rest_s
     total = 0.0
     for step in range(end - 1, -1, -1):
         rest[step] = total
@@ -258,7 +258,7 @@ def run_alone(room, chip, rooms, limits, scratch):
     network = settled(room, chip, rooms, scratch)
     own = Machine(capacity, machine.cycle_s, machine.byte_s, machine.phi, machine.overhead_s)
     limit, memo, values = max(limits[0], limits[1]), scratch.running.memo, scratch.values
-    failed = residency(network, own, 0, end, 0, rest, limit, memo, values, scratch.choice)
+    failed = residency(network, own, rest, limit, memo, values, scratch.choice)
     return failed < 0 and values[end, 0, TIME] < limit
 
 

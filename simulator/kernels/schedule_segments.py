@@ -130,7 +130,7 @@ def least_runs(lists, at, chip, count, repeats, out):
     """Lower out[step, point] to the least time of any choice of the step, `repeats` times. [s]"""
     begins, _, amounts, _ = lists
     cycle_s, byte_s, overhead_s = chip.rates
-    for step in range(out.shape[0]):
+    for step in range(len(out)):
         for i in range(begins[at + step], begins[at + step + 1]):
             cycles, total = amounts[i, TAKES], amounts[i, MOVES]
             for p in range(count):
@@ -146,7 +146,7 @@ def neighbour_times(lists, where, cuts, stay, mode, chip, count, values, out):
     where: as in `kernels.schedule_stretches.list_neighbours`. stay: weights that come in once, none unless they are held.
     """
     out[:] = math.inf
-    for i in range(cuts.shape[0] - 1):
+    for i in range(len(cuts) - 1):
         length = int(cuts[i + 1, STEPS]) - int(cuts[i, STEPS])
         for variant in range(4):
             at = where[i, variant]
@@ -190,7 +190,7 @@ def potentials(times, count, before, after):
     times: [modes, stretches, 3, 3, points] of `neighbour_times`. Bounds only: within a segment, a stretch is charged the
     whole-batch bytes of its own ends and its own held weights alone.
     """
-    modes, stretches = times.shape[0], times.shape[1]
+    modes, stretches = len(times), times.shape[1]
     before[:] = math.inf
     after[:] = math.inf
     before[0, 0, :] = 0.0
@@ -279,8 +279,8 @@ def visit(p, limit, bounds, modes, cutting, chip, exact, writing):
     """
     times, before, after = bounds
     cuts, stay = cutting.cuts, cutting.stay
-    count = cuts.shape[0]
-    for mode in range(modes.shape[0]):
+    count = len(cuts)
+    for mode in range(len(modes)):
         held, reach = modes[mode, HELD], 1 if modes[mode, REPEATS] == 1 else count
         for entry in range(2):
             for i in range(count - 1):
@@ -406,7 +406,7 @@ def list_path(lists, at, length, chip, p, ends, values, choice, mode, path):
 @kernel
 def want_ways(pieces, chosen, modes, wanted):
     """Mark in `wanted` the segments of the ways in `chosen`."""
-    for p in range(pieces.shape[0]):
+    for p in range(len(pieces)):
         for piece in range(pieces[p]):
             way = chosen[p, piece]
             mode = mode_of(modes, way[WAY_SIZE], way[WAY_HELD])

@@ -75,7 +75,7 @@ def list_stretch(given, kept, held, begin, end, room, lists, scratch):
     first, source, target, spans, costs, steps, _, net = given.network
     weights, (begins, ways, amounts, used), (points, starts) = given.weights, lists, scratch
     at, count, pool = used[BEGINS], used[CHOICES], net.points
-    if at + end - begin >= begins.shape[0]:
+    if at + end - begin >= len(begins):
         return False
     for step in range(begin, end):
         begins[at + step - begin] = count
@@ -96,7 +96,7 @@ def list_stretch(given, kept, held, begin, end, room, lists, scratch):
                         break
                 if same < 0:
                     found = stairs_between(which[move], net, left, left, points)
-            if count + found > ways.shape[0]:
+            if count + found > len(ways):
                 return False
             for i in range(found):
                 point = (points[i] if same < 0 else ways[same + i, POINT]) if tiled else -1
@@ -123,7 +123,7 @@ def list_neighbours(given, kept, held, once, cutting, where, lists, scratch):
     lists were long enough.
     """
     cuts, room, around, stay = cutting
-    for i in range(cuts.shape[0] - 1):
+    for i in range(len(cuts) - 1):
         for variant in range(4):
             where[i, variant] = -1
             entry, leave = variant & 1, variant >> 1
@@ -145,24 +145,29 @@ def list_wanted(given, kept, held, cutting, wanted, where, lists, scratch):
 
     cutting: `Cutting` of one mode. wanted, where: [cuts, cuts, in, out]; where it begins in `begins`, UNLISTED or NO_ROOM.
     """
-    number, at = next_unlisted(wanted, where, 0)
+    number = next_unlisted(wanted, where, 0)
     while number >= 0:
-        if not list_segment(given, kept, held, cutting, at, where, lists, scratch):
+        if not list_segment(given, kept, held, cutting, segment_of(number, len(wanted)), where, lists, scratch):
             return False
-        number, at = next_unlisted(wanted, where, number + 1)
+        number = next_unlisted(wanted, where, number + 1)
     return True
 
 
 @kernel
+def segment_of(number, count):
+    """(start, end, in, out) of a segment by its number, where there are so many cuts."""
+    return number // (4 * count), number // 4 % count, number // 2 % 2, number % 2
+
+
+@kernel
 def next_unlisted(wanted, where, number):
-    """The next segment that is wanted and not listed: its number, at least `number`, and (start, end, in, out); -1: none."""
-    count = wanted.shape[0]
-    while number < 4 * count * count:
-        i, j, entry, leave = number // (4 * count), number // 4 % count, number // 2 % 2, number % 2
+    """The number of the next segment that is wanted and not listed, at least `number`; -1: none."""
+    while number < wanted.size:
+        i, j, entry, leave = segment_of(number, len(wanted))
         if i < j and wanted[i, j, entry, leave] and where[i, j, entry, leave] == UNLISTED:
-            return number, (i, j, entry, leave)
+            return number
         number += 1
-    return -1, (0, 0, 0, 0)
+    return -1
 
 
 @kernel
@@ -186,9 +191,9 @@ def list_segment(given, kept, held, cutting, at, where, lists, scratch):
 @kernel
 def stay_between(weights, cuts, out):
     """Fill out[i, j] with the weight bytes of the steps from cut i to cut j > i."""
-    for i in range(cuts.shape[0] - 1):
+    for i in range(len(cuts) - 1):
         total, at = 0.0, int(cuts[i, STEPS])
-        for j in range(i + 1, cuts.shape[0]):
+        for j in range(i + 1, len(cuts)):
             while at < int(cuts[j, STEPS]):
                 total += weights[at]
                 at += 1
@@ -202,9 +207,9 @@ def unbeaten(rows, begins, out):
     rows: (step, cycles, bytes) of choices, step after step. begins: filled with where each step begins in `out`, and the end.
     """
     count, at = 0, 0
-    for step in range(begins.shape[0] - 1):
+    for step in range(len(begins) - 1):
         begins[step] = count
-        while at < rows.shape[0] and rows[at, 0] == step:
+        while at < len(rows) and rows[at, 0] == step:
             cycles, total, place = rows[at, 1], rows[at, 2], count
             at += 1
             while place > begins[step] and out[place - 1, TAKES] > cycles:
@@ -220,10 +225,10 @@ def unbeaten(rows, begins, out):
             if shift > 0:
                 for i in range(count, place, -1):
                     out[i, TAKES], out[i, MOVES] = out[i - 1, TAKES], out[i - 1, MOVES]
-            elif shift < 0:
+            else:
                 for i in range(last, count):
                     out[i + shift, TAKES], out[i + shift, MOVES] = out[i, TAKES], out[i, MOVES]
             out[place, TAKES], out[place, MOVES] = cycles, total
             count += shift
-    begins[begins.shape[0] - 1] = count
+    begins[len(begins) - 1] = count
     return count

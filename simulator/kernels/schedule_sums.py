@@ -315,7 +315,7 @@ def sum_steps(records, steps, rates, block, sums):
     for begin in range(0, count, BLOCK):
         many = min(BLOCK, count - begin)
         load_block(rates, begin, many, block)
-        for step in range(steps.rows.shape[0]):
+        for step in range(len(steps.rows)):
             rows, repeats = steps.rows[step, begin : begin + many], steps.repeats[step, begin : begin + many]
             busy_each(records, rows, steps.vector[step, begin : begin + many], repeats, many, block)
             for p in range(many):
@@ -335,10 +335,10 @@ def sum_blocks(records, vector, paths, blocks, rates, phi, block, sums, first):
     block where its points are alike, else APART. blocks: int64[blocks, 3], first point and how many.
     """
     rows, moved, alike, alike_moved = paths
-    for at in range(blocks.shape[0]):
+    for at in range(len(blocks)):
         begin, many = blocks[at, 0], blocks[at, 1]
         load_block(rates, begin, many, block)
-        for step in range(vector.shape[0]):
+        for step in range(len(vector)):
             row = alike[step, at]
             if row != APART:
                 of, cycles = causes(records, row, vector[step]), max(records.cycles[row], vector[step])
@@ -360,7 +360,7 @@ def largest_losses(parts, has_dram, host_s, power_s, out):
 
     parts: float64[CAUSES, points]. host_s, power_s: what the host link and the power limit add. [s]
     """
-    for p in range(out.shape[0]):
+    for p in range(len(out)):
         best, most = 0, 0.0
         for cause in range(EDGES, OVERHEAD + 1):
             if parts[cause, p] > most:

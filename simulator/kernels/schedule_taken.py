@@ -22,7 +22,7 @@ TAKEN = 4
 @kernel
 def take_steps(points, footprints, costs, steps, begin, path, out):
     """Fill out[TAKEN, step] of the steps of a path, of which the first is step `begin` of the network."""
-    for i in range(path.shape[0]):
+    for i in range(len(path)):
         move, point, step = path[i, PATH_MOVE], path[i, PATH_POINT], begin + i
         tile, cycles, room = 0.0, steps[step, VECTOR_CYCLES], steps[step, LEAST_ROOM]
         if point >= 0:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .jit import kernel
 from .schedule_segments import TIMED, Floats, Ints, Truths, run_list
-from .schedule_stretches import STATE, STEPS, Lists, Looked, list_segment, next_unlisted
+from .schedule_stretches import STATE, STEPS, Lists, Looked, list_segment, next_unlisted, segment_of
 
 
 class Alone(NamedTuple):
@@ -33,8 +33,9 @@ def time_wanted(given, kept, held, cutting, chip, count, asked, alone):
     """
     (wanted, where, known), (lists, points, values) = asked, alone
     cuts = cutting.cuts
-    number, at = next_unlisted(wanted, where, 0)
+    number = next_unlisted(wanted, where, 0)
     while number >= 0:
+        at = segment_of(number, len(wanted))
         i, j, entry, leave = at
         lists.used[:] = 0
         if not list_segment(given, kept, held, cutting, at, where, lists, points):
@@ -48,5 +49,5 @@ def time_wanted(given, kept, held, cutting, chip, count, asked, alone):
             for p in range(count):
                 known[p, i, j, entry, leave] = values[now, to, p]
             where[i, j, entry, leave] = TIMED
-        number, at = next_unlisted(wanted, where, number + 1)
+        number = next_unlisted(wanted, where, number + 1)
     return True

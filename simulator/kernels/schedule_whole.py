@@ -156,10 +156,8 @@ def run_block(weights, listing, picks, starts, room, phi, running):
     ways, amounts, values, reached, totals = (
         listing.ways, listing.amounts, running.values, running.reached, running.totals,
     )  # fmt: skip
-    states, steps = values.shape[1], starts.shape[0] - 1
-    for state in range(states):
-        reached[0, state] = 0
-    reached[0, 0] = 1
+    states, steps = values.shape[1], len(starts) - 1
+    reached[0, 0] = 1  # choices of the first step are listed from state 0 alone
     for p in range(2 * BLOCK):
         values[0, 0, p] = 0.0
     for step in range(steps):
@@ -190,7 +188,7 @@ def run_block(weights, listing, picks, starts, room, phi, running):
 @kernel
 def run_straight(listing, picks, starts, phi, running):
     """As `run_block` and `walk_block`, where every step has one choice, for all points."""
-    steps = starts.shape[0] - 1
+    steps = len(starts) - 1
     times = running.values[steps % 2, 0]
     for p in range(BLOCK):
         times[p] = 0.0
@@ -225,7 +223,7 @@ def walk_block(listing, picks, starts, kept, running):
     path[step, BLOCK]: the choice of the step where all points of the block have the same, else -1.
     """
     ways, way, states_of, path = listing.ways, running.way, running.states, running.path
-    states, count = running.values.shape[1], starts.shape[0] - 1
+    states, count = running.values.shape[1], len(starts) - 1
     states_of[:] = 0
     together = True
     for step in range(count - 1, -1, -1):
@@ -254,7 +252,7 @@ def walk_block(listing, picks, starts, kept, running):
 def note_block(listing, first, many, at, stays, running, best, paths):
     """Where points of a block are faster than the best so far, write what they have, and their paths."""
     ways, amounts, path, faster = listing.ways, listing.amounts, running.path, running.faster
-    count, some = path.shape[0], 0
+    count, some = len(path), 0
     times = running.values[count % 2, 0]
     for p in range(many):
         if faster[p]:
@@ -297,8 +295,8 @@ def residency_blocks(
     weights: bytes of each step. rates: `layout.Rates`; sizes_of: number of each point's SRAM size. blocks: int64[blocks, 3].
     listing: `layout.Listing`. only_limit: fill in `best.limit_s` alone.
     """
-    steps = weights.shape[0]
-    for at in range(blocks.shape[0]):
+    steps = len(weights)
+    for at in range(len(blocks)):
         first, many = blocks[at, FIRST], blocks[at, MANY]
         if not wanted[at]:
             continue

@@ -163,7 +163,7 @@ def most_rows(edge, units, lag):
 @kernel
 def own_buffers(flow, lags, line):
     """Lag and rows of every edge for a stage that waits for this input alone, into lags: float64[e], line: int64[e]."""
-    for node in range(flow.units.shape[0]):
+    for node in range(len(flow.units)):
         for e in range(flow.first_edge[node], flow.first_edge[node + 1]):
             lags[e] = own_lag(flow.edges[e], flow.units[node])
             line[e] = most_rows(flow.edges[e], flow.units[node], lags[e])
@@ -213,7 +213,7 @@ def pace(first, end, flow, lags, phase, arrival, rows, room):
 def origin_of(flow, e):
     """Where the rows of an edge come from: its producer, or behind all nodes the tensor of the network."""
     producer = flow.edges[e, PRODUCER]
-    return producer if producer >= 0 else flow.units.shape[0] - 1 - producer
+    return producer if producer >= 0 else len(flow.units) - 1 - producer
 
 
 @kernel

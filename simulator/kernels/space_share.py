@@ -74,8 +74,8 @@ def curve(nest, slots, folds, scratch, out):
     """
     out.cycles[:], out.loading[:], out.filling[:] = math.inf, 0.0, 0.0
     factor, total = scratch[0], scratch[1]
-    for way in range(nest.extents.shape[0]):
-        count, at, fresh = slots.loop.shape[0], 0, True
+    for way in range(len(nest.extents)):
+        count, at, fresh = len(slots.loop), 0, True
         while at >= 0:
             if at == count:
                 note(nest, way, slots, folds, factor, total, out)
@@ -85,7 +85,7 @@ def curve(nest, slots, folds, scratch, out):
             factor[at] = 1 if fresh else next_useful(left, factor[at])
             fresh = factor[at] <= min(left, room)
             at += 1 if fresh else -1
-    for arrays in range(1, out.cycles.shape[0]):
+    for arrays in range(1, len(out.cycles)):
         if out.cycles[arrays] >= out.cycles[arrays - 1]:
             out.cycles[arrays] = out.cycles[arrays - 1]
             out.loading[arrays], out.filling[arrays] = out.loading[arrays - 1], out.filling[arrays - 1]
@@ -107,7 +107,7 @@ def note(nest, way, slots, folds, factor, total, out):
     """Keep the cycles of one unrolling, a factor a slot, if they are the fewest so far on as many arrays."""
     total[:] = 1
     used, weights = 1, nest.sets[way]
-    for i in range(slots.loop.shape[0]):
+    for i in range(len(slots.loop)):
         total[slots.loop[i]] *= factor[i]
         used *= factor[i]
         weights *= factor[i] if slots.weighs[i] else 1
@@ -160,11 +160,11 @@ def slowest(curves, computes, levels, first, end, start):
     above.
     """
     lo, hi, stride = start, start, 1
-    while hi < levels.shape[0] and not fits(curves, computes, first, end, levels[hi]):
+    while hi < len(levels) and not fits(curves, computes, first, end, levels[hi]):
         lo = hi + 1
         hi += stride
         stride *= 2
-    hi = min(hi, levels.shape[0])
+    hi = min(hi, len(levels))
     while lo < hi:
         middle = (lo + hi) // 2
         if fits(curves, computes, first, end, levels[middle]):
@@ -180,7 +180,7 @@ def slowest_of_all(curves, computes, levels, first, end, out):
     int64[steps]."""
     at = 0
     for step in range(first, end + 1):
-        if at < levels.shape[0] and computes[step]:
+        if at < len(levels) and computes[step]:
             at = slowest(curves, computes, levels, first, step, at)
         out[step] = at
 

@@ -75,7 +75,7 @@ def mark(lo, hi, net, base, size, out, held):
         life[at, JOINS], life[at, LEAVES] = points[at, FOOTPRINT], math.inf
         if (at - lo) % MARK == 0:
             net.blocks[block], net.heads[block] = size, points[at, FOOTPRINT]
-            if size + count > marks.shape[0]:
+            if size + count > len(marks):
                 return -1
             for j in range(count):
                 marks[size + j] = out[j]
@@ -107,7 +107,7 @@ def stairs_between(span, net, least, most, out):
         begin = lo + block * MARK
         for j in range(net.blocks[base + block], net.blocks[base + block + 1]):
             if net.life[net.marks[j], LEAVES] > least:
-                if count == out.shape[0]:
+                if count == len(out):
                     return -1
                 out[count] = net.marks[j]
                 count += 1
@@ -115,7 +115,7 @@ def stairs_between(span, net, least, most, out):
         if net.life[at, JOINS] > most:
             break
         if net.life[at, LEAVES] > max(least, net.life[at, JOINS]):
-            if count == out.shape[0]:
+            if count == len(out):
                 return -1
             place = count
             while place > 0 and net.points[out[place - 1], BYTES] > net.points[at, BYTES]:

@@ -62,9 +62,6 @@ def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
     failed = kernels.residency(
         network_of(pool, terms),
         terms.machine,
-        0,
-        steps,
-        0,
         least.sum() - np.cumsum(least),
         limit_s,
         own.memo,
@@ -73,7 +70,7 @@ def residency(pool: Pool, terms: Terms, limit_s: float = np.inf) -> Plan | None:
     )
     if failed >= 0 or not np.isfinite(own.values[steps, 0, TIME]):
         return None
-    return Plan((walked(pool, terms, 0, steps, 0),))
+    return Plan((walked(pool, terms),))
 
 
 def network_of(pool: Pool, terms: Terms) -> Network:
@@ -86,12 +83,12 @@ def least_steps(cycles: Floats, terms: Terms) -> Floats:
     return least_each(cycles, terms.streamed, terms.machine)
 
 
-def walked(pool: Pool, terms: Terms, begin: int, end: int, target: int) -> Piece:
-    """The way through steps that the programme of residency found last, on this thread."""
-    own = scratch_of(pool)
-    path = np.empty((end - begin, 2), dtype=np.int64)
-    kernels.walk_back(pool.moves.source, own.choice, begin, end, target, path)
-    return with_times(Piece(pool, terms, begin, path, np.empty(end - begin)))
+def walked(pool: Pool, terms: Terms) -> Piece:
+    """The way through all steps that the programme of residency found last, on this thread."""
+    steps = len(pool.steps)
+    path = np.empty((steps, 2), dtype=np.int64)
+    kernels.walk_back(pool.moves.source, scratch_of(pool).choice, path)
+    return with_times(Piece(pool, terms, 0, path, np.empty(steps)))
 
 
 def with_times(once: Piece) -> Piece:

@@ -338,6 +338,6 @@ class _Search:
             return None
         terms = settle(self._pool, self._machines.row(), self._rooms.kept[room])
         if self._chip.ahead == inner.WITHOUT:
-            return Plan((walked(self._pool, terms, 0, len(self._pool.steps), 0),)), room, 0
+            return Plan((walked(self._pool, terms),)), room, 0
         around = 0.0 if self._chip.ahead == inner.IN_FIFO else float(self._scratch.sizes[run // 2])
         return fetched(self._pool, terms, (label, wait), around), room, run

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from two_layers import two_layers
 from simulator.kernels import schedule_labels as labels
 from simulator.kernels import schedule_prefetch as kernels
 from simulator.kernels.layout import WAY_POINT, Listing, Rates
+from simulator.kernels.schedule_lists import ANY, PARTLY, SOME, VARIED, WHOLLY
 from simulator.kernels.schedule_sums import BLOCK
 from simulator.schedule.many_prefetch import solve_ahead
 
@@ -45,8 +47,8 @@ def test_cycles_that_a_run_does_not_go_below():
     bounds = kernels.Bounds(np.zeros(2, dtype=np.int64), np.zeros(2), *columns)
     work = work_of(5)
     lows, beside = work.lows, work.beside
-    lows[2], lows[3] = (80.0, 0.0, 90.0, 0.0, 200.0), (60.0, 0.0, 0.0, 0.0, 160.0)
-    beside[:, 2] = 0, 4, 2.0, 0.5  # point 2 between 0 and 4, of which its ratio is twice and half
+    lows[2], lows[3] = (7.0, 80.0, 90.0, 0.0, 200.0), (9.0, 60.0, 0.0, 0.0, 160.0)
+    beside[:, 2] = 1, 4, 2.0, 0.5  # point 2 between 1 and 4, of which its ratio is twice and half
 
     def bound(row, own, top):
         return kernels.bound_of(row, 2, own, np.ones((2, 1)), work, top, bounds)
@@ -298,19 +300,29 @@ def step_of(ahead, moved, first, most, cycles, byte_s):
     return time, min(most, ahead - used + time / byte_s - (moved - used))
 
 
-def every_label(listing, first, most, after, machine, steps):
+class Case(NamedTuple):
+    """What one point reads: (cycles, bytes, first pass) of each choice that it has, by number; most bytes ahead and least cycles
+    after each step; and (limit, seconds a byte, overhead)."""
+
+    choices: dict
+    most: list
+    after: list
+    machine: tuple
+
+
+def every_label(listing, case, steps):
     """What all sequences of choices of a point lead to, state by state and step by step, as far as no other beats it."""
-    stop_s, byte_s, overhead_s = machine
+    stop_s, byte_s, overhead_s = case.machine
     known, out = {0: [(0.0, 2.0)]}, []
     for step in range(steps):
         found = {}
         for number in range(listing.begins[step], listing.begins[step + 1]):
             source, target = listing.ways[number, :2].tolist()
-            cycles, moved = listing.amounts[number, 0], max(0.0, listing.amounts[number, 1])
-            for time, ahead in known.get(source, []):
-                took, later = step_of(ahead, moved, min(first[step], moved), most[step], cycles, byte_s)
+            for time, ahead in known.get(source, []) if number in case.choices else []:
+                cycles, moved, first = case.choices[number]
+                took, later = step_of(ahead, moved, first, case.most[step], cycles, byte_s)
                 end = time + took + overhead_s
-                if end < stop_s - after[step] - (steps - 1 - step) * overhead_s:
+                if end < stop_s - case.after[step] - (steps - 1 - step) * overhead_s:
                     found.setdefault(target, set()).add((end, later))
         known = {
             state: sorted(
@@ -322,42 +334,83 @@ def every_label(listing, first, most, after, machine, steps):
     return out
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_labels_of_a_block_are_those_of_each_of_its_points(seed):
-    """Three points through four steps of three states; all numbers are exact. What `way` says leads back to the begin."""
-    rng, steps, states, points = random.Random(seed), 4, 3, 3
-    begins, ways, amounts = [5], [[0, 0, 0]] * 5, [[0.0, 0.0]] * 5  # those of other runs come before
+def case_of(listing, terms, size, after, machine, apart):
+    """What a point of an SRAM size reads of a list; where all have one size each choice is there, and moves what it says."""
+    choices, steps = {}, len(after)
     for step in range(steps):
-        for _ in range(12):
-            ways.append([rng.randrange(states) if step else 0, rng.randrange(states), 0])
-            amounts.append([float(rng.randint(1, 12)), float(rng.randint(-1, 9))])
+        whole, kept = terms.first_pass[size, step] <= 0.0, terms.kept[size, step]
+        for number in range(listing.begins[step], listing.begins[step + 1]):
+            _, _, point, kind, group = listing.ways[number].tolist()
+            cycles, moved, tiles, beside, need, until, reserved = listing.amounts[number].tolist()
+            if apart and not (
+                need <= terms.rooms[size] - reserved < until and group in (ANY, WHOLLY if whole else PARTLY)
+            ):
+                continue
+            if apart and kind == VARIED:
+                moved = beside - kept + (max(tiles, kept - beside) if point >= 0 else 0.0)
+            moved = max(0.0, moved)
+            choices[number] = cycles, moved, min(terms.first_pass[size, step], moved)
+    return Case(choices, [min(8.0, more) for more in terms.to_come[size]], after, machine)
+
+
+MACHINES = (math.inf, 0.5, 0.25), (24.0, 2.0, 0.0), (31.0, 0.25, 1.0), (math.inf, 1.0, 0.5), (40.0, 0.5, 0.0)
+"""Limit, seconds a byte, and overhead."""
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_of_a_block_are_those_of_each_of_its_points(seed, apart):
+    """Points of one SRAM size, or of three, through four steps of three states; all numbers are exact.
+
+    What `way` says leads back to the begin."""
+    rng, steps, states, sizes = random.Random(seed), 4, 3, 3 if apart else 1
+    machines = MACHINES if apart else MACHINES[:3]
+    begins, ways, amounts = [5], [[0] * 5] * 5, [[0.0] * 7] * 5  # those of other runs come before
+    for step in range(steps):
+        for _ in range(20 if apart else 12):
+            states_of = rng.randrange(states) if step else 0, rng.randrange(states)
+            ways.append(
+                [*states_of, rng.choice([-1, 3]), rng.choice([SOME, VARIED]), rng.choice([ANY, ANY, PARTLY, WHOLLY])]
+            )
+            amounts.append([
+                float(rng.randint(1, 12)), float(rng.randint(-1, 9)), rng.choice([0.0, 3.0, 7.0]), rng.choice([2.0, 6.0]),
+                rng.choice([0.0, 8.0]), rng.choice([12.0, 99.0]), rng.choice([0.0, 2.0]),
+            ])  # fmt: skip
         begins.append(len(ways))
     listing = Listing(np.array(begins), np.array(ways), np.array(amounts))
-    first = [float(rng.randint(0, 6)) for _ in range(steps)]
-    to_come, after = [6.0, 16.0, 9.0, 4.0], [3.0, 2.0, 1.0, 0.0]
+    terms = labels.Terms(
+        np.array([[float(max(0, rng.randint(-3, 6))) for _ in range(steps)] for _ in range(sizes)]),
+        np.array([[6.0, 16.0, 9.0, 4.0], [3.0, 9.0, 9.0, 0.0], [20.0, 7.0, 5.0, 4.0]][:sizes]),
+        np.array([[float(rng.randint(0, 4)) for _ in range(steps)] for _ in range(sizes)]), np.array([9.0, 12.0, 14.0][:sizes]),
+        np.array([3.0, 2.0, 1.0, 0.0]),
+    )  # fmt: skip
     places = np.arange(steps * states).reshape(steps, states) * labels.SLOTS
     own = kernels.new_running(steps, states, places, steps * states * labels.SLOTS)
-    own.labels.rows[:] = 99.0  # of a block before
-    machines = (math.inf, 0.5, 0.25), (24.0, 2.0, 0.0), (31.0, 0.25, 1.0)
+    own.labels.rows[:], own.labels.over[:] = 99.0, 1.0  # of a block before
+    size_of = [rng.randrange(sizes) for _ in machines]
     for p, (stop_s, byte_s, overhead_s) in enumerate(machines):
+        own.labels.lanes.sizes[p] = size_of[p]
         for column, value in (
             (labels.CYCLE_S, 1.0), (labels.BYTE_S, byte_s), (labels.BYTES_PER_S, 1.0 / byte_s), (labels.OVERHEAD_S, overhead_s),
             (labels.STOP_S, stop_s),
         ):  # fmt: skip
             own.machine[column + p] = value
-    kept, rooms = np.zeros((1, steps)), np.ones(1)
-    terms = labels.Terms(np.array([first]), np.array([to_come]), kept, rooms, np.array(after))
-    own.labels.lanes.start[:points] = 2.0
-    labels.run_block(listing.begins, listing, terms, 8.0, own.machine, points, own.labels)
-    most, rows, seen = [min(8.0, more) for more in to_come], own.labels.rows[steps % 2], 0
-    wanted = [every_label(listing, first, most, after, machine, steps) for machine in machines]
+    cases = [
+        case_of(listing, terms, size, terms.least_after.tolist(), machine, apart)
+        for size, machine in zip(size_of, machines, strict=True)
+    ]
+    own.labels.lanes.start[: len(machines)] = 2.0
+    labels.run_block(listing.begins, listing, terms, 8.0, own.machine, len(machines), own.labels)
+    rows, seen = own.labels.rows[steps % 2], 0
+    wanted = [every_label(listing, case, steps) for case in cases]
     for state in range(states):
         wide, at = own.labels.wide[steps % 2, state], state * labels.SLOTS
         assert wide >= max(len(one[-1].get(state, [])) for one in wanted)
-        for p in range(points):
+        for p, case in enumerate(cases):
             held = rows[at : at + wide, [labels.TIME + p, labels.AHEAD + p]].tolist()
             some = [tuple(one) for one in held if one[0] < math.inf]
             assert some == wanted[p][-1].get(state, [])
+            assert held[len(some) :] == [[math.inf, -1.0]] * (wide - len(some))
             seen += len(some)
             for slot, end in enumerate(some):
                 path, now, place = [], state, slot
@@ -370,12 +423,11 @@ def test_labels_of_a_block_are_those_of_each_of_its_points(seed):
                 time, ahead = 0.0, 2.0
                 for step, number in enumerate(path[::-1]):
                     assert begins[step] <= number < begins[step + 1]
-                    cycles, moved = listing.amounts[number].tolist()
-                    moved = max(0.0, moved)
-                    took, ahead = step_of(ahead, moved, min(first[step], moved), most[step], cycles, machines[p][1])
-                    time += took + machines[p][2]
+                    cycles, moved, first = case.choices[number]
+                    took, ahead = step_of(ahead, moved, first, case.most[step], cycles, case.machine[1])
+                    time += took + case.machine[2]
                 assert (time, ahead) == end
-    assert own.labels.over.max() == 0.0
+    assert own.labels.over[: len(machines)].max() == 0.0
     assert seen > 4
 
 

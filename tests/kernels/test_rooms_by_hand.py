@@ -43,6 +43,16 @@ def test_what_no_schedule_in_a_room_stays_below():
     assert floors.rooms[[0, 4, 8, -1]].tolist() == [4 * U, 8 * U, 16 * U, 60 * U]
 
 
+def test_places_among_the_rooms_of_the_list():
+    """Of what is left beside weights that stay, however little that is; behind the list where none are asked to."""
+    left, least = np.array([1.0, 1.0, 1.05, 2.0, 9.0]) * kernels.SMALLEST_ROOM, kernels.SMALLEST_ROOM
+    real = np.full(5, 77)
+    kernels.places(np.array([5.0, 1.0, 0.5, 4.0, 0.0]), left * [0.1, 1.0, 1.0, 1.0, 1.0], 4.0 * least, real)
+    assert real.tolist() == [0, 0, 1, 4, 9]
+    kernels.places(np.zeros(1), left[:1], 4.1 * least, real)
+    assert real[0] == 10
+
+
 def test_the_floor_of_a_room_is_found_once():
     search = search_of([50, 60])
     chip, floors, scratch = search._chip, search._floors, search._scratch
@@ -55,6 +65,9 @@ def test_the_floor_of_a_room_is_found_once():
     assert floor(4, 4.0) == pytest.approx(8 + 10 - 4 + 2 * 2.0, rel=1e-8)
     assert floor(4, 10.0) == floor(4, 11.0) == pytest.approx(8 + 2 * 2.0, rel=1e-8)
     assert floor(4, 10.0) < 8 + 2 * 2.0  # sums in another order
+    more = floors._replace(more_cycles=90 * C, more_bytes=5 * U)  # of another network
+    assert kernels.floor_s(4, 4.0 * U, chip, more, scratch) == pytest.approx(8 + 5 + 10 - 4 + 2 * 2.0, rel=1e-8)
+    assert kernels.floor_s(4, 11.0 * U, chip, more, scratch) == pytest.approx(7 + 9 + 2 * 2.0, rel=1e-8)
     floors.least[4] = 1000 * C, 0.0
     assert floor(4, 10.0) == pytest.approx(100.0 + 2 * 2.0, rel=1e-8)
     floors.least[4] = 1.0, math.inf
@@ -118,12 +131,22 @@ def test_every_room_with_a_faster_schedule_is_found_the_largest_first(overlap):
     for number in range(4 if overlap == "network" else 8):
         pool = random_pool(rng)
         fifo = 3.0 * SCALE if number % 3 == 2 and overlap == "network" else None
-        columns = [np.array([rng.choice([0.25, 1.0, 3.0]) * unit]) for unit in (1.0, 1.0 / SCALE, 0.5)]
+        columns = [np.array([rng.choice([0.25, 1.1, 3.0]) * unit]) for unit in (1.0, 1.0 / SCALE, 0.5)]
         machines = Machines(np.array([rng.choice([9.0, 41.0, 80.0]) * SCALE]), *columns, overlap, fifo)
         sizes = keep.rooms_of(pool, float(machines.capacity_bytes[0]), True)
         times = [time for time, _, _ in tried(pool, machines, sizes, (np.inf, np.inf))]
         some, most = np.quantile(times, [0.3, 0.7]) if times else (1.0, 2.0)
-        for limits in [(some, most), (most, some), (0.0, most), (most, 0.0), (np.inf, 0.0), (0.0, np.inf), (0.0, 0.0)]:
+        near = [(np.nextafter(time, np.inf),) * 2 for time in rng.sample(times, min(2, len(times)))]  # nor by rounding
+        for limits in [
+            (some, most),
+            (most, some),
+            (0.0, most),
+            (most, 0.0),
+            (np.inf, 0.0),
+            (0.0, np.inf),
+            (0.0, 0.0),
+            *near,
+        ]:
             search, found = keep._Search(pool, machines, sizes), []
             while (one := search.faster(np.array(limits))) is not None:
                 found.append((one[0].time_s, one[0].kept_bytes, one[2] % 2 == 1))

@@ -155,6 +155,24 @@ def test_the_fastest_way_is_the_least_of_all(seed):
         check_paths(found, stay, out, every)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_limit_just_above_the_fastest_way_leaves_it(seed):
+    """Whatever the order in which a bound adds what the times add: of numbers whose sums are rounded."""
+    rng = random.Random(20 + seed)
+    for _ in range(12):
+        found, stay = one_list(rng), stay_of(rng) * 0.3
+        found.amounts[:, :2] *= [[rng.uniform(0.1, 2.0), rng.uniform(0.1, 2.0)] for _ in found.amounts]
+        near, bounds = bounds_of(found, stay)
+        exact, cutting = exact_of(rng, found, near), lists.Cutting(CUTS, 99.0, np.zeros((3, COUNT)), stay)
+        limits, times = np.full(2, math.inf), []
+        for _ in range(2):
+            out = kernels.Found(np.full(2, math.inf), np.zeros(2, dtype=np.int64), np.full((2, COUNT, 6), -1))
+            kernels.best_ways(2, limits, bounds, MODES, cutting, CHIP, exact, tried(), out)
+            times.append(out.time_s.tolist())
+            limits = np.nextafter(out.time_s, math.inf)
+        assert times[0] == times[1]
+
+
 def check_paths(found, stay, out, every):
     """What the first point does in each step is of its segments, and takes as long."""
     marked, paths = np.zeros((3, COUNT, COUNT, 2, 2), dtype=np.bool_), np.full((2, 5, 3), -1)

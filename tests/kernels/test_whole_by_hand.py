@@ -106,11 +106,11 @@ def time_of(listing, way, moved, rates, p, phi=0.25):
     return total
 
 
-def empty(blocks):
+def empty(blocks, points=POINTS):
     """No answers yet, and no paths."""
-    best = kernels.Best(np.full(POINTS, math.inf), np.full(POINTS, -1.0), np.full(POINTS, math.inf))
+    best = kernels.Best(np.full(points, math.inf), np.full(points, -1.0), np.full(points, math.inf))
     paths = kernels.Paths(
-        np.full((STEPS, POINTS), -9, dtype=np.int32), np.full((STEPS, POINTS), -9.0), np.full((STEPS, blocks), -1),
+        np.full((STEPS, points), -9, dtype=np.int32), np.full((STEPS, points), -9.0), np.full((STEPS, blocks), -1),
         np.full((STEPS, blocks), -9.0),
     )  # fmt: skip
     return best, paths
@@ -140,8 +140,8 @@ def path_of(paths, blocks, p):
     return rows.tolist(), moved.tolist()
 
 
-def random_rates(rng):
-    return Rates(*(np.array([rng.choice([0.5, 1.0, 2.0]) for _ in range(POINTS)]) for _ in range(3)))
+def random_rates(rng, points=POINTS):
+    return Rates(*(np.array([rng.choice([0.5, 1.0, 2.0]) for _ in range(points)]) for _ in range(3)))
 
 
 BLOCKS = np.array([[0, 2, 0], [2, 4, 1], [6, 1, 1]])
@@ -151,16 +151,18 @@ def test_every_point_has_the_best_of_all_ways():
     """The fastest, of these one that moves least; its path is one that takes as long. Limits are a little above the times."""
     rng, none, tied, apart = random.Random(1), 0, 0, 0
     for case in range(16):
-        listing, rates = random_listing(rng, 4), random_rates(rng)
-        sizes = np.array([rng.randrange(4) for _ in range(POINTS)])
-        (best, paths), (limits, _) = empty(3), empty(3)
+        blocks = BLOCKS if case else np.array([[0, 64, 0], [64, 3, 1]])  # one of them full
+        points = int(blocks[:, 1].sum())
+        listing, rates = random_listing(rng, 4), random_rates(rng, points)
+        sizes = np.array([rng.randrange(4) for _ in range(points)])
+        (best, paths), (limits, _) = empty(len(blocks), points), empty(len(blocks), points)
         if case % 4 == 3:
             best.limit_s[:] = 30.0
         phi = 0.25 * (case % 2)  # without it bytes are hidden, and many ways take as long
-        solve(listing, rates, sizes, BLOCKS, best, paths, phi=phi)
-        solve(listing, rates, sizes, BLOCKS, limits, paths, only_limit=True, phi=phi)
+        solve(listing, rates, sizes, blocks, best, paths, phi=phi)
+        solve(listing, rates, sizes, blocks, limits, paths, only_limit=True, phi=phi)
         apart += (paths.alike != APART).sum()
-        for first, many, bucket in BLOCKS:
+        for first, many, bucket in blocks:
             for p in range(first, first + many):
                 every = {
                     tuple(way): (time_of(listing, way, moved, rates, p, phi), sum(moved), moved)
@@ -173,7 +175,7 @@ def test_every_point_has_the_best_of_all_ways():
                     continue
                 assert (best.time_s[p], best.kept_bytes[p]) == (time, ROOM.stays[sizes[p]])
                 assert limits.limit_s[p] == time * (1.0 + 1e-9)
-                rows, moved = path_of(paths, BLOCKS, p)
+                rows, moved = path_of(paths, blocks, p)
                 like = [
                     way for way, (own, _, each) in every.items()
                     if own == time and each == moved and [listing.ways[n, WAY_POINT] for n in way] == rows
@@ -189,8 +191,10 @@ def test_every_point_has_the_best_of_all_ways():
 def test_only_a_faster_room_replaces_what_is_known():
     """Of two lists for the same points each point has the faster, the first where both are as fast; alike points and others."""
     rng, mixed = random.Random(2), 0
-    for _ in range(20):
+    for case in range(20):
         one, other, rates = random_listing(rng, 1), random_listing(rng, 3), random_rates(rng)
+        if case % 2:  # which all points have
+            one.ways[:, [WAY_SOURCE, WAY_TARGET, WAY_KIND, WAY_GROUP]] = 0
         sizes = np.array([rng.choice([0, 1, 3]) for _ in range(POINTS)])
         best, paths = empty(3)
         solve(one, rates, sizes, BLOCKS, best, paths)
@@ -258,14 +262,29 @@ def split(records, row, vector, repeats, chip, time):
     return np.array(parts)
 
 
+def test_a_step_that_keeps_its_array_busy_and_nothing_else():
+    """Whatever there is of products and their edges; of all other causes, and of loading that is hidden, there is none."""
+    for cause in range(sums.HIDDEN + 1):
+        of = np.zeros(sums.HIDDEN + 1)
+        assert sums.on_array_alone(of)
+        of[cause] = 1.0
+        assert sums.on_array_alone(of) == (cause in (sums.IDEAL, sums.EDGES))
+
+
 def test_what_schedules_add_up_to():
     """Given step by step, with repeats; and block by block, where points of a block are alike in a step and where not."""
     rng = np.random.default_rng(4)
-    steps, points, phi = 3, 70, 0.25
+    steps, points, phi = 5, 70, 0.25
     columns = rng.integers(0, 6, (len(Records._fields), 5)).astype(float)
     records = Records(*columns)
     records.array[:] = records.ideal + records.edges + records.filling + records.loading
     records.cycles[:] = np.max([records.array, records.link, records.ports], axis=0)
+    for row in (2, 3):  # of which nothing but the array is busy, for any vector work below
+        array = 9.0 + row
+        for column, value in zip(
+            records, (array - 2.0, 2.0, 0.0, 0.0, array, 5.0, array, array, row, 0.0), strict=True
+        ):
+            column[row] = value
     rates = Rates(*(rng.choice([0.5, 1.0, 2.0], points) for _ in range(3)))
     rows, vector = rng.integers(-1, 4, (steps, points)), rng.integers(0, 9, (steps, points)).astype(float)
     repeats, moved = (
@@ -288,12 +307,13 @@ def test_what_schedules_add_up_to():
         assert found.outer_bytes[p] == moved[:, p].sum()
         assert found.feed_bytes[p] == (records.feed[rows[:, p]] * repeats[:, p]).sum()
 
-    blocks = np.array([[0, 30, 0], [30, 40, 0]])
-    alike, alike_moved = np.array([[1, APART], [APART, -1], [2, 3]]), np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0]])
+    blocks = np.array([[0, 64, 0], [64, 6, 0]])
+    alike = np.array([[1, APART], [APART, -1], [2, 3], [3, 3], [APART, 2]])
+    alike_moved = np.array([[4.0, 9.0], [9.0, -1.0], [0.0, 5.0], [8.0, 90.0], [9.0, -1.0]])
     found = added()
     sums.sum_blocks(records, vector[:, 0], (rows, moved, alike, alike_moved), blocks, rates, phi, block, found, 0)
     for p in range(points):
-        at, chip = int(p >= 30), [column[p] for column in rates]
+        at, chip = int(p >= 64), [column[p] for column in rates]
         cycle_s, byte_s, overhead_s = chip
         total, fed, each = 0.0, 0.0, []
         for s in range(steps):

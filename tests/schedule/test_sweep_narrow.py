@@ -24,9 +24,7 @@ def random_list(rng, steps, states, kinds):
     begins, rows = [0], []
     for step in range(steps):
         ends = [(0, 0)]
-        ends += [
-            (rng.randrange(states if step else 1), rng.randrange(states if step < steps - 1 else 1)) for _ in range(5)
-        ]
+        ends += [(rng.randrange(states if step else 1), rng.randrange(states)) for _ in range(5)]
         rows += [
             (*end, rng.choice(kinds), float(rng.choice([1, 2, 3, 5, 8])), float(rng.choice([0, 1, 2, 4, 9])))
             for end in ends
@@ -244,3 +242,89 @@ def test_each_bucket_has_its_own_list():
             assert not is_straight or straight[at] or len(found) > 4
             fewer += len(found) < len(listing.ways)
     assert fewer > 8
+
+
+def near_of(listing, own, machines, points, phi):
+    """Of choices, step by step, those on a way near the guide at some ratio of the points; None where none can be left out."""
+    least, most, overhead = narrowing.ratios(machines, points[0], len(points))
+    length = len(listing.ways)
+    scratch, picks = narrowing.new_narrowing(len(own), 3, length), np.array([n for numbers in own for n in numbers])
+    task, starts = narrowing.Task(listing, machines, phi, picks, scratch), np.cumsum([0, *map(len, own)])
+    if not narrowing.guide(task, starts, 0.5 * (least + most)):
+        return None
+    whole = narrowing.weigh(task, starts, least, most)
+    lead = {n: row.copy() for n, row in zip(picks.tolist(), scratch.lead, strict=False)}
+    ways = [()]
+    for numbers in own:
+        ways = [
+            (*way, n)
+            for way in ways
+            for n in numbers
+            if listing.ways[n, WAY_SOURCE] == (listing.ways[way[-1], WAY_TARGET] if way else 0)
+        ]
+    sums = [(way, sum(lead[n] for n in way)) for way in ways if listing.ways[way[-1], WAY_TARGET] == 0]
+    margin, kept = 1e-9 * (whole + len(own) * overhead), []
+    for numbers in own:
+        kept.append([])
+        for n in numbers:
+            first, last, kink = np.min([total for way, total in sums if n in way] or [[np.inf] * 3], axis=0)
+            if min(first, last) <= margin and kink <= margin:
+                kept[-1].append(n)
+    return kept
+
+
+def in_words(bucket_of, blocks, wanted, near):
+    """(choices left, whether straight) of each block: eight of a bucket from the first that is wanted, then each alone."""
+    found, end, last, whole, shared = {}, 0, None, [], None
+    for number, (first, many, bucket) in enumerate(blocks.tolist()):
+        if not wanted[number]:
+            continue
+        if number >= end or bucket != last:
+            end = next(
+                (at for at in range(number, len(blocks)) if blocks[at, 2] != bucket or at == number + 8), len(blocks)
+            )
+            whole, last = bucket_of(bucket), bucket
+            shared = near(whole, range(first, blocks[end - 1, 0] + blocks[end - 1, 1]))
+        own = whole if shared is None else shared
+        if shared is not None and any(len(numbers) > 1 for numbers in shared):
+            alone = near(shared, range(first, first + many))
+            own = shared if alone is None else alone
+        found[number] = own, shared is not None and all(len(numbers) == 1 for numbers in own)
+    return found
+
+
+@uncompiled
+@pytest.mark.parametrize("spread", [0.02, 1.0])
+def test_blocks_are_narrowed_together_and_then_alone(spread):
+    """Twelve blocks of two buckets, of which some are not wanted; of some lists not every point has a way."""
+    rng, seen = random.Random(f"{spread}"), set()
+    for case in range(6):
+        parts = [
+            random_list(rng, 3, 3, [lists.ALWAYS] * 5 + [lists.SOME, rng.choice([lists.ALWAYS, lists.VARIED])])
+            for _ in "ab"
+        ]
+        length = len(parts[0].ways)
+        both = Listing(
+            np.concatenate([parts[0].begins, parts[1].begins + length]),
+            *(np.concatenate([part[at] for part in parts]) for at in (1, 2)),
+        )  # fmt: skip
+        machines, phi = random_points(rng, 14, spread), rng.choice([0.0, 0.25])
+        blocks = np.array([[at, 1, int(at >= 10)] for at in range(10)] + [[10, 3, case % 2], [13, 1, case % 2]])
+        wanted = np.array([rng.random() < 0.8 for _ in blocks])
+        picks, starts = np.full(40 * len(both.ways), -1), np.zeros((len(blocks) + 2, 4), dtype=np.int64)
+        straight, scratch = np.zeros(len(blocks), dtype=np.bool_), narrowing.new_narrowing(3, 3, len(both.ways))
+        narrowing.narrow_blocks(machines, blocks, wanted, both, phi, scratch, Chosen(picks, starts, straight))
+
+        def bucket_of(bucket, both=both):
+            return [[*range(low, high)] for low, high in pairwise(both.begins[bucket].tolist())]
+
+        def near(own, points, both=both, machines=machines, phi=phi):
+            return near_of(both, own, machines, points, phi)
+
+        expected = in_words(bucket_of, blocks, wanted, near)
+        for number, (own, is_straight) in expected.items():
+            assert [picks[low:high].tolist() for low, high in pairwise(starts[number].tolist())] == own
+            assert straight[number] == is_straight
+            seen.add((is_straight, sum(map(len, own)) < length))
+        assert (starts[: len(blocks)][~wanted] == 0).all()
+    assert len(seen) == 3
