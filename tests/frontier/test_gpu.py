@@ -109,6 +109,18 @@ def test_every_choice_of_blocks_is_that_of_the_slow_twin(ahead, cluster):
     assert rounds > 100
 
 
+@pytest.mark.parametrize("pixels", [256, 255])
+def test_a_block_that_is_full_has_no_edges(pixels):
+    """Where products run asynchronously it works at the peak; of one row less a row of its time is lost."""
+    sets = {"array.count": 1, "array.columns": 1024, "array.rate": {"int8": 1}, "array.async_copies": True}
+    spec = array_spec(load_chip("t4", set={**sets, "array.async_products": True}), "int8")
+    shape = Shape((1, pixels, 128, 4096, 1, 1, 1, 1))
+    code = sm.FIRST + sm.choices(spec).index((256, 128, 1, 1, 1))
+    row = sm.parts((shape,), spec, np.zeros(1, dtype=np.int64), np.array([code]))[0]
+    assert (row[IDEAL], row[EDGES]) == (pixels * 128 * 4096 / 1024, (256 - pixels) * 128 * 4096 / 1024)
+    assert row[ARRAY] == row[[IDEAL, EDGES, FILL_DRAIN]].sum()
+
+
 @pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("cluster", [1, 2, 4])
 @pytest.mark.parametrize(("free", "ahead"), [(False, False), (True, False), (True, True)])
