@@ -32,10 +32,11 @@ ROOMS = (
 
 PLAIN = """
     test_ahead_search_by_hand test_alike_by_hand test_few_by_hand test_flow_by_hand test_frontier test_frontier_brute
-    test_frontier_unrollings test_grid_feeds test_grid_lists test_grid_parts test_grid_unroll test_keep test_keep_by_hand
-    test_lists_by_hand test_periods test_periods_by_hand test_pixels test_prefetch_by_hand test_residency_brute test_rooms
-    test_rooms_by_hand test_schedule test_segments_by_hand test_share_by_hand test_space test_space_parts test_stairs
-    test_sweep_ahead test_sweep_kernel test_sweep_narrow test_tiling_twin test_ways_by_hand test_whole_by_hand
+    test_frontier_unrollings test_grid_envelope test_grid_feeds test_grid_lists test_grid_parts test_grid_unroll test_keep
+    test_keep_by_hand test_lists_by_hand test_periods test_periods_by_hand test_pixels test_prefetch_by_hand
+    test_residency_brute test_rooms test_rooms_by_hand test_schedule test_segments_by_hand test_share_by_hand test_space
+    test_space_parts test_stairs test_sweep_ahead test_sweep_kernel test_sweep_narrow test_tiling_twin test_twin_cycles
+    test_ways_by_hand test_whole_by_hand
 """
 PLAIN_TOO = (
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",
@@ -45,12 +46,13 @@ COMPILED = """
     test_ahead_by_hand test_alone test_array_twin test_attention test_batches test_bests_by_hand test_contexts test_cores
     test_cost_bill test_cost_calibration test_cost_formulas test_cost_parts test_cost_price test_cost_priced
     test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier test_frontier_brute
-    test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts test_grid_unroll test_keep
-    test_kept test_lanes test_long_batches test_lower_formats test_lower_parts test_lower_rows test_lower_shape test_machines
-    test_memories test_one_point test_packs test_parts test_pixels test_pool_parts test_power_limit test_recurrent
-    test_residency_brute test_resident test_result_laws test_result_parts test_room test_rooms test_row_stationary test_runs
-    test_schedule test_simulate test_sizes test_space test_space_parts test_sweep_ahead test_sweep_contexts test_sweep_kernel
-    test_sweep_narrow test_thinned test_threads test_tiling_twin test_twin_cycles test_without_jit
+    test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts test_grid_tables
+    test_grid_unroll test_keep test_kept test_lanes test_long_batches test_lower_formats test_lower_parts test_lower_rows
+    test_lower_shape test_machines test_memories test_one_point test_packs test_parts test_pixels test_plan
+    test_pool_parts test_power_limit test_recurrent test_residency_brute test_resident test_result_laws test_result_parts
+    test_room test_rooms test_row_stationary test_runs test_schedule test_simulate test_sizes test_space test_space_parts
+    test_sweep_ahead test_sweep_contexts test_sweep_kernel test_sweep_narrow test_thinned test_threads test_tiling_twin
+    test_twin_cycles test_without_jit
 """
 COMPILED_TOO = (
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",

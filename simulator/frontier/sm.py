@@ -279,7 +279,7 @@ def _steps(reduction: int, parts: Ints, width: float) -> Ints:
     step = max(1, int(GPU_STEP_BYTES / width))
     each = -(-reduction // parts)
     steps = -(-each // step)
-    return np.where((parts > 1) & (steps * step * (parts - 1) >= reduction), 0, steps)
+    return np.where(steps * step * (parts - 1) >= reduction, 0, steps)
 
 
 def _idle(busy: Floats, steps: Ints, spec: ArraySpec) -> Floats:

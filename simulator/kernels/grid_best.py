@@ -94,7 +94,7 @@ def sort_survivors(keep, least, bins, sorting):
         order[ends[place[i]]] = stay[i]
         ends[place[i]] += 1
     for begin in range(0, total, RUN):
-        for i in range(begin + 1, min(begin + RUN, total)):
+        for i in range(begin, min(begin + RUN, total)):
             moving, at = order[i], i
             while at > begin and precedes(points, moving, order[at - 1], bins.floor):
                 order[at] = order[at - 1]

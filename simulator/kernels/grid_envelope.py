@@ -128,7 +128,7 @@ def matched(nearby, level, place, floor, footprint, total, cycles):
 def record(points, codes, found, footprint, total, cycles, code):
     """Append a survivor where there is room, and count it."""
     at = found[0]
-    if at < codes.shape[0]:
+    if at < len(codes):
         points[at, FOOTPRINT], points[at, BYTES], points[at, CYCLES] = footprint, total, cycles
         codes[at] = code
     found[0] = at + 1

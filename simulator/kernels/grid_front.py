@@ -52,7 +52,7 @@ def keep_front(table, whole, kept, bounds, out):
     kept: scratch, with room for all rows. Returns how many.
     """
     count, columns = 0, table.shape[1]
-    for row in range(table.shape[0]):
+    for row in range(len(table)):
         for column in range(columns):
             kept[count, column] = table[row, column]
         if whole[row] or not is_covered(kept, bounds, 0, count, columns):

@@ -98,7 +98,7 @@ def axis_list(table, u, matters, feed, rows, out, base):
     """
     count, folds = 0, FOLDS + EACH * u
     by_size, by_trips, by_feed = matters.size, matters.trips, matters.feed
-    for row in range(table.shape[0] - 1, 0, -1):
+    for row in range(len(table) - 1, 0, -1):
         covered = False
         for i in range(count - 1, -1, -1):
             at = rows[i]
@@ -184,13 +184,10 @@ def lists_of(layer, u, asked, lists):
     """Set `lists.present` to the places of the lists of pixel tiles, K and C for one unrolling and a row of a plan."""
     rules, where, used, present = layer.rules, lists.where, lists.used, lists.present
     axis_k, axis_c = layer.axis_k, layer.axis_c
-    longest = max(axis_k.shape[0], axis_c.shape[0])
-    if (
-        used[IN_PIXELS] + layer.pixel.shape[0] + 1 > lists.pixels.shape[0]
-        or used[IN_AXES] + 4 * longest + 8 > lists.axes.shape[0]
-    ):
+    longest = max(len(axis_k), len(axis_c))
+    if used[IN_PIXELS] + len(layer.pixel) + 1 > len(lists.pixels) or used[IN_AXES] + 4 * longest + 8 > len(lists.axes):
         used[IN_PIXELS], used[IN_AXES] = 0, 0  # begin anew
-        for slot in range(where.shape[0]):
+        for slot in range(len(where)):
             where[slot, BEGIN] = -1
     slot = SLOTS * u + ((asked[BY_WINDOW] * 2 + asked[BY_PIXELS]) * 2 + asked[BY_TRIPS]) * 3 + asked[BY_INPUTS]
     if where[slot, BEGIN] < 0:

@@ -185,10 +185,10 @@ def pixel_rows(axes, array, numbers, out):
     `PixelTiles`, numbers: of the tiles in n x p x q.
     """
     extents, table = axes.extents, out.table
-    for row in range(numbers.shape[0]):
-        k = numbers[row] % axes.q.shape[0]
-        rest = numbers[row] // axes.q.shape[0]
-        i, j = rest // axes.p.shape[0], rest % axes.p.shape[0]
+    for row in range(len(numbers)):
+        k = numbers[row] % len(axes.q)
+        rest = numbers[row] // len(axes.q)
+        i, j = rest // len(axes.p), rest % len(axes.p)
         sizes = axes.n[i], axes.p[j], axes.q[k]
         n, p, q = sizes
         trips = (extents[SIZE_N] + n - 1) // n, (extents[SIZE_P] + p - 1) // p, (extents[SIZE_Q] + q - 1) // q
@@ -197,7 +197,7 @@ def pixel_rows(axes, array, numbers, out):
         table[row, PIXELS] = n * p * q
         table[row, TRIPS_N], table[row, TRIPS_P], table[row, TRIPS_Q] = trips
         table[row, INPUTS], table[row, INPUTS_BY_P], table[row, INPUTS_BY_Q] = inputs_of(axes, j, k)
-        for u in range(array.units.shape[0]):
+        for u in range(len(array.units)):
             plane_steps(extents, array, u, (p, q), (trips[SIZE_P], trips[SIZE_Q]), out.plane, 0)
             items = unit_items(extents[SIZE_N], n, trips[SIZE_N], array.units[u, UNIT_N])
             steps, folds = unit_steps(array, u, items, trips, out.plane, 0)
@@ -213,7 +213,7 @@ def choose_sizes(sizes, extent, windows, unit, straight, out):
     indices of the axis that are worked on at a time; 0 where it depends on the other axis too, then all sizes are.
     """
     count, first, trips = 0, 0, 0
-    for i in range(sizes.shape[0]):
+    for i in range(len(sizes)):
         size, before = sizes[i], trips
         trips = (extent + size - 1) // size
         if trips != before:
@@ -283,6 +283,6 @@ def unit_tiles(axes, array, u, adds, out):
                         place[at - 1] if c > first_c else place[at - count_q] if b > first_b else place[smallest]
                     )
                     continue
-                place[at], out.number[count] = count, (i * axes.p.shape[0] + j) * axes.q.shape[0] + k
+                place[at], out.number[count] = count, (i * len(axes.p) + j) * len(axes.q) + k
                 count += 1
     return count

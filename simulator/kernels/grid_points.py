@@ -156,7 +156,7 @@ def place_in(stacked, layer, table, row, before):
 @kernel
 def tile_sizes(stacked, layers, codes, out):
     """What points are, a row each, into int64[points, 9]: see its columns."""
-    for i in range(codes.shape[0]):
+    for i in range(len(codes)):
         layer = layers[i]
         at = point_of(stacked, layer, codes[i])
         tile = stacked.first_tile[layer] + at.pixel
@@ -280,7 +280,7 @@ def parts_of(stacked, layer, at, outer_bytes, row, out):
 @kernel
 def breakdowns(stacked, layers, codes, outer_bytes, out):
     """On-chip parts of many points, a row each."""
-    for i in range(codes.shape[0]):
+    for i in range(len(codes)):
         parts_of(stacked, layers[i], point_of(stacked, layers[i], codes[i]), outer_bytes[i], i, out)
 
 
@@ -289,7 +289,7 @@ def fastest(stacked, tiles, tried, out):
     """Parts of tiles of the first layer, a row each, in the unrolling with the fewest cycles without outer memory; of equals the
     first. tiles: `TileRows`. tried: float64[1, 9], scratch.
     """
-    for i in range(out.shape[0]):
+    for i in range(len(out)):
         least = math.inf
         for u in range(stacked.rows[0, OF_OWN]):
             at = Point(tiles.group[i], tiles.pixel[i], tiles.k[i], tiles.c[i], 0, -1, u)

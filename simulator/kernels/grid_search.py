@@ -175,7 +175,7 @@ def beaten(contest, u, p, k, feed):
     trips, folds, numbers = trips_of(pixel, p), axis_k[k, FOLDS + EACH * u], contest.numbers
     once = once_of(numbers, own, u, pixel[p, PIXEL_STEPS + EACH * u] if contest.weights_by_steps else trips)
     product = folds * pixel[p, PIXEL_FOLDS + EACH * u]
-    for v in range(own.shape[0]):
+    for v in range(len(own)):
         if v == u or not no_worse[v, u]:
             continue
         others = axis_k[k, FOLDS + EACH * v]
@@ -230,9 +230,9 @@ def streamed(plain, passing, feeding, otherwise):
 def walk(layer, lists, task, contest, known, bins, keep):
     """Offer every tiling of a `Task`. lists: see `lists_of`; contest: `Contest`; known, bins, keep: see `search`."""
     form, u, gr, whole, resident = task
-    numbers, rules, own, group, units = layer.numbers, layer.rules, layer.own, layer.group, layer.own.shape[0]
+    numbers, rules, own, group, units = layer.numbers, layer.rules, layer.own, layer.group, len(layer.own)
     pixels, axes, present, envelope, nearby = lists.pixels, lists.axes, lists.present, keep.envelope, keep.nearby
-    rows = Tile(group.shape[0], layer.pixel.shape[0], layer.axis_k.shape[0], layer.axis_c.shape[0])
+    rows = Tile(len(group), len(layer.pixel), len(layer.axis_k), len(layer.axis_c))
     g, g1, steps_g = group[gr, SIZE], group[gr, TRIPS] == 1.0, group[gr, STEPS + EACH * u]
     buffers, link, port = numbers.buffers, numbers.link, numbers.port
     shares_k, passes, swaps = form != INPUT_FIRST, form <= INPUT_FIRST, form in (INPUT_FIRST, WEIGHT_FIRST)
@@ -328,11 +328,11 @@ def search(layer, plan, resident, bins, known, lists, keep):
         nearby[0, place, FOOTPRINT] = math.inf
     envelope[TOP] = 0.0
     keep.found[0] = 0
-    for u in range(layer.own.shape[0]):
-        for at in range(plan.shape[0]):
+    for u in range(len(layer.own)):
+        for at in range(len(plan)):
             asked = plan[at]
             lists_of(layer, u, asked, lists)
             for whole in range(2):
                 if asked[WITH_WHOLE] if whole else asked[WITH_CUT]:
-                    for gr in range(layer.group.shape[0]):
+                    for gr in range(len(layer.group)):
                         walk(layer, lists, Task(asked[FORM], u, gr, whole, resident), contest, known, bins, keep)

@@ -79,7 +79,7 @@ def touched(extent, side, sizes, out):
     out[i] for sizes[i]: windows of tiles. side: `Side`. A row is fresh that the tile before does not touch.
     """
     slide = slide_of(side)
-    for i in range(sizes.shape[0]):
+    for i in range(len(sizes)):
         most, total, fresh = 0, 0, 0
         size = sizes[i]
         for first in range(0, extent, size):
@@ -103,7 +103,7 @@ def fold_cost(steps, load, fold):
 @kernel
 def fill_folds(steps, fold, out):
     """Fill out with the cycles of folds that stream so many steps; both flat."""
-    for i in range(steps.shape[0]):
+    for i in range(len(steps)):
         out[i] = fold_cost(steps[i], fold.load, fold)
 
 
@@ -114,7 +114,7 @@ def group_tiles(table, buffers, out):
     A tile of all groups is held once; of others `buffers` are.
     """
     count = 0
-    for row in range(table.shape[0] - 1, -1, -1):
+    for row in range(len(table) - 1, -1, -1):
         size = table[row, SIZE] / (buffers if table[row, TRIPS] == 1.0 else 1.0)
         covered = False
         for i in range(count):

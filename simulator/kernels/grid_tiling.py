@@ -155,7 +155,7 @@ def on_chip_cycles(layer, at, outer_bytes):
     trips = trips_of(layer.pixel, at.pixel)
     outputs = layer.group[at.group, SIZE] * layer.axis_k[at.k, SIZE] * layer.pixel[at.pixel, PIXELS]
     fits = outputs * numbers.acc_room <= numbers.accumulators
-    for u in range(own.shape[0]):
+    for u in range(len(own)):
         sets = layer.axis_k[at.k, FOLDS + EACH * u] * layer.group[at.group, STEPS + EACH * u]
         array = sets * layer.pixel[at.pixel, PIXEL_FOLDS + EACH * u]
         shared = fed_bytes(layer, at, u)
@@ -236,16 +236,16 @@ def least_footprint(layer, resident):
     """SRAM bytes of the smallest tiling: smallest tiles, or whole axes, whose tiles no others follow, in every combination."""
     pixel, least = layer.pixel, math.inf
     windows, smallest = math.inf, 0
-    for row in range(pixel.shape[0]):
+    for row in range(len(pixel)):
         if trips_of(pixel, row) > 1.0 and pixel[row, WINDOW] < windows:
             windows, smallest = pixel[row, WINDOW], row
-    for row in range(pixel.shape[0]):
+    for row in range(len(pixel)):
         whole = trips_of(pixel, row) == 1.0
         if not whole and row != smallest:
             continue
-        for group in range(layer.group.shape[0]):
-            for k in range(0, layer.axis_k.shape[0], max(1, layer.axis_k.shape[0] - 1)):
-                for c in range(0, layer.axis_c.shape[0], max(1, layer.axis_c.shape[0] - 1)):
+        for group in range(len(layer.group)):
+            for k in range(0, len(layer.axis_k), max(1, len(layer.axis_k) - 1)):
+                for c in range(0, len(layer.axis_c), max(1, len(layer.axis_c) - 1)):
                     once = Once(
                         layer.group[group, TRIPS] == 1.0, whole, layer.axis_k[k, TRIPS] == 1.0,
                         layer.axis_c[c, TRIPS] == 1.0, whole, whole,

@@ -53,9 +53,9 @@ def factor_tuples(extents, length, every, out):
     extents: int64[loops]. every: whether all. out: int64[rows, loops]. Returns how many, at most one less than its rows; of
     those that are not all, a few may still be exceeded by others.
     """
-    loops = extents.shape[0]
+    loops = len(extents)
     count = 0
-    last = out.shape[0] - 1  # the tuple being counted up
+    last = len(out) - 1  # the tuple being counted up
     for i in range(loops):
         out[last, i] = 1
     while True:
@@ -94,7 +94,7 @@ def axis_factors(extents, axis, scratch, out):
 
     extents: int64[loops]. Returns how many.
     """
-    count = axis.loops.shape[0]
+    count = len(axis.loops)
     if count == 0 or axis.length == 1:
         out[0] = 1
         return 1
@@ -132,11 +132,11 @@ def spread(extents, on_rows, columns, arrays, group_rows, scratch, factors, alon
     that groups on the columns share, 0 if they need none of their own. factors, alone: int64[most, loops]; what they have no
     room for is counted only. Returns how many there are.
     """
-    loops = extents.shape[0]
+    loops = len(extents)
     wide, deep = scratch[ON_COLUMNS], scratch[ON_ARRAYS]
     left, rest = scratch[ONE_EACH, AFTER_ROWS], scratch[ONE_EACH, AFTER_COLUMNS]
     found = 0
-    for row in range(on_rows.shape[0]):
+    for row in range(len(on_rows)):
         used = 1
         for i in range(loops):
             left[i] = -(-extents[i] // on_rows[row, i])
@@ -150,7 +150,7 @@ def spread(extents, on_rows, columns, arrays, group_rows, scratch, factors, alon
             for i in range(loops):
                 rest[i] = -(-left[i] // wide[way, i])
             for at in range(axis_factors(rest, arrays, scratch, deep)):
-                if found < factors.shape[0]:
+                if found < len(factors):
                     for i in range(loops):
                         factors[found, i] = min(on_rows[row, i] * wide[way, i] * deep[at, i], extents[i])
                         alone[found, i] = deep[at, i]
@@ -165,7 +165,7 @@ def layer_costs(extents, unrolls, copies, flat_reduction, flat_pixels, costs):
     extents: int64[10] and unrolls: int64[rows, 10], of the loops of `kernels.array_steps`, all axes together; copies:
     float64[rows, 2]. costs: float64[rows, 5], see its columns.
     """
-    for row in range(unrolls.shape[0]):
+    for row in range(len(unrolls)):
         groups, batch, channels, reduction, pixels = loop_steps(extents, unrolls[row], flat_reduction, flat_pixels)
         costs[row, LAYER_STEPS] = groups * batch * channels * reduction * pixels
         costs[row, INPUT_PASSES] = channels * copies[row, COPIES_IN]

@@ -109,6 +109,18 @@ def test_every_choice_of_blocks_is_that_of_the_slow_twin(ahead, cluster):
     assert rounds > 100
 
 
+@pytest.mark.parametrize("pixels", [256, 255])
+def test_a_block_that_is_full_has_no_edges(pixels):
+    """Where products run asynchronously it works at the peak; of one row less a row of its time is lost."""
+    sets = {"array.count": 1, "array.columns": 1024, "array.rate": {"int8": 1}, "array.async_copies": True}
+    spec = array_spec(load_chip("t4", set={**sets, "array.async_products": True}), "int8")
+    shape = Shape((1, pixels, 128, 4096, 1, 1, 1, 1))
+    code = sm.FIRST + sm.choices(spec).index((256, 128, 1, 1, 1))
+    row = sm.parts((shape,), spec, np.zeros(1, dtype=np.int64), np.array([code]))[0]
+    assert (row[IDEAL], row[EDGES]) == (pixels * 128 * 4096 / 1024, (256 - pixels) * 128 * 4096 / 1024)
+    assert row[ARRAY] == row[[IDEAL, EDGES, FILL_DRAIN]].sum()
+
+
 @pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("cluster", [1, 2, 4])
 @pytest.mark.parametrize(("free", "ahead"), [(False, False), (True, False), (True, True)])
@@ -122,6 +134,7 @@ def test_choices_are_those_of_the_slow_twin(free, ahead, cluster, few):
 @pytest.mark.parametrize(("extents", "on_lanes"), [
     ((1, 1, 64, 64, 8, 8, 1, 1), False), ((1, 2, 8, 8, 1, 2, 1, 1), False), ((8, 1, 1, 1, 8, 8, 3, 3), True),
     ((1, 1, 64, 64, 1, 1, 1, 1), True), ((1, 1, 4, 1, 8, 8, 1, 1), False), ((1, 1, 1, 4, 8, 8, 1, 1), False),
+    ((1, 1, 8, 8, 1, 4, 1, 1), False), ((1, 1, 8, 8, 4, 1, 1, 1), False), ((1, 4, 8, 8, 1, 1, 1, 1), False),
 ])  # fmt: skip
 def test_only_one_channel_a_group_or_one_pixel_may_run_on_the_lanes(extents, on_lanes):
     shape = Shape(extents, plane=(extents[4] + extents[6] - 1, extents[5] + extents[7] - 1))
@@ -235,6 +248,10 @@ def test_steps_of_a_recurrence_run_one_after_another():
     one, four = (Shape((steps, 1, 512, 256, 1, 1, 1, 1), steps=steps) for steps in (1, 4))
     spec = array_spec(load_chip("t4"), "int8")
     assert frontier(four, spec).cycles[0] == 4 * frontier(one, spec).cycles[0]
+    layers, codes = np.repeat([0, 1], 3), np.array([sm.ON_LANES, sm.FIRST, sm.FIRST + 1] * 2)
+    rows = sm.parts((one, four), spec, layers, codes)
+    assert rows[3:] == pytest.approx(4 * rows[:3], rel=1e-12)
+    assert rows[3:, IDEAL] == pytest.approx(four.macs / (40 * 1024), rel=1e-12)
     small, large = (
         simulate("gnmt", load_chip("t4", set={"sram.capacity_mib": mib, "power_limit_w": 1e4}), gains=False)
         for mib in (0.01, 1e4)
@@ -318,11 +335,11 @@ def test_a_layer_on_the_lanes_fetches_each_operand_once_as_wide_as_it_is_stored(
     row = sm._all_parts(shape, array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
     assert row[FEED_BYTES] == 8 * (100 * 2 + 9 * 0.5 + 64)
     # Of three images with planes that are not square; and two products of seven by five numbers, one pixel each.
-    widths = {"in_width": 2.0, "weight_width": 0.5, "out_width": 1.0}
+    widths = {"in_width": 2.0, "weight_width": 0.5, "out_width": 4.0}
     spec = array_spec(load_chip("t4"), "int8")
     for extents, plane, feed, passing in (
-        ((8, 3, 1, 1, 8, 4, 3, 3), (10, 6), 8 * (3 * 60 * 2 + 9 * 0.5 + 3 * 32), 0.0),
-        ((2, 1, 5, 7, 1, 1, 1, 1), (1, 1), 2 * (7 * 2 + 35 * 0.5 + 5), 2 * 35 * 0.5),
+        ((8, 3, 1, 1, 8, 4, 3, 3), (10, 6), 8 * (3 * 60 * 2 + 9 * 0.5 + 3 * 32 * 4), 0.0),
+        ((2, 1, 5, 7, 1, 1, 1, 1), (1, 1), 2 * (7 * 2 + 35 * 0.5 + 5 * 4), 2 * 35 * 0.5),
     ):
         lanes = sm._all_parts(Shape(extents, plane=plane, **widths), array_spec(load_chip("t4"), "int8"))[sm.ON_LANES]
         assert lanes[FEED_BYTES] == feed

@@ -12,7 +12,7 @@ from simulator import load_chip, load_network, simulate, sweep
 from simulator.errors import ChipError
 from simulator.frontier.sm import ATTENTION, frontier, parts, start
 from simulator.graph.build import NetworkBuilder
-from simulator.kernels.grid_points import FEED_BYTES
+from simulator.kernels.grid_points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL
 from simulator.lower.array import array_spec
 from simulator.lower.rows import lower
 from simulator.lower.shape import Shape
@@ -112,7 +112,11 @@ def test_attention_is_that_of_the_slow_twin():
         assert found.codes.tolist() == [ATTENTION]
         assert found.cycles[0] == pytest.approx(cycles, rel=1e-12), shape
         assert start(shape, spec) == naive_gpu.start(heads, queries, keys, count, free), shape
-        assert parts((shape,), spec, one, found.codes)[0, FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
+        row = parts((shape,), spec, one, found.codes)[0]
+        assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12), shape
+        assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
+        assert row[IDEAL] == pytest.approx(shape.macs / (macs * count), rel=1e-12), shape
+        assert row[FILL_DRAIN] >= 0.0 <= row[EDGES]
         assert shape.macs == heads * queries * keys * (depth + context)
 
 

@@ -117,6 +117,30 @@ def test_every_list_is_found_again_by_what_matters_in_it(built):
     assert made == 2 * (len(KINDS) + 2 * len(BITS))
 
 
+@pytest.mark.parametrize("spare", [-1, 0, 1])
+@pytest.mark.parametrize("short", ["pixels", "axes"])
+def test_lists_stay_while_there_is_room_for_the_longest_more(built, short, spare):
+    """A row more than there are pixel tiles; and four times as many as the longest axis has, and eight. Else all begin anew."""
+    longest = max(len(built.axis_k), len(built.axis_c))
+    own, kinds = fresh(built), ((KINDS[-1], (1, 1, 1), (1, 1, 1)), (KINDS[-2], (0, 1, 1), (1, 0, 1)))
+    lists.lists_of(built.layer, 0, asked_for(*kinds[0]), own)
+    first = own.used.copy()
+    room = {"pixels": first[lists.IN_PIXELS] + len(built.pixel) + 1, "axes": first[lists.IN_AXES] + 4 * longest + 8}[
+        short
+    ]
+    own = own._replace(**{short: getattr(own, short)[: room + spare].copy()})
+    alone = fresh(built)
+    for to in (own, alone):
+        lists.lists_of(built.layer, 0, asked_for(*kinds[1]), to)
+    stays = spare >= 0
+    assert own.used.tolist() == (alone.used + first * stays).tolist()
+    assert (
+        own.present.tolist()
+        == (alone.present + np.array([[first[0], 0], [first[1], 0], [first[1], 0]]) * stays).tolist()
+    )
+    assert (own.where[:, lists.BEGIN] >= 0).sum() == 3 * (1 + stays)
+
+
 def no_worse(one, other, columns):
     return all(one[column] <= other[column] for column in columns)
 

@@ -40,7 +40,8 @@ def some_pixels(rng: random.Random, flat: bool, hidden: bool) -> Pixels:
 
 def naive(pixels: Pixels, every: list[tuple[int, int, int]], u: int) -> list[tuple[int, int, int]]:
     """The tiles that none before, by window and pixels, is as good as; and the whole layer."""
-    rows, table = [], pixels.rows(*(tuple(range(1, extent + 1)) for extent in pixels.extents)).table
+    sizes = [tuple(sorted(set(axis))) for axis in zip(*every, strict=True)]
+    rows, table = [], pixels.rows(*sizes).table
     for at, tile in enumerate(every):
         window, area, inputs, by_p, by_q = table[at, [WINDOW, PIXELS, INPUTS, INPUTS_BY_P, INPUTS_BY_Q]].tolist()
         trips = np.prod([-(-extent // size) for extent, size in zip(pixels.extents, tile, strict=True)])
@@ -121,3 +122,49 @@ def test_fewer_sizes_of_a_batch_where_there_were_too_many_tiles(monkeypatch: pyt
     ((sizes, plane),) = seen
     assert (sizes[0], sizes[-1], plane) == (1, 30, 16)
     assert len(sizes) == {24: 2, 100: 6, 1000: 10}[most]
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["any", "whole rows"])
+@pytest.mark.parametrize("hidden", [False, True], ids=["linear", "bent"])
+@pytest.mark.parametrize("flat", [False, True], ids=["by axis", "flat"])
+def test_a_table_has_the_tiles_of_all_sizes_that_are_of_use(flat: bool, hidden: bool, whole: bool) -> None:
+    """However few sizes are tried: those that an unrolling needs are those of all sizes that no other beats."""
+    rng = random.Random(13)
+    for number in range(8):
+        pixels = dataclasses.replace(some_pixels(rng, flat, hidden), rows_whole=whole)
+        if number % 4 == 0:  # nothing is spread over the plane
+            ones = tuple((images, 1, 1, int(flat)) for images, *_ in pixels.units)
+            pixels = dataclasses.replace(pixels, units=ones, fold=None if number else pixels.fold)
+        *sizes, last = (tuple(range(1, extent + 1)) for extent in pixels.extents)
+        every = list(itertools.product(*sizes, last[-1:] if whole else last))
+        found = pixel_table.__wrapped__(pixels)
+        assert found.table.tolist() == [
+            pixels.rows(*((size,) for size in tile)).table[0].tolist() for tile in found.sizes.tolist()
+        ]
+        assert sorted({*found.needed.tolist()}) == list(range(len(found.table)))
+        for u, (begin, end) in enumerate(itertools.pairwise(found.starts.tolist())):
+            tiles = [tuple(tile) for tile in found.sizes[found.needed[begin:end]].tolist()]
+            assert [figures_of(pixels, tile, u) for tile in tiles] == [
+                figures_of(pixels, tile, u) for tile in naive(pixels, every, u)
+            ]
+
+
+def figures_of(pixels: Pixels, tile: tuple[int, ...], u: int) -> list[float]:
+    row = pixels.rows(*((size,) for size in tile)).table[0]
+    return row[[WINDOW, PIXELS, INPUTS, INPUTS_BY_P, INPUTS_BY_Q, PIXEL_STEPS + 2 * u, PIXEL_FOLDS + 2 * u]].tolist()
+
+
+@pytest.mark.parametrize(("large", "few"), [(29, True), (30, False), (31, False)])
+def test_fewer_parts_of_a_large_batch(monkeypatch: pytest.MonkeyPatch, large: int, few: bool) -> None:
+    side = Side(1, 1, 1, 0, 1)
+    monkeypatch.setattr(pixels_module, "LARGE_BATCH", large)
+    monkeypatch.setattr(pixels_module, "MOST_PARTS", 3)
+    seen = []
+
+    def needed(axes: PixelAxes, *others: Any) -> Any:
+        seen.extend(axes.n.tolist())
+        return _needed(axes, *others)
+
+    monkeypatch.setattr(pixels_module, "_needed", needed)
+    pixel_table.__wrapped__(Pixels((30, 1, 1), (side, side), ((1, 1, 1, 0),), None, (4.0,), False, (0.0,)))
+    assert len(seen) == (3 if few else 10)

@@ -9,10 +9,22 @@ from simulator.frontier.kept import Store
 from simulator.lower.array import target_of
 from simulator.lower.rows import lower_to
 
+cores = threads.cores
+
 
 @pytest.fixture(autouse=True)
 def three_cores(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 3)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    """Where no system says which, all that there are; one where that is not known either."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {1, 3, 4} - {process}, raising=False)
+    assert cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    for known, wanted in ((5, 5), (None, 1)):
+        monkeypatch.setattr("os.cpu_count", lambda known=known: known)
+        assert cores() == wanted
 
 
 def test_every_item_is_done_on_several_threads():
@@ -33,6 +45,23 @@ def test_few_items_stay_on_this_thread():
     names = []
     threads.side_by_side(lambda _: names.append(threading.current_thread().name), range(threads.FEWEST - 1))
     assert set(names) == {threading.current_thread().name}
+
+
+def test_as_many_threads_as_items_where_there_are_fewer(monkeypatch):
+    monkeypatch.setattr(threads, "cores", lambda: 1)
+    names, mine = set(), threading.current_thread().name
+    threads.side_by_side(lambda _: names.add(threading.current_thread().name), range(20))
+    assert names == {mine}
+    monkeypatch.setattr(threads, "cores", lambda: 8)
+    met = threading.Barrier(threads.FEWEST, timeout=30)
+
+    def work(_):
+        names.add(threading.current_thread().name)
+        met.wait()
+
+    threads.side_by_side(work, range(threads.FEWEST))
+    assert len(names - {mine}) == threads.FEWEST
+    assert all(name.startswith(threads.WORKER) for name in names - {mine})
 
 
 def test_a_second_one_meanwhile_stays_on_its_thread():
@@ -71,3 +100,13 @@ def test_frontiers_do_not_depend_on_threads(monkeypatch, tmp_path):
         expected = alone.get(place[0], low.spec, place[1])
         for name in ("footprint", "bytes_", "cycles", "codes"):
             assert (getattr(found, name) == getattr(expected, name)).all()
+
+
+def test_one_who_has_the_cores_keeps_them_from_others():
+    names, mine = set(), threading.current_thread().name
+    with threads.alone():
+        threads.side_by_side(lambda _: names.add(threading.current_thread().name), range(9))
+        with threads.alone():
+            assert threads._taken.locked()
+        assert threads._taken.locked()
+    assert (names, threads._taken.locked()) == ({mine}, False)
