@@ -143,13 +143,18 @@ def test_wider_numbers_are_more_bytes_of_every_edge():
 
 
 def test_half_as_wide_weights_need_half_the_bus():
-    def cycles(width, bus):
+    def cycles(width, bus, rate=1.0):
         shape = Shape((1, 1, 90, 100, 4, 4, 1, 1), plane=(4, 4), weight_width=width)
-        return np.array(stage_cycles(shape, dataclasses.replace(SPEC, weight_bus_bytes_per_cycle=bus)))[:, 1:]
+        return np.array(stage_cycles(shape, dataclasses.replace(SPEC, weight_bus_bytes_per_cycle=bus, rate=rate)))[
+            :, 1:
+        ]
 
     assert (cycles(2.0, 0.5) == cycles(1.0, 0.25)).all()
     assert (cycles(1.0, 0.25) >= cycles(1.0, 0.5)).all()
     assert (cycles(1.0, 0.25) > cycles(1.0, 0.5)).any()
+    assert (
+        cycles(1.0, 0.5, rate=2.0) == cycles(1.0, 0.25) / 2.0
+    ).all()  # the bus does not go with the rate of the units
 
 
 @pytest.mark.parametrize(
