@@ -46,11 +46,11 @@ COMPILED = """
     test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier test_frontier_brute
     test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts test_grid_unroll test_keep
     test_kept test_lanes test_long_batches test_lower_formats test_lower_parts test_lower_rows test_lower_shape test_machines
-    test_memories test_one_point test_packs test_parts test_pixels test_pool_parts test_power_limit test_recurrent
-    test_residency_brute test_resident test_result_laws test_result_parts test_room test_rooms test_row_stationary test_runs
-    test_schedule test_simulate test_sizes test_sizes_together test_space test_space_choices test_space_parts test_states_by_hand
-    test_sweep_ahead test_sweep_contexts test_sweep_kernel test_sweep_narrow test_thinned test_threads test_tiling_twin
-    test_twin_cycles test_without_jit
+    test_memories test_one_point test_packs test_parts test_parts_by_hand test_pixels test_pool_parts test_power_limit
+    test_recurrent test_residency_brute test_resident test_result_laws test_result_parts test_room test_rooms
+    test_row_stationary test_runs test_schedule test_simulate test_sizes test_sizes_together test_space test_space_choices
+    test_space_parts test_states_by_hand test_sweep_ahead test_sweep_contexts test_sweep_kernel test_sweep_narrow test_thinned
+    test_threads test_tiling_twin test_twin_cycles test_without_jit
 """
 COMPILED_TOO = (
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",

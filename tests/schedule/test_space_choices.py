@@ -5,6 +5,7 @@ import itertools
 import random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from space_example import SPEC, lowered, networks
 
@@ -309,10 +310,23 @@ def check(pipe, low, plan, choices):
         room = pipe.buffers(context.first, context.last).room[context.last]
         assert context.sram_bytes == pytest.approx(room + sum(context.weight_bytes))
         assert context.fill_s >= context.item_s
+    assert plan.sram_bytes == max(context.sram_bytes for context in plan.contexts)
     assert (plan.period_s, plan.latency_s) == pytest.approx((period, latency))
     once = len(choices) == 1 and choices[0].slices == 1
     assert plan.load_bytes == (stages.weight_bytes.sum() if once else 0.0)
     assert len(plan.notes) == (len(choices) > 1) + sum(choice.slices > 1 for choice in choices)
+
+
+def test_steps_share_the_time_of_their_context():
+    """By arrays; without any by vector work; without that equally."""
+    stages = SimpleNamespace(vector_operations=np.array([9.0, 1.0, 3.0, 0.0, 0.0, 0.0]))
+    for first, arrays, shares in (
+        (0, (2, 0, 6), (0.25, 0.0, 0.75)),
+        (1, (0, 0), (0.25, 0.75)),
+        (3, (0, 0), (0.5, 0.5)),
+    ):
+        context = SimpleNamespace(first=first, last=first + len(arrays) - 1, arrays=arrays)
+        assert place._weights(SimpleNamespace(stages=stages), context).tolist() == list(shares)
 
 
 @pytest.mark.parametrize("spec", [SPEC, SYSTOLIC])
