@@ -10,6 +10,7 @@ from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.lower.room import Room, live_bytes, room_of
 from simulator.lower.rows import lower
+from simulator.result.room import short_of_room
 from simulator.run import simulate
 from simulator.sweeps.run import sweep
 from simulator.units import GIB, MIB
@@ -167,3 +168,14 @@ def test_what_lives_at_each_step_of_random_networks() -> None:
             ]
             assert live_bytes(low, *([True] if but_state else [])).tolist() == expected
         assert room_of(low) == Room(6, steps * 7.0, sizes[1] + sizes[3] + sum(stored) / 2, 8.0, max(expected))
+
+
+def test_parts_of_what_is_needed_are_named_from_a_thousandth_on() -> None:
+    for states, said in ((1.0, "weights 952.7, states 0.9537"), (0.5, "weights 953.2")):
+        room = Room(2, (1000.0 - states) * 1e6, states * 1e6, 0.0, 0.0)
+        work = SimpleNamespace(room=room, network="net", batch=2)
+        line = short_of_room(load_chip("nvdla_512"), work, 4e8, 2)
+        assert line.endswith(
+            f"net at batch 2 needs 953.7 MiB of DRAM ({said}), got 381.5 MiB; no batch fits; 5 such devices would do, "
+            "there are 2"
+        )

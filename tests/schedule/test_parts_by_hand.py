@@ -9,8 +9,8 @@ import pytest
 from two_layers import C, U, two_layers
 
 from simulator.kernels.layout import Machine
-from simulator.kernels.schedule_sums import CAUSES
-from simulator.schedule import best, few, keep, many_prefetch, records, segments, solve
+from simulator.kernels.schedule_sums import CAUSES, Records
+from simulator.schedule import best, few, keep, many_prefetch, many_segments, records, segments, solve
 from simulator.schedule import pool as pool_module
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
@@ -99,6 +99,7 @@ def test_rooms_of_another_sram_are_known_but_for_what_it_had_itself():
     first.least[1, 1] = np.nan  # not known as a whole
     known = keep._floors(pool, 40 * U)
     listed = len(first.rooms) - 1
+    assert (known.more_cycles, known.more_bytes) == (0.0, 0.0)
     assert known.rooms[:listed].tolist() == first.rooms[:listed].tolist()
     assert (first.rooms[-1], known.rooms[-1]) == (20 * U, 40 * U)
     assert np.isnan(known.least[[1, *range(listed, len(known.least))]]).all()
@@ -264,3 +265,51 @@ def test_what_is_known_of_a_pool_without_a_roof_is_its_own(monkeypatch):
     for word, count in (("", 0), ("of a pack", 1)):
         records.roofs_of(replace(two_layers(), pack=word))
         assert len(kept) == count
+
+
+def test_steps_of_the_ways_of_many_chips():
+    """Each in the pool of its sub-batch: what it takes once and in all runs, and the record of its tiling, or of nothing."""
+    rng, seen = np.random.default_rng(3), set()
+    for _ in range(40):
+        count, steps, phi = 3, 4, 0.25
+        pools = [
+            SimpleNamespace(
+                steps=rng.integers(1, 9, (steps, 2)).astype(float), points=rng.integers(1, 9, (5, 3)).astype(float),
+                costs=rng.integers(0, 9, (6, 4)).astype(float), weights=np.array([4.0, 0.0, 6.0, 8.0]),
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        for at, pool in enumerate(pools):
+            pool.memo = {
+                "records": Records(*(np.append(rng.integers(1, 99, 5) + 100.0 * at, 0.0) for _ in Records._fields))
+            }
+        kept = np.array([4.0, 0.0, rng.choice([0.0, 3.0]), 2.0])
+        modes = np.array([[0, 0, 1], [1, 0, 2], [1, 1, 2]])
+        own = SimpleNamespace(pools=pools, modes=modes, kept=kept, streamed=pools[0].weights - kept, phi=phi)
+        paths = np.stack([rng.integers(0, high, (count, steps)) for high in (3, 6, 6)], axis=2)
+        paths[:, :, 2] -= 1  # the first is vector work
+        chips = Machines(*(rng.integers(1, 9, count).astype(float) for _ in range(4)), "layer")
+        records, found = many_segments._steps(own, chips, SimpleNamespace(paths=paths))
+        for chip in range(count):
+            for step, (mode, move, point) in enumerate(paths[chip].tolist()):
+                place, held, repeats = modes[mode]
+                pool, vector = pools[place], pools[place].steps[step, 1]
+                cycles, tiles = (
+                    (max(vector, pool.points[point, 2]), pool.points[point, 1]) if point >= 0 else (vector, 0.0)
+                )
+                stays = (
+                    0.0 if held or kept[step] >= pools[0].weights[step] > 0.0 else kept[step]
+                )  # whole ones are no traffic
+                once = max(0.0, tiles + pool.costs[move, 1] - stays)
+                on_chip, outer = cycles * chips.cycle_s[chip], once * chips.byte_s[chip]
+                step_s = max(on_chip, outer) + phi * min(on_chip, outer) + chips.overhead_s[chip]
+                load = own.streamed[step] if held else 0.0
+                assert found.vector[step, chip] == vector
+                assert (found[2][step, chip], found[3][step, chip]) == (repeats, once * repeats + load)
+                assert found.times[step, chip] == pytest.approx(step_s * repeats + load * chips.byte_s[chip])
+                row = found.rows[step, chip]
+                assert (row < 0) == (point < 0)
+                for mine, of in zip(records, pool.memo["records"], strict=True):
+                    assert mine[row] == (of[point] if point >= 0 else 0.0)
+                seen.add((int(held), point < 0, stays > 0.0))
+    assert len(seen) == 6

@@ -317,6 +317,37 @@ def check(pipe, low, plan, choices):
     assert len(plan.notes) == (len(choices) > 1) + sum(choice.slices > 1 for choice in choices)
 
 
+def test_what_the_first_item_of_a_context_is_run_with(monkeypatch):
+    """A stage takes as long as its arrays, or, with vector work, as all of that; each time after what it begins with."""
+    flow = SimpleNamespace(
+        first_node=np.array([0, 2, 3, 4]), units=np.array([2, 4, 5, 8]), last_reader=np.array([2, 3, 3, 9])
+    )
+    stages = SimpleNamespace(flow=flow, vector_operations=np.array([3.0, 0.0, 1.0]), steps=3)
+    pipe = SimpleNamespace(
+        stages=stages, chip=Place(Machine(1e9, 0.5, 0.25, 1.0, 7.0), 4.0), spec=None, curves=None, computes=None,
+        buffers=lambda first, end: SimpleNamespace(rows=(first, end)),
+    )  # fmt: skip
+    roofs, asked, cycles = np.array([20.0, 17.0, 3.0, 11.0]), [], np.array([10.0, 4.0, 90.0])
+    monkeypatch.setattr(kernels, "new_running", lambda flow: "running")
+    for took, expected in ((30.0, 30.0), (19.0, 20.0)):
+        monkeypatch.setattr(kernels, "fill", lambda *given, took=took: asked.append(given) or took)
+        assert Pipeline.fill_s(pipe, 1, 2, cycles, roofs) == expected
+    first, end, _, load, rows, _ = asked[0]
+    assert (first, end, rows) == (1, 2, (1, 2))
+    # Of the second node of the first step, a fused layer, the vector work alone.
+    assert load[0].tolist() == [(10.0 + 7.0) / 2, 10.0 / 4, (2.0 + 7.0) / 5, (45.0 + 7.0) / 8]
+    assert load[1] == 11.0
+    assert load[2].tolist() == [False, True, True]
+    monkeypatch.setattr(contexts.sharing, "assign_all", lambda *given: given[-1].fill(6.0))
+    monkeypatch.setattr(kernels, "least_fills", lambda *given: asked.append(given))
+    columns = np.stack([roofs, 2 * roofs, 3 * roofs], axis=1)
+    contexts._bound_fills(pipe, 1, 2, np.array([1.0, 2.0, 3.0]), columns, "least")
+    first, last, _, cycles, chip, shared, _, least = asked[-1]
+    assert (first, last, chip, least) == (1, 2, pipe.chip.machine, "least")
+    assert cycles.tolist() == [[6.0] * 3] * 3
+    assert [own.tolist() for own in shared] == [[10.0, 27.0, 44.0], [11.0, 22.0, 33.0], [True, False, True]]
+
+
 def test_steps_share_the_time_of_their_context():
     """By arrays; without any by vector work; without that equally."""
     stages = SimpleNamespace(vector_operations=np.array([9.0, 1.0, 3.0, 0.0, 0.0, 0.0]))
@@ -336,8 +367,9 @@ def test_what_a_plan_says_of_its_contexts(monkeypatch, spec):
     for rng, low, pipe in pipes(15, spec):
         kept = []
         monkeypatch.setattr(place, "contexts", lambda *given, kept=kept: kept.append(usual(*given)) or kept[-1])
-        all_weights = float(pipe.stages.weight_bytes.sum())
-        for capacity in (1e9, all_weights / 2 + 400.0, pipe.stages.weight_bytes.max() / 2 + 300.0):
+        weights, steps = pipe.stages.weight_bytes, range(pipe.stages.steps)
+        room = max(float(pipe.buffers(step, step).room[step]) for step in steps)
+        for capacity in (1e9, float(weights.sum()) / 2 + 400.0, float(weights.max()) / 2 + room):
             chip = dataclasses.replace(pipe.chip, machine=pipe.chip.machine._replace(capacity_bytes=capacity))
             small = dataclasses.replace(pipe, chip=chip)
             monkeypatch.setattr(place, "pipeline", lambda *_, small=small: small)
@@ -347,4 +379,5 @@ def test_what_a_plan_says_of_its_contexts(monkeypatch, spec):
                 continue
             check(small, low, plan, kept[-1])
             kinds |= {(context.bound_by, context.slices > 1, len(plan.contexts) > 1) for context in plan.contexts}
-    assert len(kinds) > 4, kinds
+    assert len(kinds) > 5
+    assert any(in_slices for _, in_slices, _ in kinds)
