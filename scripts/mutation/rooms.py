@@ -41,9 +41,9 @@ PLAIN_TOO = (
     "test_touched.py::test_how_a_kernel_slides",
 )
 COMPILED = """
-    test_ahead_by_hand test_alone test_array_twin test_attention test_batches test_bests_by_hand test_contexts test_cores
-    test_cost_bill test_cost_calibration test_cost_formulas test_cost_parts test_cost_price test_cost_priced
-    test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier test_frontier_brute
+    test_ahead_by_hand test_alone test_array_twin test_attention test_batches test_bests_by_hand test_contexts
+    test_contexts_by_hand test_cores test_cost_bill test_cost_calibration test_cost_formulas test_cost_parts test_cost_price
+    test_cost_priced test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier test_frontier_brute
     test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts test_grid_unroll test_keep
     test_kept test_lanes test_long_batches test_lower_formats test_lower_parts test_lower_rows test_lower_shape test_machines
     test_memories test_one_point test_packs test_parts test_parts_by_hand test_pixels test_pool_parts test_power_limit

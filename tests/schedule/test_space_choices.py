@@ -29,6 +29,7 @@ from simulator.schedule.space import contexts, place
 from simulator.schedule.space.contexts import Choice, Moved, Pipeline, Place, fitting, pipeline, settled, stage_cycles
 
 pytestmark = pytest.mark.kernel
+LOADED = dataclasses.replace(SPEC, weight_load_cycles=9.0, pass_overhead_cycles=2.0)
 SYSTOLIC = dataclasses.replace(SPEC, systolic=True, link_bytes_per_cycle=6.0, rate=2.0)
 
 
@@ -109,7 +110,7 @@ def random_table(rng, steps):
     """Contexts from each step to some of those behind, with times and bytes that are often alike."""
     return [
         [
-            Choice(float(rng.randint(1, 4)), float(rng.randint(0, 2)), first, last, 1, 0.0)
+            Choice(float(rng.randint(1, 2)), float(rng.randint(0, 3)), first, last, 1, 0.0)
             for last in sorted(rng.sample(range(first, steps), rng.randint(1, steps - first)))
         ]
         for first in range(steps)
@@ -123,7 +124,7 @@ def totals(way):
 def test_the_cheapest_way_over_the_cuts():
     """Of those as fast the one with the fewest bytes; of these the one whose last context is the longest, then the one before."""
     rng = random.Random(2)
-    for _ in range(100):
+    for _ in range(300):
         table = random_table(rng, rng.randint(1, 6))
         best = min(paths(table), key=lambda way: (*totals(way), [choice.first for choice in way[::-1]]))
         assert contexts._shortest(table) == best
@@ -186,6 +187,9 @@ def test_contexts_that_fit_are_all_that_do_with_what_they_take():
     alike = 0
     for rng, _, pipe in pipes(25):
         weights, steps = pipe.stages.weight_bytes, pipe.stages.steps
+        assert pipe.levels.tolist() == sorted(
+            {0.0, *(cycles for curve in pipe.curves.tolist() for cycles in curve[1:])}
+        )
         for first in range(steps):
             needs = [
                 weights[first : last + 1].sum() + pipe.buffers(first, last).room[last] for last in range(first, steps)
@@ -310,6 +314,11 @@ def check(pipe, low, plan, choices):
         room = pipe.buffers(context.first, context.last).room[context.last]
         assert context.sram_bytes == pytest.approx(room + sum(context.weight_bytes))
         assert context.fill_s >= context.item_s
+        for at, (arrays, cycles) in enumerate(zip(context.arrays, context.cycles, strict=True)):
+            if stages.shapes[context.first + at] is None:
+                assert (arrays, cycles) == (0, 0.0)
+            elif context.slices == 1:
+                assert cycles == pipe.curves[context.first + at, arrays] <= choice.level
     assert plan.sram_bytes == max(context.sram_bytes for context in plan.contexts)
     assert (plan.period_s, plan.latency_s) == pytest.approx((period, latency))
     once = len(choices) == 1 and choices[0].slices == 1
@@ -360,7 +369,7 @@ def test_steps_share_the_time_of_their_context():
         assert place._weights(SimpleNamespace(stages=stages), context).tolist() == list(shares)
 
 
-@pytest.mark.parametrize("spec", [SPEC, SYSTOLIC])
+@pytest.mark.parametrize("spec", [SPEC, SYSTOLIC, LOADED])
 def test_what_a_plan_says_of_its_contexts(monkeypatch, spec):
     """On chips that hold all of a network, half of it, or a layer in slices."""
     kinds, usual = set(), place.contexts
