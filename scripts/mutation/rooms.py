@@ -43,16 +43,17 @@ PLAIN_TOO = (
     "test_touched.py::test_how_a_kernel_slides",
 )
 COMPILED = """
-    test_ahead_by_hand test_alone test_array_twin test_attention test_batches test_bests_by_hand test_contexts test_cores
-    test_cost_bill test_cost_calibration test_cost_formulas test_cost_parts test_cost_price test_cost_priced
-    test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier test_frontier_brute
-    test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts test_grid_tables
-    test_grid_unroll test_keep test_kept test_lanes test_long_batches test_lower_formats test_lower_parts test_lower_rows
-    test_lower_shape test_machines test_memories test_one_point test_packs test_parts test_pixels test_plan
-    test_pool_parts test_power_limit test_recurrent test_residency_brute test_resident test_result_laws test_result_parts
-    test_room test_rooms test_row_stationary test_runs test_schedule test_simulate test_sizes test_space test_space_parts
-    test_sweep_ahead test_sweep_contexts test_sweep_kernel test_sweep_narrow test_thinned test_threads test_tiling_twin
-    test_twin_cycles test_without_jit
+    test_ahead_by_hand test_alone test_array_twin test_attention test_batches test_bests_by_hand test_contexts
+    test_contexts_by_hand test_cores test_cost_bill test_cost_calibration test_cost_formulas test_cost_parts
+    test_cost_price test_cost_priced test_cost_provenance test_cost_steps test_explain test_floor test_folds test_frontier
+    test_frontier_brute test_frontier_unrollings test_gains test_gpu test_gpu_kernels test_grid_feeds test_grid_parts
+    test_grid_tables test_grid_unroll test_keep test_kept test_lanes test_long_batches test_lower_formats test_lower_parts
+    test_lower_rows test_lower_shape test_machines test_memories test_one_point test_packs test_parts test_parts_by_hand
+    test_pixels test_plan test_pool_parts test_power_limit test_recurrent test_residency_brute test_resident
+    test_result_laws test_result_parts test_room test_rooms test_row_stationary test_runs test_schedule test_simulate
+    test_sizes test_sizes_together test_space test_space_choices test_space_parts test_states_by_hand test_sweep_ahead
+    test_sweep_contexts test_sweep_kernel test_sweep_narrow test_thinned test_threads test_tiling_twin test_twin_cycles
+    test_without_jit
 """
 COMPILED_TOO = (
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",

@@ -205,6 +205,9 @@ def test_what_a_chip_has_of_memory():
     assert quantities(chip).with_gib(7.0).memory.gib == 7.0
     assert _stacks(quantities(chip)) == 0.0  # on the board
     assert _stacks(quantities(load_chip("a100"))) == 5.0
+    custom = {"dram.part": "custom", "dram.gb_per_s_per_device": 60.0, "dram.family": "lpddr5", "dram.devices": 2}
+    wide = quantities(load_chip("inferx_x1", set=custom)).memory
+    assert (wide.devices, wide.bytes_per_s_each) == (6, pytest.approx(20e9))  # three of 25.6 GB/s for each
     alone = quantities(load_chip("inferx_x1", set={"dram": None}))
     assert _stacks(alone) == 0.0
     assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)

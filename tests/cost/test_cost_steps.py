@@ -98,6 +98,12 @@ def test_energies_of_a_gpu_s_formats():
         assert of[name]["int4"] / of[name]["int8"] == pytest.approx(weights["int4"] / weights["int8"])
         assert of[name]["fp16"] / of[name]["int8"] == pytest.approx(max(weights["int8"], fitted) / weights["int8"])
     assert of["a100"]["bf16"] == of["a100"]["fp16"]
+    for name in ("a100", "h100", "b200"):
+        found = _mac_energies(quantities(load_chip(name)))
+        for precision, integer in (("tf32", "int8"), ("fp32", "int8"), ("fp8", "int8"), ("fp4", "int4")):
+            weight = max(weights[integer], fitted * weights[precision] / weights["fp16"])
+            if precision in found:
+                assert found[precision] / found["int8"] == pytest.approx(weight / weights["int8"])
     x1 = of["inferx_x1"]
     assert x1["bf16"] / x1["int8"] == pytest.approx(weights["bf16"] / weights["int8"])
 

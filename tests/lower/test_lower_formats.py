@@ -121,3 +121,32 @@ def test_formats_that_a_network_cannot_carry(formats, fault):
     with pytest.raises(NetworkError) as found:
         NetworkBuilder("odd", formats=formats)
     assert str(found.value)[:60] == fault[:60]
+
+
+@pytest.mark.parametrize(
+    ("network", "chip", "precision"),
+    [
+        ("smollm2_135m", "a100", "weights=fp16,activations=int8"),  # whose inputs are widened
+        ("smollm2_135m", "a100", "weights=int4,activations=fp16,cache=int8,head=fp16"), ("smollm2_135m", "hailo10h", "w4a8"),
+        ("squeezenet", "example_edge", "int8"),
+    ],
+)  # fmt: skip
+def test_a_batch_takes_so_many_times_what_an_item_takes(network, chip, precision):
+    """Of each step all but constant weights."""
+    graph = load_network(
+        network, **({"layers": 1, "phase": "decode", "context": 40} if network[0:5] == "smoll" else {})
+    )
+    one, five = (lower(graph, load_chip(chip), batch, precision) for batch in (1, 5))
+    names = "macs macs_executed vector_operations input_bytes output_bytes second_bytes stored_bytes stored_apart_bytes"
+    for row, many in zip(one.rows, five.rows, strict=True):
+        for name in (*names.split(), "fixed_bytes", "inner_bytes"):
+            assert getattr(many, name) == pytest.approx(5 * getattr(row, name)), (row.name, name)
+        assert [size for _, size in many.reads] == pytest.approx([5 * size for _, size in row.reads])
+        assert (many.weight_bytes, many.table_bytes) == (row.weight_bytes, row.table_bytes)
+        if row.shape and not row.shape.in_one.is_long:
+            assert many.shape.weight_width == row.shape.weight_width
+            assert many.shape.softmax_operations == pytest.approx(5 * row.shape.softmax_operations)
+    assert list(five.tensor_bytes) == pytest.approx([5 * size for size in one.tensor_bytes])
+    assert (five.compulsory_bytes - one.compulsory_bytes) / 4 + sum(
+        r.own_weight_bytes for r in one.rows
+    ) == pytest.approx(one.compulsory_bytes)

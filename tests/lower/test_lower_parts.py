@@ -129,6 +129,21 @@ def test_what_is_state_as_a_whole_is_read_as_state_and_a_second_operand_if_any_i
     assert Operands._as_read(fake, fake.fused.tensors[0])[second].use == use
 
 
+@pytest.mark.parametrize(
+    ("role", "own", "asked"),
+    [
+        ("weights", "head", "head"),
+        ("weights", "", "weights"),
+        ("activations", "head", "activations"),
+        ("cache", "", "cache"),
+    ],
+)
+def test_weights_of_a_head_have_a_format_of_their_own(role, own, asked):
+    layer = SimpleNamespace(role=own, name="last")
+    fake = SimpleNamespace(formats=lambda of: SimpleNamespace(of=lambda role, name: (of is layer, role, name)))
+    assert Operands.format(fake, role, layer) == (True, asked, "last")
+
+
 def row(**keys):
     base = dict.fromkeys(Row.__dataclass_fields__, 0)
     return SimpleNamespace(**{**base, "reads": (), "shape": None, "inputs": -1, "weights": -1, **keys})

@@ -1,5 +1,8 @@
 """The capacity of the outer memory is a limit: what needs how much, what fits, and what is said where it does not."""
 
+import random
+from types import SimpleNamespace
+
 import pytest
 
 from simulator.chip.load import load_chip
@@ -7,6 +10,7 @@ from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
 from simulator.lower.room import Room, live_bytes, room_of
 from simulator.lower.rows import lower
+from simulator.result.room import short_of_room
 from simulator.run import simulate
 from simulator.sweeps.run import sweep
 from simulator.units import GIB, MIB
@@ -115,6 +119,7 @@ def test_room_of_other_batches_by_hand() -> None:
     assert room.largest_batch(143.0, in_parts=True) == 3  # 13 an item, and 4 once
     assert room.largest_batch(142.0, in_parts=True) == 2
     assert room.largest_batch(90.0, in_parts=False) == 0
+    assert Room(batch=2, weights=100.0, states=1.0, ends=0.0, activations=0.0).largest_batch(104.0, in_parts=False) == 8
 
 
 def test_constants_alone_fit_at_any_batch_or_at_none() -> None:
@@ -137,3 +142,40 @@ def test_a_tensor_lives_from_its_first_writer_to_its_last_reader() -> None:
     net.dense(net.add(third, first), 3, bias=False)
     low = lower(net.build(), load_chip("nvdla_512", set={"vector.fuses": []}), 2)
     assert live_bytes(low).tolist() == [2 * 6, 2 * (6 + 4), 2 * (6 + 4 + 6), 2 * (6 + 6 + 6), 2 * 6]
+
+
+def test_what_lives_at_each_step_of_random_networks() -> None:
+    """Of tensors with several writers and readers, some of them state in part, which has room of its own."""
+    rng, steps = random.Random(3), 5
+    for _ in range(40):
+        written, read = ([sorted(rng.sample(range(steps), rng.randint(0, 3))) for _ in range(4)] for _ in range(2))
+        stored = [float(rng.choice([0, 0, 1, 2])) for _ in range(steps)]
+        sizes = [float(rng.randint(10, 20)) for _ in written]
+        low = SimpleNamespace(
+            rows=[SimpleNamespace(own_weight_bytes=3.0, table_bytes=4.0, stored_apart_bytes=own / 2) for own in stored],
+            tensor_producers=written, tensor_readers=read, tensor_bytes=sizes, states={1, 3}, inside="nothing", batch=6,
+            stored_bytes=lambda tensor, of=written, own=stored: sum(own[step] for step in of[tensor]), input_output_bytes=8.0,
+        )  # fmt: skip
+
+        def lives(step: int, of: tuple[int, ...], to: tuple[int, ...]) -> bool:
+            return any(p <= step for p in of) and any(r >= step for r in to)
+
+        for but_state in (False, True):
+            state = [sum(stored[step] for step in of) * but_state for of in written]
+            expected = [
+                sum(size - own for size, own, *of in zip(sizes, state, written, read, strict=True) if lives(step, *of))
+                for step in range(steps)
+            ]
+            assert live_bytes(low, *([True] if but_state else [])).tolist() == expected
+        assert room_of(low) == Room(6, steps * 7.0, sizes[1] + sizes[3] + sum(stored) / 2, 8.0, max(expected))
+
+
+def test_parts_of_what_is_needed_are_named_from_a_thousandth_on() -> None:
+    for states, said in ((1.0, "weights 952.7, states 0.9537"), (0.5, "weights 953.2")):
+        room = Room(2, (1000.0 - states) * 1e6, states * 1e6, 0.0, 0.0)
+        work = SimpleNamespace(room=room, network="net", batch=2)
+        line = short_of_room(load_chip("nvdla_512"), work, 4e8, 2)
+        assert line.endswith(
+            f"net at batch 2 needs 953.7 MiB of DRAM ({said}), got 381.5 MiB; no batch fits; 5 such devices would do, "
+            "there are 2"
+        )

@@ -143,13 +143,18 @@ def test_wider_numbers_are_more_bytes_of_every_edge():
 
 
 def test_half_as_wide_weights_need_half_the_bus():
-    def cycles(width, bus):
+    def cycles(width, bus, rate=1.0):
         shape = Shape((1, 1, 90, 100, 4, 4, 1, 1), plane=(4, 4), weight_width=width)
-        return np.array(stage_cycles(shape, dataclasses.replace(SPEC, weight_bus_bytes_per_cycle=bus)))[:, 1:]
+        return np.array(stage_cycles(shape, dataclasses.replace(SPEC, weight_bus_bytes_per_cycle=bus, rate=rate)))[
+            :, 1:
+        ]
 
     assert (cycles(2.0, 0.5) == cycles(1.0, 0.25)).all()
     assert (cycles(1.0, 0.25) >= cycles(1.0, 0.5)).all()
     assert (cycles(1.0, 0.25) > cycles(1.0, 0.5)).any()
+    assert (
+        cycles(1.0, 0.5, rate=2.0) == cycles(1.0, 0.25) / 2.0
+    ).all()  # the bus does not go with the rate of the units
 
 
 @pytest.mark.parametrize(
@@ -176,6 +181,45 @@ def test_fixed_bytes_are_those_of_an_item():
     low, fused = lowered(net.build(), batch=4)
     rows = tuple(dataclasses.replace(row, fixed_bytes=8.0 * (at + 1)) for at, row in enumerate(low.rows))
     assert build_stages(dataclasses.replace(low, rows=rows), fused).fixed_bytes.tolist() == [2.0, 4.0]
+    rows = tuple(dataclasses.replace(row, stored_bytes=8.0 * (at + 1)) for at, row in enumerate(low.rows))
+    assert build_stages(dataclasses.replace(low, rows=rows), fused).flow.stored_bytes[:2].tolist() == [2.0, 4.0]
+
+
+def test_where_rows_of_a_part_of_a_tensor_come_from():
+    """From the last step before whose output is as large as what is read, unless all is read; else a share of each."""
+    rng, seen = random.Random(8), set()
+    for _ in range(300):
+        sizes = [rng.randint(1, 4) * 2 for _ in range(5)]
+        producers = tuple(sorted(rng.sample(range(5), rng.randint(0, 3))))
+        number, read = rng.randint(1, 5), rng.choice([2, 4, 6, 8, 30])
+        low = SimpleNamespace(rows=[None] * 5, widths=[1.0, 0.5])
+        fused = SimpleNamespace(
+            tensors=[None, SimpleNamespace(producers=producers)],
+            steps=[SimpleNamespace(output_elements=n) for n in sizes],
+        )
+        builder = _Builder(low, fused)
+        builder.nodes, builder.ends = [_Node(1, 10 + at, []) for at in range(9)], [1, 3, 4, 6, 8]
+        layer = SimpleNamespace(in_height=7)
+        found = [*builder._sources(SimpleNamespace(tensor=1, elements=read), number, layer)]
+        before = [step for step in producers if step < number]
+        alike = [step for step in before if sizes[step] == read]
+        total = sum(sizes[step] for step in before)
+        if not before:
+            assert found == [(-2, 6, 7, read * 0.5)]
+            later = SimpleNamespace(tensor=1, elements=read)
+            assert [
+                *builder._sources(later, number, SimpleNamespace(in_height=9))
+            ] == found  # as the first reader has it
+        elif alike and total != read:
+            assert found == [(builder.ends[alike[-1]], alike[-1], 10 + builder.ends[alike[-1]], read * 0.5)]
+        else:
+            part = min(read, total) / total
+            expected = [
+                (builder.ends[s], s, 10 + builder.ends[s], pytest.approx(sizes[s] * 0.5 * part)) for s in before
+            ]
+            assert found == expected
+        seen.add((len(before), bool(alike), total < read))
+    assert len(seen) > 7
 
 
 def test_what_is_added_meets_the_first_node_with_as_many_rows():

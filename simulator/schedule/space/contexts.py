@@ -375,7 +375,7 @@ def _fault(pipe: Pipeline, low: Lowered, step: int) -> str:
     """The line that says what a layer needs."""
     shape, weights = pipe.stages.shapes[step], float(pipe.stages.weight_bytes[step])
     least = float(pipe.buffers(step, step).room[step])
-    if shape is not None and weights > 0.0:
+    if shape is not None:
         whole = channels(shape)
         least += weights * -(-whole // max(SLICES)) / whole
     return (

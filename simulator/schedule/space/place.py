@@ -211,7 +211,7 @@ def _parts(pipe: Pipeline, low: Lowered, context: Context, choice: Choice) -> Fl
     take(EDGES, busy * (cycles - loading - filling) - ideal)
     take(FILLING, busy * filling)
     take(LOADING, busy * loading)
-    take(OVERHEAD, np.where(arrays > 0.0, times * arrays * chip.overhead_s, 0.0))
+    take(OVERHEAD, times * arrays * chip.overhead_s)
     stage_s = float(cycles.max()) * chip.cycle_s + chip.overhead_s if arrays.any() else 0.0
     take(PIPELINE, times * stage_s * share - busy * cycles - times * arrays * chip.overhead_s)
     out[WAITS[context.bound_by]] += left
