@@ -90,9 +90,9 @@ class Runtime:
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
     """Most that a multiprocessor reads a cycle of 16-bit weights that meet a single vector; None: no such limit. [B]"""
-    tile_weights: float | None = None
-    """Weights of 4 bits that its kernel for further tokens widens and multiplies a cycle, on the mean over all tiles of a chip
-    that is no GPU; None: the lanes of the chip widen them, its array multiplies them."""
+    weight_operations: float | None = None
+    """Operations of a lane that its kernel for further tokens takes to widen and multiply a weight of 4 bits, on a chip that is
+    no GPU, as if lanes that it leaves idle worked too; None: the lanes of the chip widen weights, its array multiplies them."""
     known: bool = True
     hint: str = ""
     """What to say where none is told."""
@@ -117,13 +117,13 @@ class Runtime:
     def on_tokens(self, chip: Architecture, width: float) -> Architecture:
         """The chip as this runtime uses it for further tokens with weights of so many bytes, where it has a kernel of its own.
 
-        The same operations of a tile widen and multiply, so what they take stands for both.
+        The same instructions widen and multiply, so what they take stands for both.
         """
-        if self.tile_weights is None or width >= 1.0 or chip.is_gpu or chip.array is None:
+        if self.weight_operations is None or width >= 1.0 or chip.is_gpu:
             return chip
-        others = {str(word): value for word, value in chip.vector.operations.items()}
-        each = chip.vector.lanes / (self.tile_weights * chip.array.count)
-        return changed_chip(chip, {"vector.operations": {**others, WIDENING: each}}, f"runtime {self.name}")
+        operations = {str(word): value for word, value in chip.vector.operations.items()}
+        operations[WIDENING] = self.weight_operations
+        return changed_chip(chip, {"vector.operations": operations}, f"runtime {self.name}")
 
     def on_blocks(self, chip: Architecture, width: float) -> Architecture:
         """The chip as this runtime uses it for products of weights of so many bytes, below 16 bits, which take blocks of 8 bits.
@@ -240,7 +240,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),
-        tile_weights=own and own["weights"] / own["cycles"] * own["tiles"],
+        weight_operations=own and own["cycles"] * own["lanes"] / (own["weights"] * own["tiles"]),
     )
 
 

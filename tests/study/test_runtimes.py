@@ -364,32 +364,6 @@ def test_weights_of_16_bits_that_meet_one_vector_are_read_at_a_pace_of_each_mult
     assert token_s(small, old) == token_s(small, free)
 
 
-def test_a_kernel_for_further_tokens_widens_and_multiplies_at_its_own_pace():
-    """512 weights in 142 cycles in half of 32 tiles, however many sequences; prompts and other weights have other kernels."""
-    chip, runtime = load_chip("ryzen_ai_npu"), runtimes()["fastflowlm-0.1"]
-    plain = replace(runtime, name="plain", tile_weights=None)
-
-    def of(runtime, batch=1, precision="weights=q4_1,activations=bf16,head=q4_1,embedding=bf16"):
-        return asked_of("llama3_2_1b", chip, (64, 2, batch), precision, {"layers": 1, "vocabulary": 512}, runtime)
-
-    weights = 2048 * (2 * 2048 + 2 * 512) + 3 * 2048 * 8192 + 512 * 2048
-    for batch in (1, 2):
-        found, free = of(runtime, batch).run("decode", 1, 64), of(plain, batch).run("decode", 1, 64)
-        kernel_s = weights * 142 / 512 / 16 / 1.5e9
-        widened_s = weights / 1024 / 1.5e9  # by the lanes of all tiles, one operation each
-        loading = [one.waterfall["weight_loading_s"] for one in (found, free)]
-        assert loading[0] - loading[1] == pytest.approx(kernel_s - widened_s, rel=1e-3)
-        assert found.dram_bytes == free.dram_bytes
-        assert found.latency_s > kernel_s > free.latency_s - free.waterfall["overhead_s"]
-    assert of(runtime).run("prefill", 64, 0) == of(plain).run("prefill", 64, 0)
-    assert of(runtime, 1, "bf16").run("decode", 1, 64) == of(plain, 1, "bf16").run("decode", 1, 64)
-    assert runtime.on_tokens(chip, 1.0) is chip
-    assert runtime.on_tokens(H100, 0.625) is H100
-    own = changed_chip(chip, {"vector.operations": {"silu": 3, "dequantize": 2}})
-    assert runtime.on_tokens(own, 0.625).vector.operations == {"silu": 3, "dequantize": 1024 * 142 / 512 / 16}
-    assert spent_behind(of(runtime), range(64, 96)) == {}
-
-
 def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
     chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
     shapes = {"layers": 2, "vocabulary": 512}
