@@ -24,7 +24,7 @@ def spent_behind(asked: "Question", contexts: Sequence[int]) -> "dict[int, Spent
     found: dict[int, Spent] = {}
     if not independent(asked.chip) or asked.speculation is not None or asked.runtime.reads_again(asked.decoder):
         return found
-    if asked.meets_one and asked.batch == 1:
+    if (asked.meets_one and asked.batch == 1) or asked.runtime.weight_operations is not None:
         return found
     bend = max(1, asked.decoder.window) - 1
     for stretch in ([one for one in contexts if one <= bend], [one for one in contexts if one > bend]):

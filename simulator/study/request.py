@@ -185,7 +185,7 @@ class Question:
 
         def of(layers: int) -> Result:
             graph, items = self.graph_of(phase, layers, prompt=prompt, context=context, **more)
-            chip = self._one if alone else self._by_rows if phase == "prefill" else self._whole
+            chip = self._one if alone else self._by_rows if phase == "prefill" else self._further
             return simulate(graph, chip, items, self.precision)
 
         return of
@@ -200,6 +200,11 @@ class Question:
     def _one(self) -> Architecture:
         """The chip where weights meet a single vector."""
         return self.runtime.on_one(self._whole)
+
+    @cached_property
+    def _further(self) -> Architecture:
+        """The chip where further tokens come out."""
+        return self.runtime.on_tokens(self._whole, self.formats.weights.width)
 
     @cached_property
     def _by_rows(self) -> Architecture:

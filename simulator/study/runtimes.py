@@ -21,7 +21,7 @@ from simulator.units import (
     MICRO,
     PORT_EFFICIENCY,
 )
-from simulator.vocabulary import IN_BLOCKS
+from simulator.vocabulary import IN_BLOCKS, WIDENING
 
 USUAL, OTHER = "compiled", "npu"
 """Classes of runtimes of unknown families: on a GPU or beside stacked memory, as servers have it, and on any other chip."""
@@ -90,6 +90,9 @@ class Runtime:
     """Sums of 16-bit products have 16 bits."""
     vector_bytes: float | None = None
     """Most that a multiprocessor reads a cycle of 16-bit weights that meet a single vector; None: no such limit. [B]"""
+    weight_operations: float | None = None
+    """Operations of a lane that its kernel for further tokens takes to widen and multiply a weight of 4 bits, on a chip that is
+    no GPU, as if lanes that it leaves idle worked too; None: the lanes of the chip widen weights, its array multiplies them."""
     known: bool = True
     hint: str = ""
     """What to say where none is told."""
@@ -110,6 +113,17 @@ class Runtime:
             return chip
         wide = self.vector_bytes * chip.array.count / PORT_EFFICIENCY
         return changed_chip(chip, {"dram.port_bytes_per_cycle": wide}, f"runtime {self.name}")
+
+    def on_tokens(self, chip: Architecture, width: float) -> Architecture:
+        """The chip as this runtime uses it for further tokens with weights of so many bytes, where it has a kernel of its own.
+
+        The same instructions widen and multiply, so what they take stands for both.
+        """
+        if self.weight_operations is None or width >= 1.0 or chip.is_gpu:
+            return chip
+        operations = {str(word): value for word, value in chip.vector.operations.items()}
+        operations[WIDENING] = self.weight_operations
+        return changed_chip(chip, {"vector.operations": operations}, f"runtime {self.name}")
 
     def on_blocks(self, chip: Architecture, width: float) -> Architecture:
         """The chip as this runtime uses it for products of weights of so many bytes, below 16 bits, which take blocks of 8 bits.
@@ -207,6 +221,7 @@ def runtimes() -> Mapping[str, Runtime]:
 
 
 def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
+    own = row.get("token_kernel")
     return Runtime(
         name,
         kind.name,
@@ -225,6 +240,7 @@ def _made(name: str, row: Mapping[str, Any], kind: Runtime) -> Runtime:
         takes_free=row.get("caches") == "free",
         half_sums=row.get("sums", "fp32") == "fp16",
         vector_bytes=row.get("vector_bytes"),
+        weight_operations=own and own["cycles"] * own["lanes"] / (own["weights"] * own["tiles"]),
     )
 
 
