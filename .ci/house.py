@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -20,8 +20,10 @@ PARAMETERS = 8
 """Of a function; those of a command are its options, and do not count."""
 WIDE_KERNELS = 13
 """Kernels that may have more: as many as there are."""
-LITERAL_COLUMNS = 36
+LITERAL_COLUMNS = 35
 """Subscripts whose last place of several is a number, not the name of a column: as many as there are."""
+ROOMS, FLOORS = 22, 14
+"""Rooms of the package and floors of the import contract; what begins with two underscores is no room."""
 ARRAYS = re.compile(r"\b(?:Floats|Ints|Truths|Bools|NDArray)\b")
 
 KERNELS = "simulator.kernels"
@@ -43,6 +45,7 @@ def main() -> int:
     faults += floor_faults()
     package = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files if is_package_file(path)}
     faults += name_faults(package)
+    faults += room_faults(package)
     for fault in faults:
         print(fault)
     print(f"house: {len(files)} files, {len(faults)} faults")
@@ -195,14 +198,47 @@ def reference_faults(path: Path, files: list[Path]) -> Iterator[str]:
 
 
 def floor_faults() -> Iterator[str]:
-    """Check that every room of the package stands on a floor of the import contract."""
+    """Check that every room of the package stands on a floor of the import contract, and that neither are too many."""
     with open("pyproject.toml", "rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    named = set(re.findall(r"simulator\.(\w+)", " ".join(contracts[0]["layers"])))
-    for path in sorted(Path("simulator").iterdir()):
-        is_room = path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
-        if is_room and not path.stem.startswith("__") and path.stem not in named:
-            yield f"pyproject.toml: importlinter: must place simulator.{path.stem} on a floor"
+    layers = contracts[0]["layers"]
+    named = set(re.findall(r"simulator\.(\w+)", " ".join(layers)))
+    rooms = [path.stem for path in sorted(Path("simulator").iterdir()) if is_room(path)]
+    for name in rooms:
+        if name not in named:
+            yield f"pyproject.toml: importlinter: must place simulator.{name} on a floor"
+    for count, most, what in ((len(rooms), ROOMS, "rooms"), (len(layers), FLOORS, "floors")):
+        if count > most:
+            yield f"simulator: must have at most {most} {what}, got {count}"
+
+
+def is_room(path: Path) -> bool:
+    """Tell whether a file or folder of the package holds code that others import."""
+    holds = path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))
+    return holds and not path.stem.startswith("__")
+
+
+def room_faults(trees: dict[Path, ast.Module]) -> Iterator[str]:
+    """Check that rooms import each other in no circle: those of one floor of the contract might."""
+    needs: dict[str, set[str]] = {}
+    for path, tree in trees.items():
+        own = room_of(path.with_suffix("").parts)
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            ours = {room_of(name.split(".")) for name in names if name.split(".")[0] in ("simulator", "workloads")}
+            needs.setdefault(own, set()).update(ours - {own})
+    needs = {own: {room for room in rooms if not room.startswith("__")} for own, rooms in needs.items()}
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        yield f"simulator: rooms import in a circle: {' -> '.join(error.args[1])}"
+
+
+def room_of(parts: Sequence[str]) -> str:
+    """Name the room of a file or module by its parts; all bundled networks are one."""
+    return [*parts, "__init__"][1] if parts[0] == "simulator" else parts[0]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Does a rebuilt engine keep its answers? Some 600 runs and 50 sweeps, asked of a commit and of a checkout, are compared.
+"""Does a rebuilt engine keep its answers? Some 1,400 runs and 50 sweeps, asked of a commit and of a checkout, are compared.
 
     python scripts/compare_answers.py --against COMMIT                the commit against the checkout this script stands in
     python scripts/compare_answers.py --against COMMIT --sample 10    every tenth question, for a quick look

@@ -61,3 +61,45 @@ def test_arrays_that_go_together_have_names(kind, count):
     assert [line.rpartition(": ")[2] for line in found] == [
         f"must be a named tuple, got {count} arrays without names"
     ] * (count > 0)
+
+
+def circles(**files):
+    trees = {Path(name.replace("__", "/") + ".py"): ast.parse(text) for name, text in files.items()}
+    return list(HOUSE["room_faults"](trees))
+
+
+def test_rooms_import_each_other_in_no_circle():
+    web = "import simulator\nfrom simulator.study.one import ask\nfrom simulator import __version__\n"
+    study = "import simulator.chip\nimport workloads.resnet\nfrom simulator import run\n"
+    assert not circles(
+        simulator__cli__one="from simulator.web import page", simulator__web__two=web, simulator__study__one=study
+    )
+    for back in ("import simulator.cli.one", "from simulator.cli.one import chip", "from simulator import cli"):
+        (line,) = circles(simulator__cli__one="from simulator.web import page", simulator__web__two=back)
+        assert line.startswith("simulator: rooms import in a circle: ")
+        assert {*line.rpartition(": ")[2].split(" -> ")} == {"cli", "web"}
+
+
+def house(folder, floors, rooms):
+    """A package in a folder with so many floors and rooms."""
+    layers = ", ".join(f'"simulator.room{at}"' for at in range(floors))
+    (folder / "pyproject.toml").write_text(f"[[tool.importlinter.contracts]]\nlayers = [{layers}]\n", encoding="utf-8")
+    for name in ("__init__", "__main__", *(f"room{at}" for at in range(rooms))):
+        (folder / "simulator").mkdir(exist_ok=True)
+        (folder / "simulator" / f"{name}.py").touch()
+
+
+@pytest.mark.parametrize(("floors", "rooms", "told"), [
+    (14, 14, []), (15, 15, ["simulator: must have at most 14 floors, got 15"]),
+    (13, 14, ["pyproject.toml: importlinter: must place simulator.room13 on a floor"]),
+])  # fmt: skip
+def test_floors_are_few_and_every_room_is_on_one(floors, rooms, told, tmp_path, monkeypatch):
+    house(tmp_path, floors, rooms)
+    monkeypatch.chdir(tmp_path)
+    assert list(HOUSE["floor_faults"]()) == told
+
+
+def test_rooms_are_few(tmp_path, monkeypatch):
+    house(tmp_path, 14, 23)
+    monkeypatch.chdir(tmp_path)
+    assert list(HOUSE["floor_faults"]())[-1] == "simulator: must have at most 22 rooms, got 23"
