@@ -108,7 +108,7 @@ def test_room_and_bytes_of_a_tile_by_operand(inside, twice):
 
 @pytest.mark.parametrize("lane_macs", [0.0, 1e6])
 def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
-    """Two of two heads, 2 of 4 queries, 3 of 6 keys, of depth 3 and 5: on lanes 4 x 2 x (2 x 8 + 3 x 8 + 2 x 6) bytes."""
+    """On lanes operands and outputs once a tile, as wide as they are, and scores twice; what is outside passes the ports too."""
     chip = load_chip("example_edge", set={**WORD, "array.rows": 4, "array.columns": 64})
     spec = replace(
         array_spec(chip, "int8"),
@@ -120,16 +120,23 @@ def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
     )
     shape = Shape(
         (2, 1, 6, 3, 4, 1, 1, 1), plane=(4, 1), context=5, softmax_operations=5.0 * 2 * 4 * 6, lane_macs=lane_macs,
-        out_width=5 / 6,
+        in_width=2.0, weight_width=0.5, out_width=3.0 * 5 / 6,
     )  # fmt: skip
     every = attention.choices(shape, spec)
     (at,) = np.flatnonzero((every.heads == 2) & (every.queries == 2) & (every.keys == 3))
-    assert (every.turns[at], every.passes[at], every.on_lanes[at]) == (2, 2, int(lane_macs > 0.0))
-    parts = every.parts[at]
-    if lane_macs > 0.0:
-        assert parts[columns.FEED_BYTES] == 416.0
-        assert parts[columns.INTERCONNECT] == 416.0 / 4096.0
-    assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
+    assert (every.turns[at], every.passes[at]) == (2, 2)
+    assert every.on_lanes.tolist() == [int(lane_macs > 0.0)] * len(every.heads)
+    for heads, queries, keys, turns, passes, parts in zip(*(column.tolist() for column in every[:6]), strict=True):
+        if lane_macs > 0.0:
+            tile = queries * (3 * 2.0 + 5 * 3.0) + keys * (3 + 5) * 0.5 + 2 * queries * keys * 2.0
+            assert parts[columns.FEED_BYTES] == pytest.approx(turns * passes * heads * tile, rel=1e-12)
+            assert parts[columns.INTERCONNECT] == parts[columns.FEED_BYTES] / 4096.0
+        assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
+    codes, outer = np.arange(len(every.heads)), np.arange(float(len(every.heads)))
+    parts = attention.parts(shape, spec, codes, outer)
+    assert parts[:, columns.SRAM].tolist() == ((every.parts[:, columns.FEED_BYTES] + outer) / 2048.0).tolist()
+    others = [column for column in range(9) if column != columns.SRAM]
+    assert parts[:, others].tolist() == every.parts[:, others].tolist()
 
 
 def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():

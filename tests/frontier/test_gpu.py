@@ -60,10 +60,11 @@ def test_blocks_are_those_of_the_slow_twin():
             out_width=width,
             widening=widening,
         )
+        high, rate = rng.choice([1, 4]), rng.choice([1, 2])  # as many MACs a cycle, whatever the units are
         sets = {
-            "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
-            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
-            "array.async_products": ahead, "array.cluster": cluster,
+            "array.count": count, "array.rows": high, "array.columns": macs // high // rate, "array.rate": {"int8": rate},
+            "sram.bytes_per_cycle": port, "interconnect.bytes_per_cycle": link, "vector.lanes": lanes,
+            "array.async_copies": free, "array.async_products": ahead, "array.cluster": cluster,
         }  # fmt: skip
         spec = array_spec(load_chip("t4", set=sets), "int8")
         chip = (count, macs, link, port)

@@ -56,7 +56,10 @@ def test_scratch_has_room_for_what_it_is_asked_for():
     assert (len(scratch.out), len(scratch.out_codes), len(scratch.lists.scratch)) == (5, 5, 7)
     assert len(sorting.ends) == 4 * (BINS - 1) + 5
     assert (keep.envelope.shape, keep.nearby.shape) == ((LEVELS + 1, APART), (LEVELS, APART, 3))
+    assert [one.shape for one in (keep.points, scratch.out, sorting.stair)] == [(5, 3), (5, 3), (6, 2)]
     assert scratch.lists.bounds.shape == (4, lists.TILE_JUDGED)
+    assert (scratch.lists.pixels.shape[1], scratch.lists.axes.shape[1]) == (8, 6)
+    assert (scratch.lists.where.shape, scratch.lists.present.shape) == ((0, 2), (3, 2))
     assert scratch.lists.used.tolist() == keep.found.tolist() * 2 == [0, 0]
 
 
@@ -82,6 +85,7 @@ def test_what_is_known_of_tables_is_kept_until_others_are_searched():
     assert not after.known[: len(other.units.copies) * len(other.pixel) * len(other.axis_k)].any()
     assert after.lists.used.tolist() == [0, 0]
     assert scratch.of(alone).known[0] == 0
+    assert search._Scratch(5, 1000, 100).of(alone).known.tolist() == [0]
 
 
 def test_scratch_grows_with_what_is_asked_for_and_never_shrinks(monkeypatch):
