@@ -82,6 +82,9 @@ def test_blocks_are_those_of_the_slow_twin():
             assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
             assert row[EDGES] >= 0.0
         assert found.bytes_[0] == narrow * g * k * c * r * r
+        assert frontier(shape, spec, 2).bytes_[0] == 0.0  # with the weights in the cache
+        assert frontier(shape, spec, 5).bytes_[0] == found.bytes_[0]
+        assert found.footprint.tolist() == found.rooms.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(("ahead", "cluster"), [(False, 1), (True, 2)])

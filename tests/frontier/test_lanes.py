@@ -116,7 +116,7 @@ def test_operands_with_a_path_of_their_own_stay_on_the_array():
 
 
 def test_each_operand_is_fed_once_as_wide_as_it_is():
-    """3 groups of 2 items of 4 x 3 rows, 5 outputs each of 7 terms, on 64 lanes beside 2 x 16 x 16 units at half a step a cycle."""
+    """3 groups of 2 items of 4 x 3 rows, 5 outputs each of 7 terms, on 64 lanes; beside 512 units at half a step a cycle."""
     spec = dataclasses.replace(
         array_spec(load_chip("example_edge", set=EDGE), "int8"), rate=0.5, count=2, link_bytes_per_cycle=16.0,
         port_bytes_per_cycle=8.0,
