@@ -245,7 +245,7 @@ def start(shape: Shape, spec: ArraySpec) -> float:
     if not (shape.context > 0 and _is_decode(shape, spec)):
         return 0.0
     _, parts = _decode_parts(shape, spec)
-    return float(GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0)) * shape.steps
+    return float(GPU_DECODE_CYCLES + (GPU_DECODE_MERGE_CYCLES if parts > 1 else 0))
 
 
 def _is_decode(shape: Shape, spec: ArraySpec) -> bool:

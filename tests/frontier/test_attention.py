@@ -24,8 +24,8 @@ WORD = {"vector.fuses": ["relu", "add", "pool", "attention"]}
 
 def test_tiles_are_those_of_the_slow_twin():
     rng = random.Random(11)
-    for _ in range(25):
-        sizes = tuple(rng.randint(1, most) for most in (4, 13, 13, 9, 9))
+    for _ in range(16):
+        sizes = rng.randint(1, 4), rng.choice([1, 5, 6, 9, 12, 12]), *(rng.randint(1, most) for most in (13, 9, 9))
         heads, queries, keys, depth, context = sizes
         overlap, lanes = rng.choice(["none", "layer"]), rng.choice([1, 7])
         rows, columns, kib = rng.choice([1, 3, 4]), rng.choice([1, 2, 5]), rng.choice([None, 0.1])
@@ -36,8 +36,13 @@ def test_tiles_are_those_of_the_slow_twin():
             "vector.lanes": lanes, "schedule.overlap": overlap,
             "interconnect.bytes_per_cycle": 2**30, "sram.bytes_per_cycle": 2**30,
         })  # fmt: skip
+        wide, items = (
+            1 + (queries % 2 == 0),
+            1 + 2 * (queries % 3 == 0),
+        )  # queries along both sides, and of several items
+        high = queries // wide // items
         shape = Shape(
-            (heads, 1, keys, depth, queries, 1, 1, 1), plane=(queries, 1), context=context,
+            (heads, items, keys, depth, high, wide, 1, 1), plane=(high, wide), context=context,
             softmax_operations=5.0 * heads * queries * keys, lane_macs=lane_macs, out_width=context / keys,
         )  # fmt: skip
         spec = array_spec(chip, "int8")
@@ -68,8 +73,8 @@ def test_room_and_bytes_of_a_tile_by_operand(inside, twice):
         accumulator_bytes=300.0,
     )
     shape = Shape(
-        (4, 1, 9, 5, 6, 1, 1, 1),
-        plane=(6, 1),
+        (4, 3, 9, 5, 1, 2, 1, 1),
+        plane=(1, 2),
         context=7,
         in_width=2.0,
         weight_width=0.5,
@@ -108,7 +113,7 @@ def test_room_and_bytes_of_a_tile_by_operand(inside, twice):
 
 @pytest.mark.parametrize("lane_macs", [0.0, 1e6])
 def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
-    """Two of two heads, 2 of 4 queries, 3 of 6 keys, of depth 3 and 5: on lanes 4 x 2 x (2 x 8 + 3 x 8 + 2 x 6) bytes."""
+    """On lanes operands and outputs once a tile, as wide as they are, and scores twice; what is outside passes the ports too."""
     chip = load_chip("example_edge", set={**WORD, "array.rows": 4, "array.columns": 64})
     spec = replace(
         array_spec(chip, "int8"),
@@ -120,16 +125,23 @@ def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
     )
     shape = Shape(
         (2, 1, 6, 3, 4, 1, 1, 1), plane=(4, 1), context=5, softmax_operations=5.0 * 2 * 4 * 6, lane_macs=lane_macs,
-        out_width=5 / 6,
+        in_width=2.0, weight_width=0.5, out_width=3.0 * 5 / 6,
     )  # fmt: skip
     every = attention.choices(shape, spec)
     (at,) = np.flatnonzero((every.heads == 2) & (every.queries == 2) & (every.keys == 3))
-    assert (every.turns[at], every.passes[at], every.on_lanes[at]) == (2, 2, int(lane_macs > 0.0))
-    parts = every.parts[at]
-    if lane_macs > 0.0:
-        assert parts[columns.FEED_BYTES] == 416.0
-        assert parts[columns.INTERCONNECT] == 416.0 / 4096.0
-    assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
+    assert (every.turns[at], every.passes[at]) == (2, 2)
+    assert every.on_lanes.tolist() == [int(lane_macs > 0.0)] * len(every.heads)
+    for heads, queries, keys, turns, passes, parts in zip(*(column.tolist() for column in every[:6]), strict=True):
+        if lane_macs > 0.0:
+            tile = queries * (3 * 2.0 + 5 * 3.0) + keys * (3 + 5) * 0.5 + 2 * queries * keys * 2.0
+            assert parts[columns.FEED_BYTES] == pytest.approx(turns * passes * heads * tile, rel=1e-12)
+            assert parts[columns.INTERCONNECT] == parts[columns.FEED_BYTES] / 4096.0
+        assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
+    codes, outer = np.arange(len(every.heads)), np.arange(float(len(every.heads)))
+    parts = attention.parts(shape, spec, codes, outer)
+    assert parts[:, columns.SRAM].tolist() == ((every.parts[:, columns.FEED_BYTES] + outer) / 2048.0).tolist()
+    others = [column for column in range(9) if column != columns.SRAM]
+    assert parts[:, others].tolist() == every.parts[:, others].tolist()
 
 
 def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():

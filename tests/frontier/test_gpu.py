@@ -60,10 +60,11 @@ def test_blocks_are_those_of_the_slow_twin():
             out_width=width,
             widening=widening,
         )
+        high, rate = rng.choice([1, 4]), rng.choice([1, 2])  # as many MACs a cycle, whatever the units are
         sets = {
-            "array.count": count, "array.columns": macs, "array.rate": {"int8": 1}, "sram.bytes_per_cycle": port,
-            "interconnect.bytes_per_cycle": link, "vector.lanes": lanes, "array.async_copies": free,
-            "array.async_products": ahead, "array.cluster": cluster,
+            "array.count": count, "array.rows": high, "array.columns": macs // high // rate, "array.rate": {"int8": rate},
+            "sram.bytes_per_cycle": port, "interconnect.bytes_per_cycle": link, "vector.lanes": lanes,
+            "array.async_copies": free, "array.async_products": ahead, "array.cluster": cluster,
         }  # fmt: skip
         spec = array_spec(load_chip("t4", set=sets), "int8")
         chip = (count, macs, link, port)
@@ -81,6 +82,9 @@ def test_blocks_are_those_of_the_slow_twin():
             assert row[ARRAY] == pytest.approx(row[[IDEAL, EDGES, FILL_DRAIN]].sum(), rel=1e-12), shape
             assert row[EDGES] >= 0.0
         assert found.bytes_[0] == narrow * g * k * c * r * r
+        assert frontier(shape, spec, 2).bytes_[0] == 0.0  # with the weights in the cache
+        assert frontier(shape, spec, 5).bytes_[0] == found.bytes_[0]
+        assert found.footprint.tolist() == found.rooms.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(("ahead", "cluster"), [(False, 1), (True, 2)])

@@ -55,8 +55,12 @@ def test_scratch_has_room_for_what_it_is_asked_for():
     assert [len(one) for one in (keep.points, keep.codes, sorting.order, sorting.stay, sorting.place)] == [5] * 5
     assert (len(scratch.out), len(scratch.out_codes), len(scratch.lists.scratch)) == (5, 5, 7)
     assert len(sorting.ends) == 4 * (BINS - 1) + 5
+    assert BINS <= APART
     assert (keep.envelope.shape, keep.nearby.shape) == ((LEVELS + 1, APART), (LEVELS, APART, 3))
+    assert [one.shape for one in (keep.points, scratch.out, sorting.stair)] == [(5, 3), (5, 3), (6, 2)]
     assert scratch.lists.bounds.shape == (4, lists.TILE_JUDGED)
+    assert (scratch.lists.pixels.shape[1], scratch.lists.axes.shape[1]) == (8, 6)
+    assert (scratch.lists.where.shape, scratch.lists.present.shape) == ((0, 2), (3, 2))
     assert scratch.lists.used.tolist() == keep.found.tolist() * 2 == [0, 0]
 
 
@@ -82,6 +86,7 @@ def test_what_is_known_of_tables_is_kept_until_others_are_searched():
     assert not after.known[: len(other.units.copies) * len(other.pixel) * len(other.axis_k)].any()
     assert after.lists.used.tolist() == [0, 0]
     assert scratch.of(alone).known[0] == 0
+    assert search._Scratch(5, 1000, 100).of(alone).known.tolist() == [0]
 
 
 def test_scratch_grows_with_what_is_asked_for_and_never_shrinks(monkeypatch):
@@ -110,3 +115,23 @@ def test_so_many_tuples_of_an_axis_are_looked_at(monkeypatch, most):
     extents = np.array(unrolling.with_flat((1, 1, 1, 9, 1, 1, 1, 1)))
     spec = replace(SPEC, rows=4, unroll_rows=("in_channels",))
     assert len(unrolling._rows(extents, spec, every=True)) == min(most, 4)
+
+
+@pytest.mark.parametrize("stationary", ["weights", "outputs", "inputs"])
+def test_the_least_cycles_are_those_of_the_best_tiles_in_the_best_unrolling(stationary):
+    """Folds of a tile of each table together, and what an unrolling takes once; no tiling of the frontier takes fewer."""
+    spec = replace(
+        SPEC, stationary=stationary, rows=5, columns=3, count=2, unroll_count=("out_channels", "pixels"), systolic=True,
+        weight_load_cycles=3.0, weights_double_buffered=True, rate=0.5,
+    )  # fmt: skip
+    built = build_tables(convolution((3, 1)), spec)
+    tables = (built.group, 2), (built.pixel, 8), (built.axis_k, 2), (built.axis_c, 2)
+    every = []
+    for u, own in enumerate(built.own.tolist()):
+        product = 1.0
+        for table, steps in tables:
+            product *= min(row[steps + 2 * u + 1] for row in table.tolist())
+        every.append(product + own[4])
+    assert len(every) > 1
+    assert built.numbers.least == min(every)
+    assert search.frontier(convolution((3, 1)), spec).cycles.min() >= min(every)

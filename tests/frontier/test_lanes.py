@@ -92,13 +92,58 @@ def test_lanes_are_chosen_only_where_no_tiling_on_the_array_is_as_fast():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"extents": (1, 1, 40, 40, 1, 1, 3, 3)}, {"stride": (2, 2)}, {"context": 8}, {"lane_macs": 0.0}],
-)
+    [
+        {"extents": (1, 1, 40, 40, 1, 1, 3, 3)}, {"stride": (2, 2)}, {"context": 8}, {"lane_macs": 0.0}, {"steps": 2},
+        {"extents": (1, 1, 40, 40, 1, 1, 3, 1)}, {"extents": (1, 1, 40, 40, 1, 1, 1, 3)}, {"stride": (1, 2)}, {"stride": (2, 1)},
+    ],
+)  # fmt: skip
 def test_what_is_no_plain_product_stays_on_the_array(changes):
     spec = array_spec(load_chip("example_edge", set=EDGE), "int8")
     plain = {"extents": (2, 1, 40, 40, 1, 1, 1, 1), "lane_macs": 64.0}
     assert lanes.chosen(Shape(**plain), spec)
     assert not lanes.chosen(Shape(**{**plain, **changes}), spec)
+
+
+def test_operands_with_a_path_of_their_own_stay_on_the_array():
+    spec, shape = (
+        array_spec(load_chip("example_edge", set=EDGE), "int8"),
+        Shape((2, 1, 40, 40, 1, 1, 1, 1), lane_macs=64.0),
+    )
+    assert lanes.chosen(shape, spec)
+    for left_out in spec.holds:
+        held = tuple(word for word in spec.holds if word != left_out)
+        assert not lanes.chosen(shape, dataclasses.replace(spec, holds=held))
+
+
+def test_each_operand_is_fed_once_as_wide_as_it_is():
+    """3 groups of 2 items of 4 x 3 rows, 5 outputs each of 7 terms, on 64 lanes; beside 512 units at half a step a cycle."""
+    spec = dataclasses.replace(
+        array_spec(load_chip("example_edge", set=EDGE), "int8"), rate=0.5, count=2, link_bytes_per_cycle=16.0,
+        port_bytes_per_cycle=8.0,
+    )  # fmt: skip
+    shape = Shape((3, 2, 5, 7, 4, 3, 1, 1), plane=(4, 3), lane_macs=64.0, in_width=2.0, weight_width=0.5, out_width=4.0)
+    feed = 3 * (24 * 7 * 2.0 + 5 * 7 * 0.5 + 24 * 5 * 4.0)
+    macs = 3 * 24 * 5 * 7
+    for outer, row in zip((0.0, 40.0), lanes.parts(shape, spec, np.array([0.0, 40.0])).tolist(), strict=True):
+        assert row == [
+            macs / 64,
+            macs / 256,
+            macs / 64 - macs / 256,
+            0.0,
+            0.0,
+            feed / 16,
+            (feed + outer) / 8,
+            feed,
+            0.0,
+        ]
+    found = lanes.frontier(shape, spec, 0)
+    assert found.bytes_.tolist() == [feed]
+    assert found.cycles[0] == max(macs / 64, feed / 4)
+    assert found.rooms.tolist() == found.footprint.tolist()
+    few = lanes.frontier(
+        shape, dataclasses.replace(spec, double_buffered=False), 0
+    )  # all terms and outputs, two groups
+    assert few.footprint[0] == 2 * (24 * 7 * 2.0 + 5 * 7 * 0.5 + 24 * 5 * 4.0)
 
 
 def test_parts_add_up_and_never_pass_the_peak():

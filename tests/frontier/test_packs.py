@@ -100,6 +100,40 @@ def test_a_chip_with_more_sram_reads_the_same_pack(kept: Path) -> None:
     assert len(list(kept.glob("*.pack.rooftile"))) == 1
 
 
+def some_frontier(rng: np.random.Generator, count: int) -> Frontier:
+    rooms = np.sort(rng.integers(1, 9 * count, count)).astype(np.float64)
+    bytes_, cycles = rng.integers(1, 50 * count, (2, count)).astype(np.float64)
+    return Frontier(rooms + 0.5, bytes_, cycles, rng.integers(0, 10**9, count), rooms)
+
+
+def equal(one: packs.Rows, other: packs.Rows) -> None:
+    for name in ("points", "codes", "footprints", "bounds"):
+        assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+    for name in packs.Marked._fields:
+        assert getattr(one.marked, name).tolist() == getattr(other.marked, name).tolist(), name
+
+
+def test_frontiers_taken_apart_and_joined_are_those_laid_behind_each_other() -> None:
+    """Of one point, of about as many as a block has, and of so many that there are more marks than room at first."""
+    rng, sizes = np.random.default_rng(3), [1, packs.MARK - 1, packs.MARK, packs.MARK + 1, 3 * packs.MARK + 2, 1, 1200]
+    parts = [some_frontier(rng, size) for size in sizes]
+    falling = np.arange(1200.0, 0.0, -1.0)  # of which every point matters
+    parts[-1] = Frontier(parts[-1].footprint, falling, falling[::-1].copy(), parts[-1].codes, parts[-1].rooms)
+    whole = packs.marked(parts)
+    assert len(whole.marked.marks) > 4096
+    for number, part in enumerate(parts):
+        equal(packs.joined([whole.one(number)]), packs.marked([part]))
+    for _ in range(4):
+        order = rng.permutation(len(parts))[: rng.integers(1, 8)].tolist()
+        equal(packs.joined([whole.one(number) for number in order]), packs.marked([parts[number] for number in order]))
+    assert whole.points.tolist() == [
+        [*row] for part in parts for row in zip(part.rooms, part.bytes_, part.cycles, strict=True)
+    ]
+    assert whole.codes.tolist() == [code for part in parts for code in part.codes.tolist()]
+    assert whole.footprints.tolist() == [size for part in parts for size in part.footprint.tolist()]
+    assert whole.bounds.tolist() == np.cumsum([0, *sizes]).tolist()
+
+
 def test_a_network_of_vector_work_alone_has_an_empty_stack() -> None:
     pack = packs.pack_of((), (), lower(load_network("alexnet"), load_chip("dpu_b4096")).spec, forbidden)
     assert len(pack.points) == 0

@@ -154,6 +154,15 @@ def figures_of(pixels: Pixels, tile: tuple[int, ...], u: int) -> list[float]:
     return row[[WINDOW, PIXELS, INPUTS, INPUTS_BY_P, INPUTS_BY_Q, PIXEL_STEPS + 2 * u, PIXEL_FOLDS + 2 * u]].tolist()
 
 
+@pytest.mark.parametrize(("batch", "bent", "units", "wanted"), [
+    (16, True, (1,), [*range(1, 17)]), (17, True, (1,), [1, 2, 3, 4, 5, 6, 9, 17]), (6, False, (1,), [1, 2, 3, 6]),
+    (11, False, (1, 2), [1, 2, 3, 4, 5, 6, 7, 9, 11]), (11, False, (3,), [1, 2, 3, 4, 6, 8, 11]), (1, True, (1,), [1]),
+])  # fmt: skip
+def test_sizes_of_a_batch(batch: int, bent: bool, units: tuple[int, ...], wanted: list[int]) -> None:
+    """The smallest of each number of parts, and those whose last takes fewer turns of a unit; all of a few if folds are bent."""
+    assert pixels_module._batch_sizes(batch, units, bent) == tuple(wanted)
+
+
 @pytest.mark.parametrize(("large", "few"), [(29, True), (30, False), (31, False)])
 def test_fewer_parts_of_a_large_batch(monkeypatch: pytest.MonkeyPatch, large: int, few: bool) -> None:
     side = Side(1, 1, 1, 0, 1)
