@@ -1,5 +1,6 @@
 """Parts of searches by hand: which chips are left, what is tried of a batch, what bounds, and what a schedule in parts says."""
 
+import gc
 import random
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,13 +9,15 @@ import numpy as np
 import pytest
 from two_layers import C, U, two_layers
 
+from simulator import load_chip, load_network
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import CAUSES, Records
-from simulator.schedule import best, few, keep, many_prefetch, many_segments, records, segments, solve
+from simulator.schedule import best, few, keep, many_prefetch, many_segments, pools, records, segments, solve
 from simulator.schedule import pool as pool_module
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans, Sums
+from simulator.store.memory import Memory
 
 
 def chips(count, byte_s=1e-4):
@@ -313,3 +316,151 @@ def test_steps_of_the_ways_of_many_chips():
                     assert mine[row] == (of[point] if point >= 0 else 0.0)
                 seen.add((int(held), point < 0, stays > 0.0))
     assert len(seen) == 6
+
+
+def one_size(count, batch, rooms):
+    """A search among chips of one SRAM size, with rooms and whole batches of which all is known."""
+    found = object.__new__(many_segments._OneSize)
+    found._machines, found._batch, found._known = chips(count), batch, np.full(count, np.inf)
+    found._wholes, found._rooms = {}, rooms
+    return found
+
+
+def test_the_best_of_whole_batches_and_of_segments(monkeypatch):
+    """In the order in which one chip tries them, whole batches first to be faster, segments also with fewer bytes as fast; a chip
+    on which repeated batches may be faster by the order of sums alone is hard."""
+    rng, seen, monkey = random.Random(4), set(), monkeypatch.setattr
+    monkey(many_segments, "_sums", lambda room, machines, ways: ways.sums)
+    for _ in range(150):
+        batch, count = rng.choice([2, 4, 6, 12]), 5
+        order, rooms, wholes = many_segments.in_order(batch), {}, {}
+        for kind, size in order:
+            many = sums([rng.choice([6.0, 6.0 * (1 - 4e-13), 7.0, 8.0, np.inf]) for _ in range(count)])
+            many.outer_bytes[:] = [rng.choice([3.0, 4.0, 5.0]) for _ in range(count)]
+            many.kept_bytes[:] = 10 * size + (kind == "whole")
+            if kind == "whole":
+                wholes[size] = many
+                continue
+            of = rooms[size] = []
+            for number in range(rng.randint(0, 2)):
+                at = np.array(sorted(rng.sample(range(count), rng.randint(1, count))))
+                own = many.take(at)
+                own.kept_bytes[:] += 100 * (number + 1)
+                own.outer_bytes[:] = [rng.choice([3.0, 4.0, 5.0]) for _ in at]
+                made = SimpleNamespace(sums=own, time_s=own.time_s / (batch // size) * rng.choice([1.0, 1 - 1e-15]))
+                made.take = lambda some, made=made: SimpleNamespace(sums=made.sums.take(some), time_s=made.time_s[some])
+                of.append(SimpleNamespace(times=batch // size, ways=[(at, made)]))
+        search = one_size(count, batch, rooms)
+        known = np.array([rng.choice([6.0, 6.5, 9.0]) for _ in range(count)])
+        monkey(search, "_seek", lambda search=search, known=known: setattr(search, "_known", known), raising=False)
+        monkey(search, "_whole_batches", lambda size, wholes=wholes: wholes[size], raising=False)
+        found, hard = search.solve()
+        for chip in range(count):
+            best, is_hard = (np.inf, np.inf, np.nan), False
+            for kind, size in order:
+                times = batch // size
+                if kind == "whole":
+                    own = wholes[size]
+                    time_s, moved, kept = own.time_s[chip], own.outer_bytes[chip], own.kept_bytes[chip]
+                    if times in (3, 6, 12):
+                        is_hard |= time_s < known[chip]
+                    elif times > 1:
+                        is_hard |= best[0] * (1 - 1e-12) < time_s < best[0]
+                    best = (time_s, moved, kept) if time_s < best[0] else best
+                    continue
+                for room in rooms[size]:
+                    ((at, ways),) = room.ways
+                    if chip in at:
+                        place = at.tolist().index(chip)
+                        own = (ways.sums.time_s[place], ways.sums.outer_bytes[place], ways.sums.kept_bytes[place])
+                        if ways.time_s[place] * times < best[0] and own[:2] < best[:2]:
+                            best = own
+            assert hard[chip] == is_hard
+            assert found.time_s[chip] == best[0]
+            assert np.isinf(best[0]) or (found.outer_bytes[chip], found.kept_bytes[chip]) == best[1:]
+            seen.add((batch, is_hard, np.isnan(best[2]) or int(best[2]) // 100))
+    assert len(seen) > 12
+
+
+def test_segments_are_sought_where_they_may_be_the_best():
+    """Each room for the chips that it may be faster on than what is known; what is slower than the best is let go."""
+    rng, asked = random.Random(5), []
+
+    def in_room(times, least, real):
+        def took(machines, limits_s):
+            at = (machines.overhead_s).astype(int)
+            asked.append(len(at))
+            own = np.where(real[at] / times < limits_s, real[at] / times, np.inf)
+            return ways_of(own)
+
+        def ways_of(own):
+            return SimpleNamespace(pieces=np.isfinite(own) * 1, time_s=own, take=lambda some: ways_of(own[some]))
+
+        return many_segments._Room(SimpleNamespace(solve=took), times, least, [])
+
+    for _ in range(100):
+        count, rooms = 4, {}
+        reals = {
+            size: [np.array([rng.choice([4.0, 6.0, 8.0, 9.0]) for _ in range(count)]) for _ in range(2)]
+            for size in (8, 4, 2)
+        }
+        for size, own in reals.items():
+            rooms[size] = [in_room(8 // size, real * rng.choice([0.5, 0.9, 1.0]), real) for real in own]
+        search = one_size(count, 8, rooms)
+        search._machines.overhead_s[:] = np.arange(count)
+        search._seek()
+        best = np.min([real for own in reals.values() for real in own], axis=0)
+        assert search._known.tolist() == (best / solve.SLACK).tolist()
+        for size, own in reals.items():
+            for room, real in zip(rooms[size], own, strict=True):
+                kept = {
+                    chip: time_s
+                    for at, ways in room.ways
+                    for chip, time_s in zip(at.tolist(), ways.time_s, strict=True)
+                }
+                assert kept.items() <= {chip: real[chip] / (8 // size) for chip in range(count)}.items()
+                assert all(real[chip] == best[chip] for chip in kept)
+        for chip in range(count):
+            assert any(chip in at for own in rooms.values() for room in own for at, _ in room.ways)
+    assert min(asked) < 4
+
+
+def test_pools_of_a_network_go_with_it(monkeypatch):
+    """And no others; what a caller still has in hand stays with the caller."""
+    kept = Memory(2**30, lambda _: 1)
+    monkeypatch.setattr(pools, "_pools", kept)
+    graphs, chip = [load_network("squeezenet", image_size=size) for size in (32, 40)], load_chip("example_edge")
+    one, other = (pools.pool_source(graph, chip, "int8") for graph in graphs)
+    asked = [one(1), one(2), other(1)]
+    assert (len(kept), one(1) is asked[0], other(2) is other(2)) == (3, True, True)
+    del one, graphs[0], asked
+    gc.collect()
+    assert {key[0] for key in kept._values} == {pools._numbers[graphs[0]]}
+    assert len(kept) == 2
+
+
+def test_quick_schedules_limit_what_they_are_an_answer_for(monkeypatch):
+    """One that begins warm is one of many batches alone; each room is asked for what may better either."""
+    found = {(60.0, None): (7.0, False), (12.0, 3): (8.0, True), (0.0, 1): (4.0, True), (30.0, 2): (np.inf, False)}
+    asked = []
+
+    def quick(pool, machines, kept, limit_s, run):
+        left = 0.0 if kept is None else float(kept)
+        asked.append((left, run, limit_s))
+        return found[left, run]
+
+    monkeypatch.setattr(keep, "quick", quick)
+    monkeypatch.setattr(keep, "share", lambda pool, left: left)
+    sizes, near = [40.0, 70.0, 88.0, 100.0], 1.0 + keep.NEAR
+    sharp = [
+        keep._sharpened(None, None, sizes, limits, {0: (0, None)}) for limits in ((9.0, 5.0), (5.0, 9.0), (5.0, 6.0))
+    ]
+    assert sharp == [(7.0 * near, 5.0), (5.0, 7.0 * near), (5.0, 6.0)]
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {1: (2, 3)}) == (9.0, 8.0 * near)
+    asked.clear()
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {0: (1, 2), 1: (9, 1)}) == (9.0, 4.0 * near)
+    assert asked == [(30.0, 2, 20.0), (0.0, 1, 20.0)]
+    asked.clear()
+    found.update({(0.0, None): (6.0, False)})
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {}) == (6.0 * near, 6.0 * near)
+    assert [left for left, *_ in asked] == [0.0]

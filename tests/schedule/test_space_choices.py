@@ -179,7 +179,9 @@ def pipes(count, spec=SPEC, **numbers):
     for _, rng, graph in networks(count, most=5):
         low, fused = lowered(graph, rng.choice([1, 4]), spec, rng.choice([(), ("relu", "add", "pool")]))
         machine = Machine(1e9, 1e-6, rng.choice([1e-9, 2e-7]), 1.0, rng.choice([0.0, 2e-6]))._replace(**numbers)
-        yield rng, low, pipeline(low, fused, spec, Place(machine, rng.choice([2.0, 64.0])))
+        pipe = pipeline(low, fused, spec, Place(machine, rng.choice([2.0, 64.0])))
+        tables = np.array([rng.choice([0.0, 0.0, 40.0]) for _ in low.rows])
+        yield rng, low, dataclasses.replace(pipe, stages=dataclasses.replace(pipe.stages, fixed_bytes=tables))
 
 
 def test_contexts_that_fit_are_all_that_do_with_what_they_take():
@@ -187,6 +189,7 @@ def test_contexts_that_fit_are_all_that_do_with_what_they_take():
     alike = 0
     for rng, _, pipe in pipes(25):
         weights, steps = pipe.stages.weight_bytes, pipe.stages.steps
+        assert not any(column.flags.writeable for s in pipe.stages.shapes if s for column in stage_cycles(s, SPEC))
         assert pipe.levels.tolist() == sorted(
             {0.0, *(cycles for curve in pipe.curves.tolist() for cycles in curve[1:])}
         )

@@ -202,7 +202,7 @@ def _parts(pipe: Pipeline, low: Lowered, context: Context, choice: Choice) -> Fl
 
     def take(cause: int, busy: Floats) -> None:
         part = np.minimum(np.maximum(busy, 0.0), left)
-        out[cause] += part
+        out[cause] = part
         np.subtract(left, part, out=left)
 
     ideal = executed / (np.array(rates) * units) * chip.cycle_s
@@ -244,7 +244,7 @@ def _outer(pipe: Pipeline, context: Context) -> Floats:
         own = s.edges_of(step)
         for edge, size in zip(flow.edges[own].tolist(), flow.edge_bytes[own].tolist(), strict=True):
             source = edge[kernels.SOURCE]
-            if source >= 0 and edge[kernels.PRODUCER] < begin:
+            if edge[kernels.PRODUCER] < begin:
                 more = min(size, float(flow.source_bytes[source]) - seen.get(source, 0.0))
                 seen[source] = seen.get(source, 0.0) + more
                 taken += more
