@@ -168,3 +168,14 @@ def test_faults_are_one_line(params, words):
     assert words in str(caught.value)
     assert str(caught.value).startswith("llama3_8b: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["gpt_oss_20b", "deepseek_v2_lite"])
+def test_many_sequences_that_share_experts_have_scores_beside_each_other(model):
+    """Side by side in the channels they would be more than a layer may have."""
+    few, many = (layers_of(model, layers=2, phase="decode", context=4999, sequences=count) for count in (1, 4096))
+    scores = [name for name, layer in few.items() if layer.kind == "softmax" and "attention" in name]
+    assert scores
+    for name in scores:
+        assert many[name].output_elements == 4096 * few[name].output_elements
+        assert many[name].vector_operations == 4096 * few[name].vector_operations

@@ -10,7 +10,7 @@ from simulator.cost.serving import Rates
 from simulator.errors import InfeasibleError, NetworkError, OptionError
 from simulator.graph.load import load_network
 from simulator.report.generate_report import sentence
-from simulator.result.evidence import language_band
+from simulator.result.evidence import language_band, unmeasured
 from simulator.run import simulate
 from simulator.study.growing import Growing
 
@@ -86,13 +86,20 @@ def test_capacity_is_a_limit():
     with pytest.raises(InfeasibleError) as caught:
         asked("llama3_70b", "h100", params={})
     told = str(caught.value)
-    assert "weights 131.4" in told and "no batch fits; 2 times the memory would do" in told  # noqa: PT018
+    assert "weights 131.4" in told
+    assert "no batch fits; 2 times the memory would do, or 9 such devices in place of 5" in told
     most = asked(batch="max", set={"dram.capacity_gib": 2}, chip="h100")
     assert most.batch == most.largest_batch > 1
     used = most.weights_bytes + most.cache_bytes + most.activation_bytes
     assert used <= most.capacity_bytes < used + (most.cache_bytes + most.activation_bytes) / most.batch
     with pytest.raises(InfeasibleError, match=f"the largest batch that fits is {most.batch:,}"):
         asked(batch=most.batch + 1, set={"dram.capacity_gib": 2}, chip="h100")
+
+
+def test_what_language_models_have_is_measured_where_some_were():
+    """Of an H100 rows of Llama are known, and no LSTM is."""
+    assert unmeasured("Nvidia H100 SXM 80 GB", {"silu", "lstm"}) == ["lstm"]
+    assert unmeasured("Nvidia A100 (PCIe 40/80 GB, SXM 40/80 GB)", {"silu"}) == ["silu"]
 
 
 @pytest.mark.parametrize(
