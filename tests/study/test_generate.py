@@ -135,6 +135,8 @@ def test_sequences_of_one_item_are_as_many_as_its_layers_have_room_for():
         OptionError, match=rf"^batch: must be at most {most.batch} for 5,001 tokens: with experts a pass is"
     ):
         generate("deepseek_v2_lite", "b200", batch=most.batch + 1, **given)
+    turns = generate("deepseek_v2_lite", "b200", **{**given, "next_limit": True}).next_limit
+    assert all(turn.up_to_batch <= most.batch for turn in turns.values())
 
 
 def test_experts_share_their_weights_among_the_batch():
@@ -143,6 +145,11 @@ def test_experts_share_their_weights_among_the_batch():
     experts = 3 * 4096 * 14336 * 2
     assert one.dram_bytes == pytest.approx(2 * experts, rel=0.2)
     assert many.dram_bytes == pytest.approx(8 * experts, rel=0.2)
+
+
+def test_a_chip_is_bought_or_rented():
+    with pytest.raises(OptionError, match="price: must be left out where a rent is given"):
+        Rates(price_usd=3.0, rent_usd_per_h=1.0)
 
 
 def test_money_by_hand(found):
@@ -197,6 +204,11 @@ def test_how_sure_a_bill_is_matters_where_it_is_paid():
         ({"params": {"context": 3}}, OptionError, "context: must be left out"),
         ({"params": {"layerz": 3}}, NetworkError, "did you mean 'layers'?"),
         ({"price": -1.0}, OptionError, "price_usd: must be above 0"),
+        (
+            {"mode": "continuous", "prefill": "chunked:2", "output": 2},
+            InfeasibleError,
+            "must be at least chunked:100, chunks of",
+        ),
     ],
 )
 def test_faults_are_one_line(given, error, words):
