@@ -397,9 +397,11 @@ class Question:
         held = ", ".join(
             f"{what} {size / GIB:,.4g}"
             for what, size in (
-                ("weights", self.weights_bytes), ("cache", cache), ("activations", self.activation_bytes())
+                ("weights of both models" if self._draft else "weights", self.weights_bytes),
+                ("cache", cache),
+                ("activations", self.activation_bytes()),
             )
-        )  # fmt: skip
+        )
         fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
         times = need / self.capacity_bytes
         devices = self.chip.dram_devices

@@ -88,6 +88,8 @@ def test_capacity_is_a_limit():
     told = str(caught.value)
     assert "weights 131.4" in told
     assert "no batch fits; 2 times the memory would do, or 9 such devices in place of 5" in told
+    with pytest.raises(InfeasibleError, match=r"\(weights of both models 133\.7, "):
+        asked("llama3_70b", "h100", params={}, speculate=3, accept=0.5, draft="llama3_2_1b")
     most = asked(batch="max", set={"dram.capacity_gib": 2}, chip="h100")
     assert most.batch == most.largest_batch > 1
     used = most.weights_bytes + most.cache_bytes + most.activation_bytes
