@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simulator.graph.build import NetworkBuilder, Output
+from simulator.graph.check import LARGEST_EXTENT
 from simulator.graph.language import Decoder
 
 
@@ -70,11 +71,19 @@ def _found(
         scores = net.matmul(
             asked, Output(keys.name, keys.channels, seen), heads=groups, transposed=True, name=f"{part}_scores"
         )
-        weights = net.vector("softmax", scores, name=f"{part}_softmax")
+        weights = probabilities(net, scores, step.sequences, f"{part}_softmax")
         seen_values = Output(values.name, values.channels, seen)
         one = net.matmul(weights, seen_values, heads=groups, name=f"{part}_values")
         found.append(Output(one.name, step.sequences * rows, decoder.heads * decoder.head_dim))
     return found
+
+
+def probabilities(net: NetworkBuilder, scores: Output, sequences: int, name: str) -> Output:
+    """The softmax of scores, whose sequences lie side by side in the channels; across the width where those would be too many."""
+    if scores.channels <= LARGEST_EXTENT:
+        return net.vector("softmax", scores, name=name)
+    apart = Output(scores.name, scores.channels // sequences, scores.height, sequences)
+    return Output(net.vector("softmax", apart, name=name).name, scores.channels, scores.height)
 
 
 def gathered(

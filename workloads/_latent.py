@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from simulator.graph.build import NetworkBuilder, Output
 from simulator.graph.language import Decoder
 
-from ._attention import Pass, cached, gathered
+from ._attention import Pass, cached, gathered, probabilities
 
 
 def attend_latent(net: NetworkBuilder, x: Output, decoder: Decoder, layer: int, steps: Sequence[Pass]) -> Output:
@@ -51,7 +51,7 @@ def _expanded(
         asked = Output(query.name, groups * decoder.head_dim, rows)
         key = Output(whole.name, groups * decoder.head_dim, seen)
         scores = net.matmul(asked, key, heads=groups, transposed=True, name=f"{part}_scores")
-        weights = net.vector("softmax", scores, name=f"{part}_softmax")
+        weights = probabilities(net, scores, step.sequences, f"{part}_softmax")
         value = Output(values.name, groups * decoder.value_dim, seen)
         given = net.matmul(weights, value, heads=groups, name=f"{part}_values")
         found.append(Output(given.name, step.sequences * rows, decoder.heads * decoder.value_dim))
@@ -73,7 +73,7 @@ def _absorbed(
         one = Output(whole.name, step.sequences * width, rows * heads)
         keys = Output(kept.name, step.sequences * width, seen)
         scores = net.matmul(one, keys, heads=step.sequences, transposed=True, name=f"{part}_scores")
-        weights = net.vector("softmax", scores, name=f"{part}_softmax")
+        weights = probabilities(net, scores, step.sequences, f"{part}_softmax")
         values = Output(kept.name, step.sequences * decoder.latent, seen)
         seen_values = net.matmul(weights, values, heads=step.sequences, name=f"{part}_values")
         latents = Output(seen_values.name, heads * decoder.latent, step.sequences * rows)

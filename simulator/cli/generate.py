@@ -142,4 +142,4 @@ def _whole(text: str) -> int:
     try:
         return whole_number(text)
     except typer.BadParameter as error:
-        raise OptionError(f"--batch: {error.message}, or max") from None
+        raise OptionError(f"--batch: {error.message.replace(', got ', ', or max, got ', 1)}") from None

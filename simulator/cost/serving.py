@@ -35,6 +35,8 @@ class Rates:
                 and not (field.name.startswith("energy") and value == 0)
             ):
                 raise OptionError(f"price: {field.name}: must be above 0 and below 1e12, got {value!r}")
+        if self.price_usd is not None and self.rent_usd_per_h is not None:
+            raise OptionError("price: must be left out where a rent is given, which takes its place")
         if self.load > 1.0:
             raise OptionError(f"price: load: must be at most 1, got {self.load!r}")
         if self.pue < 1.0:

@@ -86,10 +86,12 @@ class Decoder:
             raise NetworkError(f"{where}: kv_heads: must divide the {self.heads} heads, got {self.kv_heads}")
         if self.active and not self.experts:
             raise NetworkError(f"{where}: experts: must be at least 1 where {self.active} work on a token, got 0")
-        if self.experts and not (1 <= self.active <= self.experts and self.expert_ffn):
+        if self.experts and not 1 <= self.active <= self.experts:
             raise NetworkError(
-                f"{where}: active: must be 1 to {self.experts} experts of an expert_ffn, got {self.active} of {self.expert_ffn}"
+                f"{where}: active: must be 1 to {self.experts}, as many experts as there are, got {self.active}"
             )
+        if self.experts and not self.expert_ffn:
+            raise NetworkError(f"{where}: expert_ffn: must be at least 1 where there are experts, got 0")
         if self.latent and not (self.value_dim and 0 < self.rope_dim < self.head_dim):
             raise NetworkError(
                 f"{where}: rope_dim: must be below head_dim, beside a value_dim, where there is a latent, got {self.rope_dim}"

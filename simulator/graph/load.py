@@ -29,6 +29,8 @@ from simulator.store import bundled
 from simulator.store.foreign import NO_CODE, code_forbidden, printable, text_of
 
 LARGEST = 1_000_000
+EXACT = 10**15
+"""Below it a number that is too large is shown with all its digits."""
 """Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
 
 SIZES = ("image_size", "sequence_length")
@@ -375,7 +377,7 @@ def _value(value: Any, parameter: inspect.Parameter) -> Any:
     kind = _kind(parameter)
     if kind is ImageSize and isinstance(value, str | tuple | list):
         if max(height_width(value)) > LARGEST:
-            raise ValueError(f"must be at most {LARGEST} on a side, got {value!r}")
+            raise ValueError(f"must be at most {LARGEST:,} on a side, got {value!r}")
         return image_size(value)
     if kind is Count:
         return _number(value, whole=True, lowest=0)
@@ -432,8 +434,11 @@ def _number(value: Any, *, whole: bool, lowest: float) -> int | float:
     if isinstance(number, float) and not math.isfinite(number):
         raise ValueError(f"must be a finite number, got {number!r}")
     if abs(number) > LARGEST and (number > 0 or lowest < 0):
-        end = f"at most {LARGEST}" if number > 0 else f"at least {-LARGEST}"
-        raise ValueError(f"must be {end}, got {f'{number:.3g}' if abs(number) < 1e300 else 'more than 1e300'}")
+        end = f"at most {LARGEST:,}" if number > 0 else f"at least {-LARGEST:,}"
+        short = (
+            f"{number:,.15g}" if abs(number) < EXACT else f"{number:.3g}" if abs(number) < 1e300 else "more than 1e300"
+        )
+        raise ValueError(f"must be {end}, got {short}")
     if number < lowest or (whole and number != int(number)) or (number == lowest == 0 and not whole):
         raise ValueError(f"must be {noun}{least}, got {number!r}")
     return int(number) if whole else float(number)

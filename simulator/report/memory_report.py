@@ -61,6 +61,8 @@ def memory_lines(found: MemoryMap) -> list[str]:
         )
         if own.needs_mib > found.sizes_mib[0]:
             lines.append(f"With less than {mib(own.needs_mib)} it does not run.")
+    else:
+        lines += _of_the_map(found)
     lines += [_exchange_line(one) for one in found.exchanges if one.dram_devices == found.dram_devices]
     best = found.best
     if best is not None:
@@ -71,6 +73,27 @@ def memory_lines(found: MemoryMap) -> list[str]:
         )
     if found.least_traffic_mib is not None:
         lines.append(f"Traffic can fall no further above {mib(found.least_traffic_mib)}.")
+    return lines
+
+
+def _of_the_map(found: MemoryMap) -> list[str]:
+    """What SRAM and what more DRAM give in the map, where no thresholds are told."""
+    known = [(point.throughput_per_s, point) for point in found.points if point.throughput_per_s is not None]
+    here = [(rate, point.sram_mib) for rate, point in known if point.dram_devices == found.dram_devices]
+    if not here:
+        return []
+    (low, _), (high, _) = min(here), max(here)
+    enough = mib(min(size for rate, size in here if fmt.significant(rate) == fmt.significant(high)))
+    sizes = f"{mib(min(size for _, size in here))} to {mib(max(size for _, size in here))} of SRAM"
+    with_dram = f" with {devices(found.dram_devices)}" if found.dram_devices else ""
+    if fmt.significant(low) == fmt.significant(high):
+        lines = [f"{sizes} give the same{with_dram}: {fmt.significant(high)} per second."]
+    else:
+        rates = f"{fmt.significant(low)} to {fmt.significant(high)} per second"
+        lines = [f"{sizes} give {rates}{with_dram}, the most from {enough} on."]
+    most, at = max(known, key=lambda pair: pair[0])
+    if at.dram_devices != found.dram_devices and fmt.significant(most) != fmt.significant(high):
+        lines.append(f"The most of the map is {fmt.significant(most)} per second, with {devices(at.dram_devices)}.")
     return lines
 
 

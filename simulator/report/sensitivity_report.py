@@ -40,6 +40,8 @@ def verdicts(found: Sensitivity) -> list[str]:
     saving = found.cheapest_saving
     if found.base.throughput_per_usd is not None:
         lines.append(f"At batch {found.batch:,} {_next(found.next_dollar, found.base.throughput_per_usd)}")
+    elif found.base.throughput_per_s:
+        lines.append(_most(found.steps, found.base.throughput_per_s))
     if found.better:
         lines.append(
             "Faster at no higher cost: " + "; ".join(f"{one.setting} ({gain(one)})" for one in found.better) + "."
@@ -47,6 +49,16 @@ def verdicts(found: Sensitivity) -> list[str]:
     if saving is not None:
         lines.append(f"A dollar is saved most cheaply as {saving.setting}: {gain(saving)}.")
     return lines
+
+
+def _most(steps: Sequence[Step], now: float) -> str:
+    """Which step gives most throughput, where no bill says what it costs. now: throughput of the chip as it is."""
+    best = max(steps, key=lambda step: step.change_per_s or 0.0, default=None)
+    more = 0.0 if best is None else (best.change_per_s or 0.0) / now
+    if best is None or more < LEAST_GAIN:
+        return f"No step gives {100 * LEAST_GAIN:.0f} % more throughput."
+    unpriced = "; what it costs is not known" if best.change_usd is None else ""
+    return f"Most throughput is gained by {best.setting}: {_signed(100 * more)} %{unpriced}."
 
 
 def _next(best: Step | None, per_usd: float) -> str:

@@ -53,12 +53,13 @@ def is_measured(chip: str) -> bool:
 
 
 def unmeasured(chip: str, kinds: Collection[str]) -> list[str]:
-    """Kinds of layers that no measured network of a chip has, but for plain ones; none for a chip that nothing is measured of.
+    """Kinds of layers that no measured network of a chip has, language models or others, but for plain ones.
 
-    chip: its name for people.
+    None for a chip on which no network but language models was measured. chip: its name for people.
     """
     known = _measured().get(chip)
-    return [] if known is None else sorted({*kinds} - known - PLAIN)
+    spoken = read_data("evidence.yaml")["languages"]["measured"].get(chip, ())
+    return [] if known is None else sorted({*kinds} - known - {*spoken} - PLAIN)
 
 
 @cache

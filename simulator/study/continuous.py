@@ -55,10 +55,13 @@ def fitted(asked: Question, chunk: int) -> Question:
     if not chunk:
         begin = -(-asked.batch // max(1, asked.output - 1))
         return replace(asked, together=packed(asked, begin))
-    most = (asked.output - 1) * chunk // asked.prompt
+    steps = asked.output - 1
+    most = steps * chunk // asked.prompt
     if most < 1:
+        does = f"must be at least chunked:{-(-asked.prompt // steps)}" if steps else "must be whole"
         raise InfeasibleError(
-            f"{asked.model}: prefill: chunks of {chunk:,} tokens end no prompt of {asked.prompt:,} in {asked.output - 1:,} steps"
+            f"{asked.model}: prefill: {does}, chunks of {chunk:,} tokens end no prompt of {asked.prompt:,} in {steps:,} "
+            f"step{'' if steps == 1 else 's'}"
         )
     return of_batch(asked, min(asked.batch, most))
 

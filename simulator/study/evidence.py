@@ -38,15 +38,18 @@ def evidence_of(found: Validation, chips: Mapping[str, Entry]) -> dict[str, Any]
 
 
 def languages_of(found: Languages) -> dict[str, Any]:
-    """What 90 % of the rows of language models are within, by class of chip and phase, and the chips that were measured."""
+    """What 90 % of the rows of language models are within, by class of chip and phase, and kinds of layers that were measured."""
     chips = {row.chip: load_chip(row.chip) for row in found.rows}
+    kinds: dict[str, set[str]] = {}
+    for row in found.rows:
+        kinds.setdefault(chips[row.chip].name, set()).update(kinds_of(row.model))
     bands: dict[str, dict[str, Any]] = {name: {} for name in CLASSES}
     for name in CLASSES:
         for phase in PHASES:
             rows = [row for row in found.rows if row.phase == phase and CLASSES[chips[row.chip].is_gpu] == name]
             if len(rows) >= FEWEST:
                 bands[name][phase] = {"rows": len(rows), "within": round(group_of(phase, rows).ninetieth, 3)}
-    return {"bands": bands, "measured": sorted({chip.name for chip in chips.values()})}
+    return {"bands": bands, "measured": {chip: sorted(own) for chip, own in sorted(kinds.items())}}
 
 
 def kinds_of(network: str) -> set[str]:

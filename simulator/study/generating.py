@@ -325,7 +325,8 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
         own = asked.speculation
         draft = "the draft takes no time" if own.draft is None else f"the draft is {own.draft.model}"
         notes.append(
-            f"speculation: {own.tokens:.3g} tokens a pass, if {own.accept:.0%} of proposed tokens are accepted, as given; {draft}"
+            f"speculation: {own.tokens:.3g} tokens a pass, if {100 * own.accept:.4g} % of proposed tokens are accepted, "
+            f"as given; {draft}"
         )
     if asked.capacity_bytes is None:
         unknown = "the capacity of the DRAM is not known, so nothing limits the batch"

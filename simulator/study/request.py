@@ -1,5 +1,6 @@
 """A request to a language model on a chip: its passes, what they take, and what has to fit the memory."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -401,15 +402,19 @@ class Question:
         held = ", ".join(
             f"{what} {size / GIB:,.4g}"
             for what, size in (
-                ("weights", self.weights_bytes), ("cache", cache), ("activations", self.activation_bytes())
+                ("weights of both models" if self._draft else "weights", self.weights_bytes),
+                ("cache", cache),
+                ("activations", self.activation_bytes()),
             )
-        )  # fmt: skip
+        )
         fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
-        devices = -(-need // self.capacity_bytes)
+        times = need / self.capacity_bytes
+        devices = self.chip.dram_devices
         raise InfeasibleError(
             f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
             f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
-            f"{devices:,.0f} times the memory would do"
+            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * devices):,} such devices in place of "
+            f"{devices:,}"
         )
 
     def _longest(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.errors import InfeasibleError
+from simulator.errors import InfeasibleError, NetworkError
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.study.request import Question, of_batch
@@ -72,10 +72,10 @@ def next_limit(of: Callable[[int], Result], batch: int, most: int) -> NextLimit:
 
 
 def _limit(of: Callable[[int], Result], batch: int) -> str | None:
-    """The limit at a batch; None where the chip cannot do it."""
+    """The limit at a batch; None where the chip cannot do it, or a layer has no room for the rows of so many."""
     try:
         return of(batch).bound_by
-    except InfeasibleError:
+    except (InfeasibleError, NetworkError):
         return None
 
 

@@ -13,6 +13,7 @@ from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_c
 from simulator.chip.parts import dram_part, dram_parts, host_link, host_links
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError
+from simulator.reading.names import plain_name
 from simulator.store import bundled
 
 FILES = sorted(bundled.chips())
@@ -102,11 +103,19 @@ def test_bundled_chips_can_run(name):
 
 
 def test_names_and_aliases_are_unique():
-    words = [
-        *FILES,
-        *(alias for name in FILES for alias in plain(name).get("aliases", [])),
-    ]
-    assert sorted(words) == sorted(set(words))
+    """Those of variants too, however they are written: a file named as an alias would hide the variant behind it."""
+    meant = {}
+    for short, (path, variant) in bundled.places().items():
+        own = plain(path.stem)
+        aliases = (own["variants"][variant] if variant else own).get("aliases", [])
+        for word in (short, *aliases):
+            assert meant.setdefault(plain_name(word), short) == short
+        assert len(set(aliases)) == len(aliases)
+
+
+def test_the_graphics_of_two_meteor_lakes_are_told_apart():
+    assert load_chip("meteor_lake_igpu").dram_peak_bytes_per_s == pytest.approx(90e9)
+    assert load_chip("meteor_lake_185h_igpu").dram_peak_bytes_per_s == pytest.approx(119.5e9)
 
 
 def test_an_alias_is_the_chip():

@@ -157,7 +157,8 @@ def test_ids_of_hugging_face_are_names():
         ({"context": -1}, "context: must be a whole number of at least 0, got -1"),
         ({"activation": "swigl"}, "did you mean 'swiglu'?"),
         ({"kv_heads": 3}, "kv_heads: must divide the 32 heads, got 3"),
-        ({"experts": 4, "active": 5, "expert_ffn": 8}, "active: must be 1 to 4 experts"),
+        ({"experts": 4, "active": 5, "expert_ffn": 8}, "active: must be 1 to 4, as many experts as there are, got 5"),
+        ({"experts": 4, "active": 2}, "expert_ffn: must be at least 1 where there are experts, got 0"),
         ({"latent": 8}, "rope_dim: must be below head_dim"),
         ({"window": -1}, "window: must be a whole number of at least 0, got -1"),
     ],
@@ -168,3 +169,14 @@ def test_faults_are_one_line(params, words):
     assert words in str(caught.value)
     assert str(caught.value).startswith("llama3_8b: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["gpt_oss_20b", "deepseek_v2_lite"])
+def test_many_sequences_that_share_experts_have_scores_beside_each_other(model):
+    """Side by side in the channels they would be more than a layer may have."""
+    few, many = (layers_of(model, layers=2, phase="decode", context=4999, sequences=count) for count in (1, 4096))
+    scores = [name for name, layer in few.items() if layer.kind == "softmax" and "attention" in name]
+    assert scores
+    for name in scores:
+        assert many[name].output_elements == 4096 * few[name].output_elements
+        assert many[name].vector_operations == 4096 * few[name].vector_operations

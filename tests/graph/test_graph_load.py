@@ -38,8 +38,8 @@ def message(call, *args, **kwargs):
         ("resnet50", {"image_size": None}, "resnet50: image_size: must be a whole number of at least 1, got None"),
         ("resnet50", {"image_size": math.nan}, "resnet50: image_size: must be a finite number, got nan"),
         ("resnet50", {"image_size": math.inf}, "resnet50: image_size: must be a finite number, got inf"),
-        ("resnet50", {"image_size": 10**9}, "resnet50: image_size: must be at most 1000000, got 1e+09"),
-        ("resnet50", {"image_size": 10**400}, "resnet50: image_size: must be at most 1000000, got more than 1e300"),
+        ("resnet50", {"image_size": 10**9}, "resnet50: image_size: must be at most 1,000,000, got 1,000,000,000"),
+        ("resnet50", {"image_size": 10**400}, "resnet50: image_size: must be at most 1,000,000, got more than 1e300"),
         (
             "resnet50",
             {"image_size": 10**6},
@@ -363,7 +363,7 @@ def test_the_page_names_every_network_and_parameter():
     ("default", "value", "told"),
     [
         ("0.0", "x", "must be a number, got 'x'"),
-        ("0.0", -2e6, "must be at least -1000000, got -2e+06"),
+        ("0.0", -2e6, "must be at least -1,000,000, got -2,000,000"),
         ("1.0", 0, "must be a number above 0, got 0"),
         ("-1", "x", "must be a whole number, got 'x'"),
     ],

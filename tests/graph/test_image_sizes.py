@@ -151,8 +151,8 @@ def test_a_size_behind_the_name(tmp_path):
         ("yolov3@5ms", {}, "yolov3@5ms: image_size: must be a whole number"),
         ("yolov3@64", {"image_size": 32}, "yolov3@64: image_size: given twice"),
         ("dlrm@64", {}, "dlrm@64: dlrm has no image_size or sequence_length to set; leave @64 out"),
-        ("resnet50@9999999", {}, "resnet50: image_size: must be at most 1000000"),
-        ("resnet50", {"image_size": "9999999x5"}, "resnet50: image_size: must be at most 1000000 on a side"),
+        ("resnet50@9999999", {}, "resnet50: image_size: must be at most 1,000,000"),
+        ("resnet50", {"image_size": "9999999x5"}, "resnet50: image_size: must be at most 1,000,000 on a side"),
     ],
 )
 def test_sizes_that_are_none(name, params, line):

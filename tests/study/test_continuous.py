@@ -64,7 +64,10 @@ def test_a_batch_whose_chunks_do_not_keep_up_is_cut_and_told():
     found = asked(prefill="chunked:30", batch=50)
     assert found.batch == 20 * 30 // 60
     assert "batch 10 is the largest whose prompts in chunks keep up" in found.notes
-    with pytest.raises(InfeasibleError, match=r"prefill: chunks of 2 tokens end no prompt of 60 in 20 steps"):
+    with pytest.raises(
+        InfeasibleError,
+        match=r"prefill: must be at least chunked:3, chunks of 2 tokens end no prompt of 60 in 20 steps",
+    ):
         asked(prefill="chunked:2")
 
 

@@ -10,7 +10,7 @@ from simulator.cost.serving import Rates
 from simulator.errors import InfeasibleError, NetworkError, OptionError
 from simulator.graph.load import load_network
 from simulator.report.generate_report import sentence
-from simulator.result.evidence import language_band
+from simulator.result.evidence import language_band, unmeasured
 from simulator.run import simulate
 from simulator.study.growing import Growing
 
@@ -86,13 +86,22 @@ def test_capacity_is_a_limit():
     with pytest.raises(InfeasibleError) as caught:
         asked("llama3_70b", "h100", params={})
     told = str(caught.value)
-    assert "weights 131.4" in told and "no batch fits; 2 times the memory would do" in told  # noqa: PT018
+    assert "weights 131.4" in told
+    assert "no batch fits; 2 times the memory would do, or 9 such devices in place of 5" in told
+    with pytest.raises(InfeasibleError, match=r"\(weights of both models 133\.7, "):
+        asked("llama3_70b", "h100", params={}, speculate=3, accept=0.5, draft="llama3_2_1b")
     most = asked(batch="max", set={"dram.capacity_gib": 2}, chip="h100")
     assert most.batch == most.largest_batch > 1
     used = most.weights_bytes + most.cache_bytes + most.activation_bytes
     assert used <= most.capacity_bytes < used + (most.cache_bytes + most.activation_bytes) / most.batch
     with pytest.raises(InfeasibleError, match=f"the largest batch that fits is {most.batch:,}"):
         asked(batch=most.batch + 1, set={"dram.capacity_gib": 2}, chip="h100")
+
+
+def test_what_language_models_have_is_measured_where_some_were():
+    """Of an H100 rows of Llama are known, and no LSTM is."""
+    assert unmeasured("Nvidia H100 SXM 80 GB", {"silu", "lstm"}) == ["lstm"]
+    assert unmeasured("Nvidia A100 (PCIe 40/80 GB, SXM 40/80 GB)", {"silu"}) == ["silu"]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +137,8 @@ def test_sequences_of_one_item_are_as_many_as_its_layers_have_room_for():
         OptionError, match=rf"^batch: must be at most {most.batch} for 5,001 tokens: with experts a pass is"
     ):
         generate("deepseek_v2_lite", "b200", batch=most.batch + 1, **given)
+    turns = generate("deepseek_v2_lite", "b200", **{**given, "next_limit": True}).next_limit
+    assert all(turn.up_to_batch <= most.batch for turn in turns.values())
 
 
 def test_experts_share_their_weights_among_the_batch():
@@ -136,6 +147,11 @@ def test_experts_share_their_weights_among_the_batch():
     experts = 3 * 4096 * 14336 * 2
     assert one.dram_bytes == pytest.approx(2 * experts, rel=0.2)
     assert many.dram_bytes == pytest.approx(8 * experts, rel=0.2)
+
+
+def test_a_chip_is_bought_or_rented():
+    with pytest.raises(OptionError, match="price: must be left out where a rent is given"):
+        Rates(price_usd=3.0, rent_usd_per_h=1.0)
 
 
 def test_money_by_hand(found):
@@ -190,6 +206,11 @@ def test_how_sure_a_bill_is_matters_where_it_is_paid():
         ({"params": {"context": 3}}, OptionError, "context: must be left out"),
         ({"params": {"layerz": 3}}, NetworkError, "did you mean 'layers'?"),
         ({"price": -1.0}, OptionError, "price_usd: must be above 0"),
+        (
+            {"mode": "continuous", "prefill": "chunked:2", "output": 2},
+            InfeasibleError,
+            "must be at least chunked:100, chunks of",
+        ),
     ],
 )
 def test_faults_are_one_line(given, error, words):

@@ -11,6 +11,7 @@ from simulator import load_chip, load_network, memory_map, simulate
 from simulator.cli import main
 from simulator.errors import ChipError, InfeasibleError, OptionError
 from simulator.graph.build import NetworkBuilder
+from simulator.report import format as fmt
 from simulator.report.memory_report import memory_lines
 from simulator.study.memory import cheapest, devices_around, sizes_around
 from simulator.study.memory_bench import LEAST_BYTES, SAME, Bench, Reaching, Speed, least_true
@@ -167,6 +168,10 @@ def test_a_power_limit_tells_no_thresholds(small):
     assert (found.thresholds, found.exchanges, found.own) == ((), (), None)
     assert any("power_limit_w" in note for note in found.notes)
     assert found.traffic
+    rates = [fmt.significant(found.at(size, found.dram_devices).throughput_per_s) for size in (0.25, 1.0)]
+    said = memory_lines(found)[0]
+    assert said.startswith("0.25 MiB to 1 MiB of SRAM give ")
+    assert all(rate in said for rate in rates)
 
 
 def test_a_batch_and_what_does_not_run(small, chip):

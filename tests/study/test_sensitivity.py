@@ -147,6 +147,8 @@ def test_a_chip_without_a_bill_has_throughput_alone():
     assert found.next_dollar is None
     assert found.cheapest_saving is None
     assert any("no bill" in note for note in found.notes)
+    best = max(found.steps, key=lambda step: step.change_per_s)
+    assert verdicts(found)[0].startswith(f"Most throughput is gained by {best.setting}: +")
 
 
 def test_a_gpu_has_multiprocessors_and_a_power_limit():
