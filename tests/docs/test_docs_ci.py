@@ -60,3 +60,18 @@ def test_the_oldest_dependencies_are_the_lower_bounds():
     assert {line.split("==")[0] for line in out} >= {
         re.match(r"[\w-]+", text)[0] for text in extras if not text.startswith(PROJECT["name"])
     }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script of bash")
+def test_a_night_has_no_more_than_two_hours(tmp_path):
+    text = (CLONE / ".ci" / "nightly").read_text(encoding="utf-8")
+    steps = re.search(r"^summary=\(\).*?^}\n", text, re.MULTILINE | re.DOTALL)[0]
+    asked = [f"temporary={tmp_path}", steps, "SECONDS=0", 'step first 50 echo done', "SECONDS=6600", "step late 50 echo done",
+             "SECONDS=7080", "step never 50 echo done", 'printf "%s\\n" "${summary[@]}" "$failed"']  # fmt: skip
+    out = subprocess.run(
+        ["bash", "-c", "\n".join(asked)], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert [line.partition(" min")[0] for line in out if line.startswith("== ")] == [
+        "== first, at most 50", "== late, at most 8"]  # fmt: skip
+    assert out[-4:] == ["first: exit 0, 0 min: done", "late: exit 0, 0 min: done", "never: no time was left", "1"]
+    assert JOBS["nightly"]["timeout-minutes"] >= 120 + 30  # and its set-up
