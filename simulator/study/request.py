@@ -210,8 +210,7 @@ class Question:
     @cached_property
     def _by_rows(self) -> Architecture:
         """The chip where the runtime may take the rows of prompts one by one, or few together."""
-        width = self.formats.weights.width
-        return self.runtime.on_tiles(self.runtime.on_rows(self._whole, width), width)
+        return self.runtime.on_tiles(self.runtime.on_rows(self._whole, wide := self.formats.weights.width), wide)
 
     @cached_property
     def _whole(self) -> Architecture:
@@ -402,19 +401,16 @@ class Question:
         held = ", ".join(
             f"{what} {size / GIB:,.4g}"
             for what, size in (
-                ("weights of both models" if self._draft else "weights", self.weights_bytes),
-                ("cache", cache),
+                (f"weights{' of both models' * bool(self._draft)}", self.weights_bytes), ("cache", cache),
                 ("activations", self.activation_bytes()),
             )
-        )
+        )  # fmt: skip
         fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
-        times = need / self.capacity_bytes
-        devices = self.chip.dram_devices
+        times, devices = need / self.capacity_bytes, self.chip.dram_devices
         raise InfeasibleError(
             f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
             f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
-            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * devices):,} such devices in place of "
-            f"{devices:,}"
+            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * devices):,} such devices in place of {devices:,}"
         )
 
     def _longest(self) -> str:

@@ -1,6 +1,5 @@
 """Parts of searches by hand: which chips are left, what is tried of a batch, what bounds, and what a schedule in parts says."""
 
-import gc
 import random
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,15 +8,13 @@ import numpy as np
 import pytest
 from two_layers import C, U, two_layers
 
-from simulator import load_chip, load_network
 from simulator.kernels.layout import Machine
 from simulator.kernels.schedule_sums import CAUSES, Records
-from simulator.schedule import best, few, keep, many_prefetch, many_segments, pools, records, segments, solve
+from simulator.schedule import best, few, keep, many_prefetch, many_segments, records, segments, solve
 from simulator.schedule import pool as pool_module
 from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans, Sums
-from simulator.store.memory import Memory
 
 
 def chips(count, byte_s=1e-4):
@@ -423,44 +420,3 @@ def test_segments_are_sought_where_they_may_be_the_best():
         for chip in range(count):
             assert any(chip in at for own in rooms.values() for room in own for at, _ in room.ways)
     assert min(asked) < 4
-
-
-def test_pools_of_a_network_go_with_it(monkeypatch):
-    """And no others; what a caller still has in hand stays with the caller."""
-    kept = Memory(2**30, lambda _: 1)
-    monkeypatch.setattr(pools, "_pools", kept)
-    graphs, chip = [load_network("squeezenet", image_size=size) for size in (32, 40)], load_chip("example_edge")
-    one, other = (pools.pool_source(graph, chip, "int8") for graph in graphs)
-    asked = [one(1), one(2), other(1)]
-    assert (len(kept), one(1) is asked[0], other(2) is other(2)) == (3, True, True)
-    del one, graphs[0], asked
-    gc.collect()
-    assert {key[0] for key in kept._values} == {pools._numbers[graphs[0]]}
-    assert len(kept) == 2
-
-
-def test_quick_schedules_limit_what_they_are_an_answer_for(monkeypatch):
-    """One that begins warm is one of many batches alone; each room is asked for what may better either."""
-    found = {(60.0, None): (7.0, False), (12.0, 3): (8.0, True), (0.0, 1): (4.0, True), (30.0, 2): (np.inf, False)}
-    asked = []
-
-    def quick(pool, machines, kept, limit_s, run):
-        left = 0.0 if kept is None else float(kept)
-        asked.append((left, run, limit_s))
-        return found[left, run]
-
-    monkeypatch.setattr(keep, "quick", quick)
-    monkeypatch.setattr(keep, "share", lambda pool, left: left)
-    sizes, near = [40.0, 70.0, 88.0, 100.0], 1.0 + keep.NEAR
-    sharp = [
-        keep._sharpened(None, None, sizes, limits, {0: (0, None)}) for limits in ((9.0, 5.0), (5.0, 9.0), (5.0, 6.0))
-    ]
-    assert sharp == [(7.0 * near, 5.0), (5.0, 7.0 * near), (5.0, 6.0)]
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {1: (2, 3)}) == (9.0, 8.0 * near)
-    asked.clear()
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {0: (1, 2), 1: (9, 1)}) == (9.0, 4.0 * near)
-    assert asked == [(30.0, 2, 20.0), (0.0, 1, 20.0)]
-    asked.clear()
-    found.update({(0.0, None): (6.0, False)})
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {}) == (6.0 * near, 6.0 * near)
-    assert [left for left, *_ in asked] == [0.0]

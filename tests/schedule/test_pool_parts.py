@@ -1,5 +1,6 @@
 """What a pool and a schedule say of themselves, column by column, against sums over single moves and steps."""
 
+import gc
 import random
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
+from simulator.graph.load import load_network
 from simulator.kernels.grid_envelope import NO_FLOOR
 from simulator.kernels.layout import (
     BESIDE,
@@ -25,11 +27,12 @@ from simulator.kernels.layout import (
     VECTOR_CYCLES,
 )
 from simulator.lower.lines import BentError
-from simulator.schedule import behind, keep
+from simulator.schedule import behind, keep, pools
 from simulator.schedule.few import _least_footprint
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool, _least_of_spans, back_of, build_pool, vector_work, without
 from simulator.schedule.pools import pool_source
+from simulator.store.memory import Memory
 from simulator.units import GPU_VECTOR_L2_EFFICIENCY
 
 
@@ -309,3 +312,44 @@ def test_pools_without_a_floor_are_exact_themselves():
     plain, floored = (SimpleNamespace(_floor=floor, _exactly=lambda: "others") for floor in (NO_FLOOR, 4096.0))
     assert own(plain) is plain
     assert own(floored) == "others"
+
+
+def test_pools_of_a_network_go_with_it(monkeypatch):
+    """And no others; what a caller still has in hand stays with the caller."""
+    kept = Memory(2**30, lambda _: 1)
+    monkeypatch.setattr(pools, "_pools", kept)
+    graphs, chip = [load_network("squeezenet", image_size=size) for size in (32, 40)], load_chip("example_edge")
+    one, other = (pools.pool_source(graph, chip, "int8") for graph in graphs)
+    asked = [one(1), one(2), other(1)]
+    assert (len(kept), one(1) is asked[0], other(2) is other(2)) == (3, True, True)
+    del one, graphs[0], asked
+    gc.collect()
+    assert {key[0] for key in kept._values} == {pools._numbers[graphs[0]]}
+    assert len(kept) == 2
+
+
+def test_quick_schedules_limit_what_they_are_an_answer_for(monkeypatch):
+    """One that begins warm is one of many batches alone; each room is asked for what may better either."""
+    found = {(60.0, None): (7.0, False), (12.0, 3): (8.0, True), (0.0, 1): (4.0, True), (30.0, 2): (np.inf, False)}
+    asked = []
+
+    def quick(pool, machines, kept, limit_s, run):
+        left = 0.0 if kept is None else float(kept)
+        asked.append((left, run, limit_s))
+        return found[left, run]
+
+    monkeypatch.setattr(keep, "quick", quick)
+    monkeypatch.setattr(keep, "share", lambda pool, left: left)
+    sizes, near = [40.0, 70.0, 88.0, 100.0], 1.0 + keep.NEAR
+    sharp = [
+        keep._sharpened(None, None, sizes, limits, {0: (0, None)}) for limits in ((9.0, 5.0), (5.0, 9.0), (5.0, 6.0))
+    ]
+    assert sharp == [(7.0 * near, 5.0), (5.0, 7.0 * near), (5.0, 6.0)]
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {1: (2, 3)}) == (9.0, 8.0 * near)
+    asked.clear()
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {0: (1, 2), 1: (9, 1)}) == (9.0, 4.0 * near)
+    assert asked == [(30.0, 2, 20.0), (0.0, 1, 20.0)]
+    asked.clear()
+    found.update({(0.0, None): (6.0, False)})
+    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {}) == (6.0 * near, 6.0 * near)
+    assert [left for left, *_ in asked] == [0.0]
