@@ -406,11 +406,11 @@ class Question:
             )
         )  # fmt: skip
         fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
-        times, devices = need / self.capacity_bytes, self.chip.dram_devices
+        times, own = need / self.capacity_bytes, self.chip.dram_devices
         raise InfeasibleError(
             f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
             f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
-            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * devices):,} such devices in place of {devices:,}"
+            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * own):,} such devices in place of {own:,}"
         )
 
     def _longest(self) -> str:
