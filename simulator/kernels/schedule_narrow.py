@@ -143,7 +143,7 @@ def near_guide(task, starts, margin, starts_out, at):
     """List the choices on a path within `margin` cycles of the guide from place `at` of `picks` on; where the list ends."""
     ways, picks = task.listing.ways, task.picks
     lead, forth, back = task.scratch.lead, task.scratch.forth, task.scratch.back
-    steps, states, begin = len(forth) - 1, forth.shape[1], starts[0]
+    steps, states, begin = len(starts) - 1, forth.shape[1], starts[0]
     for state in range(states):
         back[steps, state, LEAST] = back[steps, state, MOST] = back[steps, state, KINK] = math.inf
     back[steps, 0, LEAST] = back[steps, 0, MOST] = back[steps, 0, KINK] = 0.0

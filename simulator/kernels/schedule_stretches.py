@@ -149,7 +149,7 @@ def list_wanted(given, kept, held, cutting, wanted, where, lists, scratch):
     while number >= 0:
         if not list_segment(given, kept, held, cutting, segment_of(number, len(wanted)), where, lists, scratch):
             return False
-        number = next_unlisted(wanted, where, number + 1)
+        number = next_unlisted(wanted, where, number)
     return True
 
 
@@ -161,7 +161,7 @@ def segment_of(number, count):
 
 @kernel
 def next_unlisted(wanted, where, number):
-    """The number of the next segment that is wanted and not listed, at least `number`; -1: none."""
+    """The number of the first segment from `number` on that is wanted and not listed; -1: none."""
     while number < wanted.size:
         i, j, entry, leave = segment_of(number, len(wanted))
         if i < j and wanted[i, j, entry, leave] and where[i, j, entry, leave] == UNLISTED:

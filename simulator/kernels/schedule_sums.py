@@ -131,8 +131,7 @@ def causes(records, row, vector):
 @kernel
 def busy_each(records, rows, vector, repeats, many, block):
     """Fill in the busy cycles of a step of every point of a block, all its runs together: neighbours mostly run alike."""
-    for cause in range(HIDDEN + 1):
-        block.some[cause] = False
+    block.some[:] = False
     p = 0
     while p < many:
         row, lanes, times, end = rows[p], vector[p], repeats[p], p + 1
@@ -150,8 +149,7 @@ def busy_each(records, rows, vector, repeats, many, block):
 @kernel
 def busy_apart(records, rows, vector, begin, many, block):
     """Fill in the busy cycles of a step of every point of a block and what each feeds: neighbours mostly have the same row."""
-    for cause in range(HIDDEN + 1):
-        block.some[cause] = False
+    block.some[:] = False
     p = 0
     while p < many:
         row, end = rows[begin + p], p + 1

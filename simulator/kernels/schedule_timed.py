@@ -49,5 +49,5 @@ def time_wanted(given, kept, held, cutting, chip, count, asked, alone):
             for p in range(count):
                 known[p, i, j, entry, leave] = values[now, to, p]
             where[i, j, entry, leave] = TIMED
-        number = next_unlisted(wanted, where, number + 1)
+        number = next_unlisted(wanted, where, number)
     return True

@@ -47,7 +47,7 @@ def network_of(moves, steps):
     none, empty = np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64)
     return Network(
         first, np.array([move.source for move in moves]), np.array([move.target for move in moves]),
-        np.zeros((len(moves), 4), dtype=np.int64), np.array([move[3:] for move in moves]), np.array(steps),
+        np.array([[5, 5, 0, 0]] * len(moves)), np.array([move[3:] for move in moves]), np.array(steps),
         np.zeros(len(steps), dtype=np.int64), Net(none, none, none, empty, empty),
     )  # fmt: skip
 
@@ -289,7 +289,16 @@ def test_the_first_size_that_is_faster():
     chip, sizes = CHIP._replace(capacity_bytes=15.0), (0.0, 2.0, 4.0, 7.0)
     for case in range(160):
         moves, to_come, streamed, fifo = few_moves(rng), [5.0, 2.0, 6.0], rng.choice([0.0, 3.0, 6.0]), case % 2 == 1
-        network, limits, begin = network_of(moves, STEPS), (rng.uniform(5, 35), rng.uniform(5, 35)), rng.randint(0, 3)
+        known = (
+            case % 4 < 2
+        )  # seconds on the chip that are to come, more than half of the limits; no step has more weights
+        to_come, streamed = ([20.0, 16.0, 12.0], 12.0) if known else (to_come, streamed)
+        chip, more = (chip._replace(overhead_s=8.0), 22.0) if known else (chip._replace(overhead_s=0.5), 0.0)
+        network, limits, begin = (
+            network_of(moves, STEPS),
+            (more + rng.uniform(5, 35), more + rng.uniform(5, 35)),
+            rng.randint(0, 3),
+        )
         wanted, over = None, False
         for run in range(begin, 8):
             ahead, warm = sizes[run // 2], run % 2
@@ -306,7 +315,7 @@ def test_the_first_size_that_is_faster():
             if every and min(every)[0] < limit - 1e-9:
                 wanted = run, min(every)
                 break
-        rest = np.array([[8.0, 0.0], [6.0, 0.0], [0.0, 0.0]]) if case % 4 < 2 else None  # on-chip seconds that are to come
+        rest = np.array([[8.0, 0.0], [6.0, 0.0], [0.0, 0.0]]) if known else None
         weights, running = ahead_of(to_come, rest, sizes, None, fifo, streamed), scratch()
         run, label, wait = kernels.fetch_ahead(network, chip, weights, np.array(limits), running, begin)
         seen.add(run)
@@ -314,7 +323,20 @@ def test_the_first_size_that_is_faster():
         if wanted:
             assert wait == pytest.approx(wanted[1][1])
             assert running.labels[3, 0, label, TIME] + wait == pytest.approx(wanted[1][0])
+            near = np.full(2, wanted[1][0] * (1.0 + 1e-12))  # rounding leaves out nothing
+            assert kernels.fetch_ahead(network, chip, weights, near, running, run)[0] == run
     assert len(seen) > 4
+
+
+def test_the_end_that_waits_least_with_its_time():
+    """The first of equals; what is missing of 9 bytes is waited for."""
+    labels, counts, chip = np.full((3, 2, 4, 6), 1.0), np.array([[9, 9], [9, 9], [4, 1]]), CHIP._replace(byte_s=2.0)
+    labels[2, 0, :, [TIME, AHEAD]] = [[8.0, 10.0, 14.0, 15.0], [3.0, 6.0, 8.0, 12.0]]  # ends at 20, 16, 16 and 15
+    assert kernels.best_label(labels, counts, 2, 9.0, math.inf, chip) == (3, 0.0)
+    counts[2, 0] = 3
+    assert kernels.best_label(labels, counts, 2, 9.0, math.inf, chip) == (1, 6.0)
+    assert kernels.best_label(labels, counts, 2, 9.0, 16.0, chip)[0] == -1
+    assert kernels.best_label(labels, counts, 2, 3.0, math.inf, chip) == (0, 0.0)
 
 
 def test_sizes_whose_bound_is_too_late_are_not_run():

@@ -55,9 +55,9 @@ def random_source(rng):
     net, blocks = Net(points, *mark_all(points, bounds)), blocks_of(bounds)
     spans = [[bounds[n], bounds[n + 1], blocks[:n].sum(), n] for n in range(len(parts))] + [[0, 0, 0, 0]]
     moves = []
-    for step in range(STEPS):
+    for _ in range(STEPS):
         moves.append([])
-        for source, target in itertools.product(range(STATES if step else 1), range(STATES)):
+        for source, target in itertools.product(range(STATES), range(STATES)):
             for _ in range(rng.choice([0, 1, 1, 2])):
                 tiled = rng.random() < 0.7
                 own = [rng.randrange(4) if tiled else 4 for _ in range(2)]
@@ -217,7 +217,14 @@ def test_a_move_far_behind_has_the_same_rows():
         spans = np.array([[bounds[n], bounds[n + 1], blocks[:n].sum(), n] for n in numbers])
         ends, ints = np.arange(len(numbers)), np.zeros(1, dtype=np.int64)
         network = Network(
-            np.array([0, len(numbers)]), ends, ends, spans, np.zeros((len(numbers), 4)), np.zeros((1, 2)), ints, net
+            np.array([0, len(numbers)]),
+            ends,
+            ends,
+            spans,
+            np.zeros((len(numbers), 4)),
+            np.array([[7.0, 3.0]]),
+            ints,
+            net,
         )
         found = stretches.Lists(np.full(9, -1), np.full((400, 4), -1), np.zeros((400, 4)), np.zeros(2, dtype=np.int64))
         scratch = stretches.Looked(np.full(400, -1), np.full(2 * stretches.NEAR, -5))
@@ -229,6 +236,9 @@ def test_a_move_far_behind_has_the_same_rows():
             for row in sorted(best_in(points, bounds[n], bounds[n + 1], 40.0), key=lambda row: points[row, BYTES])
         ]
         assert list(map(tuple, found.ways[: found.used[1], 2:].tolist())) == wanted
+        rows = points[[row for _, row in wanted]]
+        taken = zip(*[np.maximum(3.0, rows[:, CYCLES]), rows[:, BYTES], np.maximum(7.0, rows[:, 0])], strict=True)
+        assert list(map(tuple, found.amounts[: found.used[1], :3])) == list(taken)
 
 
 def test_a_span_of_sizes():
@@ -266,5 +276,6 @@ def test_segments_are_gone_through_one_after_another(count):
     found, number = [], stretches.next_unlisted(wanted, where, 0)
     while number >= 0:
         found.append(stretches.segment_of(number, count))
-        number = stretches.next_unlisted(wanted, where, number + 1)
+        where[found[-1]] = 33
+        number = stretches.next_unlisted(wanted, where, number)
     assert found == every[::3]

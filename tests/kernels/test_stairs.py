@@ -76,7 +76,7 @@ def test_the_last_answer_to_a_query_is_remembered():
     points = np.array([[1, 10, 30], [2, 20, 20], [3, 30, 10]], dtype=np.float64)
     net = Net(points, *mark_all(points, np.array([0, 3])))
     memo = stairs.Memo(
-        np.full(2, math.nan), np.zeros(2, dtype=np.int64), np.zeros((2, 2), dtype=np.int64), np.zeros(9, np.int64)
+        np.full(3, math.nan), np.zeros(3, dtype=np.int64), np.zeros((3, 2), dtype=np.int64), np.zeros(9, np.int64)
     )
     span = np.array([0, 3, 0, 1])
     rows, count = stairs.fitting(span, net, 2.0, memo)

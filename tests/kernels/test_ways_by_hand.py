@@ -134,6 +134,9 @@ def test_the_fastest_way_is_the_least_of_all(seed):
         exact = exact_of(rng, found, near)
         cutting = lists.Cutting(CUTS, 99.0, np.zeros((3, COUNT)), stay)
         every = [segments_of(found, stay, p) for p in range(2)]
+        for at in rng.sample(sorted(every[0]), rng.choice([0, 3])):  # those that have no room
+            exact.where[at] = lists.NO_ROOM
+            del every[0][at], every[1][at]
         wanted, plain = zip(*map(best_of, every), strict=True)
         for limits in ([math.inf] * 2, [time * 1.001 for time in wanted], list(wanted), [math.inf, 0.0]):
             out = kernels.Found(np.full(2, math.inf), np.zeros(2, dtype=np.int64), np.full((2, COUNT, 6), -1))

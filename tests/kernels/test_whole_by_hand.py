@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -154,6 +155,7 @@ def test_every_point_has_the_best_of_all_ways():
         blocks = BLOCKS if case else np.array([[0, 64, 0], [64, 3, 1]])  # one of them full
         points = int(blocks[:, 1].sum())
         listing, rates = random_listing(rng, 4), random_rates(rng, points)
+        rates.byte_s[:] *= 1.0 if case % 4 else 2.0**-12  # a memory that is so fast hides all bytes
         sizes = np.array([rng.randrange(4) for _ in range(points)])
         (best, paths), (limits, _) = empty(len(blocks), points), empty(len(blocks), points)
         if case % 4 == 3:
@@ -188,8 +190,21 @@ def test_every_point_has_the_best_of_all_ways():
     assert apart > 3
 
 
-def test_only_a_faster_room_replaces_what_is_known():
+def of_steps(steps, monkeypatch):
+    """All lists have so many steps."""
+    here = sys.modules[random_listing.__module__]
+    for name, value in (
+        ("STEPS", steps),
+        ("WEIGHTS", WEIGHTS[:steps]),
+        ("ROOM", ROOM._replace(kept=ROOM.kept[:, :steps].copy())),
+    ):
+        monkeypatch.setattr(here, name, value)
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_only_a_faster_room_replaces_what_is_known(steps, monkeypatch):
     """Of two lists for the same points each point has the faster, the first where both are as fast; alike points and others."""
+    of_steps(steps, monkeypatch)
     rng, mixed = random.Random(2), 0
     for case in range(20):
         one, other, rates = random_listing(rng, 1), random_listing(rng, 3), random_rates(rng)
@@ -211,7 +226,9 @@ def test_only_a_faster_room_replaces_what_is_known():
     assert mixed > 2
 
 
-def test_a_list_of_one_choice_a_step_needs_no_programme():
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_list_of_one_choice_a_step_needs_no_programme(steps, monkeypatch):
+    of_steps(steps, monkeypatch)
     rng = random.Random(3)
     listing, rates = random_listing(rng, 1), random_rates(rng)
     listing.ways[:, [WAY_SOURCE, WAY_TARGET, WAY_KIND, WAY_GROUP]] = 0
@@ -324,3 +341,22 @@ def test_what_schedules_add_up_to():
             total, fed = total + max(0.0, outer), fed + records.feed[row]
         assert found.parts[:, p] == pytest.approx(sum(each))
         assert (found.outer_bytes[p], found.feed_bytes[p]) == (total, fed)
+
+
+def test_the_largest_loss_of_each_point():
+    """Beyond the ideal; what is waited for is the outer memory's, or where there is none the host's; of equals the first."""
+    rng, seen = np.random.default_rng(5), set()
+    for has_dram in (False, True):
+        parts = rng.integers(0, 3, (sums.CAUSES, 400)).astype(float)
+        parts[sums.IDEAL] = 99.0
+        parts[:, :20] = 0.0
+        host, power = rng.integers(0, 3, (2, 400)).astype(float) * (rng.random((2, 400)) < 0.5)
+        out = np.full(400, 77)
+        sums.largest_losses(parts, has_dram, host, power, out)
+        for p in range(400):
+            waits = [parts[sums.OUTER, p], host[p]] if has_dram else [0.0, parts[sums.OUTER, p] + host[p]]
+            losses = [*parts[sums.EDGES : sums.OUTER, p], *waits, power[p], parts[sums.PIPELINE, p]]
+            most = max(losses)
+            assert out[p] == (sums.EDGES + losses.index(most) if most > 0.0 else 0)
+            seen.add(int(out[p]))
+    assert seen == {*range(sums.OUTER + 4)}

@@ -140,7 +140,7 @@ def task_of(rng, phi, kinds=(lists.ALWAYS, lists.SOME), rates=None):
     picks[7 : 7 + length] = np.arange(length)
     scratch = narrowing.new_narrowing(4, 3, length)
     for each in scratch:
-        each.fill(99)
+        each.fill(-99)
     return narrowing.Task(listing, rates, phi, picks, scratch), 7 + listing.begins[0]
 
 
@@ -303,6 +303,9 @@ def test_blocks_are_narrowed_together_and_then_alone(spread):
             random_list(rng, 3, 3, [lists.ALWAYS] * 5 + [lists.SOME, rng.choice([lists.ALWAYS, lists.VARIED])])
             for _ in "ab"
         ]
+        for part in parts:  # so large that a billionth of them all is more than some of them differ by
+            part.amounts[:] *= 2.0**20
+            part.amounts[:, OWN_CYCLES] += [rng.choice([0.0, 2.0**-9]) for _ in part.ways]
         length = len(parts[0].ways)
         both = Listing(
             np.concatenate([parts[0].begins, parts[1].begins + length]),
