@@ -136,12 +136,32 @@ def test_what_a_tile_feeds_passes_ports_and_interconnect(lane_macs):
             tile = queries * (3 * 2.0 + 5 * 3.0) + keys * (3 + 5) * 0.5 + 2 * queries * keys * 2.0
             assert parts[columns.FEED_BYTES] == pytest.approx(turns * passes * heads * tile, rel=1e-12)
             assert parts[columns.INTERCONNECT] == parts[columns.FEED_BYTES] / 4096.0
+            assert parts[columns.FILL_DRAIN] == pytest.approx((5.0 * 48 + 40 * (passes - 1)) / 64, rel=1e-12)
+            assert parts[columns.WEIGHT_LOADING] == 0.0
         assert parts[columns.SRAM] == parts[columns.FEED_BYTES] / 2048.0
+        own = parts[columns.IDEAL : columns.WEIGHT_LOADING + 1]
+        assert parts[columns.ARRAY] == pytest.approx(sum(own), rel=1e-12)
     codes, outer = np.arange(len(every.heads)), np.arange(float(len(every.heads)))
     parts = attention.parts(shape, spec, codes, outer)
     assert parts[:, columns.SRAM].tolist() == ((every.parts[:, columns.FEED_BYTES] + outer) / 2048.0).tolist()
     others = [column for column in range(9) if column != columns.SRAM]
     assert parts[:, others].tolist() == every.parts[:, others].tolist()
+
+
+def test_lanes_that_are_as_fast_as_the_array_leave_it_the_products():
+    """A tile of which all is even fills 2 x 2 units; one that is odd leaves some idle."""
+    chip = load_chip("example_edge", set={
+        **WORD, "array": {"rows": 2, "columns": 2, "stationary": "outputs", "rate": {"int8": 1},
+        "unroll": {"rows": ["out_height"], "columns": ["out_channels"]}}, "schedule.overlap": "none",
+        "interconnect.bytes_per_cycle": 2**30, "sram.bytes_per_cycle": 2**30,
+    })  # fmt: skip
+    shape = Shape(
+        (2, 1, 4, 3, 4, 1, 1, 1), plane=(4, 1), context=6, softmax_operations=160.0, lane_macs=4.0, out_width=6 / 4
+    )
+    every = attention.choices(shape, array_spec(chip, "int8"))
+    odd = (every.queries % 2 == 1) | (every.keys % 2 == 1)
+    assert every.on_lanes.tolist() == odd.astype(int).tolist()
+    assert 0 < odd.sum() < len(odd)
 
 
 def test_heads_on_arrays_side_by_side_take_turns_where_a_tile_has_one():

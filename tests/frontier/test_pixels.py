@@ -177,3 +177,24 @@ def test_fewer_parts_of_a_large_batch(monkeypatch: pytest.MonkeyPatch, large: in
     monkeypatch.setattr(pixels_module, "_needed", needed)
     pixel_table.__wrapped__(Pixels((30, 1, 1), (side, side), ((1, 1, 1, 0),), None, (4.0,), False, (0.0,)))
     assert len(seen) == (3 if few else 10)
+
+
+@pytest.mark.parametrize(("width", "few", "every"), [(256, False, True), (257, False, False), (256, True, False)])
+def test_every_size_is_tried_of_no_more_than_131_072_tiles(
+    monkeypatch: pytest.MonkeyPatch, width: int, few: bool, every: bool
+) -> None:
+    """Where something is spread over the plane; else, and of a long product, few of them."""
+    seen = []
+
+    def needed(axes: PixelAxes, *_: Any) -> Any:
+        seen.append((len(axes.p), len(axes.q)))
+        raise LookupError
+
+    monkeypatch.setattr(pixels_module, "_needed", needed)
+    sides = Side(1, 1, 1, 0, 512), Side(1, 1, 1, 0, width)
+    for unit in (2, 1):
+        pixels = Pixels((1, 512, width), sides, ((1, unit, 1, 0),), None, (4.0,), False, (0.0,), few)
+        with pytest.raises(LookupError):
+            pixel_table.__wrapped__(pixels)
+    assert (seen[0] == (512, width)) == every
+    assert max(seen[1]) < 60
