@@ -36,6 +36,14 @@ def test_names_however_they_are_written():
         load_chip("a100-sxm-90")
 
 
+def test_a_card_of_blackwell_by_hand():
+    """RTX 5090: 170 SM at 2.407 GHz, 419 TFLOPS with sums of 16 bits and half of it with 32; 16 GDDR7 of 28 Gbit/s."""
+    chip = load_chip("rtx5090")
+    assert chip.peak_tops("fp16") == pytest.approx(419 / 2, rel=2e-3)
+    assert chip.peak_tops("fp4") == pytest.approx(1676, rel=2e-3)
+    assert chip.dram_peak_bytes_per_s == pytest.approx(16 * 32 * 28e9 / 8)
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_has_sources_for_what_it_changes(name):
     path, variant = bundled.places()[name]
