@@ -326,30 +326,3 @@ def test_pools_of_a_network_go_with_it(monkeypatch):
     gc.collect()
     assert {key[0] for key in kept._values} == {pools._numbers[graphs[0]]}
     assert len(kept) == 2
-
-
-def test_quick_schedules_limit_what_they_are_an_answer_for(monkeypatch):
-    """One that begins warm is one of many batches alone; each room is asked for what may better either."""
-    found = {(60.0, None): (7.0, False), (12.0, 3): (8.0, True), (0.0, 1): (4.0, True), (30.0, 2): (np.inf, False)}
-    asked = []
-
-    def quick(pool, machines, kept, limit_s, run):
-        left = 0.0 if kept is None else float(kept)
-        asked.append((left, run, limit_s))
-        return found[left, run]
-
-    monkeypatch.setattr(keep, "quick", quick)
-    monkeypatch.setattr(keep, "share", lambda pool, left: left)
-    sizes, near = [40.0, 70.0, 88.0, 100.0], 1.0 + keep.NEAR
-    sharp = [
-        keep._sharpened(None, None, sizes, limits, {0: (0, None)}) for limits in ((9.0, 5.0), (5.0, 9.0), (5.0, 6.0))
-    ]
-    assert sharp == [(7.0 * near, 5.0), (5.0, 7.0 * near), (5.0, 6.0)]
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {1: (2, 3)}) == (9.0, 8.0 * near)
-    asked.clear()
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {0: (1, 2), 1: (9, 1)}) == (9.0, 4.0 * near)
-    assert asked == [(30.0, 2, 20.0), (0.0, 1, 20.0)]
-    asked.clear()
-    found.update({(0.0, None): (6.0, False)})
-    assert keep._sharpened(None, None, sizes, (9.0, 20.0), {}) == (6.0 * near, 6.0 * near)
-    assert [left for left, *_ in asked] == [0.0]
