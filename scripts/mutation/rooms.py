@@ -39,6 +39,7 @@ PLAIN = """
     test_ways_by_hand test_whole_by_hand
 """
 PLAIN_TOO = (
+    "test_docs_model.py::test_the_lists_of_sizes_are_those_of_the_program",
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",
     "test_touched.py::test_how_a_kernel_slides",
 )
@@ -56,6 +57,7 @@ COMPILED = """
     test_without_jit
 """
 COMPILED_TOO = (
+    "test_docs_model.py::test_the_lists_of_sizes_are_those_of_the_program",
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-2-layer]",
     "test_sweep_split.py::test_points_together_equal_points_one_by_one[True-6-layer]",
     "test_sweep_split.py::test_whole_batches_that_may_be_the_best_are_never_left_out",

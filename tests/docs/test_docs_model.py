@@ -96,7 +96,8 @@ def test_the_lists_of_sizes_are_those_of_the_program():
     assert f"within {segments.FIRST_TRY - 1.0:.1%}".replace("%", " %") in " ".join(SCHEDULE.split())
     assert segments.WIDER == 2.0
     assert "the margin doubles" in SCHEDULE
-    assert (states.MOST_MOVES, states.MOST_OF_ALL, MOST_TUPLES) == (1024, 49_152, 4096)
+    assert (states.MOST_MOVES, states.MOST_OF_ALL, states.FEWEST_MOVES, MOST_TUPLES) == (1024, 49_152, 4, 4096)
+    assert "each layer keeps four choices" in SCHEDULE
     assert "at most 1024 moves at a layer; at most 4096 unrollings an axis" in " ".join(MODEL.split())
     assert f"more than {segments.LARGEST_PART} items" in " ".join(SCHEDULE.split())
     assert f"of more than {states.MOST_CUTS} places" in " ".join(SCHEDULE.split())
