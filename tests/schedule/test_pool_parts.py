@@ -27,7 +27,7 @@ from simulator.kernels.layout import (
     VECTOR_CYCLES,
 )
 from simulator.lower.lines import BentError
-from simulator.schedule import behind, keep, pools
+from simulator.schedule import behind, keep, pools, segments
 from simulator.schedule.few import _least_footprint
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool, _least_of_spans, back_of, build_pool, vector_work, without
@@ -326,3 +326,12 @@ def test_pools_of_a_network_go_with_it(monkeypatch):
     gc.collect()
     assert {key[0] for key in kept._values} == {pools._numbers[graphs[0]]}
     assert len(kept) == 2
+
+
+def test_lists_of_a_pool_with_other_cycles_are_no_other_ones():
+    """Those with weights for nothing are made once a room; with streamed weights they are made anew, and kept by nobody."""
+    pool = pools.pool_source(load_network("squeezenet", image_size=32), load_chip("inferx_x1"), "int8")(1)
+    free = segments.free_list(pool, 2.0**20)
+    streamed = segments.free_list(pool, 2.0**20, pool.weights / 2)
+    assert streamed is not segments.free_list(pool, 2.0**20, pool.weights / 2)
+    assert segments.free_list(pool, 2.0**20) is free
