@@ -29,9 +29,10 @@ from simulator.store import bundled
 from simulator.store.foreign import NO_CODE, code_forbidden, printable, text_of
 
 LARGEST = 1_000_000
+"""Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
+
 EXACT = 10**15
 """Below it a number that is too large is shown with all its digits."""
-"""Of a parameter: a thousand times any image side or sequence in use. Larger ones are slips of the keyboard."""
 
 SIZES = ("image_size", "sequence_length")
 """Parameters that NETWORK@SIZE sets: the first of them that the network has."""
