@@ -45,6 +45,7 @@ def main() -> int:
     faults += floor_faults()
     package = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files if is_package_file(path)}
     faults += name_faults(package)
+    faults += own_name_faults(package)
     faults += room_faults(package)
     for fault in faults:
         print(fault)
@@ -73,6 +74,14 @@ def python_faults(path: Path) -> Iterator[str]:
 def is_package_file(path: Path) -> bool:
     """Tell whether a file is of the package, the bundled networks with it."""
     return path.parts[0] in ("simulator", "workloads") and path.suffix == ".py"
+
+
+def own_name_faults(trees: dict[Path, ast.Module]) -> Iterator[str]:
+    """Check that no function and no class has the name of its file: who reads the name knows which of the two is meant."""
+    for path, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == path.stem:
+                yield f"{path}:{node.lineno}: {node.name}: must not have the name of its file"
 
 
 def name_faults(trees: dict[Path, ast.Module]) -> Iterator[str]:

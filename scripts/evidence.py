@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from simulator.chip.library import library
+from simulator.chip.library import bundled_entries
 from simulator.store.data import read_data
 from simulator.study.evidence import evidence_of, languages_of
 from simulator.study.llm_validation import validate_languages
@@ -32,7 +32,7 @@ HEAD = """\
 def main() -> None:
     """Make the file anew."""
     rows = of_rows((TOP / "docs" / "validation.json").read_text(encoding="utf-8"))
-    found = evidence_of(rows, library())
+    found = evidence_of(rows, bundled_entries())
     found["languages"] = (
         languages_of(validate_languages()) if "--languages" in sys.argv[1:] else read_data(PLACE.name)["languages"]
     )

@@ -14,18 +14,18 @@ import numpy as np
 
 from simulator.cost import calibration as model
 from simulator.cost.bill import Z
-from simulator.cost.book import Fit, book, fit
+from simulator.cost.book import Fit, cost_book, fit
 
 
 def main() -> None:
     chips = model.chips()
-    for name, form in book()["calibration"]["earlier"].items():
+    for name, form in cost_book()["calibration"]["earlier"].items():
         left_out, worst = form["mean_error_left_out"], form["worst_error_left_out"]
         print(f"Earlier form, {name}: {form['mean_error']:.1%}, left out {left_out:.1%}, worst {worst:.1%}")
     full, folds = both(chips)
     report("Form in use: one share, which gives way near the reticle limit", chips, full, folds)
     rows = model.comparisons(chips, full, folds, Z)
-    print(f"log_rms_left_out: {model.log_rms(rows):.4f} (in use {book()['residuals']['log_rms_left_out']:.4f})")
+    print(f"log_rms_left_out: {model.log_rms(rows):.4f} (in use {cost_book()['residuals']['log_rms_left_out']:.4f})")
     found, used = astuple(model.rounded(full)), astuple(fit())
     for name, new, old in zip(model.NAMES, found, used, strict=True):
         print(f"  {name}: {new:.4g}" + ("" if new == old else f" (in use {old:.4g})"))

@@ -6,7 +6,7 @@ python scripts/schemas.py
 import json
 from pathlib import Path
 
-from simulator.report.schemas import schemas
+from simulator.report.schemas import all_schemas
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 def main() -> None:
     """Write them all."""
     FOLDER.mkdir(exist_ok=True)
-    for command, schema in schemas().items():
+    for command, schema in all_schemas().items():
         (FOLDER / f"{command}.schema.json").write_text(json.dumps(schema, indent=1) + "\n")
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from simulator.chip.load import load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost.power import PowerModel
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import InfeasibleError
 from simulator.frontier.grid.sizes import LONG
 from simulator.graph.build import Graph
 from simulator.graph.check import check_graph
 from simulator.graph.early import is_frozen
-from simulator.graph.fuse import fuse
+from simulator.graph.fuse import fuse_layers
 from simulator.graph.language import OWN_EXPERTS
 from simulator.graph.load import load_network
 from simulator.graph.own import Precision, format_notes, precision_of
@@ -105,7 +105,7 @@ def _in_space(
     low = lower(graph, chip, batch, precision)
     work = work_of(low)
     _check_room(chip, work, machines)
-    program = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))
+    program = SpaceProgram(low, fuse_layers(graph, chip.vector.fuses), float(chip.vector.lanes))
     plans, (quick, steady) = place_alone(program, machines.row())
     totals = totals_of(chip, work, machines, plans, power)
     columns = layers.in_space(low, quick, chip.dram is not None, _limited(power, work, totals))
@@ -187,7 +187,7 @@ def _result(
     period = waterfall.rows_of(plans.steady.parts, has_dram, totals.host_s, totals.power_s, pipeline)
     loss = waterfall.LOSSES[int(totals.loss[0])]
     wait_s, macs_per_s = totals.wait_s, work.step_units / machines.cycle_s[0]
-    known = priced(chip)
+    known = priced_chip(chip)
     figures: dict[str, Any] = {}
     energy = None
     if known.cost is not None:

@@ -10,11 +10,11 @@ from naive_space import Input, Stage, even_reads, window_reads
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
-from simulator.graph.fuse import fuse
+from simulator.graph.fuse import fuse_layers
 from simulator.kernels.layout import Machine
 from simulator.lower.array import ArraySpec
 from simulator.lower.rows import lower
-from simulator.schedule.space.place import place
+from simulator.schedule.space.place import place_network
 
 MIB = 2.0**20
 COUNTS = ("out_channels", "pixels", "reduction")
@@ -29,7 +29,7 @@ def chip(fuses=()):
 
 
 def lowered(graph, batch=1, spec=SPEC, fuses=()):
-    return dataclasses.replace(lower(graph, chip(fuses), batch), spec=spec), fuse(graph, fuses)
+    return dataclasses.replace(lower(graph, chip(fuses), batch), spec=spec), fuse_layers(graph, fuses)
 
 
 def placed(graph, batch=1, spec=SPEC, fuses=(), goal="period", **numbers):
@@ -37,7 +37,7 @@ def placed(graph, batch=1, spec=SPEC, fuses=(), goal="period", **numbers):
     given = {**usual, **numbers}
     lanes = given.pop("lanes")
     low, fused = lowered(graph, batch, spec, fuses)
-    return place(low, fused, spec, Machine(**given), lanes, goal)
+    return place_network(low, fused, spec, Machine(**given), lanes, goal)
 
 
 def one_context(graph, fuses=()):

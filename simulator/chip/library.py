@@ -87,7 +87,7 @@ class Entry:
 
 
 @cache
-def library() -> Mapping[str, Entry]:
+def bundled_entries() -> Mapping[str, Entry]:
     """Every bundled chip by short name, in alphabetical order. Raises ChipError for a fault in a file."""
     return {name: _bundled_entry(name, path, together=True) for name, path in bundled.chips().items()}
 

@@ -26,7 +26,7 @@ class Plugged:
 
 def chips(taken: Iterable[str]) -> Mapping[str, Plugged]:
     """{name: chip} of all plug-ins, each followed by its variants. taken: names and aliases of the bundled ones."""
-    own = plugins.plugins(plugins.CHIPS)
+    own = plugins.plugins_of(plugins.CHIPS)
     return plugins.named(_found(own), taken) if own else {}
 
 

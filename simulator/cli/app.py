@@ -98,40 +98,46 @@ app = _Commands(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run", short_help="Run a network on a chip.")(answering(run.run, reports=True))
+app.command("run", short_help="Run a network on a chip.")(answering(run.run_command, "run", reports=True))
 app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(
-    answering(cost.cost, reports=True)
+    answering(cost.cost_command, "cost", reports=True)
 )
 app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(
-    answering(compare.compare, reports=True)
+    answering(compare.compare_command, "compare", reports=True)
 )
 app.command("sensitivity", short_help="Show what the next dollar buys.")(
-    answering(sensitivity.sensitivity, reports=True)
+    answering(sensitivity.sensitivity_command, "sensitivity", reports=True)
 )
 app.command("lint", short_help="Find resources of a chip that a network does not need.")(
-    answering(lint.lint, reports=True)
+    answering(lint.lint_command, "lint", reports=True)
 )
-app.command("size", short_help="Find the cheapest chip that reaches targets.")(answering(size.size, reports=True))
+app.command("size", short_help="Find the cheapest chip that reaches targets.")(
+    answering(size.size_command, "size", reports=True)
+)
 app.command("explain", short_help="Explain why one chip is slower than another.")(
-    answering(explain.explain, reports=True)
+    answering(explain.explain_command, "explain", reports=True)
 )
-app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim))
+app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim_command, "claim"))
 app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(
-    answering(batch.batch, reports=True)
+    answering(batch.batch_command, "batch", reports=True)
 )
 app.command("generate", short_help="Run a language model: tokens/s, TTFT, TPOT, memory, cost.")(
-    answering(generate.generate, reports=True)
+    answering(generate.generate_command, "generate", reports=True)
 )
-app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory, reports=True))
-app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep)
-app.command("best", short_help="Show the best points of a sweep.")(answering(best.best, reports=True))
-app.command("pareto", short_help="Show the Pareto-optimal points of a sweep.")(answering(pareto.pareto, reports=True))
-app.command("validate", short_help="Compare published figures with the model.")(answering(validate.validate))
-app.command("chips", short_help="List the bundled chips.")(answering(chips.chips))
-app.command("networks")(answering(networks.networks))
-app.command("serve", short_help="Serve the page in a browser.")(serve.serve)
-app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp)
-app.command("cache", short_help="Show or delete the files kept between runs.")(cache.cache)
+app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory_command, "memory", reports=True))
+app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep_command)
+app.command("best", short_help="Show the best points of a sweep.")(answering(best.best_command, "best", reports=True))
+app.command("pareto", short_help="Show the Pareto-optimal points of a sweep.")(
+    answering(pareto.pareto_command, "pareto", reports=True)
+)
+app.command("validate", short_help="Compare published figures with the model.")(
+    answering(validate.validate_command, "validate")
+)
+app.command("chips", short_help="List the bundled chips.")(answering(chips.chips_command, "chips"))
+app.command("networks")(answering(networks.networks_command, "networks"))
+app.command("serve", short_help="Serve the page in a browser.")(serve.serve_command)
+app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp_command)
+app.command("cache", short_help="Show or delete the files kept between runs.")(cache.cache_command)
 
 
 def _version(wanted: bool) -> None:

@@ -28,7 +28,7 @@ MOST_BATCHES = 1000
 """Of one curve: each is scheduled on its own."""
 
 
-def batch(
+def batch_command(
     network: Network,
     chip: Chip,
     batches: Annotated[
@@ -54,7 +54,7 @@ def batch(
 
         found = batch_curve(graph, chip, sizes, precision, settings or [], tell)
     from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.report.batch_report import batch_chart, batch_report, enough  # noqa: PLC0415
+    from simulator.report.batch import batch_chart, batch_report, enough  # noqa: PLC0415
 
     size = enough(found)
     if size is not None:

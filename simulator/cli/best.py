@@ -30,7 +30,7 @@ Json = Annotated[
 ]
 
 
-def best(
+def best_command(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that rooftile sweep made.")],
     by: Annotated[
         str, typer.Option("--by", metavar="COLUMN", help="Best by this column, such as throughput_per_usd.")
@@ -115,7 +115,7 @@ def show(
     plot: str | None,
 ) -> None:
     """Print the first points as a table, draw all, and write all as JSON: all columns, null for what is unknown."""
-    from simulator.report.points_report import Points, points_chart, points_report  # noqa: PLC0415
+    from simulator.report.points import Points, points_chart, points_report  # noqa: PLC0415
     from simulator.sweeps.again import bounds  # noqa: PLC0415
     from simulator.sweeps.read import subject_of  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ import typer
 from simulator.cli.output import emit
 
 
-def cache(
+def cache_command(
     clear: Annotated[bool, typer.Option("--clear", help="Delete it; it is built again when needed.")] = False,
 ) -> None:
     """Say how much is kept on disk between runs, and where; ROOFTILE_CACHE_DIR and ROOFTILE_CACHE_MIB set it."""

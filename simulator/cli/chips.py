@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simulator.chip.library import Entry
 
 
-def chips(
+def chips_command(
     schema: Annotated[
         bool, typer.Option("--schema", help="Write the JSON schema of a chip file, for editors, and stop.")
     ] = False,

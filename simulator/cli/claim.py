@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simulator.study.claim import Verdict
 
 
-def claim(
+def claim_command(
     chip: Annotated[
         str,
         typer.Argument(
@@ -46,7 +46,7 @@ def claim(
 ) -> None:
     """Judge a claimed throughput: possible, doubtful or impossible, and which bound it breaks."""
     check_outputs(json, plot)
-    from simulator.chip.library import library  # noqa: PLC0415
+    from simulator.chip.library import bundled_entries  # noqa: PLC0415
     from simulator.cli.compare import entries_of  # noqa: PLC0415
     from simulator.formats import formats_of  # noqa: PLC0415
     from simulator.graph.load import asked_network  # noqa: PLC0415
@@ -76,7 +76,7 @@ def claim(
         with working():
             found = [judge(one, graph, wanted, batch, precision)]
     else:
-        chips = list(library().values()) if chip == "all" else entries_of([chip], beside=False)
+        chips = list(bundled_entries().values()) if chip == "all" else entries_of([chip], beside=False)
         judged = partial(_published, graph, Question(network), json is None)
         with working():  # the whole library takes a minute the first time
             found = list(chain.from_iterable(answers(judged, chips, effort, lambda one: say(f"judging {one.name}"))))
@@ -85,7 +85,7 @@ def claim(
                 f"--throughput: missing; nothing that can be judged is published about {chip} on {network}"
             )
     if plot is not None:
-        from simulator.report.claim_report import claim_chart  # noqa: PLC0415
+        from simulator.report.claim import claim_chart  # noqa: PLC0415
         from simulator.report.page import save  # noqa: PLC0415
 
         save("--plot", claim_chart(found), plot)
@@ -125,7 +125,7 @@ def _published(graph: "Graph", question: "Question", verdict_alone: bool, chip: 
 def _answer(found: "list[Verdict]", json: str | None, single: bool) -> None:
     """Print the verdicts, and write them where asked."""
     from simulator.cli.screen import show  # noqa: PLC0415
-    from simulator.report.claim_report import claim_report, claim_table  # noqa: PLC0415
+    from simulator.report.claim import claim_report, claim_table  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
 
     if json is not None:

@@ -46,7 +46,7 @@ Picture = Annotated[
 ]
 
 
-def compare(
+def compare_command(
     chips: Chips = None,
     network: Named = "",
     batch: RankedBatch = None,
@@ -185,17 +185,17 @@ def entries_of(names: list[str], beside: bool = True) -> "list[Entry]":
 
     beside: whether files and sheets without a bundled chip among them stand beside all bundled chips.
     """
-    from simulator.chip.library import entry, library, told_apart  # noqa: PLC0415
+    from simulator.chip.library import bundled_entries, entry, told_apart  # noqa: PLC0415
     from simulator.chip.load import is_path  # noqa: PLC0415
     from simulator.study.sheet import read_sheet  # noqa: PLC0415
 
     if not names:
-        return list(library().values())
+        return list(bundled_entries().values())
     found: list[tuple[str, Entry]] = []
     for name in dict.fromkeys(names):  # a chip that is named twice is one
         found += [(row.name, row) for row in read_sheet(name)] if is_sheet(name) else [(name, entry(name))]
     if beside and all(is_sheet(name) or is_path(name) for name in names):
-        found += library().items()
+        found += bundled_entries().items()
     return told_apart(found)
 
 

@@ -63,8 +63,8 @@ def rank(
     """Ask, and answer. given: precision, params, by, limits and runtime of the study."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.serving_chart import serving_chart  # noqa: PLC0415
-    from simulator.report.serving_report import serving_report  # noqa: PLC0415
+    from simulator.report.serving import serving_report  # noqa: PLC0415
+    from simulator.report.serving_charts import serving_chart  # noqa: PLC0415
     from simulator.study.serving_chips import Wanted, serving  # noqa: PLC0415
 
     if plot is not None:
@@ -81,7 +81,7 @@ def rank(
     known = {one.name: one.architecture for one in entries}
 
     def more(tell: "Callable[[str], None]") -> "list[Section]":
-        from simulator.report.generate_paper import served_sections  # noqa: PLC0415
+        from simulator.report.generation_paper import served_sections  # noqa: PLC0415
 
         chips = [(name, known[name]) for name in _in_full(found)]
         return [

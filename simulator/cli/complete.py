@@ -47,7 +47,7 @@ def _plugged_chips() -> list[str]:
     """Chips of plug-ins; what reads them is imported only where there are any."""
     from simulator.store import plugins  # noqa: PLC0415
 
-    if not plugins.plugins(plugins.CHIPS):
+    if not plugins.plugins_of(plugins.CHIPS):
         return []
     from simulator.chip.load import plugged_chips  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def _plugged_networks() -> list[str]:
     """Networks of plug-ins."""
     from simulator.store import plugins  # noqa: PLC0415
 
-    if not plugins.plugins(plugins.NETWORKS):
+    if not plugins.plugins_of(plugins.NETWORKS):
         return []
     from simulator.graph.plugged import networks  # noqa: PLC0415
 

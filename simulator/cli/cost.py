@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simulator.cost.provenance import Coefficient
 
 
-def cost(
+def cost_command(
     chip: Annotated[
         str | None,
         typer.Argument(metavar="CHIP", help="A bundled chip or a YAML file.", autocompletion=complete.chips),

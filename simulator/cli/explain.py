@@ -26,7 +26,7 @@ Side = Annotated[list[str] | None, typer.Option("--set-a", metavar="KEY=VALUE", 
 Other = Annotated[list[str] | None, typer.Option("--set-b", metavar="KEY=VALUE", help="Change a key of B only.")]
 
 
-def explain(
+def explain_command(
     network: Network,
     a: Annotated[
         str, typer.Argument(metavar="A", help="A bundled chip or a YAML file.", autocompletion=complete.chips)
@@ -60,7 +60,7 @@ def explain(
         found = ask(graph, a, b, batch, precision, of, set_a=changes[0], set_b=changes[1])
     from simulator.chip.load import load_chip  # noqa: PLC0415
     from simulator.cli.screen import ascii_only  # noqa: PLC0415
-    from simulator.report.explain_report import answer_lines, explain_chart, explain_report  # noqa: PLC0415
+    from simulator.report.explanation import answer_lines, explain_chart, explain_report  # noqa: PLC0415
 
     for side, chip, changed in (("A", a, changes[0]), ("B", b, changes[1])):
         outline(side, graph, load_chip(chip, set=changed), batch, precision)

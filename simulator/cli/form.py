@@ -28,7 +28,7 @@ Format = Annotated[
 ]
 
 
-def answering(command: Callable[..., None], reports: bool = False) -> Callable[..., None]:
+def answering(command: Callable[..., None], name: str, reports: bool = False) -> Callable[..., None]:
     """A command with `--format`: its tables in another form, or its JSON on standard output. reports: with `--report`."""
     signature = inspect.signature(command)
     options_here = [inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=Format)]
@@ -48,7 +48,7 @@ def answering(command: Callable[..., None], reports: bool = False) -> Callable[.
         reporting.check_report(report)
         before = (
             chosen.set(format),
-            asked.set(Asked(command.__name__)),
+            asked.set(Asked(name)),
             reporting.wanted.set(report),
             reporting.details.set(()),
         )

@@ -62,7 +62,7 @@ Format = Annotated[
 ]
 
 
-def generate(
+def generate_command(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A bundled language model.", autocompletion=complete.models)
     ],
@@ -126,11 +126,11 @@ def generate(
 
             changes = pass_changes(found, architecture, values, precision=precision, tell=tell)
         served = () if plot is None else served_batches(found, chip, values, settings or [], precision)
-    from simulator.report.generate_report import generate_chart, generate_report  # noqa: PLC0415
+    from simulator.report.generation import generate_chart, generate_report  # noqa: PLC0415
 
     def paper(made: dict[str, str]) -> "Paper":
         from simulator.report.detail import priced_of  # noqa: PLC0415
-        from simulator.report.generate_paper import generate_paper  # noqa: PLC0415
+        from simulator.report.generation_paper import generate_paper  # noqa: PLC0415
 
         return generate_paper(found, architecture, priced_of(architecture), changes, made)
 

@@ -16,7 +16,7 @@ from simulator.cli.question import (
 )
 
 
-def lint(
+def lint_command(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
@@ -33,6 +33,6 @@ def lint(
         from simulator.study.linting import lint as ask  # noqa: PLC0415
 
         found = ask(graph, chip, batch, precision, settings or [], tell)
-    from simulator.report.lint_report import answer_lines, lint_chart, lint_report  # noqa: PLC0415
+    from simulator.report.linting import answer_lines, lint_chart, lint_report  # noqa: PLC0415
 
     answer(found, json, plot, lint_report, lint_chart, said=answer_lines)

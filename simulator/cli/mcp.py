@@ -9,7 +9,7 @@ import typer
 from simulator.errors import OptionError
 
 
-def mcp(
+def mcp_command(
     allow: Annotated[
         list[Path] | None,
         typer.Option(

@@ -25,7 +25,7 @@ MOST_VALUES = 200
 """Along one side of the map."""
 
 
-def memory(
+def memory_command(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
@@ -56,8 +56,8 @@ def memory(
         found = memory_map(
             graph, chip, batch, precision, settings or [], sizes_mib=sizes, devices=devices, tell=tell
         )  # fmt: skip
-    from simulator.report.memory_chart import memory_chart  # noqa: PLC0415
-    from simulator.report.memory_report import memory_report  # noqa: PLC0415
+    from simulator.report.memory import memory_report  # noqa: PLC0415
+    from simulator.report.memory_charts import memory_chart  # noqa: PLC0415
 
     reporting.detail("the chip as it is", graph, architecture, batch, precision)
     answer(found, json, plot, memory_report, memory_chart)

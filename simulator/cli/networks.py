@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulator.graph.readers.ir import SizesMissingError
 
 
-def networks(
+def networks_command(
     inspect: Annotated[
         str | None,
         typer.Option("--inspect", metavar="FILE", help="Show which operators of your own file are understood."),
@@ -54,7 +54,7 @@ def networks(
 
         show(network_tables(found))
     else:
-        from simulator.report.inspect_report import inspect_report  # noqa: PLC0415
+        from simulator.report.inspection import inspect_report  # noqa: PLC0415
 
         show(inspect_report(found))
 

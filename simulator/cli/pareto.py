@@ -9,7 +9,7 @@ from simulator.cli.question import Plot, check_outputs
 from simulator.cli.values import whole_number
 
 
-def pareto(
+def pareto_command(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that rooftile sweep made.")],
     of: Annotated[
         str, typer.Option("--of", metavar="A,B,...", help="Columns to weigh against each other.")

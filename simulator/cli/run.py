@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from simulator.result.form import Result
 
 
-def run(
+def run_command(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
@@ -52,7 +52,7 @@ def run(
     result = (_simulated if with_layers else _answered)(graph, architecture, batch, precision)
     if plot is not None:
         from simulator.report.page import save  # noqa: PLC0415
-        from simulator.report.run_chart import titled  # noqa: PLC0415
+        from simulator.report.run_charts import titled  # noqa: PLC0415
 
         save("--plot", titled(result), plot)
     if reporting.wanted.get() is not None:

@@ -17,7 +17,7 @@ from simulator.cli.question import (
 from simulator.cli.reporting import outline
 
 
-def sensitivity(
+def sensitivity_command(
     network: Network,
     chip: Chip,
     batch: Batch = 1,
@@ -35,7 +35,7 @@ def sensitivity(
 
         found = ask(graph, chip, batch, precision, settings or [], tell)
     from simulator.chip.load import load_chip  # noqa: PLC0415
-    from simulator.report.sensitivity_report import sensitivity_chart, sensitivity_report  # noqa: PLC0415
+    from simulator.report.sensitivities import sensitivity_chart, sensitivity_report  # noqa: PLC0415
 
     outline("the chip as it is", graph, load_chip(chip, set=settings or []), batch, precision)
     answer(found, json, plot, sensitivity_report, sensitivity_chart)

@@ -11,7 +11,7 @@ from simulator.errors import OptionError
 PORT = 8712
 
 
-def serve(
+def serve_command(
     port: Annotated[
         int, typer.Option("--port", metavar="N", parser=count_or_zero, help="Port of 127.0.0.1; 0 takes a free one.")
     ] = PORT,

@@ -41,7 +41,7 @@ TokensPerS = Annotated[
 ]
 
 
-def size(
+def size_command(
     network: SomeNetwork = None,
     networks: Annotated[
         list[str] | None,
@@ -116,7 +116,7 @@ def size(
         found = ask(
             mix, chip, batch=batch, precision=precision, set=settings or [], vary=vary, bundled=bundled, tell=tell, **wanted
         )  # fmt: skip
-    from simulator.report.size_report import answer_lines, size_chart, size_report  # noqa: PLC0415
+    from simulator.report.sizing import answer_lines, size_chart, size_report  # noqa: PLC0415
 
     if found.winner is not None:
         _detail(found.winner, mix, asked.chip(chip, settings), batch, precision)

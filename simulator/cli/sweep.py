@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simulator.sweeps.run import Progress
 
 
-def sweep(
+def sweep_command(
     network: SomeNetwork = None,
     chip: Annotated[
         str | None,
@@ -120,7 +120,7 @@ def _compute(given: dict[str, Any], out: str, repair: bool, scheduler: str | Non
 def _draw(out: str, plot: str | None, report: str | None) -> None:
     """Draw the points that no other beats in throughput and bill, or the fastest where no bill is known; report them."""
     from simulator.report.page import save  # noqa: PLC0415
-    from simulator.report.points_report import front_of, table_chart, table_report  # noqa: PLC0415
+    from simulator.report.points import front_of, table_chart, table_report  # noqa: PLC0415
     from simulator.sweeps.read import scan, subject_of  # noqa: PLC0415
 
     points = scan(out)

@@ -64,6 +64,6 @@ def ask(
             graph, chips[0], chips[1], batch=batch, precision=precision, by=by, draws=draws, seed=seed,
             set_a=set_a or [], set_b=set_b or [], tell=tell,
         )  # fmt: skip
-    from simulator.report.uncertainty_report import uncertainty_chart, uncertainty_report  # noqa: PLC0415
+    from simulator.report.uncertainties import uncertainty_chart, uncertainty_report  # noqa: PLC0415
 
     answer(found, json, plot, uncertainty_report, uncertainty_chart, "uncertainty")

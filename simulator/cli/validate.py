@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulator.study.validation import Validation
 
 
-def validate(
+def validate_command(
     chips: Annotated[
         list[str] | None,
         typer.Argument(
@@ -54,12 +54,12 @@ def validate(
         for option, path in (("--plot", plot), ("--page", picture)):
             if path is not None:
                 check_picture(option, path)
-    from simulator.chip.library import library, simulable  # noqa: PLC0415
+    from simulator.chip.library import bundled_entries, simulable  # noqa: PLC0415
     from simulator.chip.load import bundled_chip  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.study.validation import THROUGHPUT, validate  # noqa: PLC0415
 
-    known = library()
+    known = bundled_entries()
     entries = list(known.values())
     if chips:
         names = {name: bundled_chip(name) or name for name in chips}
@@ -96,7 +96,7 @@ def _languages(chips: list[str] | None, json: str | None, other: object) -> None
             raise OptionError(f"{chip}: must be a chip with measured language models{nearest(chip, judged())}")
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.llm_report import llm_report  # noqa: PLC0415
+    from simulator.report.languages import llm_report  # noqa: PLC0415
 
     with working():
         found = validate_languages([known[bundled_chip(chip)] for chip in chips or []])
@@ -121,11 +121,11 @@ def _fits(names: list[str] | None, json: str | None, plot: str | None, page: str
             check_writable(option, path)
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.fits_page import fits_page, fits_report  # noqa: PLC0415
-    from simulator.study.refits import refits  # noqa: PLC0415
+    from simulator.report.fits import fits_page, fits_report  # noqa: PLC0415
+    from simulator.study.refits import try_constants  # noqa: PLC0415
 
     with working():
-        found = refits(names or ())
+        found = try_constants(names or ())
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict(), "validate-fit")))
     if page is not None:
@@ -139,7 +139,7 @@ def _answer(found: "Validation", json: str | None, plot: str | None, page: str |
     """Print the tables, and write what else is asked for."""
     from simulator.cli.screen import show  # noqa: PLC0415
     from simulator.report.document import to_json  # noqa: PLC0415
-    from simulator.report.validation_page import validation_chart, validation_page, validation_report  # noqa: PLC0415
+    from simulator.report.validation import validation_chart, validation_page, validation_report  # noqa: PLC0415
 
     if json is not None:
         write("--json", json, to_json(asked.document(found.to_dict())))

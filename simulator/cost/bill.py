@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost import money
-from simulator.cost.book import book, reticle_mm2
+from simulator.cost.book import cost_book, reticle_mm2
 from simulator.cost.die import Die
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,7 @@ def factors_of(draws: int) -> Floats:
     With `draws`, log-normal draws from a generator whose stream never changes; without, each factor alone by one
     standard deviation.
     """
-    data = book()
+    data = cost_book()
     sigma = {
         "area": data["residuals"]["log_rms_left_out"],
         "reference_area": data["residuals"]["log_rms_left_out"],
@@ -55,7 +55,7 @@ def bill_of(die: Die, factors: Floats, model: str, own_area: str) -> tuple[dict[
 
     Items are arrays over the rows of `factors`; the numbers of `die` may be columns of shape (points, 1).
     """
-    data = book()
+    data = cost_book()
     column = {name: factors[:, at] for at, name in enumerate(FACTORS)}
     q, wafer, packaging = die.q, data["wafer"], data["package"]
     # A draw above the reticle is no die; the best estimate is checked elsewhere.

@@ -78,7 +78,7 @@ class Family:
 
 
 @cache
-def book() -> dict[str, Any]:
+def cost_book() -> dict[str, Any]:
     """The whole file as plain data, read once: it must not be changed."""
     name = "silicon_cost.yaml"
     found: dict[str, Any] = kept("data", name, lambda: read_data(name))  # its contents count in the digest of the model
@@ -91,7 +91,7 @@ def node(process_nm: float | None, where: str = "chip") -> Node:
     `process_nm` as in a chip file [nm]; `where` begins the message. Raises ChipError when it is missing, or smaller or
     larger than all nodes that have coefficients.
     """
-    nodes, aliases = book()["nodes"], book()["node_aliases"]
+    nodes, aliases = cost_book()["nodes"], cost_book()["node_aliases"]
     known = sorted([*nodes, *aliases])
     if process_nm is None:
         raise ChipError(f"{where}: process_nm: missing; a cost needs {known[0]} to {known[-1]} nm")
@@ -110,19 +110,19 @@ def node(process_nm: float | None, where: str = "chip") -> Node:
 
 def _figures(name: int) -> dict[str, float]:
     """Coefficients of a known node."""
-    entry = {key: value for key, value in book()["nodes"][name].items() if key not in ("conf", "source")}
-    return {**entry, "core_v": book()["package"]["core_v"][name]}
+    entry = {key: value for key, value in cost_book()["nodes"][name].items() if key not in ("conf", "source")}
+    return {**entry, "core_v": cost_book()["package"]["core_v"][name]}
 
 
 @cache
 def fit() -> Fit:
     """The fitted coefficients in use."""
-    return Fit(**{name: entry["value"] for name, entry in book()["fit"].items()})
+    return Fit(**{name: entry["value"] for name, entry in cost_book()["fit"].items()})
 
 
 def reticle_mm2() -> float:
     """Largest die that a scanner exposes [mm2]."""
-    reticle = book()["reticle"]
+    reticle = cost_book()["reticle"]
     return float(reticle["width_mm"] * reticle["height_mm"])
 
 
@@ -130,17 +130,17 @@ def reticle_mm2() -> float:
 def interfaces() -> dict[str, Interface]:
     """PHYs, controllers and lanes by name."""
     keys = ("analog_mm2", "ctrl_mtr", "edge_mm")
-    return {name: Interface(**{key: entry[key] for key in keys}) for name, entry in book()["interfaces"].items()}
+    return {name: Interface(**{key: entry[key] for key in keys}) for name, entry in cost_book()["interfaces"].items()}
 
 
 @cache
 def families() -> dict[str, Family]:
     """Families of memory parts by name."""
     keys = ("interface", "bits", "price", "pj_bit", "balls")
-    usual = {"balls": book()["package"]["balls"]["dram_device"]}
+    usual = {"balls": cost_book()["package"]["balls"]["dram_device"]}
     return {
         name: Family(name=name, **{key: {**usual, **entry}[key] for key in keys})
-        for name, entry in book()["dram"]["families"].items()
+        for name, entry in cost_book()["dram"]["families"].items()
     }
 
 
@@ -148,7 +148,7 @@ def mac_weight(precision: str, fitted: Fit) -> float:
     """Area of a MAC of this precision over that of an INT8 MAC [-]; of a pair of them, see `of_pair`."""
     if "*" in precision:
         return of_pair(*(mac_weight(one, fitted) for one in precision.split("*")))
-    value = book()["mac_weights"][precision]["value"]
+    value = cost_book()["mac_weights"][precision]["value"]
     return float(getattr(fitted, value)) if isinstance(value, str) else float(value)
 
 
@@ -163,5 +163,5 @@ def of_pair(weights: float, inputs: float) -> float:
 def sources_of(entry: Mapping[str, Any]) -> list[str]:
     """Texts of the sources that an entry names; a text that is no key stands for itself."""
     named = entry.get("source", [])
-    texts = book()["sources"]
+    texts = cost_book()["sources"]
     return [texts.get(key, key) for key in ([named] if isinstance(named, str) else named)]

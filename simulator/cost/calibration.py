@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.cost import area
-from simulator.cost.book import Fit, Interface, Node, book, fit, interfaces, mac_weight, node, reticle_mm2
+from simulator.cost.book import Fit, Interface, Node, cost_book, fit, interfaces, mac_weight, node, reticle_mm2
 from simulator.units import MIB
 
 Floats = NDArray[np.float64]
@@ -85,12 +85,12 @@ class Comparison:
 
 def chips() -> list[Published]:
     """Return the calibration chips."""
-    return [_published(name, entry, False) for name, entry in book()["calibration"]["chips"].items()]
+    return [_published(name, entry, False) for name, entry in cost_book()["calibration"]["chips"].items()]
 
 
 def blocks() -> list[Published]:
     """Return the blocks whose own area is published."""
-    return [_published(name, entry, True) for name, entry in book()["calibration"]["blocks"].items()]
+    return [_published(name, entry, True) for name, entry in cost_book()["calibration"]["blocks"].items()]
 
 
 def _published(name: str, entry: Mapping[str, Any], block: bool) -> Published:
@@ -108,7 +108,7 @@ def counted(chip: Published, coefficients: Fit) -> Counted:
         weights = {precision: mac_weight(precision, coefficients) for precision in chip.rate}
         macs = area.mac_mm2(
             chip.macs,
-            area.unit_weight(chip.rate, weights, book()["mode_overhead"]["value"]),
+            area.unit_weight(chip.rate, weights, cost_book()["mode_overhead"]["value"]),
             coefficients.mac_um2,
             scale,
         )
@@ -119,7 +119,7 @@ def counted(chip: Published, coefficients: Fit) -> Counted:
 
 def interface_total(links: Sequence[tuple[Interface, float]], scale: Any, coefficients: Fit) -> Any:
     """Area of several interfaces [mm2], at a node whose logic scale is `scale`."""
-    scale_7nm = area.logic_scale(book()["ctrl_density_mtr_mm2"], coefficients.density_exponent)
+    scale_7nm = area.logic_scale(cost_book()["ctrl_density_mtr_mm2"], coefficients.density_exponent)
     return sum((n * area.interface_mm2(i.analog_mm2, i.ctrl_mtr, scale, scale_7nm) for i, n in links), 0.0)
 
 
@@ -155,7 +155,7 @@ def _bound(name: str, value: float) -> float:
 
 def prior() -> Fit:
     """Centre of the priors."""
-    return Fit(**{name: book()["calibration"]["priors"][name] for name in NAMES})
+    return Fit(**{name: cost_book()["calibration"]["priors"][name] for name in NAMES})
 
 
 def fitted(
@@ -172,9 +172,9 @@ def fitted(
     """
     begin = vector(start or prior())
     at = [NAMES.index(name) for name in free]
-    priors = book()["calibration"]["priors"]
+    priors = cost_book()["calibration"]["priors"]
     centre, pull = vector(prior()), priors["weight"] / priors["sd"]
-    anchors, weight = blocks(), book()["calibration"]["anchor_weight"]
+    anchors, weight = blocks(), cost_book()["calibration"]["anchor_weight"]
 
     def residuals(part: Floats) -> Floats:
         x = begin.copy()
@@ -264,7 +264,7 @@ def ip_fit(column: int) -> tuple[tuple[float, float, float], list[float]]:
 
     Returns (fixed mm2, um2 for each MAC, mm2 for each MiB) and the relative error of each sizing.
     """
-    rows = book()["calibration"]["nvdla"]["rows"]
+    rows = cost_book()["calibration"]["nvdla"]["rows"]
     form = np.array([[1.0, row[0] * 1e-6, row[1] / 1024.0] for row in rows])
     mm2 = np.array([row[column] for row in rows])
     solution = np.linalg.lstsq(form / mm2[:, None], np.ones(len(rows)), rcond=None)[0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.cost import money
 from simulator.cost.bill import Floats, Z, bill_of, factors_of, total_of
-from simulator.cost.book import book
+from simulator.cost.book import cost_book
 from simulator.cost.die import die_of
 from simulator.cost.power import PowerModel
 from simulator.cost.price import default_reference
@@ -48,7 +48,7 @@ class Columns:
     """Energy per MAC and byte, static and peak power; figures that vary are arrays."""
 
 
-def columns(q: Quantities) -> Columns:
+def cost_columns(q: Quantities) -> Columns:
     """Price points that share every name in `q`.
 
     `q` has numbers or arrays of one length. Figures are the best estimates of `chip_cost`, to the last bit; ranges are by
@@ -76,7 +76,7 @@ def columns(q: Quantities) -> Columns:
 
 def band_factor() -> float:
     """What the area of a die is divided and multiplied by for its range [-]."""
-    return float(np.exp(Z * book()["residuals"]["log_rms_left_out"]))
+    return float(np.exp(Z * cost_book()["residuals"]["log_rms_left_out"]))
 
 
 def _upright(q: Quantities) -> Quantities:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from simulator.cost import area
-from simulator.cost.book import book, fit, interfaces, reticle_mm2
+from simulator.cost.book import cost_book, fit, interfaces, reticle_mm2
 from simulator.cost.power import PowerModel, powers, without_mm2
 from simulator.cost.quantities import Number, Quantities, Silicon, silicon, whole_mm2
 from simulator.errors import ChipError
@@ -22,7 +22,7 @@ class Die:
     @property
     def critical_mm2(self) -> Number:
         """Area where a defect kills: all but the part of the SRAM that repair saves [mm2]."""
-        saved = (1.0 - book()["yield"]["sram_critical"]["value"]) * self.parts.sram
+        saved = (1.0 - cost_book()["yield"]["sram_critical"]["value"]) * self.parts.sram
         return without_mm2(self.q, self.parts, self.mm2, saved)
 
     @property
@@ -33,7 +33,7 @@ class Die:
     @property
     def edge_usable_mm(self) -> Number:
         """Die edge that they may take [mm]."""
-        return area.usable_edge_mm(self.mm2, book()["beachfront"]["usable_share"])
+        return area.usable_edge_mm(self.mm2, cost_book()["beachfront"]["usable_share"])
 
     @property
     def can_be_made(self) -> Number:
@@ -57,7 +57,7 @@ def check_die(die: Die, bottom_up: bool = False) -> None:
     """
     q, limit = die.q, reticle_mm2()
     if die.mm2 > limit:
-        field = book()["reticle"]
+        field = cost_book()["reticle"]
         raise ChipError(
             f"{q.name}: die: must be at most the reticle limit of {limit:,.0f} mm2"
             f" ({field['width_mm']} x {field['height_mm']} mm), got {die.mm2:,.0f} mm2"
@@ -87,7 +87,7 @@ def fabric_mm2(q: Quantities, parts: Silicon) -> Number:
     One router for each array, as wide as its part of the interconnect; the vector lanes; one control block for each
     array; and the whitespace of placement. An estimate to set beside the calibrated share, not to replace it.
     """
-    data = book()["fabric"]
+    data = cost_book()["fabric"]
     bits = q.interconnect_bytes_per_cycle * 8.0 / q.arrays
     coefficients = tuple(data[key]["value"] for key in ("router_mm2_256b", "lane_um2", "control_mm2_core"))
     built = area.fabric_mm2(q.arrays, bits, q.vector_lanes, q.arrays, coefficients, parts.scale)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.cost.columns import Columns, columns
+from simulator.cost.columns import Columns, cost_columns
 from simulator.cost.power import PowerModel
 from simulator.cost.quantities import Quantities
 
@@ -15,7 +15,7 @@ WORTH = 2
 
 
 def priced_once(q: Quantities) -> Columns:
-    """`cost.columns.columns` of points that differ in SRAM size, clock and memory devices alone; the same to the last bit."""
+    """`cost_columns` of points that differ in SRAM size, clock and memory devices alone; the same to the last bit."""
     varied = {
         "sram_bytes": q.sram_bytes,
         "clock_hz": q.clock_hz,
@@ -30,12 +30,12 @@ def priced_once(q: Quantities) -> Columns:
     shape = tuple(len(own) for own in values.values())
     many = int(np.prod(shape))
     if many < 2 or many * WORTH > len(places[0]):
-        return columns(q)
+        return cost_columns(q)
     mesh = {name: own.ravel() for name, own in zip(values, np.meshgrid(*values.values(), indexing="ij"), strict=True)}
     devices, gib = mesh.pop("devices", None), mesh.pop("gib", None)
     few = replace(q, **mesh)
     few = few if gib is None else few.with_gib(gib)
-    known = columns(few if devices is None else few.with_devices(devices))
+    known = cost_columns(few if devices is None else few.with_devices(devices))
     spread: Columns = _spread(known, np.ravel_multi_index(tuple(places), shape), many)
     return spread
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from simulator.chip.schema import Architecture
 from simulator.cost import joules
-from simulator.cost.book import book, fit, of_pair
-from simulator.cost.quantities import Number, Quantities, Silicon, quantities, silicon, whole_mm2
+from simulator.cost.book import cost_book, fit, of_pair
+from simulator.cost.quantities import Number, Quantities, Silicon, quantities_of, silicon, whole_mm2
 from simulator.errors import ChipError, nearest
 from simulator.units import MIB
 from simulator.vocabulary import BITS, FLOATS
@@ -158,7 +158,7 @@ class PowerModel:
 
 def power_model(chip: Architecture) -> PowerModel:
     """Energy per MAC and byte, static and peak power of `chip`. Raises ChipError as `quantities`."""
-    q = quantities(chip)
+    q = quantities_of(chip)
     parts = silicon(q, fit())
     return powers(q, parts, covered_mm2(q, parts))
 
@@ -171,7 +171,7 @@ def covered_mm2(q: Quantities, parts: Silicon, less_mm2: Number = 0.0) -> Number
     if q.kind == "ip":  # a block has no memory interface or link of its own, and no more than is counted
         return parts.macs + parts.sram - less_mm2
     if q.kind in ("gpu", "soc"):
-        band = book()["outside"][q.kind]
+        band = cost_book()["outside"][q.kind]
         return whole_mm2(parts, (band["low"] + band["high"]) / 2, less_mm2)
     return whole_mm2(parts, fit().share, less_mm2)
 
@@ -183,7 +183,7 @@ def without_mm2(q: Quantities, parts: Silicon, mm2: Number, less_mm2: Number) ->
 
 def powers(q: Quantities, parts: Silicon, mm2: Number) -> PowerModel:
     """The same from quantities, the area of their parts, and the area of the die [mm2]."""
-    data = book()["energy"]
+    data = cost_book()["energy"]
     gpu = q.of_gpu
     # A GPU's energy of a MAC was fitted with all on-chip movement in it.
     on_chip = 0.0 if gpu else 1.0
@@ -224,7 +224,7 @@ def _stacks(q: Quantities) -> Number:
 
 def _sram_byte_j(q: Quantities) -> Number:
     """One byte through a port of the SRAM [J]."""
-    data = book()["energy"]
+    data = cost_book()["energy"]
     cell = data["sram_pj_byte"]
     bank = joules.bank_kib(q.sram_bytes, data["sram_bank_kib"]["value"])
     at_node = float(joules.scaled_to_node(cell["value"], float(q.node.nm), cell["at_nm"], cell["exponent_nm"]))
@@ -235,7 +235,7 @@ def _sram_byte_j(q: Quantities) -> Number:
 
 def _mac_energies(q: Quantities) -> dict[str, Any]:
     """Energy of a MAC in every precision of the chip [J]."""
-    data = book()["energy"]
+    data = cost_book()["energy"]
     entry = data["gpu"] if q.of_gpu else data["mac_pj"]
     pj = entry["mac_pj"] if q.of_gpu else entry["value"]
     nm, slower = float(q.node.nm), float(entry["slower_below_nm"]) if q.of_gpu else 0.0

@@ -13,10 +13,10 @@ from simulator.chip.load import chip_digest, load_chip
 from simulator.chip.schema import Architecture
 from simulator.cost import area, money
 from simulator.cost.bill import DRAWS, Floats, Z, bill_of, factors_of, total_of
-from simulator.cost.book import book, fit, mac_weight, reticle_mm2
+from simulator.cost.book import cost_book, fit, mac_weight, reticle_mm2
 from simulator.cost.die import area_items, check_die, die_of, fabric_mm2, fabric_notes
 from simulator.cost.power import covered_mm2, powers
-from simulator.cost.quantities import Quantities, quantities, silicon, whole_mm2
+from simulator.cost.quantities import Quantities, quantities_of, silicon, whole_mm2
 from simulator.errors import ChipError, OptionError, nearest
 from simulator.store.bundled import REFERENCE
 from simulator.store.shown import Shown
@@ -132,7 +132,7 @@ def chip_cost(
     """
     if yield_model not in money.YIELD_MODELS:
         raise OptionError(f"yield_model: unknown model {yield_model!r}{nearest(yield_model, money.YIELD_MODELS)}")
-    q = quantities(chip, sram_kind)
+    q = quantities_of(chip, sram_kind)
     if q.kind != "accelerator":
         return _outside(chip, q)
     die = die_of(q, bottom_up)
@@ -185,7 +185,7 @@ def default_reference(draws: int, model: str, bottom_up: bool) -> tuple[str, str
 
 def _priced(reference: Architecture, draws: int, model: str, bottom_up: bool) -> Floats:
     """Total of a reference chip over the rows of factors, with an area error of its own [USD]."""
-    q = quantities(reference)
+    q = quantities_of(reference)
     if q.kind != "accelerator":
         raise ChipError(f"{reference.name}: kind: a reference must be an accelerator, got {q.kind}")
     die = die_of(q, bottom_up)
@@ -208,7 +208,7 @@ def _band(values: Floats, draws: int) -> Band:
 
 def _area_band(mm2: float) -> Band:
     """Range of a die area, from the errors of chips left out of the fit [mm2]; no die is above the reticle limit."""
-    factor = float(np.exp(Z * book()["residuals"]["log_rms_left_out"]))
+    factor = float(np.exp(Z * cost_book()["residuals"]["log_rms_left_out"]))
     return Band(mm2 / factor, mm2, min(mm2 * factor, reticle_mm2()))
 
 
@@ -220,7 +220,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
         status = "a block of IP: cell area as the NVDLA sizings have it; no die, so no bill"
         items = {"block": band.best or 0.0}
     else:
-        share = book()["outside"][q.kind]
+        share = cost_book()["outside"][q.kind]
         low, high = (float(whole_mm2(parts, share[end])) for end in ("low", "high"))
         band = Band(low, None, high)
         status = f"outside calibration: no {'GPU' if q.kind == 'gpu' else 'SoC'} is among the calibration chips"
@@ -248,7 +248,7 @@ def _outside(chip: Architecture, q: Quantities) -> Cost:
 
 def block_mm2(q: Quantities) -> Any:
     """Area of a block of IP [mm2]: a number, or a column where `q` has columns."""
-    data, coefficients = book(), fit()
+    data, coefficients = cost_book(), fit()
     form, fitted_at = _ip_form(q), data["nodes"][_ip_nm(q)]
     # Logic and memory away from the two nodes of the fit, by the scales of the model.
     exponent = coefficients.density_exponent
@@ -279,4 +279,4 @@ def _ip_nm(q: Quantities) -> int:
 
 def _ip_form(q: Quantities) -> Any:
     """What was fitted on the NVDLA sizings of that node."""
-    return book()["ip_blocks"][_ip_nm(q)]
+    return cost_book()["ip_blocks"][_ip_nm(q)]

@@ -14,7 +14,7 @@ from simulator.cost.book import fit
 from simulator.cost.money import YIELD_MODELS
 from simulator.cost.power import PowerModel, covered_mm2, power_model, powers
 from simulator.cost.price import Cost, chip_cost, default_reference
-from simulator.cost.quantities import Quantities, quantities, silicon
+from simulator.cost.quantities import Quantities, quantities_of, silicon
 from simulator.errors import ChipError
 from simulator.store.memory import Memory, of_each, one_each
 from simulator.units import MIB
@@ -34,13 +34,13 @@ class Priced:
 
 
 @of_each(1024)
-def priced(chip: Architecture) -> Priced:
+def priced_chip(chip: Architecture) -> Priced:
     """Cost and power model of a chip. Kept while the process lives: chips are frozen.
 
     Chips that differ in nothing that costs, as in how well they use their DRAM, have one: the draws take longest.
     """
     try:
-        q = quantities(chip)
+        q = quantities_of(chip)
     except ChipError:  # which says why there is no cost
         return _worked_out(chip)
     is_reference = q.kind == "accelerator" and chip_digest(chip) == default_reference(DRAWS, YIELD_MODELS[0], False)[1]
@@ -67,7 +67,7 @@ def _worked_out(chip: Architecture) -> Priced:
 
 def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quantities:
     """The quantities of a chip with the columns that its cost depends on put in. Raises ChipError as `quantities`."""
-    q = quantities(chip)
+    q = quantities_of(chip)
     if "sram.capacity_mib" in columns:
         beside = q.sram_bytes - float(chip.sram.capacity_bytes)
         q = replace(q, sram_bytes=np.floor(columns["sram.capacity_mib"].astype(np.float64) * MIB) + beside)
@@ -84,7 +84,7 @@ def varied(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]]) -> Quant
 def power_of(chip: Architecture, columns: Mapping[str, npt.NDArray[Any]] | None = None) -> PowerModel:
     """What the work of a chip draws; with columns, of chips that differ in them. Raises ChipError where it cannot be told."""
     if not columns:
-        return priced(chip).power or power_model(chip)  # the second call says why there is none
+        return priced_chip(chip).power or power_model(chip)  # the second call says why there is none
     q = varied(chip, columns)
     parts = silicon(q, fit())
     return powers(q, parts, covered_mm2(q, parts))

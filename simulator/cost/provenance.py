@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulator.chip.schema import Architecture
-from simulator.cost.book import book, sources_of
-from simulator.cost.quantities import Quantities, quantities
+from simulator.cost.book import cost_book, sources_of
+from simulator.cost.quantities import Quantities, quantities_of
 
 _NODE_UNITS = {
     "logic_mtr_mm2": "Mtransistors/mm2",
@@ -41,7 +41,7 @@ def coefficients(chip: Architecture, sram_kind: str | None = None) -> list[Coeff
 
     Raises ChipError as `quantities`.
     """
-    q = quantities(chip, sram_kind)
+    q = quantities_of(chip, sram_kind)
     return [*_node(q), *_fit(), *_parts(q), *_money(q), *_energy(q)]
 
 
@@ -54,12 +54,12 @@ def _one(name: str, entry: dict[str, Any], unit: str, key: str = "value", confid
         spread = f"+-{entry['se']:g}"
     elif "log_sd" in entry:
         spread = f"x/{2.718281828459045 ** entry['log_sd']:.2f}"
-    sources = tuple(sources_of(entry)) or (book()["sources"]["calibration"],)
+    sources = tuple(sources_of(entry)) or (cost_book()["sources"]["calibration"],)
     return Coefficient(name, float(entry[key]), unit, spread, confidence or entry.get("conf", "fitted"), sources)
 
 
 def _node(q: Quantities) -> Iterator[Coefficient]:
-    nodes, aliases = book()["nodes"], book()["node_aliases"]
+    nodes, aliases = cost_book()["nodes"], cost_book()["node_aliases"]
     entry = nodes.get(q.node.nm)
     if entry is None:  # interpolated, so derived from what both ends name
         ends = [nodes[aliases.get(nm, nm)] for nm in q.node.between]
@@ -72,7 +72,7 @@ def _node(q: Quantities) -> Iterator[Coefficient]:
 
 def _fit() -> Iterator[Coefficient]:
     units = {"mac_um2": "um2"}
-    for name, entry in book()["fit"].items():
+    for name, entry in cost_book()["fit"].items():
         yield _one(f"fit: {name}", entry, units.get(name, "-"))
 
 
@@ -82,7 +82,7 @@ def _formats(q: Quantities) -> list[str]:
 
 
 def _parts(q: Quantities) -> Iterator[Coefficient]:
-    data = book()
+    data = cost_book()
     for precision in _formats(q):
         entry = data["mac_weights"][precision]
         if not isinstance(entry["value"], str):  # a text names a fitted coefficient, which is listed already
@@ -98,7 +98,7 @@ def _parts(q: Quantities) -> Iterator[Coefficient]:
 
 
 def _money(q: Quantities) -> Iterator[Coefficient]:
-    data = book()
+    data = cost_book()
     for key, unit in (("diameter_mm", "mm"), ("edge_mm", "mm"), ("scribe_mm", "mm")):
         yield _one(f"wafer: {key}", data["wafer"], unit, key)
     yield _one("yield: alpha", data["yield"]["alpha"], "-")
@@ -127,7 +127,7 @@ def _money(q: Quantities) -> Iterator[Coefficient]:
 
 
 def _energy(q: Quantities) -> Iterator[Coefficient]:
-    data = book()["energy"]
+    data = cost_book()["energy"]
     if q.of_gpu:
         yield _one("energy of an int8 MAC with all movement", data["gpu"], "pJ", "mac_pj")
     else:
@@ -139,7 +139,7 @@ def _energy(q: Quantities) -> Iterator[Coefficient]:
         yield _one("energy of a wire at 14 nm", data["wire_fj_bit_mm"], "fJ/bit/mm")
         yield _one("mean way over the die's side", data["wire_distance"], "-")
     if q.memory is not None:
-        family = book()["dram"]["families"][q.memory.family.name]
+        family = cost_book()["dram"]["families"][q.memory.family.name]
         yield _one(f"energy of {q.memory.family.name}", family, "pJ/bit", "pj_bit")
     yield _one("energy of the host link", data["host_pj_bit"], "pJ/bit")
     yield _one("static power of all but SRAM", data["static_mw_mm2"], "mW/mm2")

@@ -11,7 +11,18 @@ from simulator.chip.outer import Dram
 from simulator.chip.parts import CUSTOM, dram_part, usual_part
 from simulator.chip.schema import Architecture
 from simulator.cost import area
-from simulator.cost.book import Family, Fit, Interface, Node, book, families, interfaces, mac_weight, node, reticle_mm2
+from simulator.cost.book import (
+    Family,
+    Fit,
+    Interface,
+    Node,
+    cost_book,
+    families,
+    interfaces,
+    mac_weight,
+    node,
+    reticle_mm2,
+)
 from simulator.errors import ChipError
 from simulator.units import GIB
 
@@ -101,7 +112,7 @@ class Quantities:
         return self if self.memory is None else replace(self, memory=replace(self.memory, own_gib=gib))
 
 
-def quantities(chip: Architecture, sram_kind: str | None = None) -> Quantities:
+def quantities_of(chip: Architecture, sram_kind: str | None = None) -> Quantities:
     """What `chip` is made of; `sram_kind` replaces the kind that follows from `sram.managed`.
 
     Raises ChipError when the process node is missing or unknown, or no array is described.
@@ -162,7 +173,7 @@ def _memory(dram: Dram, notes: list[str]) -> Memory:
 def _custom(dram: Dram, notes: list[str]) -> Memory:
     """A part that only gives a bandwidth, as so many usual devices of its family."""
     family = FLASH if dram.read_only and dram.family is None else dram.family
-    usual = dram_part(book()["dram"]["custom"]["part"] if family is None else usual_part(family))
+    usual = dram_part(cost_book()["dram"]["custom"]["part"] if family is None else usual_part(family))
     kind = families()[usual.name.split("-")[0]]
     each = dram.peak_bytes_per_s / dram.devices
     for_one = -(-each // usual.bytes_per_s)
@@ -214,7 +225,7 @@ def whole_mm2(parts: Silicon, share: float, less_mm2: Number = 0.0) -> Number:
 
 def silicon(q: Quantities, coefficients: Fit) -> Silicon:
     """Area of MACs, SRAM, DRAM interfaces and links [mm2]."""
-    data = book()
+    data = cost_book()
     scale = float(area.logic_scale(q.node.logic_mtr_mm2, coefficients.density_exponent))
     scale_7nm = float(area.logic_scale(data["ctrl_density_mtr_mm2"], coefficients.density_exponent))
     weights = {precision: mac_weight(precision, coefficients) for precision in q.rates}

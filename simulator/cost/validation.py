@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulator.cost.bill import Z
-from simulator.cost.book import book, fit
+from simulator.cost.book import cost_book, fit
 from simulator.cost.calibration import Comparison, blocks, chips, comparisons, ip_fit, left_out, predicted
 
 
@@ -80,6 +80,6 @@ def _nvdla() -> list[Block]:
     out = []
     for nm, column in ((28, 2), (16, 3)):
         _, errors = ip_fit(column)
-        for row, error in zip(book()["calibration"]["nvdla"]["rows"], errors, strict=True):
+        for row, error in zip(cost_book()["calibration"]["nvdla"]["rows"], errors, strict=True):
             out.append(Block(f"NVDLA {row[0]} MACs, {row[1]} KiB", nm, row[column], row[column] * (1.0 + error)))
     return out

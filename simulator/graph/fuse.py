@@ -73,7 +73,7 @@ class _Open:
     """(what is read, the fused node that reads it)."""
 
 
-def fuse(graph: Graph, words: Iterable[str]) -> Steps:
+def fuse_layers(graph: Graph, words: Iterable[str]) -> Steps:
     """Steps of `graph` on a chip that fuses the vector kinds in `words` into their producer.
 
     A vector layer fuses into the producer that runs last of its inputs, if nothing else reads that producer's value; its

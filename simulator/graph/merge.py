@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from simulator.graph.build import Graph
 from simulator.graph.early import is_frozen
-from simulator.graph.fuse import Read, Step, Steps, Tensor, fuse
+from simulator.graph.fuse import Read, Step, Steps, Tensor, fuse_layers
 
 MERGED = frozenset({"conv", "dense"})
 """Kinds of which those with equal parameters and the same input run as one."""
@@ -25,12 +25,12 @@ def steps_of(graph: Graph, words: Sequence[str], siblings: bool, attention: bool
     known = _known.setdefault(graph, {}) if is_frozen(graph) else {}
     key = (*words, siblings, attention)
     if key not in known:
-        fused = fuse(graph, words)
-        known[key] = merge(fused, siblings, attention) if siblings or attention else fused
+        fused = fuse_layers(graph, words)
+        known[key] = merge_steps(fused, siblings, attention) if siblings or attention else fused
     return known[key]
 
 
-def merge(steps: Steps, siblings: bool, attention: bool) -> Steps:
+def merge_steps(steps: Steps, siblings: bool, attention: bool) -> Steps:
     """Steps of which equal ones with the same input are one; with `attention`, so are its two products and softmax.
 
     What merged steps write is one tensor; merged layers are told among the fused ones.

@@ -18,7 +18,7 @@ TAKEN = (*SUFFIXES, ".py")
 @plugins.kept
 def networks() -> Mapping[str, Plugin]:
     """{name: plug-in} of networks; nothing is loaded for it."""
-    own = plugins.plugins(plugins.NETWORKS)
+    own = plugins.plugins_of(plugins.NETWORKS)
     if not own:
         return {}
     return plugins.named(((one.entry.name, one, one) for one in own), bundled.network_names())
@@ -45,7 +45,7 @@ def builder(text: str) -> tuple[str, Callable[..., Any]] | None:
 def suffixes() -> Mapping[str, Plugin]:
     """{suffix: plug-in} of readers; an entry point is called as its suffix, without the dot."""
     found: dict[str, Plugin] = {}
-    for one in plugins.plugins(plugins.READERS):
+    for one in plugins.plugins_of(plugins.READERS):
         suffix = "." + one.entry.name.lower().removeprefix(".")
         if plugins.fault_of(one.entry.name) or "." in suffix[1:]:
             plugins.warn(one, "must be called as a suffix, such as prototxt")

@@ -7,7 +7,7 @@ from simulator.cost.price import Band, Cost
 from simulator.report import format as fmt
 from simulator.report.cost_tables import AREA, BILL, POWER
 from simulator.report.page import chart_of
-from simulator.report.run_chart import Specification, heading, param, params, row_axis, row_text
+from simulator.report.run_charts import Specification, heading, param, params, row_axis, row_text
 
 WIDTH = 460
 ROW = 22

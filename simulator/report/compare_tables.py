@@ -14,7 +14,7 @@ from simulator.report.fit import WithSheet
 from simulator.report.scatter import few
 from simulator.study.alike import LARGE_BATCH
 from simulator.study.compare import CLASSES, FREE_BATCH_GPU, KINDS, Comparison, Figure, Line
-from simulator.study.ranking import BY, Ranked, Ranking, ranking
+from simulator.study.ranking import BY, Ranked, Ranking, ranking_of
 
 EFFICIENCIES = (
     ("peak_tops", "Throughput per TOPS of peak", "TOPS"),
@@ -68,7 +68,7 @@ def ranking_report(order: Ranking) -> Group:
 
 def comparison_report(found: Comparison) -> Group:
     """The same of a comparison that has no order yet: by throughput."""
-    return compare_report(found, ranking(found, "throughput"))
+    return compare_report(found, ranking_of(found, "throughput"))
 
 
 LIMIT_WORDS = {

@@ -37,22 +37,22 @@ class Face:
 
 
 FACES = {
-    "Architecture": Face("chip_report.chip_report", "chip_report.chip_chart", "rows.chip_rows"),
-    "BatchCurve": Face("batch_report.batch_report", "batch_report.batch_chart", "points"),
+    "Architecture": Face("chip.chip_report", "chip.chip_chart", "rows.chip_rows"),
+    "BatchCurve": Face("batch.batch_report", "batch.batch_chart", "points"),
     "Comparison": Face("compare_tables.comparison_report", "scatter.compare_chart", "rows.comparison_rows"),
     "Cost": Face("cost_tables.cost_report", "charts.cost_chart", "rows.cost_rows", "charts.cost_specification"),
-    "Explanation": Face("explain_report.explain_report", "explain_report.explain_chart", "layers"),
-    "Generation": Face("generate_report.generate_report", "generate_report.generation_chart", "rows.generation_rows"),
-    "Lint": Face("lint_report.lint_report", "lint_report.lint_chart", "findings"),
-    "MemoryMap": Face("memory_report.memory_report", "memory_chart.memory_chart", "points"),
+    "Explanation": Face("explanation.explain_report", "explanation.explain_chart", "layers"),
+    "Generation": Face("generation.generate_report", "generation.generation_chart", "rows.generation_rows"),
+    "Lint": Face("linting.lint_report", "linting.lint_chart", "findings"),
+    "MemoryMap": Face("memory.memory_report", "memory_charts.memory_chart", "points"),
     "Ranking": Face("compare_tables.ranking_report", "scatter.ranking_chart", "rows.ranking_rows"),
-    "Result": Face("tables.run_report", "run_chart.run_chart", "layers", "run_chart.titled"),
-    "Sensitivity": Face("sensitivity_report.sensitivity_report", "sensitivity_report.sensitivity_chart", "steps"),
-    "Sizing": Face("size_report.size_report", "size_report.size_chart", "answers"),
-    **dict.fromkeys(("SweepTable", "SweepScan"), Face("points_report.table_report", "points_report.table_chart", "")),
-    "Uncertainty": Face("uncertainty_report.uncertainty_report", "uncertainty_report.uncertainty_chart", "influences"),
-    "Validation": Face("validation_page.validation_report", "validation_page.validation_chart", "points"),
-    "Verdict": Face("claim_report.claim_report", "claim_report.verdict_chart", "bounds"),
+    "Result": Face("tables.run_report", "run_charts.run_chart", "layers", "run_charts.titled"),
+    "Sensitivity": Face("sensitivities.sensitivity_report", "sensitivities.sensitivity_chart", "steps"),
+    "Sizing": Face("sizing.size_report", "sizing.size_chart", "answers"),
+    **dict.fromkeys(("SweepTable", "SweepScan"), Face("points.table_report", "points.table_chart", "")),
+    "Uncertainty": Face("uncertainties.uncertainty_report", "uncertainties.uncertainty_chart", "influences"),
+    "Validation": Face("validation.validation_report", "validation.validation_chart", "points"),
+    "Verdict": Face("claim.claim_report", "claim.verdict_chart", "bounds"),
 }
 """By the name of the class of an answer."""
 

@@ -18,8 +18,8 @@ from simulator.report.cost_tables import cost_report
 from simulator.report.fit import parts_of, plain
 from simulator.report.page import specification_of
 from simulator.report.paper import Paper, Part, Picture, Section, Sheet
-from simulator.report.run_chart import heading, params, run_specification, tip
-from simulator.report.sensitivity_report import gain, verdicts
+from simulator.report.run_charts import heading, params, run_specification, tip
+from simulator.report.sensitivities import gain, verdicts
 from simulator.report.tables import ChipFacts, run_report, sentence
 from simulator.result.form import LayerResult, Result
 from simulator.study.sensitivities import LEAST_GAIN, Sensitivity, Step

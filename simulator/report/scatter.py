@@ -83,7 +83,7 @@ def _panel(alt: Any, lines: Sequence[Line], name: str, across: str, upward: str 
         first = max(rows, key=lambda row: float(str(row["x"])))["label"]
         title = f"{first} gives most throughput {words}"
     subtitle = _folded(f"not shown, a number is missing: {few(without)}") if without else []
-    return scatter(alt, labelled(rows), _AXIS[across], _AXIS[upward], title, subtitle)
+    return scatter_chart(alt, labelled(rows), _AXIS[across], _AXIS[upward], title, subtitle)
 
 
 def labelled(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def few(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def scatter(
+def scatter_chart(
     alt: Any, rows: Sequence[dict[str, Any]], across: str, upward: str, title: str, subtitle: Sequence[str] = ()
 ) -> Any:
     """Rows of {label, kind, x, y} on log axes, each labelled once where it is clear of the others."""

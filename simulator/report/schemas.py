@@ -60,7 +60,7 @@ LATER = {"coefficients", "doubts"}
 """Keys that are there when asked for, or where a network's file was not understood as a whole."""
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def all_schemas() -> dict[str, dict[str, Any]]:
     """Command -> the JSON Schema of its answer."""
     return {"run": run_schema(), **{command: answer_schema(command) for command in ANSWERS}}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simulator.report import format as fmt
-from simulator.report.sensitivity_report import verdicts
+from simulator.report.sensitivities import verdicts
 from simulator.report.tables import bound_words
 from simulator.result.evidence import is_measured, rows_behind
 from simulator.result.form import Result

@@ -16,7 +16,7 @@ SEGMENT_ROOMS = 1
 """Rooms for everything but kept weights that are tried with segments, in each doubling: one size in four."""
 
 
-def best(
+def best_plans(
     machines: Machines,
     batch: int,
     pool_of: Callable[[int], Pool],

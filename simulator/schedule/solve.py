@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.kernels.layout import SLACK
-from simulator.schedule.best import best
+from simulator.schedule.best import best_plans
 from simulator.schedule.machines import Machines, least_of_parts
 from simulator.schedule.plan import Plan
 from simulator.schedule.plans import Plans, Sums, sums_of, sums_of_many
@@ -33,7 +33,7 @@ FEW = 2
 """Chips that are solved one by one: less work than to list choices for many."""
 
 
-def solve(
+def solve_program(
     program: Program, machines: Machines, stop: threading.Event | None = None, limited: Limited | None = None
 ) -> Plans:
     """The best schedules of all chips, one entry a chip; KeyboardInterrupt once `stop` is set.
@@ -72,7 +72,7 @@ def solve_alone(program: Program, machines: Machines, limited: Limited | None = 
         if times > 1 and least_in_parts(program, size, machines)[0] >= max(ends):
             continue
         part, limit_s = program.at(size), (ends[0] / times, ends[1] / times)
-        found = best(machines, size, part.pool_of, part.keep, part.split, limit_s)
+        found = best_plans(machines, size, part.pool_of, part.keep, part.split, limit_s)
         known: dict[int, Sums] = {}
         for kind, plan in enumerate(found):
             if plan is None:
@@ -97,7 +97,7 @@ def steady_alone(program: Program, machines: Machines, limit_s: float, limited: 
         if times > 1 and least_in_parts(program, size, machines)[0] >= limit_s:
             continue
         part = program.at(size)
-        _, plan = best(machines, size, part.pool_of, part.keep, part.split, (0.0, limit_s / times))
+        _, plan = best_plans(machines, size, part.pool_of, part.keep, part.split, (0.0, limit_s / times))
         if plan is not None:
             limit_s = min(limit_s, float(_ends(sums_of(plan, machines).repeated(times), limited)[0]))
     return limit_s
@@ -166,7 +166,7 @@ def _one_by_one(program: Program, machines: Machines, some: Ints, stop: threadin
     for place, at in enumerate(some.tolist()):
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
-        cold, steady = best(machines.one(at), program.batch, program.pool_of, program.keep, program.split)
+        cold, steady = best_plans(machines.one(at), program.batch, program.pool_of, program.keep, program.split)
         runs[place] = cold is not None and steady is not None
         if cold is not None and steady is not None:
             found.append((cold, steady))

@@ -44,7 +44,7 @@ class Plugin:
         return f"plug-in {self.name} of {self.of}"
 
 
-def plugins(group: str) -> tuple[Plugin, ...]:
+def plugins_of(group: str) -> tuple[Plugin, ...]:
     """Those of a group, by distribution and name; none where code of others is forbidden."""
     return () if code_forbidden() else _plugins(group)
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from simulator.chip.schema import Architecture
 from simulator.cost.bill import FACTORS, SEED, Z, bill_of, total_of
-from simulator.cost.book import book
+from simulator.cost.book import cost_book
 from simulator.cost.die import Die, check_die, die_of
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import quantities_of
 from simulator.errors import ChipError
 from simulator.store.data import read_data
 
@@ -70,7 +70,7 @@ class Assumption:
 
 def assumptions_of(names: tuple[str, ...], a: Die | None, b: Die | None) -> tuple[Assumption, ...]:
     """The assumptions called `names`, with what they are around. a, b: dies where cost is asked for."""
-    money, energy, other = book(), book()["energy"], read_data("uncertainty.yaml")
+    money, energy, other = cost_book(), cost_book()["energy"], read_data("uncertainty.yaml")
     sd = {
         "model_a": other["model"]["log_sd"],
         "model_b": other["model"]["log_sd"],
@@ -114,7 +114,7 @@ def draws_of(assumptions: tuple[Assumption, ...], draws: int, seed: int = SEED) 
 
 def priced_die(chip: Architecture) -> Die:
     """The die of a chip that has a bill. Raises ChipError for one that has none, or cannot be made."""
-    q = quantities(chip)
+    q = quantities_of(chip)
     if q.kind != "accelerator":
         raise ChipError(f"{chip.name}: kind: only an accelerator has a bill, got {q.kind}")
     die = die_of(q)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.formats import OWN
 from simulator.graph.build import Graph
@@ -148,7 +148,7 @@ CLASSES = {"batch_1": "batch 1", "batch_10": "batch 10+"}
 """The two classes, as JSON and people call them."""
 
 
-def compare(
+def compare_entries(
     chips: Iterable[Entry],
     question: Question,
     run: bool = True,
@@ -244,7 +244,7 @@ def _built(chip: Entry) -> tuple[float | None, float | None, float | None]:
     """Bill [USD], area [mm2] and capacity of the DRAM [GiB] of a chip, each None where it cannot be told."""
     if chip.architecture is None:
         return None, None, None
-    cost, capacity = priced(chip.architecture).cost, chip.architecture.dram_capacity_bytes
+    cost, capacity = priced_chip(chip.architecture).cost, chip.architecture.dram_capacity_bytes
     bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
     return bill, None if cost is None else cost.area_mm2.best, None if capacity is None else capacity / GIB
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.graph.shallow import depths
 from simulator.lower.array import target_of
 from simulator.lower.lines import BentError
@@ -54,7 +54,7 @@ def _passes(asked: "Question", first: int, last: int) -> Contexts:
 
 def _spent(asked: "Question", contexts: Sequence[int], told: Told) -> "dict[int, Spent]":
     """Of passes, those that are sure: seconds, and joules where they are known."""
-    chip, power = asked.working, priced(asked.working).power
+    chip, power = asked.working, priced_chip(asked.working).power
     totals = told.totals(chip, limiting(chip))
     joules = (
         np.zeros(len(contexts)) if power is None else np.asarray(spent(power, told.work, told.plans, totals).total_j)

@@ -6,7 +6,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from simulator.chip.library import Entry, library
+from simulator.chip.library import Entry, bundled_entries
 from simulator.chip.published import Row
 from simulator.errors import ModelError
 from simulator.store import bundled
@@ -66,7 +66,7 @@ class Fit:
 
 
 @cache
-def fits() -> tuple[Fit, ...]:
+def all_fits() -> tuple[Fit, ...]:
     """Every constant on the page of the validation, in its order; kept on disk, for they take half a minute."""
     chips = sorted({entry["fit"]["chip"] for entry in book()["constants"] if entry.get("fit")})
     files = [bundled.places()[chip][0] for chip in chips] + sorted(bundled.folder("workloads").glob("*.py"))
@@ -99,7 +99,7 @@ def _fits() -> tuple[Fit, ...]:
 
 def _rows(fit: dict[str, Any], setting: Any) -> tuple[Point, ...]:
     """The rows of one fit with one key of the chip file set: results of one mode, or the chip's counters."""
-    chip: Entry = library()[fit["chip"]]
+    chip: Entry = bundled_entries()[fit["chip"]]
     settings = {**fit.get("beside", {}), fit["key"]: setting}
     if "mode" not in fit:
         return tuple(point for point in counters(chip, settings) if point.quantity in fit["figures"])

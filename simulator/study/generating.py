@@ -10,7 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError, nearest
 from simulator.result.evidence import language_band, speaks
@@ -283,7 +283,7 @@ def rates_of(chip: Architecture, rates: Rates) -> Rates:
 
 def price_of(chip: Architecture, rates: Rates) -> tuple[float | None, str]:
     """What a chip is bought for [USD], None where no price is known, and what that rests on; 0 where it is rented."""
-    cost, rent = priced(chip).cost, rates_of(chip, rates).rent_usd_per_h
+    cost, rent = priced_chip(chip).cost, rates_of(chip, rates).rent_usd_per_h
     bill = None if cost is None or cost.bill_usd is None else cost.bill_usd.best
     told = (chip.published or {}).get("provenance", {}).get("rent_usd_per_h", {}).get("note", "of the chip file")
     rests = "" if rent == rates.rent_usd_per_h else f"money: by a rent of {rent:g} USD an hour: {told}"
@@ -300,7 +300,7 @@ def cost_of(
     asked: Question, rates: Rates, seconds: tuple[float, float], joules: tuple[float, float] | None
 ) -> _Cost | None:
     """What the phases cost; None where there is no price."""
-    known, chip = priced(asked.chip), asked.chip
+    known, chip = priced_chip(asked.chip), asked.chip
     price, note = price_of(chip, rates)
     if price is None:
         return None
@@ -337,7 +337,7 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
     # Passes of fewer layers than the model has were told how many weights of theirs stream.
     own_notes = [note for note in own_notes if not note.startswith(STREAMED)]
     if BY_BILL not in money:  # how sure a bill is matters where it is what is paid
-        own_notes = [note for note in own_notes if note not in priced(asked.chip).cost_notes]
+        own_notes = [note for note in own_notes if note not in priced_chip(asked.chip).cost_notes]
     return tuple(dict.fromkeys([*notes, *own_notes]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
@@ -439,7 +439,7 @@ def _together_usd(subject: _Subject, changes: Mapping[str, Any]) -> float | None
     plain = {key: value for key, value in changes.items() if key not in (*FABRIC, *UNPRICED)}
     fabric = {key: value for key, value in changes.items() if key in FABRIC}
     chip = changed_chip(subject.chip, plain, "set")
-    bill = priced(chip).cost
+    bill = priced_chip(chip).cost
     usd = None if bill is None or bill.bill_usd is None else bill.bill_usd.best
     first = step_usd(subject.chip, chip, "", subject.base.bill_usd, usd)
     if first is None or not fabric:

@@ -20,7 +20,7 @@ from simulator.store.data import read_data
 from simulator.study.asking import asked_of
 from simulator.study.continuous import PACKED, packed
 from simulator.study.request import Question
-from simulator.study.runtimes import Runtime, runtimes
+from simulator.study.runtimes import Runtime, known_runtimes
 from simulator.study.validation import spearman
 from simulator.vocabulary import PRECISIONS
 
@@ -147,11 +147,13 @@ def _runtime_known(row: Row) -> str:
 
 def _blind(row: Row, rows: Sequence[Row]) -> Row:
     """A row predicted with the constant of its runtime's class fitted on the other chips."""
-    runtime = runtimes()[row.runtime]
+    runtime = known_runtimes()[row.runtime]
     if runtime.us_per_kernel is None or row.overhead_s == 0.0:
         return row
     others = [
-        one for one in rows if one.chip != row.chip and one.overhead_s and runtimes()[one.runtime].kind == runtime.kind
+        one
+        for one in rows
+        if one.chip != row.chip and one.overhead_s and known_runtimes()[one.runtime].kind == runtime.kind
     ]
     return _with(row, _fitted(others, runtime.us_per_kernel) / runtime.us_per_kernel)
 
@@ -200,7 +202,7 @@ def group_of(name: str, rows: Sequence[Row]) -> Group:
 
 def _row(own: Mapping[str, Any], row: Mapping[str, Any], known: bool) -> Row | None:
     """A row beside its prediction."""
-    runtime, phase = runtimes()[own["runtime"]], row["phase"]
+    runtime, phase = known_runtimes()[own["runtime"]], row["phase"]
     runtime = replace(runtime, piece=own.get("piece", runtime.piece))
     prompt, output, batch = max(1, row["in"] or 1), row["out"] or 1, row["batch"]
     lengths = prompt, output, batch or 1

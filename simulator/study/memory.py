@@ -15,7 +15,7 @@ import numpy.typing as npt
 from simulator.chip.change import changed_chip
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import InfeasibleError, OptionError, argument
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
@@ -293,7 +293,7 @@ def _traffic(
 
 def _notes(chip: Architecture, counts: Sequence[int]) -> tuple[str, ...]:
     """What a reader should know."""
-    notes = list(priced(chip).notes)
+    notes = list(priced_chip(chip).notes)
     if chip.dram is None:
         notes.append("no DRAM: the host link is the outer memory, and SRAM alone varies")
     elif chip.dram.port_bytes_per_cycle is not None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM
 from simulator.chip.schema import Architecture
-from simulator.cost.columns import columns as cost_columns
+from simulator.cost.columns import cost_columns
 from simulator.cost.priced import varied
 from simulator.errors import ChipError
 from simulator.graph.build import Graph

@@ -53,7 +53,7 @@ class Passing:
         return moved_of(found, self.cached_bytes)
 
 
-def passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int, int, int]) -> Result:
+def with_passing(found: Result, chip: Architecture, own: Passing, lengths: tuple[int, int, int]) -> Result:
     """A pass over prompts with what the runtime passes between its kernels. lengths: sequences, new tokens, tokens before."""
     moved = own.pass_bytes(*lengths)
     if not moved.every:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulator.chip.library import Entry, entry, library, told_apart
+from simulator.chip.library import Entry, bundled_entries, entry, told_apart
 from simulator.errors import OptionError, nearest
 from simulator.graph.build import Graph
 from simulator.graph.load import asked_network, load_network
@@ -12,7 +12,7 @@ from simulator.graph.own import Precision, precision_of
 from simulator.store.calls import public
 from simulator.store.shown import Shown
 from simulator.study.alike import Question
-from simulator.study.compare import Comparison, Figure, Line, compare
+from simulator.study.compare import Comparison, Figure, Line, compare_entries
 
 BY = {
     "usd": ("bill_usd", "throughput per USD of the bill"),
@@ -66,7 +66,7 @@ class Ranking(Shown):
         return tuple((at, row) for at, row in enumerate(self.rows, 1) if row.line.mine)
 
 
-def ranking(
+def ranking_of(
     found: Comparison,
     by: str,
     limits: Mapping[str, float] | None = None,
@@ -107,7 +107,7 @@ def any_order(order: Ranking) -> Ranking:
     """The same chips by list price or by throughput, whichever ranks more of them, where the order of a ranking ranks none."""
     if order.rows or not order.unranked:
         return order
-    others = [ranking(order.found, by, order.limits) for by in ("list-usd", "throughput")]
+    others = [ranking_of(order.found, by, order.limits) for by in ("list-usd", "throughput")]
     best = max(others, key=lambda other: len(other.rows))
     return replace(best, instead_of=order.by) if best.rows else order
 
@@ -146,8 +146,8 @@ def rank_chips(
     graph: Graph | None = None,
 ) -> Ranking:
     """`compare`, then `ranking`: chips that what is known of them leaves out are not run."""
-    found = compare(entries, question, run, tell, graph, lambda line: may_rank(line, by, limits))
-    return ranking(found, by, limits)
+    found = compare_entries(entries, question, run, tell, graph, lambda line: may_rank(line, by, limits))
+    return ranking_of(found, by, limits)
 
 
 def figure_of(line: Line, batch: int | None) -> Figure | None:
@@ -202,7 +202,7 @@ def compare_chips(
     for name in limits or {}:
         if name not in LIMITS:
             raise OptionError(key="limits", must=f"have keys of {', '.join(LIMITS)}", got=name)
-    entries = list(library().values()) if chips is None else told_apart((chip, entry(chip)) for chip in chips)
+    entries = list(bundled_entries().values()) if chips is None else told_apart((chip, entry(chip)) for chip in chips)
     name, given = asked_network(network, params or {})
     graph = load_network(name, **given)
     question = Question(name, given, precision_of(graph, precision), batch)

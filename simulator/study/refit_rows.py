@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.chip.library import Entry, library
+from simulator.chip.library import Entry, bundled_entries
 from simulator.chip.load import load_chip
 from simulator.chip.published import Row
 from simulator.chip.schema import Architecture
-from simulator.cost.book import book as costs
+from simulator.cost.book import cost_book as costs
 from simulator.cost.power import power_model
 from simulator.graph.load import load_network
 from simulator.run import simulate
@@ -75,7 +75,7 @@ def _kernels() -> list[kernel_rows.Row]:
 def chosen(rows: Mapping[str, str]) -> Iterator[tuple[Entry, Row | kernel_rows.Row]]:
     """The rows that patterns pick, one for each chip."""
     for name, pattern in rows.items():
-        chip = library()[name]
+        chip = bundled_entries()[name]
         yield from ((chip, row) for label, row in labels(chip) if re.fullmatch(pattern, label))
 
 

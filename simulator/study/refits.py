@@ -19,7 +19,7 @@ from simulator.progress import each
 from simulator.store import bundled
 from simulator.store.plain import kept
 from simulator.study import refitting
-from simulator.study.fits import Fit, Without, fits, of_plain, tried_at
+from simulator.study.fits import Fit, Without, all_fits, of_plain, tried_at
 from simulator.study.validation_data import book
 
 ALIKE = 1.01
@@ -99,7 +99,7 @@ def known() -> tuple[str, ...]:
     return (*(str(entry["of"]) for entry in book()["constants"] if "again" in entry), TOGETHER)
 
 
-def refits(names: Sequence[str] = ()) -> Refits:
+def try_constants(names: Sequence[str] = ()) -> Refits:
     """Every constant, or those of some names, tried again. Raises OptionError where there is none of a name."""
     for name in names:
         if name not in known():
@@ -116,7 +116,7 @@ def refits(names: Sequence[str] = ()) -> Refits:
     questions += [_Question(shared["rows"], left_out=chip) for chip in chips]
     found = dict(zip(questions, _answers(questions), strict=True))
     again = {entry["of"]: _fit(entry, found) for entry in wanted}
-    plain = () if names else (fit for fit in fits() if fit.of is None)
+    plain = () if names else (fit for fit in all_fits() if fit.of is None)
     constants = (*plain, *again.values())
     return Refits(constants, tuple(_together(chip, shared["rows"], found) for chip in chips))
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.formats import formats_of
 from simulator.graph.build import Graph
 from simulator.graph.language import Decoder
@@ -90,7 +90,7 @@ class Limit:
     @classmethod
     def of(cls, chip: Architecture) -> "Limit":
         """That of a chip."""
-        model = priced(chip).power
+        model = priced_chip(chip).power
         if model is None or chip.power_limit_w is None or float(model.static_w) >= chip.power_limit_w:
             return cls()
         return cls(chip.power_limit_w - float(model.static_w), float(model.throttle))

@@ -25,7 +25,7 @@ from simulator.store.memory import Memory, one_each
 from simulator.study.added import HALF, Alone, Served, alone, few, reread, served
 from simulator.study.contexts import spent_behind
 from simulator.study.growing import Growing, Spent
-from simulator.study.passing import Passing, passing, rows_in_turn
+from simulator.study.passing import Passing, rows_in_turn, with_passing
 from simulator.study.pieces import in_pieces
 from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
@@ -127,7 +127,7 @@ class Question:
         width = self.formats.weights.width
         own = Passing(self.decoder, width, software.splits, software.score_bytes, self._cached_bytes)
         if phase == "prefill":
-            return passing(found, self.chip, own, (self.batch, prompt, context))
+            return with_passing(found, self.chip, own, (self.batch, prompt, context))
         return rows_in_turn(found, self.chip, own, self.batch * prompt) if software.row_by_row else found
 
     def _served(self, found: Result, phase: str, prompt: int, **more: int) -> Result:

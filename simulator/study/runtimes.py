@@ -181,7 +181,7 @@ class Runtime:
         """What to say where it is not known, or not told; else empty."""
         if self.known:
             return self.hint
-        near = nearest(self.name, runtimes())
+        near = nearest(self.name, known_runtimes())
         told = near if "did you mean" in near else ""
         return f"runtime {self.name}: not known, so it takes the constants of its class, {self.kind}{told}"
 
@@ -211,7 +211,7 @@ MODEL_OWN = Runtime("", "", None)
 
 
 @cache
-def runtimes() -> Mapping[str, Runtime]:
+def known_runtimes() -> Mapping[str, Runtime]:
     """{name: runtime} of all that are known, and of the classes."""
     data = read_data("runtimes.yaml")
     found = {kind: Runtime(kind, kind, row["us_per_kernel"]) for kind, row in data["classes"].items()}
@@ -250,7 +250,7 @@ def runtime_of(name: str | None, chip: Architecture) -> Runtime:
 
     Raises OptionError for what is no name.
     """
-    known, serves = runtimes(), chip.is_gpu or _has_stacks(chip)
+    known, serves = known_runtimes(), chip.is_gpu or _has_stacks(chip)
     if name is None:
         if serves or chip.overhead_us is not None:
             return MODEL_OWN
@@ -269,7 +269,7 @@ def untold(gaps_us: Sequence[float]) -> str:
     """What is taken where no runtime is told. gaps_us: between two operations, of one chip or of several. [us]"""
     words = [f"{gap:.2g}" for gap in (min(gaps_us), max(gaps_us))]
     taken = " to ".join(dict.fromkeys(words)) + (" us, by chip," if words[0] != words[1] else " us")
-    own = runtimes()[OTHER].us_per_kernel
+    own = known_runtimes()[OTHER].us_per_kernel
     return f"no runtime is told, so {taken} pass between two operations; runtimes of class {OTHER} take {own:g}"
 
 

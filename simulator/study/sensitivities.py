@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import ChipError
 from simulator.graph.build import Graph
 from simulator.graph.load import load_network
@@ -200,7 +200,7 @@ def _step(work: Work, chip: Architecture, base: Outcome, lever: Lever, value: An
 
 def _notes(chip: Architecture, steps: Sequence[Step]) -> tuple[str, ...]:
     """What a reader should know about the prices."""
-    notes = list(priced(chip).notes)
+    notes = list(priced_chip(chip).notes)
     if any(step.bottom_up for step in steps):
         notes.append(
             "* change of the bill: difference of two bottom-up estimates; the calibrated share knows nothing of widths"

@@ -16,7 +16,7 @@ from simulator.store import disk
 from simulator.study.asking import asked_of
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of, rates_of
-from simulator.study.ranking import BY, may_rank, ranking
+from simulator.study.ranking import BY, may_rank, ranking_of
 from simulator.study.request import Question, growing_of, spent
 from simulator.study.runtimes import runtime_of, untold
 from simulator.study.sharing import answers
@@ -165,7 +165,7 @@ def serving(
     found = Comparison(
         wanted.model, dict(wanted.params), 0, wanted.precision or "", together, tuple(servers), wanted.model
     )
-    order = ranking(found, by, limits, ORDERS)
+    order = ranking_of(found, by, limits, ORDERS)
     known = {line.chip: line for line in servers}
     rows = [_placed(known[row.line.chip], at, row.value) for at, row in enumerate(order.rows, 1)]
     rows += [_placed(known[name], None, None) for name in order.unranked if not known[name].untried]

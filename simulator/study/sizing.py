@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
-from simulator.chip.library import Entry, library
+from simulator.chip.library import Entry, bundled_entries
 from simulator.chip.load import Settings
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
@@ -79,7 +79,7 @@ def size(
     precision = precision_of(mix[0][0], precision)
     base = chip_of(chip, set)
     space = space_of(base, default_axes(base) if vary is None else given_axes(vary), precision)
-    entries = [one for one in library().values() if _may_answer(one, precision)] if bundled else []
+    entries = [one for one in bundled_entries().values() if _may_answer(one, precision)] if bundled else []
     search = Search(mix, space, entries, batch, precision, tell)
     try:
         with measured() as search.note:

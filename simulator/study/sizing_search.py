@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from simulator.chip.library import Entry
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph
 from simulator.graph.shallow import decoder_in
@@ -228,7 +228,7 @@ class Search:
         """What a chip makes of the mix."""
         self.note(self.tested / (self.tested + self._waiting + 1))
         self.tell(f"{self.tested:,} designs tested")
-        cost = None if chip is None else priced(chip).cost
+        cost = None if chip is None else priced_chip(chip).cost
         if chip is None or cost is None or cost.bill_usd is None or cost.bill_usd.best is None:
             return None
         served, time_s, energy_j, latency_s = [], 0.0, 0.0, 0.0
@@ -361,7 +361,7 @@ class Search:
     def _least_bundled(self, entry: Entry, targets: Targets) -> float:
         """The bill of a bundled chip; infinite where the targets or its memory rule it out from the start."""
         chip = entry.architecture
-        cost = None if chip is None else priced(chip).cost
+        cost = None if chip is None else priced_chip(chip).cost
         if chip is None or cost is None or cost.bill_usd is None or cost.bill_usd.best is None:
             return float(np.inf)
         if targets.max_cost_usd is not None and cost.bill_usd.best > targets.max_cost_usd:
@@ -370,7 +370,7 @@ class Search:
             demands = self._demands(entry)
         except (ChipError, NetworkError):
             return float(np.inf)
-        power = priced(chip).power
+        power = priced_chip(chip).power
         if not has_room(demands, chip.dram_capacity_bytes) or not is_fast(
             demands, Speeds.of(chip, self.precision), targets
         ):

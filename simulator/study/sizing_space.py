@@ -11,7 +11,7 @@ import numpy.typing as npt
 from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM, dram_part, dram_parts
 from simulator.chip.schema import Architecture
-from simulator.cost.columns import columns as cost_columns
+from simulator.cost.columns import cost_columns
 from simulator.cost.priced import varied
 from simulator.errors import ChipError, OptionError, argument
 from simulator.study.sizing_bounds import Speeds

@@ -25,7 +25,7 @@ from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
 from simulator.schedule.pools import floor_of
 from simulator.schedule.program import Program, program_of
-from simulator.schedule.solve import solve
+from simulator.schedule.solve import solve_program
 from simulator.sweeps.table import Solved, why_not
 
 
@@ -79,7 +79,7 @@ def solved_behind(
         machines = machine.part(np.zeros(count, dtype=np.int64))
         for at in np.flatnonzero(has_room(chip, work, machines)).tolist():
             program = stretch.program(batch, contexts[at])
-            found = solve(program, machine, stop, limit_of(chip, program.pool.work, power))
+            found = solve_program(program, machine, stop, limit_of(chip, program.pool.work, power))
             plans.put(slice(at, at + 1), found)
             if not found.fits[0]:
                 reasons[at] = why_not(program.pool, float(machine.capacity_bytes[0]), chip.name)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from simulator.chip.change import changed_chip
 from simulator.chip.parts import CUSTOM
 from simulator.chip.schema import Architecture, Schedule
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import quantities_of
 from simulator.errors import InputError, OptionError
 from simulator.graph.build import Graph
 from simulator.kernels.grid_envelope import NO_FLOOR
@@ -165,7 +165,7 @@ class Space:
         if not any(key.startswith(PARAMETER) for key in first):
             self.graph()  # a fault of the network is none of an axis
         if self.chip.power_limit_w is not None and "process_nm" not in first:
-            quantities(self.chip)  # nor is a limit on a chip whose energy cannot be told
+            quantities_of(self.chip)  # nor is a limit on a chip whose energy cannot be told
         for axis, shared in zip(self.plan.axes, self._shared, strict=True):
             # Of contexts that are columns the ends tell of all.
             values = (min(axis.values), max(axis.values)) if shared and axis.key == CONTEXT else _to_check(axis)
@@ -239,7 +239,7 @@ class Space:
             check_batch(graph, batch)  # type: ignore[arg-type]  # checked there
             array_spec(chip, precision)
             if chip.power_limit_w is not None:
-                quantities(chip)  # a limit needs the energy of the chip
+                quantities_of(chip)  # a limit needs the energy of the chip
         except InputError as error:
             return Variant(chip, None, 1, precision, fault=str(error))
         floor = floor_of(chip) if self._few else NO_FLOOR

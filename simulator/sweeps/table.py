@@ -15,7 +15,7 @@ from simulator.cost.price import block_mm2
 from simulator.cost.priced import power_of, varied
 from simulator.cost.quantities import Quantities
 from simulator.errors import ChipError
-from simulator.graph.fuse import fuse
+from simulator.graph.fuse import fuse_layers
 from simulator.lower.rows import lower
 from simulator.lower.work import Work, work_of
 from simulator.result.economics import at_rest, efficiency, limiting, spent
@@ -25,7 +25,7 @@ from simulator.schedule.few import infeasible
 from simulator.schedule.machines import Machines, machines_of
 from simulator.schedule.plans import Plans
 from simulator.schedule.pool import Pool
-from simulator.schedule.solve import solve
+from simulator.schedule.solve import solve_program
 from simulator.schedule.space.solve import SpaceProgram, solve_space
 from simulator.sweeps.groups import Columns, Variant
 
@@ -129,10 +129,10 @@ def _solved(
     if program is not None:
         work = program.pool.work
         limited = limit_of(variant.chip, work, power)
-        return Solved(work, machines, solve(program, machines, stop, limited), program.pool, [])
+        return Solved(work, machines, solve_program(program, machines, stop, limited), program.pool, [])
     chip, graph = variant.chip, variant.graph
     low = lower(graph, chip, variant.batch, variant.precision)  # type: ignore[arg-type]  # seen by the caller
-    space = SpaceProgram(low, fuse(graph, chip.vector.fuses), float(chip.vector.lanes))  # type: ignore[arg-type]
+    space = SpaceProgram(low, fuse_layers(graph, chip.vector.fuses), float(chip.vector.lanes))  # type: ignore[arg-type]
     plans, reasons = solve_space(space, machines, stop)
     return Solved(work_of(low), machines, plans, None, reasons)
 

@@ -11,7 +11,7 @@ from simulator.chip.change import changed_chip
 from simulator.chip.library import with_variants
 from simulator.chip.load import chip_from_text, chip_named, load_chip
 from simulator.chip.schema import Architecture
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.cost.provenance import coefficients
 from simulator.graph.build import Graph
 from simulator.graph.readers.coverage import first_words
@@ -24,8 +24,8 @@ from simulator.report.layers import layer_table
 from simulator.report.page import content
 from simulator.report.paper import Part, Picture, Section, Sheet, flat, grid_of, paper_html
 from simulator.report.papers import beside_section, bill_section, bill_usd, change_section, run_paper, run_section
-from simulator.report.points_report import SAID
-from simulator.report.run_chart import titled
+from simulator.report.points import SAID
+from simulator.report.run_charts import titled
 from simulator.report.tables import ChipFacts, sentence
 from simulator.result.form import Result
 from simulator.run import simulate
@@ -160,7 +160,7 @@ def _section(
 ) -> Section | None:
     """One section; None where the chip has none: no bill of a GPU, no chips beside it."""
     if name == "bill":
-        cost = priced(chip).cost  # which the run had worked out
+        cost = priced_chip(chip).cost  # which the run had worked out
         return None if cost is None else bill_section(cost)
     if name == "changes":
         return change_section(sensitivity(graph, chip, asked.batch, result.precision, tell=tell))
@@ -193,7 +193,7 @@ def report(asked: forms.RunAsked, graph: Graph, tell: Callable[[str], None]) -> 
     """The report of `rooftile run --report`, as one HTML file."""
     chip = chip_of(asked)
     result = result_of(asked, graph, chip)
-    cost = priced(chip).cost
+    cost = priced_chip(chip).cost
     bill = None if cost is None else (cost, coefficients(chip))
     changes = sensitivity(graph, chip, asked.batch, result.precision, tell=tell)
     changed = {f"set {key}": str(value) for key, value in asked.settings.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from simulator.chip.library import entry, entry_of, library
+from simulator.chip.library import bundled_entries, entry, entry_of
 from simulator.chip.load import chip_named
 from simulator.chip.schema import Architecture
 from simulator.errors import OptionError
@@ -16,12 +16,12 @@ from simulator.graph.load import asked_network
 from simulator.graph.own import precision_of
 from simulator.report.compare_tables import ranking_report
 from simulator.report.fit import parts_of
-from simulator.report.memory_chart import memory_chart
-from simulator.report.memory_report import memory_report
+from simulator.report.memory import memory_report
+from simulator.report.memory_charts import memory_chart
 from simulator.report.page import specification_of
 from simulator.report.paper import Picture, Section
 from simulator.report.papers import words_of
-from simulator.report.points_report import best_of, map_chart, points_report
+from simulator.report.points import best_of, map_chart, points_report
 from simulator.report.scatter import ranking_chart
 from simulator.study.alike import Question
 from simulator.study.memory import memory_map
@@ -57,7 +57,7 @@ def _map(asked: forms.MapAsked, graph: Graph, chip: Architecture, tell: Tell) ->
 
 def _ranking(asked: forms.RankingAsked, graph: Graph, chip: Architecture, tell: Tell) -> Section:
     check_by(asked.by)
-    entries = dict(library())
+    entries = dict(bundled_entries())
     if asked.chip_text is not None or asked.settings:
         entries[CHANGED] = entry_of(CHANGED, chip)
     else:

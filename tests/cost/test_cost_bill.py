@@ -5,9 +5,9 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost.bill import DRAWS, FACTORS, Z, bill_of, factors_of
-from simulator.cost.book import book
+from simulator.cost.book import cost_book
 from simulator.cost.die import die_of
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import quantities_of
 
 DEFECTS_CM2, CLUSTERING = 0.08, 3.0
 """Of the 16 nm of InferX X1."""
@@ -19,7 +19,7 @@ TWO_STEPS = 1 / 0.99**2 - 1
 def bills():
     """Items of X1: as they are, and with one uncertain factor doubled, by its name."""
     factors = np.vstack([np.ones(len(FACTORS)), 1.0 + np.eye(len(FACTORS))])
-    die = die_of(quantities(load_chip("inferx_x1")))
+    die = die_of(quantities_of(load_chip("inferx_x1")))
     bill, _ = bill_of(die, factors, "negative_binomial", "area")
     rows = [{name: float(values[at]) for name, values in bill.items()} for at in range(len(factors))]
     return die, dict(zip(["best", *FACTORS], rows, strict=True))
@@ -76,7 +76,7 @@ def test_a_range_is_told_by_four_thousand_draws():
     assert drawn.shape == (1 + 4000, len(FACTORS))
     assert (drawn[0] == 1.0).all()
     deviation = np.log(alone[1:].diagonal())
-    assert deviation[FACTORS.index("wafer")] == pytest.approx(book()["wafer"]["price"]["log_sd"])
+    assert deviation[FACTORS.index("wafer")] == pytest.approx(cost_book()["wafer"]["price"]["log_sd"])
     assert (alone[1:][~np.eye(len(FACTORS), dtype=bool)] == 1.0).all()
     logs = np.log(drawn[1:]) / deviation
     assert np.abs(logs.mean(axis=0)).max() < 4 / np.sqrt(4000)

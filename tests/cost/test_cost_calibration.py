@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.cost import calibration as model
-from simulator.cost.book import book, fit
+from simulator.cost.book import cost_book, fit
 from simulator.cost.validation import against_published
 
 # Errors with the chip left out of the fit, as percent: a change of the data or of the form shows here.
@@ -47,11 +47,11 @@ def test_errors_left_out_of_the_fit(found):
     assert errors == pytest.approx(LEFT_OUT, abs=0.3)
     assert found.mean_error == pytest.approx(0.095, abs=0.001)
     assert found.mean_error_left_out == pytest.approx(0.114, abs=0.001)
-    for form in book()["calibration"]["earlier"].values():  # no class of chips is needed, and fewer coefficients
+    for form in cost_book()["calibration"]["earlier"].values():  # no class of chips is needed, and fewer coefficients
         assert found.mean_error_left_out < form["mean_error_left_out"]
         assert found.worst_error_left_out < form["worst_error_left_out"]
         assert len(model.NAMES) < form["coefficients"]
-    assert model.log_rms(found.chips) == pytest.approx(book()["residuals"]["log_rms_left_out"], abs=5e-4)
+    assert model.log_rms(found.chips) == pytest.approx(cost_book()["residuals"]["log_rms_left_out"], abs=5e-4)
 
 
 def test_bands_hold_the_published_area_of_chips_left_out(found):
@@ -63,7 +63,7 @@ def test_bands_hold_the_published_area_of_chips_left_out(found):
 def test_blocks_and_nvdla(found):
     assert max(abs(block.error) for block in found.blocks) < 0.10
     worst = {nm: max(abs(row.error) for row in found.nvdla if row.nm == nm) for nm in (28, 16)}
-    forms = book()["ip_blocks"]
+    forms = cost_book()["ip_blocks"]
     for nm, column in ((28, 2), (16, 3)):
         (fixed, per_mac, per_mib), _ = model.ip_fit(column)
         assert fixed == pytest.approx(forms[nm]["fixed_mm2"], rel=2e-3)
@@ -73,7 +73,7 @@ def test_blocks_and_nvdla(found):
 
 
 def test_every_number_of_the_data_has_a_known_source():
-    sources = book()["sources"]
+    sources = cost_book()["sources"]
 
     def walk(value, path):
         if not isinstance(value, dict):
@@ -90,8 +90,8 @@ def test_every_number_of_the_data_has_a_known_source():
         for key, below in value.items():
             walk(below, f"{path}.{key}")
 
-    walk({key: value for key, value in book().items() if key != "sources"}, "silicon_cost")
-    assert all(entry["source"] for entry in book()["calibration"]["chips"].values())
+    walk({key: value for key, value in cost_book().items() if key != "sources"}, "silicon_cost")
+    assert all(entry["source"] for entry in cost_book()["calibration"]["chips"].values())
 
 
 def test_the_band_of_a_chip_left_out_is_that_of_the_others(monkeypatch):
@@ -131,7 +131,7 @@ def test_least_squares_find_the_minimum_whatever_the_unit(scale):
 
 def test_the_sizings_are_compared_at_both_nodes(found):
     """Each with the area that was published for its node, and by the fit of that node."""
-    rows = book()["calibration"]["nvdla"]["rows"]
+    rows = cost_book()["calibration"]["nvdla"]["rows"]
     assert [(block.nm, block.published_mm2) for block in found.nvdla] == [(28, row[2]) for row in rows] + [
         (16, row[3]) for row in rows
     ]

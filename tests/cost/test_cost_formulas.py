@@ -10,7 +10,7 @@ from simulator.cost import area, joules, money
 from simulator.cost.die import Die, die_of, fabric_notes
 from simulator.cost.power import _stacks, covered_mm2, power_model, without_mm2
 from simulator.cost.price import chip_cost
-from simulator.cost.quantities import Silicon, quantities
+from simulator.cost.quantities import Silicon, quantities_of
 from simulator.cost.serving import Rates, usd_per_s
 from simulator.errors import OptionError
 
@@ -180,7 +180,7 @@ PARTS = Silicon(macs=100.0, sram=50.0, dram=20.0, io=10.0, scale=1.0)
 @pytest.mark.parametrize(("name", "share"), [("l4", 0.565), ("jetson_agx_xavier", 0.565), ("inferx_x1", 0.489)])
 def test_a_die_is_what_is_counted_and_its_share_of_all_else(name, share):
     """Of GPUs and SoCs, which the fit does not cover, the middle of 0.34 and 0.79; and no die is beyond the reticle."""
-    q = quantities(load_chip(name))
+    q = quantities_of(load_chip(name))
     free = 180.0 / (1.0 - share)
     assert covered_mm2(q, PARTS) == pytest.approx(free / (1 + (free / 858) ** 4) ** 0.25)
     free -= 30.0
@@ -190,7 +190,7 @@ def test_a_die_is_what_is_counted_and_its_share_of_all_else(name, share):
 
 
 def test_a_block_covers_its_macs_and_its_sram():
-    q = quantities(load_chip("nvdla_1024"))
+    q = quantities_of(load_chip("nvdla_1024"))
     assert q.kind == "ip"
     assert covered_mm2(q, PARTS) == 150.0
     assert covered_mm2(q, PARTS, 30.0) == 120.0
@@ -199,23 +199,23 @@ def test_a_block_covers_its_macs_and_its_sram():
 def test_what_a_chip_has_of_memory():
     """Three devices of LPDDR4-4266 x 32: 17.064 GB/s and 2 GiB each; or as much as the file says."""
     chip = load_chip("inferx_x1", set={"dram.devices": 3})
-    memory = quantities(chip).memory
+    memory = quantities_of(chip).memory
     assert (memory.devices, memory.bytes_per_s_each, memory.gib) == (3, pytest.approx(17.064e9), 3 * 2.0)
-    assert quantities(chip).with_devices(5).memory.gib == 5 * 2.0
-    assert quantities(chip).with_gib(7.0).memory.gib == 7.0
-    assert _stacks(quantities(chip)) == 0.0  # on the board
-    assert _stacks(quantities(load_chip("a100"))) == 5.0
+    assert quantities_of(chip).with_devices(5).memory.gib == 5 * 2.0
+    assert quantities_of(chip).with_gib(7.0).memory.gib == 7.0
+    assert _stacks(quantities_of(chip)) == 0.0  # on the board
+    assert _stacks(quantities_of(load_chip("a100"))) == 5.0
     custom = {"dram.part": "custom", "dram.gb_per_s_per_device": 60.0, "dram.family": "lpddr5", "dram.devices": 2}
-    wide = quantities(load_chip("inferx_x1", set=custom)).memory
+    wide = quantities_of(load_chip("inferx_x1", set=custom)).memory
     assert (wide.devices, wide.bytes_per_s_each) == (6, pytest.approx(20e9))  # three of 25.6 GB/s for each
-    alone = quantities(load_chip("inferx_x1", set={"dram": None}))
+    alone = quantities_of(load_chip("inferx_x1", set={"dram": None}))
     assert _stacks(alone) == 0.0
     assert (alone.memory, alone.with_devices(5), alone.with_gib(7.0)) == (None, alone, alone)
 
 
 def test_a_chip_of_two_cores_has_twice_of_each():
     """But for the units of an array, and what is outside of the cores."""
-    one, two = (quantities(load_chip(name, set={"process_nm": 16})) for name in ("bm1688_core", "bm1688"))
+    one, two = (quantities_of(load_chip(name, set={"process_nm": 16})) for name in ("bm1688_core", "bm1688"))
     for name in (
         "arrays",
         "mac_units",
@@ -235,10 +235,10 @@ def test_die_edge_of_memory_and_links(part, channels):
     chip = load_chip(
         "example_edge", set={"dram.part": part, "dram.devices": 3, "process_nm": 5, "host.link": "pcie4-x8"}
     )
-    die = die_of(quantities(chip))
-    assert quantities(chip).memory.channels_each == channels
+    die = die_of(quantities_of(chip))
+    assert quantities_of(chip).memory.channels_each == channels
     assert die.edge_needed_mm == pytest.approx(3 * channels * 4.27 + 8 * 0.3)
-    alone = die_of(quantities(load_chip("example_edge", set={"dram": None, "host.link": "pcie4-x4"})))
+    alone = die_of(quantities_of(load_chip("example_edge", set={"dram": None, "host.link": "pcie4-x4"})))
     assert alone.edge_needed_mm == pytest.approx(4 * 0.3)
 
 
@@ -250,7 +250,7 @@ def test_all_memory_of_a_chip_is_counted():
         "sram.capacity_mib": 2,
         "array.accumulator_kib": 96,
     }
-    assert quantities(load_chip("example_edge", set=sets)).sram_bytes == 2 * 2**20 + (96 + 16) * 2**10
+    assert quantities_of(load_chip("example_edge", set=sets)).sram_bytes == 2 * 2**20 + (96 + 16) * 2**10
 
 
 def test_a_gpus_mac_at_the_clock_at_which_it_was_fitted():
@@ -274,7 +274,7 @@ def test_a_second_at_work_pays_for_the_seconds_between():
 
 def test_an_estimate_from_below_is_told_where_it_is_far_off():
     """180 mm2 counted are a die of 352.25 mm2 by the share but for the reticle: 170 mm2 of all else."""
-    q = quantities(load_chip("inferx_x1"))
+    q = quantities_of(load_chip("inferx_x1"))
     usual = covered_mm2(q, PARTS) - 180.0
     for times, told in ((0.49, True), (0.51, False), (1.0, False), (1.99, False), (2.01, True)):
         notes = fabric_notes(Die(q, PARTS, 180.0 + times * usual, power_model(load_chip("inferx_x1"))))

@@ -11,7 +11,7 @@ from simulator.chip.load import load_chip
 from simulator.chip.parts import dram_families, dram_part, usual_part
 from simulator.cli import main
 from simulator.cost import book as data
-from simulator.cost.columns import columns
+from simulator.cost.columns import cost_columns
 from simulator.cost.power import power_model
 from simulator.cost.price import chip_cost
 from simulator.cost.priced import varied
@@ -30,7 +30,7 @@ def test_a_node_between_two_known_ones_is_interpolated_and_says_so():
     assert (data.node(15).logic_mtr_mm2, data.node(13).wafer_usd) == pytest.approx(
         (28.9, 3984)
     )  # 14 and 12 count as 16
-    ends = sorted(data.book()["nodes"])
+    ends = sorted(data.cost_book()["nodes"])
     assert [data.node(nm).nm for nm in (ends[0], ends[-1])] == [ends[0], ends[-1]]
     large = {"sram.capacity_mib": 64}
     cost = chip_cost(load_chip("inferx_x1", set={"process_nm": 8, **large}), draws=0)
@@ -92,7 +92,7 @@ def test_a_custom_part_is_of_a_family():
 
 def test_a_custom_part_in_a_sweep_is_as_many_devices_as_alone():
     chip = load_chip("example_edge", set={"dram.part": "custom", "dram.gb_per_s_per_device": 40.0})
-    swept = columns(varied(chip, {"dram.devices": np.array([1, 2])}))
+    swept = cost_columns(varied(chip, {"dram.devices": np.array([1, 2])}))
     for devices, usd in zip((1, 2), swept.bill_usd, strict=True):
         assert usd == chip_cost(changed_chip(chip, {"dram.devices": devices}), draws=0).bill_usd.best
 

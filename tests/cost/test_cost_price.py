@@ -12,12 +12,12 @@ from profiles import examples
 from simulator.chip.load import load_chip
 from simulator.cost import book as data
 from simulator.cost import money
-from simulator.cost.columns import band_factor, columns
+from simulator.cost.columns import band_factor, cost_columns
 from simulator.cost.efficiency import RATIOS, ratios
 from simulator.cost.power import power_model
 from simulator.cost.price import chip_cost
 from simulator.cost.provenance import coefficients
-from simulator.cost.quantities import quantities, silicon
+from simulator.cost.quantities import quantities_of, silicon
 from simulator.errors import ChipError, OptionError
 from simulator.report.document import plain
 
@@ -105,9 +105,9 @@ def test_one_chip_equals_a_sweep_to_the_last_bit():
     mib = np.floor(rng.uniform(1, 300, 3000) * 2**20) / 2**20
     clock, devices = rng.uniform(300, 2000, 3000), rng.randint(1, 4, 3000).astype(float)
     accumulators = chip.array.accumulator_capacity_bytes
-    base = quantities(chip)
+    base = quantities_of(chip)
     many = dataclasses.replace(base, sram_bytes=mib * 2**20 + accumulators, clock_hz=clock * 1e6).with_devices(devices)
-    table = columns(many)
+    table = cost_columns(many)
     for at in range(0, 3000, 149):
         changes = {"sram.capacity_mib": mib[at].item(), "clock_mhz": clock[at].item(), "dram.devices": int(devices[at])}
         one = load_chip("tpu_v4i", set=changes)
@@ -164,9 +164,9 @@ def test_a_chip_without_dram_saves_its_interface_and_no_more(part):
 
 
 def test_the_share_gives_way_near_the_largest_die():
-    chip = quantities(load_chip("example_edge"))
+    chip = quantities_of(load_chip("example_edge"))
     mib = np.array([1, 10, 100, 200, 300, 400, 500, 590]) * 2.0**20
-    table = columns(dataclasses.replace(chip, sram_bytes=mib))
+    table = cost_columns(dataclasses.replace(chip, sram_bytes=mib))
     counted = np.array([silicon(dataclasses.replace(chip, sram_bytes=m), data.fit()).counted for m in mib])
     share = 1 - counted / table.area_mm2
     assert share[0] == pytest.approx(0.489, abs=1e-3)
@@ -189,9 +189,9 @@ def test_8_bit_floats_share_multipliers():
 
 
 def test_a_sweep_says_which_points_cannot_be_made():
-    base = quantities(load_chip("inferx_x1"))
-    assert columns(base.with_devices(np.arange(1.0, 9.0))).can_be_made.tolist() == [True] * 6 + [False] * 2
-    large = columns(dataclasses.replace(base, sram_bytes=np.array([8, 2000]) * 2.0**20))
+    base = quantities_of(load_chip("inferx_x1"))
+    assert cost_columns(base.with_devices(np.arange(1.0, 9.0))).can_be_made.tolist() == [True] * 6 + [False] * 2
+    large = cost_columns(dataclasses.replace(base, sram_bytes=np.array([8, 2000]) * 2.0**20))
     assert large.can_be_made.tolist() == [True, False]
 
 

@@ -7,25 +7,25 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.cost import distinct
-from simulator.cost.columns import Columns, columns
+from simulator.cost.columns import Columns, cost_columns
 from simulator.cost.power import PowerModel
 from simulator.cost.price import chip_cost
-from simulator.cost.priced import priced
-from simulator.cost.quantities import quantities
+from simulator.cost.priced import priced_chip
+from simulator.cost.quantities import quantities_of
 from simulator.store.bundled import REFERENCE
 
 
 def test_chips_that_differ_in_nothing_that_costs_are_priced_once(monkeypatch):
     base = load_chip("example_edge")
-    first = priced(base)
+    first = priced_chip(base)
     monkeypatch.setattr("simulator.cost.priced.chip_cost", lambda _: pytest.fail("priced anew"))
-    assert priced(load_chip("example_edge", {"dram.measured_efficiency": 0.5})) is first
+    assert priced_chip(load_chip("example_edge", {"dram.measured_efficiency": 0.5})) is first
     monkeypatch.undo()
     larger = load_chip("example_edge", {"sram.capacity_mib": 32})
-    assert priced(larger).cost == chip_cost(larger) != first.cost
+    assert priced_chip(larger).cost == chip_cost(larger) != first.cost
     # Of the reference itself, and of one that only works otherwise, the cost beside the reference is told apart.
     reference, other = (load_chip(REFERENCE, keys) for keys in ({}, {"dram.measured_efficiency": 0.5}))
-    assert [priced(chip).cost for chip in (reference, other)] == [chip_cost(chip) for chip in (reference, other)]
+    assert [priced_chip(chip).cost for chip in (reference, other)] == [chip_cost(chip) for chip in (reference, other)]
 
 
 def alike(one, other):
@@ -43,8 +43,8 @@ def alike(one, other):
 def test_points_of_few_kinds_cost_what_each_costs(names, monkeypatch):
     """Of many points each kind is priced once, whatever they differ in."""
     asked = []
-    monkeypatch.setattr(distinct, "columns", lambda q: asked.append(1) or columns(q))
-    chip = quantities(load_chip("example_edge", set={"process_nm": 7}))
+    monkeypatch.setattr(distinct, "cost_columns", lambda q: asked.append(1) or cost_columns(q))
+    chip = quantities_of(load_chip("example_edge", set={"process_nm": 7}))
     kinds = {"sram": [2.0**20, 2.0**22, 2.0**23], "clock": [3e8, 9e8], "devices": [1.0, 2.0], "gib": [2.0, 4.0, 8.0]}
     given = {name: np.random.default_rng(1).choice(kinds[name], 40) for name in names}
     q = replace(
@@ -52,5 +52,5 @@ def test_points_of_few_kinds_cost_what_each_costs(names, monkeypatch):
     )
     q = q.with_devices(given["devices"]) if "devices" in given else q
     q = q.with_gib(given["gib"]) if "gib" in given else q
-    assert alike(distinct.priced_once(q), columns(q))
+    assert alike(distinct.priced_once(q), cost_columns(q))
     assert len(asked) == 1

@@ -13,8 +13,8 @@ from simulator.cost.book import Fit, of_pair
 from simulator.cost.money import interposer_usd
 from simulator.cost.power import PowerModel, _mac_energies, _stacks, power_model
 from simulator.cost.price import _band, _ip_band, chip_cost
-from simulator.cost.priced import priced
-from simulator.cost.quantities import _lanes, quantities
+from simulator.cost.priced import priced_chip
+from simulator.cost.quantities import _lanes, quantities_of
 
 
 def test_a_fit_of_least_squares_is_found_from_afar():
@@ -53,7 +53,7 @@ def test_a_multiplier_of_two_formats_is_between_both():
 
 def test_every_core_of_a_chip_is_counted():
     chip = load_chip("example_edge", set={"interconnect.bytes_per_cycle": 48.0})
-    one, four = quantities(chip), quantities(chip.model_copy(update={"cores": 4}))
+    one, four = quantities_of(chip), quantities_of(chip.model_copy(update={"cores": 4}))
     for name in ("arrays", "sram_bytes", "sram_bytes_per_cycle", "interconnect_bytes_per_cycle", "vector_lanes"):
         assert getattr(four, name) == 4 * getattr(one, name) > 0
     assert one.interconnect_bytes_per_cycle == 48.0
@@ -62,15 +62,15 @@ def test_every_core_of_a_chip_is_counted():
 
 def test_what_a_chip_has_not_counts_for_nothing():
     alone = load_chip("nvdla_1024")
-    q = quantities(alone)
+    q = quantities_of(alone)
     assert (alone.host, q.host_bytes_per_s, q.io_lanes) == (None, 0.0, 0.0)
     assert (q.of_gpu, q.async_products) == (False, False)
     bare = chip_without_memory()
     model = power_model(bare)
-    assert (model.peak["dram_w"], _stacks(quantities(bare))) == (0.0, 0.0)
-    assert quantities(load_chip("h100")).async_products
+    assert (model.peak["dram_w"], _stacks(quantities_of(bare))) == (0.0, 0.0)
+    assert quantities_of(load_chip("h100")).async_products
     for name in ("t4", "jetson_agx_xavier"):
-        assert (quantities(load_chip(name)).of_gpu, quantities(load_chip(name)).async_products) == (True, False)
+        assert (quantities_of(load_chip(name)).of_gpu, quantities_of(load_chip(name)).async_products) == (True, False)
 
 
 def test_lanes_of_a_host_link():
@@ -91,15 +91,15 @@ def chip_without_memory():
 
 def test_energies_of_a_gpu_s_formats():
     """Whole numbers keep their weights; floats are over FP16 as they are elsewhere, and no chip without a GPU has that."""
-    of = {name: _mac_energies(quantities(load_chip(name))) for name in ("t4", "a100", "inferx_x1")}
-    weights = calibration.book()["energy"]["mac_weights"]
-    fitted = calibration.book()["energy"]["gpu"]["float_weight"]
+    of = {name: _mac_energies(quantities_of(load_chip(name))) for name in ("t4", "a100", "inferx_x1")}
+    weights = calibration.cost_book()["energy"]["mac_weights"]
+    fitted = calibration.cost_book()["energy"]["gpu"]["float_weight"]
     for name in ("t4", "a100"):
         assert of[name]["int4"] / of[name]["int8"] == pytest.approx(weights["int4"] / weights["int8"])
         assert of[name]["fp16"] / of[name]["int8"] == pytest.approx(max(weights["int8"], fitted) / weights["int8"])
     assert of["a100"]["bf16"] == of["a100"]["fp16"]
     for name in ("a100", "h100", "b200"):
-        found = _mac_energies(quantities(load_chip(name)))
+        found = _mac_energies(quantities_of(load_chip(name)))
         for precision, integer in (("tf32", "int8"), ("fp32", "int8"), ("fp8", "int8"), ("fp4", "int4")):
             weight = max(weights[integer], fitted * weights[precision] / weights["fp16"])
             if precision in found:
@@ -123,7 +123,7 @@ def test_time_under_a_limit_by_hand(limit_w, throttle, time_s, wanted):
 
 
 def test_a_gpu_lowers_its_voltage_with_its_clock():
-    exponent = calibration.book()["energy"]["gpu"]["clock_exponent"]
+    exponent = calibration.cost_book()["energy"]["gpu"]["clock_exponent"]
     model = power_model(load_chip("t4"))
     assert (model.limit_w, model.throttle * (1.0 + exponent)) == (70.0, pytest.approx(1.0))
     assert power_model(load_chip("inferx_x1")).throttle == 1.0
@@ -149,10 +149,10 @@ def test_ranges():
     drawn = _band(np.array([50.0, *range(101)]), 101)
     assert (drawn.low, drawn.best, drawn.high) == (5.0, 50.0, 95.0)
     assert (_band(np.array([1.0, *range(101)]), 101).low, _band(np.array([99.0, *range(101)]), 101).high) == (1.0, 99.0)
-    q = quantities(load_chip("nvdla_1024"))
+    q = quantities_of(load_chip("nvdla_1024"))
     block = _ip_band(q)
     nm = 28 if q.node.nm >= 28 else 16
-    worst = 1.0 + 2.0 * calibration.book()["ip_blocks"][nm]["max_error"]
+    worst = 1.0 + 2.0 * calibration.cost_book()["ip_blocks"][nm]["max_error"]
     assert (block.high / block.best, block.best / block.low) == pytest.approx((worst, worst))
     cost = chip_cost(load_chip("nvdla_1024"))
     assert cost.area_items == {"block": cost.area_mm2.best}
@@ -161,11 +161,11 @@ def test_ranges():
 def test_chips_are_priced_once():
     """Those that differ in nothing that costs together, but the reference, which is compared with itself."""
     chip = load_chip("example_edge")
-    assert priced(chip) is priced(chip)
-    assert priced(load_chip("example_edge", set={"dram.measured_efficiency": 0.5})) is priced(chip)
-    assert priced(load_chip("example_edge", set={"sram.capacity_mib": 16})) is not priced(chip)
+    assert priced_chip(chip) is priced_chip(chip)
+    assert priced_chip(load_chip("example_edge", set={"dram.measured_efficiency": 0.5})) is priced_chip(chip)
+    assert priced_chip(load_chip("example_edge", set={"sram.capacity_mib": 16})) is not priced_chip(chip)
     reference = load_chip("inferx_x1")
     other = load_chip("inferx_x1", set={"dram.measured_efficiency": 0.5})
-    found, alike = priced(reference).cost.relative_cost, priced(other).cost.relative_cost
+    found, alike = priced_chip(reference).cost.relative_cost, priced_chip(other).cost.relative_cost
     assert (found.low, found.best, found.high) == (1.0, 1.0, 1.0)
     assert alike.best == 1.0

@@ -103,3 +103,11 @@ def test_rooms_are_few(tmp_path, monkeypatch):
     house(tmp_path, 14, 23)
     monkeypatch.chdir(tmp_path)
     assert list(HOUSE["floor_faults"]())[-1] == "simulator: must have at most 22 rooms, got 23"
+
+
+def test_no_function_has_the_name_of_its_file():
+    check = HOUSE["own_name_faults"]
+    texts = {"walk.py": "def walk(): ...\nclass Walk:\n    def walk(self): ...\n", "stride.py": "class stride: ...\n"}
+    found = list(check({Path("simulator") / name: ast.parse(text) for name, text in texts.items()}))
+    assert [line.partition(": ")[0] for line in found] == ["simulator/walk.py:1", "simulator/stride.py:1"]
+    assert not list(check({Path("simulator/walk.py"): ast.parse("def walk_all(): ...\n")}))

@@ -6,7 +6,7 @@ import pytest
 
 from simulator import load_chip, simulate
 from simulator.cli import main
-from simulator.report.points_report import knee
+from simulator.report.points import knee
 from simulator.sweeps.again import bounds
 
 

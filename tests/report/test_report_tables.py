@@ -9,7 +9,7 @@ from rich.console import Console
 
 from simulator.report import layers
 from simulator.report.layers import short_tiling
-from simulator.report.run_chart import _waterfall
+from simulator.report.run_charts import _waterfall
 from simulator.report.tables import run_report
 from simulator.vocabulary import CAUSES
 

@@ -14,7 +14,7 @@ from simulator import load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.report.document import run_document, run_schema, to_json
 from simulator.report.page import content
-from simulator.report.run_chart import MOST_INTENSE, run_chart
+from simulator.report.run_charts import MOST_INTENSE, run_chart
 
 ROOT = Path(__file__).resolve().parents[2]
 

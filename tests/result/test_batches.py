@@ -10,7 +10,7 @@ from random_models import Graph, chips, networks
 from test_laws import changed, in_space, times, tried
 
 from simulator import load_chip, load_network, simulate, sweep
-from simulator.chip.library import library
+from simulator.chip.library import bundled_entries
 from simulator.chip.schema import Architecture
 from simulator.graph.build import NetworkBuilder
 from simulator.schedule.program import Program
@@ -52,7 +52,7 @@ def small() -> Graph:
     return net.build()
 
 
-SIMULABLE = [name for name, entry in library().items() if entry.architecture]
+SIMULABLE = [name for name, entry in bundled_entries().items() if entry.architecture]
 BY_DAY = ("dpu_b4096", "edge_tpu", "eyeriss", "groq_tsp", "inferx_x1", "l4", "nvdla_64", "t4", "tpu_v1")
 
 

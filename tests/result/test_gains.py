@@ -18,7 +18,7 @@ from simulator.result import gains
 from simulator.result.gains import ON_CHIP, Gains, bound_of, on_chip
 from simulator.run import simulate
 from simulator.schedule import records
-from simulator.schedule.best import best
+from simulator.schedule.best import best_plans
 from simulator.schedule.few import solve_one
 from simulator.schedule.keep import rooms, share
 from simulator.schedule.machines import machines_of
@@ -102,7 +102,7 @@ def test_no_bound_cuts_the_best_schedule_of_a_chip_without_a_roof() -> None:
     graph, chip = load_network("mobilenet_v2"), load_chip("example_edge")
     machines, pools = machines_of(chip), pool_source(graph, chip, "int8")
     changed = without(pools(1), lambda pool: np.maximum(on_chip(pool)["interconnect"], on_chip(pool)["sram"]), False)
-    _, steady = best(machines, 1, lambda _: changed, True, False)
+    _, steady = best_plans(machines, 1, lambda _: changed, True, False)
     capacity = float(machines.capacity_bytes[0])
     everything = [
         solve_one(changed, machines, share(changed, capacity - room) if room < capacity else None)

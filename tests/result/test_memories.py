@@ -6,7 +6,7 @@ from simulator import load_chip, load_network, simulate, sweep
 from simulator.chip.schema import Architecture
 from simulator.cost.book import fit
 from simulator.cost.price import chip_cost
-from simulator.cost.quantities import quantities, silicon
+from simulator.cost.quantities import quantities_of, silicon
 from simulator.errors import ChipError, InfeasibleError, NetworkError
 from simulator.graph.build import Graph, NetworkBuilder
 
@@ -91,7 +91,7 @@ def test_flash_has_no_phy_and_few_balls():
     by_bandwidth = load_chip("example_mcu", set={"process_nm": 16, "dram": custom})
 
     def interface_mm2(chip: Architecture) -> float:
-        return float(silicon(quantities(chip), fit()).dram)
+        return float(silicon(quantities_of(chip), fit()).dram)
 
     assert interface_mm2(flash) == interface_mm2(by_bandwidth) < 0.1
     assert interface_mm2(dram) > 1.0

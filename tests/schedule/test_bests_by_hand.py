@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_sought_without_a_floor(monkeypatch, plans, again):
         return found if len(asked) == 1 else "exact"
 
     monkeypatch.setattr(best, "_best", sought)
-    answer = best.best(chip, 4, lambda size: SimpleNamespace(exact=("exact", size)), True, True)
+    answer = best.best_plans(chip, 4, lambda size: SimpleNamespace(exact=("exact", size)), True, True)
     assert answer == ("exact" if again else found)
     assert asked[1:] == [("exact", 4)] * again
 
@@ -197,7 +197,7 @@ def test_what_does_not_fit_is_looked_for_among_exact_pools(monkeypatch):
     for sizes, again in [((9, 10), False), ((9, 11), True), ((11, 9), True), ((None, 10), False), ((None, 11), True)]:
         asked.clear()
         offered = tuple(None if size is None else plan(size) for size in sizes)
-        assert best.best(machines, 1, lambda batch: pools, True, True) == ("exact" if again else offered)
+        assert best.best_plans(machines, 1, lambda batch: pools, True, True) == ("exact" if again else offered)
         assert asked == ([pools, "an exact pool"] if again else [pools])
 
 

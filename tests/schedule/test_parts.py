@@ -23,7 +23,7 @@ from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Piece
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import program_of, splits
-from simulator.schedule.solve import least_in_parts, solve, solve_alone, steady_alone
+from simulator.schedule.solve import least_in_parts, solve_alone, solve_program, steady_alone
 
 WHOLE = {"schedule.sub_batches": False}
 """Parts of a batch are not among the choices of its schedule, so that they are tried beside it."""
@@ -80,7 +80,7 @@ def test_parts_win_where_only_they_stay_in_the_sram(overlap, keys):
     """In 60 KiB an item's tensors stay between layers; of four items they go out and in."""
     four = program(4, **keys, **{"schedule.overlap": overlap})
     points = machines((60.0, 70.0, 4000.0), overlap=overlap)
-    plans, found = solve(four, points), []
+    plans, found = solve_program(four, points), []
     for at in range(len(points)):
         alone, (cold, steady) = solve_alone(four, points.one(at))
         assert plans.cold.time_s[at] == alone.cold.time_s[0]
@@ -118,7 +118,7 @@ def test_what_no_parts_are_faster_than(keys, less, keep, kept):
         outer = ends + parts * (weights - stays)
         wanted = (cycles + outer) * 1e-9 + steps * parts * 1e-6
         assert least_in_parts(four, size, chips) == pytest.approx(wanted * SLACK, rel=1e-12)
-        found = solve(program(size, **keys, **{"schedule.keep_weights": keep}), chips)
+        found = solve_program(program(size, **keys, **{"schedule.keep_weights": keep}), chips)
         assert (least_in_parts(four, size, chips)[1] <= parts * found.cold.time_s[1]).all()
 
 

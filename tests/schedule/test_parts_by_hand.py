@@ -165,12 +165,12 @@ def test_parts_are_tried_where_one_batch_or_many_may_be_faster(monkeypatch):
     monkeypatch.setattr(solve, "least_in_parts", lambda program, size, machines: np.array([2.5, 2.5, 2.5, 2.0]))
     program = SimpleNamespace(batch=4, parts=lambda limited: [2], at=lambda size: SimpleNamespace(batch=size))
     machines = Machines(np.arange(4.0), *(np.ones(4) for _ in range(3)), "none")
-    found = solve.solve(program, machines)
+    found = solve.solve_program(program, machines)
     assert asked == [(4, [0, 1, 2, 3]), (2, [0, 1])]
     assert (found.cold.time_s.tolist(), found.steady.time_s.tolist()) == ([3.0, 2.0, 2.0, 2.0], [2.0, 3.0, 2.0, 2.0])
     assert found.cold.outer_bytes.tolist() == [6.0, 3.0, 3.0, 3.0]
     asked.clear()
-    solve.solve(program, machines, limited=lambda own: np.full(len(own.time_s), 2.1))
+    solve.solve_program(program, machines, limited=lambda own: np.full(len(own.time_s), 2.1))
     assert asked[1:] == [(2, [0, 1, 3])]
 
 

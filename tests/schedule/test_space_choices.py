@@ -147,8 +147,8 @@ def test_the_least_latency_is_found_with_bounds_below_it(monkeypatch):
         pipe = SimpleNamespace(stages=SimpleNamespace(steps=len(table)))
         of = [[alone[at]] if at == sliced else row for at, row in enumerate(table)]
         ways = [[real[choice] for choice in way] for way in paths(of)]
-        assert totals(contexts.contexts(pipe, None, "latency")) == min(map(totals, ways))
-        assert totals(contexts.contexts(pipe, None, "period")) == min(map(totals, paths(of)))
+        assert totals(contexts.best_contexts(pipe, None, "latency")) == min(map(totals, ways))
+        assert totals(contexts.best_contexts(pipe, None, "period")) == min(map(totals, paths(of)))
 
 
 def test_three_layers_that_do_not_fit_are_named_or_four_if_there_are_no_more(monkeypatch):
@@ -160,7 +160,7 @@ def test_three_layers_that_do_not_fit_are_named_or_four_if_there_are_no_more(mon
         if count > 4:
             lines = [*lines[:3], f"sram.capacity_mib: and {count - 3} more layers do not fit"]
         with pytest.raises(InfeasibleError) as found:
-            contexts.contexts(SimpleNamespace(stages=SimpleNamespace(steps=count)), None, "period")
+            contexts.best_contexts(SimpleNamespace(stages=SimpleNamespace(steps=count)), None, "period")
         assert str(found.value).splitlines() == lines
 
 
@@ -375,10 +375,10 @@ def test_steps_share_the_time_of_their_context():
 @pytest.mark.parametrize("spec", [SPEC, SYSTOLIC, LOADED])
 def test_what_a_plan_says_of_its_contexts(monkeypatch, spec):
     """On chips that hold all of a network, half of it, or a layer in slices."""
-    kinds, usual = set(), place.contexts
+    kinds, usual = set(), place.best_contexts
     for rng, low, pipe in pipes(15, spec):
         kept = []
-        monkeypatch.setattr(place, "contexts", lambda *given, kept=kept: kept.append(usual(*given)) or kept[-1])
+        monkeypatch.setattr(place, "best_contexts", lambda *given, kept=kept: kept.append(usual(*given)) or kept[-1])
         weights, steps = pipe.stages.weight_bytes, range(pipe.stages.steps)
         room = max(float(pipe.buffers(step, step).room[step]) for step in steps)
         for capacity in (1e9, float(weights.sum()) / 2 + 400.0, float(weights.max()) / 2 + room):
@@ -386,7 +386,7 @@ def test_what_a_plan_says_of_its_contexts(monkeypatch, spec):
             small = dataclasses.replace(pipe, chip=chip)
             monkeypatch.setattr(place, "pipeline", lambda *_, small=small: small)
             try:
-                plan = place.place(low, None, spec, chip.machine, 64.0, rng.choice(place.GOALS))
+                plan = place.place_network(low, None, spec, chip.machine, 64.0, rng.choice(place.GOALS))
             except InfeasibleError:
                 continue
             check(small, low, plan, kept[-1])

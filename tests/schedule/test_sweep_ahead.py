@@ -148,13 +148,13 @@ def test_points_left_are_solved_one_by_one(network, monkeypatch):
     module, chip = sys.modules["simulator.schedule.many_prefetch"], load_chip("example_edge")
     solving = sys.modules["simulator.schedule.solve"]
     vary = {"sram.capacity_mib": [0.1, 0.25], "clock_mhz": "100:1600:/8"}
-    usual, apart, best = sweep(network, chip, vary), [], solving.best
+    usual, apart, best = sweep(network, chip, vary), [], solving.best_plans
 
     def noted(machines, *rest):
         apart.append(len(machines))
         return best(machines, *rest)
 
-    monkeypatch.setattr(solving, "best", noted)
+    monkeypatch.setattr(solving, "best_plans", noted)
     assert sweep(network, chip, vary).equals(usual)
     assert not apart
     monkeypatch.setattr(module, "FEWEST", 9)

@@ -18,7 +18,7 @@ from simulator.schedule.many_segments import in_order, solve_split
 from simulator.schedule.many_whole import solve_whole
 from simulator.schedule.pools import pool_source
 from simulator.schedule.program import Program, program_of
-from simulator.schedule.solve import solve, solve_alone
+from simulator.schedule.solve import solve_alone, solve_program
 
 
 def chain() -> Graph:
@@ -49,7 +49,7 @@ def machines(rng: np.random.Generator, kib: tuple[float, ...], each: int, overla
 def check_same(program: Program, points: Machines) -> int:
     """Compare the same points together and one by one; how many of them run."""
     (found, left), runs, others = solve_split(program, points), 0, 0
-    whole = solve(program, points)
+    whole = solve_program(program, points)
     for at in range(len(points)):
         alone, (quick, _) = solve_alone(program, points.one(at))
         runs += quick is not None
@@ -138,7 +138,7 @@ def test_schedules_are_the_same_where_lists_have_no_room(monkeypatch: pytest.Mon
     """Segments that are timed at once, for one point or for many, and listed where they are chosen alone."""
     chip = load_chip("example_edge", set={"schedule.overlap": "layer", "schedule.keep_weights": False})
     points = machines(np.random.default_rng(5), (12.0, 40.0, 160.0), 5, "layer")
-    wanted = solve(program(chain(), chip, 6), points)
+    wanted = solve_program(program(chain(), chip, 6), points)
     alone = [solve_alone(program(chain(), chip, 6), points.one(at))[0] for at in range(3)]
     real, points_timed = segments._Search._list_wanted, set[int]()
 
@@ -152,7 +152,7 @@ def test_schedules_are_the_same_where_lists_have_no_room(monkeypatch: pytest.Mon
     monkeypatch.setattr(segments, "_empty_lists", lambda: segments._new_lists(8, 8, np.zeros(2, dtype=np.int64)))
     monkeypatch.setattr(segments, "_own", threading.local())
     monkeypatch.setattr(segments._Search, "_list_wanted", timed)
-    again = solve(program(chain(), chip, 6), points)
+    again = solve_program(program(chain(), chip, 6), points)
     assert (max(points_timed) > 1) == (most_times > 1)
     assert check_sums(again.cold, wanted.cold)
     assert check_sums(again.steady, wanted.steady)

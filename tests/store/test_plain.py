@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.cost.book import book
+from simulator.cost.book import cost_book
 from simulator.store import disk, plain
 from simulator.store.data import read_data
 
@@ -35,6 +35,6 @@ def test_what_is_kept_comes_back(data, tmp_path, monkeypatch):
 def test_the_coefficients_are_those_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
     for _ in range(2):  # read, and kept
-        book.cache_clear()
-        assert repr(book()) == repr(read_data("silicon_cost.yaml"))
-    assert book() is book()
+        cost_book.cache_clear()
+        assert repr(cost_book()) == repr(read_data("silicon_cost.yaml"))
+    assert cost_book() is cost_book()

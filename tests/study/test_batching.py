@@ -10,7 +10,7 @@ from simulator.cli import main
 from simulator.errors import OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.lower.room import live_bytes
-from simulator.report.batch_report import batch_lines
+from simulator.report.batch import batch_lines
 from simulator.schedule.few import solve_one
 from simulator.schedule.pools import pool_source
 from simulator.study.batching import enough_sram, published_points

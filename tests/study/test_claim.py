@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from profiles import THOROUGH
 
 from simulator import load_network, simulate
-from simulator.chip.library import entry, library
+from simulator.chip.library import bundled_entries, entry
 from simulator.cli import main
 from simulator.errors import ChipError
 from simulator.graph.build import NetworkBuilder
@@ -71,7 +71,7 @@ def test_first_of_ascending(choices, limit):
 
 
 def test_a_bound_that_rests_on_a_surveys_estimate_is_no_proof():
-    verdict = judge(library()["goya"], RESNET, 15_000, 10)
+    verdict = judge(bundled_entries()["goya"], RESNET, 15_000, 10)
     assert verdict.verdict == "doubtful"
     assert [bound.name for bound in verdict.bounds if bound.broken] == ["MACs"]
     assert verdict.bounds[0].needed == pytest.approx(122.7, rel=1e-3)
@@ -79,27 +79,27 @@ def test_a_bound_that_rests_on_a_surveys_estimate_is_no_proof():
     assert any("Winograd" in text for text in verdict.remarks)
     assert any("rests on peak_tops_int8 (secondary)" in text for text in verdict.remarks)
     # More than twice what the survey says is too much for any reading of it.
-    assert judge(library()["goya"], RESNET, 25_000, 10).verdict == "impossible"
+    assert judge(bundled_entries()["goya"], RESNET, 25_000, 10).verdict == "impossible"
     # The maker's own peak is no estimate.
-    assert judge(library()["tpu_v1"], RESNET, 15_000, 10).verdict == "impossible"
+    assert judge(bundled_entries()["tpu_v1"], RESNET, 15_000, 10).verdict == "impossible"
 
 
 def test_an_audited_result_outranks_a_survey():
-    rows = {row.throughput_per_s: row for row in library()["goya"].published.results}
+    rows = {row.throughput_per_s: row for row in bundled_entries()["goya"].published.results}
     assert standing_of(rows[14447.0]) == "audited"
     assert standing_of(rows[15000.0]) == standing_of(rows[1527.0]) == "claim"
     words = {
-        standing: judge(library()["goya"], RESNET, 14_447, None, "int8", standing=standing).verdict
+        standing: judge(bundled_entries()["goya"], RESNET, 14_447, None, "int8", standing=standing).verdict
         for standing in ("audited", "measured", "claim")
     }
     assert words == {"audited": "possible", "measured": "doubtful", "claim": "doubtful"}
     # It does not outrank what the maker says.
-    assert judge(library()["tpu_v1"], RESNET, 15_000, 10, standing="audited").verdict == "impossible"
+    assert judge(bundled_entries()["tpu_v1"], RESNET, 15_000, 10, standing="audited").verdict == "impossible"
 
 
 def test_a_measured_figure_within_the_bounds_is_possible():
     """The model is wrong about it, not the measurement."""
-    chip = library()["edge_tpu"]
+    chip = bundled_entries()["edge_tpu"]
     own = simulate(RESNET, chip.architecture, gains=False).throughput_per_s
     measured = [row for row in chip.published.results if row.network == "vgg16"]
     assert [standing_of(row) for row in measured] == ["measured"]
@@ -121,7 +121,7 @@ def test_an_unknown_sram_is_a_range():
 
 
 def test_the_model_is_searched_as_a_scan_would():
-    verdict = judge(library()["goya"], RESNET, 4_000, 1)
+    verdict = judge(bundled_entries()["goya"], RESNET, 4_000, 1)
     from simulator.study.claim import ideal  # noqa: PLC0415
 
     near = [m for m in CAPACITIES_MIB if 8 <= m <= 48]
@@ -132,35 +132,35 @@ def test_the_model_is_searched_as_a_scan_would():
 def test_nothing_the_model_does_is_impossible():
     network = load_network("squeezenet@64")
     for name in ("nvdla_64", "nvdla_2048", "inferx_x1", "dpu_b4096"):
-        own = simulate(network, library()[name].architecture, gains=False).throughput_per_s
-        assert judge(library()[name], network, 0.999 * own, 1).verdict == "possible", name
-        within = judge(library()[name], network, 1.05 * own, 1)
+        own = simulate(network, bundled_entries()[name].architecture, gains=False).throughput_per_s
+        assert judge(bundled_entries()[name], network, 0.999 * own, 1).verdict == "possible", name
+        within = judge(bundled_entries()[name], network, 1.05 * own, 1)
         assert not [b for b in within.bounds if b.broken and "modelled" in b.name], name  # less than the model's error
-        assert judge(library()[name], network, 1.3 * own, 1).verdict != "possible", name
+        assert judge(bundled_entries()[name], network, 1.3 * own, 1).verdict != "possible", name
 
 
 def test_a_precision_that_a_chip_is_not_known_to_have_is_said():
-    borrowed = judge(library()["t4"], RESNET, 100, 1, "bf16")
+    borrowed = judge(bundled_entries()["t4"], RESNET, 100, 1, "bf16")
     assert borrowed.remarks[0].startswith("bf16 is not in the chip's file: judged by the published peak")
     assert borrowed.remarks[0].endswith("65.13 TFLOPS")
-    assert not judge(library()["t4"], RESNET, 100, 1, "fp16").remarks
+    assert not judge(bundled_entries()["t4"], RESNET, 100, 1, "fp16").remarks
 
 
 def test_more_than_the_dram_carries():
-    verdict = judge(library()["inferx_x1"], RESNET, 1_000, 1)
+    verdict = judge(bundled_entries()["inferx_x1"], RESNET, 1_000, 1)
     assert [b.name for b in verdict.bounds if b.broken and b.strict] == ["DRAM bytes"]
     assert (verdict.verdict, verdict.least_dram) == ("impossible", 2)
 
 
 def test_weights_that_do_not_fit_a_chip_without_dram():
-    verdict = judge(library()["edge_tpu"], RESNET, 20, 1)
+    verdict = judge(bundled_entries()["edge_tpu"], RESNET, 20, 1)
     assert verdict.verdict == "possible"
     assert "do not fit" in verdict.remarks[0]
 
 
 def test_a_chip_without_dram_is_bound_by_its_link():
     """VGG-16 on the Edge TPU: 138.3 MB of weights, of which 8 MiB stay, and each image, at 0.4775 GB/s."""
-    chip, vgg = library()["edge_tpu"], load_network("vgg16")
+    chip, vgg = bundled_entries()["edge_tpu"], load_network("vgg16")
     most = 0.4775e9 / (138.344e6 - 8 * MIB + 3 * 224 * 224)
     assert most == pytest.approx(3.67, abs=0.01)
     below, above = judge(chip, vgg, 0.99 * most, 1), judge(chip, vgg, 1.01 * most, 1)
@@ -176,7 +176,7 @@ def test_a_chip_without_dram_is_bound_by_its_link():
 
 def test_inputs_pass_the_link_of_any_chip():
     """InferX X1 has DRAM and PCIe of four lanes, the faster reading of the two: images of 150,528 bytes."""
-    chip, small = library()["inferx_x1"], load_network("mobilenet_v2", width=0.25)
+    chip, small = bundled_entries()["inferx_x1"], load_network("mobilenet_v2", width=0.25)
     link = 4 * 16e9 / 8 * 0.98462 * 0.91
     assert resources_of(chip, "int8").link_bytes_per_s == pytest.approx(link)
     assert demand_of(small, "int8").input_bytes == demand_of(small, "bf16").input_bytes == 3 * 224 * 224
@@ -217,7 +217,7 @@ def test_a_link_told_in_words(words, gb_per_s):
 
 def test_a_chip_without_a_peak_cannot_be_judged():
     with pytest.raises(ChipError, match="jetson_nano: int8: no peak is known"):
-        judge(library()["jetson_nano"], RESNET, 30, 1)
+        judge(bundled_entries()["jetson_nano"], RESNET, 30, 1)
 
 
 def test_the_command(capsys):
@@ -272,7 +272,7 @@ def test_bad_input_is_one_line(arguments, message, capsys):
 @pytest.mark.parametrize("network", ["bert_base", "resnet50_v2@128", "yolov5s@256"])
 def test_an_ideal_machine_runs_vector_work_that_does_not_fuse(network):
     """It is at least as fast as the chip, and as its MACs allow where neither DRAM nor SRAM is short."""
-    chip = library()["inferx_x1"]
+    chip = bundled_entries()["inferx_x1"]
     verdict = judge(chip, load_network(network), 20.0, 1)
     machine, own = (
         next(bound.available for bound in verdict.bounds if text in bound.name) for text in ("ideal", "modelled")

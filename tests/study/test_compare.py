@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from simulator import compare_chips, simulate
-from simulator.chip.library import Entry, entry, library
+from simulator.chip.library import Entry, bundled_entries, entry
 from simulator.chip.published import Published, Row
 from simulator.cli import main
 from simulator.errors import InfeasibleError, OptionError
@@ -17,8 +17,8 @@ from simulator.report.labels import LETTER, Point, axes, place
 from simulator.store import bundled
 from simulator.store.foreign import printable
 from simulator.study.alike import Question, batch_class
-from simulator.study.compare import compare
-from simulator.study.ranking import rank_chips, ranking
+from simulator.study.compare import compare_entries
+from simulator.study.ranking import rank_chips, ranking_of
 from simulator.study.sheet import COLUMNS, questions, read_sheet
 
 RESNET = Question("resnet50")
@@ -26,7 +26,7 @@ RESNET = Question("resnet50")
 
 @pytest.fixture(scope="module")
 def found():
-    return compare(library().values(), RESNET, run=False)
+    return compare_entries(bundled_entries().values(), RESNET, run=False)
 
 
 def line(found, name):
@@ -34,7 +34,7 @@ def line(found, name):
 
 
 def test_the_whole_library_is_there_in_the_order_of_throughput(found):
-    assert len(found.lines) == len(library())
+    assert len(found.lines) == len(bundled_entries())
     best = [one.best_per_s for one in found.lines]
     known = [value for value in best if value is not None]
     assert known == sorted(known, reverse=True)
@@ -45,7 +45,7 @@ def test_the_whole_library_is_there_in_the_order_of_throughput(found):
 def test_the_three_efficiencies_by_hand(found):
     t4 = line(found, "t4")
     figure = t4.published["batch_10"]
-    rows = [r for r in library()["t4"].published.results if r.network == "resnet50" and (r.batch or 0) >= 10]
+    rows = [r for r in bundled_entries()["t4"].published.results if r.network == "resnet50" and (r.batch or 0) >= 10]
     assert figure.throughput_per_s == max(r.throughput_per_s for r in rows if r.precision == "int8")
     assert figure.remarks == ()
     assert t4.per(figure, "peak_tops") == pytest.approx(figure.throughput_per_s / 130.25)
@@ -106,7 +106,7 @@ def test_batch_classes(batch, name):
 
 
 def test_simulated_beside_published():
-    both = compare([entry("nvdla_64"), entry("goya")], RESNET, run=True)
+    both = compare_entries([entry("nvdla_64"), entry("goya")], RESNET, run=True)
     small = line(both, "nvdla_64")
     assert 0 < small.simulated["batch_1"].throughput_per_s <= small.simulated["batch_10"].throughput_per_s
     assert small.per(small.simulated["batch_1"], "peak_tops") < 1e12 / (2 * both.macs) * 2.25  # Winograd at most
@@ -117,12 +117,12 @@ def test_simulated_beside_published():
 
 
 def test_the_large_batch_is_that_of_the_published_figure():
-    found = compare([entry("t4"), entry("nvdla_64"), entry("p4")], RESNET)
+    found = compare_entries([entry("t4"), entry("nvdla_64"), entry("p4")], RESNET)
     t4 = line(found, "t4")
     assert t4.published["batch_10"].batch == t4.simulated["batch_10"].batch >= 10
     assert line(found, "nvdla_64").simulated["batch_10"].batch == 10  # nothing published
     assert line(found, "p4").simulated["batch_10"].batch == 128  # nothing published, and a GPU
-    asked = compare([entry("t4")], Question("resnet50", batch=16))
+    asked = compare_entries([entry("t4")], Question("resnet50", batch=16))
     assert line(asked, "t4").simulated["batch_10"].batch == 16
 
 
@@ -131,13 +131,13 @@ def test_a_chip_that_cannot_run_it_says_so(monkeypatch):
         raise InfeasibleError("conv1 needs 9 bytes of SRAM, there are 8")
 
     monkeypatch.setattr("simulator.study.compare.simulate", full)
-    alone = compare([entry("nvdla_64")], RESNET).lines[0]
+    alone = compare_entries([entry("nvdla_64")], RESNET).lines[0]
     assert alone.best_per_s is None
     assert alone.remarks == ("cannot run it: conv1 needs 9 bytes of SRAM, there are 8",)
 
 
 def test_the_sheet_asks_for_what_is_missing_and_is_read_back(tmp_path):
-    text = questions([library()["goya"], library()["t4"]], RESNET, {"image_size": 224})
+    text = questions([bundled_entries()["goya"], bundled_entries()["t4"]], RESNET, {"image_size": 224})
     rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == tuple(column for column in COLUMNS if column != "sha256")
     goya = rows[0]
@@ -152,20 +152,20 @@ def test_the_sheet_asks_for_what_is_missing_and_is_read_back(tmp_path):
     back = read_sheet(path)
     assert [chip.name for chip in back] == ["goya (vendors.csv)", "t4 (vendors.csv)"]
     assert (back[0].sram_mb, back[0].published.list_price_usd, back[0].peak_tops) == (24, 1500, 100)
-    again = compare([*back, library()["goya"]], RESNET, run=False)
+    again = compare_entries([*back, bundled_entries()["goya"]], RESNET, run=False)
     assert line(again, "goya (vendors.csv)").published["batch_1"].throughput_per_s == 8500
     assert line(again, "goya (vendors.csv)").per(again.lines[0].published["batch_1"], "sram_mb") is not None
 
 
 def test_a_published_figure_is_of_the_same_network_only_if_its_parameters_are():
     chips = [entry("rk3588_core"), entry("rk3568")]
-    silu = compare(chips, Question("yolov5s"), run=False)
+    silu = compare_entries(chips, Question("yolov5s"), run=False)
     assert {one.chip: one.published["batch_1"].throughput_per_s for one in silu.lines} == {
         "rk3588_core": 48.4,
         "rk3568": 19.3,
     }
     assert all(one.published["batch_1"].remarks == () for one in silu.lines)
-    relu = compare(chips, Question("yolov5s", {"activation": "relu"}), run=False)
+    relu = compare_entries(chips, Question("yolov5s", {"activation": "relu"}), run=False)
     assert {one.chip: one.published["batch_1"].throughput_per_s for one in relu.lines} == {
         "rk3588_core": 66.1,
         "rk3568": 25.5,
@@ -174,11 +174,11 @@ def test_a_published_figure_is_of_the_same_network_only_if_its_parameters_are():
 
 def test_ranking_by_bill_and_by_list_price(monkeypatch):
     monkeypatch.setattr(
-        sys.modules[compare.__module__], "_large_batch", lambda *_: 1
+        sys.modules[compare_entries.__module__], "_large_batch", lambda *_: 1
     )  # the batch that is asked for alone
     chips = [entry(name) for name in ("inferx_x1", "tpu_v1", "goya", "t4")]
-    found = compare(chips, Question("resnet50", batch=1))
-    bill, listed = ranking(found, "usd"), ranking(found, "list-usd")
+    found = compare_entries(chips, Question("resnet50", batch=1))
+    bill, listed = ranking_of(found, "usd"), ranking_of(found, "list-usd")
     assert [row.line.chip for row in bill.rows] == ["inferx_x1", "tpu_v1"]
     assert set(bill.unranked) == {"goya", "t4"}
     assert {row.line.chip for row in listed.rows} == {"inferx_x1", "t4"}
@@ -187,14 +187,14 @@ def test_ranking_by_bill_and_by_list_price(monkeypatch):
     assert (x1.figure.batch, x1.figure.power_w, x1.value) == (1, run.power_w, run.throughput_per_usd)
     other = next(row for row in listed.rows if row.line.chip == "inferx_x1")
     assert other.value == pytest.approx(run.throughput_per_list_usd) == run.throughput_per_s / 99
-    assert ranking(found, "throughput").rows[0].line.chip == "goya"
+    assert ranking_of(found, "throughput").rows[0].line.chip == "goya"
 
 
 def test_published_figures_are_limited_by_the_published_power(capsys):
     names = ("nnpi_1100", "t4", "goya")
-    found = compare([entry(name) for name in names], RESNET, run=False)
+    found = compare_entries([entry(name) for name in names], RESNET, run=False)
     watts = {name: entry(name).published.tdp_w for name in names}
-    order = ranking(found, "tdp", {"tdp_w": 100.0})
+    order = ranking_of(found, "tdp", {"tdp_w": 100.0})
     assert order.above == ("goya",)
     assert [(row.line.chip, row.value) for row in order.rows] == [
         (row.line.chip, row.figure.throughput_per_s / watts[row.line.chip]) for row in order.rows

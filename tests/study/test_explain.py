@@ -11,7 +11,7 @@ from profiles import examples
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
 from simulator.errors import OptionError
-from simulator.report.explain_report import steps, verdict
+from simulator.report.explanation import steps, verdict
 from simulator.study.explaining import TIMES, explain
 
 NETWORK = "squeezenet@64"

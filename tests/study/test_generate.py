@@ -9,7 +9,7 @@ from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import InfeasibleError, NetworkError, OptionError
 from simulator.graph.load import load_network
-from simulator.report.generate_report import sentence
+from simulator.report.generation import sentence
 from simulator.result.evidence import language_band, unmeasured
 from simulator.run import simulate
 from simulator.study.growing import Growing

@@ -11,7 +11,7 @@ from simulator.store.data import read_data
 from simulator.study import llm_validation
 from simulator.study.asking import asked_of
 from simulator.study.llm_validation import Row, judged, validate_languages
-from simulator.study.runtimes import runtimes
+from simulator.study.runtimes import known_runtimes
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_every_row_names_what_there_is():
     data = read_data("llm_validation.yaml")
     assert sum(len(own["rows"]) for own in data["sets"]) + sum(data["set_aside"].values()) == 1649
     for own in data["sets"]:
-        assert own["runtime"] in runtimes()
+        assert own["runtime"] in known_runtimes()
         assert own["source"]
         assert {row[1] for row in own["rows"]} <= set(decoders())
         assert all(formats_of(row[2]) for row in own["rows"])
@@ -33,7 +33,7 @@ def test_every_row_names_what_there_is():
 
 def test_a_row_is_the_pass_that_was_measured(found):
     row = next(one for one in found.rows if one.chip == "a40" and one.phase == "prefill")
-    own = runtimes()["llamacpp-2024-05"]
+    own = known_runtimes()["llamacpp-2024-05"]
     asked = asked_of("llama3_8b", load_chip("a40"), (512, 1, 1), "fp16", {}, own)
     assert row.predicted_s == asked.run("prefill", 512, 0).latency_s
     assert row.known
@@ -58,7 +58,7 @@ def test_weights_of_fewer_bits_are_read_as_they_are_stored(found):
 
 def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):
     def row(chip, kernels, took_us):  # a time that is kernels alone
-        own = runtimes()["eager"].us_per_kernel * kernels
+        own = known_runtimes()["eager"].us_per_kernel * kernels
         return Row(
             "set", "llamacpp-2024-05", chip, "m", "fp16", "decode", 1, took_us * kernels, own, own, 0.0, 0.0, True
         )
@@ -72,7 +72,7 @@ def test_a_constant_is_fitted_without_the_chip_that_is_judged(monkeypatch):
 def test_a_server_fills_its_share_of_all_memory_or_of_what_weights_and_activations_leave():
     def most(name):
         asked = asked_of(
-            "llama3_2_1b", load_chip("h100"), (1024, 1024, 1), "fp16", {}, replace(runtimes()[name], most=None)
+            "llama3_2_1b", load_chip("h100"), (1024, 1024, 1), "fp16", {}, replace(known_runtimes()[name], most=None)
         )
         return llm_validation._most(asked, asked.runtime), asked
 

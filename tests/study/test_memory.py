@@ -12,7 +12,7 @@ from simulator.cli import main
 from simulator.errors import ChipError, InfeasibleError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.report import format as fmt
-from simulator.report.memory_report import memory_lines
+from simulator.report.memory import memory_lines
 from simulator.study.memory import cheapest, devices_around, sizes_around
 from simulator.study.memory_bench import LEAST_BYTES, SAME, Bench, Reaching, Speed, least_true
 from simulator.units import MIB

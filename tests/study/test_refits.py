@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from simulator import units
-from simulator.chip.library import library
+from simulator.chip.library import bundled_entries
 from simulator.cli import main
-from simulator.cost.book import book as costs
+from simulator.cost.book import cost_book as costs
 from simulator.errors import ModelError, OptionError, StoppedError
-from simulator.report.fits_page import fits_page
+from simulator.report.fits import fits_page
 from simulator.store import processes
 from simulator.study import refit_rows, refits, refitting
 from simulator.study.fits import Without
@@ -45,7 +45,7 @@ def asked(monkeypatch):
 
 
 def test_a_value_on_all_rows_and_a_chip_left_out_by_hand(asked):
-    (fit,) = refits.refits(["GPU_STEP_CYCLES"]).constants
+    (fit,) = refits.try_constants(["GPU_STEP_CYCLES"]).constants
     assert sorted(values.get("GPU_STEP_CYCLES", 300) for values, _ in asked) == [200, 300, 400]
     # t4, v100, a100 and l4 are best at 200, 300, 400 and 500: at 300 errors are 10, 0, -10 and -20 %.
     assert [(one.value, one.median, one.bias, one.worst) for one in fit.tried][1] == pytest.approx(
@@ -59,12 +59,12 @@ def test_a_value_on_all_rows_and_a_chip_left_out_by_hand(asked):
 
 
 def test_a_constant_of_one_chip_has_no_other(asked):
-    (fit,) = refits.refits(["GPU_SOFTMAX_EXPOSED"]).constants
+    (fit,) = refits.try_constants(["GPU_SOFTMAX_EXPOSED"]).constants
     assert [(one.chip, one.value, one.median) for one in fit.left_out] == [("h100", None, None)]
 
 
 def test_energies_together_say_how_far_equally_good_ends_lie_apart(asked):
-    found = refits.refits([refits.TOGETHER])
+    found = refits.try_constants([refits.TOGETHER])
     assert found.constants == ()
     assert [one.left_out for one in found.together] == ["", *book()["row_sets"]["held_back"]]
     one = found.together[1]
@@ -82,7 +82,9 @@ def test_every_constant_of_gpus_can_be_tried_and_its_own_value_is_among_those_tr
 def test_patterns_pick_rows_of_every_chip():
     sets = book()["row_sets"]
     labels = {
-        chip: [label for label, _ in refit_rows.labels(library()[chip])] for rows in sets.values() for chip in rows
+        chip: [label for label, _ in refit_rows.labels(bundled_entries()[chip])]
+        for rows in sets.values()
+        for chip in rows
     }
     for name, rows in sets.items():
         for chip, pattern in rows.items():
@@ -143,7 +145,7 @@ def test_the_page_is_that_of_its_figures():
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", ["GPU_DECODE_STEP_CYCLES", "GPU_SOFTMAX_EXPOSED"])
 def test_the_page_has_what_is_asked_live(name):
-    (live,) = refits.refits([name]).constants
+    (live,) = refits.try_constants([name]).constants
     (kept,) = (fit for fit in refits.of_text(KEPT.read_text(encoding="utf-8")).constants if fit.of == name)
     assert [one.median for one in live.tried] == pytest.approx([one.median for one in kept.tried], rel=1e-9)
     assert [one.value for one in live.left_out] == [one.value for one in kept.left_out]
@@ -174,4 +176,4 @@ def test_bad_input_is_one_line(arguments, line, capsys):
 
 def test_an_unknown_name_is_refused_before_anything_is_asked():
     with pytest.raises(OptionError):
-        refits.refits(["nothing"])
+        refits.try_constants(["nothing"])

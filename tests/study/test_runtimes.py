@@ -13,7 +13,7 @@ from simulator.study.added import Alone, Served, cache_bytes_per_s, reread
 from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
 from simulator.study.passing import Passing, rows_in_turn
-from simulator.study.runtimes import MODEL_OWN, runtime_of, runtimes
+from simulator.study.runtimes import MODEL_OWN, known_runtimes, runtime_of
 
 H100 = load_chip("h100")
 
@@ -41,9 +41,9 @@ def test_a_runtime_is_a_name_or_a_class():
 )
 def test_one_that_nobody_knows_takes_its_class_and_says_so(name, chip, kind):
     found = runtime_of(name, load_chip(chip))
-    assert (found.kind, found.us_per_kernel) == (kind, runtimes()[kind].us_per_kernel)
+    assert (found.kind, found.us_per_kernel) == (kind, known_runtimes()[kind].us_per_kernel)
     assert f"runtime {name}: not known, so it takes the constants of its class, {kind}" in found.note
-    assert not runtimes()["vllm-0.11"].note
+    assert not known_runtimes()["vllm-0.11"].note
 
 
 def test_without_a_runtime_an_npu_says_what_others_take():
@@ -71,9 +71,9 @@ def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
         asked = asked_of("llama3_2_1b", small, (4000, 2, 8), "fp16", {"layers": 2}, runtime)
         return asked, asked.run("decode", 1, 4000)
 
-    own = runtimes()["compiled"]
+    own = known_runtimes()["compiled"]
     asked, once = step(own)
-    by_head = step(replace(runtimes()["trtllm-0.5"], served=False))[1]
+    by_head = step(replace(known_runtimes()["trtllm-0.5"], served=False))[1]
     more = (
         8 * 3 * 2 * 2 * 8 * 64 * 2 * 4000
     )  # sequences, times again, layers, keys and values, heads, numbers, bytes, tokens
@@ -95,9 +95,9 @@ def test_a_cache_that_is_read_once_a_head_takes_the_time_of_its_bytes():
 
 def test_a_runtime_may_leave_the_window_out():
     for runtime, window in (("trtllm-0.15", 0), ("trtllm-1.0", decoders()["mistral_7b"].window)):
-        asked = asked_of("mistral_7b", H100, (10, 2, 1), "fp16", {"layers": 1}, runtimes()[runtime])
+        asked = asked_of("mistral_7b", H100, (10, 2, 1), "fp16", {"layers": 1}, known_runtimes()[runtime])
         assert asked.decoder.window == window
-    given = asked_of("mistral_7b", H100, (10, 2, 1), "fp16", {"window": 7}, runtimes()["trtllm-0.15"])
+    given = asked_of("mistral_7b", H100, (10, 2, 1), "fp16", {"window": 7}, known_runtimes()["trtllm-0.15"])
     assert given.decoder.window == 7
 
 
@@ -157,7 +157,7 @@ def test_kernels_of_single_operations_of_one_token_are_those_counted_by_hand():
 
 def test_a_token_of_single_operations_takes_the_time_between_its_kernels():
     def step(way, chip=H100, tokens=1):
-        runtime = replace(runtimes()["llamacpp-metal"], alone=way, reads_by_head=False)
+        runtime = replace(known_runtimes()["llamacpp-metal"], alone=way, reads_by_head=False)
         asked = asked_of("llama3_2_1b", chip, (100, 2, tokens), "fp16", {"layers": 2}, runtime)
         return asked.run("decode", 1, 100)
 
@@ -237,7 +237,7 @@ def test_narrow_weights_are_widened_once_a_piece_where_products_take_copies():
 
 def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts():
     def asked(runtime):
-        return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, runtimes()[runtime])
+        return asked_of("llama3_2_1b", H100, (600, 2, 3), "fp16", {"layers": 2}, known_runtimes()[runtime])
 
     fused, single = asked("compiled"), asked("llamacpp-2023")
     one = replace(fused, batch=1)
@@ -265,7 +265,7 @@ def test_prompts_of_single_operations_take_the_time_of_their_bytes_and_starts():
 
 
 def test_short_prompts_of_several_sequences_share_a_piece():
-    own = replace(runtimes()["llamacpp-2025-11"], piece=450)
+    own = replace(known_runtimes()["llamacpp-2025-11"], piece=450)
     asked = asked_of("llama3_2_1b", H100, (200, 2, 5), "fp16", {"layers": 2}, own)
     two = replace(asked, batch=2).run("prefill", 200, 0)
     found = asked.run("prefill", 200, 0)
@@ -297,28 +297,30 @@ def test_kernels_of_a_server_between_products_are_counted_by_hand():
 
 
 def test_a_pass_of_a_server_takes_longer_by_its_kernels_alone_or_among_many_contexts():
-    asked = asked_of("llama3_2_1b", H100, (64, 40, 300), "fp16", {"layers": 2}, runtimes()["vllm-0.11"])
-    plain = replace(asked, runtime=runtimes()["compiled"])
+    asked = asked_of("llama3_2_1b", H100, (64, 40, 300), "fp16", {"layers": 2}, known_runtimes()["vllm-0.11"])
+    plain = replace(asked, runtime=known_runtimes()["compiled"])
     moved = Served(asked.decoder, 2.0, 2.0, 25 * 2**20).pass_bytes(300, 0)
     more_s = moved.missed / H100.outer_bytes_per_s + (moved.every - moved.missed) / cache_bytes_per_s(H100) + 2 * 4e-6
     assert asked.run("decode", 1, 80).latency_s == pytest.approx(plain.run("decode", 1, 80).latency_s + more_s)
     contexts = [70, 75, 80, 90, 100]
-    for one in (asked, replace(asked, runtime=runtimes()["llamacpp-2025-11"])):
+    for one in (asked, replace(asked, runtime=known_runtimes()["llamacpp-2025-11"])):
         told = spent_behind(one, contexts)
         assert set(told) == set(contexts)
         for context in contexts:
             assert told[context] == pytest.approx(one.token(context), rel=1e-9)
     first = asked.run("prefill", 64, 0)
     assert sum(first.waterfall.values()) == pytest.approx(first.latency_s)
-    experts = asked_of("qwen3_30b_a3b", H100, (64, 2, 2), "fp8", {"layers": 1}, runtimes()["trtllm-1.0"])
-    few = replace(experts, runtime=runtimes()["compiled"])
+    experts = asked_of("qwen3_30b_a3b", H100, (64, 2, 2), "fp8", {"layers": 1}, known_runtimes()["trtllm-1.0"])
+    few = replace(experts, runtime=known_runtimes()["compiled"])
     assert experts.run("decode", 1, 64).latency_s > few.run("decode", 1, 64).latency_s + 33e-6
-    gaudi = asked_of("llama3_2_1b", load_chip("gaudi2"), (64, 2, 1), "bf16", {"layers": 1}, runtimes()["vllm-0.11"])
+    gaudi = asked_of(
+        "llama3_2_1b", load_chip("gaudi2"), (64, 2, 1), "bf16", {"layers": 1}, known_runtimes()["vllm-0.11"]
+    )
     assert gaudi.more_behind(64) == (0.0, 0.0)
 
 
 def test_products_of_blocks_end_on_the_lanes():
-    chip, runtime = load_chip("gb10"), runtimes()["llamacpp-2025-11"]
+    chip, runtime = load_chip("gb10"), known_runtimes()["llamacpp-2025-11"]
     blocks = runtime.on_blocks(chip, 1.0625)
     # 32 MACs of an output: 1,024 a cycle; a conversion, 16 a cycle; two operations on 128 lanes; all at 0.7. Before, 128 rows of
     # weights and of inputs come over 0.75 of 64 bytes a cycle for 128 x 128 outputs; twice 300 cycles for 256 MACs of each.
@@ -328,7 +330,7 @@ def test_products_of_blocks_end_on_the_lanes():
     assert blocks.peak_tops("q8_0") == blocks.peak_tops("q4_0") < chip.peak_tops("q8_0")
     assert blocks.peak_tops("fp16") == chip.peak_tops("fp16")
     assert runtime.on_blocks(chip, 2.0) is chip
-    assert runtimes()["llamacpp-2024-05"].on_blocks(chip, 1.0625) is chip
+    assert known_runtimes()["llamacpp-2024-05"].on_blocks(chip, 1.0625) is chip
     assert runtime.on_blocks(load_chip("arc_b580"), 1.0625).name  # any GPU
     asked = asked_of("llama3_2_1b", chip, (64, 2, 1), "q8_0", {"layers": 1}, runtime)
     plain = replace(asked, runtime=replace(runtime, alone=""))
@@ -337,7 +339,7 @@ def test_products_of_blocks_end_on_the_lanes():
 
 
 def test_sums_of_16_bits_are_faster_on_the_cards_that_say_so():
-    runtime = runtimes()["llamacpp-2024-05"]
+    runtime = known_runtimes()["llamacpp-2024-05"]
     for name, times in (("rtx4090", 2.0), ("rtx6000ada", 1.0), ("h100", 1.0), ("gaudi2", 1.0)):
         chip = load_chip(name)
         assert runtime.on(chip).peak_tops("fp16" if "fp16" in chip.array.rate else "bf16") == pytest.approx(
@@ -365,7 +367,7 @@ def test_weights_of_16_bits_that_meet_one_vector_are_read_at_a_pace_of_each_mult
 
 
 def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
-    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
+    chip, runtime = load_chip("rtx4090"), known_runtimes()["autoawq-gemv"]
     shapes = {"layers": 2, "vocabulary": 512}
     asked = asked_of("llama2_7b", chip, (512, 2, 1), "awq", shapes, runtime)
     plain = replace(asked, runtime=replace(runtime, row_by_row=False))
@@ -376,12 +378,12 @@ def test_rows_of_a_prompt_that_go_alone_take_a_conversion_a_weight():
     assert converted_s < found.latency_s < 1.1 * converted_s + plain.run("prefill", 512, 0).latency_s
     assert plain.run("prefill", 512, 0).latency_s < 0.2 * found.latency_s
     assert asked.run("decode", 1, 512) == plain.run("decode", 1, 512)
-    assert runtime.on_rows(chip, 2.0) is runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
+    assert runtime.on_rows(chip, 2.0) is known_runtimes()["autoawq-gemm"].on_rows(chip, 0.5) is chip
 
 
 def test_rows_of_several_sequences_come_one_behind_the_other():
     """Each but the first reads products from the cache, what that does not hold from the memory, or turns them into floats."""
-    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemv"]
+    chip, runtime = load_chip("rtx4090"), known_runtimes()["autoawq-gemv"]
     asked = asked_of("mistral_7b", chip, (64, 4, 8), "awq", {"layers": 2, "vocabulary": 512}, runtime)
     plain = replace(asked, runtime=replace(runtime, row_by_row=False))
     found, without = asked.run("decode", 1, 64), plain.run("decode", 1, 64)
@@ -402,12 +404,12 @@ def test_rows_of_several_sequences_come_one_behind_the_other():
 
 
 def test_products_of_few_rows_a_block_widen_each_weight_for_these_rows():
-    chip, runtime = load_chip("rtx4090"), runtimes()["autoawq-gemm"]
+    chip, runtime = load_chip("rtx4090"), known_runtimes()["autoawq-gemm"]
     # 256 MACs a cycle with sums of 32 bits; 17 operations for 8 weights on 128 lanes, for 16 rows; all at 0.7, not 0.9.
     rate = runtime.on_tiles(chip, 0.5).array.rate["int4*fp16"]
     assert rate * 512 == pytest.approx(1 / (1 / 256 + 17 / 8 / (16 * 128)) * 0.7 / 0.9)
     assert runtime.on_tiles(chip, 2.0) is chip
-    assert runtimes()["autoawq-gemv"].on_tiles(chip, 0.5) is chip
+    assert known_runtimes()["autoawq-gemv"].on_tiles(chip, 0.5) is chip
     gaudi = load_chip("gaudi2")
     assert runtime.on_tiles(gaudi, 0.5) is gaudi
 
@@ -429,7 +431,7 @@ def test_sums_of_split_products_and_scores_pass_between_kernels_of_prompts():
 
 def test_prompts_in_tiles_take_the_time_of_what_passes_between_their_kernels():
     def run(phase, **changes):
-        runtime = replace(runtimes()["autoawq-gemm"], **changes)
+        runtime = replace(known_runtimes()["autoawq-gemm"], **changes)
         asked = asked_of("llama3_2_1b", load_chip("rtx4090"), (300, 2, 2), "awq", {"layers": 2}, runtime)
         return asked, asked.run(phase, *((300, 0) if phase == "prefill" else (1, 300)))
 

@@ -13,7 +13,7 @@ from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, OptionError
 from simulator.report.fit import fitted, parts_of
 from simulator.report.papers import best_changes
-from simulator.report.sensitivity_report import sensitivity_report, verdicts
+from simulator.report.sensitivities import sensitivity_report, verdicts
 from simulator.study.sensitivities import LEAST_USD, Sensitivity, Step, sensitivity
 from simulator.study.steps import Outcome, levers, links, neighbours, step_usd, stepped
 

@@ -10,8 +10,8 @@ from simulator.chip.library import entry
 from simulator.cli import main
 from simulator.cost.serving import Rates
 from simulator.errors import InfeasibleError, NetworkError, OptionError
-from simulator.report.serving_chart import serving_chart
-from simulator.report.serving_report import serving_sentence
+from simulator.report.serving import serving_sentence
+from simulator.report.serving_charts import serving_chart
 from simulator.study import serving_chips
 from simulator.study.serving_chips import Wanted, serving
 

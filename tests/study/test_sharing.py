@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from simulator.chip.library import library
+from simulator.chip.library import bundled_entries
 from simulator.errors import ChipError, InputError, StoppedError
 from simulator.frontier import threads
 from simulator.progress import Watch, watch
 from simulator.store import processes
 from simulator.study import sharing
 from simulator.study.alike import Question
-from simulator.study.compare import compare
+from simulator.study.compare import compare_entries
 from simulator.study.sharing import answers
 from simulator.study.validation import validate
 
@@ -127,9 +127,9 @@ def test_another_process_validates_and_compares_to_the_bit(two, monkeypatch):
         while shared._next < len(shared._items):
             time.sleep(0.01)
 
-    chips = [library()[name] for name in ("jetson_nano", "p4", "nvdla_32")]
+    chips = [bundled_entries()[name] for name in ("jetson_nano", "p4", "nvdla_32")]
     with monkeypatch.context() as other:
         other.setattr(sharing._Shared, "_do_own", leave_all)
-        many = validate(chips).rows(), compare(chips[:2], Question("resnet18")).to_dict()
+        many = validate(chips).rows(), compare_entries(chips[:2], Question("resnet18")).to_dict()
     monkeypatch.setattr(threads, "cores", lambda: 1)
-    assert many == (validate(chips).rows(), compare(chips[:2], Question("resnet18")).to_dict())
+    assert many == (validate(chips).rows(), compare_entries(chips[:2], Question("resnet18")).to_dict())

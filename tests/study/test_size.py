@@ -7,7 +7,7 @@ import pytest
 
 from simulator import load_chip, load_network, simulate
 from simulator.cli import main
-from simulator.cost.priced import priced
+from simulator.cost.priced import priced_chip
 from simulator.errors import ChipError, OptionError
 from simulator.study.asking import last_token
 from simulator.study.repeating import deep
@@ -298,7 +298,7 @@ def test_a_request_that_makes_no_sense(words, message, capsys):
 def test_bounds_are_below_every_run(graphs, every):
     for settings, runs in every:
         chip = load_chip(BASE, set=settings)
-        power = priced(chip).power
+        power = priced_chip(chip).power
         for name, run in runs.items():
             demands = demands_of([(graphs[name], 1.0)], chip, 1, "int8")
             speeds = Speeds.of(chip, "int8")

@@ -8,12 +8,12 @@ from simulator.chip.change import changed_chip
 from simulator.chip.load import load_chip
 from simulator.study.asking import asked_of
 from simulator.study.contexts import spent_behind
-from simulator.study.runtimes import runtimes
+from simulator.study.runtimes import known_runtimes
 
 
 def test_a_kernel_for_further_tokens_widens_and_multiplies_at_its_own_pace():
     """512 weights in 142 cycles in half of 32 tiles, however many sequences; prompts and other weights have other kernels."""
-    chip, runtime = load_chip("ryzen_ai_npu"), runtimes()["fastflowlm-0.1"]
+    chip, runtime = load_chip("ryzen_ai_npu"), known_runtimes()["fastflowlm-0.1"]
     plain = replace(runtime, name="plain", weight_operations=None)
 
     def of(runtime, batch=1, precision="weights=q4_1,activations=bf16,head=q4_1,embedding=bf16"):

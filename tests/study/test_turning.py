@@ -8,7 +8,7 @@ from simulator import generate
 from simulator.chip.load import load_chip
 from simulator.errors import InfeasibleError
 from simulator.graph.load import load_network
-from simulator.report.generate_report import next_limit as in_words
+from simulator.report.generation import next_limit as in_words
 from simulator.run import simulate
 from simulator.study.turning import NextLimit, next_limit
 

@@ -13,7 +13,7 @@ from simulator.cli import main
 from simulator.cost.price import chip_cost
 from simulator.errors import ChipError, OptionError
 from simulator.graph.build import NetworkBuilder
-from simulator.report.uncertainty_report import uncertainty_chart, verdicts
+from simulator.report.uncertainties import uncertainty_chart, verdicts
 from simulator.study import assumptions
 from simulator.study import uncertainties as study
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from profiles import THOROUGH
 
 from simulator import load_chip, load_network, simulate
-from simulator.chip.library import library, simulable
+from simulator.chip.library import bundled_entries, simulable
 from simulator.cli import main
-from simulator.report.validation_page import validation_chart, validation_page
+from simulator.report.validation import validation_chart, validation_page
 from simulator.store.data import read_data
 from simulator.store.memory import Memory, one_each
 from simulator.study import validation
@@ -47,8 +47,8 @@ def of_chips(points, chips):
 
 
 def test_the_rows_are_what_the_model_says(found):
-    chips = [*library()] if THOROUGH else BY_DAY
-    anew = validate(library()[name] for name in chips)
+    chips = [*bundled_entries()] if THOROUGH else BY_DAY
+    anew = validate(bundled_entries()[name] for name in chips)
     assert len(anew.points) > 60
     assert of_chips(found.points, chips) == [*anew.points], "rooftile validate --page docs/validation.md writes them"
     if THOROUGH:
@@ -63,7 +63,7 @@ def summary(summaries, group):
 def _without_fits(monkeypatch):
     """By day pages are without the tables of the fits, which take as long as the rows: they have tests of their own."""
     if not THOROUGH:
-        monkeypatch.setattr(sys.modules[validation_page.__module__], "fits", lambda: [])
+        monkeypatch.setattr(sys.modules[validation_page.__module__], "all_fits", lambda: [])
 
 
 def test_the_page_is_up_to_date(found):
@@ -79,7 +79,7 @@ def test_the_page_is_up_to_date(found):
 
 def test_the_bands_of_throughputs_are_those_of_these_rows(found):
     """Mend with `python scripts/evidence.py`."""
-    wanted = evidence_of(found, library())
+    wanted = evidence_of(found, bundled_entries())
     kept = read_data("evidence.yaml")
     assert kept["measured"] == wanted["measured"]
     for chips, families in wanted["bands"].items():
@@ -132,7 +132,7 @@ def test_every_row_says_what_it_was_to_the_model(found):
     assert standing_of("rk3568", None) == CHANGED
     page = validation_page(found, "validation.svg")
     for one in book()["blind"]:
-        source = library()[one["chip"]].published.sources[one["source"]]
+        source = bundled_entries()[one["chip"]].published.sources[one["source"]]
         rows = [p for p in found.points if p.chip == one["chip"] and p.source == source]
         assert len(rows) == one["count"]
         assert f"| {one['chip']} | {one['count']} | {100 * one['median']:.1f} % |" in page
@@ -221,7 +221,7 @@ def test_rows_of_one_network_share_it(monkeypatch):
         validation, "load_network", lambda *given, **params: asked.append(given) or load_network(*given)
     )
     monkeypatch.setattr(validation, "_graphs", Memory(2, one_each))
-    chip = library()["nvdla_32"]
+    chip = bundled_entries()["nvdla_32"]
     assert validate([chip]).points == validate([chip]).points
     assert len(asked) == len(set(asked)) >= 1
 
@@ -264,7 +264,7 @@ def test_the_goals_are_met(found):
 
 
 def test_nothing_is_dropped_silently(found):
-    results = sum(len(chip.published.results) for chip in library().values())
+    results = sum(len(chip.published.results) for chip in bundled_entries().values())
     extras = sum(len(entry["figures"]) for entry in book()["points"])
     assert results + extras == len(found.points) + sum(number for _, number in found.left_out)
     assert {entry["chip"] for entry in book()["points"]} <= set(simulable())

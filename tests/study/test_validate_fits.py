@@ -11,9 +11,9 @@ from profiles import THOROUGH
 
 from simulator import load_chip, load_network, simulate, units
 from simulator.chip.schema import Architecture
-from simulator.cost.book import book as costs
+from simulator.cost.book import cost_book as costs
 from simulator.schedule.machines import PHI
-from simulator.study.fits import fits
+from simulator.study.fits import all_fits
 from simulator.study.validation import Point, book, of_rows
 from simulator.units import DRAM_STREAMED_EFFICIENCY, LAYER_START_CYCLES, PORT_EFFICIENCY
 
@@ -24,7 +24,7 @@ def _fewer_by_day() -> Iterator[None]:
     if THOROUGH:
         yield
         return
-    module: Any = sys.modules[fits.__module__]
+    module: Any = sys.modules[all_fits.__module__]
     kept, fewer = module.kept, copy.deepcopy(book())
     (overlap,) = (
         one["fit"]["tried"] for one in fewer["constants"] if one.get("fit", {}).get("key") == "schedule.overlap"
@@ -33,21 +33,21 @@ def _fewer_by_day() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as own:
         own.setattr(module, "book", lambda: fewer)
         own.setattr(module, "kept", lambda kind, parts, make: kept(kind, [*parts, "by day"], make))
-        fits.cache_clear()
+        all_fits.cache_clear()
         yield
-    fits.cache_clear()
+    all_fits.cache_clear()
 
 
 def test_the_constants_are_those_of_the_model() -> None:
-    values = [fit.value for fit in fits()]
+    values = [fit.value for fit in all_fits()]
     assert values[:4] == [PHI["layer"], PORT_EFFICIENCY, LAYER_START_CYCLES, DRAM_STREAMED_EFFICIENCY]
 
 
 def test_they_are_the_same_from_disk() -> None:
-    first = fits()
-    fits.cache_clear()
-    assert fits() == first
-    assert all(isinstance(point.predicted, float) for fit in fits() for point in fit.points)
+    first = all_fits()
+    all_fits.cache_clear()
+    assert all_fits() == first
+    assert all(isinstance(point.predicted, float) for fit in all_fits() for point in fit.points)
 
 
 def test_those_of_gpus_are_named_with_their_rows() -> None:
@@ -72,7 +72,7 @@ SIZES = {
 def test_the_figures_that_were_fitted_are_those_of_the_page() -> None:
     """The fits simulate them anew."""
     rows = {_key(point): point.predicted for point in of_rows(PAGE.read_text(encoding="utf-8")).points}
-    found = {_key(point): point.predicted for fit in fits() for point in fit.points}
+    found = {_key(point): point.predicted for fit in all_fits() for point in fit.points}
     assert len({key for key in found if key[0] == "dpu_b4096"}) >= 10
     assert found == {key: rows[key] for key in found}, "rooftile validate --page docs/validation.md writes them"
 
@@ -83,7 +83,7 @@ def _key(point: Point) -> tuple[object, ...]:
 
 
 def test_residuals_are_those_of_the_model_as_it_is() -> None:
-    for fit in fits():
+    for fit in all_fits():
         for point in fit.points:
             if point.quantity == "throughput" and point.network == "vgg16":
                 assert (
@@ -91,8 +91,8 @@ def test_residuals_are_those_of_the_model_as_it_is() -> None:
                     == simulate(load_network("vgg16"), load_chip(point.chip), gains=False).throughput_per_s
                 )
                 assert point.error == pytest.approx(point.predicted / 21.72 - 1)
-    overlap = next(one for one in fits()[0].tried if one.value == PHI["layer"])
-    port = next(one for one in fits()[1].tried if one.value == PORT_EFFICIENCY)
+    overlap = next(one for one in all_fits()[0].tried if one.value == PHI["layer"])
+    port = next(one for one in all_fits()[1].tried if one.value == PORT_EFFICIENCY)
     assert (overlap.median, overlap.bias, overlap.worst) == (port.median, port.bias, port.worst)
 
 
@@ -101,7 +101,7 @@ ASKS_FOR_MORE = "share of a DRAM's nominal bandwidth"
 
 
 def test_no_value_tried_is_much_better() -> None:
-    for fit in fits():
+    for fit in all_fits():
         if fit.tried:
             own = next(one for one in fit.tried if one.value == fit.value)
             slack = 0.05 if fit.name.startswith(ASKS_FOR_MORE) else 0.02

@@ -9,10 +9,10 @@ import pytest
 
 from simulator import load_chip, load_network, simulate, sweep
 from simulator.chip.change import changed_chip
-from simulator.cost.columns import columns as cost_columns
+from simulator.cost.columns import cost_columns
 from simulator.cost.distinct import priced_once
 from simulator.cost.price import chip_cost
-from simulator.cost.quantities import quantities
+from simulator.cost.quantities import quantities_of
 from simulator.errors import ChipError, InfeasibleError, NetworkError, OptionError
 from simulator.graph.build import NetworkBuilder
 from simulator.schedule.machines import machines_of
@@ -173,7 +173,7 @@ def test_many_points_do_not_depend_on_slices_or_chunks(network):
 @pytest.mark.parametrize("chip", ["example_edge", "groq_tsp"])
 def test_what_is_priced_once_costs_the_same(shared, chip):
     """Few combinations of many points, points that share none, and what does not vary at all."""
-    q = quantities(load_chip(chip, set={"process_nm": 14}))
+    q = quantities_of(load_chip(chip, set={"process_nm": 14}))
     rng = np.random.default_rng(3)
     for distinct in (5, 400):
         drawn = {

@@ -6,7 +6,7 @@ from chromium import PICTURES, TOO_WIDE, WAIT_MS, serious
 from profiles import THOROUGH, by_night
 
 from simulator.cli import main, reporting
-from simulator.report import generate_paper
+from simulator.report import generation_paper
 
 pytest.importorskip("altair")
 pytestmark = chromium.MARKS
@@ -94,7 +94,7 @@ NO_MARKS = "() => { for (const picture of document.querySelectorAll('.chart svg'
 def test_every_kind_of_report_keeps_nobody_out_and_fits_a_narrow_screen(browser, tmp_path, monkeypatch, capsys):
     """Its own sections: those of a chip in full are as in the reports of `run` and `generate`."""
     monkeypatch.setattr(reporting, "_detailed", list)
-    monkeypatch.setattr(generate_paper, "served_sections", lambda *_: [])
+    monkeypatch.setattr(generation_paper, "served_sections", lambda *_: [])
     few, points, place = (tmp_path / name for name in ("few.py", "points", "report.html"))
     few.write_text(FEW)
     vary = ["--vary", "sram.capacity_mib=1,2"]

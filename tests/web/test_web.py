@@ -12,7 +12,7 @@ from simulator.chip.load import load_chip
 from simulator.graph.load import load_network
 from simulator.progress import each
 from simulator.report.format import figure
-from simulator.report.memory_report import memory_lines
+from simulator.report.memory import memory_lines
 from simulator.report.tables import sentence
 from simulator.run import simulate
 from simulator.store import bundled
@@ -365,7 +365,7 @@ def test_a_map_of_two_keys_is_a_sweep(client):
 
 def test_a_ranking_is_that_of_compare_with_this_chip_in_it(client, monkeypatch):
     few = {name: entry(name) for name in ("example_edge", "inferx_x1")}
-    monkeypatch.setattr(work, "library", lambda: few)
+    monkeypatch.setattr(work, "bundled_entries", lambda: few)
     found = worked(client, question="ranking", by="throughput", settings={"clock_mhz": 400})
     assert found["state"] == "done", found
     assert "this chip is" in texts(found["answer"])

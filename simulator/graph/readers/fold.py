@@ -208,7 +208,7 @@ FREE_SIZE = frozenset({"NonZero"})
 """Those whose result is no larger than their input, whatever shape inference says."""
 
 
-def fold(kind: str, args: Sequence[Array], attrs: Mapping[str, Any]) -> list[Array] | None:
+def fold_operator(kind: str, args: Sequence[Array], attrs: Mapping[str, Any]) -> list[Array] | None:
     """Values of an operator's outputs; None where it is not listed or the numbers do not fit it."""
     function = FOLDS.get(kind)
     if function is None:

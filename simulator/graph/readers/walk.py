@@ -9,7 +9,7 @@ from simulator.errors import NetworkError, argument
 from simulator.graph.readers.beside import Beside
 from simulator.graph.readers.contrib import CONTRIB
 from simulator.graph.readers.data_sizes import EXACT, upper_bound
-from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold
+from simulator.graph.readers.fold import FREE_SIZE, LARGEST, fold_operator
 from simulator.graph.readers.ir import BITS_OF, Op, SizesMissingError, Tensor
 from simulator.graph.readers.onnx_file import attributes, constant_of, first_line, full_name, type_name
 from simulator.graph.readers.sequences import SEQUENCES
@@ -211,7 +211,7 @@ class Walk:
         _note_stored(op, outputs, constant)
         small = all(each.elements <= LARGEST for each in outputs) or op.kind in FREE_SIZE
         if known and small and not op.domain:
-            values = fold(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
+            values = fold_operator(op.kind, datas, {**op.attrs, "_outputs": len(node.output)})
             for tensor, value in zip(outputs, values or (), strict=False):
                 tensor.data, tensor.shape, tensor.exact = value, tuple(value.shape), True
                 self.bytes_folded += value.nbytes

@@ -317,7 +317,7 @@ def _in_slices(pipe: Pipeline, step: int, goal: str) -> Choice | None:
     return best
 
 
-def contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
+def best_contexts(pipe: Pipeline, low: Lowered, goal: str) -> list[Choice]:
     """The contexts of the least period or latency, then of the fewest outer-memory bytes. Raises InfeasibleError.
 
     A programme over the cuts. For the latency the times of all contexts are first bounded from below; only those on a

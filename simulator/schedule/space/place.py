@@ -31,8 +31,8 @@ from simulator.schedule.space.contexts import (
     Pipeline,
     Place,
     assigned,
+    best_contexts,
     channels,
-    contexts,
     pipeline,
     sliced,
     stage_cycles,
@@ -108,7 +108,7 @@ class SpacePlan:
         return max(context.sram_bytes for context in self.contexts)
 
 
-def place(
+def place_network(
     low: Lowered, fused: Steps, spec: ArraySpec, machine: Machine, lanes: float, goal: str = "period"
 ) -> SpacePlan:
     """Place a network in space.
@@ -122,7 +122,7 @@ def place(
     if goal not in GOALS:
         raise OptionError(f"goal: must be one of {', '.join(GOALS)}, got {goal!r}{nearest(goal, GOALS)}")
     pipe, byte_s = pipeline(low, fused, spec, Place(machine, lanes)), machine.byte_s
-    choices = contexts(pipe, low, goal)
+    choices = best_contexts(pipe, low, goal)
     once = len(choices) == 1 and choices[0].slices == 1
     made = tuple(_context(pipe, choice, once) for choice in choices)
     period, latency = np.zeros((2, CAUSES, len(low.rows)))

@@ -11,7 +11,7 @@ from simulator.kernels.layout import Machine
 from simulator.lower.rows import Lowered
 from simulator.schedule.machines import Machines
 from simulator.schedule.plans import Plans, Sums
-from simulator.schedule.space.place import SpacePlan, place
+from simulator.schedule.space.place import SpacePlan, place_network
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def place_alone(program: SpaceProgram, machine: Machine) -> tuple[Plans, tuple[S
     Raises InfeasibleError where a layer's buffers do not fit.
     """
     quick, steady = (
-        place(program.low, program.fused, program.low.spec, machine, program.lanes, goal)
+        place_network(program.low, program.fused, program.low.spec, machine, program.lanes, goal)
         for goal in ("latency", "period")
     )
     cold = _sums(program, quick, quick.latency_s, quick.latency_parts)

@@ -174,7 +174,7 @@ def widened(row: Row, batch: int, lanes: float) -> float:
 
 
 def build_stages(low: Lowered, fused: Steps, lanes: float = 1.0) -> Stages:
-    """The pipeline of a network. `fused`: the steps that `low` was made of (`graph.fuse.fuse` with the chip's
+    """The pipeline of a network. `fused`: the steps that `low` was made of (`graph.fuse.fuse_layers` with the chip's
     `vector.fuses`). lanes: elements that the vector unit does a cycle."""
     builder = _Builder(low, fused)
     for number, step in enumerate(fused.steps):

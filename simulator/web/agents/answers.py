@@ -12,8 +12,8 @@ from simulator.graph.readers.coverage import first_words
 from simulator.report import format as fmt
 from simulator.report.cost_tables import cost_sentence
 from simulator.report.document import plain
-from simulator.report.explain_report import steps as causes
-from simulator.report.explain_report import verdict
+from simulator.report.explanation import steps as causes
+from simulator.report.explanation import verdict
 from simulator.report.papers import bill_usd
 from simulator.report.tables import sentence
 from simulator.report.words import bound_line, next_dollar_lines, validity_lines, waterfall_lines

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from simulator.chip.change import changed_chip
-from simulator.chip.library import library
+from simulator.chip.library import bundled_entries
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError, OptionError
 from simulator.graph.build import Graph
@@ -13,7 +13,7 @@ from simulator.graph.load import asked_network, file_of
 from simulator.graph.own import precision_of
 from simulator.report.compare_tables import answer_lines
 from simulator.report.document import plain
-from simulator.report.size_report import answer_lines as size_lines
+from simulator.report.sizing import answer_lines as size_lines
 from simulator.run import simulate
 from simulator.study.alike import Question
 from simulator.study.ranking import check_by, rank_chips
@@ -53,7 +53,7 @@ def _worded(
 def _compare(names: Library, work: forms.CompareAsked, tell: Tell) -> forms.TableAnswer:
     check_by(work.by)
     graph = names.graph(work.network, work.params)
-    entries = [names.entry(text) for text in work.chips] or list(library().values())
+    entries = [names.entry(text) for text in work.chips] or list(bundled_entries().values())
     word = names.network_word(work.network)
     # A file has been read by a process of its own.
     name, params = (word, work.params) if file_of(word) else asked_network(word, work.params)

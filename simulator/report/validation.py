@@ -15,7 +15,7 @@ from simulator.report.labels import Point as Spot
 from simulator.report.labels import axes, place
 from simulator.report.page import data_of, joined, require_charts
 from simulator.study.compare import FREE_BATCH_GPU
-from simulator.study.fits import Fit, fits
+from simulator.study.fits import Fit, all_fits
 from simulator.study.standing import STANDINGS
 from simulator.study.validation import FREE_BATCH, THROUGHPUT, Point, Summary, Validation
 from simulator.study.validation_data import book
@@ -209,11 +209,11 @@ def _explanations(found: Validation) -> list[str]:
         "errors, the bias is the median of the signed ones. The overlap, the port and the start of a layer were fitted together.",
         "",
     ]
-    for fit in fits():
+    for fit in all_fits():
         if fit.points:
             lines += [f"**{sentence(fit.name)}**, on {len(fit.points)} figures:", ""]
             lines += [*markdown(FIT_HEADINGS, tried_rows(fit)), ""]
-    lines += ["### Residuals", "", *markdown(RESIDUAL_HEADINGS, residual_rows(fits())), ""]
+    lines += ["### Residuals", "", *markdown(RESIDUAL_HEADINGS, residual_rows(all_fits())), ""]
     lines += ["## Known misses", ""]
     lines += [f"- {text}" for text in MISSES]
     lines += ["", "## Not compared", "", *markdown(("results", "why"), [[str(n), why] for why, n in found.left_out])]

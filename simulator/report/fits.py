@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simulator.report import format as fmt
-from simulator.report.validation_page import (
+from simulator.report.validation import (
     FIT_HEADINGS,
     RESIDUAL_HEADINGS,
     markdown,

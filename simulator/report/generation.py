@@ -11,7 +11,7 @@ from rich.text import Text
 from simulator.report import format as fmt
 from simulator.report.curves import Line, Panel, draw
 from simulator.report.page import joined, require_charts
-from simulator.report.run_chart import waterfall
+from simulator.report.run_charts import waterfall
 from simulator.result.form import Result
 from simulator.study.generating import Generation
 from simulator.study.serving_batches import Served

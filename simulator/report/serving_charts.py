@@ -5,7 +5,7 @@ from typing import Any
 
 from simulator.formats import in_words
 from simulator.report.page import joined, require_charts
-from simulator.report.scatter import few, labelled, scatter
+from simulator.report.scatter import few, labelled, scatter_chart
 from simulator.study.serving_chips import Placed, Serving
 
 ALL, ONE = "tokens/s of all users", "tokens/s of one user"
@@ -57,4 +57,4 @@ def _panel(
         first = max(shown, key=lambda row: float(str(row["x"])))["label"]
         title = f"{first} gives most {most}"
     subtitle = [f"not shown, a number is missing: {few(without, 4)}"] if without else []
-    return scatter(alt, labelled(shown), across_words, upward_words, title, subtitle)
+    return scatter_chart(alt, labelled(shown), across_words, upward_words, title, subtitle)

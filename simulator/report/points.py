@@ -14,7 +14,7 @@ from simulator.errors import argument
 from simulator.report import format as fmt
 from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.page import TITLE_WIDTH, require_charts
-from simulator.report.scatter import scatter
+from simulator.report.scatter import scatter_chart
 from simulator.sweeps.read import LESS_IS_BETTER, best, column_of, pareto
 from simulator.vocabulary import CAUSES, ROOF_NAMES
 
@@ -183,7 +183,7 @@ def points_chart(found: Points) -> Any:
     upward = found.goals[0]
     across = found.goals[1] if len(found.goals) > 1 else "bill_usd" if upward != "bill_usd" else "throughput_per_s"
     if not found.rows:
-        return scatter(alt, [], "", "", "No point is within the limits")
+        return scatter_chart(alt, [], "", "", "No point is within the limits")
     at = knee(found.rows, found.goals) if len(found.goals) > 1 else 0
     rows = [
         {"label": _where(row, found.axes), "of": _where(row, found.axes), "kind": "published" if number == at else "other",
@@ -195,7 +195,7 @@ def points_chart(found: Points) -> Any:
     said = lines_of(found)
     title = said[1] if at is not None and len(found.goals) > 1 else said[0]
     legend = ["blue: the knee"] if len(found.goals) > 1 else ["blue: the best"]
-    return scatter(alt, rows, _name(across), _name(upward), title, legend).configure(padding=12)
+    return scatter_chart(alt, rows, _name(across), _name(upward), title, legend).configure(padding=12)
 
 
 MOST_DRAWN = 200

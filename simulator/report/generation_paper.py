@@ -13,7 +13,7 @@ from simulator.report import format as fmt
 from simulator.report.curves import draw
 from simulator.report.detail import priced_of
 from simulator.report.fit import parts_of, plain
-from simulator.report.generate_report import generate_report, memory_table, over_context, sentence
+from simulator.report.generation import generate_report, memory_table, over_context, sentence
 from simulator.report.operators import by_operator, rows_alike
 from simulator.report.page import require_charts
 from simulator.report.paper import Paper, Part, Picture, Section
@@ -26,7 +26,7 @@ from simulator.report.papers import (
     traffic_picture,
     words_of,
 )
-from simulator.report.run_chart import run_specification
+from simulator.report.run_charts import run_specification
 from simulator.result.form import Result
 from simulator.study.generating import Generation, generate
 from simulator.study.serving_changes import PassChanges, pass_changes

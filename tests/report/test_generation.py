@@ -8,7 +8,7 @@ import pytest
 
 from simulator import generate
 from simulator.cli import main
-from simulator.report.generate_report import generate_chart, generate_report
+from simulator.report.generation import generate_chart, generate_report
 from simulator.report.operators import by_operator, rows_alike
 from simulator.report.papers import plain_paper
 from simulator.store import bundled

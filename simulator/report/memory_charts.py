@@ -6,7 +6,7 @@ from typing import Any
 
 from simulator.report.cells import Axis, Cell, cells_map
 from simulator.report.curves import MARK, MODEL, OTHER, PUBLISHED, Line, Panel, draw
-from simulator.report.memory_report import SHOWN, gap_lines, heading, memory_lines, mib, subject
+from simulator.report.memory import SHOWN, gap_lines, heading, memory_lines, mib, subject
 from simulator.report.page import joined, require_charts
 from simulator.study.memory import MemoryMap, MemoryPoint
 
