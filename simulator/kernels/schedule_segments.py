@@ -49,6 +49,8 @@ LEAST, MOST = range(2)
 """Columns of values between two times."""
 
 PATH_MODE, PATH_MOVE, PATH_POINT = range(3)
+RUNS = 2
+"""Column of the choices of `least_batch` beside TAKES and MOVES."""
 """Columns of a path."""
 
 
@@ -126,17 +128,22 @@ def run_list(lists, at, length, chip, count, values):
 
 
 @kernel
-def least_runs(lists, at, chip, count, repeats, out):
-    """Lower out[step, point] to the least time of any choice of the step, `repeats` times. [s]"""
-    begins, _, amounts, _ = lists
+def least_batch(begins, choices, cycles, streamed, chip, count, out):
+    """Fill out[point] with a time that no schedule of the batch is below: each step's least, added up. [s]
+
+    choices: float64[choices, 3], (cycles, bytes, runs in the batch) of all sizes of sub-batches, those of a step together.
+    cycles, streamed: of each step in all, whatever is chosen.
+    """
     cycle_s, byte_s, overhead_s = chip.rates
-    for step in range(len(out)):
-        for i in range(begins[at + step], begins[at + step + 1]):
-            cycles, total = amounts[i, TAKES], amounts[i, MOVES]
-            for p in range(count):
-                time = step_time(cycles, total, cycle_s[p], byte_s[p], chip.phi, overhead_s[p]) * repeats
-                had = out[step, p]
-                out[step, p] = time if time < had else had
+    out[:] = 0.0
+    for step in range(len(cycles)):
+        for p in range(count):
+            least = math.inf
+            for i in range(begins[step], begins[step + 1]):
+                time = step_time(choices[i, TAKES], choices[i, MOVES], cycle_s[p], byte_s[p], chip.phi, overhead_s[p])
+                least = min(least, time * choices[i, RUNS])
+            once = step_time(cycles[step], streamed[step], cycle_s[p], byte_s[p], chip.phi, overhead_s[p])
+            out[p] += max(once, least)
 
 
 @kernel

@@ -130,7 +130,7 @@ def _compile_segments(ints: Any, none: Any, flat: Any, flat_ints: Any, network: 
     stretches.list_neighbours(source, none, False, True, one, near[0], lists, rows)
     stretches.list_wanted(source, none, False, one, wanted[0], where[0], lists, rows)
     modes, times, bounds = np.zeros((1, 3), dtype=np.int64), np.zeros((1, 1, 3, 3, 1)), np.zeros((1, 3, 1))
-    segments.least_runs(lists, 0, chip, 0, 1.0, np.zeros((0, 1)))
+    segments.least_batch(ints, flat, none, none, chip, 0, none)
     segments.neighbour_times(lists, near[0], cuts, flat, modes[0], chip, 0, np.zeros((2, 1, 1)), times[0])
     segments.potentials(times[:, :0].copy(), 0, bounds, bounds)
     times_known, table = np.zeros((1, 0, 1, 1, 2, 2)), np.zeros((1, 1, 1, 2, 2, 2))

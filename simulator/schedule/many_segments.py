@@ -101,7 +101,7 @@ class _OneSize:
         count = len(self._machines)
         best_s, best_bytes = np.full(count, np.inf), np.full(count, np.inf)
         hard, winner = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.int64)
-        winners: list[tuple[_Room, int, Ints]] = []
+        winners: list[tuple[Ints, Ints, Sums]] = []
         for kind, size in order:
             if kind == "whole":
                 time_s, moved = self._wholes[size].time_s, self._wholes[size].outer_bytes
@@ -114,13 +114,13 @@ class _OneSize:
                 winner[better] = -size
                 continue
             for room in self._rooms[size]:
-                for number, (at, ways) in enumerate(room.ways):
+                for at, ways in room.ways:
                     found = _sums(room, self._machines.part(at), ways)
                     time_s, moved = found.time_s, found.outer_bytes
                     faster = (time_s < best_s[at]) | ((time_s == best_s[at]) & (moved < best_bytes[at]))
                     some = np.flatnonzero((ways.time_s * room.times < best_s[at]) & faster)
                     best_s[at[some]], best_bytes[at[some]] = time_s[some], moved[some]
-                    winners.append((room, number, some))
+                    winners.append((at, some, found))
                     winner[at[some]] = len(winners)
         return self._won(winner, winners), hard
 
@@ -169,17 +169,16 @@ class _OneSize:
                 if len(near)
             ]
 
-    def _won(self, winner: Ints, winners: list[tuple[_Room, int, Ints]]) -> Sums:
+    def _won(self, winner: Ints, winners: list[tuple[Ints, Ints, Sums]]) -> Sums:
         """What won for each chip: a number of `winners` from 1, or minus the size of whole batches."""
         out = Sums.nothing(len(winner))
         for size, found in self._wholes.items():
             at = np.flatnonzero(winner == -size)
             out.put(at, found.take(at))
-        for number, (room, which, some) in enumerate(winners):
-            at, ways = room.ways[which]
+        for number, (at, some, found) in enumerate(winners):
             mine = some[winner[at[some]] == number + 1]
             if len(mine):
-                out.put(at[mine], _sums(room, self._machines.part(at[mine]), ways.take(mine)))
+                out.put(at[mine], found.take(mine))
         return out
 
 

@@ -139,17 +139,36 @@ class Segments:
 
         Nor does it take less than all its runs with weights for nothing, whatever is resident, in all the room.
         """
-        runs = np.full((len(self.kept), len(points)), np.inf)
         cycles = np.full(len(self.kept), np.inf)
         for pool, size in zip(self.pools, self.sizes, strict=True):
-            repeats = self.batch // size
-            cycles = np.minimum(cycles, pool.least_cycles * repeats)
-            # With other cycles than those searched for, weights in SRAM are no guarantee of the best points.
+            cycles = np.minimum(cycles, pool.least_cycles * (self.batch // size))
+        begins, choices = self._free_choices()
+        least = np.empty(len(points))
+        kernels.least_batch(begins, choices, cycles, self.streamed, self.chip(points), len(points), least)
+        return least * SLACK
+
+    def _free_choices(self) -> tuple[Ints, Floats]:
+        """(first choice of each step, choices of all sizes as `kernels.schedule_segments.least_batch` reads them).
+
+        Weights are for nothing. With other cycles than those searched for, weights in SRAM are no guarantee of the best
+        points: choices with weights that are streamed count, too, and are those of this SRAM alone.
+        """
+        whole, name = self.pools[0], f"free {quantised(self.room)} of {self.sizes}"
+        if name in whole.memo:
+            known: tuple[Ints, Floats] = whole.memo[name]
+            return known
+        steps, choices, count = [], [], len(self.kept)
+        for pool, size in zip(self.pools, self.sizes, strict=True):
             listed = free_list(pool, self.room, self.kept if pool.rescored else None)
-            kernels.least_runs(listed, 0, self.chip(points), len(points), float(repeats), runs)
-        least = np.empty_like(runs)
-        layout.fill_grid(cycles, self.streamed, points.rates, self.phi, least)
-        return np.asarray(np.maximum(least, runs).sum(axis=0) * SLACK)
+            steps.append(np.repeat(np.arange(count), np.diff(listed.begins)))
+            runs = np.full(len(listed.amounts), self.batch / size)
+            choices.append(np.column_stack([listed.amounts[:, : lists.MOVES + 1], runs]))
+        step = np.concatenate(steps)
+        order = np.argsort(step, kind="stable")
+        found = np.searchsorted(step[order], np.arange(count + 1)), np.concatenate(choices)[order]
+        if not any(pool.rescored for pool in self.pools):
+            whole.memo[name] = found
+        return found
 
     def chip(self, points: Machines) -> kernels.Chip:
         """Chips as the kernels read them."""
@@ -210,13 +229,18 @@ class Segments:
         return Terms(terms.kept, whole.costs, whole.spans, terms.machine, np.zeros_like(terms.streamed))
 
 
+def quantised(room: float) -> int:
+    """Number of the smallest room of the fixed list that is at least `room`."""
+    return math.ceil(ROOMS_PER_OCTAVE * math.log2(room) - 1e-9)
+
+
 def free_list(pool: Pool, room: float, kept: Floats | None = None) -> lists.Lists:
     """All choices of each step, that no other of the step beats, with weights for nothing in at least `room` bytes.
 
     kept: of the pool with other cycles, whose choices with weights that are streamed count, too. Rooms are those of a fixed
     list, so that most are known already.
     """
-    steps = math.ceil(ROOMS_PER_OCTAVE * math.log2(room) - 1e-9)
+    steps = quantised(room)
     name = f"free {steps}"
     if name not in pool.memo or kept is not None:
         own, parts = _scratch(), []

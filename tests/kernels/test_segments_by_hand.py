@@ -145,16 +145,23 @@ def test_a_segment_lies_between_all_choices_and_those_that_fit(seed):
     assert kernels.between(found, near, 1, 3, cuts, 9.0, CHIP, 0, 0, 0, values) == (math.inf, math.inf)
 
 
-def test_least_times_of_steps_are_lowered():
-    found = random_lists(random.Random(3), (2, 3))
-    out = np.full((3, 2), 1e9)
-    out[1] = 0.0, 1e9
-    kernels.least_runs(found, 3, CHIP, 2, 4.0, out)
-    least = [
-        [min(4.0 * cost(found, (i,), p)[0] for i in range(found.begins[at], found.begins[at + 1])) for p in range(2)]
-        for at in (3, 4, 5)
-    ]
-    assert out.tolist() == [least[0], [0.0, least[1][1]], least[2]]
+def test_no_step_takes_less_than_its_quickest_choice_nor_than_what_it_always_needs():
+    choices = np.array([[8.0, 1.0, 1.0], [1.0, 1.0, 2.0], [0.5, 9.0, 1.0], [100.0, 0.0, 1.0], [2.0, 3.0, 4.0]])
+    begins, cycles, streamed = np.array([0, 3, 3 + 2]), np.array([0.5, 300.0]), np.array([0.0, 7.0])
+    out = np.array([5.0, 5.0])
+    kernels.least_batch(begins, choices, cycles, streamed, CHIP, 2, out)
+
+    wanted = [0.0, 0.0]
+    for step, p in itertools.product(range(2), range(2)):
+        cycle_s, byte_s, overhead_s = (float(rate[p]) for rate in CHIP.rates)
+        own = [
+            step_time(takes, moves, cycle_s, byte_s, 0.5, overhead_s) * runs
+            for takes, moves, runs in choices[begins[step] : begins[step + 1]].tolist()
+        ]
+        wanted[p] += max(min(own), step_time(cycles[step], streamed[step], cycle_s, byte_s, 0.5, overhead_s))
+    assert out.tolist() == wanted
+    kernels.least_batch(np.array([0, 0, 0]), choices, cycles, streamed, CHIP, 2, out)  # nothing fits
+    assert out.tolist() == [math.inf, math.inf]
 
 
 def test_potentials_are_shortest_ways_from_both_ends():

@@ -48,7 +48,7 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
         "fill_grid",
         "least_time", "share", "sum_steps", "largest_losses", "stay_between", "list_stretch", "list_neighbours", "list_wanted",
         "next_faster", "least_in",
-        "least_runs", "neighbour_times", "potentials", "mark_wanted", "best_ways", "want_ways", "paths_of",
+        "least_batch", "neighbour_times", "potentials", "mark_wanted", "best_ways", "want_ways", "paths_of",
     }  # fmt: skip
     assert wanted <= set(compiled.split())
 
