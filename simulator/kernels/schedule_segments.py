@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .jit import kernel
 from .layout import SLACK, Rates, step_time
-from .schedule_cuts import WAY_BEGIN, WAY_END, WAY_HELD, WAY_IN, WAY_OUT, WAY_SIZE, over_cuts
+from .schedule_cuts import WAY_BEGIN, WAY_END, WAY_HELD, WAY_IN, WAY_OUT, WAY_SIZE, forget, over_cuts
 from .schedule_stretches import (
     BESIDES,
     MOVE,
@@ -49,9 +49,10 @@ LEAST, MOST = range(2)
 """Columns of values between two times."""
 
 PATH_MODE, PATH_MOVE, PATH_POINT = range(3)
+"""Columns of a path."""
+
 RUNS = 2
 """Column of the choices of `least_batch` beside TAKES and MOVES."""
-"""Columns of a path."""
 
 
 class Chip(NamedTuple):
@@ -71,7 +72,7 @@ class Bounds(NamedTuple):
 
 class Exact(NamedTuple):
     """What times of segments are worked out from: lists, where each begins, which are wanted, and times that are known,
-    float64[modes, points, cuts, cuts, in, out]; scratch; and the table they go to."""
+    float64[modes, points, cuts, cuts, in, out]; scratch; and the table they go to, with where it has any (`over_cuts`)."""
 
     lists: Lists
     near: Ints
@@ -80,6 +81,7 @@ class Exact(NamedTuple):
     known: Floats
     values: Floats
     table: Floats
+    seen: Truths
 
 
 class Found(NamedTuple):
@@ -317,7 +319,7 @@ def visit(p, limit, bounds, modes, cutting, chip, exact, writing):
 @kernel
 def note(p, mode, span, ends, modes, cutting, chip, exact, writing):
     """Write the time of one segment into the table; or only say in `wanted` whether it needs a list of its own."""
-    lists, near, where, wanted, known, values, table = exact
+    lists, near, where, wanted, known, values, table, seen = exact
     cuts, room, around, stay = cutting
     (i, j), (entry, leave) = span, ends
     at = where[mode, i, j, entry, leave]
@@ -339,6 +341,7 @@ def note(p, mode, span, ends, modes, cutting, chip, exact, writing):
         once = stay[i, j] if modes[mode, HELD] else 0.0
         time = time * modes[mode, REPEATS] + once * chip.rates.byte_s[p]
         table[modes[mode, SIZE], i, j, entry, leave, modes[mode, HELD]] = time
+        seen[j, modes[mode, SIZE], i] = True
 
 
 @kernel
@@ -359,21 +362,23 @@ def best_ways(count, limits, bounds, modes, cutting, chip, exact, scratch, out):
     """
     value, came, other = scratch
     writing = count > 0
-    table, (found, pieces, chosen) = exact.table, out
+    table, seen, (found, pieces, chosen) = exact.table, exact.seen, out
+    table[:] = math.inf
+    seen[:] = False
     for p in range(count):
         if not limits[p] > 0.0:
             continue
-        table[:] = math.inf
         visit(p, limits[p], bounds, modes, cutting, chip, exact, writing)
-        plain, time = over_cuts(table, writing, value, came, chosen[p])
+        plain, time = over_cuts(table, seen, writing, value, came, chosen[p])
         if time < limits[p]:
             found[p], pieces[p] = time, plain
-        many, time = over_cuts(table, not writing, value, came, other)
+        many, time = over_cuts(table, seen, not writing, value, came, other)
         if time < min(found[p], limits[p]):
             found[p], pieces[p] = time, many
             for piece in range(many):
                 for column in range(6):
                     chosen[p, piece, column] = other[piece, column]
+        forget(table, seen)
 
 
 @kernel

@@ -304,6 +304,7 @@ class _Search:
         kernels.potentials(times, count, before, after)
         bounds, least = kernels.Bounds(times, before, after), before[-1, kernels.OUTSIDE] * SLACK
         table = own.table(len(parent.sizes), len(cuts))
+        seen = np.empty((len(cuts), len(parent.sizes), len(cuts)), dtype=np.bool_)
         scratch = kernels.Tried(
             np.empty((len(cuts), 2)),
             np.empty((len(cuts), 2, 4), dtype=np.int64),
@@ -318,7 +319,7 @@ class _Search:
             near = least * factor if factor < LAST_TRY else np.full(count, np.inf)
             tried = np.where(open_, np.minimum(limits_s, np.where(least > 0.0, near, np.inf)), 0.0)
             self._wanted[:] = False
-            exact = kernels.Exact(own.lists, self._near, self._where, self._wanted, self._known, pairs, table)
+            exact = kernels.Exact(own.lists, self._near, self._where, self._wanted, self._known, pairs, table, seen)
             kernels.mark_wanted(count, tried, bounds, modes, cutting, chip, exact)
             self._list_wanted(points)
             exact = exact._replace(lists=own.lists, known=self._known)

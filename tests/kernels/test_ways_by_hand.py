@@ -11,7 +11,7 @@ import pytest
 from simulator.kernels import schedule_segments as kernels
 from simulator.kernels import schedule_stretches as lists
 from simulator.kernels.layout import Rates, step_time
-from simulator.kernels.schedule_cuts import over_cuts
+from simulator.kernels.schedule_cuts import forget, over_cuts
 
 pytestmark = [
     pytest.mark.kernel,
@@ -114,7 +114,7 @@ def exact_of(rng, found, near, room_for_all=True):
                 known[(at[0], slice(None), *at[1:])] = [run_s(found, i, j, entry, leave, p) for p in range(2)]
     return kernels.Exact(
         found, np.stack([near] * 3), where, np.zeros(where.shape, dtype=np.bool_), known, np.zeros((2, STATES, 2)),
-        np.zeros((2, COUNT, COUNT, 2, 2, 2)),
+        np.zeros((2, COUNT, COUNT, 2, 2, 2)), np.ones((COUNT, 2, COUNT), dtype=np.bool_),
     )  # fmt: skip
 
 
@@ -231,19 +231,34 @@ def test_lists_are_wanted_where_the_room_matters(seed):
 
 def test_of_ways_as_fast_the_first_counts():
     tables, scratch, chosen = np.full((2, 3, 3, 2, 2, 2), math.inf), tried(), np.zeros((3, 6), dtype=np.int64)
+
+    def way(plain):
+        seen = np.ascontiguousarray(np.isfinite(tables).any(axis=(3, 4, 5)).transpose(2, 0, 1))
+        return over_cuts(tables, seen, plain, scratch.value, scratch.came, chosen)
+
     tables[1, 0, 2, 0, 0, 0] = tables[1, 0, 1, 0, 1, 0] = 4.0
     tables[1, 1, 2, 1, 0, 1] = 0.0
-    assert over_cuts(tables, False, scratch.value, scratch.came, chosen) == (1, 4.0)
+    assert way(False) == (1, 4.0)
     assert chosen[0].tolist() == [1, 0, 2, 0, 0, 0]
     tables[1, 1, 2, 1, 0, 1] = -1.0
-    assert over_cuts(tables, True, scratch.value, scratch.came, chosen) == (1, 4.0)
-    assert over_cuts(tables, False, scratch.value, scratch.came, chosen) == (2, 3.0)
+    assert way(True) == (1, 4.0)
+    assert way(False) == (2, 3.0)
     assert chosen[:2].tolist() == [[1, 1, 2, 1, 0, 1], [1, 0, 1, 0, 1, 0]]
     tables[0, 0, 1, 0, 1, 1] = 4.0
-    assert over_cuts(tables, False, scratch.value, scratch.came, chosen) == (2, 3.0)
+    assert way(False) == (2, 3.0)
     assert chosen[1].tolist() == [0, 0, 1, 0, 1, 1]
     tables[:, :, 2] = math.inf
-    assert over_cuts(tables, False, scratch.value, scratch.came, chosen) == (0, math.inf)
+    assert way(False) == (0, math.inf)
+
+
+def test_what_was_seen_is_forgotten():
+    """The next point begins with times of its own."""
+    tables, seen = np.full((2, 3, 3, 2, 2, 2), math.inf), np.zeros((3, 2, 3), dtype=np.bool_)
+    tables[1, 0, 2, 1, 0, 1], seen[2, 1, 0] = 4.0, True
+    tables[0, 0, 1], seen[1, 0, 0] = 3.0, True
+    forget(tables, seen)
+    assert np.isinf(tables).all()
+    assert not seen.any()
 
 
 @pytest.mark.parametrize("seed", range(3))
