@@ -346,8 +346,13 @@ def _without_dram(asked: Question) -> str:
     need, room = asked.needed_bytes, asked.chip.sram.capacity_bytes
     held = f"{STREAMED} weights, cache and activations take {need / GIB:,.4g} GiB of the {room / GIB:,.4g} GiB of SRAM"
     if need <= room:
-        return held
-    return f"{held}; the rest is in the host's memory and streams over its link; {math.ceil(need / room):,} chips would hold it"
+        rest = ""
+    else:
+        chips = math.ceil(need / room)
+        rest = f"; the rest is in the host's memory and streams over its link; {chips:,} chips would hold it"
+    if asked.chip.host is None:
+        return held + rest
+    return f"{held}{rest}; not modelled: a KV cache that stays in the SRAM, so it goes over the host link in every pass"
 
 
 def _validity(asked: Question, known: tuple[float, int] | None) -> str:
