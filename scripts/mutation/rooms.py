@@ -19,7 +19,10 @@ class Room(NamedTuple):
 ROOMS = (
     Room(
         "kernels",
-        tuple(f"simulator/kernels/{name}*.py" for name in ("schedule_", "space_", "grid_", "layout", "stairs")),
+        tuple(
+            f"simulator/kernels/{name}*.py"
+            for name in ("schedule_", "space_", "grid_", "array_steps", "layout", "stairs")
+        ),
         False,
     ),
     Room("frontier", ("simulator/frontier/*.py", "simulator/frontier/grid/*.py")),

@@ -33,13 +33,6 @@ def loop_steps(extents, factors, flat_reduction, flat_pixels):
 
 
 @kernel
-def useful(extent, factor):
-    """Smallest factor that needs as few steps as `factor`."""
-    steps = (extent + factor - 1) // factor
-    return (extent + steps - 1) // steps
-
-
-@kernel
 def next_useful(extent, factor):
     """Smallest factor that needs fewer steps than `factor`; extent + 1 when there is none."""
     steps = (extent + factor - 1) // factor

@@ -224,7 +224,7 @@ def test_a_list_of_pixel_tiles_has_those_that_no_other_covers(built, by_steps):
 def survivors(rng, count):
     """Points of which many are equal in one thing or another, with footprints over some octaves; each with its number."""
     rows = [
-        [rng.choice([3, 5, 8, 9, 17, 30]) * 2.0 ** rng.randint(0, 3), rng.randint(0, 9), rng.randint(10, 19)]
+        [rng.choice([0.25, 3, 5, 8, 9, 17, 30]) * 2.0 ** rng.randint(0, 3), rng.randint(0, 9), rng.randint(10, 19)]
         for _ in range(count)
     ]
     return np.array(rows, dtype=np.float64)
@@ -262,8 +262,9 @@ def test_the_frontier_of_survivors_is_exact(count, bound, floor):
             remember(envelope, nearby, level_of(cycles, least), place, footprint, total, cycles, bins.last)
         record(keep.points, keep.codes, keep.found, footprint, total, cycles, 100 + at)
     assert keep.points.tolist() == points.tolist()
-    order, stay, at = (np.zeros(count, dtype=np.int64) for _ in range(3))
-    sorting = best.Sorting(order, np.zeros(4 * BINS + 1, dtype=np.int64), stay, at, np.zeros((count + 1, 2)))
+    # Scratch is what the last search left there.
+    order, stay, at = (np.full(count, 3 * BINS) for _ in range(3))
+    sorting = best.Sorting(order, np.full(4 * BINS + 1, 3 * BINS), stay, at, np.zeros((count + 1, 2)))
     out, codes = np.zeros((count, 3)), np.zeros(count, dtype=np.int64)
     found = best.keep_best(keep, least, bins, sorting, out, codes)
     assert codes[:found].tolist() == [100 + at for at in kept_of(points, floor)]

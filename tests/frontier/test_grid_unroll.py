@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simulator.kernels import grid_unroll as unroll
-from simulator.kernels.array_steps import GROUPS, KERNEL_HEIGHT
+from simulator.kernels.array_steps import GROUPS, KERNEL_HEIGHT, loop_steps, next_useful
 
 G, K, C, R, S = 0, 2, 3, 6, 7
 EXTENTS = np.array([3, 1, 5, 4, 2, 2, 3, 2, 24, 4])
@@ -102,3 +102,27 @@ def test_rows_columns_and_arrays_together(columns, arrays, group_rows):
         unroll.spread(EXTENTS, on_rows, columns, arrays, group_rows, scratch(), *few) == count
     )  # counted, where there is no room
     assert few[0].tolist() == factors[:2].tolist()
+
+
+def test_steps_over_the_loops_of_a_layer():
+    """Those of each loop, of the last part too; as one loop they are fewer."""
+    for factors in (
+        [1] * 10,
+        [2, 1, 3, 3, 2, 1, 2, 1, 5, 3],
+        [3, 1, 5, 4, 1, 2, 3, 2, 24, 4],
+        [2, 1, 4, 2, 2, 2, 1, 2, 7, 2],
+    ):
+        steps = [len(range(0, extent, factor)) for extent, factor in zip(EXTENTS.tolist(), factors, strict=True)]
+        for flat_reduction, flat_pixels in itertools.product((False, True), repeat=2):
+            reduction = steps[8] if flat_reduction else steps[C] * steps[R] * steps[S]
+            pixels = steps[9] if flat_pixels else steps[4] * steps[5]
+            found = loop_steps(EXTENTS, np.array(factors), flat_reduction, flat_pixels)
+            assert found == (steps[G], steps[1], steps[K], reduction, pixels)
+
+
+def test_the_next_factor_of_use_needs_fewer_steps():
+    for extent in range(1, 14):
+        for factor in range(1, extent + 1):
+            steps = len(range(0, extent, factor))
+            fewer = [other for other in range(1, extent + 1) if len(range(0, extent, other)) < steps]
+            assert next_useful(extent, factor) == min(fewer, default=extent + 1)

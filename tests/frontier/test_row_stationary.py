@@ -1,6 +1,7 @@
 """Row-stationary arrays: weights over a bus of their own, channels that share a pass, whole kernel rows on the units."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from naive_rows import walk_rows
 from simulator import load_chip
 from simulator.chip.load import load_chip as load
 from simulator.errors import ChipError
+from simulator.frontier.grid import unrolling
 from simulator.frontier.grid.candidates import build_tables
 from simulator.frontier.grid.folds import set_loads
 from simulator.frontier.grid.points import breakdown, decode
@@ -51,6 +53,18 @@ def test_every_tiling_costs_what_a_walk_counts(seed: int) -> None:
         possible.append(max(array, (inputs + weights + outputs) / 2.0))
     assert total > 0.0
     assert cycles == pytest.approx(min(possible), rel=1e-12)
+
+
+@pytest.mark.parametrize("words", [None, (6, 24, 2)])
+@pytest.mark.parametrize("loop", ["kernel_width", "kernel_height"])
+@pytest.mark.parametrize("bus", [0.0, 1.0])
+def test_parts_that_save_no_step_are_tried_where_units_with_memory_share_kernels(
+    words: tuple[int, int, int] | None, loop: str, bus: float
+) -> None:
+    """Or where weights come over a bus: of 5 channels on 5 rows 4 too, which take as many steps as 3."""
+    spec = replace(rows_spec((5, 1), words, bus), unroll_rows=("in_channels", loop), unroll_columns=())
+    found = unrolling.on_one_array((1, 1, 1, 5, 1, 1, 1, 1), spec)
+    assert (4 in found[:, 3]) == (bus > 0.0 or (words is not None and loop == "kernel_width"))
 
 
 def test_kernel_rows_stay_together() -> None:

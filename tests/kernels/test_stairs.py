@@ -118,8 +118,13 @@ def test_labels_are_those_that_no_other_beats_in_time_and_bytes_ahead(seed):
 
 
 def test_what_kept_weights_change_of_a_move():
-    """None, a part and all of three steps' weights; the last step has none."""
-    weights, kept, step = np.array([8.0, 8.0, 8.0, 0.0]), np.array([0.0, 3.0, 8.0, 0.0]), np.array([0, 1, 2, 2, 3])
+    """None, a part and all of three steps' weights, the third's of one byte or half of one; the last step has none."""
+    for third in (8.0, 1.0, 0.5):
+        kept_weights_change(np.array([8.0, 8.0, third, 0.0]), np.array([0.0, 3.0, third, 0.0]))
+
+
+def kept_weights_change(weights, kept):
+    step = np.array([0, 1, 2, 2, 3])
     costs, spans, inside = np.zeros((5, 4)), np.arange(20).reshape(5, 4), 100 + np.arange(20).reshape(5, 4)
     costs[:, RESERVED], costs[:, BESIDE], costs[:, FIRST_PASS] = 5.0, 6.0, weights[step]
     out, out_spans = np.full((5, 4), 9.0), np.full((5, 4), 9)

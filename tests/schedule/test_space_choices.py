@@ -132,6 +132,22 @@ def test_the_cheapest_way_over_the_cuts():
         contexts._shortest([[], random_table(rng, 2)[1]])
 
 
+def test_the_cheapest_way_is_the_same_in_any_unit():
+    """Nothing is added to times or bytes in which small ones would be lost."""
+    rng = random.Random(5)
+    for _ in range(20):
+        table = random_table(rng, 4)
+        tiny = [
+            [
+                dataclasses.replace(one, time_s=one.time_s * 2.0**-60, outer_bytes=one.outer_bytes * 2.0**-60)
+                for one in row
+            ]
+            for row in table
+        ]
+        ways = [[(one.first, one.last) for one in contexts._shortest(each)] for each in (table, tiny)]
+        assert ways[0] == ways[1]
+
+
 def test_the_least_latency_is_found_with_bounds_below_it(monkeypatch):
     """Contexts take up to twice their bounds; of some steps no context fits, and one alone runs in slices."""
     rng = random.Random(3)

@@ -222,6 +222,20 @@ def test_where_rows_of_a_part_of_a_tensor_come_from():
     assert len(seen) > 7
 
 
+def test_an_input_that_is_added_behind_a_pool_has_the_rows_of_the_sum():
+    """Not those that the pool reads: it meets the pool, and not what the pool waits for."""
+    net = NetworkBuilder("late")
+    x = net.pool(net.conv(net.input(2, 8, 8, name="left"), 4, 3, padding=1, bias=False), 2)
+    net.add(x, net.input(4, 4, 4, name="right"))
+    low, fused = lowered(net.build(), fuses=("pool", "add"))
+    (step,) = fused.steps
+    assert len(step.fused) == 2
+    right = step.extra[0].tensor
+    flow = build_stages(low, fused).flow
+    assert flow.edges.tolist()[-1] == [-1 - right, EVEN, 4, *NO_WINDOW, 1 + right]
+    assert flow.first_edge.tolist()[-1] == len(flow.edges) == 3
+
+
 def test_what_is_added_meets_the_first_node_with_as_many_rows():
     """Of the nodes of its own step; where none has as many, the last."""
     builder = _Builder(None, None)

@@ -158,6 +158,9 @@ def test_files_and_tests_of_rooms_are_there() -> None:
     for compiled in (False, True):
         named = [word.split("::")[0] for word in words(ROOT, compiled) if word != "--deselect"]
         assert all((ROOT / name).is_file() for name in named)
+    kernels = {path.name for path in (ROOT / "simulator" / "kernels").glob("*.py")}
+    mine = {name for name in kernels if room_of(f"simulator/kernels/{name}")}
+    assert kernels - mine == {"__init__.py", "jit.py", "warm.py"}
 
 
 TOY = {
