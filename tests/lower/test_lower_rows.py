@@ -1,5 +1,6 @@
 """Steps of a network in numbers of two bytes, by hand; lines between two records; and work of some of many contexts."""
 
+import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
@@ -180,6 +181,19 @@ def test_a_weight_is_widened_in_a_lane_for_a_cycle_unless_the_chip_says_otherwis
     target = target_of(load_chip("inferx_x1", set={"vector.lanes": 64}), "int8")
     assert replace(target, operations=()).widening == 1 / 64
     assert replace(target, operations=(("add", 5.0), ("dequantize", 3.0))).widening == 3 / 64
+
+
+def test_inputs_that_are_widened_pass_the_lanes_once_an_item():
+    """Beside what is done with the outputs: each input takes what a weight does."""
+    net = NetworkBuilder("one")
+    net.dense(net.input(64), 8, bias=False, activation="relu")
+    for lanes, each in itertools.product((64, 6912), (1.0, 3.0)):
+        chip = load_chip("a100", set={"vector.lanes": lanes, "vector.operations": {"dequantize": each}})
+        plain, widened = (
+            lower(net.build(), chip, 3, words).rows[0] for words in ("fp16", "weights=fp16,activations=int8")
+        )
+        assert plain.vector_operations == 3 * 8
+        assert widened.vector_operations == 3 * 8 + 3 * 64 * each
 
 
 def test_an_array_without_lanes_takes_whatever_nothing_else_is_said_of():

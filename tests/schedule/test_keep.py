@@ -1,9 +1,11 @@
 """Rooms of an SRAM and weights that stay in it: the fixed list, whole output channels, and what is left for all else."""
 
+import itertools
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
+import adapter
 import numpy as np
 import pytest
 
@@ -151,3 +153,34 @@ def test_quick_schedules_limit_what_they_are_an_answer_for(monkeypatch):
     found.update({(0.0, None): (6.0, False)})
     assert keep._sharpened(None, None, sizes, (9.0, 20.0), {}) == (6.0 * near, 6.0 * near)
     assert [left for left, *_ in asked] == [0.0]
+
+
+def test_only_matrices_of_weights_stay_by_channels(pool):
+    """Of all else, and of a layer without weights, each byte counts for itself."""
+    dense, none = pool.low.rows[1], replace(pool.low.rows[1], weight_bytes=0.0)
+    rows = [dense, none, SimpleNamespace(shape=None, weight_bytes=7.0), replace(dense, weight_bytes=0.75)]
+    given = SimpleNamespace(
+        alike={"keep_order": np.arange(4)},
+        low=SimpleNamespace(rows=rows),
+        weights=np.array([r.weight_bytes for r in rows]),
+    )
+    assert keep.keeping_of(given).channels.tolist() == [256.0, 1.0, 1.0, 0.125]
+
+
+def test_where_the_best_was_it_is_found_again():
+    """In steady state, on the same chip; and nothing where a limit is not beaten."""
+    net = NetworkBuilder("wide")
+    x = net.conv(net.input(3, 16, 16), 16, 3, padding=1, bias=False)
+    net.dense(x.flat(), 40, bias=False)
+    low = lower(net.build(), load_chip("example_edge", set={"array.winograd": False}), 2)
+    wide = build_pool(low, 256.0, True, True)
+    for capacity, byte_s in itertools.product((60e3, 120e3), (0.1, 3.0)):
+        machines = adapter.machines(capacity, 1.0, byte_s, "layer")
+        best, promise = keep.whole_batches(wide, machines, True)[1], keep.promise_of(wide, machines)
+        rooms_ = range(len(rooms_of(wide, capacity, True)))
+        times = [keep.promised_s(wide, machines, (room, promise[1]), np.inf) for room in rooms_]
+        assert min(times) == times[promise[0]] == pytest.approx(best.time_s, rel=1e-9)
+        assert keep.promised_s(wide, machines, promise, 0.99 * best.time_s) == np.inf
+        # The last room is all of the SRAM: so is one that a smaller SRAM does not have.
+        plain = keep.whole_batches(wide, machines, False)[1].time_s
+        assert plain == keep.promised_s(wide, machines, (99, 0), np.inf) == times[-1] > times[0]
