@@ -84,10 +84,18 @@ def _able_to_forbid_code(function: Callable[..., Any]) -> Callable[..., Any]:
 class _Commands(typer.Typer):
     """All commands."""
 
-    def command(self, name: str | None = None, **options: Any) -> Any:
-        """As typer's, of a function that can forbid code, and that takes the passes of language models."""
+    def command(self, name: str | None = None, *, answers: bool = False, reports: bool = False, **options: Any) -> Any:
+        """As typer's, of a function that can forbid code, and that takes the passes of language models.
+
+        answers: it takes `--format`. reports: and `--report`.
+        """
         declare = super().command(name, **options)
-        return lambda function: declare(_able_to_forbid_code(of_passes(function)))
+
+        def put(function: Callable[..., None]) -> Any:
+            answered = answering(function, name or function.__name__, reports) if answers else function
+            return declare(_able_to_forbid_code(of_passes(answered)))
+
+        return put
 
 
 # rich_markup_mode None: plain help starts in half the time, and a usage error stays one line.
@@ -98,43 +106,41 @@ app = _Commands(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.command("run", short_help="Run a network on a chip.")(answering(run.run_command, "run", reports=True))
-app.command("cost", short_help="Estimate area, bill of materials and power of a chip.")(
-    answering(cost.cost_command, "cost", reports=True)
+app.command("run", answers=True, reports=True, short_help="Run a network on a chip.")(run.run_command)
+app.command("cost", answers=True, reports=True, short_help="Estimate area, bill of materials and power of a chip.")(
+    cost.cost_command
 )
-app.command("compare", short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM.")(
-    answering(compare.compare_command, "compare", reports=True)
+app.command(
+    "compare", answers=True, reports=True, short_help="Compare chips: throughput per TOPS, per DRAM, per MB of SRAM."
+)(compare.compare_command)
+app.command("sensitivity", answers=True, reports=True, short_help="Show what the next dollar buys.")(
+    sensitivity.sensitivity_command
 )
-app.command("sensitivity", short_help="Show what the next dollar buys.")(
-    answering(sensitivity.sensitivity_command, "sensitivity", reports=True)
+app.command("lint", answers=True, reports=True, short_help="Find resources of a chip that a network does not need.")(
+    lint.lint_command
 )
-app.command("lint", short_help="Find resources of a chip that a network does not need.")(
-    answering(lint.lint_command, "lint", reports=True)
+app.command("size", answers=True, reports=True, short_help="Find the cheapest chip that reaches targets.")(
+    size.size_command
 )
-app.command("size", short_help="Find the cheapest chip that reaches targets.")(
-    answering(size.size_command, "size", reports=True)
+app.command("explain", answers=True, reports=True, short_help="Explain why one chip is slower than another.")(
+    explain.explain_command
 )
-app.command("explain", short_help="Explain why one chip is slower than another.")(
-    answering(explain.explain_command, "explain", reports=True)
-)
-app.command("claim", short_help="Judge a claimed throughput.")(answering(claim.claim_command, "claim"))
-app.command("batch", short_help="Find the batch: throughput, latency and traffic against it.")(
-    answering(batch.batch_command, "batch", reports=True)
-)
-app.command("generate", short_help="Run a language model: tokens/s, TTFT, TPOT, memory, cost.")(
-    answering(generate.generate_command, "generate", reports=True)
-)
-app.command("memory", short_help="Weigh SRAM against DRAM.")(answering(memory.memory_command, "memory", reports=True))
+app.command("claim", answers=True, short_help="Judge a claimed throughput.")(claim.claim_command)
+app.command(
+    "batch", answers=True, reports=True, short_help="Find the batch: throughput, latency and traffic against it."
+)(batch.batch_command)
+app.command(
+    "generate", answers=True, reports=True, short_help="Run a language model: tokens/s, TTFT, TPOT, memory, cost."
+)(generate.generate_command)
+app.command("memory", answers=True, reports=True, short_help="Weigh SRAM against DRAM.")(memory.memory_command)
 app.command("sweep", short_help="Run a network on many chips.")(sweep.sweep_command)
-app.command("best", short_help="Show the best points of a sweep.")(answering(best.best_command, "best", reports=True))
-app.command("pareto", short_help="Show the Pareto-optimal points of a sweep.")(
-    answering(pareto.pareto_command, "pareto", reports=True)
+app.command("best", answers=True, reports=True, short_help="Show the best points of a sweep.")(best.best_command)
+app.command("pareto", answers=True, reports=True, short_help="Show the Pareto-optimal points of a sweep.")(
+    pareto.pareto_command
 )
-app.command("validate", short_help="Compare published figures with the model.")(
-    answering(validate.validate_command, "validate")
-)
-app.command("chips", short_help="List the bundled chips.")(answering(chips.chips_command, "chips"))
-app.command("networks")(answering(networks.networks_command, "networks"))
+app.command("validate", answers=True, short_help="Compare published figures with the model.")(validate.validate_command)
+app.command("chips", answers=True, short_help="List the bundled chips.")(chips.chips_command)
+app.command("networks", answers=True)(networks.networks_command)
 app.command("serve", short_help="Serve the page in a browser.")(serve.serve_command)
 app.command("mcp", short_help="Serve agents over standard input and output.")(mcp.mcp_command)
 app.command("cache", short_help="Show or delete the files kept between runs.")(cache.cache_command)

@@ -29,7 +29,10 @@ Format = Annotated[
 
 
 def answering(command: Callable[..., None], name: str, reports: bool = False) -> Callable[..., None]:
-    """A command with `--format`: its tables in another form, or its JSON on standard output. reports: with `--report`."""
+    """A command with `--format`: its tables in another form, or its JSON on standard output.
+
+    name: the command's, which its JSON carries. reports: with `--report`.
+    """
     signature = inspect.signature(command)
     options_here = [inspect.Parameter("format", inspect.Parameter.KEYWORD_ONLY, default="table", annotation=Format)]
     if reports:

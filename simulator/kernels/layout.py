@@ -167,16 +167,6 @@ def fill_least(cycles, outer_bytes, steps, rates, phi, out):
         out[p] = least_time(cycles, outer_bytes, steps, rates.cycle_s[p], rates.byte_s[p], phi, rates.overhead_s[p])
 
 
-@kernel
-def fill_grid(cycles, outer_bytes, rates, phi, out):
-    """Fill out[step, point] with the time of each step at each point's rates. [s]"""
-    for step in range(len(out)):
-        for p in range(out.shape[1]):
-            out[step, p] = step_time(
-                cycles[step], outer_bytes[step], rates.cycle_s[p], rates.byte_s[p], phi, rates.overhead_s[p]
-            )
-
-
 def times_each(cycles: Floats, outer_bytes: Floats, machine: Machine) -> Floats:
     """Times of steps without prefetch (`step_time`). [s]"""
     out = np.empty(len(cycles))

@@ -100,10 +100,9 @@ def _compile_rooms(network: Network, running: few.Running, spans: Any, flat: Any
 
 def _compile_sums(none: Any, flat: Any, flat_ints: Any, machine: Machine) -> None:
     """The same for what schedules add up to."""
-    rates, nothing = Rates(none, none, none), np.zeros(0)
+    nothing = np.zeros(0)
     taken.take_steps(flat, none, flat, flat, 0, flat_ints[:0], flat)
     layout.fill_times(none, none, machine, none.copy())
-    layout.fill_grid(none, none, rates, 0.0, np.zeros((1, 1)))
     layout.least_time(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     kept = keeping.Keeping(nothing, nothing, np.zeros(0, dtype=np.int64))
     keeping.share(0.0, kept.order, kept.weights, kept.channels, nothing)

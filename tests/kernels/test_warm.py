@@ -45,7 +45,6 @@ def test_no_kernel_is_compiled_for_two_sets_of_types(tmp_path: Path) -> None:
     assert left_out == ""
     wanted = {
         "residency", "fetch_ahead", "settle", "come_after", "walk_back", "walk_labels", "mark", "keep_best", "fill_times",
-        "fill_grid",
         "least_time", "share", "sum_steps", "largest_losses", "stay_between", "list_stretch", "list_neighbours", "list_wanted",
         "next_faster", "least_in",
         "least_batch", "neighbour_times", "potentials", "mark_wanted", "best_ways", "want_ways", "paths_of",
