@@ -279,6 +279,14 @@ class Architecture(Shown, Model):
         return "activations" if self.dram.read_only else "nothing"
 
     @property
+    def keeps_states(self) -> bool:
+        """Whether what lies in memory from one pass to the next lies in the SRAM: there is no DRAM that can be written.
+
+        Where layers are stages, such states go over the host link.
+        """
+        return (self.dram is None or self.dram.read_only) and not self.is_gpu and self.schedule.placement == "time"
+
+    @property
     def list_price_usd(self) -> float | None:
         """List price that is published about the chip [USD]; None where there is none."""
         return self._published_number("list_price_usd")

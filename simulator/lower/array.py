@@ -149,6 +149,8 @@ class Target:
     """Multiply-accumulates of the vector lanes a cycle in each format in which they do products; see `grid.lanes`."""
     inside: Inside = "nothing"
     """What never leaves the chip."""
+    keeps_states: bool = False
+    """Whether states stay in the SRAM."""
 
     @property
     def widening(self) -> float:
@@ -177,6 +179,7 @@ def target_of(chip: Architecture, precision: str) -> Target:
         cached_bytes=CACHE_SHARE * chip.sram.capacity_bytes if spec.kind == "sm" else 0.0,
         lane_macs=tuple((key, float(chip.cores * macs)) for key, macs in chip.vector.macs_per_cycle.items()),
         inside=chip.inside,
+        keeps_states=chip.keeps_states,
         rates=tuple((key, chip.cores * rate) for key, rate in array.rate.items()) if array else (),
         widens=tuple(array.widens) if array else (),
         product=chip.product(precision).format,

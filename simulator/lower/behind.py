@@ -18,7 +18,9 @@ NAMES = ("name", "fused", "reads", "inputs", "weights", "values", "output")
 SIZES = tuple(field.name for field in fields(Row) if field.name not in NAMES)
 """What of a row names nothing."""
 
-SUMS = ("macs", "macs_executed", "macs_charged", "compulsory_bytes", "weight_bytes", "input_output_bytes")
+SUMS = (
+    "macs", "macs_executed", "macs_charged", "compulsory_bytes", "weight_bytes", "input_output_bytes", "staying_bytes",
+)  # fmt: skip
 ROOMS = ("weights", "states", "ends")
 STEPS = ("executed", "charged")
 

@@ -1,5 +1,6 @@
 """What of the outer memory a network takes for a batch, whatever the schedule."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,14 +52,35 @@ class Room:
 def live_bytes(low: Lowered, but_state: bool = False) -> Floats:
     """Bytes of the tensors between layers that live while each step runs: written by it or before, read by it or later.
 
-    but_state: without what of them is state, which has room of its own.
+    but_state: without what of them is state, which has room of its own; that of states that stay in the SRAM never counts.
     """
+    return _living(low, range(len(low.tensor_bytes)), but_state)
+
+
+def unstored_bytes(low: Lowered) -> Floats:
+    """Of tensors that become states which stay in the SRAM, what is no part of these, while each step runs. [B]"""
+    return _living(low, low.staying, but_state=True)
+
+
+def _living(low: Lowered, tensors: Iterable[int], but_state: bool) -> Floats:
+    """Bytes of some tensors between layers while each step runs."""
     total = np.zeros(len(low.rows))
-    for tensor, (producers, readers) in enumerate(zip(low.tensor_producers, low.tensor_readers, strict=True)):
+    for tensor in tensors:
+        producers, readers = low.tensor_producers[tensor], low.tensor_readers[tensor]
         if producers and readers:
-            size = low.tensor_bytes[tensor] - (low.stored_bytes(tensor) if but_state else 0.0)
-            total[min(producers) : max(readers) + 1] += size
+            stays = but_state or tensor in low.staying
+            total[min(producers) : max(readers) + 1] += low.unstored_bytes(tensor) if stays else low.tensor_bytes[tensor]
     return total
+
+
+def state_bytes(low: Lowered) -> float:
+    """Of states of all items: what lies in memory between passes, and what is written to stay and is no part of that. [B]"""
+    return sum(low.tensor_bytes[t] for t in low.states) + sum(row.stored_apart_bytes for row in low.rows)
+
+
+def staying_bytes(low: Lowered) -> float:
+    """Of the SRAM, what states take for ever; 0 where they lie in the outer memory. [B]"""
+    return state_bytes(low) if low.staying else 0.0
 
 
 def room_of(low: Lowered) -> Room:
@@ -69,7 +91,7 @@ def room_of(low: Lowered) -> Room:
     return Room(
         batch=low.batch,
         weights=weights,
-        states=sum(low.tensor_bytes[t] for t in low.states) + sum(row.stored_apart_bytes for row in low.rows),
+        states=state_bytes(low),
         ends=low.input_output_bytes,
         activations=float(live_bytes(low, but_state=True).max()),
     )

@@ -107,6 +107,8 @@ class Lowered:
     """Of a GPU's shared cache, what serves activations; 0 where the SRAM is managed by software. [B]"""
     states: frozenset[int] = frozenset()
     """Tensors that lie in the outer memory between passes: read there, never brought over a host link."""
+    staying: frozenset[int] = frozenset()
+    """Tensors that are states, or become part of one, where these stay in the SRAM: no choice moves them."""
     inside: Inside = "nothing"
     """What never leaves the chip: its tensors are in the SRAM for as long as they live."""
     held_bytes: float = 0.0
@@ -144,14 +146,16 @@ class Lowered:
 
     @property
     def compulsory_bytes(self) -> float:
-        """Network outputs, what is written of state, what is read of the network inputs, and all constant weights, once each.
-        [B]
+        """Network outputs, what is written of state, what is read of the network inputs, and all constant weights, once each;
+        nothing of states that stay in the SRAM. [B]
         """
         total = sum(row.own_weight_bytes + row.fixed_bytes for row in self.rows)
         if self.inside != "nothing":
             return total
         for tensor, size in enumerate(self.tensor_bytes):
-            if self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
+            if tensor in self.staying:
+                total += self.unstored_bytes(tensor) if not self.tensor_readers[tensor] else 0.0
+            elif self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
             elif not self.tensor_producers[tensor]:
                 total += max((self._read(tensor, step) for step in self.tensor_readers[tensor]), default=0.0)
@@ -162,6 +166,10 @@ class Lowered:
     def stored_bytes(self, tensor: int) -> float:
         """Of a tensor, what its producers write to the outer memory as state. [B]"""
         return sum(self.rows[step].stored_bytes for step in self.tensor_producers[tensor])
+
+    def unstored_bytes(self, tensor: int) -> float:
+        """Of a tensor that is written, what is no state. [B]"""
+        return max(0.0, self.tensor_bytes[tensor] - self.stored_bytes(tensor)) if self.tensor_producers[tensor] else 0.0
 
     def _read(self, tensor: int, step: int) -> float:
         """Bytes of a tensor that a step cannot do without: strides may skip some of the inputs of a compute layer."""
@@ -227,11 +235,10 @@ def lower_steps(operands: Operands, batch: int) -> Lowered:
     target, fused = operands.target, operands.fused
     rows = _rows(operands, batch)
     held = 0.0
-    if target.inside != "nothing":
-        _check_no_states(operands)
     if target.inside == "all":
         held = sum(row.own_weight_bytes + row.table_bytes for row in rows)
         rows = tuple(replace(row, weight_bytes=0.0, fixed_bytes=0.0) for row in rows)
+    states = frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state)
     return Lowered(
         network=operands.network,
         batch=batch,
@@ -242,7 +249,8 @@ def lower_steps(operands: Operands, batch: int) -> Lowered:
         tensor_producers=tuple(tensor.producers for tensor in fused.tensors),
         spec=target.spec,
         cached_bytes=target.cached_bytes,
-        states=frozenset(number for number, tensor in enumerate(fused.tensors) if tensor.state),
+        states=states,
+        staying=states | {row.output for row in rows if row.stored_bytes > 0.0} if target.keeps_states else frozenset(),
         inside=target.inside,
         held_bytes=held,
         widths=operands.widths,
@@ -289,15 +297,6 @@ def _is_tiled(step: Step) -> bool:
 def _beside(step: Step) -> tuple[Read, ...]:
     """What a step reads beside its tiles."""
     return step.extra if _is_tiled(step) else (*step.inputs, *step.extra)
-
-
-def _check_no_states(operands: Operands) -> None:
-    """Raise NetworkError for a state, which lies in an outer memory that can be written."""
-    for name, layer in operands.layers.items():
-        if layer.origin:
-            raise NetworkError(
-                f"{operands.network}: {name}: a state needs an outer memory that can be written, and this chip has none"
-            )
 
 
 def _zeros(fused: Steps) -> list[bool]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.lower.room import Room, room_of
+from simulator.lower.room import Room, room_of, staying_bytes
 from simulator.lower.rows import Lowered
 
 Ints = npt.NDArray[np.int64]
@@ -29,6 +29,8 @@ class Work:
     weight_bytes: Any
     """Of them, constant weights."""
     input_output_bytes: Any
+    staying_bytes: Any
+    """Of states that stay in the SRAM."""
     units: Any
     """MACs a cycle of the whole chip; of layers that multiply in several formats, the mean over their MACs."""
     products: tuple[str, ...]
@@ -43,9 +45,10 @@ class Work:
     def least_outer_bytes(self, held_bytes: Floats | float) -> Floats:
         """Bytes of the outer memory that no schedule of a batch avoids, whatever a compiler does, one entry a chip.
 
-        held_bytes: SRAM that may hold weights from one batch to the next.
+        held_bytes: SRAM that may hold weights from one batch to the next, and states.
         """
-        return np.asarray(self.compulsory_bytes - np.minimum(self.weight_bytes, held_bytes))
+        left = np.maximum(0.0, held_bytes - self.staying_bytes)
+        return np.asarray(self.compulsory_bytes - np.minimum(self.weight_bytes, left))
 
     def part(self, at: Any) -> "Work":
         """That of some contexts."""
@@ -56,6 +59,7 @@ class Work:
             "compulsory_bytes",
             "weight_bytes",
             "input_output_bytes",
+            "staying_bytes",
             "units",
         )
         own = {name: value[at] if np.ndim(value := getattr(self, name)) else value for name in names}
@@ -85,6 +89,7 @@ def work_of(low: Lowered) -> Work:
         compulsory_bytes=low.compulsory_bytes,
         weight_bytes=sum(row.own_weight_bytes for row in low.rows),
         input_output_bytes=low.input_output_bytes,
+        staying_bytes=staying_bytes(low),
         units=mean_units(step_units, np.array(executed, dtype=np.float64)),
         step_units=step_units,
         products=products,

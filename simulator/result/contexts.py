@@ -109,7 +109,7 @@ class Contexts:
         layers = of.shallow[1] if of.shallow else of.layers
         self._deep = _Ends(of, layers, (first, last))
         low, high = (operands.fused for operands in self._deep.operands)
-        if len(low.steps) != len(high.steps) or self._deep.first.inside != "nothing":
+        if len(low.steps) != len(high.steps) or self._deep.first.inside != "nothing" or self._deep.first.staying:
             raise BentError
         varied = [place for place, step in enumerate(low.steps) if step != high.steps[place]]
         self._lines = {place: Line(low.steps[place], high.steps[place]) for place in varied}

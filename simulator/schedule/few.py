@@ -7,6 +7,7 @@ from simulator.errors import InfeasibleError
 from simulator.kernels import schedule_few as kernels
 from simulator.kernels.layout import (
     FOOTPRINT,
+    LEAST_ROOM,
     SPAN_HI,
     SPAN_LO,
     Machine,
@@ -193,15 +194,14 @@ def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleE
     """The error that says which layers do not fit, how many bytes they need and how many there are."""
     if pool.low.inside != "nothing":
         return _too_much_inside(pool, capacity_bytes, chip_name)
-    lines = []
+    lines, beside = [], pool.work.staying_bytes
+    states = f", beside {beside:,.0f} of states, which have no other place" if beside else ""
     for step, row in enumerate(pool.low.rows):
-        span = range(pool.moves.first[step], pool.moves.first[step + 1])
-        bare = [move for move in span if pool.moves.reserved[move] == 0.0]
-        needs = [_least_footprint(pool, m, row.least_footprint) for m in bare]
-        if needs and min(needs) > capacity_bytes:
+        least = least_beside(pool, step)
+        if least > capacity_bytes - beside:
             lines.append(
-                f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {min(needs):,.0f} bytes of SRAM for its "
-                f"smallest tiling, got {capacity_bytes:,.0f}"
+                f"{chip_name}: sram.capacity_mib: layer {row.name!r} needs at least {least:,.0f} bytes of SRAM for its "
+                f"smallest tiling{states}, got {capacity_bytes:,.0f}"
             )
     if len(lines) > 4:
         lines = [*lines[:3], f"{chip_name}: sram.capacity_mib: and {len(lines) - 3} more layers do not fit"]
@@ -210,16 +210,23 @@ def infeasible(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleE
 
 def _too_much_inside(pool: Pool, capacity_bytes: float, chip_name: str) -> InfeasibleError:
     """The same where nothing but constants can leave the chip: the step that needs most, and of what."""
-    low, held = pool.low, pool.moves.reserved
-    needs = [held[at] + _least_footprint(pool, at, row.least_footprint) for at, row in enumerate(low.rows)]
+    low, held, states = pool.low, pool.moves.reserved, pool.work.staying_bytes
+    needs = [states + least_beside(pool, at) for at in range(len(low.rows))]
     worst = int(np.argmax(needs))
-    parts = {"tensors that live then": held[worst] - low.held_bytes, "weights": low.held_bytes}
+    parts = {"tensors that live then": held[worst] - low.held_bytes, "states": states, "weights": low.held_bytes}
     said = ", ".join(f"{what} {size:,.0f}" for what, size in parts.items() if size > 0.0)
     without = "to write to" if low.inside == "activations" else "at all"
     return InfeasibleError(
         f"{chip_name}: sram.capacity_mib: layer {low.rows[worst].name!r} needs at least {needs[worst]:,.0f} bytes of SRAM "
         f"({said}), since there is no outer memory {without}, got {capacity_bytes:,.0f}"
     )
+
+
+def least_beside(pool: Pool, step: int) -> float:
+    """SRAM bytes that a step takes at least, beside states. [B]"""
+    vector, plan = float(pool.steps[step, LEAST_ROOM]), pool.moves
+    span = range(plan.first[step], plan.first[step + 1])
+    return min(float(plan.reserved[move]) + _least_footprint(pool, move, vector) for move in span)
 
 
 def _least_footprint(pool: Pool, move: int, vector: float) -> float:

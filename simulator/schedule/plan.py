@@ -123,6 +123,8 @@ class Plan:
     pieces: tuple[Piece, ...]
     parts: int = 1
     """Equal parts that the batch runs in, one after another, each through the whole network."""
+    beside_bytes: float = 0.0
+    """SRAM that states take, of the whole batch and all the time."""
 
     @functools.cached_property
     def time_s(self) -> float:
@@ -181,7 +183,7 @@ class Plan:
     @functools.cached_property
     def footprints(self) -> Floats:
         """SRAM bytes of each step."""
-        return joined([piece.footprints() for piece in self.pieces])
+        return joined([piece.footprints() for piece in self.pieces]) + self.beside_bytes
 
     @functools.cached_property
     def most_bytes(self) -> float:

@@ -4,9 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
+
 from simulator.chip.schema import Architecture
+from simulator.schedule.machines import Machines
 from simulator.schedule.pool import Pool
 from simulator.schedule.segments import divisors
+
+NOTHING = 0.5
+"""SRAM in which no step runs. [B]"""
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,24 @@ class Program:
     """A batch of several items may be taken in parts."""
     apart: bool
     """Every layer is scheduled for itself alone, and its tilings have all that parts of the batch could do."""
+    keeps_states: bool = False
+    """States of all items stay in the SRAM, whatever part of the batch runs."""
 
     @property
     def split(self) -> bool:
-        """Whether the batch may be taken in parts."""
-        return self.sub_batches and self.batch > 1
+        """Whether the batch may be taken in parts, layers of which take turns."""
+        return self.sub_batches and self.batch > 1 and self.beside == 0.0
+
+    @property
+    def beside(self) -> float:
+        """SRAM that states of the batch take, beside all that its schedule does. [B]"""
+        return float(self.pool.work.staying_bytes) if self.keeps_states else 0.0
+
+    def left(self, machines: Machines) -> Machines:
+        """Chips with the SRAM that states leave: next to none where they do not fit."""
+        if self.beside == 0.0:
+            return machines
+        return replace(machines, capacity_bytes=np.maximum(NOTHING, machines.capacity_bytes - self.beside))
 
     @property
     def pool(self) -> Pool:
@@ -57,7 +76,7 @@ def program_of(chip: Architecture, pool_of: Callable[[int], Pool], batch: int) -
     # Not on GPUs, whose waves of blocks are not tilings, nor on systolic arrays, which count the last cycle of a layer not.
     apart = rules.residency == "none" and rules.overlap != "network"
     apart = apart and chip.array is not None and chip.array.kind == "grid" and not chip.array.systolic
-    return Program(pool_of, batch, chip.keeps_weights, takes_parts(chip), apart)
+    return Program(pool_of, batch, chip.keeps_weights, takes_parts(chip), apart, chip.keeps_states)
 
 
 def splits(chip: Architecture, batch: int) -> bool:

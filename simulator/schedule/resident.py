@@ -24,7 +24,7 @@ class Inside(NamedTuple):
     read: Truths
     """bool[choices, reads]: which of what is read beside the tiles is not resident."""
     held: Ints
-    """int64[choices, tensors]: what is; -1: no more."""
+    """int64[choices, tensors]: what is for now; -1: no more."""
 
 
 def tensors_of(row: Row) -> tuple[int, ...]:
@@ -32,8 +32,9 @@ def tensors_of(row: Row) -> tuple[int, ...]:
     return (row.output, row.inputs, row.weights, row.values, *[tensor for tensor, _ in row.reads])
 
 
-def inside_of(rows: Sequence[Row], held: Sequence[tuple[int, Collection[int]]]) -> Inside:
-    """What choices have of the tensors of their steps; held: (step, what is resident) of each."""
+def inside_of(low: Lowered, held: Sequence[tuple[int, Collection[int]]]) -> Inside:
+    """What choices have of the tensors of their steps; held: (step, what is resident) of each, beside what always is."""
+    rows, always = low.rows, low.staying
     most = max([0, *[len(row.reads) for row in rows]])
     read = np.zeros((len(held), most), dtype=np.bool_)
     tensors = np.full((len(held), max([0, *[len(each) for _, each in held]])), -1, dtype=np.int64)
@@ -41,10 +42,11 @@ def inside_of(rows: Sequence[Row], held: Sequence[tuple[int, Collection[int]]]) 
     for at, (step, each) in enumerate(held):
         row = rows[step]
         named = ((row.inputs, INPUTS), (row.weights, WEIGHTS), (row.values, VALUES))
-        bits[at] = sum([bit for tensor, bit in named if tensor in each])
-        read[at, : len(row.reads)] = [tensor not in each for tensor, _ in row.reads]
+        bits[at] = sum([bit for tensor, bit in named if tensor in each or tensor in always])
+        read[at, : len(row.reads)] = [tensor not in each and tensor not in always for tensor, _ in row.reads]
         tensors[at, : len(each)] = list(each)
-    output = np.array([rows[step].output in each for step, each in held], dtype=np.bool_)
+    written = [rows[step].output in each or rows[step].output in always for step, each in held]
+    output = np.array(written, dtype=np.bool_)
     return Inside(np.array([step for step, _ in held], dtype=np.int64), bits, output, read, tensors)
 
 
@@ -62,8 +64,9 @@ class Moved(NamedTuple):
 def uncached(low: Lowered, inside: Inside) -> Moved:
     """What choices are where the SRAM is managed by software."""
     rows, step, output = low.rows, inside.step, inside.output
-    names = ("fixed_bytes", "stored_bytes", "output_bytes", "inner_bytes")
-    fixed, stored, written, inner = (np.array([getattr(row, name) for row in rows])[step] for name in names)
+    names = ("fixed_bytes", "output_bytes", "inner_bytes")
+    fixed, written, inner = (np.array([getattr(row, name) for row in rows])[step] for name in names)
+    stored = np.array([_stored(low, row) for row in rows])[step]
     sizes = np.zeros((len(rows), inside.read.shape[1]))
     for at, row in enumerate(rows):
         sizes[at, : len(row.reads)] = [size for _, size in row.reads]
@@ -74,6 +77,13 @@ def uncached(low: Lowered, inside: Inside) -> Moved:
     masks = np.where(inner > 0.0, INPUTS | OUTPUTS, np.where(output, OUTPUTS, 0) | np.where(tiled, inside.bits, 0))
     tensors = np.append(np.array(low.tensor_bytes), 0.0)  # number -1
     return Moved(masks, beside, _summed(tensors[inside.held]))
+
+
+def _stored(low: Lowered, row: Row) -> float:
+    """Bytes that go to the outer memory of an output that is resident: its state, or all but that where this stays. [B]"""
+    if row.output not in low.staying:
+        return row.stored_bytes
+    return 0.0 if low.tensor_readers[row.output] or low.inside != "nothing" else low.unstored_bytes(row.output)
 
 
 def _summed(columns: Floats) -> Floats:

@@ -40,6 +40,7 @@ def solve_program(
 
     limited: what else schedules are as slow as.
     """
+    machines = program.left(machines)
     plans = _at_once(program, machines, stop)
     for size in program.parts(limited is not None):
         ends = [_ends(sums, limited) for sums in (plans.cold, plans.steady)]
@@ -65,6 +66,7 @@ def faster(plans: Plans, found: Plans, limited: Limited | None = None) -> Plans:
 
 def solve_alone(program: Program, machines: Machines, limited: Limited | None = None) -> tuple[Plans, Schedules]:
     """The best schedules of the one chip of `machines`, as columns, and as they are. limited: as in `solve`."""
+    machines, beside = program.left(machines), program.beside
     chosen: list[tuple[Sums | None, Plan | None]] = [(None, None)] * 2
     ends = [np.inf, np.inf]
     for size in (program.batch, *program.parts(limited is not None)):
@@ -82,7 +84,7 @@ def solve_alone(program: Program, machines: Machines, limited: Limited | None = 
             sums = known[id(plan)]
             end = float(_ends(sums, limited)[0])
             if _is_faster(end, ends[kind]):
-                chosen[kind], ends[kind] = (sums, _in_parts(plan, times)), end
+                chosen[kind], ends[kind] = (sums, _in_parts(plan, times, beside)), end
     (cold, quick), (steady, many) = chosen
     return Plans(cold or Sums.nothing(1), steady or Sums.nothing(1)), (quick, many)
 
@@ -92,6 +94,7 @@ def steady_alone(program: Program, machines: Machines, limit_s: float, limited: 
 
     limited: as in `solve`.
     """
+    machines = program.left(machines)
     for size in (program.batch, *program.parts(limited is not None)):
         times = program.batch // size
         if times > 1 and least_in_parts(program, size, machines)[0] >= limit_s:
@@ -103,11 +106,11 @@ def steady_alone(program: Program, machines: Machines, limit_s: float, limited: 
     return limit_s
 
 
-def _in_parts(plan: Plan, times: int) -> Plan:
-    """A schedule of a part, run `times` times."""
-    if times == 1:
+def _in_parts(plan: Plan, times: int, beside: float) -> Plan:
+    """A schedule of a part, run `times` times. beside: SRAM that states of the batch take. [B]"""
+    if times == 1 and beside == 0.0:
         return plan
-    return Plan(tuple(replace(piece, repeats=piece.repeats * times) for piece in plan.pieces), times)
+    return Plan(tuple(replace(piece, repeats=piece.repeats * times) for piece in plan.pieces), times, beside)
 
 
 def least_in_parts(program: Program, size: int, machines: Machines, cycles: float | None = None) -> Floats:

@@ -3,7 +3,7 @@
 An activation is resident from its producer until some reader, after which it may be written to outer memory once and read
 there by later readers; or it goes through outer memory from the start. A state is the set of resident tensors between two
 steps; a move says which operands of the step are resident, which bytes of SRAM are taken by whole tensors, and which bytes
-move beside the tiles.
+move beside the tiles. States of a network that stay in the SRAM are no choice: they are beside all moves.
 """
 
 import functools
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.frontier.grid.search import INPUTS, OUTPUTS, WEIGHTS
+from simulator.lower.room import unstored_bytes
 from simulator.lower.rows import Lowered, Row
 from simulator.lower.shape import touched_bytes
 from simulator.schedule.resident import Inside, inside_of, tensors_of, uncached
@@ -88,7 +89,7 @@ def moves(low: Lowered, optimal: bool = True) -> Moves:
         return _all_inside(low, life)
     rows = tuple([(*tensors_of(row), row.loop) for row in low.rows])
     limits = MOST_MOVES, MOST_OF_ALL, FEWEST_MOVES, MOST_CUTS
-    key = low.tensor_readers, low.tensor_producers, low.states, rows, optimal, limits
+    key = low.tensor_readers, low.tensor_producers, low.states, low.staying, rows, optimal, limits
     found = _outlines.get(key)
     if found is None:
         found = _outline(low, life, optimal)
@@ -140,7 +141,7 @@ def _outline(low: Lowered, life: _Life, optimal: bool) -> _Outline:
         at_cut=(*kept, (len(low.rows), -1, -1)),
         thinned_cuts=len(cuts) - len(kept),
     )
-    inside = inside_of(low.rows, drawn.held)
+    inside = inside_of(low, drawn.held)
     return _Outline(plan, tuple(drawn.held), tuple(drawn.written), of_held, of_written, inside)
 
 
@@ -153,7 +154,7 @@ def _weighed(found: _Outline, low: Lowered) -> Moves:
         masks, beside, reserved = (np.array(column) for column in columns)
     else:
         masks, beside, tensors = uncached(low, found.inside)
-        reserved = np.array([row.inner_bytes for row in low.rows])[found.inside.step] + tensors
+        reserved = (np.array([row.inner_bytes for row in low.rows]) + unstored_bytes(low))[found.inside.step] + tensors
     unwritten = [size - low.stored_bytes(t) for t, size in enumerate(sizes)]  # state was written at once
     evicted = np.array([sum([unwritten[t] for t in tensors]) for tensors in found.written], dtype=np.float64)
     at = found.of_held
@@ -172,12 +173,12 @@ def _all_inside(low: Lowered, life: _Life) -> Moves:
     born = _born_at(range(len(last)), life)
     live, held = born.get(-1, []), list[tuple[int, tuple[int, ...]]]()
     for step in range(end + 1):
-        live = [t for t in (*live, *born.get(step, ())) if last[t] >= step]
+        live = [t for t in (*live, *born.get(step, ())) if last[t] >= step and t not in low.staying]
         held.append((step, tuple(live)))
-    masks, beside, tensors = uncached(low, inside_of(low.rows, held))
+    masks, beside, tensors = uncached(low, inside_of(low, held))
     if low.inside == "all":
         masks |= np.array([WEIGHTS if row.shape is not None and row.weights < 0 else 0 for row in low.rows])
-    inner, nothing = np.array([row.inner_bytes for row in low.rows]), np.zeros(end + 1, dtype=np.int64)
+    inner, nothing = np.array([row.inner_bytes for row in low.rows]) + unstored_bytes(low), np.zeros(end + 1, dtype=np.int64)
     return Moves(
         first=np.arange(end + 2),
         source=nothing,
@@ -199,7 +200,8 @@ def stays(low: Lowered, life: _Life) -> tuple[dict[int, int], int]:
     after the step if it is read there, else after the reader before; where there is none it is never resident. Of equals
     the smaller leaves, then the younger. To have nothing resident stays a choice at every step.
     """
-    whole = {t: life.last[t] for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t]}
+    between = (t for t, readers in enumerate(low.tensor_readers) if readers and low.tensor_producers[t])
+    whole = {t: life.last[t] for t in between if t not in low.staying}
     most = MOST_MOVES
     while True:
         until, total = _thin(low, life, whole, most)

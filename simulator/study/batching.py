@@ -21,7 +21,7 @@ from simulator.graph.load import load_network
 from simulator.graph.own import Precision, precision_of
 from simulator.graph.subject import name_of, subject_of
 from simulator.kernels.layout import FOOTPRINT, LEAST_ROOM
-from simulator.lower.room import live_bytes
+from simulator.lower.room import live_bytes, staying_bytes
 from simulator.lower.rows import check_batch, lower
 from simulator.progress import each
 from simulator.result.form import Result
@@ -238,7 +238,7 @@ def enough_sram(pool: Pool) -> float | None:
             return None
         tiles = [float(pool.points[lo, FOOTPRINT]) if lo < hi else 0.0 for lo, hi in pool.spans[whole, :2]]
         needs[step] = live[step] + max(float(pool.steps[step, LEAST_ROOM]), min(tiles))
-    return float(needs.max())
+    return float(needs.max()) + staying_bytes(pool.low)
 
 
 def _resident_up_to(pools: Callable[[int], Pool], room: float, most: int) -> int:

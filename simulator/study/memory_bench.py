@@ -176,11 +176,12 @@ class Speed:
         machine = machines_of(self.chip, columns, 1)
         if not has_room(self.chip, self.program.pool.work, machine)[0]:
             return False, None
+        left = self.program.left(machine)
         limit_s = self.program.batch / least_per_s * (1.0 + 1e-12)  # beyond it there is less, however that is rounded
         if promise is not None:
-            time_s = promised_s(self.program.pool, machine, promise, limit_s)
+            time_s = promised_s(self.program.pool, left, promise, limit_s)
         else:
-            time_s, promise = steady_alone(self.program, machine, limit_s, None), promise_of(self.program.pool, machine)
+            time_s, promise = steady_alone(self.program, machine, limit_s, None), promise_of(self.program.pool, left)
         enough = time_s < limit_s and self.program.batch / max(time_s, self.link_s) >= least_per_s
         return enough, promise
 

@@ -32,11 +32,13 @@ _MAPS = ("waterfall", "waterfall_period")
 
 
 def streams(decoder: Decoder, chip: Architecture, width: float) -> bool:
-    """Whether the weights of a layer pass through the chip whatever the depth: they are more than its SRAM, or never stay.
+    """Whether a layer is scheduled alike whatever the depth: its weights are more than the SRAM, or never stay, nor do states.
 
     width: bytes of a weight.
     """
     layer = decoder.attention_parameters + decoder.feed_forward_parameters(decoder.expert_ffn or decoder.ffn)
+    if chip.keeps_states:  # which leave the weights as much less as there are layers
+        return False
     return chip.schedule.residency == "none" or layer * width >= chip.sram.capacity_bytes
 
 

@@ -7,7 +7,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.book import fit
 from simulator.cost.price import chip_cost
 from simulator.cost.quantities import quantities_of, silicon
-from simulator.errors import ChipError, InfeasibleError, NetworkError
+from simulator.errors import ChipError, InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
 
 NOTHING = {"dram": None, "host": None}
@@ -114,9 +114,33 @@ def test_what_such_chips_cannot_say(sets, line):
     assert line in str(caught.value)
 
 
-def test_a_state_needs_a_memory_that_can_be_written():
+def attending(rows: int, stored: bool = True) -> Graph:
+    """A query meets a cache of so many rows of 8 channels; a new row of it is written, which is part of it."""
     net = NetworkBuilder("cache")
-    cache = net.input(8, 16, 1, origin="state")
-    net.matmul(net.input(8, 1, 1, name="query"), cache, transposed=True)
-    with pytest.raises(NetworkError, match="a state needs an outer memory that can be written"):
-        simulate(net.build(), load_chip("example_mcu"))
+    cache = net.input(8, rows, 1, origin="state")
+    query = net.input(8, 1, 1, name="query")
+    if stored:
+        net.output(net.dense(query, 8, name="new"), origin="state", into=cache)
+    net.matmul(query, cache, transposed=True)
+    return net.build()
+
+
+@pytest.mark.parametrize("sets", [{}, NOTHING])
+def test_a_state_stays_where_no_memory_can_be_written(sets: dict[str, None]) -> None:
+    """In the SRAM, for all items and beside all else; what is written of it takes no room of its own."""
+    chip = load_chip("example_mcu", set=sets)
+    less, more = (simulate(attending(rows), chip, batch=2) for rows in (512, 1024))
+    assert more.sram_bytes - less.sram_bytes == 2 * 512 * (8 + 1)  # and scores
+    assert less.dram_bytes + less.load_bytes == (0.0 if sets else 64.0)
+    least = less.sram_bytes / 2**20
+    here = load_chip("example_mcu", set={**sets, "sram.capacity_mib": least})
+    assert simulate(attending(512), here, batch=2).sram_bytes == less.sram_bytes
+    with pytest.raises(InfeasibleError, match=r"states 8,192\b"):
+        simulate(attending(512), load_chip("example_mcu", set={**sets, "sram.capacity_mib": least - 2**-20}), batch=2)
+
+
+def test_a_state_that_is_not_written_back_takes_what_it_reads_alone() -> None:
+    """Beside a cache that a new row becomes part of, one that nothing is written to takes as much."""
+    chip = load_chip("example_mcu")
+    written, read = (simulate(attending(512, stored), chip).sram_bytes for stored in (True, False))
+    assert 0.0 <= written - read <= 64.0 + 16.0  # the layer that writes it

@@ -112,20 +112,21 @@ def test_rooms_of_another_sram_are_known_but_for_what_it_had_itself():
 
 
 def test_layers_that_need_more_than_there_is_are_named():
-    """Each by its smallest tiling among moves that keep nothing; three, and how many more there are."""
+    """Each by its smallest tiling, and what is reserved with it; three, and how many more there are. Vector work has none."""
 
-    def error(needs, capacity=100.0):
+    def error(needs, capacity=100.0, states=0.0):
         pool = SimpleNamespace(
             low=SimpleNamespace(
                 inside="nothing",
-                rows=[SimpleNamespace(name=f"layer {at}", least_footprint=own[-1]) for at, own in enumerate(needs)],
+                rows=[SimpleNamespace(name=f"layer {at}") for at in range(len(needs))],
             ),
+            work=SimpleNamespace(staying_bytes=states), steps=np.zeros((len(needs), 2)),
             moves=SimpleNamespace(first=np.cumsum([0, *map(len, needs)]), reserved=[]),
             spans=[], points=[],
         )  # fmt: skip
         for own in needs:
             for need in own:
-                pool.moves.reserved.append(0.0 if need is not None else 5.0)
+                pool.moves.reserved.append(1.0 if need is not None else 5.0)
                 pool.spans.append([0] * 12)
                 if need is not None:
                     pool.spans[-1][few.SPAN_LO], pool.spans[-1][few.SPAN_HI] = len(pool.points), len(pool.points) + 1
@@ -133,13 +134,17 @@ def test_layers_that_need_more_than_there_is_are_named():
         pool.spans, pool.points = np.array(pool.spans), np.array(pool.points).reshape(-1, 9)
         return str(few.infeasible(pool, capacity, "chip")).splitlines()
 
-    assert error([[100], [None], [300, 101], [99, 500]]) == [
+    assert error([[99], [None], [300, 100], [99, 500]]) == [
         "chip: sram.capacity_mib: layer 'layer 2' needs at least 101 bytes of SRAM for its smallest tiling, got 100"
     ]
-    assert error([[100], [None, 80]]) == ["chip: sram.capacity_mib: no schedule fits the SRAM"]
-    assert len(error([[101]] * 4)) == 4
+    assert error([[99], [None, 300]]) == ["chip: sram.capacity_mib: no schedule fits the SRAM"]
+    assert error([[49], [50]], states=50.0) == [
+        "chip: sram.capacity_mib: layer 'layer 1' needs at least 51 bytes of SRAM for its smallest tiling, beside 50 of states, "
+        "which have no other place, got 100"
+    ]
+    assert len(error([[100]] * 4)) == 4
     for count in (5, 6):
-        lines = error([[101]] * count)
+        lines = error([[100]] * count)
         assert ["'layer 0'" in lines[0], "'layer 2'" in lines[2], len(lines)] == [True, True, 4]
         assert lines[3] == f"chip: sram.capacity_mib: and {count - 3} more layers do not fit"
 
@@ -163,8 +168,11 @@ def test_parts_are_tried_where_one_batch_or_many_may_be_faster(monkeypatch):
 
     monkeypatch.setattr(solve, "_at_once", at_once)
     monkeypatch.setattr(solve, "least_in_parts", lambda program, size, machines: np.array([2.5, 2.5, 2.5, 2.0]))
-    program = SimpleNamespace(batch=4, parts=lambda limited: [2], at=lambda size: SimpleNamespace(batch=size))
-    machines = Machines(np.arange(4.0), *(np.ones(4) for _ in range(3)), "none")
+    program = SimpleNamespace(
+        batch=4, parts=lambda limited: [2], at=lambda size: SimpleNamespace(batch=size),
+        left=lambda machines: replace(machines, capacity_bytes=machines.capacity_bytes - 9.0),
+    )  # fmt: skip
+    machines = Machines(np.arange(4.0) + 9.0, *(np.ones(4) for _ in range(3)), "none")
     found = solve.solve_program(program, machines)
     assert asked == [(4, [0, 1, 2, 3]), (2, [0, 1])]
     assert (found.cold.time_s.tolist(), found.steady.time_s.tolist()) == ([3.0, 2.0, 2.0, 2.0], [2.0, 3.0, 2.0, 2.0])

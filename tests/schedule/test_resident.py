@@ -21,19 +21,33 @@ def random_row(rng: random.Random) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def one(row: SimpleNamespace, held: set[int], sizes: list[float]) -> tuple[int, float, float]:
+UNSTORED = 7e6
+"""Of every output that becomes part of a state, what does not."""
+
+
+def one(row: SimpleNamespace, chosen: set[int], low: SimpleNamespace) -> tuple[int, float, float]:
     """(mask, bytes beside the tiles, bytes of whole tensors) of a choice, by its words."""
     is_tiled = row.shape is not None and row.inner_bytes == 0.0
+    held = chosen | low.staying
     mask, beside = 0, row.fixed_bytes + sum(size for tensor, size in row.reads if tensor not in held)
     if row.output in held:
-        beside += row.stored_bytes
+        leaves = low.inside == "nothing" and not low.tensor_readers[row.output]
+        beside += (UNSTORED if leaves else 0.0) if row.output in low.staying else row.stored_bytes
         mask |= OUTPUTS
     elif not is_tiled:
         beside += row.output_bytes
     if is_tiled:
         operands = {INPUTS: row.inputs, WEIGHTS: row.weights, VALUES: row.values}
         mask |= sum(bit for bit, tensor in operands.items() if tensor in held)
-    return INPUTS | OUTPUTS if row.inner_bytes else mask, beside, sum(sizes[tensor] for tensor in held)
+    return INPUTS | OUTPUTS if row.inner_bytes else mask, beside, sum(low.tensor_bytes[tensor] for tensor in chosen)
+
+
+def low_of(rows: list[SimpleNamespace], rng: random.Random) -> SimpleNamespace:
+    return SimpleNamespace(
+        rows=rows, tensor_bytes=[rng.randrange(1, 99) * 1e6 for _ in range(9)], unstored_bytes=lambda tensor: UNSTORED,
+        staying=frozenset(rng.sample(range(9), rng.choice([0, 0, 2, 5]))), inside=rng.choice(["nothing", "all"]),
+        tensor_readers=[rng.choice([(), (0,)]) for _ in range(9)],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -41,19 +55,23 @@ def test_choices_together_are_what_each_is(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(10):
         rows = [random_row(rng) for _ in range(rng.randrange(1, 5))]
-        sizes = [rng.randrange(1, 99) * 1e6 for _ in range(9)]
-        held = [(rng.randrange(len(rows)), rng.sample(range(9), rng.randrange(5))) for _ in range(rng.randrange(1, 12))]
-        inside = inside_of(rows, held)
+        low = low_of(rows, rng)
+        choices = sorted({*range(9)} - low.staying)
+        held = [
+            (rng.randrange(len(rows)), rng.sample(choices, min(len(choices), rng.randrange(5))))
+            for _ in range(rng.randrange(1, 12))
+        ]
+        inside = inside_of(low, held)
         assert inside.step.tolist() == [step for step, _ in held]
         assert [{*each} - {-1} for each in inside.held.tolist()] == [set(each) for _, each in held]
         assert inside.read.shape[1] == max(len(row.reads) for row in rows)
-        found = np.array(uncached(SimpleNamespace(rows=rows, tensor_bytes=sizes), inside)).T
-        assert found.tolist() == [list(map(float, one(rows[step], set(each), sizes))) for step, each in held]
+        found = np.array(uncached(low, inside)).T
+        assert found.tolist() == [list(map(float, one(rows[step], set(each), low))) for step, each in held]
 
 
 def test_no_choices() -> None:
-    rows = [random_row(random.Random(0))]
-    inside = inside_of(rows, [(0, ())])
+    low = low_of([random_row(random.Random(0))], random.Random(0))
+    inside = inside_of(low, [(0, ())])
     assert inside.held.shape == (1, 0)
-    assert uncached(SimpleNamespace(rows=rows, tensor_bytes=[]), inside).tensors.tolist() == [0.0]
-    assert [len(each) for each in inside_of(rows, [])] == [0] * 5
+    assert uncached(low, inside).tensors.tolist() == [0.0]
+    assert [len(each) for each in inside_of(low, [])] == [0] * 5

@@ -31,7 +31,7 @@ def random_low(rng, steps=6, loops=False):
     return SimpleNamespace(
         rows=rows, tensor_readers=tuple(tuple(sorted(own)) for own in readers), states=frozenset(rng.choice([(0,), (1,), ()])),
         tensor_producers=tuple(tuple(at for at, of in enumerate(outputs) if of == t) for t in range(count)),
-        tensor_bytes=[float(rng.randint(1, 99)) for _ in range(count)],
+        tensor_bytes=[float(rng.randint(1, 99)) for _ in range(count)], staying=frozenset(),
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def test_everything_that_lives_is_inside():
             lives = [min(p, default=-1) <= step <= max(r, default=end) for p, r in both]
             held.append({t for t, yes in enumerate(lives) if yes})
         assert [set(each) for each in found.resident] == held
-        masks, beside, _ = uncached(low, states.inside_of(low.rows, list(enumerate(held))))
+        masks, beside, _ = uncached(low, states.inside_of(low, list(enumerate(held))))
         for step, row in enumerate(low.rows):
             more = WEIGHTS if low.inside == "all" and row.shape and row.weights < 0 else 0
             assert found.masks[step] == masks[step] | more
@@ -236,7 +236,7 @@ def test_every_move_has_the_bytes_of_its_step_and_of_what_it_writes(cached):
             if cached:
                 mask, beside, reserved = of_cache(row, low)
             else:
-                (mask,), (beside,), (tensors,) = uncached(low, states.inside_of(low.rows, [(step, held)]))
+                (mask,), (beside,), (tensors,) = uncached(low, states.inside_of(low, [(step, held)]))
                 reserved = row.inner_bytes + tensors
             beside += sum(low.tensor_bytes[t] - low.stored_bytes(t) for t in written[gone])
             assert (found.source[at], found.target[at], found.masks[at], found.reserved[at]) == (
