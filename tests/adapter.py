@@ -17,6 +17,7 @@ from simulator.lower.rows import Lowered, Row
 from simulator.schedule import few
 from simulator.schedule.machines import PHI, Machines
 from simulator.schedule.pool import Pool, build_pool
+from simulator.schedule.program import Program
 from simulator.schedule.segments import in_segments
 
 OVERLAPS = {phi: word for word, phi in PHI.items()}
@@ -121,6 +122,8 @@ def pool_of(problem: Problem, weights: Sequence[float] = (), keep: bool = False)
     rows = []
     for at, step in enumerate(problem.steps):
         made = next(t for t, tensor in enumerate(problem.tensors) if tensor.producer == at)
+        size = float(problem.tensors[made].size_bytes)
+        stored = size if problem.tensors[made].kept else 0.0
         rows.append(
             Row(
                 name=f"layer {at}",
@@ -137,7 +140,9 @@ def pool_of(problem: Problem, weights: Sequence[float] = (), keep: bool = False)
                 reads=tuple((t, float(problem.tensors[t].size_bytes)) for t in step.extras),
                 fixed_bytes=0.0,
                 output=made,
-                output_bytes=float(problem.tensors[made].size_bytes),
+                output_bytes=size,
+                stored_bytes=stored,
+                stored_apart_bytes=stored,
                 least_footprint=0.0,
                 inner_bytes=0.0,
             )
@@ -153,6 +158,8 @@ def pool_of(problem: Problem, weights: Sequence[float] = (), keep: bool = False)
         ),
         tensor_producers=tuple(() if tensor.producer is None else (tensor.producer,) for tensor in problem.tensors),
         spec=spec_of(Machine()),
+        states=frozenset(t for t, tensor in enumerate(problem.tensors) if tensor.kept and tensor.producer is None),
+        staying=frozenset(t for t, tensor in enumerate(problem.tensors) if tensor.kept),
     )
     return build_pool(low, 1.0, True, keep, functools.partial(_lookup, problem, shapes))
 
@@ -200,8 +207,8 @@ def segments(chain: Chain, limit_s: float = math.inf) -> float:
 
 def schedule(problem: Problem) -> tuple[float, float]:
     """(time, bytes) of the best schedule without prefetch."""
-    pool = pool_of(problem)
-    plan = few.residency(pool, few.settle(pool, machine_of(problem).row()))
+    program = Program(lambda _: pool_of(problem), 1, keep=False, sub_batches=False, apart=False, keeps_states=True)
+    plan = few.residency(program.pool, few.settle(program.pool, program.left(machine_of(problem)).row()))
     if plan is None:
         return math.inf, math.inf
     return plan.time_s + sum(step.overhead for step in problem.steps), float(plan.outer_bytes.sum())

@@ -15,6 +15,8 @@ class Tensor:
 
     size_bytes: int
     producer: int | None
+    kept: bool = False
+    """Whether it is in SRAM from one pass to the next: all the time, and read and written for nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def readers(problem: Problem, tensor: int) -> list[int]:
 
 def stays(problem: Problem, tensor: int) -> list[int | None]:
     """The reader until whom a tensor may stay in SRAM: each of them; None is memory from the start."""
-    if problem.tensors[tensor].producer is None:
+    if problem.tensors[tensor].producer is None or problem.tensors[tensor].kept:
         return [None]
     return [None, *readers(problem, tensor)]
 
@@ -67,6 +69,8 @@ def decisions(problem: Problem) -> Iterator[tuple[int | None, ...]]:
 def resident_at(problem: Problem, decision: tuple[int | None, ...], tensor: int, step: int) -> bool:
     """Whether a tensor is in SRAM, whole, while a layer runs."""
     producer, until = problem.tensors[tensor].producer, decision[tensor]
+    if problem.tensors[tensor].kept:
+        return True
     return producer is not None and until is not None and producer <= step <= until
 
 

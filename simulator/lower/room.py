@@ -69,7 +69,9 @@ def _living(low: Lowered, tensors: Iterable[int], but_state: bool) -> Floats:
         producers, readers = low.tensor_producers[tensor], low.tensor_readers[tensor]
         if producers and readers:
             stays = but_state or tensor in low.staying
-            total[min(producers) : max(readers) + 1] += low.unstored_bytes(tensor) if stays else low.tensor_bytes[tensor]
+            total[min(producers) : max(readers) + 1] += (
+                low.unstored_bytes(tensor) if stays else low.tensor_bytes[tensor]
+            )
     return total
 
 

@@ -130,7 +130,7 @@ def _rates(found: Generation) -> Table:
 
 
 def memory_table(found: Generation) -> Table:
-    """What lies in the outer memory."""
+    """What lies in the outer memory; in the SRAM where there is none that can be written."""
     table = _table("memory, GiB = 2**30 bytes", "GiB", "share")
     room = found.capacity_bytes
     for what, size in (
@@ -138,7 +138,8 @@ def memory_table(found: Generation) -> Table:
         ("activations", found.activation_bytes),
     ):  # fmt: skip
         table.add_row(what, fmt.significant(size / GIB), fmt.share(size / room) if room else "")
-    table.add_row("capacity", fmt.significant(room / GIB) if room else "-", "")
+    inside = room is not None and room != found.prefill.dram_capacity_bytes
+    table.add_row("capacity of the SRAM" if inside else "capacity", fmt.significant(room / GIB) if room else "-", "")
     return table
 
 

@@ -178,7 +178,10 @@ def _all_inside(low: Lowered, life: _Life) -> Moves:
     masks, beside, tensors = uncached(low, inside_of(low, held))
     if low.inside == "all":
         masks |= np.array([WEIGHTS if row.shape is not None and row.weights < 0 else 0 for row in low.rows])
-    inner, nothing = np.array([row.inner_bytes for row in low.rows]) + unstored_bytes(low), np.zeros(end + 1, dtype=np.int64)
+    inner, nothing = (
+        np.array([row.inner_bytes for row in low.rows]) + unstored_bytes(low),
+        np.zeros(end + 1, dtype=np.int64),
+    )
     return Moves(
         first=np.arange(end + 2),
         source=nothing,

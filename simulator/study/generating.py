@@ -24,6 +24,7 @@ from simulator.study.growing import Growing
 from simulator.study.one_item import of_one_item
 from simulator.study.request import Question, growing_of, of_batch
 from simulator.study.runtimes import runtime_of
+from simulator.study.shortage import check_room
 from simulator.study.subject import chip_of
 from simulator.study.turning import NextLimit, next_limits
 from simulator.units import GIB
@@ -73,7 +74,7 @@ class Generation(Shown):
     """Of all sequences when the last token comes out."""
     activation_bytes: float
     capacity_bytes: int | None
-    """None where there is no DRAM or its size is not known."""
+    """Of the SRAM where there is no DRAM that can be written; None where its size is not known."""
     largest_batch: int | None
     """None where nothing is known to limit it."""
     bound_by: str
@@ -169,12 +170,12 @@ def generate(
     rates = price if isinstance(price, Rates) else Rates(price_usd=price)
     wanted = machine.is_gpu if serving["next_limit"] is None else serving["next_limit"]
     if mode == "static":
-        asked.check_room()
+        check_room(asked)
         asked, told = of_one_item(asked, batch == "max")
         return _answered(asked, _static(asked), rates, runtime, wanted, told)
     asked, told = of_one_item(asked, batch == "max")
     kept = fitted(asked, chunk)
-    kept.check_room()
+    check_room(kept)
     less = kept.batch < asked.batch
     notes = (f"batch {kept.batch:,} is the largest whose prompts in chunks keep up",) if less else ()
     return _answered(kept, steady_of(kept, chunk), rates, runtime, wanted, (*told, *notes))
@@ -328,9 +329,10 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
             f"speculation: {own.tokens:.3g} tokens a pass, if {100 * own.accept:.4g} % of proposed tokens are accepted, "
             f"as given; {draft}"
         )
-    if asked.capacity_bytes is None:
-        unknown = "the capacity of the DRAM is not known, so nothing limits the batch"
-        notes.append(_without_dram(asked) if asked.chip.dram is None else unknown)
+    if asked.chip.keeps_states:
+        notes += _in_sram(asked, found.mode)
+    elif asked.capacity_bytes is None:
+        notes.append("the capacity of the DRAM is not known, so nothing limits the batch")
     if asked.decoder.experts:
         notes.append("experts: even routing; the number of experts used is the expected one")
     own_notes = [*found.prefill.notes, *(found.decode.notes if found.decode else ())]
@@ -341,18 +343,21 @@ def _notes(asked: Question, found: Steady, told: tuple[str, ...], money: str) ->
     return tuple(dict.fromkeys([*notes, *own_notes]))
 
 
-def _without_dram(asked: Question) -> str:
-    """What a chip without DRAM holds of a model, and how many of it would hold all."""
-    need, room = asked.needed_bytes, asked.chip.sram.capacity_bytes
-    held = f"{STREAMED} weights, cache and activations take {need / GIB:,.4g} GiB of the {room / GIB:,.4g} GiB of SRAM"
-    if need <= room:
-        rest = ""
-    else:
-        chips = math.ceil(need / room)
-        rest = f"; the rest is in the host's memory and streams over its link; {chips:,} chips would hold it"
-    if asked.chip.host is None:
-        return held + rest
-    return f"{held}{rest}; not modelled: a KV cache that stays in the SRAM, so it goes over the host link in every pass"
+def _in_sram(asked: Question, mode: str) -> list[str]:
+    """What the SRAM holds of a model where it has the cache too, and how many such chips would hold all."""
+    room, cache = asked.capacity_bytes or 0, asked.batch * asked.kept_each
+    need = asked.weights_bytes + cache
+    notes = [f"{STREAMED} the cache stays in the SRAM, of which it takes {100.0 * cache / room:.3g} %"]
+    if need > room and asked.chip.host is not None:
+        notes[0] += (
+            f"; weights and cache are {need / GIB:,.4g} GiB for {room / GIB:,.4g} GiB: the rest of the weights streams over the "
+            f"host link; {math.ceil(need / room):,} chips would hold all"
+        )
+    if mode != MODES[0]:
+        notes.append("approximated: the prompts' passes have the SRAM that their own caches leave, not those of all sequences")
+    if asked.has_draft:
+        notes.append("approximated: the draft's cache counts for what fits the SRAM, not for what it leaves to weights")
+    return notes
 
 
 def _validity(asked: Question, known: tuple[float, int] | None) -> str:

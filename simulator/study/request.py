@@ -1,6 +1,5 @@
 """A request to a language model on a chip: its passes, what they take, and what has to fit the memory."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +8,7 @@ from typing import Any
 from simulator.chip.change import changed_chip
 from simulator.chip.load import chip_digest
 from simulator.chip.schema import Architecture
-from simulator.errors import InfeasibleError, NetworkError
+from simulator.errors import NetworkError
 from simulator.formats import Formats, formats_of
 from simulator.graph.build import Graph
 from simulator.graph.language import Decoder, decoders
@@ -21,6 +20,9 @@ from simulator.lower.rows import lower
 from simulator.result.form import Result
 from simulator.result.room import in_parts
 from simulator.run import simulate
+from simulator.schedule.few import least_beside
+from simulator.schedule.machines import machines_of
+from simulator.schedule.pools import pool_source
 from simulator.store.memory import Memory, one_each
 from simulator.study.added import HALF, Alone, Served, alone, few, reread, served
 from simulator.study.contexts import spent_behind
@@ -29,7 +31,7 @@ from simulator.study.passing import Passing, rows_in_turn, with_passing
 from simulator.study.pieces import in_pieces
 from simulator.study.repeating import Depth, repeated, streams
 from simulator.study.runtimes import MODEL_OWN, Runtime
-from simulator.units import GIB, GPU_KERNEL_FLOOR_US
+from simulator.units import GPU_KERNEL_FLOOR_US
 
 MOST_PASSES = 16
 """In memory: each holds the schedule of a few layers."""
@@ -283,6 +285,11 @@ class Question:
         return self.cache_bytes(tokens) + (self._draft.cache_bytes(tokens) if self._draft else 0.0)
 
     @property
+    def has_draft(self) -> bool:
+        """Whether another model guesses."""
+        return self._draft is not None
+
+    @property
     def _draft(self) -> "Question | None":
         return None if self.speculation is None else self.speculation.draft
 
@@ -343,14 +350,35 @@ class Question:
 
     @property
     def capacity_bytes(self) -> int | None:
-        """Of the DRAM, where it is known."""
+        """Of the DRAM, where it is known; of the SRAM where caches stay there."""
+        if self.chip.keeps_states:
+            return int(machines_of(self.chip).capacity_bytes[0])
         return self.chip.dram_capacity_bytes or None
+
+    @cached_property
+    def kept_each(self) -> float:
+        """Bytes of a sequence that stay, to its last token; a pass over prompts keeps what a window leaves out later."""
+        whole = self._prompt[1].states + (self._draft.cache_bytes(self.prompt) if self._draft else 0.0)
+        return max(self.kept_bytes(self.tokens), float(whole))
+
+    @cached_property
+    def least_beside(self) -> float:
+        """SRAM that some step of the passes takes at least, beside caches. [B]"""
+        passes = [("prefill", self.prompt, 0, self._by_rows), ("decode", 1, self.tokens - 1, self._further)]
+        found = 0.0
+        for phase, prompt, context, chip in passes[: self.output]:
+            graph, items = self.graph_of(phase, self.decoder.layers, prompt=prompt, context=context)
+            pool = pool_source(graph, chip, self.precision)(items)
+            found = max(found, *[least_beside(pool, step) for step in range(len(pool.steps))])
+        return found
 
     @property
     def largest_batch(self) -> int | None:
         """Sequences that fit to the last token; None where nothing is known to limit them."""
         if self.capacity_bytes is None:
             return None
+        if self.chip.keeps_states:
+            return self._largest_kept(self.capacity_bytes)
         if self._in_one:
             return self._largest_in_one(self.capacity_bytes)
         apart = self._parts or self.together is not None
@@ -360,6 +388,13 @@ class Question:
         if self.together is None:  # a pass over prompts keeps what a window leaves out later
             largest = min(largest, self._prompt[1].largest_batch(self.capacity_bytes, self._parts))
         return max(0, largest)
+
+    def _largest_kept(self, capacity_bytes: float) -> int:
+        """The same where caches stay in the SRAM, beside the smallest tiles, whatever is left of the weights."""
+        size = int(max(0.0, capacity_bytes - of_batch(self, 1).least_beside) // self.kept_each)
+        while size and size * self.kept_each + of_batch(self, size).least_beside > capacity_bytes:
+            size -= 1
+        return size
 
     def _largest_in_one(self, capacity_bytes: float) -> int:
         """The same where the batch is one item: nearly so many bytes a sequence, and sought from there."""
@@ -390,41 +425,6 @@ class Question:
         one, items = (self._rooms[1], 1) if self._in_one else (self._prompt[1], self.batch)
         active = one.activations * (1 if self._parts else items)
         return max(own, float(one.weights + items * (one.states + one.ends) + active))
-
-    def check_room(self) -> None:
-        """Raise InfeasibleError where weights, caches and activations do not fit, saying what would."""
-        largest = self.largest_batch
-        if largest is None or self.capacity_bytes is None or self.batch <= largest:
-            return
-        need = self.needed_bytes
-        cache = need - self.weights_bytes - self.activation_bytes()
-        held = ", ".join(
-            f"{what} {size / GIB:,.4g}"
-            for what, size in (
-                (f"weights{' of both models' * bool(self._draft)}", self.weights_bytes), ("cache", cache),
-                ("activations", self.activation_bytes()),
-            )
-        )  # fmt: skip
-        fits = f"the largest batch that fits is {largest:,}" if largest else "no batch fits"
-        times, own = need / self.capacity_bytes, self.chip.dram_devices
-        raise InfeasibleError(
-            f"{self.chip.name}: dram.capacity_gib: {self.model} at batch {self.batch:,} and {self.tokens:,} tokens needs "
-            f"{need / GIB:,.4g} GiB of DRAM ({held}), got {self.capacity_bytes / GIB:,.4g} GiB; {fits}{self._longest()}; "
-            f"{math.ceil(times):,} times the memory would do, or {math.ceil(times * own):,} such devices in place of {own:,}"
-        )
-
-    def _longest(self) -> str:
-        """The longest context that fits at this batch, in words; empty where not even a token does.
-
-        Activations are those of the prompt, which is no longer than the context.
-        """
-        room, active = (self.capacity_bytes or 0) - self.weights_bytes, self.activation_bytes()
-        low, high = 0, self.tokens
-        while low < high:
-            middle = (low + high + 1) // 2
-            needs = self.batch * self.kept_bytes(middle) + active * min(1.0, middle / self.prompt)
-            low, high = (middle, high) if needs <= room else (low, middle - 1)
-        return f", the longest context at this batch {low:,} tokens" if 0 < low < self.tokens else ""
 
 
 def of_batch(asked: Question, batch: int) -> Question:

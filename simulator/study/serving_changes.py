@@ -13,6 +13,7 @@ from simulator.study.repeating import rates_of
 from simulator.study.request import Question
 from simulator.study.runtimes import runtime_of
 from simulator.study.sensitivities import Sensitivity, steps_of
+from simulator.study.shortage import check_room
 from simulator.study.subject import changes_of, chip_of
 
 
@@ -64,7 +65,7 @@ def longest(own: Generation) -> tuple[str, float]:
 
 def _pass(asked: Question, decoding: bool) -> Result:
     """One pass of the batch, its throughput that of its sequences, which some networks hold in one item."""
-    asked.check_room()
+    check_room(asked)
     found = asked.run("decode", 1, asked.middle) if decoding else asked.run("prefill", asked.prompt, 0)
     held = asked.batch / found.batch
     rates: dict[str, Any] = rates_of(found, held)

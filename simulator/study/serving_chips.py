@@ -20,6 +20,7 @@ from simulator.study.ranking import BY, may_rank, ranking_of
 from simulator.study.request import Question, growing_of, spent
 from simulator.study.runtimes import runtime_of, untold
 from simulator.study.sharing import answers
+from simulator.study.shortage import check_room
 from simulator.units import GIB, MICRO
 
 PAID = "usd"
@@ -236,6 +237,8 @@ def _placed(line: Server, place: int | None, value: float | None) -> Placed:
 
 def _lack(asked: Question) -> str:
     """What a chip lacks, in words."""
+    if asked.chip.keeps_states:
+        return "SRAM for a tile" if asked.batch <= (asked.largest_batch or 0) else "SRAM for the cache"
     if asked.capacity_bytes is None or asked.needed_bytes <= asked.capacity_bytes:
         return "SRAM for a tile"
     return f"{asked.needed_bytes / GIB:.4g} GiB needed of {asked.capacity_bytes / GIB:.4g}"
@@ -252,7 +255,7 @@ def _alone(chip: Entry, rates: Rates) -> Server:
 
 def _server(alone: Server, asked: Question, rates: Rates) -> Server:
     """One chip that has run. Raises InfeasibleError where its memory is too small."""
-    asked.check_room()
+    check_room(asked)
     ttft_s, further_s, *joules = _figures(asked)
     energy = None if np.isnan(joules[0]) else (joules[0], joules[1])
     latency_s, further = ttft_s + further_s, asked.output - 1

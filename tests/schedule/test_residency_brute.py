@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import adapter
 import pytest
@@ -49,6 +50,12 @@ def random_problem(rng: random.Random) -> Problem:
     return Problem(
         tensors, steps, rng.choice([6, 9, 12, 20, 40]), rng.choice([0.5, 1.0, 2.0]), rng.choice([0, 0.25, 1])
     )
+
+
+def with_kept(problem: Problem, rng: random.Random) -> Problem:
+    """The same with some tensors that stay in the SRAM for ever."""
+    tensors = [replace(tensor, kept=rng.random() < 0.3) for tensor in problem.tensors]
+    return replace(problem, tensors=tensors)
 
 
 def chain(capacity: float) -> Problem:
@@ -117,4 +124,24 @@ def test_the_programme_equals_every_decision(seed: int) -> None:
     rng = random.Random(seed)
     for _ in range(40):
         problem = random_problem(rng)
+        assert adapter.schedule(problem) == brute_schedule(problem), problem
+
+
+def test_a_state_by_hand() -> None:
+    """The tensor between two layers takes its 4 bytes all the time; the network's own input is one too in the second case."""
+    kept = replace(chain(6), tensors=[Tensor(4, None), Tensor(4, 0, kept=True), Tensor(4, 1)])
+    assert brute_schedule(kept) == adapter.schedule(kept) == (11.0, 11.0)
+    assert brute_schedule(replace(kept, capacity=5.0)) == adapter.schedule(replace(kept, capacity=5.0)) == (math.inf, math.inf)
+    first = {5: [(2.0, 1.0, 1.0)], 4: [(2.0, 6.0, 1.0)]}
+    both = [Tensor(3, None, kept=True), Tensor(4, 0, kept=True), Tensor(4, 1)]
+    problem = Problem(both, [replace(kept.steps[0], choices=first), kept.steps[1]], 9.0, phi=0.0)
+    assert brute_schedule(problem) == adapter.schedule(problem) == (6.0, 6.0)
+    assert brute_schedule(replace(problem, capacity=8.0)) == adapter.schedule(replace(problem, capacity=8.0))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_states_that_stay_are_beside_every_decision(seed: int) -> None:
+    rng = random.Random(seed + 100)
+    for _ in range(40):
+        problem = with_kept(random_problem(rng), rng)
         assert adapter.schedule(problem) == brute_schedule(problem), problem
