@@ -354,7 +354,9 @@ def _in_sram(asked: Question, mode: str) -> list[str]:
             f"host link; {math.ceil(need / room):,} chips would hold all"
         )
     if mode != MODES[0]:
-        notes.append("approximated: the prompts' passes have the SRAM that their own caches leave, not those of all sequences")
+        notes.append(
+            "approximated: the prompts' passes have the SRAM that their own caches leave, not those of all sequences"
+        )
     if asked.has_draft:
         notes.append("approximated: the draft's cache counts for what fits the SRAM, not for what it leaves to weights")
     return notes

@@ -130,13 +130,12 @@ def test_a_state_stays_where_no_memory_can_be_written(sets: dict[str, None]) -> 
     """In the SRAM, for all items and beside all else; what is written of it takes no room of its own."""
     chip = load_chip("example_mcu", set=sets)
     less, more = (simulate(attending(rows), chip, batch=2) for rows in (512, 1024))
-    assert more.sram_bytes - less.sram_bytes == 2 * 512 * (8 + 1)  # and scores
+    assert more.sram_bytes - less.sram_bytes == 2 * 512 * (8 + 1)  # scores, too
     assert less.dram_bytes + less.load_bytes == (0.0 if sets else 64.0)
-    least = less.sram_bytes / 2**20
-    here = load_chip("example_mcu", set={**sets, "sram.capacity_mib": least})
+    here = load_chip("example_mcu", set={**sets, "sram.capacity_mib": less.sram_bytes / 2**20})
     assert simulate(attending(512), here, batch=2).sram_bytes == less.sram_bytes
-    with pytest.raises(InfeasibleError, match=r"states 8,192\b"):
-        simulate(attending(512), load_chip("example_mcu", set={**sets, "sram.capacity_mib": least - 2**-20}), batch=2)
+    with pytest.raises(InfeasibleError, match=r"states 16,384\b"):
+        simulate(attending(512), load_chip("example_mcu", set={**sets, "sram.capacity_mib": 2 * 8192 / 2**20}), batch=2)
 
 
 def test_a_state_that_is_not_written_back_takes_what_it_reads_alone() -> None:

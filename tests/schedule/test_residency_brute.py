@@ -131,7 +131,11 @@ def test_a_state_by_hand() -> None:
     """The tensor between two layers takes its 4 bytes all the time; the network's own input is one too in the second case."""
     kept = replace(chain(6), tensors=[Tensor(4, None), Tensor(4, 0, kept=True), Tensor(4, 1)])
     assert brute_schedule(kept) == adapter.schedule(kept) == (11.0, 11.0)
-    assert brute_schedule(replace(kept, capacity=5.0)) == adapter.schedule(replace(kept, capacity=5.0)) == (math.inf, math.inf)
+    assert (
+        brute_schedule(replace(kept, capacity=5.0))
+        == adapter.schedule(replace(kept, capacity=5.0))
+        == (math.inf, math.inf)
+    )
     first = {5: [(2.0, 1.0, 1.0)], 4: [(2.0, 6.0, 1.0)]}
     both = [Tensor(3, None, kept=True), Tensor(4, 0, kept=True), Tensor(4, 1)]
     problem = Problem(both, [replace(kept.steps[0], choices=first), kept.steps[1]], 9.0, phi=0.0)

@@ -3,12 +3,10 @@
 import re
 
 import pytest
-from profiles import by_night
 
 from simulator import generate, load_chip, load_network, simulate, sweep
 from simulator.cli import main
 from simulator.errors import InfeasibleError
-from simulator.study.compare import compare_tokens
 
 TWO = {"layers": 2}
 CACHE = 2 * 3 * 64 * 2 * 2
@@ -21,7 +19,10 @@ def asked(chip="groq_tsp", **given):
 
 def decode(context, batch=1, **more):
     return simulate(
-        load_network("smollm2_135m", layers=2, phase="decode", context=context), load_chip("groq_tsp", **more), batch, "fp16"
+        load_network("smollm2_135m", layers=2, phase="decode", context=context),
+        load_chip("groq_tsp", **more),
+        batch,
+        "fp16",
     )
 
 
@@ -30,7 +31,6 @@ def test_a_cache_moves_nothing():
     short, long = (decode(context) for context in (100, 3100))
     assert short.dram_bytes == long.dram_bytes
     assert long.sram_bytes - short.sram_bytes >= 3000 * CACHE
-    assert long.lower_bound_s == short.lower_bound_s
 
 
 def test_the_bytes_are_those_of_the_sram():
@@ -66,7 +66,9 @@ def test_no_batch_fits_a_long_prompt():
 
 
 def test_a_pass_says_what_states_take():
-    with pytest.raises(InfeasibleError, match=rf"beside {1100 * CACHE:,} of states, which have no other place, got 1,048,576"):
+    with pytest.raises(
+        InfeasibleError, match=rf"beside {1100 * CACHE:,} of states, which have no other place, got 1,048,576"
+    ):
         decode(1099, set=small(1))
     graph = load_network("smollm2_135m", layers=2, phase="decode", context=1099)
     table = sweep(graph, "groq_tsp", {"sram.capacity_mib": [1.0, 2.0]}, precision="fp16")
@@ -75,44 +77,53 @@ def test_a_pass_says_what_states_take():
 
 
 def test_a_sweep_over_contexts_says_the_same():
-    """With the batch, whose states are beside every part of it."""
-    table = sweep(
-        "smollm2_135m", "groq_tsp", {"context": [100, 900, 2000], "batch": [1, 4]}, params={"layers": 2, "phase": "decode"},
-        precision="fp16",
-    )  # fmt: skip
+    """With the batch, whose states are beside every part of it, and sizes of SRAM that they do not fit."""
+    vary = {"context": [100, 300, 500, 700, 900, 1100, 1300, 1500], "batch": [1, 4], "sram.capacity_mib": [4.0, 16.0]}
+    table, ran = sweep("smollm2_135m", "groq_tsp", vary, params={"layers": 2, "phase": "decode"}, precision="fp16"), 0
     for row in table.iter_rows(named=True):
-        assert row["throughput_per_s"] == pytest.approx(decode(row["context"], row["batch"]).throughput_per_s, rel=1e-12)
+        given = row["param.context"], row["batch"], row["sram.capacity_mib"]
+        if row["status"] == "ok":
+            one = decode(*given[:2], set=small(given[2]))
+            assert row["throughput_per_s"] == pytest.approx(one.throughput_per_s, rel=1e-12)
+            ran += 1
+        else:
+            with pytest.raises(InfeasibleError) as caught:
+                decode(*given[:2], set=small(given[2]))
+            assert row["reason"].startswith(str(caught.value).splitlines()[0])
+    assert 20 < ran < 32
 
 
-@pytest.mark.parametrize("chip", ["groq_tsp", "cerebras_wse3"])
-def test_more_sram_and_fewer_tokens_are_never_slower(chip):
-    own = load_chip(chip).sram.capacity_mib
-    for context in (300,):
-        for batch in (1, 3):
-            last = 0.0
-            for mib in (0.9, 1.5, 8.0, own):
-                try:
-                    found = asked(chip, prompt=context, batch=batch, set=small(mib))
-                except InfeasibleError:
-                    assert last == 0.0
-                    continue
-                assert found.tokens_per_s >= last * (1 - 1e-12)
-                last = found.tokens_per_s
-                fewer = asked(chip, prompt=context - 100, batch=batch, set=small(mib))
-                assert fewer.tpot_s <= found.tpot_s * (1 + 1e-12)
-            assert last > 0.0
+@pytest.mark.parametrize("batch", [1, 3])
+def test_more_sram_and_fewer_tokens_are_never_slower(batch):
+    own, last = load_chip("groq_tsp").sram.capacity_mib, 0.0
+    for mib in (0.5, 0.9, 1.5, 8.0, own):
+        try:
+            found = asked(prompt=300, batch=batch, set=small(mib))
+        except InfeasibleError:
+            assert last == 0.0
+            continue
+        assert found.tokens_per_s >= last * (1 - 1e-12)
+        last = found.tokens_per_s
+        fewer = asked(prompt=200, batch=batch, set=small(mib))
+        assert fewer.tpot_s <= found.tpot_s * (1 + 1e-12)
+    assert last > 0.0
 
 
-@pytest.mark.parametrize("given", by_night([{"mode": "continuous"}, {"speculate": 2, "accept": 0.5, "draft": "smollm2_135m"}], []))
+GUESSES = {"speculate": 2, "accept": 0.5, "draft": "smollm2_135m"}
+
+
+@pytest.mark.parametrize("given", [{"mode": "continuous"}, GUESSES])
 def test_what_is_approximated_is_said(given):
-    notes = asked(output=8, params={}, **given).notes
+    notes = asked(output=8, **given).notes
     assert sum(note.startswith("approximated: the ") for note in notes) == 1
 
 
 def test_prompts_keep_what_a_window_leaves_out_later():
     """gemma3_1b sees 512 rows in five of six layers: the pass over the prompt keeps all, so it is what limits the batch."""
     params = {"layers": 6}
-    plain, long = (generate("gemma3_1b", "groq_tsp", prompt=n, output=8, params=params, set=small(40)) for n in (256, 2048))
+    plain, long = (
+        generate("gemma3_1b", "groq_tsp", prompt=n, output=8, params=params, set=small(40)) for n in (256, 2048)
+    )
     assert plain.largest_batch > 6 * long.largest_batch
 
 
@@ -121,10 +132,10 @@ def test_weights_make_way_for_the_cache():
     low, high = (decode(context, set=small(16)) for context in (500, 1500))
     moved = [one.dram_bytes for one in (low, high)]
     assert 0.0 < moved[1] - moved[0] <= 1000 * CACHE + 2 * 576 * 49152
-    assert 1000 * CACHE == pytest.approx(moved[1] - moved[0], rel=0.2)
+    assert pytest.approx(moved[1] - moved[0], rel=0.2) == 1000 * CACHE
 
 
 def test_comparing_says_what_lacks(capsys):
-    code = main(["compare", "smollm2_135m", "groq_tsp", "a100", "--prompt", "9000", "--output", "9", "--batch", "4", "--by", "tokens"])
+    code = main(["compare", "smollm2_135m", "groq_tsp", "a100", "--prompt", "9000", "--output", "9", "--batch", "4"])
     assert code == 0
     assert "SRAM for the cache" in capsys.readouterr().out
