@@ -134,8 +134,8 @@ def test_a_state_stays_where_no_memory_can_be_written(sets: dict[str, None]) -> 
     assert less.dram_bytes + less.load_bytes == (0.0 if sets else 64.0)
     here = load_chip("example_mcu", set={**sets, "sram.capacity_mib": less.sram_bytes / 2**20})
     assert simulate(attending(512), here, batch=2).sram_bytes == less.sram_bytes
-    with pytest.raises(InfeasibleError, match=r"states 16,384\b"):
-        simulate(attending(512), load_chip("example_mcu", set={**sets, "sram.capacity_mib": 2 * 8192 / 2**20}), batch=2)
+    with pytest.raises(InfeasibleError, match=r"states 8,192\b"):
+        simulate(attending(512), load_chip("example_mcu", set={**sets, "sram.capacity_mib": 8192 / 2**20}), batch=2)
 
 
 def test_a_state_that_is_not_written_back_takes_what_it_reads_alone() -> None:
