@@ -68,6 +68,28 @@ def test_bytes_that_come_and_go(low):
     assert work.least_outer_bytes(1e9) == ends
 
 
+@pytest.mark.parametrize(("chip", "stays"), [("inferx_x1", False), ("groq_tsp", True), ("example_mcu", True)])
+def test_bytes_of_states(chip, stays):
+    """A cache of 9 rows of 8 that a layer adds a row to, a product with it, and a second output that is state on its own."""
+    net = NetworkBuilder("cache")
+    x, cache = net.input(8, 1, name="x"), net.state(8, 9, name="cache")
+    new = net.output(net.dense(x, 8, bias=False, name="new"), origin="state", into=cache)
+    scores = net.matmul(new, cache, transposed=True, name="scores")
+    net.output(net.dense(scores, 16, bias=False, name="apart"), origin="state")
+    low = lower(net.build(), load_chip(chip), 2, "int8")
+    work, weights = work_of(low), 8 * 8 + 9 * 16
+    states, ends = 2 * (8 * 9 + 16), 2 * 8
+    assert (work.weight_bytes, work.input_output_bytes, work.staying_bytes) == (weights, ends, stays * states)
+    moved = 0 if stays else 2 * (8 * 9 + 8 + 16)
+    inside = chip == "example_mcu"  # inputs too
+    assert work.compulsory_bytes == weights + (0 if inside else ends) + moved
+    assert low.staying == ({1, 2, 4} if stays else set())
+    left = 100.0 - (work.staying_bytes if stays else 0.0)
+    assert work.least_outer_bytes(100.0) == work.compulsory_bytes - max(0.0, left)
+    assert work.least_outer_bytes(300.0) == work.compulsory_bytes - min(weights, 300.0 - work.staying_bytes)
+    assert work.room.states == (0.0 if inside else states)
+
+
 def test_work_of_some_contexts(low):
     """What has an entry a context is cut, along the second axis where the first is steps; what has none stays."""
     one = work_of(low)

@@ -8,7 +8,7 @@ import pytest
 from simulator.chip.load import load_chip
 from simulator.errors import InfeasibleError
 from simulator.graph.build import Graph, NetworkBuilder
-from simulator.lower.room import Room, live_bytes, room_of
+from simulator.lower.room import Room, live_bytes, room_of, staying_bytes, unstored_bytes
 from simulator.lower.rows import lower
 from simulator.result.room import short_of_room
 from simulator.run import simulate
@@ -154,20 +154,32 @@ def test_what_lives_at_each_step_of_random_networks() -> None:
         low = SimpleNamespace(
             rows=[SimpleNamespace(own_weight_bytes=3.0, table_bytes=4.0, stored_apart_bytes=own / 2) for own in stored],
             tensor_producers=written, tensor_readers=read, tensor_bytes=sizes, states={1, 3}, inside="nothing", batch=6,
-            stored_bytes=lambda tensor, of=written, own=stored: sum(own[step] for step in of[tensor]), input_output_bytes=8.0,
+            input_output_bytes=8.0, staying=rng.choice([set(), {1, 3}, {0, 1, 3}]),
+            unstored_bytes=lambda tensor, of=written, own=stored, sizes=sizes: (
+                sizes[tensor] - sum(own[step] for step in of[tensor])
+            ),
         )  # fmt: skip
 
         def lives(step: int, of: tuple[int, ...], to: tuple[int, ...]) -> bool:
             return any(p <= step for p in of) and any(r >= step for r in to)
 
         for but_state in (False, True):
-            state = [sum(stored[step] for step in of) * but_state for of in written]
+            state = [
+                sum(stored[step] for step in of) * (but_state or at in low.staying) for at, of in enumerate(written)
+            ]
             expected = [
                 sum(size - own for size, own, *of in zip(sizes, state, written, read, strict=True) if lives(step, *of))
                 for step in range(steps)
             ]
             assert live_bytes(low, *([True] if but_state else [])).tolist() == expected
-        assert room_of(low) == Room(6, steps * 7.0, sizes[1] + sizes[3] + sum(stored) / 2, 8.0, max(expected))
+        states = sizes[1] + sizes[3] + sum(stored) / 2
+        assert room_of(low) == Room(6, steps * 7.0, states, 8.0, max(expected))
+        assert staying_bytes(low) == (states if low.staying else 0.0)
+        partly = [at for at in low.staying if written[at]]
+        rest = [
+            sum(low.unstored_bytes(at) for at in partly if lives(step, written[at], read[at])) for step in range(steps)
+        ]
+        assert unstored_bytes(low).tolist() == rest
 
 
 def test_parts_of_what_is_needed_are_named_from_a_thousandth_on() -> None:
