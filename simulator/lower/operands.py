@@ -1,7 +1,7 @@
 """Formats of the operands of a lowered network: bytes of an element of each tensor, and in what each layer is multiplied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,10 @@ from simulator.graph.fuse import Read, Step, Steps, Tensor
 from simulator.graph.layer import Layer
 from simulator.graph.own import formats_at
 from simulator.lower.array import Target
+from simulator.store.memory import Memory, one_each
+
+MOST_BATCHES = 2
+"""At which a network stays lowered: what fits is asked before what it takes."""
 
 HEAD, TABLE = "head", "embedding"
 """Roles of weights that belong to single layers: the output of a language model, and its embedding table."""
@@ -25,6 +29,8 @@ class Operands:
     network: str
     layers: Mapping[str, Layer]
     """Of the graph, by name."""
+    lowered: Memory[int, Any] = field(default_factory=lambda: Memory(MOST_BATCHES, one_each), compare=False, repr=False)
+    """What `rows.lower_steps` made of them, by batch."""
 
     def formats(self, layer: Layer) -> Formats:
         """Those of a layer: what it carries itself where the network's own were asked for."""

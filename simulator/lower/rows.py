@@ -232,6 +232,12 @@ def operands_of(graph: Graph, target: Target) -> Operands:
 
 def lower_steps(operands: Operands, batch: int) -> Lowered:
     """Steps in numbers."""
+    found: Lowered | None = operands.lowered.get(batch)
+    return found or operands.lowered.put(batch, _lowered(operands, batch))
+
+
+def _lowered(operands: Operands, batch: int) -> Lowered:
+    """Steps in numbers, made anew."""
     target, fused = operands.target, operands.fused
     rows = _rows(operands, batch)
     held = 0.0

@@ -22,6 +22,7 @@ from simulator.schedule.machines import Machines
 from simulator.schedule.plan import Plan
 from simulator.schedule.pool import Pool
 from simulator.schedule.scratch import scratch_of
+from simulator.store.memory import Memory, one_each
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,6 +42,9 @@ MOST_CAPACITIES = 8
 
 BESIDE = 2.0
 """SRAM sizes that differ by no larger factor mostly have their best schedules in the same room."""
+
+_near_like: Memory[tuple[Machine, int, float], Near] = Memory(64, one_each)
+"""What promised most on a chip for a network of so many steps and weights, which may differ in the rest, as behind a context."""
 
 NO_MACHINE = Machine(0.0, 1.0, 0.0, 0.0, 0.0)
 """For what no machine decides."""
@@ -224,9 +228,13 @@ def whole_batches(pool: Pool, machines: Machines, keep: bool, limit_s: tuple[flo
     known = [plan.time_s * (1.0 + NEAR) if plan else most for plan, most in zip(found, limit_s, strict=True)]
     row = machines.row()
     near: Near = pool.alike.setdefault(("near", row), {})
-    limit_s = _sharpened(pool, machines, sizes, (known[0], known[1]), near or _beside(pool, row))
+    like = row, len(pool.steps), pool.all_weights
+    limit_s = _sharpened(
+        pool, machines, sizes, (known[0], known[1]), near or _beside(pool, row) or _near_like.get(like) or {}
+    )
     best = _explored(pool, machines, sizes, found, limit_s, near)
     pool.alike["last near"] = row, near
+    _near_like.put(like, dict(near))
     return best
 
 

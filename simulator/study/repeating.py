@@ -166,6 +166,7 @@ def combined(low: Result, high: Result, on: Callable[[float, float], float], lim
         high,
         **figures,
         batch=batch,
+        layers=Later.given(high, "layers"),  # a copy would work them out
         gain_if_infinite=gains,
         bound_by=lambda: bound_of(gains(), loss),
     )
