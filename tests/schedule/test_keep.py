@@ -11,6 +11,7 @@ import pytest
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
+from simulator.graph.load import load_network
 from simulator.kernels.schedule_rooms import PER_OCTAVE, SMALLEST_ROOM
 from simulator.lower.rows import lower
 from simulator.schedule import keep
@@ -184,3 +185,26 @@ def test_where_the_best_was_it_is_found_again():
         # The last room is all of the SRAM: so is one that a smaller SRAM does not have.
         plain = keep.whole_batches(wide, machines, False)[1].time_s
         assert plain == keep.promised_s(wide, machines, (99, 0), np.inf) == times[-1] > times[0]
+
+
+def test_networks_alike_in_steps_and_weights_look_where_the_last_one_was(monkeypatch):
+    """As behind another context, on the same chip: the answers are those of a process that knows nothing."""
+    chip, tried = load_chip("inferx_x1", set={"schedule.overlap": "network"}), []
+    quick = keep.quick
+
+    def counted(pool, machines, kept, limit_s, run=None):
+        tried.append(run)
+        return quick(pool, machines, kept, limit_s, run)
+
+    monkeypatch.setattr(keep, "quick", counted)
+    keep._near_like.clear()
+    answers = []
+    for context in (300, 400, 300):
+        graph = load_network("smollm2_135m", layers=2, phase="decode", context=context)
+        pool = build_pool(lower(graph, chip, 1, "int8"), 8.0, optimal=True, keep=True)
+        tried.clear()
+        answers.append((keep.whole_batches(pool, machines_of(chip), True)[0].time_s, len(tried)))
+    keep._near_like.clear()
+    (first, many), (_, few), (again, fewer) = answers
+    assert first == again
+    assert many > 2 >= max(few, fewer)
