@@ -4,13 +4,13 @@ from typing import Any
 
 from simulator.graph.language import decoders
 from simulator.graph.load import load_network, network_parameters, summary
-from simulator.store.bundled import network_texts, networks
+from simulator.store.bundled import networks, networks_digest
 from simulator.store.plain import kept
 
 
 def bundled_rows() -> list[dict[str, Any]]:
     """A row a bundled network, by name; kept on disk, since building all of them takes a second."""
-    found: list[dict[str, Any]] = kept("summaries", network_texts(), _rows)
+    found: list[dict[str, Any]] = kept("summaries", networks_digest(), _rows)
     return found
 
 

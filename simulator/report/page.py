@@ -121,20 +121,21 @@ def html(chart: Any) -> str:
 def _frame() -> str:
     """The page of a chart with _SPACE where the chart stands: made once for each version of the libraries, and kept."""
     charts = require_charts()
+    options = {
+        "mode": "vega-lite",
+        "vega_version": charts.VEGA_VERSION,
+        "vegaembed_version": charts.VEGAEMBED_VERSION,
+        "vegalite_version": charts.VEGALITE_VERSION,
+        "embed_options": {"renderer": "svg"},
+        "template": "inline",
+    }
+    source = [metadata.version(name) for name in ("altair", "vl-convert-python")], _SPACE, options
 
     def make() -> str:
-        page: str = charts.utils.spec_to_html(  # what a chart's own `to_html` calls
-            json.loads(_SPACE),
-            mode="vega-lite",
-            vega_version=charts.VEGA_VERSION,
-            vegaembed_version=charts.VEGAEMBED_VERSION,
-            vegalite_version=charts.VEGALITE_VERSION,
-            embed_options={"renderer": "svg"},
-            template="inline",
-        )
+        page: str = charts.utils.spec_to_html(json.loads(_SPACE), **options)  # what a chart's own `to_html` calls
         return page
 
-    return str(kept("page", [metadata.version(name) for name in ("altair", "vl-convert-python")], make))
+    return str(kept("page", source, make))
 
 
 def _renumbered(svg: str) -> str:

@@ -1,6 +1,7 @@
 """Where the bundled chips and networks lie: inside the wheel, or beside `simulator/` in a clone."""
 
 import functools
+import hashlib
 import importlib
 import importlib.util
 import re
@@ -69,14 +70,19 @@ def _listed() -> dict[str, Any]:
     from simulator.store.plain import kept  # noqa: PLC0415  # its digest asks where the bundled files are
 
     found: dict[str, Any] = kept(
-        "networks", network_texts(), lambda: {"networks": _networks(), "aliases": _read_aliases()}
+        "networks", networks_digest(), lambda: {"networks": _networks(), "aliases": _read_aliases()}
     )
     return found
 
 
-def network_texts() -> list[str]:
-    """All of `workloads`, which what is kept of the bundled networks depends on."""
-    return [path.read_text(encoding="utf-8") for path in sorted(folder("workloads").glob("*.py"))]
+@functools.cache
+def networks_digest() -> str:
+    """Digest of all of `workloads`, which what is kept of bundled networks depends on: that of the model leaves them out."""
+    digest = hashlib.sha256()
+    for path in sorted(folder("workloads").glob("*.py")):
+        raw = path.read_bytes()
+        digest.update(f"{path.name}\0{len(raw)}\0".encode() + raw)
+    return digest.hexdigest()
 
 
 def _networks() -> dict[str, tuple[str, str]]:

@@ -69,9 +69,9 @@ class Fit:
 def all_fits() -> tuple[Fit, ...]:
     """Every constant on the page of the validation, in its order; kept on disk, for they take half a minute."""
     chips = sorted({entry["fit"]["chip"] for entry in book()["constants"] if entry.get("fit")})
-    files = [bundled.places()[chip][0] for chip in chips] + sorted(bundled.folder("workloads").glob("*.py"))
-    texts = [file.read_text(encoding="utf-8") for file in files]
-    return tuple(map(of_plain, kept("fits", texts, lambda: [asdict(fit) for fit in _fits()])))
+    texts = [bundled.places()[chip][0].read_text(encoding="utf-8") for chip in chips]
+    source = [*texts, bundled.networks_digest()]
+    return tuple(map(of_plain, kept("fits", source, lambda: [asdict(fit) for fit in _fits()])))
 
 
 def of_plain(data: dict[str, Any]) -> Fit:

@@ -16,6 +16,7 @@ from simulator.errors import ChipError, InfeasibleError
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.store import disk
+from simulator.store.bundled import networks_digest
 from simulator.store.data import read_data
 from simulator.study.asking import asked_of
 from simulator.study.continuous import PACKED, packed
@@ -264,7 +265,7 @@ class _Work:
         asked = replace(self.asked, batch=batch)
         new, context = (tokens, 0) if phase == "prefill" else (1, tokens)
         key = (asked.model, sorted(asked.shapes.items()), chip_digest(asked.chip), asked.precision, batch, new, context)
-        name = disk.name_of("languages", repr(key), repr(asked.runtime))
+        name = disk.name_of("languages", networks_digest(), repr(key), repr(asked.runtime))
         kept = disk.load(name)
         if kept is not None:
             return kept["seconds"]

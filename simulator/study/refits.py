@@ -138,13 +138,12 @@ def _answers(questions: Sequence[_Question]) -> list[Any]:
 def _kept(question: _Question, unwanted: Event) -> Any:
     """The answer, from disk where it was asked before. It depends on the chips and networks, beside the model."""
     rows: Mapping[str, str] = book()["row_sets"][question.rows]
-    files = [bundled.places()[chip][0] for chip in rows] + sorted(bundled.folder("workloads").glob("*.py"))
-    texts = [file.read_text(encoding="utf-8") for file in files]
+    texts = [bundled.places()[chip][0].read_text(encoding="utf-8") for chip in rows]
     make: Callable[[], Any] = partial(refitting.errors, dict(question.values), rows, unwanted)
     if question.left_out is not None:
         start = _energies()
         make = partial(refitting.together, start, rows, question.left_out, unwanted)
-    return kept("refit", [question, dict(rows), texts], make)
+    return kept("refit", [question, dict(rows), texts, bundled.networks_digest()], make)
 
 
 def _energies() -> dict[str, float]:

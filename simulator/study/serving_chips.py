@@ -13,6 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, InputError, NetworkError, OptionError
 from simulator.store import disk
+from simulator.store.bundled import networks_digest
 from simulator.study.asking import asked_of
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of, rates_of
@@ -277,7 +278,8 @@ def _server(alone: Server, asked: Question, rates: Rates) -> Server:
 def _figures(asked: Question) -> tuple[float, ...]:
     """Seconds of the prompts and of the further tokens, joules of both (NaN where not known); kept on disk."""
     own = chip_digest(asked.chip), asked.precision, asked.prompt, asked.output, asked.batch, asked.runtime.name
-    name = disk.name_of("served", asked.model, repr(asked.decoder), repr(sorted(asked.shapes.items())), repr(own))
+    shapes = repr(asked.decoder), repr(sorted(asked.shapes.items()))
+    name = disk.name_of("served", networks_digest(), asked.model, *shapes, repr(own))
     kept = disk.load(name)
     if kept is None:
         first, growing = asked.run("prefill", asked.prompt, 0), growing_of(asked)

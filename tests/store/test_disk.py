@@ -1,5 +1,6 @@
 """The disk cache: what comes back is what was kept, whatever is wrong with a file it counts as missing, only ours is deleted."""
 
+import importlib
 import io
 import itertools
 import os
@@ -8,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator.chip.load import load_chip
 from simulator.cli import main
 from simulator.frontier import kept as frontiers
 from simulator.frontier.grid.search import Frontier, frontier
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
-from simulator.store import digest, disk
+from simulator.store import bundled, digest, disk
+from simulator.study.asking import asked_of
 
 UNIT = ArraySpec(1, 1, 1, "outputs", (), (), (), double_buffered=False)
 PRODUCT = Shape((1, 1, 2, 2, 2, 1, 1, 1), plane=(2, 1))
@@ -198,6 +201,38 @@ def test_the_digest_is_of_what_answers_depend_on(tmp_path: Path, name: str, coun
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("second")
     assert (digest.digest_of(tmp_path) != before) == counts
+
+
+@pytest.mark.parametrize("module", ["serving_chips", "llm_validation"])
+def test_what_is_kept_of_language_models_is_of_the_networks_that_there_are(module, tmp_path, monkeypatch):
+    """Whose builders are no part of the digest of the model."""
+    found, names = importlib.import_module(f"simulator.study.{module}"), []
+    monkeypatch.setenv("ROOFTILE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(found.disk, "save", lambda name, _: names.append(name))
+    asked = asked_of("smollm2_135m", load_chip("a100"), (16, 2, 1), None, {"layers": 2})
+    for text in ("one", "one", "other"):
+        monkeypatch.setattr(found, "networks_digest", lambda text=text: text)
+        if module == "serving_chips":
+            found._figures(asked)
+        else:
+            found._Work(asked).of("decode", 1, 16)
+    kept = [name for name in names if ".served" in name or ".languages" in name]
+    assert len(kept) == 3
+    assert kept[0] == kept[1] != kept[2]
+
+
+def test_the_digest_of_the_networks_is_of_contents_and_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "folder", lambda name: tmp_path / name)
+    of = bundled.networks_digest.__wrapped__
+    (tmp_path / "workloads").mkdir()
+    one, seen = tmp_path / "workloads" / "one.py", []
+    for text in ("a", "b"):
+        one.write_text(text)
+        seen += [of(), of()]
+    one.rename(one.with_name("two.py"))
+    (tmp_path / "workloads" / "notes.txt").write_text("none of it")
+    assert [seen.index(each) for each in seen] == [0, 0, 2, 2]
+    assert of() not in seen
 
 
 def test_the_digest_is_of_contents_and_names(tmp_path: Path) -> None:
