@@ -159,11 +159,6 @@ def plugged() -> Mapping[str, Entry]:
     return found
 
 
-def simulable() -> list[str]:
-    """Short names of the bundled chips that have an array."""
-    return [name for name, path in bundled.chips().items() if "\narray:" in path.read_text(encoding="utf-8")]
-
-
 @cache
 def _plain() -> Mapping[str, str]:
     """All bundled files as JSON, by short name: reading their YAML is most of what a list of them takes."""

@@ -17,7 +17,7 @@ from simulator.chip.faults import explain, shown
 from simulator.chip.schema import Architecture
 from simulator.chip.variants import apply_variant
 from simulator.chip.yaml_places import Places, amount_set, override, parse_setting, read_yaml, set_label
-from simulator.errors import ChipError, nearest
+from simulator.errors import ChipError, nearest, only_near
 from simulator.reading.names import beside, known_name, near_file
 from simulator.store import bundled, foreign, plugins
 from simulator.store.calls import public
@@ -101,10 +101,16 @@ def is_listing(data: Mapping[str, Any]) -> bool:
     return "published" in data and not any(key in data for key in MACHINE)
 
 
+def simulable() -> list[str]:
+    """Short names of the bundled chips that have an array."""
+    return [name for name, path in bundled.chips().items() if "\narray:" in path.read_text(encoding="utf-8")]
+
+
 def _validated(data: dict[str, Any], places: Places, file: str) -> Architecture:
     """Check plain data once and for all."""
     if is_listing(data):
-        raise ChipError(f"{file}: array: missing; this chip can be compared, not simulated")
+        near = only_near(Path(file).stem, simulable()) if Path(file) in bundled.chips().values() else ""
+        raise ChipError(f"{file}: array: missing; this chip can be compared, not simulated{near}")
     try:
         return Architecture.model_validate(data)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from simulator.cli.output import write
 from simulator.cli.question import working
 from simulator.cli.reporting import deliver_plain
 from simulator.cli.values import whole_number
+from simulator.errors import InfeasibleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,8 @@ def rank(
         save("--plot", serving_chart(found), plot)
     if json != "-":
         show(serving_report(found, every))
+    if not (found.rows or found.above or found.untried):
+        raise typer.Exit(InfeasibleError.exit_code)  # what each lacks is in the answer
 
 
 def _in_full(found: "Serving") -> list[str]:

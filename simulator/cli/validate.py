@@ -54,8 +54,8 @@ def validate_command(
         for option, path in (("--plot", plot), ("--page", picture)):
             if path is not None:
                 check_picture(option, path)
-    from simulator.chip.library import bundled_entries, simulable  # noqa: PLC0415
-    from simulator.chip.load import bundled_chip  # noqa: PLC0415
+    from simulator.chip.library import bundled_entries  # noqa: PLC0415
+    from simulator.chip.load import bundled_chip, simulable  # noqa: PLC0415
     from simulator.errors import OptionError, nearest  # noqa: PLC0415
     from simulator.study.validation import THROUGHPUT, validate  # noqa: PLC0415
 

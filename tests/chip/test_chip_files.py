@@ -8,8 +8,7 @@ import yaml
 from profiles import THOROUGH
 
 from simulator.chip import load, yaml_places
-from simulator.chip.library import simulable
-from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_chip
+from simulator.chip.load import chip_digest, chip_from_text, chip_schema, load_chip, simulable
 from simulator.chip.parts import dram_part, dram_parts, host_link, host_links
 from simulator.chip.schema import Architecture
 from simulator.errors import ChipError

@@ -9,7 +9,8 @@ import yaml
 
 from simulator import load_chip
 from simulator.chip import library as library_module
-from simulator.chip.library import bundled_entries, entry, simulable
+from simulator.chip.library import bundled_entries, entry
+from simulator.chip.load import simulable
 from simulator.chip.published import Published
 from simulator.chip.yaml_places import read_yaml
 from simulator.errors import ChipError
@@ -101,6 +102,8 @@ def test_a_chip_without_an_array_says_so():
     with pytest.raises(ChipError, match=r"goya\.yaml: array: missing"):
         load_chip("habana_goya")
     assert "goya" not in simulable()
+    with pytest.raises(ChipError, match=r"not simulated; did you mean 'wormhole'\?$"):
+        load_chip("wormhole_t3k")
 
 
 def test_files_of_the_user(tmp_path):

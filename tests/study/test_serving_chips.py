@@ -120,6 +120,12 @@ def test_bad_questions_are_told():
 SMALL = ["smollm2_135m", "--param", "layers=2", "--param", "vocabulary=4000", "--prompt", "64", "--output", "8"]
 
 
+def test_where_no_chip_can_answer_the_answer_says_why_and_the_code_is_2(capsys):
+    assert main(["compare", "llama3_70b", "l4", "sn40l", "--json", "-"]) == 2
+    assert set(json.loads(capsys.readouterr().out)["lacking"]) == {"l4", "sn40l"}
+    assert main(["compare", "llama3_70b", "l4", "h200", "--param", "layers=2"]) == 0
+
+
 def test_the_command_ranks(capsys):
     assert main(["compare", *CHIPS, *SMALL, "--batch", "4", "--max-power", "1000W"]) == 0
     out = capsys.readouterr().out

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from profiles import THOROUGH
 
 from simulator import load_chip, load_network, simulate
-from simulator.chip.library import bundled_entries, simulable
+from simulator.chip.library import bundled_entries
+from simulator.chip.load import simulable
 from simulator.cli import main
 from simulator.report.validation import validation_chart, validation_page
 from simulator.store.data import read_data
