@@ -217,12 +217,8 @@ def _steps(segments: Segments, machines: Machines, ways: Ways) -> tuple[Records,
     """Every step of the ways of some chips, and what the points that they use consist of."""
     mode = ways.paths[:, :, PATH_MODE]
     held, repeats = segments.modes[mode, HELD] == 1, segments.modes[mode, REPEATS].astype(np.float64)
-    cycles, once, vector, rows = (
-        np.empty(mode.shape),
-        np.empty(mode.shape),
-        np.empty(mode.shape),
-        np.full(mode.shape, -1),
-    )
+    cycles, once, vector = (np.empty(mode.shape) for _ in range(3))
+    rows = np.empty(mode.shape, dtype=np.int64)
     whole = (segments.kept >= segments.pools[0].weights) & (segments.pools[0].weights > 0.0)
     kept, records, offset = np.where(whole, 0.0, segments.kept), [], 0
     for pool, mine, step, move, point in _by_size(segments, ways):

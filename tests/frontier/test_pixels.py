@@ -163,6 +163,21 @@ def test_sizes_of_a_batch(batch: int, bent: bool, units: tuple[int, ...], wanted
     assert pixels_module._batch_sizes(batch, units, bent) == tuple(wanted)
 
 
+def test_sizes_of_a_batch_are_those_of_the_units_along_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of those along the plane."""
+    side, seen = Side(1, 1, 1, 0, 1), []
+
+    def needed(axes: PixelAxes, *others: Any) -> Any:
+        seen.append(tuple(axes.n.tolist()))
+        return _needed(axes, *others)
+
+    monkeypatch.setattr(pixels_module, "_needed", needed)
+    for images in (4, 2):
+        units = ((images, 6 - images, 1, 0),)
+        pixel_table.__wrapped__(Pixels((10, 6, 1), (side, side), units, None, (4.0,), False, (0.0,)))
+    assert seen == [(1, 2, 3, 4, 5, 6, 10), (1, 2, 3, 4, 5, 6, 8, 10)]
+
+
 @pytest.mark.parametrize(("large", "few"), [(29, True), (30, False), (31, False)])
 def test_fewer_parts_of_a_large_batch(monkeypatch: pytest.MonkeyPatch, large: int, few: bool) -> None:
     side = Side(1, 1, 1, 0, 1)

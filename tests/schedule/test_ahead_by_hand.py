@@ -138,3 +138,14 @@ def test_a_quick_schedule_of_a_run_beyond_the_last_is_that_of_the_last():
     assert [warm for _, warm in times] == [False, True] * 4 + [False]
     assert len({time for time, _ in times}) > 1
     assert few.quick(pool, chips, None, times[2][0], 2) == (np.inf, False)
+
+
+def test_a_schedule_as_slow_as_the_limit_is_none():
+    """Of a batch on its own, and of many: each has its own limit."""
+    pool, chips = two_layers(), Machines(np.array([60 * U]), np.array([1e-6]), np.array([1e-4]), np.zeros(1), "network")
+    cold, steady = few.solve_one(pool, chips)
+    for limits in ((cold.time_s, np.inf), (np.inf, steady.time_s), (cold.time_s, steady.time_s)):
+        found = few.solve_one(pool, chips, None, limits)
+        assert [None if plan is None else plan.time_s for plan in found] == [
+            None if np.isfinite(limit) else own.time_s for limit, own in zip(limits, (cold, steady), strict=True)
+        ]

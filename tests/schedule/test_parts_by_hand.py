@@ -283,7 +283,7 @@ def test_steps_of_the_ways_of_many_chips():
         pools = [
             SimpleNamespace(
                 steps=rng.integers(1, 9, (steps, 2)).astype(float), points=rng.integers(1, 9, (5, 3)).astype(float),
-                costs=rng.integers(0, 9, (6, 4)).astype(float), weights=np.array([4.0, 0.0, 6.0, 8.0]),
+                costs=rng.integers(0, 9, (6, 4)).astype(float), weights=np.array([1.0, 0.0, 6.0, 8.0]),
             )
             for _ in range(2)
         ]  # fmt: skip
@@ -291,7 +291,7 @@ def test_steps_of_the_ways_of_many_chips():
             pool.memo = {
                 "records": Records(*(np.append(rng.integers(1, 99, 5) + 100.0 * at, 0.0) for _ in Records._fields))
             }
-        kept = np.array([4.0, 0.0, rng.choice([0.0, 3.0]), 2.0])
+        kept = np.array([1.0, 0.0, rng.choice([0.0, 3.0]), 2.0])
         modes = np.array([[0, 0, 1], [1, 0, 2], [1, 1, 2]])
         own = SimpleNamespace(pools=pools, modes=modes, kept=kept, streamed=pools[0].weights - kept, phi=phi)
         paths = np.stack([rng.integers(0, high, (count, steps)) for high in (3, 6, 6)], axis=2)
