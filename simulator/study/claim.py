@@ -8,7 +8,9 @@ own model does not reach is doubtful too, but not one that was measured; and wha
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from pydantic import ValidationError
@@ -97,9 +99,13 @@ class Verdict(Shown):
 
 
 def ideal(
-    peak_tops: float, sram_mib: float, dram_bytes_per_s: float, winograd: bool = False, sub_batches: bool = True
+    peak_tops: float, sram_mib: float, dram_bytes_per_s: float, winograd: bool = False, sub_batches: bool = True,
+    keeps_states: bool = False,
 ) -> Architecture:  # fmt: skip
-    """A machine of given resources and no losses: every MAC busy in every layer, nothing but MACs and DRAM takes time."""
+    """A machine of given resources and no losses: every MAC busy in every layer, nothing but MACs and DRAM takes time.
+
+    keeps_states: states, and then all activations too, stay in the SRAM.
+    """
     # MACs a cycle of its one unit: as few as a clock of at most 50 GHz allows, so that the vectors of a unit beside it, which
     # does sixteen operations a MAC and so takes next to no time, fit any SRAM.
     rate = 2.0 ** max(0, math.ceil(math.log2(peak_tops * 1e12 / 2 / 50e9)))
@@ -114,6 +120,7 @@ def ideal(
         "sram": {"capacity_mib": sram_mib, "bytes_per_cycle": 2.0**30},
         "dram": {
             "part": "custom", "devices": 1, "gb_per_s_per_device": dram_bytes_per_s / GB, "measured_efficiency": 1.0,
+            "read_only": keeps_states,
         },
         "interconnect": {"bytes_per_cycle": 2.0**30},
         "vector": {"lanes": 16 * int(rate), "fuses": ("relu", "add", "pool", "concat")},
@@ -136,6 +143,8 @@ class _Case:
     winograd: bool
     width: float
     """Bytes of the narrowest operand, weights or activations."""
+    keeps_states: bool
+    """Whether states may stay in the SRAM, since there is no DRAM; it counts where the network has some."""
 
 
 def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math.inf) -> float:
@@ -145,12 +154,11 @@ def reached(case: _Case, sram_mib: float, bandwidth: float, enough: float = math
     faster, and take longest to search: not where it is fast enough without.
     """
     found, width = 0.0, case.width
-    for sub_batches in (False, True) if enough < math.inf and case.batch > 1 else (True,):
-        machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd, sub_batches)
-        try:
-            found = simulate(case.graph, machine, case.batch, USUAL, gains=False).throughput_per_s
-        except InfeasibleError:
-            found = 0.0
+    splits = (False, True) if enough < math.inf and case.batch > 1 else (True,)
+    for keeps_states, sub_batches in product((True, False) if case.keeps_states else (False,), splits):
+        machine = ideal(case.peak_tops, sram_mib / width, bandwidth / width, case.winograd, sub_batches, keeps_states)
+        with suppress(InfeasibleError):
+            found = max(found, simulate(case.graph, machine, case.batch, USUAL, gains=False).throughput_per_s)
         if found >= enough:
             return found
     return found
@@ -185,7 +193,8 @@ def judge(
     if not there.has_dram and there.sram_bytes is not None and demand.weight_bytes > there.sram_bytes:
         remarks.append("without DRAM its weights do not fit: they come over the host link in every batch")
     width = _narrowest(graph, precision, rates)
-    case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd, width)
+    keeps = not there.has_dram and any(data["layer"].origin for _, data in graph.nodes(data=True))
+    case = None if batch is None else _Case(graph, batch, precision, there.peak_tops, winograd, width, keeps)
     if case is not None:
         bounds += _modelled(chip, case, there, throughput_per_s, verdict_alone)
     if bounds[0].broken and not winograd and throughput_per_s * demand.winograd_macs * 2 / 1e12 <= there.peak_tops:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profiles import THOROUGH
 
-from simulator import load_network, simulate
+from simulator import load_chip, load_network, simulate
 from simulator.chip.library import bundled_entries, entry
 from simulator.cli import main
 from simulator.errors import ChipError
@@ -194,6 +194,17 @@ def test_a_state_in_outer_memory_is_no_input_of_the_link():
     query, keys = build.input(64, 1, name="query"), build.input(64, 512, name="keys")
     build.matmul(query, keys, heads=1, transposed=True)
     assert demand_of(build.build(), "int8").input_bytes == 64
+
+
+def test_states_stay_in_the_sram_of_an_ideal_machine_without_dram():
+    """What the model reaches with more SRAM, an ideal machine reaches too; with little more than the states neither does."""
+    graph = load_network("smollm2_135m", layers=2, phase="decode", context=4000)
+    larger = load_chip("groq_tsp", {"sram.capacity_mib": 512})
+    reached = simulate(graph, larger, precision="fp16").throughput_per_s
+    found = judge(entry("groq_tsp"), graph, 0.9 * reached, 1, "fp16")
+    states = 4001 * 2 * 2 * 3 * 64 * 2
+    weights = demand_of(graph, "fp16").weight_bytes
+    assert (weights + states) / 2**20 < found.model_sram_mib < 1.3 * (weights + states) / 2**20
 
 
 @pytest.mark.parametrize(
