@@ -90,6 +90,16 @@ def test_bytes_of_states(chip, stays):
     assert work.room.states == (0.0 if inside else states)
 
 
+def test_an_input_that_nobody_reads_need_not_come():
+    net = NetworkBuilder("unread")
+    x = net.input(3, 8, 8)
+    net.input(5, 8, 8, name="other")
+    net.conv(x, 4, 1, bias=False)
+    low = lower(net.build(), load_chip("inferx_x1"))
+    assert low.tensor_bytes == (3 * 64, 5 * 64, 4 * 64)
+    assert low.compulsory_bytes == 3 * 64 + 12 + 4 * 64
+
+
 def test_work_of_some_contexts(low):
     """What has an entry a context is cut, along the second axis where the first is steps; what has none stays."""
     one = work_of(low)

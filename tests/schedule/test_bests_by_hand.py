@@ -80,6 +80,19 @@ def test_one_schedule_for_one_batch_and_for_many_where_it_is_as_fast():
     assert best._limits((None, quick), (9.0, 8.0), 1) == (9.0, 4.0)
 
 
+def test_the_faster_of_two_schedules_then_the_one_that_moves_less_then_the_first():
+    def plan(time_s, *moved):
+        return SimpleNamespace(time_s=time_s, outer_bytes=np.array(moved))
+
+    slow, quick, less, alike = plan(5.0, 1.0, 1.0), plan(4.0, 9.0, 9.0), plan(5.0, 1.5), plan(5.0, 2.0)
+    for one, other, best_of in (
+        (slow, quick, quick), (quick, slow, quick), (slow, less, less), (less, slow, less), (slow, alike, slow),
+        (alike, slow, alike), (slow, None, slow), (None, slow, slow),
+    ):  # fmt: skip
+        assert best.faster(one, other) is best_of
+    assert best.faster(None, None) is None
+
+
 def test_batches_whose_segments_are_tried():
     assert [best.halves(batch) for batch in (1, 2, 3, 8, 12)] == [[], [2], [3], [8, 4, 2], [12, 6, 3]]
 
