@@ -357,7 +357,7 @@ def _in_sram(asked: Question, mode: str) -> list[str]:
         notes.append(
             "approximated: the prompts' passes have the SRAM that their own caches leave, not those of all sequences"
         )
-    if asked.has_draft:
+    if asked.draft is not None:
         notes.append("approximated: the draft's cache counts for what fits the SRAM, not for what it leaves to weights")
     return notes
 

@@ -1,6 +1,7 @@
 """A request to a language model on a chip: its passes, what they take, and what has to fit the memory."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -251,7 +252,7 @@ class Question:
 
     def prompts_of(self, prefill: Result) -> Spent:
         """Seconds and joules of the pass over the prompts, and of a draft's before it."""
-        own, draft = spent(prefill), self._draft
+        own, draft = spent(prefill), self.draft
         if draft is None:
             return own
         other = spent(draft.run("prefill", self.prompt, 0))
@@ -274,7 +275,7 @@ class Question:
     @property
     def weights_bytes(self) -> float:
         """All of the model, and of a draft."""
-        return self.decoder.weight_bytes(self.formats) + (self._draft.weights_bytes if self._draft else 0.0)
+        return self.decoder.weight_bytes(self.formats) + (self.draft.weights_bytes if self.draft else 0.0)
 
     def cache_bytes(self, tokens: int) -> float:
         """Of one sequence after so many tokens."""
@@ -282,15 +283,11 @@ class Question:
 
     def kept_bytes(self, tokens: int) -> float:
         """The same, and what a draft keeps."""
-        return self.cache_bytes(tokens) + (self._draft.cache_bytes(tokens) if self._draft else 0.0)
+        return self.cache_bytes(tokens) + (self.draft.cache_bytes(tokens) if self.draft else 0.0)
 
     @property
-    def has_draft(self) -> bool:
-        """Whether another model guesses."""
-        return self._draft is not None
-
-    @property
-    def _draft(self) -> "Question | None":
+    def draft(self) -> "Question | None":
+        """Who guesses, if anybody."""
         return None if self.speculation is None else self.speculation.draft
 
     @property
@@ -358,19 +355,19 @@ class Question:
     @cached_property
     def kept_each(self) -> float:
         """Bytes of a sequence that stay, to its last token; a pass over prompts keeps what a window leaves out later."""
-        whole = self._prompt[1].states + (self._draft.cache_bytes(self.prompt) if self._draft else 0.0)
-        return max(self.kept_bytes(self.tokens), float(whole))
+        drafted = self.draft.cache_bytes(self.prompt) if self.draft else 0.0
+        return max(self.kept_bytes(self.tokens), float(self._prompt[1].states) + drafted)
 
     @cached_property
     def least_beside(self) -> float:
         """SRAM that some step of the passes takes at least, beside caches. [B]"""
         passes = [("prefill", self.prompt, 0, self._by_rows), ("decode", 1, self.tokens - 1, self._further)]
-        found = 0.0
+        found = [0.0]
         for phase, prompt, context, chip in passes[: self.output]:
             graph, items = self.graph_of(phase, self.decoder.layers, prompt=prompt, context=context)
             pool = pool_source(graph, chip, self.precision)(items)
-            found = max(found, *[least_beside(pool, step) for step in range(len(pool.steps))])
-        return found
+            found += [least_beside(pool, step) for step in range(len(pool.steps))]
+        return max(found)
 
     @property
     def largest_batch(self) -> int | None:
@@ -391,9 +388,11 @@ class Question:
 
     def _largest_kept(self, capacity_bytes: float) -> int:
         """The same where caches stay in the SRAM, beside the smallest tiles, whatever is left of the weights."""
-        size = int(max(0.0, capacity_bytes - of_batch(self, 1).least_beside) // self.kept_each)
-        while size and size * self.kept_each + of_batch(self, size).least_beside > capacity_bytes:
-            size -= 1
+        tiles = of_batch(self, 1).least_beside
+        size = int(max(0.0, capacity_bytes - tiles) // self.kept_each)
+        with suppress(NetworkError):  # layers too large to be built: that is said where they are asked for
+            while size and size * self.kept_each + of_batch(self, size).least_beside > capacity_bytes:
+                size -= 1
         return size
 
     def _largest_in_one(self, capacity_bytes: float) -> int:

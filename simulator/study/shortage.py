@@ -25,7 +25,7 @@ def _of_dram(asked: Question, capacity_bytes: int, largest: int) -> str:
     held = ", ".join(
         f"{what} {size / GIB:,.4g}"
         for what, size in (
-            (f"weights{' of both models' * asked.has_draft}", asked.weights_bytes), ("cache", cache),
+            (f"weights{' of both models' * bool(asked.draft)}", asked.weights_bytes), ("cache", cache),
             ("activations", asked.activation_bytes()),
         )
     )  # fmt: skip

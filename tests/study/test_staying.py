@@ -139,3 +139,10 @@ def test_comparing_says_what_lacks(capsys):
     code = main(["compare", "smollm2_135m", "groq_tsp", "a100", "--prompt", "9000", "--output", "9", "--batch", "4"])
     assert code == 0
     assert "SRAM for the cache" in capsys.readouterr().out
+
+
+def test_a_batch_whose_layers_are_too_large_to_be_built_is_none_to_look_at():
+    """Of experts, whose sequences are one item: the largest batch is told by caches and the tiles of a single sequence."""
+    found = generate("deepseek_v3", "cerebras_wse3", prompt=1024, output=2, params={"layers": 4, "dense_first": 3})
+    assert found.batch == 1
+    assert found.largest_batch > 2**24 / (1024 * 128)
