@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.frontier.grid import candidates, points, search
-from simulator.frontier.grid.candidates import build_tables
+from simulator.frontier.grid.candidates import build_tables, some_tiles
 from simulator.frontier.grid.unrolling import least_steps
 from simulator.kernels import grid_points as columns
 from simulator.kernels.grid_best import precedes
@@ -27,7 +27,7 @@ from simulator.kernels.grid_layout import (
     Numbers,
     Tile,
 )  # fmt: skip
-from simulator.kernels.grid_search import Contest, beaten, code_of
+from simulator.kernels.grid_search import OF_INPUTS, OF_WEIGHTS, Contest, beaten, code_of, streamed
 from simulator.kernels.grid_tables import Fold
 from simulator.lower.array import ArraySpec
 from simulator.lower.shape import Shape
@@ -343,3 +343,26 @@ def test_an_unrolling_is_beaten_by_one_that_takes_no_more_of_anything():
         assert not contested(1, **worse)
         assert contested(1, resets=0, **worse)
     assert contested(1, folds=2.0, pixel_folds=10.0)  # 20 - 20
+
+
+@pytest.mark.parametrize(
+    ("footprints", "which"),
+    [((5, 6, 6), -1), ((5, 5, 5), -1), ((5, 4, 4), OF_INPUTS), ((5, 5, 4), OF_WEIGHTS), ((5, 3, 4), OF_INPUTS),
+     ((5, 4, 5), OF_INPUTS)],
+)  # fmt: skip
+def test_an_operand_streams_where_that_takes_less_room(footprints, which):
+    """Without, with streamed inputs, with streamed weights; of equals the inputs."""
+    assert streamed(*map(float, footprints), -1) == which
+
+
+def test_tiles_of_given_sizes_are_of_one_item_and_one_column_unless_told():
+    shape = Shape((1, 2, 4, 4, 6, 5, 1, 1), plane=(6, 5))
+    spec = ArraySpec(1, 1, 1, "outputs", (), (), ())
+    given = (1,), (2, 6), (4,), (4,)
+    assert some_tiles(shape, spec, *given).pixel_tiles.tolist() == [[1, 2, 1], [1, 6, 1]]
+    assert some_tiles(shape, spec, *given, (1, 2), (5,)).pixel_tiles.tolist() == [
+        [1, 2, 5],
+        [1, 6, 5],
+        [2, 2, 5],
+        [2, 6, 5],
+    ]

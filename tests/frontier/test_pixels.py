@@ -10,6 +10,7 @@ import pytest
 
 from simulator.frontier.grid import pixels as pixels_module
 from simulator.frontier.grid.pixels import Pixels, _needed, pixel_table
+from simulator.kernels import grid_pixels
 from simulator.kernels.grid_layout import INPUTS, INPUTS_BY_P, INPUTS_BY_Q, PIXEL_FOLDS, PIXEL_STEPS, PIXELS, WINDOW
 from simulator.kernels.grid_pixels import PixelAxes
 from simulator.kernels.grid_tables import Fold, Side
@@ -213,3 +214,28 @@ def test_every_size_is_tried_of_no_more_than_131_072_tiles(
             pixel_table.__wrapped__(pixels)
     assert (seen[0] == (512, width)) == every
     assert max(seen[1]) < 60
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("seed", range(3))
+def test_sizes_that_an_unrolling_may_have_use_for(seed: int) -> None:
+    """Of as many tiles, those that touch fewer rows than all smaller ones kept, or take fewer steps in all or in the last."""
+    rng, seen = random.Random(seed), set()
+    for _ in range(60):
+        extent, unit, straight = rng.randint(1, 24), rng.choice([0, 1, 2, 3, 5]), rng.random() < 0.5
+        sizes = sorted(rng.sample(range(1, extent + 1), rng.randint(1, extent)))
+        windows = np.array([[rng.randint(1, 4), rng.randint(1, 2)] for _ in sizes], dtype=np.int64)
+        kept: list[tuple[int, int, int, int]] = []
+        for at, size in enumerate(sizes):
+            parts = [min(size, extent - begin) for begin in range(0, extent, size)]
+            turns = [-(-part // unit) if unit else 0 for part in parts]
+            steps, same = sum(turns) if straight else turns[-1], [row for row in kept if row[3] == len(parts)]
+            if unit and any(row[1] <= steps and (windows[row[0]] <= windows[at]).all() for row in same):
+                seen.add(straight)
+                continue
+            fewer = sum(row[3] > len(parts) for row in kept)
+            kept.append((at, steps, fewer, len(parts)))
+        out = np.full((len(sizes), grid_pixels.CHOICE), -1, dtype=np.int64)
+        count = grid_pixels.choose_sizes(np.array(sizes), extent, windows, unit, straight, out)
+        assert out[:count].tolist() == [list(row) for row in kept]
+    assert len(seen) == 2

@@ -9,11 +9,13 @@ from space_example import lowered, placed
 from simulator import load_chip, simulate
 from simulator.cost.power import power_model
 from simulator.graph.build import NetworkBuilder
+from simulator.kernels.schedule_sums import Records, Steps
 from simulator.lower.rows import lower
 from simulator.lower.work import work_of
 from simulator.result import totals
 from simulator.result.economics import charged_steps, shares
-from simulator.result.layers import Limited, in_space
+from simulator.result.layers import Limited, _bound, in_space
+from simulator.schedule.machines import Machines
 
 
 def network():
@@ -116,3 +118,16 @@ def test_layers_say_which_tensors_stay():
     for result in (in_time, side_by_side):
         assert [layer.name for layer in result.layers[:3]] == ["conv1", "conv2", "dense1"]
         assert [layer.macs for layer in result.layers[:3]] == [pixels * 72, pixels * 32, 2 * 512 * 6]
+
+
+def test_what_binds_a_step_is_told_of_one_run_of_it():
+    """On-chip 6 s, 4 s without the array; the memory 1.5 or 2.5 s a run, the overhead 1 s. Of more runs it is the same."""
+    columns = {name: np.array([0.0, 0.0]) for name in Records._fields}
+    columns |= {"array": np.array([6.0, 0.0]), "link": np.array([4.0, 0.0]), "ports": np.array([1.0, 0.0])}
+    machines = Machines(*(np.array([each]) for each in (1e9, 1.0, 1.0, 1.0)), "none")
+    for moved, bound in ((1.5, "array"), (2.5, "dram")):
+        for runs in (1.0, 2.0, 8.0):
+            made = (np.array([0]), np.array([0.5]), np.array([runs]), np.array([runs * moved]), np.array([runs]))
+            steps = Steps(*(each[:, None] for each in made))
+            assert _bound(Records(**columns), steps, machines, True, np.zeros(1)) == [bound]
+            assert _bound(Records(**columns), steps, machines, True, np.full(1, 5.0 * runs)) == ["power"]

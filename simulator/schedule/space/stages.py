@@ -167,7 +167,7 @@ def item_shape(row: Row, batch: int) -> Shape | None:
 def widened(row: Row, batch: int, lanes: float) -> float:
     """Vector operations to widen the weights of a step, which enter its arrays once an item."""
     shape = item_shape(row, batch)
-    if shape is None or shape.widening == 0.0:
+    if shape is None:
         return 0.0
     groups, _, outputs, inputs, _, _, height, width = shape.extents
     return shape.widening * lanes * groups * outputs * inputs * height * width
