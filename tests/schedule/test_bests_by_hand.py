@@ -224,3 +224,44 @@ def test_choices_of_a_room_are_those_of_the_next_size_of_a_list():
         found.append(amounts[: begins[-1]].tolist())
     assert below < 1.001 * below < 46 * U < top
     assert found[0] == found[1] == found[2] != found[3]
+
+
+@pytest.mark.parametrize(
+    ("each", "time_s"),
+    [
+        ({6: 60.0, 3: 28.0, 2: 15.0, 1: 12.0}, 45.0), ({6: 60.0, 3: 20.0, 2: 15.0, 1: 12.0}, 40.0),
+        ({6: 39.0, 3: 20.0, 2: 15.0, 1: 12.0}, 39.0), ({6: 60.0, 3: 28.0, 2: 19.0, 1: 9.0}, 54.0),
+    ],
+)  # fmt: skip
+def test_a_batch_runs_in_the_equal_parts_that_are_the_fastest(monkeypatch, each, time_s):
+    """Of three, of two that are no part of its half, of single items that are, or as a whole; each asked once."""
+    asked = []
+
+    def whole(size, machines, keep, limit_s):
+        asked.append(size)
+        found = SimpleNamespace(time_s=each[size], outer_bytes=np.zeros(1))
+        return tuple(found if found.time_s < most else None for most in limit_s)
+
+    def times(plan, count):
+        return plan and SimpleNamespace(time_s=plan.time_s * count, outer_bytes=plan.outer_bytes)
+
+    monkeypatch.setattr(best, "whole_batches", whole)
+    monkeypatch.setattr(best, "repeated", times)
+    cold, steady = best._in_parts(None, 6, lambda size: size, True, {6: [], 3: []}, (np.inf, np.inf))
+    assert cold.time_s == steady.time_s == time_s
+    assert sorted(asked) == [1, 2, 3, 6]
+
+
+def test_segments_need_beat_one_of_both_limits(monkeypatch):
+    """A batch on its own takes 60 s, one of many 50: segments of 55 do for the one alone."""
+    plans = (
+        SimpleNamespace(time_s=60.0, outer_bytes=np.zeros(1)),
+        SimpleNamespace(time_s=50.0, outer_bytes=np.zeros(1)),
+    )
+    monkeypatch.setattr(
+        best, "whole_batches", lambda size, machines, keep, limit_s: plans if size == 2 else (None, None)
+    )
+    own, asked = SimpleNamespace(time_s=55.0, outer_bytes=np.zeros(1)), []
+    room = SimpleNamespace(plan=lambda limit_s: (asked.append(limit_s), own)[1])
+    cold, steady = best._in_parts(None, 2, lambda size: size, True, {2: [room], 1: []}, (np.inf, np.inf))
+    assert (cold.time_s, steady.time_s, asked) == (55.0, 50.0, [60.0])

@@ -229,3 +229,20 @@ def test_what_points_take_more_than_others_in_no_more_room():
     assert _least_more(points, others, (45.0, 30.0)) == (10.0, 3.0)
     assert _least_more(points, others, (62.0, 60.0)) == (2.0, 3.0)
     assert _least_more(points - [6.0, 0.0, 0.0], others, (0.0, 0.0)) is None
+
+
+def test_scores_that_pass_the_cache_are_those_of_each_context():
+    """Attention in kernels of its own: the tensors between them grow with the context, and so does what misses the cache."""
+    chip, params = load_chip("h100", {"vector.fuses": ["add", "relu"]}), {**SMALL, "layers": 2}
+    table = sweep(
+        "llama3_8b",
+        chip,
+        {"batch": [1, 64], "context": [20_000 + 57 * at for at in range(6)]},
+        params=params,
+        precision="bf16",
+    )
+    for row in table.to_dicts():
+        graph = load_network("llama3_8b", **{**params, "context": row["param.context"]})
+        found = simulate(graph, chip, row["batch"], "bf16", gains=False)
+        assert row["latency_s"] == pytest.approx(found.latency_s, rel=1e-12)
+        assert row["dram_bytes"] == pytest.approx(found.dram_bytes, rel=1e-12)
