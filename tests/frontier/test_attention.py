@@ -62,6 +62,28 @@ def test_tiles_are_those_of_the_slow_twin():
         assert beaten.all(), "a tile that no point of the frontier is as good as"
 
 
+def test_products_go_through_all_channels_of_a_tile():
+    """Weights lie over 4 x 4 units, queries pass one a cycle: so many sets of keys, and of values, as their channels need."""
+    chip = load_chip("example_edge", set={
+        **WORD, "array": {"rows": 4, "columns": 4, "stationary": "weights", "rate": {"int8": 1},
+        "unroll": {"rows": ["in_channels"], "columns": ["out_channels"]}},
+    })  # fmt: skip
+    heads, queries, keys, depth, context = 2, 3, 9, 7, 6
+    shape = Shape(
+        (heads, 1, keys, depth, queries, 1, 1, 1), plane=(queries, 1), context=context, out_width=context / keys
+    )
+    every, seen = attention.choices(shape, array_spec(chip, "int8")), set()
+    steps = every.parts[:, columns.IDEAL] + every.parts[:, columns.EDGES]
+    for at, size in enumerate(every.keys.tolist()):
+        tiles = [min(size, keys - begin) for begin in range(0, keys, size)]
+        sets = sum(
+            math.ceil(depth / 4) * math.ceil(one / 4) + math.ceil(one / 4) * math.ceil(context / 4) for one in tiles
+        )
+        assert steps[at] == heads * queries * sets
+        seen.add(sets)
+    assert len(seen) > 2
+
+
 @pytest.mark.parametrize("inside", [("inputs", "weights", "outputs"), ("inputs",), ("weights",), ("outputs",)])
 @pytest.mark.parametrize("twice", [False, True])
 def test_room_and_bytes_of_a_tile_by_operand(inside, twice):

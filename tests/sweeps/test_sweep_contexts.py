@@ -44,9 +44,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "case", by_night(CASES, ["dense", "power", "windows", "grid", "latent", "prompts and windows"])
-)
+@pytest.mark.parametrize("case", CASES)
 def test_each_point_is_that_of_a_run(case):
     model, chip, precision, own = CASES[case]
     params = {**SMALL, **own}
