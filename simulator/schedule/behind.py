@@ -262,7 +262,7 @@ def _same_moves(one: Moves, other: Moves) -> Moves:
     """One of two sets of moves that differ in bytes alone. Raises BentError where they do not, or bytes decide what there is."""
     for name in (field.name for field in fields(Moves) if field.name not in GROWN):
         a, b = getattr(one, name), getattr(other, name)
-        if not np.all(a == b):  # of arrays of other lengths False
+        if not (np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b):
             raise BentError
     if one.thinned or one.thinned_cuts:
         raise BentError

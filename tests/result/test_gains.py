@@ -139,6 +139,52 @@ def test_what_binds_is_what_saves_most_and_gains_lie_between_their_bounds(
         assert gains.least(roof) - near <= saved[roof] <= gains._most(roof) + near, roof
 
 
+@pytest.mark.parametrize(("mib", "batch"), [(0.5, 1), (0.25, 4), (0.125, 8)])
+def test_a_roof_saves_at_least_what_the_schedule_as_it_is_takes_less_without_it(
+    mib: float, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step: the most of what is left on the chip, beside the memory, with the overhead, in every run; and weights that
+    come in once for all runs.
+    """
+    asked: list[Gains] = []
+    monkeypatch.setattr(run, "Gains", lambda *of: asked.append(Gains(*of)) or asked[-1])
+    net = NetworkBuilder("small")
+    x = net.conv(net.input(16, 28, 28), 64, 3, padding=1)
+    x = net.vector("gelu", net.conv(x, 32, 1))
+    net.dense(net.pool(net.conv(x, 96, 3, padding=1), 2).flat(), 40)
+    chip = load_chip("example_edge", {"sram.capacity_mib": mib, "vector.lanes": 4, "overhead_us": 2.0})
+    assert simulate(net.build(), chip, batch).bound_by
+    (own,) = asked
+    plan = own._steady
+    assert (len(plan.pieces) > 1) == (batch > 1)
+    records, steps = plan.steps
+    for roof in (*ON_CHIP, "vector", "dram", "overhead"):
+        time_s, at = plan.all_starts_s, 0
+        for piece in plan.pieces:
+            machine, loads = piece.terms.machine, 0.0 if piece.load_bytes is None else piece.load_bytes
+            byte_s = 0.0 if roof == "dram" else machine.byte_s
+            moved, loads = (piece.outer_bytes() - loads) / piece.repeats, loads + np.zeros(len(piece.path))
+            for step in range(len(piece.path)):
+                row = steps.rows[at, 0]
+                each = {"array": records.array[row], "interconnect": records.link[row], "sram": records.ports[row]}
+                each["vector"] = steps.vector[at, 0]
+                on_chip_s = max(cycles for name, cycles in each.items() if name != roof) * machine.cycle_s
+                outer_s = moved[step] * byte_s
+                one = max(on_chip_s, outer_s) + machine.phi * min(on_chip_s, outer_s)
+                time_s += (one + (0.0 if roof == "overhead" else machine.overhead_s)) * piece.repeats
+                time_s += loads[step] * machine.byte_s
+                at += 1
+        assert own.least(roof) == pytest.approx(own._period_s - max(time_s, own._host_s), rel=1e-9, abs=1e-15), roof
+
+
+def test_a_network_of_vector_work_alone_has_gains() -> None:
+    net = NetworkBuilder("vector")
+    net.pool(net.input(64, 28, 28), 2)
+    found = simulate(net.build(), "example_edge", gains=True)
+    assert found.gain_if_infinite["array"] == found.gain_if_infinite["interconnect"] == 0.0
+    assert max(found.gain_if_infinite.values()) > 0.0
+
+
 def test_what_binds_takes_few_schedules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one roof takes nearly all of the time no other is tried: large products fill an array whatever feeds it."""
     net = NetworkBuilder("wide")

@@ -83,3 +83,20 @@ def test_limits_that_cannot_be(network):
         simulate(network, load_chip("example_edge", set={"power_limit_w": 5, "process_nm": None}))
     with pytest.raises(ChipError, match=r"process_nm"):
         sweep(network, "example_edge", {"clock_mhz": [100, 200]}, set={"power_limit_w": 5, "process_nm": None})
+
+
+def test_points_of_a_sweep_that_draw_their_limit_at_rest_do_not_run():
+    """More SRAM leaks more: from some size on nothing is left for the work, and below it each point is a run of it."""
+    network = load_network("squeezenet")
+    rest_w = float(power_model(load_chip("inferx_x1")).static_w)
+    chip, sizes = {"power_limit_w": 1.2 * rest_w}, [8, 16, 64]
+    table = sweep(network, "inferx_x1", {"sram.capacity_mib": sizes}, set=chip)
+    for row, size in zip(table.to_dicts(), sizes, strict=True):
+        own = load_chip("inferx_x1", set={**chip, "sram.capacity_mib": size})
+        if row["status"] == "ok":
+            assert row["throughput_per_s"] == pytest.approx(simulate(network, own).throughput_per_s, rel=1e-12)
+            continue
+        with pytest.raises(InfeasibleError) as caught:
+            simulate(network, own)
+        assert row["reason"] == str(caught.value)
+    assert [row["status"] for row in table.to_dicts()] == ["ok", "infeasible", "infeasible"]

@@ -2,10 +2,12 @@
 
 import gc
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from two_layers import two_layers
 
 from simulator.chip.load import load_chip
 from simulator.graph.build import NetworkBuilder
@@ -32,6 +34,7 @@ from simulator.schedule.few import _least_footprint
 from simulator.schedule.plan import Piece, Plan
 from simulator.schedule.pool import Pool, _least_of_spans, back_of, build_pool, vector_work, without
 from simulator.schedule.pools import pool_source
+from simulator.schedule.states import moves
 from simulator.store.memory import Memory
 from simulator.units import GPU_VECTOR_L2_EFFICIENCY
 
@@ -281,6 +284,24 @@ def test_the_room_of_the_smallest_tiling_of_a_move():
     points[:, FOOTPRINT], spans[:, SPAN_LO], spans[:, SPAN_HI] = (10, 20, 30), (1, 2, 3), (3, 2, 3)
     fake = SimpleNamespace(points=points, spans=spans)
     assert [_least_footprint(fake, move, 7.0) for move in range(3)] == [20.0, 7.0, 7.0]
+
+
+def test_moves_of_both_ends_must_be_the_same_but_for_bytes():
+    """Every one of them; nor may there be so many that bytes have decided which there are."""
+    one = moves(two_layers().low)
+    assert behind._same_moves(one, replace(one, reserved=one.reserved + 1.0, beside=one.beside * 2.0)) is one
+    for name in ("first", "source", "target", "masks"):
+        column = getattr(one, name).copy()
+        column[-1] += 1
+        for other in (column, column[:-1]):
+            with pytest.raises(BentError):
+                behind._same_moves(one, replace(one, **{name: other}))
+    for more in ({"states": one.states + 1}, {"thinned": 1}, {"thinned_cuts": 1}, {"at_cut": ()}):
+        with pytest.raises(BentError):
+            behind._same_moves(one, replace(one, **more))
+    for more in ({"thinned": 1}, {"thinned_cuts": 1}):
+        with pytest.raises(BentError):
+            behind._same_moves(replace(one, **more), replace(one, **more))
 
 
 def test_a_pool_in_the_middle_of_a_stretch_must_be_on_its_line(monkeypatch):
