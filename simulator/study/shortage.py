@@ -54,7 +54,7 @@ def _of_sram(asked: Question, capacity_bytes: int, largest: int) -> str:
     chips = math.ceil((cache + tiles) / capacity_bytes)
     return (
         f"{asked.chip.name}: sram.capacity_mib: {_what(asked)} needs {(cache + tiles) / unit:,.4g} {name} of SRAM (cache "
-        f"{cache / unit:,.4g}, which has no other place without DRAM, smallest tiles {tiles / unit:,.4g}), got "
+        f"{cache / unit:,.4g}, which has no other place, smallest tiles {tiles / unit:,.4g}), got "
         f"{capacity_bytes / unit:,.4g} {name}; {_would(asked, largest, fits)}; {chips:,} times the memory would do"
     )
 
