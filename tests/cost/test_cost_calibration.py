@@ -47,6 +47,7 @@ def test_errors_left_out_of_the_fit(found):
     assert errors == pytest.approx(LEFT_OUT, abs=0.3)
     assert found.mean_error == pytest.approx(0.095, abs=0.001)
     assert found.mean_error_left_out == pytest.approx(0.114, abs=0.001)
+    assert found.worst_error_left_out == pytest.approx(max(map(abs, LEFT_OUT.values())) / 100, abs=0.003)
     for form in cost_book()["calibration"]["earlier"].values():  # no class of chips is needed, and fewer coefficients
         assert found.mean_error_left_out < form["mean_error_left_out"]
         assert found.worst_error_left_out < form["worst_error_left_out"]

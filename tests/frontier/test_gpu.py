@@ -15,6 +15,7 @@ from simulator.cli import main
 from simulator.cost.power import power_model
 from simulator.errors import ChipError
 from simulator.frontier import sm
+from simulator.frontier.grid.search import WEIGHTS
 from simulator.frontier.sm import frontier
 from simulator.graph.build import NetworkBuilder
 from simulator.kernels.grid_points import ARRAY, EDGES, FEED_BYTES, FILL_DRAIN, IDEAL, INTERCONNECT, SRAM
@@ -111,6 +112,14 @@ def test_every_choice_of_blocks_is_that_of_the_slow_twin(ahead, cluster):
             assert row[FEED_BYTES] == pytest.approx(feed, rel=1e-12)
             rounds += 1
     assert rounds > 100
+
+
+def test_constant_weights_are_read_once_whatever_the_blocks():
+    """2 groups of 4 x 8 kernels of 3 x 5, of two bytes; none where they are there already."""
+    shape = Shape((2, 1, 8, 4, 6, 7, 3, 5), plane=(8, 11), in_width=2.0, weight_width=2.0)
+    spec = array_spec(load_chip("a100"), "fp16")
+    assert frontier(shape, spec).bytes_.tolist() == [2 * 2 * 4 * 8 * 3 * 5]
+    assert frontier(shape, spec, WEIGHTS).bytes_.tolist() == [0.0]
 
 
 @pytest.mark.parametrize("pixels", [256, 255])

@@ -236,6 +236,15 @@ def test_an_input_that_is_added_behind_a_pool_has_the_rows_of_the_sum():
     assert flow.first_edge.tolist()[-1] == len(flow.edges) == 3
 
 
+def test_windows_go_along_the_rows():
+    """Of a kernel of 3 x 5 with other strides, dilations and paddings along the columns."""
+    net = NetworkBuilder("window")
+    net.conv(net.input(2, 12, 20), 4, (3, 5), stride=(2, 1), dilation=(2, 3), padding=(1, 4), bias=False)
+    low, fused = lowered(net.build())
+    (edge,) = build_stages(low, fused).flow.edges.tolist()
+    assert edge[1:7] == [WINDOW, 12, 2, 4, 2, 1]
+
+
 def test_what_is_added_meets_the_first_node_with_as_many_rows():
     """Of the nodes of its own step; where none has as many, the last."""
     builder = _Builder(None, None)
