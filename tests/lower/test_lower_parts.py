@@ -190,6 +190,14 @@ def test_room_of_a_step_of_an_lstm():
     assert _inner_bytes(layer, 3, 1.0, 4.0) == 3 * 2 * (10 * (1.0 + 4.0) + 40 * 4.0)
 
 
+@pytest.mark.parametrize(("precision", "width"), [("int8", 1.0), ("bf16", 2.0)])
+def test_sums_of_an_lstm_are_as_wide_as_its_inputs(precision, width):
+    net = NetworkBuilder("lstm")
+    net.lstm(net.dense(net.input(8, 6), 4 * 10, bias=False), name="cell")
+    (row,) = (row for row in lower(net.build(), load_chip("inferx_x1"), 3, precision).rows if row.kind == "lstm")
+    assert row.shape.out_width == row.shape.in_width == width
+
+
 def product(batch):
     net = NetworkBuilder("one")
     net.dense(net.conv(net.input(3, 4, 4), 8, 3, bias=False).flat(), 10, bias=False)
