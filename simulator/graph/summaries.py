@@ -4,7 +4,8 @@ from typing import Any
 
 from simulator.graph.language import decoders
 from simulator.graph.load import load_network, network_parameters, summary
-from simulator.store.bundled import networks, networks_digest
+from simulator.store.bundled import networks
+from simulator.store.digest import networks_digest
 from simulator.store.plain import kept
 
 

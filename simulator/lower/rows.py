@@ -154,7 +154,7 @@ class Lowered:
             return total
         for tensor, size in enumerate(self.tensor_bytes):
             if tensor in self.staying:
-                total += self.unstored_bytes(tensor) if not self.tensor_readers[tensor] else 0.0
+                total += self.leaving_bytes(tensor)
             elif self.tensor_producers[tensor] and not self.tensor_readers[tensor]:
                 total += size
             elif not self.tensor_producers[tensor]:
@@ -170,6 +170,10 @@ class Lowered:
     def unstored_bytes(self, tensor: int) -> float:
         """Of a tensor that is written, what is no state. [B]"""
         return max(0.0, self.tensor_bytes[tensor] - self.stored_bytes(tensor)) if self.tensor_producers[tensor] else 0.0
+
+    def leaving_bytes(self, tensor: int) -> float:
+        """Of a tensor whose state stays in the SRAM, what goes to the outer memory: of one that nobody reads, the rest. [B]"""
+        return 0.0 if self.tensor_readers[tensor] else self.unstored_bytes(tensor)
 
     def _read(self, tensor: int, step: int) -> float:
         """Bytes of a tensor that a step cannot do without: strides may skip some of the inputs of a compute layer."""

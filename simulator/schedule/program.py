@@ -43,9 +43,10 @@ class Program:
 
     def left(self, machines: Machines) -> Machines:
         """Chips with the SRAM that states leave: next to none where they do not fit."""
-        if self.beside == 0.0:
+        beside = self.beside
+        if beside == 0.0:
             return machines
-        return replace(machines, capacity_bytes=np.maximum(NOTHING, machines.capacity_bytes - self.beside))
+        return replace(machines, capacity_bytes=np.maximum(NOTHING, machines.capacity_bytes - beside))
 
     @property
     def pool(self) -> Pool:

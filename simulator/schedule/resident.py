@@ -38,15 +38,14 @@ def inside_of(low: Lowered, held: Sequence[tuple[int, Collection[int]]]) -> Insi
     most = max([0, *[len(row.reads) for row in rows]])
     read = np.zeros((len(held), most), dtype=np.bool_)
     tensors = np.full((len(held), max([0, *[len(each) for _, each in held]])), -1, dtype=np.int64)
-    bits = np.zeros(len(held), dtype=np.int64)
+    bits, output = np.zeros(len(held), dtype=np.int64), np.zeros(len(held), dtype=np.bool_)
     for at, (step, each) in enumerate(held):
-        row = rows[step]
+        row, here = rows[step], always.union(each)
         named = ((row.inputs, INPUTS), (row.weights, WEIGHTS), (row.values, VALUES))
-        bits[at] = sum([bit for tensor, bit in named if tensor in each or tensor in always])
-        read[at, : len(row.reads)] = [tensor not in each and tensor not in always for tensor, _ in row.reads]
+        bits[at] = sum([bit for tensor, bit in named if tensor in here])
+        read[at, : len(row.reads)] = [tensor not in here for tensor, _ in row.reads]
         tensors[at, : len(each)] = list(each)
-    written = [rows[step].output in each or rows[step].output in always for step, each in held]
-    output = np.array(written, dtype=np.bool_)
+        output[at] = row.output in here
     return Inside(np.array([step for step, _ in held], dtype=np.int64), bits, output, read, tensors)
 
 
@@ -83,7 +82,7 @@ def _stored(low: Lowered, row: Row) -> float:
     """Bytes that go to the outer memory of an output that is resident: its state, or all but that where this stays. [B]"""
     if row.output not in low.staying:
         return row.stored_bytes
-    return 0.0 if low.tensor_readers[row.output] or low.inside != "nothing" else low.unstored_bytes(row.output)
+    return 0.0 if low.inside != "nothing" else low.leaving_bytes(row.output)
 
 
 def _summed(columns: Floats) -> Floats:

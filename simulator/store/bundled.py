@@ -1,7 +1,6 @@
 """Where the bundled chips and networks lie: inside the wheel, or beside `simulator/` in a clone."""
 
 import functools
-import hashlib
 import importlib
 import importlib.util
 import re
@@ -67,22 +66,13 @@ def networks() -> dict[str, tuple[str, str]]:
 @functools.cache
 def _listed() -> dict[str, Any]:
     """Names and aliases of all modules of `workloads`: reading them costs the import of networkx, so what was read is kept."""
-    from simulator.store.plain import kept  # noqa: PLC0415  # its digest asks where the bundled files are
+    from simulator.store.digest import networks_digest  # noqa: PLC0415  # which asks where the bundled files are
+    from simulator.store.plain import kept  # noqa: PLC0415
 
     found: dict[str, Any] = kept(
         "networks", networks_digest(), lambda: {"networks": _networks(), "aliases": _read_aliases()}
     )
     return found
-
-
-@functools.cache
-def networks_digest() -> str:
-    """Digest of all of `workloads`, which what is kept of bundled networks depends on: that of the model leaves them out."""
-    digest = hashlib.sha256()
-    for path in sorted(folder("workloads").glob("*.py")):
-        raw = path.read_bytes()
-        digest.update(f"{path.name}\0{len(raw)}\0".encode() + raw)
-    return digest.hexdigest()
 
 
 def _networks() -> dict[str, tuple[str, str]]:

@@ -18,6 +18,12 @@ def model_digest() -> str:
     return digest_of(Path(__file__).parent.parent)
 
 
+@cache
+def networks_digest() -> str:
+    """Digest of the bundled networks, which what is kept of them depends on: that of the model leaves them out."""
+    return digest_of(bundled.folder("workloads"))
+
+
 def digest_of(package: Path) -> str:
     """Digest of the code and data in a folder. Chips and networks do not count: each question names its own."""
     digest = hashlib.sha256()

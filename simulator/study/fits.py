@@ -11,6 +11,7 @@ from simulator.chip.published import Row
 from simulator.errors import ModelError
 from simulator.store import bundled
 from simulator.store.bundled import networks
+from simulator.store.digest import networks_digest
 from simulator.store.plain import kept
 from simulator.study.validation import Point, counters, point_of, with_errors
 from simulator.study.validation_data import book
@@ -70,7 +71,7 @@ def all_fits() -> tuple[Fit, ...]:
     """Every constant on the page of the validation, in its order; kept on disk, for they take half a minute."""
     chips = sorted({entry["fit"]["chip"] for entry in book()["constants"] if entry.get("fit")})
     texts = [bundled.places()[chip][0].read_text(encoding="utf-8") for chip in chips]
-    source = [*texts, bundled.networks_digest()]
+    source = [*texts, networks_digest()]
     return tuple(map(of_plain, kept("fits", source, lambda: [asdict(fit) for fit in _fits()])))
 
 

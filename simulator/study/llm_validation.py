@@ -16,8 +16,8 @@ from simulator.errors import ChipError, InfeasibleError
 from simulator.progress import each
 from simulator.result.form import Result
 from simulator.store import disk
-from simulator.store.bundled import networks_digest
 from simulator.store.data import read_data
+from simulator.store.digest import networks_digest
 from simulator.study.asking import asked_of
 from simulator.study.continuous import PACKED, packed
 from simulator.study.request import Question

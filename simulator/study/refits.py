@@ -17,6 +17,7 @@ from simulator.errors import OptionError, nearest
 from simulator.frontier.threads import cores
 from simulator.progress import each
 from simulator.store import bundled
+from simulator.store.digest import networks_digest
 from simulator.store.plain import kept
 from simulator.study import refitting
 from simulator.study.fits import Fit, Without, all_fits, of_plain, tried_at
@@ -143,7 +144,7 @@ def _kept(question: _Question, unwanted: Event) -> Any:
     if question.left_out is not None:
         start = _energies()
         make = partial(refitting.together, start, rows, question.left_out, unwanted)
-    return kept("refit", [question, dict(rows), texts, bundled.networks_digest()], make)
+    return kept("refit", [question, dict(rows), texts, networks_digest()], make)
 
 
 def _energies() -> dict[str, float]:

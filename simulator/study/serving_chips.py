@@ -13,7 +13,7 @@ from simulator.chip.schema import Architecture
 from simulator.cost.serving import Rates
 from simulator.errors import ChipError, InfeasibleError, InputError, NetworkError, OptionError
 from simulator.store import disk
-from simulator.store.bundled import networks_digest
+from simulator.store.digest import networks_digest
 from simulator.study.asking import asked_of
 from simulator.study.compare import Comparison, Figure, Line, chip_line
 from simulator.study.generating import cost_of, price_of, rates_of

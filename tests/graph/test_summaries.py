@@ -3,7 +3,7 @@
 from simulator.graph import summaries
 from simulator.graph.load import load_network, summary
 from simulator.graph.summaries import bundled_rows
-from simulator.store import bundled
+from simulator.store import bundled, digest
 
 
 def test_what_is_kept_is_what_the_networks_are(tmp_path, monkeypatch):
@@ -13,7 +13,7 @@ def test_what_is_kept_is_what_the_networks_are(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(summaries, "_rows", lambda: [])
         assert bundled_rows() == built  # read
-        patched.setattr(summaries, "networks_digest", lambda: f"not {bundled.networks_digest()}")
+        patched.setattr(summaries, "networks_digest", lambda: f"not {digest.networks_digest()}")
         assert bundled_rows() == []  # of other files
     assert [row["name"] for row in built] == list(bundled.networks())
     (row,) = (row for row in built if row["name"] == "squeezenet")

@@ -43,10 +43,11 @@ def one(row: SimpleNamespace, chosen: set[int], low: SimpleNamespace) -> tuple[i
 
 
 def low_of(rows: list[SimpleNamespace], rng: random.Random) -> SimpleNamespace:
+    readers = [rng.choice([(), (0,)]) for _ in range(9)]
     return SimpleNamespace(
-        rows=rows, tensor_bytes=[rng.randrange(1, 99) * 1e6 for _ in range(9)], unstored_bytes=lambda tensor: UNSTORED,
+        rows=rows, tensor_bytes=[rng.randrange(1, 99) * 1e6 for _ in range(9)], tensor_readers=readers,
+        leaving_bytes=lambda tensor: 0.0 if readers[tensor] else UNSTORED,
         staying=frozenset(rng.sample(range(9), rng.choice([0, 0, 2, 5]))), inside=rng.choice(["nothing", "all"]),
-        tensor_readers=[rng.choice([(), (0,)]) for _ in range(9)],
     )  # fmt: skip
 
 

@@ -223,7 +223,7 @@ def test_what_is_kept_of_language_models_is_of_the_networks_that_there_are(modul
 
 def test_the_digest_of_the_networks_is_of_contents_and_names(tmp_path, monkeypatch):
     monkeypatch.setattr(bundled, "folder", lambda name: tmp_path / name)
-    of = bundled.networks_digest.__wrapped__
+    of = digest.networks_digest.__wrapped__
     (tmp_path / "workloads").mkdir()
     one, seen = tmp_path / "workloads" / "one.py", []
     for text in ("a", "b"):
